@@ -1,0 +1,188 @@
+package evcp
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// AppendJSON writes the event as one JSON object without a newline, the very
+// bytes that go to Kafka. The seed's fields come first and in the seed's order;
+// ours follow. It allocates nothing when dst has room.
+func (e Event) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"cp_id":"`...)
+	dst = append(dst, e.CP...)
+	dst = append(dst, `","monitor_id":"EV_CP_M","action":"`...)
+	dst = append(dst, e.Action.String()...)
+	dst = append(dst, '"')
+	if e.Action == HealthCheck { // the seed puts its time last
+		dst = e.appendCheck(dst)
+	} else {
+		dst = appendStamp(dst, `,"timestamp":`, e.At)
+		dst = e.appendOwn(dst)
+	}
+	dst = appendText(dst, `,"instance":`, e.Instance)
+	dst = appendInt(dst, `,"epoch":`, e.Epoch)
+	dst = appendUint(dst, `,"seq":`, e.Seq)
+	dst = appendID(dst, `,"event_id":"`, e.CP, e.ID())
+	if e.PrevEpoch != 0 {
+		dst = appendInt(dst, `,"prev_epoch":`, e.PrevEpoch)
+		dst = appendUint(dst, `,"prev_seq":`, e.PrevSeq)
+	}
+	return append(dst, '}')
+}
+
+func (e Event) appendCheck(dst []byte) []byte {
+	dst = appendText(dst, `,"status":`, e.Status.String())
+	dst = appendText(dst, `,"engine_response":`, e.Response)
+	dst = appendUint(dst, `,"consecutive_failures":`, uint64(e.Failures))
+	dst = appendStamp(dst, `,"timestamp":`, e.At)
+	dst = appendText(dst, `,"cause":`, e.Cause.String())
+	return appendLatency(dst, e.Latency)
+}
+
+// appendAnswer writes what Central said and how long it took.
+func (e Event) appendAnswer(dst []byte) []byte {
+	dst = appendText(dst, `,"central_response":`, e.Response)
+	return appendLatency(dst, e.Latency)
+}
+
+// appendOwn writes the fields of every other action.
+func (e Event) appendOwn(dst []byte) []byte {
+	switch e.Action {
+	case RegisterToCentral:
+		dst = append(dst, `,"status":"connecting"`...)
+	case AuthenticatedWithCentral:
+		dst = append(dst, `,"status":"success"`...)
+		dst = e.appendAnswer(dst)
+	case RegistrationRejected:
+		dst = append(dst, `,"status":"rejected"`...)
+		dst = e.appendAnswer(dst)
+	case ConnectedToEngine:
+		dst = appendText(dst, `,"engine_response":`, e.Response)
+	case EngineFailed, EngineRecovered:
+		dst = e.appendIncident(dst)
+	case ReportEngineFailure, ReportEngineRecovery:
+		dst = e.appendAnswer(dst)
+		dst = appendID(dst, `,"incident_id":"`, e.CP, e.Incident)
+		dst = appendUint(dst, `,"repeat":`, uint64(e.Repeat))
+	default:
+		dst = e.appendMonitor(dst)
+	}
+	return dst
+}
+
+func (e Event) appendIncident(dst []byte) []byte {
+	dst = appendID(dst, `,"incident_id":"`, e.CP, e.Incident)
+	dst = appendStamp(dst, `,"since":`, e.Since)
+	if e.Action == EngineRecovered {
+		return appendSeconds(dst, `,"duration_s":`, e.Span)
+	}
+	dst = appendText(dst, `,"cause":`, e.Cause.String())
+	return appendStamp(dst, `,"last_ok":`, e.LastOK)
+}
+
+// appendMonitor writes what a Monitor says of itself.
+func (e Event) appendMonitor(dst []byte) []byte {
+	switch e.Action {
+	case MonitorStarted:
+		dst = appendText(dst, `,"version":`, e.Version)
+		dst = append(dst, `,"resumed":`...)
+		dst = strconv.AppendBool(dst, e.Resumed)
+		dst = appendStamp(dst, `,"last_kept":`, e.LastKept)
+	case MonitorStopped:
+		dst = appendText(dst, `,"reason":`, e.Reason)
+	case MonitorStalled:
+		dst = appendSeconds(dst, `,"gap_s":`, e.Span)
+		dst = appendUint(dst, `,"missed":`, uint64(e.Missed))
+	case ClockStep:
+		dst = appendSeconds(dst, `,"offset_s":`, e.Span)
+	case EventsDropped:
+		dst = appendUint(dst, `,"from_seq":`, e.From)
+		dst = appendUint(dst, `,"to_seq":`, e.To)
+		dst = appendUint(dst, `,"count":`, e.Count)
+		dst = appendText(dst, `,"reason":`, e.Reason)
+	}
+	return dst
+}
+
+func appendInt(dst []byte, name string, v int64) []byte {
+	return strconv.AppendInt(append(dst, name...), v, 10)
+}
+
+func appendUint(dst []byte, name string, v uint64) []byte {
+	return strconv.AppendUint(append(dst, name...), v, 10)
+}
+
+func appendID(dst []byte, name string, cp CPID, id EventID) []byte {
+	return append(id.append(append(dst, name...), cp), '"')
+}
+
+// appendStamp writes seconds since 1970 as a number, or null for never.
+func appendStamp(dst []byte, name string, at Stamp) []byte {
+	dst = append(dst, name...)
+	if at == 0 {
+		return append(dst, "null"...)
+	}
+	return appendThousandths(dst, int64(at), 6)
+}
+
+func appendSeconds(dst []byte, name string, d time.Duration) []byte {
+	return appendThousandths(append(dst, name...), int64(d/time.Microsecond), 6)
+}
+
+func appendLatency(dst []byte, d time.Duration) []byte {
+	return appendThousandths(append(dst, `,"latency_ms":`...), int64(d/time.Microsecond), 3)
+}
+
+// appendThousandths writes v / 10^digits exactly, with one decimal at least, as
+// the seed's examples do: 1640000000.0. No float rounds it on the way.
+func appendThousandths(dst []byte, v int64, digits int) []byte {
+	if v < 0 {
+		dst, v = append(dst, '-'), -v
+	}
+	unit := int64(1)
+	for range digits {
+		unit *= 10
+	}
+	dst = strconv.AppendInt(dst, v/unit, 10)
+	dst = append(dst, '.')
+	rest := v % unit
+	for first := true; first || rest > 0; first = false {
+		unit /= 10
+		dst = append(dst, byte('0'+rest/unit))
+		rest %= unit
+	}
+	return dst
+}
+
+// appendText writes a JSON string. Texts are already printable; this escapes
+// what JSON must, and makes invalid UTF-8 valid should any get here.
+func appendText(dst []byte, name, s string) []byte {
+	dst = append(append(dst, name...), '"')
+	start := 0
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= ' ' && r != '"' && r != '\\' && !(r == utf8.RuneError && size == 1) {
+			i += size
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendEscaped(dst, r)
+		i += size
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+func appendEscaped(dst []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r == utf8.RuneError:
+		return utf8.AppendRune(dst, r)
+	default:
+		return append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+	}
+}

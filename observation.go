@@ -1,0 +1,58 @@
+package evcp
+
+import "time"
+
+// Kind says what an Observation tells.
+type Kind uint8
+
+const (
+	// Nothing is the zero Kind: Next ignores it.
+	Nothing Kind = iota
+	// Started: the Monitor begins to watch this charge point. Version.
+	Started
+	// Stopping: the Monitor ends in good order. Reason.
+	Stopping
+	// Checked: one check of the Engine has its Outcome.
+	Checked
+	// Greeted: the Engine answered "monitor connection". Response.
+	Greeted
+	// Registering: Central is about to be asked for acceptance.
+	Registering
+	// Registered: Central accepted. Response.
+	Registered
+	// Refusal: Central rejected the registration. Response.
+	Refusal
+	// FailureTold: Central answered a failure report. Incident, Repeat, Response.
+	FailureTold
+	// RecoveryTold: Central answered a recovery report. Incident, Response.
+	RecoveryTold
+	// Stood: the Monitor itself stood still. Gap, Missed.
+	Stood
+	// ClockStepped: the wall clock was set. Gap is the step, negative backwards.
+	ClockStepped
+	// Dropped: kept events were given up. From, To, Count, Reason.
+	Dropped
+)
+
+// Observation is anything the Monitor learned of one charge point: of its
+// Engine, of Central, or of the Monitor itself. All come in by the same door.
+type Observation struct {
+	CP   CPID
+	Kind Kind
+	// At is the moment it was learned. For a check: the moment of its outcome.
+	At Stamp
+	// Renumber asks for a new epoch, since the last number can't be proven.
+	Renumber bool
+
+	Outcome  Outcome       // Checked
+	Response string        // what Central or the Engine said, safe to print
+	Latency  time.Duration // of Central's answer
+	Incident EventID       // FailureTold, RecoveryTold
+	Repeat   uint32        // FailureTold: 0 for the first report of the incident
+	Gap      time.Duration // Stood, ClockStepped
+	Missed   uint32        // Stood: ticks that passed unchecked
+	Version  string        // Started
+	Reason   string        // Stopping, Dropped
+	From, To uint64        // Dropped: the seqs, both included
+	Count    uint64        // Dropped: how many of them
+}

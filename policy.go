@@ -1,0 +1,130 @@
+package evcp
+
+import "time"
+
+// Policy says how a charge point is judged. It is the same for every charge
+// point of a process, or its own for each.
+type Policy struct {
+	Fall     uint32 // failures in a row that open an incident; at least 1
+	Rise     uint32 // OKs in a row that close it; at least 1
+	Instance string // which Monitor speaks; stands in every event
+}
+
+// jitter is how far an observation may lie before the last event and still be
+// of the same clock: two threads saw things in one order and told them in the
+// other. Further back the clock was set.
+const jitter = time.Second
+
+// Next is the judgement: what is known and what was just learned in, what is
+// known now and the events that say so out. Events are appended to out, numbered
+// and dated; nothing is allocated when out has room.
+func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
+	j := judgement{policy: p, state: s, cp: o.CP, at: o.At, renumber: o.Renumber, out: out}
+	j.clock(o)
+	switch o.Kind {
+	case Started:
+		j.emit(Event{Action: MonitorStarted, Version: o.Version, Resumed: s.Epoch != 0, LastKept: s.At})
+	case Stopping:
+		j.emit(Event{Action: MonitorStopped, Reason: o.Reason})
+	case Checked:
+		j.check(o.Outcome)
+	case Greeted:
+		j.emit(Event{Action: ConnectedToEngine, Response: o.Response})
+	case Registering, Registered, Refusal:
+		j.registration(o)
+	case FailureTold:
+		j.emit(Event{Action: ReportEngineFailure, Response: o.Response, Latency: o.Latency, Incident: o.Incident, Repeat: o.Repeat})
+	case RecoveryTold:
+		j.emit(Event{Action: ReportEngineRecovery, Response: o.Response, Latency: o.Latency, Incident: o.Incident})
+	case Stood:
+		j.emit(Event{Action: MonitorStalled, Span: o.Gap, Missed: o.Missed})
+	case Dropped:
+		j.emit(Event{Action: EventsDropped, From: o.From, To: o.To, Count: o.Count, Reason: o.Reason})
+	}
+	return j.state, j.out
+}
+
+// judgement is one call of Next at work.
+type judgement struct {
+	policy   Policy
+	state    State
+	cp       CPID
+	at       Stamp
+	renumber bool
+	out      []Event
+}
+
+// emit numbers and dates an event, folds it into the state and hands it out.
+func (j *judgement) emit(e Event) {
+	e.CP, e.Instance, e.At = j.cp, j.policy.Instance, j.at
+	e.Span, e.Latency = e.Span.Truncate(time.Microsecond), e.Latency.Truncate(time.Microsecond)
+	e.Epoch, e.Seq = j.state.Epoch, j.state.Seq+1
+	if j.renumber || e.Epoch == 0 {
+		e.PrevEpoch, e.PrevSeq = j.state.Epoch, j.state.Seq
+		e.Epoch, e.Seq = max(int64(j.at)/1000, j.state.Epoch+1), 1
+		j.renumber = false
+	}
+	if e.Action == EngineFailed {
+		e.Incident = e.ID()
+	}
+	j.state = j.state.After(e)
+	j.out = append(j.out, e)
+}
+
+// clock keeps timestamps from running backwards along seq: a small step back is
+// jitter between threads, a larger one is told.
+func (j *judgement) clock(o Observation) {
+	back := j.state.At.Sub(o.At)
+	switch {
+	case o.Kind == ClockStepped:
+		j.emit(Event{Action: ClockStep, Span: o.Gap})
+	case back > jitter:
+		j.emit(Event{Action: ClockStep, Span: -back})
+	case back > 0:
+		j.at = j.state.At
+	}
+}
+
+func (j *judgement) check(o Outcome) {
+	e := Event{Action: HealthCheck, Status: o.Status, Cause: o.Cause, Response: o.Response, Latency: o.Latency}
+	fresh := !j.state.stale(j.at)
+	switch {
+	case !o.Status.Countable():
+		e.Status, e.Failures = Unknown, j.state.Failures
+	case o.Status.Failed() && fresh:
+		e.Failures = j.state.Failures + 1
+	case o.Status.Failed():
+		e.Failures = 1
+	}
+	j.emit(e)
+	if e.Status.Countable() {
+		j.verdict(o.Cause)
+	}
+}
+
+// verdict opens or closes an incident when the streak just counted is long
+// enough for it.
+func (j *judgement) verdict(cause Cause) {
+	s := &j.state
+	switch {
+	case !s.Incident.Open && s.Failures >= j.policy.Fall && s.Failures > 0:
+		j.emit(Event{Action: EngineFailed, Since: s.FirstFailed, Cause: cause, LastOK: s.LastOK})
+	case s.Incident.Open && s.Oks >= j.policy.Rise && s.Oks > 0:
+		i := s.Incident
+		j.emit(Event{Action: EngineRecovered, Incident: i.ID, Since: i.Since, Span: j.at.Sub(i.Since)})
+	}
+}
+
+// registration records what changed between Monitor and Central: one question
+// and one answer for each outage, however many attempts it takes.
+func (j *judgement) registration(o Observation) {
+	was := j.state.Central
+	switch {
+	case o.Kind == Registering && (was == Unregistered || was == Accepted):
+		j.emit(Event{Action: RegisterToCentral})
+	case o.Kind == Registered && was != Accepted:
+		j.emit(Event{Action: AuthenticatedWithCentral, Response: o.Response, Latency: o.Latency})
+	case o.Kind == Refusal && was != Rejected:
+		j.emit(Event{Action: RegistrationRejected, Response: o.Response, Latency: o.Latency})
+	}
+}

@@ -1,0 +1,199 @@
+package evcp_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"evcp"
+)
+
+// anyObservation draws what a Monitor may learn, in any order the world likes.
+func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
+	o := evcp.Observation{CP: "CP_001", At: now, Response: rapid.String().Draw(t, "response")}
+	o.Kind = evcp.Kind(rapid.IntRange(int(evcp.Nothing), int(evcp.Dropped)).Draw(t, "kind"))
+	if rapid.Bool().Draw(t, "mostly checks") {
+		o.Kind = evcp.Checked
+	}
+	switch o.Kind {
+	case evcp.Checked:
+		o.Outcome = anyOutcome(t)
+	case evcp.Stood:
+		o.Gap, o.Missed = time.Duration(rapid.Int64Range(0, 1e13).Draw(t, "gap")), 3
+	case evcp.ClockStepped:
+		o.Gap = time.Duration(rapid.Int64Range(-1e13, 1e13).Draw(t, "step"))
+		o.At = now.Add(o.Gap)
+	case evcp.Started:
+		o.Renumber = rapid.IntRange(0, 9).Draw(t, "lost") == 0
+	case evcp.Dropped:
+		o.From, o.To, o.Count, o.Reason = 1, 5, 3, "full"
+	}
+	return o
+}
+
+func anyOutcome(t *rapid.T) evcp.Outcome {
+	o := evcp.Outcome{Status: evcp.Status(rapid.IntRange(0, 4).Draw(t, "status")), Response: rapid.String().Draw(t, "said")}
+	o.Cause = evcp.Cause(rapid.IntRange(0, int(evcp.Local)).Draw(t, "cause"))
+	o.Latency = time.Duration(rapid.Int64Range(0, 2e9).Draw(t, "latency"))
+	return o
+}
+
+// history plays a drawn history and hands every step to see.
+func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State)) {
+	p := evcp.Policy{Fall: rapid.Uint32Range(1, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(1, 3).Draw(t, "rise"), Instance: "host"}
+	now := seedTime
+	var s evcp.State
+	for range rapid.IntRange(1, 60).Draw(t, "steps") {
+		now = now.Add(time.Duration(rapid.Int64Range(0, 40e9).Draw(t, "pause")))
+		o := anyObservation(t, now)
+		now = o.At
+		if o.Kind == evcp.FailureTold || o.Kind == evcp.RecoveryTold {
+			o.Incident = s.Incident.ID
+		}
+		after, made := p.Next(s, o, nil)
+		see(s, o, made, after)
+		s = after
+	}
+}
+
+// TestEveryHistory holds the promises that need no knowledge of the judgement.
+func TestEveryHistory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var folded evcp.State
+		open := false
+		history(t, func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State) {
+			checks := 0
+			for _, e := range made {
+				numbered(t, folded, e)
+				dated(t, folded, e)
+				if e.Action == evcp.HealthCheck {
+					checks++
+				}
+				if e.Action == evcp.EngineFailed || e.Action == evcp.EngineRecovered {
+					if open == (e.Action == evcp.EngineFailed) {
+						t.Fatalf("%s twice in a row", e.Action)
+					}
+					open = !open
+				}
+				read, err := evcp.ParseEvent(e.AppendJSON(nil))
+				if err != nil || read != kept(e) {
+					t.Fatalf("read back %+v, %v\nwritten %+v", read, err, e)
+				}
+				folded = folded.After(read)
+			}
+			if want := o.Kind == evcp.Checked; (checks == 1) != want || checks > 1 {
+				t.Fatalf("%d health_check for one observation of kind %d", checks, o.Kind)
+			}
+			if folded != after {
+				t.Fatalf("fold %+v\nstate %+v", folded, after)
+			}
+		})
+	})
+}
+
+// kept is the event as it can be read back: invalid UTF-8 was made valid, and a
+// status that is none of a check's is Unknown.
+func kept(e evcp.Event) evcp.Event {
+	switch e.Action {
+	case evcp.RegistrationRejected, evcp.AuthenticatedWithCentral, evcp.ConnectedToEngine, evcp.HealthCheck,
+		evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
+		e.Response = string([]rune(e.Response))
+	}
+	e.Version, e.Reason = string([]rune(e.Version)), string([]rune(e.Reason))
+	return e
+}
+
+func numbered(t *rapid.T, s evcp.State, e evcp.Event) {
+	switch {
+	case e.Epoch == s.Epoch && e.Seq == s.Seq+1:
+	case e.Epoch > s.Epoch && e.Seq == 1 && e.PrevEpoch == s.Epoch && e.PrevSeq == s.Seq:
+	default:
+		t.Fatalf("number %d-%d after %d-%d", e.Epoch, e.Seq, s.Epoch, s.Seq)
+	}
+}
+
+func dated(t *rapid.T, s evcp.State, e evcp.Event) {
+	if e.At < s.At && e.Action != evcp.ClockStep {
+		t.Fatalf("%s dated %d after %d", e.Action, e.At, s.At)
+	}
+}
+
+// TestAgainstADumbOracle judges by rereading the whole list of outcomes each
+// time, as a person with a pencil would.
+func TestAgainstADumbOracle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := evcp.Policy{Fall: rapid.Uint32Range(1, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(1, 3).Draw(t, "rise")}
+		var s evcp.State
+		var seen []evcp.Status
+		var got []evcp.Action
+		for i := range rapid.IntRange(0, 80).Draw(t, "checks") {
+			o := anyOutcome(t)
+			if o.Status == evcp.Monitoring {
+				o.Status = evcp.Unknown
+			}
+			seen = append(seen, o.Status)
+			var made []evcp.Event
+			at := seedTime.Add(time.Duration(i+1) * time.Second)
+			s, made = p.Next(s, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: at, Outcome: o}, nil)
+			for _, e := range made {
+				if e.Action != evcp.HealthCheck {
+					got = append(got, e.Action)
+				}
+			}
+			if want := oracle(seen, int(p.Fall), int(p.Rise)); !equal(got, want) {
+				t.Fatalf("fall %d rise %d after %v: %v, want %v", p.Fall, p.Rise, seen, got, want)
+			}
+		}
+	})
+}
+
+func oracle(seen []evcp.Status, fall, rise int) []evcp.Action {
+	var said []evcp.Action
+	bad, good, open := 0, 0, false
+	for _, s := range seen {
+		switch {
+		case s == evcp.Unknown:
+			continue
+		case s == evcp.OK:
+			bad, good = 0, good+1
+		default:
+			bad, good = bad+1, 0
+		}
+		if !open && bad >= fall {
+			said, open, good = append(said, evcp.EngineFailed), true, 0
+		} else if open && good >= rise {
+			said, open = append(said, evcp.EngineRecovered), false
+		}
+	}
+	return said
+}
+
+func equal(a, b []evcp.Action) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// TestCutAnywhere saves the state in the middle of a history and goes on from
+// what was read: the same events come out.
+func TestCutAnywhere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		history(t, func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State) {
+			saved, err := before.AppendBinary(nil)
+			if err != nil || len(saved) > evcp.MaxSnapshot {
+				t.Fatalf("%d bytes, %v", len(saved), err)
+			}
+			var again evcp.State
+			if err := again.UnmarshalBinary(saved); err != nil || again != before {
+				t.Fatalf("%v: read %+v\nsaved %+v", err, again, before)
+			}
+		})
+	})
+}
