@@ -1,0 +1,81 @@
+package probe
+
+import (
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/link"
+	"evcp/internal/wire"
+)
+
+// line is one Engine as the probe knows it. While an exchange is in flight it
+// belongs to that exchange's goroutine.
+type line struct {
+	link     link.Link
+	question []byte // health_check
+	hello    []byte // monitor connection
+	reply    wire.EngineReply
+	greeting greeting
+
+	sleptBefore time.Duration // Slept at the end of the last check
+	wokeAt      time.Time     // zero: awake
+
+	mu   *sync.Mutex // guards stop
+	stop func()      // breaks off what is in flight
+}
+
+// greeting is how far "monitor connection" has come. It is tried before the
+// first check, and once more after the first answered one.
+type greeting uint8
+
+const (
+	ungreeted greeting = iota
+	unanswered
+	over // answered, or tried twice
+)
+
+func newLine(t Target, d link.Dialer) line {
+	say := func(v wire.Verb) []byte { return wire.Message{CP: t.CP, Verb: v}.Append(nil) }
+	return line{
+		link:     link.Link{Address: t.Address, Dialer: d},
+		question: say(wire.HealthCheck), hello: say(wire.MonitorConnection),
+		mu: new(sync.Mutex),
+	}
+}
+
+// interrupt breaks off a read or write in flight, from another goroutine.
+func (l *line) interrupt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil {
+		l.stop()
+	}
+}
+
+// interruptible arms interrupt for the connection in use.
+func (l *line) interruptible() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stop = l.link.Interrupt()
+}
+
+// drowsy reports whether the machine slept not long ago: before this check or
+// between the last one and this.
+func (l *line) drowsy(slept time.Duration, now time.Time, h evcp.Hearing) bool {
+	if slept-l.sleptBefore > h.Grace && l.sleptBefore > 0 {
+		l.wokeAt = now
+	}
+	return !l.wokeAt.IsZero() && now.Sub(l.wokeAt) < evcp.Drowsy
+}
+
+// heard ends the drowsiness with an OK, or begins one when the machine slept
+// during the check.
+func (l *line) heard(o evcp.Outcome, slept time.Duration, now time.Time, h evcp.Hearing) {
+	switch {
+	case slept > h.Grace:
+		l.wokeAt = now
+	case o.Status == evcp.OK:
+		l.wokeAt = time.Time{}
+	}
+}

@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+)
+
+// CentralReply collects Central's answer to one message: complete at a newline,
+// when the peer closes, after Quiet without a byte, or at MaxMessage. The zero
+// value is ready.
+type CentralReply struct {
+	held []byte
+}
+
+// Reset forgets the last reply and keeps its memory.
+func (r *CentralReply) Reset() { r.held = r.held[:0] }
+
+// Feed takes what was read and reports whether the reply is complete. When it is
+// not, the caller waits for Quiet once Begun, and takes what is there.
+func (r *CentralReply) Feed(b []byte, closed bool) bool {
+	room := MaxMessage - len(r.held)
+	r.held = append(r.held, b[:min(room, len(b))]...)
+	text := bytes.TrimLeft(r.held, blanks)
+	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
+}
+
+// Begun reports whether a first word has come.
+func (r *CentralReply) Begun() bool { return len(bytes.Trim(r.held, blanks)) > 0 }
+
+// Text is the answer's first line, safe to print; "" when there was none.
+func (r *CentralReply) Text() string {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+	return Text(line)
+}
+
+// Verdict is what an answer of Central means for the message it answers.
+type Verdict uint8
+
+const (
+	// Unclear is the zero Verdict: an answer, but none that Central would give.
+	Unclear Verdict = iota
+	// Accepted: registered, or the report has its receipt.
+	Accepted
+	// Rejected: Central will not have it.
+	Rejected
+	// NotRegistered: Central does not know this Monitor; register, then say it again.
+	NotRegistered
+)
+
+var (
+	noes = words("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
+	yeas = words("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
+	// no first word of these is a receipt
+	refusals = words("ko nack error denied")
+)
+
+// JudgeRegistration reads the answer to a registration request. A no anywhere
+// wins: "Authentication unsuccessful" and "Authentication successful" differ by
+// less than a substring search can see.
+func JudgeRegistration(text string) Verdict {
+	if strings.HasPrefix(text, "HTTP/") {
+		return Unclear // a web server; its "200 OK" accepts nobody
+	}
+	said := wordsOf(text)
+	switch {
+	case anyIn(said, noes):
+		return Rejected
+	case anyIn(said, yeas):
+		return Accepted
+	default:
+		return Unclear
+	}
+}
+
+// JudgeHeartbeat reads the answer to a sign of life. Only "not registered" asks
+// for anything: an older Central that does not know the message is left in peace.
+func JudgeHeartbeat(text string) Verdict {
+	if strings.Contains(" "+strings.Join(wordsOf(text), " ")+" ", " not registered ") {
+		return NotRegistered
+	}
+	return Accepted
+}
+
+// JudgeReceipt reads the answer to a report: anything but a no in its first word
+// is a receipt. "unknown message" is no question of registration.
+func JudgeReceipt(text string) Verdict {
+	said := wordsOf(text)
+	joined := " " + strings.Join(said, " ") + " "
+	switch {
+	case len(said) == 0 || strings.HasPrefix(text, "HTTP/"):
+		return Unclear
+	case strings.Contains(joined, " not registered "):
+		return NotRegistered
+	case strings.Contains(joined, " unknown ") && !strings.Contains(joined, " unknown message "):
+		return NotRegistered
+	case refusals[said[0]]:
+		return Rejected
+	default:
+		return Accepted
+	}
+}
+
+func wordsOf(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+func words(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		set[w] = true
+	}
+	return set
+}
+
+func anyIn(said []string, set map[string]bool) bool {
+	for _, w := range said {
+		if set[w] {
+			return true
+		}
+	}
+	return false
+}

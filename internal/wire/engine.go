@@ -1,0 +1,103 @@
+package wire
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"evcp"
+)
+
+// Answer is what an Engine's reply says, before anyone asked when it came.
+type Answer struct {
+	Status   evcp.Status
+	Cause    evcp.Cause
+	Response string // its words, through Text
+}
+
+// EngineReply collects the Engine's answer to one question. The zero value is
+// ready; it may arrive split, with or without newline, with trailing text, as
+// garbage, or as an endless drip. Use Reset before the next question.
+//
+// The Engine is well when the first word is OK, compared whole and without case.
+// BROKEN, NOT OK, NOK and KO: TOKEN EXPIRED are not.
+type EngineReply struct {
+	held   []byte
+	done   bool
+	excess bool
+}
+
+// Reset forgets the last reply and keeps its memory.
+func (r *EngineReply) Reset() { *r = EngineReply{held: r.held[:0]} }
+
+// Feed takes what was read and reports whether the reply is decided: it is OK,
+// it can't become OK or KO any more, its line has ended, the peer has closed, or
+// MaxMessage bytes said nothing clearer. A lone K is still listened to: the
+// verdict is certain, but "KO" and garbage send a person to different places.
+func (r *EngineReply) Feed(b []byte, closed bool) bool {
+	if r.done {
+		r.excess = r.excess || len(bytes.TrimSpace(b)) > 0
+		return true
+	}
+	room := MaxMessage - len(r.held)
+	r.held = append(r.held, b[:min(room, len(b))]...)
+	text := bytes.TrimLeft(r.held, blanks)
+	line, after, ended := bytes.Cut(text, []byte("\n"))
+	r.excess = len(bytes.TrimSpace(after)) > 0
+	r.done = closed || ended || len(r.held) == MaxMessage || decided(line)
+	return r.done
+}
+
+const blanks = " \t\r\n\x00"
+
+// decided reports whether the first word can't turn out otherwise.
+func decided(line []byte) bool {
+	if bytes.ContainsAny(line, blanks) || bytes.EqualFold(line, []byte("OK")) || bytes.EqualFold(line, []byte("KO")) {
+		return true
+	}
+	return !beginsFold("OK", line) && !beginsFold("KO", line)
+}
+
+func beginsFold(word string, b []byte) bool {
+	return len(b) < len(word) && bytes.EqualFold([]byte(word[:len(b)]), b)
+}
+
+// Reusable reports whether the connection may carry the next question: nothing
+// came after the answer that could be taken for the next one.
+func (r *EngineReply) Reusable() bool { return r.done && !r.excess && len(r.held) < MaxMessage }
+
+// Empty reports whether nothing but blanks has come.
+func (r *EngineReply) Empty() bool { return len(bytes.Trim(r.held, blanks)) == 0 }
+
+// Answer judges the words: called when Feed said so, or when the time is over.
+// An empty reply is ConnectionError with the cause that the caller names, closed
+// or timeout.
+func (r *EngineReply) Answer(empty evcp.Cause) Answer {
+	if r.Empty() {
+		return Answer{Status: evcp.ConnectionError, Cause: empty}
+	}
+	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+	status, cause := judge(line)
+	return Answer{Status: status, Cause: cause, Response: Text(line)}
+}
+
+func judge(line []byte) (evcp.Status, evcp.Cause) {
+	word := line
+	if i := bytes.IndexAny(line, blanks); i >= 0 {
+		word = line[:i]
+	}
+	switch {
+	case !utf8.Valid(line):
+		return evcp.KO, evcp.Protocol
+	case bytes.EqualFold(word, []byte("OK")):
+		return evcp.OK, evcp.NoCause
+	case saysKO(word):
+		return evcp.KO, evcp.SaidKO
+	default:
+		return evcp.KO, evcp.Protocol
+	}
+}
+
+// saysKO accepts KO and KO: as the word of an Engine that knows it is ill.
+func saysKO(word []byte) bool {
+	return bytes.EqualFold(bytes.TrimRight(word, ":;,."), []byte("KO"))
+}
