@@ -1,0 +1,48 @@
+# Everything a contributor or a machine does with this tree. Go alone is enough
+# for build, test and demo; what else a target can use, it names when it is
+# missing. With CI=true nothing may be missing.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt bench fuzz demo kafka-start kafka-stop docker clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## static binaries into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+test: ## vet, lint, and every test with the race detector, also on a real Kafka
+	@./scripts/test.sh
+
+PKG ?= ./...
+COUNT ?= 1
+race: ## only the tests: make race PKG=./internal/probe COUNT=20
+	go test -race -count=$(COUNT) -p 2 $(PKG)
+
+lint: ## golangci-lint as CI runs it, and shellcheck for the scripts
+	@./scripts/lint.sh
+
+fmt: ## gofmt over the tree
+	gofmt -s -w .
+
+bench: ## the measurements of docs/BENCHMARKS.md
+	./scripts/bench.sh
+
+fuzz: ## every fuzz target for a minute (FUZZTIME=10s make fuzz)
+	@./scripts/fuzz.sh
+
+demo: ## six charge points, Central and a broker in one process
+	go run ./cmd/ev-demo
+
+kafka-start: ## a real Apache Kafka on 127.0.0.1:19092 (needs java and mvn)
+	@./scripts/kafka.sh start
+
+kafka-stop: ## stop it; its data stays
+	@./scripts/kafka.sh stop
+
+docker: ## the image ev-cp-m
+	docker build -t ev-cp-m .
+
+clean: ## remove what build made; .cache stays, it is only downloads and test brokers
+	rm -rf bin

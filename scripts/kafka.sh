@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# A real Apache Kafka on this machine, one unreplicated node, for tests.
+#
+#   scripts/kafka.sh start [--fresh]   bootstrap address on stdout, once it answers
+#   scripts/kafka.sh stop              SIGTERM, and wait
+#   scripts/kafka.sh kill              kill -9; the next start resumes the data
+#   scripts/kafka.sh freeze | thaw     SIGSTOP | SIGCONT
+#   scripts/kafka.sh status            exit 0 only if the broker answers
+#   scripts/kafka.sh wipe              forget the data of a stopped broker
+#   scripts/kafka.sh fetch             only bring the jars
+#
+# KAFKA_PORT (19092) is the listener's port, the one above it the controller's.
+# KAFKA_DIR holds data, log and pid; the default is a folder for each port, so
+# that brokers on different ports never meet. Jars lie in EVCP_CACHE (.cache).
+# Two starts at once in the same KAFKA_DIR are the caller's mistake.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${EVCP_CACHE:-$here/../.cache}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+
+port=${KAFKA_PORT:-19092}
+address=127.0.0.1:$port
+dir=${KAFKA_DIR:-$cache/kafka/broker-$port}
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+
+lib=$cache/kafka/lib
+pom=$here/kafka/pom.xml
+properties=$dir/server.properties
+pidfile=$dir/pid
+log=$dir/kafka.log
+
+die() {
+  echo "kafka.sh: $*" >&2
+  exit 1
+}
+
+# broker prints the recorded pid if that process is our broker. A pid alone
+# proves nothing: after a crash the number may belong to somebody else. The
+# command line names our properties file, which no other process does.
+broker() {
+  local pid
+  pid=$(cat "$pidfile" 2>/dev/null) || return 1
+  [[ $pid =~ ^[0-9]+$ ]] || return 1
+  [[ $(command_line "$pid") == *" kafka.Kafka $properties "* ]] || return 1
+  echo "$pid"
+}
+
+command_line() {
+  if [[ -d /proc/self ]]; then
+    { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null
+  else
+    echo "$(ps -ww -o command= -p "$1") "
+  fi
+}
+
+# need is broker for those who cannot do without.
+need() {
+  broker || die "no broker of $dir runs"
+}
+
+# answers asks for the cluster's metadata, version 1 and all topics, and wants
+# to read back at least one broker: an open port alone accepts before the broker
+# serves. Reply: int32 size, int32 correlation id, int32 count of brokers.
+answers() {
+  local reply
+  # shellcheck disable=SC2016 # the inner shell expands $0
+  reply=$(timeout 3 bash -c '
+    exec 3<>"/dev/tcp/127.0.0.1/$0"
+    printf "\0\0\0\016\0\003\0\001\0\0\0\007\377\377\377\377\377\377" >&3
+    head -c 12 <&3 | od -An -v -tu1' "$port" 2>/dev/null) || return 1
+  read -ra reply <<<"$reply"
+  ((${#reply[@]} == 12 && reply[7] == 7 && reply[11] > 0))
+}
+
+port_taken() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# fetch brings the jars once. The copy of the pom is written last and says that
+# the folder is complete, and for which versions.
+fetch() {
+  cmp -s "$pom" "$lib/pom.xml" && return
+  command -v mvn >/dev/null || die "mvn is missing; it brings the jars (Debian: apt-get install maven)"
+  echo "kafka.sh: bringing the jars of Apache Kafka, about 55 MB" >&2
+  local new=$lib.$$
+  rm -rf "$new"
+  mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies \
+    "-DoutputDirectory=$new" -DincludeScope=runtime >&2 ||
+    die "Maven did not bring the jars"
+  rm -rf "$lib"
+  cp "$pom" "$new/pom.xml"
+  mv "$new" "$lib"
+}
+
+java_main() {
+  java -cp "$lib/*" "$@"
+}
+
+# configure leaves everything at Kafka's defaults, but for what one node on
+# loopback needs: its internal topics cannot have the usual three replicas.
+configure() {
+  cat >"$properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$((port + 1))
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://$address,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://$address
+log.dirs=$dir/data
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+EOF
+}
+
+# format gives a new data folder its cluster id; an old one keeps what it has.
+format() {
+  [[ -e $dir/data/meta.properties ]] && return
+  local id
+  id=$(java_main kafka.tools.StorageTool random-uuid 2>>"$log") || fail "no cluster id"
+  java_main kafka.tools.StorageTool format -t "$id" -c "$properties" >>"$log" 2>&1 ||
+    fail "the data folder could not be formatted"
+}
+
+# fail ends a start that did not work, with the reason that the broker gave.
+fail() {
+  echo "kafka.sh: $*; the end of $log:" >&2
+  tail -n 20 "$log" >&2
+  exit 1
+}
+
+# launch starts the broker in this process group, so that whoever ends the group
+# ends the broker too, but deaf to a closed terminal and to its Ctrl-C.
+launch() {
+  nohup java -Xmx512m -Dorg.slf4j.simpleLogger.showDateTime=true \
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" \
+    -cp "$lib/*" kafka.Kafka "$properties" </dev/null >>"$log" 2>&1 &
+  echo $! >"$pidfile"
+}
+
+# wait_ready asks the shell's table of jobs whether the broker lives: for a
+# moment after the fork its command line is still this script's.
+wait_ready() {
+  local deadline=$((SECONDS + 60))
+  while ! answers; do
+    [[ -n $(jobs -pr) ]] || fail "the broker ended while it started"
+    if ((SECONDS >= deadline)); then
+      kill -KILL $!
+      fail "the broker did not answer within 60 s and was killed"
+    fi
+    sleep 0.2
+  done
+}
+
+start() {
+  if broker >/dev/null; then
+    [[ ${1:-} != --fresh ]] || die "the broker runs; stop it before --fresh"
+    answers || die "the broker runs but does not answer: frozen? (thaw)"
+    echo "$address"
+    return
+  fi
+  command -v java >/dev/null || die "java is missing (Debian: apt-get install default-jre-headless)"
+  for p in "$port" $((port + 1)); do
+    ! port_taken "$p" || die "port $p is taken by another program; choose another KAFKA_PORT"
+  done
+  [[ ${1:-} != --fresh ]] || wipe
+  fetch
+  configure
+  format
+  launch
+  wait_ready
+  echo "$address"
+}
+
+# stop lets a frozen broker run again, or it would never hear SIGTERM. To have
+# nothing to stop is no error.
+stop() {
+  local pid deadline=$((SECONDS + 30))
+  pid=$(broker) || { rm -f "$pidfile"; return 0; }
+  kill -TERM "$pid"
+  kill -CONT "$pid" 2>/dev/null || true # gone already
+  gone_by "$deadline" || die "the broker (pid $pid) did not stop within 30 s; see kill"
+}
+
+kill_broker() {
+  local pid deadline=$((SECONDS + 10))
+  pid=$(need)
+  kill -KILL "$pid"
+  gone_by "$deadline" || die "the broker (pid $pid) outlived kill -9"
+}
+
+gone_by() {
+  while broker >/dev/null; do
+    ((SECONDS < $1)) || return 1
+    sleep 0.1
+  done
+  rm -f "$pidfile"
+}
+
+signal() {
+  local pid
+  pid=$(need)
+  kill "-$1" "$pid"
+}
+
+status() {
+  local pid
+  pid=$(broker) || { echo "stopped"; return 1; }
+  answers || { echo "pid $pid does not answer at $address"; return 1; }
+  echo "pid $pid answers at $address"
+}
+
+wipe() {
+  ! broker >/dev/null || die "the broker runs; stop it first"
+  rm -rf "$dir/data" "$log" "$pidfile" "$properties"
+}
+
+case "${1:-}" in
+  start) start "${2:-}" ;;
+  stop) stop ;;
+  kill) kill_broker ;;
+  freeze) signal STOP ;;
+  thaw) signal CONT ;;
+  status) status ;;
+  wipe) wipe ;;
+  fetch) fetch ;;
+  *) die "start [--fresh], stop, kill, freeze, thaw, status, wipe or fetch?" ;;
+esac
