@@ -35,12 +35,12 @@ const (
 	over // answered, or tried twice
 )
 
-func newLine(t Target, d link.Dialer) line {
+func newLine(t Target, d link.Dialer, slept time.Duration) line {
 	say := func(v wire.Verb) []byte { return wire.Message{CP: t.CP, Verb: v}.Append(nil) }
 	return line{
 		link:     link.Link{Address: t.Address, Dialer: d},
 		question: say(wire.HealthCheck), hello: say(wire.MonitorConnection),
-		mu: new(sync.Mutex),
+		sleptBefore: slept, mu: new(sync.Mutex),
 	}
 }
 
@@ -63,17 +63,18 @@ func (l *line) interruptible() {
 // drowsy reports whether the machine slept not long ago: before this check or
 // between the last one and this.
 func (l *line) drowsy(slept time.Duration, now time.Time, h evcp.Hearing) bool {
-	if slept-l.sleptBefore > h.Grace && l.sleptBefore > 0 {
+	if slept-l.sleptBefore > h.Grace {
 		l.wokeAt = now
 	}
 	return !l.wokeAt.IsZero() && now.Sub(l.wokeAt) < evcp.Drowsy
 }
 
 // heard ends the drowsiness with an OK, or begins one when the machine slept
-// during the check.
-func (l *line) heard(o evcp.Outcome, slept time.Duration, now time.Time, h evcp.Hearing) {
+// during the check. slept is the boot clock's lead at its end.
+func (l *line) heard(o evcp.Outcome, slept time.Duration, now time.Time) {
+	l.sleptBefore = slept
 	switch {
-	case slept > h.Grace:
+	case o.Cause == evcp.Slept && l.wokeAt.IsZero():
 		l.wokeAt = now
 	case o.Status == evcp.OK:
 		l.wokeAt = time.Time{}

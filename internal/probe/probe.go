@@ -66,7 +66,7 @@ func New(o Options) *Probe {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.lines = make([]line, len(o.Targets))
 	for i, t := range o.Targets {
-		p.lines[i] = newLine(t, o.Dialer)
+		p.lines[i] = newLine(t, o.Dialer, o.Slept())
 	}
 	return p
 }
@@ -126,10 +126,11 @@ func (p *Probe) exchange(i int) Finding {
 	x := p.begin(l)
 	e := x.run(p.ctx)
 	f.At = x.began.Add(e.Noticed)
-	e.Slept = p.slept() - x.slept
+	slept := p.slept()
+	e.Slept = slept - x.slept
 	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
-	l.heard(f.Outcome, e.Slept, f.At, p.hearing)
+	l.heard(f.Outcome, slept, f.At)
 	if f.Outcome.Cause == evcp.Stalled || f.Outcome.Cause == evcp.Slept {
 		f.Gap = max(e.Noticed-e.Asked, e.Asked-e.Began, e.Slept)
 	}

@@ -1,0 +1,119 @@
+package pace_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"evcp"
+	"evcp/internal/pace"
+)
+
+const second = time.Second
+
+// noon is a moment with a monotonic reading, as NewGrid wants it.
+var noon = time.Now()
+
+func TestTicksNeverDrift(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		every := time.Duration(rapid.Int64Range(int64(10*time.Millisecond), int64(time.Minute)).Draw(t, "interval"))
+		g := pace.NewGrid("CP_001", every, noon)
+		first := g.After(noon)
+		now := first
+		for range 50 {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(3*every)).Draw(t, "busy")))
+			next := g.After(now)
+			if wait := next.Sub(now); wait <= 0 || wait > every {
+				t.Fatalf("waits %s of %s", wait, every)
+			}
+			if off := next.Sub(first) % every; off != 0 {
+				t.Fatalf("off the grid by %s", off)
+			}
+			now = next
+		}
+	})
+}
+
+// TestPhaseIsStable puts a charge point on the same ticks of Unix time whenever
+// its Monitor starts.
+func TestPhaseIsStable(t *testing.T) {
+	phase := func(start time.Time) time.Duration {
+		tick := pace.NewGrid("CP_001", second, start).After(start)
+		return time.Duration(tick.UnixNano() % int64(second))
+	}
+	want := phase(noon)
+	for _, later := range []time.Duration{1, 333 * time.Millisecond, 999999999, time.Hour + 7} {
+		if got := phase(noon.Add(later)); got != want {
+			t.Errorf("phase %s after %s, was %s", got, later, want)
+		}
+	}
+}
+
+// TestPhasesSpread leaves no tenth of the interval with twice its share.
+func TestPhasesSpread(t *testing.T) {
+	var tenths [10]int
+	for i := range 10000 {
+		tick := pace.NewGrid(evcp.CPID(fmt.Sprintf("CP_%05d", i)), second, noon).After(noon)
+		tenths[tick.UnixNano()%int64(second)/int64(second/10)]++
+	}
+	for i, n := range tenths {
+		if n < 800 || n > 1200 {
+			t.Errorf("%d of 10000 ticks in tenth %d", n, i)
+		}
+	}
+}
+
+func TestAfterFirst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := pace.NewGrid("CP_001", second, noon)
+		first := noon.Add(time.Duration(rapid.Int64Range(0, int64(5*second)).Draw(t, "first")))
+		wait := g.AfterFirst(first).Sub(first)
+		if wait < second/2 || wait > second*3/2 {
+			t.Fatalf("the second check comes %s after the first", wait)
+		}
+	})
+}
+
+func TestMissedTicks(t *testing.T) {
+	g := pace.NewGrid("CP_001", second, noon)
+	due := g.After(noon)
+	tests := []struct {
+		late   time.Duration
+		miss   bool
+		missed uint32
+	}{
+		{-time.Millisecond, false, 0}, {0, false, 1}, {100 * time.Millisecond, false, 1},
+		{101 * time.Millisecond, true, 1}, {999 * time.Millisecond, true, 1}, {second, true, 2}, {10*second + 200*time.Millisecond, true, 11},
+	}
+	for _, tt := range tests {
+		now := due.Add(tt.late)
+		if got := g.TooLate(due, now); got != tt.miss {
+			t.Errorf("%s late: too late is %t", tt.late, got)
+		}
+		if got := g.Missed(due, now); got != tt.missed {
+			t.Errorf("%s late: %d missed, want %d", tt.late, got, tt.missed)
+		}
+	}
+	fast := pace.NewGrid("CP_001", 100*time.Millisecond, noon)
+	if due := fast.After(noon); fast.TooLate(due, due.Add(50*time.Millisecond)) {
+		t.Error("50 ms is never too late")
+	}
+}
+
+func TestBackoffGrowsAndStops(t *testing.T) {
+	b := pace.Backoff{First: 500 * time.Millisecond, Cap: 5 * second}
+	want := []time.Duration{500 * time.Millisecond, second, 2 * second, 4 * second, 5 * second, 5 * second}
+	for i, most := range want {
+		if got := b.Delay(i+1, 0.999999999); got > most || got < most-time.Microsecond {
+			t.Errorf("attempt %d waits up to %s, want %s", i+1, got, most)
+		}
+		if got := b.Delay(i+1, 0); got != 0 {
+			t.Errorf("attempt %d waits at least %s", i+1, got)
+		}
+	}
+	if got := b.Delay(1<<40, 0.5); got != 2500*time.Millisecond {
+		t.Errorf("after very many attempts: %s", got)
+	}
+}

@@ -1,0 +1,391 @@
+package probe_test
+
+import (
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"evcp"
+	"evcp/internal/probe"
+	"evcp/internal/simnet"
+)
+
+const (
+	tau   = 900 * time.Millisecond
+	grace = evcp.DefaultGrace
+)
+
+// stage is one Engine in a network in memory, and the probe that asks it.
+type stage struct {
+	t     *testing.T
+	net   *simnet.Net
+	probe *probe.Probe
+	slept time.Duration
+}
+
+// onStage runs a test in a bubble of its own, where time is free.
+func onStage(t *testing.T, engine func(net.Conn), play func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, net: &simnet.Net{}}
+		defer time.Sleep(time.Minute) // what still runs sees that nobody listens any more
+		if engine != nil {
+			stop := s.engine(engine)
+			defer stop()
+		}
+		s.probe = probe.New(probe.Options{
+			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
+			Hearing: evcp.Hearing{Timeout: tau, Grace: grace},
+			Dialer:  s.net,
+			Slept:   func() time.Duration { return s.slept },
+		})
+		defer s.probe.Close()
+		play(s)
+	})
+}
+
+// engine serves every connection with serve until stop is called.
+func (s *stage) engine(serve func(net.Conn)) (stop func()) {
+	l, err := s.net.Listen("engine")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				serve(c)
+				c.Close()
+			}()
+		}
+	}()
+	return func() { l.Close() }
+}
+
+// check asks once and returns the finding.
+func (s *stage) check() probe.Finding {
+	s.t.Helper()
+	s.probe.Ask(0)
+	<-s.probe.Ready()
+	found := s.probe.Take(nil)
+	if len(found) != 1 {
+		s.t.Fatalf("%d findings", len(found))
+	}
+	return found[0]
+}
+
+func (s *stage) want(status evcp.Status, cause evcp.Cause, response string) probe.Finding {
+	s.t.Helper()
+	f := s.check()
+	if o := f.Outcome; o.Status != status || o.Cause != cause || o.Response != response {
+		s.t.Errorf("%s %s %q, want %s %s %q", o.Status, o.Cause, o.Response, status, cause, response)
+	}
+	return f
+}
+
+// read takes one message; a closed connection ends the goroutine's work.
+func read(c net.Conn) (string, bool) {
+	b := make([]byte, 1024)
+	n, err := c.Read(b)
+	return string(b[:n]), err == nil
+}
+
+// answers gives a fixed answer to every message, on a connection that is kept.
+func answers(words ...string) func(net.Conn) {
+	return func(c net.Conn) {
+		for {
+			if _, ok := read(c); !ok {
+				return
+			}
+			for i, w := range words {
+				if i > 0 {
+					time.Sleep(30 * time.Millisecond)
+				}
+				c.Write([]byte(w))
+			}
+		}
+	}
+}
+
+func mute(c net.Conn) {
+	for {
+		if _, ok := read(c); !ok {
+			return
+		}
+	}
+}
+
+func TestEveryReply(t *testing.T) {
+	tests := []struct {
+		name     string
+		engine   func(net.Conn)
+		status   evcp.Status
+		cause    evcp.Cause
+		response string
+	}{
+		{"OK", answers("OK"), evcp.OK, evcp.NoCause, "OK"},
+		{"OK with newline", answers("OK\r\n"), evcp.OK, evcp.NoCause, "OK"},
+		{"ok", answers("ok"), evcp.OK, evcp.NoCause, "ok"},
+		{"OK and more", answers("OK 23.5C"), evcp.OK, evcp.NoCause, "OK 23.5C"},
+		{"O, K", answers("O", "K"), evcp.OK, evcp.NoCause, "OK"},
+		{"KO", answers("KO"), evcp.KO, evcp.SaidKO, "KO"},
+		{"K, O", answers("K", "O"), evcp.KO, evcp.SaidKO, "KO"},
+		{"KO with a reason", answers("KO: TOKEN EXPIRED"), evcp.KO, evcp.SaidKO, "KO: TOKEN EXPIRED"},
+		{"BROKEN", answers("BROKEN"), evcp.KO, evcp.Protocol, "BROKEN"},
+		{"NOT OK", answers("NOT OK"), evcp.KO, evcp.Protocol, "NOT OK"},
+		{"NOK", answers("NOK"), evcp.KO, evcp.Protocol, "NOK"},
+		{"garbage", answers("\xff\x00\x1b[31m"), evcp.KO, evcp.Protocol, `\xff\x00\x1b[31m`},
+		{"K and no more", answers("K"), evcp.KO, evcp.Protocol, "K"},
+		{"blanks", answers(" \n\r\n "), evcp.ConnectionError, evcp.Timeout, ""},
+		{"mute", mute, evcp.ConnectionError, evcp.Timeout, ""},
+		{"closes", func(c net.Conn) { read(c) }, evcp.ConnectionError, evcp.Closed, ""},
+		{"resets", func(c net.Conn) { read(c); c.(*simnet.Conn).Reset() }, evcp.ConnectionError, evcp.Reset, ""},
+		{"nobody there", nil, evcp.ConnectionError, evcp.Refused, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onStage(t, tt.engine, func(s *stage) {
+				for range 3 {
+					s.want(tt.status, tt.cause, tt.response)
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		})
+	}
+}
+
+// TestSilenceHasABound pronounces a mute Engine after the timeout and one grace,
+// and an endless drip no later.
+func TestSilenceHasABound(t *testing.T) {
+	drip := func(c net.Conn) {
+		for range 1000 {
+			if _, err := c.Write([]byte(" ")); err != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	for name, engine := range map[string]func(net.Conn){"mute": mute, "drip of blanks": drip} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, engine, func(s *stage) {
+				s.check() // with the greeting
+				began := time.Now()
+				s.want(evcp.ConnectionError, evcp.Timeout, "")
+				if took := time.Since(began); took > tau+2*grace {
+					t.Errorf("took %s", took)
+				}
+			})
+		})
+	}
+	t.Run("black hole", func(t *testing.T) {
+		onStage(t, nil, func(s *stage) {
+			s.net.Hole(true)
+			s.check()
+			began := time.Now()
+			s.want(evcp.ConnectionError, evcp.Timeout, "")
+			if took := time.Since(began); took > tau+2*grace {
+				t.Errorf("took %s", took)
+			}
+		})
+	})
+}
+
+// TestALateAnswerIsNotTheNext has an Engine that answers each question 1.5 s
+// late: every check fails, and one answered in time again is OK at once.
+func TestALateAnswerIsNotTheNext(t *testing.T) {
+	var late atomic.Int64
+	late.Store(int64(1500 * time.Millisecond))
+	engine := func(c net.Conn) {
+		for {
+			if _, ok := read(c); !ok {
+				return
+			}
+			time.Sleep(time.Duration(late.Load()))
+			c.Write([]byte("OK"))
+		}
+	}
+	onStage(t, engine, func(s *stage) {
+		for range 4 {
+			s.want(evcp.ConnectionError, evcp.Timeout, "")
+			time.Sleep(75 * time.Millisecond)
+		}
+		late.Store(0)
+		s.want(evcp.OK, evcp.NoCause, "OK")
+	})
+}
+
+// TestALateHalfIsNotTheNext sends OK in time and the word KO after it, unasked:
+// the connection is not used again.
+func TestALateHalfIsNotTheNext(t *testing.T) {
+	engine := func(c net.Conn) {
+		for {
+			m, ok := read(c)
+			if !ok {
+				return
+			}
+			c.Write([]byte("OK"))
+			if strings.HasSuffix(m, "health_check") {
+				time.Sleep(50 * time.Millisecond)
+				c.Write([]byte("KO"))
+			}
+		}
+	}
+	onStage(t, engine, func(s *stage) {
+		for range 5 {
+			s.want(evcp.OK, evcp.NoCause, "OK")
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// TestConnectionsAreKept counts dials: one for an Engine that keeps its
+// connections, one for each question to one that closes.
+func TestConnectionsAreKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		closes bool
+		dials  int32
+	}{"kept": {false, 1}, "closing": {true, 6}} {
+		t.Run(name, func(t *testing.T) {
+			var dials atomic.Int32
+			engine := func(c net.Conn) {
+				dials.Add(1)
+				for {
+					if _, ok := read(c); !ok {
+						return
+					}
+					c.Write([]byte("OK"))
+					if tt.closes {
+						return
+					}
+				}
+			}
+			onStage(t, engine, func(s *stage) {
+				for range 5 {
+					s.want(evcp.OK, evcp.NoCause, "OK")
+					time.Sleep(time.Second)
+				}
+				if n := dials.Load(); n != tt.dials {
+					t.Errorf("%d connections for a greeting and 5 checks, want %d", n, tt.dials)
+				}
+			})
+		})
+	}
+}
+
+// TestABreakIsConfirmed breaks a kept connection under the question: a complete
+// answer on a fresh one wins, otherwise the break was the failure.
+func TestABreakIsConfirmed(t *testing.T) {
+	var connections atomic.Int32
+	engine := func(c net.Conn) {
+		connections.Add(1)
+		asked := 0
+		for {
+			if _, ok := read(c); !ok {
+				return
+			}
+			if asked++; asked > 2 {
+				return
+			}
+			c.Write([]byte("OK"))
+		}
+	}
+	onStage(t, engine, func(s *stage) {
+		for range 6 {
+			s.want(evcp.OK, evcp.NoCause, "OK")
+			time.Sleep(time.Second)
+		}
+		if n := connections.Load(); n < 3 {
+			t.Errorf("%d connections: none broke", n)
+		}
+	})
+}
+
+func TestABreakThatIsNotConfirmedFails(t *testing.T) {
+	var stop func()
+	onStage(t, nil, func(s *stage) {
+		stop = s.engine(func(c net.Conn) {
+			for range 2 {
+				read(c)
+				c.Write([]byte("OK"))
+			}
+			read(c)
+			stop()
+		})
+		s.want(evcp.OK, evcp.NoCause, "OK")
+		s.want(evcp.ConnectionError, evcp.Closed, "")
+		s.want(evcp.ConnectionError, evcp.Refused, "")
+	})
+}
+
+// TestGreeting is said before the first check; if unanswered, once more after
+// the first answered check, and never again.
+func TestGreeting(t *testing.T) {
+	var heard []string
+	deaf := 2 // messages that get no answer
+	engine := func(c net.Conn) {
+		for {
+			m, ok := read(c)
+			if !ok {
+				return
+			}
+			heard = append(heard, m)
+			if deaf--; deaf < 0 {
+				c.Write([]byte("OK"))
+			}
+		}
+	}
+	onStage(t, engine, func(s *stage) {
+		if f := s.want(evcp.ConnectionError, evcp.Timeout, ""); f.Greeted {
+			t.Error("greeted by nobody")
+		}
+		if f := s.want(evcp.OK, evcp.NoCause, "OK"); !f.Greeted || f.Greeting != "OK" {
+			t.Errorf("greeting %t %q", f.Greeted, f.Greeting)
+		}
+		s.want(evcp.OK, evcp.NoCause, "OK")
+	})
+	want := []string{
+		"EV_CP_M CP_001 monitor connection", "EV_CP_M CP_001 health_check",
+		"EV_CP_M CP_001 health_check", "EV_CP_M CP_001 monitor connection", "EV_CP_M CP_001 health_check",
+	}
+	if len(heard) != len(want) {
+		t.Fatalf("heard %q", heard)
+	}
+	for i := range want {
+		if heard[i] != want[i] {
+			t.Errorf("message %d is %q, want %q", i, heard[i], want[i])
+		}
+	}
+}
+
+// TestAMachineThatSlept accuses nobody for ten seconds, or until the first OK.
+func TestAMachineThatSlept(t *testing.T) {
+	onStage(t, mute, func(s *stage) {
+		s.want(evcp.ConnectionError, evcp.Timeout, "")
+		s.slept += time.Hour
+		s.want(evcp.Unknown, evcp.Slept, "")
+		time.Sleep(evcp.Drowsy)
+		s.want(evcp.ConnectionError, evcp.Timeout, "")
+	})
+}
+
+// TestCloseBreaksOff ends an exchange in flight without a finding.
+func TestCloseBreaksOff(t *testing.T) {
+	onStage(t, mute, func(s *stage) {
+		s.probe.Ask(0)
+		time.Sleep(50 * time.Millisecond)
+		began := time.Now()
+		s.probe.Close()
+		if took := time.Since(began); took > tau {
+			t.Errorf("took %s", took)
+		}
+		if found := s.probe.Take(nil); len(found) != 0 {
+			t.Errorf("found %v", found)
+		}
+	})
+}
