@@ -1,0 +1,107 @@
+// Package config turns a command line, the environment and a file into one
+// program's options. One table of settings per program drives all of it: flags,
+// variables, file keys, defaults, help and errors, so that they cannot disagree.
+//
+// A flag beats a variable, a variable beats the file, the file beats the default.
+// Only the value that wins is parsed; an unknown flag, an unknown file key and a
+// line of the file that is no "key: value" are errors whatever wins. Load returns
+// all errors at once and each names its source: the flag, the variable, or file
+// and line. Nothing is half done: after an error the options are not to be used.
+//
+// The package decides: it sees the world through the two functions that Load is
+// given, keeps nothing, and calls each Setting's Set at most once, on the
+// caller's goroutine. Text from outside reaches an error escaped and cut.
+package config
+
+import "strings"
+
+// Program is the table of one program and what its help says around the table.
+// The zero value of every field but Name is usable.
+type Program struct {
+	Name     string    // as typed: "ev-cp-m"
+	About    string    // first line of the help
+	Usage    []Usage   // ways to call it
+	Settings []Setting // in the order of the help, groups together; --help and --version come by themselves
+	Checks   []Check   // rules between settings
+	Files    []string  // where the file is looked for; empty: this program reads none
+	Shared   []string  // file keys of sibling programs: known here, and ignored
+	MaxArgs  int       // how many positional arguments it takes
+	Example  string    // the setting that explains variables and file keys in the help
+	Notes    []string  // last paragraphs of the help, wrapped
+}
+
+// Usage is one way to call the program: Args as typed after its name, Help what
+// happens then.
+type Usage struct{ Args, Help string }
+
+// Setting is one row of a program's table.
+type Setting struct {
+	Name    string             // "engine-port": --engine-port, EVCP_ENGINE_PORT, engine_port
+	Arg     string             // what the value is called in help: "PORT"; "" makes it a switch
+	Default string             // parsed by Set like any value; "" leaves the option as it is
+	Shown   string             // the default in the help's parentheses where Default can't say it
+	Also    []string           // further variables, best first; EVCP_ENGINE_PORT beats them
+	Group   string             // heading in the help
+	Help    string             // the help line without the default
+	Place   Place              // where it may stand
+	Set     func(string) error // parses into the options; the error says what a good value is
+}
+
+// Place says where a setting may stand besides the command line.
+type Place uint8
+
+const (
+	Anywhere  Place = iota // command line, environment, file
+	NotInFile              // command line, environment
+	FlagOnly               // command line
+)
+
+// Check is a rule between settings, tried only when every value is good by
+// itself. Why returns what is wrong, "" if nothing is; the error names the source
+// of Setting's value.
+type Check struct {
+	Setting string
+	Why     func() string
+}
+
+// Loaded says what Load found besides the options themselves.
+type Loaded struct {
+	Help    bool     // --help was asked for; nothing else was looked at
+	Version bool     // --version was asked for; nothing else was looked at
+	Args    []string // positional arguments, at most MaxArgs
+	File    string   // the file that was read, as looked for; "" = none
+	Origin  string   // where values came from, for the start banner
+}
+
+// fileFlag names the setting that points at the file.
+const fileFlag = "config"
+
+// FileFlag is the row for --config FILE. A program without it reads the first of
+// its Files that exists.
+func FileFlag(group, shown string) Setting {
+	return Setting{
+		Name: fileFlag, Arg: "FILE", Group: group, Shown: shown, Place: NotInFile,
+		Set: func(string) error { return nil }, // Load itself opens it
+	}
+}
+
+func (s Setting) flag() string     { return "--" + s.Name }
+func (s Setting) key() string      { return strings.ReplaceAll(s.Name, "-", "_") }
+func (s Setting) variable() string { return "EVCP_" + strings.ToUpper(s.key()) }
+
+// variables lists every variable that may set s, the one that wins first.
+func (s Setting) variables() []string {
+	if s.Place == FlagOnly {
+		return nil
+	}
+	return append([]string{s.variable()}, s.Also...)
+}
+
+func (p Program) setting(name string) (Setting, bool) {
+	for _, s := range p.Settings {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"evcp/internal/console/cell"
+)
+
+// maxFile bounds the file in bytes. A network's addresses take a few hundred; the
+// YAML scanner takes half a second for the worst file of this size, and with
+// twice the size four times as long.
+const maxFile = 64 << 10
+
+// file is what one configuration file says.
+type file struct {
+	path   string           // "" if there is none
+	values map[string]value // by setting
+}
+
+// openFile reads the file that was named, else the first of Files that exists.
+// What is wrong with it is kept in l.faults.
+func (l *loader) openFile(read func(string) ([]byte, error)) file {
+	if s, ok := l.setting(fileFlag); ok {
+		if v, named := l.pick(s); named {
+			return l.namedFile(v, read)
+		}
+	}
+	for _, path := range l.Files {
+		if source, err := read(path); !errors.Is(err, fs.ErrNotExist) {
+			return l.parseFile(path, source, err)
+		}
+	}
+	return file{}
+}
+
+// namedFile opens what --config or its variable asked for; its absence is an error.
+func (l *loader) namedFile(v value, read func(string) ([]byte, error)) file {
+	source, err := read(v.text)
+	if errors.Is(err, fs.ErrNotExist) {
+		l.faults = append(l.faults, v.fault(reasonNotThere))
+		return file{}
+	}
+	return l.parseFile(v.text, source, err)
+}
+
+func (l *loader) parseFile(path string, source []byte, err error) file {
+	path = cell.Safe(path)
+	doc := document{path: path}
+	switch {
+	case err != nil:
+		doc.reject(place{}, cell.Safe(cause(err).Error()))
+	case len(source) > maxFile:
+		doc.reject(place{}, fmt.Sprintf(reasonTooBig, maxFile>>10))
+	default:
+		doc.parse(source, l.Program)
+	}
+	l.faults = append(l.faults, doc.faults...)
+	return file{path: path, values: doc.values}
+}
+
+// cause drops the path from an error of the file system: the fault names it.
+func cause(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,207 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp/internal/config"
+)
+
+// wrong loads and returns what a person reads, "" if all was well.
+func wrong(t *testing.T, args string, vars map[string]string, files map[string]string) string {
+	t.Helper()
+	_, err := monitor(&options{}).Load(strings.Fields(args), env(vars), disk(files))
+	if err == nil {
+		return ""
+	}
+	if _, ok := errors.AsType[*config.UsageError](err); !ok {
+		t.Fatalf("%T is no UsageError", err)
+	}
+	return err.Error()
+}
+
+func TestWrongUsageWordForWord(t *testing.T) {
+	for _, c := range []struct {
+		name, args  string
+		vars, files map[string]string
+		want        string
+	}{
+		{name: "unknown flag", args: "--engine-prt 5001", want: `
+ev-cp-m: unknown flag --engine-prt. Did you mean --engine-port?
+All flags: ev-cp-m --help`},
+		{name: "bad port", args: "--engine-port 70000", want: `
+ev-cp-m: --engine-port 70000: a port is a number from 1 to 65535`},
+		{name: "Kubernetes", vars: map[string]string{"CENTRAL_PORT": "tcp://10.96.0.7:5000"}, want: `
+ev-cp-m: CENTRAL_PORT "tcp://10.96.0.7:5000": a port is a number from 1 to
+65535. Kubernetes sets this variable itself when a Service is named
+"central". Set EVCP_CENTRAL_PORT, or enableServiceLinks: false.`},
+		{name: "Kubernetes, our own prefix", vars: map[string]string{"EVCP_CENTRAL_PORT": "tcp://10.96.0.7:5000"}, want: `
+ev-cp-m: EVCP_CENTRAL_PORT "tcp://10.96.0.7:5000": a port is a number from 1
+to 65535. Kubernetes sets this variable itself when a Service is named
+"evcp-central". Rename the Service, or set enableServiceLinks: false.`},
+		{name: "file", files: map[string]string{"../network.yaml": "# site\n\ncentral_prot: 5000\n\n\n\nengine_port: 50o1\n"}, want: `
+ev-cp-m: 2 errors in ../network.yaml; nothing was started.
+
+../network.yaml:3: unknown key central_prot. Did you mean central_port?
+    3 | central_prot: 5000
+      | ^^^^^^^^^^^^
+../network.yaml:7: engine_port "50o1": a port is a number from 1 to 65535
+    7 | engine_port: 50o1
+      |              ^^^^`},
+		{name: "one error in the file", files: map[string]string{"./network.yaml": "fall: 0"}, want: `
+ev-cp-m: ./network.yaml:1: fall "0": a whole number from 1 to 1000000 is
+needed
+    1 | fall: 0
+      |       ^`},
+		{name: "everywhere", args: "--engine-prt 5001 --fall x",
+			vars:  map[string]string{"CP_ID": "CP 1"},
+			files: map[string]string{"./network.yaml": "keep: 5"}, want: `
+ev-cp-m: 4 errors; nothing was started.
+
+unknown flag --engine-prt. Did you mean --engine-port?
+CP_ID "CP 1": a charge point id is 1 to 64 of A-Z a-z 0-9 . _ -
+--fall x: a whole number from 1 to 1000000 is needed
+./network.yaml:1: keep "5": a size is a whole number with its unit: 64MiB,
+1GiB
+    1 | keep: 5
+      |       ^
+
+All flags: ev-cp-m --help`},
+		{name: "missing value", args: "--engine-port", want: `
+ev-cp-m: --engine-port needs a value: --engine-port PORT`},
+		{name: "flag instead of a value", args: "--engine-port --test", want: `
+ev-cp-m: --engine-port needs a value: --engine-port PORT`},
+		{name: "argument", args: "start now", want: `
+ev-cp-m: unexpected argument start.
+All flags: ev-cp-m --help`},
+		{name: "dashes forgotten", args: "engine-port 5001", want: `
+ev-cp-m: unexpected argument engine-port. Did you mean --engine-port?
+All flags: ev-cp-m --help`},
+		{name: "one dash", args: "-engine-port 5001", want: `
+ev-cp-m: unknown flag -engine-port. Did you mean --engine-port?
+All flags: ev-cp-m --help`},
+		{name: "choice", args: "--kafka-compression zip", want: `
+ev-cp-m: --kafka-compression zip: choose none, gzip, snappy, lz4 or zstd`},
+		{name: "least", args: "--interval 1us", want: `
+ev-cp-m: --interval 1us: the least is 10ms`},
+		{name: "between settings", args: "--interval 1s --timeout 2s", want: `
+ev-cp-m: --timeout 2s: it must not exceed --interval (1s)`},
+		{name: "named file missing", args: "--config nowhere.yaml", want: `
+ev-cp-m: --config nowhere.yaml: no such file`},
+		{name: "named file missing, variable", vars: map[string]string{"EVCP_CONFIG": "no where.yaml"}, want: `
+ev-cp-m: EVCP_CONFIG "no where.yaml": no such file`},
+		{name: "escapes", args: "--cp-id \x1b[31m\u202e", want: `
+ev-cp-m: --cp-id "\\x1b[31m\\u202e": a charge point id is 1 to 64 of A-Z a-z
+0-9 . _ -`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := wrong(t, c.args, c.vars, c.files); got != c.want[1:] {
+				t.Errorf("got\n%s\nwant%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
+	files := map[string]string{"./network.yaml": "engine_port: 4\ncentral_port: 4\nkafka_topic: t4\nlisten: :1\n"}
+	vars := map[string]string{"EVCP_ENGINE_PORT": "3", "ENGINE_PORT": "tcp://x", "CENTRAL_PORT": "3", "CP_ID": ""}
+	var o options
+	got, err := monitor(&o).Load([]string{"--engine-port=1", "--engine-port", "2"}, env(vars), disk(files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.enginePort != 2 || o.centralPort != 3 || o.topic != "t4" || o.cp != "CP_001" {
+		t.Errorf("got %+v", o)
+	}
+	want := config.Loaded{File: "./network.yaml", Origin: "flags, variables, ./network.yaml"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestTheFirstFileThatExistsIsRead(t *testing.T) {
+	files := map[string]string{"../network.yaml": "fall: 5", "/etc/ev-cp-m/network.yaml": "fall: 6", "own.yaml": "fall: 7"}
+	for args, want := range map[string]struct {
+		fall         int
+		file, origin string
+	}{
+		"":                  {5, "../network.yaml", "../network.yaml"},
+		"--config own.yaml": {7, "own.yaml", "own.yaml"},
+		"--fall 8":          {8, "../network.yaml", "flags, ../network.yaml"},
+	} {
+		var o options
+		got, err := monitor(&o).Load(strings.Fields(args), env(nil), disk(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.fall != want.fall || got.File != want.file || got.Origin != want.origin {
+			t.Errorf("%q: fall %d, %+v; want %+v", args, o.fall, got, want)
+		}
+	}
+}
+
+func TestOriginWithoutAFile(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                  "defaults; no network.yaml found",
+		"--cp-id CP_001":    "flags; no network.yaml found",
+		"--test --rise 2":   "flags; no network.yaml found",
+		"--http localhost:": "",
+	} {
+		got, _ := monitor(&options{}).Load(strings.Fields(args), env(nil), disk(nil))
+		if got.Origin != want {
+			t.Errorf("%q: %q, want %q", args, got.Origin, want)
+		}
+	}
+}
+
+func TestAFileThatCannotBeReadIsAnError(t *testing.T) {
+	read := func(path string) ([]byte, error) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+	}
+	_, err := monitor(&options{}).Load(nil, env(nil), read)
+	if err == nil || err.Error() != "ev-cp-m: ./network.yaml: permission denied" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHelpAndVersionLookAtNothingElse(t *testing.T) {
+	for args, want := range map[string]config.Loaded{
+		"--nonsense -h":           {Help: true},
+		"--help --version":        {Help: true},
+		"--version --fall 0 word": {Version: true},
+	} {
+		got, err := monitor(&options{}).Load(strings.Fields(args), env(nil), disk(nil))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, %v", args, got, err)
+		}
+	}
+}
+
+func TestPositionalArgumentsWhereTheyAreTaken(t *testing.T) {
+	p := monitor(&options{})
+	p.MaxArgs = 2
+	got, err := p.Load([]string{"one", "--test", "--", "--two"}, env(nil), disk(nil))
+	if err != nil || !reflect.DeepEqual(got.Args, []string{"one", "--two"}) {
+		t.Errorf("got %q, %v", got.Args, err)
+	}
+}
+
+func TestDefaultsReachTheOptions(t *testing.T) {
+	var o options
+	if _, err := monitor(&o).Load([]string{"--test", "--http", "[::1]:8081", "--timeout=800ms"}, env(nil), disk(nil)); err != nil {
+		t.Fatal(err)
+	}
+	want := options{
+		cp: "CP_001", centralIP: "localhost", engineIP: "localhost", centralPort: 5000, enginePort: 5001,
+		interval: time.Second, timeout: 800 * time.Millisecond, report: 30 * time.Second, heart: 5 * time.Second,
+		fall: 3, rise: 1, brokers: []string{"localhost:9092"}, topic: "monitor-events", compression: "none",
+		stateMax: 512 << 20, keep: 64 << 20, test: true, http: "[::1]:8081", format: "auto", level: "info", color: "auto",
+	}
+	if !reflect.DeepEqual(o, want) {
+		t.Errorf("got  %+v\nwant %+v", o, want)
+	}
+}

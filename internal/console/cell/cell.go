@@ -1,0 +1,86 @@
+// Package cell knows how much room text takes at a terminal, in cells: one for
+// a Latin letter, two for a wide East Asian character or an emoji, none for a
+// combining accent. It also makes text harmless. It decides: strings in, strings
+// out, nothing is kept, any goroutine may call.
+//
+// Every function takes any bytes. Width, Cut and Wrap count what they are given,
+// so text from outside goes through Safe first.
+package cell
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+)
+
+// Columns is the widest line that any of the programs prints.
+const Columns = 80
+
+// Width counts the cells that s takes.
+func Width(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// runeWidth is 0, 1 or 2. Characters of ambiguous width (● → ·) count as 1: so
+// they are drawn outside old CJK terminals.
+func runeWidth(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
+}
+
+// Cut shortens s to at most n cells. What was cut shows as mark ("…", or "..."
+// in ASCII), which is counted; a mark wider than n leaves nothing.
+func Cut(s string, n int, mark string) string {
+	if Width(s) <= n {
+		return s
+	}
+	room := n - Width(mark)
+	if room < 0 {
+		return ""
+	}
+	return s[:prefix(s, room)] + mark
+}
+
+// prefix is the length in bytes of the longest start of s that fits in n cells.
+func prefix(s string, n int) int {
+	for i, r := range s {
+		if n -= runeWidth(r); n < 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// Wrap breaks a paragraph at blanks into lines of at most n cells. A word longer
+// than that stands alone, too wide, rather than broken: it may be a path that
+// somebody copies.
+func Wrap(s string, n int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		switch {
+		case line == "":
+			line = word
+		case Width(line)+1+Width(word) <= n:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}

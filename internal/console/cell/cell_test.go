@@ -1,0 +1,100 @@
+package cell_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"evcp/internal/console/cell"
+)
+
+func TestWidthCountsCells(t *testing.T) {
+	for s, want := range map[string]int{
+		"": 0, "abc": 3, "● ▲ ○ ■ → · …": 13, "日本": 4, "🔌": 2, "e\u0301": 1, "ñ": 1, "ｋ": 2,
+	} {
+		if got := cell.Width(s); got != want {
+			t.Errorf("Width(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
+func TestCutNeverGetsWider(t *testing.T) {
+	for _, c := range []struct {
+		s    string
+		n    int
+		mark string
+		want string
+	}{
+		{"abcdef", 6, "…", "abcdef"},
+		{"abcdef", 5, "…", "abcd…"},
+		{"日本語", 5, "…", "日本…"},
+		{"日本語", 4, "…", "日…"},
+		{"abcdef", 5, "...", "ab..."},
+		{"abcdef", 2, "...", ""},
+		{"abcdef", 0, "…", ""},
+		{"abcdef", -3, "…", ""},
+	} {
+		if got := cell.Cut(c.s, c.n, c.mark); got != c.want {
+			t.Errorf("Cut(%q, %d, %q) = %q, want %q", c.s, c.n, c.mark, got, c.want)
+		}
+	}
+}
+
+func TestWrapBreaksAtBlanks(t *testing.T) {
+	got := cell.Wrap("one two  three-and-more four", 8)
+	if want := []string{"one two", "three-and-more", "four"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestSafeEscapesWhatATerminalObeys(t *testing.T) {
+	for s, want := range map[string]string{
+		"plain":                  "plain",
+		"ñ ● 日本":                 "ñ ● 日本",
+		"\x1b[31mred":            `\x1b[31mred`,
+		"a\nb\tc\r\x00\x7f":      `a\nb\tc\r\x00\x7f`,
+		"\u202eabc\u2066":        `\u202eabc\u2066`,
+		"\u009b31m":              `\u009b31m`,
+		"bad\xffbyte\xc3":        `bad\xffbyte\xc3`,
+		"\ufffd":                 "\ufffd",
+		"line\u2028sep":          `line\u2028sep`,
+		"e\u0301\u0301\u0301":    "e\u0301\u0301" + `\u0301`,
+		`once \x1b safe`:         `once \x1b safe`,
+		"it's \"quoted\"":        "it's \"quoted\"",
+		"\U000e0001tag":          `\U000e0001tag`,
+		strings.Repeat("a", 300): strings.Repeat("a", 300),
+	} {
+		if got := cell.Safe(s); got != want {
+			t.Errorf("Safe(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestASCIIEscapesTheRest(t *testing.T) {
+	if got, want := cell.ASCII("caf\u00e9 \x1b ●"), `caf\u00e9 \x1b \u25cf`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	f.Add("\x1b[2J\u202e\xff'\"\\")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := cell.Safe(s)
+		if !utf8.ValidString(got) {
+			t.Fatalf("Safe(%q) = %q is not UTF-8", s, got)
+		}
+		for _, r := range got {
+			if !unicode.IsPrint(r) {
+				t.Fatalf("Safe(%q) = %q holds %U", s, got, r)
+			}
+		}
+		if again := cell.Safe(got); again != got {
+			t.Fatalf("Safe twice: %q then %q", got, again)
+		}
+		if n := cell.Width(cell.Cut(got, 20, "…")); n > 20 {
+			t.Fatalf("Cut(%q) is %d wide", got, n)
+		}
+	})
+}

@@ -1,0 +1,125 @@
+// Package console is what a person or a log collector sees of a program: log
+// lines, one live line at the bottom of a terminal, and single keys.
+//
+// A Console owns one output, normally stderr, and is safe for any number of
+// goroutines. Everything printed goes out whole, in one write, in the order of the
+// calls. Nothing is queued: a call waits as long as the output does, which at a
+// terminal stopped with Ctrl-S is until Ctrl-Q. So a goroutine that must not wait
+// hands its news to one that may, and logs there. A failed write is dropped:
+// there is nowhere left to say so.
+//
+// Whatever is printed has no control characters, invisible characters or bytes
+// that are not UTF-8: they come out escaped. That is the last line of defence;
+// packages that hear strangers make their text safe before.
+package console
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"evcp/internal/console/cell"
+)
+
+// Format is how log lines are written.
+type Format string
+
+const (
+	Auto   Format = "auto"   // Text at a terminal, Logfmt elsewhere
+	Text   Format = "text"   // for people: local time, shape, id, words
+	Logfmt Format = "logfmt" // time=… level=… msg=… key=value, UTC
+	JSON   Format = "json"   // the same as one object
+)
+
+// Options are the ways to set a Console up. The zero value with Out is usable.
+type Options struct {
+	Out    *os.File
+	Getenv func(string) string // os.Getenv or alike; nil: an empty environment
+	Format Format              // "" is Auto
+	Color  When                // "" is AutoColor
+	Level  slog.Level          // the least that is logged
+	Zone   *time.Location      // of Text's times; nil: local time
+}
+
+// Console writes to one output. Close it before the program ends.
+type Console struct {
+	out    *os.File
+	style  Style
+	format Format
+	level  slog.Level
+	zone   *time.Location
+	tty    bool // Out is a terminal
+	redraw bool // Out is one that can redraw its last line
+
+	mu   sync.Mutex // guards what is on the screen
+	live string     // the live line as last set; "" is none
+	on   bool       // it is drawn
+}
+
+// Open makes a Console. It writes nothing yet.
+func Open(o Options) *Console {
+	getenv := orEmpty(o.Getenv)
+	c := &Console{out: o.Out, style: StyleOf(o.Out, getenv, o.Color), format: o.Format, level: o.Level, zone: o.Zone}
+	c.tty = isTerminal(o.Out)
+	c.redraw = c.tty && getenv("TERM") != "dumb"
+	if c.zone == nil {
+		c.zone = time.Local
+	}
+	if c.format == "" || c.format == Auto {
+		c.format = Logfmt
+		if c.tty {
+			c.format = Text
+		}
+	}
+	return c
+}
+
+// Terminal says whether Out is a terminal that shows Text: whether a person is
+// looking, who likes a banner and a summary.
+func (c *Console) Terminal() bool { return c.tty && c.format == Text }
+
+// Style is how text looks at this Console.
+func (c *Console) Style() Style { return c.style }
+
+// Print writes lines of prose above the live line, shapes painted, each cut to
+// the width of the terminal. It is for banners and summaries.
+func (c *Console) Print(lines ...string) {
+	var text string
+	for _, line := range lines {
+		text += c.style.Line(line, c.width(cell.Columns)) + "\n"
+	}
+	c.above(text)
+}
+
+// width is how many cells a line may have: at most the most that is asked for,
+// at most the terminal's. Away from a terminal nothing needs cutting.
+func (c *Console) width(most int) int {
+	if !c.tty {
+		return unlimited
+	}
+	if w, _, err := term.GetSize(int(c.out.Fd())); err == nil && w > 0 {
+		return min(most, w)
+	}
+	return min(most, cell.Columns)
+}
+
+// unlimited is wider than any line.
+const unlimited = 1 << 30
+
+// write is the only place that writes. c.mu is held.
+func (c *Console) write(text string) {
+	_, _ = io.WriteString(c.out, text)
+}
+
+func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+
+func orEmpty(getenv func(string) string) func(string) string {
+	if getenv == nil {
+		return func(string) string { return "" }
+	}
+	return getenv
+}

@@ -1,0 +1,242 @@
+package console_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"evcp/internal/console"
+	"evcp/internal/console/cell"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 4, 33, 250_000_000, time.UTC)
+
+// logged returns what a Console with o writes to a file for one record.
+func logged(t *testing.T, o console.Options, level slog.Level, text string, args ...any) string {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	o.Out, o.Zone = f, time.FixedZone("UTC+1", 3600)
+	r := slog.NewRecord(noon, level, text, 0)
+	r.Add(args...)
+	h := console.Open(o).Logger().Handler()
+	if h.Enabled(t.Context(), level) {
+		if err := h.Handle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = f.Seek(0, io.SeekStart)
+	b, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func utf8Locale(name string) string {
+	if name == "LANG" {
+		return "es_ES.UTF-8"
+	}
+	return ""
+}
+
+func TestALineInEachFormat(t *testing.T) {
+	args := []any{console.Failed.Attr(), console.CP("CP_001"), slog.String("cause", "said_ko"), slog.Int("failures", 3),
+		slog.Duration("latency", 1500*time.Microsecond), slog.Any("err", errors.New("not \"nice\"\n")),
+		slog.Group("kafka", slog.Time("at", noon), slog.Bool("up", false))}
+	for _, c := range []struct {
+		o    console.Options
+		want string
+	}{
+		{console.Options{Format: console.Text, Getenv: utf8Locale}, "13:04:33 ▲ CP_001 KO: 3 checks in a row\n"},
+		{console.Options{Format: console.Text}, "13:04:33 ! CP_001 KO: 3 checks in a row\n"},
+		{console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.Always},
+			"13:04:33 \x1b[31m▲\x1b[0m CP_001 \x1b[31mKO\x1b[0m: 3 checks in a row\n"},
+		{console.Options{Format: console.Text, Getenv: utf8Locale, Level: slog.LevelDebug},
+			`13:04:33 ▲ CP_001 KO: 3 checks in a row cause=said_ko failures=3 latency=1.5ms err="not \"nice\"\n"` +
+				" kafka.at=2026-03-01T12:04:33.250Z kafka.up=false\n"},
+		{console.Options{}, `time=2026-03-01T12:04:33.250Z level=info cp=CP_001 msg="KO: 3 checks in a row" shape=failed cause=said_ko failures=3 ` +
+			`latency=1.5ms err="not \"nice\"\n" kafka.at=2026-03-01T12:04:33.250Z kafka.up=false` + "\n"},
+		{console.Options{Format: console.JSON}, `{"time":"2026-03-01T12:04:33.250Z","level":"info","cp":"CP_001","msg":"KO: 3 checks in a row",` +
+			`"shape":"failed","cause":"said_ko","failures":3,"latency":"1.5ms","err":"not \"nice\"\u000a",` +
+			`"kafka.at":"2026-03-01T12:04:33.250Z","kafka.up":false}` + "\n"},
+	} {
+		if got := logged(t, c.o, slog.LevelInfo, "KO: 3 checks in a row", args...); got != c.want {
+			t.Errorf("%+v\ngot  %q\nwant %q", c.o, got, c.want)
+		}
+	}
+}
+
+func TestOnlyTheShapeAndTheStatesWordArePainted(t *testing.T) {
+	g, r, e := "\x1b[32m", "\x1b[31m", "\x1b[0m"
+	for _, c := range []struct {
+		shape    console.Shape
+		cp, text string
+		want     string
+	}{
+		{console.Up, "CP_001", "OK: the Engine answers in 1 ms", g + "●" + e + " CP_001 " + g + "OK" + e + ": the Engine answers in 1 ms"},
+		{console.Up, "OK", "BROKEN", g + "●" + e + " OK BROKEN"},
+		{console.Up, "", "6 of 6 activated", g + "●" + e + " 6 of 6 " + g + "activated" + e},
+		{console.Failed, "CP_002", "faulted: says KO", r + "▲" + e + " CP_002 " + r + "faulted" + e + ": says KO"},
+		{console.Told, "CP_001", `failure told to Central: "KO ● OK"`, `→ CP_001 failure told to Central: "KO ● OK"`},
+		{console.Failed, "CP_001", `it said "KO"`, r + "▲" + e + ` CP_001 it said "KO"`},
+		{console.Note, "CP_005", "OK again", "· CP_005 OK again"},
+		{console.Shape(99), "CP_005", "OK", "· CP_005 OK"},
+	} {
+		o := console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.Always}
+		got := logged(t, o, slog.LevelWarn, c.text, c.shape.Attr(), console.CP("CP_001"), slog.String("cp", c.cp))
+		if want := "13:04:33 " + c.want + "\n"; got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestNothingDangerousIsPrinted(t *testing.T) {
+	evil := "a\x1b[2J\r\n\u202eb\u009b\xff\u2028\U000e0001c\"="
+	for _, f := range []console.Format{console.Text, console.Logfmt, console.JSON} {
+		for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
+			for _, getenv := range []func(string) string{nil, utf8Locale} {
+				o := console.Options{Format: f, Level: level, Getenv: getenv}
+				got := logged(t, o, slog.LevelInfo, evil, slog.String(evil, evil), slog.Any("any", []string{evil}), slog.String("cp", evil))
+				line, whole := strings.CutSuffix(got, "\n")
+				if !whole || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+					t.Errorf("%s: %q", f, got)
+				}
+			}
+		}
+	}
+}
+
+func TestJSONIsJSON(t *testing.T) {
+	got := logged(t, console.Options{Format: console.JSON}, slog.LevelError, "\x00\u202e\U000e0001\"\\ñ🔌",
+		slog.Float64("inf", 1/zero), slog.Float64("half", .5), slog.Uint64("n", 1<<63), slog.Any("nil", nil))
+	var m map[string]any
+	d := json.NewDecoder(bytes.NewReader([]byte(got)))
+	d.UseNumber()
+	if err := d.Decode(&m); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	want := map[string]any{"msg": "\x00\u202e\U000e0001\"\\ñ🔌", "level": "error", "inf": "+Inf", "half": json.Number("0.5"),
+		"n": json.Number("9223372036854775808"), "nil": "<nil>", "time": "2026-03-01T12:04:33.250Z"}
+	for k, v := range want {
+		if m[k] != v {
+			t.Errorf("%s: %#v, want %#v", k, m[k], v)
+		}
+	}
+	if len(m) != len(want) {
+		t.Errorf("got %v", m)
+	}
+}
+
+var zero float64
+
+func TestLevelsAndGroups(t *testing.T) {
+	if got := logged(t, console.Options{Level: slog.LevelWarn}, slog.LevelInfo, "x"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	f, err := os.CreateTemp(t.TempDir(), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	log := console.Open(console.Options{Out: f}).Logger().With(console.CP("CP_1"), "a", 1)
+	one, two := log.WithGroup("g").With("b", 2), log.With("c", 3)
+	one.Info("one", "d", 4)
+	two.Info("two")
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"level=info cp=CP_1 msg=one a=1 g.b=2 g.d=4\n", "level=info cp=CP_1 msg=two a=1 c=3\n"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %q in\n%s", want, b)
+		}
+	}
+}
+
+func TestStyleLine(t *testing.T) {
+	for _, c := range []struct {
+		s       console.Style
+		columns int
+		text    string
+		want    string
+	}{
+		{console.Style{}, 80, "CP_001 ● OK 1 ms | Kafka ○", "CP_001 ● OK 1 ms | Kafka ○"},
+		{console.Style{ASCII: true}, 80, "● ▲ ○ ■ ? → · … ñ", `+ ! o # ? > - ... \u00f1`},
+		{console.Style{Color: true}, 80, "● OK ▲ OK ○", "\x1b[32m●\x1b[0m \x1b[32mOK\x1b[0m \x1b[31m▲\x1b[0m OK \x1b[90m○\x1b[0m"},
+		{console.Style{Color: true}, 80, `"● OK"`, `"● OK"`},
+		{console.Style{Color: true}, 80, "●", "\x1b[32m●\x1b[0m"},
+		{console.Style{Color: true}, 3, "a● OK", "a\x1b[32m●\x1b[0m…"},
+		{console.Style{ASCII: true, Color: true}, 80, "■ maintenance", "\x1b[33m#\x1b[0m \x1b[33mmaintenance\x1b[0m"},
+		{console.Style{}, 80, "a\x1b[31mb", `a\x1b[31mb`},
+		{console.Style{ASCII: true}, 10, "ññññ", `\u00f1\...`},
+	} {
+		if got := c.s.Line(c.text, c.columns); got != c.want {
+			t.Errorf("%+v %q: got %q, want %q", c.s, c.text, got, c.want)
+		}
+	}
+}
+
+func TestStyleFollowsTheEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		when console.When
+		want console.Style
+	}{
+		{nil, "", console.Style{ASCII: true}},
+		{map[string]string{"LANG": "C"}, console.Always, console.Style{ASCII: true, Color: true}},
+		{map[string]string{"LANG": "C", "LC_CTYPE": "C.utf8"}, console.Always, console.Style{Color: true}},
+		{map[string]string{"LANG": "en_GB.UTF-8", "LC_ALL": "POSIX"}, console.Never, console.Style{ASCII: true}},
+		{map[string]string{"LANG": "en_GB.UTF-8", "NO_COLOR": "1"}, console.Always, console.Style{Color: true}},
+	} {
+		f, err := os.CreateTemp(t.TempDir(), "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := console.StyleOf(f, func(name string) string { return c.env[name] }, c.when); got != c.want {
+			t.Errorf("%v %s: %+v, want %+v", c.env, c.when, got, c.want)
+		}
+		_ = f.Close()
+	}
+}
+
+func TestDurationWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 0: "0s", time.Microsecond: "1ms", 900 * time.Millisecond: "900ms", 999_600 * time.Microsecond: "1s",
+		10*time.Second + 230*time.Millisecond: "10.2s", 45 * time.Second: "45s", 59_960 * time.Millisecond: "1m0s", time.Minute: "1m0s",
+		66 * time.Second: "1m6s", 101 * time.Second: "1m41s", time.Hour - time.Millisecond: "1h0m", 192 * time.Minute: "3h12m",
+		48*time.Hour - time.Second: "2d0h", 122 * time.Hour: "5d2h",
+	} {
+		if got := console.Span(d); got != want {
+			t.Errorf("Span(%d) = %q, want %q", d, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{-1: "<1 ms", 0: "<1 ms", 999_999: "<1 ms", time.Millisecond: "1 ms", 3900 * time.Microsecond: "3 ms", 3 * time.Second: "3000 ms"} {
+		if got := console.Ms(d); got != want {
+			t.Errorf("Ms(%d) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func FuzzStyleLine(f *testing.F) {
+	f.Add("CP_001 ● OK \"● KO\" \x1b[2J…", 20, true, true)
+	f.Fuzz(func(t *testing.T, text string, columns int, ascii, color bool) {
+		got := console.Style{ASCII: ascii, Color: color}.Line(text, columns)
+		for _, sgr := range []string{"\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"} {
+			got = strings.ReplaceAll(got, sgr, "")
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) || ascii && r > '~' }) || cell.Width(got) > max(columns, 0) {
+			t.Fatalf("%q → %q", text, got)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package console
+
+import (
+	"os"
+	"strings"
+
+	"evcp/internal/console/cell"
+)
+
+// When says when colour is used.
+type When string
+
+const (
+	AutoColor When = "auto" // at a terminal, unless NO_COLOR is set or it is dumb
+	Always    When = "always"
+	Never     When = "never"
+)
+
+// Style is what an output can show. The zero Style is UTF-8 without colour.
+type Style struct {
+	ASCII bool // nothing but ASCII
+	Color bool // SGR sequences of the 16 colours
+}
+
+// StyleOf finds the style of out. Characters beyond ASCII need a UTF-8 locale
+// (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
+func StyleOf(out *os.File, getenv func(string) string, when When) Style {
+	getenv = orEmpty(getenv)
+	name := getenv("TERM")
+	plain := isTerminal(out) && (name == "dumb" || name == "linux")
+	return Style{
+		ASCII: plain || !isUTF8(getenv),
+		Color: when == Always || when != Never && isTerminal(out) && name != "dumb" && getenv("NO_COLOR") == "",
+	}
+}
+
+func isUTF8(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := getenv(name); locale != "" {
+			locale = strings.ToLower(locale)
+			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
+		}
+	}
+	return false
+}
+
+// Line makes text fit to print on one line of at most columns cells: escaped, cut
+// with an ellipsis, and each shape in it painted together with the state's word
+// that follows it. What comes after the first quotation mark may be a stranger's
+// word and stays unpainted.
+func (s Style) Line(text string, columns int) string {
+	own, quoted := ownWords(s.fit(text, columns))
+	var b strings.Builder
+	for own != "" {
+		before, sh, after := cutMark(own)
+		b.WriteString(s.ascii(before))
+		if len(before) == len(own) {
+			break
+		}
+		b.WriteString(s.paint(sh, sh.Mark()))
+		own = after
+		if gap, word, rest := cutWord(after, sh.look().words); gap == " " {
+			b.WriteString(gap + s.paint(sh, word))
+			own = rest
+		}
+	}
+	return b.String() + s.ascii(quoted)
+}
+
+// entry is Line for a log line: the shape stands after head, and the state's word
+// is the first in text that belongs to the shape. id is never taken for one.
+func (s Style) entry(head string, sh Shape, id, text string, columns int) string {
+	line := s.fit(head+sh.Mark()+" "+id+text, columns)
+	own, quoted := ownWords(line)
+	rest, whole := strings.CutPrefix(own, head+sh.Mark()+" "+id)
+	if !whole {
+		return s.ascii(line)
+	}
+	before, word, after := cutWord(rest, sh.look().words)
+	return head + s.paint(sh, sh.Mark()) + " " + id + s.ascii(before) + s.paint(sh, word) + s.ascii(after+quoted)
+}
+
+// ownWords splits text before the first quotation mark.
+func ownWords(text string) (own, quoted string) {
+	if i := strings.IndexByte(text, '"'); i >= 0 {
+		return text[:i], text[i:]
+	}
+	return text, ""
+}
+
+// fit escapes what is dangerous, and in ASCII all that is beyond but the shapes,
+// and cuts. Shapes stay their own characters, one cell each, until paint.
+func (s Style) fit(text string, columns int) string {
+	if !s.ASCII {
+		return cell.Cut(cell.Safe(text), columns, ellipsis)
+	}
+	var b strings.Builder
+	for _, r := range cell.Safe(text) {
+		switch _, isMark := shapeOf(r); {
+		case isMark:
+			b.WriteRune(r)
+		case string(r) == ellipsis:
+			b.WriteString(asciiEllipsis)
+		default:
+			b.WriteString(cell.ASCII(string(r)))
+		}
+	}
+	return cell.Cut(b.String(), columns, asciiEllipsis)
+}
+
+const (
+	ellipsis      = "…"
+	asciiEllipsis = "..."
+)
+
+// ascii exchanges the shapes in text that fit has seen, if it must.
+func (s Style) ascii(text string) string {
+	if !s.ASCII {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if sh, ok := shapeOf(r); ok {
+			return rune(sh.look().ascii)
+		}
+		return r
+	}, text)
+}
+
+func (s Style) paint(sh Shape, text string) string {
+	text = s.ascii(text)
+	color := sh.look().color
+	if !s.Color || color == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// cutMark splits text around its first shape; before is all of it if there is none.
+func cutMark(text string) (before string, sh Shape, after string) {
+	for i, r := range text {
+		if sh, ok := shapeOf(r); ok {
+			return text[:i], sh, text[i+len(sh.Mark()):]
+		}
+	}
+	return text, Note, ""
+}
+
+// cutWord splits text around the first of the words that stands whole in it.
+func cutWord(text string, words []string) (before, word, after string) {
+	for i := range text {
+		for _, w := range words {
+			if strings.HasPrefix(text[i:], w) && !wordEnds(text[:i]) && !wordGoesOn(text[i+len(w):]) {
+				return text[:i], w, text[i+len(w):]
+			}
+		}
+	}
+	return text, "", ""
+}
+
+func wordEnds(text string) bool { return text != "" && isWordByte(text[len(text)-1]) }
+
+func wordGoesOn(text string) bool { return text != "" && isWordByte(text[0]) }
+
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c >= 0x80
+}
