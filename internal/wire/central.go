@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode"
+
+	"evcp"
 )
 
 // CentralReply collects Central's answer to one message: complete at a newline,
@@ -55,14 +57,14 @@ var (
 	refusals = words("ko nack error denied")
 )
 
-// JudgeRegistration reads the answer to a registration request. A no anywhere
-// wins: "Authentication unsuccessful" and "Authentication successful" differ by
+// JudgeRegistration reads the answer to a registration request of cp, whose own id
+// counts for nothing in it. A no anywhere wins: "Authentication unsuccessful" and "Authentication successful" differ by
 // less than a substring search can see.
-func JudgeRegistration(text string) Verdict {
+func JudgeRegistration(text string, cp evcp.CPID) Verdict {
 	if strings.HasPrefix(text, "HTTP/") {
 		return Unclear // a web server; its "200 OK" accepts nobody
 	}
-	said := wordsOf(text)
+	said := wordsOf(text, cp)
 	switch {
 	case anyIn(said, noes):
 		return Rejected
@@ -75,8 +77,8 @@ func JudgeRegistration(text string) Verdict {
 
 // JudgeHeartbeat reads the answer to a sign of life. Only "not registered" asks
 // for anything: an older Central that does not know the message is left in peace.
-func JudgeHeartbeat(text string) Verdict {
-	if strings.Contains(" "+strings.Join(wordsOf(text), " ")+" ", " not registered ") {
+func JudgeHeartbeat(text string, cp evcp.CPID) Verdict {
+	if strings.Contains(spaced(wordsOf(text, cp)), " not registered ") {
 		return NotRegistered
 	}
 	return Accepted
@@ -84,9 +86,9 @@ func JudgeHeartbeat(text string) Verdict {
 
 // JudgeReceipt reads the answer to a report: anything but a no in its first word
 // is a receipt. "unknown message" is no question of registration.
-func JudgeReceipt(text string) Verdict {
-	said := wordsOf(text)
-	joined := " " + strings.Join(said, " ") + " "
+func JudgeReceipt(text string, cp evcp.CPID) Verdict {
+	said := wordsOf(text, cp)
+	joined := spaced(said)
 	switch {
 	case len(said) == 0 || strings.HasPrefix(text, "HTTP/"):
 		return Unclear
@@ -101,9 +103,28 @@ func JudgeReceipt(text string) Verdict {
 	}
 }
 
-func wordsOf(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+// wordsOf are the words of an answer without the id that it may echo: a charge
+// point called CP-KO-1 is no reason for a no.
+func wordsOf(text string, cp evcp.CPID) []string {
+	var said []string
+	for _, token := range strings.FieldsFunc(text, func(r rune) bool { return !idRune(r) }) {
+		if trimmed := strings.TrimRight(token, "."); trimmed == string(cp) && strings.ContainsAny(trimmed, "._-0123456789") {
+			continue
+		}
+		for _, w := range strings.FieldsFunc(token, func(r rune) bool { return strings.ContainsRune("._-", r) }) {
+			said = append(said, strings.ToLower(w))
+		}
+	}
+	return said
 }
+
+// idRune reports whether r can be part of a word or of a charge point's id.
+func idRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-", r)
+}
+
+// spaced joins words so that a phrase can be looked for between blanks.
+func spaced(said []string) string { return " " + strings.Join(said, " ") + " " }
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}

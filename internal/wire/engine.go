@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"evcp"
 )
@@ -51,14 +50,19 @@ const blanks = " \t\r\n\x00"
 
 // decided reports whether the first word can't turn out otherwise.
 func decided(line []byte) bool {
-	if bytes.ContainsAny(line, blanks) || bytes.EqualFold(line, []byte("OK")) || bytes.EqualFold(line, []byte("KO")) {
+	if bytes.ContainsAny(line, blanks) || says(line, "OK") || says(line, "KO") {
 		return true
 	}
 	return !beginsFold("OK", line) && !beginsFold("KO", line)
 }
 
 func beginsFold(word string, b []byte) bool {
-	return len(b) < len(word) && bytes.EqualFold([]byte(word[:len(b)]), b)
+	return len(b) < len(word) && says(b, word[:len(b)])
+}
+
+// says compares without case, in ASCII: in Unicode the sign of kelvin is a K too.
+func says(b []byte, word string) bool {
+	return len(b) == len(word) && bytes.EqualFold(b, []byte(word))
 }
 
 // Reusable reports whether the connection may carry the next question: nothing
@@ -80,15 +84,15 @@ func (r *EngineReply) Answer(empty evcp.Cause) Answer {
 	return Answer{Status: status, Cause: cause, Response: Text(line)}
 }
 
+// judge looks at the first word alone. What follows may be in another encoding, or
+// end in the middle of a character because the segment did.
 func judge(line []byte) (evcp.Status, evcp.Cause) {
 	word := line
 	if i := bytes.IndexAny(line, blanks); i >= 0 {
 		word = line[:i]
 	}
 	switch {
-	case !utf8.Valid(line):
-		return evcp.KO, evcp.Protocol
-	case bytes.EqualFold(word, []byte("OK")):
+	case says(word, "OK"):
 		return evcp.OK, evcp.NoCause
 	case saysKO(word):
 		return evcp.KO, evcp.SaidKO
@@ -99,5 +103,5 @@ func judge(line []byte) (evcp.Status, evcp.Cause) {
 
 // saysKO accepts KO and KO: as the word of an Engine that knows it is ill.
 func saysKO(word []byte) bool {
-	return bytes.EqualFold(bytes.TrimRight(word, ":;,."), []byte("KO"))
+	return says(bytes.TrimRight(word, ":;,."), "KO")
 }

@@ -56,7 +56,12 @@ var verbs = [...]string{
 }
 
 // String is the verb as it stands in a message.
-func (v Verb) String() string { return verbs[v] }
+func (v Verb) String() string {
+	if int(v) < len(verbs) {
+		return verbs[v]
+	}
+	return verbs[NoVerb]
+}
 
 // sender opens every message. One id of one program: the Monitor.
 const sender = "EV_CP_M "
@@ -93,7 +98,7 @@ func Parse(b []byte) (Message, error) {
 	b = bytes.TrimSpace(b)
 	m, rest, ok := cut(b)
 	if !ok || len(rest) > 0 {
-		return Message{}, fmt.Errorf("%w %q", ErrUnknownMessage, Text(b))
+		return Message{}, fmt.Errorf(`%w "%s"`, ErrUnknownMessage, Text(b))
 	}
 	return m, nil
 }

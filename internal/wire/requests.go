@@ -30,7 +30,8 @@ type Requests struct {
 	held []byte
 }
 
-// Feed takes what was read. It keeps at most MaxMessage bytes and reports false
+// Feed takes what was read, half of MaxMessage at a time at most, so that messages
+// sent back to back are not cut off. It keeps at most MaxMessage bytes and reports false
 // when a message did not end within them: answer and close.
 func (r *Requests) Feed(b []byte) bool {
 	room := MaxMessage - len(r.held)
@@ -67,9 +68,11 @@ func (r *Requests) Wait() time.Duration {
 	}
 }
 
-// Flush takes what is held as a message: the peer is quiet, or has closed.
+// Flush takes what is held as a message: the peer is quiet, or has closed. Blanks
+// of any kind are none, and forgotten.
 func (r *Requests) Flush() (Request, bool) {
 	if len(bytes.TrimSpace(r.held)) == 0 {
+		r.held = r.held[:0]
 		return Request{}, false
 	}
 	return r.take(len(r.held), false), true

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+
+	"evcp/internal/config"
+	"evcp/internal/console"
+	"evcp/internal/engine"
+)
+
+// options are what flags and variables say.
+type options struct {
+	listen    string
+	behaviour engine.Behaviour
+	script    []engine.Step // empty: none
+	written   string        // the script as it was written
+	closes    bool
+	format    console.Format
+	level     slog.Level
+	color     console.When
+}
+
+func (o *options) table() config.Program {
+	const play, run = "Engine", "Running"
+	return config.Program{
+		Name:  name,
+		About: "Plays the Engine of a charge point, with faults on command.",
+		Usage: []config.Usage{
+			{Args: "[flags]", Help: "answers; keys change how"},
+			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
+		},
+		Settings: []config.Setting{
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Place: config.NotInFile, Set: o.setListen},
+			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Place: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
+			{Name: "script", Arg: "LIST", Group: play, Place: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
+			{Name: "close-after-reply", Group: play, Place: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
+			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Place: config.NotInFile, Help: "auto, text, logfmt or json",
+				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
+			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Place: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Place: config.NotInFile, Help: "auto, always or never",
+				Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+		},
+		Example: "listen",
+		Notes: []string{
+			"Behaviours: " + strings.Join(engine.Behaviours(), ", ") + ".",
+			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
+		},
+	}
+}
+
+func (o *options) setListen(s string) error {
+	if s == "" {
+		return errors.New("it must listen somewhere: HOST:PORT or :PORT")
+	}
+	return config.HostPort(&o.listen)(s)
+}
+
+func (o *options) setBehaviour(s string) (err error) {
+	o.behaviour, err = engine.ParseBehaviour(s)
+	return err
+}
+
+func (o *options) setScript(s string) (err error) {
+	o.written = s
+	o.script, err = engine.ParseScript(s)
+	return err
+}
+
+func (o *options) setLevel(s string) error {
+	var word string
+	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
+		return err
+	}
+	return o.level.UnmarshalText([]byte(word))
+}

@@ -1,0 +1,142 @@
+package advice
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"evcp"
+)
+
+// every calls do with each row.
+func every(do func(p Peer, c evcp.Cause, a Advice)) {
+	for p := Engine; p <= Kafka; p++ {
+		for c := evcp.NoCause; c.String() != "invalid"; c++ {
+			do(p, c, For(p, c))
+		}
+	}
+}
+
+// A column of --test holds 38 characters, and two lines under it hold 2 × 67.
+const (
+	mostPhrase   = 38
+	mostSentence = 2 * 67
+)
+
+func TestEveryCauseHasItsRow(t *testing.T) {
+	every(func(p Peer, c evcp.Cause, a Advice) {
+		if _, here := english[p][c]; !here {
+			if _, here = own[c]; !here {
+				t.Errorf("%s, %s: no row", peers[p], c)
+			}
+		}
+		if a.Phrase == "" || (a.Meaning == "") != (c == evcp.NoCause) || (a.Do == "") != (c == evcp.NoCause) {
+			t.Errorf("%s, %s: something is missing: %+v", peers[p], c, a)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	full := Facts{Wait: 900 * time.Millisecond, CP: "CP_TEST_001", Topic: "monitor-events"}
+	for _, f := range []Facts{full, {}} {
+		every(func(p Peer, c evcp.Cause, a Advice) {
+			a = a.With(f)
+			if n := utf8.RuneCountInString(a.Phrase); n > mostPhrase || strings.HasSuffix(a.Phrase, ".") {
+				t.Errorf("%s, %s: %q is %d long", peers[p], c, a.Phrase, n)
+			}
+			for _, s := range []string{a.Meaning, a.Do} {
+				if utf8.RuneCountInString(s) > mostSentence || s != strings.TrimSpace(s) || strings.ContainsAny(s, "\n\t{}") {
+					t.Errorf("%s, %s: %q", peers[p], c, s)
+				}
+			}
+			if strings.ContainsAny(a.Phrase, "\n\t{}") {
+				t.Errorf("%s, %s: %q", peers[p], c, a.Phrase)
+			}
+		})
+	}
+}
+
+// The first sends a person to the charger, the second to a program.
+func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
+	every(func(p Peer, c evcp.Cause, a Advice) {
+		all := strings.ToLower(a.Phrase + " " + a.Meaning + " " + a.Do)
+		if strings.Contains(all, "says ko") && strings.Contains(all, "no answer") {
+			t.Errorf("%s, %s: %+v", peers[p], c, a)
+		}
+		if c == evcp.Timeout && strings.Contains(all, "charger") || c == evcp.SaidKO && strings.Contains(all, "network") {
+			t.Errorf("%s, %s sends to the wrong place: %+v", peers[p], c, a)
+		}
+	})
+}
+
+// Whoever wants to try another address is told the flag of this peer, no other.
+func TestFlagsBelongToThePeer(t *testing.T) {
+	flags := map[Peer][]string{
+		Engine: {"--engine-ip", "--engine-port"}, Central: {"--central-ip", "--central-port"}, Kafka: {"--kafka-brokers"},
+	}
+	every(func(p Peer, c evcp.Cause, a Advice) {
+		for of, names := range flags {
+			for _, name := range names {
+				if of != p && strings.Contains(a.Do+a.Meaning, name) {
+					t.Errorf("%s, %s names %s", peers[p], c, name)
+				}
+			}
+		}
+	})
+	for p, names := range flags {
+		for _, c := range []evcp.Cause{evcp.Refused, evcp.Unreachable, evcp.DNS, evcp.Protocol} {
+			if do := For(p, c).Do; !strings.Contains(do, names[0]) && !strings.Contains(do, names[len(names)-1]) {
+				t.Errorf("%s, %s names no flag: %q", peers[p], c, do)
+			}
+		}
+	}
+}
+
+// The words of the --test transcripts.
+func TestTranscript(t *testing.T) {
+	f := Facts{Wait: 3 * time.Second, CP: "CP_001", Topic: "monitor-events", Words: "Authentication denied: unknown charging point CP_001"}
+	for _, c := range []struct {
+		got, want string
+	}{
+		{For(Central, evcp.NoCause).With(f).Phrase, "accepted CP_001"},
+		{For(Engine, evcp.NoCause).With(f).Phrase, "answered OK"},
+		{For(Kafka, evcp.NoCause).With(f).Phrase, "topic monitor-events exists"},
+		{For(Engine, evcp.Refused).Phrase, "connection refused"},
+		{For(Engine, evcp.Refused).Meaning, "The machine is there, but nothing listens on this port."},
+		{For(Engine, evcp.Refused).Do, "Start the Engine (ours: ev-cp-e) or correct --engine-port."},
+		{For(Central, evcp.SaidKO).With(f).Phrase, "refused CP_001"},
+		{For(Central, evcp.SaidKO).With(f).Meaning, `"Authentication denied: unknown charging point CP_001"`},
+		{For(Central, evcp.SaidKO).With(f).Do, "Add CP_001 to Central's --registry file or correct --cp-id."},
+		{For(Central, evcp.SaidKO).With(Facts{}).Meaning, "It gave no reason."},
+		{For(Kafka, evcp.Refused).Phrase, "connection refused"},
+		{For(Kafka, evcp.Refused).Meaning, "Events would wait on disk and be sent when a broker comes."},
+		{For(Kafka, evcp.Refused).Do, `If you have none, say so: --kafka-brokers ""`},
+		{For(Central, evcp.Protocol).With(Facts{Words: "HTTP/1.1 403 Forbidden"}).Phrase, `answered, but not as EV_Central: "HTTP/1.1 403 Forbidden"`},
+		{For(Central, evcp.Protocol).With(Facts{}).Phrase, "answered, but not as EV_Central"},
+		{For(Central, evcp.Timeout).With(f).Phrase, "no answer in 3s"},
+		{For(Central, evcp.Timeout).Meaning, "A firewall, or Central hangs."},
+		{For(Engine, evcp.Timeout).With(Facts{Wait: 900 * time.Millisecond}).Phrase, "no answer in 900ms"},
+		{For(Engine, evcp.SaidKO).Phrase, "says KO"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// A peer's words are words, whatever they look like.
+func TestWordsAreNotFilledIn(t *testing.T) {
+	if got := For(Central, evcp.SaidKO).With(Facts{Words: "{cp} {wait}", CP: "A"}).Meaning; got != `"{cp} {wait}"` {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestUnknownCauseIsOther(t *testing.T) {
+	if got := For(Engine, evcp.Cause(200)); got != For(Engine, evcp.Other) {
+		t.Errorf("%+v", got)
+	}
+	if got := For(Peer(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
+		t.Errorf("%+v", got)
+	}
+}

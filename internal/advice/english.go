@@ -1,0 +1,112 @@
+package advice
+
+import "evcp"
+
+// Phrases that several peers share.
+const (
+	refused     = "connection refused"
+	nobodyThere = "The machine is there, but nothing listens on this port."
+	noAnswer    = "no answer in {wait}"
+	reset       = "connection reset"
+	closed      = "closed without an answer"
+	unreachable = "no route to the machine"
+	noName      = "the name has no address"
+	failed      = `failed: "{words}"`
+	debug       = "Start once with --log-level debug: it shows the error itself."
+)
+
+// english is the table. What a peer does in a way of its own has its own words.
+var english = [...]map[evcp.Cause]Advice{
+	Engine: {
+		evcp.NoCause: {Phrase: "answered OK"},
+		evcp.SaidKO: {"says KO",
+			"The Engine runs, and says itself that the charger is not well.",
+			"Go to the charger: a fault, an emergency stop or maintenance."},
+		evcp.Protocol: {`answered, but neither OK nor KO: "{words}"`,
+			"Another program listens there, or this Engine speaks another protocol.",
+			"Correct --engine-port, or make the Engine answer OK or KO."},
+		evcp.Refused: {refused, nobodyThere, "Start the Engine (ours: ev-cp-e) or correct --engine-port."},
+		evcp.Timeout: {noAnswer,
+			"The Engine hangs or is too slow, or a firewall swallows the question.",
+			"Look whether the Engine still runs; if it is only slow, raise --timeout."},
+		evcp.Reset: {reset,
+			"The Engine broke the connection off: it crashed, or was restarted.",
+			"Look at the Engine's own log, at this moment."},
+		evcp.Closed: {closed,
+			"Whoever listens there took the question and hung up.",
+			"Look at the Engine's own log; if it saw nothing, correct --engine-port."},
+		evcp.Unreachable: {unreachable,
+			"The Engine's machine is off, or the network does not lead to it.",
+			"Check its power and network, or correct --engine-ip."},
+		evcp.DNS: {noName,
+			"No name server knows the Engine's machine by this name.",
+			"Correct --engine-ip, or give an IP address there."},
+		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
+	},
+	Central: {
+		evcp.NoCause: {Phrase: "accepted {cp}"},
+		evcp.SaidKO: {"refused {cp}", `"{words}"`,
+			"Add {cp} to Central's --registry file or correct --cp-id."},
+		evcp.Protocol: {`answered, but not as EV_Central: "{words}"`,
+			"Another program listens on this port. On a Mac, 5000 is taken by the system.",
+			"Correct --central-ip or --central-port."},
+		evcp.Refused: {refused, nobodyThere, "Start Central (ours: ev-central) or correct --central-port."},
+		evcp.Timeout: {noAnswer,
+			"A firewall, or Central hangs.",
+			"Look whether Central runs; then check the firewall and --central-ip."},
+		evcp.Reset: {reset,
+			"Central broke the connection off: it crashed, or was restarted.",
+			"Look at Central's own log, at this moment."},
+		evcp.Closed: {closed,
+			"Whoever listens there took the message and hung up.",
+			"Look at Central's own log; if it saw nothing, correct --central-port."},
+		evcp.Unreachable: {unreachable,
+			"Central's machine is off, or the network does not lead to it.",
+			"Check the network, or correct --central-ip."},
+		evcp.DNS: {noName,
+			"No name server knows Central's machine by this name.",
+			"Correct --central-ip, or give an IP address there."},
+		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
+	},
+	Kafka: {
+		evcp.NoCause: {Phrase: "topic {topic} exists"},
+		evcp.SaidKO: {`refused: "{words}"`,
+			"The broker is there, but does not let this Monitor use its topic. Events would wait on disk.",
+			"Create the topic {topic} or allow writing to it, or correct --kafka-topic."},
+		evcp.Protocol: {`answered, but not as Kafka: "{words}"`,
+			"Another program listens on this port, or the broker wants TLS. Events would wait on disk.",
+			"Correct --kafka-brokers."},
+		evcp.Refused: {refused,
+			"Events would wait on disk and be sent when a broker comes.",
+			`If you have none, say so: --kafka-brokers ""`},
+		evcp.Timeout: {noAnswer,
+			"A firewall, or the broker hangs. Events would wait on disk.",
+			"Look whether the broker runs; then check the firewall and --kafka-brokers."},
+		evcp.Reset: {reset,
+			"The broker broke the connection off: it crashed, or was restarted. Events would wait on disk.",
+			"Look at the broker's own log, at this moment."},
+		evcp.Closed: {closed,
+			"The broker hung up; one that wants TLS or a login does so. Events would wait on disk.",
+			"Look at the broker's own log, or correct --kafka-brokers."},
+		evcp.Unreachable: {unreachable,
+			"The broker's machine is off, or the network does not lead to the address it names as its own.",
+			"Correct --kafka-brokers, or advertised.listeners at the broker."},
+		evcp.DNS: {noName,
+			"No name server knows the broker, or the name that the broker gives itself.",
+			"Correct --kafka-brokers, or advertised.listeners at the broker."},
+		evcp.Other: {failed, "The broker gave an error that fits no other case. Events would wait on disk.", debug},
+	},
+}
+
+// own are the troubles of the Monitor itself. They accuse nobody.
+var own = map[evcp.Cause]Advice{
+	evcp.Stalled: {"not judged: this Monitor was late",
+		"This Monitor stood still, so it can't say whether {peer} answered in time.",
+		"Give this machine more processor time, or raise --interval."},
+	evcp.Slept: {"not judged: this machine slept",
+		"The Monitor's machine was suspended, so it can't say what {peer} did.",
+		"Switch its power saving off: a Monitor that sleeps sees nothing."},
+	evcp.Local: {"not judged: no socket to be had",
+		"The Monitor's own machine refused a connection to {peer}: no free file descriptor or port, or no permission.",
+		"Raise the limit of open files (ulimit -n), and see what uses them up."},
+}

@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp/internal/wire"
+)
+
+// Every behaviour that answers at once, byte for byte: raw and as a line, greeting
+// and question, on one kept connection.
+func TestAnswers(t *testing.T) {
+	for _, c := range []struct{ behaviour, want string }{
+		{"ok", "OK"},
+		{"ko", "KO"},
+		{"garbage", "\xff\xfe\x80OK\xc0"},
+		{"split", "KO"},
+		{"say=BROKEN", "BROKEN"},
+		{`say="OK 23.5C"`, "OK 23.5C"},
+		{`say="KO: TOKEN EXPIRED"`, "KO: TOKEN EXPIRED"},
+		{`say="\r\n"`, "\r\n"},
+		{"say=" + strings.Repeat("x", wire.MaxMessage), strings.Repeat("x", wire.MaxMessage)},
+		{"slow=1ms", "OK"},
+	} {
+		t.Run(c.behaviour[:min(20, len(c.behaviour))], func(t *testing.T) {
+			r := start(t, c.behaviour, nil)
+			l := r.dial(t)
+			for _, said := range []string{greeting, question} {
+				l.send(t, said)
+				l.hear(t, c.want)
+				l.send(t, said+"\n")
+				l.hear(t, c.want+"\n")
+				l.send(t, said+"\r\n")
+				l.hear(t, c.want+"\n")
+			}
+			l.CloseWrite()
+			l.hearEnd(t)
+		})
+	}
+}
+
+func TestUnknownMessages(t *testing.T) {
+	r := start(t, "ok", nil)
+	for _, c := range []struct{ said, want string }{
+		{"hello", "KO unknown message"},
+		{"hello\n", "KO unknown message\n"},
+		{"EV_CP_M CP_001 registration request", "KO unknown message"},
+		{"EV_CP_M CP 001 health_check\n", "KO unknown message\n"},
+		{"GET / HTTP/1.1\r\n", "KO unknown message\n"},
+		{"\xff\xfe", "KO unknown message"},
+		{"EV_CP_M CP_001 health", "KO unknown message"}, // after wire.Patience
+	} {
+		if got := r.ask(t, c.said); got != c.want {
+			t.Errorf("%q was answered %q, want %q", c.said, got, c.want)
+		}
+	}
+	if n := r.Counts()["ok"]; n.Asked != 0 {
+		t.Errorf("%d questions were counted, and there was none", n.Asked)
+	}
+}
+
+// A message without end is answered and the connection closed, in order.
+func TestTooLong(t *testing.T) {
+	r := start(t, "ok", nil)
+	l := r.dial(t)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		io.WriteString(l, strings.Repeat("x", 1<<20)) // the Engine may close at any byte
+	}()
+	l.hear(t, "KO unknown message")
+	l.hearEnd(t)
+	l.Close()
+	<-sent
+	if x := r.observed(t, 1)[0]; x.Ending != Closed || x.Verb != wire.NoVerb {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestTurns(t *testing.T) {
+	for behaviour, want := range map[string]string{
+		"intermittent": "OK OK OK KO KO KO OK OK OK KO KO KO OK",
+		"delayed-ko":   "OK OK OK OK OK KO KO KO KO",
+	} {
+		t.Run(behaviour, func(t *testing.T) {
+			r := start(t, behaviour, nil)
+			for range 2 { // the same behaviour again begins anew
+				l := r.dial(t)
+				for _, word := range strings.Fields(want) {
+					l.send(t, greeting) // counts for no turn
+					l.hear(t, word)
+					l.send(t, question)
+					l.hear(t, word)
+				}
+				r.SetBehaviour(parse(t, behaviour))
+			}
+		})
+	}
+}
+
+func TestMuteReadsAndStaysMuteForWhatItWasAsked(t *testing.T) {
+	r := start(t, "mute", nil)
+	l := r.dial(t)
+	l.send(t, greeting)
+	l.send(t, question)
+	l.hearNothing(t, 50*time.Millisecond)
+	r.observed(t, 2)
+	r.SetBehaviour(parse(t, "ok"))
+	l.hearNothing(t, 50*time.Millisecond)
+	l.send(t, question)
+	l.hear(t, "OK")
+	l.hearNothing(t, 50*time.Millisecond)
+	if n := r.Counts()["mute"]; n != (Count{Asked: 1}) {
+		t.Errorf("mute counts %+v", n)
+	}
+}
+
+// The answer comes late, and also when the behaviour has ended meanwhile.
+func TestSlow(t *testing.T) {
+	r := start(t, "slow=300ms", nil)
+	l := r.dial(t)
+	begun := time.Now()
+	l.send(t, question)
+	eventually(t, func() bool { return r.Counts()["slow=300ms"].Asked == 1 })
+	r.SetBehaviour(parse(t, "ko"))
+	l.hear(t, "OK")
+	if took := time.Since(begun); took < 300*time.Millisecond {
+		t.Errorf("it answered after %s", took)
+	}
+	l.send(t, question)
+	l.hear(t, "KO")
+}
+
+func TestSplitIsTwoSegments(t *testing.T) {
+	r := start(t, "split", nil)
+	l := r.dial(t)
+	l.send(t, question)
+	l.hear(t, "K")
+	l.hear(t, "O")
+	x := r.observed(t, 1)[0]
+	if took := x.Done.Sub(x.Asked); took < splitGap {
+		t.Errorf("both halves were there after %s", took)
+	}
+}
+
+// A drip goes on until its behaviour ends, and takes the connection with it.
+func TestDrip(t *testing.T) {
+	r := start(t, "drip", nil)
+	l := r.dial(t)
+	begun := time.Now()
+	l.send(t, question)
+	l.hear(t, strings.Repeat(" ", 5))
+	if took := time.Since(begun); took < 4*dripGap {
+		t.Errorf("5 bytes came within %s", took)
+	}
+	r.SetBehaviour(parse(t, "ok"))
+	rest, err := io.ReadAll(l)
+	if err != nil || strings.Trim(string(rest), " ") != "" {
+		t.Errorf("then came %q, %v", rest, err)
+	}
+	if x := r.observed(t, 1)[0]; x.Ending != Closed || len(x.Answer) != 5+len(rest) {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestReset(t *testing.T) {
+	r := start(t, "reset", nil)
+	l := r.dial(t)
+	l.send(t, question)
+	if _, err := l.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v, want a reset", err)
+	}
+	if x := r.observed(t, 1)[0]; x.Ending != Reset || x.Answer != nil {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestClose(t *testing.T) {
+	r := start(t, "close", nil)
+	l := r.dial(t)
+	l.send(t, question)
+	l.hearEnd(t)
+	if x := r.observed(t, 1)[0]; x.Ending != Closed || x.Answer != nil {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+// Refusing cuts what is connected and lets nobody in; then the same port is back.
+func TestRefuse(t *testing.T) {
+	r := start(t, "ok", nil)
+	l := r.dial(t)
+	l.send(t, question)
+	l.hear(t, "OK")
+	for range 3 {
+		r.SetBehaviour(parse(t, "refuse"))
+		l.hearEnd(t)
+		if c, err := net.Dial("tcp", r.port.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("dialled %v, %v; want a refusal", c, err)
+		}
+		r.SetBehaviour(parse(t, "ko"))
+		l = r.dial(t)
+		l.send(t, question)
+		l.hear(t, "KO")
+	}
+}
+
+func TestRefuseFromTheStart(t *testing.T) {
+	r := start(t, "refuse", nil)
+	eventually(t, func() bool {
+		c, err := net.Dial("tcp", r.port.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+	r.SetBehaviour(parse(t, "ok"))
+	if got := r.ask(t, question); got != "OK" {
+		t.Errorf("said %q", got)
+	}
+}
+
+// Somebody took the port meanwhile: the Engine says so, keeps trying, and is back.
+func TestPortTakenMeanwhile(t *testing.T) {
+	var text logged
+	r := start(t, "refuse", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&text, nil)) })
+	address := r.port.Addr().String()
+	var other net.Listener
+	eventually(t, func() (ok bool) { // as soon as the Engine has given it up
+		var err error
+		other, err = net.Listen("tcp", address)
+		return err == nil
+	})
+	r.SetBehaviour(parse(t, "ok"))
+	eventually(t, func() bool { return strings.Contains(text.String(), "the port can't be had again") })
+	other.Close()
+	eventually(t, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	if n := strings.Count(text.String(), "the port can't be had again"); n != 1 {
+		t.Errorf("it said so %d times", n)
+	}
+}

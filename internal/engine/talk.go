@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"evcp/internal/wire"
+)
+
+// talk is one connection. One goroutine owns it.
+type talk struct {
+	*Engine
+	ctx  context.Context
+	conn net.Conn
+	cut  wire.Requests
+	in   [wire.MaxMessage / 2]byte // so that the beginning of a message and one read always fit
+	last bool                      // the connection ends with the next answer
+	over bool                      // nothing more is read or answered
+}
+
+// converse answers what comes by c until either side has enough.
+func (e *Engine) converse(ctx context.Context, c net.Conn) {
+	defer e.door.leave(c)
+	t := talk{Engine: e, ctx: ctx, conn: c}
+	for !t.over {
+		t.read()
+	}
+}
+
+// read reads once and answers every message that is whole by then. A peer that is
+// quiet or has closed its side gets its answer too.
+func (t *talk) read() {
+	t.conn.SetReadDeadline(inTime(t.cut.Wait()))
+	n, err := t.conn.Read(t.in[:])
+	fits := t.cut.Feed(t.in[:n])
+	t.take(t.cut.Next)
+	switch {
+	case !fits:
+		t.last = true
+		t.answer(wire.Request{Err: wire.ErrTooLong})
+		t.linger()
+	case err != nil:
+		t.take(t.cut.Flush)
+		t.over = t.over || !errors.Is(err, os.ErrDeadlineExceeded)
+	}
+}
+
+// inTime is the deadline after d; 0 is none.
+func inTime(d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(d)
+}
+
+func (t *talk) take(next func() (wire.Request, bool)) {
+	for !t.over {
+		r, ok := next()
+		if !ok {
+			return
+		}
+		t.answer(r)
+	}
+}
+
+func (t *talk) answer(r wire.Request) {
+	x := Exchange{Asked: time.Now(), CP: r.CP, Verb: r.Verb}
+	o := t.ask(r, x.Asked)
+	x.Behaviour = o.behaviour
+	x.Answer, x.Err = t.say(o, r.Line)
+	x.Ending = t.end(o, x.Err)
+	x.Done = time.Now()
+	t.done(x)
+}
+
+// say sends what o says and returns it; of a drip the first wire.MaxMessage bytes.
+func (t *talk) say(o order, line bool) ([]byte, error) {
+	var sent []byte
+	pause := o.wait
+	for i := 0; i < len(o.says) || o.drips && t.inForce(o); i++ {
+		if pause > 0 && !sleep(t.ctx, pause) {
+			return sent, t.ctx.Err()
+		}
+		last := i == len(o.says)-1 && !o.drips
+		n, err := t.write(wire.AppendReply(nil, o.says[i%len(o.says)], line && last))
+		if room := wire.MaxMessage - len(sent); room > 0 {
+			sent = append(sent, n[:min(room, len(n))]...)
+		}
+		if err != nil {
+			return sent, err
+		}
+		pause = o.gap
+	}
+	return sent, nil
+}
+
+// writeFor is how long a peer that reads nothing holds its goroutine.
+const writeFor = 5 * time.Second
+
+// write returns what the kernel took.
+func (t *talk) write(b []byte) ([]byte, error) {
+	t.conn.SetWriteDeadline(time.Now().Add(writeFor))
+	n, err := t.conn.Write(b)
+	return b[:n], err
+}
+
+// end does to the connection what o wants, and says what became of it. It is
+// closed by converse.
+func (t *talk) end(o order, err error) Ending {
+	switch {
+	case o.after == Reset:
+		t.reset()
+		return Reset
+	case err != nil, t.last, o.drips, o.after == Closed, t.options.CloseAfterReply && len(o.says) > 0:
+		t.over = true
+		return Closed
+	}
+	return Kept
+}
+
+// reset makes the close a RST.
+func (t *talk) reset() {
+	t.over = true
+	if c, ok := t.conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = c.SetLinger(0) // fails only on a connection that is broken already
+	}
+}
+
+// linger reads away what a peer is still sending, for a while: closing on top of
+// unread bytes is a RST, and that may overtake the answer.
+func (t *talk) linger() {
+	if c, ok := t.conn.(interface{ CloseWrite() error }); ok {
+		_ = c.CloseWrite() // as above
+	}
+	t.conn.SetReadDeadline(time.Now().Add(lingerFor))
+	_, _ = io.CopyN(io.Discard, t.conn, lingerBytes) // whatever comes, it is over
+}
+
+const (
+	lingerFor   = time.Second
+	lingerBytes = 4 << 20
+)
