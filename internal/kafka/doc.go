@@ -1,0 +1,15 @@
+// Package kafka carries events from a cursor of the outbox to a topic, for ever.
+//
+// Delivery is at least once and in order for each charge point. The cursor moves
+// when the brokers have acknowledged a whole run; after any error it goes back and
+// whole runs are sent again. While Kafka is away nothing is lost and nothing
+// waits: the outbox keeps, and this package keeps trying, with full jitter capped
+// at 5 s.
+//
+// At most 64 runs or 8 MiB are under way at once. Records hold the very bytes of
+// the outbox, keyed by charge point and dated by the event.
+//
+// What the client library must not do is ruled out here: no record retries and no
+// delivery timeout, and no produce context is ever cancelled, since each can
+// acknowledge a record that was never written.
+package kafka

@@ -1,0 +1,275 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"evcp"
+	"evcp/internal/outbox"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// story is one outbox that sends to one topic.
+type story struct {
+	t      *testing.T
+	dir    string
+	topic  string
+	broker string
+	box    *outbox.Outbox
+	sender *Sender
+	stop   func()
+	states map[evcp.CPID]evcp.State
+
+	mu     sync.Mutex
+	phases []State
+}
+
+var topics int
+
+func newStory(t *testing.T, broker string) *story {
+	topics++
+	s := &story{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
+	s.topic = fmt.Sprintf("evcp-%d-%d", time.Now().UnixNano(), topics)
+	s.open()
+	t.Cleanup(func() {
+		if s.stop != nil {
+			s.halt()
+		}
+	})
+	return s
+}
+
+func (s *story) open() {
+	box, err := outbox.Open(s.dir, outbox.Options{SyncEvery: 5 * time.Millisecond, Readers: []string{outbox.Kafka}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.box = box
+	for cp := range s.states {
+		s.states[cp] = box.State(cp)
+	}
+}
+
+// start runs a sender; options may be changed first.
+func (s *story) start(change ...func(*Options)) {
+	o := Options{Brokers: []string{s.broker}, Topic: s.topic, Changed: s.changed}
+	for _, c := range change {
+		c(&o)
+	}
+	sender, err := New(o, s.box.Cursor(outbox.Kafka))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- sender.Run(ctx) }()
+	s.sender = sender
+	s.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+func (s *story) changed(state State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phases = append(s.phases, state)
+}
+
+func (s *story) halt() {
+	s.stop()
+	s.stop = nil
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.box.Close(ctx); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// happen appends n checks for each of some charge points.
+func (s *story) happen(n, cps int) {
+	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
+	for range n {
+		for i := range cps {
+			cp := evcp.CPID(fmt.Sprintf("CP_%03d", i+1))
+			state, events := p.Next(s.states[cp], evcp.Observation{
+				CP: cp, Kind: evcp.Checked, At: evcp.StampOf(time.Now()),
+				Outcome: evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: time.Millisecond},
+			}, nil)
+			s.states[cp] = state
+			s.box.Append(outbox.Batch{Generation: s.box.Generation(), CP: cp, Events: events, State: state})
+		}
+	}
+}
+
+// until waits for a condition of the sender.
+func (s *story) until(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("waited in vain for %s; state %+v", what, s.sender.State())
+		}
+	}
+}
+
+func (s *story) delivered() bool {
+	n, _ := s.box.Cursor(outbox.Kafka).Pending()
+	return n == 0 && s.box.Stats().Waiting == 0
+}
+
+func (s *story) phase(p Phase) func() bool {
+	return func() bool { return s.sender.State().Phase == p }
+}
+
+// seen reads the topic and answers, for each charge point, the seqs in order.
+func (s *story) seen(want int) map[string][]uint64 {
+	s.t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(s.topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	seqs := map[string][]uint64{}
+	for n := 0; n < want; {
+		fetches := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			s.t.Fatalf("%d of %d records seen", n, want)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			n++
+			e, err := evcp.ParseEvent(r.Value)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if string(r.Key) != string(e.CP) {
+				s.t.Errorf("key %q of an event of %s", r.Key, e.CP)
+			}
+			if want := e.At.Time().UnixMilli(); r.Timestamp.UnixMilli() != want {
+				s.t.Errorf("dated %d, happened %d", r.Timestamp.UnixMilli(), want)
+			}
+			if r.Attrs.CompressionType() != 0 {
+				s.t.Errorf("compressed with %d", r.Attrs.CompressionType())
+			}
+			seqs[string(r.Key)] = append(seqs[string(r.Key)], e.Seq)
+		})
+	}
+	return seqs
+}
+
+// complete holds the topic to the promise: in order, none missing; what comes
+// twice comes as a whole from an earlier point.
+func (s *story) complete(seqs map[string][]uint64) {
+	s.t.Helper()
+	for cp, state := range s.states {
+		next := uint64(1)
+		for _, seq := range seqs[string(cp)] {
+			if seq > next {
+				s.t.Fatalf("%s: seq %d came after %d", cp, seq, next-1)
+			}
+			next = seq + 1
+		}
+		if next != state.Seq+1 {
+			s.t.Errorf("%s: the topic ends with seq %d, the outbox with %d", cp, next-1, state.Seq)
+		}
+	}
+}
+
+// brokerFor is a real broker when there is one, else a fake one.
+func brokerFor(t *testing.T, opts ...kfake.Opt) (string, *kfake.Cluster) {
+	if real := os.Getenv("EVCP_TEST_KAFKA"); real != "" && len(opts) == 0 {
+		return real, nil
+	}
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(3)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()[0], c
+}
+
+// freePort is a port on which nothing listens.
+func freePort(t *testing.T) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	n, _ := strconv.Atoi(port)
+	return n
+}
+
+// All events arrive, in order, keyed and dated, uncompressed.
+func TestEverythingArrives(t *testing.T) {
+	addr, _ := brokerFor(t)
+	s := newStory(t, addr)
+	s.start()
+	s.happen(50, 20)
+	s.until("delivery", s.delivered)
+	s.complete(s.seen(1000))
+	if st := s.phases[0]; st.Phase != Connected || len(s.phases) != 1 {
+		t.Errorf("told %+v", s.phases)
+	}
+}
+
+// A broker that comes later gets everything that happened before.
+func TestBrokerComesLater(t *testing.T) {
+	port := freePort(t)
+	s := newStory(t, fmt.Sprintf("127.0.0.1:%d", port))
+	s.start()
+	s.happen(10, 2)
+	s.until("absence", s.phase(Away))
+	if st := s.sender.State(); st.Cause != Refused || st.Known {
+		t.Errorf("away with %+v", st)
+	}
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s.until("arrival", s.phase(Connected))
+	s.until("delivery", s.delivered)
+	s.complete(s.seen(20))
+	last := s.phases[len(s.phases)-1]
+	if last.Phase != Connected || last.Sent != 20 || last.Outage <= 0 || !last.Known {
+		t.Errorf("told %+v", last)
+	}
+}
+
+// What one life has not delivered, the next one delivers; what it has, it doesn't.
+func TestCursorSurvivesRestart(t *testing.T) {
+	addr, _ := brokerFor(t)
+	s := newStory(t, addr)
+	s.start()
+	s.happen(10, 2)
+	s.until("delivery", s.delivered)
+	s.stop()
+	s.happen(10, 2)
+	s.stop = func() {}
+	s.halt()
+	s.open()
+	s.start()
+	s.happen(10, 2)
+	s.until("delivery", s.delivered)
+	seqs := s.seen(60)
+	s.complete(seqs)
+	if n := len(seqs["CP_001"]); n != 30 {
+		t.Errorf("%d records, want 30", n)
+	}
+}

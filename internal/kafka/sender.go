@@ -1,0 +1,153 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"evcp"
+	"evcp/internal/outbox"
+)
+
+// Cursor is where the events come from. Next is called from one goroutine at a
+// time, Rewind only while none is in Next.
+type Cursor interface {
+	Next(ctx context.Context) (outbox.Run, error)
+	Advance(run int64)
+	Rewind()
+	Pending() (events int64, oldest evcp.Stamp)
+}
+
+// Sender sends what a cursor yields.
+type Sender struct {
+	o        Options
+	cursor   Cursor
+	progress chan struct{} // for Drain: something was delivered, or Kafka went away
+	news     chan struct{} // for Run: the client met an error
+
+	mu       sync.Mutex
+	standing standing
+}
+
+// New checks the options. It dials nothing.
+func New(o Options, cursor Cursor) (*Sender, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &Sender{o: o, cursor: cursor, progress: make(chan struct{}, 1), news: make(chan struct{}, 1)}
+	s.standing.Since = time.Now()
+	return s, nil
+}
+
+// State is how it stands now.
+func (s *Sender) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.standing.State
+}
+
+// Run sends until ctx ends or the outbox is closed, and never gives up before.
+func (s *Sender) Run(ctx context.Context) error {
+	for failures := 1; ; failures++ {
+		delivered, err := s.session(ctx)
+		if ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) {
+			return nil
+		}
+		if delivered {
+			failures = 1
+		}
+		s.cursor.Rewind()
+		s.bad(err)
+		s.judge()
+		if !s.pause(ctx, backoff(failures)) {
+			return nil
+		}
+	}
+}
+
+// pause waits before the next try, and lets the errors come of age meanwhile.
+func (s *Sender) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		s.judge()
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// session is the life of one client: from dialling to the first error that the
+// client does not mend by itself.
+func (s *Sender) session(ctx context.Context) (delivered bool, err error) {
+	cl, err := s.o.dial(kgo.WithHooks(listener{s.bad}))
+	if err != nil {
+		return false, err
+	}
+	defer closeClient(cl)
+	limit, cancel := context.WithTimeout(ctx, dialTimeout+overhead)
+	defer cancel()
+	if err := ensureTopic(limit, cl, s.o.Topic); err != nil {
+		return false, err
+	}
+	s.good(0)
+	return s.pump(ctx, cl)
+}
+
+// bad takes in an error, from any goroutine.
+func (s *Sender) bad(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.standing.bad(time.Now(), err)
+	poke(s.news)
+}
+
+// good takes in that Kafka answered and has n events more.
+func (s *Sender) good(n int64) {
+	waiting, _ := s.cursor.Pending()
+	s.mu.Lock()
+	changed := s.standing.good(time.Now(), n, waiting)
+	state := s.standing.State
+	s.mu.Unlock()
+	s.tell(changed, state)
+}
+
+// judge looks whether errors have lasted too long. It answers when to look again.
+func (s *Sender) judge() (again time.Time) {
+	waiting, _ := s.cursor.Pending()
+	s.mu.Lock()
+	changed, again := s.standing.judge(time.Now(), waiting)
+	state := s.standing.State
+	s.mu.Unlock()
+	s.tell(changed, state)
+	return again
+}
+
+func (s *Sender) tell(changed bool, state State) {
+	poke(s.progress)
+	if changed && s.o.Changed != nil {
+		s.o.Changed(state)
+	}
+}
+
+// Drain waits until everything is delivered, or Kafka is away, or ctx ends. Run
+// must still be running. It reports whether everything is delivered.
+func (s *Sender) Drain(ctx context.Context) bool {
+	for {
+		if waiting, _ := s.cursor.Pending(); waiting == 0 {
+			return true
+		}
+		if s.State().Phase == Away {
+			return false
+		}
+		select {
+		case <-s.progress:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

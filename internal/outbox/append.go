@@ -1,0 +1,111 @@
+package outbox
+
+import (
+	"time"
+
+	"evcp"
+)
+
+// Batch is all events of one judgement, and what is known after it.
+type Batch struct {
+	Generation uint64
+	CP         evcp.CPID
+	Events     []evcp.Event
+	State      evcp.State
+}
+
+// Append takes a batch and answers with its ticket. It copies everything: the
+// caller may use Events again at once. It never waits for the disk. A batch of an
+// older generation is void and ignored.
+func (o *Outbox) Append(b Batch) (ticket uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if b.Generation != o.generation || o.closing || len(b.Events) == 0 {
+		return o.ticket
+	}
+	o.teller.open()
+	o.ticket++
+	fact := anyFact(b.Events)
+	if o.overflows(fact) {
+		o.giveUp(b)
+		return o.ticket
+	}
+	first := o.load.empty()
+	o.take(b)
+	if fact || first {
+		o.load.urgent = o.load.urgent || fact
+		poke(o.keeper.wake)
+	}
+	return o.ticket
+}
+
+func (o *Outbox) overflows(fact bool) bool {
+	waiting := o.load.bytes + o.committing
+	return waiting > factsWaiting || waiting > plainWaiting && !fact
+}
+
+// take puts a batch into the load.
+func (o *Outbox) take(b Batch) {
+	l := &o.load
+	if l.empty() {
+		l.since = time.Now()
+	}
+	c := o.chunk()
+	was := len(c.Lines)
+	for i := range b.Events {
+		o.notice(&b.Events[i], c.ID, c.Count+i)
+	}
+	c.add(b.Events)
+	size := len(c.Lines) - was
+	l.bytes += size
+	o.written.events += int64(len(b.Events))
+	o.written.bytes += int64(size)
+	c.events, c.bytes = o.written.events, o.written.bytes
+	l.states = append(l.states, placed{o.place(b.CP), b.State})
+	l.ticket = o.ticket
+	if len(o.tails) > 0 {
+		l.events = append(l.events, b.Events...)
+	}
+}
+
+// notice looks for the events that somebody in here waits for.
+func (o *Outbox) notice(e *evcp.Event, run int64, index int) {
+	switch {
+	case e.Action == evcp.EventsDropped:
+		o.load.told = append(o.load.told, *e)
+	case reportable(e.Action) && o.facts.wanted:
+		o.facts.add(*e, position(run, index))
+	}
+}
+
+// chunk is the one in the making. Its buffer is made as large as the last one
+// was: it stays with the readers, so there is nothing to use again.
+func (o *Outbox) chunk() *chunk {
+	l := &o.load
+	if n := len(l.chunks); n > 0 && len(l.chunks[n-1].Lines) < chunkSize {
+		return l.chunks[n-1]
+	}
+	o.nextRun++
+	c := &chunk{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usual)}}
+	l.chunks = append(l.chunks, c)
+	return c
+}
+
+// place is the number of a charge point in known.
+func (o *Outbox) place(cp evcp.CPID) int {
+	p, ok := o.places[cp]
+	if !ok {
+		p = len(o.known)
+		o.places[cp] = p
+		o.known = append(o.known, standing{cp: cp})
+	}
+	return p
+}
+
+// poke wakes whoever waits on a channel of capacity 1, or will soon.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,169 @@
+package outbox
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// history makes a folder with something in it, left by a clean stop.
+func someHistory(t *testing.T) (dir string, states map[evcp.CPID]evcp.State) {
+	w := newWorld(t, t.TempDir(), Options{})
+	for i := range 30 {
+		w.check(cpNumber(i%3), []evcp.Outcome{ok(), ko()}[i%2])
+		w.flush()
+	}
+	w.close()
+	return w.dir, w.states
+}
+
+// A file that can't be used is put aside under a name that says when and why. It
+// is not changed and not deleted, and the numbers in it are carried over.
+func TestPutAside(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		harm  func(t *testing.T, file string)
+		carry bool // the numbers
+		same  bool // byte for byte: SQLite can't open it
+	}{
+		{"corrupt", func(t *testing.T, file string) { scribble(t, file, 0) }, false, true},
+		{"corrupt", func(t *testing.T, file string) { run(t, file, `UPDATE runs SET body='{"torn'; DELETE FROM states`) }, false, false},
+		{"newer", func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99`) }, true, false},
+		{"newer", func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99; DELETE FROM states`) }, true, false},
+		{"foreign", func(t *testing.T, file string) { run(t, file, `PRAGMA application_id=7`) }, false, false},
+		{"corrupt", func(t *testing.T, file string) { replaceWith(t, file, strings.Repeat("not a database\n", 1000)) }, false, true},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			dir, states := someHistory(t)
+			file := filepath.Join(dir, fileName)
+			c.harm(t, file)
+			before, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, dir, Options{})
+			o := w.box.Origin()
+			if o.Found != PutAside || !strings.Contains(filepath.Base(o.File), "Z-"+c.why+".db") {
+				t.Fatalf("origin %+v", o)
+			}
+			if after, err := os.ReadFile(o.File); err != nil || c.same && string(after) != string(before) {
+				t.Errorf("the old file was changed: %v", err)
+			}
+			for cp, s := range states {
+				want := evcp.State{}
+				if c.carry {
+					want = evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}
+				}
+				if got := w.box.State(cp); got != want || w.box.Renumber(cp) != c.carry {
+					t.Errorf("%s: %+v, want %+v", cp, got, want)
+				}
+			}
+			w.observe(evcp.Observation{CP: "CP_000", Kind: evcp.Checked, Outcome: ok(), Renumber: w.box.Renumber("CP_000")})
+			w.flush()
+			w.reopen()
+			defer w.close()
+			if o := w.box.Origin(); o.Found != Resumed || w.box.Renumber("CP_000") {
+				t.Errorf("origin of the next life %+v", o)
+			}
+		})
+	}
+}
+
+func scribble(t *testing.T, file string, at int64) {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strings.Repeat("?", 8192)), at)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+}
+
+func replaceWith(t *testing.T, file, content string) {
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, file, sql string) {
+	conn, err := sqlite3.Open(file)
+	if err == nil {
+		err = errors.Join(conn.Exec(sql), conn.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two files put aside within a second have two names.
+func TestPutAsideTwice(t *testing.T) {
+	dir := t.TempDir()
+	for range 3 {
+		replaceWith(t, filepath.Join(dir, fileName), "neither empty nor ours")
+		newWorld(t, dir, Options{}).close()
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, "outbox-*-corrupt*.db")); len(names) != 3 {
+		t.Errorf("%v", names)
+	}
+}
+
+// After the machine went down, events may have been shown that the disk does not
+// have: the state goes on, the numbers begin anew.
+func TestMachineWentDown(t *testing.T) {
+	dir, states := someHistory(t)
+	run(t, filepath.Join(dir, fileName), `UPDATE meta SET value='another boot' WHERE name='open'`)
+	w := newWorld(t, dir, Options{})
+	defer w.close()
+	if o := w.box.Origin(); o.Found != Resumed || !o.Renumber || !strings.Contains(o.Why, "went down") {
+		t.Errorf("origin %+v", o)
+	}
+	for cp, s := range states {
+		if w.box.State(cp) != s || !w.box.Renumber(cp) {
+			t.Errorf("%s: %+v", cp, w.box.State(cp))
+		}
+	}
+	w.states["CP_000"] = states["CP_000"]
+	w.observe(evcp.Observation{CP: "CP_000", Kind: evcp.Checked, Outcome: ok(), Renumber: true})
+	w.flush()
+	if w.box.Renumber("CP_000") || !w.box.Renumber("CP_001") {
+		t.Error("the first event of an epoch is what ends the need for it")
+	}
+}
+
+// One process for each folder. The second one is told who has it.
+func TestInUse(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer w.close()
+	_, err := Open(w.dir, Options{})
+	var inUse InUseError
+	if !errors.Is(err, ErrInUse) || !errors.As(err, &inUse) || inUse.PID != strconv.Itoa(os.Getpid()) {
+		t.Fatalf("%v", err)
+	}
+	if !strings.Contains(err.Error(), w.dir) || !strings.Contains(err.Error(), inUse.PID) {
+		t.Errorf("said %q", err)
+	}
+	if out, err := exec.Command("sqlite3", filepath.Join(w.dir, fileName), "SELECT count(*) FROM runs").CombinedOutput(); err == nil {
+		t.Logf("sqlite3 beside us says %s", out)
+	}
+}
+
+// The folder lets go of its process with Close.
+func TestFolderIsFreeAfterClose(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	for range 3 {
+		w.reopen()
+	}
+	w.close()
+	if info, err := os.Stat(w.dir); err != nil || info.Mode().Perm()&0o077 != 0 && info.Mode().Perm() != 0o755 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}

@@ -1,0 +1,228 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp"
+)
+
+// What is appended comes out of a cursor, byte for byte and in order, and State
+// says what the events say.
+func TestWhatGoesInComesOut(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer w.close()
+	for i := range 40 {
+		w.check(cpNumber(i%3), []evcp.Outcome{ok(), ok(), ko(), ko(), ko()}[i%5])
+	}
+	w.flush()
+	got, _ := w.rest(w.box.Cursor(Kafka))
+	equal(t, "lines", got, w.written)
+	for cp, state := range w.states {
+		if w.box.State(cp) != state {
+			t.Errorf("%s: kept %+v, judged %+v", cp, w.box.State(cp), state)
+		}
+	}
+}
+
+// The caller may use its slice of events again at once.
+func TestAppendCopies(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer w.close()
+	tail := w.box.Tail(8)
+	defer tail.Close()
+	state, events := policy.Next(evcp.State{}, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: w.at, Outcome: ok()}, nil)
+	w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: events, State: state})
+	events[0] = evcp.Event{CP: "XX", Action: evcp.MonitorStopped}
+	w.flush()
+	if run := w.next(w.box.Cursor(Kafka)); !strings.Contains(string(run.Lines), `"cp_id":"CP_001"`) {
+		t.Errorf("kept %s", run.Lines)
+	}
+	if batch := <-tail.C; batch[0].CP != "CP_001" {
+		t.Errorf("tail shows %+v", batch[0])
+	}
+}
+
+// Nothing is shown before it is kept, and a ticket says when.
+func TestTicketsAndTail(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{SyncEvery: time.Hour})
+	defer w.close()
+	tail := w.box.Tail(8)
+	defer tail.Close()
+	first := w.check("CP_001", ok())
+	second := w.check("CP_001", ok())
+	if second != first+1 || w.box.Kept() >= first {
+		t.Fatalf("tickets %d, %d; kept %d", first, second, w.box.Kept())
+	}
+	if w.box.State("CP_001") != (evcp.State{}) {
+		t.Error("a state is shown that is not kept")
+	}
+	third := w.check("CP_001", ko()) // a fact takes the waiting OKs along
+	batch, err := tail.Next(context.Background())
+	if err != nil || len(batch) != 3 {
+		t.Fatalf("tail shows %d events, %v", len(batch), err)
+	}
+	if w.box.Kept() != third {
+		t.Errorf("kept %d, want %d", w.box.Kept(), third)
+	}
+}
+
+// A tail that is not read loses whole batches, and counts.
+func TestTailIsBounded(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer w.close()
+	tail := w.box.Tail(1)
+	defer tail.Close()
+	for range 5 {
+		w.check("CP_001", ok())
+		w.flush()
+	}
+	if n := len(<-tail.C); n != 1 || tail.Dropped() != 4 {
+		t.Errorf("shown %d, dropped %d", n, tail.Dropped())
+	}
+}
+
+// A cursor goes on where it was: across Rewind, and across a restart.
+func TestCursor(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer func() { w.close() }()
+	for range 3 {
+		w.check("CP_001", ok())
+		w.flush()
+	}
+	c := w.box.Cursor(Kafka)
+	first, second := w.next(c), w.next(c)
+	c.Advance(first.ID)
+	if n, oldest := c.Pending(); n != 2 || oldest != second.First {
+		t.Errorf("pending %d since %v", n, oldest)
+	}
+	c.Rewind()
+	if again := w.next(c); again.ID != second.ID {
+		t.Errorf("after Rewind comes %d, want %d", again.ID, second.ID)
+	}
+	w.reopen()
+	c = w.box.Cursor(Kafka)
+	if n, oldest := c.Pending(); n != 2 || oldest != second.First {
+		t.Errorf("after a restart: pending %d since %v", n, oldest)
+	}
+	got, last := w.rest(c)
+	equal(t, "lines", got, w.written[1:])
+	c.Advance(last)
+	if n, _ := c.Pending(); n != 0 {
+		t.Errorf("pending %d", n)
+	}
+}
+
+// Next waits, and ends with its context or with the outbox.
+func TestNextEnds(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := w.box.Cursor(Kafka).Next(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	errs := make(chan error, 3)
+	tail := w.box.Tail(1)
+	go func() { _, err := w.box.Cursor(Kafka).Next(context.Background()); errs <- err }()
+	go func() { _, err := w.box.Facts().Next(context.Background()); errs <- err }()
+	go func() { _, err := tail.Next(context.Background()); errs <- err }()
+	w.close()
+	for range 3 {
+		if err := <-errs; !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+	}
+}
+
+// An outage, its report and its end are facts for Central. What is settled does
+// not come again, what is not does, in the order of append.
+func TestFacts(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	defer func() { w.close() }()
+	for range 3 {
+		w.check("CP_001", ko())
+	}
+	incident := w.states["CP_001"].Incident.ID
+	w.check("CP_002", ok())
+	w.check("CP_001", ok())
+	facts := w.facts(2)
+	if facts[0].Event.Action != evcp.EngineFailed || facts[1].Event.Action != evcp.EngineRecovered {
+		t.Fatalf("%+v", facts)
+	}
+	w.box.Facts().Settle(facts[0].Pos)
+	w.flush()
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.RecoveryTold, Incident: incident, Response: "OK"})
+	w.flush()
+	w.reopen()
+	again := w.facts(2)
+	if again[0] != facts[1] || again[1].Event.Action != evcp.ReportEngineRecovery {
+		t.Errorf("after a restart: %+v", again)
+	}
+	w.box.Facts().Settle(again[1].Pos)
+	w.reopen()
+	if got, _ := w.box.Facts().take(time.Now()); len(got) != 0 {
+		t.Errorf("settled, and comes again: %+v", got)
+	}
+}
+
+func (w *world) facts(n int) (facts []Fact) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for len(facts) < n {
+		more, err := w.box.Facts().Next(ctx)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		facts = append(facts, more...)
+	}
+	return facts
+}
+
+// A State after a restart is the fold of all that was kept, whether it came from
+// a snapshot, from the runs, or from both.
+func TestSnapshotEqualsReplay(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	for i := range 3 * snapshotRuns {
+		w.check(cpNumber(i%7), []evcp.Outcome{ok(), ko(), ko(), ko(), ok()}[i/7%5])
+		if i%2 == 0 {
+			w.flush()
+		}
+	}
+	w.flush()
+	crashed := t.TempDir()
+	copyFiles(t, w.dir, crashed)
+	judged := w.states
+	w.close()
+	if n := query(t, crashed, `SELECT count(*) > 0, min(run) > 0 FROM states`)[0]; n != "1|1" {
+		t.Fatalf("no snapshot was written: %s", n)
+	}
+	for name, dir := range map[string]string{"clean": w.dir, "crashed": crashed} {
+		v := newWorld(t, dir, Options{})
+		for cp, state := range judged {
+			if got := v.box.State(cp); got != state {
+				t.Errorf("%s: %s is %+v, want %+v", name, cp, got, state)
+			}
+		}
+		v.close()
+		for cp, state := range folded(t, w.written) {
+			if judged[cp] != state {
+				t.Errorf("%s: the fold is %+v, the judgement %+v", cp, state, judged[cp])
+			}
+		}
+	}
+}
+
+// A person can read the file with sqlite3.
+func TestEventsView(t *testing.T) {
+	w := newWorld(t, t.TempDir(), Options{})
+	for i := range 10 {
+		w.check(cpNumber(i), ok())
+	}
+	w.close()
+	equal(t, "events", query(t, w.dir, `SELECT event FROM events ORDER BY run`), w.written)
+	equal(t, "field", query(t, w.dir, `SELECT event ->> 'cp_id' FROM events ORDER BY run LIMIT 1`), []string{"CP_000"})
+}

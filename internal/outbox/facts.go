@@ -1,0 +1,161 @@
+package outbox
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// Fact is an event that the uplink lives on.
+type Fact struct {
+	Event evcp.Event
+	// Pos is where it stands: rising, and the same after a restart.
+	Pos int64
+}
+
+// position is made of the run and the place in it.
+func position(run int64, index int) int64 { return run<<20 | int64(index) }
+
+// Facts is the reader for Central: every engine_failed, engine_recovered,
+// report_engine_failure and report_engine_recovery that is not settled, in the
+// order of append. It never drops one. One goroutine at a time.
+type Facts struct {
+	o      *Outbox
+	wake   chan struct{}
+	wanted bool
+
+	// Guarded by the outbox's lock.
+	queue []waitingFact // not handed out yet
+	open  []int64       // positions not settled, handed out or not
+	last  int64         // up to here all is settled
+}
+
+type waitingFact struct {
+	Fact
+	due time.Time // then it goes out, synced or not
+}
+
+func newFacts(o *Outbox) *Facts {
+	return &Facts{o: o, wake: make(chan struct{}, 1), wanted: slices.Contains(o.options.Readers, Central)}
+}
+
+// Facts is the one reader of facts. It yields none unless Central is one of
+// Options.Readers: nobody would settle them.
+func (o *Outbox) Facts() *Facts { return o.facts }
+
+// add takes in a live fact. The caller holds the lock.
+func (f *Facts) add(e evcp.Event, pos int64) {
+	f.queue = append(f.queue, waitingFact{Fact{e, pos}, time.Now().Add(slowDisk)})
+	f.open = append(f.open, pos)
+	poke(f.wake)
+}
+
+// Next waits for facts: each comes once it is synced, or 200 ms after its Append.
+func (f *Facts) Next(ctx context.Context) ([]Fact, error) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		facts, wait := f.take(time.Now())
+		if len(facts) > 0 {
+			return facts, nil
+		}
+		timer.Reset(wait)
+		select {
+		case <-f.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-f.o.closed:
+			return nil, ErrClosed
+		}
+	}
+}
+
+// take hands out what is ready, or says when something will be.
+func (f *Facts) take(now time.Time) (facts []Fact, wait time.Duration) {
+	f.o.mu.Lock()
+	defer f.o.mu.Unlock()
+	for _, w := range f.queue {
+		if w.Pos>>20 > f.o.keptRun && now.Before(w.due) {
+			break
+		}
+		facts = append(facts, w.Fact)
+	}
+	f.queue = f.queue[len(facts):]
+	if len(f.queue) > 0 {
+		return facts, f.queue[0].due.Sub(now)
+	}
+	f.queue = nil
+	return facts, time.Hour
+}
+
+// Settle says that Central's receipt is there for everything up to pos.
+func (f *Facts) Settle(pos int64) {
+	f.o.mu.Lock()
+	defer f.o.mu.Unlock()
+	f.last = max(f.last, pos)
+	n := sort.Search(len(f.open), func(i int) bool { return f.open[i] > pos })
+	f.open = f.open[:copy(f.open, f.open[n:])]
+}
+
+// settled is the run up to which nothing is open.
+func (f *Facts) settled(kept int64) int64 {
+	if len(f.open) == 0 {
+		return kept
+	}
+	return min(kept, f.open[0]>>20-1)
+}
+
+func (f *Facts) pending() (events int64, oldest evcp.Stamp) {
+	if len(f.open) == 0 {
+		return 0, 0
+	}
+	if len(f.queue) > 0 && f.queue[0].Pos == f.open[0] {
+		oldest = f.queue[0].Event.At
+	}
+	return int64(len(f.open)), oldest
+}
+
+// void forgets what was not kept when the disk refused.
+func (f *Facts) void(kept int64) {
+	end := position(kept+1, 0)
+	f.queue = f.queue[:sort.Search(len(f.queue), func(i int) bool { return f.queue[i].Pos >= end })]
+	f.open = f.open[:sort.Search(len(f.open), func(i int) bool { return f.open[i] >= end })]
+}
+
+// readReports fills the queue with what an earlier life left open.
+func (o *Outbox) readReports(s *store) error {
+	o.facts = newFacts(o)
+	if !o.facts.wanted {
+		return nil
+	}
+	from := int64(0)
+	if c, ok := o.cursors[Central]; ok {
+		from, o.facts.last = c.at.run, c.at.events
+	}
+	return s.each(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite3.Stmt) error {
+		index := 0
+		for line := range lines(p.ColumnRawText(1)) {
+			e, err := evcp.ParseEvent(line)
+			if err != nil {
+				return content(err)
+			}
+			if pos := position(p.ColumnInt64(0), index); pos > o.facts.last && reportable(e.Action) {
+				o.facts.recall(e, pos)
+			}
+			index++
+		}
+		return nil
+	}, from)
+}
+
+// recall takes in a fact of an earlier life.
+func (f *Facts) recall(e evcp.Event, pos int64) {
+	f.queue = append(f.queue, waitingFact{Fact: Fact{e, pos}})
+	f.open = append(f.open, pos)
+}

@@ -1,0 +1,36 @@
+package outbox
+
+import (
+	"time"
+
+	"evcp"
+)
+
+// load is what was appended and waits for its commit.
+type load struct {
+	chunks  []*chunk
+	states  []placed
+	events  []evcp.Event // only while somebody has a tail
+	told    []evcp.Event // events_dropped among them
+	ticket  uint64       // of the last batch in it
+	since   time.Time    // of the first batch in it
+	urgent  bool         // it holds a fact
+	bytes   int
+	cursors bool // a cursor moved; no reason to hurry
+}
+
+// placed is the state of a charge point after a batch.
+type placed struct {
+	place int
+	state evcp.State
+}
+
+func (l *load) empty() bool { return len(l.chunks) == 0 }
+
+// reset makes the load ready for use again. Chunks belong to the readers now.
+func (l *load) reset() {
+	clear(l.chunks)
+	clear(l.events)
+	clear(l.told)
+	*l = load{chunks: l.chunks[:0], states: l.states[:0], events: l.events[:0], told: l.told[:0]}
+}

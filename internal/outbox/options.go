@@ -1,0 +1,70 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+
+	"evcp"
+)
+
+// Options say how much is kept and who must have it.
+type Options struct {
+	MaxSize   int64         // bytes on disk at most; 0 is 512 MiB, less than 4 MiB is 4 MiB
+	Keep      int64         // bytes of delivered events kept for looking back; 0 is 64 MiB
+	SyncEvery time.Duration // plain OKs wait for a commit at most this long; 0 is 100 ms
+	// Readers are the cursors that must have an event before it counts as
+	// delivered. Central has facts only.
+	Readers []string
+	// Refused is called when the disk refused after Open. Everything appended and
+	// not kept is void; Append takes only the new generation.
+	Refused func(generation uint64, err error)
+	// Dropped is called when events of cp were given up before every reader had
+	// them: count of the seqs from..to.
+	Dropped func(cp evcp.CPID, from, to, count uint64, reason string)
+	// Healed is called when the disk took over again from memory. aside names a
+	// file that had to be put aside for it; else it is "".
+	Healed func(aside string)
+	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
+	VFS string
+
+	stuckAfter time.Duration // a commit that takes longer counts as refused
+	healEvery  time.Duration // after a refusal the disk is tried again so often
+}
+
+// Names of the cursors.
+const (
+	Kafka   = "kafka"
+	Central = "central"
+)
+
+const (
+	mib = 1 << 20
+
+	memorySize   = 32 * mib               // bound of what is kept while the disk refuses
+	plainWaiting = 16 * mib               // encoded bytes that wait for a commit, when more plain OKs come
+	factsWaiting = 64 * mib               // and when facts come
+	chunkSize    = 256 << 10              // a row is closed when it holds so much
+	syncAtLeast  = 5 * time.Second        // plain OKs are synced with the first commit after this
+	slowDisk     = 200 * time.Millisecond // Central isn't kept waiting longer for a sync
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxSize <= 0 {
+		o.MaxSize = 512 * mib
+	}
+	o.MaxSize = max(o.MaxSize, 4*mib)
+	if o.Keep <= 0 {
+		o.Keep = 64 * mib
+	}
+	if o.SyncEvery <= 0 {
+		o.SyncEvery = 100 * time.Millisecond
+	}
+	if o.stuckAfter <= 0 {
+		o.stuckAfter = 30 * time.Second
+	}
+	if o.healEvery <= 0 {
+		o.healEvery = 30 * time.Second
+	}
+	o.Readers = slices.Clone(o.Readers)
+	return o
+}

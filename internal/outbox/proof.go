@@ -1,0 +1,74 @@
+package outbox
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The last number of a file is proven when nothing newer can have been shown. It
+// is not when the machine went down before a sync, and not when a process went on
+// in memory because the disk refused. The first is seen by the kernel's boot id;
+// the second by a file that is removed at the refusal: a full disk takes that.
+
+const proofName = "numbering"
+
+// bootID names this run of the machine; "" where it can't be known.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// unproven says why the numbers of a file can't be trusted; "" when they can.
+func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
+	if found == New {
+		return "", nil
+	}
+	boot, err := s.meta("open")
+	if err != nil {
+		return "", err
+	}
+	_, gone := os.Stat(filepath.Join(o.dir, proofName))
+	switch {
+	case errors.Is(gone, fs.ErrNotExist):
+		return "the disk had refused before, and later events were in memory only", thorough(s)
+	case boot != "" && boot != bootID():
+		return "the machine went down while the file was open", nil
+	}
+	return "", nil
+}
+
+// thorough reads the whole file. It is asked for when the disk has refused before.
+func thorough(s *store) error {
+	var problems int64
+	err := s.ask(`SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'`, &problems)
+	if err == nil && problems > 0 {
+		err = errContent
+	}
+	return err
+}
+
+// markOpen notes that this run of the machine has the file open.
+func (o *Outbox) markOpen(s *store) error {
+	if err := o.prove(); err != nil {
+		return err
+	}
+	return s.setMeta("open", bootID())
+}
+
+// prove notes that the file has all numbers.
+func (o *Outbox) prove() error {
+	return os.WriteFile(filepath.Join(o.dir, proofName), nil, 0o600)
+}
+
+// disprove notes that numbers go on elsewhere than in the file.
+func (o *Outbox) disprove() {
+	if o.isLocked() {
+		_ = os.Remove(filepath.Join(o.dir, proofName)) // a disk that refuses this too is beyond help
+	}
+}

@@ -1,0 +1,253 @@
+package outbox
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"evcp"
+)
+
+// model is the outbox as a child would build it: a list, and a mark in it for
+// each reader.
+type model struct {
+	lines     []string // everything kept or appended
+	kept      int      // so many are known to be kept
+	delivered int      // Kafka has so many
+	handedOut int      // so many were handed out
+}
+
+// life is what rapid plays with.
+type life struct {
+	*world
+	model
+	rt  *rapid.T
+	cur *Cursor
+}
+
+// Whatever order appends, commits, deliveries, crashes and restarts come in: the
+// readers get what a list would give them, the state is the fold of it, and a
+// crash takes nothing that was kept and leaves a prefix.
+func TestLikeAList(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp("", "outbox")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		l := &life{rt: rt, world: newWorld(rt, dir, Options{SyncEvery: time.Hour})}
+		l.cur = l.box.Cursor(Kafka)
+		defer func() { l.close() }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"append":  l.append,
+			"flush":   func(*rapid.T) { l.flush(); l.kept = len(l.lines) },
+			"take":    func(*rapid.T) { l.take() },
+			"deliver": l.deliver,
+			"rewind":  func(*rapid.T) { l.cur.Rewind(); l.handedOut = l.delivered },
+			"restart": func(*rapid.T) { l.restart() },
+			"crash":   l.crash,
+			"":        func(*rapid.T) { l.look() },
+		})
+	})
+}
+
+func (l *life) append(rt *rapid.T) {
+	for range rapid.IntRange(1, 40).Draw(rt, "batches") {
+		outcome := ok()
+		if rapid.IntRange(0, 9).Draw(rt, "ko") == 0 {
+			outcome = ko()
+		}
+		l.check(cpNumber(rapid.IntRange(0, 3).Draw(rt, "cp")), outcome)
+	}
+	l.lines = l.written
+}
+
+// take hands out everything that is kept.
+func (l *life) take() {
+	l.flush()
+	l.kept = len(l.lines)
+	got, _ := l.rest(l.cur)
+	equal(l.rt, "handed out", got, l.lines[l.handedOut:])
+	l.handedOut = len(l.lines)
+}
+
+// deliver moves the cursor over some of what was handed out.
+func (l *life) deliver(rt *rapid.T) {
+	if len(l.cur.out) == 0 {
+		return
+	}
+	n := rapid.IntRange(1, len(l.cur.out)).Draw(rt, "runs")
+	for _, run := range l.cur.out[:n] {
+		l.delivered += run.Count
+	}
+	l.cur.Advance(l.cur.out[n-1].ID)
+}
+
+func (l *life) restart() {
+	l.reopen()
+	l.kept, l.handedOut = len(l.lines), l.delivered
+	l.cur = l.box.Cursor(Kafka)
+}
+
+// crash goes on with the files as they were at some moment.
+func (l *life) crash(rt *rapid.T) {
+	dir, err := os.MkdirTemp("", "outbox")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	kept := l.kept
+	copyFiles(rt, l.dir, dir)
+	l.close()
+	if err := os.RemoveAll(l.dir); err != nil {
+		rt.Fatal(err)
+	}
+	l.dir = dir
+	l.open()
+	l.cur = l.box.Cursor(Kafka)
+	all := l.everything()
+	if len(all) < kept {
+		rt.Fatalf("%d lines survived, %d were kept", len(all), kept)
+	}
+	if !slices.Equal(all, l.lines[:len(all)]) {
+		rt.Fatal("what survived is not a prefix")
+	}
+	pending, _ := l.cur.Pending()
+	if back := len(all) - int(pending); back > l.delivered {
+		rt.Fatalf("the crash delivered %d events of %d", back, l.delivered)
+	} else {
+		l.delivered, l.handedOut = back, back
+	}
+	l.lines, l.written, l.kept = l.lines[:len(all)], l.written[:len(all)], len(all)
+}
+
+// everything reads with a cursor of its own.
+func (l *life) everything() []string {
+	c := &Cursor{o: l.box, name: "everything", wake: make(chan struct{}, 1)}
+	got, _ := l.rest(c)
+	return got
+}
+
+// look compares what can be seen at any time.
+func (l *life) look() {
+	if l.kept == len(l.lines) {
+		pending, _ := l.cur.Pending()
+		if want := len(l.lines) - l.delivered; int(pending) != want {
+			l.rt.Fatalf("pending %d, want %d", pending, want)
+		}
+		for cp, want := range folded(l.rt, l.lines) {
+			if got := l.box.State(cp); got != want {
+				l.rt.Fatalf("%s is %+v, want %+v", cp, got, want)
+			}
+		}
+	}
+}
+
+// The process may be killed before any write of SQLite: each time a prefix is
+// left, with everything in it that was kept. The machine may go down there too:
+// then what was synced is left, and that holds every fact that was kept.
+func TestCrashAtEveryWrite(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name, Keep: 8 << 10})
+	type moment struct {
+		process, power string
+		kept           uint64
+	}
+	var moments []moment
+	d.hook(func(op, file string) error {
+		m := moment{process: t.TempDir(), power: t.TempDir(), kept: w.box.Kept()}
+		copyFiles(t, w.dir, m.process)
+		d.cutPower(t, m.power)
+		moments = append(moments, m)
+		return nil
+	})
+	ends := []int{0} // ticket → lines
+	c := w.box.Cursor(Kafka)
+	for i := range 150 {
+		w.check(cpNumber(i%2), []evcp.Outcome{ok(), ok(), ok(), ko()}[i%4])
+		ends = append(ends, len(w.written))
+		w.flush()
+		if _, last := w.rest(c); i%3 == 0 {
+			c.Advance(last)
+		}
+	}
+	d.hook(nil)
+	w.close()
+	t.Logf("%d moments", len(moments))
+	for i, m := range moments {
+		if i%7 != 0 && !testing.Verbose() {
+			continue
+		}
+		survived(t, w, m.process, ends[m.kept])
+		facts := ends[m.kept]
+		for facts > 0 && Line(w.written[facts-1]).Plain() {
+			facts--
+		}
+		survived(t, w, m.power, facts)
+	}
+}
+
+// survived opens what a crash left and holds it to the promise.
+func survived(t *testing.T, w *world, dir string, atLeast int) {
+	t.Helper()
+	v := newWorld(t, dir, Options{})
+	defer v.close()
+	var seqs int
+	for cp, s := range folded(t, w.written) {
+		got := v.box.State(cp)
+		if got.Seq > s.Seq {
+			t.Fatalf("%s: %d of %d", cp, got.Seq, s.Seq)
+		}
+		seqs += int(got.Seq)
+	}
+	if seqs < atLeast {
+		t.Fatalf("%s: %d events survived, want at least %d", dir, seqs, atLeast)
+	}
+	for cp, want := range folded(t, w.written[:seqs]) {
+		if got := v.box.State(cp); got != want {
+			t.Fatalf("%s: after %d events %s is %+v, want %+v", dir, seqs, cp, got, want)
+		}
+	}
+}
+
+// A disk may also fail at any write; whatever it was, what was kept before is
+// handed out, and then what was judged again.
+func TestFailureAtEveryWrite(t *testing.T) {
+	for at := range 40 {
+		d := newDisk(t)
+		w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+		w.check("CP_001", ok())
+		w.flush()
+		n := 0
+		d.hook(func(string, string) error {
+			if n++; n > at {
+				return syscall.EIO
+			}
+			return nil
+		})
+		kept := slices.Clone(w.written)
+		for range 10 {
+			before, tried := w.box.Kept(), w.written
+			ticket := w.check("CP_001", ko())
+			eventually(t, "a commit or a refusal", func() bool { return w.box.Kept() >= ticket || w.refusals() > 0 })
+			if w.refusals() > 0 && w.box.Kept() == before {
+				w.written = tried
+				break
+			}
+			kept = slices.Clone(w.written)
+		}
+		if w.refusals() > 0 {
+			w.written = nil
+			w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+			w.flush()
+			kept = append(kept, w.written...)
+		}
+		got, _ := w.rest(w.box.Cursor(Kafka))
+		equal(t, "lines", got, kept)
+		d.hook(nil)
+		w.close()
+	}
+}

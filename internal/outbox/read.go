@@ -1,0 +1,136 @@
+package outbox
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// readAtOnce is how many bytes of small rows are handed out as one run.
+const readAtOnce = 64 << 10
+
+// reading is the second connection. It is open only while a cursor is behind.
+type reading struct {
+	mu     sync.Mutex
+	store  *store
+	closed bool
+}
+
+// readAfter reads the run after a run for a cursor that is behind the newest.
+func (o *Outbox) readAfter(c *Cursor, after int64) (Run, bool, error) {
+	for {
+		run, ok, err := o.readOnce(c, after)
+		if !errors.Is(err, errGone) {
+			return run, ok, err
+		}
+	}
+}
+
+func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
+	o.mu.Lock()
+	from, memory, blind := o.memoryFrom, o.keeper.store, o.blind
+	o.mu.Unlock()
+	if from == 0 {
+		return o.readDisk(after, 1<<62)
+	}
+	if after < from-1 && !blind {
+		run, ok, err := o.readDisk(after, from)
+		if ok {
+			return run, ok, nil
+		}
+		if err != nil {
+			c.jump(after)
+		}
+	}
+	return memory.readAfter(after, 1<<62)
+}
+
+// jump remembers where a cursor passed over what a broken disk holds, so that a
+// healed one can bring it back.
+func (c *Cursor) jump(after int64) {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	if c.jumped == nil && c.next == after {
+		at := c.at
+		c.jumped = &at
+	}
+}
+
+func (o *Outbox) readDisk(after, before int64) (Run, bool, error) {
+	r := &o.reads
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return Run{}, false, ErrClosed
+	}
+	if r.store == nil {
+		s, err := openReader(o.path(), o.options.VFS)
+		if err != nil {
+			return Run{}, false, err
+		}
+		r.store = s
+	}
+	run, ok, err := r.store.readAfter(after, before)
+	if err != nil {
+		r.drop()
+	}
+	return run, ok, err
+}
+
+// rest closes the connection once nobody needs it.
+func (r *reading) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop()
+}
+
+func (r *reading) drop() {
+	_ = r.store.close() // it has only read
+	r.store = nil
+}
+
+func (o *Outbox) stopReading() {
+	o.reads.mu.Lock()
+	defer o.reads.mu.Unlock()
+	o.reads.drop()
+	o.reads.closed = true
+	close(o.closed)
+}
+
+// readAfter reads the rows after a run, small ones together.
+func (s *store) readAfter(after, before int64) (run Run, ok bool, err error) {
+	err = s.locked(func() error {
+		if s.conn == nil {
+			return errGone
+		}
+		return s.each(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
+			func(p *sqlite3.Stmt) error {
+				body := p.ColumnRawText(5)
+				if ok && len(run.Lines)+len(body) > readAtOnce {
+					return errEnough
+				}
+				if !ok {
+					run.First, run.after = evcp.Stamp(p.ColumnInt64(1)), after
+				}
+				run.ID, run.Last = p.ColumnInt64(0), evcp.Stamp(p.ColumnInt64(2))
+				run.Count += p.ColumnInt(3)
+				run.events = p.ColumnInt64(4)
+				run.Lines = append(run.Lines, body...)
+				ok = true
+				return nil
+			}, after, before)
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return run, ok, err
+}
+
+// errGone is a store in memory whose content has moved to the disk.
+var errGone = errors.New("moved to the disk")
+
+// errEnough ends a walk over rows.
+var errEnough = errors.New("enough")

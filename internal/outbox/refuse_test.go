@@ -1,0 +1,242 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp"
+)
+
+// rejudge does what the monitor does after a refusal: everything since the last
+// kept ticket is judged again, renumbered, for the new generation.
+func (w *world) rejudge(observed []evcp.Observation) {
+	for cp := range w.states {
+		w.states[cp] = w.box.State(cp)
+	}
+	renumbered := map[evcp.CPID]bool{}
+	for _, o := range observed {
+		o.Renumber = !renumbered[o.CP]
+		renumbered[o.CP] = true
+		w.observe(o)
+	}
+}
+
+func (w *world) refusals() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.refused)
+}
+
+func checked(cp evcp.CPID, outcome evcp.Outcome) evcp.Observation {
+	return evcp.Observation{CP: cp, Kind: evcp.Checked, Outcome: outcome}
+}
+
+// A commit that fails makes everything since the last one void. What is judged
+// again is kept in memory, and readers get first what was kept before.
+func TestRefusedCommit(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
+		t.Run(errno.Error(), func(t *testing.T) { refusedCommit(t, errno) })
+	}
+}
+
+func refusedCommit(t *testing.T, errno syscall.Errno) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+	w.check("CP_001", ok())
+	w.flush()
+	kept := slices.Clone(w.written)
+	d.refuse(errno)
+	void := w.check("CP_001", ko())
+	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
+	if w.refused[0] != 2 || w.box.Generation() != 2 || w.box.Kept() >= void {
+		t.Fatalf("generations %v, kept %d of %d", w.refused, w.box.Kept(), void)
+	}
+	if words := w.why[0].Error(); !strings.Contains(words, w.dir) || !strings.Contains(words, "in memory only") {
+		t.Errorf("said %q", words)
+	}
+	if w.box.Stats().RefusedSince.IsZero() {
+		t.Error("Stats says that all is well")
+	}
+	w.written = nil
+	ignored := w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: make([]evcp.Event, 1)})
+	if ignored != void {
+		t.Errorf("an old generation got ticket %d", ignored)
+	}
+	w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+	w.flush()
+	got, _ := w.rest(w.box.Cursor(Kafka))
+	equal(t, "lines", got, append(kept, w.written...))
+	if s := w.box.State("CP_001"); s.Seq != 1 || s.Failures != 1 {
+		t.Errorf("state %+v", s)
+	}
+	d.hook(nil)
+	w.close() // the disk works again: nothing is lost
+	w.open()
+	defer w.close()
+	if o := w.box.Origin(); o.Found != Resumed || o.Renumber {
+		t.Errorf("origin %+v", o)
+	}
+	got, _ = w.rest(w.box.Cursor(Kafka))
+	equal(t, "lines after a restart", got, append(kept, w.written...))
+}
+
+// A disk that never works again takes what was in memory with it, and says so;
+// the next life begins new epochs, since numbers were used that it doesn't know.
+func TestRefusedForGood(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+	w.check("CP_001", ok())
+	w.flush()
+	before := w.box.State("CP_001")
+	d.refuse(syscall.EIO)
+	w.check("CP_001", ko())
+	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
+	w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+	w.flush()
+	if err := w.box.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "is lost") {
+		t.Errorf("Close said %v", err)
+	}
+	d.hook(nil)
+	w.open()
+	defer w.close()
+	if o := w.box.Origin(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
+		t.Errorf("origin %+v, state %+v", o, w.box.State("CP_001"))
+	}
+	if w.box.Renumber("CP_009") {
+		t.Error("a charge point that nobody knows has nothing to renumber")
+	}
+}
+
+// The disk is tried again, and takes over what was kept in memory, in order.
+func TestHealed(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: 5 * time.Millisecond})
+	c := w.box.Cursor(Kafka)
+	for range 3 {
+		w.check("CP_001", ok())
+		w.flush()
+	}
+	first := w.next(c)
+	c.Advance(first.ID)
+	kept := slices.Clone(w.written)
+	d.refuse(syscall.ENOSPC)
+	w.check("CP_001", ko())
+	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
+	w.written = nil
+	w.rejudge([]evcp.Observation{checked("CP_001", ko()), checked("CP_001", ko()), checked("CP_001", ko())})
+	w.flush()
+	d.hook(nil)
+	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
+	w.check("CP_001", ok())
+	w.flush()
+	if n, _ := c.Pending(); n != int64(len(kept)-1+len(w.written)) {
+		t.Errorf("pending %d", n)
+	}
+	got, _ := w.rest(c)
+	equal(t, "lines", got, append(kept[1:], w.written...))
+	want := w.states["CP_001"]
+	crashed := t.TempDir()
+	copyFiles(t, w.dir, crashed)
+	w.close()
+	v := newWorld(t, crashed, Options{})
+	defer v.close()
+	if o := v.box.Origin(); o.Renumber || v.box.State("CP_001") != want {
+		t.Errorf("origin %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
+	}
+	got, _ = v.rest(v.box.Cursor(Kafka))
+	equal(t, "lines after a crash", got, append(kept[1:], w.written...))
+}
+
+// A folder that can't be used at all is no reason not to watch. When it can be
+// used later, what it knew and what happened since come together.
+func TestRefusedFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	v := newWorld(t, dir, Options{})
+	for range 4 {
+		v.check("CP_001", ok())
+		v.flush()
+	}
+	first := v.next(v.box.Cursor(Kafka))
+	v.box.Cursor(Kafka).Advance(first.ID)
+	v.close()
+	hidden := dir + ".hidden"
+	if err := errors.Join(os.Rename(dir, hidden), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, dir, Options{healEvery: 5 * time.Millisecond})
+	defer w.close()
+	if o := w.box.Origin(); o.Found != Refused || !strings.Contains(o.Why, dir) {
+		t.Fatalf("origin %+v", o)
+	}
+	w.at = evcp.StampOf(time.Now())
+	w.check("CP_001", ok())
+	w.check("CP_002", ko())
+	w.flush()
+	c := w.box.Cursor(Kafka)
+	sent := w.next(c)
+	c.Advance(sent.ID)
+	if n := countLines(sent.Lines); n == 0 {
+		t.Error("nothing comes out of memory")
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(hidden, dir)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
+	got, last := w.rest(c)
+	equal(t, "lines", got, append(v.written[1:], w.written...))
+	c.Advance(last)
+	if n, _ := c.Pending(); n != 0 {
+		t.Errorf("pending %d", n)
+	}
+}
+
+// A disk that does not answer is given up; nobody ever waited for it but Central,
+// for 200 ms.
+func TestStuckDisk(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name, stuckAfter: 300 * time.Millisecond, healEvery: time.Hour})
+	w.check("CP_001", ok())
+	w.flush()
+	release := make(chan struct{})
+	d.hook(func(string, string) error { <-release; return nil })
+	for range 3 {
+		w.check("CP_001", ko())
+	}
+	facts := w.facts(1)
+	if facts[0].Event.Action != evcp.EngineFailed || w.box.Kept() != 1 {
+		t.Errorf("fact %+v while kept is %d", facts[0].Event.Action, w.box.Kept())
+	}
+	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
+	w.rejudge([]evcp.Observation{checked("CP_001", ko()), checked("CP_001", ko()), checked("CP_001", ko())})
+	w.flush()
+	if s := w.box.State("CP_001"); s.Failures != 3 || !s.Incident.Open {
+		t.Errorf("state %+v", s)
+	}
+	d.hook(nil)
+	close(release)
+	w.close()
+}
+
+// Close is bounded by its context, whatever the disk does.
+func TestCloseIsBounded(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name})
+	release := make(chan struct{})
+	d.hook(func(string, string) error { <-release; return nil })
+	w.check("CP_001", ko())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := w.box.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	d.hook(nil)
+	close(release)
+	w.close()
+}

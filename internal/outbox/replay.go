@@ -1,0 +1,116 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// errContent is a file that SQLite can read and we can't.
+var errContent = errors.New("unreadable content")
+
+// standing is what is known of one charge point.
+type standing struct {
+	cp       evcp.CPID
+	state    evcp.State // after the last kept event
+	changed  bool       // since its snapshot
+	renumber bool       // the last number can't be proven
+}
+
+// history is what a file tells.
+type history struct {
+	known    []standing
+	places   map[evcp.CPID]int
+	snapshot int64 // all snapshots are of this run or unchanged since
+	replayed int
+}
+
+// replay reads the snapshots and folds later runs on top.
+func replay(s *store) (*history, error) {
+	h := &history{places: map[evcp.CPID]int{}}
+	err := s.each(`SELECT cp, run, body FROM states`, func(p *sqlite3.Stmt) error {
+		st := h.of(p.ColumnText(0))
+		h.snapshot = max(h.snapshot, p.ColumnInt64(1))
+		return content(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
+	})
+	if err != nil {
+		return h, err
+	}
+	return h, s.each(`SELECT body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite3.Stmt) error {
+		return h.fold(p.ColumnRawText(0))
+	}, h.snapshot)
+}
+
+// fold takes one run in.
+func (h *history) fold(body []byte) error {
+	for line := range lines(body) {
+		e, err := evcp.ParseEvent(line)
+		if err != nil {
+			return content(err)
+		}
+		st := h.of(string(e.CP))
+		st.state, st.changed = st.state.After(e), true
+		h.replayed++
+	}
+	return nil
+}
+
+func (h *history) of(cp string) *standing {
+	id := evcp.CPID(cp)
+	p, ok := h.places[id]
+	if !ok {
+		p = len(h.known)
+		h.places[id] = p
+		h.known = append(h.known, standing{cp: id})
+	}
+	return &h.known[p]
+}
+
+func content(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errContent, err)
+}
+
+// numbers saves from a file that was put aside the last number of each charge
+// point, as far as it can be read. Whatever can't be read is passed over: the new
+// epoch is safe without it.
+func numbers(path, vfs string) *history {
+	h := &history{places: map[evcp.CPID]int{}}
+	s, err := openReader(path, vfs)
+	if err != nil {
+		return h
+	}
+	defer s.close()
+	_ = s.each(`SELECT cp, body FROM states`, func(p *sqlite3.Stmt) error {
+		var st evcp.State
+		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
+			h.saw(p.ColumnText(0), st.Epoch, st.Seq, st.At)
+		}
+		return nil
+	})
+	_ = s.each(`SELECT body FROM runs ORDER BY id`, func(p *sqlite3.Stmt) error {
+		for line := range lines(p.ColumnRawText(0)) {
+			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
+				h.saw(string(cp), line.ID().Epoch, line.ID().Seq, line.At())
+			}
+		}
+		return nil
+	})
+	for i := range h.known {
+		h.known[i].renumber, h.known[i].changed = true, true
+	}
+	return h
+}
+
+// saw takes in the number of an event, unless a later one is known.
+func (h *history) saw(cp string, epoch int64, seq uint64, at evcp.Stamp) {
+	st := &h.of(cp).state
+	if epoch > st.Epoch || epoch == st.Epoch && seq > st.Seq {
+		*st = evcp.State{Epoch: epoch, Seq: seq, At: at}
+	}
+}

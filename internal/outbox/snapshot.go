@@ -1,0 +1,97 @@
+package outbox
+
+import (
+	"errors"
+
+	"evcp"
+)
+
+// A snapshot is written when replaying what came after it would take long.
+const (
+	snapshotRuns  = 128
+	snapshotBytes = 32 * mib
+)
+
+func (k *keeper) snapshotWhenDue() error {
+	if k.unfolded.runs < snapshotRuns && k.unfolded.bytes < snapshotBytes {
+		return nil
+	}
+	return k.snapshot()
+}
+
+// snapshot writes every State that changed since the last one. In memory there is
+// nothing that could replay it.
+func (k *keeper) snapshot() error {
+	k.unfolded = growth{}
+	if k.store.inMemory() {
+		return nil
+	}
+	run, changed := k.o.takeChanged()
+	k.snapshotRun = run
+	if len(changed) == 0 {
+		return nil
+	}
+	return k.store.transact(false, func() error { return k.store.saveStates(run, changed) })
+}
+
+// takeChanged lists the states to write. They count as written: if that fails,
+// the disk refused, and the next one gets them all.
+func (o *Outbox) takeChanged() (run int64, changed []standing) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.known {
+		if st := &o.known[i]; st.changed && st.state != (evcp.State{}) {
+			changed = append(changed, *st)
+			st.changed = false
+		}
+	}
+	return o.keptRun, changed
+}
+
+func (s *store) saveStates(run int64, all []standing) error {
+	body := make([]byte, 0, evcp.MaxSnapshot)
+	for i := range all {
+		var err error
+		if body, err = all[i].state.AppendBinary(body[:0]); err != nil {
+			return err
+		}
+		if err := s.do(`INSERT INTO states VALUES (?,?,?) ON CONFLICT DO UPDATE SET run=excluded.run, body=excluded.body`,
+			string(all[i].cp), run, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish is the last thing a keeper does in good order.
+func (k *keeper) finish() {
+	if err := k.keep(); err != nil {
+		k.o.refuse(k, err)
+	}
+	if k.superseded() {
+		k.abandon()
+		return
+	}
+	k.o.stopReading()
+	var err error
+	if k.store.inMemory() {
+		err = k.lastHeal()
+	} else {
+		err = errors.Join(k.seal(), k.store.close())
+	}
+	k.closeErr = errors.Join(err, k.o.unlock())
+}
+
+// seal leaves a file in which every number is proven.
+func (k *keeper) seal() error {
+	k.takeAllPositions()
+	if err := k.snapshot(); err != nil {
+		return err
+	}
+	if err := k.store.transact(true, func() error {
+		return errors.Join(k.store.savePositions(k.positions), k.store.setMeta("open", ""))
+	}); err != nil {
+		return err
+	}
+	return k.store.checkpoint()
+}

@@ -1,0 +1,83 @@
+package outbox
+
+import "sync"
+
+// teller calls the owner back, from its own goroutine and one call at a time. It
+// waits for the first Append: before that the owner may not be complete.
+type teller struct {
+	options Options
+	ready   chan struct{}
+	once    sync.Once
+	wake    chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
+
+	mu    sync.Mutex
+	calls []func()
+}
+
+func newTeller(o Options) *teller {
+	return &teller{
+		options: o, ready: make(chan struct{}), wake: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+func (t *teller) run() {
+	defer close(t.done)
+	select {
+	case <-t.ready:
+	case <-t.stop:
+		return
+	}
+	for {
+		for _, call := range t.take() {
+			call()
+		}
+		select {
+		case <-t.wake:
+		case <-t.stop:
+			return
+		}
+	}
+}
+
+func (t *teller) take() []func() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	calls := t.calls
+	t.calls = nil
+	return calls
+}
+
+func (t *teller) add(call func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls = append(t.calls, call)
+	poke(t.wake)
+}
+
+func (t *teller) open()  { t.once.Do(func() { close(t.ready) }) }
+func (t *teller) close() { close(t.stop) }
+
+func (t *teller) refused(generation uint64, err error) {
+	if f := t.options.Refused; f != nil {
+		t.add(func() { f(generation, err) })
+	}
+}
+
+func (t *teller) healed(aside string) {
+	if f := t.options.Healed; f != nil {
+		t.add(func() { f(aside) })
+	}
+}
+
+func (t *teller) dropped(l droplist) {
+	if f := t.options.Dropped; f != nil && len(l) > 0 {
+		t.add(func() {
+			for _, d := range l.sorted() {
+				f(d.cp, d.from, d.to, d.count, d.reason)
+			}
+		})
+	}
+}

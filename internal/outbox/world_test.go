@@ -1,0 +1,262 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"go.uber.org/goleak"
+
+	"evcp"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("EVCP_TEST_CHILD"); dir != "" {
+		child(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fatal is what a test and a rapid test have in common.
+type fatal interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+}
+
+// world is an outbox with what happens around it: the judgement of its charge
+// points, made the way the monitor makes it.
+type world struct {
+	t       fatal
+	dir     string
+	options Options
+	box     *Outbox
+	at      evcp.Stamp
+	states  map[evcp.CPID]evcp.State
+	written []string // every line appended in the life of this world
+
+	mu      sync.Mutex
+	dropped []drop
+	refused []uint64
+	why     []error
+	healed  []string
+}
+
+var policy = evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
+
+func newWorld(t fatal, dir string, options Options) *world {
+	w := &world{t: t, dir: dir, options: options, at: evcp.StampOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)), states: map[evcp.CPID]evcp.State{}}
+	if w.options.SyncEvery == 0 {
+		w.options.SyncEvery = 2 * time.Millisecond
+	}
+	if w.options.Readers == nil {
+		w.options.Readers = []string{Kafka, Central}
+	}
+	w.options.Dropped = func(cp evcp.CPID, from, to, count uint64, reason string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dropped = append(w.dropped, drop{cp: cp, from: from, to: to, count: count, reason: reason})
+	}
+	w.options.Refused = func(generation uint64, err error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.refused, w.why = append(w.refused, generation), append(w.why, err)
+	}
+	w.options.Healed = func(aside string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.healed = append(w.healed, aside)
+	}
+	w.open()
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	box, err := Open(w.dir, w.options)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.box = box
+	for cp := range w.states {
+		w.states[cp] = box.State(cp)
+	}
+}
+
+func (w *world) close() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.box.Close(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) reopen() {
+	w.t.Helper()
+	w.close()
+	w.open()
+}
+
+func ok() evcp.Outcome {
+	return evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: time.Millisecond}
+}
+func ko() evcp.Outcome {
+	return evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO", Latency: time.Millisecond}
+}
+
+// check judges one check of a charge point and appends what comes of it.
+func (w *world) check(cp evcp.CPID, outcome evcp.Outcome) (ticket uint64) {
+	return w.observe(evcp.Observation{CP: cp, Kind: evcp.Checked, Outcome: outcome})
+}
+
+func (w *world) observe(o evcp.Observation) (ticket uint64) {
+	w.at += 1_000_000
+	o.At = w.at
+	if _, ok := w.states[o.CP]; !ok {
+		w.states[o.CP] = w.box.State(o.CP)
+	}
+	state, events := policy.Next(w.states[o.CP], o, nil)
+	w.states[o.CP] = state
+	for _, e := range events {
+		w.written = append(w.written, string(e.AppendJSON(nil)))
+	}
+	return w.box.Append(Batch{Generation: w.box.Generation(), CP: o.CP, Events: events, State: state})
+}
+
+func (w *world) flush() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.box.Flush(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// next takes the next run of a cursor.
+func (w *world) next(c *Cursor) Run {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	run, err := c.Next(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return run
+}
+
+// rest takes what a cursor has left, without waiting for more.
+func (w *world) rest(c *Cursor) (got []string, last int64) {
+	w.t.Helper()
+	for {
+		run, ok, err := c.take()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !ok {
+			return got, last
+		}
+		n := 0
+		for line := range run.Each() {
+			got = append(got, string(line))
+			n++
+		}
+		if n != run.Count {
+			w.t.Errorf("run %d says %d events and holds %d", run.ID, run.Count, n)
+		}
+		last = run.ID
+	}
+}
+
+// equal compares lines and shows the first difference.
+func equal(t fatal, what string, got, want []string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Fatalf("%s: %d of %d; missing %s", what, len(got), len(want), want[i])
+		case i >= len(want):
+			t.Fatalf("%s: %d instead of %d; too many: %s", what, len(got), len(want), got[i])
+		case got[i] != want[i]:
+			t.Fatalf("%s: %d is\n%s, want\n%s", what, i, got[i], want[i])
+		}
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t fatal, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// query asks the file of a closed outbox.
+func query(t fatal, dir, sql string) (rows []string) {
+	t.Helper()
+	s, err := openReader(filepath.Join(dir, fileName), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	err = s.each(sql, func(p *sqlite3.Stmt) error {
+		var row []string
+		for i := range p.ColumnCount() {
+			row = append(row, p.ColumnText(i))
+		}
+		rows = append(rows, strings.Join(row, "|"))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// folded is the state after lines, told by nothing but the lines.
+func folded(t fatal, text []string) map[evcp.CPID]evcp.State {
+	t.Helper()
+	states := map[evcp.CPID]evcp.State{}
+	for _, line := range text {
+		e, err := evcp.ParseEvent([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		states[e.CP] = states[e.CP].After(e)
+	}
+	return states
+}
+
+// copyFiles copies the files of an outbox as they are at this moment, as a crash
+// of the process would leave them.
+func copyFiles(t fatal, from, to string) {
+	t.Helper()
+	for _, name := range []string{fileName, fileName + "-wal", proofName} {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func cpNumber(i int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", i)) }
+
+func countLines(b []byte) int { return bytes.Count(b, newline) }
+
+var _ fatal = (*testing.T)(nil)
