@@ -35,13 +35,17 @@ const (
 	over // answered, or tried twice
 )
 
-func newLine(t Target, d link.Dialer, slept time.Duration) line {
+func newLine(t Target, o Options) line {
 	say := func(v wire.Verb) []byte { return wire.Message{CP: t.CP, Verb: v}.Append(nil) }
-	return line{
-		link:     link.Link{Address: t.Address, Dialer: d},
+	l := line{
+		link:     link.Link{Address: t.Address, Dialer: o.Dialer},
 		question: say(wire.HealthCheck), hello: say(wire.MonitorConnection),
-		sleptBefore: slept, mu: new(sync.Mutex),
+		sleptBefore: o.Slept(), mu: new(sync.Mutex),
 	}
+	if !o.Greet {
+		l.greeting = over
+	}
+	return l
 }
 
 // interrupt breaks off a read or write in flight, from another goroutine.

@@ -28,6 +28,7 @@ type Options struct {
 	Targets []Target
 	Hearing evcp.Hearing
 	Dialer  link.Dialer
+	Greet   bool // say "monitor connection" first
 	// Slept is how long this machine has slept since it booted: the boot clock
 	// minus the monotonic clock.
 	Slept func() time.Duration
@@ -66,7 +67,7 @@ func New(o Options) *Probe {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.lines = make([]line, len(o.Targets))
 	for i, t := range o.Targets {
-		p.lines[i] = newLine(t, o.Dialer, o.Slept())
+		p.lines[i] = newLine(t, o)
 	}
 	return p
 }
@@ -131,8 +132,11 @@ func (p *Probe) exchange(i int) Finding {
 	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
 	l.heard(f.Outcome, slept, f.At)
-	if f.Outcome.Cause == evcp.Stalled || f.Outcome.Cause == evcp.Slept {
-		f.Gap = max(e.Noticed-e.Asked, e.Asked-e.Began, e.Slept)
+	switch {
+	case f.Outcome.Cause == evcp.Stalled:
+		f.Gap = max(e.Noticed-e.Asked, e.Asked-e.Began)
+	case e.Slept > p.hearing.Grace:
+		f.Gap = e.Slept
 	}
 	if l.greeting == unanswered && f.Outcome.Response != "" {
 		l.greeting = over

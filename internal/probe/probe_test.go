@@ -40,6 +40,7 @@ func onStage(t *testing.T, engine func(net.Conn), play func(s *stage)) {
 			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
 			Hearing: evcp.Hearing{Timeout: tau, Grace: grace},
 			Dialer:  s.net,
+			Greet:   true,
 			Slept:   func() time.Duration { return s.slept },
 		})
 		defer s.probe.Close()

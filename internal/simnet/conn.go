@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -51,11 +52,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 		switch {
 		case !s.deadline.IsZero() && !time.Now().Before(s.deadline):
 			return 0, opError("read", os.ErrDeadlineExceeded)
-		case len(s.held) > 0 && s.end != syscall.ECONNRESET:
+		case len(s.held) > 0 && !errors.Is(s.end, syscall.ECONNRESET):
 			n := copy(b, s.held)
 			s.held = s.held[n:]
 			return n, nil
-		case s.end == io.EOF:
+		case errors.Is(s.end, io.EOF):
 			return 0, io.EOF
 		case s.end != nil:
 			return 0, opError("read", s.end)
@@ -98,7 +99,7 @@ func (s *stream) put(b []byte) {
 func (s *stream) finish(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.end == nil || err != io.EOF {
+	if s.end == nil || !errors.Is(err, io.EOF) {
 		s.end = err
 	}
 	s.broken = true

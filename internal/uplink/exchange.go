@@ -1,0 +1,88 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"evcp"
+	"evcp/internal/link"
+	"evcp/internal/wire"
+)
+
+// AnswerLimit is how long Central may take: to be reached, and to answer.
+const AnswerLimit = 3 * time.Second
+
+// call is the connection to Central and one question at a time on it.
+type call struct {
+	link  link.Link
+	reply wire.CentralReply
+	heard time.Time // when the last byte came, or why none did was known
+	// first is called at the first byte of an answer.
+	first func()
+}
+
+// ask sends a message and waits for the answer. A kept connection that breaks
+// without a word may have been closed as a habit, so it is asked again on a fresh
+// one; only that one's silence counts.
+func (c *call) ask(ctx context.Context, m wire.Message, limit time.Duration) Answer {
+	began := time.Now()
+	kept := c.link.Ready()
+	a := c.once(ctx, m, kept, began.Add(limit))
+	if kept && !a.Came && a.Cause != evcp.Timeout {
+		a = c.once(ctx, m, false, time.Now().Add(limit))
+	}
+	a.Latency = c.heard.Sub(began)
+	if !a.Came {
+		c.link.Close() // a late answer must never be read as the next one
+	}
+	return a
+}
+
+func (c *call) once(ctx context.Context, m wire.Message, kept bool, deadline time.Time) Answer {
+	if !kept {
+		dial, cancel := context.WithDeadline(ctx, deadline)
+		err := c.link.Dial(dial)
+		cancel()
+		c.heard = time.Now()
+		if err != nil {
+			return Answer{Cause: link.CauseOf(err)}
+		}
+	}
+	stop := context.AfterFunc(ctx, c.link.Interrupt())
+	defer stop()
+	if err := c.link.Write(m.Append(nil), deadline); err != nil {
+		return Answer{Dialled: true, Cause: link.CauseOf(err)}
+	}
+	return c.listen(deadline)
+}
+
+// listen reads until the answer is complete: a newline, the end, or quiet.
+func (c *call) listen(deadline time.Time) Answer {
+	c.reply.Reset()
+	until := deadline
+	for {
+		b, err := c.link.Read(until)
+		if err == nil || !c.reply.Begun() {
+			c.heard = time.Now()
+		}
+		complete := c.reply.Feed(b, err != nil)
+		begun := c.reply.Begun()
+		if begun {
+			c.first()
+			until = earlier(deadline, time.Now().Add(wire.Quiet))
+		}
+		switch {
+		case complete && begun:
+			return Answer{Text: c.reply.Text(), Came: true, Dialled: true}
+		case err != nil:
+			return Answer{Dialled: true, Cause: link.CauseOf(err)}
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,222 @@
+package uplink
+
+import (
+	"time"
+
+	"evcp"
+	"evcp/internal/pace"
+	"evcp/internal/wire"
+)
+
+// Manner is how Central is spoken to. It decides, and holds nothing.
+type Manner struct {
+	Heartbeat   time.Duration // between signs of life; 0 = never
+	ReportEvery time.Duration // an open failure is repeated so often; 0 = never
+	AskAgain    time.Duration // after a refusal
+	Backoff     pace.Backoff
+}
+
+// Report is one thing that Central must be told.
+type Report struct {
+	Recovery bool
+	Incident evcp.EventID
+	Repeat   uint32
+	Pos      int64 // where the outbox keeps it; 0 for a repeat
+}
+
+// Posture is where one charge point stands with Central: all that the decision
+// what to say next depends on.
+type Posture struct {
+	CP         evcp.CPID
+	Registered bool
+	Greeted    bool // was registered before in this life
+	Refused    bool // by Central's own word, since the last acceptance
+	Away       bool // an outage of Central goes on
+	AwaySince  time.Time
+	Attempts   int       // failed in a row
+	Strange    int       // "not registered" in a row, from a Central that had accepted
+	RetryAt    time.Time // not before this
+
+	Queue []Report // not answered yet, in order
+
+	Open   bool // an incident is open and its first report was answered
+	Last   Report
+	ToldAt time.Time // when Central last answered for it
+
+	Beat time.Time // the last sign of life that went out
+}
+
+// Learn folds a kept event in. What Central has already answered, in this life
+// or an earlier one, leaves the queue; the answer is its place, 0 for none.
+func (p *Posture) Learn(e evcp.Event, pos int64) (settled int64) {
+	switch e.Action {
+	case evcp.EngineFailed:
+		p.Queue = append(p.Queue, Report{Incident: e.ID(), Pos: pos})
+	case evcp.EngineRecovered:
+		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, Pos: pos})
+		if p.Last.Incident == e.Incident {
+			p.Open = false
+		}
+	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
+		return p.drop(Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident})
+	}
+	return 0
+}
+
+// drop takes the report out of the queue and says where it was kept.
+func (p *Posture) drop(r Report) (pos int64) {
+	for i, q := range p.Queue {
+		if q.Recovery == r.Recovery && q.Incident == r.Incident {
+			p.Queue = append(p.Queue[:i], p.Queue[i+1:]...)
+			return q.Pos
+		}
+	}
+	return 0
+}
+
+// Next decides what to say at the moment now; NoVerb when there is nothing to
+// say before wake. A zero wake means: nothing, until something is learned.
+func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake time.Time) {
+	if now.Before(p.RetryAt) {
+		return wire.NoVerb, Report{}, p.RetryAt
+	}
+	if !p.Registered {
+		return wire.Registration, Report{}, time.Time{}
+	}
+	if len(p.Queue) > 0 {
+		return verbOf(p.Queue[0]), p.Queue[0], time.Time{}
+	}
+	if p.Open && m.ReportEvery > 0 {
+		wake = p.ToldAt.Add(m.ReportEvery)
+		if !now.Before(wake) {
+			again := p.Last
+			again.Repeat++
+			again.Pos = 0
+			return wire.EngineFailure, again, time.Time{}
+		}
+	}
+	if m.Heartbeat > 0 {
+		beat := p.Beat.Add(m.Heartbeat)
+		if !now.Before(beat) {
+			return wire.Heartbeat, Report{}, time.Time{}
+		}
+		if wake.IsZero() || beat.Before(wake) {
+			wake = beat
+		}
+	}
+	return wire.NoVerb, Report{}, wake
+}
+
+func verbOf(r Report) wire.Verb {
+	if r.Recovery {
+		return wire.EngineRecovered
+	}
+	return wire.EngineFailure
+}
+
+// Answer is what came of one message.
+type Answer struct {
+	Text    string // Central's words, safe to print; "" when none came
+	Came    bool
+	Dialled bool       // there was a connection to ask on
+	Cause   evcp.Cause // why nothing came
+	Latency time.Duration
+}
+
+// Heard folds an answer in and reports what it meant.
+func (m Manner) Heard(p *Posture, say wire.Verb, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
+	if say == wire.Heartbeat {
+		p.Beat = now
+		if a.Came || a.Dialled { // an unanswered heartbeat is no outage
+			return m.beaten(p, a)
+		}
+	}
+	if !a.Came {
+		m.lost(p, now, chance)
+		return wire.Unclear
+	}
+	if say == wire.Registration {
+		return m.registration(p, a, now, chance)
+	}
+	return m.receipt(p, r, a, now, chance)
+}
+
+func (m Manner) beaten(p *Posture, a Answer) wire.Verdict {
+	v := wire.JudgeHeartbeat(a.Text, p.CP)
+	if v == wire.NotRegistered {
+		p.Registered = false
+	}
+	return v
+}
+
+// lost begins an outage, or lets it go on.
+func (m Manner) lost(p *Posture, now time.Time, chance float64) {
+	if !p.Away {
+		p.Away, p.AwaySince = true, now
+	}
+	p.Registered = false
+	m.later(p, now, chance)
+}
+
+func (m Manner) later(p *Posture, now time.Time, chance float64) {
+	p.Attempts++
+	p.RetryAt = now.Add(m.Backoff.Delay(p.Attempts, chance))
+}
+
+func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64) wire.Verdict {
+	v := wire.JudgeRegistration(a.Text, p.CP)
+	switch v {
+	case wire.Accepted:
+		if p.Greeted { // a Central that lost us may have lost what it knew: tell it at once
+			p.Beat = time.Time{}
+		} else {
+			p.Beat = now
+		}
+		p.Registered, p.Greeted, p.Refused, p.Away, p.Attempts, p.RetryAt = true, true, false, false, 0, time.Time{}
+	case wire.Rejected:
+		p.Refused, p.Away, p.Attempts = true, false, 0
+		p.RetryAt = now.Add(m.AskAgain)
+	default:
+		m.later(p, now, chance)
+	}
+	return v
+}
+
+func (m Manner) receipt(p *Posture, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
+	v := wire.JudgeReceipt(a.Text, p.CP)
+	switch v {
+	case wire.Accepted:
+		m.received(p, r, now)
+	case wire.NotRegistered:
+		p.Registered = false
+		p.Strange++
+		if p.Strange > 1 { // accepts and then forgets: no hurry with such a Central
+			p.RetryAt = now.Add(m.Backoff.Delay(p.Strange, chance))
+		}
+	default:
+		m.later(p, now, chance)
+	}
+	return v
+}
+
+// received settles a report.
+func (m Manner) received(p *Posture, r Report, now time.Time) {
+	p.drop(r)
+	p.Attempts, p.Strange, p.RetryAt = 0, 0, time.Time{}
+	switch {
+	case !r.Recovery:
+		p.Last, p.ToldAt, p.Open = r, now, !p.recovers(r.Incident)
+	case p.Last.Incident == r.Incident:
+		p.Open = false
+	}
+}
+
+// recovers reports whether the recovery of the incident is waiting already.
+func (p *Posture) recovers(id evcp.EventID) bool {
+	for _, q := range p.Queue {
+		if q.Recovery && q.Incident == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,206 @@
+package uplink
+
+import (
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/pace"
+	"evcp/internal/wire"
+)
+
+var manner = Manner{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, AskAgain: time.Minute, Backoff: pace.Outage}
+
+// talk plays a conversation with a Central that exists only as its answers.
+type talk struct {
+	t   *testing.T
+	p   Posture
+	now time.Time
+}
+
+func newTalk(t *testing.T) *talk {
+	t.Helper()
+	return &talk{t: t, now: time.Unix(1640000000, 0)}
+}
+
+// says checks what is said next, and hears the answer. An answer of "-" is none
+// on a connection, "x" a dial that failed.
+func (k *talk) says(want wire.Verb, answer string) Report {
+	k.t.Helper()
+	say, r, wake := manner.Next(k.p, k.now)
+	for say == wire.NoVerb && !wake.IsZero() {
+		k.now = wake
+		say, r, wake = manner.Next(k.p, k.now)
+	}
+	if say != want {
+		k.t.Fatalf("says %q, want %q", say, want)
+	}
+	a := Answer{Text: answer, Came: true, Dialled: true}
+	switch answer {
+	case "-":
+		a = Answer{Dialled: true, Cause: evcp.Timeout}
+	case "x":
+		a = Answer{Cause: evcp.Refused}
+	}
+	manner.Heard(&k.p, say, r, a, k.now, 0.999)
+	return r
+}
+
+func (k *talk) learn(e evcp.Event) { k.p.Learn(e, int64(e.Seq)) }
+
+func failed(seq uint64) evcp.Event {
+	return evcp.Event{Action: evcp.EngineFailed, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: seq}}
+}
+
+func recovered(seq, incident uint64) evcp.Event {
+	return evcp.Event{Action: evcp.EngineRecovered, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+}
+
+func receipt(seq, incident uint64, action evcp.Action) evcp.Event {
+	return evcp.Event{Action: action, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+}
+
+func TestAnIncident(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "Authentication successful")
+	k.learn(failed(5))
+	k.says(wire.EngineFailure, "Failure report received")
+	told := k.now
+	k.learn(receipt(6, 5, evcp.ReportEngineFailure))
+	for range 5 {
+		k.says(wire.Heartbeat, "OK")
+	}
+	if r := k.says(wire.EngineFailure, "Failure report received"); r.Repeat != 1 || k.now.Sub(told) != 30*time.Second {
+		t.Errorf("repeat %d after %s", r.Repeat, k.now.Sub(told))
+	}
+	k.learn(recovered(9, 5))
+	k.says(wire.EngineRecovered, "Recovery report received")
+	k.learn(receipt(10, 5, evcp.ReportEngineRecovery))
+	for range 20 {
+		k.says(wire.Heartbeat, "OK")
+	}
+}
+
+// TestCentralWasAway tells failure and recovery that both happened meanwhile, in
+// order, and does not repeat what is over.
+func TestCentralWasAway(t *testing.T) {
+	k := newTalk(t)
+	k.learn(failed(5))
+	k.learn(recovered(8, 5))
+	k.learn(failed(12))
+	for range 5 {
+		k.says(wire.Registration, "x")
+	}
+	if !k.p.Away {
+		t.Error("no outage")
+	}
+	k.says(wire.Registration, "Authentication successful")
+	k.says(wire.EngineFailure, "Failure report received")
+	k.says(wire.EngineRecovered, "Recovery report received")
+	if r := k.says(wire.EngineFailure, "Failure report received"); r.Incident.Seq != 12 || r.Repeat != 0 {
+		t.Errorf("told %+v", r)
+	}
+	k.says(wire.Heartbeat, "OK")
+}
+
+func TestACentralThatRestarted(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.learn(failed(5))
+	k.says(wire.EngineFailure, "KO not registered")
+	k.says(wire.Registration, "OK")
+	k.says(wire.EngineFailure, "Failure report received")
+	k.says(wire.Heartbeat, "KO not registered")
+	k.says(wire.Registration, "OK")
+	if before := k.now; true {
+		k.says(wire.Heartbeat, "OK")
+		if k.now != before {
+			t.Error("a Central that lost us is told the state late")
+		}
+	}
+}
+
+func TestAnUnansweredHeartbeatIsNoOutage(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.says(wire.Heartbeat, "-")
+	k.says(wire.Heartbeat, "-")
+	if k.p.Away || !k.p.Registered {
+		t.Errorf("%+v", k.p)
+	}
+	k.says(wire.Heartbeat, "x")
+	if !k.p.Away || k.p.Registered {
+		t.Errorf("a heartbeat that could not be sent: %+v", k.p)
+	}
+	k.says(wire.Registration, "OK")
+}
+
+func TestAReportWithoutAnAnswerIsAnOutage(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.learn(failed(5))
+	k.says(wire.EngineFailure, "-")
+	k.says(wire.Registration, "OK")
+	if r := k.says(wire.EngineFailure, "received"); r.Repeat != 0 {
+		t.Errorf("an unanswered report was counted: repeat %d", r.Repeat)
+	}
+}
+
+func TestARefusalIsAskedAgainAfterAMinute(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "Authentication denied: unknown charging point CP_001")
+	before := k.now
+	k.says(wire.Registration, "OK")
+	if waited := k.now.Sub(before); waited != time.Minute {
+		t.Errorf("asked again after %s", waited)
+	}
+}
+
+// TestAReportThatIsNotTaken is told again, slower each time, and never lost.
+func TestAReportThatIsNotTaken(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.learn(failed(5))
+	began := k.now
+	for range 8 {
+		k.says(wire.EngineFailure, "ERROR database")
+	}
+	if took := k.now.Sub(began); took < 10*time.Second {
+		t.Errorf("told 8 times within %s", took)
+	}
+	k.says(wire.EngineFailure, "received")
+}
+
+// TestACentralThatForgetsAtOnce is not asked in a tight circle.
+func TestACentralThatForgetsAtOnce(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.learn(failed(5))
+	began := k.now
+	for range 8 {
+		k.says(wire.EngineFailure, "not registered")
+		k.says(wire.Registration, "OK")
+	}
+	if took := k.now.Sub(began); took < 10*time.Second {
+		t.Errorf("asked 8 times within %s", took)
+	}
+}
+
+// TestASecondLife does not tell what the first one has an answer for.
+func TestASecondLife(t *testing.T) {
+	k := newTalk(t)
+	k.learn(failed(5))
+	k.learn(receipt(6, 5, evcp.ReportEngineFailure))
+	k.learn(recovered(8, 5))
+	k.says(wire.Registration, "OK")
+	k.says(wire.EngineRecovered, "Recovery report received")
+	k.says(wire.Heartbeat, "OK")
+}
+
+func TestNever(t *testing.T) {
+	silent := Manner{AskAgain: time.Minute, Backoff: pace.Outage}
+	p := Posture{Registered: true, Open: true}
+	if say, _, wake := silent.Next(p, time.Now()); say != wire.NoVerb || !wake.IsZero() {
+		t.Errorf("says %q, wakes %s", say, wake)
+	}
+}

@@ -1,0 +1,196 @@
+package uplink
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/link"
+	"evcp/internal/outbox"
+	"evcp/internal/wire"
+)
+
+// session is the conversation for one charge point. Its posture belongs to the
+// goroutine of run; others put facts into the mailbox.
+type session struct {
+	cp      evcp.CPID
+	up      *Uplink
+	call    call
+	posture Posture
+
+	mu   sync.Mutex // guards mail and size
+	mail []outbox.Fact
+	size int
+	rang chan struct{}
+}
+
+func (u *Uplink) newSession(cp evcp.CPID) *session {
+	s := &session{cp: cp, up: u, posture: Posture{CP: cp}, rang: make(chan struct{}, 1)}
+	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, first: u.said}
+	s.resume(u.o.State(cp), time.Now())
+	return s
+}
+
+// resume takes up an incident that Central was told of in an earlier life.
+func (s *session) resume(kept evcp.State, now time.Time) {
+	i := kept.Incident
+	if !i.Open || i.Told == 0 {
+		return
+	}
+	ago := min(max(evcp.StampOf(now).Sub(i.ToldAt), 0), s.up.o.ReportEvery)
+	s.posture.Open, s.posture.ToldAt = true, now.Add(-ago)
+	s.posture.Last = Report{Incident: i.ID, Repeat: i.Told - 1}
+}
+
+// learn takes a fact from the outbox's reader.
+func (s *session) learn(f outbox.Fact) {
+	s.mu.Lock()
+	s.mail = append(s.mail, f)
+	s.mu.Unlock()
+	select {
+	case s.rang <- struct{}{}:
+	default:
+	}
+}
+
+// waiting is how many reports have no answer yet.
+func (s *session) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size
+}
+
+// collect folds the mail into the posture.
+func (s *session) collect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.mail {
+		if pos := s.posture.Learn(f.Event, f.Pos); pos != 0 {
+			s.up.ledger.settle(pos)
+		}
+	}
+	s.mail = s.mail[:0]
+	s.size = len(s.posture.Queue)
+}
+
+func (s *session) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		s.collect()
+		say, r, wake := s.up.manner.Next(s.posture, time.Now())
+		if say == wire.NoVerb {
+			s.rest(ctx, wake)
+			continue
+		}
+		if err := s.speak(ctx, say, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits for wake, news, or the end.
+func (s *session) rest(ctx context.Context, wake time.Time) {
+	var alarm <-chan time.Time
+	if !wake.IsZero() {
+		timer := time.NewTimer(time.Until(wake))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.rang:
+	case <-alarm:
+	}
+}
+
+// speak says one thing, hears the answer, and passes on what it means.
+func (s *session) speak(ctx context.Context, say wire.Verb, r Report) error {
+	if say == wire.Registration {
+		s.observe(evcp.Observation{Kind: evcp.Registering})
+	}
+	a := s.call.ask(ctx, message(s.cp, say, s.shown()), AnswerLimit)
+	if ctx.Err() != nil && !a.Came {
+		return nil
+	}
+	before := s.posture
+	v := s.up.manner.Heard(&s.posture, say, r, a, time.Now(), chance())
+	s.notice(before, say, v, a)
+	s.up.said()
+	switch {
+	case say == wire.Registration:
+		return s.registered(v, a)
+	case say != wire.Heartbeat && v == wire.Accepted:
+		s.received(r, a)
+	}
+	return nil
+}
+
+func (s *session) shown() evcp.Status {
+	return s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)
+}
+
+func (s *session) registered(v wire.Verdict, a Answer) error {
+	switch v {
+	case wire.Accepted:
+		s.observe(evcp.Observation{Kind: evcp.Registered, Response: a.Text, Latency: a.Latency})
+	case wire.Rejected:
+		s.observe(evcp.Observation{Kind: evcp.Refusal, Response: a.Text, Latency: a.Latency})
+		if s.up.o.Lone && !s.posture.Greeted && !s.up.o.State(s.cp).EverAccepted {
+			return &RefusedError{s.cp, a.Text}
+		}
+	}
+	return nil
+}
+
+// received records Central's receipt and lets the outbox forget the fact.
+func (s *session) received(r Report, a Answer) {
+	kind := evcp.FailureTold
+	if r.Recovery {
+		kind = evcp.RecoveryTold
+	}
+	s.observe(evcp.Observation{Kind: kind, Incident: r.Incident, Repeat: r.Repeat, Response: a.Text, Latency: a.Latency})
+	if r.Pos != 0 {
+		s.up.ledger.settle(r.Pos)
+	}
+}
+
+func (s *session) observe(o evcp.Observation) {
+	o.CP = s.cp
+	s.up.o.Observe(o)
+}
+
+// notice tells what no event records: that Central went, came back, or is
+// somebody else. Each once.
+func (s *session) notice(before Posture, say wire.Verb, v wire.Verdict, a Answer) {
+	n := Notice{CP: s.cp, Cause: a.Cause, Text: a.Text}
+	now := s.posture
+	switch {
+	case now.Away && !before.Away:
+		n.Kind = Gone
+	case before.Away && !now.Away:
+		n.Kind, n.After, n.Waiting = Back, time.Since(before.AwaySince), len(now.Queue)
+	case now.Refused && !before.Refused:
+		n.Kind = Refused
+	case say == wire.Registration && v == wire.Unclear && a.Came && before.Attempts == 0:
+		n.Kind = Stranger
+	case (say == wire.EngineFailure || say == wire.EngineRecovered) && a.Came && v != wire.Accepted && before.Attempts == 0:
+		n.Kind = Unreceived
+	default:
+		return
+	}
+	s.up.o.Notice(n)
+}
+
+// goodbye says disconnect, if Central is there to hear it, and hangs up.
+func (s *session) goodbye(ctx context.Context) bool {
+	defer s.call.link.Close()
+	if !s.posture.Registered {
+		return false
+	}
+	limit := time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = time.Until(deadline)
+	}
+	return s.call.ask(ctx, message(s.cp, wire.Disconnect, evcp.Unknown), limit).Came
+}
