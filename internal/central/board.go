@@ -1,0 +1,231 @@
+package central
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/central/standing"
+	"evcp/internal/wire"
+)
+
+// View is one charge point as Central shows it.
+type View struct {
+	standing.CP
+	Peer     string // the address that spoke last; "" since a restart
+	Speakers int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
+	Recent   string // its last heartbeats, the newest last: O, K, C or M each
+}
+
+// board owns what Central believes. Sessions write to it, readers follow it.
+type board struct {
+	expected time.Duration // --heartbeat
+	room     int           // most charge points
+
+	mu       sync.Mutex
+	cps      map[evcp.CPID]*place
+	version  uint64
+	changes  ring
+	watchers map[chan struct{}]struct{}
+}
+
+// place is one charge point on the board.
+type place struct {
+	View
+	version uint64
+	choir   choir
+}
+
+func newBoard(o Options) *board {
+	return &board{
+		expected: o.Heartbeat, room: o.MaxCPs,
+		cps: map[evcp.CPID]*place{}, watchers: map[chan struct{}]struct{}{},
+	}
+}
+
+// hear gives the answer to one message. listed says whether the registry has the
+// charge point. twice names another address that speaks for it too, once, when
+// that is noticed.
+func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) (reply, twice string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.cps[m.CP]
+	switch {
+	case !listed && m.Verb == wire.Registration:
+		return standing.Denied(m.CP), ""
+	case !listed && m.Verb < wire.MonitorConnection:
+		return standing.NotRegistered, ""
+	case p == nil && m.Verb == wire.Registration:
+		if len(b.cps) >= b.room {
+			return "Authentication denied: Central has no room for another charging point", ""
+		}
+		p = &place{}
+		b.cps[m.CP] = p
+	case p == nil:
+		_, reply := standing.CP{}.Hear(m, now)
+		return reply, ""
+	}
+	next, reply := p.Hear(m, now)
+	p.Peer = v.peer
+	if m.Verb == wire.Heartbeat {
+		p.Recent = appendBeat(p.Recent, m.Status)
+		twice = p.choir.beat(v, now, next.Patience(b.expected))
+	}
+	v.spoke(m)
+	p.Speakers = p.choir.speakers(now, next.Patience(b.expected))
+	b.put(p, next, now)
+	return reply, twice
+}
+
+// recentBeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
+const recentBeats = 48
+
+func appendBeat(recent string, s evcp.Status) string {
+	recent += s.String()[:1] // OK, KO, CONNECTION_ERROR, MONITORING begin differently
+	return recent[max(0, len(recent)-recentBeats):]
+}
+
+// put stores the next standing of a charge point and tells who watches.
+func (b *board) put(p *place, next standing.CP, now time.Time) {
+	was := p.CP
+	p.CP = next
+	b.version++
+	p.version = b.version
+	if was.State != next.State || was.Reason != next.Reason {
+		b.changes.add(Change{
+			CP: next.ID, From: was.State, To: next.State, Reason: next.Reason, Status: next.Status,
+			At: now, Lasted: lasted(was, now), Peer: p.Peer,
+		})
+	}
+	for w := range b.watchers {
+		select {
+		case w <- struct{}{}:
+		default: // it has yet to look
+		}
+	}
+}
+
+func lasted(was standing.CP, now time.Time) time.Duration {
+	if !was.Known() {
+		return 0
+	}
+	return now.Sub(was.Since)
+}
+
+// judge applies one verdict to every charge point: silence, or a new registry.
+func (b *board) judge(now time.Time, verdict func(standing.CP) standing.CP) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.cps {
+		speakers := p.choir.speakers(now, p.Patience(b.expected))
+		if next := verdict(p.CP); next != p.CP || speakers != p.Speakers {
+			p.Speakers = speakers
+			b.put(p, next, now)
+		}
+	}
+}
+
+// lost judges one charge point whose connection ended, unless another connection
+// speaks for it.
+func (b *board) lost(id evcp.CPID, ended, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.cps[id]
+	if p == nil || len(p.choir.voices) > 0 {
+		return
+	}
+	if next := p.Lost(ended); next != p.CP {
+		b.put(p, next, now)
+	}
+}
+
+// known puts what the disk remembers on the board, before anyone speaks.
+func (b *board) known(cps []standing.CP, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, cp := range cps {
+		p := &place{View: View{CP: cp}}
+		b.cps[cp.ID] = p
+		b.put(p, cp.Restarted(now), now)
+	}
+}
+
+// Delta is what changed on the board since a Cursor.
+type Delta struct {
+	CPs     []View   // the charge points that changed, by id; all of them for the zero Cursor
+	Changes []Change // changes of state, in order
+	Missed  uint64   // changes that were already forgotten
+	Next    Cursor
+}
+
+// Cursor is how far one reader has come. The zero Cursor has seen nothing.
+type Cursor struct{ version, seq uint64 }
+
+func (b *board) since(c Cursor) Delta {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d := Delta{Next: Cursor{version: b.version, seq: b.changes.next}}
+	d.Changes, d.Missed = b.changes.after(c.seq)
+	if c.version == b.version {
+		return d
+	}
+	for _, p := range b.cps {
+		if p.version > c.version {
+			d.CPs = append(d.CPs, p.View)
+		}
+	}
+	slices.SortFunc(d.CPs, func(x, y View) int { return cmp.Compare(x.ID, y.ID) })
+	return d
+}
+
+// watch gives a signal that stays raised until it is looked at.
+func (b *board) watch() (signal <-chan struct{}, stop func()) {
+	w := make(chan struct{}, 1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watchers[w] = struct{}{}
+	return w, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.watchers, w)
+	}
+}
+
+// changesSince is since for a reader of the changes alone.
+func (b *board) changesSince(c Cursor) (changes []Change, missed uint64, next Cursor) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changes, missed = b.changes.after(c.seq)
+	return changes, missed, Cursor{version: b.version, seq: b.changes.next}
+}
+
+// Counts are how many charge points are in each state.
+type Counts struct {
+	Activated, Faulted, Disconnected int
+	LastSeen                         time.Time // the newest word of any
+}
+
+// Total is how many charge points are known.
+func (n Counts) Total() int { return n.Activated + n.Faulted + n.Disconnected }
+
+func (b *board) counts() Counts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var n Counts
+	for _, p := range b.cps {
+		switch p.State {
+		case standing.Activated:
+			n.Activated++
+		case standing.Faulted:
+			n.Faulted++
+		case standing.Disconnected:
+			n.Disconnected++
+		}
+		if p.LastSeen.After(n.LastSeen) {
+			n.LastSeen = p.LastSeen
+		}
+	}
+	return n
+}

@@ -1,0 +1,193 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/central/standing"
+	"evcp/internal/console"
+	"evcp/internal/wire"
+)
+
+// Options say how Central works; the zero value accepts anyone, expects a
+// heartbeat every 5 s, forgets everything at its end and logs nothing.
+type Options struct {
+	Heartbeat time.Duration // what Monitors are expected to send; 0 = 5 s
+	Registry  *Registry     // who may register; nil = anyone
+	StateDir  string        // where the charge points are kept; "" = in memory
+	Logger    *slog.Logger  // nil = none
+	MaxConns  int           // connections at once; 0 = 16,384
+	MaxCPs    int           // charge points; 0 = 100,000
+}
+
+func (o Options) withDefaults() Options {
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = 5 * time.Second
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = 16384
+	}
+	if o.MaxCPs <= 0 {
+		o.MaxCPs = 100_000
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Central is one EV_Central.
+type Central struct {
+	o       Options
+	log     *slog.Logger
+	board   *board
+	store   *store // nil = in memory
+	started time.Time
+	ended   chan ending
+	logFrom Cursor // what the log has not told yet; a restart is one line, not ten thousand
+
+	mu    sync.Mutex
+	addr  net.Addr
+	conns map[net.Conn]struct{}
+	full  time.Time // when the log last said that no connection is free
+}
+
+// New opens the state folder and puts what is known from before on the board. It
+// answers nobody yet.
+func New(o Options) (*Central, error) {
+	o = o.withDefaults()
+	c := &Central{
+		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
+		ended: make(chan ending), conns: map[net.Conn]struct{}{},
+	}
+	if o.StateDir == "" {
+		return c, nil
+	}
+	if err := c.remember(); err != nil {
+		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
+	}
+	return c, nil
+}
+
+func (c *Central) remember() error {
+	store, aside, err := openStore(c.o.StateDir)
+	if err != nil {
+		return err
+	}
+	for _, note := range aside {
+		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "error", note.why)
+	}
+	cps, skipped, err := store.load()
+	if err != nil {
+		return errors.Join(err, store.close())
+	}
+	if skipped > 0 {
+		c.log.Warn("skipped charge points that make no sense in the state folder", "charge_points", skipped)
+	}
+	c.store = store
+	c.board.known(cps, c.started)
+	c.logFrom = c.board.since(Cursor{}).Next
+	if len(cps) > 0 {
+		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", len(cps))
+	}
+	return nil
+}
+
+// Close gives the state folder back. Call it after Serve has returned.
+func (c *Central) Close() error {
+	if c.store == nil {
+		return nil
+	}
+	return c.store.close()
+}
+
+// hear gives the answer to one message of a session.
+func (c *Central) hear(s *session, m wire.Message) string {
+	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
+	reply, twice := c.board.hear(s.voice, m, listed, time.Now())
+	s.trusted = s.trusted || accepted(reply)
+	if twice != "" {
+		c.log.Warn("two connections send heartbeats for one charge point", console.CP(m.CP), slog.String("peer", s.voice.peer), slog.String("other", twice))
+	}
+	if reply == standing.Denied(m.CP) {
+		c.log.Warn("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.voice.peer))
+	}
+	return reply
+}
+
+func accepted(reply string) bool {
+	switch reply {
+	case standing.Authenticated, standing.FailureReceived, standing.RecoveryReceived, standing.Received:
+		return true
+	default:
+		return false
+	}
+}
+
+// Started is when Central began to listen for signs of life.
+func (c *Central) Started() time.Time { return c.started }
+
+// Addr is where Monitors reach it; nil before Serve.
+func (c *Central) Addr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.addr
+}
+
+// Since is what changed on the board since the cursor.
+func (c *Central) Since(cur Cursor) Delta { return c.board.since(cur) }
+
+// Watch gives a signal for every change since the last look, and a func that ends it.
+func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
+
+// CPs are all charge points, by id.
+func (c *Central) CPs() []View { return c.board.since(Cursor{}).CPs }
+
+// CP is one charge point.
+func (c *Central) CP(id evcp.CPID) (View, bool) {
+	c.board.mu.Lock()
+	defer c.board.mu.Unlock()
+	p, ok := c.board.cps[id]
+	if !ok {
+		return View{}, false
+	}
+	return p.View, true
+}
+
+// Follow calls f for each change of state from now on, in order, until ctx ends.
+// f may take its time; when it is more than some thousand changes behind, the
+// oldest are skipped and missed says how many.
+func (c *Central) Follow(ctx context.Context, f func(change Change, missed uint64)) {
+	signal, stop := c.Watch()
+	defer stop()
+	c.follow(ctx, c.Since(Cursor{}).Next, signal, f)
+}
+
+func (c *Central) follow(ctx context.Context, cur Cursor, signal <-chan struct{}, f func(Change, uint64)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+		}
+		missed := uint64(0)
+		var changes []Change
+		changes, missed, cur = c.board.changesSince(cur)
+		for _, change := range changes {
+			f(change, missed)
+			missed = 0
+		}
+	}
+}
+
+// Heartbeat is what Central expects of Monitors.
+func (c *Central) Heartbeat() time.Duration { return c.o.Heartbeat }
+
+// Counts are how many charge points are in each state.
+func (c *Central) Counts() Counts { return c.board.counts() }

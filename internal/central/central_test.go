@@ -1,0 +1,398 @@
+package central
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"evcp"
+	"evcp/internal/central/standing"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs a Central on a loopback port until the test ends.
+func start(t *testing.T, o Options) (c *Central, addr string, stop func()) {
+	t.Helper()
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(ctx, ln) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err := errors.Join(err, c.Close()); err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("Serve did not return")
+		}
+	})
+	t.Cleanup(stop)
+	return c, ln.Addr().String(), stop
+}
+
+// peer is a client that talks raw text.
+type peer struct {
+	t    *testing.T
+	conn net.Conn
+}
+
+func dial(t *testing.T, addr string) *peer {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return &peer{t: t, conn: conn}
+}
+
+// ask sends bytes and reads one answer, which is as long as the one wanted.
+func (p *peer) ask(send, want string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.conn, send); err != nil {
+		p.t.Fatal(err)
+	}
+	p.hears(want)
+}
+
+func (p *peer) hears(want string) {
+	p.t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(p.conn, got); err != nil || string(got) != want {
+		p.t.Fatalf("heard %q (%v), want %q", got[:n], err, want)
+	}
+}
+
+func (p *peer) isClosed() {
+	p.t.Helper()
+	if n, err := p.conn.Read(make([]byte, 100)); err == nil {
+		p.t.Fatalf("read %d bytes from a connection that should be closed", n)
+	}
+}
+
+// until polls with a deadline that no slow machine reaches.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+func (c *Central) is(id evcp.CPID, s standing.State, why standing.Reason) func() bool {
+	return func() bool {
+		v, _ := c.CP(id)
+		return v.State == s && v.Reason == why
+	}
+}
+
+func TestConversationInRawText(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "KO not registered")
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
+	if !c.is("CP_001", standing.Faulted, standing.EngineFailure)() {
+		t.Error("not faulted when the report was answered")
+	}
+	p.ask("EV_CP_M CP_001 heartbeat KO", "OK")
+	p.ask("EV_CP_M CP_001 ENGINE_RECOVERED", "Recovery report received")
+	p.ask("EV_CP_M CP_001 health_check", "KO unknown message")
+	p.ask("GET / HTTP/1.1\r\n", "KO unknown message\n")
+	p.ask("EV_CP_M CP_001 disconnect", "OK")
+	if v, _ := c.CP("CP_001"); v.Reason != standing.SaidGoodbye || v.Recent != "OK" || v.Peer != p.conn.LocalAddr().String() {
+		t.Errorf("%v (%v), heartbeats %q, peer %q", v.State, v.Reason, v.Recent, v.Peer)
+	}
+}
+
+func TestLinesAreAnsweredWithLines(t *testing.T) {
+	_, addr, _ := start(t, Options{})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request\r\n", "Authentication successful\n")
+	p.ask("EV_CP_M CP_001 heartbeat OK\nEV_CP_M CP_001 ENGINE_FAILURE\n", "OK\nFailure report received\n")
+	p.ask("nonsense\n", "KO unknown message\n")
+}
+
+func TestConnectionPerMessage(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	for range 3 {
+		p := dial(t, addr)
+		p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
+		p.conn.Close()
+	}
+	if !c.is("CP_001", standing.Faulted, standing.EngineFailure)() {
+		t.Error("the first Monitors open a connection for each message; that is no loss")
+	}
+}
+
+func TestHalfClosedPeerGetsItsAnswer(t *testing.T) {
+	_, addr, _ := start(t, Options{})
+	p := dial(t, addr)
+	if _, err := io.WriteString(p.conn, "EV_CP_M CP_001 registr"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	p.hears("KO unknown message")
+	p.isClosed()
+}
+
+func TestConnectionLost(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	began := time.Now()
+	p.conn.Close()
+	until(t, "connection_lost", c.is("CP_001", standing.Disconnected, standing.ConnectionLost))
+	if took := time.Since(began); took < mourning {
+		t.Errorf("lost after %v; another connection had %v to speak", took, mourning)
+	}
+	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	if !c.is("CP_001", standing.Activated, standing.HeartbeatOK)() {
+		t.Error("not activated although it is heard again")
+	}
+}
+
+func TestReconnectingIsNotLosing(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	p.conn.Close()
+	q := dial(t, addr)
+	q.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	other := dial(t, addr) // its loss comes later in the same queue
+	other.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	other.ask("EV_CP_M CP_002 heartbeat OK", "OK")
+	other.conn.Close()
+	until(t, "connection_lost of the other", c.is("CP_002", standing.Disconnected, standing.ConnectionLost))
+	if v, _ := c.CP("CP_001"); v.State != standing.Activated || v.Reason != standing.Registered {
+		t.Errorf("%v (%v) although a new connection spoke at once", v.State, v.Reason)
+	}
+}
+
+func TestTwoMonitorsOfOneChargePoint(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	p, q := dial(t, addr), dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	if v, _ := c.CP("CP_001"); v.Speakers != 1 {
+		t.Errorf("%d speakers when an old connection may just not have ended", v.Speakers)
+	}
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	if v, _ := c.CP("CP_001"); v.Speakers != 2 {
+		t.Errorf("%d speakers when two take turns", v.Speakers)
+	}
+	q.conn.Close()
+	until(t, "one speaker", func() bool { v, _ := c.CP("CP_001"); return v.Speakers == 1 })
+}
+
+func TestStrangers(t *testing.T) {
+	_, addr, _ := start(t, Options{})
+	tests := map[string]string{
+		"1 MiB without end":         strings.Repeat("A", 1<<20),
+		"a message that never ends": "EV_CP_M CP_001 heartbeat " + strings.Repeat("O", 5000),
+		"bytes":                     strings.Repeat("\x00\xff\x1b[31m", 400),
+	}
+	for name, send := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := dial(t, addr)
+			go io.WriteString(p.conn, send) //nolint:errcheck // Central may close before all is sent
+			p.hears("KO unknown message")
+			p.isClosed()
+		})
+	}
+}
+
+func TestCrowd(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	for range 20 {
+		dial(t, addr) // idle, to the end
+	}
+	var wg sync.WaitGroup
+	for n := range 200 {
+		wg.Go(func() {
+			if err := converse(addr, n); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := c.Counts(); n.Faulted != 200 {
+		t.Errorf("%+v, want 200 faulted", n)
+	}
+}
+
+// converse is one of many clients: half of them keep the connection.
+func converse(addr string, n int) error {
+	say := func(conn net.Conn, text, want string) error {
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := fmt.Fprintf(conn, "EV_CP_M CP_%03d %s\n", n, text); err != nil {
+			return err
+		}
+		got, err := bufio.NewReader(conn).ReadString('\n')
+		if got != want+"\n" {
+			return fmt.Errorf("CP_%03d: %s: heard %q (%v)", n, text, got, err)
+		}
+		return nil
+	}
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	if err := say(conn, "registration request", "Authentication successful"); err != nil {
+		return err
+	}
+	if n%2 == 0 {
+		conn.Close()
+		if conn, err = net.Dial("tcp", addr); err != nil {
+			return err
+		}
+	}
+	defer conn.Close()
+	return say(conn, "ENGINE_FAILURE", "Failure report received")
+}
+
+func TestSlowReaderDelaysNobody(t *testing.T) {
+	_, addr, _ := start(t, Options{})
+	slow := dial(t, addr)
+	slow.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	go func() { // asks, and never reads
+		for {
+			if _, err := io.WriteString(slow.conn, "EV_CP_M CP_001 heartbeat OK\n"); err != nil {
+				return
+			}
+		}
+	}()
+	p := dial(t, addr)
+	for range 100 {
+		p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	}
+	slow.conn.Close()
+}
+
+func TestFull(t *testing.T) {
+	_, addr, _ := start(t, Options{MaxConns: 2, MaxCPs: 1})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 registration request", "Authentication denied: Central has no room for another charging point")
+	q := dial(t, addr)
+	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	dial(t, addr).isClosed()
+	q.conn.Close()
+	until(t, "a place", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		io.WriteString(conn, "EV_CP_M CP_001 heartbeat OK") //nolint:errcheck // the Read says
+		n, _ := conn.Read(make([]byte, 2))
+		return n == 2
+	})
+}
+
+func TestRegistry(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# north\nCP_001\n  CP_002 # bay 2\n\n")
+	r, err := OpenRegistry(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, addr, _ := start(t, Options{Registry: r})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_X registration request", "Authentication denied: unknown charging point CP_X")
+	p.ask("EV_CP_M CP_X heartbeat OK", "KO not registered")
+	write("CP_002\nCP_X\nCP_003\n")
+	until(t, "not_listed", c.is("CP_001", standing.Disconnected, standing.NotListed))
+	p.ask("EV_CP_M CP_001 heartbeat OK", "KO not registered")
+	p.ask("EV_CP_M CP_X registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 heartbeat OK", "OK")
+}
+
+func TestRegistryErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry")
+	if err := os.WriteFile(path, []byte("CP_001\nCP 2\n\nCP/3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenRegistry(path)
+	if err == nil || !strings.Contains(err.Error(), path+":2: ") || !strings.Contains(err.Error(), path+":4: ") {
+		t.Errorf("%v; want both lines by number", err)
+	}
+	if _, err := OpenRegistry(path + ".none"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want that the file is not there", err)
+	}
+	if err := os.WriteFile(path, []byte("CP_001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRegistry(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("# all gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Refresh(); err == nil || !r.Listed("CP_001") {
+		t.Errorf("%v; an empty list must be refused, and the old one kept", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, first := r.Refresh()
+	_, second := r.Refresh()
+	if first == nil || second != nil || !r.Listed("CP_001") {
+		t.Errorf("%v, then %v; a missing file is told once, and the list kept", first, second)
+	}
+}
+
+func TestPanicInOneSession(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	a, b := net.Pipe()
+	defer b.Close()
+	c.attend(broken{a})
+	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
+}
+
+// broken is a connection that panics when it is read.
+type broken struct{ net.Conn }
+
+func (broken) Read([]byte) (int, error) { panic("broken") }

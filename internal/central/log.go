@@ -1,0 +1,89 @@
+package central
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"evcp"
+	"evcp/internal/central/standing"
+	"evcp/internal/console"
+)
+
+// logChanges writes one line for each change of state, never one for a heartbeat.
+func (c *Central) logChanges(ctx context.Context) {
+	signal, stop := c.Watch()
+	defer stop()
+	c.follow(ctx, c.logFrom, signal, func(change Change, missed uint64) {
+		if missed > 0 {
+			c.log.Warn("changes not shown: too many at once", "changes", missed)
+		}
+		c.log.LogAttrs(ctx, levelOf(change), change.Text(),
+			change.shape().Attr(), console.CP(change.CP), slog.String("state", change.To.String()),
+			slog.String("reason", change.Reason.String()), slog.String("peer", change.Peer))
+	})
+}
+
+func levelOf(c Change) slog.Level {
+	if c.To == standing.Activated || c.Reason == standing.SaidGoodbye {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+func (c Change) shape() console.Shape {
+	switch c.To {
+	case standing.Activated:
+		return console.Up
+	case standing.Faulted:
+		return console.Failed
+	default:
+		return console.Gone
+	}
+}
+
+// Text says the change in words, without the charge point's name.
+func (c Change) Text() string {
+	switch c.Reason {
+	case standing.Registered:
+		return "activated: registered from " + host(c.Peer)
+	case standing.EngineRecovered, standing.HeartbeatOK:
+		if c.From == standing.Faulted {
+			return "activated after " + console.Span(c.Lasted)
+		}
+		return "activated: heard again, Engine OK"
+	case standing.HeartbeatMonitoring:
+		return "activated: heard again, no verdict yet"
+	case standing.EngineFailure:
+		return "faulted: ENGINE_FAILURE" + detail(c.Status)
+	case standing.HeartbeatKO, standing.HeartbeatConnectionError:
+		return "faulted: heartbeat " + c.Status.String()
+	case standing.SaidGoodbye:
+		return "disconnected: its Monitor said goodbye"
+	case standing.ConnectionLost:
+		return "disconnected: its Monitor left without a word"
+	case standing.Silent:
+		return "disconnected: no sign of life"
+	case standing.CentralRestarted:
+		return "disconnected: not heard since Central restarted"
+	case standing.NotListed:
+		return "disconnected: no longer in the registry"
+	default:
+		return c.To.String()
+	}
+}
+
+// host is an address without the port, which says nothing to a person.
+func host(peer string) string {
+	if h, _, err := net.SplitHostPort(peer); err == nil {
+		return h
+	}
+	return peer
+}
+
+func detail(s evcp.Status) string {
+	if s.Failed() {
+		return ", heartbeat " + s.String()
+	}
+	return ""
+}

@@ -1,0 +1,166 @@
+package central
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+	"evcp/internal/central/standing"
+)
+
+func TestKnownAcrossRestarts(t *testing.T) {
+	dir := t.TempDir()
+	_, addr, stop := start(t, Options{StateDir: dir})
+	p := dial(t, addr)
+	for _, id := range []string{"CP_001", "CP_002", "CP_003"} {
+		p.ask("EV_CP_M "+id+" registration request", "Authentication successful")
+	}
+	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
+	p.ask("EV_CP_M CP_002 heartbeat KO", "OK")
+	p.ask("EV_CP_M CP_003 disconnect", "OK")
+	stop()
+
+	c, addr, stop := start(t, Options{StateDir: dir})
+	for id, why := range map[evcp.CPID]standing.Reason{
+		"CP_001": standing.CentralRestarted, "CP_002": standing.CentralRestarted, "CP_003": standing.SaidGoodbye,
+	} {
+		if !c.is(id, standing.Disconnected, why)() {
+			v, _ := c.CP(id)
+			t.Errorf("%s is %v (%v) after a restart, want %v", id, v.State, v.Reason, why)
+		}
+	}
+	fault, _ := c.CP("CP_002")
+	p = dial(t, addr)
+	p.ask("EV_CP_M CP_001 heartbeat MONITORING", "OK") // registered by an earlier connection, to an earlier process
+	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_004 heartbeat OK", "KO not registered")
+	if v, _ := c.CP("CP_002"); v.State != standing.Faulted || !v.Since.Equal(fault.Fault.Since) {
+		t.Errorf("%v since %v; the fault goes on since %v", v.State, v.Since, fault.Fault.Since)
+	}
+	stop()
+
+	s, _, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close() //nolint:errcheck // only read
+	var history []string
+	err = s.query("SELECT cp_id, reason FROM changes WHERE cp_id = 'CP_002' ORDER BY id", func(row *sqlite3.Stmt) {
+		history = append(history, row.ColumnText(1))
+	})
+	if got := strings.Join(history, " "); err != nil || got != "registered heartbeat_ko central_restarted heartbeat_ko" {
+		t.Errorf("history %q (%v)", got, err)
+	}
+}
+
+func TestSecondCentralInOneFolder(t *testing.T) {
+	dir := t.TempDir()
+	start(t, Options{StateDir: dir})
+	if _, err := New(Options{StateDir: dir}); !errors.Is(err, ErrInUse) {
+		t.Errorf("%v, want that another one uses the folder", err)
+	}
+}
+
+func TestUnusableFilesArePutAside(t *testing.T) {
+	tests := map[string]func(t *testing.T, path string){
+		"no database": func(t *testing.T, path string) {
+			t.Helper()
+			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 500)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another program's": func(t *testing.T, path string) { t.Helper(); execute(t, path, "CREATE TABLE other (a)") },
+		"newer":             func(t *testing.T, path string) { t.Helper(); execute(t, path, "PRAGMA user_version = 99") },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, fileName)
+			if name == "newer" {
+				_, _, stop := start(t, Options{StateDir: dir})
+				stop()
+			}
+			spoil(t, path)
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, addr, stop := start(t, Options{StateDir: dir})
+			dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
+			stop()
+			kept, err := filepath.Glob(path + ".aside-*Z")
+			if err != nil || len(kept) != 1 {
+				t.Fatalf("put aside: %v (%v)", kept, err)
+			}
+			if after, err := os.ReadFile(kept[0]); err != nil || string(after) != string(before) {
+				t.Errorf("the file put aside is not what it was (%v)", err)
+			}
+			if c, _, _ := start(t, Options{StateDir: dir}); len(c.CPs()) != 1 {
+				t.Error("the new file does not know what registered since")
+			}
+		})
+	}
+}
+
+func execute(t *testing.T, path, sql string) {
+	t.Helper()
+	db, err := sqlite3.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Exec(sql), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	s, _, err := openStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close() //nolint:errcheck // the test is over
+	now := time.Now()
+	var changes []Change
+	for n := range keptPerCP + 50 {
+		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: standing.Activated})
+	}
+	changes = append(changes, Change{CP: "CP_002", At: now.Add(-keptFor - time.Hour)})
+	if err := errors.Join(s.save(nil, changes), s.forget(now)); err != nil {
+		t.Fatal(err)
+	}
+	kept, err1 := s.number("SELECT count(*) FROM changes")
+	first, err2 := s.number("SELECT min(at) FROM changes")
+	if kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
+		t.Errorf("kept %d from %d (%v, %v)", kept, first, err1, err2)
+	}
+}
+
+// A disk that refuses costs the history, not the service: Central goes on, and
+// writes when it can.
+func TestDiskThatRefuses(t *testing.T) {
+	dir := t.TempDir()
+	c, addr, stop := start(t, Options{StateDir: dir})
+	block, err := sqlite3.Open(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := block.Exec("BEGIN IMMEDIATE"); err != nil { // every write of Central is refused as busy
+		t.Fatal(err)
+	}
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
+	if err := errors.Join(block.Exec("ROLLBACK"), block.Close()); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if again, _, _ := start(t, Options{StateDir: dir}); len(again.CPs()) != len(c.CPs()) {
+		t.Error("what was refused was not written later")
+	}
+}

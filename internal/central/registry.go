@@ -1,0 +1,109 @@
+package central
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"evcp"
+)
+
+// Registry is the list of charge points that may register: a file with one id a
+// line; # begins a comment. Refresh reads it again when the file has changed. A
+// file that can't be used leaves the list as it was.
+type Registry struct {
+	path string
+	seen os.FileInfo // as it was when last read, usable or not
+
+	mu     sync.RWMutex
+	listed map[evcp.CPID]struct{}
+}
+
+// OpenRegistry reads the list. Errors name file and line.
+func OpenRegistry(path string) (*Registry, error) {
+	r := &Registry{path: path}
+	if _, err := r.Refresh(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Path is the file.
+func (r *Registry) Path() string { return r.path }
+
+// Listed reports whether the charge point may register.
+func (r *Registry) Listed(id evcp.CPID) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, ok := r.listed[id]
+	return ok
+}
+
+// Len is how many are listed.
+func (r *Registry) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.listed)
+}
+
+// Refresh reads the file if it is another than last time: another inode, size or
+// time. One caller at a time. The same trouble is told once.
+func (r *Registry) Refresh() (changed bool, err error) {
+	info, err := os.Stat(r.path)
+	if err != nil {
+		gone := r.seen != nil || r.listed == nil
+		r.seen = nil
+		if gone {
+			return false, fmt.Errorf("read registry: %w", err)
+		}
+		return false, nil
+	}
+	if r.seen != nil && os.SameFile(r.seen, info) && r.seen.ModTime().Equal(info.ModTime()) && r.seen.Size() == info.Size() {
+		return false, nil
+	}
+	r.seen = info
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		return false, fmt.Errorf("read registry: %w", err)
+	}
+	listed, err := parseRegistry(r.path, text)
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed = listed
+	return true, nil
+}
+
+// parseRegistry reads the whole list and shows all its errors at once. A list
+// without a single id is an error: half-written files begin so.
+func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
+	listed := map[evcp.CPID]struct{}{}
+	var errs []error
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		id, err := evcp.ParseCPID(line)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: %w", path, n, err))
+			continue
+		}
+		listed[id] = struct{}{}
+	}
+	if err := lines.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("read registry %s: %w", path, err))
+	}
+	if len(listed) == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("%s: lists no charge point", path))
+	}
+	return listed, errors.Join(errs...)
+}
