@@ -1,0 +1,185 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"evcp/internal/central"
+	"evcp/internal/proving"
+)
+
+func TestHelpWordForWord(t *testing.T) {
+	t.Parallel()
+	p := launch(t, clean(t), "--help")
+	want, err := os.ReadFile("testdata/help.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := p.waited(); code != exitAsked || p.out.String() != string(want) {
+		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.out.String(), want)
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "bad.yaml"), []byte("cp_id: CP_001\n\ncentral_prot: 5000\n\n\n\nengine_port: 50o1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		env  string
+		args []string
+		says []string
+	}{
+		{"", []string{"--engine-prt", "5001"}, []string{"ev-cp-m: unknown flag --engine-prt. Did you mean --engine-port?", "All flags: ev-cp-m --help"}},
+		{"", []string{"--engine-port", "70000"}, []string{"ev-cp-m: --engine-port 70000: a port is a number from 1 to 65535"}},
+		{"", []string{"--cp-id", "CP 001"}, []string{"--cp-id", "A-Z a-z 0-9"}},
+		{"", []string{"--timeout", "2s"}, []string{"--timeout 2s: it must not exceed --interval (1s)"}},
+		{"CENTRAL_PORT=tcp://10.96.0.7:5000", nil, []string{`CENTRAL_PORT "tcp://10.96.0.7:5000": a port is a number`, "Kubernetes sets this variable itself", "EVCP_CENTRAL_PORT"}},
+		{"", []string{"--config", filepath.Join(folder, "bad.yaml")}, []string{"2 errors", "bad.yaml:3: unknown key central_prot. Did you mean central_port?", "^^^^^^^^^^^^", `bad.yaml:7: engine_port "50o1"`}},
+		{"", []string{"--config", filepath.Join(folder, "absent.yaml")}, []string{"absent.yaml"}},
+		{"", []string{"watch"}, []string{"watch"}},
+	}
+	for _, tt := range tests {
+		p := launch(t, clean(t, tt.env), tt.args...)
+		if code := p.waited(); code != exitUsage {
+			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
+		}
+		for _, want := range tt.says {
+			if said := p.err.String(); !strings.Contains(said, want) && !strings.Contains(unwrapped(said), want) {
+				t.Errorf("%s %v said\n%s\nwithout %q", tt.env, tt.args, said, want)
+			}
+		}
+	}
+}
+
+// unwrapped is prose as one line: where it was wrapped depends on a temporary
+// folder's name.
+func unwrapped(said string) string { return strings.Join(strings.Fields(said), " ") }
+
+// TestTrials runs --test against every kind of trouble. The transcripts stand in
+// testdata, with times and ports made alike.
+func TestTrials(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		set  func(g *proving.Ground)
+		code int
+	}{
+		{"all-well", func(g *proving.Ground) { everything(g) }, exitAsked},
+		{"engine-refuses", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, exitFailed},
+		{"engine-ko", func(g *proving.Ground) { everything(g); g.Behave("ko") }, exitFailed},
+		{"engine-mute", func(g *proving.Ground) { everything(g); g.Behave("mute") }, exitFailed},
+		{"central-refuses", func(g *proving.Ground) { g.StartEngine("ok"); g.StartBroker() }, exitFailed},
+		{"central-denies", denying, exitFailed},
+		{"central-is-a-web-server", webServer, exitFailed},
+		{"central-mute", func(g *proving.Ground) {
+			g.StartEngine("ok")
+			g.StartBroker()
+			g.CentralAddr = proving.Mute(g.T)
+		}, exitFailed},
+		{"kafka-absent", func(g *proving.Ground) {
+			g.StartCentral(central.Options{})
+			g.StartEngine("ok")
+			g.BrokerAddr = proving.FreeAddr(g.T)
+		}, exitAsked},
+		{"no-kafka", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, exitAsked},
+		{"nobody", func(g *proving.Ground) { g.BrokerAddr = proving.FreeAddr(g.T) }, exitFailed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := proving.New(t)
+			tt.set(g)
+			state := filepath.Join(t.TempDir(), "state")
+			p := launch(t, clean(t), append(flags(g, state), "--test")...)
+			if code := p.waited(); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), alike(p.out.String(), g))
+			if _, err := os.Stat(state); err == nil {
+				t.Error("--test made a state folder")
+			}
+			for i, line := range strings.Split(p.out.String(), "\n") {
+				if n := len([]rune(line)); n > columns {
+					t.Errorf("line %d has %d columns", i+1, n)
+				}
+			}
+		})
+	}
+}
+
+func everything(g *proving.Ground) {
+	g.StartCentral(central.Options{})
+	g.StartEngine("ok")
+	g.StartBroker()
+}
+
+func denying(g *proving.Ground) {
+	t := g.T
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "registry")
+	if err := os.WriteFile(list, []byte("CP_777\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	registry, err := central.OpenRegistry(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.StartCentral(central.Options{Registry: registry})
+	g.StartEngine("ok")
+	g.StartBroker()
+}
+
+// webServer is what listens on port 5000 of a Mac.
+func webServer(g *proving.Ground) {
+	t := g.T
+	t.Helper()
+	g.StartEngine("ok")
+	g.StartBroker()
+	l, err := net.Listen("tcp", g.CentralAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.NotFoundHandler()}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-ended
+	})
+}
+
+var took = regexp.MustCompile(` +(<1|\d+) ms\n`)
+
+// alike replaces what differs from run to run: ports and times.
+func alike(said string, g *proving.Ground) string {
+	said = took.ReplaceAllString(said, "  (ms)\n")
+	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr} {
+		if address != "" {
+			said = strings.ReplaceAll(said, address, name)
+		}
+	}
+	return regexp.MustCompile(`(CENTRAL|ENGINE|BROKER|none) +`).ReplaceAllString(said, "$1  ")
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: said\n%s\nwant\n%s", file, got, want)
+	}
+}

@@ -1,0 +1,111 @@
+// Command ev-cp-m is EV_CP_M, the Monitor of a charge point: it watches the
+// Engine, tells Central when it fails, and writes what happened to Kafka.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"evcp"
+	"evcp/internal/config"
+	"evcp/internal/console"
+	"evcp/internal/trial"
+	"evcp/internal/uplink"
+	"evcp/internal/version"
+	"evcp/internal/watch"
+)
+
+// Exit codes, as --help says.
+const (
+	exitAsked   = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program: answers go to stdout, the log to stderr.
+func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+	var o options
+	p := program(&o)
+	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case loaded.Help:
+		fmt.Fprint(stdout, p.Help())
+		return exitAsked
+	case loaded.Version:
+		fmt.Fprintln(stdout, "ev-cp-m", version.String())
+		return exitAsked
+	}
+	o.fill(os.Hostname, os.Getenv)
+	if o.test {
+		return try(ctx, o, stdout)
+	}
+	return watchOver(ctx, o, loaded, stderr)
+}
+
+func try(ctx context.Context, o options, stdout *os.File) int {
+	style := console.StyleOf(stdout, os.Getenv, o.color)
+	well := trial.Run(ctx, trial.Options{
+		CP: o.cp, Central: o.central(), Engine: o.engine(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
+		Dialer: &net.Dialer{}, Slept: watch.Slept,
+	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
+	if !well {
+		return exitFailed
+	}
+	return exitAsked
+}
+
+// columns is the widest line of an answer.
+const columns = 80
+
+func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.File) int {
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.slogLevel()})
+	err := watch.Run(ctx, watch.Options{
+		CP: o.cp, Engine: o.engine(), Central: o.central(),
+		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
+		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
+		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,
+		StateDir: o.stateDir, StateMax: o.stateMax, Keep: o.keep,
+		Version: version.String(), Origin: loaded.Origin, Console: c, Dialer: &net.Dialer{}, Slept: watch.Slept,
+	})
+	return exitCode(err, o, stderr)
+}
+
+func exitCode(err error, o options, stderr io.Writer) int {
+	var refused *uplink.RefusedError
+	switch {
+	case err == nil:
+		return exitAsked
+	case errors.As(err, &refused):
+		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.central())
+		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
+		return exitRefused
+	default:
+		fmt.Fprintln(stderr, "ev-cp-m:", err)
+		return exitFailed
+	}
+}
+
+func (o options) central() string { return hostPort(o.centralIP, o.centralPort) }
+func (o options) engine() string  { return hostPort(o.engineIP, o.enginePort) }
+
+func hostPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}

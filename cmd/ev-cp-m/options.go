@@ -1,0 +1,113 @@
+package main
+
+import (
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/config"
+	"evcp/internal/console"
+)
+
+// options are the Monitor's settings, parsed.
+type options struct {
+	cp                      evcp.CPID
+	centralIP, engineIP     string
+	centralPort, enginePort uint16
+	instance                string
+
+	interval, timeout      time.Duration
+	fall, rise             int
+	reportEvery, heartbeat time.Duration
+
+	brokers            []string
+	topic, compression string
+	stateDir           string
+	stateMax, keep     int64
+
+	test   bool
+	format console.Format
+	level  string
+	color  console.When
+}
+
+// program is the table that flags, variables, file, defaults and help are made of.
+func program(o *options) config.Program {
+	const charge, judge, events, run = "Charge point", "Judgement", "Events", "Running"
+	return config.Program{
+		Name:  "ev-cp-m",
+		About: "Watches the Engine of a charge point and tells Central when it fails.",
+		Usage: []config.Usage{{Args: "[flags]", Help: "watch until Ctrl-C"}, {Args: "--test", Help: "try Central, Engine and Kafka, and stop"}},
+		Settings: []config.Setting{
+			{Name: "cp-id", Arg: "ID", Default: "CP_001", Also: []string{"CP_ID"}, Group: charge, Help: "1 to 64 of A-Z a-z 0-9 . _ -", Set: config.CPID(&o.cp)},
+			{Name: "central-ip", Arg: "HOST", Default: "localhost", Also: []string{"CENTRAL_IP"}, Group: charge, Set: config.Host(&o.centralIP)},
+			{Name: "central-port", Arg: "PORT", Default: "5000", Also: []string{"CENTRAL_PORT"}, Group: charge, Set: config.Port(&o.centralPort)},
+			{Name: "engine-ip", Arg: "HOST", Default: "localhost", Also: []string{"ENGINE_IP"}, Group: charge, Set: config.Host(&o.engineIP)},
+			{Name: "engine-port", Arg: "PORT", Default: "5001", Also: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
+			{Name: "instance", Arg: "NAME", Shown: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.instance)},
+			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
+			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.interval, 10*time.Millisecond)},
+			{Name: "timeout", Arg: "DURATION", Shown: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.timeout, time.Millisecond)},
+			{Name: "fall", Arg: "N", Default: "3", Group: judge, Help: "failures in a row that open an incident", Set: config.Count(&o.fall)},
+			{Name: "rise", Arg: "N", Default: "1", Group: judge, Help: "OKs in a row that close it", Set: config.Count(&o.rise)},
+			{Name: "report-every", Arg: "DURATION", Default: "30s", Group: judge, Help: "repeats an open report to Central; 0 = never", Set: config.Duration(&o.reportEvery, 0)},
+			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: judge, Help: "sign of life to Central; 0 = never", Set: config.Duration(&o.heartbeat, 0)},
+			{Name: "kafka-brokers", Arg: "LIST", Default: "localhost:9092", Also: []string{"KAFKA_BROKERS", "KAFKA_BROKER"}, Group: events, Help: `HOST:PORT,HOST:PORT; "" = none`, Set: config.HostPortList(&o.brokers, 9092)},
+			{Name: "kafka-topic", Arg: "NAME", Default: "monitor-events", Group: events, Set: config.Text(&o.topic)},
+			{Name: "kafka-compression", Arg: "NAME", Default: "none", Group: events, Help: "none, gzip, snappy, lz4 or zstd", Set: config.Choice(&o.compression, "none", "gzip", "snappy", "lz4", "zstd")},
+			{Name: "state-dir", Arg: "DIR", Shown: "~/.local/state/ev-cp-m", Group: events, Help: "survives restarts", Place: config.NotInFile, Set: config.Text(&o.stateDir)},
+			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 1<<20)},
+			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 0)},
+			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Place: config.FlagOnly, Set: config.Switch(&o.test)},
+			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Place: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
+			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Place: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Place: config.NotInFile, Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+		},
+		Checks: []config.Check{{Setting: "timeout", Why: func() string {
+			if o.timeout > o.interval {
+				return "it must not exceed --interval (" + o.interval.String() + ")"
+			}
+			return ""
+		}}},
+		Files:   []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
+		Shared:  config.NetworkKeys,
+		Example: "engine-port",
+		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration, " +
+			"3 Central refused the registration."},
+	}
+}
+
+// fill sets what has no fixed default.
+func (o *options) fill(hostname func() (string, error), getenv func(string) string) {
+	if o.timeout == 0 {
+		o.timeout = o.interval * 9 / 10
+	}
+	if o.instance == "" {
+		if name, err := hostname(); err == nil {
+			o.instance = name
+		}
+	}
+	if o.stateDir == "" {
+		o.stateDir = stateDir(getenv)
+	}
+}
+
+// stateDir is where systemd, the desktop's standard or habit keeps state.
+func stateDir(getenv func(string) string) string {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
+		return first
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "ev-cp-m")
+	}
+	return filepath.Join(getenv("HOME"), ".local", "state", "ev-cp-m")
+}
+
+func (o *options) slogLevel() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.level)) // the table admits nothing else
+	return level
+}

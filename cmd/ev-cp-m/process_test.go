@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/central"
+	"evcp/internal/proving"
+)
+
+// program under test: the static binary as it is shipped.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "ev-cp-m")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "ev-cp-m")
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// clean is an environment in which nothing is set that a Monitor reads.
+func clean(t *testing.T, more ...string) []string {
+	t.Helper()
+	return append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TZ=UTC"}, more...)
+}
+
+// process is a Monitor as an operating system sees it.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	out    bytes.Buffer
+	err    syncBuffer
+	waited func() int
+}
+
+// launch starts the binary. It is killed when the test ends.
+func launch(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(binary, args...)}
+	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = env, t.TempDir(), &p.out, &p.err
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.waited = sync.OnceValue(func() int {
+		err := p.cmd.Wait()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Error(err)
+		}
+		return p.cmd.ProcessState.ExitCode()
+	})
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		p.waited()
+		if t.Failed() {
+			t.Logf("%v said:\n%s%s", args, p.out.String(), p.err.String())
+		}
+	})
+	return p
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// syncBuffer may be read while the process still writes to it.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// flags are what a Monitor needs to find everybody on the ground.
+func flags(g *proving.Ground, dir string) []string {
+	return []string{
+		"--cp-id", "CP_001", "--central-ip", "127.0.0.1", "--central-port", proving.Port(g.CentralAddr),
+		"--engine-ip", "127.0.0.1", "--engine-port", proving.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr, "--state-dir", dir,
+	}
+}
+
+// TestKilledAtTwoOfThree takes the Monitor away after two failed checks: the next
+// life's first failed check reports, under the next number.
+func TestKilledAtTwoOfThree(t *testing.T) {
+	g, dir := proving.All(t), t.TempDir()
+	r := g.Read()
+	failed := func(n uint32) func() bool {
+		return func() bool {
+			for _, e := range r.Events() {
+				if e.Failures == n {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	p := launch(t, clean(t), flags(g, dir)...)
+	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	g.Behave("ko")
+	g.Until("two failed checks", failed(2))
+	p.signal(syscall.SIGKILL)
+	p.waited()
+	if r.Count(evcp.EngineFailed) != 0 {
+		t.Fatal("the machine was too slow to kill it in time: three checks had failed")
+	}
+	launch(t, clean(t), flags(g, dir)...)
+	g.UntilShown("CP_001", "faulted")
+	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
+	r.Gapless()
+	epochs := map[int64]bool{}
+	checks := 0
+	for _, e := range r.Events() {
+		epochs[e.Epoch] = true
+		if e.Action == evcp.MonitorStarted {
+			checks = 0
+		}
+		if e.Action == evcp.HealthCheck {
+			checks++
+		}
+		if e.Action == evcp.EngineFailed && checks != 1 {
+			t.Errorf("reported after %d checks of the second life", checks)
+		}
+	}
+	if len(epochs) != 1 {
+		t.Errorf("%d epochs", len(epochs))
+	}
+}
+
+// TestAStoppedMonitorAccusesNobody stops the process in the middle of checks of
+// an Engine that takes 0.6 s, for long and for short.
+func TestAStoppedMonitorAccusesNobody(t *testing.T) {
+	t.Parallel()
+	g := proving.All(t)
+	r := g.Read()
+	g.Behave("slow=600ms")
+	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	stop := func(d time.Duration) {
+		p.signal(syscall.SIGSTOP)
+		time.Sleep(d) // the stop itself is the story
+		p.signal(syscall.SIGCONT)
+	}
+	stop(4 * time.Second)
+	for range 12 {
+		asked := len(g.Asked())
+		g.Until("the next check", func() bool { return len(g.Asked()) > asked })
+		stop(900 * time.Millisecond)
+	}
+	checks := r.Count(evcp.HealthCheck)
+	g.Until("two more checks", func() bool { return r.Count(evcp.HealthCheck) > checks+1 })
+	for _, e := range r.Events() {
+		if e.Failures > 0 || e.Action == evcp.EngineFailed {
+			t.Errorf("accused: seq %d %s %s %s", e.Seq, e.Action, e.Status, e.Cause)
+		}
+	}
+	if r.Count(evcp.MonitorStalled) == 0 {
+		t.Error("the long stop was not told")
+	}
+	if state, _ := g.Shown("CP_001"); state != "activated" {
+		t.Errorf("Central shows %s", state)
+	}
+	r.Gapless()
+}
+
+// TestAMuteEngineIsFoundThroughStops is the other half: the same stops hide no
+// sick Engine.
+func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
+	t.Parallel()
+	g := proving.All(t)
+	r := g.Read()
+	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	g.Behave("mute")
+	for r.Count(evcp.EngineFailed) == 0 && !t.Failed() {
+		p.signal(syscall.SIGSTOP)
+		time.Sleep(300 * time.Millisecond) // the stop itself is the story
+		p.signal(syscall.SIGCONT)
+		checks := r.Count(evcp.HealthCheck)
+		g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > checks })
+		if checks > 30 {
+			t.Fatal("30 checks and no verdict")
+		}
+	}
+	g.UntilShown("CP_001", "faulted")
+}
+
+// TestAnOrderlyEndWhateverHangs ends a Monitor whose Engine, Central and broker
+// all listen and never say a word.
+func TestAnOrderlyEndWhateverHangs(t *testing.T) {
+	t.Parallel()
+	g := proving.New(t)
+	g.StartEngine("mute")
+	g.CentralAddr, g.BrokerAddr = proving.Mute(t), proving.Mute(t)
+	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	g.Until("three questions", func() bool { return len(g.Asked()) >= 3 })
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	if code := p.waited(); code != exitAsked {
+		t.Errorf("exit code %d", code)
+	}
+	t.Logf("gone after %s", time.Since(began))
+	if took := time.Since(began); took > 10*time.Second { // 2.5 s on a machine with time to spare
+		t.Errorf("took %s", took)
+	}
+}
+
+// TestEnvironmentOfAContainer runs the static binary as the image does: variables
+// and no flag.
+func TestEnvironmentOfAContainer(t *testing.T) {
+	t.Parallel()
+	g := proving.All(t)
+	state := t.TempDir()
+	launch(t, []string{
+		"CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
+		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + proving.Port(g.CentralAddr),
+		"ENGINE_PORT=" + proving.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
+	})
+	g.UntilShown("CP_042", "activated")
+	if _, err := os.Stat(filepath.Join(state, "CP_042")); err != nil {
+		t.Error(err)
+	}
+	if out, err := exec.Command("file", binary).CombinedOutput(); err == nil && !strings.Contains(string(out), "statically linked") {
+		t.Errorf("not static: %s", out)
+	}
+}
+
+// TestRefusedForGood stops with code 3 when Central never accepted this Monitor,
+// and goes on when it did once.
+func TestRefusedForGood(t *testing.T) {
+	t.Parallel()
+	g := proving.New(t)
+	list := filepath.Join(t.TempDir(), "registry")
+	write := func(text string) {
+		if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func() central.Options {
+		registry, err := central.OpenRegistry(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return central.Options{Registry: registry}
+	}
+	g.StartEngine("ok")
+	write("CP_777\n")
+	stop := g.StartCentral(open())
+	dir := t.TempDir()
+	p := launch(t, clean(t), flags(g, dir)...)
+	if code := p.waited(); code != exitRefused {
+		t.Errorf("exit code %d", code)
+	}
+	if said := p.err.String(); !strings.Contains(said, `Authentication denied: unknown charging point CP_001`) || !strings.Contains(said, "--registry") {
+		t.Errorf("said %s", said)
+	}
+	stop()
+	write("CP_777\nCP_001\n")
+	stop = g.StartCentral(open())
+	p = launch(t, clean(t), flags(g, dir)...)
+	g.UntilShown("CP_001", "activated")
+	stop()
+	write("CP_777\n")
+	g.StartCentral(open())
+	g.Until("the refusal", func() bool { return strings.Contains(p.err.String(), "the watch goes on, asked again every 1m") })
+	p.signal(syscall.SIGTERM)
+	if code := p.waited(); code != exitAsked {
+		t.Errorf("a Monitor that was accepted before ended with %d", code)
+	}
+}
+
+// TestTwoMonitorsOfOneFolder refuses the second, and says who has it.
+func TestTwoMonitorsOfOneFolder(t *testing.T) {
+	t.Parallel()
+	g, dir := proving.All(t), t.TempDir()
+	launch(t, clean(t), flags(g, dir)...)
+	g.UntilShown("CP_001", "activated")
+	second := launch(t, clean(t), flags(g, dir)...)
+	if code := second.waited(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if said := second.err.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {
+		t.Errorf("said %s", said)
+	}
+}

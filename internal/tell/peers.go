@@ -1,0 +1,71 @@
+package tell
+
+import (
+	"log/slog"
+	"time"
+
+	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/console"
+	"evcp/internal/uplink"
+)
+
+// Central tells what changed between a charge point and Central, beyond events.
+func (t *Teller) Central(n uplink.Notice) (Line, bool) {
+	s := t.of(n.CP)
+	l := Line{CP: n.CP, Shape: console.Gone, Level: slog.LevelWarn}
+	switch n.Kind {
+	case uplink.Gone:
+		sentence := english.centralGone
+		if s.state.Central != evcp.Accepted {
+			sentence = english.centralNever
+		}
+		s.away = true
+		a := advice.For(advice.Central, n.Cause).With(advice.Facts{Wait: uplink.AnswerLimit, CP: n.CP})
+		l.Text = say(sentence, a.Phrase)
+		return l.with(slog.String("cause", n.Cause.String())).advised(a), true
+	case uplink.Back:
+		l.Shape, l.Level = console.Told, slog.LevelInfo
+		l.Text = say(english.centralBack, console.Span(n.After), english.reports.of(int64(n.Waiting)))
+		return l, true
+	case uplink.Stranger:
+		l.Text = say(english.stranger, n.Text)
+		return l, true
+	case uplink.Unreceived:
+		l.Text = say(english.unreceived, n.Text)
+		return l, true
+	default: // a refusal is an event, and told as one
+		return Line{}, false
+	}
+}
+
+// KafkaThere tells the first contact.
+func (t *Teller) KafkaThere(waiting int64) Line {
+	return Line{Text: say(english.kafkaThere, english.events.of(waiting))}
+}
+
+// KafkaGone tells that Kafka can't be reached, and whether it was there before;
+// words are what it said, if it did.
+func (t *Teller) KafkaGone(cause evcp.Cause, words string, known bool) Line {
+	sentence := english.kafkaNever
+	if known {
+		sentence = english.kafkaGone
+	}
+	a := advice.For(advice.Kafka, cause).With(advice.Facts{Words: words, Wait: t.KafkaWait})
+	l := Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(sentence, a.Phrase)}
+	return l.with(slog.String("cause", cause.String())).advised(a)
+}
+
+// KafkaBack tells that everything that waited has arrived.
+func (t *Teller) KafkaBack(after time.Duration, sent int64) Line {
+	return Line{Text: say(english.kafkaBack, console.Span(after), english.events.of(sent))}
+}
+
+// Stopped tells how the end went.
+func (t *Teller) Stopped(cp evcp.CPID, central bool, waiting int64) Line {
+	goodbye := english.centralTold
+	if !central {
+		goodbye = english.centralNotTold
+	}
+	return Line{CP: cp, Text: say(english.stopped, goodbye, english.events.of(waiting))}
+}

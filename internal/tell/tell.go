@@ -1,0 +1,195 @@
+// Package tell turns what happened into the words of a log line: which change is
+// worth a line, under which shape, in which sentence. It decides only; printing is
+// the console's.
+//
+// A line says what changed, once. Single checks, repeats of an open report and
+// each attempt to reach somebody are told at debug level.
+package tell
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/console"
+)
+
+// Line is one line of a log.
+type Line struct {
+	Shape console.Shape
+	Level slog.Level
+	CP    evcp.CPID // "" when it is about the process
+	Text  string
+	Attrs []slog.Attr // for machines
+}
+
+// Teller remembers what a sentence needs beyond its event. It belongs to one
+// goroutine.
+type Teller struct {
+	Timeout  time.Duration // of a check: "no answer in 900ms"
+	Zone     *time.Location
+	AskAgain time.Duration // after a refusal
+	Lone     bool          // a refusal may end the program
+	// KafkaWait is how long an answer of Kafka is awaited; 0 is not said.
+	KafkaWait time.Duration
+	cps       map[evcp.CPID]*story
+}
+
+// story is what was told of one charge point so far.
+type story struct {
+	state  evcp.State
+	failed int    // checks since the streak that opened the incident began
+	proven bool   // an OK was seen in this life
+	words  string // the Engine's, of the last check
+	away   bool   // Central went, so its return is told and the next acceptance is not
+}
+
+// Resume takes up a charge point with what is known of it from an earlier life.
+func (t *Teller) Resume(cp evcp.CPID, s evcp.State) {
+	t.of(cp).state = s
+	t.of(cp).failed = int(s.Failures)
+}
+
+func (t *Teller) of(cp evcp.CPID) *story {
+	if t.cps == nil {
+		t.cps = map[evcp.CPID]*story{}
+	}
+	s := t.cps[cp]
+	if s == nil {
+		s = &story{}
+		t.cps[cp] = s
+	}
+	return s
+}
+
+// Event tells a kept event; false when it is worth no line.
+func (t *Teller) Event(e evcp.Event) (Line, bool) {
+	s := t.of(e.CP)
+	before := s.state
+	s.state = before.After(e)
+	l, ok := t.line(s, before, e)
+	l.CP = e.CP
+	l.Attrs = append(l.Attrs, slog.String("action", e.Action.String()), slog.String("event_id", e.ID().Text(e.CP)))
+	return l, ok
+}
+
+func (t *Teller) line(s *story, before evcp.State, e evcp.Event) (Line, bool) {
+	switch e.Action {
+	case evcp.HealthCheck:
+		return t.check(s, before, e)
+	case evcp.EngineFailed:
+		return t.opened(s, e), true
+	case evcp.EngineRecovered:
+		l := Line{Shape: console.Up, Text: say(english.recovered, console.Span(e.Span), english.checks.of(int64(s.failed)))}
+		s.failed = 0
+		return l.with(slog.Duration("duration", e.Span)), true
+	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
+		return told(e), true
+	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
+		return t.registration(s, e)
+	case evcp.MonitorStalled:
+		l := Line{Shape: console.Unknown, Level: slog.LevelWarn, Text: say(english.stalled, console.Span(e.Span))}
+		return l.with(slog.Duration("gap", e.Span), slog.Int("missed", int(e.Missed))), true
+	case evcp.ClockStep:
+		return Line{Level: slog.LevelWarn, Text: say(english.clock, direction(e.Span), console.Span(e.Span.Abs()))}, true
+	case evcp.EventsDropped:
+		return Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(english.dropped, english.events.of(int64(e.Count)), e.Reason)}, true
+	default:
+		return Line{}, false
+	}
+}
+
+func (l Line) with(attrs ...slog.Attr) Line {
+	l.Attrs = append(l.Attrs, attrs...)
+	return l
+}
+
+// check tells the first OK, and at debug level what is not OK.
+func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
+	s.words = e.Response
+	switch {
+	case e.Status.Failed():
+		s.failed++
+		l := Line{Shape: console.Failed, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		return l.with(slog.String("cause", e.Cause.String()), slog.String("engine_response", e.Response)), true
+	case e.Status != evcp.OK:
+		return Line{Shape: console.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, e.Cause, e.Failures)}, true
+	case before.Incident.Open:
+		return Line{}, false
+	case !s.proven:
+		s.proven, s.failed = true, 0
+		return Line{Shape: console.Up, Text: say(english.first, console.Ms(e.Latency))}, true
+	case before.Failures > 0:
+		s.failed = 0
+		return Line{Level: slog.LevelDebug, Text: say(english.again, english.checks.of(int64(before.Failures)))}, true
+	default:
+		return Line{}, false
+	}
+}
+
+// opened tells an incident. "Says KO" and "no answer" never share a sentence:
+// they send different people to different places. Words of the Engine come last,
+// where a narrow line may cut them.
+func (t *Teller) opened(s *story, e evcp.Event) Line {
+	since := e.Since.Time().In(t.Zone).Format(time.TimeOnly)
+	a := t.engine(e.Cause, s.words)
+	l := Line{Shape: console.Failed, Level: slog.LevelWarn}
+	switch e.Cause {
+	case evcp.SaidKO:
+		l.Text = say(english.failedKO, s.state.Status, s.state.Failures, since)
+	case evcp.Protocol:
+		l.Text = say(english.failedWords, s.state.Status, s.state.Failures, since, a.Phrase)
+	default:
+		l.Text = say(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+	}
+	return l.with(slog.String("cause", e.Cause.String()), slog.Time("since", e.Since.Time())).advised(a)
+}
+
+func (t *Teller) engine(c evcp.Cause, words string) advice.Advice {
+	return advice.For(advice.Engine, c).With(advice.Facts{Wait: t.Timeout, Words: words})
+}
+
+// advised adds what a failure means and what to do first.
+func (l Line) advised(a advice.Advice) Line {
+	return l.with(slog.String("meaning", a.Meaning), slog.String("do", a.Do))
+}
+
+// told tells a receipt of Central; repeats only to who wants to know everything.
+func told(e evcp.Event) Line {
+	sentence := english.failureTold
+	if e.Action == evcp.ReportEngineRecovery {
+		sentence = english.recoveryTold
+	}
+	l := Line{Shape: console.Told, Text: say(sentence, e.Response, console.Ms(e.Latency))}
+	if e.Repeat > 0 {
+		l.Level = slog.LevelDebug
+	}
+	return l.with(slog.Int("repeat", int(e.Repeat)))
+}
+
+// registration tells Central's answer. A return of Central is told by Central
+// itself, with how long it was away.
+func (t *Teller) registration(s *story, e evcp.Event) (Line, bool) {
+	switch {
+	case e.Action == evcp.RegistrationRejected && t.Lone && !s.state.EverAccepted:
+		return Line{Shape: console.Failed, Level: slog.LevelError, Text: say(english.refused, e.Response)}, true
+	case e.Action == evcp.RegistrationRejected:
+		return Line{Shape: console.Failed, Level: slog.LevelWarn, Text: say(english.refusedAgain, e.Response, console.Span(t.AskAgain))}, true
+	case s.away:
+		s.away = false
+		return Line{}, false
+	default:
+		return Line{Shape: console.Told, Text: say(english.accepted, e.Response, console.Ms(e.Latency))}, true
+	}
+}
+
+func direction(step time.Duration) string {
+	if step < 0 {
+		return english.back
+	}
+	return english.forward
+}
+
+func say(sentence string, figures ...any) string { return fmt.Sprintf(sentence, figures...) }

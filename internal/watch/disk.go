@@ -1,0 +1,28 @@
+package watch
+
+import (
+	"log/slog"
+
+	"evcp"
+	"evcp/internal/console"
+)
+
+// refused is called by the outbox when the disk refused: what was judged since
+// the last kept event is judged again, and a person is told.
+func (w *watcher) refused(generation uint64, err error) {
+	w.o.Console.Logger().Error("the disk refused; events are kept in memory and Central is still told",
+		console.CP(w.o.CP), console.Failed.Attr(), slog.String("error", err.Error()), slog.String("folder", w.o.Dir()))
+	w.monitor.Refused(generation)
+}
+
+// healed is called when the disk took over again; aside names the file that was
+// put aside for it, if one was.
+func (w *watcher) healed(aside string) {
+	w.o.Console.Logger().Info("the disk takes events again", console.CP(w.o.CP), console.Up.Attr(),
+		slog.String("folder", w.o.Dir()), slog.String("aside", aside))
+}
+
+// dropped is called when events were given up before everybody had them.
+func (w *watcher) dropped(cp evcp.CPID, from, to, count uint64, reason string) {
+	w.monitor.Observe(evcp.Observation{CP: cp, Kind: evcp.Dropped, From: from, To: to, Count: count, Reason: reason})
+}

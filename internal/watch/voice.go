@@ -1,0 +1,203 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"evcp"
+	"evcp/internal/console"
+	"evcp/internal/kafka"
+	"evcp/internal/outbox"
+	"evcp/internal/tell"
+	"evcp/internal/uplink"
+)
+
+// Lengths of the queues towards the console, which may stand still while a person
+// holds the screen. The live tail counts what it drops; notices are few.
+const (
+	tailLength   = 1024
+	noticeLength = 64
+)
+
+// voice says what happens. Its goroutine alone tells and prints; what others have
+// to say goes through a queue that never waits.
+type voice struct {
+	console *console.Console
+	teller  tell.Teller
+	tail    *outbox.Tail
+	notices chan func() (tell.Line, bool)
+	muted   atomic.Uint64 // notices that found the queue full
+	ended   chan struct{} // closed when nothing more can come
+
+	checks, failed uint64
+	last           evcp.Event // the last check
+	central        bool       // it was there when last heard of
+	kafkaUp        bool
+}
+
+func newVoice(c *console.Console, t tell.Teller, tail *outbox.Tail) *voice {
+	return &voice{console: c, teller: t, tail: tail, notices: make(chan func() (tell.Line, bool), noticeLength), ended: make(chan struct{})}
+}
+
+// run speaks until ended is closed, and then says what is left. events, if set,
+// is shown all there is.
+func (v *voice) run(live func() string, events func([]evcp.Event)) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	if !v.console.Terminal() {
+		second.Stop()
+	}
+	defer v.console.Close()
+	for {
+		select {
+		case batch := <-v.tail.C:
+			v.hear(batch, events)
+		case n := <-v.notices:
+			v.tellNotice(n)
+		case <-second.C:
+			v.console.Live(live())
+		case <-v.ended:
+			v.rest(events)
+			return
+		}
+	}
+}
+
+// rest says what is still queued at the end.
+func (v *voice) rest(events func([]evcp.Event)) {
+	for {
+		select {
+		case batch := <-v.tail.C:
+			v.hear(batch, events)
+		case n := <-v.notices:
+			v.tellNotice(n)
+		default:
+			return
+		}
+	}
+}
+
+func (v *voice) tellNotice(n func() (tell.Line, bool)) {
+	if l, ok := n(); ok {
+		v.say(l)
+	}
+}
+
+func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
+	if events != nil {
+		events(batch)
+	}
+	for _, e := range batch {
+		switch {
+		case e.Action == evcp.HealthCheck:
+			v.checks++
+			v.last = e
+			if e.Status.Failed() {
+				v.failed++
+			}
+		case e.Action == evcp.AuthenticatedWithCentral:
+			v.central = true
+		case e.Action == evcp.RegistrationRejected:
+			v.central = false
+		}
+		if l, ok := v.teller.Event(e); ok {
+			v.say(l)
+		}
+	}
+}
+
+func (v *voice) say(l tell.Line) {
+	attrs := []slog.Attr{l.Shape.Attr()}
+	if l.CP != "" {
+		attrs = append(attrs, console.CP(l.CP))
+	}
+	v.console.Logger().LogAttrs(context.Background(), l.Level, l.Text, append(attrs, l.Attrs...)...)
+}
+
+// queue hands over something to say. It never waits.
+func (v *voice) queue(n func() (tell.Line, bool)) {
+	select {
+	case v.notices <- n:
+	default:
+		v.muted.Add(1)
+	}
+}
+
+// onCentral is told what changed between the charge point and Central.
+func (v *voice) onCentral(n uplink.Notice) {
+	v.queue(func() (tell.Line, bool) {
+		v.central = n.Kind == uplink.Back || v.central && n.Kind == uplink.Unreceived
+		return v.teller.Central(n)
+	})
+}
+
+// onKafka is told each change of how it stands with Kafka.
+func (v *voice) onKafka(s kafka.State) {
+	v.queue(func() (tell.Line, bool) { return v.tellKafka(s) })
+}
+
+func (v *voice) tellKafka(s kafka.State) (tell.Line, bool) {
+	v.kafkaUp = s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp
+	switch {
+	case s.Phase == kafka.Away:
+		return v.teller.KafkaGone(causeOf(s.Cause), s.Cause.Words(s.Err), s.Known), true
+	case s.Phase == kafka.Connected && s.Outage > 0:
+		return v.teller.KafkaBack(s.Outage, s.Sent), true
+	case s.Phase == kafka.Connected:
+		return v.teller.KafkaThere(s.Waiting), true
+	default: // it is told when the backlog has arrived
+		return tell.Line{}, false
+	}
+}
+
+// live is the last line of a terminal: the sign of life.
+func (w *watcher) live() string {
+	v := w.voice
+	shown := w.box.State(w.o.CP).Shown(evcp.StampOf(time.Now()), w.o.Interval)
+	parts := []string{
+		fmt.Sprintf("%s %s %s %s", w.o.CP, mark(shown), shown, latency(shown, v.last)),
+		fmt.Sprintf("%d checks, %d failed", v.checks, v.failed),
+		"Central " + presence(v.central),
+	}
+	if w.kafka != nil {
+		parts = append(parts, "Kafka "+presence(v.kafkaUp))
+	}
+	return strings.Join(parts, " | ")
+}
+
+func latency(shown evcp.Status, last evcp.Event) string {
+	if shown != evcp.OK {
+		return ""
+	}
+	return console.Ms(last.Latency)
+}
+
+func mark(s evcp.Status) string {
+	switch {
+	case s == evcp.OK:
+		return console.Up.Mark()
+	case s.Failed():
+		return console.Failed.Mark()
+	default:
+		return console.Unknown.Mark()
+	}
+}
+
+func presence(there bool) string {
+	if there {
+		return console.Up.Mark()
+	}
+	return console.Gone.Mark()
+}
+
+func causeOf(k kafka.Cause) evcp.Cause {
+	c, ok := evcp.ParseCause(string(k))
+	if !ok {
+		return evcp.SaidKO
+	}
+	return c
+}

@@ -1,0 +1,89 @@
+package watch_test
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"evcp/internal/proving"
+)
+
+// firstCentral answers as the Centrals in use do.
+func firstCentral(message string) string {
+	switch {
+	case strings.HasSuffix(message, "registration request"):
+		return "Central: Monitor connection acknowledged"
+	case strings.HasSuffix(message, "ENGINE_FAILURE"):
+		return "Failure report received"
+	case strings.HasSuffix(message, "ENGINE_RECOVERED"):
+		return "Recovery report received"
+	default:
+		return "OK"
+	}
+}
+
+// TestMessagesByteForByte puts the Monitor between two peers that send raw text,
+// once such that close after each answer and once such that keep the connection.
+func TestMessagesByteForByte(t *testing.T) {
+	for name, closes := range map[string]bool{"closing": true, "keeping": false} {
+		t.Run(name, func(t *testing.T) {
+			g := proving.New(t)
+			var word atomic.Value
+			word.Store("OK")
+			c := proving.NewPeer(t, g.CentralAddr, closes, firstCentral)
+			e := proving.NewPeer(t, g.EngineAddr, closes, func(string) string { return word.Load().(string) })
+			w := start(t, g, "CP_001", t.TempDir())
+			heard := func(message string) func() bool {
+				return func() bool { return slices.Contains(c.Heard(), message) }
+			}
+			g.Until("a heartbeat", heard("EV_CP_M CP_001 heartbeat OK"))
+			word.Store("KO")
+			g.Until("the failure", heard("EV_CP_M CP_001 ENGINE_FAILURE"))
+			g.Until("a heartbeat of a sick Engine", heard("EV_CP_M CP_001 heartbeat KO"))
+			word.Store("OK")
+			g.Until("the recovery", heard("EV_CP_M CP_001 ENGINE_RECOVERED"))
+			if err := w.stop(); err != nil {
+				t.Fatal(err)
+			}
+			told := slices.DeleteFunc(c.Heard(), func(m string) bool { return strings.HasPrefix(m, "EV_CP_M CP_001 heartbeat ") })
+			want := []string{
+				"EV_CP_M CP_001 registration request", "EV_CP_M CP_001 ENGINE_FAILURE",
+				"EV_CP_M CP_001 ENGINE_RECOVERED", "EV_CP_M CP_001 disconnect",
+			}
+			if !slices.Equal(told, want) {
+				t.Errorf("Central heard %q, want %q", told, want)
+			}
+			asked := e.Heard()
+			if asked[0] != "EV_CP_M CP_001 monitor connection" {
+				t.Errorf("the Engine heard %q first", asked[0])
+			}
+			for _, m := range asked[1:] {
+				if m != "EV_CP_M CP_001 health_check" {
+					t.Errorf("the Engine heard %q", m)
+				}
+			}
+			if dials := c.Dials(); closes && dials < len(c.Heard()) || !closes && dials != 1 {
+				t.Errorf("%d connections for %d messages to Central", dials, len(c.Heard()))
+			}
+			if dials := e.Dials(); closes && dials < len(asked) || !closes && dials != 1 {
+				t.Errorf("%d connections for %d messages to the Engine", dials, len(asked))
+			}
+		})
+	}
+}
+
+// TestASilentCentralDelaysNoCheck counts the questions to the Engine while Central
+// takes every message and answers none.
+func TestASilentCentralDelaysNoCheck(t *testing.T) {
+	g := proving.New(t)
+	g.CentralAddr = proving.Mute(t)
+	g.StartEngine("ok")
+	began := time.Now()
+	start(t, g, "CP_001", t.TempDir())
+	g.Until("forty checks", func() bool { return len(g.Asked()) >= 40 })
+	if took := time.Since(began); took > 20*interval*4 { // at 200 ms they take 8 s; a wait for Central would add 3 s to each
+		t.Errorf("forty checks took %s", took)
+	}
+}
