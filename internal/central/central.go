@@ -176,9 +176,8 @@ func (c *Central) follow(ctx context.Context, cur Cursor, signal <-chan struct{}
 			return
 		case <-signal:
 		}
-		missed := uint64(0)
-		var changes []Change
-		changes, missed, cur = c.board.changesSince(cur)
+		changes, missed, next := c.board.changesSince(cur)
+		cur = next
 		for _, change := range changes {
 			f(change, missed)
 			missed = 0

@@ -226,7 +226,7 @@ func TestStrangers(t *testing.T) {
 	for name, send := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := dial(t, addr)
-			go io.WriteString(p.conn, send) //nolint:errcheck // Central may close before all is sent
+			go io.WriteString(p.conn, send) // Central may close before all is sent
 			p.hears("KO unknown message")
 			p.isClosed()
 		})
@@ -260,8 +260,8 @@ func converse(addr string, n int) error {
 			return err
 		}
 		got, err := bufio.NewReader(conn).ReadString('\n')
-		if got != want+"\n" {
-			return fmt.Errorf("CP_%03d: %s: heard %q (%v)", n, text, got, err)
+		if err != nil || got != want+"\n" {
+			return fmt.Errorf("CP_%03d: %s: heard %q: %w", n, text, got, err)
 		}
 		return nil
 	}
@@ -316,7 +316,7 @@ func TestFull(t *testing.T) {
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
-		io.WriteString(conn, "EV_CP_M CP_001 heartbeat OK") //nolint:errcheck // the Read says
+		io.WriteString(conn, "EV_CP_M CP_001 heartbeat OK") // the Read says
 		n, _ := conn.Read(make([]byte, 2))
 		return n == 2
 	})

@@ -1,6 +1,7 @@
 package central
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close() //nolint:errcheck // only read
+	defer s.close()
 	var history []string
 	err = s.query("SELECT cp_id, reason FROM changes WHERE cp_id = 'CP_002' ORDER BY id", func(row *sqlite3.Stmt) {
 		history = append(history, row.ColumnText(1))
@@ -98,7 +99,7 @@ func TestUnusableFilesArePutAside(t *testing.T) {
 			if err != nil || len(kept) != 1 {
 				t.Fatalf("put aside: %v (%v)", kept, err)
 			}
-			if after, err := os.ReadFile(kept[0]); err != nil || string(after) != string(before) {
+			if after, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(after, before) {
 				t.Errorf("the file put aside is not what it was (%v)", err)
 			}
 			if c, _, _ := start(t, Options{StateDir: dir}); len(c.CPs()) != 1 {
@@ -124,7 +125,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close() //nolint:errcheck // the test is over
+	defer s.close()
 	now := time.Now()
 	var changes []Change
 	for n := range keptPerCP + 50 {

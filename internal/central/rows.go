@@ -54,8 +54,12 @@ func (s *store) save(cps []standing.CP, changes []Change) (err error) {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.End(&err)
-	if err = s.saveCPs(cps); err != nil {
+	defer tx.End(&err) // commits, or rolls back when err is set
+	return s.saveAll(cps, changes)
+}
+
+func (s *store) saveAll(cps []standing.CP, changes []Change) error {
+	if err := s.saveCPs(cps); err != nil {
 		return err
 	}
 	return s.saveChanges(changes)

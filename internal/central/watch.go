@@ -14,7 +14,7 @@ const (
 	// point whose connection ended: a Monitor that reconnects is not lost.
 	mourning = time.Second
 	// dozed is how late a look may be before Central says that it was itself away.
-	dozed = time.Second
+	dozed = time.Second / 2
 )
 
 // watch judges what nobody says: silence, lost connections, a changed registry.

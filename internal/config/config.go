@@ -50,6 +50,7 @@ type Setting struct {
 // Place says where a setting may stand besides the command line.
 type Place uint8
 
+// Places.
 const (
 	Anywhere  Place = iota // command line, environment, file
 	NotInFile              // command line, environment

@@ -14,7 +14,6 @@
 package console
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -28,6 +27,7 @@ import (
 // Format is how log lines are written.
 type Format string
 
+// Formats.
 const (
 	Auto   Format = "auto"   // Text at a terminal, Logfmt elsewhere
 	Text   Format = "text"   // for people: local time, shape, id, words
@@ -112,7 +112,7 @@ const unlimited = 1 << 30
 
 // write is the only place that writes. c.mu is held.
 func (c *Console) write(text string) {
-	_, _ = io.WriteString(c.out, text)
+	_, _ = c.out.WriteString(text)
 }
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }

@@ -52,7 +52,7 @@ func utf8Locale(name string) string {
 
 func TestALineInEachFormat(t *testing.T) {
 	args := []any{console.Failed.Attr(), console.CP("CP_001"), slog.String("cause", "said_ko"), slog.Int("failures", 3),
-		slog.Duration("latency", 1500*time.Microsecond), slog.Any("err", errors.New("not \"nice\"\n")),
+		slog.Duration("latency", 1500*time.Microsecond), slog.Any("err", errors.New("not \"nice\"\nat all")),
 		slog.Group("kafka", slog.Time("at", noon), slog.Bool("up", false))}
 	for _, c := range []struct {
 		o    console.Options
@@ -63,12 +63,12 @@ func TestALineInEachFormat(t *testing.T) {
 		{console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.Always},
 			"13:04:33 \x1b[31m▲\x1b[0m CP_001 \x1b[31mKO\x1b[0m: 3 checks in a row\n"},
 		{console.Options{Format: console.Text, Getenv: utf8Locale, Level: slog.LevelDebug},
-			`13:04:33 ▲ CP_001 KO: 3 checks in a row cause=said_ko failures=3 latency=1.5ms err="not \"nice\"\n"` +
+			`13:04:33 ▲ CP_001 KO: 3 checks in a row cause=said_ko failures=3 latency=1.5ms err="not \"nice\"\nat all"` +
 				" kafka.at=2026-03-01T12:04:33.250Z kafka.up=false\n"},
 		{console.Options{}, `time=2026-03-01T12:04:33.250Z level=info cp=CP_001 msg="KO: 3 checks in a row" shape=failed cause=said_ko failures=3 ` +
-			`latency=1.5ms err="not \"nice\"\n" kafka.at=2026-03-01T12:04:33.250Z kafka.up=false` + "\n"},
+			`latency=1.5ms err="not \"nice\"\nat all" kafka.at=2026-03-01T12:04:33.250Z kafka.up=false` + "\n"},
 		{console.Options{Format: console.JSON}, `{"time":"2026-03-01T12:04:33.250Z","level":"info","cp":"CP_001","msg":"KO: 3 checks in a row",` +
-			`"shape":"failed","cause":"said_ko","failures":3,"latency":"1.5ms","err":"not \"nice\"\u000a",` +
+			`"shape":"failed","cause":"said_ko","failures":3,"latency":"1.5ms","err":"not \"nice\"\u000aat all",` +
 			`"kafka.at":"2026-03-01T12:04:33.250Z","kafka.up":false}` + "\n"},
 	} {
 		if got := logged(t, c.o, slog.LevelInfo, "KO: 3 checks in a row", args...); got != c.want {
@@ -149,7 +149,7 @@ func TestLevelsAndGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	log := console.Open(console.Options{Out: f}).Logger().With(console.CP("CP_1"), "a", 1)
+	log := console.Open(console.Options{Out: f}).Logger().With(console.CP("CP_1"), slog.Int("a", 1))
 	one, two := log.WithGroup("g").With("b", 2), log.With("c", 3)
 	one.Info("one", "d", 4)
 	two.Info("two")

@@ -6,6 +6,7 @@ import "log/slog"
 // Central's page.
 type Shape uint8
 
+// Shapes.
 const (
 	Note        Shape = iota // worth knowing, nothing to do
 	Up                       // a charge point, Central or Kafka is well: activated, OK

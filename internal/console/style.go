@@ -10,6 +10,7 @@ import (
 // When says when colour is used.
 type When string
 
+// Ways to use colour.
 const (
 	AutoColor When = "auto" // at a terminal, unless NO_COLOR is set or it is dumb
 	Always    When = "always"

@@ -16,6 +16,9 @@ const (
 	overhead     = 2 * time.Second
 	backoffCap   = 5 * time.Second
 	closeLimit   = 250 * time.Millisecond
+
+	batchMost  = 1_000_012 // bytes; the brokers' own default limit
+	batchLeast = 4 << 10
 )
 
 // dial makes a client; it dials nothing yet.
@@ -34,7 +37,8 @@ func (o Options) dial(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMaxAge(time.Minute),
 		kgo.UnknownTopicRetries(-1),
 		kgo.AllowAutoTopicCreation(),
-		kgo.MaxBufferedRecords(1 << 20), // the window bounds them
+		kgo.MaxBufferedRecords(1 << 20), // a shipment bounds them
+		kgo.ManualFlushing(),
 		kgo.DisableClientMetrics(),
 	}
 	if o.Dial != nil {

@@ -6,8 +6,10 @@
 // waits: the outbox keeps, and this package keeps trying, with full jitter capped
 // at 5 s.
 //
-// At most 64 runs or 8 MiB are under way at once. Records hold the very bytes of
-// the outbox, keyed by charge point and dated by the event.
+// One shipment is under way at a time, and it is at most one batch for each
+// partition: when a broker turns a batch down, nothing later has overtaken it.
+// Records hold the very bytes of the outbox, keyed by charge point and dated by
+// the event.
 //
 // What the client library must not do is ruled out here: no record retries and no
 // delivery timeout, and no produce context is ever cancelled, since each can

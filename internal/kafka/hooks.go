@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -26,9 +27,11 @@ func (l listener) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) 
 	}
 }
 
-// matters leaves out what we did ourselves.
+// matters leaves out what this side did: a connection that it closed had its
+// reason before, and that was heard.
 func matters(err error) bool {
-	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed)
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) &&
+		!errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe)
 }
 
 // firstError keeps what a probe met first: what the client says at the end is

@@ -26,6 +26,8 @@ type story struct {
 	dir    string
 	topic  string
 	broker string
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	codec  uint8 // that the records must have
 	box    *outbox.Outbox
 	sender *Sender
 	stop   func()
@@ -63,7 +65,7 @@ func (s *story) open() {
 
 // start runs a sender; options may be changed first.
 func (s *story) start(change ...func(*Options)) {
-	o := Options{Brokers: []string{s.broker}, Topic: s.topic, Changed: s.changed}
+	o := Options{Brokers: []string{s.broker}, Topic: s.topic, Changed: s.changed, Dial: s.dial}
 	for _, c := range change {
 		c(&o)
 	}
@@ -72,14 +74,12 @@ func (s *story) start(change ...func(*Options)) {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- sender.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { sender.Run(ctx) })
 	s.sender = sender
 	s.stop = func() {
 		cancel()
-		if err := <-done; err != nil {
-			s.t.Error(err)
-		}
+		running.Wait()
 	}
 }
 
@@ -115,6 +115,13 @@ func (s *story) happen(n, cps int) {
 	}
 }
 
+func (s *story) flush() {
+	s.t.Helper()
+	if err := s.box.Flush(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // until waits for a condition of the sender.
 func (s *story) until(what string, ok func() bool) {
 	s.t.Helper()
@@ -137,8 +144,18 @@ func (s *story) phase(p Phase) func() bool {
 // seen reads the topic and answers, for each charge point, the seqs in order.
 func (s *story) seen(want int) map[string][]uint64 {
 	s.t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(s.topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))
+	return s.read(want, nil)
+}
+
+// read is seen, and each record is shown to look.
+func (s *story) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]uint64 {
+	s.t.Helper()
+	opts := []kgo.Opt{kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(s.topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100 * time.Millisecond)}
+	if s.dial != nil {
+		opts = append(opts, kgo.Dialer(s.dial))
+	}
+	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -163,8 +180,11 @@ func (s *story) seen(want int) map[string][]uint64 {
 			if want := e.At.Time().UnixMilli(); r.Timestamp.UnixMilli() != want {
 				s.t.Errorf("dated %d, happened %d", r.Timestamp.UnixMilli(), want)
 			}
-			if r.Attrs.CompressionType() != 0 {
+			if r.Attrs.CompressionType() != s.codec {
 				s.t.Errorf("compressed with %d", r.Attrs.CompressionType())
+			}
+			if look != nil {
+				look(r, e)
 			}
 			seqs[string(r.Key)] = append(seqs[string(r.Key)], e.Seq)
 		})
@@ -235,7 +255,7 @@ func TestBrokerComesLater(t *testing.T) {
 	s.start()
 	s.happen(10, 2)
 	s.until("absence", s.phase(Away))
-	if st := s.sender.State(); st.Cause != Refused || st.Known {
+	if st := s.sender.State(); st.Cause != evcp.Refused || st.Known {
 		t.Errorf("away with %+v", st)
 	}
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))

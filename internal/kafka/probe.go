@@ -40,9 +40,6 @@ func Probe(ctx context.Context, o Options) (Result, error) {
 	return r, first.or(err)
 }
 
-// CauseOf sorts an error that a Probe returned.
-func CauseOf(err error) Cause { return causeOf(err) }
-
 var _ kmsg.Requestor = (*kgo.Client)(nil)
 
 func address(meta kgo.BrokerMetadata) string {

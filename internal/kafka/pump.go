@@ -1,15 +1,12 @@
 package kafka
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"evcp/internal/outbox"
 )
 
 const (
@@ -20,110 +17,92 @@ const (
 // errNoAck is a broker that takes records and acknowledges none.
 var errNoAck = errors.New("nothing was acknowledged in time")
 
-// pump sends runs and moves the cursor, until an error.
+// pump sends shipment after shipment and moves the cursor, until an error.
 func (s *Sender) pump(ctx context.Context, cl *kgo.Client) (delivered bool, err error) {
-	f := newFlight()
-	feeding, stop := context.WithCancel(ctx)
-	var feeder sync.WaitGroup
-	ended := make(chan error, 1)
-	feeder.Go(func() { ended <- s.feed(feeding, cl, f) })
-	defer feeder.Wait()
-	defer stop()
-	w := newWatch()
-	defer w.timer.Stop()
+	sh := newShipment(int(s.batch))
 	for {
-		w.arm(f, s.judge())
-		select {
-		case <-f.news:
-			last, events, err := f.delivered()
-			if last > 0 {
-				delivered = true
-				s.cursor.Advance(last)
-				s.good(events)
-				w.moved = time.Now()
-			}
-			if err != nil {
-				return delivered, err
-			}
-		case <-s.news: // judged above
-		case <-w.timer.C:
-			if err := s.silent(f, w); err != nil {
-				return delivered, err
-			}
-		case err := <-ended:
+		sh.clear()
+		if err := s.collect(ctx, sh); err != nil {
 			return delivered, err
 		}
-	}
-}
-
-// watch remembers when something last moved.
-type watch struct {
-	timer *time.Timer
-	moved time.Time
-}
-
-func newWatch() *watch {
-	w := &watch{timer: time.NewTimer(time.Hour), moved: time.Now()}
-	w.timer.Stop()
-	return w
-}
-
-// arm sets the timer: there is something to look at while runs are under way, or
-// when the errors come of age.
-func (w *watch) arm(f *flight, again time.Time) {
-	switch {
-	case !again.IsZero():
-		w.timer.Reset(time.Until(again))
-	case !f.empty():
-		w.timer.Reset(time.Second)
-	default:
-		w.timer.Stop()
-		w.moved = time.Now()
-	}
-}
-
-// silent looks at runs under way that nobody acknowledges. The client mends by
-// itself whatever has to do with connections, and a request that gets no answer
-// is an error after 4 s. Longer silence without one means that the client has
-// nowhere to send: the topic is gone, and a new client is the remedy.
-func (s *Sender) silent(f *flight, w *watch) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.empty() || time.Since(w.moved) < silence || time.Since(s.standing.lastError) < troubled {
-		return nil
-	}
-	return errNoAck
-}
-
-// feed produces what the cursor yields while the window has room.
-func (s *Sender) feed(ctx context.Context, cl *kgo.Client, f *flight) error {
-	for {
-		for f.full() {
-			select {
-			case <-f.room:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		if err := s.ship(ctx, cl, sh); err != nil {
+			return delivered, err
 		}
+		if sh.last != 0 {
+			delivered = true
+			s.cursor.Advance(sh.last)
+			s.good(sh.events)
+		}
+	}
+}
+
+// collect waits for something to send and takes along what else is there.
+func (s *Sender) collect(ctx context.Context, sh *shipment) error {
+	if len(sh.rest) == 0 {
 		run, err := s.cursor.Next(ctx)
 		if err != nil {
 			return err
 		}
-		produce(cl, f, run)
+		sh.begin(run)
+	}
+	for sh.load() {
+		run, ok, err := s.cursor.TryNext()
+		if !ok || err != nil {
+			return err
+		}
+		sh.begin(run)
+	}
+	return nil
+}
+
+// ship sends and waits until everything is acknowledged. No context of a record
+// is ever cancelled: when ctx ends, the client is closed with what it has.
+func (s *Sender) ship(ctx context.Context, cl *kgo.Client, sh *shipment) error {
+	sh.depart()
+	for i := range sh.records {
+		cl.Produce(context.Background(), &sh.records[i], sh.landed)
+	}
+	flushing, stop := context.WithCancel(context.Background())
+	var flush sync.WaitGroup
+	flush.Go(func() { _ = cl.Flush(flushing) }) // what it would say, the records say
+	defer flush.Wait()
+	defer stop()
+	return s.await(ctx, sh)
+}
+
+// await waits for the acknowledgements. The client mends by itself whatever has
+// to do with connections; errors that last too long are told meanwhile.
+func (s *Sender) await(ctx context.Context, sh *shipment) error {
+	began := time.Now()
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for {
+		if done, err := sh.arrived(); done || err != nil {
+			return err
+		}
+		if again := s.judge(); again.IsZero() {
+			timer.Reset(time.Second)
+		} else {
+			timer.Reset(time.Until(again))
+		}
+		select {
+		case <-sh.news:
+		case <-s.news:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.lost(began) {
+			return errNoAck
+		}
 	}
 }
 
-// produce hands a run to the client. Its context is never cancelled.
-func produce(cl *kgo.Client, f *flight, run outbox.Run) {
-	n := bytes.Count(run.Lines, []byte("\n"))
-	t := f.add(run.ID, n, len(run.Lines))
-	records := make([]kgo.Record, n)
-	promise := func(_ *kgo.Record, err error) { t.landed(err) }
-	i := 0
-	for line := range run.Each() {
-		r := &records[i]
-		r.Key, r.Value, r.Timestamp = line.CP(), line, line.At().Time()
-		cl.Produce(context.Background(), r, promise)
-		i++
-	}
+// lost reports whether a shipment has nowhere to go. A request that gets no
+// answer is an error after 4 s, and is tried again. Longer silence without an
+// error means that the topic is gone, and a new client is the remedy.
+func (s *Sender) lost(began time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(began) >= silence && time.Since(s.standing.lastError) >= troubled
 }

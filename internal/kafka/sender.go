@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"evcp"
@@ -16,6 +17,7 @@ import (
 // time, Rewind only while none is in Next.
 type Cursor interface {
 	Next(ctx context.Context) (outbox.Run, error)
+	TryNext() (run outbox.Run, ok bool, err error)
 	Advance(run int64)
 	Rewind()
 	Pending() (events int64, oldest evcp.Stamp)
@@ -28,6 +30,8 @@ type Sender struct {
 	progress chan struct{} // for Drain: something was delivered, or Kafka went away
 	news     chan struct{} // for Run: the client met an error
 
+	batch int32 // bytes of a batch at most; Run's own
+
 	mu       sync.Mutex
 	standing standing
 }
@@ -37,7 +41,7 @@ func New(o Options, cursor Cursor) (*Sender, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Sender{o: o, cursor: cursor, progress: make(chan struct{}, 1), news: make(chan struct{}, 1)}
+	s := &Sender{o: o, cursor: cursor, progress: make(chan struct{}, 1), news: make(chan struct{}, 1), batch: batchMost}
 	s.standing.Since = time.Now()
 	return s, nil
 }
@@ -50,21 +54,30 @@ func (s *Sender) State() State {
 }
 
 // Run sends until ctx ends or the outbox is closed, and never gives up before.
-func (s *Sender) Run(ctx context.Context) error {
+func (s *Sender) Run(ctx context.Context) {
 	for failures := 1; ; failures++ {
 		delivered, err := s.session(ctx)
 		if ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) {
-			return nil
+			return
 		}
 		if delivered {
 			failures = 1
 		}
 		s.cursor.Rewind()
+		s.shrink(err)
 		s.bad(err)
 		s.judge()
 		if !s.pause(ctx, backoff(failures)) {
-			return nil
+			return
 		}
+	}
+}
+
+// shrink makes smaller batches when the broker takes none of this size. An event
+// has about 1 KiB at most; a broker that does not take that is told as it is.
+func (s *Sender) shrink(err error) {
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		s.batch = max(batchLeast, s.batch/2)
 	}
 }
 
@@ -84,7 +97,7 @@ func (s *Sender) pause(ctx context.Context, d time.Duration) bool {
 // session is the life of one client: from dialling to the first error that the
 // client does not mend by itself.
 func (s *Sender) session(ctx context.Context) (delivered bool, err error) {
-	cl, err := s.o.dial(kgo.WithHooks(listener{s.bad}))
+	cl, err := s.o.dial(kgo.WithHooks(listener{s.bad}), kgo.ProducerBatchMaxBytes(s.batch))
 	if err != nil {
 		return false, err
 	}

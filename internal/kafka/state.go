@@ -1,6 +1,10 @@
 package kafka
 
-import "time"
+import (
+	"time"
+
+	"evcp"
+)
 
 // Phase is where the sender stands with Kafka.
 type Phase uint8
@@ -25,9 +29,9 @@ func (p Phase) String() string {
 type State struct {
 	Phase   Phase
 	Since   time.Time
-	Cause   Cause // Away
-	Err     error // Away: the error itself
-	Waiting int64 // events that were not delivered when the phase began
+	Cause   evcp.Cause // Away
+	Err     error      // Away: the error itself
+	Waiting int64      // events that were not delivered when the phase began
 	// Sent counts the events delivered since the last Away; with Outage it tells
 	// what a Connected after an Away made good.
 	Sent   int64
@@ -75,8 +79,14 @@ func (s *standing) good(now time.Time, n, waiting int64) bool {
 	return true
 }
 
-// bad takes in an error.
-func (s *standing) bad(now time.Time, err error) { s.lastError, s.err = now, err }
+// bad takes in an error. The newest says best why Kafka is away, unless it only
+// says that something else went wrong before.
+func (s *standing) bad(now time.Time, err error) {
+	s.lastError = now
+	if s.err == nil || CauseOf(err) != evcp.Other {
+		s.err = err
+	}
+}
 
 // judge says whether the errors have lasted too long by now, and if not, when to
 // ask again; zero is never.
@@ -87,7 +97,7 @@ func (s *standing) judge(now time.Time, waiting int64) (changed bool, again time
 	if limit := s.lastGood.Add(grace); now.Before(limit) {
 		return false, limit
 	}
-	s.Cause, s.Err, s.Sent, s.Outage = causeOf(s.err), s.err, 0, 0
+	s.Cause, s.Err, s.Sent, s.Outage = CauseOf(s.err), s.err, 0, 0
 	s.enter(Away, now, waiting)
 	return true, time.Time{}
 }
@@ -95,6 +105,6 @@ func (s *standing) judge(now time.Time, waiting int64) (changed bool, again time
 func (s *standing) enter(p Phase, now time.Time, waiting int64) {
 	s.Phase, s.Since, s.Waiting = p, now, waiting
 	if p != Away {
-		s.Cause, s.Err = NoCause, nil
+		s.Cause, s.Err = evcp.NoCause, nil
 	}
 }

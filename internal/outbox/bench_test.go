@@ -26,9 +26,9 @@ func BenchmarkAppend(b *testing.B) {
 	batch := Batch{Generation: 1, CP: "CP_001", Events: events, State: state}
 	before := writtenBytes()
 	b.ReportAllocs()
-	for b.Loop() {
+	for n := 0; b.Loop(); n++ {
 		o.Append(batch)
-		if b.N%1024 == 0 && o.Stats().Waiting > 8*mib {
+		if n%1024 == 0 && o.Stats().Waiting > 8*mib {
 			b.StopTimer()
 			_ = o.Flush(ctx)
 			b.StartTimer()

@@ -55,7 +55,7 @@ func (o *Outbox) cursor(name string) *Cursor {
 // Next waits for the run after the last one and hands it out.
 func (c *Cursor) Next(ctx context.Context) (Run, error) {
 	for {
-		run, ok, err := c.take()
+		run, ok, err := c.TryNext()
 		if ok || err != nil {
 			return run, err
 		}
@@ -69,8 +69,8 @@ func (c *Cursor) Next(ctx context.Context) (Run, error) {
 	}
 }
 
-// take hands out the next run when there is one. The newest are in memory.
-func (c *Cursor) take() (run Run, ok bool, err error) {
+// TryNext hands out the next run when there is one. The newest are in memory.
+func (c *Cursor) TryNext() (run Run, ok bool, err error) {
 	o := c.o
 	o.mu.Lock()
 	after, end := c.next, o.keptRun

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -159,6 +158,3 @@ func (f *faultFile) PowersafeOverwrite() bool {
 func (f *faultFile) SetPowersafeOverwrite(on bool) {
 	f.File.(vfs.FilePowersafeOverwrite).SetPowersafeOverwrite(on)
 }
-
-// isLog reports whether a file is the write-ahead log.
-func isLog(file string) bool { return strings.HasSuffix(file, "-wal") }

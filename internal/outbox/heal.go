@@ -88,6 +88,7 @@ func (k *keeper) heal(f foundDisk) error {
 // move is everything that goes from memory to the disk.
 type move struct {
 	from, to  *store
+	instance  string
 	blind     bool     // nothing was ever read from the disk
 	void      [2]int64 // runs between these never were
 	keptRun   int64
@@ -102,7 +103,7 @@ type move struct {
 func (o *Outbox) plan(m *move) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	m.blind, m.keptRun = o.blind, o.keptRun
+	m.instance, m.blind, m.keptRun = o.options.Instance, o.blind, o.keptRun
 	m.void = [2]int64{o.diskRun, o.memoryFrom}
 	for i := range o.known {
 		if o.known[i].state != (evcp.State{}) {
@@ -141,7 +142,7 @@ func (m *move) write() error {
 	for _, p := range m.goBack {
 		m.positions = append(m.positions, p)
 	}
-	return errors.Join(m.to.saveDrops(drops), m.to.saveStates(m.keptRun, m.known), m.to.savePositions(m.positions))
+	return errors.Join(m.to.setMeta("instance", m.instance), m.to.saveDrops(drops), m.to.saveStates(m.keptRun, m.known), m.to.savePositions(m.positions))
 }
 
 // errBehind is a clock that stands before the history on the disk: our runs would
@@ -221,7 +222,7 @@ func (t *total) add(by total) {
 
 // lastHeal is what a keeper in memory does before it ends: try the disk once more.
 func (k *keeper) lastHeal() error {
-	f := foundDisk{}
+	var f foundDisk
 	if k.trying {
 		f = <-k.healed
 	} else {

@@ -8,15 +8,14 @@ import (
 
 // load is what was appended and waits for its commit.
 type load struct {
-	chunks  []*chunk
-	states  []placed
-	events  []evcp.Event // only while somebody has a tail
-	told    []evcp.Event // events_dropped among them
-	ticket  uint64       // of the last batch in it
-	since   time.Time    // of the first batch in it
-	urgent  bool         // it holds a fact
-	bytes   int
-	cursors bool // a cursor moved; no reason to hurry
+	chunks []*chunk
+	states []placed
+	events []evcp.Event // only while somebody has a tail
+	told   []evcp.Event // events_dropped among them
+	ticket uint64       // of the last batch in it
+	since  time.Time    // of the first batch in it
+	urgent bool         // it holds a fact
+	bytes  int
 }
 
 // placed is the state of a charge point after a batch.

@@ -70,7 +70,7 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 		return nil, err
 	}
 	o.lock = lock
-	s, err := o.openFile(now)
+	s, err := o.openFile()
 	for why := unusable(err); why != ""; why = unusable(err) {
 		s, err = o.replace(why, err, now)
 	}
@@ -78,7 +78,7 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 }
 
 // openFile opens the file and reads what it knows. On error it holds nothing.
-func (o *Outbox) openFile(now time.Time) (*store, error) {
+func (o *Outbox) openFile() (*store, error) {
 	path := filepath.Join(o.dir, fileName)
 	info, err := os.Stat(path)
 	found := Resumed
@@ -190,7 +190,7 @@ func (o *Outbox) replace(why string, cause error, now time.Time) (*store, error)
 	if why != "foreign" {
 		h = numbers(name, o.options.VFS)
 	}
-	s, err := o.openFile(now)
+	s, err := o.openFile()
 	if err != nil {
 		return nil, err
 	}

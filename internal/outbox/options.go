@@ -15,6 +15,9 @@ type Options struct {
 	// Readers are the cursors that must have an event before it counts as
 	// delivered. Central has facts only.
 	Readers []string
+	// Instance is who keeps here. When another one did before (the folder was
+	// copied, or the machine got a new name), new epochs begin.
+	Instance string
 	// Refused is called when the disk refused after Open. Everything appended and
 	// not kept is void; Append takes only the new generation.
 	Refused func(generation uint64, err error)

@@ -33,10 +33,16 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
+	before, err := s.meta("instance")
+	if err != nil {
+		return "", err
+	}
 	_, gone := os.Stat(filepath.Join(o.dir, proofName))
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):
 		return "the disk had refused before, and later events were in memory only", thorough(s)
+	case before != "" && before != o.options.Instance:
+		return "another Monitor, instance " + before + ", kept here before", nil
 	case boot != "" && boot != bootID():
 		return "the machine went down while the file was open", nil
 	}
@@ -56,6 +62,9 @@ func thorough(s *store) error {
 // markOpen notes that this run of the machine has the file open.
 func (o *Outbox) markOpen(s *store) error {
 	if err := o.prove(); err != nil {
+		return err
+	}
+	if err := s.setMeta("instance", o.options.Instance); err != nil {
 		return err
 	}
 	return s.setMeta("open", bootID())

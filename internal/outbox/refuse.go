@@ -10,8 +10,8 @@ import (
 var errStuck = errors.New("the disk does not answer")
 
 // refuse goes on in memory, under the next generation: what was appended and not
-// kept is void. It reports false when that has already happened.
-func (o *Outbox) refuse(k *keeper, cause error) bool {
+// kept is void. It does nothing when that has already happened.
+func (o *Outbox) refuse(k *keeper, cause error) {
 	memory, err := openMemory()
 	if err != nil {
 		panic(fmt.Sprintf("outbox: neither disk nor memory: %v", errors.Join(cause, err)))
@@ -20,11 +20,10 @@ func (o *Outbox) refuse(k *keeper, cause error) bool {
 	next.stop = k.stop
 	if !o.succeed(k, next, cause) {
 		next.drop()
-		return false
+		return
 	}
 	o.disprove()
 	go next.run()
-	return true
 }
 
 // succeed puts the next keeper in the place of k, unless another one is there.

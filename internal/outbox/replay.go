@@ -81,11 +81,11 @@ func content(err error) error {
 // epoch is safe without it.
 func numbers(path, vfs string) *history {
 	h := &history{places: map[evcp.CPID]int{}}
-	s, err := openReader(path, vfs)
+	s, err := openAside(path, vfs)
 	if err != nil {
 		return h
 	}
-	defer s.close()
+	defer func() { _ = s.close() }()
 	_ = s.each(`SELECT cp, body FROM states`, func(p *sqlite3.Stmt) error {
 		var st evcp.State
 		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
@@ -93,7 +93,7 @@ func numbers(path, vfs string) *history {
 		}
 		return nil
 	})
-	_ = s.each(`SELECT body FROM runs ORDER BY id`, func(p *sqlite3.Stmt) error {
+	_ = s.each(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite3.Stmt) error {
 		for line := range lines(p.ColumnRawText(0)) {
 			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
 				h.saw(string(cp), line.ID().Epoch, line.ID().Seq, line.At())

@@ -44,7 +44,7 @@ var (
 // limit bounds the log as share does.
 func openStore(dir, vfs string, limit int64) (*store, error) {
 	path := filepath.Join(dir, fileName)
-	s, err := connect(context.Background(), fileURI(path, vfs, false))
+	s, err := connect(context.Background(), fileURI(path, vfs, "rwc"))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func openMemory() (*store, error) {
 
 // openReader opens the file beside its writer.
 func openReader(path, vfs string) (*store, error) {
-	s, err := connect(context.Background(), fileURI(path, vfs, true))
+	s, err := connect(context.Background(), fileURI(path, vfs, "rw"))
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,15 @@ func openReader(path, vfs string) (*store, error) {
 	return s, nil
 }
 
+// openAside opens a file that was put aside. It must stay as it is.
+func openAside(path, vfs string) (*store, error) {
+	s, err := connect(context.Background(), fileURI(path, vfs, "ro"))
+	if err == nil {
+		s.path = path
+	}
+	return s, err
+}
+
 // pageSize is SQLite's own choice.
 const pageSize = 4096
 
@@ -90,13 +99,10 @@ const pageSize = 4096
 // up at once. Together they stay within a quarter of the bound.
 func share(limit int64) int64 { return min(2*mib, limit/32) }
 
-func fileURI(path, vfs string, existing bool) string {
-	query := url.Values{}
+func fileURI(path, vfs, mode string) string {
+	query := url.Values{"mode": {mode}}
 	if vfs != "" {
 		query.Set("vfs", vfs)
-	}
-	if existing {
-		query.Set("mode", "rw")
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
 }

@@ -3,6 +3,7 @@ package outbox
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,19 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("EVCP_TEST_CHILD"); dir != "" {
 		child(dir)
 	}
+	fewerChecks()
 	goleak.VerifyTestMain(m)
+}
+
+// fewerChecks is for us, unless somebody asks for a number: each check crashes and
+// restarts a database many times.
+func fewerChecks() {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		_ = flag.Set("rapid.checks", "25")
+	}
 }
 
 // fatal is what a test and a rapid test have in common.
@@ -157,7 +170,7 @@ func (w *world) next(c *Cursor) Run {
 func (w *world) rest(c *Cursor) (got []string, last int64) {
 	w.t.Helper()
 	for {
-		run, ok, err := c.take()
+		run, ok, err := c.TryNext()
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -82,15 +82,10 @@ func (o Options) tryKafka(ctx context.Context) finding {
 	facts := advice.Facts{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
 	r, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
-	cause := kafka.CauseOf(err)
 	if err != nil {
-		facts.Words = err.Error()
+		facts.Words = wire.Text([]byte(err.Error()))
 	}
-	c, ok := evcp.ParseCause(string(cause))
-	if !ok {
-		c = evcp.SaidKO
-	}
-	f := found("Kafka", strings.Join(o.Brokers, ","), advice.Kafka, c, facts, time.Since(began))
+	f := found("Kafka", strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
 	if !f.well {
 		f.shape = console.Gone
 	}

@@ -167,11 +167,7 @@ func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64
 	v := wire.JudgeRegistration(a.Text, p.CP)
 	switch v {
 	case wire.Accepted:
-		if p.Greeted { // a Central that lost us may have lost what it knew: tell it at once
-			p.Beat = time.Time{}
-		} else {
-			p.Beat = now
-		}
+		p.Beat = time.Time{} // a Central that just accepted knows no state: tell it at once
 		p.Registered, p.Greeted, p.Refused, p.Away, p.Attempts, p.RetryAt = true, true, false, false, 0, time.Time{}
 	case wire.Rejected:
 		p.Refused, p.Away, p.Attempts = true, false, 0

@@ -63,6 +63,7 @@ func receipt(seq, incident uint64, action evcp.Action) evcp.Event {
 func TestAnIncident(t *testing.T) {
 	k := newTalk(t)
 	k.says(wire.Registration, "Authentication successful")
+	k.says(wire.Heartbeat, "OK")
 	k.learn(failed(5))
 	k.says(wire.EngineFailure, "Failure report received")
 	told := k.now

@@ -144,7 +144,7 @@ func (v *voice) tellKafka(s kafka.State) (tell.Line, bool) {
 	v.kafkaUp = s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp
 	switch {
 	case s.Phase == kafka.Away:
-		return v.teller.KafkaGone(causeOf(s.Cause), s.Cause.Words(s.Err), s.Known), true
+		return v.teller.KafkaGone(s.Cause, s.Words(), s.Known), true
 	case s.Phase == kafka.Connected && s.Outage > 0:
 		return v.teller.KafkaBack(s.Outage, s.Sent), true
 	case s.Phase == kafka.Connected:
@@ -192,12 +192,4 @@ func presence(there bool) string {
 		return console.Up.Mark()
 	}
 	return console.Gone.Mark()
-}
-
-func causeOf(k kafka.Cause) evcp.Cause {
-	c, ok := evcp.ParseCause(string(k))
-	if !ok {
-		return evcp.SaidKO
-	}
-	return c
 }

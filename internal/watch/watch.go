@@ -109,7 +109,7 @@ func start(o Options) (*watcher, error) {
 		readers = append(readers, outbox.Kafka)
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
-		MaxSize: o.StateMax, Keep: o.Keep, Readers: readers,
+		MaxSize: o.StateMax, Keep: o.Keep, Readers: readers, Instance: o.Policy.Instance,
 		Refused: w.refused, Dropped: w.dropped, Healed: w.healed,
 	})
 	if err != nil {

@@ -1,0 +1,54 @@
+// Command ev-central is EV_Central: Monitors register with it, it keeps the state
+// of every charge point, and shows it in a browser. Try ev-central --help.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"evcp/internal/version"
+)
+
+const name = "ev-central"
+
+// Exit codes, as --help says.
+const (
+	exitAsked  = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program: answers go to stdout, the log to stderr.
+func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+	var o options
+	p := program(&o)
+	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case loaded.Help:
+		fmt.Fprint(stdout, p.Help())
+		return exitAsked
+	case loaded.Version:
+		fmt.Fprintln(stdout, name, version.String())
+		return exitAsked
+	}
+	o.fill(os.Getenv)
+	o.origin = loaded.Origin
+	if err := serve(ctx, o, stderr); err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitFailed
+	}
+	return exitAsked
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test binary is the program when this variable is set.
+const asProgram = "EV_CENTRAL_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), self, args...)
+	c.Dir = t.TempDir()
+	c.Env = []string{asProgram + "=1", "LANG=C.UTF-8", "TERM=xterm", "HOME=" + c.Dir}
+	return c
+}
+
+// output runs the program to its end.
+func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	c := command(t, args...)
+	var out, err bytes.Buffer
+	c.Stdout, c.Stderr = &out, &err
+	_ = c.Run() // the exit code is looked at
+	return out.String(), err.String(), c.ProcessState.ExitCode()
+}
+
+func TestHelpFitsTheScreen(t *testing.T) {
+	stdout, stderr, code := output(t, "--help")
+	if code != exitAsked || stderr != "" {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	for _, want := range []string{"--listen", "--http", "--registry", "--heartbeat", "--state-dir", "--log-format", "Exit: "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the help does not name %s", want)
+		}
+	}
+	for line := range strings.Lines(stdout) {
+		if len([]rune(line)) > 81 {
+			t.Errorf("wider than 80: %s", line)
+		}
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	registry := filepath.Join(t.TempDir(), "registry")
+	if err := os.WriteFile(registry, []byte("CP_001\nCP 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--lisen", ":0"}, exitUsage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
+		{[]string{"--listen", ""}, exitUsage, "it must listen somewhere"},
+		{[]string{"--listen", "127.0.0.1:99999"}, exitUsage, "from 1 to 65535"},
+		{[]string{"--listen", free(t), "--http", "", "--registry", registry}, exitFailed, registry + ":2: "},
+		{[]string{"--listen", free(t), "--http", "", "--registry", registry + ".none"}, exitFailed, "no such file"},
+	}
+	for _, tc := range tests {
+		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
+			if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(stderr, tc.says) {
+				t.Errorf("exit %d, said %q", code, stderr)
+			}
+		})
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	for flag, args := range map[string][]string{
+		"--listen": {"--listen", taken.Addr().String(), "--http", ""},
+		"--http":   {"--listen", free(t), "--http", taken.Addr().String()},
+	} {
+		stdout, stderr, code := output(t, args...)
+		want := "port " + port + " is taken"
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
+			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
+		}
+	}
+}
+
+// free is an address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// running is the program, with its log.
+type running struct {
+	*exec.Cmd
+	log *bufio.Reader
+	all strings.Builder
+}
+
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{Cmd: command(t, args...)}
+	stderr, err := r.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.log = bufio.NewReader(stderr)
+	if err := r.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// says reads the log to a line with these words.
+func (r *running) says(t *testing.T, words string) {
+	t.Helper()
+	for {
+		line, err := r.log.ReadString('\n')
+		r.all.WriteString(line)
+		if strings.Contains(line, words) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("never said %s:\n%s", words, r.all.String())
+		}
+	}
+}
+
+func TestServesAndStops(t *testing.T) {
+	dir := t.TempDir()
+	monitors, pages := free(t), free(t)
+	args := []string{"--listen", monitors, "--http", pages, "--state-dir", dir, "--log-format", "text"}
+	r := start(t, args...)
+	r.says(t, "· started")
+	conn, err := net.Dial("tcp", monitors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, m := range []string{"registration request", "ENGINE_FAILURE", "ENGINE_RECOVERED"} {
+		if _, err := fmt.Fprintf(conn, "EV_CP_M CP_001 %s", m); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.says(t, "● CP_001 activated: registered from 127.0.0.1\n")
+	r.says(t, "▲ CP_001 faulted: ENGINE_FAILURE\n")
+	r.says(t, "● CP_001 activated after ")
+	resp, err := http.Get("http://" + pages + "/api/v1/events") // an open page delays no stop
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	stops(t, r, 1)
+
+	again := start(t, args...)
+	again.says(t, "remembers charge points")
+	stops(t, again, 1)
+}
+
+func stops(t *testing.T, r *running, known int) {
+	t.Helper()
+	began := time.Now()
+	if err := r.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	r.says(t, fmt.Sprintf("stopped: %d charge points kept", known))
+	rest, _ := io.ReadAll(r.log)
+	if err := r.Wait(); err != nil {
+		t.Errorf("%v after SIGTERM: %s", err, rest)
+	}
+	t.Logf("stopped within %v", time.Since(began).Round(time.Millisecond))
+}
+
+// What Central slept through was not silence: a stopped process, or a suspended
+// machine, must not grey every charge point when it wakes.
+func TestStoppedCentralAccusesNobody(t *testing.T) {
+	monitors := free(t)
+	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "100ms", "--log-format", "text")
+	r.says(t, "· started")
+	conn, err := net.Dial("tcp", monitors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	beats := beating(conn)
+	for range 5 { // a habit
+		<-beats
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		if err := r.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may find fault
+	}
+	conn.Close()
+	for range beats {
+	}
+	stops(t, r, 1)
+	if strings.Contains(r.all.String(), "no sign of life") {
+		t.Errorf("accused a Monitor of its own pause:\n%s", r.all.String())
+	}
+}
+
+// beating registers and then sends a heartbeat every 20 ms, answered or not,
+// until the connection is closed. It tells of each answer while somebody listens.
+func beating(conn net.Conn) <-chan struct{} {
+	beats := make(chan struct{})
+	go func() {
+		for message := "registration request"; ; message = "heartbeat OK" {
+			if _, err := fmt.Fprintf(conn, "EV_CP_M CP_001 %s\n", message); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	go func() {
+		defer close(beats)
+		for answers := bufio.NewScanner(conn); answers.Scan(); {
+			select {
+			case beats <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return beats
+}

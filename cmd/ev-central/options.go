@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"evcp/internal/config"
+	"evcp/internal/console"
+)
+
+// options are Central's settings, parsed.
+type options struct {
+	listen, http string
+	registry     string // "" = anyone
+	heartbeat    time.Duration
+	stateDir     string
+	format       console.Format
+	level        string
+	color        console.When
+	origin       string // where they came from
+}
+
+// program is the table that flags, variables, file, defaults and help are made of.
+func program(o *options) config.Program {
+	const central, run = "Central", "Running"
+	return config.Program{
+		Name:  name,
+		About: "Registers Monitors, keeps the state of their charge points and shows it.",
+		Usage: []config.Usage{{Args: "[flags]", Help: "serve until Ctrl-C"}},
+		Settings: []config.Setting{
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Place: config.NotInFile, Set: o.setListen},
+			{Name: "http", Arg: "HOST:PORT", Default: ":8080", Group: central, Help: `page and API; "" = none`, Place: config.NotInFile, Set: config.HostPort(&o.http)},
+			{Name: "registry", Arg: "FILE", Shown: "anyone", Group: central, Help: "who may register: one id a line", Place: config.NotInFile, Set: config.Text(&o.registry)},
+			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
+			{Name: "state-dir", Arg: "DIR", Shown: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Place: config.NotInFile, Set: config.Text(&o.stateDir)},
+			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
+			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Place: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
+			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Place: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Place: config.NotInFile, Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+		},
+		Files:   []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
+		Shared:  config.NetworkKeys,
+		Example: "heartbeat",
+		Notes: []string{
+			"The registry is read again when it changes; # begins a comment.",
+			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration.",
+		},
+	}
+}
+
+func (o *options) setListen(s string) error {
+	if s == "" {
+		return errors.New("it must listen somewhere: HOST:PORT or :PORT")
+	}
+	return config.HostPort(&o.listen)(s)
+}
+
+// fill sets what has no fixed default.
+func (o *options) fill(getenv func(string) string) {
+	if o.stateDir == "" {
+		o.stateDir = stateDir(getenv)
+	}
+}
+
+// stateDir is where systemd, the desktop's standard or habit keeps state.
+func stateDir(getenv func(string) string) string {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
+		return first
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, name)
+	}
+	return filepath.Join(getenv("HOME"), ".local", "state", name)
+}
+
+func (o *options) slogLevel() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(o.level)) // the table admits nothing else
+	return level
+}

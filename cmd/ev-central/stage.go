@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"evcp/internal/central"
+	"evcp/internal/console"
+	"evcp/internal/version"
+)
+
+// stage is what a person at the terminal sees of Central, besides the log.
+type stage struct {
+	console  *console.Console
+	central  *central.Central
+	options  options
+	registry *central.Registry
+}
+
+// open says what was started: a banner to a person, two lines to a log.
+func (s *stage) open(monitors net.Addr, pages net.Listener) {
+	page := "off (--http is empty)"
+	if pages != nil {
+		page = "http://" + reach(pages.Addr()) + "/"
+	}
+	if !s.console.Terminal() {
+		s.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
+			"page", page, "who", s.who(), "state_dir", s.options.stateDir, "config", s.options.origin)
+		return
+	}
+	known := "new"
+	if n := s.central.Counts().Total(); n > 0 {
+		known = fmt.Sprintf("%d known", n)
+	}
+	s.console.Print(
+		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
+		fmt.Sprintf("  Monitors  %-20s  %s", reach(monitors), s.who()),
+		fmt.Sprintf("  Page      %s", page),
+		fmt.Sprintf("  State     %s (%s)", tilde(s.options.stateDir), known),
+		fmt.Sprintf("  Config    %s", s.options.origin), "",
+	)
+}
+
+func (s *stage) who() string {
+	if s.registry == nil {
+		return "anyone may register"
+	}
+	return fmt.Sprintf("%d listed in %s", s.registry.Len(), s.registry.Path())
+}
+
+// live redraws the last line each second.
+func (s *stage) live(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		s.console.Live(s.summary(time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *stage) summary(now time.Time) string {
+	n := s.central.Counts()
+	last := "nobody heard yet"
+	if !n.LastSeen.IsZero() {
+		last = "heard " + console.Span(now.Sub(n.LastSeen)) + " ago"
+	}
+	return fmt.Sprintf("%s %d  %s %d  %s %d | %s", console.Up.Mark(), n.Activated, console.Failed.Mark(), n.Faulted,
+		console.Gone.Mark(), n.Disconnected, last)
+}
+
+func (s *stage) close() {
+	s.console.Close()
+	s.console.Logger().Info(fmt.Sprintf("stopped: %d charge points kept", s.central.Counts().Total()))
+}
+
+// reach is an address as a person on this machine types it.
+func reach(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func tilde(path string) string {
+	home := os.Getenv("HOME")
+	if rest, ok := strings.CutPrefix(path, home+"/"); ok && home != "" {
+		return "~/" + rest
+	}
+	return path
+}

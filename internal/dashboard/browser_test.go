@@ -1,0 +1,182 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"evcp/internal/central"
+)
+
+// browser is a page in a headless Chromium, closed with the test. Whatever it
+// says on its console is an error of the page.
+type browser struct {
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // chromedp's handle of a browser is a context
+
+	mu   sync.Mutex
+	said []string
+}
+
+func chromium(t *testing.T) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no chromium in PATH, and CI=true: nothing may be skipped")
+		}
+		t.Skip("SKIPPED: no chromium in PATH; the page was not looked at")
+	}
+	// The context outlives the test by its cleanup. Root has no sandbox to offer, and containers often a small /dev/shm.
+	ctx, cancel := chromedp.NewContext(context.WithoutCancel(t.Context()), chromedp.WithAllocatorOptions(
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true)))
+	b := &browser{t: t, ctx: ctx}
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	})
+	b.do(chromedp.EmulateViewport(1440, 720))
+	return b
+}
+
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// sees waits until an expression is true on the page.
+func (b *browser) sees(what, js string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](js, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
+	if err == nil {
+		return
+	}
+	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	b.t.Fatalf("the page does not show %s (%v):\n%s", what, err, text)
+}
+
+// listen collects what the page complains of, from its next load on.
+func (b *browser) listen() (stop func()) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	ended := make(chan struct{})
+	ready := make(chan struct{})
+	go func() {
+		defer close(ended)
+		messages := chromedp.Console(ctx)
+		close(ready)
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			b.mu.Lock()
+			b.said = append(b.said, m.String())
+			b.mu.Unlock()
+		}
+	}()
+	<-ready
+	return func() { cancel(); <-ended }
+}
+
+const (
+	tile     = `document.querySelector('.tile[data-id="%s"]')`
+	isState  = tile + `?.classList.contains("s-%s")`
+	counted  = `document.querySelector('[data-k="n-%s"]')?.textContent === "%d"`
+	headline = `document.querySelector("#headline").textContent`
+)
+
+func TestPageShowsSixChargePoints(t *testing.T) {
+	b := chromium(t)
+	s := open(t, central.Options{}, anyPort, anyPort)
+	stop := b.listen()
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	b.sees("the empty board", `document.querySelector(".empty pre")?.textContent.includes("--central-port `+s.monitors[len("127.0.0.1:"):]+`")`)
+	for n := 1; n <= 6; n++ {
+		id := fmt.Sprintf("CP_%03d", n)
+		s.monitor("EV_CP_M "+id+" registration request", "EV_CP_M "+id+" heartbeat OK")
+	}
+	conn := s.monitor("EV_CP_M CP_002 heartbeat OK")
+	b.sees("six tiles", `document.querySelectorAll(".tile.big.s-activated").length === 6`)
+	b.sees("the sentence", headline+` === "Nothing is faulted. 6 of 6 watched."`)
+	b.do(chromedp.Evaluate[chromedp.Void](`window.notReloaded = true`))
+	if !b.reactsWithinASecond(s, conn) {
+		t.Error("five faults, and none was seen within a second")
+	}
+	b.sees("the count", fmt.Sprintf(counted, "faulted", 1))
+	b.sees("the sentence", headline+`.startsWith("1 faulted: CP_002, for ")`)
+	s.say(conn, "EV_CP_M CP_002 heartbeat CONNECTION_ERROR")
+	b.sees("the cause", fmt.Sprintf(tile, "CP_002")+`.textContent.includes("No answer from the Engine")`)
+	s.say(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
+	b.sees("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
+	b.sees("that it was never reloaded", `window.notReloaded === true`)
+	stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.said) > 0 {
+		t.Errorf("the page complains: %q", b.said)
+	}
+}
+
+// reactsWithinASecond lets a slow machine try five times: what is measured is
+// the page, not the machine's worst moment.
+func (b *browser) reactsWithinASecond(s *site, conn net.Conn) bool {
+	b.t.Helper()
+	for range 5 {
+		s.say(conn, "EV_CP_M CP_002 ENGINE_FAILURE")
+		told := time.Now()
+		b.sees("the fault", fmt.Sprintf(isState, "CP_002", "faulted"))
+		if took := time.Since(told); took < time.Second {
+			b.t.Logf("a fault was seen %v after it was told", took.Round(time.Millisecond))
+			return true
+		}
+		s.say(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
+		b.sees("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
+	}
+	return false
+}
+
+func TestPageSurvivesARestartOfCentral(t *testing.T) {
+	b := chromium(t)
+	o := central.Options{StateDir: t.TempDir()}
+	s := open(t, o, anyPort, anyPort)
+	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat KO")
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	b.sees("the fault", fmt.Sprintf(isState, "CP_001", "faulted"))
+	b.do(chromedp.Evaluate[chromedp.Void](`window.notReloaded = true`))
+	pages := s.url[len("http://") : len(s.url)-1]
+	s.stop()
+	b.sees("that it is lost", `document.body.classList.contains("is-lost") && document.querySelector(".banner") !== null`)
+	b.sees("what is not known", headline+`.endsWith("1 faulted. Not known since.")`)
+	b.sees("a lower bound", fmt.Sprintf(tile, "CP_001")+`.textContent.includes("≥")`)
+	again := open(t, o, s.monitors, pages)
+	b.sees("Central again", `!document.body.classList.contains("is-lost") && document.querySelector(".banner") === null`)
+	b.sees("that nobody was heard yet", fmt.Sprintf(isState, "CP_001", "disconnected"))
+	again.monitor("EV_CP_M CP_001 heartbeat KO")
+	b.sees("the same fault", fmt.Sprintf(isState, "CP_001", "faulted"))
+	b.sees("that it was never reloaded", `window.notReloaded === true`)
+}
+
+func TestPageInSpanishOnAPhone(t *testing.T) {
+	b := chromium(t)
+	s := open(t, central.Options{}, anyPort, anyPort)
+	for n := range 14 {
+		s.monitor(fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat KO", n))
+	}
+	b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(s.url+"?lang=es&theme=dark"))
+	b.sees("small tiles", `document.querySelectorAll(".tile.small.s-faulted").length === 14`)
+	b.sees("the sentence", headline+`.startsWith("14 averiados. El más antiguo, CP_")`)
+	b.sees("no sideways scrolling", `document.documentElement.scrollWidth <= 390`)
+	b.do(chromedp.Click(`.count.s-activated`))
+	b.sees("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
+	b.sees("the filter in the address", `location.search.includes("state=activated")`)
+}

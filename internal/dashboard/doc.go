@@ -1,0 +1,16 @@
+// Package dashboard shows EV_Central over HTTP: a list for programs, a stream of
+// what changes, and a page for people.
+//
+//	GET /                the page; embedded, needs nothing from outside
+//	GET /api/v1/cps      every charge point, by id
+//	GET /api/v1/events   server-sent events: snapshot, then delta and beat
+//	GET /healthz         "ok" while the process answers
+//
+// Times are Unix seconds as a number, like those of the events on Kafka; null is
+// not known. Everything here only reads: there is nothing to log in for.
+//
+// A browser that reads slowly delays nobody. Each has one frame under way at most
+// and takes the newest picture when that is written; if it missed changes it gets
+// a whole snapshot. A frame that is not read within ten seconds ends the stream.
+// Beyond 256 streams a new one is answered 503 and tries again.
+package dashboard

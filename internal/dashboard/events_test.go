@@ -1,0 +1,154 @@
+package dashboard
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp/internal/central"
+)
+
+// frames reads server-sent events.
+type frames struct {
+	t    *testing.T
+	resp *http.Response
+	text *bufio.Reader
+}
+
+func (s *site) frames() *frames {
+	s.t.Helper()
+	resp, err := http.Get(s.url + "api/v1/events")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { resp.Body.Close(); http.DefaultClient.CloseIdleConnections() })
+	return &frames{t: s.t, resp: resp, text: bufio.NewReader(resp.Body)}
+}
+
+type frame struct {
+	Now     float64
+	Started float64
+	Listen  string
+	CPs     []struct {
+		CP    string `json:"cp_id"`
+		State string
+	}
+	Changes []struct {
+		CP string `json:"cp_id"`
+		To string
+	}
+}
+
+func (f *frames) next() (event string, data frame) {
+	f.t.Helper()
+	for {
+		line, err := f.text.ReadString('\n')
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if name, ok := strings.CutPrefix(line, "event: "); ok {
+			event = strings.TrimSpace(name)
+		}
+		if body, ok := strings.CutPrefix(line, "data: "); ok {
+			if err := json.Unmarshal([]byte(body), &data); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		if line == "\n" {
+			return event, data
+		}
+	}
+}
+
+// until reads frames to the first one that is right.
+func (f *frames) until(what string, right func(event string, data frame) bool) frame {
+	f.t.Helper()
+	for range 200 { // a frame comes at least once a second
+		if event, data := f.next(); right(event, data) {
+			return data
+		}
+	}
+	f.t.Fatal("not among 200 frames: " + what)
+	return frame{}
+}
+
+func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
+	s := open(t, central.Options{}, anyPort, anyPort)
+	conn := s.monitor("EV_CP_M CP_001 registration request")
+	f := s.frames()
+	event, first := f.next()
+	if event != "snapshot" || len(first.CPs) != 1 || first.Listen != s.monitors || first.Started == 0 {
+		t.Fatalf("began with %s %+v", event, first)
+	}
+	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	fault := f.until("the fault", func(event string, d frame) bool { return event == "delta" && len(d.Changes) > 0 })
+	if fault.CPs[0].State != "faulted" || fault.Changes[0].To != "faulted" {
+		t.Errorf("%+v", fault)
+	}
+	f.until("a beat when nothing happens", func(event string, d frame) bool { return event == "beat" && d.Now > 0 })
+}
+
+// A browser that stops reading keeps nobody waiting, and when it reads again it
+// is given the present, not the past frame by frame.
+func TestLaggingBrowserGetsThePresent(t *testing.T) {
+	s := open(t, central.Options{}, anyPort, anyPort)
+	conn := s.monitor("EV_CP_M CP_001 registration request")
+	d := New(s.central, Options{})
+	w := &stuckWriter{header: http.Header{}}
+	st := &stream{d: d, w: w, control: http.NewResponseController(w)}
+	if err := st.next(); err != nil {
+		t.Fatal(err)
+	}
+	const storm = 4200 // more changes than Central keeps
+	for range storm {
+		s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 ENGINE_RECOVERED")
+	}
+	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	w.frames = nil
+	for range 2 {
+		if err := st.next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.HasPrefix(w.frames[0], "event: snapshot\n") || !strings.Contains(w.frames[0], `"state":"faulted"`) || len(w.frames[0]) > 40_000 {
+		t.Errorf("%d bytes after a storm: %.300s", len(w.frames[0]), w.frames[0])
+	}
+	if !strings.HasPrefix(w.frames[1], "event: beat\n") {
+		t.Errorf("then %.80s", w.frames[1])
+	}
+}
+
+type stuckWriter struct {
+	header http.Header
+	frames []string
+}
+
+func (w *stuckWriter) Header() http.Header              { return w.header }
+func (w *stuckWriter) WriteHeader(int)                  {}
+func (w *stuckWriter) FlushError() error                { return nil }
+func (w *stuckWriter) SetWriteDeadline(time.Time) error { return nil }
+func (w *stuckWriter) Write(b []byte) (int, error) {
+	w.frames = append(w.frames, string(b))
+	return len(b), nil
+}
+
+func TestTooManyPages(t *testing.T) {
+	s := open(t, central.Options{}, anyPort, anyPort)
+	d := New(s.central, Options{})
+	for range maxStreams {
+		d.streams <- struct{}{}
+	}
+	w := &stuckWriter{header: http.Header{}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.ServeHTTP(w, req)
+	if got := fmt.Sprint(w.frames); !strings.Contains(got, "too many pages") || w.header.Get("Retry-After") == "" {
+		t.Errorf("answered %s", got)
+	}
+}

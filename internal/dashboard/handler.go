@@ -1,0 +1,123 @@
+package dashboard
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"evcp/internal/central"
+)
+
+//go:embed web
+var web embed.FS
+
+// Options say what the stream tells about the program.
+type Options struct {
+	Version string // stands in each snapshot
+}
+
+// Dashboard answers HTTP requests for one Central. The server that uses it should
+// cancel the requests' context when it stops (http.Server.BaseContext), since the
+// streams of the pages end with that alone.
+type Dashboard struct {
+	central *central.Central
+	version string
+	streams chan struct{}
+	mux     *http.ServeMux
+}
+
+// maxStreams is how many pages may be open at once.
+const maxStreams = 256
+
+// New makes the handler.
+func New(c *central.Central, o Options) *Dashboard {
+	d := &Dashboard{central: c, version: o.Version, streams: make(chan struct{}, maxStreams), mux: http.NewServeMux()}
+	d.mux.HandleFunc("GET /api/v1/cps", d.list)
+	d.mux.HandleFunc("GET /api/v1/events", d.stream)
+	d.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	for name, file := range assets() {
+		d.mux.Handle("GET "+name, file)
+	}
+	return d
+}
+
+// policy lets the page load its own files and nothing else: no inline script or
+// style, no other origin, no frame around it.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// ServeHTTP answers one request.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	d.mux.ServeHTTP(w, r)
+}
+
+// asset is one embedded file. It is asked for again each time and answered "not
+// modified": after an update of Central no browser shows an old page.
+type asset struct {
+	body []byte
+	kind string
+	etag string
+}
+
+func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", a.etag)
+	if strings.Contains(r.Header.Get("If-None-Match"), a.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", a.kind)
+	_, _ = w.Write(a.body) // a browser that has gone needs none
+}
+
+// assets are the embedded files by the path that they are asked for with.
+func assets() map[string]asset {
+	files := map[string]asset{}
+	err := fs.WalkDir(web, "web", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := web.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(body)
+		at := strings.TrimPrefix(name, "web")
+		if at == "/index.html" {
+			at = "/{$}"
+		}
+		files[at] = asset{body: body, kind: kindOf(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+		return nil
+	})
+	if err != nil {
+		panic(fmt.Sprintf("dashboard: read embedded files: %v", err)) // they are part of the program
+	}
+	return files
+}
+
+// kindOf doesn't ask the machine's own table, which may call JavaScript text.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".woff2":
+		return "font/woff2"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		return mime.TypeByExtension(path.Ext(name))
+	}
+}

@@ -1,0 +1,93 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"evcp/internal/central"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// site is a Central with its page, both on loopback ports.
+type site struct {
+	t        *testing.T
+	central  *central.Central
+	monitors string // address
+	url      string // ends with /
+	stop     func()
+}
+
+// open starts a site. The ports may be given, to start it again where it was.
+func open(t *testing.T, o central.Options, monitors, pages string) *site {
+	t.Helper()
+	c, err := central.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, central: c}
+	mln, pln := listen(t, monitors), listen(t, pages)
+	s.monitors, s.url = mln.Addr().String(), "http://"+pln.Addr().String()+"/"
+	ctx, cancel := context.WithCancel(t.Context())
+	server := &httptest.Server{Listener: pln, Config: &http.Server{
+		Handler: New(c, Options{Version: "test"}), BaseContext: func(net.Listener) context.Context { return ctx },
+	}}
+	server.Start()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(ctx, mln) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		server.CloseClientConnections()
+		server.Close()
+		if err := errors.Join(<-ended, c.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+func listen(t *testing.T, addr string) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+const anyPort = "127.0.0.1:0"
+
+// monitor says messages over one connection and awaits each answer.
+func (s *site) monitor(messages ...string) net.Conn {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.monitors)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	s.say(conn, messages...)
+	return conn
+}
+
+func (s *site) say(conn net.Conn, messages ...string) {
+	s.t.Helper()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	for _, m := range messages {
+		if _, err := io.WriteString(conn, m+"\n"); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 200)); err != nil {
+			s.t.Fatalf("%s: %v", m, err)
+		}
+	}
+}

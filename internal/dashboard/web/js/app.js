@@ -1,0 +1,256 @@
+// Wires the page: one render per navigation or language, small updates per delta,
+// one clock for everything that ticks.
+import { t, lang } from './words.js';
+import { esc, num, dur, durShort, age, clock, zone, NB } from './format.js';
+import { STATES, shape, tile, lasted, wordOf, isOld, missing, beats, beatsWord, feedRow, feedStart, chain } from './draw.js';
+import { empty, loading, bindCopy } from './empty.js';
+import { Stream } from './stream.js';
+
+const root = document.getElementById('app');
+const $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
+const BIG = 12; // up to so many charge points get a big tile
+const FEED = 60;
+
+const cps = new Map();
+let central = null; // the last snapshot, without the lists
+let changes = []; // newest first
+let lostAt = 0; // Central's clock when the page was lost
+let held = 0;
+let query = read();
+
+function read() {
+  const p = new URLSearchParams(location.search);
+  return { states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s))), q: p.get('q') || '' };
+}
+function go(next) {
+  query = { ...query, ...next };
+  const p = new URLSearchParams(location.search);
+  const put = (k, v) => (v ? p.set(k, v) : p.delete(k));
+  put('state', [...query.states].join(','));
+  put('q', query.q);
+  const s = p.toString();
+  history.replaceState(null, '', s ? '?' + s : location.pathname);
+}
+const keep = (o) => { try { localStorage.setItem('ev', JSON.stringify({ ...JSON.parse(localStorage.getItem('ev') || '{}'), ...o })); } catch (_) { /* private mode */ } };
+const match = (cp) => (!query.states.size || query.states.has(cp.state)) && cp.cp_id.toLowerCase().includes(query.q.toLowerCase());
+
+// moment is what a drawing needs to know of time.
+const moment = () => ({ now: stream.now(), lost: stream.lost, sure: stream.lost ? lostAt : stream.now(), match });
+
+let said = '';
+const say = (s) => { if (s !== said) { said = s; $('#say').textContent = s; } };
+
+function counts() {
+  const c = { faulted: 0, disconnected: 0, activated: 0 };
+  for (const cp of cps.values()) if (cp.state in c) c[cp.state]++;
+  return c;
+}
+const all = () => [...cps.values()].sort((a, b) => (a.cp_id < b.cp_id ? -1 : 1));
+const isBig = () => cps.size <= BIG;
+
+// ---- parts ----
+function top(m) {
+  return `<header class="top"><a class="brand" href="./"><svg aria-hidden="true"><use href="#i-mark"/></svg>EV_Central</a>
+    <label class="find"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" placeholder="${t('search')}" aria-label="${t('search')}" value="${esc(query.q)}"></label>
+    <div class="tools"><span class="lang" role="group" aria-label="${t('language')}"><button type="button" data-lang="en" aria-pressed="${lang() === 'en'}">EN</button><button type="button" data-lang="es" aria-pressed="${lang() === 'es'}">ES</button></span>
+    <button type="button" class="theme" aria-label="${t('theme')}" title="${t('theme')}"><svg aria-hidden="true"><use href="#i-theme"/></svg></button>
+    <span class="clock"><b data-k="clock">${clock(m.now)}</b> ${esc(zone())}</span>
+    <span class="pill ${m.lost ? 'lost' : ''}"><i></i>${m.lost ? t('lost') : t('live')}<b data-k="page"></b></span></div></header>`;
+}
+
+// A trouble of our own is said in four parts: what and since when, what still
+// holds, what is not known, what happens next.
+function banner(m) {
+  if (!m.lost) return '';
+  return `<section class="banner" aria-label="${t('lost')}"><div class="bt"><strong data-k="lostT">${t('lost_t', { d: dur(m.now - lostAt) })}</strong> <span>${t('lost_1', { t: clock(lostAt) })}</span></div>
+    <div class="bs">${t('lost_2')}</div><div class="bn"><span data-k="retry"></span><button type="button" class="try">${t('now')}</button></div></section>`;
+}
+
+function headline(m) {
+  const c = counts();
+  if (!central) return NB;
+  if (m.lost) return t('h_lost', { at: clock(lostAt), n: num(c.faulted) });
+  if (!cps.size) return t('h_empty');
+  const old = [...cps.values()].filter((cp) => cp.state === 'faulted').sort((a, b) => a.since - b.since)[0];
+  const watched = [...cps.values()].filter((cp) => cp.state !== 'disconnected' && !isOld(cp, m.now)).length;
+  if (!old) return t('h_none', { n: num(watched), all: num(cps.size) });
+  const v = { n: num(c.faulted), cp: `<strong>${esc(old.cp_id)}</strong>`, dur: `<span>${lasted(old, m)}</span>` };
+  return t(c.faulted === 1 ? 'h_fault1' : 'h_fault', v);
+}
+
+function believed(m) {
+  if (m.lost) return t('b_lost', { s: dur(m.now - lostAt) });
+  if (!cps.size) return t('b_none');
+  const live = [...cps.values()].filter((cp) => cp.state !== 'disconnected');
+  const beating = live.filter((cp) => cp.last_heartbeat);
+  if (!live.length) return t('b_nobody');
+  if (!beating.length) return t('b_quiet');
+  const within = beating.reduce((s, cp) => Math.max(s, m.now - cp.last_seen), 0);
+  const v = { n: num(beating.length), all: num(cps.size), s: age(Math.ceil(within * 10) / 10) };
+  return t(beating.length === cps.size ? 'b_ok' : 'b_part', v);
+}
+const heard = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected').length;
+
+function summary(m) {
+  const c = counts();
+  const cells = STATES.map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
+  return `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${headline(m)}</h1><div class="counts">${cells}</div></div>
+    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${believed(m)}</span></h2><div data-k="chain">${chain(heard(), cps.size, m)}</div></div></section>`;
+}
+
+function feed(m) {
+  const rows = changes.map((c) => feedRow(c, m.now)).join('') + (central ? feedStart(central, m.now) : '');
+  const sub = m.lost ? t('feed_until', { t: clock(lostAt) }) : t('feed_sub');
+  return `<section class="feed" id="feed" aria-label="${t('feed')}"><h2>${t('feed')} <small>${sub}</small><span class="held" hidden>${t('feed_hold')}</span></h2><ol role="log" aria-live="off" tabindex="0">${rows}</ol></section>`;
+}
+
+function board(m) {
+  if (!central) return loading();
+  if (!cps.size) return empty(central, m.now);
+  const shown = [...cps.values()].filter(match).length;
+  const chips = [...query.states].map((s) => `<button type="button" class="chip" data-state="${s}" aria-label="${t('clear')} ${t(s)}">${t(s)}<span aria-hidden="true">×</span></button>`).join('');
+  const some = shown < cps.size ? t('shown', { n: num(shown), all: num(cps.size) }) : '';
+  return `<section class="boardp" id="board" aria-label="${t('board')}"><div class="bh"><h2>${t('cps', { n: num(cps.size) })} <small>${some}</small></h2>${chips}</div>
+    <ul class="tiles ${isBig() ? 'big' : 'small'}">${all().map((cp) => tile(cp, m, isBig())).join('')}</ul></section>`;
+}
+
+// ---- rendering ----
+function render() {
+  const m = moment();
+  document.body.className = [m.lost ? 'is-lost' : '', cps.size ? '' : 'is-empty'].join(' ');
+  const focus = document.activeElement && document.activeElement.matches('.find input') ? document.activeElement.selectionStart : -1;
+  root.innerHTML = top(m) + banner(m) + summary(m) + `<main class="work"><div class="main">${board(m)}</div><div class="side">${feed(m)}</div></main>`;
+  $('#skip').textContent = t('skip');
+  title();
+  bind();
+  if (focus >= 0) { const f = $('.find input'); f.focus(); f.setSelectionRange(focus, focus); }
+  tick();
+}
+function title() {
+  const n = counts().faulted;
+  document.title = (stream.lost ? '⚠ ' : n ? `(${n}) ` : '') + 'EV_Central';
+}
+function bind() {
+  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); go({ states: s }); render(); };
+  for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; keep({ lang: b.dataset.lang }); formatsChanged(); };
+  $('.theme').onclick = () => {
+    const de = document.documentElement, dark = de.dataset.theme ? de.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    de.dataset.theme = dark ? 'light' : 'dark';
+    keep({ theme: de.dataset.theme });
+  };
+  $('.find input').oninput = (e) => { go({ q: e.target.value }); render(); };
+  const again = $('.try');
+  if (again) again.onclick = () => stream.connect();
+  const list = $('.feed ol'), note = $('.feed .held');
+  const hold = (d) => { held = Math.max(0, held + d); note.hidden = !held; if (!held) feedNow(); };
+  held = 0;
+  list.onpointerenter = () => hold(1); list.onpointerleave = () => hold(-1); list.onfocus = () => hold(1); list.onblur = () => hold(-1);
+  bindCopy(root);
+}
+const formatsChanged = render;
+
+function feedNow() {
+  const m = moment(), list = $('.feed ol');
+  list.innerHTML = changes.map((c) => feedRow(c, m.now)).join('') + feedStart(central, m.now);
+}
+
+// ---- a frame came ----
+function snapshot(d) {
+  cps.clear();
+  for (const cp of d.cps) cps.set(cp.cp_id, cp);
+  changes = d.changes.slice().reverse().slice(0, FEED);
+  central = { started: d.started, listen: d.listen, heartbeat: d.heartbeat };
+  render();
+}
+function delta(d) {
+  const before = cps.size;
+  const moved = new Set(d.changes.map((c) => c.cp_id)), beaten = [];
+  for (const cp of d.cps) {
+    const was = cps.get(cp.cp_id);
+    if (was && was.last_heartbeat !== cp.last_heartbeat) beaten.push(cp.cp_id);
+    cps.set(cp.cp_id, cp);
+  }
+  changes = [...d.changes.slice().reverse(), ...changes].slice(0, FEED);
+  for (const c of d.changes) if (c.to === 'faulted') say(`${c.cp_id}: ${t('faulted')}`);
+  if (cps.size !== before) { render(); return; }
+  const m = moment();
+  for (const cp of d.cps) redraw(cp, m, moved.has(cp.cp_id));
+  for (const id of beaten) pulse(id);
+  if (!moved.size) return;
+  const c = counts();
+  for (const s of STATES) {
+    const e = $(`[data-k="n-${s}"]`), cell = e.closest('.count');
+    set(e, num(c[s]));
+    cell.classList.toggle('zero', !c[s]);
+    set($('span', cell), t(s + '_n', { n: c[s] }));
+  }
+  $('[data-k="chain"]').innerHTML = chain(heard(), cps.size, m);
+  $('#headline').innerHTML = headline(m);
+  title();
+  if (!held) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }
+}
+const find = (id) => $(`.tile[data-id="${CSS.escape(id)}"]`);
+
+// redraw replaces one tile in its place: things stay where they are.
+function redraw(cp, m, moved) {
+  const old = find(cp.cp_id);
+  if (!old) return;
+  const box = document.createElement('ul');
+  box.innerHTML = tile(cp, m, isBig());
+  if (moved) box.firstElementChild.firstElementChild.classList.add('arrived');
+  old.closest('li').replaceWith(box.firstElementChild);
+}
+// A disc beats because a heartbeat was heard, never by itself.
+function pulse(id) {
+  const s = document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches ? null : $('.beat', find(id) || document.body);
+  if (s && s.animate) s.animate([{ opacity: 1 }, { opacity: 0.55 }, { opacity: 1 }], { duration: 900, easing: 'ease-out' });
+}
+
+// ---- one clock: writes only texts that changed ----
+const set = (e, v) => { if (e && e.textContent !== v) e.textContent = v; };
+function setHTML(e, v) { if (e && e.dataset.v !== v) { e.dataset.v = v; e.innerHTML = v; } }
+
+function tick() {
+  if (document.hidden) return;
+  const m = moment();
+  set($('[data-k="clock"]'), clock(m.now));
+  for (const e of $$('[data-k="page"]')) set(e, m.lost ? dur(m.now - lostAt) : num(Math.min(99, stream.silence()), 1) + NB + 's');
+  setHTML($('[data-k="bel"]'), believed(m));
+  setHTML($('#headline'), headline(m));
+  if (m.lost) {
+    set($('[data-k="lostT"]'), t('lost_t', { d: dur(m.now - lostAt) }));
+    const s = Math.max(0, Math.ceil((stream.retryAt - performance.now()) / 1000));
+    set($('[data-k="retry"]'), stream.retryAt ? t('lost_3', { s: s + NB + 's', n: stream.attempt }) : t('lost_try', { n: stream.attempt }));
+  }
+  if (central) set($('[data-k="listen"]'), t('e_1b', { d: dur(m.now - central.started) }));
+  for (const a of $$('.tile')) tickTile(a, cps.get(a.dataset.id), m);
+}
+function tickTile(a, cp, m) {
+  const big = isBig(), k = (name) => $(`[data-k="${name}"]`, a);
+  set(k('dur'), lasted(cp, m, big ? dur : durShort));
+  const old = isOld(cp, m.now);
+  if (a.classList.contains('old') !== old) a.classList.toggle('old', old);
+  if (!big) { set(k('word'), wordOf(cp, m)); return; }
+  set(k('seen'), t('seen', { s: age(m.now - cp.last_seen) }));
+  if (m.lost) return; // what came since is not known
+  set(k('beats'), beatsWord(cp, m.now));
+  setHTML(k('bars'), beats(cp, missing(cp, m.now), 26));
+}
+
+addEventListener('keydown', (e) => {
+  if (e.key !== 'Escape' || (!query.states.size && !query.q)) return;
+  go({ states: new Set(), q: '' });
+  render();
+});
+addEventListener('popstate', () => { query = read(); render(); });
+
+const stream = new Stream('api/v1/events', {
+  snapshot, delta,
+  state: () => {
+    if (stream.lost) lostAt = stream.now() - stream.silence();
+    render();
+    if (stream.lost) say(t('lost_t', { d: dur(stream.silence()) }) + ' ' + t('lost_1', { t: clock(lostAt) }));
+  },
+});
+render();
+setInterval(tick, 200);

@@ -1,0 +1,11 @@
+// Before the first paint: theme and language, so that nothing flashes. The URL
+// wins, then what was chosen last, then the system.
+(function () {
+  const q = new URLSearchParams(location.search);
+  let kept = {};
+  try { kept = JSON.parse(localStorage.getItem('ev') || '{}'); } catch (_) { /* private mode */ }
+  const theme = q.get('theme') || kept.theme;
+  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
+  const lang = q.get('lang') || kept.lang || ((navigator.language || 'en').startsWith('es') ? 'es' : 'en');
+  document.documentElement.lang = lang === 'es' ? 'es' : 'en';
+})();

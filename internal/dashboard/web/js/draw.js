@@ -1,0 +1,99 @@
+// Components as strings. Every value that came from outside goes through esc().
+import { t } from './words.js';
+import { esc, num, dur, durShort, durBound, age, every, clock, when, host, NB } from './format.js';
+
+export const STATES = ['faulted', 'disconnected', 'activated']; // by urgency
+export const shape = (st, cls = '') => `<svg class="shape s-${st} ${cls}" aria-hidden="true"><use href="#i-${st}"/></svg>`;
+
+// sure is the moment up to which things are known: now, or when the page was lost.
+// A duration beyond it is a lower bound.
+export const lasted = (cp, m, f = dur) => (m.lost ? '≥' + NB + (f === durShort ? durBound : f)(m.sure - cp.since) : f(m.sure - cp.since));
+
+// missing is how many heartbeats are overdue by now, at most six.
+export function missing(cp, now) {
+  if (!cp.heartbeat_gap || !cp.last_heartbeat || cp.reason === 'said_goodbye') return 0;
+  const late = (now - cp.last_heartbeat) / Math.max(cp.heartbeat_gap, 1);
+  return Math.max(0, Math.min(6, Math.floor(late - 0.35)));
+}
+
+// Heartbeats, one bar each, the newest right. The taller, the worse: OK low and
+// solid, KO tall and solid, CONNECTION_ERROR tall and hollow, no verdict hatched,
+// missing dotted.
+const SLOT = 6, BAR = 3.6, SLOTS = 48, WIDTH = SLOT * (SLOTS - 1) + BAR;
+export function beats(cp, miss, H) {
+  const all = (cp.heartbeats + '-'.repeat(miss)).slice(-SLOTS);
+  const x0 = (SLOTS - all.length) * SLOT;
+  const bars = [...all].map((c, i) => bar(c, x0 + i * SLOT, H)).join('');
+  return `<svg class="beats" viewBox="0 0 ${WIDTH} ${H}" preserveAspectRatio="none" aria-hidden="true"><path class="e-base" d="M0 ${H - 0.5}H${WIDTH}"/>${bars}</svg>`;
+}
+function bar(c, x, H) {
+  const low = Math.round(H * 0.38), solid = (cls, h) => `<rect class="${cls}" x="${x}" y="${H - h}" width="${BAR}" height="${h}"/>`;
+  const hollow = (cls, h) => `<rect class="${cls}" x="${(x + 0.5).toFixed(1)}" y="${H - h + 0.5}" width="${BAR - 1}" height="${h - 1}"/>`;
+  switch (c) {
+    case 'O': return solid('e-o', low);
+    case 'K': return solid('e-k', H);
+    case 'C': return hollow('e-n', H);
+    case 'M': return hollow('e-u', low);
+    default: return hollow('e-m', Math.round(H * 0.62));
+  }
+}
+
+// says is the line under the state: why, as far as Central was told.
+export function says(cp) {
+  if (cp.state === 'disconnected') return t('r_' + cp.reason);
+  if (cp.state === 'faulted') return t(cp.status === 'KO' ? 'c_ko' : cp.status === 'CONNECTION_ERROR' ? 'c_noanswer' : 'c_reported');
+  if (cp.status === 'OK') return t('c_ok');
+  if (cp.status === 'MONITORING') return t('c_monitoring');
+  return t(cp.reason === 'engine_recovered' ? 'c_recovered' : 'c_registered');
+}
+const plain = (html) => html.replace(/<[^>]+>/g, '');
+
+// old: nobody would notice its silence, so its word must not look fresh.
+const OLD = 60;
+export const isOld = (cp, now) => cp.state !== 'disconnected' && !cp.heartbeat_gap && now - cp.last_seen > OLD;
+
+export function tile(cp, m, big) {
+  const id = esc(cp.cp_id), old = isOld(cp, m.now);
+  const label = [cp.cp_id, t(cp.state), t('for', { d: lasted(cp, m) }), plain(says(cp))].join(', ');
+  const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${old ? ' old' : ''}${m.match(cp) ? '' : ' dim'}`;
+  const time = cp.state === 'activated' ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
+  const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
+  if (!big) return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw" data-k="word">${wordOf(cp, m)}</span>${beats(cp, missing(cp, m.now), 10)}${end}`;
+  const twice = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : esc(host(cp.peer));
+  return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b><span class="peer">${twice}</span></span>
+    <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
+    <span class="ts">${says(cp)}</span>
+    <span class="cap"><span data-k="beats">${beatsWord(cp, m.now)}</span><span data-k="seen">${t('seen', { s: age(m.now - cp.last_seen) })}</span></span>
+    <span class="bh2" data-k="bars">${beats(cp, missing(cp, m.now), 26)}</span>${end}`;
+}
+export const wordOf = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
+
+export function beatsWord(cp, now) {
+  const miss = missing(cp, now);
+  if (miss > 0) return t('beats_miss', { n: miss === 6 ? '≥' + NB + 6 : num(miss) });
+  if (cp.heartbeat_gap) return t('beats_every', { s: every(cp.heartbeat_gap) });
+  if (cp.heartbeats) return t('beats');
+  return t(now - cp.last_seen > 10 ? 'beats_none' : 'beats_wait');
+}
+
+// ---- the feed ----
+export function feedRow(c, now) {
+  const bad = c.to !== 'activated' && c.reason !== 'said_goodbye';
+  const key = c.to === 'disconnected' ? 'r_' + c.reason : 'f_' + c.reason;
+  const text = t(key, { a: esc(host(c.peer)), d: dur(c.lasted) });
+  return `<li class="${bad ? 'bad' : ''}${c.to === 'faulted' ? ' strong' : ''}"><time>${when(c.at, now)}</time>${shape(c.to, 'fi')}<b>${esc(c.cp_id)}</b><span>${text}</span></li>`;
+}
+// listens is the address without the host that means every address.
+const listens = (a) => a.replace(/^(\[::\]|0\.0\.0\.0)(?=:)/, '');
+export const feedStart = (s, now) => `<li><time>${when(s.started, now)}</time><svg class="fi" aria-hidden="true"><use href="#i-mark"/></svg><b>Central</b><span>${t('f_listen', { a: esc(listens(s.listen)) })}</span></li>`;
+
+// ---- the way a fact takes to this page; a broken link is drawn broken ----
+export function chain(heard, all, m) {
+  const cut = m.lost ? '<g class="cut"><path d="M250 25l8 8m0-8-8 8"/></g>' : '';
+  return `<svg class="chain" viewBox="0 0 340 58" role="img" aria-label="${esc(t('n_mon'))} ${num(heard)}/${num(all)}, Central, ${esc(t('n_page'))} ${m.lost ? '✕' : 'OK'}">
+    <path class="ln${heard ? '' : ' off'}" d="M72 29h120"/><path class="ln${m.lost ? ' off' : ''}" d="M244 29h20"/>
+    <text class="nd" x="0" y="26">${t('n_mon')}</text><text class="nv" x="0" y="42">${num(heard)}/${num(all)}</text>
+    <text class="lb" x="132" y="22" text-anchor="middle">${t('l_tcp')}</text>
+    <text class="nd" x="218" y="33" text-anchor="middle">Central</text>
+    <text class="nd" x="270" y="26">${t('n_page')}</text><text class="nv" x="270" y="42" data-k="page"></text>${cut}</svg>`;
+}

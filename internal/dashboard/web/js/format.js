@@ -1,0 +1,64 @@
+// Numbers, times, durations. SI symbols (s, min, h, d) are the same in English and
+// Spanish; only the decimal sign differs.
+import { lang } from './words.js';
+
+export const NB = '\u00a0'; // between number and unit
+
+export const pad = (n, w = 2) => String(n).padStart(w, '0');
+
+// esc makes text fit to stand in markup. Everything from the network goes through it.
+export const esc = (s) => String(s).replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }[c]));
+
+const formats = new Map();
+export function num(x, digits = 0) {
+  const key = lang() + digits;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(lang() === 'es' ? 'es-ES' : 'en-GB', { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: 'always' }));
+  return formats.get(key).format(x);
+}
+
+// 38 s · 14 min 08 s · 2 h 44 min · 3 d 04 h: two units, the second one padded so
+// that it ticks without jumping.
+export function dur(s) {
+  s = Math.max(0, Math.floor(s));
+  const m = Math.floor(s / 60), h = Math.floor(m / 60), d = Math.floor(h / 24);
+  if (s < 60) return s + NB + 's';
+  if (m < 60) return m + NB + 'min ' + pad(s % 60) + NB + 's';
+  if (h < 48) return h + NB + 'h ' + pad(m % 60) + NB + 'min';
+  return d + NB + 'd ' + pad(h % 24) + NB + 'h';
+}
+
+// Short, for a small tile: seconds only while they matter.
+export const durShort = (s) => (s < 600 || s >= 3600 ? dur(s) : Math.floor(s / 60) + NB + 'min');
+
+// One unit is honest enough for a lower bound.
+export function durBound(s) {
+  s = Math.max(0, s);
+  if (s < 60) return Math.floor(s) + NB + 's';
+  if (s < 3600) return Math.floor(s / 60) + NB + 'min';
+  return s < 172800 ? Math.floor(s / 3600) + NB + 'h' : Math.floor(s / 86400) + NB + 'd';
+}
+
+export const age = (s) => (s < 10 ? num(Math.max(0, s), 1) + NB + 's' : dur(s));
+
+// every rounds a habit: 5 s, 30 s, 2 min.
+export const every = (s) => (s < 9.95 ? num(s, Math.abs(s - Math.round(s)) < 0.06 ? 0 : 1) + NB + 's' : dur(Math.round(s)));
+
+export function clock(at) {
+  const d = new Date(at * 1000);
+  return `${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`;
+}
+
+export function zone() {
+  const part = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(new Date()).find((p) => p.type === 'timeZoneName');
+  return part ? part.value : '';
+}
+
+// when is the clock today, and the day before it.
+export function when(at, now) {
+  const a = new Date(at * 1000), b = new Date(now * 1000);
+  if (a.toDateString() === b.toDateString()) return clock(at);
+  const day = new Intl.DateTimeFormat(lang() === 'es' ? 'es-ES' : 'en-GB', { day: 'numeric', month: 'short' }).format(a);
+  return `${day} ${pad(a.getHours())}:${pad(a.getMinutes())}`;
+}
+
+export const host = (addr) => addr.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
