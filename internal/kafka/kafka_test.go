@@ -211,16 +211,16 @@ func (s *story) complete(seqs map[string][]uint64) {
 }
 
 // brokerFor is a real broker when there is one, else a fake one.
-func brokerFor(t *testing.T, opts ...kfake.Opt) (string, *kfake.Cluster) {
-	if real := os.Getenv("EVCP_TEST_KAFKA"); real != "" && len(opts) == 0 {
-		return real, nil
+func brokerFor(t *testing.T) string {
+	if address := os.Getenv("EVCP_TEST_KAFKA"); address != "" {
+		return address
 	}
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(3)}, opts...)...)
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c.ListenAddrs()[0], c
+	return c.ListenAddrs()[0]
 }
 
 // freePort is a port on which nothing listens.
@@ -237,8 +237,7 @@ func freePort(t *testing.T) int {
 
 // All events arrive, in order, keyed and dated, uncompressed.
 func TestEverythingArrives(t *testing.T) {
-	addr, _ := brokerFor(t)
-	s := newStory(t, addr)
+	s := newStory(t, brokerFor(t))
 	s.start()
 	s.happen(50, 20)
 	s.until("delivery", s.delivered)
@@ -274,8 +273,7 @@ func TestBrokerComesLater(t *testing.T) {
 
 // What one life has not delivered, the next one delivers; what it has, it doesn't.
 func TestCursorSurvivesRestart(t *testing.T) {
-	addr, _ := brokerFor(t)
-	s := newStory(t, addr)
+	s := newStory(t, brokerFor(t))
 	s.start()
 	s.happen(10, 2)
 	s.until("delivery", s.delivered)
@@ -291,5 +289,23 @@ func TestCursorSurvivesRestart(t *testing.T) {
 	s.complete(seqs)
 	if n := len(seqs["CP_001"]); n != 30 {
 		t.Errorf("%d records, want 30", n)
+	}
+}
+
+// Each codec that may be asked for is used, and none when none is. Not in a
+// bubble: codecs are pooled and outlive it.
+func TestCompression(t *testing.T) {
+	for name, attr := range map[string]uint8{"": 0, "none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4} {
+		t.Run(name, func(t *testing.T) {
+			s := newStory(t, brokerFor(t))
+			s.codec = attr
+			s.start(func(o *Options) { o.Compression = name })
+			s.happen(50, 1)
+			s.until("delivery", s.delivered)
+			s.complete(s.seen(50))
+		})
+	}
+	if _, err := New(Options{Brokers: []string{"x"}, Topic: "t", Compression: "rar"}, nil); err == nil {
+		t.Error("rar is taken")
 	}
 }

@@ -15,12 +15,10 @@ import (
 
 // inBubble tells a story in no time at all: broker, network and clock are all in
 // memory; only the outbox's disk is real.
-func inBubble(t *testing.T, f func(t *testing.T, s *story, g *gate, c *kfake.Cluster), opts ...kfake.Opt) {
+func inBubble(t *testing.T, f func(t *testing.T, s *story, g *gate, c *kfake.Cluster)) {
 	synctest.Test(t, func(t *testing.T) {
 		var network kfake.VirtualNetwork
-		c, err := kfake.NewCluster(append([]kfake.Opt{
-			kfake.ListenFn(network.Listen), kfake.Ports(9092), kfake.NumBrokers(1), kfake.DefaultNumPartitions(3),
-		}, opts...)...)
+		c, err := kfake.NewCluster(kfake.ListenFn(network.Listen), kfake.Ports(9092), kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,22 +273,6 @@ func deny(r *kmsg.ProduceRequest) kmsg.Response {
 		resp.Topics = append(resp.Topics, rt)
 	}
 	return resp
-}
-
-// Each codec that may be asked for is used, and none when none is.
-func TestCompression(t *testing.T) {
-	for name, attr := range map[string]uint8{"": 0, "none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4} {
-		inBubble(t, func(t *testing.T, s *story, _ *gate, _ *kfake.Cluster) {
-			s.start(func(o *Options) { o.Compression = name })
-			s.happen(50, 1)
-			s.until("delivery", s.delivered)
-			s.codec = attr
-			s.complete(s.seen(50))
-		})
-	}
-	if _, err := New(Options{Brokers: []string{"x"}, Topic: "t", Compression: "rar"}, nil); err == nil {
-		t.Error("rar is taken")
-	}
 }
 
 // A probe asks and changes nothing.

@@ -13,7 +13,6 @@ package monitor
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"evcp"
@@ -61,7 +60,7 @@ type Monitor struct {
 	events     []evcp.Event // reused by every judgement
 	asked      []int        // reused by every tick
 	found      []probe.Finding
-	missed     atomic.Uint64
+	meter      meter
 }
 
 // New makes a Monitor of the states that the outbox remembers.
@@ -71,10 +70,14 @@ func New(o Options) *Monitor {
 		inbox: make(chan evcp.Observation, 256), refused: make(chan uint64, 1), done: make(chan struct{}),
 		generation: o.Box.Generation(),
 	}
+	m.meter.begin()
 	for i, cp := range o.CPs {
 		m.index[cp] = i
 		m.watches[i] = watch{cp: cp, state: o.Box.State(cp), renumber: o.Box.Renumber(cp)}
 		m.watches[i].kept = m.watches[i].state
+		if open := m.watches[i].state.Incident; open.Open {
+			m.watches[i].since.Store(int64(open.Since))
+		}
 	}
 	return m
 }
@@ -105,7 +108,7 @@ func (m *Monitor) Refused(generation uint64) {
 }
 
 // Missed is how many ticks passed without a check.
-func (m *Monitor) Missed() uint64 { return m.missed.Load() }
+func (m *Monitor) Missed() uint64 { return m.meter.missed.Load() }
 
 // Run watches until ctx ends, finishes the checks in flight, records that it
 // stopped, and returns. What it judged is in the outbox.
@@ -118,6 +121,7 @@ func (m *Monitor) Run(ctx context.Context) {
 
 func (m *Monitor) start(now time.Time) {
 	m.clock = newClock(now, m.o.Slept())
+	m.meter.mark(&m.meter.begun, now)
 	for i := range m.watches {
 		w := &m.watches[i]
 		w.grid = pace.NewGrid(w.cp, m.o.Interval, now)
@@ -182,15 +186,20 @@ func (m *Monitor) open(now time.Time) {
 func (m *Monitor) tick(now time.Time) {
 	m.asked = m.asked[:0]
 	for !m.due.empty() && !m.due.next().After(now) {
-		i := m.due.first()
+		i, late := m.due.first(), now.Sub(m.due.next())
+		onGrid := m.watches[i].begun || !m.o.Lone
 		check, missed := m.watches[i].tick(now, m.o.Lone)
 		if check {
 			m.asked = append(m.asked, i)
 		}
-		m.missed.Add(uint64(missed))
+		if check && onGrid {
+			m.meter.lateness.Observe(late)
+		}
+		m.meter.missed.Add(uint64(missed))
 		m.told(i)
 		m.due.move(i, m.watches[i].due)
 	}
+	m.meter.mark(&m.meter.next, m.due.next())
 	m.o.Probe.Ask(m.asked...)
 }
 
@@ -203,6 +212,7 @@ func (m *Monitor) heard(f probe.Finding) {
 		m.judge(f.Target, evcp.Observation{Kind: evcp.Greeted, Response: f.Greeting, At: at})
 	}
 	m.judge(f.Target, evcp.Observation{Kind: evcp.Checked, Outcome: f.Outcome, At: at})
+	m.meter.checked(f.At, f.Outcome)
 	w.stood(f.Gap, 0)
 	m.told(f.Target)
 }
@@ -215,6 +225,7 @@ func (m *Monitor) told(i int) {
 		return
 	}
 	o := evcp.Observation{Kind: evcp.Stood, Gap: w.gap, Missed: w.swallowed}
+	m.meter.stalled(w.gap)
 	w.gap, w.swallowed = 0, 0
 	m.judge(i, o)
 }
@@ -225,8 +236,16 @@ func (m *Monitor) learn(o evcp.Observation) {
 	}
 }
 
-// judge folds an observation into its charge point and hands the events over.
+// judge folds an observation into its charge point, hands the events over, and
+// counts them.
 func (m *Monitor) judge(i int, o evcp.Observation) {
+	m.fold(i, o)
+	m.meter.opened(m.events)
+	m.watches[i].turn(m.events)
+}
+
+// fold is judge without counting: for what was counted before.
+func (m *Monitor) fold(i int, o evcp.Observation) {
 	w := &m.watches[i]
 	o.CP = w.cp
 	if o.At == 0 {
@@ -245,9 +264,10 @@ func (m *Monitor) judge(i int, o evcp.Observation) {
 // rejudge goes back to what is kept and judges the rest again, renumbered.
 func (m *Monitor) rejudge(generation uint64) {
 	m.generation = generation
+	kept := m.o.Box.Kept() // once: what is judged again below is soon kept itself
 	for i := range m.watches {
-		for _, o := range m.watches[i].forget(m.o.Box.Kept()) {
-			m.judge(i, o)
+		for _, o := range m.watches[i].forget(kept) {
+			m.fold(i, o)
 		}
 	}
 }

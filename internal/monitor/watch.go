@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"sync/atomic"
 	"time"
 
 	"evcp"
@@ -19,9 +20,10 @@ type watch struct {
 	gap       time.Duration // the Monitor stood still, not told yet
 	swallowed uint32        // ticks that the stall swallowed
 
-	renumber bool       // the next event begins a new epoch
-	kept     evcp.State // after the last event known to be kept
-	pending  []judged   // what came after it
+	renumber bool         // the next event begins a new epoch
+	since    atomic.Int64 // a Stamp: when it became what it is; read by others
+	kept     evcp.State   // after the last event known to be kept
+	pending  []judged     // what came after it
 }
 
 // judged is an observation whose events are on their way to the disk.

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -54,7 +55,7 @@ func TestPutAside(t *testing.T) {
 			if o.Found != PutAside || !strings.Contains(filepath.Base(o.File), "Z-"+c.why+".db") {
 				t.Fatalf("origin %+v", o)
 			}
-			if after, err := os.ReadFile(o.File); err != nil || c.same && string(after) != string(before) {
+			if after, err := os.ReadFile(o.File); err != nil || c.same && !bytes.Equal(after, before) {
 				t.Errorf("the old file was changed: %v", err)
 			}
 			for cp, s := range states {

@@ -51,6 +51,7 @@ func (o *Outbox) begin(s *store, began time.Time) {
 		o.nextRun = began.UnixMilli()
 		o.memoryFrom = o.nextRun + 1
 	}
+	o.counts.bytes, _, _ = s.used() // a disk that fails here fails again where it matters
 	o.teller = newTeller(o.options)
 	o.keeper = newKeeper(o, s)
 	o.keeper.snapshotRun = o.snapshotRun

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -25,8 +24,9 @@ type model struct {
 type life struct {
 	*world
 	model
-	rt  *rapid.T
-	cur *Cursor
+	rt   *rapid.T
+	temp func() string // a new folder
+	cur  *Cursor
 }
 
 // Whatever order appends, commits, deliveries, crashes and restarts come in: the
@@ -34,12 +34,7 @@ type life struct {
 // crash takes nothing that was kept and leaves a prefix.
 func TestLikeAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp("", "outbox")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
-		l := &life{rt: rt, world: newWorld(rt, dir, Options{SyncEvery: time.Hour})}
+		l := &life{rt: rt, temp: t.TempDir, world: newWorld(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
 		l.cur = l.box.Cursor(Kafka)
 		defer func() { l.close() }()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -95,16 +90,9 @@ func (l *life) restart() {
 
 // crash goes on with the files as they were at some moment.
 func (l *life) crash(rt *rapid.T) {
-	dir, err := os.MkdirTemp("", "outbox")
-	if err != nil {
-		rt.Fatal(err)
-	}
-	kept := l.kept
+	dir, kept := l.temp(), l.kept
 	copyFiles(rt, l.dir, dir)
 	l.close()
-	if err := os.RemoveAll(l.dir); err != nil {
-		rt.Fatal(err)
-	}
 	l.dir = dir
 	l.open()
 	l.cur = l.box.Cursor(Kafka)
@@ -241,7 +229,7 @@ func TestFailureAtEveryWrite(t *testing.T) {
 		}
 		if w.refusals() > 0 {
 			w.written = nil
-			w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+			w.rejudge([]evcp.Observation{checked(ko())})
 			w.flush()
 			kept = append(kept, w.written...)
 		}

@@ -34,8 +34,8 @@ func (w *world) refusals() int {
 	return len(w.refused)
 }
 
-func checked(cp evcp.CPID, outcome evcp.Outcome) evcp.Observation {
-	return evcp.Observation{CP: cp, Kind: evcp.Checked, Outcome: outcome}
+func checked(outcome evcp.Outcome) evcp.Observation {
+	return evcp.Observation{CP: "CP_001", Kind: evcp.Checked, Outcome: outcome}
 }
 
 // A commit that fails makes everything since the last one void. What is judged
@@ -69,7 +69,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	if ignored != void {
 		t.Errorf("an old generation got ticket %d", ignored)
 	}
-	w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
 	got, _ := w.rest(w.box.Cursor(Kafka))
 	equal(t, "lines", got, append(kept, w.written...))
@@ -98,7 +98,7 @@ func TestRefusedForGood(t *testing.T) {
 	d.refuse(syscall.EIO)
 	w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
-	w.rejudge([]evcp.Observation{checked("CP_001", ko())})
+	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
 	if err := w.box.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "is lost") {
 		t.Errorf("Close said %v", err)
@@ -130,7 +130,7 @@ func TestHealed(t *testing.T) {
 	w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.written = nil
-	w.rejudge([]evcp.Observation{checked("CP_001", ko()), checked("CP_001", ko()), checked("CP_001", ko())})
+	w.rejudge([]evcp.Observation{checked(ko()), checked(ko()), checked(ko())})
 	w.flush()
 	d.hook(nil)
 	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
@@ -214,7 +214,7 @@ func TestStuckDisk(t *testing.T) {
 		t.Errorf("fact %+v while kept is %d", facts[0].Event.Action, w.box.Kept())
 	}
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
-	w.rejudge([]evcp.Observation{checked("CP_001", ko()), checked("CP_001", ko()), checked("CP_001", ko())})
+	w.rejudge([]evcp.Observation{checked(ko()), checked(ko()), checked(ko())})
 	w.flush()
 	if s := w.box.State("CP_001"); s.Failures != 3 || !s.Incident.Open {
 		t.Errorf("state %+v", s)

@@ -1,0 +1,161 @@
+package monitor
+
+import (
+	"sync/atomic"
+	"time"
+
+	"evcp"
+	"evcp/internal/tally"
+)
+
+// Figures are what a Monitor counts of its own work, since it was made.
+type Figures struct {
+	Checks    []Checks // every pair that can occur, and whatever else did
+	Incidents []Incidents
+	Missed    uint64        // ticks that passed without a check
+	Stalls    uint64        // one per charge point that one spoiled, as the events
+	Stood     time.Duration // in all
+	Duration  tally.Distribution
+	Lateness  tally.Distribution // from a tick to its check
+	Last      time.Time          // when a check was last completed; zero before the first
+	Next      time.Time          // the next tick
+}
+
+// Checks counts checks of one outcome.
+type Checks struct {
+	Status evcp.Status
+	Cause  evcp.Cause
+	Count  uint64
+}
+
+// Incidents counts incidents that one cause opened.
+type Incidents struct {
+	Cause evcp.Cause
+	Count uint64
+}
+
+// meter is what the owner counts and others read. A moment is kept as the time
+// since born, which the monotonic clock carries.
+type meter struct {
+	born              time.Time
+	begun, last, next atomic.Int64 // 0: never
+	checks            [evcp.Monitoring + 1][evcp.Local + 1]atomic.Uint64
+	incidents         [evcp.Local + 1]atomic.Uint64
+	missed, stalls    atomic.Uint64
+	stood             atomic.Int64
+	duration          *tally.Histogram
+	lateness          *tally.Histogram
+}
+
+func (m *meter) begin() {
+	const ms = time.Millisecond
+	m.born = time.Now()
+	m.duration = tally.New(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms)
+	m.lateness = tally.New(ms/10, ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms)
+}
+
+func (m *meter) mark(to *atomic.Int64, t time.Time) { to.Store(int64(max(t.Sub(m.born), 1))) }
+
+func (m *meter) moment(from *atomic.Int64) time.Time {
+	since := from.Load()
+	if since == 0 {
+		return time.Time{}
+	}
+	return m.born.Add(time.Duration(since))
+}
+
+// checked counts a completed check.
+func (m *meter) checked(at time.Time, o evcp.Outcome) {
+	if int(o.Status) < len(m.checks) && int(o.Cause) < len(m.incidents) {
+		m.checks[o.Status][o.Cause].Add(1)
+	}
+	if o.Status.Countable() {
+		m.duration.Observe(o.Latency)
+	}
+	m.mark(&m.last, at)
+}
+
+func (m *meter) stalled(gap time.Duration) {
+	m.stalls.Add(1)
+	m.stood.Add(int64(gap))
+}
+
+// opened counts the incidents among events.
+func (m *meter) opened(events []evcp.Event) {
+	for i := range events {
+		if e := &events[i]; e.Action == evcp.EngineFailed && int(e.Cause) < len(m.incidents) {
+			m.incidents[e.Cause].Add(1)
+		}
+	}
+}
+
+// Figures reads the counts. Any goroutine may call at any time.
+func (m *Monitor) Figures() Figures {
+	c := &m.meter
+	f := Figures{
+		Missed: c.missed.Load(), Stalls: c.stalls.Load(), Stood: time.Duration(c.stood.Load()),
+		Duration: c.duration.Read(), Lateness: c.lateness.Read(),
+		Last: c.moment(&c.last), Next: c.moment(&c.next),
+	}
+	for status := evcp.Unknown; int(status) < len(c.checks); status++ {
+		for cause := evcp.NoCause; int(cause) < len(c.incidents); cause++ {
+			if n := c.checks[status][cause].Load(); n > 0 || usual(status, cause) {
+				f.Checks = append(f.Checks, Checks{status, cause, n})
+			}
+		}
+	}
+	for cause := evcp.SaidKO; int(cause) < len(c.incidents); cause++ {
+		if n := c.incidents[cause].Load(); n > 0 || cause <= evcp.Other {
+			f.Incidents = append(f.Incidents, Incidents{cause, n})
+		}
+	}
+	return f
+}
+
+// Progress is when the watch began, and when a check was last completed; both
+// zero before. Any goroutine may call at any time.
+func (m *Monitor) Progress() (begun, last time.Time) {
+	return m.meter.moment(&m.meter.begun), m.meter.moment(&m.meter.last)
+}
+
+// usual names the outcomes that are shown before they occur: who watches a count
+// misses the first of those that come out of nothing.
+func usual(s evcp.Status, c evcp.Cause) bool {
+	switch s {
+	case evcp.OK:
+		return c == evcp.NoCause
+	case evcp.KO:
+		return c == evcp.SaidKO || c == evcp.Protocol
+	case evcp.ConnectionError:
+		return c >= evcp.Refused && c <= evcp.Other
+	case evcp.Unknown:
+		return c >= evcp.Stalled
+	}
+	return false
+}
+
+// Since is when the charge point came to be as it is shown, as far as this life
+// of the Monitor knows: the first failed check of an open incident, the end of
+// the last one, or the first OK. Any goroutine may call at any time.
+func (m *Monitor) Since(cp evcp.CPID) evcp.Stamp {
+	if i, ok := m.index[cp]; ok {
+		return evcp.Stamp(m.watches[i].since.Load())
+	}
+	return 0
+}
+
+// turn remembers when the charge point became what it is.
+func (w *watch) turn(events []evcp.Event) {
+	for i := range events {
+		switch e := &events[i]; {
+		case e.Action == evcp.EngineFailed:
+			w.since.Store(int64(e.Since))
+		case e.Action == evcp.EngineRecovered:
+			w.since.Store(int64(e.At))
+		case e.Action == evcp.HealthCheck && e.Status == evcp.OK && w.since.Load() == 0:
+			w.since.Store(int64(e.At))
+		case e.Action == evcp.ClockStep && w.since.Load() != 0:
+			w.since.Add(e.Span.Microseconds())
+		}
+	}
+}
