@@ -35,5 +35,9 @@ COPY --from=build --chown=65532:65532 /out/lib/ /var/lib/
 USER 65532:65532
 ENV EVCP_STATE_DIR=/var/lib/ev-cp-m
 VOLUME /var/lib/ev-cp-m
+# Asks the Monitor that runs in here, found by the same variables (CP_ID,
+# EVCP_STATE_DIR): unhealthy when no check was completed for a while, whatever the
+# Engine, Central and Kafka do. For the other two programs: --no-healthcheck.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/ev-cp-m", "healthcheck"]
 # docker stop sends SIGTERM: a clean stop needs at most 2.5 s of Docker's 10.
 ENTRYPOINT ["/ev-cp-m"]

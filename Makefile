@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench fuzz demo kafka-start kafka-stop docker clean
+.PHONY: help build test race lint fmt bench faults fuzz demo kafka-start kafka-stop docker clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ fmt: ## gofmt over the tree
 
 bench: ## the measurements of docs/BENCHMARKS.md
 	./scripts/bench.sh
+
+faults: ## the fault campaign (FAULTS=1000 SEED=7 make faults; SCENARIO=all)
+	@./scripts/faults.sh
 
 fuzz: ## every fuzz target for a minute (FUZZTIME=10s make fuzz)
 	@./scripts/fuzz.sh

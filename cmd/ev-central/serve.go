@@ -16,6 +16,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/dashboard"
+	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
 
@@ -54,7 +55,11 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
-	s := &stage{console: con, central: c, options: o, registry: co.Registry}
+	notify, err := systemd.Open(os.Getenv)
+	if err != nil {
+		con.Logger().Warn(err.Error())
+	}
+	s := &stage{console: con, central: c, options: o, registry: co.Registry, notify: notify}
 	s.open(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(s.run(ctx, monitors, pages), c.Close()) })
 }
@@ -89,6 +94,7 @@ func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
 		})
 	}
 	wg.Go(func() { s.live(ctx) })
+	wg.Go(func() { s.notify.Tend(ctx, s.work()) })
 	err := s.central.Serve(ctx, monitors)
 	cancel()
 	wg.Wait()

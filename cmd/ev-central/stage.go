@@ -10,6 +10,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
 
@@ -19,6 +20,7 @@ type stage struct {
 	central  *central.Central
 	options  options
 	registry *central.Registry
+	notify   *systemd.Notifier
 }
 
 // open says what was started: a banner to a person, two lines to a log.
@@ -43,6 +45,21 @@ func (s *stage) open(monitors net.Addr, pages net.Listener) {
 		fmt.Sprintf("  State     %s (%s)", tilde(s.options.stateDir), known),
 		fmt.Sprintf("  Config    %s", s.options.origin), "",
 	)
+}
+
+// work is what systemd is told: Central works while it looks for silence, every
+// second.
+func (s *stage) work() systemd.Work {
+	return systemd.Work{
+		Patience: 3 * time.Second,
+
+		Begun: func() bool { return s.central.Addr() != nil },
+		Done:  func() time.Time { return s.central.Figures().Looked },
+		Line: func() string {
+			n := s.central.Counts()
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected)
+		},
+	}
 }
 
 func (s *stage) who() string {

@@ -61,15 +61,19 @@ func serve(ctx context.Context, o options) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: c.Logger()})
+	s := stage{Engine: e, console: c, log: c.Logger(), quit: quit, orders: make(chan order)}
+	commanded, err := s.listen(ctx, o.http)
+	if err != nil {
+		return err
+	}
 	keys, restore := pressed(ctx, c)
 	defer restore()
 	ended := make(chan error, 1)
 	go func() { ended <- e.Serve(ctx) }()
-	s := stage{Engine: e, console: c, log: c.Logger(), quit: quit}
 	s.open(port.Addr().String(), o, keys != nil)
 	s.run(ctx, o.script, keys)
 	quit()
-	err = <-ended
+	err = errors.Join(<-ended, <-commanded)
 	s.close()
 	return err
 }
@@ -88,14 +92,18 @@ func pressed(ctx context.Context, c *console.Console) (<-chan rune, func()) {
 
 // explain says what went wrong and what to do first.
 func explain(err error, address string) string {
+	flag := "--listen"
+	if orders := (httpError{}); errors.As(err, &orders) {
+		flag, address = "--http", orders.address
+	}
 	port := address[strings.LastIndexByte(address, ':')+1:]
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("port %s is taken by another program.\nStop that program, or choose another port with --listen.", port)
+		return fmt.Sprintf("port %s is taken by another program.\nStop that program, or choose another port with %s.", port, flag)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("port %s is not allowed to this user.\nChoose one from 1024 on with --listen.", port)
+		return fmt.Sprintf("port %s is not allowed to this user.\nChoose one from 1024 on with %s.", port, flag)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Sprintf("%s is no address of this machine.\nListen on all of them: --listen :%s", address, port)
+		return fmt.Sprintf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
 	}
 	return err.Error()
 }

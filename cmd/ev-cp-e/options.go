@@ -13,6 +13,7 @@ import (
 // options are what flags and variables say.
 type options struct {
 	listen    string
+	http      string // "" = nobody commands from afar
 	behaviour engine.Behaviour
 	script    []engine.Step // empty: none
 	written   string        // the script as it was written
@@ -36,6 +37,7 @@ func (o *options) table() config.Program {
 			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Place: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Place: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Place: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
+			{Name: "http", Arg: "HOST:PORT", Shown: "off", Group: run, Place: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Place: config.NotInFile, Help: "auto, text, logfmt or json",
 				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Place: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},

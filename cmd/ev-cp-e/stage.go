@@ -19,6 +19,7 @@ type stage struct {
 	log     *slog.Logger
 	quit    func()
 	begun   time.Time
+	orders  chan order
 
 	script  sync.WaitGroup     // the script's goroutine
 	silence context.CancelFunc // ends the script
@@ -55,6 +56,9 @@ func (s *stage) run(ctx context.Context, script []engine.Step, keys <-chan rune)
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case o := <-s.orders:
+			s.behave(o.behaviour)
+			close(o.done)
 		case key, ok := <-keys:
 			if !ok {
 				keys = nil // the terminal is gone; the Engine goes on
@@ -79,10 +83,15 @@ func (s *stage) press(key rune) {
 	for _, k := range keys {
 		if k.key == key {
 			b, _ := engine.ParseBehaviour(k.behaviour) // a test reads them all
-			s.endScript()
-			s.SetBehaviour(b)
+			s.behave(b)
 		}
 	}
+}
+
+// behave ends the script, so that it takes nothing back.
+func (s *stage) behave(b engine.Behaviour) {
+	s.endScript()
+	s.SetBehaviour(b)
 }
 
 // live is the last line of the terminal.

@@ -43,7 +43,10 @@ func TestWrongUsage(t *testing.T) {
 		{"CENTRAL_PORT=tcp://10.96.0.7:5000", nil, []string{`CENTRAL_PORT "tcp://10.96.0.7:5000": a port is a number`, "Kubernetes sets this variable itself", "EVCP_CENTRAL_PORT"}},
 		{"", []string{"--config", filepath.Join(folder, "bad.yaml")}, []string{"2 errors", "bad.yaml:3: unknown key central_prot. Did you mean central_port?", "^^^^^^^^^^^^", `bad.yaml:7: engine_port "50o1"`}},
 		{"", []string{"--config", filepath.Join(folder, "absent.yaml")}, []string{"absent.yaml"}},
-		{"", []string{"watch"}, []string{"watch"}},
+		{"", []string{"statsu"}, []string{"ev-cp-m: unknown command statsu. Did you mean status?", "All flags: ev-cp-m --help"}},
+		{"", []string{"status", "now"}, []string{"unexpected argument now"}},
+		{"", []string{"--follow"}, []string{"--json, --follow and --since go with a command"}},
+		{"", []string{"events", "--since", "yesterday"}, []string{"--since yesterday: a time is so long ago, as 10m"}},
 	}
 	for _, tt := range tests {
 		p := launch(t, clean(t, tt.env), tt.args...)

@@ -16,6 +16,7 @@ import (
 	"evcp"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/systemd"
 	"evcp/internal/trial"
 	"evcp/internal/uplink"
 	"evcp/internal/version"
@@ -54,6 +55,13 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		return exitAsked
 	}
 	o.fill(os.Hostname, os.Getenv)
+	if len(loaded.Args) > 0 {
+		return obey(ctx, loaded.Args[0], o, stdout, stderr)
+	}
+	if why := o.misplaced(); why != "" {
+		fmt.Fprintln(stderr, "ev-cp-m:", why)
+		return exitUsage
+	}
 	if o.test {
 		return try(ctx, o, stdout)
 	}
@@ -76,6 +84,16 @@ func try(ctx context.Context, o options, stdout *os.File) int {
 const columns = 80
 
 func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.File) int {
+	var face net.Listener
+	if o.http != "" {
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.http)
+		if err != nil {
+			fmt.Fprintf(stderr, "ev-cp-m: open --http %s: %v\n", o.http, err)
+			return exitFailed
+		}
+		defer ln.Close()
+		face = ln
+	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.slogLevel()})
 	err := watch.Run(ctx, watch.Options{
 		CP: o.cp, Engine: o.engine(), Central: o.central(),
@@ -84,8 +102,19 @@ func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.
 		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,
 		StateDir: o.stateDir, StateMax: o.stateMax, Keep: o.keep,
 		Version: version.String(), Origin: loaded.Origin, Console: c, Dialer: &net.Dialer{}, Slept: watch.Slept,
+		HTTP: face, Notify: notifier(c),
 	})
 	return exitCode(err, o, stderr)
+}
+
+// notifier is nil unless systemd started this process. One that can't be reached
+// is told: systemd will soon restart what it never hears of.
+func notifier(c *console.Console) *systemd.Notifier {
+	n, err := systemd.Open(os.Getenv)
+	if err != nil {
+		c.Logger().Warn(err.Error())
+	}
+	return n
 }
 
 func exitCode(err error, o options, stderr io.Writer) int {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +29,12 @@ type options struct {
 	stateDir           string
 	stateMax, keep     int64
 
-	test   bool
+	test bool
+	http string
+
+	follow, json bool
+	since        since
+
 	format console.Format
 	level  string
 	color  console.When
@@ -35,11 +42,18 @@ type options struct {
 
 // program is the table that flags, variables, file, defaults and help are made of.
 func program(o *options) config.Program {
-	const charge, judge, events, run = "Charge point", "Judgement", "Events", "Running"
+	const charge, judge, events, run, asking = "Charge point", "Judgement", "Events", "Running", "Asking"
 	return config.Program{
 		Name:  "ev-cp-m",
 		About: "Watches the Engine of a charge point and tells Central when it fails.",
-		Usage: []config.Usage{{Args: "[flags]", Help: "watch until Ctrl-C"}, {Args: "--test", Help: "try Central, Engine and Kafka, and stop"}},
+		Usage: []config.Usage{
+			{Args: "[flags]", Help: "watch until Ctrl-C"},
+			{Args: "--test", Help: "try Central, Engine and Kafka, and stop"},
+			{Args: "status", Help: "how the running Monitor does"},
+			{Args: "explain", Help: "why, and what happens next"},
+			{Args: "healthcheck", Help: "exit 0 while it watches, else 1"},
+			{Args: "events [flags]", Help: "what it has kept, also without one"},
+		},
 		Settings: []config.Setting{
 			{Name: "cp-id", Arg: "ID", Default: "CP_001", Also: []string{"CP_ID"}, Group: charge, Help: "1 to 64 of A-Z a-z 0-9 . _ -", Set: config.CPID(&o.cp)},
 			{Name: "central-ip", Arg: "HOST", Default: "localhost", Also: []string{"CENTRAL_IP"}, Group: charge, Set: config.Host(&o.centralIP)},
@@ -58,9 +72,13 @@ func program(o *options) config.Program {
 			{Name: "kafka-topic", Arg: "NAME", Default: "monitor-events", Group: events, Set: config.Text(&o.topic)},
 			{Name: "kafka-compression", Arg: "NAME", Default: "none", Group: events, Help: "none, gzip, snappy, lz4 or zstd", Set: config.Choice(&o.compression, "none", "gzip", "snappy", "lz4", "zstd")},
 			{Name: "state-dir", Arg: "DIR", Shown: "~/.local/state/ev-cp-m", Group: events, Help: "survives restarts", Place: config.NotInFile, Set: config.Text(&o.stateDir)},
-			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 1<<20)},
-			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 0)},
+			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 4<<20)},
+			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 1<<20)},
+			{Name: "json", Group: asking, Help: "status, explain and events as data", Place: config.FlagOnly, Set: config.Switch(&o.json)},
+			{Name: "follow", Group: asking, Help: "events go on as they come", Place: config.FlagOnly, Set: config.Switch(&o.follow)},
+			{Name: "since", Arg: "TIME", Shown: "all events", Group: asking, Help: "10m, or 2026-11-24T08:00:00Z", Place: config.FlagOnly, Set: o.since.set},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Place: config.FlagOnly, Set: config.Switch(&o.test)},
+			{Name: "http", Arg: "HOST:PORT", Shown: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Place: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Place: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Place: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
 			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Place: config.NotInFile, Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
@@ -72,11 +90,20 @@ func program(o *options) config.Program {
 			return ""
 		}}},
 		Files:   []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
+		MaxArgs: 1, Commands: slices.Sorted(maps.Keys(commands)),
 		Shared:  config.NetworkKeys,
 		Example: "engine-port",
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration, " +
 			"3 Central refused the registration."},
 	}
+}
+
+// misplaced says which flag goes with a command that was not given.
+func (o *options) misplaced() string {
+	if o.follow || o.json || o.since != (since{}) {
+		return "--json, --follow and --since go with a command: ev-cp-m events --follow"
+	}
+	return ""
 }
 
 // fill sets what has no fixed default.

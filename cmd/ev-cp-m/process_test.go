@@ -46,7 +46,7 @@ func clean(t *testing.T, more ...string) []string {
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	out    bytes.Buffer
+	out    syncBuffer
 	err    syncBuffer
 	waited func() int
 }

@@ -28,6 +28,7 @@ type board struct {
 	cps      map[evcp.CPID]*place
 	version  uint64
 	changes  ring
+	faults   map[standing.Reason]uint64 // begun since the start
 	watchers map[chan struct{}]struct{}
 }
 
@@ -41,7 +42,7 @@ type place struct {
 func newBoard(o Options) *board {
 	return &board{
 		expected: o.Heartbeat, room: o.MaxCPs,
-		cps: map[evcp.CPID]*place{}, watchers: map[chan struct{}]struct{}{},
+		cps: map[evcp.CPID]*place{}, faults: map[standing.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
@@ -93,6 +94,9 @@ func (b *board) put(p *place, next standing.CP, now time.Time) {
 	p.CP = next
 	b.version++
 	p.version = b.version
+	if was.Fault == (standing.Fault{}) && next.Fault != was.Fault {
+		b.faults[next.Fault.Reason]++
+	}
 	if was.State != next.State || was.Reason != next.Reason {
 		b.changes.add(Change{
 			CP: next.ID, From: was.State, To: next.State, Reason: next.Reason, Status: next.Status,

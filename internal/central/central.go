@@ -46,6 +46,7 @@ func (o Options) withDefaults() Options {
 type Central struct {
 	o       Options
 	log     *slog.Logger
+	meter   meter
 	board   *board
 	store   *store // nil = in memory
 	started time.Time
@@ -112,6 +113,7 @@ func (c *Central) hear(s *session, m wire.Message) string {
 	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
 	reply, twice := c.board.hear(s.voice, m, listed, time.Now())
 	s.trusted = s.trusted || accepted(reply)
+	c.meter.heard(m.Verb, reply, reply == standing.Denied(m.CP))
 	if twice != "" {
 		c.log.Warn("two connections send heartbeats for one charge point", console.CP(m.CP), slog.String("peer", s.voice.peer), slog.String("other", twice))
 	}

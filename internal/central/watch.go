@@ -43,6 +43,7 @@ func (c *Central) watch(ctx context.Context) {
 			}
 			last = now
 			c.look(now, awake)
+			c.meter.looked.Store(&now)
 		}
 	}
 }

@@ -26,8 +26,11 @@ func (p Program) parseArgs(args []string) argLine {
 	for len(r.left) > 0 {
 		r.one()
 	}
-	if len(r.rest) > p.MaxArgs {
+	switch {
+	case len(r.rest) > p.MaxArgs:
 		r.unknown(phraseUnknownArg, r.rest[p.MaxArgs])
+	case len(r.rest) > 0 && len(p.Commands) > 0 && !slices.Contains(p.Commands, r.rest[0]):
+		r.unknown(phraseUnknownCommand, r.rest[0])
 	}
 	return r.argLine
 }
@@ -91,10 +94,21 @@ func (r *argReader) unknownFlag(name string, joined bool) {
 
 func (r *argReader) unknown(phrase, arg string) {
 	text := fmt.Sprintf(phrase, show(arg))
-	if near := nearest(strings.TrimLeft(arg, "-"), r.flagNames()); near != "" {
-		text += fmt.Sprintf(phraseDidYouMean, "--"+near)
+	if near := r.near(arg); near != "" {
+		text += fmt.Sprintf(phraseDidYouMean, near)
 	}
 	r.faults = append(r.faults, fault{text: text, seeHelp: true})
+}
+
+// near is the flag or command that arg was meant to be, "" if nothing comes close.
+func (p Program) near(arg string) string {
+	if near := nearest(arg, p.Commands); near != "" {
+		return near
+	}
+	if near := nearest(strings.TrimLeft(arg, "-"), p.flagNames()); near != "" {
+		return "--" + near
+	}
+	return ""
 }
 
 func (p Program) flagNames() []string {

@@ -26,6 +26,7 @@ type Program struct {
 	Files    []string  // where the file is looked for; empty: this program reads none
 	Shared   []string  // file keys of sibling programs: known here, and ignored
 	MaxArgs  int       // how many positional arguments it takes
+	Commands []string  // what the first of them may be; empty: anything
 	Example  string    // the setting that explains variables and file keys in the help
 	Notes    []string  // last paragraphs of the help, wrapped
 }

@@ -4,7 +4,8 @@
 //	GET /                the page; embedded, needs nothing from outside
 //	GET /api/v1/cps      every charge point, by id
 //	GET /api/v1/events   server-sent events: snapshot, then delta and beat
-//	GET /healthz         "ok" while the process answers
+//	GET /healthz, /readyz, /metrics, /api/v1/status
+//	                     the process's own face, as internal/status has it
 //
 // Times are Unix seconds as a number, like those of the events on Kafka; null is
 // not known. Everything here only reads: there is nothing to log in for.

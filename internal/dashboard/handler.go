@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"evcp/internal/central"
+	"evcp/internal/status"
 )
 
 //go:embed web
@@ -40,7 +41,10 @@ func New(c *central.Central, o Options) *Dashboard {
 	d := &Dashboard{central: c, version: o.Version, streams: make(chan struct{}, maxStreams), mux: http.NewServeMux()}
 	d.mux.HandleFunc("GET /api/v1/cps", d.list)
 	d.mux.HandleFunc("GET /api/v1/events", d.stream)
-	d.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	face := d.face().Handler()
+	for _, path := range status.Paths() {
+		d.mux.Handle("GET "+path, face)
+	}
 	for name, file := range assets() {
 		d.mux.Handle("GET "+name, file)
 	}

@@ -1,9 +1,14 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,20 +16,52 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// realBroker is a story with an Apache Kafka and the script that does things to
-// it: EVCP_TEST_KAFKA is its address, EVCP_TEST_KAFKA_SCRIPT the script.
-func realBroker(t *testing.T) (s *story, do func(...string)) {
-	broker, script := os.Getenv("EVCP_TEST_KAFKA"), os.Getenv("EVCP_TEST_KAFKA_SCRIPT")
-	if broker == "" || script == "" {
-		t.Skip("EVCP_TEST_KAFKA and EVCP_TEST_KAFKA_SCRIPT name no real broker")
+// realBroker is a story with an Apache Kafka of its own, which may be frozen and
+// killed, and the script that does so. There is one to be had where
+// EVCP_TEST_KAFKA names the one that all packages share.
+func realBroker(t *testing.T) (s *story, do func(...string) string) {
+	t.Helper()
+	if os.Getenv("EVCP_TEST_KAFKA") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("missing: real Kafka (EVCP_TEST_KAFKA)")
+		}
+		t.Skip("SKIPPED: there is no real Kafka (EVCP_TEST_KAFKA) on this machine")
 	}
-	do = func(args ...string) {
+	env := append(os.Environ(), "KAFKA_DIR="+t.TempDir(), "KAFKA_PORT="+freePorts(t))
+	do = func(args ...string) string {
 		t.Helper()
-		if out, err := exec.Command(script, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%s %v: %v: %s", script, args, err, out)
+		script := exec.Command("../../scripts/kafka.sh", args...)
+		script.Env = env
+		var said bytes.Buffer
+		script.Stderr = &said
+		out, err := script.Output()
+		if err != nil {
+			t.Fatalf("kafka.sh %v: %v: %s", args, err, said.String())
+		}
+		return strings.TrimSpace(string(out))
+	}
+	broker := do("start")
+	t.Cleanup(func() { do("kill") })
+	return newStory(t, broker), do
+}
+
+// freePorts finds a port whose next one, the controller's, is free too.
+func freePorts(t *testing.T) string {
+	t.Helper()
+	for port := 20092; port < 20992; port += 10 {
+		one, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		two, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		one.Close()
+		if err == nil {
+			two.Close()
+			return strconv.Itoa(port)
 		}
 	}
-	return newStory(t, broker), do
+	t.Fatal("no free pair of ports from 20092 to 20992")
+	return ""
 }
 
 // steadily makes things happen until stop is called. It answers how many rounds.

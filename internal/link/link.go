@@ -56,24 +56,12 @@ func (l *Link) silent() bool {
 	}
 }
 
-// peek takes what the kernel holds. A connection that is no socket (tests run in
-// memory) is given a moment instead.
-func (l *Link) peek() (n int, err error) {
-	raw, ok := l.conn.(syscall.Conn)
-	if !ok {
-		return l.peekInMemory()
-	}
-	sock, err := raw.SyscallConn()
-	if err != nil {
+// peekBriefly looks by waiting a moment, for a connection that is no socket (tests
+// run in memory) and for systems that can't look without waiting.
+func (l *Link) peekBriefly(moment time.Duration) (int, error) {
+	if err := l.conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
 		return 0, err
 	}
-	// Control and not Read: Read would first answer with a deadline long past.
-	gone := sock.Control(func(fd uintptr) { n, err = receiveNow(int(fd), l.buf[:]) })
-	return n, errors.Join(gone, err)
-}
-
-func (l *Link) peekInMemory() (int, error) {
-	l.conn.SetReadDeadline(time.Now().Add(time.Microsecond))
 	return l.conn.Read(l.buf[:])
 }
 

@@ -24,29 +24,54 @@ var ErrNothingKept = errors.New("nothing is kept there")
 type History struct {
 	store *store
 	path  string
-	still bool // no process had the file when it was opened: it can't grow unseen
+	file  os.FileInfo // which file it is: one that was put aside has another in its place
+	still bool        // no process had it when it was opened: it can't grow unseen
 	after int64
 }
 
 // OpenHistory opens the history of the folder dir for reading. ErrNothingKept
-// means that there is none.
+// means that there is none, or that a process is just making it.
 func OpenHistory(dir string) (*History, error) {
 	h := &History{path: filepath.Join(dir, fileName)}
-	if _, err := os.Stat(h.path); errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNothingKept
-	}
 	if err := h.open(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", h.path, err)
+		return nil, h.wrap(err)
 	}
 	return h, nil
 }
 
-// open connects. Without a log nobody has the file open, and nothing but the file
-// itself is needed. With one, readers and the writer agree in the files that the
-// writer has made.
-func (h *History) open() error {
-	_, err := os.Stat(h.path + "-wal")
-	h.still = errors.Is(err, fs.ErrNotExist)
+func (h *History) wrap(err error) error {
+	if err == nil || errors.Is(err, ErrNothingKept) {
+		return err
+	}
+	return fmt.Errorf("read %s: %w", h.path, err)
+}
+
+// open connects. The owner may begin or end just now, which takes files away or
+// brings them: then it is tried once more as things are by then.
+func (h *History) open() (err error) {
+	for range 3 {
+		if err = h.openOnce(); err == nil || !h.stale() {
+			return err
+		}
+	}
+	return err
+}
+
+// openOnce connects. Without a log nobody has the file open, and nothing but the
+// file itself is needed. With one, readers and the writer agree in the files that
+// the writer has made.
+func (h *History) openOnce() error {
+	file, err := os.Stat(h.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNothingKept
+	}
+	if err != nil {
+		return err
+	}
+	if h.file != nil && !os.SameFile(h.file, file) {
+		h.after = 0
+	}
+	h.file, h.still = file, h.isStill()
 	s, err := connect(context.Background(), readURI(h.path, h.still))
 	if err != nil {
 		return err
@@ -58,6 +83,22 @@ func (h *History) open() error {
 	return nil
 }
 
+// isStill reports whether no process has the file open.
+func (h *History) isStill() bool {
+	_, err := os.Stat(h.path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// stale reports whether the file changed hands: a Monitor began or ended, or put
+// it aside.
+func (h *History) stale() bool {
+	if h.isStill() != h.still {
+		return true
+	}
+	file, err := os.Stat(h.path)
+	return err == nil && h.file != nil && !os.SameFile(h.file, file)
+}
+
 func readURI(path string, still bool) string {
 	query := url.Values{"mode": {"ro"}}
 	if still {
@@ -66,14 +107,22 @@ func readURI(path string, still bool) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
 }
 
-// ours reports whether this version can read the file.
-func (s *store) ours() error {
-	var id, version int64
+// ours reports whether this version can read the file. It looks at one moment: a
+// process may be making it.
+func (s *store) ours() (err error) {
+	if err := s.conn.Exec(`BEGIN`); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.rollback()) }()
+	var id, version, tables int64
 	steps, err := fs.Glob(migrations, "migrations/*.sql")
-	if err := errors.Join(err, s.ask(`PRAGMA application_id`, &id), s.ask(`PRAGMA user_version`, &version)); err != nil {
+	if err := errors.Join(err, s.ask(`PRAGMA application_id`, &id), s.ask(`PRAGMA user_version`, &version),
+		s.ask(`SELECT count(*) FROM sqlite_schema`, &tables)); err != nil {
 		return err
 	}
 	switch {
+	case id == 0 && version == 0 && tables == 0:
+		return ErrNothingKept
 	case id != applicationID:
 		return errForeign
 	case version > int64(len(steps)):
@@ -84,21 +133,23 @@ func (s *store) ours() error {
 
 // Since passes over what was kept before the run that holds the moment from.
 func (h *History) Since(from evcp.Stamp) error {
-	return h.store.askFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after)
+	return h.wrap(h.store.askFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
 }
 
 // Next reads the next run; false when there is none yet. A process that began to
 // write since is noticed, and followed.
 func (h *History) Next() (Run, bool, error) {
-	run, ok, err := h.store.readAfter(h.after, 1<<62)
+	run, ok, err := h.read()
 	if (!ok || err != nil) && h.stale() {
-		if err := errors.Join(h.store.close(), h.open()); err != nil {
-			return Run{}, false, fmt.Errorf("read %s: %w", h.path, err)
+		if err = errors.Join(h.Close(), h.open()); err == nil {
+			run, ok, err = h.read()
 		}
-		run, ok, err = h.store.readAfter(h.after, 1<<62)
 	}
-	if err != nil && !errors.Is(err, sqlite3.BUSY) {
-		return Run{}, false, fmt.Errorf("read %s: %w", h.path, err)
+	if errors.Is(err, sqlite3.BUSY) || errors.Is(err, ErrNothingKept) {
+		return Run{}, false, nil // soon
+	}
+	if err != nil {
+		return Run{}, false, h.wrap(err)
 	}
 	if ok {
 		h.after = run.ID
@@ -106,11 +157,18 @@ func (h *History) Next() (Run, bool, error) {
 	return run, ok, nil
 }
 
-// stale reports whether the file changed hands: a Monitor began, or ended.
-func (h *History) stale() bool {
-	_, err := os.Stat(h.path + "-wal")
-	return errors.Is(err, fs.ErrNotExist) != h.still
+func (h *History) read() (Run, bool, error) {
+	if h.store == nil {
+		if err := h.open(); err != nil {
+			return Run{}, false, err
+		}
+	}
+	return h.store.readAfter(h.after, 1<<62)
 }
 
 // Close lets go of the file.
-func (h *History) Close() error { return h.store.close() }
+func (h *History) Close() error {
+	s := h.store
+	h.store = nil
+	return s.close()
+}

@@ -1,11 +1,13 @@
 package outbox
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // readAll reads what a History has left, as lines.
@@ -111,7 +113,7 @@ func TestLookingWithoutAnOwner(t *testing.T) {
 			if after := files(t, dir); !slices.Equal(after, before) {
 				t.Errorf("the folder held %v and now holds %v", before, after)
 			}
-			if after, err := os.ReadFile(filepath.Join(dir, fileName)); err != nil || string(after) != string(content) {
+			if after, err := os.ReadFile(filepath.Join(dir, fileName)); err != nil || !bytes.Equal(after, content) {
 				t.Errorf("the file changed: %v", err)
 			}
 		})
@@ -167,4 +169,54 @@ func TestLatestWalksBackwards(t *testing.T) {
 		t.Errorf("read %q, want %q", got, w.written)
 	}
 	w.close()
+}
+
+// TestLookingWhileItIsMade opens again and again while an outbox is made, used
+// and closed.
+func TestLookingWhileItIsMade(t *testing.T) {
+	for range 20 {
+		dir := t.TempDir()
+		done := make(chan struct{})
+		var got []string
+		go func() {
+			defer close(done)
+			deadline := time.Now().Add(30 * time.Second)
+			var h *History
+			for len(got) < 2 && time.Now().Before(deadline) {
+				if h == nil {
+					opened, err := OpenHistory(dir)
+					if errors.Is(err, ErrNothingKept) {
+						continue
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					h = opened
+				}
+				run, ok, err := h.Next()
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				if ok {
+					for line := range run.Each() {
+						got = append(got, string(line))
+					}
+				}
+			}
+			if h != nil {
+				h.Close()
+			}
+		}()
+		w := newWorld(t, dir, Options{})
+		w.check("CP_001", ok())
+		w.flush()
+		w.check("CP_001", ko())
+		w.close()
+		<-done
+		if !slices.Equal(got, w.written) {
+			t.Fatalf("read %q, want %q", got, w.written)
+		}
+	}
 }

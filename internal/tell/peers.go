@@ -61,11 +61,16 @@ func (t *Teller) KafkaBack(after time.Duration, sent int64) Line {
 	return Line{Text: say(english.kafkaBack, console.Span(after), english.events.of(sent))}
 }
 
-// Stopped tells how the end went.
-func (t *Teller) Stopped(cp evcp.CPID, central bool, waiting int64) Line {
+// Stopped tells how the end went: whether Central heard of it, how many events
+// Kafka has not got, and whether the state is on disk.
+func (t *Teller) Stopped(cp evcp.CPID, central bool, waiting int64, kept bool) Line {
 	goodbye := english.centralTold
 	if !central {
 		goodbye = english.centralNotTold
 	}
-	return Line{CP: cp, Text: say(english.stopped, goodbye, english.events.of(waiting))}
+	state := english.stateKept
+	if !kept {
+		state = english.stateLost
+	}
+	return Line{CP: cp, Text: say(english.stopped, goodbye, english.events.of(waiting), state)}
 }

@@ -33,6 +33,8 @@ type words struct {
 	stopped        string // what of Central, how many wait
 	centralTold    string
 	centralNotTold string
+	stateKept      string
+	stateLost      string
 	checks         counted
 	reports        counted
 	events         counted
@@ -75,9 +77,11 @@ var english = words{
 	kafkaGone:      "Kafka is gone: %s; events wait on disk",
 	kafkaNever:     "Kafka is not there: %s; events wait on disk",
 	kafkaBack:      "Kafka is back after %s: %s sent, none lost",
-	stopped:        "stopped: %s, %s waiting, state kept",
+	stopped:        "stopped: %s, %s waiting, %s",
 	centralTold:    "Central told",
 	centralNotTold: "Central not there",
+	stateKept:      "state kept",
+	stateLost:      "state NOT kept: the disk refused",
 	checks:         counted{"%d failed check", "%d failed checks"},
 	reports:        counted{"%d report was", "%d reports were"},
 	events:         counted{"%d event", "%d events"},

@@ -21,7 +21,8 @@ type Report struct {
 	Recovery bool
 	Incident evcp.EventID
 	Repeat   uint32
-	Pos      int64 // where the outbox keeps it; 0 for a repeat
+	Pos      int64      // where the outbox keeps it; 0 for a repeat
+	At       evcp.Stamp // when the incident was detected, or its end
 }
 
 // Posture is where one charge point stands with Central: all that the decision
@@ -51,9 +52,9 @@ type Posture struct {
 func (p *Posture) Learn(e evcp.Event, pos int64) (settled int64) {
 	switch e.Action {
 	case evcp.EngineFailed:
-		p.Queue = append(p.Queue, Report{Incident: e.ID(), Pos: pos})
+		p.Queue = append(p.Queue, Report{Incident: e.ID(), Pos: pos, At: e.At})
 	case evcp.EngineRecovered:
-		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, Pos: pos})
+		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, Pos: pos, At: e.At})
 		if p.Last.Incident == e.Incident {
 			p.Open = false
 		}

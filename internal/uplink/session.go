@@ -19,10 +19,11 @@ type session struct {
 	call    call
 	posture Posture
 
-	mu   sync.Mutex // guards mail and size
-	mail []outbox.Fact
-	size int
-	rang chan struct{}
+	mu    sync.Mutex // guards mail, size and shows
+	mail  []outbox.Fact
+	size  int
+	shows Standing
+	rang  chan struct{}
 }
 
 func (u *Uplink) newSession(cp evcp.CPID) *session {
@@ -79,6 +80,7 @@ func (s *session) run(ctx context.Context) error {
 		s.collect()
 		say, r, wake := s.up.manner.Next(s.posture, time.Now())
 		if say == wire.NoVerb {
+			s.show(wake)
 			s.rest(ctx, wake)
 			continue
 		}
@@ -109,12 +111,14 @@ func (s *session) speak(ctx context.Context, say wire.Verb, r Report) error {
 	if say == wire.Registration {
 		s.observe(evcp.Observation{Kind: evcp.Registering})
 	}
-	a := s.call.ask(ctx, message(s.cp, say, s.shown()), AnswerLimit)
+	m := message(s.cp, say, s.shown())
+	a := s.call.ask(ctx, m, AnswerLimit)
 	if ctx.Err() != nil && !a.Came {
 		return nil
 	}
 	before := s.posture
 	v := s.up.manner.Heard(&s.posture, say, r, a, time.Now(), chance())
+	s.heard(m, r, a, v)
 	s.notice(before, say, v, a)
 	s.up.said()
 	switch {

@@ -92,6 +92,7 @@ type Uplink struct {
 	sessions []*session
 	index    map[evcp.CPID]int
 	ledger   ledger
+	meter    meter
 	spoke    chan struct{}
 	speak    sync.Once
 }
@@ -102,6 +103,7 @@ func New(o Options) *Uplink {
 		o: o, spoke: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), ledger: ledger{facts: o.Facts},
 		manner: Manner{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, AskAgain: AskAgain, Backoff: pace.Outage},
 	}
+	u.meter.begin()
 	for i, cp := range o.CPs {
 		u.index[cp] = i
 		u.sessions = append(u.sessions, u.newSession(cp))

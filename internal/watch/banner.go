@@ -17,6 +17,7 @@ import (
 // a few lines, to a log in one.
 func (w *watcher) banner() {
 	o := w.o
+	defer w.warn()
 	if !o.Console.Terminal() {
 		o.Console.Logger().Info("watching", console.CP(o.CP), slog.String("version", o.Version), slog.String("engine", o.Engine),
 			slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
@@ -33,6 +34,17 @@ func (w *watcher) banner() {
 		fmt.Sprintf("  Config   %s", o.Origin),
 		"",
 	)
+}
+
+// warn says again, as loudly as it deserves, when the folder did not hold what a
+// Monitor needs.
+func (w *watcher) warn() {
+	origin := w.box.Origin()
+	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
+		return
+	}
+	w.o.Console.Logger().Warn("the state is "+w.found(), console.CP(w.o.CP), console.Gone.Attr(),
+		slog.String("folder", w.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
 }
 
 // column pads an address to the longest of the three.

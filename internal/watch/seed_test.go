@@ -32,7 +32,7 @@ type watched struct {
 }
 
 // start runs a Monitor of cp on the ground until stop is called or the test ends.
-func start(t *testing.T, g *proving.Ground, cp evcp.CPID, dir string) *watched {
+func start(t *testing.T, g *proving.Ground, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
 	t.Helper()
 	w := &watched{t: t, log: filepath.Join(t.TempDir(), "log")}
 	out, err := os.Create(w.log)
@@ -43,17 +43,19 @@ func start(t *testing.T, g *proving.Ground, cp evcp.CPID, dir string) *watched {
 	if g.BrokerAddr != "" {
 		brokers = []string{g.BrokerAddr}
 	}
+	o := watch.Options{
+		CP: cp, Engine: g.EngineAddr, Central: g.CentralAddr,
+		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
+		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
+		Brokers: brokers, Topic: g.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
+		Version: "test", Console: console.Open(console.Options{Out: out}), Dialer: &net.Dialer{}, Slept: watch.Slept,
+	}
+	for _, change := range changes {
+		change(&o)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() {
-		ended <- watch.Run(ctx, watch.Options{
-			CP: cp, Engine: g.EngineAddr, Central: g.CentralAddr,
-			Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
-			Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
-			Brokers: brokers, Topic: g.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
-			Version: "test", Console: console.Open(console.Options{Out: out}), Dialer: &net.Dialer{}, Slept: watch.Slept,
-		})
-	}()
+	go func() { ended <- watch.Run(ctx, o) }()
 	w.stop = sync.OnceValue(func() error {
 		cancel()
 		defer out.Close()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
+	"evcp/internal/systemd"
 	"evcp/internal/tell"
 	"evcp/internal/uplink"
 )
@@ -48,6 +50,8 @@ type Options struct {
 	Console *console.Console
 	Dialer  link.Dialer
 	Slept   func() time.Duration
+	HTTP    net.Listener      // shows the Monitor's face to the network; nil: nobody asked for it
+	Notify  *systemd.Notifier // nil: systemd did not start this process
 	// Events, if set, is shown every kept event that the live tail carries.
 	Events func([]evcp.Event)
 	// Begun, if set, is called once when the Monitor is open and before it watches.
@@ -98,12 +102,14 @@ type watcher struct {
 	kafka   *kafka.Sender // nil without brokers
 	voice   *voice
 
-	talking, sending, telling sync.WaitGroup
-	stopTalk, stopSend        context.CancelFunc
+	started time.Time
+
+	talking, sending, telling, facing sync.WaitGroup
+	stopTalk, stopSend, stopFace      context.CancelFunc
 }
 
 func start(o Options) (*watcher, error) {
-	w := &watcher{o: o}
+	w := &watcher{o: o, started: time.Now()}
 	readers := []string{outbox.Central}
 	if len(o.Brokers) > 0 {
 		readers = append(readers, outbox.Kafka)
@@ -168,11 +174,13 @@ func (w *watcher) launch(refused context.CancelCauseFunc) {
 		w.sending.Go(func() { w.kafka.Run(send) })
 	}
 	w.telling.Go(func() { w.voice.run(w.live, w.o.Events) })
+	w.showFace()
 }
 
 // finish ends what runs: Central hears a goodbye while Kafka gets what is
 // waiting, then the outbox is closed. Nothing may hold it longer than its bounds.
 func (w *watcher) finish() error {
+	w.stopFace()
 	w.stopTalk()
 	w.talking.Wait()
 	limit, cancel := context.WithTimeout(context.Background(), goodbyeLimit)
@@ -190,13 +198,14 @@ func (w *watcher) finish() error {
 	ending.Wait()
 	w.stopSend()
 	w.sending.Wait()
+	w.facing.Wait() // the socket goes while the folder is still ours
 	waiting := w.waiting()
 	closing, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	err := w.box.Close(closing)
 	close(w.voice.ended)
 	w.telling.Wait()
-	w.voice.say(w.voice.teller.Stopped(w.o.CP, told, waiting))
+	w.voice.say(w.voice.teller.Stopped(w.o.CP, told, waiting, err == nil && w.box.Stats().RefusedSince.IsZero()))
 	if err != nil {
 		return fmt.Errorf("close the state of %s: %w", w.o.CP, err)
 	}

@@ -1,0 +1,79 @@
+// engine: answers "OK" to whatever arrives, as cheaply as possible, so that it is not what a benchmark measures.
+//
+//   cc -O2 -o engine engine.c && ./engine PORT keep|close
+//
+// keep leaves connections open, as most Engines do; close ends each one after its answer, as the first ones did.
+// At every SIGUSR1 it prints how many answers it has given: what a checker costs is divided by what it truly asked.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+    if (argc != 3) {
+        fprintf(stderr, "usage: engine PORT keep|close\n");
+        return 2;
+    }
+    int keep = strcmp(argv[2], "keep") == 0;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(0x7f000001)};
+    if (bind(listener, (void *)&at, sizeof at) < 0 || listen(listener, 4096) < 0) {
+        perror("listen");
+        return 1;
+    }
+    sigset_t usr1;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, NULL);
+    int asked = signalfd(-1, &usr1, 0);
+    long answers = 0;
+    int ep = epoll_create1(0);
+    struct epoll_event e = {.events = EPOLLIN, .data.fd = listener}, ready[512];
+    epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e);
+    e.data.fd = asked;
+    epoll_ctl(ep, EPOLL_CTL_ADD, asked, &e);
+    printf("ready\n");
+    fflush(stdout);
+    for (;;) {
+        int n = epoll_wait(ep, ready, 512, -1);
+        for (int i = 0; i < n; i++) {
+            int fd = ready[i].data.fd;
+            if (fd == listener) {
+                int peer;
+                while ((peer = accept4(listener, 0, 0, SOCK_NONBLOCK)) >= 0) {
+                    e.events = EPOLLIN;
+                    e.data.fd = peer;
+                    epoll_ctl(ep, EPOLL_CTL_ADD, peer, &e);
+                }
+                continue;
+            }
+            if (fd == asked) {
+                struct signalfd_siginfo who;
+                if (read(asked, &who, sizeof who) > 0) {
+                    printf("%ld\n", answers);
+                    fflush(stdout);
+                }
+                continue;
+            }
+            char question[2048];
+            ssize_t got = read(fd, question, sizeof question);
+            if (got < 0 && errno == EAGAIN)
+                continue;
+            if (got <= 0 || write(fd, "OK", 2) < 0) {
+                close(fd);
+                continue;
+            }
+            answers++;
+            if (!keep)
+                close(fd);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Writes an HAProxy configuration that does the Monitor's work: N engines, every
+# second, three failures, "OK" expected. HAProxy refuses to run without anything
+# to listen on; an abstract socket takes no port from anybody.
+#   sh haproxy.sh N PORT > haproxy.cfg && haproxy -db -f haproxy.cfg
+n=${1:?targets} port=${2:?port of the engine}
+cat <<CFG
+global
+    maxconn 2000
+    nbthread 1
+defaults
+    mode tcp
+    timeout connect 900ms
+    timeout check 900ms
+    timeout client 1s
+    timeout server 1s
+frontend unused
+    bind abns@ev-cp-m-bench-$port
+    default_backend engines
+backend engines
+    option tcp-check
+    tcp-check connect
+    tcp-check send "EV_CP_M CP_001 health_check"
+    tcp-check expect min-recv 2 rstring ^OK
+    default-server check inter 1s fall 3 rise 1
+CFG
+i=1
+while [ "$i" -le "$n" ]; do
+    echo "    server CP_$i 127.0.0.1:$port"
+    i=$((i + 1))
+done

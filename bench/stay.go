@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// stayer is a Monitor that watches through all rounds.
+type stayer struct {
+	*process
+	engine *peer
+	since  time.Time
+	before int64 // written until then
+}
+
+// stay starts it, and counts from when it has settled.
+func (l *lab) stay(ctx context.Context, start func(context.Context, *lab, string) (*process, error)) (*stayer, error) {
+	engine, err := listen(false, asEngine(0, func(time.Time) {}))
+	if err != nil {
+		return nil, err
+	}
+	p, err := start(ctx, l, engine.port())
+	if err != nil {
+		engine.stop()
+		return nil, err
+	}
+	s := &stayer{process: p, engine: engine}
+	if !sleep(ctx, l.effort.warm) {
+		s.stop()
+		return nil, ctx.Err()
+	}
+	s.since = time.Now()
+	s.before, err = p.written()
+	if err != nil {
+		s.stop()
+	}
+	return s, err
+}
+
+func (s *stayer) stop() {
+	s.process.stop()
+	s.engine.stop()
+}
+
+// addTo adds what it holds at the end: the first minute is over before Go's heap
+// has grown to its first collection, and so says too little.
+func (s *stayer) addTo(t *table) error {
+	m, err := s.memory()
+	if err != nil {
+		return err
+	}
+	peak, err := s.peak()
+	name := fmt.Sprintf("ev-cp-m, after %s (peak %s)", time.Since(s.since).Round(time.Second), figure(megabytes(peak)))
+	t.add(name, "1", figure(megabytes(m.resident)), figure(megabytes(m.proportional)), figure(megabytes(m.private)),
+		figure(megabytes(m.anonymous)), verdict(megabytes(peak), residentAtMost))
+	return err
+}
+
+// diskTable extrapolates from what the stayer wrote to an hour.
+func (s *stayer) diskTable() (table, error) {
+	t := table{name: "disk", title: "Written to disk by one Monitor", head: []string{"watched for", "written", "extrapolated to an hour", "per check"}}
+	after, err := s.written()
+	if err != nil {
+		return t, err
+	}
+	watched := time.Since(s.since)
+	bytes := float64(after - s.before)
+	t.add(watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours())+" MB",
+		figure(bytes/1e3/watched.Seconds())+" kB")
+	return t, nil
+}

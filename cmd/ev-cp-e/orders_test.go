@@ -1,0 +1,71 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestOrdersByHTTP commands a running Engine, which obeys at once and plays its
+// script no further.
+func TestOrdersByHTTP(t *testing.T) {
+	orders := freeAddress(t)
+	l := started(t, "--listen", freeAddress(t), "--http", orders, "--script", "ok 300ms, mute")
+	l.until(t, `msg="takes orders"`)
+	address := l.address(t)
+	if got := send(t, http.MethodPut, orders, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
+		t.Errorf("PUT: %s", got)
+	}
+	if got := ask(t, address); got != "KO" {
+		t.Errorf("it said %q", got)
+	}
+	if got := send(t, http.MethodPut, orders, "dance"); !strings.HasPrefix(got, "no such behaviour; choose ok") {
+		t.Errorf("PUT: %s", got)
+	}
+	if got := send(t, http.MethodGet, orders, ""); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
+		t.Errorf("GET: %s", got)
+	}
+	if err := l.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "stopped after")
+	if err := l.Wait(); err != nil {
+		t.Errorf("%v:\n%s", err, l.all.String())
+	}
+	if strings.Contains(l.all.String(), "behaviour=mute") {
+		t.Errorf("the script went on:\n%s", l.all.String())
+	}
+}
+
+func send(t *testing.T, method, address, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/api/v1/behaviour", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got)
+}
+
+func TestHTTPPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, stderr, code := output(t, "--listen", freeAddress(t), "--http", l.Addr().String())
+	if code != 1 || !strings.Contains(stderr, "choose another port with --http.") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/proving"
+)
+
+// ask runs a command beside the Monitor that has dir.
+func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	p := launch(t, clean(t, "LANG=C.UTF-8"), append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
+	code = p.waited()
+	return code, p.out.String(), p.err.String()
+}
+
+// TestAskingARunningMonitor goes through a fault with every command, and asks
+// again when nobody is there to answer.
+func TestAskingARunningMonitor(t *testing.T) {
+	t.Parallel()
+	g, dir := proving.All(t), t.TempDir()
+	r := g.Read()
+	code, out, said := ask(t, dir, "status")
+	if code != exitFailed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
+		t.Errorf("before: exit %d, %s%s", code, out, said)
+	}
+	p := launch(t, clean(t), flags(g, dir)...)
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == exitAsked })
+	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	g.Behave("ko")
+	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
+	for _, command := range []string{"status", "explain"} {
+		code, out, said := ask(t, dir, command)
+		if code != exitAsked || said != "" {
+			t.Errorf("%s: exit %d, %s", command, code, said)
+		}
+		golden(t, "testdata/"+command+"-ko.txt", still(out, g, dir))
+	}
+	code, out, _ = ask(t, dir, "status", "--json")
+	if d := map[string]any{}; code != exitAsked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	p.signal(syscall.SIGTERM)
+	p.waited()
+	code, out, said = ask(t, dir, "events")
+	if code != exitAsked || said != "" {
+		t.Errorf("events: exit %d, %s", code, said)
+	}
+	golden(t, "testdata/events.txt", still(out, g, dir))
+	if code, _, said := ask(t, dir, "healthcheck"); code != exitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") {
+		t.Errorf("after: exit %d, %s", code, said)
+	}
+}
+
+// still takes out of an answer what differs from run to run.
+func still(said string, g *proving.Ground, dir string) string {
+	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr, "DIR": dir} {
+		said = strings.ReplaceAll(said, address, name)
+	}
+	host, _ := os.Hostname()
+	for _, r := range []struct{ from, to string }{
+		{regexp.QuoteMeta(host), "HOST"}, {`\d{4}-\d\d-\d\d `, ""}, {`\d\d:\d\d:\d\d`, "TIME"}, {` *(<1|\d+) ms`, " MS"},
+		{`for \d[0-9.a-z]*`, "for SPAN"}, {`\(\d+\)`, "(N)"}, {`\d+ checks?`, "N checks"}, {`\d+ failed`, "N failed"}, {`\d+ missed`, "N missed"}, {`\d+ events wait`, "N events wait"}, {`\d+ event waits`, "N events wait"},
+		{`process \d+`, "process PID"}, {`version \S+`, "version V"}, {`\d+\.\d of 512`, "SIZE of 512"}, {` {2,}(ENGINE|CENTRAL|BROKER|HOST) +`, "  $1  "},
+		{`(CENTRAL|ENGINE|BROKER|HOST) +`, "$1  "},
+	} {
+		said = regexp.MustCompile(r.from).ReplaceAllString(said, r.to)
+	}
+	return steady(strings.Split(said, "\n"))
+}
+
+// steady takes out what is up to the machine: how many checks there were, which of
+// two peers was first, and that the Monitor itself stood still.
+func steady(lines []string) string {
+	lines = slices.DeleteFunc(lines, func(line string) bool {
+		return strings.Contains(line, "heartbeat") || strings.Contains(line, "UNKNOWN") || strings.Contains(line, "stood still")
+	})
+	dated := func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "TIME") }
+	for from := 0; from < len(lines); from++ {
+		to := from
+		for to < len(lines) && dated(lines[to]) {
+			to++
+		}
+		slices.Sort(lines[from:to])
+		from = max(from, to-1)
+	}
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
+// TestEventsAreTheVeryOnes compares what the outbox keeps with what Kafka got, and
+// follows what comes.
+func TestEventsAreTheVeryOnes(t *testing.T) {
+	t.Parallel()
+	g, dir := proving.All(t), t.TempDir()
+	r := g.Read()
+	follower := launch(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
+	p := launch(t, clean(t), flags(g, dir)...)
+	g.Until("some checks", func() bool { return r.Count(evcp.HealthCheck) >= 3 })
+	p.signal(syscall.SIGTERM)
+	p.waited()
+	g.Until("the end", func() bool { return r.Count(evcp.MonitorStopped) == 1 })
+	var want []string
+	for _, e := range r.Events() {
+		want = append(want, string(e.AppendJSON(nil)))
+	}
+	code, out, said := ask(t, dir, "events", "--json")
+	if got := strings.Split(strings.TrimSpace(out), "\n"); code != exitAsked || said != "" || !slices.Equal(got, want) {
+		t.Errorf("exit %d, %s\nkept\n%s\nsent\n%s", code, said, out, strings.Join(want, "\n"))
+	}
+	_, out, _ = ask(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
+	if got := strings.TrimSpace(out); got != want[len(want)-1] {
+		t.Errorf("since the last: %s", out)
+	}
+	g.Until("all of it followed", func() bool { return len(follower.out.String()) > len(strings.Join(want, "\n")) })
+	follower.signal(syscall.SIGTERM)
+	if code := follower.waited(); code != exitAsked {
+		t.Errorf("the follower: exit %d, %s", code, follower.err.String())
+	}
+	if got := strings.Split(strings.TrimSpace(follower.out.String()), "\n"); !slices.Equal(got, want) {
+		t.Errorf("followed\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// TestAMonitorThatDoesNotAnswer is stopped: whoever asks is told so in time.
+func TestAMonitorThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	g, dir := proving.All(t), t.TempDir()
+	p := launch(t, clean(t), flags(g, dir)...)
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == exitAsked })
+	p.signal(syscall.SIGSTOP)
+	code, _, said := ask(t, dir, "healthcheck")
+	p.signal(syscall.SIGCONT)
+	if code != exitFailed || !strings.Contains(said, "the Monitor of CP_001 does not answer") {
+		t.Errorf("exit %d, %s", code, said)
+	}
+}
+
+// TestUnderSystemd starts the program as systemd does, and watches it over HTTP.
+func TestUnderSystemd(t *testing.T) {
+	t.Parallel()
+	g, dir := proving.All(t), t.TempDir()
+	address := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	face := proving.FreeAddr(t)
+	env := clean(t, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=10000000", "EVCP_HTTP="+face)
+	p := launch(t, env, flags(g, dir)...)
+	hears(t, c, "READY=1")
+	hears(t, c, "WATCHDOG=1")
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/api/v1/status": 200, "/x": 404} {
+		resp, err := http.Get("http://" + face + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	p.signal(syscall.SIGTERM)
+	hears(t, c, "STOPPING=1")
+	if code := p.waited(); code != exitAsked {
+		t.Errorf("exit %d", code)
+	}
+	taken := launch(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
+	if code := taken.waited(); code != exitFailed || !strings.Contains(taken.err.String(), "ev-cp-m: open --http "+g.CentralAddr) {
+		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
+	}
+}
+
+func hears(t *testing.T, c *net.UnixConn, want string) {
+	t.Helper()
+	b := make([]byte, 4096)
+	_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			t.Fatalf("never heard %s: %v", want, err)
+		}
+		if string(b[:n]) == want {
+			return
+		}
+	}
+}

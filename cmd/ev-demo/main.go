@@ -1,0 +1,96 @@
+// Command ev-demo is the five-minute tour of EV_CP_M: six charge points with their
+// Monitors, Central and a broker in one process. Try ev-demo --help.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"evcp/internal/console"
+	"evcp/internal/demo"
+	"evcp/internal/version"
+)
+
+const name = "ev-demo"
+
+// Exit codes, as --help says.
+const (
+	exitAsked  = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, hurry, stop := interrupts()
+	code := run(ctx, hurry, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// interrupts gives a context that ends at the first signal, and one that ends at
+// the second. No further one breaks the end off: it is bounded, and it removes
+// the files.
+func interrupts() (first, second context.Context, stop func()) {
+	first, endFirst := context.WithCancel(context.Background())
+	second, endSecond := context.WithCancel(context.Background())
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for _, end := range []func(){endFirst, endSecond} {
+			if _, more := <-signals; !more {
+				return
+			}
+			end()
+		}
+	}()
+	return first, second, func() { signal.Stop(signals); close(signals); <-done; endFirst(); endSecond() }
+}
+
+// run is the program: answers go to stdout, what happens to stderr.
+func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
+	var o options
+	p := program(&o)
+	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case loaded.Help:
+		fmt.Fprint(stdout, p.Help())
+		return exitAsked
+	case loaded.Version:
+		fmt.Fprintln(stdout, name, version.String())
+		return exitAsked
+	}
+	if err := play(ctx, hurry, o, stderr); err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitFailed
+	}
+	return exitAsked
+}
+
+func play(ctx, hurry context.Context, o options, stderr *os.File) error {
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Color: o.color})
+	keys, restore := pressed(ctx, c)
+	defer restore()
+	return demo.Run(ctx, demo.Options{
+		Console: c, Keys: keys, Hurry: hurry.Done(), Version: version.String(),
+		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
+	})
+}
+
+// pressed are the keys of the terminal, nil when nobody sits there.
+func pressed(ctx context.Context, c *console.Console) (<-chan rune, func()) {
+	if !c.Terminal() {
+		return nil, func() {}
+	}
+	keys, restore, err := console.Keys(ctx, os.Stdin)
+	if err != nil {
+		c.Logger().Warn("no keys: "+err.Error(), "error", err)
+	}
+	return keys, restore
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"evcp/internal/oracle"
+)
+
+// campaign is everything that takes part. What is acquired registers its undo;
+// close undoes all, in reverse.
+type campaign struct {
+	o        *options
+	pace     pace
+	ports    *ports
+	journal  *journal
+	children *children
+	serving  sync.WaitGroup
+	undos    []func()
+
+	broker         broker
+	central        *child
+	centralAddress string
+	centralPage    string
+	points         []*point
+	disk           *smallDisk
+	noDisk         error // why there is none
+	from           time.Time
+	wanted         bool // the folder stays: somebody will want to look
+}
+
+func (c *campaign) undo(f func()) { c.undos = append(c.undos, f) }
+
+func (c *campaign) close() {
+	for len(c.undos) > 0 {
+		last := len(c.undos) - 1
+		c.undos[last]()
+		c.undos = c.undos[:last]
+	}
+}
+
+// open starts everybody and returns when all Monitors watch. usual is what each
+// Engine does between faults.
+func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, error) {
+	own := *o // its folder is this run's own
+	c := &campaign{o: &own, pace: p, ports: newPorts(), journal: newJournal(len(usual))}
+	if err := c.start(ctx, usual); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *campaign) start(ctx context.Context, usual []item) error {
+	var err error
+	if c.o.dir, err = filepath.Abs(c.o.dir); err != nil {
+		return fmt.Errorf("folder of the campaign: %w", err)
+	}
+	if c.o.bin, err = filepath.Abs(c.o.bin); err != nil {
+		return fmt.Errorf("folder of the programs: %w", err)
+	}
+	if c.o.dir, err = os.MkdirTemp(c.o.dir, "run"); err != nil {
+		return fmt.Errorf("folder of the campaign: %w", err)
+	}
+	c.undo(c.removeFolder)
+	c.children = newChildren(c.o.dir)
+	ctx, stop := context.WithCancel(ctx)
+	c.undo(func() { stop(); c.serving.Wait() })
+	c.undo(c.children.close)
+	c.centralAddress, c.centralPage = c.ports.next(), c.ports.next()
+	for _, start := range []func() error{c.startCanary, c.startBroker, c.startCentral, c.startDisk} {
+		if err := start(); err != nil {
+			return err
+		}
+	}
+	for n, i := range usual {
+		if err := c.startPoint(ctx, n, i, n == len(usual)-1); err != nil {
+			return err
+		}
+	}
+	c.serving.Go(func() { c.standWitness(ctx) })
+	c.from = time.Now()
+	return c.everybodyWatches(ctx)
+}
+
+func (c *campaign) removeFolder() {
+	if c.wanted {
+		return
+	}
+	if err := os.RemoveAll(c.o.dir); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+	}
+}
+
+func (c *campaign) startBroker() (err error) {
+	port, data := portOf(c.ports.next()), filepath.Join(c.o.dir, "kafka")
+	if c.o.kafka == "real" {
+		c.broker, err = newRealBroker(port, data)
+		c.undo(func() { _ = c.broker.kill() }) // it is gone already, if it fails
+	} else {
+		c.broker, err = newFakeBroker(c.children, port, data)
+	}
+	if err != nil {
+		return err
+	}
+	return c.broker.start()
+}
+
+func (c *campaign) startCentral() (err error) {
+	c.central, err = c.children.start("central", filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
+		"--http", c.centralPage, "--heartbeat", c.pace.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
+	if err != nil {
+		return err
+	}
+	return c.central.listens(c.centralAddress)
+}
+
+func (c *campaign) startDisk() error {
+	dir := filepath.Join(c.o.dir, "small")
+	if c.disk, c.noDisk = mountDisk(dir); c.noDisk == nil {
+		c.undo(func() { _ = c.disk.close() }) // detached whatever holds it
+	}
+	return nil
+}
+
+// startPoint puts the last charge point on the small disk, if there is one.
+func (c *campaign) startPoint(ctx context.Context, n int, usual item, last bool) error {
+	state := filepath.Join(c.o.dir, "state")
+	if last && c.noDisk == nil {
+		state = filepath.Join(c.o.dir, "small")
+	}
+	p, err := c.newPoint(ctx, n, usual, state)
+	if err != nil {
+		return err
+	}
+	c.points = append(c.points, p)
+	return p.launch()
+}
+
+// everybodyWatches waits until each Engine was asked twice.
+func (c *campaign) everybodyWatches(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, p := range c.points {
+		for {
+			n, news := c.journal.asked(p.number)
+			if n >= 2 {
+				break
+			}
+			select {
+			case <-news:
+			case <-ctx.Done():
+				return fmt.Errorf("%s does not watch: %s", p.id, p.process().tail())
+			}
+		}
+	}
+	return nil
+}
+
+// Bounds of the witness of this process's own sleep.
+const (
+	pulse  = 5 * time.Millisecond
+	asleep = 15 * time.Millisecond
+)
+
+// standWitness notes when this process itself stood still: Engines and links then
+// did not do what they were told.
+func (c *campaign) standWitness(ctx context.Context) {
+	for last := time.Now(); sleep(ctx, pulse); last = time.Now() {
+		if woke := time.Now(); woke.Sub(last) > pulse+asleep {
+			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.BenchStood})
+		}
+	}
+}
+
+// sleep waits for d and reports whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// machine is a line on where this was carried out.
+func machine() string {
+	model := runtime.GOOS
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if rest, ok := strings.CutPrefix(line, "model name"); ok {
+				model = strings.TrimSpace(strings.TrimLeft(rest, "\t :"))
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), model, runtime.Version())
+}

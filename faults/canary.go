@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+)
+
+// faint is how much a canary must oversleep before the machine counts as busy.
+const faint = 40 * time.Millisecond
+
+// canary is a process that does nothing but wake up, as kindly treated as the
+// Monitors are. When it oversleeps, somebody else has the CPU, whether we hired
+// them or not, and it prints from when to when.
+func canary(ctx context.Context, out io.Writer) {
+	for last := time.Now(); sleep(ctx, pulse); last = time.Now() {
+		if woke := time.Now(); woke.Sub(last) > pulse+faint {
+			if _, err := fmt.Fprintln(out, stampOf(last), stampOf(woke)); err != nil {
+				return // nobody listens any more
+			}
+		}
+	}
+}
+
+// startCanary notes what it sings. Its pipe ends with it.
+func (c *campaign) startCanary() error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("listen to a canary: %w", err)
+	}
+	_, err = c.children.startWith("canary", w, self, partCanary)
+	w.Close() //nolint:errcheck // the child has its own
+	if err != nil {
+		r.Close() //nolint:errcheck // nothing was read
+		return err
+	}
+	c.serving.Go(func() {
+		defer r.Close() //nolint:errcheck // as above
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			var from, to evcp.Stamp
+			if _, err := fmt.Sscan(lines.Text(), &from, &to); err == nil {
+				c.journal.add(-1, oracle.Window{Kind: oracle.Hogs, From: from, To: to})
+				c.journal.sang(to.Sub(from))
+			}
+		}
+	})
+	return nil
+}

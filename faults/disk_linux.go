@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// smallDisk is a file system of a few megabytes that can be filled to the last
+// byte. The outbox wants room for four.
+type smallDisk struct{ dir string }
+
+const smallDiskSize = "12m"
+
+// mountDisk makes one in dir; the error says why there is none.
+func mountDisk(dir string) (*smallDisk, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the small disk: %w", err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+smallDiskSize); err != nil {
+		return nil, fmt.Errorf("mount a small tmpfs: %w", err)
+	}
+	return &smallDisk{dir}, nil
+}
+
+func (d *smallDisk) ballast() string { return filepath.Join(d.dir, "ballast") }
+
+// fill takes every byte that is left.
+func (d *smallDisk) fill() error {
+	f, err := os.Create(d.ballast())
+	if err != nil {
+		return fmt.Errorf("fill the disk: %w", err)
+	}
+	for size := 1 << 20; size > 0; size /= 2 {
+		for err == nil {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			return errors.Join(fmt.Errorf("fill the disk: %w", err), f.Close())
+		}
+		err = nil
+	}
+	return f.Close()
+}
+
+// empty gives it back.
+func (d *smallDisk) empty() error { return os.Remove(d.ballast()) }
+
+func (d *smallDisk) close() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }

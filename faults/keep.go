@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"evcp/internal/oracle"
+)
+
+func writeRecord(name string, r oracle.Record) error {
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = os.WriteFile(name, b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the record: %w", err)
+	}
+	return nil
+}
+
+// judgeAgain asks the oracle about a record that was kept.
+func judgeAgain(name string, out io.Writer) int {
+	var r oracle.Record
+	b, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		return 1
+	}
+	v := oracle.Judge(r)
+	printTable(out, v)
+	printFindings(out, v, len(v.Findings))
+	if len(v.Findings) > 0 {
+		return 1
+	}
+	return 0
+}

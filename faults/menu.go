@@ -1,0 +1,100 @@
+package main
+
+import (
+	"time"
+
+	"evcp/internal/faultproxy"
+	"evcp/internal/oracle"
+)
+
+// kind is a sort of fault: what it strikes, and so what can't be struck twice at
+// the same time.
+type kind string
+
+// The kinds.
+const (
+	engineFault  kind = "engine"       // of one charge point: its Engine behaves
+	engineLink   kind = "engine link"  // its link to the Engine fails
+	centralLink  kind = "central link" // its link to Central fails
+	monitorFault kind = "monitor"      // its Monitor
+	centralFault kind = "central"      // everybody's
+	brokerFault  kind = "broker"
+	cpuFault     kind = "cpu"
+	diskFault    kind = "disk" // of the last charge point
+)
+
+// item is a line of the menu.
+type item struct {
+	kind   kind
+	what   string
+	weight int
+	least  time.Duration // how long it lasts
+	most   time.Duration
+	mode   faultproxy.Mode // links
+	health oracle.Health   // engine: what its words are worth
+	delay  time.Duration   // engine: before each answer
+	shut   bool
+}
+
+const ms = time.Millisecond
+
+func say(what string, health oracle.Health, delay time.Duration) item {
+	return item{kind: engineFault, what: what, weight: 3, least: 300 * ms, most: 6 * time.Second, health: health, delay: delay}
+}
+
+func link(k kind, m faultproxy.Mode, most time.Duration) item {
+	return item{kind: k, what: m.String(), weight: 3, least: 300 * ms, most: most, mode: m}
+}
+
+// menu is everything that can happen. Short ones are there too, to be survived.
+var menu = append([]item{
+	say("ko", oracle.Sick, 0), say("mute", oracle.Sick, 0), say("drip", oracle.Sick, 0), say("reset", oracle.Sick, 0),
+	say("close", oracle.Sick, 0), say("garbage", oracle.Sick, 0), say("split", oracle.Sick, 0), say("say=BROKEN", oracle.Sick, 0),
+	say("slow=375ms", oracle.Well, 375*ms), // late for every check
+	say("slow=100ms", oracle.Well, 100*ms), // in time
+	say(`say="OK 23.5C"`, oracle.Well, 0),
+	say("intermittent", oracle.Mixed, 0), say("delayed-ko", oracle.Mixed, 0),
+	{kind: engineFault, what: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, health: oracle.Sick, shut: true},
+	{kind: engineFault, what: "ko", weight: 2, least: 7 * time.Second, most: 14 * time.Second, health: oracle.Sick}, // long enough to be repeated
+
+	{kind: monitorFault, what: "kill", weight: 12, least: 0, most: 3 * time.Second},
+	{kind: monitorFault, what: "stop", weight: 8, least: 50 * ms, most: 800 * ms},
+	{kind: monitorFault, what: "stop", weight: 5, least: 800 * ms, most: 6 * time.Second},
+	{kind: monitorFault, what: "restart", weight: 4, least: 0, most: time.Second},
+
+	{kind: centralFault, what: "kill", weight: 3, least: 0, most: 5 * time.Second},
+	{kind: centralFault, what: "stop", weight: 3, least: 100 * ms, most: 6 * time.Second},
+	{kind: centralFault, what: "restart", weight: 2, least: 0, most: 3 * time.Second},
+	{kind: brokerFault, what: "kill", weight: 5, least: 0, most: 6 * time.Second},
+	{kind: brokerFault, what: "stop", weight: 5, least: 100 * ms, most: 6 * time.Second},
+	{kind: brokerFault, what: "restart", weight: 2, least: 0, most: 3 * time.Second},
+	{kind: cpuFault, what: "hogs", weight: 7, least: time.Second, most: 5 * time.Second},
+	{kind: diskFault, what: "full", weight: 4, least: time.Second, most: 5 * time.Second},
+}, links()...)
+
+func links() []item {
+	var all []item
+	for _, k := range []kind{engineLink, centralLink} {
+		all = append(all,
+			link(k, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 20 * ms}, 5*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 300 * ms}, 5*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.Hole}, 8*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.Hang}, 8*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.DeafUp}, 6*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.DeafDown}, 6*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.Reset}, 5*time.Second),
+			link(k, faultproxy.Mode{Kind: faultproxy.Refuse}, 5*time.Second),
+		)
+	}
+	return all
+}
+
+// ofOne reports whether a fault strikes one charge point.
+func (k kind) ofOne() bool {
+	switch k {
+	case centralFault, brokerFault, cpuFault, diskFault:
+		return false
+	default:
+		return true
+	}
+}

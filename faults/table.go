@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"evcp/internal/oracle"
+)
+
+// progress says on one line how far a campaign is.
+type progress struct {
+	out    io.Writer
+	faults int
+
+	mu   sync.Mutex
+	told int
+	next time.Time
+}
+
+func newProgress(out io.Writer, faults int) *progress { return &progress{out: out, faults: faults} }
+
+func (p *progress) tell(f fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told++
+	if p.told == p.faults || time.Now().After(p.next) {
+		p.next = time.Now().Add(10 * time.Second)
+		fmt.Fprintf(p.out, "%d of %d: %s\n", p.told, p.faults, f)
+	}
+}
+
+// printFaults counts what was done to whom.
+func (c *campaign) printFaults(out io.Writer, p plan) {
+	counts := map[string]int{}
+	for _, f := range p.faults {
+		if f.kind == diskFault && c.noDisk != nil {
+			continue
+		}
+		counts[fmt.Sprintf("%-13s%s", f.kind, f.what)]++
+	}
+	names := make([]string, 0, len(counts))
+	for name := range counts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	fmt.Fprintln(out, "\nfault                         times")
+	for _, name := range names {
+		fmt.Fprintf(out, "  %-26s %6d\n", name, counts[name])
+	}
+}
+
+// shownFindings is how many lines the table may be followed by.
+const shownFindings = 40
+
+// printOutcome prints the table and what is behind it.
+func (c *campaign) printOutcome(out io.Writer, o outcome) {
+	printTable(out, o.verdict)
+	printFindings(out, o.verdict, shownFindings)
+	for _, text := range o.also {
+		fmt.Fprintln(out, "also:", strings.ReplaceAll(text, "\n", "\n      "))
+	}
+	fmt.Fprintf(out, "\n%s on %s.\n%s\n", o.took.Round(time.Second), machine(), c.journal.excuses())
+}
+
+func printTable(out io.Writer, v *oracle.Verdict) {
+	fmt.Fprintln(out, "\npromise                       broken")
+	for _, column := range oracle.Columns() {
+		fmt.Fprintf(out, "  %-26s %6d\n", column, v.Count(column))
+	}
+	fmt.Fprintf(out, "\nLooked at: %d questions to Engines, %d events (and %d sent again), %d checks\n", v.Questions, v.Events, v.Repeats, v.Checks)
+	fmt.Fprintf(out, "(%d failed, %d unknown), %d incidents, %d receipts, %d messages to Central, %d epochs.\n", v.Failed, v.Unknown, v.Incidents, v.Reports, v.Messages, v.Epochs)
+	fmt.Fprintf(out, "Held against a bound: %d verdicts, %d intervals, %d reports.\n", v.Bounds, v.Rhythm, v.Timely)
+	fmt.Fprintf(out, "Monitors excused themselves %d times (%s) when nobody had stopped or hogged them.\n", v.Told, v.ToldFor.Round(ms))
+}
+
+func printFindings(out io.Writer, v *oracle.Verdict, most int) {
+	if len(v.Findings) > 0 {
+		fmt.Fprintln(out)
+	}
+	for i, f := range v.Findings {
+		if i == most {
+			fmt.Fprintf(out, "… and %d more\n", len(v.Findings)-most)
+			return
+		}
+		fmt.Fprintln(out, f)
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"evcp"
+	"evcp/internal/faultproxy"
+	"evcp/internal/oracle"
+	"evcp/internal/wire"
+)
+
+// testimony gathers all that the oracle reads.
+func (c *campaign) testimony(to evcp.Stamp, shown map[string]string, entries map[evcp.CPID][]oracle.Entry) (oracle.Record, error) {
+	c.journal.mu.Lock()
+	defer c.journal.mu.Unlock()
+	r := oracle.Record{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
+	for i, p := range c.points {
+		n := &c.journal.points[i]
+		chunks, conns, missed := p.central.Record()
+		if missed > 0 {
+			return r, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
+		}
+		slices.SortStableFunc(n.questions, func(a, b oracle.Question) int { return cmp.Compare(a.Asked, b.Asked) })
+		r.CPs = append(r.CPs, oracle.CP{
+			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), Questions: n.questions,
+			Messages: messages(chunks, conns), Entries: entries[p.id], Shown: shown[string(p.id)],
+		})
+	}
+	return r, nil
+}
+
+// messages pairs what a Monitor said with what Central answered: one message is
+// outstanding on a connection, and each is one chunk.
+func messages(chunks []faultproxy.Chunk, conns []faultproxy.Conn) []oracle.Message {
+	var all []oracle.Message
+	open := map[int]int{} // connection → its last message
+	for _, x := range chunks {
+		if !x.Up {
+			if at, ok := open[x.Conn]; ok && all[at].Answered == 0 {
+				all[at].Answered, all[at].Told = stampOf(x.Came), stampOrNever(x.Passed)
+			}
+			continue
+		}
+		m, err := wire.Parse(bytes.TrimSpace(x.Data))
+		if err != nil {
+			continue
+		}
+		open[x.Conn] = len(all)
+		all = append(all, oracle.Message{Verb: m.Verb, Came: stampOf(x.Came), Passed: stampOrNever(x.Passed), Left: stampOrNever(conns[x.Conn-1].Left)})
+	}
+	return all
+}
+
+func stampOrNever(t time.Time) evcp.Stamp {
+	if t.IsZero() {
+		return 0
+	}
+	return stampOf(t)
+}
+
+// shown asks Central what it shows.
+func (c *campaign) shown(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.centralPage+"/api/v1/cps", http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("ask Central: %w", err)
+	}
+	req.Close = true // nothing is left open between two looks
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask Central: %w", err)
+	}
+	defer resp.Body.Close()
+	var page []struct {
+		ID    string `json:"cp_id"`
+		State string `json:"state"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, fmt.Errorf("read Central's answer: %w", err)
+	}
+	states := map[string]string{}
+	for _, p := range c.points {
+		states[string(p.id)] = "nothing of it"
+	}
+	for _, cp := range page {
+		states[cp.ID] = cp.State
+	}
+	return states, nil
+}

@@ -1,0 +1,102 @@
+package central
+
+import (
+	"sync/atomic"
+	"time"
+
+	"evcp/internal/central/standing"
+	"evcp/internal/wire"
+)
+
+// Result is what Central answered to a report.
+type Result uint8
+
+const (
+	// Received: it was taken.
+	Received Result = iota
+	// NotRegistered: its Monitor has to register first.
+	NotRegistered
+)
+
+var resultNames = [...]string{"received", "not_registered"}
+
+// String is the word used in metrics.
+func (r Result) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
+
+// Figures are what Central counts of its own work, since it was made.
+type Figures struct {
+	Messages    map[wire.Verb]uint64 // understood, by what they say
+	Reports     []Reports            // every pair there is
+	Incidents   map[standing.Reason]uint64
+	Denied      uint64    // registrations
+	Connections int       // open now
+	Looked      time.Time // when silence was last looked for; zero before Serve
+}
+
+// Reports counts reports that were heard, repeats included.
+type Reports struct {
+	Recovery bool
+	Result   Result
+	Count    uint64
+}
+
+// meter is what the sessions and the board count and others read.
+type meter struct {
+	messages [wire.HealthCheck + 1]atomic.Uint64
+	reports  [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
+	denied   atomic.Uint64
+	looked   atomic.Pointer[time.Time]
+}
+
+// heard counts a message and its answer.
+func (m *meter) heard(verb wire.Verb, reply string, denied bool) {
+	if int(verb) < len(m.messages) {
+		m.messages[verb].Add(1)
+	}
+	if denied {
+		m.denied.Add(1)
+	}
+	kind := 0
+	switch verb {
+	case wire.EngineFailure:
+	case wire.EngineRecovered:
+		kind = 1
+	default:
+		return
+	}
+	result := Received
+	if !accepted(reply) {
+		result = NotRegistered
+	}
+	m.reports[kind][result].Add(1)
+}
+
+// Figures reads the counts. Any goroutine may call at any time.
+func (c *Central) Figures() Figures {
+	f := Figures{Messages: map[wire.Verb]uint64{}, Incidents: c.board.incidents(), Denied: c.meter.denied.Load()}
+	for verb := wire.Registration; verb <= wire.Disconnect; verb++ {
+		f.Messages[verb] = c.meter.messages[verb].Load()
+	}
+	for kind := range c.meter.reports {
+		for result := range resultNames {
+			f.Reports = append(f.Reports, Reports{kind == 1, Result(result), c.meter.reports[kind][result].Load()})
+		}
+	}
+	if at := c.meter.looked.Load(); at != nil {
+		f.Looked = *at
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.Connections = len(c.conns)
+	return f
+}
+
+func (b *board) incidents() map[standing.Reason]uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[standing.Reason]uint64, len(b.faults))
+	for reason, n := range b.faults {
+		all[reason] = n
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+package dashboard
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"evcp/internal/central"
+	"evcp/internal/central/standing"
+	"evcp/internal/status"
+	"evcp/internal/version"
+	"evcp/internal/wire"
+)
+
+// mostOpen is how many open faults are named by a metric: a network that is down
+// must not bring its metrics server down too. The rest is counted.
+const mostOpen = 100
+
+// asleep is how long Central may not have looked for silence. It looks every
+// second, and a busy machine is no reason to restart it.
+const asleep = 10 * time.Second
+
+var errNotYet = errors.New("not listening to Monitors yet")
+
+// face is what Central tells of itself.
+func (d *Dashboard) face() status.Face {
+	return status.Face{
+		Healthy: func() (string, error) { return "", Healthy(d.central, time.Now()) },
+		Ready:   func() error { return ready(d.central) },
+		Metrics: d.metrics,
+		Status:  d.status,
+	}
+}
+
+// Healthy says why Central does not do its work, nil when it does.
+func Healthy(c *central.Central, now time.Time) error {
+	last := c.Figures().Looked
+	if last.IsZero() {
+		last = c.Started()
+	}
+	if stood := now.Sub(last); stood > asleep {
+		return fmt.Errorf("stands still: nobody was judged for %s", stood.Round(time.Second))
+	}
+	return nil
+}
+
+func ready(c *central.Central) error {
+	if c.Addr() == nil {
+		return errNotYet
+	}
+	return Healthy(c, time.Now())
+}
+
+// metrics writes everything there is to count. The names are a contract:
+// dashboards and alerts are built on them.
+func (d *Dashboard) metrics(m *status.Metrics) {
+	m.Gauge("evcentral_build_info", "The build that runs; always 1.").
+		Is(1, "version", d.version, "revision", version.Revision(), "goversion", runtime.Version())
+	d.chargePoints(m)
+	f := d.central.Figures()
+	m.Counter("evcentral_incidents_total", "Faults that began, by what brought them.")
+	for _, reason := range []standing.Reason{standing.EngineFailure, standing.HeartbeatKO, standing.HeartbeatConnectionError} {
+		m.Is(float64(f.Incidents[reason]), "cause", reason.String())
+	}
+	m.Counter("evcentral_reports_total", "Reports heard, repeats included, by what was answered.")
+	for _, r := range f.Reports {
+		kind := "failure"
+		if r.Recovery {
+			kind = "recovery"
+		}
+		m.Is(float64(r.Count), "kind", kind, "result", r.Result.String())
+	}
+	m.Counter("evcentral_messages_total", "Messages understood, by what they say.")
+	for _, verb := range slices.Sorted(maps.Keys(f.Messages)) {
+		m.Is(float64(f.Messages[verb]), "message", verbNames[verb])
+	}
+	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").Is(float64(f.Denied))
+	m.Gauge("evcentral_connections", "Connections of Monitors.").Is(float64(f.Connections))
+	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").At(d.central.Counts().LastSeen)
+}
+
+// verbNames are the messages as label values: the wire's own words hold blanks
+// and capitals.
+var verbNames = map[wire.Verb]string{
+	wire.Registration: "registration", wire.EngineFailure: "engine_failure", wire.EngineRecovered: "engine_recovered",
+	wire.Heartbeat: "heartbeat", wire.Disconnect: "disconnect",
+}
+
+func (d *Dashboard) chargePoints(m *status.Metrics) {
+	n := d.central.Counts()
+	m.Gauge("evcentral_charge_points", "Charge points by state.").
+		Is(float64(n.Activated), "state", standing.Activated.String()).
+		Is(float64(n.Faulted), "state", standing.Faulted.String()).
+		Is(float64(n.Disconnected), "state", standing.Disconnected.String())
+	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
+	open := 0
+	for _, v := range d.central.CPs() {
+		if v.State != standing.Faulted {
+			continue
+		}
+		if open++; open <= mostOpen {
+			m.Is(1, "cp_id", string(v.ID), "site", "", "cause", v.Reason.String())
+		}
+	}
+	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
+		Is(float64(max(open-mostOpen, 0)))
+}
+
+// about is Central's own status.
+type about struct {
+	Program      string         `json:"program"`
+	Version      string         `json:"version"`
+	PID          int            `json:"pid"`
+	Now          seconds        `json:"now"`
+	Started      seconds        `json:"started"`
+	Healthy      bool           `json:"healthy"`
+	Trouble      string         `json:"trouble,omitempty"`
+	Listens      string         `json:"listens"`
+	HeartbeatS   float64        `json:"heartbeat_s"`
+	ChargePoints map[string]int `json:"charge_points"`
+	Connections  int            `json:"connections"`
+	LastSeen     seconds        `json:"last_seen"`
+}
+
+func (d *Dashboard) status() any {
+	n, f, now := d.central.Counts(), d.central.Figures(), time.Now()
+	a := about{
+		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: seconds(now), Started: seconds(d.central.Started()), Healthy: true,
+		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen),
+		ChargePoints: map[string]int{
+			standing.Activated.String(): n.Activated, standing.Faulted.String(): n.Faulted, standing.Disconnected.String(): n.Disconnected,
+		},
+	}
+	if addr := d.central.Addr(); addr != nil {
+		a.Listens = addr.String()
+	}
+	if err := Healthy(d.central, now); err != nil {
+		a.Healthy, a.Trouble = false, err.Error()
+	}
+	return a
+}

@@ -1,0 +1,64 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"evcp/internal/central"
+)
+
+// TestCentralsOwnFace asks for health, state and metrics, and counts against what
+// was said to Central.
+func TestCentralsOwnFace(t *testing.T) {
+	s := open(t, central.Options{}, anyPort, anyPort)
+	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK", "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 heartbeat KO")
+	s.monitor("EV_CP_M CP_002 registration request", "EV_CP_M CP_002 ENGINE_FAILURE", "EV_CP_M CP_002 ENGINE_RECOVERED", "EV_CP_M CP_003 ENGINE_FAILURE")
+	for _, path := range []string{"healthz", "readyz"} {
+		if a := get(t, s.url+path); a.code != 200 {
+			t.Errorf("%s: %d %s", path, a.code, a.body)
+		}
+	}
+	a := get(t, s.url+"metrics")
+	problems, err := promlint.New(strings.NewReader(a.body)).Lint()
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	if err != nil || a.header.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Errorf("%v, %s", err, a.header.Get("Content-Type"))
+	}
+	for _, line := range []string{
+		`evcentral_charge_points{state="activated"} 1`, `evcentral_charge_points{state="faulted"} 1`, `evcentral_charge_points{state="disconnected"} 0`,
+		`evcentral_incident_open{cp_id="CP_001",site="",cause="engine_failure"} 1`, `evcentral_incident_open_excess 0`,
+		`evcentral_incidents_total{cause="engine_failure"} 2`, `evcentral_reports_total{kind="failure",result="received"} 2`,
+		`evcentral_reports_total{kind="failure",result="not_registered"} 1`, `evcentral_reports_total{kind="recovery",result="received"} 1`,
+		`evcentral_messages_total{message="registration"} 2`, `evcentral_messages_total{message="heartbeat"} 2`,
+		`evcentral_registrations_denied_total 0`, `evcentral_connections 2`,
+	} {
+		if !strings.Contains(a.body, "\n"+line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+	var about map[string]any
+	a = get(t, s.url+"api/v1/status")
+	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors {
+		t.Errorf("%v %s", err, a.body)
+	}
+	if err := Healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
+		t.Errorf("a Central that judged nobody for a minute: %v", err)
+	}
+}
+
+// TestNotListeningYet: a Central that does not hear Monitors is not ready.
+func TestNotListeningYet(t *testing.T) {
+	c, err := central.New(central.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := New(c, Options{}).face().Ready(); err == nil {
+		t.Error("ready before it listens")
+	}
+}

@@ -1,0 +1,172 @@
+// Package explain is what a running Monitor says of itself: the document behind
+// GET /api/v1/status, and its words for a person (ev-cp-m status and explain).
+//
+// It decides: whoever runs the Monitor fills the document in, whoever asks reads
+// it, perhaps another version of the program. So fields are only added, and what
+// is not known is null or absent. Text of peers in it was made safe to print
+// where it was heard, and is made safe again where it is printed.
+package explain
+
+import (
+	"strconv"
+	"time"
+
+	"evcp"
+)
+
+// Document is all that one process tells. Times are Unix seconds as a number,
+// durations say their unit.
+type Document struct {
+	Program  string        `json:"program"`
+	Version  string        `json:"version"`
+	Instance string        `json:"instance"`
+	PID      int           `json:"pid"`
+	Now      Moment        `json:"now"`
+	Started  Moment        `json:"started"`
+	Healthy  bool          `json:"healthy"`
+	Trouble  string        `json:"trouble,omitempty"` // why it is not healthy
+	Note     string        `json:"note,omitempty"`    // what people should know anyhow
+	Watched  []ChargePoint `json:"charge_points"`
+	Checks   Checks        `json:"checks"`
+	Kafka    *Kafka        `json:"kafka"` // null without brokers
+	Outbox   Outbox        `json:"outbox"`
+}
+
+// ChargePoint is one that is watched.
+type ChargePoint struct {
+	CP       evcp.CPID `json:"cp_id"`
+	Engine   string    `json:"engine"` // HOST:PORT
+	State    string    `json:"state"`  // OK, KO, CONNECTION_ERROR or MONITORING
+	Since    Moment    `json:"since"`
+	Cause    string    `json:"cause,omitempty"`
+	LastOK   Moment    `json:"last_ok"`
+	Failures uint32    `json:"consecutive_failures"`
+	Fall     uint32    `json:"fall"` // so many open an incident
+	OKs      uint32    `json:"consecutive_oks,omitempty"`
+	Rise     uint32    `json:"rise"` // so many close it
+	Incident *Incident `json:"incident"`
+	Outcomes []Outcome `json:"last_checks"` // the oldest first
+	Central  Central   `json:"central"`
+	Next     []Step    `json:"next"` // by time
+}
+
+// Incident is the one that is open.
+type Incident struct {
+	ID     string `json:"incident_id"`
+	Since  Moment `json:"since"`
+	Cause  string `json:"cause"`
+	Told   uint32 `json:"reports_answered"`
+	ToldAt Moment `json:"last_report_answered"`
+}
+
+// Outcome is one check.
+type Outcome struct {
+	At        Moment  `json:"at"`
+	Status    string  `json:"status"`
+	Cause     string  `json:"cause,omitempty"`
+	LatencyMS float64 `json:"latency_ms"`
+	Response  string  `json:"engine_response"`
+	Failures  uint32  `json:"consecutive_failures"`
+}
+
+// Central is how it stands with Central.
+type Central struct {
+	Address string     `json:"address"`
+	State   string     `json:"state"` // connecting, registered, refused or away
+	Since   Moment     `json:"since"`
+	Waiting int        `json:"reports_waiting"` // for an answer
+	Last    *Exchange  `json:"last"`            // signs of life included
+	Told    []Exchange `json:"told"`            // registrations and reports that were answered; the oldest first
+}
+
+// Exchange is something that Central was told.
+type Exchange struct {
+	At        Moment  `json:"at"`
+	Told      string  `json:"told"`
+	Repeat    uint32  `json:"repeat,omitempty"`
+	Answered  bool    `json:"answered"`
+	Answer    string  `json:"answer"`
+	Cause     string  `json:"cause,omitempty"` // why there was no answer
+	LatencyMS float64 `json:"latency_ms"`
+}
+
+// Step is what happens next, unless something else happens before.
+type Step struct {
+	At   Moment `json:"at"`
+	To   string `json:"to"`   // engine or central
+	What string `json:"what"` // as it goes over the wire: health_check, heartbeat
+}
+
+// Checks counts the checks of this process.
+type Checks struct {
+	Total  uint64 `json:"total"`
+	Failed uint64 `json:"failed"`
+	Missed uint64 `json:"missed"` // ticks without a check
+	Last   Moment `json:"last"`
+}
+
+// Kafka is how it stands with Kafka.
+type Kafka struct {
+	Brokers []string `json:"brokers"`
+	Topic   string   `json:"topic"`
+	State   string   `json:"state"` // connecting, connected, away or catching_up
+	Since   Moment   `json:"since"`
+	Why     string   `json:"why,omitempty"` // away
+	Waiting int64    `json:"events_waiting"`
+}
+
+// Outbox is what is kept on disk.
+type Outbox struct {
+	Folder  string `json:"folder"`
+	Bytes   int64  `json:"bytes"`
+	Limit   int64  `json:"limit_bytes"`
+	Dropped uint64 `json:"events_dropped"`
+	Refused string `json:"disk_refused,omitempty"` // what the disk said
+}
+
+// Moment is a Stamp as JSON has it: seconds since 1970, null for never.
+type Moment evcp.Stamp
+
+// MomentOf is the moment t; the zero time is never.
+func MomentOf(t time.Time) Moment {
+	if t.IsZero() {
+		return 0
+	}
+	return Moment(evcp.StampOf(t))
+}
+
+// MarshalJSON writes it.
+func (m Moment) MarshalJSON() ([]byte, error) {
+	if m == 0 {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(m)/1e6, 'f', -1, 64), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (m *Moment) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*m = 0
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return err
+	}
+	if seconds < -farthest || seconds > farthest {
+		return strconv.ErrRange
+	}
+	*m = Moment(seconds*1e6 + 0.5)
+	return nil
+}
+
+// farthest keeps a moment within what a time of day can show: the year 9999.
+const farthest = 253_402_300_799
+
+// Stamp is the moment as the domain has it.
+func (m Moment) Stamp() evcp.Stamp { return evcp.Stamp(m) }
+
+// Millis is a duration as the document has it.
+func Millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+
+func span(ms float64) time.Duration { return time.Duration(ms*1e3) * time.Microsecond }

@@ -1,0 +1,158 @@
+package explain_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"evcp"
+	"evcp/internal/console"
+	"evcp/internal/explain"
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func at(after time.Duration) explain.Moment { return explain.MomentOf(noon.Add(after)) }
+
+// sound is a Monitor on a good day.
+func sound() explain.Document {
+	return explain.Document{
+		Program: "ev-cp-m", Version: "0.1.0", Instance: "site-7", PID: 4711, Now: at(time.Hour), Started: at(0), Healthy: true,
+		Checks: explain.Checks{Total: 3600, Failed: 3, Missed: 1, Last: at(time.Hour - time.Second)},
+		Kafka:  &explain.Kafka{Brokers: []string{"localhost:9092"}, Topic: "monitor-events", State: "connected", Since: at(time.Second)},
+		Outbox: explain.Outbox{Folder: "/var/lib/ev-cp-m/CP_001", Bytes: 3 << 20, Limit: 512 << 20},
+		Watched: []explain.ChargePoint{{
+			CP: "CP_001", Engine: "localhost:5001", State: "OK", Since: at(time.Minute), LastOK: at(time.Hour - time.Second), Fall: 3, Rise: 1,
+			Outcomes: []explain.Outcome{{At: at(time.Hour - time.Second), Status: "OK", LatencyMS: 1.2, Response: "OK"}},
+			Central: explain.Central{
+				Address: "10.0.0.5:5000", State: "registered", Since: at(time.Second),
+				Last: &explain.Exchange{At: at(time.Hour - 3*time.Second), Told: "heartbeat OK", Answered: true, Answer: "OK", LatencyMS: 2},
+				Told: []explain.Exchange{{At: at(time.Second), Told: "registration request", Answered: true, Answer: "Authentication successful", LatencyMS: 3}},
+			},
+			Next: []explain.Step{{At: at(time.Hour), To: "engine", What: "health_check"}, {At: at(time.Hour + 2*time.Second), To: "central", What: "heartbeat"}},
+		}},
+	}
+}
+
+// TestTranscripts holds every kind of day word for word.
+func TestTranscripts(t *testing.T) {
+	for name, change := range map[string]func(*explain.Document){
+		"sound":   func(*explain.Document) {},
+		"faulted": faulted,
+		"alone":   alone,
+		"standing-still": func(d *explain.Document) {
+			d.Healthy, d.Trouble = false, "the watch stands still: no check was completed for 12s"
+			d.Watched[0].State, d.Watched[0].Outcomes, d.Watched[0].Central.Told = "MONITORING", nil, nil
+			d.Watched[0].Central.Last = nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := sound()
+			change(&d)
+			got := strings.Join(append(append(explain.Status(d, time.UTC), "----"), explain.Explain(d, time.UTC)...), "\n") + "\n"
+			file := "testdata/" + name + ".txt"
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("says\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// faulted: an incident is open, and Central did not answer the last report.
+func faulted(d *explain.Document) {
+	c := &d.Watched[0]
+	c.State, c.Cause, c.Failures, c.Since = "CONNECTION_ERROR", "timeout", 40, at(59*time.Minute)
+	c.Incident = &explain.Incident{ID: "CP_001-1-2", Since: c.Since, Cause: "timeout", Told: 1, ToldAt: at(59*time.Minute + 3*time.Second)}
+	c.Outcomes = []explain.Outcome{
+		{At: at(-24 * time.Hour), Status: "OK", LatencyMS: 0.4, Response: "OK"},
+		{At: at(59 * time.Minute), Status: "KO", Cause: "protocol", LatencyMS: 3, Response: "HTTP/1.1 403 Forbidden", Failures: 39},
+		{At: at(time.Hour - 2*time.Second), Status: "UNKNOWN", Cause: "stalled", LatencyMS: 2100, Failures: 39},
+		{At: at(time.Hour - time.Second), Status: "CONNECTION_ERROR", Cause: "timeout", LatencyMS: 900, Failures: 40},
+	}
+	c.Central.Told = append(c.Central.Told,
+		explain.Exchange{At: at(59*time.Minute + 3*time.Second), Told: "ENGINE_FAILURE", Answered: true, Answer: "Failure report received", LatencyMS: 2})
+	c.Central.State, c.Central.Since, c.Central.Waiting = "away", at(time.Hour-4*time.Second), 1
+	c.Central.Last = &explain.Exchange{At: at(time.Hour - time.Second), Told: "ENGINE_FAILURE", Repeat: 1, Cause: "refused"}
+	c.Next = append(c.Next[:1], explain.Step{At: at(time.Hour + 1500*time.Millisecond), To: "central", What: "registration request"})
+	d.Kafka.State, d.Kafka.Why, d.Kafka.Waiting, d.Kafka.Since = "away", "dial tcp: refused", 1200, at(40*time.Minute)
+	d.Note = "state folder /var/lib/ev-cp-m/CP_001 can't be used: no space left on device; events are kept in memory only"
+	d.Outbox.Dropped = 17
+}
+
+// alone: no brokers, Central refuses, two checks failed.
+func alone(d *explain.Document) {
+	d.Kafka = nil
+	c := &d.Watched[0]
+	c.Failures = 2
+	c.Central.State = "refused"
+	c.Central.Told[0].Answer = `Authentication denied: "CP_001"`
+}
+
+func TestADocumentComesBackAsItWent(t *testing.T) {
+	d := sound()
+	faulted(&d)
+	first, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back explain.Document
+	if err := json.Unmarshal(first, &back); err != nil {
+		t.Fatal(err)
+	}
+	second, err := json.Marshal(back)
+	if err != nil || !bytes.Equal(first, second) {
+		t.Errorf("%v\n%s\n%s", err, first, second)
+	}
+	for _, c := range []struct {
+		m    explain.Moment
+		want string
+	}{{0, "null"}, {explain.Moment(1795507365_864184), "1795507365.864184"}, {explain.Moment(1_000_000), "1"}} {
+		if b, err := json.Marshal(c.m); err != nil || string(b) != c.want {
+			t.Errorf("%s, want %s", b, c.want)
+		}
+	}
+	if explain.MomentOf(time.Time{}) != 0 || explain.Moment(7).Stamp() != evcp.Stamp(7) {
+		t.Error("never is no moment")
+	}
+}
+
+// FuzzDocument lets a process of any version, or a stranger on the socket, say
+// anything: what is printed is printable, and no line is wider than a terminal.
+func FuzzDocument(f *testing.F) {
+	for _, change := range []func(*explain.Document){func(*explain.Document) {}, faulted, alone} {
+		d := sound()
+		change(&d)
+		seed, err := json.Marshal(d)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed)
+	}
+	f.Add([]byte(`{"charge_points":[{"since":1e300},{"last_checks":[{"latency_ms":-1e300,"at":-1e18,"cause":"\u001b[2J"}],"next":[{}]}],"started":1e11}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var d explain.Document
+		if json.Unmarshal(body, &d) != nil {
+			return
+		}
+		style := console.Style{}
+		for _, line := range explain.Explain(d, time.UTC) {
+			shown := style.Line(line, 80)
+			if utf8.RuneCountInString(shown) > 80 || strings.ContainsAny(shown, "\n\r\x1b\x00") {
+				t.Errorf("%q", shown)
+			}
+		}
+	})
+}

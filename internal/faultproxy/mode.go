@@ -1,0 +1,86 @@
+package faultproxy
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind says what a link does with what is sent over it.
+type Kind uint8
+
+const (
+	// Pass: everything goes through at once. The zero Kind.
+	Pass Kind = iota
+	// Slow: every chunk arrives Delay after it was sent, in both directions.
+	Slow
+	// Hole: connections are kept and accepted, and carry nothing. What was sent
+	// arrives when the hole is over, as after a route that came back.
+	Hole
+	// Hang: a Hole that does not even answer new connections.
+	Hang
+	// DeafUp: half-open; what the client sends does not arrive.
+	DeafUp
+	// DeafDown: half-open; the client's words arrive, the answers do not.
+	DeafDown
+	// Reset: every connection, open or new, is broken off (RST).
+	Reset
+	// Refuse: open connections are broken off and nobody listens.
+	Refuse
+)
+
+var kindNames = [...]string{"pass", "slow", "hole", "hang", "deaf-up", "deaf-down", "reset", "refuse"}
+
+// String is the word for k in schedules and tables.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "invalid"
+}
+
+// Mode is what a link does now. The zero Mode passes everything.
+type Mode struct {
+	Kind  Kind
+	Delay time.Duration // Slow: for each chunk, one way
+}
+
+// String is the mode as it stands in a schedule: "slow=40ms".
+func (m Mode) String() string {
+	if m.Kind == Slow {
+		return fmt.Sprintf("%s=%s", m.Kind, m.Delay)
+	}
+	return m.Kind.String()
+}
+
+// wait is how much longer something waits that came so long ago; 0 or less: it
+// passes.
+func (m Mode) wait(up bool, ago time.Duration) time.Duration {
+	switch {
+	case m.holds(up):
+		return untilChanged
+	case m.Kind == Slow:
+		return m.Delay - ago
+	default:
+		return 0
+	}
+}
+
+// untilChanged is long enough for any mode; who waits looks again after it.
+const untilChanged = time.Hour
+
+// holds reports whether what flows that way is held back.
+func (m Mode) holds(up bool) bool {
+	switch m.Kind {
+	case Hole, Hang:
+		return true
+	case DeafUp:
+		return up
+	case DeafDown:
+		return !up
+	default:
+		return false
+	}
+}
+
+// cuts reports whether no connection stays open.
+func (m Mode) cuts() bool { return m.Kind == Reset || m.Kind == Refuse }

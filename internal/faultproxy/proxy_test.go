@@ -1,0 +1,316 @@
+package faultproxy_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"evcp/internal/faultproxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	patience = 20 * time.Second       // for what must come, however slow the machine
+	moment   = 150 * time.Millisecond // for what must not come
+)
+
+// echo answers everything it reads in kind, until the test ends.
+func echo(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				io.Copy(c, c)
+			})
+		}
+	})
+	t.Cleanup(serving.Wait)
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
+
+func open(t *testing.T) *faultproxy.Proxy {
+	t.Helper()
+	target := echo(t)
+	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func set(t *testing.T, p *faultproxy.Proxy, m faultproxy.Mode) {
+	t.Helper()
+	if err := p.Set(m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// client is one connection through the proxy.
+type client struct {
+	t *testing.T
+	net.Conn
+}
+
+func dial(t *testing.T, p *faultproxy.Proxy) client {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.Addr(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return client{t, c}
+}
+
+func (c client) say(words string) {
+	c.t.Helper()
+	if _, err := c.Write([]byte(words)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// hear reads once and returns why nothing came.
+func (c client) hear(within time.Duration) (string, error) {
+	c.SetReadDeadline(time.Now().Add(within))
+	b := make([]byte, 64)
+	n, err := c.Read(b)
+	return string(b[:n]), err
+}
+
+func (c client) wants(words string) {
+	c.t.Helper()
+	if got, err := c.hear(patience); got != words {
+		c.t.Fatalf("heard %q (%v), want %q", got, err, words)
+	}
+}
+
+func (c client) wantsNothing() {
+	c.t.Helper()
+	var timeout net.Error
+	if got, err := c.hear(moment); !errors.As(err, &timeout) || !timeout.Timeout() {
+		c.t.Fatalf("heard %q (%v), want nothing", got, err)
+	}
+}
+
+// wantsABrokenDial dials and wants a reset, be it so early that the dial fails.
+func wantsABrokenDial(t *testing.T, p *faultproxy.Proxy) {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.Addr(), patience)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	client{t, c}.wantsReset()
+}
+
+func (c client) wantsReset() {
+	c.t.Helper()
+	for { // what was on its way may come first
+		if _, err := c.hear(patience); err != nil {
+			if !errors.Is(err, syscall.ECONNRESET) {
+				c.t.Fatalf("%v, want a reset", err)
+			}
+			return
+		}
+	}
+}
+
+func TestPassAndRecord(t *testing.T) {
+	p := open(t)
+	c := dial(t, p)
+	c.say("one")
+	c.wants("one")
+	c.say("two")
+	c.wants("two")
+	c.Close()
+	until(t, func() bool { _, conns, _ := p.Record(); return len(conns) == 1 && !conns[0].Left.IsZero() })
+	chunks, _, missed := p.Record()
+	want := []struct {
+		up   bool
+		data string
+	}{{true, "one"}, {false, "one"}, {true, "two"}, {false, "two"}}
+	if len(chunks) != len(want) || missed != 0 {
+		t.Fatalf("%d chunks, %d missed", len(chunks), missed)
+	}
+	for i, w := range want {
+		x := chunks[i]
+		if x.Conn != 1 || x.Up != w.up || string(x.Data) != w.data || x.Passed.Before(x.Came) {
+			t.Errorf("chunk %d is %+v, want %v", i, x, w)
+		}
+	}
+}
+
+func until(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("did not happen")
+		}
+	}
+}
+
+func TestTheRecordIsBounded(t *testing.T) {
+	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: echo(t), Limit: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	c := dial(t, p)
+	for range 4 {
+		c.say("x")
+		c.wants("x")
+	}
+	if chunks, _, missed := p.Record(); len(chunks) != 3 || missed != 5 {
+		t.Errorf("%d chunks, %d missed", len(chunks), missed)
+	}
+}
+
+func TestSlowIsSlowBothWays(t *testing.T) {
+	p := open(t)
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 50 * time.Millisecond})
+	c := dial(t, p)
+	began := time.Now()
+	c.say("one")
+	c.wants("one")
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("took %s", took)
+	}
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Slow, Delay: time.Hour})
+	c.say("two")
+	c.wantsNothing()
+	set(t, p, faultproxy.Mode{})
+	c.wants("two")
+}
+
+// TestWhatIsHeldBackArrives holds what was sent, and its end, until the mode is over.
+func TestWhatIsHeldBackArrives(t *testing.T) {
+	for _, kind := range []faultproxy.Kind{faultproxy.Hole, faultproxy.Hang, faultproxy.DeafUp, faultproxy.DeafDown} {
+		t.Run(kind.String(), func(t *testing.T) {
+			p := open(t)
+			c := dial(t, p)
+			c.say("before")
+			c.wants("before")
+			set(t, p, faultproxy.Mode{Kind: kind})
+			c.say("meanwhile")
+			c.wantsNothing()
+			until(t, func() bool { chunks, _, _ := p.Record(); return len(chunks) >= 3 })
+			chunks, _, _ := p.Record()
+			arrived := !chunks[2].Passed.IsZero()
+			if arrived != (kind == faultproxy.DeafDown) {
+				t.Errorf("arrived at the target: %t", arrived)
+			}
+			set(t, p, faultproxy.Mode{})
+			c.wants("meanwhile")
+		})
+	}
+}
+
+func TestAHoleAcceptsAndAHangDoesNot(t *testing.T) {
+	p := open(t)
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Hole})
+	inHole := dial(t, p)
+	inHole.say("one")
+	inHole.wantsNothing()
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Hang})
+	if c, err := net.DialTimeout("tcp", p.Addr(), moment); err == nil {
+		c.Close()
+		t.Fatal("a link that hangs was reached")
+	}
+	set(t, p, faultproxy.Mode{})
+	inHole.wants("one")
+	for range 3 {
+		c := dial(t, p)
+		c.say("two")
+		c.wants("two")
+	}
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Hang}) // and again
+	set(t, p, faultproxy.Mode{Kind: faultproxy.Refuse})
+	set(t, p, faultproxy.Mode{})
+	c := dial(t, p)
+	c.say("three")
+	c.wants("three")
+}
+
+func TestResetAndRefuse(t *testing.T) {
+	p := open(t)
+	for range 3 {
+		before := dial(t, p)
+		before.say("one")
+		before.wants("one")
+		set(t, p, faultproxy.Mode{Kind: faultproxy.Reset})
+		before.wantsReset()
+		wantsABrokenDial(t, p)
+		set(t, p, faultproxy.Mode{Kind: faultproxy.Refuse})
+		if c, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
+			if err == nil {
+				c.Close()
+			}
+			t.Fatalf("%v, want a refusal", err)
+		}
+		set(t, p, faultproxy.Mode{})
+		after := dial(t, p)
+		after.say("two")
+		after.wants("two")
+	}
+}
+
+func TestAnEndIsPassedOn(t *testing.T) {
+	p := open(t)
+	c := dial(t, p)
+	c.say("one")
+	c.wants("one")
+	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.hear(patience); !errors.Is(err, io.EOF) {
+		t.Errorf("heard %q (%v), want the end", got, err)
+	}
+}
+
+func TestATargetThatIsAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	wantsABrokenDial(t, p)
+}
+
+func TestCloseEndsWhateverIsHeld(t *testing.T) {
+	for _, kind := range []faultproxy.Kind{faultproxy.Pass, faultproxy.Slow, faultproxy.Hole, faultproxy.Hang, faultproxy.Reset, faultproxy.Refuse} {
+		p := open(t)
+		c := dial(t, p)
+		c.say("one")
+		set(t, p, faultproxy.Mode{Kind: kind, Delay: time.Hour})
+		p.Close()
+		if err := p.Set(faultproxy.Mode{}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: %v after Close", kind, err)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package oracle
+
+import (
+	"time"
+
+	"evcp"
+)
+
+// incidents holds the bounds: a sick Engine has an open incident, and one that is
+// well again has none, as long as it stayed so until then.
+func (j *judge) incidents() {
+	r := j.record.Rules
+	fall := time.Duration(r.Fall)*r.Interval + r.Timeout + 3*grace
+	rise := 2*r.Interval + r.Timeout + 3*grace // a check that began before may fail yet
+	for _, p := range j.periods() {
+		bound, want := rise, false
+		switch p.health {
+		case Sick:
+			bound, want = fall, true
+		case Mixed:
+			continue
+		}
+		due := j.after(p.from, bound).Add(slack)
+		if due >= p.to || j.of(Down).meet(span{due, due}) {
+			continue
+		}
+		j.verdict.Bounds++
+		if open := j.openAt(due); open != want {
+			j.find(MissedIncident, due, "%s since %s, but its incident is %s", p.health, p.from.Time().Format("15:04:05.000"), openness(open))
+		}
+	}
+}
+
+func openness(open bool) string {
+	if open {
+		return "still open"
+	}
+	return "not open"
+}
+
+// String is the word for findings.
+func (h Health) String() string { return [...]string{"well", "sick", "mixed"}[h] }
+
+// openAt reports whether an incident was open at a moment.
+func (j *judge) openAt(t evcp.Stamp) bool {
+	open := false
+	for _, e := range j.events {
+		if e.At > t {
+			break
+		}
+		switch e.Action {
+		case evcp.EngineFailed:
+			open = true
+		case evcp.EngineRecovered:
+			open = false
+		}
+	}
+	return open
+}

@@ -1,0 +1,71 @@
+package oracle
+
+import (
+	"time"
+
+	"evcp"
+)
+
+// lateness holds the rhythm, as the Engine saw it, while the Monitor could watch
+// and the Engine could be reached.
+func (j *judge) lateness() {
+	r := j.record.Rules
+	unseen := union(append(j.of(EngineLink, BenchStood, Stopped, Down), j.shut()...))
+	for i := 1; i < len(j.cp.Questions); i++ {
+		s := span{j.cp.Questions[i-1].Asked, j.cp.Questions[i].Asked}
+		if s.to > j.record.To || s.from < j.record.From || unseen.meet(s.wider(tooLate)) {
+			continue
+		}
+		j.verdict.Rhythm++
+		limit := r.Interval + tooLate
+		if j.first(i - 1) {
+			limit += r.Interval / 2
+		}
+		if over := s.length() - limit; over > 0 && over > j.excused(s) {
+			j.find(LateCheck, s.to, "%s after the one before", s.length())
+		}
+	}
+	j.starts()
+}
+
+// first reports whether a question was the first of a Monitor: it comes at once,
+// outside the rhythm, and the next tick is skipped when it is nearer than half an
+// interval.
+func (j *judge) first(i int) bool {
+	if i == 0 {
+		return true
+	}
+	between := span{j.cp.Questions[i-1].Asked, j.cp.Questions[i].Asked}
+	return j.of(Down).meet(between)
+}
+
+// excused is how much a Monitor's own stalls explain.
+func (j *judge) excused(s span) time.Duration {
+	sum := time.Duration(0)
+	for _, x := range j.stalls {
+		if x.meets(s.wider(tooLate)) {
+			sum += x.cost + j.record.Rules.Interval
+		}
+	}
+	return sum
+}
+
+// starts wants a check soon after every start.
+func (j *judge) starts() {
+	r := j.record.Rules
+	unseen := union(append(j.of(EngineLink, BenchStood, Stopped), j.shut()...))
+	for _, down := range j.of(Down) {
+		due := down.to.Add(r.Ready)
+		if due > j.record.To || unseen.meet(span{down.to, due}) || j.of(Down).meet(span{down.to + 1, due}) {
+			continue
+		}
+		if j.of(Hogs).meet(span{down.to, due}) {
+			due = due.Add(r.Ready)
+		}
+		if !j.askedBetween(down.to, due) {
+			j.find(LateCheck, due, "started %s ago and has not asked", due.Sub(down.to))
+		}
+	}
+}
+
+func (j *judge) askedBetween(from, to evcp.Stamp) bool { return len(j.questionsIn(span{from, to})) > 0 }

@@ -1,0 +1,84 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Bounds of one connection and of all.
+const (
+	headerLimit = 5 * time.Second
+	answerLimit = 10 * time.Second
+	idleLimit   = 2 * time.Minute // longer than any usual scrape interval
+	headerSize  = 16 << 10
+	maxConns    = 64
+	goodbye     = 250 * time.Millisecond
+)
+
+// Serve answers on ln until ctx ends; then it gives answers under way a moment
+// and closes the rest. It closes ln.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerLimit, ReadTimeout: headerLimit, WriteTimeout: answerLimit,
+		IdleTimeout: idleLimit, MaxHeaderBytes: headerSize,
+		ErrorLog: log.New(io.Discard, "", 0), // a stranger who speaks no HTTP is no news
+	}
+	ended := make(chan struct{})
+	release := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(&few{Listener: ln, free: make(chan struct{}, maxConns)})
+	if !release() {
+		<-ended
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+}
+
+// few closes a connection that comes while too many are open.
+type few struct {
+	net.Listener
+	free chan struct{}
+}
+
+// Accept waits for a connection that has room.
+func (f *few) Accept() (net.Conn, error) {
+	for {
+		c, err := f.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case f.free <- struct{}{}:
+			return &counted{Conn: c, leave: sync.OnceFunc(func() { <-f.free })}, nil
+		default:
+			c.Close()
+		}
+	}
+}
+
+// counted gives its room back when it is closed.
+type counted struct {
+	net.Conn
+	leave func()
+}
+
+// Close closes it.
+func (c *counted) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}

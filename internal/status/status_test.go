@@ -1,0 +1,333 @@
+package status_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"evcp/internal/status"
+	"evcp/internal/tally"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// well is a face of a process that does its work.
+func well() status.Face {
+	return status.Face{
+		Healthy: func() (string, error) { return "", nil },
+		Ready:   func() error { return nil },
+		Metrics: func(m *status.Metrics) { m.Gauge("x", "One.").Is(1) },
+		Status:  func() any { return map[string]string{"said": "<script>\x1b"} },
+	}
+}
+
+// serve shows a face on ln until the test ends or stop is called.
+func serve(t *testing.T, ln net.Listener, f status.Face) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := status.Serve(ctx, ln, f.Handler()); err != nil {
+			t.Error(err)
+		}
+	})
+	stop = sync.OnceFunc(func() {
+		cancel()
+		serving.Wait()
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func onTCP(t *testing.T, f status.Face) (address string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, ln, f)
+	return ln.Addr().String()
+}
+
+func get(t *testing.T, address, path string) (int, http.Header, string) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(body)
+}
+
+func TestAFaceOverTCP(t *testing.T) {
+	f := well()
+	note, trouble := "", error(nil)
+	f.Healthy = func() (string, error) { return note, trouble }
+	f.Ready = func() error { return errors.New("not yet") }
+	address := onTCP(t, f)
+	for _, c := range []struct {
+		path, note string
+		trouble    error
+		code       int
+		kind, says string
+	}{
+		{"/healthz", "", nil, 200, "text/plain; charset=utf-8", "ok\n"},
+		{"/healthz", "the disk refused", nil, 200, "text/plain; charset=utf-8", "ok; the disk refused\n"},
+		{"/healthz", "", errors.New("stands still"), 503, "text/plain; charset=utf-8", "stands still\n"},
+		{"/readyz", "", nil, 503, "text/plain; charset=utf-8", "not yet\n"},
+		{"/metrics", "", nil, 200, "text/plain; version=0.0.4; charset=utf-8", "# HELP x One.\n# TYPE x gauge\nx 1\n"},
+		{"/api/v1/status", "", nil, 200, "application/json", "{\n  \"said\": \"\\u003cscript\\u003e\\u001b\"\n}\n"},
+		{"/", "", nil, 200, "text/plain; charset=utf-8", "/metrics\n/healthz\n/readyz\n/api/v1/status\n"},
+		{"/nothing", "", nil, 404, "text/plain; charset=utf-8", "404 page not found\n"},
+	} {
+		note, trouble = c.note, c.trouble
+		code, header, body := get(t, address, c.path)
+		if code != c.code || body != c.says || header.Get("Content-Type") != c.kind {
+			t.Errorf("%s: %d %q %q", c.path, code, header.Get("Content-Type"), body)
+		}
+		if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", c.path, header)
+		}
+	}
+}
+
+// TestStrangersHoldUpNobody has all connections taken by peers who say nothing,
+// and some who say too much; whoever comes then is closed and not kept waiting,
+// and when they leave there is room again.
+func TestStrangersHoldUpNobody(t *testing.T) {
+	address := onTCP(t, well())
+	var idle []net.Conn
+	for range 70 {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		idle = append(idle, c)
+	}
+	_ = idle[69].SetReadDeadline(time.Now().Add(4 * time.Second)) // the server would give it five
+	if _, err := idle[69].Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("one connection too many is kept waiting")
+	}
+	for _, c := range idle {
+		c.Close()
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(deadline)
+		fmt.Fprint(c, "GET /readyz HTTP/1.0\r\n\r\n")
+		got, _ := io.ReadAll(c)
+		c.Close()
+		if bytes.Contains(got, []byte("200 OK")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there is no room again: %q", got)
+		}
+	}
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	go func() {
+		fmt.Fprint(c, "GET /readyz HTTP/1.1\r\nHost: x\r\n")
+		for range 1000 {
+			if _, err := fmt.Fprintf(c, "X: %s\r\n", strings.Repeat("x", 1000)); err != nil {
+				return
+			}
+		}
+	}()
+	if got, _ := io.ReadAll(c); !bytes.Contains(got, []byte("431 ")) && len(got) > 0 {
+		t.Errorf("a megabyte of headers: %.100q", got)
+	}
+}
+
+func TestTheSocketIsOursAlone(t *testing.T) {
+	dir := t.TempDir()
+	ln, err := status.Listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := serve(t, ln, well())
+	info, err := os.Stat(filepath.Join(dir, status.SocketName))
+	if err != nil || info.Mode() != fs.ModeSocket|0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	a, err := status.Ask(t.Context(), dir, status.ReadyPath)
+	if err != nil || a.Code != 200 || string(a.Body) != "ready\n" {
+		t.Errorf("%d %q %v", a.Code, a.Body, err)
+	}
+	if _, err := status.Listen(t.Context(), dir); !errors.Is(err, status.ErrAnswered) {
+		t.Errorf("a second one: %v", err)
+	}
+	stop()
+	if _, err := os.Stat(filepath.Join(dir, status.SocketName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it stays: %v", err)
+	}
+	if _, err := status.Ask(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNobody) {
+		t.Errorf("asked when nobody is there: %v", err)
+	}
+}
+
+// TestWhatStandsInTheWay replaces what a killed process has left, and nothing else.
+func TestWhatStandsInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, status.SocketName)
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	if _, err := status.Ask(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNobody) {
+		t.Errorf("a socket that was left: %v", err)
+	}
+	ln, err := status.Listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := status.Listen(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("a file in the way: %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "precious" {
+		t.Errorf("the file: %q, %v", b, err)
+	}
+	if _, err := status.Listen(t.Context(), filepath.Join(dir, "nowhere")); err == nil {
+		t.Error("listens where no folder is")
+	}
+}
+
+// TestALongPath goes beyond what a socket's address holds.
+func TestALongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := status.Listen(t.Context(), dir)
+	if err != nil {
+		t.Skipf("this system has no way to a long path, and says: %v", err)
+	}
+	stop := serve(t, ln, well())
+	if a, err := status.Ask(t.Context(), dir, status.HealthPath); err != nil || a.Code != 200 {
+		t.Errorf("%d, %v", a.Code, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, status.SocketName)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	stop()
+	if _, err := os.Stat(filepath.Join(dir, status.SocketName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it stays: %v", err)
+	}
+}
+
+// TestAMuteProcess is stopped, or hangs: whoever asks gets an error in time.
+func TestAMuteProcess(t *testing.T) {
+	dir := t.TempDir()
+	ln, err := status.Listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := status.Ask(ctx, dir, status.HealthPath); err == nil || errors.Is(err, status.ErrNobody) {
+		t.Errorf("a mute process: %v", err)
+	}
+}
+
+func TestExposition(t *testing.T) {
+	h := tally.New(time.Millisecond, 2500*time.Millisecond)
+	for _, d := range []time.Duration{time.Microsecond, time.Second, time.Minute} {
+		h.Observe(d)
+	}
+	var m status.Metrics
+	m.Counter("a_total", "Back\\slash and\nbreak.").Is(3, "cause", "say \"hi\"\\\n", "b", "bad \xff").Is(math.MaxUint32, "cause", "x")
+	m.Gauge("at_seconds", "A moment.").At(time.UnixMicro(1795507365_864184)).At(time.Time{}, "never", "1")
+	m.Histogram("took_seconds", "Durations.", h.Read())
+	want := `# HELP a_total Back\\slash and\nbreak.
+# TYPE a_total counter
+a_total{cause="say \"hi\"\\\n",b="bad �"} 3
+a_total{cause="x"} 4294967295
+# HELP at_seconds A moment.
+# TYPE at_seconds gauge
+at_seconds 1795507365.864184
+# HELP took_seconds Durations.
+# TYPE took_seconds histogram
+took_seconds_bucket{le="0.001"} 1
+took_seconds_bucket{le="2.5"} 2
+took_seconds_bucket{le="+Inf"} 3
+took_seconds_sum 61.000001
+took_seconds_count 3
+`
+	if got := string(m.Text()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// FuzzRequest lets no bytes of a stranger break the server or come back as they
+// were.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{
+		"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/v1/status HTTP/1.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx", "GET /%0d%0aSet-Cookie:a HTTP/1.1\r\nHost: x\r\n\r\n",
+		"EV_CP_M CP_001 registration request", "GET /<script> HTTP/1.1\r\nHost: <script>\r\n\r\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- status.Serve(ctx, ln, well().Handler()) }()
+	f.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			f.Error(err)
+		}
+	})
+	f.Fuzz(func(t *testing.T, request []byte) {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+		_, _ = c.Write(request)
+		_ = c.(*net.TCPConn).CloseWrite()
+		got, _ := io.ReadAll(c)
+		if bytes.Contains(got, []byte("<script>")) || bytes.ContainsAny(got, "\x1b\x00") {
+			t.Errorf("%q came back: %q", request, got)
+		}
+	})
+}

@@ -1,0 +1,100 @@
+package uplink
+
+import (
+	"sync/atomic"
+	"time"
+
+	"evcp"
+	"evcp/internal/tally"
+	"evcp/internal/wire"
+)
+
+// Result is what became of a report that was sent.
+type Result uint8
+
+const (
+	// Received: Central answered for it.
+	Received Result = iota
+	// NotTaken: Central answered with a no, or with something that is no receipt.
+	NotTaken
+	// NotRegistered: Central does not know the Monitor; it registers and tells again.
+	NotRegistered
+	// Unanswered: nothing came in time, or nobody was there.
+	Unanswered
+)
+
+var resultNames = [...]string{"received", "not_taken", "not_registered", "unanswered"}
+
+// String is the word used in metrics.
+func (r Result) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
+
+func resultOf(v wire.Verdict, came bool) Result {
+	switch {
+	case !came:
+		return Unanswered
+	case v == wire.Accepted:
+		return Received
+	case v == wire.NotRegistered:
+		return NotRegistered
+	}
+	return NotTaken
+}
+
+// Figures are what an Uplink counts of its own work.
+type Figures struct {
+	Reports  []Reports          // every pair there is
+	Delivery tally.Distribution // of first reports: from detection to Central's receipt
+	Waiting  int                // reports without an answer
+	Sessions map[Phase]int      // charge points in each phase; all phases
+}
+
+// Refused is how many charge points Central refuses.
+func (f Figures) Refused() int { return f.Sessions[Refusing] }
+
+// Reports counts reports that were sent, repeats included.
+type Reports struct {
+	Recovery bool
+	Result   Result
+	Count    uint64
+}
+
+// meter is what the sessions count and others read.
+type meter struct {
+	reports  [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
+	delivery *tally.Histogram
+}
+
+func (m *meter) begin() {
+	const ms = time.Millisecond
+	m.delivery = tally.New(5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms, 1000*ms, 2500*ms, 5000*ms,
+		15*time.Second, time.Minute, 5*time.Minute, time.Hour)
+}
+
+// told counts one report.
+func (m *meter) told(r Report, res Result, now evcp.Stamp) {
+	kind := 0
+	if r.Recovery {
+		kind = 1
+	}
+	m.reports[kind][res].Add(1)
+	if res == Received && r.Repeat == 0 && r.At != 0 {
+		m.delivery.Observe(now.Sub(r.At))
+	}
+}
+
+// Figures reads the counts. Any goroutine may call at any time.
+func (u *Uplink) Figures() Figures {
+	f := Figures{
+		Delivery: u.meter.delivery.Read(), Waiting: u.Waiting(),
+		Sessions: map[Phase]int{Connecting: 0, Registered: 0, Refusing: 0, Away: 0},
+	}
+	for kind := range u.meter.reports {
+		for res := range resultNames {
+			f.Reports = append(f.Reports, Reports{kind == 1, Result(res), u.meter.reports[kind][res].Load()})
+		}
+	}
+	for _, s := range u.sessions {
+		f.Sessions[s.standing().Phase]++
+	}
+	return f
+}

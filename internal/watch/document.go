@@ -1,0 +1,165 @@
+package watch
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"evcp"
+	"evcp/internal/explain"
+	"evcp/internal/uplink"
+	"evcp/internal/wire"
+)
+
+// program is the name that the document carries.
+const program = "ev-cp-m"
+
+// How much of the past the document tells.
+const (
+	tellChecks = 20
+	tellTold   = 10
+)
+
+// document is all that this Monitor tells of itself now.
+func (w *watcher) document() explain.Document {
+	d := explain.Document{
+		Program: program, Version: w.o.Version, Instance: w.o.Policy.Instance, PID: os.Getpid(),
+		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(w.started), Healthy: true,
+		Watched: []explain.ChargePoint{w.chargePoint(w.o.CP)}, Outbox: w.outboxPart(), Kafka: w.kafkaPart(),
+	}
+	note, err := w.healthy()
+	d.Note = note
+	if err != nil {
+		d.Healthy, d.Trouble = false, err.Error()
+	}
+	f := w.monitor.Figures()
+	d.Checks.Missed, d.Checks.Last = f.Missed, explain.MomentOf(f.Last)
+	for _, c := range f.Checks {
+		d.Checks.Total += c.Count
+		if c.Status.Failed() {
+			d.Checks.Failed += c.Count
+		}
+	}
+	return d
+}
+
+func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
+	s := w.box.State(cp)
+	shown := s.Shown(evcp.StampOf(time.Now()), w.o.Interval)
+	c := explain.ChargePoint{
+		CP: cp, Engine: w.o.Engine, State: shown.String(), Since: explain.Moment(w.monitor.Since(cp)),
+		LastOK: explain.Moment(s.LastOK), Failures: s.Failures, Fall: w.o.Policy.Fall, OKs: s.Oks, Rise: w.o.Policy.Rise,
+	}
+	if shown == evcp.Monitoring {
+		c.Since = explain.Moment(s.LastCountable)
+	}
+	if i := s.Incident; i.Open {
+		c.Cause = s.Cause.String()
+		c.Incident = &explain.Incident{
+			ID: i.ID.Text(cp), Since: explain.Moment(i.Since), Cause: i.Cause.String(), Told: i.Told, ToldAt: explain.Moment(i.ToldAt),
+		}
+	}
+	c.Central = w.centralPart(cp)
+	c.Outcomes, c.Central.Told = w.past(cp)
+	c.Next = w.next(cp)
+	return c
+}
+
+// past is what the newest kept events tell, the oldest first.
+func (w *watcher) past(cp evcp.CPID) (checks []explain.Outcome, told []explain.Exchange) {
+	checks, told = []explain.Outcome{}, []explain.Exchange{}
+	for line := range w.box.Latest() {
+		check := line.Action() == evcp.HealthCheck
+		full := len(checks) == tellChecks
+		if full && len(told) == tellTold {
+			break
+		}
+		if string(line.CP()) != string(cp) || check && full || !check && len(told) == tellTold {
+			continue
+		}
+		e, err := evcp.ParseEvent(line)
+		if err != nil {
+			continue // it came from AppendJSON; a test holds the two together
+		}
+		if check {
+			checks = append(checks, outcome(e))
+		} else if what := toldBy(e); what != "" {
+			told = append(told, explain.Exchange{
+				At: explain.Moment(e.At), Told: what, Repeat: e.Repeat, Answered: true, Answer: e.Response, LatencyMS: explain.Millis(e.Latency),
+			})
+		}
+	}
+	slices.Reverse(checks)
+	slices.Reverse(told)
+	return checks, told
+}
+
+func outcome(e evcp.Event) explain.Outcome {
+	return explain.Outcome{
+		At: explain.Moment(e.At), Status: e.Status.String(), Cause: e.Cause.String(),
+		LatencyMS: explain.Millis(e.Latency), Response: e.Response, Failures: e.Failures,
+	}
+}
+
+// toldBy is what Central was told when it answered with this event; "" for others.
+func toldBy(e evcp.Event) string {
+	switch e.Action {
+	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
+		return wire.Registration.String()
+	case evcp.ReportEngineFailure:
+		return wire.EngineFailure.String()
+	case evcp.ReportEngineRecovery:
+		return wire.EngineRecovered.String()
+	}
+	return ""
+}
+
+func (w *watcher) centralPart(cp evcp.CPID) explain.Central {
+	s := w.uplink.Standing(cp)
+	c := explain.Central{Address: w.o.Central, State: s.Phase.String(), Since: explain.MomentOf(s.Since), Waiting: w.uplink.Waiting()}
+	if s.Last.Message != "" {
+		c.Last = exchange(s.Last)
+	}
+	return c
+}
+
+func exchange(s uplink.Said) *explain.Exchange {
+	a := s.Answer
+	x := &explain.Exchange{
+		At: explain.MomentOf(s.At), Told: s.Message, Repeat: s.Repeat, Answered: a.Came, Answer: a.Text, LatencyMS: explain.Millis(a.Latency),
+	}
+	if !a.Came {
+		x.Cause = a.Cause.String()
+	}
+	return x
+}
+
+// next is what happens by itself, by time.
+func (w *watcher) next(cp evcp.CPID) []explain.Step {
+	steps := []explain.Step{{At: explain.MomentOf(w.monitor.Figures().Next), To: "engine", What: wire.HealthCheck.String()}}
+	if s := w.uplink.Standing(cp); s.Next != wire.NoVerb {
+		steps = append(steps, explain.Step{At: explain.MomentOf(s.At), To: "central", What: s.Next.String()})
+	}
+	slices.SortStableFunc(steps, func(a, b explain.Step) int { return int(a.At - b.At) })
+	return steps
+}
+
+func (w *watcher) kafkaPart() *explain.Kafka {
+	if w.kafka == nil {
+		return nil
+	}
+	s := w.kafka.State()
+	return &explain.Kafka{
+		Brokers: w.o.Brokers, Topic: w.o.Topic, State: s.Phase.String(), Since: explain.MomentOf(s.Since),
+		Why: s.Words(), Waiting: w.waiting(),
+	}
+}
+
+func (w *watcher) outboxPart() explain.Outbox {
+	s := w.box.Stats()
+	o := explain.Outbox{Folder: w.o.Dir(), Bytes: s.Bytes, Limit: s.Limit, Refused: s.RefusedWhy}
+	for _, n := range s.Dropped {
+		o.Dropped += n
+	}
+	return o
+}

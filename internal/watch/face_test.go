@@ -1,0 +1,276 @@
+package watch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"evcp"
+	"evcp/internal/explain"
+	"evcp/internal/proving"
+	"evcp/internal/status"
+	"evcp/internal/systemd"
+	"evcp/internal/watch"
+)
+
+// metricNames are a contract with everybody's dashboards and alerts.
+var metricNames = []string{
+	"evcp_build_info", "evcp_charge_points", "evcp_checks_total", "evcp_check_duration_seconds", "evcp_check_lateness_seconds",
+	"evcp_checks_missed_total", "evcp_last_check_timestamp_seconds", "evcp_incidents_total", "evcp_incident_open",
+	"evcp_reports_total", "evcp_report_delivery_seconds", "evcp_reports_pending", "evcp_central_sessions", "evcp_registration_refused",
+	"evcp_outbox_bytes", "evcp_outbox_limit_bytes", "evcp_outbox_pending_events", "evcp_outbox_oldest_pending_timestamp_seconds",
+	"evcp_outbox_dropped_events_total", "evcp_stalls_total", "evcp_stall_seconds_total",
+	"evcp_config_last_reload_successful", "evcp_config_last_reload_success_timestamp_seconds",
+	"evcp_incident_open_excess", // beyond the first list: what the cap leaves out
+}
+
+// asked is what the Monitor of CP_001 answers on its socket; 0 when nobody does.
+func asked(t *testing.T, dir, path string) (code int, body string) {
+	t.Helper()
+	a, err := status.Ask(t.Context(), filepath.Join(dir, "CP_001"), path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return a.Code, string(a.Body)
+}
+
+func document(t *testing.T, dir string) (d explain.Document) {
+	t.Helper()
+	if _, body := asked(t, dir, status.StatusPath); json.Unmarshal([]byte(body), &d) != nil {
+		t.Fatalf("no status: %s", body)
+	}
+	return d
+}
+
+// TestMetricsKeepTheirNames lets Prometheus's own linter read what is shown, and
+// counts against what truly happened.
+func TestMetricsKeepTheirNames(t *testing.T) {
+	g, dir := proving.All(t), t.TempDir()
+	r := g.Read()
+	start(t, g, "CP_001", dir)
+	g.Behave("ko")
+	metrics := func() string { _, body := asked(t, dir, status.MetricsPath); return body }
+	shows := func(line string) func() bool {
+		return func() bool { return strings.Contains(metrics(), "\n"+line+"\n") }
+	}
+	g.Until("the open incident", shows(`evcp_incident_open{cp_id="CP_001",site="",cause="said_ko"} 1`))
+	g.Until("the state", shows(`evcp_charge_points{state="KO"} 1`))
+	g.Until("the answered report", shows(`evcp_reports_total{kind="failure",result="received"} 1`))
+	g.Behave("ok")
+	g.Until("the recovery", shows(`evcp_reports_total{kind="recovery",result="received"} 1`))
+	for _, line := range []string{
+		`evcp_incidents_total{cause="said_ko"} 1`, `evcp_report_delivery_seconds_count 2`, `evcp_central_sessions{state="registered"} 1`,
+		`evcp_reports_pending 0`, `evcp_registration_refused 0`,
+	} {
+		if !shows(line)() {
+			t.Errorf("no %s", line)
+		}
+	}
+	body := metrics()
+	if strings.Contains(body, "evcp_incident_open{") {
+		t.Error("a closed incident is still open")
+	}
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) `).FindAllStringSubmatch(body, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	if want := slices.Sorted(slices.Values(metricNames)); !slices.Equal(names, want) {
+		t.Errorf("shows %v\nwant  %v", names, want)
+	}
+	counted := regexp.MustCompile(`(?m)^evcp_check_duration_seconds_count (\d+)$`).FindStringSubmatch(body)
+	if len(counted) < 2 || counted[1] == "0" || r.Count(evcp.HealthCheck) == 0 {
+		t.Errorf("counted %v", counted)
+	}
+}
+
+// TestWhatExplainKnows asks through an incident, and after a restart in it.
+func TestWhatExplainKnows(t *testing.T) {
+	g, dir := proving.All(t), t.TempDir()
+	w := start(t, g, "CP_001", dir)
+	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
+	g.Behave("ko")
+	g.Until("the answered report", func() bool {
+		d := document(t, dir)
+		i := d.Watched[0].Incident
+		return i != nil && i.Told == 1
+	})
+	d := document(t, dir)
+	c := d.Watched[0]
+	if !d.Healthy || c.State != "KO" || c.Cause != "said_ko" || c.Since != c.Incident.Since || c.Failures < 3 {
+		t.Errorf("%+v", c)
+	}
+	if n := len(c.Outcomes); n == 0 || n > 20 || c.Outcomes[n-1].Status != "KO" || c.Outcomes[n-1].Response != "KO" {
+		t.Errorf("last checks %+v", c.Outcomes)
+	}
+	var told []string
+	for _, x := range c.Central.Told {
+		told = append(told, x.Told+": "+x.Answer)
+	}
+	if want := []string{"registration request: Authentication successful", "ENGINE_FAILURE: Failure report received"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	next := map[string]bool{}
+	for _, s := range c.Next {
+		next[s.To+" "+s.What] = s.At >= d.Now-explain.Moment(time.Second.Microseconds())
+	}
+	if !next["engine health_check"] || !next["central heartbeat"] && !next["central ENGINE_FAILURE"] {
+		t.Errorf("next %+v", c.Next)
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := asked(t, dir, status.StatusPath); code != 0 || said != status.ErrNobody.Error() {
+		t.Errorf("after the end: %d %s", code, said)
+	}
+	start(t, g, "CP_001", dir)
+	g.Until("the second life", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
+	if again := document(t, dir).Watched[0]; again.State != "KO" || again.Since != c.Since || again.Incident.Told != 1 {
+		t.Errorf("after a restart: %+v", again)
+	}
+}
+
+// TestEverybodyAwayIsNoIllness holds that health is the Monitor's own: its peers
+// may all be gone.
+func TestEverybodyAwayIsNoIllness(t *testing.T) {
+	g, dir := proving.New(t), t.TempDir()
+	g.BrokerAddr = proving.FreeAddr(t)
+	start(t, g, "CP_001", dir)
+	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
+	g.Until("both absences", func() bool {
+		d := document(t, dir)
+		return d.Watched[0].Central.State == "away" && d.Kafka.State == "away" && d.Watched[0].State == "CONNECTION_ERROR"
+	})
+	if code, body := asked(t, dir, status.HealthPath); code != http.StatusOK {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+// TestAWatchThatStandsStill stops the loop and nothing else: the Monitor says that
+// it is unwell, over TCP too, its watchdog starves, and all is well again after.
+func TestAWatchThatStandsStill(t *testing.T) {
+	g, dir := proving.All(t), t.TempDir()
+	address := filepath.Join(t.TempDir(), "notify")
+	heard := hear(t, address)
+	env := map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}
+	notify, err := systemd.Open(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.Close()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gate sync.RWMutex
+	w := start(t, g, "CP_001", dir, func(o *watch.Options) {
+		o.Notify, o.HTTP = notify, ln
+		o.Slept = func() time.Duration {
+			gate.RLock()
+			slept := watch.Slept()
+			gate.RUnlock()
+			return slept
+		}
+	})
+	byTCP := func() int {
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		resp, err := client.Get("http://" + ln.Addr().String() + status.HealthPath)
+		if err != nil {
+			return 0
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	g.Until("READY", func() bool { return heard("READY=1") > 0 })
+	g.Until("a fed watchdog", func() bool { return heard("WATCHDOG=1") > 1 })
+	g.Until("a line for people", func() bool { return heard("STATUS=CP_001 OK; Central registered; Kafka connected") > 0 })
+	g.Until("health", func() bool { return byTCP() == http.StatusOK })
+	gate.Lock()
+	g.Until("illness", func() bool {
+		code, body := asked(t, dir, status.HealthPath)
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "stands still: no check was completed for")
+	})
+	fed := heard("WATCHDOG=1")
+	if code := byTCP(); code != http.StatusServiceUnavailable {
+		t.Errorf("over TCP: %d", code)
+	}
+	if code, _ := asked(t, dir, status.ReadyPath); code != http.StatusServiceUnavailable {
+		t.Errorf("ready: %d", code)
+	}
+	if d := document(t, dir); d.Healthy || d.Trouble == "" {
+		t.Errorf("%+v", d)
+	}
+	time.Sleep(time.Second) // twice as long as the watchdog's meals are apart
+	if now := heard("WATCHDOG=1"); now > fed {
+		t.Errorf("a watch that stood still fed the watchdog %d times", now-fed)
+	}
+	gate.Unlock()
+	g.Until("health again", func() bool { code, _ := asked(t, dir, status.HealthPath); return code == http.StatusOK })
+	g.Until("a fed watchdog again", func() bool { return heard("WATCHDOG=1") > fed })
+	if err := w.stop(); err != nil {
+		t.Error(err)
+	}
+	g.Until("STOPPING", func() bool { return heard("STOPPING=1") == 1 })
+}
+
+// hear plays systemd and answers how often a message came.
+func hear(t *testing.T, address string) (count func(message string) int) {
+	t.Helper()
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	counts := map[string]int{}
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		b := make([]byte, 4096)
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			counts[string(bytes.Clone(b[:n]))]++
+			mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		c.Close()
+		listening.Wait()
+	})
+	return func(message string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return counts[message]
+	}
+}
+
+// TestAFaceThatCannotBeShown watches all the same.
+func TestAFaceThatCannotBeShown(t *testing.T) {
+	g, dir := proving.All(t), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "CP_001", status.SocketName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, g, "CP_001", dir)
+	g.UntilShown("CP_001", "activated")
+	g.Until("the news", func() bool { return w.says("can't be asked how it does") })
+}

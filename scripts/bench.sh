@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Measures what docs/BENCHMARKS.md says, and writes its tables anew: about twelve
+# minutes on loopback. BENCH_QUICK=1 takes under two and only prints; so does
+# BENCH_ONLY=start,lateness (see bench/main.go for the names).
+#
+# Numbers that miss what they should hold are shown, not punished: the exit code
+# is 0 unless something could not be measured.
+set -euo pipefail
+# shellcheck source=scripts/tools.sh
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
+cd "$root"
+
+have cc || { echo "bench.sh: cc is missing; the peers are in C (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
+
+# In the cache and not in /tmp: a state folder in memory would write no disk.
+dir=$(mktemp -d "$cache/bench.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/bin" "$dir/run"
+
+echo "building" >&2
+CGO_ENABLED=0 go build -trimpath -o "$dir/bin/" ./cmd/ev-cp-m ./cmd/ev-central ./bench
+for peer in engine floor limit; do
+  cc -O2 -o "$dir/bin/$peer" "bench/peers/$peer.c"
+done
+cp bench/peers/haproxy.sh "$dir/bin/"
+
+how=(-bin "$dir/bin" -dir "$dir/run" -only "${BENCH_ONLY:-}")
+if [[ ${BENCH_QUICK:-} == 1 ]]; then
+  how+=(-quick)
+elif [[ -z ${BENCH_ONLY:-} ]]; then
+  how+=(-document docs/BENCHMARKS.md)
+fi
+"$dir/bin/bench" "${how[@]}"
