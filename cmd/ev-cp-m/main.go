@@ -16,6 +16,7 @@ import (
 	"evcp"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/link"
 	"evcp/internal/systemd"
 	"evcp/internal/trial"
 	"evcp/internal/uplink"
@@ -71,8 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 func try(ctx context.Context, o options, stdout *os.File) int {
 	style := console.StyleOf(stdout, os.Getenv, o.color)
 	well := trial.Run(ctx, trial.Options{
-		CP: o.cp, Central: o.central(), Engine: o.engine(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
-		Dialer: &net.Dialer{}, Slept: watch.Slept,
+		CP: o.cp, Central: o.central(), Engine: o.engine(), Form: o.form(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
+		Dialer: link.NewDialer(), Slept: watch.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
 	if !well {
 		return exitFailed
@@ -96,12 +97,12 @@ func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.
 	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.slogLevel()})
 	err := watch.Run(ctx, watch.Options{
-		CP: o.cp, Engine: o.engine(), Central: o.central(),
+		CP: o.cp, Engine: o.engine(), Central: o.central(), Form: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
 		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
 		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,
 		StateDir: o.stateDir, StateMax: o.stateMax, Keep: o.keep,
-		Version: version.String(), Origin: loaded.Origin, Console: c, Dialer: &net.Dialer{}, Slept: watch.Slept,
+		Version: version.String(), Origin: loaded.Origin, Console: c, Dialer: link.NewDialer(), Slept: watch.Slept,
 		HTTP: face, Notify: notifier(c),
 	})
 	return exitCode(err, o, stderr)

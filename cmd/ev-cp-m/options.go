@@ -11,6 +11,7 @@ import (
 	"evcp"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/wire"
 )
 
 // options are the Monitor's settings, parsed.
@@ -19,6 +20,7 @@ type options struct {
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 	instance                string
+	framing                 string
 
 	interval, timeout      time.Duration
 	fall, rise             int
@@ -61,6 +63,7 @@ func program(o *options) config.Program {
 			{Name: "engine-ip", Arg: "HOST", Default: "localhost", Also: []string{"ENGINE_IP"}, Group: charge, Set: config.Host(&o.engineIP)},
 			{Name: "engine-port", Arg: "PORT", Default: "5001", Also: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
 			{Name: "instance", Arg: "NAME", Shown: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.instance)},
+			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw or stx, towards Central and Engine", Set: config.Choice(&o.framing, "raw", "stx")},
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.interval, 10*time.Millisecond)},
 			{Name: "timeout", Arg: "DURATION", Shown: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.timeout, time.Millisecond)},
@@ -131,6 +134,14 @@ func stateDir(getenv func(string) string) string {
 		return filepath.Join(dir, "ev-cp-m")
 	}
 	return filepath.Join(getenv("HOME"), ".local", "state", "ev-cp-m")
+}
+
+// form is how messages are wrapped on both links.
+func (o *options) form() wire.Form {
+	if o.framing == "stx" {
+		return wire.STX
+	}
+	return wire.Raw
 }
 
 func (o *options) slogLevel() slog.Level {

@@ -103,11 +103,11 @@ func (s *session) reply(r wire.Request) bool {
 	} else {
 		s.c.log.Debug("answered an unknown message", "peer", s.voice.peer, "error", r.Err)
 	}
-	return s.write(words, r.Line)
+	return s.write(words, r)
 }
 
-func (s *session) write(words string, line bool) bool {
-	s.answer = wire.AppendReply(s.answer[:0], words, line)
+func (s *session) write(words string, r wire.Request) bool {
+	s.answer = wire.AppendReply(s.answer[:0], words, r)
 	s.conn.SetWriteDeadline(time.Now().Add(slowReader))
 	_, err := s.conn.Write(s.answer)
 	return err == nil
@@ -116,7 +116,7 @@ func (s *session) write(words string, line bool) bool {
 // refuse ends a connection whose message has no end.
 func (s *session) refuse() {
 	s.c.log.Warn("closed a connection: its message has no end", "peer", s.voice.peer, "limit_bytes", wire.MaxMessage)
-	if !s.write(standing.UnknownMessage, false) {
+	if !s.write(standing.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
 		return
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {

@@ -4,7 +4,7 @@ package config
 // addresses of one network in one place, so each program passes over what only
 // another one needs.
 var NetworkKeys = []string{
-	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance",
+	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing",
 	"interval", "timeout", "fall", "rise", "report_every", "heartbeat",
 	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "keep",
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"evcp/internal/wire"
@@ -71,22 +72,21 @@ func (t *talk) answer(r wire.Request) {
 	x := Exchange{Asked: time.Now(), CP: r.CP, Verb: r.Verb}
 	o := t.ask(r, x.Asked)
 	x.Behaviour = o.behaviour
-	x.Answer, x.Err = t.say(o, r.Line)
+	x.Answer, x.Err = t.say(o, r)
 	x.Ending = t.end(o, x.Err)
 	x.Done = time.Now()
 	t.done(x)
 }
 
 // say sends what o says and returns it; of a drip the first wire.MaxMessage bytes.
-func (t *talk) say(o order, line bool) ([]byte, error) {
+func (t *talk) say(o order, r wire.Request) ([]byte, error) {
 	var sent []byte
 	pause := o.wait
 	for i := 0; i < len(o.says) || o.drips && t.inForce(o); i++ {
 		if pause > 0 && !sleep(t.ctx, pause) {
 			return sent, t.ctx.Err()
 		}
-		last := i == len(o.says)-1 && !o.drips
-		n, err := t.write(wire.AppendReply(nil, o.says[i%len(o.says)], line && last))
+		n, err := t.write(piece(o, r, i))
 		if room := wire.MaxMessage - len(sent); room > 0 {
 			sent = append(sent, n[:min(room, len(n))]...)
 		}
@@ -96,6 +96,27 @@ func (t *talk) say(o order, line bool) ([]byte, error) {
 		pause = o.gap
 	}
 	return sent, nil
+}
+
+// piece is the i-th segment of an answer. A line ends with the last one; a frame is
+// cut into as many segments as the words are; a drip has no form at all.
+func piece(o order, r wire.Request, i int) []byte {
+	words := o.says[i%len(o.says)]
+	switch {
+	case o.drips:
+		return []byte(words)
+	case r.Form == wire.STX:
+		whole := wire.AppendReply(nil, strings.Join(o.says, ""), r)
+		each := len(whole) / len(o.says)
+		if i == len(o.says)-1 {
+			return whole[i*each:]
+		}
+		return whole[i*each : (i+1)*each]
+	case i < len(o.says)-1:
+		return []byte(words)
+	default:
+		return wire.AppendReply(nil, words, r)
+	}
 }
 
 // writeFor is how long a peer that reads nothing holds its goroutine.

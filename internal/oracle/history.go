@@ -73,7 +73,9 @@ func (j *judge) numbering() {
 		switch {
 		case i == 0 || e.Epoch != last.Epoch:
 			j.verdict.Epochs++
-			if i > 0 && !refused.meet(span{last.At, e.At}) {
+			// What was judged and not kept when the disk refused is judged again
+			// under the new epoch, with the time at which it was seen.
+			if i > 0 && !refused.meet(span{last.At, e.At.Add(commit + tardy)}) {
 				j.find(Gap, e.At, "epoch %d began for no reason", e.Epoch)
 			}
 			j.sequence(e, 0)

@@ -80,8 +80,10 @@ func (p *Probe) greet(l *line, f *Finding) {
 		return
 	}
 	until := x.began.Add(greetingLimit)
+	var whole bool
 	for {
 		b, err := l.link.Read(until)
+		whole = err == nil
 		if l.reply.Feed(b, err != nil) {
 			break
 		}
@@ -89,8 +91,9 @@ func (p *Probe) greet(l *line, f *Finding) {
 	if !l.reply.Empty() {
 		l.greeting = over
 		f.Greeted, f.Greeting = true, l.reply.Answer(evcp.Closed).Response
+		l.acknowledge()
 	}
-	if !l.reply.Reusable() || l.reply.Empty() {
-		l.link.Close()
+	if !whole || !l.reply.Reusable() || l.reply.Empty() {
+		l.link.Close() // the rest of it must never be read as the answer to a check
 	}
 }

@@ -104,6 +104,7 @@ func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Eviden
 func (x *exchange) word() evcp.Evidence {
 	a := x.line.reply.Answer(evcp.Closed)
 	e := x.evidence(evcp.Word)
+	x.line.acknowledge()
 	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e
 }

@@ -36,11 +36,13 @@ const (
 )
 
 func newLine(t Target, o Options) line {
-	say := func(v wire.Verb) []byte { return wire.Message{CP: t.CP, Verb: v}.Append(nil) }
+	say := func(v wire.Verb) []byte {
+		return wire.AppendForm(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), o.Form)
+	}
 	l := line{
 		link:     link.Link{Address: t.Address, Dialer: o.Dialer},
 		question: say(wire.HealthCheck), hello: say(wire.MonitorConnection),
-		sleptBefore: o.Slept(), mu: new(sync.Mutex),
+		reply: wire.EngineReply{Form: o.Form}, sleptBefore: o.Slept(), mu: new(sync.Mutex),
 	}
 	if !o.Greet {
 		l.greeting = over
@@ -56,6 +58,16 @@ func (l *line) interrupt() {
 		l.stop()
 	}
 }
+
+// acknowledge says that a framed answer came whole; others want no word of it.
+func (l *line) acknowledge() {
+	if l.reply.Form == wire.STX && l.reply.Reusable() {
+		_ = l.link.Write(wire.Ack, time.Now().Add(ackLimit)) // who does not take it is found out by the next question
+	}
+}
+
+// ackLimit is how long an acknowledgement may take to leave; it never does.
+const ackLimit = 10 * time.Millisecond
 
 // interruptible arms interrupt for the connection in use.
 func (l *line) interruptible() {

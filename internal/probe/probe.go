@@ -15,6 +15,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/wire"
 )
 
 // Target is one Engine.
@@ -28,7 +29,8 @@ type Options struct {
 	Targets []Target
 	Hearing evcp.Hearing
 	Dialer  link.Dialer
-	Greet   bool // say "monitor connection" first
+	Greet   bool      // say "monitor connection" first
+	Form    wire.Form // how questions are wrapped: wire.Raw or wire.STX
 	// Slept is how long this machine has slept since it booted: the boot clock
 	// minus the monotonic clock.
 	Slept func() time.Duration

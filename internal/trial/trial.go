@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/wire"
 )
 
 // Options are what a trial needs. Addresses are host:port.
@@ -21,6 +22,7 @@ type Options struct {
 	Timeout time.Duration // of the health check
 	Brokers []string
 	Topic   string
+	Form    wire.Form
 	Dialer  link.Dialer
 	Slept   func() time.Duration
 }

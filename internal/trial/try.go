@@ -37,7 +37,7 @@ func found(peer, address string, p advice.Peer, c evcp.Cause, f advice.Facts, to
 }
 
 func (o Options) tryCentral(ctx context.Context) finding {
-	a, verdict := uplink.Register(ctx, o.Dialer, o.Central, o.CP)
+	a, verdict := uplink.Register(ctx, o.Dialer, o.Central, o.Form, o.CP)
 	facts := advice.Facts{CP: o.CP, Wait: uplink.AnswerLimit, Words: a.Text}
 	cause := a.Cause
 	switch {
@@ -58,7 +58,7 @@ func (o Options) tryEngine(ctx context.Context) finding {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Hearing: evcp.Hearing{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Slept: o.Slept,
+		Dialer:  o.Dialer, Form: o.Form, Slept: o.Slept,
 	})
 	defer p.Close()
 	p.Ask(0)

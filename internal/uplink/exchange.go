@@ -50,7 +50,7 @@ func (c *call) once(ctx context.Context, m wire.Message, kept bool, deadline tim
 	}
 	stop := context.AfterFunc(ctx, c.link.Interrupt())
 	defer stop()
-	if err := c.link.Write(m.Append(nil), deadline); err != nil {
+	if err := c.link.Write(wire.AppendForm(nil, m.Append(nil), c.reply.Form), deadline); err != nil {
 		return Answer{Dialled: true, Cause: link.CauseOf(err)}
 	}
 	return c.listen(deadline)
@@ -69,14 +69,24 @@ func (c *call) listen(deadline time.Time) Answer {
 		begun := c.reply.Begun()
 		if begun {
 			c.first()
-			until = earlier(deadline, time.Now().Add(wire.Quiet))
+			if c.reply.Form == wire.Raw { // a frame says itself when it is whole
+				until = earlier(deadline, time.Now().Add(wire.Quiet))
+			}
 		}
 		switch {
 		case complete && begun:
+			c.acknowledge(deadline)
 			return Answer{Text: c.reply.Text(), Came: true, Dialled: true}
 		case err != nil:
 			return Answer{Dialled: true, Cause: link.CauseOf(err)}
 		}
+	}
+}
+
+// acknowledge says that a framed answer came whole.
+func (c *call) acknowledge(deadline time.Time) {
+	if c.reply.Form == wire.STX {
+		_ = c.link.Write(wire.Ack, deadline) // who does not take it is found out by the next message
 	}
 }
 

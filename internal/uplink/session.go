@@ -28,7 +28,7 @@ type session struct {
 
 func (u *Uplink) newSession(cp evcp.CPID) *session {
 	s := &session{cp: cp, up: u, posture: Posture{CP: cp}, rang: make(chan struct{}, 1)}
-	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, first: u.said}
+	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, reply: wire.CentralReply{Form: u.o.Form}, first: u.said}
 	s.resume(u.o.State(cp), time.Now())
 	return s
 }

@@ -35,6 +35,7 @@ const AskAgain = time.Minute
 type Options struct {
 	CPs         []evcp.CPID
 	Central     string // host:port
+	Form        wire.Form
 	Heartbeat   time.Duration
 	ReportEvery time.Duration
 	Interval    time.Duration // of the checks: how fast a verdict goes stale
@@ -173,8 +174,8 @@ func (u *Uplink) Goodbye(ctx context.Context) bool {
 // Register asks Central once to accept cp: what --test does. Nothing is kept.
 // Whoever is silent gets two empty lines at the end: a web server waits for them,
 // and what it then says shows that it is not EV_Central.
-func Register(ctx context.Context, d link.Dialer, central string, cp evcp.CPID) (Answer, wire.Verdict) {
-	c := call{link: link.Link{Address: central, Dialer: d}, first: func() {}}
+func Register(ctx context.Context, d link.Dialer, central string, form wire.Form, cp evcp.CPID) (Answer, wire.Verdict) {
+	c := call{link: link.Link{Address: central, Dialer: d}, reply: wire.CentralReply{Form: form}, first: func() {}}
 	defer c.link.Close()
 	began := time.Now()
 	a := c.once(ctx, message(cp, wire.Registration, evcp.Unknown), false, began.Add(AnswerLimit))

@@ -23,6 +23,7 @@ import (
 	"evcp/internal/systemd"
 	"evcp/internal/tell"
 	"evcp/internal/uplink"
+	"evcp/internal/wire"
 )
 
 // Options are all that one Monitor needs. Addresses are host:port.
@@ -30,6 +31,8 @@ type Options struct {
 	CP      evcp.CPID
 	Engine  string
 	Central string
+
+	Form wire.Form // of both links
 
 	Policy      evcp.Policy
 	Interval    time.Duration
@@ -137,10 +140,10 @@ func (w *watcher) assemble() error {
 	w.probe = probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Hearing: evcp.Hearing{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Greet: true, Slept: o.Slept,
+		Dialer:  o.Dialer, Greet: true, Form: o.Form, Slept: o.Slept,
 	})
 	w.uplink = uplink.New(uplink.Options{
-		CPs: cps, Central: o.Central, Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
+		CPs: cps, Central: o.Central, Form: o.Form, Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
 		Dialer: o.Dialer, Facts: w.box.Facts(), State: w.box.State, Notice: w.voice.onCentral, Lone: true,
 		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
 	})

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"evcp"
 	"evcp/internal/proving"
+	"evcp/internal/watch"
+	"evcp/internal/wire"
 )
 
 // firstCentral answers as the Centrals in use do.
@@ -85,5 +88,69 @@ func TestASilentCentralDelaysNoCheck(t *testing.T) {
 	g.Until("forty checks", func() bool { return len(g.Asked()) >= 40 })
 	if took := time.Since(began); took > 20*interval*4 { // at 200 ms they take 8 s; a wait for Central would add 3 s to each
 		t.Errorf("forty checks took %s", took)
+	}
+}
+
+// inFrames asks for STX framing on both links.
+func inFrames(o *watch.Options) { o.Form = wire.STX }
+
+// TestFramesByteForByte speaks <STX>DATA<ETX><LRC> on both links, with peers that
+// acknowledge and answer in frames, and wants each answer acknowledged.
+func TestFramesByteForByte(t *testing.T) {
+	g := proving.New(t)
+	var word atomic.Value
+	word.Store("OK")
+	frame := func(words string) string { return string(wire.AppendForm(nil, []byte(words), wire.STX)) }
+	framed := func(say func(message string) string) func(string) string {
+		return func(m string) string {
+			m = strings.TrimPrefix(m, "\x06") // it may ride in front of the next question
+			if m == "" {
+				return ""
+			}
+			return "\x06" + frame(say(strings.Trim(m[:len(m)-1], "\x02\x03")))
+		}
+	}
+	c := proving.NewPeer(t, g.CentralAddr, false, framed(firstCentral))
+	e := proving.NewPeer(t, g.EngineAddr, false, framed(func(string) string { return word.Load().(string) }))
+	w := start(t, g, "CP_001", t.TempDir(), inFrames)
+	heard := func(message string) func() bool {
+		return func() bool { return strings.Contains(strings.Join(c.Heard(), ""), frame("EV_CP_M CP_001 "+message)) }
+	}
+	g.Until("a heartbeat", heard("heartbeat OK"))
+	word.Store("KO")
+	g.Until("the failure", heard("ENGINE_FAILURE"))
+	word.Store("OK")
+	g.Until("the recovery", heard("ENGINE_RECOVERED"))
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if first := c.Heard()[0]; first != frame("EV_CP_M CP_001 registration request") {
+		t.Errorf("Central heard %q first", first)
+	}
+	asked := strings.Join(e.Heard(), "")
+	questions := strings.Count(asked, frame("EV_CP_M CP_001 health_check")) + strings.Count(asked, frame("EV_CP_M CP_001 monitor connection"))
+	if acks := strings.Count(asked, "\x06"); acks < questions-1 {
+		t.Errorf("%d answers of the Engine, %d acknowledged", questions, acks)
+	}
+	if c.Dials() != 1 || e.Dials() != 1 {
+		t.Errorf("%d connections to Central, %d to the Engine", c.Dials(), e.Dials())
+	}
+}
+
+// TestFramesWithOurOwn speaks STX with our Central and our Engine, which answer in
+// the form of the question.
+func TestFramesWithOurOwn(t *testing.T) {
+	g := proving.All(t)
+	r := g.Read()
+	start(t, g, "CP_001", t.TempDir(), inFrames)
+	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	g.Behave("split")
+	g.UntilShown("CP_001", "faulted")
+	g.Behave("ok")
+	g.UntilShown("CP_001", "activated")
+	for _, x := range g.Asked() {
+		if !strings.HasPrefix(string(x.Answer), "\x06\x02") {
+			t.Fatalf("the Engine answered %q", x.Answer)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 // when the peer closes, after Quiet without a byte, or at MaxMessage. The zero
 // value is ready.
 type CentralReply struct {
+	Form Form // in which Central was spoken to: Raw, which takes lines too, or STX
 	held []byte
 }
 
@@ -23,15 +24,21 @@ func (r *CentralReply) Reset() { r.held = r.held[:0] }
 func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
+	if r.Form == STX {
+		return closed || len(r.held) == MaxMessage || readFrame(r.held).decided
+	}
 	text := bytes.TrimLeft(r.held, blanks)
 	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
 }
 
 // Begun reports whether a first word has come.
-func (r *CentralReply) Begun() bool { return len(bytes.Trim(r.held, blanks)) > 0 }
+func (r *CentralReply) Begun() bool { return len(bytes.Trim(r.held, blanks+string(Ack))) > 0 }
 
 // Text is the answer's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {
+	if f := readFrame(r.held); r.Form == STX && f.decided && !f.bad {
+		return Text(f.data)
+	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	return Text(line)
 }

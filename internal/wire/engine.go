@@ -20,13 +20,14 @@ type Answer struct {
 // The Engine is well when the first word is OK, compared whole and without case.
 // BROKEN, NOT OK, NOK and KO: TOKEN EXPIRED are not.
 type EngineReply struct {
+	Form   Form // in which the question was asked: Raw, which takes lines too, or STX
 	held   []byte
 	done   bool
 	excess bool
 }
 
 // Reset forgets the last reply and keeps its memory.
-func (r *EngineReply) Reset() { *r = EngineReply{held: r.held[:0]} }
+func (r *EngineReply) Reset() { *r = EngineReply{Form: r.Form, held: r.held[:0]} }
 
 // Feed takes what was read and reports whether the reply is decided: it is OK,
 // it can't become OK or KO any more, its line has ended, the peer has closed, or
@@ -39,6 +40,12 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 	}
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
+	if r.Form == STX {
+		f := readFrame(r.held)
+		r.excess = f.excess
+		r.done = closed || f.decided || len(r.held) == MaxMessage
+		return r.done
+	}
 	text := bytes.TrimLeft(r.held, blanks)
 	line, after, ended := bytes.Cut(text, []byte("\n"))
 	r.excess = len(bytes.TrimSpace(after)) > 0
@@ -70,7 +77,9 @@ func says(b []byte, word string) bool {
 func (r *EngineReply) Reusable() bool { return r.done && !r.excess && len(r.held) < MaxMessage }
 
 // Empty reports whether nothing but blanks has come.
-func (r *EngineReply) Empty() bool { return len(bytes.Trim(r.held, blanks)) == 0 }
+func (r *EngineReply) Empty() bool {
+	return len(bytes.Trim(r.held, blanks)) == 0 || r.Form == STX && len(bytes.Trim(r.held, blanks+string(Ack))) == 0
+}
 
 // Answer judges the words: called when Feed said so, or when the time is over.
 // An empty reply is ConnectionError with the cause that the caller names, closed
@@ -79,9 +88,23 @@ func (r *EngineReply) Answer(empty evcp.Cause) Answer {
 	if r.Empty() {
 		return Answer{Status: evcp.ConnectionError, Cause: empty}
 	}
+	if r.Form == STX {
+		return r.frameAnswer()
+	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	status, cause := judge(line)
 	return Answer{Status: status, Cause: cause, Response: Text(line)}
+}
+
+// frameAnswer is what a frame says. Whatever is no sound frame is not OK: an
+// Engine that says OK in another framing is asked in the wrong one.
+func (r *EngineReply) frameAnswer() Answer {
+	f := readFrame(r.held)
+	if !f.decided || f.bad {
+		return Answer{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
+	}
+	status, cause := judge(bytes.TrimLeft(f.data, blanks))
+	return Answer{Status: status, Cause: cause, Response: Text(f.data)}
 }
 
 // judge looks at the first word alone. What follows may be in another encoding, or

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -18,7 +19,7 @@ const Patience = time.Second
 // Request is one message as a server received it.
 type Request struct {
 	Message
-	Line bool  // it ended with a newline, so the answer does too
+	Form Form  // of the question, and so of the answer
 	Err  error // it is no message; wraps ErrUnknownMessage and is safe to print
 }
 
@@ -41,18 +42,37 @@ func (r *Requests) Feed(b []byte) bool {
 
 // Next takes the next complete message.
 func (r *Requests) Next() (Request, bool) {
-	r.held = bytes.TrimLeft(r.held, " \t\r\n\x00")
+	r.held = bytes.TrimLeft(r.held, blanks+acknowledgements)
+	if len(r.held) > 0 && r.held[0] == stx {
+		return r.nextFrame()
+	}
 	m, rest, known := cut(r.held)
 	if known && startsAnew(rest) {
-		rest, line := dropNewline(rest)
+		rest, form := dropNewline(rest)
 		r.held = append(r.held[:0], rest...)
-		return Request{Message: m, Line: line}, true
+		return Request{Message: m, Form: form}, true
 	}
 	end := bytes.IndexByte(r.held, '\n')
 	if end < 0 {
 		return Request{}, false
 	}
-	return r.take(end, true), true
+	return r.take(end, Line), true
+}
+
+// acknowledgements are what a peer says to our answers; nothing follows from them.
+var acknowledgements = string([]byte{ack, nack})
+
+func (r *Requests) nextFrame() (Request, bool) {
+	data, rest, whole, sound := cutFrame(r.held)
+	if !whole {
+		return Request{}, false
+	}
+	q := Request{Form: STX, Err: ErrDamaged}
+	if sound {
+		q.Message, q.Err = Parse(data)
+	}
+	r.held = append(r.held[:0], rest...)
+	return q, true
 }
 
 // Wait says how long the server may wait for more before it calls Flush; 0 means
@@ -61,7 +81,7 @@ func (r *Requests) Wait() time.Duration {
 	switch {
 	case len(r.held) == 0:
 		return 0
-	case unfinished(r.held):
+	case r.held[0] == stx || unfinished(r.held):
 		return Patience
 	default:
 		return Quiet
@@ -75,43 +95,46 @@ func (r *Requests) Flush() (Request, bool) {
 		r.held = r.held[:0]
 		return Request{}, false
 	}
-	return r.take(len(r.held), false), true
+	return r.take(len(r.held), Raw), true
 }
 
-func (r *Requests) take(end int, line bool) Request {
+func (r *Requests) take(end int, form Form) Request {
 	m, err := Parse(r.held[:end])
 	r.held = append(r.held[:0], r.held[min(len(r.held), end+1):]...)
 	if err != nil {
-		return Request{Line: line, Err: err}
+		return Request{Form: form, Err: err}
 	}
-	return Request{Message: m, Line: line}
+	return Request{Message: m, Form: form}
 }
 
 // startsAnew reports whether rest, which follows a whole message, may: nothing,
 // a blank, or the next message.
 func startsAnew(rest []byte) bool {
-	if len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n\x00"), rest[0]) >= 0 {
+	if len(rest) == 0 || rest[0] == stx || bytes.IndexByte([]byte(blanks), rest[0]) >= 0 {
 		return true
 	}
 	return bytes.HasPrefix(rest, []byte(sender)) || bytes.HasPrefix([]byte(sender), rest)
 }
 
-// dropNewline drops the terminator of a message and says whether there was one.
-func dropNewline(rest []byte) ([]byte, bool) {
+// dropNewline drops the terminator of a message and says in which form it so was.
+func dropNewline(rest []byte) ([]byte, Form) {
 	trimmed := bytes.TrimLeft(rest, " \t\r\x00")
 	if len(trimmed) > 0 && trimmed[0] == '\n' {
-		return trimmed[1:], true
+		return trimmed[1:], Line
 	}
-	return trimmed, false
+	return trimmed, Raw
 }
 
-// AppendReply writes an answer in the framing of its request.
-func AppendReply(dst []byte, words string, line bool) []byte {
-	dst = append(dst, words...)
-	if line {
-		dst = append(dst, '\n')
+// AppendReply writes the answer to q in its form: words, or <ACK> and a frame of
+// them, or <NACK> alone for a frame that came damaged.
+func AppendReply(dst []byte, words string, q Request) []byte {
+	switch {
+	case errors.Is(q.Err, ErrDamaged):
+		return append(dst, nack)
+	case q.Form == STX:
+		dst = append(dst, ack)
 	}
-	return dst
+	return AppendForm(dst, []byte(words), q.Form)
 }
 
 // ErrTooLong is the error of a message that does not end within MaxMessage.

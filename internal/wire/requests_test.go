@@ -33,7 +33,7 @@ func told(all []Request) string {
 		if r.Err == nil {
 			word = string(r.CP) + ":" + r.Verb.String()
 		}
-		if r.Line {
+		if r.Form == Line {
 			word += "|"
 		}
 		words = append(words, word)
@@ -176,7 +176,7 @@ func conversation(t *rapid.T) (text, want string) {
 	for range rapid.IntRange(1, 40).Draw(t, "messages") {
 		if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
 			b.WriteString("\n" + rapid.SampledFrom([]string{"hello", "EV_CP_M", "EV_CP_M A heartbeat", "\xff"}).Draw(t, "garbage") + "\n")
-			all = append(all, Request{Line: true, Err: ErrUnknownMessage})
+			all = append(all, Request{Form: Line, Err: ErrUnknownMessage})
 			continue
 		}
 		s := rapid.SampledFrom(sentences).Draw(t, "sentence")
@@ -237,10 +237,10 @@ func checkRequests(t *testing.T, all []Request) {
 }
 
 func TestAppendReply(t *testing.T) {
-	if got := string(AppendReply([]byte("x"), "OK", false)); got != "xOK" {
+	if got := string(AppendReply([]byte("x"), "OK", Request{})); got != "xOK" {
 		t.Errorf("%q", got)
 	}
-	if got := string(AppendReply(nil, "KO unknown message", true)); got != "KO unknown message\n" {
+	if got := string(AppendReply(nil, "KO unknown message", Request{Form: Line})); got != "KO unknown message\n" {
 		t.Errorf("%q", got)
 	}
 }

@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Form is how a message is wrapped on the wire. A server answers in the form of
+// the question.
+type Form uint8
+
+const (
+	// Raw is text without any mark of its end, as the first peers send it.
+	Raw Form = iota
+	// Line is text that ends with a newline.
+	Line
+	// STX is <STX>DATA<ETX><LRC>, where LRC is the XOR of all bytes of DATA. The
+	// receiver answers a whole frame with <ACK> and a damaged one with <NACK>;
+	// what it has to say follows in a frame of its own.
+	STX
+)
+
+// The bytes of STX framing.
+const (
+	stx  = 0x02
+	etx  = 0x03
+	ack  = 0x06
+	nack = 0x15
+)
+
+// Ack is what a whole frame is answered with.
+var Ack = []byte{ack}
+
+// ErrDamaged is the error of a frame whose LRC does not fit. Its answer is <NACK>.
+var ErrDamaged = fmt.Errorf("%w: a frame that is damaged", ErrUnknownMessage)
+
+// AppendForm wraps a message.
+func AppendForm(dst, message []byte, form Form) []byte {
+	switch form {
+	case Line:
+		return append(append(dst, message...), '\n')
+	case STX:
+		dst = append(append(dst, stx), message...)
+		return append(dst, etx, lrc(message))
+	default:
+		return append(dst, message...)
+	}
+}
+
+func lrc(data []byte) byte {
+	var sum byte
+	for _, b := range data {
+		sum ^= b
+	}
+	return sum
+}
+
+// cutFrame takes the frame that b begins with. whole is false while it goes on;
+// sound is false when its LRC does not fit.
+func cutFrame(b []byte) (data, rest []byte, whole, sound bool) {
+	end := bytes.IndexByte(b, etx)
+	if len(b) == 0 || b[0] != stx || end < 0 || end+1 == len(b) {
+		return nil, b, false, false
+	}
+	data = b[1:end]
+	return data, b[end+2:], true, b[end+1] == lrc(data)
+}
+
+// framed is an answer in STX framing as it comes in: acknowledgements before it
+// are passed over.
+type framed struct {
+	data    []byte // of a whole and sound frame
+	excess  bool   // something follows it
+	decided bool   // nothing that comes can change it
+	bad     bool   // damaged, refused, or no frame at all
+}
+
+// readFrame looks at everything that has come of an answer.
+func readFrame(held []byte) framed {
+	b := bytes.TrimLeft(held, blanks+string(Ack))
+	switch {
+	case len(b) == 0:
+		return framed{}
+	case b[0] != stx:
+		return framed{decided: true, bad: true}
+	}
+	data, rest, whole, sound := cutFrame(b)
+	return framed{data: data, excess: len(rest) > 0, decided: whole, bad: whole && !sound}
+}
