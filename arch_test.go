@@ -65,6 +65,7 @@ var house = map[string]room{
 	"internal/proving":          {does, []string{".", "internal/central", "internal/engine"}},
 	"internal/oracle":           {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":       {does, nil},
+	"internal/simulation":       {decides, nil},
 }
 
 // badNames say nothing of what is inside.

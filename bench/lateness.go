@@ -88,14 +88,16 @@ func sleepAll(ctx context.Context, all []*rhythm, watch time.Duration) error {
 	return ctx.Err()
 }
 
-// sleep is the rhythm of nobody. Like a Monitor it never makes up for a moment
-// that it has slept through.
+// sleep is the rhythm of nobody. Like a Monitor it leaves out what it notices too
+// late, and never makes up for it.
 func (r *rhythm) sleep(ctx context.Context, watch time.Duration) {
-	start := time.Now()
+	start, tooLate := time.Now(), max(r.every/10, 50*time.Millisecond)
 	for at := time.Duration(0); at <= watch; at = time.Since(start).Truncate(r.every) + r.every {
 		if !sleep(ctx, time.Until(start.Add(at))) {
 			return
 		}
-		r.note(time.Now())
+		if now := time.Now(); now.Sub(start.Add(at)) <= tooLate {
+			r.note(now)
+		}
 	}
 }

@@ -14,8 +14,8 @@ const residentAtMost = 20.0
 const reference = "C, epoll (limit.c)"
 
 // measureRounds lets all checkers work side by side, each with an Engine of its
-// own, round after round: whatever else the machine does meets all of them. One
-// more Monitor runs through all rounds and shows what a round is too short for.
+// own, round after round: whatever else the machine does meets all of them. Two
+// more Monitors run through all rounds and show what a round is too short for.
 func measureRounds(ctx context.Context, l *lab) ([]table, error) {
 	b, err := l.broker(ctx)
 	if err != nil {
@@ -27,33 +27,38 @@ func measureRounds(ctx context.Context, l *lab) ([]table, error) {
 		return nil, err
 	}
 	defer c.stop()
-	long, err := l.stay(ctx, ours("CP_LONG", central, b.port))
+	away, err := free()
 	if err != nil {
 		return nil, err
 	}
-	defer long.stop()
-	checkers, err := checkers(central, b.port)
+	near, err := l.stay(ctx, "ev-cp-m", ours("CP_LONG", central, b.port))
 	if err != nil {
 		return nil, err
 	}
+	defer near.stop()
+	far, err := l.stay(ctx, "ev-cp-m, broker away", ours("CP_LONG_AWAY", central, away))
+	if err != nil {
+		return nil, err
+	}
+	defer far.stop()
+	checkers := checkers(central, b.port, away)
 	for range l.effort.rounds {
 		if err := l.round(ctx, checkers); err != nil {
 			return nil, err
 		}
 	}
-	memory := memoryTable(checkers)
-	if err := long.addTo(&memory); err != nil {
-		return nil, err
+	memory, long := memoryTable(checkers), []*stayer{near, far}
+	for _, s := range long {
+		if err := s.addTo(&memory); err != nil {
+			return nil, err
+		}
 	}
-	disk, err := long.diskTable()
+	disk, err := diskTable(long)
 	return []table{memory, costTable(checkers), disk}, err
 }
 
-func checkers(central, broker string) ([]*checker, error) {
-	away, err := free()
-	if err != nil {
-		return nil, err
-	}
+// checkers are all that are compared; at away no broker listens.
+func checkers(central, broker, away string) []*checker {
 	all := []*checker{
 		{name: "ev-cp-m", targets: 1, start: ours("CP_KEPT", central, broker)},
 		{name: "ev-cp-m, Engine closes after each reply", targets: 1, closes: true, start: ours("CP_CLOSED", central, broker)},
@@ -66,9 +71,9 @@ func checkers(central, broker string) ([]*checker, error) {
 	}
 	if haproxyPath() == "" {
 		fmt.Fprint(os.Stderr, "\n***** SKIPPED: HAProxy is not installed (Debian: apt-get install haproxy) *****\n\n")
-		return all, nil
+		return all
 	}
-	return append(all, &checker{name: "HAProxy tcp-check, fresh connections", targets: 1, start: haproxy}), nil
+	return append(all, &checker{name: "HAProxy tcp-check, fresh connections", targets: 1, start: haproxy})
 }
 
 // round starts everybody, lets them settle, and reads twice.

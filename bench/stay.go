@@ -9,13 +9,14 @@ import (
 // stayer is a Monitor that watches through all rounds.
 type stayer struct {
 	*process
+	name   string
 	engine *peer
 	since  time.Time
 	before int64 // written until then
 }
 
 // stay starts it, and counts from when it has settled.
-func (l *lab) stay(ctx context.Context, start func(context.Context, *lab, string) (*process, error)) (*stayer, error) {
+func (l *lab) stay(ctx context.Context, name string, start func(context.Context, *lab, string) (*process, error)) (*stayer, error) {
 	engine, err := listen(false, asEngine(0, func(time.Time) {}))
 	if err != nil {
 		return nil, err
@@ -25,7 +26,7 @@ func (l *lab) stay(ctx context.Context, start func(context.Context, *lab, string
 		engine.stop()
 		return nil, err
 	}
-	s := &stayer{process: p, engine: engine}
+	s := &stayer{process: p, name: name, engine: engine}
 	if !sleep(ctx, l.effort.warm) {
 		s.stop()
 		return nil, ctx.Err()
@@ -51,22 +52,31 @@ func (s *stayer) addTo(t *table) error {
 		return err
 	}
 	peak, err := s.peak()
-	name := fmt.Sprintf("ev-cp-m, after %s (peak %s)", time.Since(s.since).Round(time.Second), figure(megabytes(peak)))
+	name := fmt.Sprintf("%s, after %s (peak %s)", s.name, time.Since(s.since).Round(time.Second), figure(megabytes(peak)))
 	t.add(name, "1", figure(megabytes(m.resident)), figure(megabytes(m.proportional)), figure(megabytes(m.private)),
 		figure(megabytes(m.anonymous)), verdict(megabytes(peak), residentAtMost))
 	return err
 }
 
-// diskTable extrapolates from what the stayer wrote to an hour.
-func (s *stayer) diskTable() (table, error) {
-	t := table{name: "disk", title: "Written to disk by one Monitor", head: []string{"watched for", "written", "extrapolated to an hour", "per check"}}
+// diskTable extrapolates from what the stayers wrote to an hour.
+func diskTable(all []*stayer) (table, error) {
+	t := table{name: "disk", title: "Written to disk by one Monitor", head: []string{"", "watched for", "written", "extrapolated to an hour", "per check"}}
+	for _, s := range all {
+		if err := s.addWritten(&t); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func (s *stayer) addWritten(t *table) error {
 	after, err := s.written()
 	if err != nil {
-		return t, err
+		return err
 	}
 	watched := time.Since(s.since)
 	bytes := float64(after - s.before)
-	t.add(watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours())+" MB",
+	t.add(s.name, watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours())+" MB",
 		figure(bytes/1e3/watched.Seconds())+" kB")
-	return t, nil
+	return nil
 }

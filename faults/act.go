@@ -89,6 +89,9 @@ func (c *campaign) strikeMonitor(p *point, what string, wait func()) error {
 		return p.absent((*child).kill, wait)
 	case "restart":
 		return p.absent(p.retire, wait)
+	case "stutter":
+		p.stutter(wait)
+		return nil
 	default:
 		p.stop(wait)
 		return nil

@@ -55,11 +55,12 @@ var menu = append([]item{
 	say(`say="OK 23.5C"`, oracle.Well, 0),
 	say("intermittent", oracle.Mixed, 0), say("delayed-ko", oracle.Mixed, 0),
 	{kind: engineFault, what: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, health: oracle.Sick, shut: true},
-	{kind: engineFault, what: "ko", weight: 2, least: 7 * time.Second, most: 14 * time.Second, health: oracle.Sick}, // long enough to be repeated
+	{kind: engineFault, what: "ko", weight: 4, least: 7 * time.Second, most: 14 * time.Second, health: oracle.Sick}, // long enough to be repeated
 
 	{kind: monitorFault, what: "kill", weight: 12, least: 0, most: 3 * time.Second},
 	{kind: monitorFault, what: "stop", weight: 8, least: 50 * ms, most: 800 * ms},
 	{kind: monitorFault, what: "stop", weight: 5, least: 800 * ms, most: 6 * time.Second},
+	{kind: monitorFault, what: "stutter", weight: 8, least: time.Second, most: 5 * time.Second},
 	{kind: monitorFault, what: "restart", weight: 4, least: 0, most: time.Second},
 
 	{kind: centralFault, what: "kill", weight: 3, least: 0, most: 5 * time.Second},

@@ -102,7 +102,7 @@ func (f fault) lane() lane { return lane{f.kind, f.cp} }
 func fits(f fault, free map[lane]time.Duration, monitors int) bool {
 	last := monitors - 1
 	switch {
-	case f.kind == monitorFault && f.cp == last && f.what != "stop":
+	case f.kind == monitorFault && f.cp == last && (f.what == "kill" || f.what == "restart"):
 		return free[lane{diskFault, last}] <= f.at
 	case f.kind == diskFault:
 		return free[lane{monitorFault, last}] <= f.at

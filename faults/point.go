@@ -196,6 +196,27 @@ func (p *point) stop(wait func()) {
 	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Stopped})
 }
 
+// Times of a stutter. Together they fit no interval, so that in time every part of
+// a check is met.
+const (
+	stutterStands = 210 * time.Millisecond
+	stutterRuns   = 170 * time.Millisecond
+)
+
+// stutter stops the Monitor again and again, until wait returns.
+func (p *point) stutter(wait func()) {
+	over := make(chan struct{})
+	go func() { defer close(over); wait() }()
+	for {
+		p.stop(func() { time.Sleep(stutterStands) })
+		select {
+		case <-over:
+			return
+		case <-time.After(stutterRuns):
+		}
+	}
+}
+
 // absent ends the Monitor with end, and starts it again when wait has returned.
 func (p *point) absent(end func(*child), wait func()) error {
 	from := now()

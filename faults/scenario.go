@@ -19,8 +19,8 @@ type scenario struct {
 }
 
 var scenarios = map[string]scenario{
-	"stops":  {"a Monitor that is stopped and starved accuses nobody, and misses nobody", seconds, 4, playStops},
-	"kills":  {"kill -9 at two of three, after a receipt, and before a recovery", seconds, 3, playKills},
+	"stops":  {"a Monitor that is stopped and starved accuses nobody, and misses nobody", seconds, 5, playStops},
+	"kills":  {"kill -9 at two of three, after a receipt, and before a recovery", repeating, 3, playKills},
 	"broker": {"a broker frozen for 15 s and away for 15 s", seconds, 2, playBroker},
 	"fifty":  {"kill -9 of a Monitor at 50 random moments", seconds, 2, playFifty},
 	"late":   {"answers that come 1.5 s late, and then in time", seconds, 1, playLate},
@@ -44,6 +44,9 @@ func (o *options) playScenarios(ctx context.Context) (broken int, err error) {
 	}
 	return broken, nil
 }
+
+// repeating is the pace of a story in which a report is repeated.
+var repeating = pace{time.Second, 900 * ms, 8 * time.Second, 5 * time.Second}
 
 // storyLimit bounds the longest story.
 const storyLimit = 5 * time.Minute

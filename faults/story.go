@@ -12,10 +12,13 @@ import (
 	"evcp/internal/wire"
 )
 
-// playStops: two Engines are well, one of them slow, and two mute, over the same
-// stops of their Monitors in the middle of checks.
+// playStops: two Engines are well, one of them slow, two mute, and one always late,
+// over the same stops of their Monitors in the middle of checks.
 func playStops(ctx context.Context, c *campaign) error {
-	if err := c.points[1].behave(say("slow=600ms", oracle.Well, 600*ms)); err != nil {
+	if err := c.behave(say("slow=600ms", oracle.Well, 600*ms), 1); err != nil {
+		return err
+	}
+	if err := c.behave(say("slow=1200ms", oracle.Well, 1200*ms), 4); err != nil {
 		return err
 	}
 	stops := []struct {
@@ -48,7 +51,7 @@ func playStops(ctx context.Context, c *campaign) error {
 	if err := c.hogs(func() { sleep(ctx, 15*time.Second) }); err != nil {
 		return err
 	}
-	return c.well(0, 1, 2, 3)
+	return c.well(0, 1, 2, 3, 4)
 }
 
 func (c *campaign) mute(points ...int) error { return c.behave(say("mute", oracle.Sick, 0), points...) }
@@ -123,15 +126,15 @@ func playKills(ctx context.Context, c *campaign) error {
 			}
 			return nil
 		},
-		func(p *point) error { // after an answered report: no second one
+		func(p *point) error { // after an answered report: no second one before its time
 			p.untilTold(ctx, wire.EngineFailure)
 			sleep(ctx, 300*ms)
 			if err := p.absent((*child).kill, soon); err != nil {
 				return err
 			}
-			sleep(ctx, 12*time.Second)
-			if n := p.told(wire.EngineFailure); n != 1 {
-				c.journal.misfortune(fmt.Sprintf("%s: told %d times", p.id, n))
+			sleep(ctx, c.pace.reportEvery+c.pace.reportEvery/2)
+			if n := p.told(wire.EngineFailure); n != 2 {
+				c.journal.misfortune(fmt.Sprintf("%s: told %d times, want 2", p.id, n))
 			}
 			return nil
 		},

@@ -30,6 +30,7 @@ type options struct {
 	topic, compression string
 	stateDir           string
 	stateMax, keep     int64
+	syncEvery          time.Duration
 
 	test bool
 	http string
@@ -76,6 +77,7 @@ func program(o *options) config.Program {
 			{Name: "kafka-compression", Arg: "NAME", Default: "none", Group: events, Help: "none, gzip, snappy, lz4 or zstd", Set: config.Choice(&o.compression, "none", "gzip", "snappy", "lz4", "zstd")},
 			{Name: "state-dir", Arg: "DIR", Shown: "~/.local/state/ev-cp-m", Group: events, Help: "survives restarts", Place: config.NotInFile, Set: config.Text(&o.stateDir)},
 			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 4<<20)},
+			{Name: "sync-every", Arg: "DURATION", Default: "100ms", Group: events, Help: "plain OKs reach the disk together", Set: config.Duration(&o.syncEvery, 10*time.Millisecond)},
 			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 1<<20)},
 			{Name: "json", Group: asking, Help: "status, explain and events as data", Place: config.FlagOnly, Set: config.Switch(&o.json)},
 			{Name: "follow", Group: asking, Help: "events go on as they come", Place: config.FlagOnly, Set: config.Switch(&o.follow)},

@@ -6,5 +6,5 @@ package config
 var NetworkKeys = []string{
 	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing",
 	"interval", "timeout", "fall", "rise", "report_every", "heartbeat",
-	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "keep",
+	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep",
 }

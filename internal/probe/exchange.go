@@ -20,6 +20,7 @@ type exchange struct {
 }
 
 func (p *Probe) begin(l *line) *exchange {
+	l.reply.Reset() // a dial that fails must not repeat what the last exchange heard
 	return &exchange{line: l, hearing: p.hearing, began: time.Now(), slept: p.slept()}
 }
 

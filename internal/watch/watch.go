@@ -47,6 +47,8 @@ type Options struct {
 	StateDir string // the folder of all Monitors; this one's is inside
 	StateMax int64
 	Keep     int64
+	// SyncEvery is how long plain OKs may wait for the disk; 0 is the outbox's own.
+	SyncEvery time.Duration
 
 	Version string
 	Origin  string // where the options came from, for the banner
@@ -118,7 +120,7 @@ func start(o Options) (*watcher, error) {
 		readers = append(readers, outbox.Kafka)
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
-		MaxSize: o.StateMax, Keep: o.Keep, Readers: readers, Instance: o.Policy.Instance,
+		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
 		Refused: w.refused, Dropped: w.dropped, Healed: w.healed,
 	})
 	if err != nil {
