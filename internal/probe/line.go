@@ -26,7 +26,8 @@ type line struct {
 }
 
 // greeting is how far "monitor connection" has come. It is tried before the
-// first check, and once more after the first answered one.
+// first check, and once more after the first one
+// that is answered within greetingLimit.
 type greeting uint8
 
 const (

@@ -134,15 +134,26 @@ func (p *Probe) exchange(i int) Finding {
 	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
 	l.heard(f.Outcome, slept, f.At)
-	switch {
-	case f.Outcome.Cause == evcp.Stalled:
-		f.Gap = max(e.Noticed-e.Asked, e.Asked-e.Began)
-	case e.Slept > p.hearing.Grace:
-		f.Gap = e.Slept
-	}
-	if l.greeting == unanswered && f.Outcome.Response != "" {
+	f.Gap = gap(f.Outcome, e, p.hearing)
+	// Who answers a check slowly answers no greeting in time: it would only keep this
+	// finding back, and the next tick from being taken.
+	if l.greeting == unanswered && f.Outcome.Response != "" && e.Noticed < greetingLimit {
 		l.greeting = over
 		p.greet(l, &f)
 	}
 	return f
+}
+
+// gap is how long the Monitor stood still in a check that it could not judge. An
+// OK that came a moment too late was noticed awake, and is no stall.
+func gap(o evcp.Outcome, e evcp.Evidence, h evcp.Hearing) time.Duration {
+	late := e.Noticed - (e.Asked + h.Timeout + h.Grace)
+	switch {
+	case e.Slept > h.Grace:
+		return e.Slept
+	case o.Cause == evcp.Stalled && (late > h.Grace || e.Asked-e.Began > h.Timeout):
+		return max(e.Noticed-e.Asked, e.Asked-e.Began)
+	default:
+		return 0
+	}
 }

@@ -133,11 +133,6 @@ func (e *engine) forget(c *simnet.Conn) {
 // hear deals with one question and reports whether the connection goes on.
 func (e *engine) hear(c *simnet.Conn, count bool) bool {
 	m, done := e.asked(count)
-	if !count && m.rest != "" {
-		// A first check that takes its whole time is greeted after, and the next
-		// tick passes meanwhile: known, and no matter of this simulation.
-		m.answer, m.rest = "OK", ""
-	}
 	time.Sleep(m.Delay)
 	if m.answer == "" {
 		return m.leave(c)
@@ -169,7 +164,9 @@ func (m manner) leave(c *simnet.Conn) bool {
 	case resets:
 		c.Reset()
 	case closes:
-		time.Sleep(550 * ms) // a slow link must bring the answer first
+		if m.answer != "" {
+			time.Sleep(550 * ms) // a slow link must bring it first
+		}
 	}
 	return false
 }

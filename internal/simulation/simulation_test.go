@@ -52,7 +52,7 @@ func clean(t *testing.T, p plot) {
 // TestHistories plays SIM_HISTORIES histories of ten minutes, from SIM_SEED on.
 // None may break a promise.
 func TestHistories(t *testing.T) {
-	first, count := number(t, "SIM_SEED", 1), number(t, "SIM_HISTORIES", 40)
+	first, count := number(t, "SIM_SEED", 1), number(t, "SIM_HISTORIES", 12)
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

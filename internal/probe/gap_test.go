@@ -1,0 +1,33 @@
+package probe
+
+import (
+	"testing"
+	"time"
+
+	"evcp"
+)
+
+// TestGap tells a Monitor that stood still from an answer that was a moment late.
+func TestGap(t *testing.T) {
+	const ms = time.Millisecond
+	h := evcp.Hearing{Timeout: 900 * ms, Grace: 25 * ms}
+	stalled := evcp.Outcome{Cause: evcp.Stalled}
+	tests := []struct {
+		name string
+		o    evcp.Outcome
+		e    evcp.Evidence
+		want time.Duration
+	}{
+		{"well", evcp.Outcome{Status: evcp.OK}, evcp.Evidence{Asked: ms, Noticed: 2 * ms}, 0},
+		{"an OK 0.2 ms too late, awake", stalled, evcp.Evidence{Asked: ms, Noticed: 926*ms + 200*time.Microsecond}, 0},
+		{"stopped for 10 s", stalled, evcp.Evidence{Asked: ms, Noticed: 10001 * ms}, 10 * time.Second},
+		{"stopped before asking", stalled, evcp.Evidence{Asked: 5000 * ms, Noticed: 5001 * ms}, 5 * time.Second},
+		{"never awake while dialling", stalled, evcp.Evidence{Noticed: 1500 * ms}, 1500 * ms},
+		{"the machine slept", evcp.Outcome{Cause: evcp.Slept}, evcp.Evidence{Asked: ms, Noticed: 2 * ms, Slept: time.Hour}, time.Hour},
+	}
+	for _, tt := range tests {
+		if got := gap(tt.o, tt.e, h); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
