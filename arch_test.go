@@ -60,6 +60,7 @@ var house = map[string]room{
 	"internal/systemd":          {does, nil},
 	"internal/explain":          {does, []string{".", "internal/advice", "internal/console", "internal/console/cell"}},
 	"internal/lookback":         {does, []string{".", "internal/console", "internal/outbox", "internal/tell"}},
+	"internal/launch":           {does, []string{"internal/config", "internal/console", "internal/version"}},
 	"internal/version":          {decides, nil},
 	"internal/simnet":           {does, nil},
 	"internal/proving":          {does, []string{".", "internal/central", "internal/engine"}},

@@ -9,17 +9,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"evcp/internal/version"
+	"evcp/internal/launch"
 )
 
 const name = "ev-central"
-
-// Exit codes, as --help says.
-const (
-	exitAsked  = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -32,23 +25,15 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
-	switch {
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return exitUsage
-	case loaded.Help:
-		fmt.Fprint(stdout, p.Help())
-		return exitAsked
-	case loaded.Version:
-		fmt.Fprintln(stdout, name, version.String())
-		return exitAsked
+	loaded, code, goOn := launch.Settings(p, args, stdout, stderr)
+	if !goOn {
+		return code
 	}
 	o.fill(os.Getenv)
 	o.origin = loaded.Origin
 	if err := serve(ctx, o, stderr); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
-		return exitFailed
+		return launch.Failed
 	}
-	return exitAsked
+	return launch.Asked
 }

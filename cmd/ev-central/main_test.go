@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"evcp/internal/launch"
 )
 
 // The test binary is the program when this variable is set.
@@ -50,7 +52,7 @@ func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 func TestHelpFitsTheScreen(t *testing.T) {
 	stdout, stderr, code := output(t, "--help")
-	if code != exitAsked || stderr != "" {
+	if code != launch.Asked || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	for _, want := range []string{"--listen", "--http", "--registry", "--heartbeat", "--state-dir", "--log-format", "Exit: "} {
@@ -75,11 +77,11 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--lisen", ":0"}, exitUsage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
-		{[]string{"--listen", ""}, exitUsage, "it must listen somewhere"},
-		{[]string{"--listen", "127.0.0.1:99999"}, exitUsage, "from 1 to 65535"},
-		{[]string{"--listen", free(t), "--http", "", "--registry", registry}, exitFailed, registry + ":2: "},
-		{[]string{"--listen", free(t), "--http", "", "--registry", registry + ".none"}, exitFailed, "no such file"},
+		{[]string{"--lisen", ":0"}, launch.Usage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
+		{[]string{"--listen", ""}, launch.Usage, "it must listen somewhere"},
+		{[]string{"--listen", "127.0.0.1:99999"}, launch.Usage, "from 1 to 65535"},
+		{[]string{"--listen", free(t), "--http", "", "--registry", registry}, launch.Failed, registry + ":2: "},
+		{[]string{"--listen", free(t), "--http", "", "--registry", registry + ".none"}, launch.Failed, "no such file"},
 	}
 	for _, tc := range tests {
 		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
@@ -103,7 +105,7 @@ func TestTakenPort(t *testing.T) {
 	} {
 		stdout, stderr, code := output(t, args...)
 		want := "port " + port + " is taken"
-		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
+		if code != launch.Failed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
 			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
 		}
 	}

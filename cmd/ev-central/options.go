@@ -2,13 +2,11 @@ package main
 
 import (
 	"errors"
-	"log/slog"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/launch"
 )
 
 // options are Central's settings, parsed.
@@ -61,24 +59,6 @@ func (o *options) setListen(s string) error {
 // fill sets what has no fixed default.
 func (o *options) fill(getenv func(string) string) {
 	if o.stateDir == "" {
-		o.stateDir = stateDir(getenv)
+		o.stateDir = launch.StateDir(name, getenv)
 	}
-}
-
-// stateDir is where systemd, the desktop's standard or habit keeps state.
-func stateDir(getenv func(string) string) string {
-	if dir := getenv("STATE_DIRECTORY"); dir != "" {
-		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
-		return first
-	}
-	if dir := getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, name)
-	}
-	return filepath.Join(getenv("HOME"), ".local", "state", name)
-}
-
-func (o *options) slogLevel() slog.Level {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(o.level)) // the table admits nothing else
-	return level
 }

@@ -16,6 +16,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/dashboard"
+	"evcp/internal/launch"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -48,7 +49,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 			return err
 		}
 	}
-	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.slogLevel()})
+	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: launch.Level(o.level)})
 	defer con.Close()
 	co.Logger = con.Logger()
 	c, err := central.New(co)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	"evcp/internal/central"
@@ -42,7 +40,7 @@ func (s *stage) open(monitors net.Addr, pages net.Listener) {
 		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
 		fmt.Sprintf("  Monitors  %-20s  %s", reach(monitors), s.who()),
 		fmt.Sprintf("  Page      %s", page),
-		fmt.Sprintf("  State     %s (%s)", tilde(s.options.stateDir), known),
+		fmt.Sprintf("  State     %s (%s)", console.Path(s.options.stateDir), known),
 		fmt.Sprintf("  Config    %s", s.options.origin), "",
 	)
 }
@@ -108,12 +106,4 @@ func reach(a net.Addr) string {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-func tilde(path string) string {
-	home := os.Getenv("HOME")
-	if rest, ok := strings.CutPrefix(path, home+"/"); ok && home != "" {
-		return "~/" + rest
-	}
-	return path
 }

@@ -13,41 +13,25 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/engine"
-	"evcp/internal/version"
+	"evcp/internal/launch"
 )
 
 const name = "ev-cp-e"
-
-// Exit codes.
-const (
-	stopped = 0 // as asked
-	failed  = 1 // could not go on
-	misused = 2 // wrong usage
-)
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	var o options
-	table := o.table()
-	switch loaded, err := table.Load(args, os.Getenv, os.ReadFile); {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
-		return misused
-	case loaded.Help:
-		fmt.Fprint(os.Stdout, table.Help())
-		return stopped
-	case loaded.Version:
-		fmt.Fprintln(os.Stdout, name, version.String())
-		return stopped
+	if _, code, goOn := launch.Settings(o.table(), args, os.Stdout, os.Stderr); !goOn {
+		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", name, explain(err, o.listen))
-		return failed
+		return launch.Failed
 	}
-	return stopped
+	return launch.Asked
 }
 
 // serve runs an Engine and its stage until ctx is done or somebody presses q.
@@ -66,7 +50,7 @@ func serve(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	keys, restore := pressed(ctx, c)
+	keys, restore := launch.Keys(ctx, c)
 	defer restore()
 	ended := make(chan error, 1)
 	go func() { ended <- e.Serve(ctx) }()
@@ -76,18 +60,6 @@ func serve(ctx context.Context, o options) error {
 	err = errors.Join(<-ended, <-commanded)
 	s.close()
 	return err
-}
-
-// pressed are the keys of the terminal, nil when nobody sits there.
-func pressed(ctx context.Context, c *console.Console) (<-chan rune, func()) {
-	if !c.Terminal() {
-		return nil, func() {}
-	}
-	keys, restore, err := console.Keys(ctx, os.Stdin)
-	if err != nil {
-		c.Logger().Warn("no keys: "+err.Error(), "error", err)
-	}
-	return keys, restore
 }
 
 // explain says what went wrong and what to do first.

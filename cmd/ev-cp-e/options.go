@@ -8,6 +8,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/engine"
+	"evcp/internal/launch"
 )
 
 // options are what flags and variables say.
@@ -75,5 +76,6 @@ func (o *options) setLevel(s string) error {
 	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
 		return err
 	}
-	return o.level.UnmarshalText([]byte(word))
+	o.level = launch.Level(word)
+	return nil
 }

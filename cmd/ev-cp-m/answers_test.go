@@ -10,17 +10,18 @@ import (
 	"testing"
 
 	"evcp/internal/central"
+	"evcp/internal/launch"
 	"evcp/internal/proving"
 )
 
 func TestHelpWordForWord(t *testing.T) {
 	t.Parallel()
-	p := launch(t, clean(t), "--help")
+	p := spawn(t, clean(t), "--help")
 	want, err := os.ReadFile("testdata/help.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := p.waited(); code != exitAsked || p.out.String() != string(want) {
+	if code := p.waited(); code != launch.Asked || p.out.String() != string(want) {
 		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.out.String(), want)
 	}
 }
@@ -49,8 +50,8 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"events", "--since", "yesterday"}, []string{"--since yesterday: a time is so long ago, as 10m"}},
 	}
 	for _, tt := range tests {
-		p := launch(t, clean(t, tt.env), tt.args...)
-		if code := p.waited(); code != exitUsage {
+		p := spawn(t, clean(t, tt.env), tt.args...)
+		if code := p.waited(); code != launch.Usage {
 			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
 		}
 		for _, want := range tt.says {
@@ -74,25 +75,25 @@ func TestTrials(t *testing.T) {
 		set  func(g *proving.Ground)
 		code int
 	}{
-		{"all-well", func(g *proving.Ground) { everything(g) }, exitAsked},
-		{"engine-refuses", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, exitFailed},
-		{"engine-ko", func(g *proving.Ground) { everything(g); g.Behave("ko") }, exitFailed},
-		{"engine-mute", func(g *proving.Ground) { everything(g); g.Behave("mute") }, exitFailed},
-		{"central-refuses", func(g *proving.Ground) { g.StartEngine("ok"); g.StartBroker() }, exitFailed},
-		{"central-denies", denying, exitFailed},
-		{"central-is-a-web-server", webServer, exitFailed},
+		{"all-well", func(g *proving.Ground) { everything(g) }, launch.Asked},
+		{"engine-refuses", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, launch.Failed},
+		{"engine-ko", func(g *proving.Ground) { everything(g); g.Behave("ko") }, launch.Failed},
+		{"engine-mute", func(g *proving.Ground) { everything(g); g.Behave("mute") }, launch.Failed},
+		{"central-refuses", func(g *proving.Ground) { g.StartEngine("ok"); g.StartBroker() }, launch.Failed},
+		{"central-denies", denying, launch.Failed},
+		{"central-is-a-web-server", webServer, launch.Failed},
 		{"central-mute", func(g *proving.Ground) {
 			g.StartEngine("ok")
 			g.StartBroker()
 			g.CentralAddr = proving.Mute(g.T)
-		}, exitFailed},
+		}, launch.Failed},
 		{"kafka-absent", func(g *proving.Ground) {
 			g.StartCentral(central.Options{})
 			g.StartEngine("ok")
 			g.BrokerAddr = proving.FreeAddr(g.T)
-		}, exitAsked},
-		{"no-kafka", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, exitAsked},
-		{"nobody", func(g *proving.Ground) { g.BrokerAddr = proving.FreeAddr(g.T) }, exitFailed},
+		}, launch.Asked},
+		{"no-kafka", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, launch.Asked},
+		{"nobody", func(g *proving.Ground) { g.BrokerAddr = proving.FreeAddr(g.T) }, launch.Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,7 +101,7 @@ func TestTrials(t *testing.T) {
 			g := proving.New(t)
 			tt.set(g)
 			state := filepath.Join(t.TempDir(), "state")
-			p := launch(t, clean(t), append(flags(g, state), "--test")...)
+			p := spawn(t, clean(t), append(flags(g, state), "--test")...)
 			if code := p.waited(); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}

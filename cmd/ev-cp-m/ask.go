@@ -13,6 +13,7 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/explain"
+	"evcp/internal/launch"
 	"evcp/internal/lookback"
 	"evcp/internal/outbox"
 	"evcp/internal/status"
@@ -32,7 +33,7 @@ func obey(ctx context.Context, command string, o options, stdout, stderr *os.Fil
 	err := commands[command](ctx, o, stdout)
 	switch {
 	case err == nil:
-		return exitAsked
+		return launch.Asked
 	case errors.Is(err, errUnwell):
 	default:
 		fmt.Fprintln(stderr, "ev-cp-m:", err)
@@ -40,7 +41,7 @@ func obey(ctx context.Context, command string, o options, stdout, stderr *os.Fil
 			fmt.Fprintln(stderr, h.do)
 		}
 	}
-	return exitFailed
+	return launch.Failed
 }
 
 // hint is an error with what to do first.
@@ -119,7 +120,7 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 	say := o.printer(stdout)
 	told, err := lookback.Run(ctx, lookback.Options{
 		Dir: o.folder(), CP: o.cp, Since: o.since.from(time.Now()), Follow: o.follow, JSON: o.json,
-		Level: o.slogLevel(), Wait: o.timeout, Zone: time.Local,
+		Level: launch.Level(o.level), Wait: o.timeout, Zone: time.Local,
 		Raw: func(b []byte) error { _, err := stdout.Write(b); return err },
 		Say: func(line string) { say.Print(line) },
 	})

@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/launch"
 	"evcp/internal/proving"
 )
 
 // ask runs a command beside the Monitor that has dir.
 func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	p := launch(t, clean(t, "LANG=C.UTF-8"), append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
+	p := spawn(t, clean(t, "LANG=C.UTF-8"), append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
 	code = p.waited()
 	return code, p.out.String(), p.err.String()
 }
@@ -32,33 +33,33 @@ func TestAskingARunningMonitor(t *testing.T) {
 	g, dir := proving.All(t), t.TempDir()
 	r := g.Read()
 	code, out, said := ask(t, dir, "status")
-	if code != exitFailed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
+	if code != launch.Failed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
 		t.Errorf("before: exit %d, %s%s", code, out, said)
 	}
-	p := launch(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == exitAsked })
+	p := spawn(t, clean(t), flags(g, dir)...)
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == launch.Asked })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.Behave("ko")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	for _, command := range []string{"status", "explain"} {
 		code, out, said := ask(t, dir, command)
-		if code != exitAsked || said != "" {
+		if code != launch.Asked || said != "" {
 			t.Errorf("%s: exit %d, %s", command, code, said)
 		}
 		golden(t, "testdata/"+command+"-ko.txt", still(out, g, dir))
 	}
 	code, out, _ = ask(t, dir, "status", "--json")
-	if d := map[string]any{}; code != exitAsked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
+	if d := map[string]any{}; code != launch.Asked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
 		t.Errorf("exit %d, %s", code, out)
 	}
 	p.signal(syscall.SIGTERM)
 	p.waited()
 	code, out, said = ask(t, dir, "events")
-	if code != exitAsked || said != "" {
+	if code != launch.Asked || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
 	}
 	golden(t, "testdata/events.txt", still(out, g, dir))
-	if code, _, said := ask(t, dir, "healthcheck"); code != exitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") {
+	if code, _, said := ask(t, dir, "healthcheck"); code != launch.Failed || !strings.Contains(said, "no Monitor of CP_001 runs here") {
 		t.Errorf("after: exit %d, %s", code, said)
 	}
 }
@@ -104,8 +105,8 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	t.Parallel()
 	g, dir := proving.All(t), t.TempDir()
 	r := g.Read()
-	follower := launch(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
-	p := launch(t, clean(t), flags(g, dir)...)
+	follower := spawn(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
+	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("some checks", func() bool { return r.Count(evcp.HealthCheck) >= 3 })
 	p.signal(syscall.SIGTERM)
 	p.waited()
@@ -115,7 +116,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 		want = append(want, string(e.AppendJSON(nil)))
 	}
 	code, out, said := ask(t, dir, "events", "--json")
-	if got := strings.Split(strings.TrimSpace(out), "\n"); code != exitAsked || said != "" || !slices.Equal(got, want) {
+	if got := strings.Split(strings.TrimSpace(out), "\n"); code != launch.Asked || said != "" || !slices.Equal(got, want) {
 		t.Errorf("exit %d, %s\nkept\n%s\nsent\n%s", code, said, out, strings.Join(want, "\n"))
 	}
 	_, out, _ = ask(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
@@ -124,7 +125,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	}
 	g.Until("all of it followed", func() bool { return len(follower.out.String()) > len(strings.Join(want, "\n")) })
 	follower.signal(syscall.SIGTERM)
-	if code := follower.waited(); code != exitAsked {
+	if code := follower.waited(); code != launch.Asked {
 		t.Errorf("the follower: exit %d, %s", code, follower.err.String())
 	}
 	if got := strings.Split(strings.TrimSpace(follower.out.String()), "\n"); !slices.Equal(got, want) {
@@ -136,12 +137,12 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	g, dir := proving.All(t), t.TempDir()
-	p := launch(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == exitAsked })
+	p := spawn(t, clean(t), flags(g, dir)...)
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == launch.Asked })
 	p.signal(syscall.SIGSTOP)
 	code, _, said := ask(t, dir, "healthcheck")
 	p.signal(syscall.SIGCONT)
-	if code != exitFailed || !strings.Contains(said, "the Monitor of CP_001 does not answer") {
+	if code != launch.Failed || !strings.Contains(said, "the Monitor of CP_001 does not answer") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 }
@@ -158,7 +159,7 @@ func TestUnderSystemd(t *testing.T) {
 	defer c.Close()
 	face := proving.FreeAddr(t)
 	env := clean(t, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=10000000", "EVCP_HTTP="+face)
-	p := launch(t, env, flags(g, dir)...)
+	p := spawn(t, env, flags(g, dir)...)
 	hears(t, c, "READY=1")
 	hears(t, c, "WATCHDOG=1")
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/api/v1/status": 200, "/x": 404} {
@@ -174,11 +175,11 @@ func TestUnderSystemd(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	p.signal(syscall.SIGTERM)
 	hears(t, c, "STOPPING=1")
-	if code := p.waited(); code != exitAsked {
+	if code := p.waited(); code != launch.Asked {
 		t.Errorf("exit %d", code)
 	}
-	taken := launch(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
-	if code := taken.waited(); code != exitFailed || !strings.Contains(taken.err.String(), "ev-cp-m: open --http "+g.CentralAddr) {
+	taken := spawn(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
+	if code := taken.waited(); code != launch.Failed || !strings.Contains(taken.err.String(), "ev-cp-m: open --http "+g.CentralAddr) {
 		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
 	}
 }

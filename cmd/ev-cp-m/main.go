@@ -17,6 +17,7 @@ import (
 	"evcp"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/launch"
 	"evcp/internal/link"
 	"evcp/internal/systemd"
 	"evcp/internal/trial"
@@ -25,13 +26,8 @@ import (
 	"evcp/internal/watch"
 )
 
-// Exit codes, as --help says.
-const (
-	exitAsked   = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitRefused = 3
-)
+// exitRefused is the one exit code that only the Monitor has.
+const exitRefused = 3
 
 // gcPercent lets the heap grow by half between collections, and not to double. A
 // lone Monitor whose broker is away allocates mostly Kafka clients that fail; with
@@ -51,18 +47,9 @@ func main() {
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	p := program(&o)
-	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
-	switch {
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return exitUsage
-	case loaded.Help:
-		fmt.Fprint(stdout, p.Help())
-		return exitAsked
-	case loaded.Version:
-		fmt.Fprintln(stdout, "ev-cp-m", version.String())
-		return exitAsked
+	loaded, code, goOn := launch.Settings(program(&o), args, stdout, stderr)
+	if !goOn {
+		return code
 	}
 	o.fill(os.Hostname, os.Getenv)
 	if len(loaded.Args) > 0 {
@@ -70,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	}
 	if why := o.misplaced(); why != "" {
 		fmt.Fprintln(stderr, "ev-cp-m:", why)
-		return exitUsage
+		return launch.Usage
 	}
 	if o.test {
 		return try(ctx, o, stdout)
@@ -85,9 +72,9 @@ func try(ctx context.Context, o options, stdout *os.File) int {
 		Dialer: link.NewDialer(), Slept: watch.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
 	if !well {
-		return exitFailed
+		return launch.Failed
 	}
-	return exitAsked
+	return launch.Asked
 }
 
 // columns is the widest line of an answer.
@@ -99,12 +86,12 @@ func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.http)
 		if err != nil {
 			fmt.Fprintf(stderr, "ev-cp-m: open --http %s: %v\n", o.http, err)
-			return exitFailed
+			return launch.Failed
 		}
 		defer ln.Close()
 		face = ln
 	}
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.slogLevel()})
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: launch.Level(o.level)})
 	err := watch.Run(ctx, watch.Options{
 		CP: o.cp, Engine: o.engine(), Central: o.central(), Form: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
@@ -131,14 +118,14 @@ func exitCode(err error, o options, stderr io.Writer) int {
 	var refused *uplink.RefusedError
 	switch {
 	case err == nil:
-		return exitAsked
+		return launch.Asked
 	case errors.As(err, &refused):
 		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.central())
 		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
 		return exitRefused
 	default:
 		fmt.Fprintln(stderr, "ev-cp-m:", err)
-		return exitFailed
+		return launch.Failed
 	}
 }
 

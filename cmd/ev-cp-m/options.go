@@ -1,16 +1,14 @@
 package main
 
 import (
-	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"evcp"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/launch"
 	"evcp/internal/wire"
 )
 
@@ -122,20 +120,8 @@ func (o *options) fill(hostname func() (string, error), getenv func(string) stri
 		}
 	}
 	if o.stateDir == "" {
-		o.stateDir = stateDir(getenv)
+		o.stateDir = launch.StateDir("ev-cp-m", getenv)
 	}
-}
-
-// stateDir is where systemd, the desktop's standard or habit keeps state.
-func stateDir(getenv func(string) string) string {
-	if dir := getenv("STATE_DIRECTORY"); dir != "" {
-		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
-		return first
-	}
-	if dir := getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, "ev-cp-m")
-	}
-	return filepath.Join(getenv("HOME"), ".local", "state", "ev-cp-m")
 }
 
 // form is how messages are wrapped on both links.
@@ -144,10 +130,4 @@ func (o *options) form() wire.Form {
 		return wire.STX
 	}
 	return wire.Raw
-}
-
-func (o *options) slogLevel() slog.Level {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(o.level)) // the table admits nothing else
-	return level
 }

@@ -14,6 +14,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central"
+	"evcp/internal/launch"
 	"evcp/internal/proving"
 )
 
@@ -51,8 +52,8 @@ type process struct {
 	waited func() int
 }
 
-// launch starts the binary. It is killed when the test ends.
-func launch(t *testing.T, env []string, args ...string) *process {
+// spawn starts the binary. It is killed when the test ends.
+func spawn(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(binary, args...)}
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = env, t.TempDir(), &p.out, &p.err
@@ -125,7 +126,7 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 			return false
 		}
 	}
-	p := launch(t, clean(t), flags(g, dir)...)
+	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.Behave("ko")
 	g.Until("two failed checks", failed(2))
@@ -134,7 +135,7 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 	if r.Count(evcp.EngineFailed) != 0 {
 		t.Fatal("the machine was too slow to kill it in time: three checks had failed")
 	}
-	launch(t, clean(t), flags(g, dir)...)
+	spawn(t, clean(t), flags(g, dir)...)
 	g.UntilShown("CP_001", "faulted")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	r.Gapless()
@@ -164,7 +165,7 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	g := proving.All(t)
 	r := g.Read()
 	g.Behave("slow=600ms")
-	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	stop := func(d time.Duration) {
 		p.signal(syscall.SIGSTOP)
@@ -199,7 +200,7 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	t.Parallel()
 	g := proving.All(t)
 	r := g.Read()
-	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.Behave("mute")
 	for r.Count(evcp.EngineFailed) == 0 && !t.Failed() {
@@ -222,11 +223,11 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 	g := proving.New(t)
 	g.StartEngine("mute")
 	g.CentralAddr, g.BrokerAddr = proving.Mute(t), proving.Mute(t)
-	p := launch(t, clean(t), flags(g, t.TempDir())...)
+	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("three questions", func() bool { return len(g.Asked()) >= 3 })
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != exitAsked {
+	if code := p.waited(); code != launch.Asked {
 		t.Errorf("exit code %d", code)
 	}
 	t.Logf("gone after %s", time.Since(began))
@@ -241,7 +242,7 @@ func TestEnvironmentOfAContainer(t *testing.T) {
 	t.Parallel()
 	g := proving.All(t)
 	state := t.TempDir()
-	launch(t, []string{
+	spawn(t, []string{
 		"CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
 		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + proving.Port(g.CentralAddr),
 		"ENGINE_PORT=" + proving.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
@@ -277,7 +278,7 @@ func TestRefusedForGood(t *testing.T) {
 	write("CP_777\n")
 	stop := g.StartCentral(open())
 	dir := t.TempDir()
-	p := launch(t, clean(t), flags(g, dir)...)
+	p := spawn(t, clean(t), flags(g, dir)...)
 	if code := p.waited(); code != exitRefused {
 		t.Errorf("exit code %d", code)
 	}
@@ -287,14 +288,14 @@ func TestRefusedForGood(t *testing.T) {
 	stop()
 	write("CP_777\nCP_001\n")
 	stop = g.StartCentral(open())
-	p = launch(t, clean(t), flags(g, dir)...)
+	p = spawn(t, clean(t), flags(g, dir)...)
 	g.UntilShown("CP_001", "activated")
 	stop()
 	write("CP_777\n")
 	g.StartCentral(open())
 	g.Until("the refusal", func() bool { return strings.Contains(p.err.String(), "the watch goes on, asked again every 1m") })
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != exitAsked {
+	if code := p.waited(); code != launch.Asked {
 		t.Errorf("a Monitor that was accepted before ended with %d", code)
 	}
 }
@@ -303,10 +304,10 @@ func TestRefusedForGood(t *testing.T) {
 func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	t.Parallel()
 	g, dir := proving.All(t), t.TempDir()
-	launch(t, clean(t), flags(g, dir)...)
+	spawn(t, clean(t), flags(g, dir)...)
 	g.UntilShown("CP_001", "activated")
-	second := launch(t, clean(t), flags(g, dir)...)
-	if code := second.waited(); code != exitFailed {
+	second := spawn(t, clean(t), flags(g, dir)...)
+	if code := second.waited(); code != launch.Failed {
 		t.Errorf("exit code %d", code)
 	}
 	if said := second.err.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {

@@ -11,17 +11,11 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/demo"
+	"evcp/internal/launch"
 	"evcp/internal/version"
 )
 
 const name = "ev-demo"
-
-// Exit codes, as --help says.
-const (
-	exitAsked  = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
 
 func main() {
 	ctx, hurry, stop := interrupts()
@@ -54,43 +48,22 @@ func interrupts() (first, second context.Context, stop func()) {
 func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	loaded, err := p.Load(args, os.Getenv, os.ReadFile)
-	switch {
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return exitUsage
-	case loaded.Help:
-		fmt.Fprint(stdout, p.Help())
-		return exitAsked
-	case loaded.Version:
-		fmt.Fprintln(stdout, name, version.String())
-		return exitAsked
+	if _, code, goOn := launch.Settings(p, args, stdout, stderr); !goOn {
+		return code
 	}
 	if err := play(ctx, hurry, o, stderr); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
-		return exitFailed
+		return launch.Failed
 	}
-	return exitAsked
+	return launch.Asked
 }
 
 func play(ctx, hurry context.Context, o options, stderr *os.File) error {
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Color: o.color})
-	keys, restore := pressed(ctx, c)
+	keys, restore := launch.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, demo.Options{
 		Console: c, Keys: keys, Hurry: hurry.Done(), Version: version.String(),
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
-}
-
-// pressed are the keys of the terminal, nil when nobody sits there.
-func pressed(ctx context.Context, c *console.Console) (<-chan rune, func()) {
-	if !c.Terminal() {
-		return nil, func() {}
-	}
-	keys, restore, err := console.Keys(ctx, os.Stdin)
-	if err != nil {
-		c.Logger().Warn("no keys: "+err.Error(), "error", err)
-	}
-	return keys, restore
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"evcp/internal/launch"
 )
 
 // The test binary is the program when this variable is set.
@@ -53,10 +55,10 @@ func TestAnswers(t *testing.T) {
 		arg, stdout, stderr string
 		code                int
 	}{
-		{"--help", "--page PORT", "", exitAsked},
-		{"--version", "ev-demo ", "", exitAsked},
-		{"--pge", "", "Did you mean --page?", exitUsage},
-		{"--page=0", "", "a port is a number from 1 to 65535", exitUsage},
+		{"--help", "--page PORT", "", launch.Asked},
+		{"--version", "ev-demo ", "", launch.Asked},
+		{"--pge", "", "Did you mean --page?", launch.Usage},
+		{"--page=0", "", "a port is a number from 1 to 65535", launch.Usage},
 	} {
 		stdout, stderr, code := output(t, c.arg)
 		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {

@@ -122,14 +122,6 @@ func (l *Link) Interrupt() func() {
 	}
 }
 
-// LocalAddr is the near end, for messages; "" when there is no connection.
-func (l *Link) LocalAddr() string {
-	if l.conn == nil {
-		return ""
-	}
-	return l.conn.LocalAddr().String()
-}
-
 // Close hangs up. It may be called at any time and twice.
 func (l *Link) Close() {
 	if l.conn != nil {

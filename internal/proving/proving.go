@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -216,12 +215,6 @@ func (g *Ground) UntilShown(cp evcp.CPID, want string) {
 func Port(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return port
-}
-
-// PortNumber is the same as a number.
-func PortNumber(address string) uint16 {
-	n, _ := strconv.ParseUint(Port(address), 10, 16)
-	return uint16(n)
 }
 
 // Mute is the address of somebody who listens and never says a word.

@@ -11,7 +11,7 @@ import (
 )
 
 // Central tells what changed between a charge point and Central, beyond events.
-func (t *Teller) Central(n uplink.Notice) (Line, bool) {
+func (t *Teller) Central(n uplink.Notice) Line {
 	s := t.of(n.CP)
 	l := Line{CP: n.CP, Shape: console.Gone, Level: slog.LevelWarn}
 	switch n.Kind {
@@ -23,19 +23,17 @@ func (t *Teller) Central(n uplink.Notice) (Line, bool) {
 		s.away = true
 		a := advice.For(advice.Central, n.Cause).With(advice.Facts{Wait: uplink.AnswerLimit, CP: n.CP})
 		l.Text = say(sentence, a.Phrase)
-		return l.with(slog.String("cause", n.Cause.String())).advised(a), true
+		return l.with(slog.String("cause", n.Cause.String())).advised(a)
 	case uplink.Back:
 		l.Shape, l.Level = console.Told, slog.LevelInfo
 		l.Text = say(english.centralBack, console.Span(n.After), english.reports.of(int64(n.Waiting)))
-		return l, true
+		return l
 	case uplink.Stranger:
 		l.Text = say(english.stranger, n.Text)
-		return l, true
-	case uplink.Unreceived:
+		return l
+	default:
 		l.Text = say(english.unreceived, n.Text)
-		return l, true
-	default: // a refusal is an event, and told as one
-		return Line{}, false
+		return l
 	}
 }
 

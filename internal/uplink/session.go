@@ -174,8 +174,6 @@ func (s *session) notice(before Posture, say wire.Verb, v wire.Verdict, a Answer
 		n.Kind = Gone
 	case before.Away && !now.Away:
 		n.Kind, n.After, n.Waiting = Back, time.Since(before.AwaySince), len(now.Queue)
-	case now.Refused && !before.Refused:
-		n.Kind = Refused
 	case say == wire.Registration && v == wire.Unclear && a.Came && before.Attempts == 0:
 		n.Kind = Stranger
 	case (say == wire.EngineFailure || say == wire.EngineRecovered) && a.Came && v != wire.Accepted && before.Attempts == 0:

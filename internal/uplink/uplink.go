@@ -61,8 +61,6 @@ const (
 	Back
 	// Stranger: something answered, but not as EV_Central. Text.
 	Stranger
-	// Refused: Central said no, and will be asked again. Text.
-	Refused
 	// Unreceived: Central answered a report with a no. Text.
 	Unreceived
 )

@@ -3,8 +3,6 @@ package watch
 import (
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,7 +28,7 @@ func (w *watcher) banner() {
 		fmt.Sprintf("  Engine   %s  every %s; %s", w.column(o.Engine), o.Interval, inARow(o.Policy.Fall)),
 		fmt.Sprintf("  Central  %s  %s", w.column(o.Central), beats(o.Heartbeat)),
 		fmt.Sprintf("  Kafka    %s  %s", w.column(w.brokers()), w.topic()),
-		fmt.Sprintf("  State    %s (%s)", short(o.Dir()), w.found()),
+		fmt.Sprintf("  State    %s (%s)", console.Path(o.Dir()), w.found()),
 		fmt.Sprintf("  Config   %s", o.Origin),
 		"",
 	)
@@ -79,15 +77,6 @@ func beats(every time.Duration) string {
 		return "no signs of life"
 	}
 	return fmt.Sprintf("a sign of life every %s", every)
-}
-
-// short writes the home directory as a person does.
-func short(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); err == nil && ok {
-		return filepath.Join("~", rest)
-	}
-	return path
 }
 
 // found says what the state folder held.

@@ -131,7 +131,7 @@ func (v *voice) queue(n func() (tell.Line, bool)) {
 func (v *voice) onCentral(n uplink.Notice) {
 	v.queue(func() (tell.Line, bool) {
 		v.central = n.Kind == uplink.Back || v.central && n.Kind == uplink.Unreceived
-		return v.teller.Central(n)
+		return v.teller.Central(n), true
 	})
 }
 

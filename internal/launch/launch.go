@@ -1,0 +1,76 @@
+// Package launch is how each of our programs begins: it reads the settings,
+// answers --help and --version, says all that is wrong with them, and knows where
+// state is kept and which keys a person may press.
+package launch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"evcp/internal/config"
+	"evcp/internal/console"
+	"evcp/internal/version"
+)
+
+// Exit codes that all programs share, as --help says.
+const (
+	Asked  = 0 // stopped as asked
+	Failed = 1 // could not go on
+	Usage  = 2 // wrong usage or configuration
+)
+
+// Settings loads the settings of p. When that is all there is to do (help, version,
+// an error), it has been said, goOn is false, and code is the exit code.
+func Settings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Loaded, code int, goOn bool) {
+	l, err := p.Load(args, os.Getenv, os.ReadFile)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return l, Usage, false
+	case l.Help:
+		fmt.Fprint(stdout, p.Help())
+		return l, Asked, false
+	case l.Version:
+		fmt.Fprintln(stdout, p.Name, version.String())
+		return l, Asked, false
+	}
+	return l, Asked, true
+}
+
+// StateDir is where systemd, the desktop's standard or habit keeps the state of a
+// program.
+func StateDir(program string, getenv func(string) string) string {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
+		return first
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, program)
+	}
+	return filepath.Join(getenv("HOME"), ".local", "state", program)
+}
+
+// Level is a --log-level. The settings' table admits only words that are one.
+func Level(word string) slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(word))
+	return level
+}
+
+// Keys are the keys of the terminal, nil when nobody sits there. Call restore at
+// the end.
+func Keys(ctx context.Context, c *console.Console) (keys <-chan rune, restore func()) {
+	if !c.Terminal() {
+		return nil, func() {}
+	}
+	keys, restore, err := console.Keys(ctx, os.Stdin)
+	if err != nil {
+		c.Logger().Warn("no keys: "+err.Error(), "error", err)
+	}
+	return keys, restore
+}
