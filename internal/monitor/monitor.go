@@ -141,6 +141,7 @@ func (m *Monitor) watch(ctx context.Context) {
 	gate := m.o.Gate
 	for {
 		timer.Reset(time.Until(m.due.next()))
+		var news evcp.Observation
 		select {
 		case <-ctx.Done():
 			return
@@ -149,12 +150,12 @@ func (m *Monitor) watch(ctx context.Context) {
 			m.open(time.Now())
 		case <-timer.C:
 		case <-m.o.Probe.Ready():
-		case o := <-m.inbox:
-			m.learn(o)
+		case news = <-m.inbox:
 		case g := <-m.refused:
 			m.rejudge(g)
 		}
-		m.step(time.Now())
+		m.step(time.Now()) // what was found before the news is judged before it
+		m.learn(news)
 	}
 }
 
@@ -163,6 +164,11 @@ func (m *Monitor) watch(ctx context.Context) {
 func (m *Monitor) step(now time.Time) {
 	m.checkClock(now)
 	m.tick(now)
+	m.hear()
+}
+
+// hear takes what the probe has found.
+func (m *Monitor) hear() {
 	m.found = m.o.Probe.Take(m.found[:0])
 	for _, f := range m.found {
 		m.heard(f)
@@ -203,17 +209,19 @@ func (m *Monitor) tick(now time.Time) {
 	m.o.Probe.Ask(m.asked...)
 }
 
-// heard judges what one exchange came to.
+// heard judges one thing that an exchange came to.
 func (m *Monitor) heard(f probe.Finding) {
 	w := &m.watches[f.Target]
-	w.inFlight = false
+	w.inFlight = !f.Last
 	at := m.clock.stamp(f.At)
 	if f.Greeted {
 		m.judge(f.Target, evcp.Observation{Kind: evcp.Greeted, Response: f.Greeting, At: at})
 	}
-	m.judge(f.Target, evcp.Observation{Kind: evcp.Checked, Outcome: f.Outcome, At: at})
-	m.meter.checked(f.At, f.Outcome)
-	w.stood(f.Gap, 0)
+	if f.Checked {
+		m.judge(f.Target, evcp.Observation{Kind: evcp.Checked, Outcome: f.Outcome, At: at})
+		m.meter.checked(f.At, f.Outcome)
+		w.stood(f.Gap, 0)
+	}
 	m.told(f.Target)
 }
 
@@ -230,6 +238,8 @@ func (m *Monitor) told(i int) {
 	m.judge(i, o)
 }
 
+// learn judges what others observed. Of a charge point that is not watched, or of
+// none, there is nothing to judge.
 func (m *Monitor) learn(o evcp.Observation) {
 	if i, ok := m.index[o.CP]; ok {
 		m.judge(i, o)
@@ -293,18 +303,17 @@ func (m *Monitor) finish() {
 	limit := time.NewTimer(lastLimit)
 	defer limit.Stop()
 	for waiting := true; waiting && m.anyInFlight(); {
+		var news evcp.Observation
 		select {
 		case <-m.o.Probe.Ready():
-			for _, f := range m.o.Probe.Take(m.found[:0]) {
-				m.heard(f)
-			}
-		case o := <-m.inbox:
-			m.learn(o)
+		case news = <-m.inbox:
 		case g := <-m.refused:
 			m.rejudge(g)
 		case <-limit.C:
 			waiting = false
 		}
+		m.hear()
+		m.learn(news)
 	}
 	m.o.Probe.Close()
 	for i := range m.watches {

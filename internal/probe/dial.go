@@ -65,35 +65,3 @@ func (x *exchange) await(ended <-chan dialled, until time.Duration) (*dialled, b
 		timer.Reset(next - x.now())
 	}
 }
-
-// greetingLimit is how long "monitor connection" may keep the first check waiting.
-const greetingLimit = 200 * time.Millisecond
-
-// greet says "monitor connection" and notes the answer. It counts for nothing.
-func (p *Probe) greet(l *line, f *Finding) {
-	x := p.begin(l)
-	if !l.link.Ready() && x.dial(p.ctx, greetingLimit) != nil {
-		return
-	}
-	if x.write(l.hello, greetingLimit) != nil {
-		l.link.Close()
-		return
-	}
-	until := x.began.Add(greetingLimit)
-	var whole bool
-	for {
-		b, err := l.link.Read(until)
-		whole = err == nil
-		if l.reply.Feed(b, err != nil) {
-			break
-		}
-	}
-	if !l.reply.Empty() {
-		l.greeting = over
-		f.Greeted, f.Greeting = true, l.reply.Answer(evcp.Closed).Response
-		l.acknowledge()
-	}
-	if !whole || !l.reply.Reusable() || l.reply.Empty() {
-		l.link.Close() // the rest of it must never be read as the answer to a check
-	}
-}

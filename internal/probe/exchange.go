@@ -85,21 +85,23 @@ func (x *exchange) listen(until time.Duration) evcp.Evidence {
 }
 
 // confirm asks once more on a fresh connection, within what is left of the
-// check's time. Any complete answer wins; otherwise the break was the failure.
+// check's time. Any complete answer wins; otherwise the break is the failure, from
+// the moment that nothing can speak against it any more.
 func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Evidence {
 	until := x.asked + x.hearing.Timeout
-	first := x.asked
-	left := until - x.now()
-	if left <= 0 || x.dial(ctx, left) != nil {
-		return broke
+	if e := x.askAgain(ctx, until); e.Testimony == evcp.Word {
+		return e
 	}
-	if x.write(x.line.question, left) == nil {
-		if e := x.listen(until); e.Testimony == evcp.Word {
-			return e
-		}
-	}
-	x.asked = first
+	broke.Noticed = x.now()
 	return broke
+}
+
+func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evidence {
+	left := until - x.now()
+	if left <= 0 || x.dial(ctx, left) != nil || x.write(x.line.question, left) != nil {
+		return evcp.Evidence{}
+	}
+	return x.listen(until)
 }
 
 func (x *exchange) word() evcp.Evidence {

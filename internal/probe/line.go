@@ -25,17 +25,6 @@ type line struct {
 	stop func()      // breaks off what is in flight
 }
 
-// greeting is how far "monitor connection" has come. It is tried before the
-// first check, and once more after the first one
-// that is answered within greetingLimit.
-type greeting uint8
-
-const (
-	ungreeted greeting = iota
-	unanswered
-	over // answered, or tried twice
-)
-
 func newLine(t Target, o Options) line {
 	say := func(v wire.Verb) []byte {
 		return wire.AppendForm(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), o.Form)

@@ -3,8 +3,8 @@
 //
 // The contract is batches in and batches out. The owner asks the targets that
 // are due, waits for Ready, and takes all findings there are. A target has at
-// most one exchange in flight; a finding comes for each one asked, except after
-// Close. The probe sees and times; whether to believe what was seen is
+// most one exchange in flight. Each brings one finding or more, told as soon as it
+// is seen, and the last one says so; after Close none come. The probe sees and times; whether to believe what was seen is
 // evcp.Hearing's, and what follows from it is the owner's.
 package probe
 
@@ -36,17 +36,22 @@ type Options struct {
 	Slept func() time.Duration
 }
 
-// Finding is what one exchange came to.
+// Finding is one thing that an exchange came to: an answered greeting, a check's
+// outcome, or nothing but its end.
 type Finding struct {
-	Target  int       // index into Options.Targets
-	At      time.Time // the moment of the outcome
-	Outcome evcp.Outcome
-	// Greeting is the Engine's answer to "monitor connection", given once.
-	Greeting string
-	Greeted  bool
+	Target int       // index into Options.Targets
+	At     time.Time // when it was seen; never before the target's last finding
+
+	Checked bool
+	Outcome evcp.Outcome // Checked
 	// Gap is how long the Monitor stood still at most, when the Outcome is
 	// Unknown for that reason.
 	Gap time.Duration
+
+	Greeted  bool
+	Greeting string // Greeted: the Engine's answer to "monitor connection"
+
+	Last bool // nothing of the exchange is in flight any more
 }
 
 // Probe asks Engines. Ask and Take belong to one goroutine, the owner's.
@@ -77,7 +82,7 @@ func New(o Options) *Probe {
 // Ask begins one exchange with each of the targets. None may have one in flight.
 func (p *Probe) Ask(targets ...int) {
 	for _, i := range targets {
-		p.asking.Go(func() { p.tell(p.exchange(i)) })
+		p.asking.Go(func() { p.exchange(i) })
 	}
 }
 
@@ -118,29 +123,38 @@ func (p *Probe) Close() {
 	}
 }
 
-// exchange is one check of target i, with the greeting where it is due.
-func (p *Probe) exchange(i int) Finding {
+// exchange is one check of target i, with the greeting where it is due. What the
+// check came to is told before the Engine is greeted again: nothing may keep it back.
+func (p *Probe) exchange(i int) {
 	l := &p.lines[i]
-	f := Finding{Target: i}
 	if l.greeting == ungreeted {
 		l.greeting = unanswered
-		p.greet(l, &f)
+		if f := p.greet(i); f.Greeted {
+			p.tell(f)
+		}
 	}
+	f := p.check(i)
+	f.Last = !l.greetsAfter(f.Outcome)
+	p.tell(f)
+	if !f.Last {
+		again := p.greet(i)
+		l.greeting, again.Last = over, true
+		p.tell(again)
+	}
+}
+
+// check asks target i whether it is well, and judges what was seen.
+func (p *Probe) check(i int) Finding {
+	l := &p.lines[i]
 	x := p.begin(l)
 	e := x.run(p.ctx)
-	f.At = x.began.Add(e.Noticed)
+	f := Finding{Target: i, At: x.began.Add(e.Noticed), Checked: true}
 	slept := p.slept()
 	e.Slept = slept - x.slept
 	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
 	l.heard(f.Outcome, slept, f.At)
 	f.Gap = gap(f.Outcome, e, p.hearing)
-	// Who answers a check slowly answers no greeting in time: it would only keep this
-	// finding back, and the next tick from being taken.
-	if l.greeting == unanswered && f.Outcome.Response != "" && e.Noticed < greetingLimit {
-		l.greeting = over
-		p.greet(l, &f)
-	}
 	return f
 }
 

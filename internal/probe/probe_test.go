@@ -69,16 +69,32 @@ func (s *stage) engine(serve func(net.Conn)) (stop func()) {
 	return func() { l.Close() }
 }
 
-// check asks once and returns the finding.
+// ask has one exchange and returns all it came to.
+func (s *stage) ask() (found []probe.Finding) {
+	s.probe.Ask(0)
+	for len(found) == 0 || !found[len(found)-1].Last {
+		<-s.probe.Ready()
+		found = s.probe.Take(found)
+	}
+	return found
+}
+
+// check asks once and returns all findings as one.
 func (s *stage) check() probe.Finding {
 	s.t.Helper()
-	s.probe.Ask(0)
-	<-s.probe.Ready()
-	found := s.probe.Take(nil)
-	if len(found) != 1 {
-		s.t.Fatalf("%d findings", len(found))
+	var all probe.Finding
+	for _, f := range s.ask() {
+		switch {
+		case f.Checked && !all.Checked:
+			all.At, all.Outcome, all.Gap, all.Checked = f.At, f.Outcome, f.Gap, true
+		case f.Checked:
+			s.t.Error("two outcomes of one check")
+		}
+		if f.Greeted {
+			all.Greeted, all.Greeting = true, f.Greeting
+		}
 	}
-	return found[0]
+	return all
 }
 
 func (s *stage) want(status evcp.Status, cause evcp.Cause, response string) probe.Finding {
@@ -362,6 +378,70 @@ func TestGreeting(t *testing.T) {
 			t.Errorf("message %d is %q, want %q", i, heard[i], want[i])
 		}
 	}
+}
+
+// TestAGreetingKeepsNothingBack has an Engine that takes 150 ms for the second
+// greeting: what the check came to is told at once, and the greeting after it.
+func TestAGreetingKeepsNothingBack(t *testing.T) {
+	const slow = 150 * time.Millisecond
+	greetings := 0
+	engine := func(c net.Conn) {
+		for {
+			m, ok := read(c)
+			if !ok {
+				return
+			}
+			if strings.HasSuffix(m, "health_check") {
+				c.Write([]byte("OK"))
+				continue
+			}
+			if greetings++; greetings > 1 {
+				time.Sleep(slow)
+				c.Write([]byte("hello"))
+			}
+		}
+	}
+	onStage(t, engine, func(s *stage) {
+		found := s.ask()
+		if len(found) != 2 || !found[0].Checked || found[0].Last || !found[1].Greeted || !found[1].Last {
+			t.Fatalf("findings %+v, want the check and then the greeting", found)
+		}
+		if between := found[1].At.Sub(found[0].At); between < slow || between > slow+time.Millisecond {
+			t.Errorf("the check was told %s before the greeting's answer, want %s", between, slow)
+		}
+		if found[1].Greeting != "hello" {
+			t.Errorf("greeting %q", found[1].Greeting)
+		}
+	})
+}
+
+// TestABreakIsDatedByItsVerdict breaks a kept connection and then swallows every
+// dial: the break counts when the check's time is over, not before.
+func TestABreakIsDatedByItsVerdict(t *testing.T) {
+	var s *stage
+	asked := 0
+	engine := func(c net.Conn) {
+		for {
+			if _, ok := read(c); !ok {
+				return
+			}
+			if asked++; asked > 2 {
+				c.(*simnet.Conn).Reset()
+				s.net.Hole(true)
+				return
+			}
+			c.Write([]byte("OK"))
+		}
+	}
+	onStage(t, engine, func(stage *stage) {
+		s = stage
+		s.want(evcp.OK, evcp.NoCause, "OK")
+		began := time.Now()
+		f := s.want(evcp.ConnectionError, evcp.Reset, "")
+		if took := f.At.Sub(began); took < tau || took > tau+2*grace || f.Outcome.Latency != took {
+			t.Errorf("found after %s, latency %s; want both between %s and %s", took, f.Outcome.Latency, tau, tau+2*grace)
+		}
+	})
 }
 
 // TestAMachineThatSlept accuses nobody for ten seconds, or until the first OK.
