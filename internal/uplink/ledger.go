@@ -1,59 +1,74 @@
 package uplink
 
 import (
-	"sync"
+	"slices"
 
 	"evcp"
 	"evcp/internal/outbox"
 )
 
 // ledger knows which facts still wait for Central's receipt, over all charge
-// points, so that the outbox may forget everything before the oldest of them.
+// points, so that the outbox may forget everything before the oldest of them. What
+// settles a fact is the kept event of its receipt, not the receipt: one that came
+// while the Monitor ended is recorded nowhere, and the next life has to ask again.
 type ledger struct {
 	facts *outbox.Facts
-
-	mu   sync.Mutex // guards open
-	open []entry    // in order of Pos; never empty but when nothing came yet
+	open  []entry // in the order in which they came; the first is not settled
 }
 
 type entry struct {
 	pos     int64
+	cp      evcp.CPID
+	about   subject
 	settled bool
 }
 
-// add notes a fact. A receipt settles itself: it only comes back to be known.
-func (l *ledger) add(f outbox.Fact) {
-	told := f.Event.Action == evcp.ReportEngineFailure || f.Event.Action == evcp.ReportEngineRecovery
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open = append(l.open, entry{f.Pos, told})
+// subject is what a report is about.
+type subject struct {
+	incident evcp.EventID
+	recovery bool
+}
+
+func subjectOf(e evcp.Event) subject {
+	if e.Action == evcp.EngineFailed {
+		return subject{incident: e.ID()}
+	}
+	return subject{e.Incident, e.Action == evcp.EngineRecovered || e.Action == evcp.ReportEngineRecovery}
+}
+
+// add notes a fact. A receipt settles what it is for, and itself. What nobody will
+// tell, since its charge point is no longer watched, is settled too.
+func (l *ledger) add(f outbox.Fact, watched bool) {
+	e := f.Event
+	receipt := e.Action == evcp.ReportEngineFailure || e.Action == evcp.ReportEngineRecovery
+	if receipt {
+		l.settle(e.CP, subjectOf(e))
+	}
+	l.open = append(l.open, entry{f.Pos, e.CP, subjectOf(e), receipt || !watched})
 	l.sweep()
 }
 
-// settle notes Central's receipt for the fact at pos.
-func (l *ledger) settle(pos int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *ledger) settle(cp evcp.CPID, about subject) {
 	for i := range l.open {
-		if l.open[i].pos == pos && !l.open[i].settled {
-			l.open[i].settled = true
-			break
+		if e := &l.open[i]; e.cp == cp && e.about == about {
+			e.settled = true
 		}
 	}
-	l.sweep()
 }
 
-// sweep tells the outbox how far everything is settled.
+// sweep tells the outbox how far everything is settled. Facts come in the order of
+// their places, but for those that a disk gives back late.
 func (l *ledger) sweep() {
 	n := 0
 	for n < len(l.open) && l.open[n].settled {
 		n++
 	}
-	if n > 0 {
-		last := l.open[n-1].pos
-		if n == len(l.open) || l.open[n].pos > last {
-			l.facts.Settle(last)
-		}
-		l.open = append(l.open[:0], l.open[n:]...)
+	if n == 0 {
+		return
+	}
+	last := l.open[n-1].pos
+	l.open = append(l.open[:0], l.open[n:]...)
+	if !slices.ContainsFunc(l.open, func(e entry) bool { return e.pos < last }) {
+		l.facts.Settle(last)
 	}
 }

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"slices"
 	"time"
 
 	"evcp"
@@ -21,7 +22,6 @@ type Report struct {
 	Recovery bool
 	Incident evcp.EventID
 	Repeat   uint32
-	Pos      int64      // where the outbox keeps it; 0 for a repeat
 	At       evcp.Stamp // when the incident was detected, or its end
 }
 
@@ -48,31 +48,26 @@ type Posture struct {
 }
 
 // Learn folds a kept event in. What Central has already answered, in this life
-// or an earlier one, leaves the queue; the answer is its place, 0 for none.
-func (p *Posture) Learn(e evcp.Event, pos int64) (settled int64) {
+// or an earlier one, leaves the queue.
+func (p *Posture) Learn(e evcp.Event) {
 	switch e.Action {
 	case evcp.EngineFailed:
-		p.Queue = append(p.Queue, Report{Incident: e.ID(), Pos: pos, At: e.At})
+		p.Queue = append(p.Queue, Report{Incident: e.ID(), At: e.At})
 	case evcp.EngineRecovered:
-		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, Pos: pos, At: e.At})
+		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, At: e.At})
 		if p.Last.Incident == e.Incident {
 			p.Open = false
 		}
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		return p.drop(Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident})
+		p.drop(Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident})
 	}
-	return 0
 }
 
-// drop takes the report out of the queue and says where it was kept.
-func (p *Posture) drop(r Report) (pos int64) {
-	for i, q := range p.Queue {
-		if q.Recovery == r.Recovery && q.Incident == r.Incident {
-			p.Queue = append(p.Queue[:i], p.Queue[i+1:]...)
-			return q.Pos
-		}
-	}
-	return 0
+// drop takes the report out of the queue.
+func (p *Posture) drop(r Report) {
+	p.Queue = slices.DeleteFunc(p.Queue, func(q Report) bool {
+		return q.Recovery == r.Recovery && q.Incident == r.Incident
+	})
 }
 
 // Next decides what to say at the moment now; NoVerb when there is nothing to
@@ -92,7 +87,6 @@ func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake ti
 		if !now.Before(wake) {
 			again := p.Last
 			again.Repeat++
-			again.Pos = 0
 			return wire.EngineFailure, again, time.Time{}
 		}
 	}

@@ -46,7 +46,7 @@ func (k *talk) says(want wire.Verb, answer string) Report {
 	return r
 }
 
-func (k *talk) learn(e evcp.Event) { k.p.Learn(e, int64(e.Seq)) }
+func (k *talk) learn(e evcp.Event) { k.p.Learn(e) }
 
 func failed(seq uint64) evcp.Event {
 	return evcp.Event{Action: evcp.EngineFailed, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: seq}}

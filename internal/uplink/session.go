@@ -7,7 +7,6 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
-	"evcp/internal/outbox"
 	"evcp/internal/wire"
 )
 
@@ -20,7 +19,7 @@ type session struct {
 	posture Posture
 
 	mu    sync.Mutex // guards mail, size and shows
-	mail  []outbox.Fact
+	mail  []evcp.Event
 	size  int
 	shows Standing
 	rang  chan struct{}
@@ -45,9 +44,9 @@ func (s *session) resume(kept evcp.State, now time.Time) {
 }
 
 // learn takes a fact from the outbox's reader.
-func (s *session) learn(f outbox.Fact) {
+func (s *session) learn(fact evcp.Event) {
 	s.mu.Lock()
-	s.mail = append(s.mail, f)
+	s.mail = append(s.mail, fact)
 	s.mu.Unlock()
 	select {
 	case s.rang <- struct{}{}:
@@ -67,9 +66,7 @@ func (s *session) collect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.mail {
-		if pos := s.posture.Learn(f.Event, f.Pos); pos != 0 {
-			s.up.ledger.settle(pos)
-		}
+		s.posture.Learn(f)
 	}
 	s.mail = s.mail[:0]
 	s.size = len(s.posture.Queue)
@@ -147,16 +144,13 @@ func (s *session) registered(v wire.Verdict, a Answer) error {
 	return nil
 }
 
-// received records Central's receipt and lets the outbox forget the fact.
+// received records Central's receipt. The event that comes of it settles the fact.
 func (s *session) received(r Report, a Answer) {
 	kind := evcp.FailureTold
 	if r.Recovery {
 		kind = evcp.RecoveryTold
 	}
 	s.observe(evcp.Observation{Kind: kind, Incident: r.Incident, Repeat: r.Repeat, Response: a.Text, Latency: a.Latency})
-	if r.Pos != 0 {
-		s.up.ledger.settle(r.Pos)
-	}
 }
 
 func (s *session) observe(o evcp.Observation) {

@@ -144,9 +144,10 @@ func (u *Uplink) deliver(ctx context.Context) {
 			return
 		}
 		for _, f := range facts {
-			u.ledger.add(f)
-			if i, ours := u.index[f.Event.CP]; ours {
-				u.sessions[i].learn(f)
+			i, watched := u.index[f.Event.CP]
+			u.ledger.add(f, watched)
+			if watched {
+				u.sessions[i].learn(f.Event)
 			}
 		}
 	}
