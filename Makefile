@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench faults fuzz demo kafka-start kafka-stop docker clean
+.PHONY: help build test race lint fmt bench faults simulate fuzz demo kafka-start kafka-stop docker clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: ## the measurements of docs/BENCHMARKS.md
 
 faults: ## the fault campaign (FAULTS=1000 SEED=7 make faults; SCENARIO=all)
 	@./scripts/faults.sh
+
+simulate: ## thousands of lives in virtual time (SIM_HISTORIES=2000 SIM_MINUTES=2 SIM_SEED=1 make simulate)
+	@./scripts/simulate.sh
 
 fuzz: ## every fuzz target for a minute (FUZZTIME=10s make fuzz)
 	@./scripts/fuzz.sh

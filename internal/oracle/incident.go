@@ -20,7 +20,7 @@ func (j *judge) incidents() {
 		case Mixed:
 			continue
 		}
-		due := j.after(p.from, bound).Add(slack)
+		due := j.after(p.from, bound+j.slowed(span{p.from, p.from.Add(bound)})).Add(slack)
 		if due >= p.to || j.of(Down).meet(span{due, due}) {
 			continue
 		}
@@ -29,6 +29,17 @@ func (j *judge) incidents() {
 			j.find(MissedIncident, due, "%s since %s, but its incident is %s", p.health, p.from.Time().Format("15:04:05.000"), openness(open))
 		}
 	}
+}
+
+// slowed is what a slow link adds: each check may dial for a whole timeout before it
+// asks, and so take a tick more.
+func (j *judge) slowed(s span) time.Duration {
+	for _, w := range j.cp.Windows {
+		if w.Kind == EngineLink && w.Delay > 0 && s.meets(span{w.From, w.To}) {
+			return time.Duration(j.record.Rules.Fall) * j.record.Rules.Interval
+		}
+	}
+	return 0
 }
 
 func openness(open bool) string {

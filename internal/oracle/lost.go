@@ -32,9 +32,10 @@ func (j *judge) lost() {
 
 // taken reports whether a kill came before the check could be kept.
 func (j *judge) taken(q Question) bool {
-	over := min(q.Done, q.Asked.Add(j.record.Rules.Timeout+2*grace))
-	if q.Answer == "" {
-		over = q.Asked.Add(j.record.Rules.Timeout + 2*grace)
+	latest := q.Asked.Add(j.record.Rules.Timeout + 2*grace)
+	over := min(q.Done, latest)
+	if q.Answer == "" || j.of(EngineLink).meet(span{q.Asked, q.Done}) { // nothing came, or who knows when
+		over = latest
 	}
 	still := j.of(Stopped, Hogs, BenchStood) // time in which nothing gets on
 	for _, w := range j.cp.Windows {

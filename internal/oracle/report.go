@@ -95,7 +95,10 @@ func (j *judge) answeredBefore(v wire.Verb, from, to evcp.Stamp) bool {
 
 // failureDue reports whether some incident asked for an ENGINE_FAILURE then.
 func (j *judge) failureDue(tales []*tale, at evcp.Stamp) bool {
-	every := j.record.Rules.ReportEvery
+	every, decided := j.record.Rules.ReportEvery, at.Add(-commit)
+	if j.of(CentralLink).meet(span{at.Add(-answerFor), at}) { // it may have been dialling since
+		decided = at.Add(-answerFor)
+	}
 	for _, t := range tales {
 		if t.failed > at.Add(slack) {
 			continue
@@ -106,7 +109,7 @@ func (j *judge) failureDue(tales []*tale, at evcp.Stamp) bool {
 				last = e.At
 			}
 		}
-		open := t.recovered == 0 || t.recovered > at.Add(-commit)
+		open := t.recovered == 0 || t.recovered > decided
 		if last == 0 || open && every > 0 && at.Sub(last) >= every-5*slack {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,38 +31,69 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 }
 
 // judged plays one history and asks the oracle.
-func judged(t *testing.T, p plot) (v *oracle.Verdict) {
+func judged(t *testing.T, p plot) (r oracle.Record, v *oracle.Verdict) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v = oracle.Judge(play(t, p))
+		r = play(t, p)
+		v = oracle.Judge(r)
 	})
-	return v
+	return r, v
 }
 
 // clean wants a history without a finding.
-func clean(t *testing.T, p plot) {
+func clean(t *testing.T, p plot) *oracle.Verdict {
 	t.Helper()
-	v := judged(t, p)
+	r, v := judged(t, p)
 	t.Logf("%d questions, %d events, %d failed, %d incidents, %d reports, %d epochs; held to %d bounds, %d intervals, %d reports in time",
 		v.Questions, v.Events, v.Failed, v.Incidents, v.Reports, v.Epochs, v.Bounds, v.Rhythm, v.Timely)
 	for _, f := range v.Findings {
-		t.Error(f)
+		t.Errorf("%s%s", f, around(r, f.At))
+	}
+	return v
+}
+
+// TestHistories plays SIM_HISTORIES histories of SIM_MINUTES minutes, from SIM_SEED
+// on. None may break a promise.
+func TestHistories(t *testing.T) {
+	first, count, minutes := number(t, "SIM_SEED", 1), number(t, "SIM_HISTORIES", 12), number(t, "SIM_MINUTES", 10)
+	began, all := time.Now(), sum{}
+	t.Run("seed", func(t *testing.T) {
+		for seed := first; seed < first+count; seed++ {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				all.add(clean(t, plot{seed: seed, long: time.Duration(minutes) * time.Minute}))
+				if t.Failed() {
+					t.Logf("again: SIM_SEED=%d SIM_HISTORIES=1 SIM_MINUTES=%d make simulate", seed, minutes)
+				}
+			})
+		}
+	})
+	if os.Getenv("SIM_HISTORIES") != "" { // somebody asked for them and waits
+		fmt.Printf("%d histories, %s of virtual time in %s: %s\n", count,
+			time.Duration(count*minutes)*time.Minute, time.Since(began).Round(time.Second), &all)
 	}
 }
 
-// TestHistories plays SIM_HISTORIES histories of ten minutes, from SIM_SEED on.
-// None may break a promise.
-func TestHistories(t *testing.T) {
-	first, count := number(t, "SIM_SEED", 1), number(t, "SIM_HISTORIES", 12)
-	for seed := first; seed < first+count; seed++ {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			clean(t, plot{seed: seed, long: 10 * time.Minute})
-			if t.Failed() {
-				t.Logf("again: SIM_SEED=%d SIM_HISTORIES=1 go test -race -run TestHistories ./internal/simulation", seed)
-			}
-		})
-	}
+// sum is what many histories came to.
+type sum struct {
+	mu sync.Mutex // guards of
+	of oracle.Verdict
+}
+
+func (s *sum) add(v *oracle.Verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of.Checks += v.Checks
+	s.of.Events += v.Events
+	s.of.Incidents += v.Incidents
+	s.of.Reports += v.Reports
+	s.of.Epochs += v.Epochs
+	s.of.Findings = append(s.of.Findings, v.Findings...)
+}
+
+func (s *sum) String() string {
+	return fmt.Sprintf("%d checks, %d events, %d incidents, %d reports, %d epochs, %d promises broken",
+		s.of.Checks, s.of.Events, s.of.Incidents, s.of.Reports, s.of.Epochs, len(s.of.Findings))
 }
 
 // TestASleepingMachine lets the machine sleep again and again beside a well Engine:
@@ -79,9 +111,10 @@ func TestASleepingMachine(t *testing.T) {
 func TestKilledInMemory(t *testing.T) {
 	lanes := []fault{engineFault, monitorFault, {(*lane).disk, 20 * time.Second}, brokerFault}
 	for seed := range uint64(6) {
-		for _, f := range judged(t, plot{seed: seed, long: 5 * time.Minute, lanes: lanes, mortal: true}).Findings {
+		r, v := judged(t, plot{seed: seed, long: 5 * time.Minute, lanes: lanes, mortal: true})
+		for _, f := range v.Findings {
 			if f.Column == oracle.Ambiguous {
-				t.Errorf("seed %d: %s", seed, f)
+				t.Errorf("seed %d: %s%s", seed, f, around(r, f.At))
 			}
 		}
 	}
@@ -99,7 +132,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		{"receipts that are not recorded", lie{forgetful: true}, oracle.NotTold},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if v := judged(t, plot{seed: 1, long: 5 * time.Minute, lie: tt.lie}); v.Count(tt.want) == 0 {
+			if _, v := judged(t, plot{seed: 1, long: 5 * time.Minute, lie: tt.lie}); v.Count(tt.want) == 0 {
 				t.Errorf("no %s among %v", tt.want, v.Findings)
 			}
 		})

@@ -1,0 +1,66 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+)
+
+// moment is one line of a transcript.
+type moment struct {
+	at   evcp.Stamp
+	text string
+}
+
+// around tells everything that happened near a finding: what the Engine did and
+// was asked, what was not as it should be, what Central heard, what the topic holds.
+func around(r oracle.Record, at evcp.Stamp) string {
+	const before, after = 12 * time.Second, 40 * time.Second
+	var b strings.Builder
+	for _, m := range moments(r.CPs[0]) {
+		if m.at >= at.Add(-before) && m.at <= at.Add(after) {
+			fmt.Fprintf(&b, "\n  %s %s", m.at.Time().Format("04:05.000"), m.text)
+		}
+	}
+	return b.String()
+}
+
+func moments(c oracle.CP) []moment {
+	var all []moment
+	note := func(at evcp.Stamp, form string, args ...any) {
+		if at != 0 {
+			all = append(all, moment{at, fmt.Sprintf(form, args...)})
+		}
+	}
+	for _, b := range c.Behaviours {
+		note(b.At, "Engine: %s", b.Name)
+	}
+	for _, w := range c.Windows {
+		note(w.From, "%s begins: %+v", kinds[w.Kind], w)
+		note(w.To, "%s ends", kinds[w.Kind])
+	}
+	for _, q := range c.Questions {
+		note(q.Asked, "Engine asked, at %s answered %q", q.Done.Time().Format("04:05.000"), q.Answer)
+	}
+	for _, m := range c.Messages {
+		note(m.Came, "to Central: %s", m.Verb)
+		note(m.Told, "Central answered %s", m.Verb)
+	}
+	for _, e := range c.Entries {
+		if event, err := evcp.ParseEvent([]byte(e.Raw)); err == nil {
+			note(event.At, "topic: %s", e.Raw)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
+	return all
+}
+
+var kinds = map[oracle.Kind]string{
+	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralAway: "Central away",
+	oracle.Down: "no Monitor", oracle.DiskRefuses: "disk refuses",
+}
