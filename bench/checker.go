@@ -106,13 +106,13 @@ func lines(file string) [][]byte {
 }
 
 // ours is a Monitor of its own id and state.
-func ours(cp, central, broker string) func(context.Context, *lab, string) (*process, error) {
+func ours(cp, central, broker string, more ...string) func(context.Context, *lab, string) (*process, error) {
 	return func(ctx context.Context, l *lab, engine string) (*process, error) {
 		state, err := l.folder("state")
 		if err != nil {
 			return nil, err
 		}
-		return l.monitor(ctx, site{cp: cp, central: central, engine: engine, broker: broker, state: state})
+		return l.monitor(ctx, site{cp: cp, central: central, engine: engine, broker: broker, state: state, more: more})
 	}
 }
 

@@ -51,8 +51,9 @@ func free() (string, error) {
 type site struct {
 	cp              string
 	central, engine string
-	broker          string // "": the Monitor is told that there is none
-	state           string // folder of its outbox
+	broker          string   // "": the Monitor is told that there is none
+	state           string   // folder of its outbox
+	more            []string // further flags
 }
 
 // monitor starts ev-cp-m. The environment is empty but for what Go itself needs,
@@ -62,10 +63,12 @@ func (l *lab) monitor(ctx context.Context, s site) (*process, error) {
 	if s.broker != "" {
 		brokers = "127.0.0.1:" + s.broker
 	}
-	return l.start(ctx, l.program("ev-cp-m"), "--cp-id", s.cp, "--instance", "bench",
+	return l.start(ctx, l.program("ev-cp-m"), append([]string{
+		"--cp-id", s.cp, "--instance", "bench",
 		"--central-ip", "127.0.0.1", "--central-port", s.central,
 		"--engine-ip", "127.0.0.1", "--engine-port", s.engine,
-		"--kafka-brokers", brokers, "--state-dir", s.state)
+		"--kafka-brokers", brokers, "--state-dir", s.state,
+	}, s.more...)...)
 }
 
 // central starts ev-central and returns its port.

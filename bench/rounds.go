@@ -14,7 +14,7 @@ const residentAtMost = 20.0
 const reference = "C, epoll (limit.c)"
 
 // measureRounds lets all checkers work side by side, each with an Engine of its
-// own, round after round: whatever else the machine does meets all of them. Two
+// own, round after round: whatever else the machine does meets all of them. A few
 // more Monitors run through all rounds and show what a round is too short for.
 func measureRounds(ctx context.Context, l *lab) ([]table, error) {
 	b, err := l.broker(ctx)
@@ -31,24 +31,19 @@ func measureRounds(ctx context.Context, l *lab) ([]table, error) {
 	if err != nil {
 		return nil, err
 	}
-	near, err := l.stay(ctx, "ev-cp-m", ours("CP_LONG", central, b.port))
+	long, err := l.stayAll(ctx, central, b.port, away)
+	defer stopAll(long)
 	if err != nil {
 		return nil, err
 	}
-	defer near.stop()
-	far, err := l.stay(ctx, "ev-cp-m, broker away", ours("CP_LONG_AWAY", central, away))
-	if err != nil {
-		return nil, err
-	}
-	defer far.stop()
 	checkers := checkers(central, b.port, away)
 	for range l.effort.rounds {
 		if err := l.round(ctx, checkers); err != nil {
 			return nil, err
 		}
 	}
-	memory, long := memoryTable(checkers), []*stayer{near, far}
-	for _, s := range long {
+	memory := memoryTable(checkers)
+	for _, s := range long[:2] {
 		if err := s.addTo(&memory); err != nil {
 			return nil, err
 		}

@@ -15,6 +15,34 @@ type stayer struct {
 	before int64 // written until then
 }
 
+// stayAll starts those that stay. The first two are as they come, with and without a
+// broker that can be reached; the others show what --sync-every saves.
+func (l *lab) stayAll(ctx context.Context, central, broker, away string) (all []*stayer, err error) {
+	for _, one := range []struct {
+		name, cp, broker string
+		more             []string
+	}{
+		{name: "ev-cp-m", cp: "CP_LONG", broker: broker},
+		{name: "ev-cp-m, broker away", cp: "CP_LONG_AWAY", broker: away},
+		{name: `ev-cp-m, no broker (--kafka-brokers "")`, cp: "CP_LONG_NONE"},
+		{name: "the same, --sync-every 10s", cp: "CP_LONG_10S", more: []string{"--sync-every", "10s"}},
+		{name: "the same, --sync-every 60s", cp: "CP_LONG_60S", more: []string{"--sync-every", "60s"}},
+	} {
+		s, err := l.stay(ctx, one.name, ours(one.cp, central, one.broker, one.more...))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func stopAll(all []*stayer) {
+	for _, s := range all {
+		s.stop()
+	}
+}
+
 // stay starts it, and counts from when it has settled.
 func (l *lab) stay(ctx context.Context, name string, start func(context.Context, *lab, string) (*process, error)) (*stayer, error) {
 	engine, err := listen(false, asEngine(0, func(time.Time) {}))
@@ -58,9 +86,9 @@ func (s *stayer) addTo(t *table) error {
 	return err
 }
 
-// diskTable extrapolates from what the stayers wrote to an hour.
+// diskTable extrapolates from what the stayers wrote to a day.
 func diskTable(all []*stayer) (table, error) {
-	t := table{name: "disk", title: "Written to disk by one Monitor", head: []string{"", "watched for", "written", "extrapolated to an hour", "per check"}}
+	t := table{name: "disk", title: "Written to disk by one Monitor", head: []string{"", "watched for", "written", "extrapolated to a day", "per check"}}
 	for _, s := range all {
 		if err := s.addWritten(&t); err != nil {
 			return t, err
@@ -76,7 +104,7 @@ func (s *stayer) addWritten(t *table) error {
 	}
 	watched := time.Since(s.since)
 	bytes := float64(after - s.before)
-	t.add(s.name, watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours())+" MB",
+	t.add(s.name, watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours()*24)+" MB",
 		figure(bytes/1e3/watched.Seconds())+" kB")
 	return nil
 }
