@@ -8,8 +8,11 @@ import "time"
 // receives for it, so the kernel is the witness.
 //
 // All times are durations on one monotonic clock. A check begins at Began, just
-// before its first system call; the question is out at Asked, when the write has
-// returned. Connecting may take Timeout, and so may the whole answer from Asked.
+// before its first system call; the question leaves between Sent, before the write,
+// and Asked, when it has returned. Connecting may take Timeout, and so may the whole
+// answer. Which of the two it is counted from is what errs safely: a Monitor that
+// stood still inside the write reads Asked too late, so an OK is counted from Sent, and
+// silence from Asked.
 type Hearing struct {
 	Timeout time.Duration
 	Grace   time.Duration // how late a wake-up may be and still be called awake
@@ -43,6 +46,7 @@ type Evidence struct {
 	Testimony Testimony
 	Answer    Outcome       // Word: Status, Cause, Response. Otherwise Cause alone.
 	Began     time.Duration // before the first system call
+	Sent      time.Duration // before the question's write
 	Asked     time.Duration // after the write returned; 0 = the question never left
 	Noticed   time.Duration // when the Monitor took notice
 	Slept     time.Duration // how long the machine slept meanwhile
@@ -77,7 +81,7 @@ func (h Hearing) doubt(e Evidence) Cause {
 	case sure: // a no counts whenever it is noticed
 		return NoCause
 	case e.Testimony == Word: // an OK that may have come late is none
-		return when(e.Noticed > e.Asked+h.Timeout+h.Grace, Stalled)
+		return when(e.Noticed > e.Sent+h.Timeout+h.Grace, Stalled)
 	case e.Waking:
 		return Slept
 	case e.Testimony == Break: // the Engine may have given up on a Monitor that stood still

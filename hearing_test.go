@@ -27,10 +27,11 @@ func TestHearing(t *testing.T) {
 		why  evcp.Cause
 	}{
 		{"OK at once", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: 2 * ms}, evcp.OK, evcp.NoCause},
-		{"OK at the last moment", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: ms + tau + 25*ms}, evcp.OK, evcp.NoCause},
-		{"OK noticed later may have come late", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: ms + tau + 26*ms}, evcp.Unknown, evcp.Stalled},
+		{"OK at the last moment", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Sent: ms, Asked: ms, Noticed: ms + tau + 25*ms}, evcp.OK, evcp.NoCause},
+		{"OK of a Monitor stopped inside its write", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Sent: ms, Asked: 1300 * ms, Noticed: 1301 * ms}, evcp.Unknown, evcp.Stalled},
+		{"OK noticed later may have come late", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Sent: ms, Asked: ms, Noticed: ms + tau + 26*ms}, evcp.Unknown, evcp.Stalled},
 		{"OK of a Monitor stopped for 10 s", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: 10 * time.Second}, evcp.Unknown, evcp.Stalled},
-		{"OK after a slow connect", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: 800 * ms, Noticed: 1600 * ms}, evcp.OK, evcp.NoCause},
+		{"OK after a slow connect", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Sent: 799 * ms, Asked: 800 * ms, Noticed: 1600 * ms}, evcp.OK, evcp.NoCause},
 		{"KO counts whenever it is noticed", evcp.Evidence{Testimony: evcp.Word, Answer: ko, Asked: ms, Noticed: 10 * time.Second}, evcp.KO, evcp.SaidKO},
 		{"refused counts whenever it is noticed", evcp.Evidence{Testimony: evcp.Act, Answer: cause(evcp.Refused), Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Refused},
 		{"reset", evcp.Evidence{Testimony: evcp.Break, Answer: cause(evcp.Reset), Asked: ms, Noticed: 5 * ms}, evcp.ConnectionError, evcp.Reset},

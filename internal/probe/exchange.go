@@ -16,6 +16,7 @@ type exchange struct {
 	hearing evcp.Hearing
 	began   time.Time     // just before the first system call
 	slept   time.Duration // then
+	sent    time.Duration // just before the question's write
 	asked   time.Duration // when the write had returned
 }
 
@@ -57,6 +58,7 @@ func (x *exchange) askAndListen() evcp.Evidence {
 func (x *exchange) write(question []byte, limit time.Duration) error {
 	x.line.interruptible()
 	x.line.reply.Reset()
+	x.sent = x.now()
 	err := x.line.link.Write(question, time.Now().Add(limit))
 	x.asked = x.now()
 	return err
@@ -147,5 +149,5 @@ func (x *exchange) because(t evcp.Testimony, cause evcp.Cause) evcp.Evidence {
 }
 
 func (x *exchange) evidence(t evcp.Testimony) evcp.Evidence {
-	return evcp.Evidence{Testimony: t, Asked: x.asked, Noticed: x.now()}
+	return evcp.Evidence{Testimony: t, Sent: x.sent, Asked: x.asked, Noticed: x.now()}
 }
