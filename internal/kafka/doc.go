@@ -11,6 +11,12 @@
 // Records hold the very bytes of the outbox, keyed by charge point and dated by
 // the event.
 //
+// One client serves for as long as every record that it was given has been
+// acknowledged, through any number of tries to reach a broker: while Kafka is away
+// for days a try costs a dial and little else. After a shipment that failed the
+// next try makes a new client, and until something is delivered a broker that
+// merely answers does not count as back.
+//
 // What the client library must not do is ruled out here: no record retries and no
 // delivery timeout, and no produce context is ever cancelled, since each can
 // acknowledge a record that was never written.

@@ -17,6 +17,7 @@ type gate struct {
 	frozen bool
 	gone   bool
 	conns  map[net.Conn]bool
+	dials  int // tried
 }
 
 func newGate(dial func(ctx context.Context, network, address string) (net.Conn, error)) *gate {
@@ -28,6 +29,7 @@ func newGate(dial func(ctx context.Context, network, address string) (net.Conn, 
 func (g *gate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	g.mu.Lock()
 	gone := g.gone
+	g.dials++
 	g.mu.Unlock()
 	if gone {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
@@ -94,6 +96,12 @@ func (g *gate) cut() {
 		c.Close()
 		delete(g.conns, c)
 	}
+}
+
+func (g *gate) dialled() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dials
 }
 
 func (g *gate) mend() {

@@ -200,14 +200,7 @@ func TestTopicIsDeleted(t *testing.T) {
 // makes it everything is sent.
 func TestTopicIsForbidden(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
-		c.ControlKey(19, func(r kmsg.Request) (kmsg.Response, error, bool) {
-			c.KeepControl()
-			resp := r.ResponseKind().(*kmsg.CreateTopicsResponse)
-			t := kmsg.NewCreateTopicsResponseTopic()
-			t.Topic, t.ErrorCode = s.topic, kerr.TopicAuthorizationFailed.Code
-			resp.Topics = append(resp.Topics, t)
-			return resp, nil, true
-		})
+		forbid(s, c)
 		s.start()
 		s.tick(60)
 		samePhases(t, s.told(), Away)
@@ -250,7 +243,7 @@ func TestNoFromTheBroker(t *testing.T) {
 			if n++; n%5 != 3 {
 				return nil, nil, false
 			}
-			return deny(r.(*kmsg.ProduceRequest)), nil, true
+			return deny(r.(*kmsg.ProduceRequest), kerr.InvalidRecord), nil, true
 		})
 		s.start()
 		s.tick(60)
@@ -259,15 +252,15 @@ func TestNoFromTheBroker(t *testing.T) {
 	})
 }
 
-// deny answers every batch of a request with an error that no retry mends.
-func deny(r *kmsg.ProduceRequest) kmsg.Response {
+// deny answers every batch of a request with an error, one that no retry mends.
+func deny(r *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range r.Topics {
 		rt := kmsg.NewProduceResponseTopic()
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID
 		for _, p := range t.Partitions {
 			rp := kmsg.NewProduceResponseTopicPartition()
-			rp.Partition, rp.ErrorCode = p.Partition, kerr.InvalidRecord.Code
+			rp.Partition, rp.ErrorCode = p.Partition, why.Code
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		resp.Topics = append(resp.Topics, rt)

@@ -18,18 +18,20 @@ const (
 var errNoAck = errors.New("nothing was acknowledged in time")
 
 // pump sends shipment after shipment and moves the cursor, until an error.
-func (s *Sender) pump(ctx context.Context, cl *kgo.Client) (delivered bool, err error) {
+func (s *Sender) pump(ctx context.Context) (delivered bool, err error) {
 	sh := newShipment(int(s.batch))
 	for {
 		sh.clear()
 		if err := s.collect(ctx, sh); err != nil {
 			return delivered, err
 		}
-		if err := s.ship(ctx, cl, sh); err != nil {
+		if err := s.ship(ctx, s.client, sh); err != nil {
+			s.discard()
+			s.failed = true
 			return delivered, err
 		}
 		if sh.last != 0 {
-			delivered = true
+			delivered, s.failed = true, false
 			s.cursor.Advance(sh.last)
 			s.good(sh.events)
 		}

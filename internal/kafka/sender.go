@@ -30,7 +30,10 @@ type Sender struct {
 	progress chan struct{} // for Drain: something was delivered, or Kafka went away
 	news     chan struct{} // for Run: the client met an error
 
-	batch int32 // bytes of a batch at most; Run's own
+	// Run's own.
+	batch  int32       // bytes of a batch at most
+	client *kgo.Client // kept from try to try; nil makes the next try make one
+	failed bool        // the last shipment failed: only a delivery proves that Kafka is back
 
 	mu       sync.Mutex
 	standing standing
@@ -55,8 +58,9 @@ func (s *Sender) State() State {
 
 // Run sends until ctx ends or the outbox is closed, and never gives up before.
 func (s *Sender) Run(ctx context.Context) {
+	defer s.discard()
 	for failures := 1; ; failures++ {
-		delivered, err := s.session(ctx)
+		delivered, err := s.try(ctx)
 		if ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) {
 			return
 		}
@@ -92,23 +96,6 @@ func (s *Sender) pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// session is the life of one client: from dialling to the first error that the
-// client does not mend by itself.
-func (s *Sender) session(ctx context.Context) (delivered bool, err error) {
-	cl, err := s.o.dial(kgo.WithHooks(listener{s.bad}), kgo.ProducerBatchMaxBytes(s.batch))
-	if err != nil {
-		return false, err
-	}
-	defer closeClient(cl)
-	limit, cancel := context.WithTimeout(ctx, dialTimeout+overhead)
-	defer cancel()
-	if err := ensureTopic(limit, cl, s.o.Topic); err != nil {
-		return false, err
-	}
-	s.good(0)
-	return s.pump(ctx, cl)
 }
 
 // bad takes in an error, from any goroutine.
