@@ -262,6 +262,7 @@ func (m *Monitor) fold(i int, o evcp.Observation) {
 		o.At = m.clock.stamp(time.Now())
 	}
 	o.Renumber = o.Renumber || w.renumber
+	o.Incident = w.nameOf(o.Incident)
 	w.state, m.events = m.o.Policy.Next(w.state, o, m.events[:0])
 	if len(m.events) == 0 {
 		return
@@ -276,8 +277,10 @@ func (m *Monitor) rejudge(generation uint64) {
 	m.generation = generation
 	kept := m.o.Box.Kept() // once: what is judged again below is soon kept itself
 	for i := range m.watches {
-		for _, o := range m.watches[i].forget(kept) {
-			m.fold(i, o)
+		w := &m.watches[i]
+		for _, j := range w.forget(kept) {
+			m.fold(i, j.from)
+			w.rename(j.after.Incident.ID, w.state.Incident.ID)
 		}
 	}
 }

@@ -24,6 +24,9 @@ type watch struct {
 	since    atomic.Int64 // a Stamp: when it became what it is; read by others
 	kept     evcp.State   // after the last event known to be kept
 	pending  []judged     // what came after it
+	// renamed are the incidents that were judged again under a new numbering: Central
+	// may have been told of one, and its receipt names the old one.
+	renamed map[evcp.EventID]evcp.EventID
 }
 
 // judged is an observation whose events are on their way to the disk.
@@ -79,14 +82,30 @@ func (w *watch) settle(kept uint64) {
 	w.pending = append(w.pending[:0], w.pending[n:]...)
 }
 
-// forget returns to the kept state and hands back the observations since, to be
+// forget returns to the kept state and hands back what was judged since, to be
 // judged again under a new numbering.
-func (w *watch) forget(kept uint64) []evcp.Observation {
+func (w *watch) forget(kept uint64) []judged {
 	w.settle(kept)
-	again := make([]evcp.Observation, len(w.pending))
-	for i, j := range w.pending {
-		again[i] = j.from
-	}
-	w.pending, w.state, w.renumber = nil, w.kept, true
+	again := w.pending
+	w.pending, w.state, w.renumber, w.renamed = nil, w.kept, true, nil
 	return again
+}
+
+// rename notes that an incident has another name now.
+func (w *watch) rename(before, now evcp.EventID) {
+	if before == now {
+		return
+	}
+	if w.renamed == nil {
+		w.renamed = map[evcp.EventID]evcp.EventID{}
+	}
+	w.renamed[before] = now
+}
+
+// nameOf is what an incident is called now.
+func (w *watch) nameOf(incident evcp.EventID) evcp.EventID {
+	if now, ok := w.renamed[incident]; ok {
+		return now
+	}
+	return incident
 }

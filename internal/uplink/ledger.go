@@ -20,6 +20,7 @@ type entry struct {
 	pos     int64
 	cp      evcp.CPID
 	about   subject
+	at      evcp.Stamp
 	settled bool
 }
 
@@ -41,19 +42,23 @@ func subjectOf(e evcp.Event) subject {
 func (l *ledger) add(f outbox.Fact, watched bool) {
 	e := f.Event
 	receipt := e.Action == evcp.ReportEngineFailure || e.Action == evcp.ReportEngineRecovery
-	if receipt {
-		l.settle(e.CP, subjectOf(e))
+	now := entry{f.Pos, e.CP, subjectOf(e), e.At, receipt || !watched}
+	for i := range l.open {
+		if o := &l.open[i]; receipt && o.isFor(now) || !receipt && o.isBefore(now) {
+			o.settled = true
+		}
 	}
-	l.open = append(l.open, entry{f.Pos, e.CP, subjectOf(e), receipt || !watched})
+	l.open = append(l.open, now)
 	l.sweep()
 }
 
-func (l *ledger) settle(cp evcp.CPID, about subject) {
-	for i := range l.open {
-		if e := &l.open[i]; e.cp == cp && e.about == about {
-			e.settled = true
-		}
-	}
+// isFor reports whether a receipt is for this fact.
+func (e entry) isFor(receipt entry) bool { return e.cp == receipt.cp && e.about == receipt.about }
+
+// isBefore reports whether this is the same fact, as it was called before the disk
+// refused it.
+func (e entry) isBefore(again entry) bool {
+	return e.cp == again.cp && e.about.recovery == again.about.recovery && e.at == again.at
 }
 
 // sweep tells the outbox how far everything is settled. Facts come in the order of

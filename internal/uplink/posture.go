@@ -43,6 +43,7 @@ type Posture struct {
 	Open   bool // an incident is open and its first report was answered
 	Last   Report
 	ToldAt time.Time // when Central last answered for it
+	Closed Report    // the last recovery that Central answered
 
 	Beat time.Time // the last sign of life that went out
 }
@@ -52,15 +53,37 @@ type Posture struct {
 func (p *Posture) Learn(e evcp.Event) {
 	switch e.Action {
 	case evcp.EngineFailed:
-		p.Queue = append(p.Queue, Report{Incident: e.ID(), At: e.At})
+		p.queue(Report{Incident: e.ID(), At: e.At})
 	case evcp.EngineRecovered:
-		p.Queue = append(p.Queue, Report{Recovery: true, Incident: e.Incident, At: e.At})
+		p.queue(Report{Recovery: true, Incident: e.Incident, At: e.At})
 		if p.Last.Incident == e.Incident {
 			p.Open = false
 		}
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
 		p.drop(Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident})
 	}
+}
+
+// queue takes in what Central must be told. What was numbered anew, since the disk
+// refused it, is known by another name already, and may have been told by that.
+func (p *Posture) queue(r Report) {
+	for i := range p.Queue {
+		if p.Queue[i].renamed(r) {
+			return
+		}
+	}
+	if !p.Last.renamed(r) && !p.Closed.renamed(r) {
+		p.Queue = append(p.Queue, r)
+	}
+}
+
+// renamed takes over the name of the same thing by another name, if it is that.
+func (r *Report) renamed(again Report) bool {
+	if again.At == 0 || r.At != again.At || r.Recovery != again.Recovery {
+		return false
+	}
+	r.Incident = again.Incident
+	return true
 }
 
 // drop takes the report out of the queue.
@@ -199,6 +222,9 @@ func (m Manner) received(p *Posture, r Report, now time.Time) {
 		p.Last, p.ToldAt, p.Open = r, now, !p.recovers(r.Incident)
 	case p.Last.Incident == r.Incident:
 		p.Open = false
+	}
+	if r.Recovery {
+		p.Closed = r
 	}
 }
 

@@ -48,16 +48,19 @@ func (k *talk) says(want wire.Verb, answer string) Report {
 
 func (k *talk) learn(e evcp.Event) { k.p.Learn(e) }
 
+// at is when the event of that number happened.
+func at(seq uint64) evcp.Stamp { return evcp.Stamp(seq) * 1e6 }
+
 func failed(seq uint64) evcp.Event {
-	return evcp.Event{Action: evcp.EngineFailed, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: seq}}
+	return evcp.Event{Action: evcp.EngineFailed, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: seq}}
 }
 
 func recovered(seq, incident uint64) evcp.Event {
-	return evcp.Event{Action: evcp.EngineRecovered, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+	return evcp.Event{Action: evcp.EngineRecovered, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
 }
 
 func receipt(seq, incident uint64, action evcp.Action) evcp.Event {
-	return evcp.Event{Action: action, Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+	return evcp.Event{Action: action, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
 }
 
 func TestAnIncident(t *testing.T) {
@@ -77,6 +80,35 @@ func TestAnIncident(t *testing.T) {
 	k.learn(recovered(9, 5))
 	k.says(wire.EngineRecovered, "Recovery report received")
 	k.learn(receipt(10, 5, evcp.ReportEngineRecovery))
+	for range 20 {
+		k.says(wire.Heartbeat, "OK")
+	}
+}
+
+// TestNumberedAnew has a disk that refuses after Central was told: the same incident
+// comes again by another name, and is told once.
+func TestNumberedAnew(t *testing.T) {
+	anew := func(e evcp.Event) evcp.Event {
+		e.Epoch, e.Incident.Epoch = 2, 2
+		return e
+	}
+	k := newTalk(t)
+	k.says(wire.Registration, "Authentication successful")
+	k.says(wire.Heartbeat, "OK")
+	k.learn(failed(5))
+	k.says(wire.EngineFailure, "Failure report received")
+	k.learn(recovered(6, 5))
+	k.learn(failed(7))
+	k.says(wire.EngineRecovered, "Recovery report received")
+	for _, e := range []evcp.Event{failed(5), recovered(6, 5), failed(7)} {
+		k.learn(anew(e))
+	}
+	if r := k.says(wire.EngineFailure, "Failure report received"); r.Incident.Epoch != 2 {
+		t.Errorf("told by its old name %v", r.Incident)
+	}
+	k.says(wire.Heartbeat, "OK")
+	k.learn(anew(recovered(9, 7)))
+	k.says(wire.EngineRecovered, "Recovery report received")
 	for range 20 {
 		k.says(wire.Heartbeat, "OK")
 	}
