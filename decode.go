@@ -35,6 +35,7 @@ type record struct {
 	Resumed   bool     `json:"resumed"`
 	LastKept  *float64 `json:"last_kept"`
 	Reason    string   `json:"reason"`
+	Dropped   int64    `json:"dropped_epoch"`
 	FromSeq   uint64   `json:"from_seq"`
 	ToSeq     uint64   `json:"to_seq"`
 	Count     uint64   `json:"count"`
@@ -69,7 +70,7 @@ func (r record) event(cp CPID, action Action) (Event, error) {
 		Response: r.Engine + r.Central, Failures: r.Failures, Latency: spanOf(r.LatencyMS / 1e3),
 		Since: stampOf(&r.Since), LastOK: stampOf(r.LastOK), Span: spanOf(r.DurationS + r.GapS + r.OffsetS),
 		Repeat: r.Repeat, Missed: r.Missed, Version: r.Version, Resumed: r.Resumed, LastKept: stampOf(r.LastKept),
-		Reason: r.Reason, From: r.FromSeq, To: r.ToSeq, Count: r.Count,
+		Reason: r.Reason, DroppedEpoch: r.Dropped, From: r.FromSeq, To: r.ToSeq, Count: r.Count,
 	}
 	var ok bool
 	if e.Cause, ok = ParseCause(r.Cause); !ok {

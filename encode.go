@@ -98,6 +98,7 @@ func (e Event) appendMonitor(dst []byte) []byte {
 	case ClockStep:
 		dst = appendSeconds(dst, `,"offset_s":`, e.Span)
 	case EventsDropped:
+		dst = appendInt(dst, `,"dropped_epoch":`, e.DroppedEpoch)
 		dst = appendUint(dst, `,"from_seq":`, e.From)
 		dst = appendUint(dst, `,"to_seq":`, e.To)
 		dst = appendUint(dst, `,"count":`, e.Count)

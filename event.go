@@ -39,7 +39,7 @@ const (
 	MonitorStalled
 	// ClockStep: the wall clock was set.
 	ClockStep
-	// EventsDropped: kept events were given up; covers their seqs.
+	// EventsDropped: kept events were given up; covers their seqs in their epoch.
 	EventsDropped
 )
 
@@ -94,8 +94,11 @@ type Event struct {
 	Resumed  bool          // monitor_started
 	LastKept Stamp         // monitor_started
 	Reason   string        // monitor_stopped, events_dropped
-	From, To uint64        // events_dropped
+	From, To uint64        // events_dropped: seqs of DroppedEpoch
 	Count    uint64        // events_dropped
+	// DroppedEpoch is the numbering of From and To, which may be an older one than
+	// that of the event; in events_dropped.
+	DroppedEpoch int64
 }
 
 // ID is the event's number.

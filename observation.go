@@ -30,7 +30,7 @@ const (
 	Stood
 	// ClockStepped: the wall clock was set. Gap is the step, negative backwards.
 	ClockStepped
-	// Dropped: kept events were given up. From, To, Count, Reason.
+	// Dropped: kept events were given up. DroppedEpoch, From, To, Count, Reason.
 	Dropped
 )
 
@@ -53,6 +53,8 @@ type Observation struct {
 	Missed   uint32        // Stood: ticks that passed unchecked
 	Version  string        // Started
 	Reason   string        // Stopping, Dropped
-	From, To uint64        // Dropped: the seqs, both included
-	Count    uint64        // Dropped: how many of them
+	// DroppedEpoch is the numbering of From and To. Dropped.
+	DroppedEpoch int64
+	From, To     uint64 // Dropped: the seqs, both included
+	Count        uint64 // Dropped: how many of them
 }

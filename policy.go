@@ -39,7 +39,7 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	case Stood:
 		j.emit(Event{Action: MonitorStalled, Span: o.Gap, Missed: o.Missed})
 	case Dropped:
-		j.emit(Event{Action: EventsDropped, From: o.From, To: o.To, Count: o.Count, Reason: o.Reason})
+		j.emit(Event{Action: EventsDropped, DroppedEpoch: o.DroppedEpoch, From: o.From, To: o.To, Count: o.Count, Reason: o.Reason})
 	}
 	return j.state, j.out
 }

@@ -27,7 +27,7 @@ func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 	case evcp.Started:
 		o.Renumber = rapid.IntRange(0, 9).Draw(t, "lost") == 0
 	case evcp.Dropped:
-		o.From, o.To, o.Count, o.Reason = 1, 5, 3, "full"
+		o.DroppedEpoch, o.From, o.To, o.Count, o.Reason = 1640000000000, 1, 5, 3, "full"
 	}
 	return o
 }

@@ -52,7 +52,7 @@ var life = []evcp.Observation{
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"), // an incident with an OK before
-	{Kind: evcp.Dropped, From: 2, To: 9, Count: 3, Reason: "outbox full"},
+	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000, From: 2, To: 9, Count: 3, Reason: "outbox full"},
 	{Kind: evcp.Stopping, Reason: "asked to stop"},
 	{Kind: evcp.Started, Version: "0.1.0"}, // resumed
 	{Kind: evcp.Registering},
@@ -185,6 +185,7 @@ func TestSchemaKnowsTheBounds(t *testing.T) {
 		{"monitor_stalled", "gap_s", -1.0},
 		{"events_dropped", "count", 0.0},
 		{"events_dropped", "from_seq", 0.0},
+		{"events_dropped", "dropped_epoch", 0.0},
 		{"register_to_central", "status", "success"},
 		{"monitor_stopped", "prev_epoch", 1640000000000.0}, // without prev_seq, and not the first
 	}

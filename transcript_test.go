@@ -158,7 +158,7 @@ func (s *scene) learn(verb string, args []string) error {
 	case "stood", "clock":
 		return s.itself(verb, args)
 	case "dropped":
-		_, err := fmt.Sscan(text, &o.From, &o.To, &o.Count, &o.Reason)
+		_, err := fmt.Sscan(text, &o.DroppedEpoch, &o.From, &o.To, &o.Count, &o.Reason)
 		o.Kind = evcp.Dropped
 		s.next(o)
 		return err
@@ -277,7 +277,7 @@ func details(e evcp.Event) string {
 	case evcp.ClockStep:
 		return fmt.Sprintf(" offset=%s", e.Span)
 	case evcp.EventsDropped:
-		return fmt.Sprintf(" %d..%d count=%d %s", e.From, e.To, e.Count, e.Reason)
+		return fmt.Sprintf(" %d..%d of %d count=%d %s", e.From, e.To, e.DroppedEpoch, e.Count, e.Reason)
 	default:
 		return ""
 	}

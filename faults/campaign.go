@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
+	"evcp/internal/pause"
 )
 
 // campaign is everything that takes part. What is acquired registers its undo;
@@ -21,6 +23,7 @@ type campaign struct {
 	ports    *ports
 	journal  *journal
 	children *children
+	life     context.Context // of all that serves here; ends with close
 	serving  sync.WaitGroup
 	undos    []func()
 
@@ -49,7 +52,7 @@ func (c *campaign) close() {
 // Engine does between faults.
 func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, error) {
 	own := *o // its folder is this run's own
-	c := &campaign{o: &own, pace: p, ports: newPorts(), journal: newJournal(len(usual))}
+	c := &campaign{o: &own, pace: p, ports: newPorts(), journal: &journal{}}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -70,7 +73,8 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 	}
 	c.undo(c.removeFolder)
 	c.children = newChildren(c.o.dir)
-	ctx, stop := context.WithCancel(ctx)
+	life, stop := context.WithCancel(ctx)
+	c.life = life
 	c.undo(func() { stop(); c.serving.Wait() })
 	c.undo(c.children.close)
 	c.centralAddress, c.centralPage = c.ports.next(), c.ports.next()
@@ -80,11 +84,11 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 		}
 	}
 	for n, i := range usual {
-		if err := c.startPoint(ctx, n, i, n == len(usual)-1); err != nil {
+		if err := c.startPoint(n, i, n == len(usual)-1); err != nil {
 			return err
 		}
 	}
-	c.serving.Go(func() { c.standWitness(ctx) })
+	c.serving.Go(func() { c.standWitness(life) })
 	c.from = time.Now()
 	return c.everybodyWatches(ctx)
 }
@@ -121,7 +125,12 @@ func (c *campaign) startCentral() (err error) {
 	return c.central.listens(c.centralAddress)
 }
 
+// startDisk is for drawn faults; a story's Monitors write a true disk.
 func (c *campaign) startDisk() error {
+	if c.o.scenario != "" {
+		c.noDisk = errors.New("no story fills a disk")
+		return nil
+	}
 	dir := filepath.Join(c.o.dir, "small")
 	if c.disk, c.noDisk = mountDisk(dir); c.noDisk == nil {
 		c.undo(func() { _ = c.disk.close() }) // detached whatever holds it
@@ -130,12 +139,12 @@ func (c *campaign) startDisk() error {
 }
 
 // startPoint puts the last charge point on the small disk, if there is one.
-func (c *campaign) startPoint(ctx context.Context, n int, usual item, last bool) error {
+func (c *campaign) startPoint(n int, usual item, last bool) error {
 	state := filepath.Join(c.o.dir, "state")
 	if last && c.noDisk == nil {
 		state = filepath.Join(c.o.dir, "small")
 	}
-	p, err := c.newPoint(ctx, n, usual, state)
+	p, err := c.newPoint(cpID(n), bench, usual, state)
 	if err != nil {
 		return err
 	}
@@ -148,19 +157,27 @@ func (c *campaign) everybodyWatches(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for _, p := range c.points {
-		for {
-			n, news := c.journal.asked(p.number)
-			if n >= 2 {
-				break
-			}
-			select {
-			case <-news:
-			case <-ctx.Done():
-				return fmt.Errorf("%s does not watch: %s", p.id, p.process().tail())
-			}
+		if !p.untilAsked(ctx, 2) {
+			return fmt.Errorf("%s does not watch: %s", p.id, p.process().tail())
 		}
 	}
 	return nil
+}
+
+// untilAsked waits until the Engine has dealt with so many questions in all, and
+// reports whether ctx let it.
+func (p *point) untilAsked(ctx context.Context, want int) bool {
+	for {
+		n, news := p.c.journal.asked(p.number)
+		if n >= want {
+			return true
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // Bounds of the witness of this process's own sleep.
@@ -172,22 +189,10 @@ const (
 // standWitness notes when this process itself stood still: Engines and links then
 // did not do what they were told.
 func (c *campaign) standWitness(ctx context.Context) {
-	for last := time.Now(); sleep(ctx, pulse); last = time.Now() {
+	for last := time.Now(); pause.For(ctx, pulse); last = time.Now() {
 		if woke := time.Now(); woke.Sub(last) > pulse+asleep {
 			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.BenchStood})
 		}
-	}
-}
-
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

@@ -4,16 +4,11 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"evcp"
-	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
 	"evcp/internal/wire"
@@ -40,59 +35,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
-}
-
-// The short campaign. EVCP_FAULTS_SEED tries another one.
-const (
-	shortSeed   = 280
-	shortFaults = 14
-)
-
-// onTime are the columns that a busy machine alone can fill.
-var onTime = []oracle.Column{oracle.MissedIncident, oracle.NotTold, oracle.LateCheck, oracle.WrongAtEnd}
-
-// TestShortCampaign is what make faults does, in less than a minute. Bounds of
-// time are not held against a machine that somebody else kept busy; the truth is.
-func TestShortCampaign(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	if testing.Short() {
-		t.Skip("half a minute of faults")
-	}
-	seed := uint64(shortSeed)
-	if s := os.Getenv("EVCP_FAULTS_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = n
-	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "table"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	o := &options{bin: programs, dir: t.TempDir(), seed: seed, faults: shortFaults, monitors: 4, kafka: "fake", every: 700 * ms, out: out}
-	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
-	came, err := o.playPlan(t.Context(), plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, _ := os.ReadFile(out.Name()) // it is only shown
-	t.Logf("\n%s", table)
-	busy := came.busy > came.took/10
-	for _, f := range came.verdict.Findings {
-		if busy && slices.Contains(onTime, f.Column) {
-			t.Logf("the machine was busy for %s of %s; not held against anybody: %s", came.busy, came.took, f)
-			continue
-		}
-		t.Error(f)
-	}
-	for _, text := range came.also {
-		t.Error(text)
-	}
-	if came.verdict.Questions == 0 || came.verdict.Messages == 0 || came.verdict.Events == 0 {
-		t.Errorf("nothing was looked at: %+v", came.verdict)
-	}
 }
 
 // TestASeedRepeatsItsPlan also holds what a plan promises: no two faults that
@@ -131,7 +73,7 @@ func TestTheMenuIsTrue(t *testing.T) {
 		if i.kind != engineFault {
 			continue
 		}
-		if _, err := engine.ParseBehaviour(i.what); err != nil {
+		if _, err := i.behaviour(); err != nil {
 			t.Errorf("%s: %v", i.what, err)
 		}
 		if i.most <= i.least {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type journal struct {
 	points []notes
 	busy   time.Duration // as the canary has it
 	events []string      // what ended by itself, or did not end when asked
+	shown  []figure      // what a story measured while it was played
 }
 
 // notes are the journal of one charge point.
@@ -30,12 +32,12 @@ type notes struct {
 	news       chan struct{} // closed at the next question
 }
 
-func newJournal(points int) *journal {
-	j := &journal{points: make([]notes, points)}
-	for i := range j.points {
-		j.points[i].news = make(chan struct{})
-	}
-	return j
+// open begins the notes of one more charge point, and numbers it.
+func (j *journal) open() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.points = append(j.points, notes{news: make(chan struct{})})
+	return len(j.points) - 1
 }
 
 func now() evcp.Stamp { return evcp.StampOf(time.Now()) }
@@ -72,9 +74,22 @@ func (j *journal) observe(cp int, x engine.Exchange) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := &j.points[cp]
+	if n.halvedAt(q.Asked) && len(q.Answer) > 1 {
+		q.Part = q.Answer[:1]
+	}
 	n.questions = append(n.questions, q)
 	close(n.news)
 	n.news = make(chan struct{})
+}
+
+// halvedAt reports whether the Engine answered in two halves then.
+func (n *notes) halvedAt(t evcp.Stamp) bool {
+	for _, b := range slices.Backward(n.behaviours) {
+		if b.At <= t {
+			return strings.HasPrefix(b.Name, "halves=")
+		}
+	}
+	return false
 }
 
 // asked is how many questions the Engine has dealt with, and what to wait for
@@ -90,6 +105,20 @@ func (j *journal) sang(d time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.busy += d
+}
+
+// show notes a figure.
+func (j *journal) show(f figure) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.shown = append(j.shown, f)
+}
+
+// figures are those so far.
+func (j *journal) figures() []figure {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.shown)
 }
 
 // misfortune notes what should not have happened to a program.

@@ -9,6 +9,13 @@
 // it ends, by process id, also on Ctrl-C, and the kernel ends it should this
 // program be killed.
 //
+// Where to read on: menu.go has all faults and plan.go draws from it; act.go does
+// them, to a charge point (point.go, mouth.go), a program (child.go, broker.go) or
+// the machine (hog.go, disk_linux.go). scenario.go has the written stories, one in
+// each story_*.go. journal.go, witness.go and topic.go gather what the oracle
+// reads; play.go is a campaign from its beginning to the verdict, table.go and
+// figure.go print it.
+//
 // Exit codes: 0 every promise was held; 1 one was not, or the campaign could not
 // be carried out; 2 wrong usage.
 package main

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
 )
@@ -32,7 +33,8 @@ type item struct {
 	most   time.Duration
 	mode   faultproxy.Mode // links
 	health oracle.Health   // engine: what its words are worth
-	delay  time.Duration   // engine: before each answer
+	delay  time.Duration   // engine: until each answer is whole
+	halves bool            // engine: its first byte comes at once
 	shut   bool
 }
 
@@ -40,6 +42,21 @@ const ms = time.Millisecond
 
 func say(what string, health oracle.Health, delay time.Duration) item {
 	return item{kind: engineFault, what: what, weight: 3, least: 300 * ms, most: 6 * time.Second, health: health, delay: delay}
+}
+
+// halve is an Engine that says O in time, and K so much later.
+func halve(later time.Duration) item {
+	i := say("halves="+later.String(), oracle.Well, later)
+	i.halves = true
+	return i
+}
+
+// behaviour is what the Engine itself is told; halving is done by its mouth.
+func (i item) behaviour() (engine.Behaviour, error) {
+	if i.halves {
+		return engine.ParseBehaviour("ok")
+	}
+	return engine.ParseBehaviour(i.what)
 }
 
 func link(k kind, m faultproxy.Mode, most time.Duration) item {
@@ -51,6 +68,7 @@ var menu = append([]item{
 	say("ko", oracle.Sick, 0), say("mute", oracle.Sick, 0), say("drip", oracle.Sick, 0), say("reset", oracle.Sick, 0),
 	say("close", oracle.Sick, 0), say("garbage", oracle.Sick, 0), say("split", oracle.Sick, 0), say("say=BROKEN", oracle.Sick, 0),
 	say("slow=375ms", oracle.Well, 375*ms), // late for every check
+	halve(375 * ms),
 	say("slow=100ms", oracle.Well, 100*ms), // in time
 	say(`say="OK 23.5C"`, oracle.Well, 0),
 	say("intermittent", oracle.Mixed, 0), say("delayed-ko", oracle.Mixed, 0),

@@ -50,7 +50,7 @@ func (o *options) wrong() error {
 		return errors.New("-kafka is fake or real")
 	case o.dir == "" && !o.show:
 		return errors.New("-dir is missing")
-	case o.scenario != "" && o.scenario != "all" && scenarios[o.scenario].play == nil:
+	case o.scenario != "" && len(chosen(o.scenario)) == 0:
 		return fmt.Errorf("no such scenario; there are %s", scenarioNames())
 	}
 	if o.seed == 0 {

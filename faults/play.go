@@ -9,6 +9,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/pause"
 )
 
 // Bounds of the end of a campaign.
@@ -65,7 +66,7 @@ func (o *options) playPlan(ctx context.Context, p plan) (outcome, error) {
 	c.printFaults(out, p)
 	came := c.outcome(v, began)
 	c.printOutcome(out, came)
-	fmt.Fprintf(out, "Repeat it: make faults SEED=%d FAULTS=%d MONITORS=%d KAFKA=%s\n", p.seed, len(p.faults), o.monitors, o.kafka)
+	fmt.Fprintf(out, "Repeat it: make faults SEED=%d FAULTS=%d MONITORS=%d EVERY=%s KAFKA=%s\n", p.seed, len(p.faults), o.monitors, o.every, o.kafka)
 	return came, c.keepRecord(r, came.broken() > 0)
 }
 
@@ -76,7 +77,7 @@ func (c *campaign) outcome(v *oracle.Verdict, began time.Time) outcome {
 // reckon leaves everybody in peace, stops the Monitors, reads the topic and asks
 // the oracle.
 func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, error) {
-	if !sleep(ctx, settle) {
+	if !pause.For(ctx, settle) {
 		return oracle.Record{}, nil, fmt.Errorf("before the reckoning: %w", context.Cause(ctx))
 	}
 	shown, err := c.shown(ctx)
@@ -94,7 +95,7 @@ func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, 
 	if behind := reader.until(reading, c.points, func(e evcp.Event) bool { return e.At >= settled }); len(behind) > 0 {
 		c.journal.misfortune(fmt.Sprintf("the events of %v do not reach the topic", behind))
 	}
-	sleep(ctx, closing)
+	pause.For(ctx, closing)
 	to := now() - evcp.Stamp(closing.Microseconds())/2
 	c.fallen()
 	for _, p := range c.points {

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"sync"
-	"syscall"
-	"time"
 
 	"evcp"
 	"evcp/internal/engine"
@@ -18,14 +14,16 @@ import (
 // point is one charge point: its Engine and its links, in this process, and its
 // Monitor, a process.
 type point struct {
-	c       *campaign
-	number  int
-	id      evcp.CPID
-	state   string // folder of all Monitors of this disk
-	usual   item   // what the Engine does between faults
-	engine  *engine.Engine
-	toward  *faultproxy.Proxy // to the Engine
-	central *faultproxy.Proxy // to Central
+	c        *campaign
+	number   int // in the journal
+	id       evcp.CPID
+	instance string // of its Monitor
+	state    string // folder of all Monitors of this disk
+	usual    item   // what the Engine does between faults
+	engine   *engine.Engine
+	mouth    *mouth
+	toward   *faultproxy.Proxy // to the Engine
+	central  *faultproxy.Proxy // to Central
 
 	mu      sync.Mutex // guards all below
 	shut    bool       // the Engine does not listen
@@ -42,16 +40,23 @@ const (
 
 func cpID(n int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", n+1)) }
 
+// The instances: all Monitors are on the bench, but the one that story twins adds.
+const (
+	bench  = "bench"
+	second = "second"
+)
+
 // newPoint starts the Engine and opens the links.
-func (c *campaign) newPoint(ctx context.Context, n int, usual item, state string) (*point, error) {
-	p := &point{c: c, number: n, id: cpID(n), state: state, usual: usual}
-	port, err := engine.OpenPort(ctx, c.ports.next())
+func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state string) (*point, error) {
+	n := c.journal.open()
+	p := &point{c: c, number: n, id: id, instance: instance, state: state, usual: usual, mouth: &mouth{ctx: c.life}}
+	port, err := engine.OpenPort(c.life, c.ports.next())
 	if err != nil {
 		return nil, err
 	}
-	p.engine = engine.New(engine.Options{Listen: port.Listen, Observe: func(x engine.Exchange) { c.journal.observe(n, x) }})
+	p.engine = engine.New(engine.Options{Listen: p.mouth.over(port.Listen), Observe: func(x engine.Exchange) { c.journal.observe(n, x) }})
 	c.serving.Go(func() {
-		if err := p.engine.Serve(ctx); err != nil {
+		if err := p.engine.Serve(c.life); err != nil {
 			c.journal.misfortune(err.Error())
 		}
 	})
@@ -87,25 +92,16 @@ func usual(monitors int) []item {
 	return all
 }
 
-func (i item) behaviour(at evcp.Stamp) oracle.Behaviour {
+func (i item) noted(at evcp.Stamp) oracle.Behaviour {
 	return oracle.Behaviour{At: at, Name: i.what, Words: i.health, Delay: i.delay, Shut: i.shut}
 }
 
-// launch starts the Monitor.
-func (p *point) launch() error {
-	pace := p.c.pace
-	m, err := p.c.children.start(string(p.id), filepath.Join(p.c.o.bin, "ev-cp-m"),
-		"--cp-id", string(p.id), "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.toward.Addr()),
-		"--central-ip", "127.0.0.1", "--central-port", portOf(p.central.Addr()), "--kafka-brokers", p.c.broker.address(),
-		"--state-dir", p.state, "--interval", pace.interval.String(), "--timeout", pace.timeout.String(),
-		"--report-every", pace.reportEvery.String(), "--heartbeat", pace.heartbeat.String(), "--state-max-size", "4MiB")
-	if err != nil {
-		return err
+// name is that of its Monitor's log.
+func (p *point) name() string {
+	if p.instance == bench {
+		return string(p.id)
 	}
-	p.mu.Lock()
-	p.monitor = m
-	p.mu.Unlock()
-	return nil
+	return string(p.id) + "-" + p.instance
 }
 
 func portOf(address string) string {
@@ -113,23 +109,22 @@ func portOf(address string) string {
 	return port
 }
 
-func (p *point) process() *child {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.monitor
-}
-
 // behave changes what the Engine does. A change to something sick is noted before
 // it is made and one to something well after, so that no moment is called well
 // that was not.
 func (p *point) behave(i item) error {
-	b, err := engine.ParseBehaviour(i.what)
+	b, err := i.behaviour()
 	if err != nil {
 		return fmt.Errorf("behaviour %s: %w", i.what, err)
 	}
 	before := now()
 	if i.shut {
 		err = p.relink(func() { p.shut = true })
+	}
+	if i.halves {
+		p.mouth.pause(i.delay)
+	} else {
+		p.mouth.pause(0)
 	}
 	p.engine.SetBehaviour(b)
 	if !i.shut {
@@ -139,7 +134,7 @@ func (p *point) behave(i item) error {
 	if i.health == oracle.Well && i.delay == 0 {
 		at = now()
 	}
-	p.c.journal.behaves(p.number, i.behaviour(at))
+	p.c.journal.behaves(p.number, i.noted(at))
 	return err
 }
 
@@ -185,54 +180,4 @@ func (p *point) linkFails(side int, m faultproxy.Mode, wait func()) error {
 	}
 	p.c.journal.window(p.number, from, w)
 	return err
-}
-
-// stop lets the Monitor stand still until wait returns.
-func (p *point) stop(wait func()) {
-	from := now()
-	p.process().signal(syscall.SIGSTOP)
-	wait()
-	p.process().signal(syscall.SIGCONT)
-	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Stopped})
-}
-
-// Times of a stutter. Together they fit no interval, so that in time every part of
-// a check is met.
-const (
-	stutterStands = 210 * time.Millisecond
-	stutterRuns   = 170 * time.Millisecond
-)
-
-// stutter stops the Monitor again and again, until wait returns.
-func (p *point) stutter(wait func()) {
-	over := make(chan struct{})
-	go func() { defer close(over); wait() }()
-	for {
-		p.stop(func() { time.Sleep(stutterStands) })
-		select {
-		case <-over:
-			return
-		case <-time.After(stutterRuns):
-		}
-	}
-}
-
-// absent ends the Monitor with end, and starts it again when wait has returned.
-func (p *point) absent(end func(*child), wait func()) error {
-	from := now()
-	end(p.process())
-	wait()
-	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Down, Killed: true})
-	return p.launch()
-}
-
-// stopPatience is how long a program may take to stop when asked; the Monitor
-// promises 2.5 s, on a machine that lets it.
-const stopPatience = 5 * time.Second
-
-// retire ends a Monitor in order, and notes one that does not.
-func (p *point) retire(m *child) {
-	if took, ok := m.end(stopPatience); !ok {
-		p.c.journal.misfortune(fmt.Sprintf("%s: its Monitor did not stop within %s", p.id, took.Round(ms)))
-	}
 }

@@ -17,12 +17,12 @@ import (
 )
 
 // testimony gathers all that the oracle reads.
-func (c *campaign) testimony(to evcp.Stamp, shown map[string]string, entries map[evcp.CPID][]oracle.Entry) (oracle.Record, error) {
+func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[sender][]oracle.Entry) (oracle.Record, error) {
 	c.journal.mu.Lock()
 	defer c.journal.mu.Unlock()
 	r := oracle.Record{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
-	for i, p := range c.points {
-		n := &c.journal.points[i]
+	for _, p := range c.points {
+		n := &c.journal.points[p.number]
 		chunks, conns, missed := p.central.Record()
 		if missed > 0 {
 			return r, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
@@ -30,7 +30,7 @@ func (c *campaign) testimony(to evcp.Stamp, shown map[string]string, entries map
 		slices.SortStableFunc(n.questions, func(a, b oracle.Question) int { return cmp.Compare(a.Asked, b.Asked) })
 		r.CPs = append(r.CPs, oracle.CP{
 			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), Questions: n.questions,
-			Messages: messages(chunks, conns), Entries: entries[p.id], Shown: shown[string(p.id)],
+			Messages: messages(chunks, conns), Entries: entries[p.sender()], Shown: shown[string(p.id)].State,
 		})
 	}
 	return r, nil
@@ -65,8 +65,15 @@ func stampOrNever(t time.Time) evcp.Stamp {
 	return stampOf(t)
 }
 
+// face is what Central shows of one charge point.
+type face struct {
+	ID       string `json:"cp_id"`
+	State    string `json:"state"`
+	Speakers int    `json:"speakers"`
+}
+
 // shown asks Central what it shows.
-func (c *campaign) shown(ctx context.Context) (map[string]string, error) {
+func (c *campaign) shown(ctx context.Context) (map[string]face, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.centralPage+"/api/v1/cps", http.NoBody)
@@ -79,19 +86,16 @@ func (c *campaign) shown(ctx context.Context) (map[string]string, error) {
 		return nil, fmt.Errorf("ask Central: %w", err)
 	}
 	defer resp.Body.Close()
-	var page []struct {
-		ID    string `json:"cp_id"`
-		State string `json:"state"`
-	}
+	var page []face
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
 		return nil, fmt.Errorf("read Central's answer: %w", err)
 	}
-	states := map[string]string{}
+	faces := map[string]face{}
 	for _, p := range c.points {
-		states[string(p.id)] = "nothing of it"
+		faces[string(p.id)] = face{State: "nothing of it"}
 	}
 	for _, cp := range page {
-		states[cp.ID] = cp.State
+		faces[cp.ID] = cp
 	}
-	return states, nil
+	return faces, nil
 }

@@ -6,6 +6,7 @@
 #   FAULTS=200      how many; 200 take about four minutes
 #   SEED=           repeats a schedule; none: a new one, printed
 #   MONITORS=6      how many charge points
+#   EVERY=          mean time from fault to fault; none: 6s over the monitors
 #   KAFKA=fake      or real: Apache Kafka by scripts/kafka.sh
 #   SCENARIO=       a written story, or all, instead of a random schedule
 #   KEEP=           file for the record that the oracle read
@@ -33,4 +34,4 @@ elif unshare --user --map-root-user --mount true 2>/dev/null; then
   how=(unshare --user --map-root-user --mount "${how[@]}")
 fi
 "${how[@]}" "$dir/bin/faults" -bin "$dir/bin" -dir "$dir/run" -faults "${FAULTS:-200}" -seed "${SEED:-0}" \
-  -monitors "${MONITORS:-6}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" -keep "${KEEP:-}"
+  -monitors "${MONITORS:-6}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" -keep "${KEEP:-}"

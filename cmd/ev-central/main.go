@@ -6,20 +6,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"evcp/internal/launch"
 )
 
 const name = "ev-central"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { launch.Main(run) }
 
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {

@@ -185,20 +185,20 @@ func TestServesAndStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	stops(t, r, 1)
+	stops(t, r)
 
 	again := start(t, args...)
 	again.says(t, "remembers charge points")
-	stops(t, again, 1)
+	stops(t, again)
 }
 
-func stops(t *testing.T, r *running, known int) {
+func stops(t *testing.T, r *running) {
 	t.Helper()
 	began := time.Now()
 	if err := r.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	r.says(t, fmt.Sprintf("stopped: %d charge points kept", known))
+	r.says(t, "stopped: 1 charge point kept")
 	rest, _ := io.ReadAll(r.log)
 	if err := r.Wait(); err != nil {
 		t.Errorf("%v after SIGTERM: %s", err, rest)
@@ -229,7 +229,7 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 	conn.Close()
 	for range beats {
 	}
-	stops(t, r, 1)
+	stops(t, r)
 	if strings.Contains(r.all.String(), "no sign of life") {
 		t.Errorf("accused a Monitor of its own pause:\n%s", r.all.String())
 	}

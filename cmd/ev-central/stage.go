@@ -93,7 +93,11 @@ func (s *stage) summary(now time.Time) string {
 
 func (s *stage) close() {
 	s.console.Close()
-	s.console.Logger().Info(fmt.Sprintf("stopped: %d charge points kept", s.central.Counts().Total()))
+	kept := "1 charge point"
+	if n := s.central.Counts().Total(); n != 1 {
+		kept = fmt.Sprintf("%d charge points", n)
+	}
+	s.console.Logger().Info("stopped: " + kept + " kept")
 }
 
 // reach is an address as a person on this machine types it.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
@@ -18,29 +17,28 @@ import (
 
 const name = "ev-cp-e"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { launch.Main(run) }
 
-func run(args []string) int {
+// run is the program: answers go to stdout, the log to stderr.
+func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	if _, code, goOn := launch.Settings(o.table(), args, os.Stdout, os.Stderr); !goOn {
+	if _, code, goOn := launch.Settings(o.table(), args, stdout, stderr); !goOn {
 		return code
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := serve(ctx, o); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, explain(err, o.listen))
+	if err := serve(ctx, o, stderr); err != nil {
+		fmt.Fprintf(stderr, "%s: %s\n", name, explain(err, o.listen))
 		return launch.Failed
 	}
 	return launch.Asked
 }
 
 // serve runs an Engine and its stage until ctx is done or somebody presses q.
-func serve(ctx context.Context, o options) error {
+func serve(ctx context.Context, o options, stderr *os.File) error {
 	port, err := engine.OpenPort(ctx, o.listen)
 	if err != nil {
 		return err
 	}
-	c := console.Open(console.Options{Out: os.Stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
 	defer c.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()

@@ -47,6 +47,10 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"statsu"}, []string{"ev-cp-m: unknown command statsu. Did you mean status?", "All flags: ev-cp-m --help"}},
 		{"", []string{"status", "now"}, []string{"unexpected argument now"}},
 		{"", []string{"--follow"}, []string{"--json, --follow and --since go with a command"}},
+		{"", []string{"status", "--follow"}, []string{"ev-cp-m: --follow goes with events"}},
+		{"", []string{"explain", "--since", "10m"}, []string{"ev-cp-m: --since goes with events"}},
+		{"", []string{"healthcheck", "--json"}, []string{"ev-cp-m: --json goes with status, explain and events"}},
+		{"", []string{"status", "--test"}, []string{"ev-cp-m: --test is no part of status"}},
 		{"", []string{"events", "--since", "yesterday"}, []string{"--since yesterday: a time is so long ago, as 10m"}},
 	}
 	for _, tt := range tests {

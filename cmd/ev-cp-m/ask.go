@@ -50,10 +50,8 @@ type hint struct {
 	do string
 }
 
-// where says where a Monitor was looked for, and how to look elsewhere.
-func (o options) where() string {
-	return "Looked in " + o.folder() + ";\n--cp-id and --state-dir (or EVCP_STATE_DIR) say where."
-}
+// Unwrap is the error itself.
+func (h hint) Unwrap() error { return h.error }
 
 // folder is where the Monitor of this charge point keeps its state.
 func (o options) folder() string { return filepath.Join(o.stateDir, string(o.cp)) }
@@ -63,11 +61,13 @@ func (o options) ask(ctx context.Context, path string) (status.Answer, error) {
 	a, err := status.Ask(ctx, o.folder(), path)
 	switch {
 	case errors.Is(err, status.ErrNobody):
-		return a, hint{fmt.Errorf("no Monitor of %s runs here", o.cp), o.where()}
+		return a, hint{fmt.Errorf(english.nobody, o.cp), o.where()}
 	case errors.Is(err, fs.ErrPermission):
-		return a, hint{fmt.Errorf("the Monitor of %s belongs to another user: %w", o.cp, err), "Ask as that user, or as root."}
+		return a, hint{fmt.Errorf(english.foreign, o.cp, fs.ErrPermission), english.askAs}
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return a, hint{fmt.Errorf(english.mute, o.cp, status.AskLimit), english.restart}
 	case err != nil:
-		return a, fmt.Errorf("the Monitor of %s does not answer: %w", o.cp, err)
+		return a, fmt.Errorf(english.garbled, o.cp, err)
 	}
 	return a, nil
 }
@@ -92,7 +92,7 @@ func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.D
 	}
 	var d explain.Document
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
-		return fmt.Errorf("the Monitor of %s answers %d and no status; is it of another version?", o.cp, a.Code)
+		return fmt.Errorf(english.stranger, o.cp, a.Code)
 	}
 	o.printer(stdout).Print(words(d, time.Local)...)
 	return nil
@@ -117,23 +117,41 @@ func tellHealth(ctx context.Context, o options, stdout *os.File) error {
 }
 
 func tellEvents(ctx context.Context, o options, stdout *os.File) error {
-	say := o.printer(stdout)
+	say, from := o.printer(stdout), o.since.from(time.Now())
+	if o.follow && say.Terminal() && !o.json {
+		say.Print(english.following, "")
+	}
 	told, err := lookback.Run(ctx, lookback.Options{
-		Dir: o.folder(), CP: o.cp, Since: o.since.from(time.Now()), Follow: o.follow, JSON: o.json,
+		Dir: o.folder(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
 		Level: launch.Level(o.level), Wait: o.timeout, Zone: time.Local,
 		Raw: func(b []byte) error { _, err := stdout.Write(b); return err },
 		Say: func(line string) { say.Print(line) },
 	})
 	switch {
 	case errors.Is(err, outbox.ErrNothingKept):
-		return hint{fmt.Errorf("no Monitor of %s has kept anything here", o.cp), o.where()}
+		return hint{fmt.Errorf(english.nothing, o.cp), o.where()}
 	case errors.Is(err, fs.ErrPermission):
-		return hint{fmt.Errorf("the state of %s belongs to another user: %w", o.cp, err), "Read it as that user, or as root."}
+		return hint{fmt.Errorf(english.unread, o.cp, fs.ErrPermission), english.readAs}
 	case err != nil:
 		return err
 	}
-	if told.Quiet > 0 && say.Terminal() {
-		say.Print("", fmt.Sprintf("%d of %d events are single checks; --log-level debug shows them.", told.Quiet, told.Events))
+	if say.Terminal() && !o.json {
+		say.Print(o.rest(told, from)...)
+	}
+	return nil
+}
+
+// rest says to a person what the lines before did not: that there were none, and
+// which were left out.
+func (o options) rest(told lookback.Told, from time.Time) []string {
+	switch {
+	case told.Events == 0 && from.IsZero():
+		return []string{fmt.Sprintf(english.none, o.cp)}
+	case told.Events == 0:
+		return []string{fmt.Sprintf(english.noneSince, o.cp, from.Local().Format(time.DateTime))}
+	case told.Quiet > 0:
+		zone, _ := time.Now().Zone()
+		return []string{"", fmt.Sprintf(english.singles, told.Events, told.Quiet), fmt.Sprintf(english.times, zone)}
 	}
 	return nil
 }

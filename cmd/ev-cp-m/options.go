@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -79,7 +80,7 @@ func program(o *options) config.Program {
 			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 1<<20)},
 			{Name: "json", Group: asking, Help: "status, explain and events as data", Place: config.FlagOnly, Set: config.Switch(&o.json)},
 			{Name: "follow", Group: asking, Help: "events go on as they come", Place: config.FlagOnly, Set: config.Switch(&o.follow)},
-			{Name: "since", Arg: "TIME", Shown: "all events", Group: asking, Help: "10m, or 2026-11-24T08:00:00Z", Place: config.FlagOnly, Set: o.since.set},
+			{Name: "since", Arg: "TIME", Shown: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Place: config.FlagOnly, Set: o.since.set},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Place: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", Shown: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Place: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Place: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
@@ -101,10 +102,20 @@ func program(o *options) config.Program {
 	}
 }
 
-// misplaced says which flag goes with a command that was not given.
-func (o *options) misplaced() string {
-	if o.follow || o.json || o.since != (since{}) {
-		return "--json, --follow and --since go with a command: ev-cp-m events --follow"
+// misplaced says which flag does not go with the command, "" for none.
+func (o *options) misplaced(command string) string {
+	from := o.since != (since{})
+	switch {
+	case command == "" && (o.follow || o.json || from):
+		return english.noCommand
+	case command != "" && o.test:
+		return fmt.Sprintf(english.noTest, command)
+	case command == "healthcheck" && o.json:
+		return fmt.Sprintf(english.misplaced, "--json", "status, explain and events")
+	case command != "events" && o.follow:
+		return fmt.Sprintf(english.misplaced, "--follow", "events")
+	case command != "events" && from:
+		return fmt.Sprintf(english.misplaced, "--since", "events")
 	}
 	return ""
 }

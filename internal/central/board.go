@@ -184,9 +184,11 @@ func (b *board) since(c Cursor) Delta {
 	return d
 }
 
-// watch gives a signal that stays raised until it is looked at.
+// watch gives a signal that stays raised until it is looked at. It is raised at
+// first: what happened between a reader's cursor and its watch is waiting too.
 func (b *board) watch() (signal <-chan struct{}, stop func()) {
 	w := make(chan struct{}, 1)
+	w <- struct{}{}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.watchers[w] = struct{}{}

@@ -12,6 +12,7 @@ import (
 	"evcp"
 	"evcp/internal/central/standing"
 	"evcp/internal/console"
+	"evcp/internal/folder"
 	"evcp/internal/wire"
 )
 
@@ -70,7 +71,9 @@ func New(o Options) (*Central, error) {
 	if o.StateDir == "" {
 		return c, nil
 	}
-	if err := c.remember(); err != nil {
+	if err := c.remember(); errors.Is(err, folder.ErrInUse) {
+		return nil, err // it names the folder itself
+	} else if err != nil {
 		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
 	}
 	return c, nil
@@ -82,7 +85,7 @@ func (c *Central) remember() error {
 		return err
 	}
 	for _, note := range aside {
-		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "error", note.why)
+		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
 	}
 	cps, skipped, err := store.load()
 	if err != nil {

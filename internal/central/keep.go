@@ -6,6 +6,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central/standing"
+	"evcp/internal/pause"
 )
 
 const (
@@ -44,10 +45,10 @@ func (c *Central) keep(ctx context.Context) {
 			k.write(k.everything)
 			k.forget()
 		case <-signal:
-			wait(ctx, gather)
+			pause.For(ctx, gather)
 		}
 		if k.failing {
-			wait(ctx, retryDisk)
+			pause.For(ctx, retryDisk)
 		}
 	}
 }
@@ -83,7 +84,7 @@ func (k *keeper) everything() ([]standing.CP, []Change, func()) {
 func (k *keeper) write(take func() ([]standing.CP, []Change, func())) {
 	cps, changes, done := take()
 	err := k.c.store.save(cps, changes)
-	if unusable(err) {
+	if unusable(err) != "" {
 		err = k.renew(err)
 	}
 	if err == nil {
@@ -110,7 +111,7 @@ func (k *keeper) renew(why error) error {
 	if err != nil {
 		return err
 	}
-	k.c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "error", note.why)
+	k.c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
 	k.states = Cursor{}
 	cps, changes, done := k.everything()
 	if err := k.c.store.save(cps, changes); err != nil {

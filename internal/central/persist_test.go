@@ -3,6 +3,7 @@ package central
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central/standing"
+	"evcp/internal/folder"
 )
 
 func TestKnownAcrossRestarts(t *testing.T) {
@@ -63,8 +65,9 @@ func TestKnownAcrossRestarts(t *testing.T) {
 func TestSecondCentralInOneFolder(t *testing.T) {
 	dir := t.TempDir()
 	start(t, Options{StateDir: dir})
-	if _, err := New(Options{StateDir: dir}); !errors.Is(err, ErrInUse) {
-		t.Errorf("%v, want that another one uses the folder", err)
+	want := fmt.Sprintf("state folder %s is in use by process %d; give this EV_Central a folder of its own with --state-dir", dir, os.Getpid())
+	if _, err := New(Options{StateDir: dir}); !errors.Is(err, folder.ErrInUse) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
@@ -95,7 +98,7 @@ func TestUnusableFilesArePutAside(t *testing.T) {
 			_, addr, stop := start(t, Options{StateDir: dir})
 			dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 			stop()
-			kept, err := filepath.Glob(path + ".aside-*Z")
+			kept, err := filepath.Glob(filepath.Join(dir, "central-*Z-*.db"))
 			if err != nil || len(kept) != 1 {
 				t.Fatalf("put aside: %v (%v)", kept, err)
 			}

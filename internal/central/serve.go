@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/pause"
 )
 
 // Serve answers Monitors on ln until ctx ends or ln fails; then it closes every
@@ -40,7 +41,7 @@ func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
 // accept takes connections until the listener is closed. Errors of the machine
 // (no descriptor left) pass; Central waits and goes on.
 func (c *Central) accept(ctx context.Context, ln net.Listener, sessions *sync.WaitGroup) error {
-	pause := 5 * time.Millisecond
+	rest := 5 * time.Millisecond
 	for {
 		conn, err := ln.Accept()
 		switch {
@@ -52,24 +53,15 @@ func (c *Central) accept(ctx context.Context, ln net.Listener, sessions *sync.Wa
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept connections: %w", err)
 		case err != nil:
-			c.log.Warn("can't accept a connection", "error", err, "retry", pause)
-			wait(ctx, pause)
-			pause = min(2*pause, time.Second)
+			c.log.Warn("can't accept a connection", "error", err, "retry", rest)
+			pause.For(ctx, rest)
+			rest = min(2*rest, time.Second)
 			continue
 		}
-		pause = 5 * time.Millisecond
+		rest = 5 * time.Millisecond
 		if c.admit(ctx, conn) {
 			sessions.Go(func() { c.attend(conn) })
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }
 

@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-)
 
-// ErrInUse says that another Central works in this state folder.
-var ErrInUse = errors.New("another EV_Central is using it; give this one a folder of its own with --state-dir")
+	"evcp/internal/folder"
+)
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -30,30 +29,31 @@ const (
 // store keeps the charge points on disk. It is used by one goroutine at a time.
 type store struct {
 	dir  string
-	lock *os.File
+	lock *folder.Lock
 	db   *sqlite3.Conn
 }
 
-// aside is a file that could not be used, and its new name.
-type aside struct {
-	file string
-	why  error
-}
+// aside is a file that could not be used: its new name, and why in one line.
+type aside struct{ file, why string }
 
-// openStore takes the folder. A file that is damaged, foreign or newer than this
-// program is put aside and named, never deleted.
+// openStore takes the folder; a folder that another process has is
+// folder.ErrInUse. A file that is damaged, foreign or newer than this program is put
+// aside and named, never deleted.
 func openStore(dir string) (*store, []aside, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, nil, fmt.Errorf("create it: %w", err)
 	}
-	lock, err := lockFolder(filepath.Join(dir, lockName))
+	lock, err := folder.Take(dir, lockName)
+	if errors.Is(err, folder.ErrInUse) {
+		return nil, nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &store{dir: dir, lock: lock}
 	var put []aside
 	err = s.open()
-	if unusable(err) {
+	if unusable(err) != "" {
 		var note aside
 		if note, err = s.renew(err); err == nil {
 			put = append(put, note)
@@ -91,11 +91,24 @@ func (s *store) prepare() error {
 	return s.migrate()
 }
 
-var errForeign = errors.New("not a file of this EV_Central")
+// Reasons to put a file aside.
+var (
+	errForeign = errors.New("it belongs to another program")
+	errNewer   = errors.New("a newer EV_Central wrote it")
+)
 
-// unusable reports whether the file is at fault, not the disk or the rights.
-func unusable(err error) bool {
-	return errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) || errors.Is(err, errForeign)
+// unusable says in one word why the file is at fault, and "" when the disk is, or
+// the rights.
+func unusable(err error) string {
+	switch {
+	case errors.Is(err, errForeign):
+		return "foreign"
+	case errors.Is(err, errNewer):
+		return "newer"
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+		return "corrupt"
+	}
+	return ""
 }
 
 // check finds out whose file it is and whether it is whole.
@@ -123,7 +136,7 @@ func (s *store) identify() error {
 	case tables > 0 && id != ours:
 		return fmt.Errorf("%w: application_id is %#x", errForeign, id)
 	case done > int64(len(steps())):
-		return fmt.Errorf("%w: written by a newer version (%d, this one knows %d)", errForeign, done, len(steps()))
+		return fmt.Errorf("%w: its version is %d, this one knows %d", errNewer, done, len(steps()))
 	default:
 		return nil
 	}
@@ -164,13 +177,11 @@ func (s *store) renew(why error) (aside, error) {
 		_ = s.db.Close() // its file is not to be used any more
 		s.db = nil
 	}
-	name := fmt.Sprintf("%s.aside-%s", s.path(), time.Now().UTC().Format("20060102T150405.000Z"))
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(s.path()+end, name+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return aside{}, fmt.Errorf("put %s aside: %w", fileName, err)
-		}
+	name, err := folder.PutAside(s.path(), unusable(why), time.Now())
+	if err != nil {
+		return aside{}, err
 	}
-	return aside{file: name, why: why}, s.open()
+	return aside{file: name, why: folder.OneLine(why)}, s.open()
 }
 
 // close gives the folder back.

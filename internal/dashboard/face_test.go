@@ -2,6 +2,9 @@ package dashboard
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +45,7 @@ func TestCentralsOwnFace(t *testing.T) {
 			t.Errorf("no %s", line)
 		}
 	}
+	documented(t, a.body)
 	var about map[string]any
 	a = get(t, s.url+"api/v1/status")
 	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors {
@@ -49,6 +53,27 @@ func TestCentralsOwnFace(t *testing.T) {
 	}
 	if err := Healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
 		t.Errorf("a Central that judged nobody for a minute: %v", err)
+	}
+}
+
+// documented holds the table of docs/OPERATIONS.md to the metrics that there are.
+func documented(t *testing.T, metrics string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(text, pattern string) (all []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, m[1])
+		}
+		slices.Sort(all)
+		return all
+	}
+	_, table, _ := strings.Cut(string(page), "\n## Metrics\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	if shown, listed := names(metrics, `(?m)^# TYPE (\S+) `), names(table, "`(evcentral_[a-z_]+)`"); !slices.Equal(shown, listed) {
+		t.Errorf("shows %v\ndocs/OPERATIONS.md lists %v", shown, listed)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"evcp/internal/pause"
 )
 
 // Scene is one thing that happens: what a person is told of it beforehand, and
@@ -45,26 +47,14 @@ func failsTwice(n int) func(*stage) { return func(s *stage) { s.cp(n).failTimes(
 func (s *stage) play(ctx context.Context, story Story) {
 	for round := time.Now(); ; round = round.Add(story.Round) {
 		for _, scene := range story.Scenes {
-			if !sleep(ctx, time.Until(round.Add(scene.At))) {
+			if !pause.For(ctx, time.Until(round.Add(scene.At))) {
 				return
 			}
 			scene.act(s)
 		}
-		if !sleep(ctx, time.Until(round.Add(story.Round))) {
+		if !pause.For(ctx, time.Until(round.Add(story.Round))) {
 			return
 		}
-	}
-}
-
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

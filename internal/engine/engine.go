@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/pause"
 	"evcp/internal/wire"
 )
 
@@ -115,7 +116,7 @@ func (e *Engine) exchange(b Behaviour) (before Behaviour) {
 func (e *Engine) Play(ctx context.Context, script []Step) {
 	next := time.Now()
 	for _, step := range script {
-		if !sleep(ctx, time.Until(next)) {
+		if !pause.For(ctx, time.Until(next)) {
 			return
 		}
 		e.SetBehaviour(step.Behaviour)
@@ -135,16 +136,4 @@ func (e *Engine) LastSign() Sign {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.last
-}
-
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"evcp/internal/pause"
 	"evcp/internal/wire"
 )
 
@@ -81,9 +82,9 @@ func (t *talk) answer(r wire.Request) {
 // say sends what o says and returns it; of a drip the first wire.MaxMessage bytes.
 func (t *talk) say(o order, r wire.Request) ([]byte, error) {
 	var sent []byte
-	pause := o.wait
+	wait := o.wait
 	for i := 0; i < len(o.says) || o.drips && t.inForce(o); i++ {
-		if pause > 0 && !sleep(t.ctx, pause) {
+		if wait > 0 && !pause.For(t.ctx, wait) {
 			return sent, t.ctx.Err()
 		}
 		n, err := t.write(piece(o, r, i))
@@ -93,7 +94,7 @@ func (t *talk) say(o order, r wire.Request) ([]byte, error) {
 		if err != nil {
 			return sent, err
 		}
-		pause = o.gap
+		wait = o.gap
 	}
 	return sent, nil
 }

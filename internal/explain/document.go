@@ -30,6 +30,7 @@ type Document struct {
 	Checks   Checks        `json:"checks"`
 	Kafka    *Kafka        `json:"kafka"` // null without brokers
 	Outbox   Outbox        `json:"outbox"`
+	Log      Log           `json:"log"`
 }
 
 // ChargePoint is one that is watched.
@@ -48,6 +49,8 @@ type ChargePoint struct {
 	Outcomes []Outcome `json:"last_checks"` // the oldest first
 	Central  Central   `json:"central"`
 	Next     []Step    `json:"next"` // by time
+	// TimeoutMS is the longest wait for an answer of the Engine.
+	TimeoutMS float64 `json:"timeout_ms"`
 }
 
 // Incident is the one that is open.
@@ -111,7 +114,8 @@ type Kafka struct {
 	Topic   string   `json:"topic"`
 	State   string   `json:"state"` // connecting, connected, away or catching_up
 	Since   Moment   `json:"since"`
-	Why     string   `json:"why,omitempty"` // away
+	Cause   string   `json:"cause,omitempty"` // away
+	Why     string   `json:"why,omitempty"`   // away: the error itself
 	Waiting int64    `json:"events_waiting"`
 }
 
@@ -122,6 +126,12 @@ type Outbox struct {
 	Limit   int64  `json:"limit_bytes"`
 	Dropped uint64 `json:"events_dropped"`
 	Refused string `json:"disk_refused,omitempty"` // what the disk said
+}
+
+// Log is what the log could not show because its output stood still.
+type Log struct {
+	Events  uint64 `json:"events_left_out"`
+	Notices uint64 `json:"notices_left_out"` // of Central and Kafka
 }
 
 // Moment is a Stamp as JSON has it: seconds since 1970, null for never.

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/console"
 )
@@ -16,46 +15,48 @@ func Explain(d Document, zone *time.Location) []string {
 	v := view{Document: d, zone: zone}
 	lines := Status(d, zone)
 	for _, c := range d.Watched {
-		lines = append(lines, "", lastOf(c))
-		for _, o := range c.Outcomes {
-			lines = append(lines, v.outcome(o))
-		}
-		lines = append(lines, "", "What Central was told")
-		lines = append(lines, v.told(c)...)
-		lines = append(lines, "", "What happens next")
-		lines = append(lines, v.next(c)...)
+		lines = append(append(lines, "", v.lastOf(c)), v.outcomes(c)...)
+		lines = append(append(lines, "", english.heard), v.told(c)...)
+		lines = append(append(lines, "", english.next), v.next(c)...)
 	}
 	return append(append(lines, ""), v.kept()...)
 }
 
-func lastOf(c ChargePoint) string {
-	switch len(c.Outcomes) {
+func (v view) lastOf(c ChargePoint) string {
+	switch n := len(c.Outcomes); n {
 	case 0:
-		return "No check of " + c.Engine + " yet"
+		return fmt.Sprintf(english.noCheck, c.Engine)
 	case 1:
-		return "The last check of " + c.Engine
+		return fmt.Sprintf(english.oneCheck, c.Engine, v.zoneName())
+	default:
+		return fmt.Sprintf(english.checked, n, c.Engine, v.zoneName())
 	}
-	return fmt.Sprintf("The last %d checks of %s", len(c.Outcomes), c.Engine)
 }
 
-func (v view) outcome(o Outcome) string {
-	text := fmt.Sprintf("  %s %s %-16s %7s", v.clock(o.At), shapeOf(o.Status).Mark(), o.Status, console.Ms(span(o.LatencyMS)))
-	if o.Failures > 0 {
-		text += fmt.Sprintf(" (%d)", o.Failures)
+// outcomes is a line for each check, under one another also across midnight.
+func (v view) outcomes(c ChargePoint) (lines []string) {
+	wide := 0
+	for _, o := range c.Outcomes {
+		wide = max(wide, len(v.brief(o.At)))
+	}
+	for i, o := range c.Outcomes {
+		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.brief(o.At), o.text(c, i == len(c.Outcomes)-1)))
+	}
+	return lines
+}
+
+// text is one check: what it said, how fast, of the last one which failure in a
+// row it is, and why. Words of the Engine stand at the end, where a narrow line
+// may cut them.
+func (o Outcome) text(c ChargePoint, last bool) string {
+	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, console.Ms(span(o.LatencyMS)))
+	if last && o.failed() && o.Failures > 1 {
+		text += fmt.Sprintf(english.inARow, o.Failures)
 	}
 	if o.Cause != "" {
-		cause, _ := evcp.ParseCause(o.Cause)
-		text += " " + why(cause, o)
+		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause)).With(c.facts(o)).Phrase)
 	}
 	return strings.TrimRight(text, " ")
-}
-
-// why is the phrase of the one table; the Monitor's own trouble is not in it.
-func why(c evcp.Cause, o Outcome) string {
-	if c > evcp.Other {
-		return "this Monitor could not judge: " + o.Cause
-	}
-	return advice.For(advice.Engine, c).With(advice.Facts{Words: o.Response}).Phrase
 }
 
 func (v view) told(c ChargePoint) (lines []string) {
@@ -66,7 +67,7 @@ func (v view) told(c ChargePoint) (lines []string) {
 		lines = append(lines, v.exchange(*last))
 	}
 	if len(lines) == 0 {
-		return []string{"  nothing yet"}
+		return []string{english.nothing}
 	}
 	return lines
 }
@@ -85,22 +86,21 @@ func recorded(x Exchange, told []Exchange) bool {
 func (v view) exchange(x Exchange) string {
 	text := fmt.Sprintf("  %s %s %s", v.clock(x.At), console.Told.Mark(), x.Told)
 	if x.Repeat > 0 {
-		text += fmt.Sprintf(" (repeat %d)", x.Repeat)
+		text += fmt.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		cause, _ := evcp.ParseCause(x.Cause)
-		return text + ": " + advice.For(advice.Central, cause).With(advice.Facts{}).Phrase
+		return text + fmt.Sprintf(english.silence, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Facts{}).Phrase)
 	}
-	return text + ": answered in " + console.Ms(span(x.LatencyMS)) + `: "` + x.Answer + `"`
+	return text + fmt.Sprintf(english.receipt, console.Ms(span(x.LatencyMS)), x.Answer)
 }
 
 func (v view) next(c ChargePoint) (lines []string) {
 	for _, s := range c.Next {
-		to := "Central"
+		to := english.central
 		if s.To == "engine" {
-			to = "the Engine"
+			to = english.engine
 		}
-		lines = append(lines, fmt.Sprintf("  %s  %s to %s", v.clock(s.At), s.What, to))
+		lines = append(lines, fmt.Sprintf(english.step, v.clock(s.At), v.in(s.At), s.What, to))
 	}
 	if text := c.judgement(); text != "" {
 		lines = append(lines, "  "+text)
@@ -108,33 +108,38 @@ func (v view) next(c ChargePoint) (lines []string) {
 	return lines
 }
 
+// in is how long it is until a moment.
+func (v view) in(m Moment) string {
+	if left := m.Stamp().Sub(v.Now.Stamp()); left > 0 {
+		return fmt.Sprintf(english.within, console.Span(left))
+	}
+	return english.now
+}
+
 // judgement is how far the next verdict is.
 func (c ChargePoint) judgement() string {
 	switch {
 	case c.Incident != nil && c.OKs < c.Rise:
-		return row(c.Rise-c.OKs, "OK closes", "OKs in a row close") + " the incident"
+		return english.closes.of(int64(c.Rise - c.OKs))
+	case c.Incident == nil && c.Failures == 0 && c.Fall > 0:
+		return english.opens.of(int64(c.Fall))
 	case c.Incident == nil && c.Failures < c.Fall:
-		return row(c.Fall-c.Failures, "failed check opens", "failed checks in a row open") + " an incident"
+		return english.opensYet.of(int64(c.Fall - c.Failures))
 	}
 	return ""
-}
-
-// row is a number with what it counts.
-func row[N uint32 | uint64 | int | int64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 func (v view) kept() []string {
 	const mib = 1 << 20
 	lines := []string{
-		"State " + v.Outbox.Folder,
-		fmt.Sprintf("      %.1f of %.0f MiB; process %d, version %s", float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
+		fmt.Sprintf(english.state, v.Outbox.Folder),
+		fmt.Sprintf(english.size, float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
 	}
-	if v.Outbox.Dropped > 0 {
-		lines = append(lines, "      "+row(v.Outbox.Dropped, "event was", "events were")+" given up")
+	if n := v.Outbox.Dropped; n > 0 {
+		lines = append(lines, english.dropped.of(int64(n)))
+	}
+	if l := v.Log; l.Events > 0 || l.Notices > 0 {
+		lines = append(lines, fmt.Sprintf(english.leftOut, english.events.of(int64(l.Events)), english.notices.of(int64(l.Notices))))
 	}
 	return lines
 }

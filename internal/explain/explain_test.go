@@ -26,7 +26,7 @@ func sound() explain.Document {
 		Kafka:  &explain.Kafka{Brokers: []string{"localhost:9092"}, Topic: "monitor-events", State: "connected", Since: at(time.Second)},
 		Outbox: explain.Outbox{Folder: "/var/lib/ev-cp-m/CP_001", Bytes: 3 << 20, Limit: 512 << 20},
 		Watched: []explain.ChargePoint{{
-			CP: "CP_001", Engine: "localhost:5001", State: "OK", Since: at(time.Minute), LastOK: at(time.Hour - time.Second), Fall: 3, Rise: 1,
+			CP: "CP_001", Engine: "localhost:5001", State: "OK", Since: at(time.Minute), LastOK: at(time.Hour - time.Second), Fall: 3, Rise: 1, TimeoutMS: 900,
 			Outcomes: []explain.Outcome{{At: at(time.Hour - time.Second), Status: "OK", LatencyMS: 1.2, Response: "OK"}},
 			Central: explain.Central{
 				Address: "10.0.0.5:5000", State: "registered", Since: at(time.Second),
@@ -49,11 +49,25 @@ func TestTranscripts(t *testing.T) {
 			d.Watched[0].State, d.Watched[0].Outcomes, d.Watched[0].Central.Told = "MONITORING", nil, nil
 			d.Watched[0].Central.Last = nil
 		},
+		"begun": func(d *explain.Document) {
+			d.Started, d.Checks = d.Now, explain.Checks{}
+			d.Healthy, d.Trouble = false, "no check has been completed yet"
+			c := &d.Watched[0]
+			c.CP, c.Engine = "ALB-04-001.north-entrance", "engine-04.albacete.example.org:5001"
+			c.State, c.Since, c.Outcomes, c.Next = "MONITORING", 0, nil, c.Next[:1]
+			c.Central = explain.Central{Address: "10.0.0.5:5000", State: "connecting", Since: d.Now}
+			d.Kafka.State, d.Kafka.Since, d.Kafka.Waiting = "connecting", d.Now, 1
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
 			got := strings.Join(append(append(explain.Status(d, time.UTC), "----"), explain.Explain(d, time.UTC)...), "\n") + "\n"
+			for line := range strings.Lines(got) {
+				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
+					t.Errorf("too wide: %s", line)
+				}
+			}
 			file := "testdata/" + name + ".txt"
 			if os.Getenv("UPDATE_GOLDEN") != "" {
 				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
@@ -87,9 +101,10 @@ func faulted(d *explain.Document) {
 	c.Central.State, c.Central.Since, c.Central.Waiting = "away", at(time.Hour-4*time.Second), 1
 	c.Central.Last = &explain.Exchange{At: at(time.Hour - time.Second), Told: "ENGINE_FAILURE", Repeat: 1, Cause: "refused"}
 	c.Next = append(c.Next[:1], explain.Step{At: at(time.Hour + 1500*time.Millisecond), To: "central", What: "registration request"})
-	d.Kafka.State, d.Kafka.Why, d.Kafka.Waiting, d.Kafka.Since = "away", "dial tcp: refused", 1200, at(40*time.Minute)
+	d.Kafka.State, d.Kafka.Cause, d.Kafka.Why, d.Kafka.Waiting, d.Kafka.Since = "away", "refused", "dial tcp: refused", 1200, at(40*time.Minute)
 	d.Note = "state folder /var/lib/ev-cp-m/CP_001 can't be used: no space left on device; events are kept in memory only"
-	d.Outbox.Dropped = 17
+	d.Outbox.Dropped, d.Outbox.Refused = 17, "no space left on device"
+	d.Log = explain.Log{Events: 12, Notices: 1}
 }
 
 // alone: no brokers, Central refuses, two checks failed.
@@ -97,6 +112,7 @@ func alone(d *explain.Document) {
 	d.Kafka = nil
 	c := &d.Watched[0]
 	c.Failures = 2
+	c.Outcomes = append(c.Outcomes, explain.Outcome{At: at(time.Hour - time.Second), Status: "KO", Cause: "said_ko", LatencyMS: 1, Response: "KO", Failures: 2})
 	c.Central.State = "refused"
 	c.Central.Told[0].Answer = `Authentication denied: "CP_001"`
 }

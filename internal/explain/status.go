@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -8,28 +9,23 @@ import (
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
-)
-
-// Where the text of a line begins, and how wide prose may be.
-const (
-	indent = 13
-	prose  = 76 - indent
 )
 
 // Status says in a few lines how a Monitor does. Times are shown in zone.
 func Status(d Document, zone *time.Location) []string {
 	v := view{Document: d, zone: zone}
-	wide := v.widest()
 	var lines []string
 	for _, c := range d.Watched {
-		lines = append(lines, peer(shapeOf(c.State), string(c.CP), c.Engine, wide, v.standing(c)))
+		lines = append(lines, v.peer(shapeOf(c.State), string(c.CP), c.Engine, v.standing(c))...)
 		lines = append(lines, v.advised(c)...)
-		lines = append(lines, v.central(c.Central, wide))
+		lines = append(lines, v.central(c)...)
 	}
-	lines = append(append(lines, v.kafka(wide)), v.monitor(wide)...)
+	lines = append(append(lines, v.kafka()...), v.monitor()...)
 	if d.Note != "" {
 		lines = append(lines, hang(d.Note)...)
+	}
+	if d.Outbox.Refused != "" {
+		lines = append(lines, hang(english.refusedDisk)...)
 	}
 	return lines
 }
@@ -40,142 +36,158 @@ type view struct {
 	zone *time.Location
 }
 
-func peer(sh console.Shape, name, address string, wide int, what string) string {
-	return fmt.Sprintf("  %s %-8s %-*s  %s", sh.Mark(), name, wide, address, what)
-}
-
-// widest is the length of the longest address, within reason.
-func (v view) widest() int {
-	wide := len(v.Instance)
-	for _, c := range v.Watched {
-		wide = max(wide, len(c.Engine), len(c.Central.Address))
-	}
-	if v.Kafka != nil {
-		wide = max(wide, len(strings.Join(v.Kafka.Brokers, ",")))
-	}
-	return min(wide, 24)
-}
-
-// standing is what a charge point is seen as: "OK for 2h3m, answers in 1 ms".
+// standing is what a charge point is seen as, since when and why.
 func (v view) standing(c ChargePoint) string {
 	text := c.State
 	if c.Since != 0 {
-		text += " since " + v.clock(c.Since)
+		text = fmt.Sprintf(english.standing, c.State, v.age(c.Since), v.clock(c.Since))
 	}
-	switch {
+	switch i := c.Incident; {
+	case i != nil: // it may have failed in several ways since
+		return fmt.Sprintf(english.failing, c.State, v.age(i.Since), v.clock(i.Since), v.failure(c).Phrase)
+	case c.Failures == 1:
+		return fmt.Sprintf(english.oneMore, text, v.failure(c).Phrase, c.Fall)
+	case c.Failures > 1:
+		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
 	case c.State == evcp.Monitoring.String():
-		return text + ": watching, no verdict yet"
-	case c.Incident != nil:
-		return text + ": " + v.phrase(c).Phrase
-	case c.Failures > 0:
-		return fmt.Sprintf("%s; but %d failed in a row, %d open an incident", text, c.Failures, c.Fall)
+		return fmt.Sprintf(english.because, c.State, v.verdict(c))
 	case len(c.Outcomes) > 0:
-		return text + ": answers in " + console.Ms(span(c.Outcomes[len(c.Outcomes)-1].LatencyMS))
+		return fmt.Sprintf(english.answers, text, console.Ms(span(c.Outcomes[len(c.Outcomes)-1].LatencyMS)))
 	}
 	return text
 }
 
-// phrase is what the one table says of the last failed check.
-func (v view) phrase(c ChargePoint) advice.Advice {
-	cause, _ := evcp.ParseCause(c.Cause)
-	facts := advice.Facts{CP: c.CP}
-	for _, o := range c.Outcomes {
-		if o.Cause == c.Cause {
-			facts.Words, facts.Wait = o.Response, 0
-		}
+// verdict says for how long there has been none.
+func (v view) verdict(c ChargePoint) string {
+	if c.Since == 0 {
+		return english.watching
 	}
-	return advice.For(advice.Engine, cause).With(facts)
+	return fmt.Sprintf(english.verdict, v.age(c.Since), v.clock(c.Since))
 }
 
-// advised says what an open incident means and what to do first.
+// failure is what the one table says of the last failed check.
+func (v view) failure(c ChargePoint) advice.Advice {
+	last := Outcome{Cause: cmp.Or(c.Cause, evcp.Other.String())}
+	for _, o := range c.Outcomes {
+		if o.Failures > 0 && o.failed() {
+			last = o
+		}
+	}
+	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.facts(last))
+}
+
+func (c ChargePoint) facts(o Outcome) advice.Facts {
+	return advice.Facts{CP: c.CP, Words: o.Response, Wait: span(c.TimeoutMS)}
+}
+
+// advised says what an open incident means, what to do first, and whether Central
+// knows.
 func (v view) advised(c ChargePoint) []string {
 	if c.Incident == nil {
 		return nil
 	}
-	a := v.phrase(c)
-	return append(hang(a.Meaning), hang(a.Do)...)
+	a := v.failure(c)
+	lines := append(hang(a.Meaning), hang(a.Do)...)
+	if at := c.Incident.ToldAt; at != 0 {
+		return append(lines, hang(fmt.Sprintf(english.told, v.clock(at), v.age(at)))...)
+	}
+	return append(lines, hang(english.notTold)...)
 }
 
-func hang(text string) (lines []string) {
-	if text == "" {
-		return nil
-	}
-	for _, line := range cell.Wrap(text, prose) {
-		lines = append(lines, strings.Repeat(" ", indent)+line)
-	}
-	return lines
-}
-
-func (v view) central(c Central, wide int) string {
-	shape, text := console.Note, c.State
-	switch c.State {
+func (v view) central(c ChargePoint) []string {
+	shape, text := console.Note, english.connecting
+	switch c.Central.State {
 	case "registered":
-		shape, text = console.Up, "registered"
+		shape, text = console.Up, english.registered
 	case "refused":
-		shape, text = console.Failed, "refuses this Monitor"
+		shape, text = console.Failed, english.refuses
 	case "away":
-		shape = console.Gone
+		shape, text = console.Gone, english.away
 	}
-	if c.Since != 0 {
-		text += v.since(c.Since)
+	text = fmt.Sprintf(text, v.age(c.Central.Since))
+	trouble := c.centralTrouble()
+	switch {
+	case c.Central.State == "away" && trouble.Phrase != "":
+		text = fmt.Sprintf(english.because, text, trouble.Phrase)
+	case c.Central.State == "registered" && c.Central.Last != nil && c.Central.Last.Answered:
+		text += fmt.Sprintf(english.answered, v.age(c.Central.Last.At))
 	}
-	if c.Waiting > 0 {
-		text += "; " + row(c.Waiting, "report waits", "reports wait")
+	if c.Central.Waiting > 0 {
+		text += english.reports.of(int64(c.Central.Waiting))
 	}
-	if c.State == "away" && c.Last != nil && !c.Last.Answered {
-		cause, _ := evcp.ParseCause(c.Last.Cause)
-		text += ": " + advice.For(advice.Central, cause).With(advice.Facts{}).Phrase
-	}
-	return peer(shape, "Central", c.Address, wide, text)
+	lines := v.peer(shape, english.central, c.Central.Address, text)
+	return append(append(lines, hang(trouble.Meaning)...), hang(trouble.Do)...)
 }
 
-func (v view) since(m Moment) string { return " for " + console.Span(v.Now.Stamp().Sub(m.Stamp())) }
+// centralTrouble is what the one table says of Central's absence or refusal.
+func (c ChargePoint) centralTrouble() advice.Advice {
+	last := c.Central.Last
+	switch {
+	case c.Central.State == "away" && last != nil && !last.Answered:
+		return advice.For(advice.Central, causeOf(last.Cause)).With(advice.Facts{CP: c.CP})
+	case c.Central.State == "refused":
+		return advice.For(advice.Central, evcp.SaidKO).With(advice.Facts{CP: c.CP, Words: c.refusal()})
+	}
+	return advice.Advice{}
+}
 
-func (v view) kafka(wide int) string {
+// refusal is what Central said last to a registration.
+func (c ChargePoint) refusal() (words string) {
+	for _, x := range c.Central.Told {
+		if x.Told == registration {
+			words = x.Answer
+		}
+	}
+	return words
+}
+
+// registration is how a document names the message that Central may refuse.
+const registration = "registration request"
+
+func (v view) kafka() []string {
 	k := v.Kafka
 	if k == nil {
-		return peer(console.Note, "Kafka", "none", wide, "events stay on disk")
+		return v.peer(console.Note, english.kafka, english.none, english.onDisk)
 	}
-	shape, text := console.Note, strings.ReplaceAll(k.State, "_", " ")
+	text, known := english.kafkaIs[k.State]
+	if !known { // of a later version
+		text = strings.ReplaceAll(k.State, "%", "%%") + " %s"
+	}
+	shape, trouble := console.Note, advice.Advice{}
 	switch k.State {
 	case "connected", "catching_up":
 		shape = console.Up
 	case "away":
 		shape = console.Gone
+		trouble = advice.For(advice.Kafka, causeOf(k.Cause)).With(advice.Facts{Words: k.Why, Topic: k.Topic})
 	}
-	text += v.since(k.Since) + "; " + row(k.Waiting, "event waits", "events wait")
-	if k.Why != "" {
-		text += `: "` + k.Why + `"`
+	text = fmt.Sprintf(text, v.age(k.Since))
+	if trouble.Phrase != "" {
+		text = fmt.Sprintf(english.because, text, trouble.Phrase)
 	}
-	return peer(shape, "Kafka", strings.Join(k.Brokers, ","), wide, text)
+	text += english.kafkaWaits.of(k.Waiting)
+	if k.State == "away" {
+		text += english.disk
+	}
+	return append(v.peer(shape, english.kafka, strings.Join(k.Brokers, ","), text), hang(trouble.Do)...)
 }
 
-func (v view) monitor(wide int) []string {
-	counts := fmt.Sprintf("%s; %s, %d failed, %d missed",
-		v.since(v.Started), row(v.Checks.Total, "check", "checks"), v.Checks.Failed, v.Checks.Missed)
-	if v.Healthy {
-		return []string{peer(console.Up, "Monitor", v.Instance, wide, "watches"+counts)}
-	}
-	return append([]string{peer(console.Failed, "Monitor", v.Instance, wide, "is not well; up"+counts)}, hang(v.Trouble)...)
-}
+// beginning is how long a Monitor may take to its first check.
+const beginning = 10 * time.Second
 
-// clock is a moment of today as a time, another with its date.
-func (v view) clock(m Moment) string {
-	t, now := m.Stamp().Time().In(v.zone), v.Now.Stamp().Time().In(v.zone)
-	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return t.Format(time.TimeOnly)
-	}
-	return t.Format(time.DateTime)
-}
-
-// shapeOf is the shape of a state or of a check's outcome.
-func shapeOf(status string) console.Shape {
-	s, _ := evcp.ParseStatus(status)
+func (v view) monitor() []string {
+	shape, text := console.Up, english.watches
+	begun := v.Checks.Last != 0 || v.Now.Stamp().Sub(v.Started.Stamp()) > beginning
 	switch {
-	case s == evcp.OK:
-		return console.Up
-	case s.Failed():
-		return console.Failed
+	case !v.Healthy && begun:
+		shape, text = console.Failed, english.unwell
+	case !v.Healthy:
+		shape = console.Note
 	}
-	return console.Unknown
+	text = fmt.Sprintf(text, v.age(v.Started), english.checks.of(int64(v.Checks.Total)), v.Checks.Failed, v.Checks.Missed)
+	lines := append(v.peer(shape, english.monitor, v.Instance, text), hang(v.Trouble)...)
+	if !v.Healthy && begun {
+		lines = append(lines, hang(english.restart)...)
+	}
+	return lines
 }

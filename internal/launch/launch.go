@@ -1,6 +1,7 @@
-// Package launch is how each of our programs begins: it reads the settings,
-// answers --help and --version, says all that is wrong with them, and knows where
-// state is kept and which keys a person may press.
+// Package launch is how each of our programs begins and ends: it makes signals a
+// context and the outcome an exit code, reads the settings, answers --help and
+// --version, says all that is wrong with them, and knows where state is kept and
+// which keys a person may press.
 package launch
 
 import (
@@ -9,8 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"evcp/internal/config"
 	"evcp/internal/console"
@@ -23,6 +26,20 @@ const (
 	Failed = 1 // could not go on
 	Usage  = 2 // wrong usage or configuration
 )
+
+// Program is all that a program does. It ends soon after ctx, whatever hangs, and
+// returns its exit code. Answers go to stdout, the log to stderr.
+type Program func(ctx context.Context, args []string, stdout, stderr *os.File) int
+
+// Main runs a program until it ends by itself, or in good order after SIGINT or
+// SIGTERM. A second signal changes nothing: the end is bounded. It does not
+// return.
+func Main(p Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := p(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
 
 // Settings loads the settings of p. When that is all there is to do (help, version,
 // an error), it has been said, goOn is false, and code is the exit code.

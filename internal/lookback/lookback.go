@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/console"
 	"evcp/internal/outbox"
+	"evcp/internal/pause"
 	"evcp/internal/tell"
 )
 
@@ -61,21 +61,9 @@ func open(ctx context.Context, o Options) (*outbox.History, error) {
 		if err == nil && o.JSON && !o.Since.IsZero() {
 			err = h.Since(evcp.StampOf(o.Since))
 		}
-		if !errors.Is(err, outbox.ErrNothingKept) || !o.Follow || !pause(ctx) {
+		if !errors.Is(err, outbox.ErrNothingKept) || !o.Follow || !pause.For(ctx, pollEvery) {
 			return h, err
 		}
-	}
-}
-
-// pause reports whether ctx let it end.
-func pause(ctx context.Context) bool {
-	t := time.NewTimer(pollEvery)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 
@@ -98,7 +86,7 @@ func (r *reader) read(ctx context.Context, h *outbox.History) error {
 			if err := r.run(run); err != nil {
 				return err
 			}
-		case !r.o.Follow || !pause(ctx):
+		case !r.o.Follow || !pause.For(ctx, pollEvery):
 			return nil
 		}
 	}
@@ -151,28 +139,4 @@ func (r *reader) line(line outbox.Line) error {
 	}
 	r.o.Say(fmt.Sprintf("%s %s %s %s", e.At.Time().In(r.o.Zone).Format(time.DateTime), l.Shape.Mark(), e.CP, l.Text))
 	return nil
-}
-
-// small tells what the log does not: one more OK at debug level, and what begins
-// and ends.
-func small(e evcp.Event) tell.Line {
-	l := tell.Line{Level: slog.LevelDebug, Text: e.Action.String()}
-	switch e.Action {
-	case evcp.HealthCheck:
-		l.Shape, l.Text = console.Up, fmt.Sprintf("%s in %s", e.Status, console.Ms(e.Latency))
-		if e.Status.Failed() {
-			l.Shape = console.Failed
-		}
-	case evcp.ConnectedToEngine:
-		l.Text = `connected to the Engine: "` + e.Response + `"`
-	case evcp.RegisterToCentral:
-		l.Text = "asks Central for registration"
-	case evcp.MonitorStarted:
-		l.Level, l.Text = slog.LevelInfo, "a Monitor began to watch, version "+e.Version
-	case evcp.MonitorStopped:
-		l.Level, l.Text = slog.LevelInfo, "the Monitor stopped: "+e.Reason
-	case evcp.AuthenticatedWithCentral:
-		l.Level, l.Shape, l.Text = slog.LevelInfo, console.Told, `accepted by Central: "`+e.Response+`"`
-	}
-	return l
 }

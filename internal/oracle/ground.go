@@ -39,7 +39,7 @@ func (j *judge) openings() []span {
 // connection error a bad answer, a failing link or a shut door.
 func (j *judge) accusation(e evcp.Event, asked []Question, troubled spans) {
 	for _, q := range asked {
-		if e.Status == evcp.KO && q.Answer != "" && !saysOK(q.Answer) || e.Status == evcp.ConnectionError && !j.good(q) {
+		if e.Status == evcp.KO && j.saysBad(q) || e.Status == evcp.ConnectionError && !j.good(q) {
 			return
 		}
 	}
@@ -47,6 +47,15 @@ func (j *judge) accusation(e evcp.Event, asked []Question, troubled spans) {
 		return
 	}
 	j.find(FalseAccusation, e.At, "seq %d %s %s %q: the Engine did nothing of the kind (asked %d times meanwhile)", e.Seq, e.Status, e.Cause, e.Response, len(asked))
+}
+
+// saysBad reports whether the Engine said something that is no OK, or had by the
+// timeout said only a part of one.
+func (j *judge) saysBad(q Question) bool {
+	if q.Part != "" && !j.good(q) {
+		return !saysOK(q.Part)
+	}
+	return q.Answer != "" && !saysOK(q.Answer)
 }
 
 // clearance wants an OK in time.

@@ -10,7 +10,7 @@ import (
 // read takes the topic's records: each event once, and what is wrong with the
 // bytes themselves.
 func (j *judge) read() {
-	first := map[evcp.EventID]string{}
+	known := map[evcp.EventID]bool{}
 	var newest evcp.EventID
 	for _, entry := range j.cp.Entries {
 		e, err := evcp.ParseEvent([]byte(entry.Raw))
@@ -18,14 +18,13 @@ func (j *judge) read() {
 			j.find(Ambiguous, j.record.To, "no event: %v", err)
 			continue
 		}
-		before, known := first[e.ID()]
-		switch {
-		case known && before != entry.Raw:
+		switch before := j.said.of(e, entry.Raw); {
+		case before != entry.Raw:
 			j.find(Ambiguous, e.At, "%s is both %s and %s", e.ID().Text(e.CP), before, entry.Raw)
-		case known:
+		case known[e.ID()]:
 			j.verdict.Repeats++
 		default:
-			first[e.ID()] = entry.Raw
+			known[e.ID()] = true
 			j.events = append(j.events, e)
 			if older(e.ID(), newest) {
 				j.find(Gap, e.At, "seq %d came after %d on the topic", e.Seq, newest.Seq)
@@ -37,6 +36,19 @@ func (j *judge) read() {
 		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))
 	})
 	j.count()
+}
+
+// contents are the bytes of every event_id, whichever Monitor sent them.
+type contents map[string]string
+
+// of is the first content of an event's id: raw, if it is new.
+func (c contents) of(e evcp.Event, raw string) string {
+	id := e.ID().Text(e.CP)
+	if before, known := c[id]; known {
+		return before
+	}
+	c[id] = raw
+	return raw
 }
 
 func older(a, b evcp.EventID) bool {
@@ -67,7 +79,7 @@ func (j *judge) count() {
 // numbering looks for numbers that are missing, epochs that began for no reason,
 // and times that run backwards.
 func (j *judge) numbering() {
-	refused := j.of(DiskRefuses)
+	excused := j.of(DiskRefuses, StateMoved)
 	var last evcp.Event
 	for i, e := range j.events {
 		switch {
@@ -75,7 +87,7 @@ func (j *judge) numbering() {
 			j.verdict.Epochs++
 			// What was judged and not kept when the disk refused is judged again
 			// under the new epoch, with the time at which it was seen.
-			if i > 0 && !refused.meet(span{last.At, e.At.Add(commit + tardy)}) {
+			if i > 0 && !excused.meet(span{last.At, e.At.Add(commit + tardy)}) {
 				j.find(Gap, e.At, "epoch %d began for no reason", e.Epoch)
 			}
 			j.sequence(e, 0)
@@ -102,6 +114,6 @@ func (j *judge) sequence(e evcp.Event, before uint64) {
 // dropped reports whether an events_dropped covers a number.
 func (j *judge) dropped(epoch int64, seq uint64) bool {
 	return slices.ContainsFunc(j.events, func(e evcp.Event) bool {
-		return e.Action == evcp.EventsDropped && e.Epoch >= epoch && e.From <= seq && seq <= e.To
+		return e.Action == evcp.EventsDropped && e.DroppedEpoch == epoch && e.From <= seq && seq <= e.To
 	})
 }

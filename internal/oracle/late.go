@@ -19,7 +19,7 @@ func (j *judge) lateness() {
 		j.verdict.Rhythm++
 		limit := r.Interval + tooLate
 		if j.first(i - 1) {
-			limit += r.Interval / 2
+			limit += r.Interval
 		}
 		if over := s.length() - limit; over > 0 && over > j.excused(s) {
 			j.find(LateCheck, s.to, "%s after the one before", s.length())
@@ -28,9 +28,9 @@ func (j *judge) lateness() {
 	j.starts()
 }
 
-// first reports whether a question was the first of a Monitor: it comes at once,
-// outside the rhythm, and the next tick is skipped when it is nearer than half an
-// interval.
+// first reports whether a question was the first of a Monitor: it may come at once,
+// outside the rhythm, when the next tick is skipped if it is nearer than half an
+// interval; and it waits for the greeting, and so may run into the next tick.
 func (j *judge) first(i int) bool {
 	if i == 0 {
 		return true

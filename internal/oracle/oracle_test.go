@@ -30,7 +30,8 @@ type world struct {
 	state  evcp.State
 	cp     oracle.CP
 	events []evcp.Event
-	told   uint32 // reports of the open incident
+	twin   []evcp.Event // what a second Monitor of the same id has sent
+	told   uint32       // reports of the open incident
 	toldAt evcp.Stamp
 }
 
@@ -111,7 +112,24 @@ func (w *world) record() oracle.Record {
 	for _, e := range w.events {
 		cp.Entries = append(cp.Entries, oracle.Entry{Raw: string(e.AppendJSON(nil))})
 	}
-	return oracle.Record{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CP{cp}}
+	r := oracle.Record{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CP{cp}}
+	if w.twin != nil {
+		second := oracle.CP{ID: cp.ID, Windows: []oracle.Window{{Kind: oracle.Down, From: r.From, To: r.To}}}
+		for _, e := range w.twin {
+			second.Entries = append(second.Entries, oracle.Entry{Raw: string(e.AppendJSON(nil))})
+		}
+		r.CPs = append(r.CPs, second)
+	}
+	return r
+}
+
+// halve makes the answer to the n-th check, of a mute Engine, an O, and a K so
+// much later; the Monitor calls it KO.
+func (w *world) halve(n int, later time.Duration) {
+	i := w.find(n, action(evcp.HealthCheck))
+	w.events[i].Status, w.events[i].Cause, w.events[i].Response = evcp.KO, evcp.Protocol, "O"
+	q := &w.cp.Questions[n]
+	q.Answer, q.Part, q.Done = "OK", "O", q.Asked.Add(later)
 }
 
 // find is the index of the n-th event that is one, from 0.
@@ -230,6 +248,11 @@ func TestPlantedLiesAreFound(t *testing.T) {
 		}, oracle.NotTold},
 		{"a receipt that was not kept", func(w *world) { w.without(w.find(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
 		{"a gap in seq", func(w *world) { w.events = slices.Delete(w.events, 40, 41) }, oracle.Gap},
+		{"a gap in seq, told of another epoch", func(w *world) {
+			gone, last := w.events[40], w.events[len(w.events)-1]
+			w.events = append(slices.Delete(w.events, 40, 41), evcp.Event{CP: gone.CP, Action: evcp.EventsDropped, At: last.At, Epoch: last.Epoch,
+				Seq: last.Seq + 1, DroppedEpoch: gone.Epoch - 1, From: gone.Seq, To: gone.Seq, Count: 1, Reason: "full"})
+		}, oracle.Gap},
 		{"news out of order", func(w *world) { w.events[30], w.events[31] = w.events[31], w.events[30] }, oracle.Gap},
 		{"an epoch without a cause", func(w *world) {
 			for i := 50; i < len(w.events); i++ {
@@ -241,6 +264,20 @@ func TestPlantedLiesAreFound(t *testing.T) {
 			again.At++
 			w.events = append(w.events, again)
 		}, oracle.Ambiguous},
+		{"an id with two contents, of two Monitors", func(w *world) {
+			again := w.events[10]
+			again.At++
+			w.twin = []evcp.Event{again}
+		}, oracle.Ambiguous},
+		{"a KO of an Engine that has said O, and K in time", func(w *world) {
+			w.halve(62, 100*ms)
+		}, oracle.FalseAccusation},
+		{"an epoch without a cause, after a state was moved", func(w *world) {
+			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.StateMoved, From: at(9100 * ms), To: at(9900 * ms)})
+			for i := 50; i < len(w.events); i++ {
+				w.events[i].Epoch, w.events[i].Seq = w.events[i].Epoch+1, uint64(i-49)
+			}
+		}, oracle.Gap},
 		{"a wrong clock", func(w *world) { w.events[w.find(8, isCheck)].At -= 40 * ten }, oracle.Backwards},
 		{"a late check", func(w *world) {
 			q := w.cp.Questions
@@ -292,10 +329,23 @@ func TestWhatIsNoLie(t *testing.T) {
 			gone := w.events[i]
 			last := w.events[len(w.events)-1]
 			w.events = append(slices.Delete(w.events, i, i+1), evcp.Event{CP: gone.CP, Action: evcp.EventsDropped,
-				At: last.At, Epoch: last.Epoch, Seq: last.Seq + 1, From: gone.Seq, To: gone.Seq, Count: 1, Reason: "full"})
+				At: last.At, Epoch: last.Epoch, Seq: last.Seq + 1, DroppedEpoch: gone.Epoch, From: gone.Seq, To: gone.Seq, Count: 1, Reason: "full"})
 			w.cp.Questions = slices.DeleteFunc(w.cp.Questions, func(q oracle.Question) bool { return q.Asked == gone.At.Add(-ms) })
 			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.Stopped, From: gone.At.Add(-100 * ms), To: gone.At.Add(100 * ms)})
 		}},
+		{"a new epoch where the state was deleted", func(w *world) {
+			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.StateMoved, From: at(9 * time.Second), To: at(10 * time.Second)})
+			start := w.find(1, action(evcp.MonitorStarted))
+			gone := w.events[start].Seq - 1
+			for i := start; i < len(w.events); i++ {
+				w.events[i].Epoch, w.events[i].Seq = w.events[i].Epoch+1, w.events[i].Seq-gone
+				if w.events[i].Incident.Seq > gone {
+					w.events[i].Incident = evcp.EventID{Epoch: w.events[i].Incident.Epoch + 1, Seq: w.events[i].Incident.Seq - gone}
+				}
+			}
+		}},
+		{"an event of another Monitor, sent by both", func(w *world) { w.twin = w.events[:1] }},
+		{"a KO of an Engine that has said O, and K too late", func(w *world) { w.halve(62, 1500*ms) }},
 		{"a first check outside the rhythm", func(w *world) {
 			w.cp.Questions[0].Asked = at(10*ms - 160*ms)
 			w.cp.Questions[0].Done = w.cp.Questions[0].Asked

@@ -56,7 +56,9 @@ type Record struct {
 	Shared []Window // what befell everybody
 }
 
-// CP is what is known of one charge point.
+// CP is what is known of one charge point. Two Monitors that speak for one id are
+// two of them, each with its own Engine, links and events; no event_id of theirs
+// may have two contents.
 type CP struct {
 	ID         evcp.CPID
 	Behaviours []Behaviour // in order; the first from the beginning
@@ -108,6 +110,9 @@ const (
 	Hogs
 	// BenchStood: the process with the Engines and links stood still itself.
 	BenchStood
+	// StateMoved: between two runs of the Monitor its state was deleted, or taken
+	// to another Monitor: a new numbering begins.
+	StateMoved
 )
 
 // Window is a time in which something was not as it should be.
@@ -123,6 +128,7 @@ type Window struct {
 type Question struct {
 	Asked, Done evcp.Stamp
 	Answer      string // every byte that was sent; "" for silence
+	Part        string // what it had said when it fell silent in the middle of Answer; "": it did not
 }
 
 // Message is what the Monitor sent to Central and what came of it. 0 is never.

@@ -100,9 +100,9 @@ func (v *Verdict) Count(c Column) int {
 
 // Judge reads the record.
 func Judge(r Record) *Verdict {
-	v := &Verdict{}
+	v, said := &Verdict{}, contents{}
 	for i := range r.CPs {
-		j := &judge{record: &r, cp: &r.CPs[i], verdict: v}
+		j := &judge{record: &r, cp: &r.CPs[i], verdict: v, said: said}
 		j.all()
 	}
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.At, b.At) })
@@ -114,6 +114,7 @@ type judge struct {
 	record  *Record
 	cp      *CP
 	verdict *Verdict
+	said    contents // by all Monitors
 
 	events []evcp.Event // each once, by epoch and seq
 	stalls []stall

@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"time"
-
-	"evcp"
-)
+import "evcp"
 
 // Batch is all events of one judgement, and what is known after it.
 type Batch struct {
@@ -47,9 +43,6 @@ func (o *Outbox) overflows(fact bool) bool {
 // take puts a batch into the load.
 func (o *Outbox) take(b Batch) {
 	l := &o.load
-	if l.empty() {
-		l.since = time.Now()
-	}
 	c := o.chunk()
 	was := len(c.Lines)
 	for i := range b.Events {

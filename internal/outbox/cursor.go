@@ -11,15 +11,6 @@ import (
 // ErrClosed ends every wait of a reader when the outbox is closed.
 var ErrClosed = errors.New("the outbox is closed")
 
-// waypoint is a position of a cursor, as the file has it: everything up to the
-// run is delivered.
-type waypoint struct {
-	name    string
-	run     int64
-	events  int64 // ever appended, with that run; for Central: the position that is settled
-	dropped int64 // events after it that were given up
-}
-
 // Cursor is a reader at its own pace. One goroutine at a time.
 type Cursor struct {
 	o    *Outbox

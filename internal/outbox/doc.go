@@ -27,8 +27,8 @@
 //
 // Delivered runs beyond Options.Keep go, oldest first. At Options.MaxSize the
 // delivered ones go first, then the oldest plain OKs, then the oldest facts. What
-// was not delivered is noted in the file and told through Options.Dropped until
-// an events_dropped event that covers it is kept.
+// was not delivered is noted in the file and told through Options.Observe until an
+// events_dropped event that covers it is kept.
 //
 // While the disk stands still at most 16 MiB of plain OKs and 64 MiB in all wait
 // in memory; what comes then is dropped and told in the same way.
@@ -37,6 +37,16 @@
 //
 // The outbox goes on in memory, at most 32 MiB, under the next generation, and
 // tries the disk again every 30 s. What was appended and not kept is void: its
-// owner judges it again under a new epoch. A file that can't be read is put aside
-// under a name that says when and why, and is never deleted.
+// owner judges it again under a new epoch. Cursors read what the disk has as long as
+// it can be read, and pass over it otherwise until the disk is well: then an older
+// epoch comes after a newer one.
+//
+// A disk that refuses already at Open is read all the same: states, positions and
+// drops are known, and everybody begins a new epoch.
+//
+// # A file that can't be used
+//
+// A file that is corrupt, another program's or a newer version's is put aside under a
+// name that says when and why, and is never deleted. Its last numbers are carried
+// over, if they can be read.
 package outbox

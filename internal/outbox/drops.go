@@ -25,6 +25,12 @@ type drop struct {
 	reason   string
 }
 
+func (d drop) observation() evcp.Observation {
+	return evcp.Observation{
+		CP: d.cp, Kind: evcp.Dropped, DroppedEpoch: d.epoch, From: d.from, To: d.to, Count: d.count, Reason: d.reason,
+	}
+}
+
 type numbering struct {
 	cp    evcp.CPID
 	epoch int64
@@ -69,10 +75,15 @@ func (o *Outbox) giveUp(b Batch) {
 }
 
 // saveDrops notes what was given up, until an event says so.
-func (s *store) saveDrops(l droplist) error {
+func (s *store) saveDrops(l droplist) error { return s.putDrops(l, `count+excluded.count`) }
+
+// moveDrops notes what was given up in memory. It may have been noted before.
+func (s *store) moveDrops(l droplist) error { return s.putDrops(l, `max(count, excluded.count)`) }
+
+func (s *store) putDrops(l droplist, count string) error {
 	for _, d := range l {
 		if err := s.do(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
-			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=count+excluded.count`,
+			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
 			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason); err != nil {
 			return err
 		}
@@ -82,7 +93,28 @@ func (s *store) saveDrops(l droplist) error {
 
 // forgetDrop strikes out what an events_dropped event tells.
 func (s *store) forgetDrop(e evcp.Event) error {
-	return s.do(`DELETE FROM drops WHERE cp=? AND to_seq<=? AND from_seq>=?`, string(e.CP), int64(e.To), int64(e.From))
+	return s.do(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
+		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
+}
+
+// forgetTold strikes out what the events of a chunk tell.
+func (s *store) forgetTold(c *chunk) error {
+	if c.facts == 0 {
+		return nil
+	}
+	for line := range c.Each() {
+		if line.Action() != evcp.EventsDropped {
+			continue
+		}
+		e, err := evcp.ParseEvent(line)
+		if err == nil {
+			err = s.forgetDrop(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *store) drops() (droplist, error) {
@@ -94,70 +126,4 @@ func (s *store) drops() (droplist, error) {
 		})
 		return nil
 	})
-}
-
-// loss is what a slice of trimming gives up.
-type loss struct {
-	reach
-	events      int64
-	undelivered droplist
-	rows        []lostRow
-	dropped     [evcp.EventsDropped + 1]uint64
-}
-
-// lostRow is how many events of a run are gone.
-type lostRow struct{ run, events int64 }
-
-// take gives up what it may of one row: all of it, its plain OKs, or nothing.
-func (l *loss) take(s *store, r row) error {
-	done := r.id <= l.delivered && (r.reports == 0 || r.id <= l.settled)
-	switch {
-	case done || r.facts == 0 || l.factsToo:
-		l.note(r, func(Line) bool { return true })
-		return s.do(`DELETE FROM runs WHERE id=?`, r.id)
-	case r.facts < r.count:
-		l.note(r, Line.Plain)
-		return s.do(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
-	}
-	return nil
-}
-
-// note counts what goes, and lists what was not delivered.
-func (l *loss) note(r row, goes func(Line) bool) {
-	n := int64(0)
-	for line := range lines(r.body) {
-		if !goes(line) {
-			continue
-		}
-		n++
-		if r.id > l.delivered {
-			l.undelivered.addLine(line, reasonFull)
-			l.dropped[line.Action()]++
-		}
-	}
-	l.events += n
-	l.rows = append(l.rows, lostRow{r.id, n})
-}
-
-func withoutPlain(body []byte) (facts []byte) {
-	for line := range lines(body) {
-		if !line.Plain() {
-			facts = append(append(facts, line...), '\n')
-		}
-	}
-	return facts
-}
-
-// lose takes the loss into the totals and the positions.
-func (o *Outbox) lose(l *loss) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for action, n := range l.dropped {
-		o.counts.dropped[action] += n
-	}
-	for _, c := range o.cursors {
-		for _, r := range l.rows {
-			c.gaveUp(r.run, r.events)
-		}
-	}
 }

@@ -6,24 +6,32 @@ import (
 	"os"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
-	"evcp"
+	"evcp/internal/folder"
 )
 
-// found is a disk that works again, or not.
+// foundDisk is a disk that works again, or not.
 type foundDisk struct {
 	store *store
-	lock  *os.File // taken now; nil when it was held all the time
-	aside string   // a file that was put aside on the way
+	lock  *folder.Lock // taken now; nil when it was held all the time
+	aside string       // a file that was put aside on the way
 	err   error
+}
+
+// release lets go of it.
+func (f foundDisk) release() error {
+	err := f.store.close()
+	if f.lock != nil {
+		err = errors.Join(err, f.lock.Close())
+	}
+	return err
 }
 
 // tryDisk looks whether the disk works again, on a goroutine of its own: a disk
 // that stands still must not hold up the keeper.
 func (k *keeper) tryDisk() {
 	k.trying = true
-	go func() { k.healed <- k.o.findDisk(time.Now()) }()
+	k.o.reads.begin()
+	go func() { k.found <- k.o.findDisk(time.Now()) }()
 }
 
 // findDisk opens the file and proves that it can be written and read.
@@ -32,161 +40,109 @@ func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
 		return f
 	}
 	if !o.isLocked() {
-		if f.lock, f.err = lockFolder(o.dir); f.err != nil {
+		if f.lock, f.err = folder.Take(o.dir, lockName); f.err != nil {
 			return f
 		}
 	}
-	f.store, f.err = o.sound()
-	if why := unusable(f.err); why != "" {
-		if f.aside, f.err = putAside(o.dir, why, now); f.err == nil {
-			f.store, f.err = o.sound()
+	f.store, f.err = o.sound(now)
+	if kind := unusable(f.err); kind != "" {
+		if f.aside, f.err = folder.PutAside(o.path(), kind, now); f.err == nil {
+			f.store, f.err = o.sound(now)
 		}
-	}
-	if f.err != nil && f.lock != nil {
-		f.err = errors.Join(f.err, f.lock.Close())
 	}
 	return f
 }
 
-// sound opens the file if all of it can be read and it can be written.
-func (o *Outbox) sound() (*store, error) {
+// sound opens the file if all of it can be read and it can be written. What is
+// written differs each time, or SQLite would see that nothing is to be done.
+func (o *Outbox) sound(now time.Time) (*store, error) {
 	s, err := openStore(o.dir, o.options.VFS, o.options.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(thorough(s), s.transact(true, func() error { return s.setMeta("open", bootID()) })); err != nil {
-		return nil, errors.Join(err, s.close())
+	err = thorough(s)
+	if err == nil {
+		err = s.transact(true, func() error {
+			return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
+		})
 	}
-	return s, nil
+	return s.checked(err)
 }
 
-// heal moves what is in memory to the disk and goes on there. Numbers go on too:
-// nothing was lost.
-func (k *keeper) heal(f foundDisk) error {
+// moveTo begins to move what is in memory to the disk. Nothing is kept meanwhile,
+// so that what moves is all there is; but only for as long as a commit may take.
+func (k *keeper) moveTo(f foundDisk) error {
 	k.trying = false
 	if f.err != nil {
-		k.healing.Reset(k.o.options.healEvery)
-		return f.err
+		return k.tryLater(f, f.err)
 	}
-	m := &move{from: k.store, to: f.store}
-	k.o.plan(m)
-	err := f.store.transact(true, m.write)
-	if err == nil {
-		err = k.o.prove()
+	k.move, k.holding = k.o.plan(k.store, f), true
+	k.patience.Reset(k.o.options.stuckAfter)
+	m := k.move
+	go func() { k.moved <- m.run(k.o.prove) }()
+	return nil
+}
+
+// tryLater gives the disk up for now.
+func (k *keeper) tryLater(f foundDisk, why error) error {
+	err := errors.Join(why, f.release())
+	k.healing.Reset(k.o.options.healEvery)
+	k.o.reads.fail()
+	k.o.wakeCursors()
+	return err
+}
+
+// loseHope goes on in memory although a move is under way: the disk stands still.
+func (k *keeper) loseHope() error {
+	k.holding = false
+	return k.woken()
+}
+
+// heal makes the disk the store again, if the move came to a good end in time.
+// Numbers go on: nothing was lost.
+func (k *keeper) heal(err error) error {
+	m, inTime := k.move, k.holding
+	k.move, k.holding = nil, false
+	k.patience.Stop()
+	if err == nil && !inTime {
+		k.o.disprove()
+		err = errStuck
 	}
 	if err != nil {
-		k.healing.Reset(k.o.options.healEvery)
-		return errors.Join(err, f.store.close(), closeFile(f.lock))
+		return k.tryLater(m.disk, err)
 	}
-	k.o.moved(k, m, f.lock)
+	k.o.settle(k, m)
+	k.o.teller.dropped(k.trim.told)
 	k.snapshotRun, k.trim = m.keptRun, trimmer{k: k, told: droplist{}}
-	k.o.reads.rest()
-	k.o.teller.healed(f.aside)
+	k.o.reads.succeed()
+	k.o.wakeCursors()
+	k.o.teller.healed(m.disk.aside)
 	return m.from.locked(m.from.close)
 }
 
-// move is everything that goes from memory to the disk.
-type move struct {
-	from, to  *store
-	instance  string
-	blind     bool     // nothing was ever read from the disk
-	void      [2]int64 // runs between these never were
-	keptRun   int64
-	known     []standing
-	positions []waypoint
-	goBack    map[string]waypoint // cursors that passed over what the disk holds
-	shift     total               // what the disk had before, when blind
-	runs      int
-}
-
-// plan lists what there is to move.
-func (o *Outbox) plan(m *move) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	m.instance, m.blind, m.keptRun = o.options.Instance, o.blind, o.keptRun
-	m.void = [2]int64{o.diskRun, o.memoryFrom}
-	for i := range o.known {
-		if o.known[i].state != (evcp.State{}) {
-			m.known = append(m.known, o.known[i])
-		}
+// lastHeal is what a keeper in memory does before it ends: try the disk once more.
+func (k *keeper) lastHeal() error {
+	if !k.trying {
+		k.tryDisk()
 	}
-	m.goBack = map[string]waypoint{}
-	for _, c := range o.cursors {
-		switch {
-		case c.follow || !m.blind && c.jumped == nil:
-			m.positions = append(m.positions, c.position())
-		case m.blind:
-			m.goBack[c.name] = waypoint{name: c.name}
-		default:
-			m.goBack[c.name] = *c.jumped
-		}
+	err := k.moveTo(<-k.found)
+	if err == nil {
+		err = k.heal(<-k.moved)
 	}
-}
-
-// write is the body of the transaction on the disk.
-func (m *move) write() error {
-	if m.blind {
-		if err := m.lookBack(); err != nil {
-			return err
-		}
-	} else if err := m.to.do(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1]); err != nil {
-		return err
-	}
-	if err := m.copyRuns(); err != nil {
-		return err
-	}
-	drops, err := m.from.drops()
 	if err != nil {
-		return err
+		return errors.Join(fmt.Errorf("%s: what was kept in memory is lost: %w", k.o.dir, err), k.store.close())
 	}
-	for _, p := range m.goBack {
-		m.positions = append(m.positions, p)
-	}
-	return errors.Join(m.to.setMeta("instance", m.instance), m.to.saveDrops(drops), m.to.saveStates(m.keptRun, m.known), m.to.savePositions(m.positions))
+	return errors.Join(k.seal(), k.store.close())
 }
 
-// errBehind is a clock that stands before the history on the disk: our runs would
-// come before those that are there.
-var errBehind = errors.New("the clock is behind what is on the disk")
-
-// lookBack reads how far an earlier life had come with this file.
-func (m *move) lookBack() error {
-	var last int64
-	if err := m.to.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
-		return err
-	}
-	if last >= m.void[1] {
-		return errBehind
-	}
-	return m.to.waypoints(func(at waypoint) {
-		if _, ok := m.goBack[at.name]; ok {
-			m.goBack[at.name] = at
-		}
-	})
-}
-
-func (m *move) copyRuns() error {
-	return m.from.each(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs ORDER BY id`,
-		func(p *sqlite3.Stmt) error {
-			m.runs++
-			return m.to.insert(&chunk{
-				Run: Run{
-					ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
-					Count: p.ColumnInt(3), Lines: p.ColumnRawText(8), events: p.ColumnInt64(6) + m.shift.events,
-				},
-				facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7) + m.shift.bytes,
-			})
-		})
-}
-
-// moved makes the disk the place where everything is.
-func (o *Outbox) moved(k *keeper, m *move, lock *os.File) {
+// settle makes the disk the place where everything is.
+func (o *Outbox) settle(k *keeper, m *move) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if lock != nil {
-		o.lock = lock
+	if m.disk.lock != nil {
+		o.lock = m.disk.lock
 	}
-	k.store = m.to
+	k.store = m.disk.store
 	o.memoryFrom = 0
 	o.counts.refusedSince, o.counts.refusedWhy = time.Time{}, ""
 	for i := range o.known {
@@ -196,7 +152,6 @@ func (o *Outbox) moved(k *keeper, m *move, lock *os.File) {
 	for name, at := range m.goBack {
 		c := o.cursors[name]
 		c.at, c.saved, c.next, c.out, c.jumped = at, at, at.run, nil, nil
-		poke(c.wake)
 	}
 	o.blind = false
 }
@@ -218,25 +173,4 @@ func (o *Outbox) shift(by total) {
 func (t *total) add(by total) {
 	t.events += by.events
 	t.bytes += by.bytes
-}
-
-// lastHeal is what a keeper in memory does before it ends: try the disk once more.
-func (k *keeper) lastHeal() error {
-	var f foundDisk
-	if k.trying {
-		f = <-k.healed
-	} else {
-		f = k.o.findDisk(time.Now())
-	}
-	if err := k.heal(f); err != nil {
-		return errors.Join(fmt.Errorf("%s: what was kept in memory is lost: %w", k.o.dir, err), k.store.close())
-	}
-	return errors.Join(k.seal(), k.store.close())
-}
-
-func closeFile(f *os.File) error {
-	if f == nil {
-		return nil
-	}
-	return f.Close()
 }

@@ -1,11 +1,6 @@
 package outbox
 
-import (
-	"errors"
-	"time"
-
-	"github.com/ncruces/go-sqlite3"
-)
+import "time"
 
 // keeper is the goroutine that writes. When the disk refuses, another one with a
 // store in memory takes its place, and this one never writes again.
@@ -20,6 +15,7 @@ type keeper struct {
 	work      load       // being kept
 	positions []waypoint // of the cursors, kept with the work
 	always    bool       // every commit is synced
+	committed time.Time  // when the last commit began
 	synced    time.Time  // the last synced commit
 	lost      droplist   // given up before it came here, noted with the work
 	unfolded  growth     // since the last snapshot
@@ -27,10 +23,16 @@ type keeper struct {
 	// snapshotRun is the run up to which the snapshots tell everything.
 	snapshotRun int64
 	timer       *time.Timer // plain OKs have waited long enough
-	healing     *time.Timer // the disk is tried again; runs in memory only
-	trying      bool        // it is being tried
-	healed      chan foundDisk
 	watchdog    *time.Timer // the commit under way takes too long
+
+	// In memory only, on the way back to the disk:
+	healing  *time.Timer // it is tried again
+	trying   bool        // it is being tried
+	found    chan foundDisk
+	move     *move // under way
+	holding  bool  // nothing is kept while it is
+	moved    chan error
+	patience *time.Timer // it takes too long
 }
 
 // growth counts what was written since something was last done about it.
@@ -42,10 +44,11 @@ type growth struct {
 func newKeeper(o *Outbox, s *store) *keeper {
 	k := &keeper{
 		o: o, store: s, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		timer: time.NewTimer(time.Hour), healing: time.NewTimer(o.options.healEvery), healed: make(chan foundDisk, 1),
-		synced: time.Now(), always: bootID() == "",
+		found: make(chan foundDisk, 1), moved: make(chan error, 1), synced: time.Now(), always: bootID() == "",
+		timer: time.NewTimer(time.Hour), healing: time.NewTimer(o.options.healEvery), patience: time.NewTimer(time.Hour),
 	}
 	k.timer.Stop()
+	k.patience.Stop()
 	if !s.inMemory() {
 		k.healing.Stop()
 	}
@@ -59,8 +62,7 @@ func newKeeper(o *Outbox, s *store) *keeper {
 // only while something waits for it.
 func (k *keeper) run() {
 	defer close(k.done)
-	defer k.timer.Stop()
-	defer k.healing.Stop()
+	defer k.stopTimers()
 	for {
 		var err error
 		select {
@@ -73,11 +75,16 @@ func (k *keeper) run() {
 			err = k.keep()
 		case <-k.healing.C:
 			k.tryDisk()
-		case f := <-k.healed:
-			_ = k.heal(f) // what the disk said again is no news
+		case f := <-k.found:
+			_ = k.moveTo(f) // what the disk said again is no news
+		case moved := <-k.moved:
+			_ = k.heal(moved)
+			err = k.woken()
+		case <-k.patience.C:
+			err = k.loseHope()
 		}
 		if err != nil {
-			k.o.refuse(k, err)
+			k.giveUp(err)
 		}
 		if k.superseded() {
 			k.abandon()
@@ -86,12 +93,27 @@ func (k *keeper) run() {
 	}
 }
 
-// woken commits at once what can't wait, and else when it has waited long enough.
+// giveUp leaves the disk to memory. The disk is asked what ails it, and given no more
+// than a second for that.
+func (k *keeper) giveUp(cause error) {
+	k.watchdog.Reset(time.Second)
+	k.o.refuse(k, cause)
+	k.watchdog.Stop()
+}
+
+func (k *keeper) stopTimers() {
+	for _, t := range []*time.Timer{k.timer, k.healing, k.patience, k.watchdog} {
+		t.Stop()
+	}
+}
+
+// woken commits at once what can't wait, and else as soon as the last commit is long
+// enough ago: one a second is kept at once, and wakes nobody twice.
 func (k *keeper) woken() error {
 	k.o.mu.Lock()
-	empty, urgent, since := k.o.load.empty(), k.o.load.urgent, k.o.load.since
+	empty, urgent := k.o.load.empty(), k.o.load.urgent
 	k.o.mu.Unlock()
-	switch left := k.o.options.SyncEvery - time.Since(since); {
+	switch left := k.o.options.SyncEvery - time.Since(k.committed); {
 	case empty:
 		return nil
 	case urgent || left <= 0:
@@ -105,12 +127,13 @@ func (k *keeper) woken() error {
 // keep commits what was appended and then tidies up.
 func (k *keeper) keep() error {
 	k.timer.Stop()
-	if !k.begin() {
+	if k.holding || !k.begin() {
 		return nil
 	}
 	k.watchdog.Reset(k.o.options.stuckAfter)
 	defer k.watchdog.Stop()
 	began := time.Now()
+	k.committed = began
 	if err := k.commit(began); err != nil {
 		return err
 	}
@@ -139,105 +162,6 @@ func (k *keeper) begin() bool {
 	return true
 }
 
-// takePositions notes how far the cursors have moved. Central's moves with every
-// run and is worth no write of its own. The caller holds the lock.
-func (k *keeper) takePositions() {
-	k.positions = k.positions[:0]
-	var central *Cursor
-	for _, c := range k.o.cursors {
-		if c.follow {
-			central = c
-		} else {
-			k.takePosition(c, 0)
-		}
-	}
-	if central != nil && len(k.positions) == 0 {
-		k.takePosition(central, snapshotRuns)
-	} else if central != nil {
-		k.takePosition(central, 0)
-	}
-}
-
-// takeAllPositions is for the end.
-func (k *keeper) takeAllPositions() {
-	k.o.mu.Lock()
-	defer k.o.mu.Unlock()
-	k.positions = k.positions[:0]
-	for _, c := range k.o.cursors {
-		k.takePosition(c, 0)
-	}
-}
-
-func (k *keeper) takePosition(c *Cursor, atLeast int64) {
-	if at := c.position(); at != c.saved && at.run-c.saved.run >= atLeast {
-		c.saved = at
-		k.positions = append(k.positions, at)
-	}
-}
-
-// commit writes the work as one transaction. A file that somebody else has
-// locked for the moment is waited for, until the watchdog loses its patience.
-func (k *keeper) commit(now time.Time) error {
-	urgent := k.work.urgent || k.always || now.Sub(k.synced) >= syncAtLeast
-	for {
-		err := k.store.locked(func() error { return k.store.transact(urgent, k.write) })
-		if err == nil && urgent {
-			k.synced = now
-		}
-		if !errors.Is(err, sqlite3.BUSY) || k.superseded() {
-			return err
-		}
-	}
-}
-
-const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
-
-// write is the body of the transaction.
-func (k *keeper) write() error {
-	for _, c := range k.work.chunks {
-		if err := k.store.insert(c); err != nil {
-			return err
-		}
-	}
-	for _, e := range k.work.told {
-		if err := k.store.forgetDrop(e); err != nil {
-			return err
-		}
-	}
-	if err := k.store.saveDrops(k.lost); err != nil {
-		return err
-	}
-	return k.store.savePositions(k.positions)
-}
-
-// savePositions writes how far the cursors are.
-func (s *store) savePositions(all []waypoint) error {
-	for _, p := range all {
-		if err := s.do(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
-			SET run=excluded.run, events=excluded.events, dropped=excluded.dropped`, p.name, p.run, p.events, p.dropped); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// insert writes one row.
-func (s *store) insert(c *chunk) error {
-	p, err := s.stmt(insertRun)
-	if err != nil {
-		return err
-	}
-	for i, v := range [...]int64{c.ID, int64(c.First), int64(c.Last), int64(c.Count), int64(c.facts), int64(c.reports), c.events, c.bytes} {
-		if err := p.BindInt64(i+1, v); err != nil {
-			return err
-		}
-	}
-	if err := p.BindRawText(9, c.Lines); err != nil {
-		return err
-	}
-	return p.Exec()
-}
-
 // superseded reports whether another keeper has taken over.
 func (k *keeper) superseded() bool {
 	k.o.mu.Lock()
@@ -249,4 +173,7 @@ func (k *keeper) superseded() bool {
 func (k *keeper) abandon() {
 	k.watchdog.Stop()
 	_ = k.store.close()
+	if !k.store.inMemory() {
+		k.o.reads.abandoned()
+	}
 }

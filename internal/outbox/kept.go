@@ -43,9 +43,7 @@ func (o *Outbox) show(c *chunk) {
 
 // notify wakes the readers and feeds the tails.
 func (o *Outbox) notify(events []evcp.Event) {
-	for _, c := range o.cursors {
-		poke(c.wake)
-	}
+	o.pokeCursors()
 	poke(o.facts.wake)
 	for _, done := range o.flushers {
 		poke(done)
@@ -55,6 +53,19 @@ func (o *Outbox) notify(events []evcp.Event) {
 		for _, t := range o.tails {
 			t.offer(batch)
 		}
+	}
+}
+
+// wakeCursors makes the cursors look again.
+func (o *Outbox) wakeCursors() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pokeCursors()
+}
+
+func (o *Outbox) pokeCursors() {
+	for _, c := range o.cursors {
+		poke(c.wake)
 	}
 }
 

@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"time"
-
-	"evcp"
-)
+import "evcp"
 
 // load is what was appended and waits for its commit.
 type load struct {
@@ -13,7 +9,6 @@ type load struct {
 	events []evcp.Event // only while somebody has a tail
 	told   []evcp.Event // events_dropped among them
 	ticket uint64       // of the last batch in it
-	since  time.Time    // of the first batch in it
 	urgent bool         // it holds a fact
 	bytes  int
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -26,6 +25,7 @@ type History struct {
 	path  string
 	file  os.FileInfo // which file it is: one that was put aside has another in its place
 	still bool        // no process had it when it was opened: it can't grow unseen
+	blind bool        // it is read as it stood then: the disk has no room to follow a writer
 	after int64
 }
 
@@ -59,7 +59,7 @@ func (h *History) open() (err error) {
 
 // openOnce connects. Without a log nobody has the file open, and nothing but the
 // file itself is needed. With one, readers and the writer agree in the files that
-// the writer has made.
+// the writer has made; where the disk does not let them, nobody writes either.
 func (h *History) openOnce() error {
 	file, err := os.Stat(h.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,64 +71,35 @@ func (h *History) openOnce() error {
 	if h.file != nil && !os.SameFile(h.file, file) {
 		h.after = 0
 	}
-	h.file, h.still = file, h.isStill()
-	s, err := connect(context.Background(), readURI(h.path, h.still))
-	if err != nil {
-		return err
+	h.file, h.still, h.blind = file, !hasLog(h.path), false
+	if !h.still {
+		h.store, err = openBeside(h.path)
+		h.blind = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)
 	}
-	if err := errors.Join(s.conn.Exec(`PRAGMA query_only=ON; PRAGMA cache_size=-256`), s.ours()); err != nil {
-		return errors.Join(err, s.close())
+	if h.still || h.blind {
+		h.store, err = openStill(h.path, "")
 	}
-	h.store = s
-	return nil
+	return err
 }
 
-// isStill reports whether no process has the file open.
-func (h *History) isStill() bool {
-	_, err := os.Stat(h.path + "-wal")
-	return errors.Is(err, fs.ErrNotExist)
+// openBeside opens a file that another process may be writing.
+func openBeside(path string) (*store, error) {
+	s, err := connect(context.Background(), fileURI(path, "", "ro"))
+	if err != nil {
+		return nil, err
+	}
+	s.path = path
+	return s.checked(errors.Join(s.conn.Exec(readerPragmas), s.ours()))
 }
 
 // stale reports whether the file changed hands: a Monitor began or ended, or put
-// it aside.
+// it aside; or whether nobody can know.
 func (h *History) stale() bool {
-	if h.isStill() != h.still {
+	if h.blind || hasLog(h.path) == h.still {
 		return true
 	}
 	file, err := os.Stat(h.path)
 	return err == nil && h.file != nil && !os.SameFile(h.file, file)
-}
-
-func readURI(path string, still bool) string {
-	query := url.Values{"mode": {"ro"}}
-	if still {
-		query.Set("immutable", "1")
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
-}
-
-// ours reports whether this version can read the file. It looks at one moment: a
-// process may be making it.
-func (s *store) ours() (err error) {
-	if err := s.conn.Exec(`BEGIN`); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.rollback()) }()
-	var id, version, tables int64
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
-	if err := errors.Join(err, s.ask(`PRAGMA application_id`, &id), s.ask(`PRAGMA user_version`, &version),
-		s.ask(`SELECT count(*) FROM sqlite_schema`, &tables)); err != nil {
-		return err
-	}
-	switch {
-	case id == 0 && version == 0 && tables == 0:
-		return ErrNothingKept
-	case id != applicationID:
-		return errForeign
-	case version > int64(len(steps)):
-		return errNewer
-	}
-	return nil
 }
 
 // Since passes over what was kept before the run that holds the moment from.

@@ -7,40 +7,46 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/folder"
 )
 
+// lockName is the file by which a process has the folder.
+const lockName = "lock"
+
 // Open takes the folder dir for this process, making it when it isn't there, and
-// reads what is known. A folder that another process has is an error, an
-// InUseError; any other trouble of the disk is not: the Origin says what it was
-// and the outbox goes on in memory.
+// reads what is known. A folder that another process has is an error that is
+// folder.ErrInUse; any other trouble of the disk is not: the Origin says what it
+// was and the outbox goes on in memory, with what can be read.
 func Open(dir string, options Options) (*Outbox, error) {
 	began := time.Now()
-	o := &Outbox{
-		options: options.withDefaults(), dir: dir, generation: 1, closed: make(chan struct{}),
-		places: map[evcp.CPID]int{}, cursors: map[string]*Cursor{},
-	}
+	o := &Outbox{options: options.withDefaults(), dir: dir, generation: 1, closed: make(chan struct{})}
+	o.blank()
 	s, err := o.openDisk(began)
-	if errors.Is(err, ErrInUse) {
-		return nil, err
+	if errors.Is(err, folder.ErrInUse) {
+		return nil, fmt.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
 	}
 	if err != nil {
-		o.blind = true
-		o.origin = Origin{Found: Refused, Why: refusal(dir, err)}
-		o.counts.refusedSince, o.counts.refusedWhy = began, o.origin.Why
+		o.goOnInMemory(err, began)
 		if s, err = openMemory(); err != nil {
 			return nil, fmt.Errorf("open an outbox in memory: %w", err)
 		}
 	}
-	o.begin(s, began)
+	o.begin(s)
 	o.origin.Took = time.Since(began)
 	return o, nil
 }
 
+// blank forgets everything that was read.
+func (o *Outbox) blank() {
+	o.known, o.places = nil, map[evcp.CPID]int{}
+	o.cursors, o.facts, o.untold = map[string]*Cursor{}, nil, nil
+	o.keptRun, o.nextRun, o.snapshotRun = 0, 0, 0
+	o.keptTotal, o.written = total{}, total{}
+}
+
 // begin starts the goroutines. Nobody else has the outbox yet.
-func (o *Outbox) begin(s *store, began time.Time) {
+func (o *Outbox) begin(s *store) {
 	for _, name := range o.options.Readers {
 		o.cursor(name)
 	}
@@ -48,8 +54,9 @@ func (o *Outbox) begin(s *store, began time.Time) {
 		o.facts = newFacts(o)
 	}
 	if s.inMemory() {
-		o.nextRun = began.UnixMilli()
-		o.memoryFrom = o.nextRun + 1
+		o.intoMemory(1 << 62) // nothing of what the disk may hold by then is ours
+	} else {
+		o.reads.writers = 1
 	}
 	o.counts.bytes, _, _ = s.used() // a disk that fails here fails again where it matters
 	o.teller = newTeller(o.options)
@@ -66,26 +73,22 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := lockFolder(o.dir)
+	lock, err := folder.Take(o.dir, lockName)
 	if err != nil {
 		return nil, err
 	}
 	o.lock = lock
 	s, err := o.openFile()
-	for why := unusable(err); why != ""; why = unusable(err) {
-		s, err = o.replace(why, err, now)
+	if kind := unusable(err); kind != "" {
+		return o.replace(kind, err, now)
 	}
 	return s, err
 }
 
-// openFile opens the file and reads what it knows. On error it holds nothing.
+// openFile opens the file, reads what it knows and marks it as open. On error it
+// holds nothing.
 func (o *Outbox) openFile() (*store, error) {
-	path := filepath.Join(o.dir, fileName)
-	info, err := os.Stat(path)
-	found := Resumed
-	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
-		found = New
-	}
+	found := o.look()
 	s, err := openStore(o.dir, o.options.VFS, o.options.MaxSize)
 	if err != nil {
 		return nil, err
@@ -93,114 +96,74 @@ func (o *Outbox) openFile() (*store, error) {
 	if err := o.read(s, found); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	return s, nil
+	return s.checked(s.transact(true, func() error { return o.markOpen(s) }))
 }
 
-// read takes in what the file knows and marks it as open.
-func (o *Outbox) read(s *store, found Found) error {
-	o.origin.Found = found
-	why, err := o.unproven(s, found)
-	if err != nil {
-		return err
+// look says whether there is a file.
+func (o *Outbox) look() Found {
+	info, err := os.Stat(o.path())
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return New
 	}
-	h, err := replay(s)
-	if err != nil {
-		return err
-	}
-	if err := o.readPositions(s, h); err != nil {
-		return err
-	}
-	o.known, o.places = h.known, h.places
-	o.origin.Replayed = h.replayed
-	if why != "" {
-		o.renumber(why)
-	}
-	if err := errors.Join(o.readReports(s), o.readOldest(s)); err != nil {
-		return err
-	}
-	return s.transact(true, func() error { return o.markOpen(s) })
+	return Resumed
 }
+
+// replace puts the file aside and begins a new one that knows the old numbers.
+func (o *Outbox) replace(kind string, cause error, now time.Time) (*store, error) {
+	name, err := folder.PutAside(o.path(), kind, now)
+	if err != nil {
+		return nil, err
+	}
+	o.blank()
+	s, err := o.openFile()
+	if kind != foreign {
+		o.remember(numbers(name, o.options.VFS))
+	}
+	o.origin = Origin{Found: PutAside, File: name, Why: why(cause), Renumber: len(o.known) > 0}
+	return s, err
+}
+
+// goOnInMemory is what Open does on a disk that takes nothing. What can be read is
+// known all the same; but numbers that are used from now on are not in the file.
+func (o *Outbox) goOnInMemory(cause error, now time.Time) {
+	aside := o.origin.File
+	if aside == "" {
+		o.blind = !o.recall()
+	} else {
+		o.blind = true
+	}
+	o.renumber()
+	o.origin.Found, o.origin.File, o.origin.Why = Refused, aside, complaint(o.dir, cause)
+	o.counts.refusedSince, o.counts.refusedWhy = now, o.origin.Why
+	o.disprove()
+}
+
+// recall reads what the file knows and writes nothing. It reports false when no more
+// than the numbers could be had.
+func (o *Outbox) recall() bool {
+	o.blank()
+	s, err := openStill(o.path(), o.options.VFS)
+	if err == nil {
+		if err = errors.Join(o.read(s, Resumed), s.close()); err == nil {
+			return true
+		}
+	}
+	o.blank()
+	if kind := unusable(err); kind == corrupt || kind == newer {
+		o.remember(numbers(o.path(), o.options.VFS))
+	}
+	return false
+}
+
+// remember takes over what a file tells.
+func (o *Outbox) remember(h *history) { o.known, o.places = h.known, h.places }
 
 // renumber makes every charge point begin a new epoch.
-func (o *Outbox) renumber(why string) {
-	o.origin.Renumber, o.origin.Why = true, why
+func (o *Outbox) renumber() {
+	o.origin.Renumber = o.origin.Renumber || len(o.known) > 0
 	for i := range o.known {
 		o.known[i].renumber = true
 	}
 }
 
-// readPositions finds where writing and reading go on.
-func (o *Outbox) readPositions(s *store, h *history) error {
-	last := h.snapshot
-	o.snapshotRun = h.snapshot
-	if err := s.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
-		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
-		return err
-	}
-	if err := o.readCursors(s); err != nil {
-		return err
-	}
-	for _, c := range o.cursors {
-		last = max(last, c.at.run)
-		if !c.follow {
-			o.keptTotal.events = max(o.keptTotal.events, c.at.events)
-		}
-	}
-	o.keptRun = max(o.keptRun, last)
-	o.nextRun, o.written = o.keptRun, o.keptTotal
-	var err error
-	o.untold, err = s.drops()
-	return err
-}
-
-func (o *Outbox) readCursors(s *store) error {
-	return s.waypoints(func(at waypoint) {
-		c := o.cursor(at.name)
-		c.at, c.saved, c.next = at, at, at.run
-	})
-}
-
-func (s *store) waypoints(f func(waypoint)) error {
-	return s.each(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite3.Stmt) error {
-		f(waypoint{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
-		return nil
-	})
-}
-
-// readOldest finds when the first event happened that a cursor does not have.
-func (o *Outbox) readOldest(s *store) error {
-	for _, c := range o.cursors {
-		var at int64
-		if err := s.askFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
-			return err
-		}
-		c.oldest = evcp.Stamp(at)
-	}
-	return nil
-}
-
-// replace puts the file aside and begins a new one that knows the old numbers.
-func (o *Outbox) replace(why string, cause error, now time.Time) (*store, error) {
-	name, err := putAside(o.dir, why, now)
-	if err != nil {
-		return nil, err
-	}
-	o.keptRun, o.nextRun, o.keptTotal, o.written = 0, 0, total{}, total{}
-	o.cursors = map[string]*Cursor{}
-	h := &history{places: map[evcp.CPID]int{}}
-	if why != "foreign" {
-		h = numbers(name, o.options.VFS)
-	}
-	s, err := o.openFile()
-	if err != nil {
-		return nil, err
-	}
-	o.known, o.places = h.known, h.places
-	o.origin = Origin{Found: PutAside, File: name, Why: fmt.Sprintf("%s: %v", why, cause), Renumber: len(h.known) > 0}
-	return s, nil
-}
-
-// refusal says for people what the disk did.
-func refusal(dir string, err error) string {
-	return fmt.Sprintf("state folder %s can't be used: %v; events are kept in memory only", dir, err)
-}
+func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }

@@ -21,9 +21,10 @@ type Options struct {
 	// Refused is called when the disk refused after Open. Everything appended and
 	// not kept is void; Append takes only the new generation.
 	Refused func(generation uint64, err error)
-	// Dropped is called when events of cp were given up before every reader had
-	// them: count of the seqs from..to.
-	Dropped func(cp evcp.CPID, from, to, count uint64, reason string)
+	// Observe is told what the outbox learns of a charge point: that events were given
+	// up before every reader had them, an evcp.Dropped. False is a Monitor that has
+	// stopped; the next one is told.
+	Observe func(evcp.Observation) bool
 	// Healed is called when the disk took over again from memory. aside names a
 	// file that had to be put aside for it; else it is "".
 	Healed func(aside string)

@@ -3,13 +3,12 @@ package outbox
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"evcp"
+	"evcp/internal/folder"
 )
 
 // Outbox is an open folder. All methods may be called from any goroutine; those
@@ -17,7 +16,7 @@ import (
 type Outbox struct {
 	options Options
 	dir     string
-	lock    *os.File // nil when the folder can't be locked: then the disk refused
+	lock    *folder.Lock // nil when the folder can't be locked: then the disk refused
 	origin  Origin
 	kept    atomic.Uint64
 	closed  chan struct{} // nothing more will be kept
@@ -153,8 +152,6 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 		return ctx.Err()
 	}
 }
-
-func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
 
 func (o *Outbox) isLocked() bool {
 	o.mu.Lock()

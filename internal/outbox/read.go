@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -11,13 +10,6 @@ import (
 
 // readAtOnce is how many bytes of small rows are handed out as one run.
 const readAtOnce = 64 << 10
-
-// reading is the second connection. It is open only while a cursor is behind.
-type reading struct {
-	mu     sync.Mutex
-	store  *store
-	closed bool
-}
 
 // readAfter reads the run after a run for a cursor that is behind the newest.
 func (o *Outbox) readAfter(c *Cursor, after int64) (Run, bool, error) {
@@ -38,10 +30,12 @@ func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
 	}
 	if after < from-1 && !blind {
 		run, ok, err := o.readDisk(after, from)
-		if ok {
+		switch {
+		case ok:
 			return run, ok, nil
-		}
-		if err != nil {
+		case errors.Is(err, errTrial):
+			return Run{}, false, nil // its end wakes whoever waits
+		case err != nil:
 			c.jump(after)
 		}
 	}
@@ -60,43 +54,11 @@ func (c *Cursor) jump(after int64) {
 }
 
 func (o *Outbox) readDisk(after, before int64) (Run, bool, error) {
-	r := &o.reads
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return Run{}, false, ErrClosed
-	}
-	if r.store == nil {
-		s, err := openReader(o.path(), o.options.VFS)
-		if err != nil {
-			return Run{}, false, err
-		}
-		r.store = s
-	}
-	run, ok, err := r.store.readAfter(after, before)
-	if err != nil {
-		r.drop()
-	}
-	return run, ok, err
-}
-
-// rest closes the connection once nobody needs it.
-func (r *reading) rest() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.drop()
-}
-
-func (r *reading) drop() {
-	_ = r.store.close() // it has only read
-	r.store = nil
+	return o.reads.after(o.path(), o.options.VFS, after, before)
 }
 
 func (o *Outbox) stopReading() {
-	o.reads.mu.Lock()
-	defer o.reads.mu.Unlock()
-	o.reads.drop()
-	o.reads.closed = true
+	o.reads.end()
 	close(o.closed)
 }
 
@@ -123,14 +85,8 @@ func (s *store) readAfter(after, before int64) (run Run, ok bool, err error) {
 				return nil
 			}, after, before)
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return run, ok, err
 }
 
 // errGone is a store in memory whose content has moved to the disk.
 var errGone = errors.New("moved to the disk")
-
-// errEnough ends a walk over rows.
-var errEnough = errors.New("enough")

@@ -1,8 +1,9 @@
 package outbox
 
 // recentSize is how many bytes of the newest runs stay in memory, so that a
-// reader that keeps up never reads the file.
-const recentSize = 1 * mib
+// reader that keeps up never reads the file. It is reached after ten minutes of one
+// charge point, and counts for its process's memory.
+const recentSize = 256 << 10
 
 // recent holds the newest runs, oldest first and without a gap.
 type recent struct {

@@ -18,7 +18,7 @@ func (o *Outbox) refuse(k *keeper, cause error) {
 	}
 	next := newKeeper(o, memory)
 	next.stop = k.stop
-	if !o.succeed(k, next, cause) {
+	if !o.succeed(k, next, complaint(o.dir, cause)) {
 		next.drop()
 		return
 	}
@@ -27,7 +27,7 @@ func (o *Outbox) refuse(k *keeper, cause error) {
 }
 
 // succeed puts the next keeper in the place of k, unless another one is there.
-func (o *Outbox) succeed(k, next *keeper, cause error) bool {
+func (o *Outbox) succeed(k, next *keeper, why string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.keeper != k {
@@ -36,26 +36,33 @@ func (o *Outbox) succeed(k, next *keeper, cause error) bool {
 	o.generation++
 	o.void()
 	o.keeper = next
-	o.counts.refuse(o.dir, cause)
-	o.teller.refused(o.generation, errors.New(o.counts.refusedWhy))
+	o.counts.refuse(why)
+	o.teller.refused(o.generation, errors.New(why))
 	return true
 }
 
 // drop ends a keeper that never ran.
 func (k *keeper) drop() {
-	k.healing.Stop()
+	k.stopTimers()
 	_ = k.store.close()
 }
 
-// void forgets what was appended and not kept. Runs in memory are numbered so
-// that nothing on the disk, now or later, has their numbers.
+// void forgets what was appended and not kept, what was given up of it included.
 func (o *Outbox) void() {
 	o.load.reset()
+	o.lost = droplist{}
 	o.committing = 0
 	o.written = o.keptTotal
 	o.facts.void(o.keptRun)
-	o.nextRun = max(o.nextRun, time.Now().UnixMilli())
 	if o.memoryFrom == 0 {
-		o.memoryFrom, o.diskRun = o.nextRun+1, o.keptRun
+		o.intoMemory(o.keptRun)
 	}
+}
+
+// intoMemory makes the next run the first that is in memory only. It is numbered so
+// that nothing on the disk, now or later, has its number. Runs after diskRun never
+// were.
+func (o *Outbox) intoMemory(diskRun int64) {
+	o.nextRun = max(o.nextRun, time.Now().UnixMilli())
+	o.memoryFrom, o.diskRun = o.nextRun+1, diskRun
 }

@@ -76,12 +76,12 @@ func content(err error) error {
 	return fmt.Errorf("%w: %w", errContent, err)
 }
 
-// numbers saves from a file that was put aside the last number of each charge
-// point, as far as it can be read. Whatever can't be read is passed over: the new
+// numbers saves from a file that can't be used the last number of each charge
+// point, as far as it can be read; the file stays as it is. Whatever can't be read is passed over: the new
 // epoch is safe without it.
 func numbers(path, vfs string) *history {
 	h := &history{places: map[evcp.CPID]int{}}
-	s, err := openAside(path, vfs)
+	s, err := connectStill(path, vfs)
 	if err != nil {
 		return h
 	}

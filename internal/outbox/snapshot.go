@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"errors"
-
-	"evcp"
-)
+import "evcp"
 
 // A snapshot is written when replaying what came after it would take long.
 const (
@@ -61,37 +57,4 @@ func (s *store) saveStates(run int64, all []standing) error {
 		}
 	}
 	return nil
-}
-
-// finish is the last thing a keeper does in good order.
-func (k *keeper) finish() {
-	if err := k.keep(); err != nil {
-		k.o.refuse(k, err)
-	}
-	if k.superseded() {
-		k.abandon()
-		return
-	}
-	k.o.stopReading()
-	var err error
-	if k.store.inMemory() {
-		err = k.lastHeal()
-	} else {
-		err = errors.Join(k.seal(), k.store.close())
-	}
-	k.closeErr = errors.Join(err, k.o.unlock())
-}
-
-// seal leaves a file in which every number is proven.
-func (k *keeper) seal() error {
-	k.takeAllPositions()
-	if err := k.snapshot(); err != nil {
-		return err
-	}
-	if err := k.store.transact(true, func() error {
-		return errors.Join(k.store.savePositions(k.positions), k.store.setMeta("open", ""))
-	}); err != nil {
-		return err
-	}
-	return k.store.checkpoint()
 }

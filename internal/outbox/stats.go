@@ -43,9 +43,7 @@ func (c *counts) commit(took time.Duration) {
 	c.commits++
 }
 
-func (c *counts) refuse(dir string, cause error) {
-	c.refusedSince, c.refusedWhy = time.Now(), refusal(dir, cause)
-}
+func (c *counts) refuse(why string) { c.refusedSince, c.refusedWhy = time.Now(), why }
 
 // Stats looks at everything at one moment. It reads no file.
 func (o *Outbox) Stats() Stats {

@@ -73,10 +73,10 @@ func (t *teller) healed(aside string) {
 }
 
 func (t *teller) dropped(l droplist) {
-	if f := t.options.Dropped; f != nil && len(l) > 0 {
+	if f := t.options.Observe; f != nil && len(l) > 0 {
 		t.add(func() {
 			for _, d := range l.sorted() {
-				f(d.cp, d.from, d.to, d.count, d.reason)
+				f(d.observation())
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package outbox
 
 import (
-	"errors"
-
 	"github.com/ncruces/go-sqlite3"
 )
 
@@ -154,9 +152,6 @@ func (t *trimmer) rows(r reach) (rows []row, err error) {
 		}
 		return nil
 	}, r.after, min(r.upTo, t.k.safe()), r.bytes, sliceRows)
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return rows, err
 }
 

@@ -132,19 +132,19 @@ func TestFull(t *testing.T) {
 func (w *world) coveredBy(t *testing.T, kept map[string]bool) {
 	t.Helper()
 	told := droplist{}
-	for _, row := range query(t, w.dir, `SELECT cp, from_seq, to_seq, count FROM drops`) {
+	for _, row := range query(t, w.dir, `SELECT cp, from_seq, to_seq, count, epoch FROM drops`) {
 		f := strings.Split(row, "|")
-		told.add(drop{cp: evcp.CPID(f[0]), from: number(f[1]), to: number(f[2]), count: number(f[3])})
+		told.add(drop{cp: evcp.CPID(f[0]), epoch: int64(number(f[4])), from: number(f[1]), to: number(f[2]), count: number(f[3])})
 	}
 	missing := droplist{}
 	for _, line := range w.written {
 		if !kept[line] {
 			l := Line(line)
-			missing.add(drop{cp: evcp.CPID(l.CP()), from: l.ID().Seq, to: l.ID().Seq, count: 1})
+			missing.add(drop{cp: evcp.CPID(l.CP()), epoch: l.ID().Epoch, from: l.ID().Seq, to: l.ID().Seq, count: 1})
 		}
 	}
-	for _, d := range missing {
-		if got := told[numbering{cp: d.cp}]; got != d {
+	for n, d := range missing {
+		if got := told[n]; got != d {
 			t.Errorf("%s: noted %+v, missing %+v", d.cp, got, d)
 		}
 	}
@@ -171,16 +171,21 @@ func TestDropsAreToldUntilKept(t *testing.T) {
 		w.dropped = nil
 		w.check("CP_001", ok())
 		eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
-		if d := w.dropped[0]; d.cp != "CP_001" || d.from != 10 || d.to != 20 || d.count != 3 || d.reason != reasonFull {
+		if d := w.dropped[0]; d != (drop{"CP_001", 5, 10, 20, 3, reasonFull}) {
 			t.Errorf("told %+v", d)
 		}
 		w.close()
 	}
-	w.open()
-	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, From: 10, To: 20, Count: 3, Reason: reasonFull})
-	w.close()
-	if rows := query(t, w.dir, `SELECT * FROM drops`); len(rows) != 0 {
-		t.Errorf("still noted: %v", rows)
+	for _, told := range []struct {
+		epoch int64
+		left  int
+	}{{w.states["CP_001"].Epoch, 1}, {5, 0}} {
+		w.open()
+		w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, DroppedEpoch: told.epoch, From: 10, To: 20, Count: 3, Reason: reasonFull})
+		w.close()
+		if rows := query(t, w.dir, `SELECT * FROM drops`); len(rows) != told.left {
+			t.Errorf("epoch %d told, and %v is noted", told.epoch, rows)
+		}
 	}
 }
 

@@ -73,10 +73,11 @@ func newWorld(t fatal, dir string, options Options) *world {
 	if w.options.Readers == nil {
 		w.options.Readers = []string{Kafka, Central}
 	}
-	w.options.Dropped = func(cp evcp.CPID, from, to, count uint64, reason string) {
+	w.options.Observe = func(o evcp.Observation) bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.dropped = append(w.dropped, drop{cp: cp, from: from, to: to, count: count, reason: reason})
+		w.dropped = append(w.dropped, drop{o.CP, o.DroppedEpoch, o.From, o.To, o.Count, o.Reason})
+		return true
 	}
 	w.options.Refused = func(generation uint64, err error) {
 		w.mu.Lock()
@@ -164,6 +165,20 @@ func (w *world) next(c *Cursor) Run {
 		w.t.Fatal(err)
 	}
 	return run
+}
+
+// wait takes n lines from a cursor, or more. While the disk is being tried there may
+// be none for a moment.
+func (w *world) wait(c *Cursor, n int) (got []string, last int64) {
+	w.t.Helper()
+	for len(got) < n {
+		run := w.next(c)
+		for line := range run.Each() {
+			got = append(got, string(line))
+		}
+		last = run.ID
+	}
+	return got, last
 }
 
 // rest takes what a cursor has left, without waiting for more.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/central/standing"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
@@ -16,7 +17,7 @@ type central struct {
 	serving sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	believes standing.CP
+	believes map[evcp.CPID]standing.CP
 	listener *simnet.Listener
 	conns    []*simnet.Conn
 	thaws    chan struct{} // closed when it moves again; nil while it does
@@ -51,21 +52,28 @@ func (c *central) stop() {
 func (c *central) restart(away time.Duration, keeps bool) error {
 	c.stop()
 	time.Sleep(away)
-	c.mu.Lock()
 	if keeps {
-		c.believes = c.believes.Restarted(time.Now())
+		c.resume()
 	} else {
-		c.believes = standing.CP{}
+		c.forget()
 	}
-	c.mu.Unlock()
 	return c.start()
+}
+
+// resume takes up what it had kept.
+func (c *central) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, believed := range c.believes {
+		c.believes[id] = believed.Restarted(time.Now())
+	}
 }
 
 // forget loses what it believes, and no connection.
 func (c *central) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes = standing.CP{}
+	c.believes = map[evcp.CPID]standing.CP{}
 }
 
 // freeze stands still for so long: its kernel takes connections and words.
@@ -83,10 +91,10 @@ func (c *central) set(thaws chan struct{}) {
 	c.thaws = thaws
 }
 
-func (c *central) shows() string {
+func (c *central) shows(id evcp.CPID) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.believes.State.String()
+	return c.believes[id].State.String()
 }
 
 func (c *central) accept(l *simnet.Listener) {
@@ -141,6 +149,6 @@ func (c *central) hear(m wire.Message) (answer string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes, answer = c.believes.Hear(m, time.Now())
+	c.believes[m.CP], answer = c.believes[m.CP].Hear(m, time.Now())
 	return answer
 }

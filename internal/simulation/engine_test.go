@@ -12,7 +12,7 @@ import (
 	"evcp/internal/wire"
 )
 
-const engineAddress, centralAddress = "engine", "central"
+const centralAddress = "central"
 
 // manner is what an Engine does with a question.
 type manner struct {
@@ -34,6 +34,7 @@ const (
 
 // engine is an Engine, and the record of what it truly did.
 type engine struct {
+	cp      evcp.CPID // and its address
 	net     *simnet.Net
 	serving sync.WaitGroup
 
@@ -59,7 +60,7 @@ func (e *engine) behave(m manner) error {
 	if e.listener != nil {
 		return nil
 	}
-	l, err := e.net.Listen(engineAddress)
+	l, err := e.net.Listen(string(e.cp))
 	if err != nil {
 		return err
 	}

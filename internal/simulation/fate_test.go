@@ -47,17 +47,18 @@ func slow(name string, delay time.Duration) manner {
 type fault struct {
 	befall func(*lane)
 	pause  time.Duration // between two, at most twice that
+	each   bool          // every Engine has its own
 }
 
 var (
-	engineFault      = fault{(*lane).engine, 20 * time.Second}
-	engineLinkFault  = fault{(*lane).engineLink, time.Minute}
-	centralLinkFault = fault{(*lane).centralLink, time.Minute}
-	centralFault     = fault{(*lane).central, time.Minute}
-	monitorFault     = fault{(*lane).monitor, 50 * time.Second}
-	diskFault        = fault{(*lane).disk, 2 * time.Minute}
-	brokerFault      = fault{(*lane).broker, 45 * time.Second}
-	sleepFault       = fault{(*lane).sleep, 2 * time.Minute}
+	engineFault      = fault{befall: (*lane).engine, pause: 20 * time.Second, each: true}
+	engineLinkFault  = fault{befall: (*lane).engineLink, pause: time.Minute}
+	centralLinkFault = fault{befall: (*lane).centralLink, pause: time.Minute}
+	centralFault     = fault{befall: (*lane).central, pause: time.Minute}
+	monitorFault     = fault{befall: (*lane).monitor, pause: 50 * time.Second}
+	diskFault        = fault{befall: (*lane).disk, pause: 2 * time.Minute}
+	brokerFault      = fault{befall: (*lane).broker, pause: 45 * time.Second}
+	sleepFault       = fault{befall: (*lane).sleep, pause: 2 * time.Minute}
 )
 
 var usual = []fault{engineFault, engineLinkFault, centralLinkFault, centralFault, monitorFault, diskFault, brokerFault}
@@ -66,6 +67,7 @@ var usual = []fault{engineFault, engineLinkFault, centralLinkFault, centralFault
 type lane struct {
 	fault
 	h *history
+	e *engine // the first one, unless each has its own lane
 	r *rand.Rand
 }
 
@@ -77,8 +79,12 @@ func (h *history) suffer() {
 	}
 	var running sync.WaitGroup
 	for i, f := range lanes {
-		l := &lane{f, h, h.dice(uint64(i))}
-		running.Go(l.run)
+		for n, e := range h.engines {
+			l := &lane{f, h, e, h.dice(uint64(i + 100*n))}
+			if n == 0 || f.each {
+				running.Go(l.run)
+			}
+		}
 	}
 	running.Wait()
 }
@@ -110,12 +116,12 @@ func (l *lane) upTo(most time.Duration) time.Duration {
 
 func (l *lane) engine() {
 	m := manners[l.r.IntN(len(manners))]
-	l.h.must(l.h.engine.behave(m))
+	l.h.must(l.e.behave(m))
 	l.wait(l.upTo(90 * time.Second))
-	l.h.must(l.h.engine.behave(well))
+	l.h.must(l.e.behave(well))
 }
 
-func (l *lane) engineLink() { l.link(l.h.engine.net, oracle.EngineLink, 30*time.Second) }
+func (l *lane) engineLink() { l.link(l.h.links, oracle.EngineLink, 30*time.Second) }
 
 func (l *lane) centralLink() { l.link(l.h.central.net, oracle.CentralLink, 60*time.Second) }
 
@@ -164,15 +170,13 @@ func (l *lane) monitor() {
 }
 
 func (l *lane) disk() {
-	if !l.h.refuses() {
-		return
-	}
+	l.h.refuses()
 	if l.r.IntN(2) == 0 {
 		l.h.weather.fill(true)
 		l.wait(l.upTo(60 * time.Second))
 		l.h.weather.fill(false)
 	} else {
-		l.h.weather.freeze(l.upTo(8 * time.Second))
+		l.h.weather.freeze(l.upTo(50 * time.Second))
 	}
 	for time.Sleep(ms); !l.h.lookAtDisk(); {
 		time.Sleep(100 * ms)

@@ -1,8 +1,8 @@
 package simulation
 
 import (
+	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,20 +15,22 @@ import (
 
 const (
 	ms        = time.Millisecond
-	cp        = evcp.CPID("CP_001")
 	heartbeat = 5 * time.Second
 	// settle is how long everybody is left in peace at the end: a disk is tried
 	// again every 30 s, and Central after that.
 	settle = 50 * time.Second
 )
 
-// rules are the promises at the real pace.
+// rules are the promises at the real pace. A fleet has two ticks more until it is
+// ready: only a lone Monitor asks at once, and a greeting without an answer lets the
+// first check run into the next tick.
 var rules = oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3, ReportEvery: 30 * time.Second, Ready: time.Second}
 
 // plot is what a history is made of.
 type plot struct {
 	seed   uint64
 	long   time.Duration
+	cps    int     // charge points that one Monitor watches; 0 is 1
 	lanes  []fault // nil: all but sleep
 	mortal bool    // a Monitor dies also while its events are in memory only
 	lie    lie
@@ -39,7 +41,8 @@ type history struct {
 	t       *testing.T
 	plot    plot
 	root    string
-	engine  engine
+	links   *simnet.Net // to the Engines
+	engines []*engine
 	central central
 	ear     ear
 	topic   topic
@@ -60,15 +63,27 @@ type history struct {
 func play(t *testing.T, p plot) oracle.Record {
 	t.Helper()
 	h := &history{t: t, plot: p, root: t.TempDir(), weather: &weather{}, began: stamp(), until: time.Now().Add(p.long)}
-	h.engine.net, h.central.net = &simnet.Net{}, &simnet.Net{}
 	h.topic.lie, h.topic.chance = &h.plot.lie, h.dice(1000)
-	h.must(h.engine.behave(well))
+	h.build(max(1, p.cps))
 	h.must(h.central.start())
 	h.launch(h.folder())
 	h.suffer()
 	time.Sleep(settle)
 	return h.reckon()
 }
+
+// build makes the Engines and the networks.
+func (h *history) build(cps int) {
+	h.links, h.central.net = &simnet.Net{}, &simnet.Net{}
+	h.central.forget()
+	for n := range cps {
+		e := &engine{cp: evcp.CPID(fmt.Sprintf("CP_%03d", n+1)), net: h.links}
+		h.must(e.behave(well))
+		h.engines = append(h.engines, e)
+	}
+}
+
+func (h *history) lone() bool { return len(h.engines) == 1 }
 
 func (h *history) must(err error) {
 	h.t.Helper()
@@ -82,22 +97,32 @@ func (h *history) dice(lane uint64) *rand.Rand { return rand.New(rand.NewPCG(h.p
 
 // reckon ends everybody in order.
 func (h *history) reckon() oracle.Record {
-	shown, to := h.central.shows(), stamp()
+	r := oracle.Record{Rules: rules, From: h.began, To: stamp()}
+	for _, e := range h.engines {
+		r.CPs = append(r.CPs, oracle.CP{ID: e.cp, Shown: h.central.shows(e.cp)})
+	}
 	time.Sleep(2 * time.Second)
 	if h.now != nil {
 		h.must(h.now.end())
 	}
 	h.central.stop()
-	h.engine.end()
+	for _, e := range h.engines {
+		e.end()
+	}
 	h.central.serving.Wait()
 	h.burying.Wait()
 	if h.refusedAt != 0 {
 		h.t.Error("the disk was well, and the outbox is not")
 	}
-	return oracle.Record{Rules: rules, From: h.began, To: to, CPs: []oracle.CP{{
-		ID: cp, Behaviours: h.engine.changes, Windows: h.windows, Questions: h.engine.questions,
-		Messages: h.ear.all(), Entries: slices.Clone(h.topic.entries), Shown: shown,
-	}}}
+	if !h.lone() {
+		r.Rules.Ready += 2 * rules.Interval
+	}
+	for i, e := range h.engines {
+		c := &r.CPs[i]
+		c.Behaviours, c.Questions, c.Windows = e.changes, e.questions, h.windows
+		c.Messages, c.Entries = h.ear.of(e.cp), h.topic.of(e.cp)
+	}
+	return r
 }
 
 // befell notes a window that ends now.
@@ -157,18 +182,14 @@ func (h *history) leave() *life {
 	return l
 }
 
-// refuses notes that the disk refuses, or stands still, from now on, and reports
-// whether it may: a Monitor that begins on a full disk knows nothing of before.
-func (h *history) refuses() bool {
+// refuses notes that the disk refuses, or stands still, from now on. A Monitor may
+// begin on such a disk too.
+func (h *history) refuses() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.now == nil && !h.plot.mortal {
-		return false
-	}
 	if h.refusedAt == 0 {
 		h.refusedAt = stamp()
 	}
-	return true
 }
 
 // lookAtDisk ends the time of the refusal, once the disk is well and the Monitor

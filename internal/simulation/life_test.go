@@ -23,7 +23,7 @@ type life struct {
 	box     *outbox.Outbox
 	monitor *monitor.Monitor
 	uplink  *uplink.Uplink
-	engine  *sockets
+	engines *sockets
 	central *sockets
 
 	watching, talking, sending       sync.WaitGroup
@@ -33,13 +33,11 @@ type life struct {
 // begin starts a Monitor on a folder, as watch does.
 func (h *history) begin(dir string) (*life, error) {
 	l := &life{h: h, dir: dir, disk: newDisk(h.t, h.weather)}
-	l.engine, l.central = &sockets{net: h.engine.net}, &sockets{net: h.central.net, hears: &h.ear}
+	l.engines, l.central = &sockets{net: h.links}, &sockets{net: h.central.net, hears: &h.ear}
 	box, err := outbox.Open(dir, outbox.Options{
 		Readers: []string{outbox.Kafka, outbox.Central}, Instance: "sim", VFS: l.disk.name,
 		Refused: func(g uint64, _ error) { l.monitor.Refused(g) },
-		Dropped: func(cp evcp.CPID, from, to, count uint64, why string) {
-			l.monitor.Observe(evcp.Observation{CP: cp, Kind: evcp.Dropped, From: from, To: to, Count: count, Reason: why})
-		},
+		Observe: func(o evcp.Observation) bool { return l.monitor.Observe(o) },
 	})
 	if err != nil {
 		return nil, err
@@ -51,20 +49,25 @@ func (h *history) begin(dir string) (*life, error) {
 }
 
 func (l *life) assemble() {
-	cps := []evcp.CPID{cp}
+	var cps []evcp.CPID
+	var targets []probe.Target
+	for _, e := range l.h.engines {
+		cps = append(cps, e.cp)
+		targets = append(targets, probe.Target{CP: e.cp, Address: string(e.cp)})
+	}
 	p := probe.New(probe.Options{
-		Targets: []probe.Target{{CP: cp, Address: engineAddress}},
+		Targets: targets,
 		Hearing: evcp.Hearing{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  l.engine, Greet: true, Slept: l.h.slept,
+		Dialer:  l.engines, Greet: true, Slept: l.h.slept,
 	})
 	l.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,
-		Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, Notice: func(uplink.Notice) {}, Lone: true,
+		Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, Notice: func(uplink.Notice) {}, Lone: l.h.lone(),
 		Observe: func(o evcp.Observation) bool { return l.h.plot.lie.hides(o) || l.monitor.Observe(o) },
 	})
 	l.monitor = monitor.New(monitor.Options{
 		CPs: cps, Policy: evcp.Policy{Fall: l.h.plot.lie.fall(), Rise: 1, Instance: "sim"}, Interval: rules.Interval,
-		Version: "sim", Lone: true, Gate: l.uplink.Spoken(), Probe: p, Box: l.box, Slept: l.h.slept,
+		Version: "sim", Lone: l.h.lone(), Gate: l.uplink.Spoken(), Probe: p, Box: l.box, Slept: l.h.slept,
 	})
 }
 
@@ -119,7 +122,7 @@ func (l *life) kill() (dir string, err error) {
 	if err := l.disk.kill(l.dir, dir); err != nil {
 		return "", err
 	}
-	l.engine.die() // after the disk: no process sees its own end
+	l.engines.die() // after the disk: no process sees its own end
 	l.central.die()
 	l.h.burying.Go(l.bury)
 	return dir, nil

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"evcp/internal/oracle"
+	"evcp/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,13 +48,13 @@ func clean(t *testing.T, p plot) *oracle.Verdict {
 	t.Logf("%d questions, %d events, %d failed, %d incidents, %d reports, %d epochs; held to %d bounds, %d intervals, %d reports in time",
 		v.Questions, v.Events, v.Failed, v.Incidents, v.Reports, v.Epochs, v.Bounds, v.Rhythm, v.Timely)
 	for _, f := range v.Findings {
-		t.Errorf("%s%s", f, around(r, f.At))
+		t.Errorf("%s%s", f, around(r, f.CP, f.At))
 	}
 	return v
 }
 
 // TestHistories plays SIM_HISTORIES histories of SIM_MINUTES minutes, from SIM_SEED
-// on. None may break a promise.
+// on, every fourth with a fleet of three. None may break a promise.
 func TestHistories(t *testing.T) {
 	first, count, minutes := number(t, "SIM_SEED", 1), number(t, "SIM_HISTORIES", 12), number(t, "SIM_MINUTES", 10)
 	began, all := time.Now(), sum{}
@@ -61,7 +62,7 @@ func TestHistories(t *testing.T) {
 		for seed := first; seed < first+count; seed++ {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				all.add(clean(t, plot{seed: seed, long: time.Duration(minutes) * time.Minute}))
+				all.add(clean(t, plot{seed: seed, long: time.Duration(minutes) * time.Minute, cps: fleetOf(seed)}))
 				if t.Failed() {
 					t.Logf("again: SIM_SEED=%d SIM_HISTORIES=1 SIM_MINUTES=%d make simulate", seed, minutes)
 				}
@@ -72,6 +73,13 @@ func TestHistories(t *testing.T) {
 		fmt.Printf("%d histories, %s of virtual time in %s: %s\n", count,
 			time.Duration(count*minutes)*time.Minute, time.Since(began).Round(time.Second), &all)
 	}
+}
+
+func fleetOf(seed uint64) (cps int) {
+	if seed%4 == 0 {
+		return 3
+	}
+	return 1
 }
 
 // sum is what many histories came to.
@@ -109,14 +117,45 @@ func TestASleepingMachine(t *testing.T) {
 // TestKilledInMemory kills Monitors also while their events are in memory only.
 // What is lost then is lost, but no number comes twice with another content.
 func TestKilledInMemory(t *testing.T) {
-	lanes := []fault{engineFault, monitorFault, {(*lane).disk, 20 * time.Second}, brokerFault}
+	lanes := []fault{engineFault, monitorFault, {befall: (*lane).disk, pause: 20 * time.Second}, brokerFault}
 	for seed := range uint64(6) {
 		r, v := judged(t, plot{seed: seed, long: 5 * time.Minute, lanes: lanes, mortal: true})
 		for _, f := range v.Findings {
 			if f.Column == oracle.Ambiguous {
-				t.Errorf("seed %d: %s%s", seed, f, around(r, f.At))
+				t.Errorf("seed %d: %s%s", seed, f, around(r, f.CP, f.At))
 			}
 		}
+	}
+}
+
+// TestToldOnceThoughTheDiskRefused lets the disk stand still for so long that it counts
+// as refused, while the Engine fails and recovers: Central is told before anything is
+// kept, and not again when it is all judged anew under other numbers.
+func TestToldOnceThoughTheDiskRefused(t *testing.T) {
+	story := func(l *lane) {
+		var still sync.WaitGroup
+		l.h.refuses()
+		still.Go(func() { l.h.weather.freeze(45 * time.Second) })
+		time.Sleep(500 * ms)
+		l.h.must(l.e.behave(ill("ko", manner{answer: "KO"})))
+		time.Sleep(10 * time.Second)
+		l.h.must(l.e.behave(well))
+		still.Wait()
+		for !l.h.lookAtDisk() {
+			time.Sleep(100 * ms)
+		}
+	}
+	p := plot{long: 50 * time.Second, lanes: []fault{{befall: story, pause: 5 * time.Second}}}
+	r, v := judged(t, p)
+	for _, f := range v.Findings {
+		t.Errorf("%s%s", f, around(r, f.CP, f.At))
+	}
+	said := map[wire.Verb]int{}
+	for _, m := range r.CPs[0].Messages {
+		said[m.Verb]++
+	}
+	if said[wire.EngineFailure] != 1 || said[wire.EngineRecovered] != 1 || v.Incidents != 1 || v.Reports != 2 || v.Epochs != 2 {
+		t.Errorf("said %v; %d incidents, %d reports, %d epochs; want one of each, and two epochs", said, v.Incidents, v.Reports, v.Epochs)
 	}
 }
 

@@ -3,10 +3,10 @@ package simulation
 import (
 	"context"
 	"net"
-	"slices"
 	"sync"
 	"syscall"
 
+	"evcp"
 	"evcp/internal/oracle"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
@@ -39,7 +39,7 @@ func (s *sockets) DialContext(ctx context.Context, network, address string) (net
 	if s.hears == nil {
 		return c, nil
 	}
-	return &tapped{Conn: c, ear: s.hears, dead: s.isDead, waits: -1}, nil
+	return &tapped{Conn: c, ear: s.hears, dead: s.isDead}, nil
 }
 
 func (s *sockets) isDead() bool {
@@ -60,14 +60,26 @@ func (s *sockets) die() {
 
 // ear records what goes between Monitor and Central, over all lives.
 type ear struct {
-	mu       sync.Mutex // guards messages
-	messages []oracle.Message
+	mu       sync.Mutex // guards messages and what they point to
+	messages []*message
 }
 
-func (e *ear) all() []oracle.Message {
+// message is what one charge point said, and what came of it.
+type message struct {
+	cp evcp.CPID
+	oracle.Message
+}
+
+// of are the messages of one charge point.
+func (e *ear) of(id evcp.CPID) (all []oracle.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.messages)
+	for _, m := range e.messages {
+		if m.cp == id {
+			all = append(all, m.Message)
+		}
+	}
+	return all
 }
 
 // tapped is a connection to Central that is listened to.
@@ -76,8 +88,8 @@ type tapped struct {
 	ear  *ear
 	dead func() bool
 
-	said  []int // its messages
-	waits int   // the one without an answer; -1
+	said  []*message
+	waits *message // the one without an answer
 }
 
 func (c *tapped) Write(b []byte) (int, error) {
@@ -89,39 +101,39 @@ func (c *tapped) Write(b []byte) (int, error) {
 		return 0, syscall.EPIPE
 	}
 	c.ear.mu.Lock()
-	c.waits = len(c.ear.messages)
+	c.waits = &message{m.CP, oracle.Message{Verb: m.Verb, Came: stamp()}}
 	c.said = append(c.said, c.waits)
-	c.ear.messages = append(c.ear.messages, oracle.Message{Verb: m.Verb, Came: stamp()})
+	c.ear.messages = append(c.ear.messages, c.waits)
 	c.ear.mu.Unlock()
 	return c.Conn.Write(b)
 }
 
 func (c *tapped) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if n == 0 || c.waits < 0 {
+	if n == 0 || c.waits == nil {
 		return n, err
 	}
 	c.ear.mu.Lock()
 	defer c.ear.mu.Unlock()
-	if m := &c.ear.messages[c.waits]; answers(m.Verb, string(b[:n])) {
+	if m := c.waits; m.answeredBy(string(b[:n])) {
 		m.Passed, m.Answered, m.Told = stamp(), stamp(), stamp()
 	}
-	c.waits = -1
+	c.waits = nil
 	return n, err
 }
 
-// answers reports whether words count for a message: a Central that has forgotten
-// the Monitor says so, and gives no receipt.
-func answers(v wire.Verb, words string) bool {
-	report := v == wire.EngineFailure || v == wire.EngineRecovered
-	return !report || wire.JudgeReceipt(words, cp) == wire.Accepted
+// answeredBy reports whether words count: a Central that has forgotten the Monitor
+// says so, and gives no receipt.
+func (m *message) answeredBy(words string) bool {
+	report := m.Verb == wire.EngineFailure || m.Verb == wire.EngineRecovered
+	return !report || wire.JudgeReceipt(words, m.cp) == wire.Accepted
 }
 
 func (c *tapped) Close() error {
 	c.ear.mu.Lock()
 	defer c.ear.mu.Unlock()
-	for _, i := range c.said {
-		if m := &c.ear.messages[i]; m.Left == 0 {
+	for _, m := range c.said {
+		if m.Left == 0 {
 			m.Left = stamp()
 		}
 	}

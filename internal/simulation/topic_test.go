@@ -19,7 +19,19 @@ type topic struct {
 	chance  *rand.Rand
 	buried  []*life // dead processes send nothing
 	away    chan struct{}
-	entries []oracle.Entry
+	records []outbox.Line
+}
+
+// of are the records of one charge point.
+func (t *topic) of(id evcp.CPID) (entries []oracle.Entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, line := range t.records {
+		if string(line.CP()) == string(id) {
+			entries = append(entries, oracle.Entry{Raw: string(line)})
+		}
+	}
+	return entries
 }
 
 // follow sends what the outbox keeps until ctx ends. At times the broker's word is
@@ -69,8 +81,8 @@ func (t *topic) take(l *life, run outbox.Run) (known bool) {
 		return true
 	}
 	for line := range run.Each() {
-		if raw := string(line); !t.lie.drops(raw) {
-			t.entries = append(t.entries, oracle.Entry{Raw: raw})
+		if !t.lie.drops(line) {
+			t.records = append(t.records, slices.Clone(line))
 		}
 	}
 	return t.chance.IntN(50) > 0
@@ -134,8 +146,8 @@ type lie struct {
 	seen int
 }
 
-func (l *lie) drops(raw string) bool {
-	e, err := evcp.ParseEvent([]byte(raw))
+func (l *lie) drops(line outbox.Line) bool {
+	e, err := evcp.ParseEvent(line)
 	if l.lostEvery == 0 || err != nil || e.Action != evcp.HealthCheck {
 		return false
 	}

@@ -19,10 +19,10 @@ type moment struct {
 
 // around tells everything that happened near a finding: what the Engine did and
 // was asked, what was not as it should be, what Central heard, what the topic holds.
-func around(r oracle.Record, at evcp.Stamp) string {
+func around(r oracle.Record, cp evcp.CPID, at evcp.Stamp) string {
 	const before, after = 12 * time.Second, 40 * time.Second
 	var b strings.Builder
-	for _, m := range moments(r.CPs[0]) {
+	for _, m := range moments(r.CPs[slices.IndexFunc(r.CPs, func(c oracle.CP) bool { return c.ID == cp })]) {
 		if m.at >= at.Add(-before) && m.at <= at.Add(after) {
 			fmt.Fprintf(&b, "\n  %s %s", m.at.Time().Format("04:05.000"), m.text)
 		}

@@ -16,10 +16,10 @@ import (
 // ErrNobody is a folder in which no process answers.
 var ErrNobody = errors.New("no process answers")
 
-const (
-	askLimit  = 5 * time.Second
-	bodyLimit = 4 << 20 // with its headers
-)
+// AskLimit is how long an answer is awaited.
+const AskLimit = 5 * time.Second
+
+const bodyLimit = 4 << 20 // with its headers
 
 // Answer is what a process said.
 type Answer struct {
@@ -29,13 +29,13 @@ type Answer struct {
 
 // Ask asks the process that has the folder dir for one of Paths. ErrNobody means
 // that there is none; any other error, that there is one and it did not answer
-// within five seconds as it should.
+// as it should; os.ErrDeadlineExceeded, not within AskLimit.
 //
 // It speaks HTTP/1.0 by hand: net/http's own client would double what a Monitor
 // pays for being asked (docs/decisions/0014), and none of it is needed for one
 // question on one connection.
 func Ask(ctx context.Context, dir, path string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, AskLimit)
 	defer cancel()
 	c, err := Dial(ctx, dir)
 	switch {

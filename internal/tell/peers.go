@@ -49,7 +49,7 @@ func (t *Teller) KafkaGone(cause evcp.Cause, words string, known bool) Line {
 	if known {
 		sentence = english.kafkaGone
 	}
-	a := advice.For(advice.Kafka, cause).With(advice.Facts{Words: words, Wait: t.KafkaWait})
+	a := advice.For(advice.Kafka, cause).With(advice.Facts{Words: words, Wait: t.KafkaWait, Topic: t.Topic})
 	l := Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(sentence, a.Phrase)}
 	return l.with(slog.String("cause", cause.String())).advised(a)
 }

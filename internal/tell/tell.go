@@ -34,6 +34,7 @@ type Teller struct {
 	Lone     bool          // a refusal may end the program
 	// KafkaWait is how long an answer of Kafka is awaited; 0 is not said.
 	KafkaWait time.Duration
+	Topic     string // for "create the topic …"
 	cps       map[evcp.CPID]*story
 }
 
@@ -115,8 +116,9 @@ func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 		l := Line{Shape: console.Failed, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(slog.String("cause", e.Cause.String()), slog.String("engine_response", e.Response)), true
 	case e.Status != evcp.OK:
-		return Line{Shape: console.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, e.Cause, e.Failures)}, true
-	case before.Incident.Open:
+		return Line{Shape: console.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, "").Phrase, e.Failures)}, true
+	case before.Incident.Open: // its end is told
+		s.proven = true
 		return Line{}, false
 	case !s.proven:
 		s.proven, s.failed = true, 0
@@ -183,6 +185,13 @@ func (t *Teller) registration(s *story, e evcp.Event) (Line, bool) {
 	default:
 		return Line{Shape: console.Told, Text: say(english.accepted, e.Response, console.Ms(e.Latency))}, true
 	}
+}
+
+// LeftOut tells what the log could not show because its output stood still, and
+// where the events can be read.
+func (t *Teller) LeftOut(events, notices uint64) Line {
+	l := Line{Level: slog.LevelWarn, Text: say(english.leftOut, english.events.of(int64(events)), english.notices.of(int64(notices)))}
+	return l.with(slog.Uint64("events", events), slog.Uint64("notices", notices))
 }
 
 func direction(step time.Duration) string {

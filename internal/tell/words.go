@@ -26,6 +26,7 @@ type words struct {
 	clock          string
 	forward, back  string
 	dropped        string // how many, why
+	leftOut        string // how many events, how many notices
 	kafkaThere     string // how many events wait
 	kafkaGone      string
 	kafkaNever     string
@@ -38,6 +39,7 @@ type words struct {
 	checks         counted
 	reports        counted
 	events         counted
+	notices        counted
 }
 
 // counted is a noun with its number: one, and any other.
@@ -73,6 +75,7 @@ var english = words{
 	forward:        "forward",
 	back:           "back",
 	dropped:        "%s given up: %s",
+	leftOut:        "the log stood still and left out %s and %s; see ev-cp-m events",
 	kafkaThere:     "Kafka is there; %s waiting",
 	kafkaGone:      "Kafka is gone: %s; events wait on disk",
 	kafkaNever:     "Kafka is not there: %s; events wait on disk",
@@ -85,4 +88,5 @@ var english = words{
 	checks:         counted{"%d failed check", "%d failed checks"},
 	reports:        counted{"%d report was", "%d reports were"},
 	events:         counted{"%d event", "%d events"},
+	notices:        counted{"%d notice", "%d notices"},
 }

@@ -19,7 +19,7 @@ const (
 )
 
 func title(cp evcp.CPID) string {
-	return fmt.Sprintf("Testing %s. It registers with Central; Kafka is only asked, not written.", cp)
+	return fmt.Sprintf(english.title, cp)
 }
 
 // widest is the length of the longest address, within reason.
@@ -59,25 +59,24 @@ func timed(head string, f finding) string {
 
 // verdict says what a Monitor would do if it were started now.
 func verdict(cp evcp.CPID, central, engine, broker finding) []string {
-	const start = "The same command without --test starts the watch."
 	var then string
 	switch {
 	case central.refused:
-		then = "stop with exit code 3."
+		then = english.stop
 	case !central.well && !engine.well:
-		then = fmt.Sprintf("report %s as faulted once Central is there.", cp)
+		then = fmt.Sprintf(english.reportLater, cp)
 	case !central.well:
-		then = "watch, and go on asking for Central."
+		then = english.watch
 	case !engine.well:
-		then = fmt.Sprintf("report %s as faulted.", cp)
+		then = fmt.Sprintf(english.report, cp)
 	case !broker.well:
-		return []string{"Ready, without Kafka. " + start}
+		return []string{english.withoutKafka}
 	default:
-		return []string{"All well. " + start}
+		return []string{english.allWell}
 	}
-	problems := "1 problem."
+	problems := english.oneProblem
 	if !central.well && !engine.well {
-		problems = "2 problems."
+		problems = english.twoProblems
 	}
-	return cell.Wrap(problems+" A Monitor started now would "+then, prose+indent)
+	return cell.Wrap(fmt.Sprintf(problems, then), prose+indent)
 }

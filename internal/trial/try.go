@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (o Options) tryCentral(ctx context.Context) finding {
 	default:
 		cause = evcp.Protocol
 	}
-	f := found("Central", o.Central, advice.Central, cause, facts, a.Latency)
+	f := found(english.central, o.Central, advice.Central, cause, facts, a.Latency)
 	f.refused = cause == evcp.SaidKO
 	return f
 }
@@ -65,19 +66,19 @@ func (o Options) tryEngine(ctx context.Context) finding {
 	select {
 	case <-p.Ready():
 	case <-ctx.Done():
-		return found("Engine", o.Engine, advice.Engine, evcp.Timeout, advice.Facts{}, 0)
+		return found(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Facts{}, 0)
 	}
 	outcome := p.Take(nil)[0].Outcome
 	facts := advice.Facts{CP: o.CP, Wait: o.Timeout, Words: outcome.Response}
-	return found("Engine", o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+	return found(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
 }
 
 // tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a
 // failure.
 func (o Options) tryKafka(ctx context.Context) finding {
 	if len(o.Brokers) == 0 {
-		none := advice.Advice{Phrase: "events stay on disk"}
-		return finding{peer: "Kafka", address: "none", shape: console.Note, well: true, advice: none}
+		none := advice.Advice{Phrase: english.onDisk}
+		return finding{peer: english.kafka, address: english.none, shape: console.Note, well: true, advice: none}
 	}
 	facts := advice.Facts{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
@@ -85,12 +86,12 @@ func (o Options) tryKafka(ctx context.Context) finding {
 	if err != nil {
 		facts.Words = wire.Text([]byte(err.Error()))
 	}
-	f := found("Kafka", strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
+	f := found(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
 	if !f.well {
 		f.shape = console.Gone
 	}
 	if f.well && !r.Exists {
-		f.advice.Phrase = "topic " + o.Topic + " would be created"
+		f.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
 	}
 	return f
 }

@@ -23,13 +23,13 @@ func (w *watcher) banner() {
 		return
 	}
 	o.Console.Print(
-		fmt.Sprintf("ev-cp-m %s watches %s. Ctrl-C stops it.", o.Version, o.CP),
+		fmt.Sprintf(english.title, o.Version, o.CP),
 		"",
-		fmt.Sprintf("  Engine   %s  every %s; %s", w.column(o.Engine), o.Interval, inARow(o.Policy.Fall)),
-		fmt.Sprintf("  Central  %s  %s", w.column(o.Central), beats(o.Heartbeat)),
-		fmt.Sprintf("  Kafka    %s  %s", w.column(w.brokers()), w.topic()),
-		fmt.Sprintf("  State    %s (%s)", console.Path(o.Dir()), w.found()),
-		fmt.Sprintf("  Config   %s", o.Origin),
+		fmt.Sprintf(english.engine, w.column(o.Engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
+		fmt.Sprintf(english.central, w.column(o.Central), beats(o.Heartbeat)),
+		fmt.Sprintf(english.kafka, w.column(w.brokers()), w.topic()),
+		fmt.Sprintf(english.state, console.Path(o.Dir()), w.found()),
+		fmt.Sprintf(english.config, o.Origin),
 		"",
 	)
 }
@@ -53,30 +53,30 @@ func (w *watcher) column(s string) string {
 
 func (w *watcher) brokers() string {
 	if len(w.o.Brokers) == 0 {
-		return "none"
+		return english.noBrokers
 	}
 	return strings.Join(w.o.Brokers, ",")
 }
 
 func (w *watcher) topic() string {
 	if len(w.o.Brokers) == 0 {
-		return "events stay on disk"
+		return english.onDisk
 	}
-	return "topic " + w.o.Topic
+	return fmt.Sprintf(english.topic, w.o.Topic)
 }
 
 func inARow(fall uint32) string {
 	if fall == 1 {
-		return "a failure is reported"
+		return english.oneFails
 	}
-	return fmt.Sprintf("%d failures in a row are reported", fall)
+	return fmt.Sprintf(english.manyFail, fall)
 }
 
 func beats(every time.Duration) string {
 	if every == 0 {
-		return "no signs of life"
+		return english.noBeats
 	}
-	return fmt.Sprintf("a sign of life every %s", every)
+	return fmt.Sprintf(english.beats, every)
 }
 
 // found says what the state folder held.
@@ -84,25 +84,25 @@ func (w *watcher) found() string {
 	origin := w.box.Origin()
 	switch origin.Found {
 	case outbox.New:
-		return "new"
+		return english.found
 	case outbox.PutAside:
-		return fmt.Sprintf("begun anew; the old one is %s: %s", origin.File, origin.Why)
+		return fmt.Sprintf(english.putAside, origin.File, origin.Why)
 	case outbox.Refused:
-		return "in memory only: " + origin.Why
+		return fmt.Sprintf(english.memory, origin.Why)
 	}
 	if origin.Renumber {
-		return "begun anew: " + origin.Why
+		return fmt.Sprintf(english.anew, origin.Why)
 	}
-	return fmt.Sprintf("resumed: %s, next event %d", standing(w.state, w.o.Policy.Fall), w.state.Seq+1)
+	return fmt.Sprintf(english.resumed, standing(w.state, w.o.Policy.Fall), w.state.Seq+1)
 }
 
 // standing is what a resumed charge point was seen as last.
 func standing(s evcp.State, fall uint32) string {
 	switch {
 	case s.Incident.Open:
-		return fmt.Sprintf("%s since %s", s.Status, s.Incident.Since.Time().Local().Format(time.DateTime))
+		return fmt.Sprintf(english.openSince, s.Status, s.Incident.Since.Time().Local().Format(time.DateTime))
 	case s.Failures > 0:
-		return fmt.Sprintf("%s %d of %d", s.Status, s.Failures, fall)
+		return fmt.Sprintf(english.streak, s.Status, s.Failures, fall)
 	case s.LastOK != 0:
 		return evcp.OK.String()
 	default:

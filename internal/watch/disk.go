@@ -3,7 +3,6 @@ package watch
 import (
 	"log/slog"
 
-	"evcp"
 	"evcp/internal/console"
 )
 
@@ -20,9 +19,4 @@ func (w *watcher) refused(generation uint64, err error) {
 func (w *watcher) healed(aside string) {
 	w.o.Console.Logger().Info("the disk takes events again", console.CP(w.o.CP), console.Up.Attr(),
 		slog.String("folder", w.o.Dir()), slog.String("aside", aside))
-}
-
-// dropped is called when events were given up before everybody had them.
-func (w *watcher) dropped(cp evcp.CPID, from, to, count uint64, reason string) {
-	w.monitor.Observe(evcp.Observation{CP: cp, Kind: evcp.Dropped, From: from, To: to, Count: count, Reason: reason})
 }

@@ -7,6 +7,8 @@ import (
 
 	"evcp"
 	"evcp/internal/explain"
+	"evcp/internal/kafka"
+	"evcp/internal/monitor"
 	"evcp/internal/uplink"
 	"evcp/internal/wire"
 )
@@ -26,6 +28,7 @@ func (w *watcher) document() explain.Document {
 		Program: program, Version: w.o.Version, Instance: w.o.Policy.Instance, PID: os.Getpid(),
 		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(w.started), Healthy: true,
 		Watched: []explain.ChargePoint{w.chargePoint(w.o.CP)}, Outbox: w.outboxPart(), Kafka: w.kafkaPart(),
+		Log: explain.Log{Events: w.voice.tail.Dropped(), Notices: w.voice.muted.Load()},
 	}
 	note, err := w.healthy()
 	d.Note = note
@@ -34,13 +37,19 @@ func (w *watcher) document() explain.Document {
 	}
 	f := w.monitor.Figures()
 	d.Checks.Missed, d.Checks.Last = f.Missed, explain.MomentOf(f.Last)
+	d.Checks.Total, d.Checks.Failed = checksOf(f)
+	return d
+}
+
+// checksOf is how many checks there were in this life, and how many failed.
+func checksOf(f monitor.Figures) (total, failed uint64) {
 	for _, c := range f.Checks {
-		d.Checks.Total += c.Count
+		total += c.Count
 		if c.Status.Failed() {
-			d.Checks.Failed += c.Count
+			failed += c.Count
 		}
 	}
-	return d
+	return total, failed
 }
 
 func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
@@ -49,6 +58,7 @@ func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
 	c := explain.ChargePoint{
 		CP: cp, Engine: w.o.Engine, State: shown.String(), Since: explain.Moment(w.monitor.Since(cp)),
 		LastOK: explain.Moment(s.LastOK), Failures: s.Failures, Fall: w.o.Policy.Fall, OKs: s.Oks, Rise: w.o.Policy.Rise,
+		TimeoutMS: explain.Millis(w.o.Timeout),
 	}
 	if shown == evcp.Monitoring {
 		c.Since = explain.Moment(s.LastCountable)
@@ -151,8 +161,16 @@ func (w *watcher) kafkaPart() *explain.Kafka {
 	s := w.kafka.State()
 	return &explain.Kafka{
 		Brokers: w.o.Brokers, Topic: w.o.Topic, State: s.Phase.String(), Since: explain.MomentOf(s.Since),
-		Why: s.Words(), Waiting: w.waiting(),
+		Cause: causeText(s), Why: s.Words(), Waiting: w.waiting(),
 	}
+}
+
+// causeText is why Kafka is away; "" while it is not.
+func causeText(s kafka.State) string {
+	if s.Phase != kafka.Away {
+		return ""
+	}
+	return s.Cause.String()
 }
 
 func (w *watcher) outboxPart() explain.Outbox {

@@ -56,7 +56,7 @@ func (w *watcher) faceless(err error) {
 // end, which is at most an interval, and a second for a busy machine.
 func (w *watcher) patience() time.Duration { return 3*w.o.Interval + time.Second }
 
-var errNotYet = errors.New("no check has been completed yet")
+var errNotYet = errors.New(english.notYet)
 
 // healthy says that checks are completed. What a disk or a peer does is no reason
 // to restart a Monitor: a restart would lose what is kept in memory.
@@ -69,7 +69,7 @@ func (w *watcher) healthy() (note string, err error) {
 		last = begun
 	}
 	if stood := time.Since(last); stood > w.patience() {
-		return "", fmt.Errorf("the watch stands still: no check was completed for %s", console.Span(stood))
+		return "", fmt.Errorf(english.stands, console.Span(stood))
 	}
 	return w.box.Stats().RefusedWhy, nil
 }
@@ -100,11 +100,11 @@ func (w *watcher) lastCheck() time.Time {
 
 // line is what systemctl status shows.
 func (w *watcher) line() string {
-	parts := []string{fmt.Sprintf("%s %s", w.o.CP, w.shown()), "Central " + w.uplink.Standing(w.o.CP).Phase.String()}
+	parts := []string{fmt.Sprintf(english.lineCP, w.o.CP, w.shown()), fmt.Sprintf(english.lineCentral, w.uplink.Standing(w.o.CP).Phase)}
 	if w.kafka != nil {
-		part := "Kafka " + w.kafka.State().Phase.String()
+		part := fmt.Sprintf(english.lineKafka, w.kafka.State().Phase)
 		if n := w.waiting(); n > 0 && w.kafka.State().Phase == kafka.Away {
-			part += fmt.Sprintf(", %d events wait on disk", n)
+			part += ", " + english.lineWaits.of(uint64(n))
 		}
 		parts = append(parts, part)
 	}

@@ -33,6 +33,7 @@ var metricNames = []string{
 	"evcp_outbox_dropped_events_total", "evcp_stalls_total", "evcp_stall_seconds_total",
 	"evcp_config_last_reload_successful", "evcp_config_last_reload_success_timestamp_seconds",
 	"evcp_incident_open_excess", // beyond the first list: what the cap leaves out
+	"evcp_log_dropped_total",    // and what a terminal that stood still did
 }
 
 // asked is what the Monitor of CP_001 answers on its socket; 0 when nobody does.
@@ -96,9 +97,29 @@ func TestMetricsKeepTheirNames(t *testing.T) {
 	if want := slices.Sorted(slices.Values(metricNames)); !slices.Equal(names, want) {
 		t.Errorf("shows %v\nwant  %v", names, want)
 	}
+	documented(t, names)
 	counted := regexp.MustCompile(`(?m)^evcp_check_duration_seconds_count (\d+)$`).FindStringSubmatch(body)
 	if len(counted) < 2 || counted[1] == "0" || r.Count(evcp.HealthCheck) == 0 {
 		t.Errorf("counted %v", counted)
+	}
+}
+
+// documented holds the table of docs/OPERATIONS.md to the metrics that there are.
+func documented(t *testing.T, names []string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n## Metrics\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	var listed []string
+	for _, m := range regexp.MustCompile("`(evcp_[a-z_]+)`").FindAllStringSubmatch(table, -1) {
+		listed = append(listed, m[1])
+	}
+	slices.Sort(listed)
+	if !slices.Equal(names, listed) {
+		t.Errorf("shows %v\ndocs/OPERATIONS.md lists %v", names, listed)
 	}
 }
 

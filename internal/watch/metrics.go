@@ -24,6 +24,8 @@ func (w *watcher) metrics(m *status.Metrics) {
 	w.checkMetrics(m)
 	w.centralMetrics(m)
 	w.outboxMetrics(m)
+	m.Counter("evcp_log_dropped_total", "What the log left out because its output stood still: kept events, and notices of Central and Kafka.").
+		Is(float64(w.voice.tail.Dropped()), "kind", "event").Is(float64(w.voice.muted.Load()), "kind", "notice")
 	m.Gauge("evcp_config_last_reload_successful", "Whether the configuration was read without errors; 1 since the start.").Is(1)
 	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read.").At(w.started)
 }

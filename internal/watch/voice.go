@@ -17,7 +17,8 @@ import (
 )
 
 // Lengths of the queues towards the console, which may stand still while a person
-// holds the screen. The live tail counts what it drops; notices are few.
+// holds the screen. What finds its queue full is counted, shown as a metric, and
+// told in the log as soon as that goes on.
 const (
 	tailLength   = 1024
 	noticeLength = 64
@@ -33,10 +34,11 @@ type voice struct {
 	muted   atomic.Uint64 // notices that found the queue full
 	ended   chan struct{} // closed when nothing more can come
 
-	checks, failed uint64
-	last           evcp.Event // the last check
-	central        bool       // it was there when last heard of
-	kafkaUp        bool
+	last    evcp.Event // the last check
+	central bool       // it was there when last heard of
+	kafkaUp bool
+	// What the log was told that it left out.
+	lostEvents, lostNotices uint64
 }
 
 func newVoice(c *console.Console, t tell.Teller, tail *outbox.Tail) *voice {
@@ -56,8 +58,10 @@ func (v *voice) run(live func() string, events func([]evcp.Event)) {
 		select {
 		case batch := <-v.tail.C:
 			v.hear(batch, events)
+			v.tellLoss()
 		case n := <-v.notices:
 			v.tellNotice(n)
+			v.tellLoss()
 		case <-second.C:
 			v.console.Live(live())
 		case <-v.ended:
@@ -76,9 +80,22 @@ func (v *voice) rest(events func([]evcp.Event)) {
 		case n := <-v.notices:
 			v.tellNotice(n)
 		default:
+			v.tellLoss()
 			return
 		}
 	}
+}
+
+// tellLoss says what found a queue full, once all that found room is told.
+func (v *voice) tellLoss() {
+	if len(v.tail.C) > 0 || len(v.notices) > 0 {
+		return
+	}
+	events, notices := v.tail.Dropped(), v.muted.Load()
+	if events > v.lostEvents || notices > v.lostNotices {
+		v.say(v.teller.LeftOut(events-v.lostEvents, notices-v.lostNotices))
+	}
+	v.lostEvents, v.lostNotices = events, notices
 }
 
 func (v *voice) tellNotice(n func() (tell.Line, bool)) {
@@ -94,11 +111,7 @@ func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
 	for _, e := range batch {
 		switch {
 		case e.Action == evcp.HealthCheck:
-			v.checks++
 			v.last = e
-			if e.Status.Failed() {
-				v.failed++
-			}
 		case e.Action == evcp.AuthenticatedWithCentral:
 			v.central = true
 		case e.Action == evcp.RegistrationRejected:
@@ -157,14 +170,15 @@ func (v *voice) tellKafka(s kafka.State) (tell.Line, bool) {
 // live is the last line of a terminal: the sign of life.
 func (w *watcher) live() string {
 	v := w.voice
+	total, failed := checksOf(w.monitor.Figures())
 	shown := w.box.State(w.o.CP).Shown(evcp.StampOf(time.Now()), w.o.Interval)
 	parts := []string{
 		fmt.Sprintf("%s %s %s %s", w.o.CP, mark(shown), shown, latency(shown, v.last)),
-		fmt.Sprintf("%d checks, %d failed", v.checks, v.failed),
-		"Central " + presence(v.central),
+		english.liveChecks.of(total, failed),
+		fmt.Sprintf(english.liveCentral, presence(v.central)),
 	}
 	if w.kafka != nil {
-		parts = append(parts, "Kafka "+presence(v.kafkaUp))
+		parts = append(parts, fmt.Sprintf(english.liveKafka, presence(v.kafkaUp)))
 	}
 	return strings.Join(parts, " | ")
 }

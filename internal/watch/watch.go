@@ -121,13 +121,14 @@ func start(o Options) (*watcher, error) {
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
 		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
-		Refused: w.refused, Dropped: w.dropped, Healed: w.healed,
+		Refused: w.refused, Healed: w.healed,
+		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the state of %s: %w", o.CP, err)
 	}
 	w.box, w.state = box, box.State(o.CP)
-	w.voice = newVoice(o.Console, tell.Teller{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.AskAgain, Lone: true}, box.Tail(tailLength))
+	w.voice = newVoice(o.Console, tell.Teller{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.AskAgain, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
 	w.voice.teller.Resume(o.CP, w.state)
 	if err := w.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))

@@ -2,7 +2,7 @@
 // one clock for everything that ticks.
 import { t, lang } from './words.js';
 import { esc, num, dur, durShort, age, clock, zone, NB } from './format.js';
-import { STATES, shape, tile, lasted, wordOf, isOld, missing, beats, beatsWord, feedRow, feedStart, chain } from './draw.js';
+import { STATES, shape, tile, lasted, wordOf, isOld, missing, beats, beatsWord, seenWord, feedRow, feedStart, chain } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
 import { Stream } from './stream.js';
 
@@ -231,7 +231,7 @@ function tickTile(a, cp, m) {
   const old = isOld(cp, m.now);
   if (a.classList.contains('old') !== old) a.classList.toggle('old', old);
   if (!big) { set(k('word'), wordOf(cp, m)); return; }
-  set(k('seen'), t('seen', { s: age(m.now - cp.last_seen) }));
+  set(k('seen'), seenWord(cp, m.now));
   if (m.lost) return; // what came since is not known
   set(k('beats'), beatsWord(cp, m.now));
   setHTML(k('bars'), beats(cp, missing(cp, m.now), 26));

@@ -9,11 +9,13 @@ export const shape = (st, cls = '') => `<svg class="shape s-${st} ${cls}" aria-h
 // A duration beyond it is a lower bound.
 export const lasted = (cp, m, f = dur) => (m.lost ? '≥' + NB + (f === durShort ? durBound : f)(m.sure - cp.since) : f(m.sure - cp.since));
 
-// missing is how many heartbeats are overdue by now, at most six.
+// missing is how many heartbeats are overdue by now, at most MANY: so many are drawn,
+// and beyond them the time says more than the number.
+const MANY = 6;
 export function missing(cp, now) {
   if (!cp.heartbeat_gap || !cp.last_heartbeat || cp.reason === 'said_goodbye') return 0;
   const late = (now - cp.last_heartbeat) / Math.max(cp.heartbeat_gap, 1);
-  return Math.max(0, Math.min(6, Math.floor(late - 0.35)));
+  return Math.max(0, Math.min(MANY, Math.floor(late - 0.35)));
 }
 
 // Heartbeats, one bar each, the newest right. The taller, the worse: OK low and
@@ -63,17 +65,30 @@ export function tile(cp, m, big) {
   return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b><span class="peer">${twice}</span></span>
     <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
     <span class="ts">${says(cp)}</span>
-    <span class="cap"><span data-k="beats">${beatsWord(cp, m.now)}</span><span data-k="seen">${t('seen', { s: age(m.now - cp.last_seen) })}</span></span>
+    <span class="cap"><span data-k="beats">${beatsWord(cp, m.now)}</span><span data-k="seen">${seenWord(cp, m.now)}</span></span>
     <span class="bh2" data-k="bars">${beats(cp, missing(cp, m.now), 26)}</span>${end}`;
 }
 export const wordOf = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
 
+// seenWord is the age of the last word: what is watched was seen, what is not was heard.
+export const seenWord = (cp, now) => (cp.state === 'disconnected' || isOld(cp, now)
+  ? t('heard', { d: dur(now - cp.last_seen) }) : t('seen', { s: age(now - cp.last_seen) }));
+
 export function beatsWord(cp, now) {
+  if (cp.state === 'disconnected') return lastBeat(cp, now);
   const miss = missing(cp, now);
-  if (miss > 0) return t('beats_miss', { n: miss === 6 ? '≥' + NB + 6 : num(miss) });
+  if (miss === MANY) return t('beats_quiet', { d: dur(now - cp.last_heartbeat) });
+  if (miss > 0) return t('beats_miss', { n: num(miss) });
   if (cp.heartbeat_gap) return t('beats_every', { s: every(cp.heartbeat_gap) });
   if (cp.heartbeats) return t('beats');
   return t(now - cp.last_seen > 10 ? 'beats_none' : 'beats_wait');
+}
+
+// lastBeat dates the last heartbeat of somebody who is gone; how long that is ago
+// stands beside it.
+function lastBeat(cp, now) {
+  if (cp.last_heartbeat) return t('beats_last', { t: when(cp.last_heartbeat, now) });
+  return cp.reason === 'central_restarted' ? NB : t('beats_none');
 }
 
 // ---- the feed ----

@@ -33,6 +33,8 @@ const WORDS = {
   seen: ['seen {s} ago', 'visto hace {s}'], heard: ['heard {d} ago', 'oído hace {d}'],
   beats: ['heartbeats', 'latidos'], beats_every: ['heartbeats, every {s}', 'latidos, cada {s}'],
   beats_miss: ['{n} heartbeat missing|{n} heartbeats missing', 'falta {n} latido|faltan {n} latidos'],
+  beats_quiet: ['no heartbeat for {d}', 'sin latidos desde hace {d}'],
+  beats_last: ['last heartbeat {t}', 'último latido {t}'],
   beats_none: ['sends no heartbeats', 'no envía latidos'],
   beats_wait: ['no heartbeat yet', 'aún sin latidos'],
   speakers: ['{n} Monitors speak for it', '{n} Monitores hablan por él'],

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+	"evcp/internal/wire"
+)
+
+// sec is a moment of these tests.
+func sec(s float64) evcp.Stamp {
+	return evcp.StampOf(time.Unix(1_800_000_000, 0)).Add(time.Duration(s * float64(time.Second)))
+}
+
+func askedAt(moments ...float64) account {
+	a := account{rules: oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3}}
+	for _, m := range moments {
+		a.Questions = append(a.Questions, oracle.Question{Asked: sec(m), Done: sec(m), Answer: "OK"})
+	}
+	return a
+}
+
+// TestTheLatestCheck is held against ticks, not against the check before.
+func TestTheLatestCheck(t *testing.T) {
+	tests := []struct {
+		name  string
+		asked []float64
+		want  time.Duration
+	}{
+		{"too few to say", []float64{0, 1}, never},
+		{"in time, the first one at once", []float64{0.3, 1, 2, 3}, 0},
+		{"one is late", []float64{0, 1, 2.2, 3, 4}, 200 * ms},
+		{"each a little later than the one before", []float64{0, 1, 2.1, 3.2, 4.3}, 300 * ms},
+		{"one is missing", []float64{0, 1, 3, 4}, time.Second},
+	}
+	for _, tt := range tests {
+		if got := askedAt(tt.asked...).latest(); got.Round(ms) != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestUnwrittenChecks: an event tells of one question and no more.
+func TestUnwrittenChecks(t *testing.T) {
+	a := askedAt(1, 2, 2.03, 3)
+	for n, at := range []float64{1.001, 2.031, 3.001} {
+		a.events = append(a.events, evcp.Event{Action: evcp.HealthCheck, Status: evcp.OK, At: sec(at), Latency: ms, Epoch: 1, Seq: uint64(n + 1)})
+	}
+	a.Windows = []oracle.Window{{Kind: oracle.Down, From: sec(2.01), To: sec(2.02)}}
+	gone := a.unwritten()
+	if len(gone) != 1 || gone[0].Asked != sec(2) || a.untilKilled(gone[0]).Round(ms) != 10*ms {
+		t.Errorf("%v", gone)
+	}
+	if got := a.untilKilled(a.Questions[3]); got != time.Hour {
+		t.Errorf("nobody killed it later, and it says %s", got)
+	}
+}
+
+// TestNumbersThatAreMissing counts within each epoch.
+func TestNumbersThatAreMissing(t *testing.T) {
+	a := account{events: []evcp.Event{{Epoch: 1, Seq: 1}, {Epoch: 1, Seq: 4}, {Epoch: 2, Seq: 2}}}
+	if a.missing() != 3 || !slices.Equal(a.epochs(), []int64{1, 2}) {
+		t.Errorf("%d missing, epochs %v", a.missing(), a.epochs())
+	}
+}
+
+// TestReportsAgain: one without a receipt may be told again, one with it may not.
+func TestReportsAgain(t *testing.T) {
+	told := func(v wire.Verb, receipt evcp.Stamp) oracle.Message { return oracle.Message{Verb: v, Told: receipt} }
+	a := account{CP: oracle.CP{Messages: []oracle.Message{
+		told(wire.EngineFailure, 0), told(wire.EngineFailure, sec(1)), told(wire.Heartbeat, sec(2)), told(wire.EngineRecovered, sec(3)),
+		told(wire.EngineFailure, sec(4)),
+	}}}
+	if n := a.again(); n != 0 {
+		t.Errorf("%d again in a good story", n)
+	}
+	a.Messages = append(a.Messages, told(wire.EngineFailure, sec(5)))
+	if n := a.again(); n != 1 {
+		t.Errorf("%d again, want 1", n)
+	}
+}
+
+// TestContradictions: one id, two contents, of two Monitors.
+func TestContradictions(t *testing.T) {
+	e := evcp.Event{CP: "CP_001", Action: evcp.MonitorStarted, At: sec(1), Epoch: 1, Seq: 1, Version: "0"}
+	other := e
+	other.At = sec(2)
+	entry := func(e evcp.Event) []oracle.Entry { return []oracle.Entry{{Raw: string(e.AppendJSON(nil))}} }
+	same := []account{{CP: oracle.CP{Entries: entry(e)}}, {CP: oracle.CP{Entries: entry(e)}}}
+	differ := []account{{CP: oracle.CP{Entries: entry(e)}}, {CP: oracle.CP{Entries: entry(other)}}}
+	if a, b := contradictions(same), contradictions(differ); a != 0 || b != 1 {
+		t.Errorf("%d and %d, want 0 and 1", a, b)
+	}
+}
+
+// TestFiguresBreak at their bounds and not before.
+func TestFiguresBreak(t *testing.T) {
+	good := []figure{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), counted("", 7)}
+	bad := []figure{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
+	if n := printFigures(io.Discard, slices.Concat(good, bad)); n != len(bad) {
+		t.Errorf("%d broken, want %d", n, len(bad))
+	}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+)
+
+// What is done to the Monitor of a charge point.
+
+// launch starts the Monitor.
+func (p *point) launch() error {
+	pace := p.c.pace
+	m, err := p.c.children.start(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"),
+		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.toward.Addr()),
+		"--central-ip", "127.0.0.1", "--central-port", portOf(p.central.Addr()), "--kafka-brokers", p.c.broker.address(),
+		"--state-dir", p.state, "--interval", pace.interval.String(), "--timeout", pace.timeout.String(),
+		"--report-every", pace.reportEvery.String(), "--heartbeat", pace.heartbeat.String(), "--state-max-size", "4MiB")
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.monitor = m
+	p.mu.Unlock()
+	return nil
+}
+
+func (p *point) process() *child {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.monitor
+}
+
+// stop lets the Monitor stand still until wait returns.
+func (p *point) stop(wait func()) {
+	from := p.freeze()
+	wait()
+	p.thaw(from)
+}
+
+func (p *point) freeze() (from evcp.Stamp) {
+	from = now()
+	p.process().signal(syscall.SIGSTOP)
+	return from
+}
+
+func (p *point) thaw(from evcp.Stamp) {
+	p.process().signal(syscall.SIGCONT)
+	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Stopped})
+}
+
+// stopUnanswered is stop, in the moment in which the next question has come to the
+// Engine and is not answered yet: the Monitor stands still in or just behind its
+// system call. An Engine that answers at once has answered when it wakes.
+func (p *point) stopUnanswered(ctx context.Context, wait func()) {
+	frozen := make(chan evcp.Stamp, 1)
+	p.mouth.atNextQuestion(func() { frozen <- p.freeze() })
+	select {
+	case from := <-frozen:
+		wait()
+		p.thaw(from)
+	case <-ctx.Done():
+	}
+}
+
+// Times of a stutter. Together they fit no interval, so that in time every part of
+// a check is met.
+const (
+	stutterStands = 210 * time.Millisecond
+	stutterRuns   = 170 * time.Millisecond
+)
+
+// stutter stops the Monitor again and again, until wait returns.
+func (p *point) stutter(wait func()) {
+	over := make(chan struct{})
+	go func() { defer close(over); wait() }()
+	for {
+		p.stop(func() { time.Sleep(stutterStands) })
+		select {
+		case <-over:
+			return
+		case <-time.After(stutterRuns):
+		}
+	}
+}
+
+// moved is absent; meanwhile do has the state folder, and a new numbering may
+// begin after it.
+func (p *point) moved(end func(*child), do func(folder string) error) error {
+	from, done := now(), error(nil)
+	err := p.absent(end, func() {
+		done = do(p.folder())
+		p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.StateMoved})
+	})
+	return errors.Join(done, err)
+}
+
+// folder is where its Monitor keeps its state.
+func (p *point) folder() string { return filepath.Join(p.state, string(p.id)) }
+
+// absent ends the Monitor with end, and starts it again when wait has returned.
+func (p *point) absent(end func(*child), wait func()) error {
+	from := now()
+	end(p.process())
+	wait()
+	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Down, Killed: true})
+	return p.launch()
+}
+
+// stopPatience is how long a program may take to stop when asked; the Monitor
+// promises 2.5 s, on a machine that lets it.
+const stopPatience = 5 * time.Second
+
+// retire ends a Monitor in order, and notes one that does not.
+func (p *point) retire(m *child) {
+	if took, ok := m.end(stopPatience); !ok {
+		p.c.journal.misfortune(fmt.Sprintf("%s: its Monitor did not stop within %s", p.id, took.Round(ms)))
+	}
+}

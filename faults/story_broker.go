@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"evcp/internal/oracle"
+	"evcp/internal/pause"
+)
+
+// mixedItem makes more to tell than an Engine that is always well.
+var mixedItem = say("intermittent", oracle.Mixed, 0)
+
+// playBroker freezes the broker and then kills it.
+func playBroker(ctx context.Context, c *campaign) error {
+	if err := c.behave(mixedItem, 1); err != nil {
+		return err
+	}
+	wait := func() { pause.For(ctx, 15*time.Second) }
+	if err := c.strikeBroker("stop", wait); err != nil {
+		return err
+	}
+	pause.For(ctx, 2*time.Second)
+	if err := c.strikeBroker("kill", wait); err != nil {
+		return err
+	}
+	return c.well(1)
+}
+
+func brokerFigures(_ *campaign, all []account) []figure {
+	var told []figure
+	for _, a := range all {
+		id := string(a.ID)
+		told = append(told,
+			counted(id+": checks", len(a.Questions)),
+			atMost(id+": the latest check, behind its tick", a.latest(), 150*ms),
+			exactly(id+": numbers that are not on the topic", a.missing(), 0),
+			exactly(id+": epochs", len(a.epochs()), 1),
+			counted(id+": records on the topic", len(a.Entries)))
+	}
+	return told
+}

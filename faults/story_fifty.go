@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+	"evcp/internal/pause"
+)
+
+const fifty = 50
+
+// playFifty kills two Monitors; what is random here comes from the seed.
+func playFifty(ctx context.Context, c *campaign) error {
+	if err := c.behave(mixedItem, 1); err != nil {
+		return err
+	}
+	err := c.each(func(p *point) error {
+		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
+		for range fifty {
+			pause.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
+			if err := p.absent((*child).kill, func() {}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.well(1)
+}
+
+func fiftyFigures(_ *campaign, all []account) []figure {
+	var told []figure
+	for _, a := range all {
+		id := string(a.ID)
+		gone := a.unwritten()
+		oldest := time.Duration(0)
+		for _, q := range gone {
+			oldest = max(oldest, a.untilKilled(q))
+		}
+		told = append(told,
+			exactly(id+": kills", len(a.windows(oracle.Down)), fifty),
+			exactly(id+": numbers that are not on the topic", a.missing(), 0),
+			exactly(id+": epochs", len(a.epochs()), 1),
+			counted(id+": checks that the Engine saw", len(a.Questions)),
+			counted(id+": of them without an event", len(gone)),
+			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
+		for _, q := range gone {
+			if age := a.untilKilled(q); age > 100*ms {
+				told = append(told, figure{what: fmt.Sprintf("  asked at %s", q.Asked.Time().Format("15:04:05.000")), got: inSeconds(age)})
+			}
+		}
+	}
+	return told
+}
+
+// sameClock is how far apart two processes may date one moment, by the clock that
+// both read.
+const sameClock = 5 * ms
+
+// unwritten are the questions that no event tells of, each event telling of one.
+func (a account) unwritten() []oracle.Question {
+	var gone []oracle.Question
+	i := 0
+	for _, q := range a.Questions {
+		for i < len(a.events) && (a.events[i].Action != evcp.HealthCheck || a.events[i].At.Add(sameClock) < q.Asked) {
+			i++
+		}
+		if i < len(a.events) && a.events[i].At.Add(-a.events[i].Latency-sameClock) <= q.Asked {
+			i++
+			continue
+		}
+		gone = append(gone, q)
+	}
+	return gone
+}
+
+// untilKilled is how long after a question the next kill came; an hour, if none.
+func (a account) untilKilled(q oracle.Question) time.Duration {
+	for _, w := range a.windows(oracle.Down) {
+		if w.From.Add(sameClock) >= q.Asked {
+			return w.From.Sub(q.Asked)
+		}
+	}
+	return time.Hour
+}

@@ -1,0 +1,89 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"evcp"
+)
+
+// silent is a charge point that was heard last so long ago.
+func silent(id evcp.CPID, state, reason string, ago, gap time.Duration, now time.Time) cpJSON {
+	last, word, beat := now.Add(-ago), "OK", gap.Seconds()
+	c := cpJSON{
+		CP: id, State: state, Reason: reason, Since: seconds(last), LastSeen: seconds(last), Registered: seconds(now.Add(-400 * 24 * time.Hour)),
+		Status: &word, LastBeat: seconds(last), HeartbeatGap: &beat, Heartbeats: "OOOOOOOO", Speakers: 1,
+	}
+	if gap == 0 { // Central does not know yet, or again
+		c.LastBeat, c.HeartbeatGap, c.Heartbeats = seconds{}, nil, ""
+	}
+	return c
+}
+
+// frozen serves the page with one snapshot that never changes. Central's clock in
+// it stands still, and the page follows Central's, not its own.
+func frozen(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	for name, file := range assets() {
+		mux.Handle("GET "+name, file)
+	}
+	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: seconds(now), CPs: cps, Changes: []changeJSON{}}, Started: seconds(now)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan struct{})
+	mux.HandleFunc("GET /api/v1/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "event: snapshot\ndata: %s\n\n", body)
+		for {
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+				return
+			case <-end:
+				return
+			case <-time.After(time.Second):
+				fmt.Fprintf(w, "event: beat\ndata: {\"now\":%d}\n\n", now.Unix())
+			}
+		}
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() { close(end); server.CloseClientConnections(); server.Close() })
+	return server.URL + "/"
+}
+
+// TestSilenceReadsWellHoweverLongItLasts shows charge points that were heard
+// minutes, hours and months ago.
+func TestSilenceReadsWellHoweverLongItLasts(t *testing.T) {
+	b := chromium(t)
+	now := time.Now()
+	// Central's clock stands still, so the page's own seconds change no word.
+	url := frozen(t, now,
+		silent("CP_HOURS", "disconnected", "silent", 3*time.Hour+12*time.Minute+5*time.Second, 5*time.Second, now),
+		silent("CP_MONTHS", "disconnected", "said_goodbye", 112*24*time.Hour+time.Minute, 5*time.Second, now),
+		silent("CP_AGAIN", "disconnected", "central_restarted", 30*time.Hour+time.Second, 0, now),
+		silent("CP_FAST", "activated", "heartbeat_ok", 9*time.Second, time.Second, now))
+	b.do(chromedp.Navigate(url + "?lang=en"))
+	says := func(id, field, js string) {
+		t.Helper()
+		b.sees(id+": "+js, fmt.Sprintf(tile, id)+`?.querySelector('[data-k="`+field+`"]').textContent.replaceAll("\u00a0", " ")`+js)
+	}
+	says("CP_HOURS", "seen", ` === "heard 3 h 12 min ago"`)
+	says("CP_HOURS", "beats", `.startsWith("last heartbeat ")`)
+	says("CP_MONTHS", "seen", ` === "heard 112 d 00 h ago"`)
+	says("CP_AGAIN", "seen", ` === "heard 30 h 00 min ago"`)
+	says("CP_AGAIN", "beats", `.trim() === ""`)
+	says("CP_FAST", "beats", `.startsWith("no heartbeat for ")`)
+	b.sees("no number of heartbeats that nobody counted", `!document.body.innerText.includes("≥")`)
+	b.do(chromedp.Click(`[data-lang="es"]`))
+	says("CP_HOURS", "seen", ` === "oído hace 3 h 12 min"`)
+	says("CP_HOURS", "beats", `.startsWith("último latido ")`)
+	says("CP_FAST", "beats", `.startsWith("sin latidos desde hace ")`)
+}

@@ -1,0 +1,135 @@
+package explain
+
+import "fmt"
+
+// words are all phrases that a person reads of a Monitor, so that another
+// language is another table. The verbs stand in the order of the call. What went
+// wrong, what it means and what to do first come from internal/advice.
+type words struct {
+	central, kafka, monitor string // names of the rows
+
+	// A charge point and its Engine.
+	standing string // what, for how long, since when
+	failing  string // what, for how long, since when, why
+	verdict  string // for how long, since when: no verdict
+	watching string
+	because  string // what, why
+	answers  string // what, how fast
+	oneMore  string // what, why the last check failed, how many in a row open an incident
+	more     string // what, how many failed, why, how many in a row open an incident
+	notTold  string
+	told     string // when Central last answered a report of this incident, how long ago
+
+	// Central.
+	registered, connecting, away, refuses string // for how long
+	answered                              string // how long ago the last answer was
+	reports                               counted
+
+	// Kafka.
+	none       string
+	onDisk     string
+	kafkaIs    map[string]string // by phase: for how long
+	kafkaWaits counted
+	disk       string // where events wait meanwhile
+
+	// The Monitor itself.
+	watches, unwell string // for how long, checks, failed, missed
+	checks          counted
+	restart         string
+	refusedDisk     string
+
+	// The headings and rows of explain.
+	noCheck  string // of which Engine
+	oneCheck string // of which Engine, the time zone
+	checked  string // how many, of which Engine, the time zone
+	inARow   string // how many
+	heard    string // the heading of what Central was told
+	nothing  string
+	repeat   string // which
+	receipt  string // how fast, Central's words
+	silence  string // why there was no answer
+	next     string // the heading of what comes
+	step     string // when, in how long, what, to whom
+	engine   string // to whom
+	within   string // how long
+	now      string
+	closes   counted // OKs
+	opens    counted // failed checks
+	opensYet counted // more of them
+	state    string  // folder
+	size     string  // MiB in use, MiB allowed, process, version
+	dropped  counted
+	leftOut  string // how many events, how many notices
+	events   counted
+	notices  counted
+}
+
+// counted is a phrase with its number: one, and any other.
+type counted struct{ one, many string }
+
+func (c counted) of(n int64) string {
+	if n == 1 {
+		return fmt.Sprintf(c.one, n)
+	}
+	return fmt.Sprintf(c.many, n)
+}
+
+var english = words{
+	central: "Central", kafka: "Kafka", monitor: "Monitor",
+
+	standing: "%s for %s, since %s",
+	failing:  "%s, failing for %s, since %s: %s",
+	verdict:  "no verdict for %s, since %s",
+	watching: "watching, no verdict yet",
+	because:  "%s: %s",
+	answers:  "%s; answers in %s",
+	oneMore:  "%s, but the last check failed: %s; %d in a row open an incident",
+	more:     "%s, but the last %d checks failed: %s; %d in a row open an incident",
+	notTold:  "Central does not know it yet.",
+	told:     "Central knows it: it last answered a report at %s, %s ago.",
+
+	registered: "registered for %s",
+	connecting: "connecting for %s",
+	away:       "away for %s",
+	refuses:    "has refused this Monitor for %s",
+	answered:   "; last answer %s ago",
+	reports:    counted{"; %d report waits", "; %d reports wait"},
+
+	none:   "none",
+	onDisk: "events stay on disk",
+	kafkaIs: map[string]string{
+		"connecting": "connecting for %s", "connected": "connected for %s", "away": "away for %s", "catching_up": "catching up for %s",
+	},
+	kafkaWaits: counted{"; %d event waits", "; %d events wait"},
+	disk:       " on disk",
+
+	watches:     "watches for %s; %s, %d failed, %d missed",
+	unwell:      "is not well, up for %s; %s, %d failed, %d missed",
+	checks:      counted{"%d check", "%d checks"},
+	restart:     "Restart it: it resumes where it was.",
+	refusedDisk: "Make room, or let this user write there: it tries again every 30s.",
+
+	noCheck:  "No check of %s yet",
+	oneCheck: "The last check of %s (times are %s)",
+	checked:  "The last %d checks of %s (times are %s)",
+	inARow:   ", %d in a row",
+	heard:    "What Central was told",
+	nothing:  "  nothing yet",
+	repeat:   " (repeat %d)",
+	receipt:  `: answered in %s: "%s"`,
+	silence:  ": not answered: %s",
+	next:     "What happens next",
+	step:     "  %s  %-9s  %s to %s",
+	engine:   "the Engine",
+	within:   "in %s",
+	now:      "now",
+	closes:   counted{"%d OK closes the incident", "%d OKs in a row close the incident"},
+	opens:    counted{"%d failed check opens an incident", "%d failed checks in a row open an incident"},
+	opensYet: counted{"%d more failed check opens an incident", "%d more failed checks in a row open an incident"},
+	state:    "State %s",
+	size:     "      %.1f of %.0f MiB; process %d, version %s",
+	dropped:  counted{"      %d event was given up", "      %d events were given up"},
+	leftOut:  "      the log stood still and left out %s and %s",
+	events:   counted{"%d event", "%d events"},
+	notices:  counted{"%d notice", "%d notices"},
+}

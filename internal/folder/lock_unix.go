@@ -1,0 +1,37 @@
+//go:build unix
+
+package folder
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// takeFile opens the file and locks it.
+func takeFile(path string) (*os.File, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = errTaken
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openLock makes the file; where nothing can be written, one that is there will do.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {
+		if readable, readErr := os.Open(path); readErr == nil {
+			return readable, nil
+		}
+	}
+	return f, err
+}

@@ -1,0 +1,69 @@
+package outbox
+
+import "evcp"
+
+// loss is what a slice of trimming gives up.
+type loss struct {
+	reach
+	events      int64
+	undelivered droplist
+	rows        []lostRow
+	dropped     [evcp.EventsDropped + 1]uint64
+}
+
+// lostRow is how many events of a run are gone.
+type lostRow struct{ run, events int64 }
+
+// take gives up what it may of one row: all of it, its plain OKs, or nothing.
+func (l *loss) take(s *store, r row) error {
+	done := r.id <= l.delivered && (r.reports == 0 || r.id <= l.settled)
+	switch {
+	case done || r.facts == 0 || l.factsToo:
+		l.note(r, func(Line) bool { return true })
+		return s.do(`DELETE FROM runs WHERE id=?`, r.id)
+	case r.facts < r.count:
+		l.note(r, Line.Plain)
+		return s.do(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
+	}
+	return nil
+}
+
+// note counts what goes, and lists what was not delivered.
+func (l *loss) note(r row, goes func(Line) bool) {
+	n := int64(0)
+	for line := range lines(r.body) {
+		if !goes(line) {
+			continue
+		}
+		n++
+		if r.id > l.delivered {
+			l.undelivered.addLine(line, reasonFull)
+			l.dropped[line.Action()]++
+		}
+	}
+	l.events += n
+	l.rows = append(l.rows, lostRow{r.id, n})
+}
+
+func withoutPlain(body []byte) (facts []byte) {
+	for line := range lines(body) {
+		if !line.Plain() {
+			facts = append(append(facts, line...), '\n')
+		}
+	}
+	return facts
+}
+
+// lose takes the loss into the totals and the positions.
+func (o *Outbox) lose(l *loss) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for action, n := range l.dropped {
+		o.counts.dropped[action] += n
+	}
+	for _, c := range o.cursors {
+		for _, r := range l.rows {
+			c.gaveUp(r.run, r.events)
+		}
+	}
+}

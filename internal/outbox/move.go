@@ -1,0 +1,172 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// move is everything that goes from memory to a disk. It may be made again: its
+// commit may have taken place although nobody heard of it in time.
+type move struct {
+	from      *store
+	disk      foundDisk
+	instance  string
+	blind     bool     // nothing was ever read from the disk
+	void      [2]int64 // runs between these never were
+	keptRun   int64
+	known     []standing
+	positions []waypoint
+	goBack    map[string]waypoint // cursors that passed over what the disk holds
+	shift     total               // what the disk had before, when blind
+}
+
+// plan lists what there is to move.
+func (o *Outbox) plan(from *store, disk foundDisk) *move {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m := &move{
+		from: from, disk: disk, instance: o.options.Instance, blind: o.blind, keptRun: o.keptRun,
+		void: [2]int64{o.diskRun, o.memoryFrom}, goBack: map[string]waypoint{},
+	}
+	for i := range o.known {
+		if o.known[i].state != (evcp.State{}) {
+			m.known = append(m.known, o.known[i])
+		}
+	}
+	for _, c := range o.cursors {
+		switch {
+		case c.follow || !m.blind && c.jumped == nil:
+			m.positions = append(m.positions, c.position())
+		case m.blind:
+			m.goBack[c.name] = waypoint{name: c.name}
+		default:
+			m.goBack[c.name] = *c.jumped
+		}
+	}
+	return m
+}
+
+// run moves everything in one commit and then says that the file has all numbers.
+func (m *move) run(prove func() error) error {
+	if err := m.disk.store.transact(true, m.write); err != nil {
+		return err
+	}
+	return prove()
+}
+
+// write is the body of the transaction on the disk.
+func (m *move) write() error {
+	for _, step := range []func() error{m.clear, m.lookBack, m.copyRuns, m.note} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is the same for every move of one stay in memory.
+func (m *move) name() string { return strconv.FormatInt(m.void[1], 10) }
+
+// clear removes from the disk what never was: commits that came through after they
+// had been given up, and an earlier move that did.
+func (m *move) clear() error {
+	to := m.disk.store
+	moved, err := to.meta("moved")
+	if err == nil && moved == m.name() {
+		err = to.do(`DELETE FROM runs WHERE id >= ?`, m.void[1])
+	}
+	if err == nil && !m.blind {
+		err = to.do(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1])
+	}
+	return err
+}
+
+// errBehind is a clock that stands before the history on the disk: our runs would
+// come before those that are there.
+var errBehind = errors.New("the clock is behind what is on the disk")
+
+// lookBack reads how far an earlier life had come with a file that was not read.
+func (m *move) lookBack() error {
+	if !m.blind {
+		return nil
+	}
+	var last int64
+	to := m.disk.store
+	if err := to.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
+		return err
+	}
+	if last >= m.void[1] {
+		return errBehind
+	}
+	return to.waypoints(func(at waypoint) {
+		if _, ok := m.goBack[at.name]; ok {
+			m.goBack[at.name] = at
+		}
+	})
+}
+
+func (m *move) copyRuns() error {
+	for after := int64(0); ; {
+		some, err := m.chunks(after)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, c := range some {
+			if err := errors.Join(m.disk.store.insert(c), m.disk.store.forgetTold(c)); err != nil {
+				return err
+			}
+			after = c.ID
+		}
+	}
+}
+
+// chunks reads some rows from memory. Cursors read there too, and nobody shall wait
+// for the disk meanwhile.
+func (m *move) chunks(after int64) (some []*chunk, err error) {
+	size := 0
+	read := func(p *sqlite3.Stmt) error {
+		c := &chunk{
+			Run: Run{
+				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
+				Count: p.ColumnInt(3), Lines: bytes.Clone(p.ColumnRawText(8)), events: p.ColumnInt64(6) + m.shift.events,
+			},
+			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7) + m.shift.bytes,
+		}
+		some = append(some, c)
+		if size += len(c.Lines); size > mib {
+			return errEnough
+		}
+		return nil
+	}
+	err = m.from.locked(func() error {
+		return m.from.each(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
+	})
+	return some, err
+}
+
+func (m *move) drops() (l droplist, err error) {
+	err = m.from.locked(func() error {
+		l, err = m.from.drops()
+		return err
+	})
+	return l, err
+}
+
+// note writes what there is besides the runs.
+func (m *move) note() error {
+	drops, err := m.drops()
+	if err != nil {
+		return err
+	}
+	for _, p := range m.goBack {
+		m.positions = append(m.positions, p)
+	}
+	to := m.disk.store
+	return errors.Join(to.setMeta("instance", m.instance), to.setMeta("moved", m.name()), to.moveDrops(drops),
+		to.saveStates(m.keptRun, m.known), to.savePositions(m.positions))
+}

@@ -1,0 +1,111 @@
+package outbox
+
+import (
+	"errors"
+	"sync"
+)
+
+// reading is the second connection to the file. It is open only while a cursor is
+// behind.
+type reading struct {
+	mu     sync.Mutex
+	store  *store
+	still  bool // the store reads a file that nobody writes
+	closed bool
+	// writers counts the connections that may write the file. While there are none
+	// it is read as it stands: a full disk has no room for the memory that readers
+	// and writers share.
+	writers int
+	trial   bool // a disk that refused is being tried again
+}
+
+// errTrial is a file that can't be read just now, since the disk is being tried.
+var errTrial = errors.New("the disk is being tried")
+
+// begin says that the disk is being tried: one more connection may write.
+func (r *reading) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trial = true
+	r.writers++
+	if r.still {
+		r.drop()
+	}
+}
+
+// fail says that nothing came of the trial.
+func (r *reading) fail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trial = false
+	r.writers--
+}
+
+// succeed says that its connection is the writer from now on.
+func (r *reading) succeed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trial = false
+	r.drop()
+}
+
+// abandoned says that the writer has let go of the file.
+func (r *reading) abandoned() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writers--
+}
+
+// after reads the run after a run, up to another one.
+func (r *reading) after(path, vfs string, after, before int64) (Run, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return Run{}, false, ErrClosed
+	}
+	err := r.open(path, vfs)
+	if err == nil {
+		var run Run
+		var ok bool
+		if run, ok, err = r.store.readAfter(after, before); err == nil {
+			return run, ok, nil
+		}
+		r.drop()
+	}
+	if r.trial {
+		err = errTrial
+	}
+	return Run{}, false, err
+}
+
+func (r *reading) open(path, vfs string) (err error) {
+	switch {
+	case r.store != nil:
+	case r.writers == 0:
+		r.still = true
+		r.store, err = openStill(path, vfs)
+	default:
+		r.store, err = openReader(path, vfs)
+	}
+	return err
+}
+
+// rest closes the connection once nobody needs it.
+func (r *reading) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop()
+}
+
+func (r *reading) drop() {
+	_ = r.store.close() // it has only read
+	r.store, r.still = nil, false
+}
+
+// end closes it for good.
+func (r *reading) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop()
+	r.closed = true
+}

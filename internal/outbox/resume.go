@@ -1,0 +1,71 @@
+package outbox
+
+import (
+	"errors"
+
+	"evcp"
+)
+
+// read takes in what the file knows.
+func (o *Outbox) read(s *store, found Found) error {
+	o.origin.Found = found
+	doubt, err := o.unproven(s, found)
+	if err != nil {
+		return err
+	}
+	h, err := replay(s)
+	if err != nil {
+		return err
+	}
+	if err := o.readPositions(s, h.snapshot); err != nil {
+		return err
+	}
+	o.remember(h)
+	o.origin.Replayed = h.replayed
+	if doubt != "" {
+		o.origin.Renumber, o.origin.Why = true, doubt
+		o.renumber()
+	}
+	return errors.Join(o.readReports(s), o.readOldest(s))
+}
+
+// readPositions finds where writing and reading go on.
+func (o *Outbox) readPositions(s *store, snapshot int64) (err error) {
+	o.snapshotRun = snapshot
+	if err := s.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
+		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
+		return err
+	}
+	if err := o.readCursors(s); err != nil {
+		return err
+	}
+	o.keptRun = max(o.keptRun, snapshot)
+	for _, c := range o.cursors {
+		o.keptRun = max(o.keptRun, c.at.run)
+		if !c.follow {
+			o.keptTotal.events = max(o.keptTotal.events, c.at.events)
+		}
+	}
+	o.nextRun, o.written = o.keptRun, o.keptTotal
+	o.untold, err = s.drops()
+	return err
+}
+
+func (o *Outbox) readCursors(s *store) error {
+	return s.waypoints(func(at waypoint) {
+		c := o.cursor(at.name)
+		c.at, c.saved, c.next = at, at, at.run
+	})
+}
+
+// readOldest finds when the first event happened that a cursor does not have.
+func (o *Outbox) readOldest(s *store) error {
+	for _, c := range o.cursors {
+		var at int64
+		if err := s.askFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
+			return err
+		}
+		c.oldest = evcp.Stamp(at)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package outbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp"
+)
+
+// An outage that Central has heard of, and of which Kafka has the beginning.
+type outage struct {
+	*world
+	state  evcp.State // when the disk was still well
+	unsent []string   // what Kafka does not have
+}
+
+// before lives the first life in a folder and ends it: in order, or killed with or
+// without SQLite's shared memory left behind.
+func before(t *testing.T, dir, end string, options Options) *outage {
+	t.Helper()
+	w := newWorld(t, filepath.Join(dir, "state"), Options{})
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "welcome"})
+	w.flush()
+	c := w.box.Cursor(Kafka)
+	c.Advance(w.next(c).ID)
+	sent := len(w.written)
+	for range 3 {
+		w.check("CP_001", ko())
+	}
+	incident := w.states["CP_001"].Incident.ID
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureTold, Incident: incident, Response: "received"})
+	facts := w.facts(2)
+	w.box.Facts().Settle(facts[1].Pos)
+	run := w.next(c)
+	c.Advance(run.ID)
+	sent += run.Count
+	w.check("CP_001", ko()) // what was settled and sent is kept with it
+	w.flush()
+	o := &outage{world: w, state: w.states["CP_001"], unsent: w.written[sent:]}
+	w.written = nil
+	dir = w.dir
+	if end != "clean" {
+		dir = filepath.Join(dir, "killed")
+		copyKilled(t, w.dir, dir, end == "killed")
+	}
+	w.close()
+	w.options.healEvery = 5 * time.Millisecond
+	w.dir, w.options.VFS = dir, options.VFS
+	return o
+}
+
+// copyKilled copies a folder as a kill leaves it.
+func copyKilled(t *testing.T, from, to string, withShm bool) {
+	t.Helper()
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copyFiles(t, from, to)
+	replaceWith(t, filepath.Join(to, lockName), "1\n")
+	if shm := fileName + "-shm"; withShm {
+		content, err := os.ReadFile(filepath.Join(from, shm))
+		if err != nil {
+			t.Fatal(err)
+		}
+		replaceWith(t, filepath.Join(to, shm), string(content))
+	}
+}
+
+var ends = []string{"clean", "killed", "killed, no -shm"}
+
+// goesOn opens the folder on a disk that takes nothing and holds it to what is
+// known; then the disk is mended.
+func (o *outage) goesOn(t *testing.T, says string, mend func()) {
+	t.Helper()
+	o.open()
+	origin := o.box.Origin()
+	if origin.Found != Refused || !origin.Renumber || !strings.Contains(origin.Why, says) || strings.Contains(origin.Why, "\n") {
+		t.Fatalf("origin %+v", origin)
+	}
+	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Told != 1 || !o.box.Renumber("CP_001") {
+		t.Fatalf("state %+v,\nwant %+v", s, o.state)
+	}
+	if facts, _ := o.box.Facts().take(time.Now()); len(facts) != 0 {
+		t.Errorf("told again: %+v", facts)
+	}
+	o.at = evcp.StampOf(time.Now())
+	o.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Started, Renumber: true})
+	o.check("CP_001", ok())
+	o.flush()
+	first, err := evcp.ParseEvent([]byte(o.written[0]))
+	if err != nil || first.Epoch <= o.state.Epoch || first.Seq != 1 || first.PrevEpoch != o.state.Epoch || first.PrevSeq != o.state.Seq {
+		t.Errorf("the first event is %+v", first)
+	}
+	c := o.box.Cursor(Kafka)
+	if n, _ := c.Pending(); n != int64(len(o.unsent)+len(o.written)) {
+		t.Errorf("pending %d", n)
+	}
+	want := slices.Concat(o.unsent, o.written)
+	got, last := o.wait(c, len(want))
+	equal(t, "lines", got, want)
+	if h := look(t, o.dir); len(readAll(t, h)) == 0 {
+		t.Error("nobody can look at what is kept")
+	}
+	mend()
+	eventually(t, "the disk", func() bool { return o.box.Stats().RefusedSince.IsZero() })
+	c.Advance(last)
+	o.check("CP_001", ok())
+	o.flush()
+	state := o.states["CP_001"]
+	o.reopen()
+	defer o.close()
+	if origin := o.box.Origin(); origin.Found != Resumed || origin.Renumber || o.box.State("CP_001") != state {
+		t.Errorf("in the next life: origin %+v, state %+v", origin, o.box.State("CP_001"))
+	}
+	got, _ = o.rest(o.box.Cursor(Kafka))
+	equal(t, "lines after the next start", got, o.written[len(o.written)-1:])
+	if facts := o.facts(1); facts[0].Event.Action != evcp.EngineRecovered {
+		t.Errorf("%+v", facts)
+	}
+}
+
+// A disk that can be read is read, also when nothing can be written any more.
+func TestStartOnARefusingDisk(t *testing.T) {
+	for _, end := range ends {
+		t.Run(end, func(t *testing.T) {
+			d := newDisk(t)
+			o := before(t, t.TempDir(), end, Options{VFS: d.name})
+			d.refuse(syscall.EIO)
+			o.goesOn(t, "unable to open database file", func() { d.hook(nil) })
+		})
+	}
+}
+
+// A process that ends before such a disk is well leaves behind that numbers were
+// used of which the file knows nothing.
+func TestNoHealingAfterSuchAStart(t *testing.T) {
+	d := newDisk(t)
+	o := before(t, t.TempDir(), "killed", Options{VFS: d.name})
+	d.refuse(syscall.EIO)
+	o.open()
+	o.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Started, Renumber: true})
+	o.flush()
+	if err := o.box.Close(t.Context()); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "is lost") {
+		t.Errorf("Close said %v", err)
+	}
+	d.hook(nil)
+	o.open()
+	defer o.close()
+	if origin := o.box.Origin(); origin.Found != Resumed || !origin.Renumber || o.box.State("CP_001") != o.state {
+		t.Errorf("origin %+v, state %+v", origin, o.box.State("CP_001"))
+	}
+}
+
+// A file that can be neither used nor put aside still tells its numbers.
+func TestUnusableOnARefusingDisk(t *testing.T) {
+	dir, states := someHistory(t)
+	run(t, filepath.Join(dir, fileName), `PRAGMA user_version=99`)
+	d := newDisk(t)
+	d.refuse(syscall.ENOSPC)
+	w := newWorld(t, dir, Options{VFS: d.name, healEvery: time.Hour})
+	s := states["CP_000"]
+	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber("CP_000") {
+		t.Errorf("state %+v, want %+v", got, s)
+	}
+	if origin := w.box.Origin(); origin.Found != Refused || !origin.Renumber {
+		t.Errorf("origin %+v", origin)
+	}
+	d.hook(nil)
+	w.close()
+	if names, _ := filepath.Glob(filepath.Join(dir, "outbox-*-newer.db")); len(names) != 1 {
+		t.Errorf("put aside when the disk was well: %v", names)
+	}
+}

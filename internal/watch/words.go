@@ -1,0 +1,77 @@
+package watch
+
+import "fmt"
+
+// words are what a Monitor says of itself to a person beside its log: the banner,
+// the live line, and how it does. Another language is another table. The verbs
+// stand in the order of the call.
+type words struct {
+	title                          string // which version, which charge point
+	engine, central, kafka         string // address, and what follows
+	state                          string // folder, what was found in it
+	config                         string // where the settings came from
+	everyCheck                     string // how often, what is reported
+	oneFails                       string
+	manyFail                       string // how many in a row
+	noBeats                        string
+	beats                          string // how often
+	noBrokers                      string
+	onDisk                         string
+	topic                          string // which
+	found                          string
+	putAside                       string  // which file, why
+	memory, anew                   string  // why
+	resumed                        string  // what was seen last, which event is next
+	openSince                      string  // what, since when
+	streak                         string  // what, how many of how many
+	liveChecks                     counted // how many, how many failed
+	liveCentral, liveKafka         string  // a shape
+	notYet                         string
+	stands                         string  // for how long
+	lineCP, lineCentral, lineKafka string  // for systemctl status
+	lineWaits                      counted // how many events
+}
+
+// counted is a phrase with its number: one, and any other.
+type counted struct{ one, many string }
+
+func (c counted) of(n uint64, more ...any) string {
+	phrase := c.many
+	if n == 1 {
+		phrase = c.one
+	}
+	return fmt.Sprintf(phrase, append([]any{n}, more...)...)
+}
+
+var english = words{
+	title:       "ev-cp-m %s watches %s. Ctrl-C stops it.",
+	engine:      "  Engine   %s  %s",
+	central:     "  Central  %s  %s",
+	kafka:       "  Kafka    %s  %s",
+	state:       "  State    %s (%s)",
+	config:      "  Config   %s",
+	everyCheck:  "every %s; %s",
+	oneFails:    "a failure is reported",
+	manyFail:    "%d failures in a row are reported",
+	noBeats:     "no signs of life",
+	beats:       "a sign of life every %s",
+	noBrokers:   "none",
+	onDisk:      "events stay on disk",
+	topic:       "topic %s",
+	found:       "new",
+	putAside:    "begun anew; the old one is %s: %s",
+	memory:      "in memory only: %s",
+	anew:        "begun anew: %s",
+	resumed:     "resumed: %s, next event %d",
+	openSince:   "%s since %s",
+	streak:      "%s %d of %d",
+	liveChecks:  counted{"%d check, %d failed", "%d checks, %d failed"},
+	liveCentral: "Central %s",
+	liveKafka:   "Kafka %s",
+	notYet:      "no check has been completed yet",
+	stands:      "the watch stands still: no check was completed for %s",
+	lineCP:      "%s %s",
+	lineCentral: "Central %s",
+	lineKafka:   "Kafka %s",
+	lineWaits:   counted{"%d event waits on disk", "%d events wait on disk"},
+}
