@@ -32,13 +32,14 @@ func HostPort(to *string) func(string) error {
 	}
 }
 
-// HostPortList takes HOST:PORT,HOST:PORT; "" is an empty list. An entry without
-// port gets defaultPort.
+// HostPortList takes HOST:PORT,HOST:PORT. An empty list is "", or the word none: the
+// environment can't say nothing, since an empty variable counts as unset. An entry
+// without port gets defaultPort.
 func HostPortList(to *[]string, defaultPort uint16) func(string) error {
 	return func(s string) error {
 		var all []string
 		for entry := range strings.SplitSeq(s, ",") {
-			if s == "" {
+			if s == "" || s == "none" {
 				break
 			}
 			address, ok := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)))

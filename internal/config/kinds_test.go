@@ -50,7 +50,7 @@ func TestGoodValues(t *testing.T) {
 		{"host", "localhost", "localhost"}, {"host", "kafka_1.site-2", "kafka_1.site-2"}, {"host", "::1", "::1"},
 		{"host", "[fe80::1%eth0]", "fe80::1%eth0"}, {"host", "192.168.1.235", "192.168.1.235"},
 		{"address", "", ""}, {"address", ":5000", ":5000"}, {"address", "a:1", "a:1"}, {"address", "[::1]:80", "[::1]:80"},
-		{"list", "", "[]"}, {"list", "a", "[a:9092]"}, {"list", "a:1, b", "[a:1 b:9092]"}, {"list", "::1,[::1]:7", "[[::1]:9092 [::1]:7]"},
+		{"list", "", "[]"}, {"list", "none", "[]"}, {"list", "none:1", "[none:1]"}, {"list", "a", "[a:9092]"}, {"list", "a:1, b", "[a:1 b:9092]"}, {"list", "::1,[::1]:7", "[[::1]:9092 [::1]:7]"},
 		{"id", "CP_001", "CP_001"}, {"id", strings.Repeat("x", 64), strings.Repeat("x", 64)},
 		{"duration", "1m30s", "1m30s"}, {"never", "0", "0s"}, {"count", "12", "12"},
 		{"size", "1MiB", "1048576"}, {"size", "2 MB", "2000000"}, {"size", "1048576B", "1048576"}, {"size", "7TiB", "7696581394432"},
