@@ -165,12 +165,16 @@ func (l *lane) central() {
 	l.h.befell(w)
 }
 
+// monitor ends a Monitor and begins another. A process is not there at once; in no
+// time at all two of them would count their epochs from the same millisecond.
 func (l *lane) monitor() {
-	l.h.absent(l.r.IntN(3) > 0, []time.Duration{0, ms, l.upTo(2 * time.Second), l.upTo(40 * time.Second)}[l.r.IntN(4)])
+	l.h.absent(l.r.IntN(3) > 0, []time.Duration{5 * ms, 20 * ms, 5*ms + l.upTo(2*time.Second), 5*ms + l.upTo(40*time.Second)}[l.r.IntN(4)])
 }
 
 func (l *lane) disk() {
-	l.h.refuses()
+	if !l.h.refuses() {
+		return
+	}
 	if l.r.IntN(2) == 0 {
 		l.h.weather.fill(true)
 		l.wait(l.upTo(60 * time.Second))

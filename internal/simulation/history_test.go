@@ -57,6 +57,7 @@ type history struct {
 	windows   []oracle.Window
 	refusedAt evcp.Stamp // since then events may be in memory only; 0: they are not
 	now       *life      // nil: no Monitor
+	ending    bool       // one is about to be none
 }
 
 // play lives one history in a bubble of its own and writes it down.
@@ -67,6 +68,7 @@ func play(t *testing.T, p plot) oracle.Record {
 	h.build(max(1, p.cps))
 	h.must(h.central.start())
 	h.launch(h.folder())
+	h.befell(oracle.Window{Kind: oracle.Down, From: h.began}) // it was not there before
 	h.suffer()
 	time.Sleep(settle)
 	return h.reckon()
@@ -162,6 +164,7 @@ func (h *history) absent(killed bool, long time.Duration) {
 		dir, err = l.kill()
 		h.must(err)
 	}
+	h.set(&h.ending, false)
 	time.Sleep(long)
 	h.launch(dir)
 	h.befell(gone)
@@ -178,18 +181,29 @@ func (h *history) leave() *life {
 		return nil
 	}
 	l := h.now
-	h.now = nil
+	h.now, h.ending = nil, l != nil
 	return l
 }
 
-// refuses notes that the disk refuses, or stands still, from now on. A Monitor may
-// begin on such a disk too.
-func (h *history) refuses() {
+func (h *history) set(flag *bool, to bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	*flag = to
+}
+
+// refuses notes that the disk refuses, or stands still, from now on, and reports
+// whether it may: what an ending Monitor has in memory only is lost too. One may
+// begin on such a disk.
+func (h *history) refuses() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ending && !h.plot.mortal {
+		return false
+	}
 	if h.refusedAt == 0 {
 		h.refusedAt = stamp()
 	}
+	return true
 }
 
 // lookAtDisk ends the time of the refusal, once the disk is well and the Monitor
