@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"evcp/internal/pause"
 )
 
 // checker is one program that checks Engines once a second, as it is compared.
@@ -91,7 +93,7 @@ func (p *process) answers(ctx context.Context) (int64, error) {
 			_, err := fmt.Sscan(string(now[len(now)-1]), &n)
 			return n, err
 		}
-		if !sleep(ctx, 2*time.Millisecond) {
+		if !pause.For(ctx, 2*time.Millisecond) {
 			return 0, ctx.Err()
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"evcp/internal/pause"
 )
 
 // measureLateness watches three Engines side by side, and beside them only
@@ -33,7 +35,7 @@ func measureLateness(ctx context.Context, l *lab) ([]table, error) {
 		}
 		stops = append(stops, stop)
 	}
-	if !sleep(ctx, l.effort.warm) {
+	if !pause.For(ctx, l.effort.warm) {
 		return nil, ctx.Err()
 	}
 	for _, r := range all {
@@ -68,7 +70,7 @@ func (l *lab) keepRhythm(ctx context.Context, r *rhythm, cp, central string) (st
 		return nil, err
 	}
 	if r.ices {
-		sleep(ctx, l.effort.warm)
+		pause.For(ctx, l.effort.warm)
 		b.freeze()
 	}
 	return func() {
@@ -93,7 +95,7 @@ func sleepAll(ctx context.Context, all []*rhythm, watch time.Duration) error {
 func (r *rhythm) sleep(ctx context.Context, watch time.Duration) {
 	start, tooLate := time.Now(), max(r.every/10, 50*time.Millisecond)
 	for at := time.Duration(0); at <= watch; at = time.Since(start).Truncate(r.every) + r.every {
-		if !sleep(ctx, time.Until(start.Add(at))) {
+		if !pause.For(ctx, time.Until(start.Add(at))) {
 			return
 		}
 		if now := time.Now(); now.Sub(start.Add(at)) <= tooLate {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"evcp/internal/pause"
 )
 
 // process is one that is measured, or that a measured one talks to. Its output
@@ -90,21 +92,9 @@ func (p *process) listens(ctx context.Context, port string) error {
 			c.Close()
 			return nil
 		}
-		if !sleep(ctx, 10*time.Millisecond) {
+		if !pause.For(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
 	return fmt.Errorf("%s does not listen on %s after %s", p.name, port, patience)
-}
-
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"evcp/internal/pause"
 )
 
 // residentAtMost is the number to hold for a lone Monitor, in MB.
@@ -88,7 +90,7 @@ func (l *lab) round(ctx context.Context, checkers []*checker) error {
 			return err
 		}
 	}
-	if !sleep(ctx, l.effort.warm) {
+	if !pause.For(ctx, l.effort.warm) {
 		return ctx.Err()
 	}
 	return l.window(ctx, duties)
@@ -103,7 +105,7 @@ func (l *lab) window(ctx context.Context, duties []*duty) error {
 		}
 		before[i] = *d
 	}
-	if !sleep(ctx, l.effort.window) {
+	if !pause.For(ctx, l.effort.window) {
 		return ctx.Err()
 	}
 	unit := 0.0

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"evcp/internal/pause"
 )
 
 // stayer is a Monitor that watches through all rounds.
@@ -55,7 +57,7 @@ func (l *lab) stay(ctx context.Context, name string, start func(context.Context,
 		return nil, err
 	}
 	s := &stayer{process: p, name: name, engine: engine}
-	if !sleep(ctx, l.effort.warm) {
+	if !pause.For(ctx, l.effort.warm) {
 		s.stop()
 		return nil, ctx.Err()
 	}

@@ -120,11 +120,11 @@ func (v view) in(m Moment) string {
 func (c ChargePoint) judgement() string {
 	switch {
 	case c.Incident != nil && c.OKs < c.Rise:
-		return english.closes.of(int64(c.Rise - c.OKs))
+		return english.closes.Of(int64(c.Rise - c.OKs))
 	case c.Incident == nil && c.Failures == 0 && c.Fall > 0:
-		return english.opens.of(int64(c.Fall))
+		return english.opens.Of(int64(c.Fall))
 	case c.Incident == nil && c.Failures < c.Fall:
-		return english.opensYet.of(int64(c.Fall - c.Failures))
+		return english.opensYet.Of(int64(c.Fall - c.Failures))
 	}
 	return ""
 }
@@ -136,10 +136,10 @@ func (v view) kept() []string {
 		fmt.Sprintf(english.size, float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
 	}
 	if n := v.Outbox.Dropped; n > 0 {
-		lines = append(lines, english.dropped.of(int64(n)))
+		lines = append(lines, english.dropped.Of(int64(n)))
 	}
 	if l := v.Log; l.Events > 0 || l.Notices > 0 {
-		lines = append(lines, fmt.Sprintf(english.leftOut, english.events.of(int64(l.Events)), english.notices.of(int64(l.Notices))))
+		lines = append(lines, fmt.Sprintf(english.leftOut, english.events.Of(int64(l.Events)), english.notices.Of(int64(l.Notices))))
 	}
 	return lines
 }

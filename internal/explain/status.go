@@ -113,7 +113,7 @@ func (v view) central(c ChargePoint) []string {
 		text += fmt.Sprintf(english.answered, v.age(c.Central.Last.At))
 	}
 	if c.Central.Waiting > 0 {
-		text += english.reports.of(int64(c.Central.Waiting))
+		text += english.reports.Of(int64(c.Central.Waiting))
 	}
 	lines := v.peer(shape, english.central, c.Central.Address, text)
 	return append(append(lines, hang(trouble.Meaning)...), hang(trouble.Do)...)
@@ -165,7 +165,7 @@ func (v view) kafka() []string {
 	if trouble.Phrase != "" {
 		text = fmt.Sprintf(english.because, text, trouble.Phrase)
 	}
-	text += english.kafkaWaits.of(k.Waiting)
+	text += english.kafkaWaits.Of(k.Waiting)
 	if k.State == "away" {
 		text += english.disk
 	}
@@ -184,7 +184,7 @@ func (v view) monitor() []string {
 	case !v.Healthy:
 		shape = console.Note
 	}
-	text = fmt.Sprintf(text, v.age(v.Started), english.checks.of(int64(v.Checks.Total)), v.Checks.Failed, v.Checks.Missed)
+	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Checks.Total)), v.Checks.Failed, v.Checks.Missed)
 	lines := append(v.peer(shape, english.monitor, v.Instance, text), hang(v.Trouble)...)
 	if !v.Healthy && begun {
 		lines = append(lines, hang(english.restart)...)

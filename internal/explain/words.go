@@ -1,6 +1,6 @@
 package explain
 
-import "fmt"
+import "evcp/internal/console"
 
 // words are all phrases that a person reads of a Monitor, so that another
 // language is another table. The verbs stand in the order of the call. What went
@@ -23,18 +23,18 @@ type words struct {
 	// Central.
 	registered, connecting, away, refuses string // for how long
 	answered                              string // how long ago the last answer was
-	reports                               counted
+	reports                               console.Counted
 
 	// Kafka.
 	none       string
 	onDisk     string
 	kafkaIs    map[string]string // by phase: for how long
-	kafkaWaits counted
+	kafkaWaits console.Counted
 	disk       string // where events wait meanwhile
 
 	// The Monitor itself.
 	watches, unwell string // for how long, checks, failed, missed
-	checks          counted
+	checks          console.Counted
 	restart         string
 	refusedDisk     string
 
@@ -53,25 +53,15 @@ type words struct {
 	engine   string // to whom
 	within   string // how long
 	now      string
-	closes   counted // OKs
-	opens    counted // failed checks
-	opensYet counted // more of them
-	state    string  // folder
-	size     string  // MiB in use, MiB allowed, process, version
-	dropped  counted
+	closes   console.Counted // OKs
+	opens    console.Counted // failed checks
+	opensYet console.Counted // more of them
+	state    string          // folder
+	size     string          // MiB in use, MiB allowed, process, version
+	dropped  console.Counted
 	leftOut  string // how many events, how many notices
-	events   counted
-	notices  counted
-}
-
-// counted is a phrase with its number: one, and any other.
-type counted struct{ one, many string }
-
-func (c counted) of(n int64) string {
-	if n == 1 {
-		return fmt.Sprintf(c.one, n)
-	}
-	return fmt.Sprintf(c.many, n)
+	events   console.Counted
+	notices  console.Counted
 }
 
 var english = words{
@@ -93,19 +83,19 @@ var english = words{
 	away:       "away for %s",
 	refuses:    "has refused this Monitor for %s",
 	answered:   "; last answer %s ago",
-	reports:    counted{"; %d report waits", "; %d reports wait"},
+	reports:    console.Count("; %d report waits", "; %d reports wait"),
 
 	none:   "none",
 	onDisk: "events stay on disk",
 	kafkaIs: map[string]string{
 		"connecting": "connecting for %s", "connected": "connected for %s", "away": "away for %s", "catching_up": "catching up for %s",
 	},
-	kafkaWaits: counted{"; %d event waits", "; %d events wait"},
+	kafkaWaits: console.Count("; %d event waits", "; %d events wait"),
 	disk:       " on disk",
 
 	watches:     "watches for %s; %s, %d failed, %d missed",
 	unwell:      "is not well, up for %s; %s, %d failed, %d missed",
-	checks:      counted{"%d check", "%d checks"},
+	checks:      console.Count("%d check", "%d checks"),
 	restart:     "Restart it: it resumes where it was.",
 	refusedDisk: "Make room, or let this user write there: it tries again every 30s.",
 
@@ -123,13 +113,13 @@ var english = words{
 	engine:   "the Engine",
 	within:   "in %s",
 	now:      "now",
-	closes:   counted{"%d OK closes the incident", "%d OKs in a row close the incident"},
-	opens:    counted{"%d failed check opens an incident", "%d failed checks in a row open an incident"},
-	opensYet: counted{"%d more failed check opens an incident", "%d more failed checks in a row open an incident"},
+	closes:   console.Count("%d OK closes the incident", "%d OKs in a row close the incident"),
+	opens:    console.Count("%d failed check opens an incident", "%d failed checks in a row open an incident"),
+	opensYet: console.Count("%d more failed check opens an incident", "%d more failed checks in a row open an incident"),
 	state:    "State %s",
 	size:     "      %.1f of %.0f MiB; process %d, version %s",
-	dropped:  counted{"      %d event was given up", "      %d events were given up"},
+	dropped:  console.Count("      %d event was given up", "      %d events were given up"),
 	leftOut:  "      the log stood still and left out %s and %s",
-	events:   counted{"%d event", "%d events"},
-	notices:  counted{"%d notice", "%d notices"},
+	events:   console.Count("%d event", "%d events"),
+	notices:  console.Count("%d notice", "%d notices"),
 }

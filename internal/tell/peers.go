@@ -26,7 +26,7 @@ func (t *Teller) Central(n uplink.Notice) Line {
 		return l.with(slog.String("cause", n.Cause.String())).advised(a)
 	case uplink.Back:
 		l.Shape, l.Level = console.Told, slog.LevelInfo
-		l.Text = say(english.centralBack, console.Span(n.After), english.reports.of(int64(n.Waiting)))
+		l.Text = say(english.centralBack, console.Span(n.After), english.reports.Of(int64(n.Waiting)))
 		return l
 	case uplink.Stranger:
 		l.Text = say(english.stranger, n.Text)
@@ -39,7 +39,7 @@ func (t *Teller) Central(n uplink.Notice) Line {
 
 // KafkaThere tells the first contact.
 func (t *Teller) KafkaThere(waiting int64) Line {
-	return Line{Text: say(english.kafkaThere, english.events.of(waiting))}
+	return Line{Text: say(english.kafkaThere, english.events.Of(waiting))}
 }
 
 // KafkaGone tells that Kafka can't be reached, and whether it was there before;
@@ -56,7 +56,7 @@ func (t *Teller) KafkaGone(cause evcp.Cause, words string, known bool) Line {
 
 // KafkaBack tells that everything that waited has arrived.
 func (t *Teller) KafkaBack(after time.Duration, sent int64) Line {
-	return Line{Text: say(english.kafkaBack, console.Span(after), english.events.of(sent))}
+	return Line{Text: say(english.kafkaBack, console.Span(after), english.events.Of(sent))}
 }
 
 // Stopped tells how the end went: whether Central heard of it, how many events
@@ -70,5 +70,5 @@ func (t *Teller) Stopped(cp evcp.CPID, central bool, waiting int64, kept bool) L
 	if !kept {
 		state = english.stateLost
 	}
-	return Line{CP: cp, Text: say(english.stopped, goodbye, english.events.of(waiting), state)}
+	return Line{CP: cp, Text: say(english.stopped, goodbye, english.events.Of(waiting), state)}
 }

@@ -83,7 +83,7 @@ func (t *Teller) line(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 	case evcp.EngineFailed:
 		return t.opened(s, e), true
 	case evcp.EngineRecovered:
-		l := Line{Shape: console.Up, Text: say(english.recovered, console.Span(e.Span), english.checks.of(int64(s.failed)))}
+		l := Line{Shape: console.Up, Text: say(english.recovered, console.Span(e.Span), english.checks.Of(int64(s.failed)))}
 		s.failed = 0
 		return l.with(slog.Duration("duration", e.Span)), true
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
@@ -96,7 +96,7 @@ func (t *Teller) line(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 	case evcp.ClockStep:
 		return Line{Level: slog.LevelWarn, Text: say(english.clock, direction(e.Span), console.Span(e.Span.Abs()))}, true
 	case evcp.EventsDropped:
-		return Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(english.dropped, english.events.of(int64(e.Count)), e.Reason)}, true
+		return Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
 	default:
 		return Line{}, false
 	}
@@ -125,7 +125,7 @@ func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 		return Line{Shape: console.Up, Text: say(english.first, console.Ms(e.Latency))}, true
 	case before.Failures > 0:
 		s.failed = 0
-		return Line{Level: slog.LevelDebug, Text: say(english.again, english.checks.of(int64(before.Failures)))}, true
+		return Line{Level: slog.LevelDebug, Text: say(english.again, english.checks.Of(int64(before.Failures)))}, true
 	default:
 		return Line{}, false
 	}
@@ -190,7 +190,7 @@ func (t *Teller) registration(s *story, e evcp.Event) (Line, bool) {
 // LeftOut tells what the log could not show because its output stood still, and
 // where the events can be read.
 func (t *Teller) LeftOut(events, notices uint64) Line {
-	l := Line{Level: slog.LevelWarn, Text: say(english.leftOut, english.events.of(int64(events)), english.notices.of(int64(notices)))}
+	l := Line{Level: slog.LevelWarn, Text: say(english.leftOut, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
 	return l.with(slog.Uint64("events", events), slog.Uint64("notices", notices))
 }
 

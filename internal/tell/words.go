@@ -1,6 +1,6 @@
 package tell
 
-import "fmt"
+import "evcp/internal/console"
 
 // words are all sentences that a log line is made of, so that another language
 // is another table. The verbs stand in the order of the call.
@@ -36,20 +36,10 @@ type words struct {
 	centralNotTold string
 	stateKept      string
 	stateLost      string
-	checks         counted
-	reports        counted
-	events         counted
-	notices        counted
-}
-
-// counted is a noun with its number: one, and any other.
-type counted struct{ one, many string }
-
-func (c counted) of(n int64) string {
-	if n == 1 {
-		return fmt.Sprintf(c.one, n)
-	}
-	return fmt.Sprintf(c.many, n)
+	checks         console.Counted
+	reports        console.Counted
+	events         console.Counted
+	notices        console.Counted
 }
 
 var english = words{
@@ -85,8 +75,8 @@ var english = words{
 	centralNotTold: "Central not there",
 	stateKept:      "state kept",
 	stateLost:      "state NOT kept: the disk refused",
-	checks:         counted{"%d failed check", "%d failed checks"},
-	reports:        counted{"%d report was", "%d reports were"},
-	events:         counted{"%d event", "%d events"},
-	notices:        counted{"%d notice", "%d notices"},
+	checks:         console.Count("%d failed check", "%d failed checks"),
+	reports:        console.Count("%d report was", "%d reports were"),
+	events:         console.Count("%d event", "%d events"),
+	notices:        console.Count("%d notice", "%d notices"),
 }

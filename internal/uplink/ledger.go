@@ -1,8 +1,6 @@
 package uplink
 
 import (
-	"slices"
-
 	"evcp"
 	"evcp/internal/outbox"
 )
@@ -13,67 +11,88 @@ import (
 // while the Monitor ended is recorded nowhere, and the next life has to ask again.
 type ledger struct {
 	facts *outbox.Facts
-	open  []entry // in the order in which they came; the first is not settled
+	open  []*entry // in the order of their places; the first is not settled
+	known map[subject]*entry
 }
 
+// entry is one fact.
 type entry struct {
 	pos     int64
-	cp      evcp.CPID
-	about   subject
-	at      evcp.Stamp
+	names   [2]subject // in known
 	settled bool
 }
 
-// subject is what a report is about.
+// subject is what a report is about: an incident, by its name, or by when its
+// failure or recovery was detected. The second is the same when a disk refused the
+// fact and it was numbered anew.
 type subject struct {
-	incident evcp.EventID
+	cp       evcp.CPID
 	recovery bool
+	incident evcp.EventID
+	at       evcp.Stamp
 }
 
-func subjectOf(e evcp.Event) subject {
+// namesOf are the two names of what a fact, or a receipt, is about.
+func namesOf(e evcp.Event) [2]subject {
+	s := subject{cp: e.CP, recovery: e.Action == evcp.EngineRecovered || e.Action == evcp.ReportEngineRecovery}
+	byName, byTime := s, s
+	byName.incident, byTime.at = e.Incident, e.At
 	if e.Action == evcp.EngineFailed {
-		return subject{incident: e.ID()}
+		byName.incident = e.ID()
 	}
-	return subject{e.Incident, e.Action == evcp.EngineRecovered || e.Action == evcp.ReportEngineRecovery}
+	return [2]subject{byName, byTime}
 }
 
-// add notes a fact. A receipt settles what it is for, and itself. What nobody will
-// tell, since its charge point is no longer watched, is settled too.
+// add notes a fact. A receipt settles what it is for. What nobody will tell, since
+// its charge point is no longer watched, is settled at once.
 func (l *ledger) add(f outbox.Fact, watched bool) {
-	e := f.Event
-	receipt := e.Action == evcp.ReportEngineFailure || e.Action == evcp.ReportEngineRecovery
-	now := entry{f.Pos, e.CP, subjectOf(e), e.At, receipt || !watched}
-	for i := range l.open {
-		if o := &l.open[i]; receipt && o.isFor(now) || !receipt && o.isBefore(now) {
-			o.settled = true
-		}
+	names := namesOf(f.Event)
+	now := &entry{pos: f.Pos, names: names, settled: !watched}
+	switch f.Event.Action {
+	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
+		now.settled = true
+		l.settle(names[0])
+	default:
+		l.settle(names[1]) // it had another name before
+		l.know(now)
 	}
 	l.open = append(l.open, now)
 	l.sweep()
 }
 
-// isFor reports whether a receipt is for this fact.
-func (e entry) isFor(receipt entry) bool { return e.cp == receipt.cp && e.about == receipt.about }
-
-// isBefore reports whether this is the same fact, as it was called before the disk
-// refused it.
-func (e entry) isBefore(again entry) bool {
-	return e.cp == again.cp && e.about.recovery == again.about.recovery && e.at == again.at
+func (l *ledger) know(e *entry) {
+	if l.known == nil {
+		l.known = map[subject]*entry{}
+	}
+	for _, name := range e.names {
+		l.known[name] = e
+	}
 }
 
-// sweep tells the outbox how far everything is settled. Facts come in the order of
-// their places, but for those that a disk gives back late.
+func (l *ledger) settle(name subject) {
+	if e, ok := l.known[name]; ok {
+		e.settled = true
+	}
+}
+
+// sweep tells the outbox how far everything is settled.
 func (l *ledger) sweep() {
 	n := 0
 	for n < len(l.open) && l.open[n].settled {
+		l.forget(l.open[n])
 		n++
 	}
-	if n == 0 {
-		return
+	if n > 0 {
+		l.facts.Settle(l.open[n-1].pos)
+		l.open = append(l.open[:0], l.open[n:]...)
 	}
-	last := l.open[n-1].pos
-	l.open = append(l.open[:0], l.open[n:]...)
-	if !slices.ContainsFunc(l.open, func(e entry) bool { return e.pos < last }) {
-		l.facts.Settle(last)
+}
+
+// forget takes a settled fact's names back, unless they are another's by now.
+func (l *ledger) forget(e *entry) {
+	for _, name := range e.names {
+		if l.known[name] == e {
+			delete(l.known, name)
+		}
 	}
 }

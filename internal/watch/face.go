@@ -104,7 +104,7 @@ func (w *watcher) line() string {
 	if w.kafka != nil {
 		part := fmt.Sprintf(english.lineKafka, w.kafka.State().Phase)
 		if n := w.waiting(); n > 0 && w.kafka.State().Phase == kafka.Away {
-			part += ", " + english.lineWaits.of(uint64(n))
+			part += ", " + english.lineWaits.Of(n)
 		}
 		parts = append(parts, part)
 	}

@@ -174,7 +174,7 @@ func (w *watcher) live() string {
 	shown := w.box.State(w.o.CP).Shown(evcp.StampOf(time.Now()), w.o.Interval)
 	parts := []string{
 		fmt.Sprintf("%s %s %s %s", w.o.CP, mark(shown), shown, latency(shown, v.last)),
-		english.liveChecks.of(total, failed),
+		english.liveChecks.Of(int64(total), failed),
 		fmt.Sprintf(english.liveCentral, presence(v.central)),
 	}
 	if w.kafka != nil {

@@ -1,6 +1,6 @@
 package watch
 
-import "fmt"
+import "evcp/internal/console"
 
 // words are what a Monitor says of itself to a person beside its log: the banner,
 // the live line, and how it does. Another language is another table. The verbs
@@ -19,28 +19,17 @@ type words struct {
 	onDisk                         string
 	topic                          string // which
 	found                          string
-	putAside                       string  // which file, why
-	memory, anew                   string  // why
-	resumed                        string  // what was seen last, which event is next
-	openSince                      string  // what, since when
-	streak                         string  // what, how many of how many
-	liveChecks                     counted // how many, how many failed
-	liveCentral, liveKafka         string  // a shape
+	putAside                       string          // which file, why
+	memory, anew                   string          // why
+	resumed                        string          // what was seen last, which event is next
+	openSince                      string          // what, since when
+	streak                         string          // what, how many of how many
+	liveChecks                     console.Counted // how many, how many failed
+	liveCentral, liveKafka         string          // a shape
 	notYet                         string
-	stands                         string  // for how long
-	lineCP, lineCentral, lineKafka string  // for systemctl status
-	lineWaits                      counted // how many events
-}
-
-// counted is a phrase with its number: one, and any other.
-type counted struct{ one, many string }
-
-func (c counted) of(n uint64, more ...any) string {
-	phrase := c.many
-	if n == 1 {
-		phrase = c.one
-	}
-	return fmt.Sprintf(phrase, append([]any{n}, more...)...)
+	stands                         string          // for how long
+	lineCP, lineCentral, lineKafka string          // for systemctl status
+	lineWaits                      console.Counted // how many events
 }
 
 var english = words{
@@ -65,7 +54,7 @@ var english = words{
 	resumed:     "resumed: %s, next event %d",
 	openSince:   "%s since %s",
 	streak:      "%s %d of %d",
-	liveChecks:  counted{"%d check, %d failed", "%d checks, %d failed"},
+	liveChecks:  console.Count("%d check, %d failed", "%d checks, %d failed"),
 	liveCentral: "Central %s",
 	liveKafka:   "Kafka %s",
 	notYet:      "no check has been completed yet",
@@ -73,5 +62,5 @@ var english = words{
 	lineCP:      "%s %s",
 	lineCentral: "Central %s",
 	lineKafka:   "Kafka %s",
-	lineWaits:   counted{"%d event waits on disk", "%d events wait on disk"},
+	lineWaits:   console.Count("%d event waits on disk", "%d events wait on disk"),
 }
