@@ -1,19 +1,23 @@
 # The Monitor in a container:
 #
 #   docker build -t ev-cp-m .
-#   docker run --hostname cp-001 -v ev-cp-m:/var/lib/ev-cp-m \
-#     -e CP_ID=CP_001 -e CENTRAL_IP=host.docker.internal \
-#     -e ENGINE_IP=host.docker.internal ev-cp-m
+#   docker run -d --name cp-001 --hostname cp-001 --restart unless-stopped \
+#     -v ev-cp-m:/var/lib/ev-cp-m -e CP_ID=CP_001 \
+#     -e CENTRAL_IP=host.docker.internal -e ENGINE_IP=host.docker.internal ev-cp-m
+#   docker exec cp-001 ev-cp-m status
 #
 # Give it a volume with a name: there lie the events that Kafka does not have yet
 # and the numbering. Without it a new container starts a new epoch at 1. A fixed
-# --hostname (or EVCP_INSTANCE) says that it is still the same Monitor.
+# --hostname (or EVCP_INSTANCE) says that it is still the same Monitor. A folder of
+# the host in its place must belong to user 65532.
 #
 # host.docker.internal exists in Docker Desktop. On Linux add
 #   --add-host host.docker.internal:host-gateway
 #
-# Central and the simulated Engine are in the image too:
-#   docker run --entrypoint /ev-central -p 5000:5000 -p 8080:8080 ev-cp-m
+# Central and the simulated Engine (ev-cp-e) are in the image too. The health check
+# asks a Monitor, so they go without:
+#   docker run --entrypoint ev-central --no-healthcheck \
+#     -v ev-central:/var/lib/ev-cp-m -p 5000:5000 -p 8080:8080 ev-cp-m
 
 FROM golang:1.26 AS build
 WORKDIR /src
@@ -29,15 +33,17 @@ RUN mkdir -p /out/lib/ev-cp-m && chmod 0750 /out/lib/ev-cp-m
 # Nothing but the binaries: they are static, speak plain TCP, and log in UTC, so
 # they need no libc, no certificates and no time zones.
 FROM scratch
-COPY --from=build /out/bin/ /
+# In the PATH that every runtime gives, for: docker exec cp-001 ev-cp-m status
+COPY --from=build /out/bin/ /usr/bin/
 COPY --from=build --chown=65532:65532 /out/lib/ /var/lib/
 # A number, because Kubernetes' runAsNonRoot cannot prove a name.
 USER 65532:65532
-ENV EVCP_STATE_DIR=/var/lib/ev-cp-m
+# Answers by docker exec show the same shapes as at a terminal of the host.
+ENV EVCP_STATE_DIR=/var/lib/ev-cp-m LANG=C.UTF-8
 VOLUME /var/lib/ev-cp-m
 # Asks the Monitor that runs in here, found by the same variables (CP_ID,
 # EVCP_STATE_DIR): unhealthy when no check was completed for a while, whatever the
-# Engine, Central and Kafka do. For the other two programs: --no-healthcheck.
-HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/ev-cp-m", "healthcheck"]
+# Engine, Central and Kafka do: 45 s at most after it began to stand still.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/usr/bin/ev-cp-m", "healthcheck"]
 # docker stop sends SIGTERM: a clean stop needs at most 2.5 s of Docker's 10.
-ENTRYPOINT ["/ev-cp-m"]
+ENTRYPOINT ["/usr/bin/ev-cp-m"]

@@ -74,7 +74,7 @@ func (j *journal) observe(cp int, x engine.Exchange) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := &j.points[cp]
-	if n.halvedAt(q.Asked) && len(q.Answer) > 1 {
+	if n.halvedDuring(q) && len(q.Answer) > 1 {
 		q.Part = q.Answer[:1]
 	}
 	n.questions = append(n.questions, q)
@@ -82,12 +82,15 @@ func (j *journal) observe(cp int, x engine.Exchange) {
 	n.news = make(chan struct{})
 }
 
-// halvedAt reports whether the Engine answered in two halves then.
-func (n *notes) halvedAt(t evcp.Stamp) bool {
+// halvedDuring reports whether the Engine answered in two halves at some time of an
+// exchange: what is in force when it speaks counts, not when it was asked.
+func (n *notes) halvedDuring(q oracle.Question) bool {
+	until := q.Done
 	for _, b := range slices.Backward(n.behaviours) {
-		if b.At <= t {
-			return strings.HasPrefix(b.Name, "halves=")
+		if b.At <= q.Done && until >= q.Asked && strings.HasPrefix(b.Name, "halves=") {
+			return true
 		}
+		until = b.At
 	}
 	return false
 }
