@@ -43,7 +43,7 @@ ENV EVCP_STATE_DIR=/var/lib/ev-cp-m LANG=C.UTF-8
 VOLUME /var/lib/ev-cp-m
 # Asks the Monitor that runs in here, found by the same variables (CP_ID,
 # EVCP_STATE_DIR): unhealthy when no check was completed for a while, whatever the
-# Engine, Central and Kafka do: 45 s at most after it began to stand still.
+# Engine, Central and Kafka do: some 45 s after it began to stand still.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/usr/bin/ev-cp-m", "healthcheck"]
 # docker stop sends SIGTERM: a clean stop needs at most 2.5 s of Docker's 10.
 ENTRYPOINT ["/usr/bin/ev-cp-m"]

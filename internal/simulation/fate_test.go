@@ -160,6 +160,7 @@ func (l *lane) central() {
 		l.h.central.freeze(long)
 	case 3:
 		l.h.central.forget() // it is there all the time: no excuse
+		l.wait(time.Second)  // one that forgets twice in a row is told in no hurry
 		return
 	}
 	l.h.befell(w)
