@@ -29,12 +29,14 @@ func units(t *testing.T) map[string]string {
 	return all
 }
 
-// TestUnitsKeepTheContract holds what the programs and the documents rely on.
+// TestUnitsKeepTheContract holds what the programs and the documents rely on. Without
+// GOTRACEBACK=crash a Go program that the watchdog kills ends with 2, and is never
+// started again.
 func TestUnitsKeepTheContract(t *testing.T) {
 	for name, text := range units(t) {
 		settings := strings.Split(text, "\n")
 		for _, want := range []string{
-			"Type=notify", "WatchdogSec=10", "Restart=always", "RestartPreventExitStatus=2", "RestartSec=5", "DynamicUser=yes",
+			"Type=notify", "WatchdogSec=10", "Environment=GOTRACEBACK=crash", "Restart=always", "RestartPreventExitStatus=2", "RestartSec=5", "DynamicUser=yes",
 		} {
 			if !slices.Contains(settings, want) {
 				t.Errorf("%s has no %s", name, want)

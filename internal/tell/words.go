@@ -72,7 +72,7 @@ var english = words{
 	kafkaBack:      "Kafka is back after %s: %s sent, none lost",
 	stopped:        "stopped: %s, %s waiting, %s",
 	centralTold:    "Central told",
-	centralNotTold: "Central not there",
+	centralNotTold: "Central not told",
 	stateKept:      "state kept",
 	stateLost:      "state NOT kept: the disk refused",
 	checks:         console.Count("%d failed check", "%d failed checks"),
