@@ -56,6 +56,7 @@ func (f *Facts) add(e evcp.Event, pos int64) {
 }
 
 // Next waits for facts: each comes once it is synced, or 200 ms after its Append.
+// Receipts come to be known, and only when they are kept.
 func (f *Facts) Next(ctx context.Context) ([]Fact, error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -80,18 +81,26 @@ func (f *Facts) Next(ctx context.Context) ([]Fact, error) {
 func (f *Facts) take(now time.Time) (facts []Fact, wait time.Duration) {
 	f.o.mu.Lock()
 	defer f.o.mu.Unlock()
+	left := f.queue[:0]
+	wait = time.Hour
 	for _, w := range f.queue {
-		if w.Pos>>20 > f.o.keptRun && now.Before(w.due) {
-			break
+		kept := w.Pos>>20 <= f.o.keptRun
+		switch {
+		case kept || !w.isReceipt() && !now.Before(w.due):
+			facts = append(facts, w.Fact)
+			continue
+		case !w.isReceipt():
+			wait = min(wait, w.due.Sub(now))
 		}
-		facts = append(facts, w.Fact)
+		left = append(left, w)
 	}
-	f.queue = f.queue[len(facts):]
-	if len(f.queue) > 0 {
-		return facts, f.queue[0].due.Sub(now)
-	}
-	f.queue = nil
-	return facts, time.Hour
+	clear(f.queue[len(left):])
+	f.queue = left
+	return facts, wait
+}
+
+func (w waitingFact) isReceipt() bool {
+	return w.Event.Action == evcp.ReportEngineFailure || w.Event.Action == evcp.ReportEngineRecovery
 }
 
 // Settle says that Central's receipt is there for everything up to pos.

@@ -224,6 +224,43 @@ func TestStuckDisk(t *testing.T) {
 	w.close()
 }
 
+// A receipt is no news for Central: it comes when it is kept, however slow the disk.
+// A failure comes after 200 ms, also behind a receipt.
+func TestReceiptsWaitForTheDisk(t *testing.T) {
+	d := newDisk(t)
+	w := newWorld(t, t.TempDir(), Options{VFS: d.name})
+	release := make(chan struct{})
+	d.hook(func(string, string) error { <-release; return nil })
+	fail := func() {
+		for range 3 {
+			w.check("CP_001", ko())
+		}
+	}
+	fail()
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureTold, Incident: w.states["CP_001"].Incident.ID})
+	w.check("CP_001", ok())
+	fail()
+	facts, _ := w.box.Facts().take(time.Now().Add(slowDisk))
+	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.EngineFailed, evcp.EngineRecovered, evcp.EngineFailed}) {
+		t.Errorf("while the disk stands still: %v", got)
+	}
+	d.hook(nil)
+	close(release)
+	w.flush()
+	facts, _ = w.box.Facts().take(time.Now())
+	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.ReportEngineFailure}) {
+		t.Errorf("afterwards: %v", got)
+	}
+	w.close()
+}
+
+func actions(facts []Fact) (all []evcp.Action) {
+	for _, f := range facts {
+		all = append(all, f.Event.Action)
+	}
+	return all
+}
+
 // Close is bounded by its context, whatever the disk does.
 func TestCloseIsBounded(t *testing.T) {
 	d := newDisk(t)

@@ -43,7 +43,9 @@ type Posture struct {
 	Open   bool // an incident is open and its first report was answered
 	Last   Report
 	ToldAt time.Time // when Central last answered for it
-	Closed Report    // the last recovery that Central answered
+	// Told are the reports that Central has answered and whose receipts are not kept
+	// yet: till then the disk may refuse, and they come again by another name.
+	Told []Report
 
 	Beat time.Time // the last sign of life that went out
 }
@@ -60,25 +62,27 @@ func (p *Posture) Learn(e evcp.Event) {
 			p.Open = false
 		}
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		p.drop(Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident})
+		r := Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident}
+		p.Queue, p.Told = without(p.Queue, r), without(p.Told, r)
 	}
 }
 
 // queue takes in what Central must be told. What was numbered anew, since the disk
 // refused it, is known by another name already, and may have been told by that.
 func (p *Posture) queue(r Report) {
-	for i := range p.Queue {
-		if p.Queue[i].renamed(r) {
-			return
+	p.Last.rename(r)
+	for _, known := range [][]Report{p.Queue, p.Told} {
+		for i := range known {
+			if known[i].rename(r) {
+				return
+			}
 		}
 	}
-	if !p.Last.renamed(r) && !p.Closed.renamed(r) {
-		p.Queue = append(p.Queue, r)
-	}
+	p.Queue = append(p.Queue, r)
 }
 
-// renamed takes over the name of the same thing by another name, if it is that.
-func (r *Report) renamed(again Report) bool {
+// rename takes over the new name of the same thing, and reports whether it is that.
+func (r *Report) rename(again Report) bool {
 	if again.At == 0 || r.At != again.At || r.Recovery != again.Recovery {
 		return false
 	}
@@ -86,9 +90,9 @@ func (r *Report) renamed(again Report) bool {
 	return true
 }
 
-// drop takes the report out of the queue.
-func (p *Posture) drop(r Report) {
-	p.Queue = slices.DeleteFunc(p.Queue, func(q Report) bool {
+// without is all but what is about the same.
+func without(all []Report, r Report) []Report {
+	return slices.DeleteFunc(all, func(q Report) bool {
 		return q.Recovery == r.Recovery && q.Incident == r.Incident
 	})
 }
@@ -215,16 +219,15 @@ func (m Manner) receipt(p *Posture, r Report, a Answer, now time.Time, chance fl
 
 // received settles a report.
 func (m Manner) received(p *Posture, r Report, now time.Time) {
-	p.drop(r)
+	if p.Queue = without(p.Queue, r); r.Repeat == 0 {
+		p.Told = append(p.Told, r)
+	}
 	p.Attempts, p.Strange, p.RetryAt = 0, 0, time.Time{}
 	switch {
 	case !r.Recovery:
 		p.Last, p.ToldAt, p.Open = r, now, !p.recovers(r.Incident)
 	case p.Last.Incident == r.Incident:
 		p.Open = false
-	}
-	if r.Recovery {
-		p.Closed = r
 	}
 }
 

@@ -100,17 +100,25 @@ func TestNumberedAnew(t *testing.T) {
 	k.learn(recovered(6, 5))
 	k.learn(failed(7))
 	k.says(wire.EngineRecovered, "Recovery report received")
-	for _, e := range []evcp.Event{failed(5), recovered(6, 5), failed(7)} {
+	k.says(wire.EngineFailure, "Failure report received")
+	k.learn(recovered(9, 7))
+	for _, e := range []evcp.Event{failed(5), recovered(6, 5), failed(7), recovered(9, 7)} {
 		k.learn(anew(e))
 	}
-	if r := k.says(wire.EngineFailure, "Failure report received"); r.Incident.Epoch != 2 {
+	if r := k.says(wire.EngineRecovered, "Recovery report received"); r.Incident.Epoch != 2 {
 		t.Errorf("told by its old name %v", r.Incident)
 	}
-	k.says(wire.Heartbeat, "OK")
-	k.learn(anew(recovered(9, 7)))
-	k.says(wire.EngineRecovered, "Recovery report received")
 	for range 20 {
 		k.says(wire.Heartbeat, "OK")
+	}
+	for _, e := range []evcp.Event{
+		receipt(10, 5, evcp.ReportEngineFailure), receipt(11, 5, evcp.ReportEngineRecovery),
+		receipt(12, 7, evcp.ReportEngineFailure), receipt(13, 7, evcp.ReportEngineRecovery),
+	} {
+		k.learn(anew(e))
+	}
+	if len(k.p.Told) != 0 {
+		t.Errorf("%v are not known to be kept", k.p.Told)
 	}
 }
 
