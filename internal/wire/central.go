@@ -31,8 +31,15 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
 }
 
-// Begun reports whether a first word has come.
-func (r *CentralReply) Begun() bool { return len(bytes.Trim(r.held, blanks+string(Ack))) > 0 }
+// Begun reports whether a first word has come. Before a frame an acknowledgement is
+// none; from a Central that is spoken to without frames any byte is an answer.
+func (r *CentralReply) Begun() bool {
+	none := blanks
+	if r.Form == STX {
+		none += string(Ack)
+	}
+	return len(bytes.Trim(r.held, none)) > 0
+}
 
 // Text is the answer's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {

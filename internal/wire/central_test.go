@@ -97,6 +97,7 @@ var centralReplies = []struct {
 	{"", "", false},
 	{"KO \x1b[31mred\n", `KO \x1b[31mred`, true},
 	{"\xff\xfe", `\xff\xfe`, false},
+	{"\x06", `\x06`, false}, // no frame was asked for, so it is a word like any other
 	{"HTTP/1.1 403 Forbidden\r\nServer: AirTunes\r\n\r\n", "HTTP/1.1 403 Forbidden", true},
 	{strings.Repeat("x", 2*MaxMessage), strings.Repeat("x", maxText-1) + "…", true},
 	{"Central: Monitor connection acknowledged", "Central: Monitor connection acknowledged", false},
