@@ -6,6 +6,7 @@ package proving
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -79,15 +80,21 @@ func Missing(tb testing.TB, what string) {
 	tb.Skipf("SKIPPED: there is no %s on this machine", what)
 }
 
-// FreeAddr is a loopback address that nobody listens on at the moment.
+// FreeAddr is a loopback address that nobody listens on at the moment. Its port lies
+// below those that systems give to outgoing connections: one of these may be taken by
+// a test beside this one before it is listened on.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err == nil {
+			address := l.Addr().String()
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	tb.Fatal("of 100 ports none is free")
+	return ""
 }
 
 // StartCentral starts Central on its address; the answer stops it again.
