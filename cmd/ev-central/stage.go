@@ -93,12 +93,10 @@ func (s *stage) summary(now time.Time) string {
 
 func (s *stage) close() {
 	s.console.Close()
-	kept := "1 charge point"
-	if n := s.central.Counts().Total(); n != 1 {
-		kept = fmt.Sprintf("%d charge points", n)
-	}
-	s.console.Logger().Info("stopped: " + kept + " kept")
+	s.console.Logger().Info(stopped.Of(int64(s.central.Counts().Total())))
 }
+
+var stopped = console.Count("stopped: %d charge point kept", "stopped: %d charge points kept")
 
 // reach is an address as a person on this machine types it.
 func reach(a net.Addr) string {

@@ -37,11 +37,12 @@ func HostPort(to *string) func(string) error {
 // without port gets defaultPort.
 func HostPortList(to *[]string, defaultPort uint16) func(string) error {
 	return func(s string) error {
+		if s == "" || s == "none" {
+			*to = nil
+			return nil
+		}
 		var all []string
 		for entry := range strings.SplitSeq(s, ",") {
-			if s == "" || s == "none" {
-				break
-			}
 			address, ok := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)))
 			if !ok || address[0] == ':' {
 				return errors.New(reasonHostPort)

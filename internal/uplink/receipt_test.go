@@ -2,7 +2,6 @@ package uplink_test
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,57 +63,28 @@ func (l *life) live(dir string, first ...evcp.Observation) {
 	}
 }
 
-// central answers everything and counts the failure reports until stop is called.
-func central(t *testing.T, n *simnet.Net) (reports *int, stop func()) {
-	listener, err := n.Listen("central")
-	if err != nil {
-		t.Fatal(err)
-	}
-	reports = new(int)
-	talk := func(c net.Conn) {
-		defer c.Close()
-		b := make([]byte, 512)
-		for {
-			size, err := c.Read(b)
-			if err != nil {
-				return
-			}
-			if strings.HasSuffix(string(b[:size]), "ENGINE_FAILURE") {
-				*reports++
-			}
-			c.Write([]byte("Authentication successful\n"))
-		}
-	}
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go talk(c)
-		}
-	}()
-	return reports, func() { listener.Close() }
-}
-
 // TestAReceiptIsWhatWasRecorded tells a failure to Central just as the monitor has
 // ended: its receipt is recorded nowhere, so that the next life tells it again. One
 // that was recorded is told no more.
 func TestAReceiptIsWhatWasRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &life{t: t, net: &simnet.Net{}, deaf: true}
-		reports, stop := central(t, l.net)
-		defer stop()
+		reports := 0
+		defer central(t, l.net, func() {}, func(words string) {
+			if strings.HasSuffix(words, "ENGINE_FAILURE") {
+				reports++
+			}
+		})()
 		dir := t.TempDir()
 		l.live(dir, evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO}})
-		if *reports != 1 {
-			t.Fatalf("%d reports in the first life, want 1", *reports)
+		if reports != 1 {
+			t.Fatalf("%d reports in the first life, want 1", reports)
 		}
 		l.deaf = false
 		for n := range 2 {
 			l.live(dir)
-			if *reports != 2 {
-				t.Fatalf("%d reports after life %d, want 2", *reports, n+2)
+			if reports != 2 {
+				t.Fatalf("%d reports after life %d, want 2", reports, n+2)
 			}
 		}
 		if i := l.state.Incident; !i.Open || i.Told != 1 {

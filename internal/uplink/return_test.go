@@ -3,7 +3,6 @@ package uplink_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -64,37 +63,10 @@ func fleet(many int) (cps []evcp.CPID) {
 // returns lets Central be there, which notes when each connection came.
 func returns(t *testing.T, n *simnet.Net) (came func() (perTenth map[int]int, all int), stop func()) {
 	t.Helper()
-	l, err := n.Listen("central")
-	if err != nil {
-		t.Fatal(err)
-	}
 	began, perTenth, all := time.Now(), map[int]int{}, 0
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			perTenth[int(time.Since(began)/(100*time.Millisecond))]++
-			all++
-			serving.Go(func() { accept(c) })
-		}
-	})
-	return func() (map[int]int, int) { return perTenth, all }, func() {
-		l.Close()
-		serving.Wait()
-	}
-}
-
-// accept answers whatever it is asked until the other side hangs up.
-func accept(c net.Conn) {
-	defer c.Close()
-	b := make([]byte, 512)
-	for {
-		if _, err := c.Read(b); err != nil {
-			return
-		}
-		c.Write([]byte("Authentication successful\n"))
-	}
+	stop = central(t, n, func() {
+		perTenth[int(time.Since(began)/(100*time.Millisecond))]++
+		all++
+	}, func(string) {})
+	return func() (map[int]int, int) { return perTenth, all }, stop
 }
