@@ -210,7 +210,7 @@ func stops(t *testing.T, r *running) {
 // machine, must not grey every charge point when it wakes.
 func TestStoppedCentralAccusesNobody(t *testing.T) {
 	monitors := free(t)
-	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "100ms", "--log-format", "text")
+	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
 	r.says(t, "· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
@@ -226,10 +226,10 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may find fault
 	}
+	stops(t, r)
 	conn.Close()
 	for range beats {
 	}
-	stops(t, r)
 	if strings.Contains(r.all.String(), "no sign of life") {
 		t.Errorf("accused a Monitor of its own pause:\n%s", r.all.String())
 	}

@@ -12,7 +12,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"evcp/internal/pause"
 	"evcp/internal/wire"
 )
 
@@ -102,7 +104,7 @@ func TestSetBehaviourWhileAsked(t *testing.T) {
 	for _, name := range []string{"ok", "ko", "intermittent"} {
 		b := parse(t, name)
 		all.Go(func() {
-			for ctx.Err() == nil {
+			for pause.For(ctx, 10*time.Microsecond) { // a processor that never rests reads no network
 				r.SetBehaviour(b)
 			}
 		})
