@@ -19,7 +19,7 @@ type broker struct {
 
 // broker starts one, and waits until it listens.
 func (l *lab) broker(ctx context.Context) (broker, error) {
-	port, err := free()
+	port, err := l.free()
 	if err != nil {
 		return broker{}, err
 	}

@@ -41,7 +41,7 @@ type duty struct {
 
 // serve starts a checker and an Engine of its own.
 func (c *checker) serve(ctx context.Context, l *lab) (*duty, error) {
-	port, err := free()
+	port, err := l.free()
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"evcp/internal/loopback"
 )
 
 // lab is where a measurement takes place.
@@ -13,6 +15,7 @@ type lab struct {
 	bin    string // the programs
 	dir    string // state and logs
 	effort effort
+	ports  *loopback.Ports
 	made   int // folders so far
 }
 
@@ -35,15 +38,13 @@ func (l *lab) program(name string) string {
 	return path
 }
 
-// free is a port nobody listens on now. Somebody may take it before we do; then
-// the measurement fails and says so.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// free is a port that nobody listens on now.
+func (l *lab) free() (string, error) {
+	addresses, err := l.ports.Take(1)
 	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+		return "", err
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	_, port, err := net.SplitHostPort(addresses[0])
 	return port, err
 }
 
@@ -73,11 +74,11 @@ func (l *lab) monitor(ctx context.Context, s site) (*process, error) {
 
 // central starts ev-central and returns its port.
 func (l *lab) central(ctx context.Context) (*process, string, error) {
-	port, err := free()
+	port, err := l.free()
 	if err != nil {
 		return nil, "", err
 	}
-	page, err := free()
+	page, err := l.free()
 	if err != nil {
 		return nil, "", err
 	}

@@ -18,6 +18,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"evcp/internal/loopback"
 )
 
 // step is one measurement, and the sections of the document that it fills.
@@ -49,7 +51,7 @@ func run(ctx context.Context, args []string) int {
 	if err := o.parse(args); err != nil {
 		return 2
 	}
-	l := &lab{bin: o.bin, dir: o.dir, effort: full}
+	l := &lab{bin: o.bin, dir: o.dir, effort: full, ports: loopback.NewPorts()}
 	if o.quick {
 		l.effort = quick
 	}

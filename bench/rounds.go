@@ -29,7 +29,7 @@ func measureRounds(ctx context.Context, l *lab) ([]table, error) {
 		return nil, err
 	}
 	defer c.stop()
-	away, err := free()
+	away, err := l.free()
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp/internal/loopback"
 	"evcp/internal/oracle"
 	"evcp/internal/pause"
 )
@@ -20,7 +21,7 @@ import (
 type campaign struct {
 	o        *options
 	pace     pace
-	ports    *ports
+	ports    *loopback.Ports
 	journal  *journal
 	children *children
 	life     context.Context // of all that serves here; ends with close
@@ -31,6 +32,7 @@ type campaign struct {
 	central        *child
 	centralAddress string
 	centralPage    string
+	brokerAddress  string
 	points         []*point
 	disk           *smallDisk
 	noDisk         error // why there is none
@@ -52,7 +54,7 @@ func (c *campaign) close() {
 // Engine does between faults.
 func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, error) {
 	own := *o // its folder is this run's own
-	c := &campaign{o: &own, pace: p, ports: newPorts(), journal: &journal{}}
+	c := &campaign{o: &own, pace: p, ports: loopback.NewPorts(), journal: &journal{}}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -77,7 +79,11 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 	c.life = life
 	c.undo(func() { stop(); c.serving.Wait() })
 	c.undo(c.children.close)
-	c.centralAddress, c.centralPage = c.ports.next(), c.ports.next()
+	free, err := c.ports.Take(3)
+	if err != nil {
+		return err
+	}
+	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
 	for _, start := range []func() error{c.startCanary, c.startBroker, c.startCentral, c.startDisk} {
 		if err := start(); err != nil {
 			return err
@@ -103,7 +109,7 @@ func (c *campaign) removeFolder() {
 }
 
 func (c *campaign) startBroker() (err error) {
-	port, data := portOf(c.ports.next()), filepath.Join(c.o.dir, "kafka")
+	port, data := portOf(c.brokerAddress), filepath.Join(c.o.dir, "kafka")
 	if c.o.kafka == "real" {
 		c.broker, err = newRealBroker(port, data)
 		c.undo(func() { _ = c.broker.kill() }) // it is gone already, if it fails

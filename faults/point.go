@@ -50,7 +50,11 @@ const (
 func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state string) (*point, error) {
 	n := c.journal.open()
 	p := &point{c: c, number: n, id: id, instance: instance, state: state, usual: usual, mouth: &mouth{ctx: c.life}}
-	port, err := engine.OpenPort(c.life, c.ports.next())
+	free, err := c.ports.Take(3)
+	if err != nil {
+		return nil, err
+	}
+	port, err := engine.OpenPort(c.life, free[0])
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +64,11 @@ func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state str
 			c.journal.misfortune(err.Error())
 		}
 	})
-	if p.toward, err = faultproxy.Open(faultproxy.Options{Listen: c.ports.next(), Target: port.Addr().String()}); err != nil {
+	if p.toward, err = faultproxy.Open(faultproxy.Options{Listen: free[1], Target: port.Addr().String()}); err != nil {
 		return nil, err
 	}
 	c.undo(p.toward.Close)
-	if p.central, err = faultproxy.Open(faultproxy.Options{Listen: c.ports.next(), Target: c.centralAddress}); err != nil {
+	if p.central, err = faultproxy.Open(faultproxy.Options{Listen: free[2], Target: c.centralAddress}); err != nil {
 		return nil, err
 	}
 	c.undo(p.central.Close)

@@ -233,27 +233,3 @@ func TestEventsView(t *testing.T) {
 	equal(t, "events", query(t, w.dir, `SELECT event FROM events ORDER BY run`), w.written)
 	equal(t, "field", query(t, w.dir, `SELECT event ->> 'cp_id' FROM events ORDER BY run LIMIT 1`), []string{"CP_000"})
 }
-
-// TestAnotherInstanceBeginsANewEpoch is a folder that was copied to a second
-// machine: its numbers are the first one's.
-func TestAnotherInstanceBeginsANewEpoch(t *testing.T) {
-	dir := t.TempDir()
-	for i, tt := range []struct {
-		instance string
-		renumber bool
-	}{{"first", false}, {"first", false}, {"second", true}, {"second", false}, {"first", true}} {
-		o, err := Open(dir, Options{Instance: tt.instance})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := o.Renumber("CP_001"); got != tt.renumber {
-			t.Errorf("life %d, instance %s: renumber is %t", i+1, tt.instance, got)
-		}
-		p := evcp.Policy{Fall: 3, Rise: 1, Instance: tt.instance}
-		s, events := p.Next(o.State("CP_001"), evcp.Observation{CP: "CP_001", Kind: evcp.Started, At: evcp.StampOf(time.Now()), Renumber: o.Renumber("CP_001")}, nil)
-		o.Append(Batch{Generation: o.Generation(), CP: "CP_001", Events: events, State: s})
-		if err := o.Close(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}

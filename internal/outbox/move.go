@@ -15,7 +15,7 @@ import (
 type move struct {
 	from      *store
 	disk      foundDisk
-	instance  string
+	host      host
 	blind     bool     // nothing was ever read from the disk
 	void      [2]int64 // runs between these never were
 	keptRun   int64
@@ -30,7 +30,7 @@ func (o *Outbox) plan(from *store, disk foundDisk) *move {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	m := &move{
-		from: from, disk: disk, instance: o.options.Instance, blind: o.blind, keptRun: o.keptRun,
+		from: from, disk: disk, host: o.host, blind: o.blind, keptRun: o.keptRun,
 		void: [2]int64{o.diskRun, o.memoryFrom}, goBack: map[string]waypoint{},
 	}
 	for i := range o.known {
@@ -167,6 +167,6 @@ func (m *move) note() error {
 		m.positions = append(m.positions, p)
 	}
 	to := m.disk.store
-	return errors.Join(to.setMeta("instance", m.instance), to.setMeta("moved", m.name()), to.moveDrops(drops),
+	return errors.Join(to.setHost(m.host), to.setMeta("moved", m.name()), to.moveDrops(drops),
 		to.saveStates(m.keptRun, m.known), to.savePositions(m.positions))
 }

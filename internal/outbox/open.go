@@ -21,6 +21,7 @@ const lockName = "lock"
 func Open(dir string, options Options) (*Outbox, error) {
 	began := time.Now()
 	o := &Outbox{options: options.withDefaults(), dir: dir, generation: 1, closed: make(chan struct{})}
+	o.host = host{o.options.Instance, machine(o.options.sysfs)}
 	o.blank()
 	s, err := o.openDisk(began)
 	if errors.Is(err, folder.ErrInUse) {

@@ -16,7 +16,8 @@ type Options struct {
 	// delivered. Central has facts only.
 	Readers []string
 	// Instance is who keeps here. When another one did before (the folder was
-	// copied, or the machine got a new name), new epochs begin.
+	// copied, or the machine got a new name), or one of this name on another machine
+	// (the whole card was copied), new epochs begin.
 	Instance string
 	// Refused is called when the disk refused after Open. Everything appended and
 	// not kept is void; Append takes only the new generation.
@@ -31,6 +32,7 @@ type Options struct {
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
 
+	sysfs      string        // where the kernel shows the hardware; "" is /sys
 	stuckAfter time.Duration // a commit that takes longer counts as refused
 	healEvery  time.Duration // after a refusal the disk is tried again so often
 }
@@ -62,6 +64,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SyncEvery <= 0 {
 		o.SyncEvery = 100 * time.Millisecond
+	}
+	if o.sysfs == "" {
+		o.sysfs = "/sys"
 	}
 	if o.stuckAfter <= 0 {
 		o.stuckAfter = 30 * time.Second

@@ -16,6 +16,7 @@ import (
 type Outbox struct {
 	options Options
 	dir     string
+	host    host
 	lock    *folder.Lock // nil when the folder can't be locked: then the disk refused
 	origin  Origin
 	kept    atomic.Uint64

@@ -33,7 +33,7 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	before, err := s.meta("instance")
+	before, err := s.host()
 	if err != nil {
 		return "", err
 	}
@@ -41,8 +41,10 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):
 		return "the disk had refused before, and later events were in memory only", thorough(s)
-	case before != "" && before != o.options.Instance:
-		return "another Monitor, instance " + before + ", kept here before", nil
+	case before.instance != "" && before.instance != o.host.instance:
+		return "another Monitor, instance " + before.instance + ", kept here before", nil
+	case otherMachine(before.machine, o.host.machine):
+		return "another machine of the same name kept here before", nil
 	case boot != "" && boot != bootID():
 		return "the machine went down while the file was open", nil
 	}
@@ -64,10 +66,7 @@ func (o *Outbox) markOpen(s *store) error {
 	if err := o.prove(); err != nil {
 		return err
 	}
-	if err := s.setMeta("instance", o.options.Instance); err != nil {
-		return err
-	}
-	return s.setMeta("open", bootID())
+	return errors.Join(s.setHost(o.host), s.setMeta("open", bootID()))
 }
 
 // prove notes that the file has all numbers.

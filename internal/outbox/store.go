@@ -118,6 +118,18 @@ func (s *store) setMeta(name, value string) error {
 	return s.do(`INSERT INTO meta VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value`, name, value)
 }
 
+func (s *store) host() (h host, err error) {
+	h.instance, err = s.meta("instance")
+	if err == nil {
+		h.machine, err = s.meta("machine")
+	}
+	return h, err
+}
+
+func (s *store) setHost(h host) error {
+	return errors.Join(s.setMeta("instance", h.instance), s.setMeta("machine", h.machine))
+}
+
 // checkpoint moves everything from the log into the file.
 func (s *store) checkpoint() error {
 	_, _, err := s.conn.WALCheckpoint("", sqlite3.CHECKPOINT_TRUNCATE)

@@ -6,7 +6,6 @@ package proving
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/engine"
+	"evcp/internal/loopback"
 )
 
 // topic is the one that every Monitor writes to, unless it must be told apart.
@@ -80,21 +80,16 @@ func Missing(tb testing.TB, what string) {
 	tb.Skipf("SKIPPED: there is no %s on this machine", what)
 }
 
-// FreeAddr is a loopback address that nobody listens on at the moment. Its port lies
-// below those that systems give to outgoing connections: one of these may be taken by
-// a test beside this one before it is listened on.
+var ports = loopback.NewPorts()
+
+// FreeAddr is a loopback address that nobody listens on at the moment.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
-		if err == nil {
-			address := l.Addr().String()
-			l.Close()
-			return address
-		}
+	free, err := ports.Take(1)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	tb.Fatal("of 100 ports none is free")
-	return ""
+	return free[0]
 }
 
 // StartCentral starts Central on its address; the answer stops it again.
