@@ -36,7 +36,7 @@ func openStore(dir, vfs string, limit int64) (*store, error) {
 	}
 	s.path = path
 	return s.checked(s.prepare(fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
-		PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-512`,
+		PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,
 		share(limit), share(limit)/pageSize)))
 }
 
@@ -59,7 +59,7 @@ func openReader(path, vfs string) (*store, error) {
 	return s.checked(s.conn.Exec(readerPragmas))
 }
 
-const readerPragmas = `PRAGMA query_only=ON; PRAGMA cache_size=-256`
+const readerPragmas = `PRAGMA query_only=ON; PRAGMA cache_size=-64`
 
 // pageSize is SQLite's own choice.
 const pageSize = 4096
