@@ -14,6 +14,7 @@ import (
 
 	"evcp"
 	"evcp/internal/folder"
+	"evcp/internal/sqlite"
 )
 
 // history makes a folder with something in it, left by a clean stop.
@@ -37,12 +38,12 @@ func TestPutAside(t *testing.T) {
 		same  bool // byte for byte: SQLite can't open it
 		says  string
 	}{
-		{corrupt, func(t *testing.T, file string) { scribble(t, file, 0) }, false, true, "file is not a database"},
-		{corrupt, func(t *testing.T, file string) { run(t, file, `UPDATE runs SET body='{"torn'; DELETE FROM states`) }, false, false, "unreadable content"},
-		{newer, func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99`) }, true, false, "a newer version of this program wrote it"},
-		{newer, func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99; DELETE FROM states`) }, true, false, "a newer version of this program wrote it"},
-		{foreign, func(t *testing.T, file string) { run(t, file, `PRAGMA application_id=7`) }, false, false, "it belongs to another program"},
-		{corrupt, func(t *testing.T, file string) { replaceWith(t, file, strings.Repeat("not a database\n", 1000)) }, false, true, "file is not a database"},
+		{sqlite.Corrupt, func(t *testing.T, file string) { scribble(t, file, 0) }, false, true, "file is not a database"},
+		{sqlite.Corrupt, func(t *testing.T, file string) { run(t, file, `UPDATE runs SET body='{"torn'; DELETE FROM states`) }, false, false, "unreadable content"},
+		{sqlite.Newer, func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99`) }, true, false, "a newer version of this program wrote it"},
+		{sqlite.Newer, func(t *testing.T, file string) { run(t, file, `PRAGMA user_version=99; DELETE FROM states`) }, true, false, "a newer version of this program wrote it"},
+		{sqlite.Foreign, func(t *testing.T, file string) { run(t, file, `PRAGMA application_id=7`) }, false, false, "it belongs to another program"},
+		{sqlite.Corrupt, func(t *testing.T, file string) { replaceWith(t, file, strings.Repeat("not a database\n", 1000)) }, false, true, "file is not a database"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			dir, states := someHistory(t)

@@ -12,7 +12,7 @@ import (
 func (k *keeper) commit(now time.Time) error {
 	urgent := k.work.urgent || k.always || now.Sub(k.synced) >= syncAtLeast
 	for {
-		err := k.store.locked(func() error { return k.store.transact(urgent, k.write) })
+		err := k.store.Locked(func() error { return k.store.Transact(urgent, k.write) })
 		if err == nil && urgent {
 			k.synced = now
 		}
@@ -44,7 +44,7 @@ func (k *keeper) write() error {
 
 // insert writes one row.
 func (s *store) insert(c *chunk) error {
-	p, err := s.stmt(insertRun)
+	p, err := s.Prepared(insertRun)
 	if err != nil {
 		return err
 	}

@@ -49,4 +49,19 @@
 // A file that is corrupt, another program's or a newer version's is put aside under a
 // name that says when and why, and is never deleted. Its last numbers are carried
 // over, if they can be read.
+//
+// # Where to read
+//
+// What happens is in the file of its name:
+//
+//	a batch comes in    append → load, run → keeper → commit → kept
+//	it goes out         cursor, read (recent, or reading from the disk); facts; tail; latest
+//	a Monitor starts    open → resume (proof, host), replay
+//	it stops            finish, snapshot, waypoint
+//	room is made        trim → loss, drops
+//	the disk refuses    refuse, complaint
+//	and is well again   heal → move
+//	somebody looks in   look
+//
+// The file itself, and the ways to open it, are internal/sqlite.
 package outbox

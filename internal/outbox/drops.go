@@ -5,9 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // Reasons of events_dropped.
@@ -82,7 +81,7 @@ func (s *store) moveDrops(l droplist) error { return s.putDrops(l, `max(count, e
 
 func (s *store) putDrops(l droplist, count string) error {
 	for _, d := range l {
-		if err := s.do(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+		if err := s.Do(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
 			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
 			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason); err != nil {
 			return err
@@ -93,7 +92,7 @@ func (s *store) putDrops(l droplist, count string) error {
 
 // forgetDrop strikes out what an events_dropped event tells.
 func (s *store) forgetDrop(e evcp.Event) error {
-	return s.do(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
+	return s.Do(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
 		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
 }
 
@@ -119,7 +118,7 @@ func (s *store) forgetTold(c *chunk) error {
 
 func (s *store) drops() (droplist, error) {
 	l := droplist{}
-	return l, s.each(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite3.Stmt) error {
+	return l, s.Each(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Row) error {
 		l.add(drop{
 			evcp.CPID(p.ColumnText(0)), p.ColumnInt64(1), uint64(p.ColumnInt64(2)), uint64(p.ColumnInt64(3)),
 			uint64(p.ColumnInt64(4)), p.ColumnText(5),

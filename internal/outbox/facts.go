@@ -6,9 +6,8 @@ import (
 	"sort"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // Fact is an event that the uplink lives on.
@@ -147,7 +146,7 @@ func (o *Outbox) readReports(s *store) error {
 	if c, ok := o.cursors[Central]; ok {
 		from, o.facts.last = c.at.run, c.at.events
 	}
-	return s.each(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite3.Stmt) error {
+	return s.Each(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite.Row) error {
 		index := 0
 		for line := range lines(p.ColumnRawText(1)) {
 			e, err := evcp.ParseEvent(line)

@@ -16,7 +16,7 @@ func (k *keeper) finish() {
 	}
 	k.o.stopReading()
 	var err error
-	if k.store.inMemory() {
+	if k.store.InMemory() {
 		err = k.lastHeal()
 	} else {
 		err = errors.Join(k.seal(), k.store.close())
@@ -30,10 +30,10 @@ func (k *keeper) seal() error {
 	if err := k.snapshot(); err != nil {
 		return err
 	}
-	if err := k.store.transact(true, func() error {
+	if err := k.store.Transact(true, func() error {
 		return errors.Join(k.store.savePositions(k.positions), k.store.setMeta("open", ""))
 	}); err != nil {
 		return err
 	}
-	return k.store.checkpoint()
+	return k.store.Checkpoint()
 }

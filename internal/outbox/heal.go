@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"evcp/internal/folder"
+	"evcp/internal/sqlite"
 )
 
 // foundDisk is a disk that works again, or not.
@@ -45,7 +46,7 @@ func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
 		}
 	}
 	f.store, f.err = o.sound(now)
-	if kind := unusable(f.err); kind != "" {
+	if kind := sqlite.Unusable(f.err); kind != "" {
 		if f.aside, f.err = folder.PutAside(o.path(), kind, now); f.err == nil {
 			f.store, f.err = o.sound(now)
 		}
@@ -56,13 +57,13 @@ func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
 // sound opens the file if all of it can be read and it can be written. What is
 // written differs each time, or SQLite would see that nothing is to be done.
 func (o *Outbox) sound(now time.Time) (*store, error) {
-	s, err := openStore(o.dir, o.options.VFS, o.options.MaxSize)
+	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	err = thorough(s)
+	err = s.Check()
 	if err == nil {
-		err = s.transact(true, func() error {
+		err = s.Transact(true, func() error {
 			return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
 		})
 	}
@@ -117,7 +118,7 @@ func (k *keeper) heal(err error) error {
 	k.o.reads.succeed()
 	k.o.wakeCursors()
 	k.o.teller.healed(m.disk.aside)
-	return m.from.locked(m.from.close)
+	return m.from.Locked(m.from.close)
 }
 
 // lastHeal is what a keeper in memory does before it ends: try the disk once more.

@@ -152,7 +152,7 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 // has told is.
 func TestDropsAcrossAHealing(t *testing.T) {
 	d, w := inMemory(t, Options{healEvery: time.Hour})
-	if err := w.box.currentKeeper().store.locked(func() error {
+	if err := w.box.currentKeeper().store.Locked(func() error {
 		return w.box.currentKeeper().store.saveDrops(droplist{numbering{"CP_001", 7}: drop{"CP_001", 7, 1, 2, 2, reasonFull}})
 	}); err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func newKeeper(o *Outbox, s *store) *keeper {
 	}
 	k.timer.Stop()
 	k.patience.Stop()
-	if !s.inMemory() {
+	if !s.InMemory() {
 		k.healing.Stop()
 	}
 	k.watchdog = time.AfterFunc(o.options.stuckAfter, func() { o.refuse(k, errStuck) })
@@ -173,7 +173,7 @@ func (k *keeper) superseded() bool {
 func (k *keeper) abandon() {
 	k.watchdog.Stop()
 	_ = k.store.close()
-	if !k.store.inMemory() {
+	if !k.store.InMemory() {
 		k.o.reads.abandoned()
 	}
 }

@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// Latest walks the newest kept events backwards, as far as they are in memory: a
-// megabyte of them, about an hour of one charge point. It reads no file and may
-// be called by anybody at any time.
+// Latest walks the newest kept events backwards, as far as they are in memory: see
+// recentSize. It reads no file and may be called by anybody at any time.
 func (o *Outbox) Latest() iter.Seq[Line] {
 	o.mu.Lock()
 	runs := slices.Clone(o.recent.runs)

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // ErrNothingKept is a folder in which no Monitor has kept anything.
@@ -71,31 +71,25 @@ func (h *History) openOnce() error {
 	if h.file != nil && !os.SameFile(h.file, file) {
 		h.after = 0
 	}
-	h.file, h.still, h.blind = file, !hasLog(h.path), false
+	h.file, h.still, h.blind = file, !sqlite.HasLog(h.path), false
+	f := sqlite.File{Path: h.path}
 	if !h.still {
-		h.store, err = openBeside(h.path)
+		h.store, err = storeOn(ours.Beside(f))
 		h.blind = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)
 	}
 	if h.still || h.blind {
-		h.store, err = openStill(h.path, "")
+		h.store, err = storeOn(ours.Still(f))
+	}
+	if errors.Is(err, sqlite.ErrEmpty) {
+		err = ErrNothingKept
 	}
 	return err
-}
-
-// openBeside opens a file that another process may be writing.
-func openBeside(path string) (*store, error) {
-	s, err := connect(context.Background(), fileURI(path, "", "ro"))
-	if err != nil {
-		return nil, err
-	}
-	s.path = path
-	return s.checked(errors.Join(s.conn.Exec(readerPragmas), s.ours()))
 }
 
 // stale reports whether the file changed hands: a Monitor began or ended, or put
 // it aside; or whether nobody can know.
 func (h *History) stale() bool {
-	if h.blind || hasLog(h.path) == h.still {
+	if h.blind || sqlite.HasLog(h.path) == h.still {
 		return true
 	}
 	file, err := os.Stat(h.path)
@@ -104,7 +98,7 @@ func (h *History) stale() bool {
 
 // Since passes over what was kept before the run that holds the moment from.
 func (h *History) Since(from evcp.Stamp) error {
-	return h.wrap(h.store.askFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
+	return h.wrap(h.store.AskFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
 }
 
 // Next reads the next run; false when there is none yet. A process that began to

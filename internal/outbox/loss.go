@@ -20,10 +20,10 @@ func (l *loss) take(s *store, r row) error {
 	switch {
 	case done || r.facts == 0 || l.factsToo:
 		l.note(r, func(Line) bool { return true })
-		return s.do(`DELETE FROM runs WHERE id=?`, r.id)
+		return s.Do(`DELETE FROM runs WHERE id=?`, r.id)
 	case r.facts < r.count:
 		l.note(r, Line.Plain)
-		return s.do(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
+		return s.Do(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
 	}
 	return nil
 }

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // move is everything that goes from memory to a disk. It may be made again: its
@@ -53,7 +52,7 @@ func (o *Outbox) plan(from *store, disk foundDisk) *move {
 
 // run moves everything in one commit and then says that the file has all numbers.
 func (m *move) run(prove func() error) error {
-	if err := m.disk.store.transact(true, m.write); err != nil {
+	if err := m.disk.store.Transact(true, m.write); err != nil {
 		return err
 	}
 	return prove()
@@ -78,10 +77,10 @@ func (m *move) clear() error {
 	to := m.disk.store
 	moved, err := to.meta("moved")
 	if err == nil && moved == m.name() {
-		err = to.do(`DELETE FROM runs WHERE id >= ?`, m.void[1])
+		err = to.Do(`DELETE FROM runs WHERE id >= ?`, m.void[1])
 	}
 	if err == nil && !m.blind {
-		err = to.do(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1])
+		err = to.Do(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1])
 	}
 	return err
 }
@@ -97,7 +96,7 @@ func (m *move) lookBack() error {
 	}
 	var last int64
 	to := m.disk.store
-	if err := to.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
+	if err := to.Ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
 		return err
 	}
 	if last >= m.void[1] {
@@ -129,7 +128,7 @@ func (m *move) copyRuns() error {
 // for the disk meanwhile.
 func (m *move) chunks(after int64) (some []*chunk, err error) {
 	size := 0
-	read := func(p *sqlite3.Stmt) error {
+	read := func(p *sqlite.Row) error {
 		c := &chunk{
 			Run: Run{
 				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
@@ -139,18 +138,18 @@ func (m *move) chunks(after int64) (some []*chunk, err error) {
 		}
 		some = append(some, c)
 		if size += len(c.Lines); size > mib {
-			return errEnough
+			return sqlite.ErrEnough
 		}
 		return nil
 	}
-	err = m.from.locked(func() error {
-		return m.from.each(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
+	err = m.from.Locked(func() error {
+		return m.from.Each(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
 	})
 	return some, err
 }
 
 func (m *move) drops() (l droplist, err error) {
-	err = m.from.locked(func() error {
+	err = m.from.Locked(func() error {
 		l, err = m.from.drops()
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"evcp"
 	"evcp/internal/folder"
+	"evcp/internal/sqlite"
 )
 
 // lockName is the file by which a process has the folder.
@@ -54,12 +55,12 @@ func (o *Outbox) begin(s *store) {
 	if o.facts == nil {
 		o.facts = newFacts(o)
 	}
-	if s.inMemory() {
+	if s.InMemory() {
 		o.intoMemory(1 << 62) // nothing of what the disk may hold by then is ours
 	} else {
 		o.reads.writers = 1
 	}
-	o.counts.bytes, _, _ = s.used() // a disk that fails here fails again where it matters
+	o.counts.bytes, _, _ = s.Used() // a disk that fails here fails again where it matters
 	o.teller = newTeller(o.options)
 	o.keeper = newKeeper(o, s)
 	o.keeper.snapshotRun = o.snapshotRun
@@ -80,7 +81,7 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 	}
 	o.lock = lock
 	s, err := o.openFile()
-	if kind := unusable(err); kind != "" {
+	if kind := sqlite.Unusable(err); kind != "" {
 		return o.replace(kind, err, now)
 	}
 	return s, err
@@ -90,14 +91,14 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 // holds nothing.
 func (o *Outbox) openFile() (*store, error) {
 	found := o.look()
-	s, err := openStore(o.dir, o.options.VFS, o.options.MaxSize)
+	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.read(s, found); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	return s.checked(s.transact(true, func() error { return o.markOpen(s) }))
+	return s.checked(s.Transact(true, func() error { return o.markOpen(s) }))
 }
 
 // look says whether there is a file.
@@ -117,10 +118,10 @@ func (o *Outbox) replace(kind string, cause error, now time.Time) (*store, error
 	}
 	o.blank()
 	s, err := o.openFile()
-	if kind != foreign {
-		o.remember(numbers(name, o.options.VFS))
+	if kind != sqlite.Foreign {
+		o.remember(numbers(sqlite.File{Path: name, VFS: o.options.VFS}))
 	}
-	o.origin = Origin{Found: PutAside, File: name, Why: why(cause), Renumber: len(o.known) > 0}
+	o.origin = Origin{Found: PutAside, File: name, Why: sqlite.Why(cause), Renumber: len(o.known) > 0}
 	return s, err
 }
 
@@ -143,15 +144,15 @@ func (o *Outbox) goOnInMemory(cause error, now time.Time) {
 // than the numbers could be had.
 func (o *Outbox) recall() bool {
 	o.blank()
-	s, err := openStill(o.path(), o.options.VFS)
+	s, err := storeOn(ours.Still(o.file()))
 	if err == nil {
 		if err = errors.Join(o.read(s, Resumed), s.close()); err == nil {
 			return true
 		}
 	}
 	o.blank()
-	if kind := unusable(err); kind == corrupt || kind == newer {
-		o.remember(numbers(o.path(), o.options.VFS))
+	if kind := sqlite.Unusable(err); kind == sqlite.Corrupt || kind == sqlite.Newer {
+		o.remember(numbers(o.file()))
 	}
 	return false
 }
@@ -168,3 +169,5 @@ func (o *Outbox) renumber() {
 }
 
 func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
+
+func (o *Outbox) file() sqlite.File { return sqlite.File{Path: o.path(), VFS: o.options.VFS} }

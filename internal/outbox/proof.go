@@ -40,7 +40,7 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 	_, gone := os.Stat(filepath.Join(o.dir, proofName))
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):
-		return "the disk had refused before, and later events were in memory only", thorough(s)
+		return "the disk had refused before, and later events were in memory only", s.Check()
 	case before.instance != "" && before.instance != o.host.instance:
 		return "another Monitor, instance " + before.instance + ", kept here before", nil
 	case otherMachine(before.machine, o.host.machine):
@@ -49,16 +49,6 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 		return "the machine went down while the file was open", nil
 	}
 	return "", nil
-}
-
-// thorough reads the whole file. It is asked for when the disk has refused before.
-func thorough(s *store) error {
-	var problems int64
-	err := s.ask(`SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'`, &problems)
-	if err == nil && problems > 0 {
-		err = errContent
-	}
-	return err
 }
 
 // markOpen notes that this run of the machine has the file open.

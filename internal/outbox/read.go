@@ -3,9 +3,8 @@ package outbox
 import (
 	"errors"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // readAtOnce is how many bytes of small rows are handed out as one run.
@@ -54,7 +53,7 @@ func (c *Cursor) jump(after int64) {
 }
 
 func (o *Outbox) readDisk(after, before int64) (Run, bool, error) {
-	return o.reads.after(o.path(), o.options.VFS, after, before)
+	return o.reads.after(o.file(), after, before)
 }
 
 func (o *Outbox) stopReading() {
@@ -64,15 +63,15 @@ func (o *Outbox) stopReading() {
 
 // readAfter reads the rows after a run, small ones together.
 func (s *store) readAfter(after, before int64) (run Run, ok bool, err error) {
-	err = s.locked(func() error {
-		if s.conn == nil {
+	err = s.Locked(func() error {
+		if s.Closed() {
 			return errGone
 		}
-		return s.each(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
-			func(p *sqlite3.Stmt) error {
+		return s.Each(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
+			func(p *sqlite.Row) error {
 				body := p.ColumnRawText(5)
 				if ok && len(run.Lines)+len(body) > readAtOnce {
-					return errEnough
+					return sqlite.ErrEnough
 				}
 				if !ok {
 					run.First, run.after = evcp.Stamp(p.ColumnInt64(1)), after

@@ -3,6 +3,8 @@ package outbox
 import (
 	"errors"
 	"sync"
+
+	"evcp/internal/sqlite"
 )
 
 // reading is the second connection to the file. It is open only while a cursor is
@@ -57,13 +59,13 @@ func (r *reading) abandoned() {
 }
 
 // after reads the run after a run, up to another one.
-func (r *reading) after(path, vfs string, after, before int64) (Run, bool, error) {
+func (r *reading) after(f sqlite.File, after, before int64) (Run, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return Run{}, false, ErrClosed
 	}
-	err := r.open(path, vfs)
+	err := r.open(f)
 	if err == nil {
 		var run Run
 		var ok bool
@@ -78,14 +80,14 @@ func (r *reading) after(path, vfs string, after, before int64) (Run, bool, error
 	return Run{}, false, err
 }
 
-func (r *reading) open(path, vfs string) (err error) {
+func (r *reading) open(f sqlite.File) (err error) {
 	switch {
 	case r.store != nil:
 	case r.writers == 0:
 		r.still = true
-		r.store, err = openStill(path, vfs)
+		r.store, err = storeOn(ours.Still(f))
 	default:
-		r.store, err = openReader(path, vfs)
+		r.store, err = storeOn(sqlite.Beside(f))
 	}
 	return err
 }

@@ -166,8 +166,8 @@ func TestRefusedFolder(t *testing.T) {
 	first := v.next(v.box.Cursor(Kafka))
 	v.box.Cursor(Kafka).Advance(first.ID)
 	v.close()
-	hidden := dir + ".hidden"
-	if err := errors.Join(os.Rename(dir, hidden), os.WriteFile(dir, nil, 0o600)); err != nil {
+	hidden, file, link := dir+".hidden", dir+".file", dir+".link"
+	if err := errors.Join(os.Rename(dir, hidden), os.WriteFile(file, nil, 0o600), os.Symlink(file, dir)); err != nil {
 		t.Fatal(err)
 	}
 	w := newWorld(t, dir, Options{healEvery: 5 * time.Millisecond})
@@ -185,7 +185,7 @@ func TestRefusedFolder(t *testing.T) {
 	if n := countLines(sent.Lines); n == 0 {
 		t.Error("nothing comes out of memory")
 	}
-	if err := errors.Join(os.Remove(dir), os.Rename(hidden, dir)); err != nil {
+	if err := errors.Join(os.Symlink(hidden, link), os.Rename(link, dir)); err != nil { // at once: a new one is made every 5 ms
 		t.Fatal(err)
 	}
 	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })

@@ -1,16 +1,11 @@
 package outbox
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp"
+	"evcp/internal/sqlite"
 )
-
-// errContent is a file that SQLite can read and we can't.
-var errContent = errors.New("unreadable content")
 
 // standing is what is known of one charge point.
 type standing struct {
@@ -31,7 +26,7 @@ type history struct {
 // replay reads the snapshots and folds later runs on top.
 func replay(s *store) (*history, error) {
 	h := &history{places: map[evcp.CPID]int{}}
-	err := s.each(`SELECT cp, run, body FROM states`, func(p *sqlite3.Stmt) error {
+	err := s.Each(`SELECT cp, run, body FROM states`, func(p *sqlite.Row) error {
 		st := h.of(p.ColumnText(0))
 		h.snapshot = max(h.snapshot, p.ColumnInt64(1))
 		return content(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
@@ -39,7 +34,7 @@ func replay(s *store) (*history, error) {
 	if err != nil {
 		return h, err
 	}
-	return h, s.each(`SELECT body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite3.Stmt) error {
+	return h, s.Each(`SELECT body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite.Row) error {
 		return h.fold(p.ColumnRawText(0))
 	}, h.snapshot)
 }
@@ -73,27 +68,27 @@ func content(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", errContent, err)
+	return fmt.Errorf("%w: %w", sqlite.ErrContent, err)
 }
 
 // numbers saves from a file that can't be used the last number of each charge
 // point, as far as it can be read; the file stays as it is. Whatever can't be read is passed over: the new
 // epoch is safe without it.
-func numbers(path, vfs string) *history {
+func numbers(f sqlite.File) *history {
 	h := &history{places: map[evcp.CPID]int{}}
-	s, err := connectStill(path, vfs)
+	db, err := sqlite.Still(f)
 	if err != nil {
 		return h
 	}
-	defer func() { _ = s.close() }()
-	_ = s.each(`SELECT cp, body FROM states`, func(p *sqlite3.Stmt) error {
+	defer func() { _ = db.Close() }()
+	_ = db.Each(`SELECT cp, body FROM states`, func(p *sqlite.Row) error {
 		var st evcp.State
 		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
 			h.saw(p.ColumnText(0), st.Epoch, st.Seq, st.At)
 		}
 		return nil
 	})
-	_ = s.each(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite3.Stmt) error {
+	_ = db.Each(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite.Row) error {
 		for line := range lines(p.ColumnRawText(0)) {
 			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
 				h.saw(string(cp), line.ID().Epoch, line.ID().Seq, line.At())

@@ -32,7 +32,7 @@ func (o *Outbox) read(s *store, found Found) error {
 // readPositions finds where writing and reading go on.
 func (o *Outbox) readPositions(s *store, snapshot int64) (err error) {
 	o.snapshotRun = snapshot
-	if err := s.ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
+	if err := s.Ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
 		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (o *Outbox) readCursors(s *store) error {
 func (o *Outbox) readOldest(s *store) error {
 	for _, c := range o.cursors {
 		var at int64
-		if err := s.askFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
+		if err := s.AskFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
 			return err
 		}
 		c.oldest = evcp.Stamp(at)

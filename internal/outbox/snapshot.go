@@ -19,7 +19,7 @@ func (k *keeper) snapshotWhenDue() error {
 // nothing that could replay it.
 func (k *keeper) snapshot() error {
 	k.unfolded = growth{}
-	if k.store.inMemory() {
+	if k.store.InMemory() {
 		return nil
 	}
 	run, changed := k.o.takeChanged()
@@ -27,7 +27,7 @@ func (k *keeper) snapshot() error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return k.store.transact(false, func() error { return k.store.saveStates(run, changed) })
+	return k.store.Transact(false, func() error { return k.store.saveStates(run, changed) })
 }
 
 // takeChanged lists the states to write. They count as written: if that fails,
@@ -51,7 +51,7 @@ func (s *store) saveStates(run int64, all []standing) error {
 		if body, err = all[i].state.AppendBinary(body[:0]); err != nil {
 			return err
 		}
-		if err := s.do(`INSERT INTO states VALUES (?,?,?) ON CONFLICT DO UPDATE SET run=excluded.run, body=excluded.body`,
+		if err := s.Do(`INSERT INTO states VALUES (?,?,?) ON CONFLICT DO UPDATE SET run=excluded.run, body=excluded.body`,
 			string(all[i].cp), run, body); err != nil {
 			return err
 		}

@@ -1,8 +1,6 @@
 package outbox
 
-import (
-	"github.com/ncruces/go-sqlite3"
-)
+import "evcp/internal/sqlite"
 
 // trimmer gives up the oldest of what is kept, a slice after a commit, so that no
 // commit waits long for it.
@@ -44,11 +42,11 @@ func (t *trimmer) step() error {
 		return nil
 	}
 	t.grown = growth{}
-	return t.k.store.locked(t.look)
+	return t.k.store.Locked(t.look)
 }
 
 func (t *trimmer) look() error {
-	used, free, err := t.k.store.used()
+	used, free, err := t.k.store.Used()
 	if err != nil {
 		return err
 	}
@@ -65,8 +63,8 @@ func (t *trimmer) look() error {
 		t.k.o.teller.dropped(t.told)
 		t.told = droplist{}
 	}
-	if free > 1024 && free*pageSize > used/4 {
-		return t.k.store.vacuum(256)
+	if free > 1024 && free*sqlite.PageSize > used/4 {
+		return t.k.store.Vacuum(256)
 	}
 	return nil
 }
@@ -91,7 +89,7 @@ func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 // old gives up what is delivered and beyond Options.Keep.
 func (t *trimmer) old(delivered, settled int64) error {
 	var bytes int64
-	if err := t.k.store.askFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
+	if err := t.k.store.AskFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
 		return err
 	}
 	_, _, err := t.slice(reach{upTo: delivered, bytes: bytes - t.k.o.options.Keep, delivered: delivered, settled: settled})
@@ -126,7 +124,7 @@ func (t *trimmer) slice(r reach) (gone, last int64, err error) {
 		return 0, 0, err
 	}
 	l := loss{reach: r, undelivered: droplist{}}
-	err = t.k.store.transact(false, func() error {
+	err = t.k.store.Transact(false, func() error {
 		for _, row := range rows {
 			if err := l.take(t.k.store, row); err != nil {
 				return err
@@ -144,11 +142,11 @@ func (t *trimmer) slice(r reach) (gone, last int64, err error) {
 
 func (t *trimmer) rows(r reach) (rows []row, err error) {
 	size := 0
-	err = t.k.store.each(`SELECT id, count, facts, reports, body FROM runs
-		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite3.Stmt) error {
+	err = t.k.store.Each(`SELECT id, count, facts, reports, body FROM runs
+		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Row) error {
 		rows = append(rows, row{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
 		if size += len(rows[len(rows)-1].body); int64(size) > share(t.k.o.options.MaxSize) {
-			return errEnough
+			return sqlite.ErrEnough
 		}
 		return nil
 	}, r.after, min(r.upTo, t.k.safe()), r.bytes, sliceRows)
@@ -160,7 +158,7 @@ func (t *trimmer) rows(r reach) (rows []row, err error) {
 func (k *keeper) safe() int64 {
 	k.o.mu.Lock()
 	defer k.o.mu.Unlock()
-	if k.store.inMemory() {
+	if k.store.InMemory() {
 		return k.o.keptRun - 1
 	}
 	return min(k.snapshotRun, k.o.keptRun-1)

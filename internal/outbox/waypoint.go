@@ -1,6 +1,6 @@
 package outbox
 
-import "github.com/ncruces/go-sqlite3"
+import "evcp/internal/sqlite"
 
 // waypoint is a position of a cursor, as the file has it: everything up to the
 // run is delivered.
@@ -13,7 +13,7 @@ type waypoint struct {
 
 // waypoints reads how far the cursors are.
 func (s *store) waypoints(f func(waypoint)) error {
-	return s.each(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite3.Stmt) error {
+	return s.Each(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Row) error {
 		f(waypoint{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
 		return nil
 	})
@@ -22,7 +22,7 @@ func (s *store) waypoints(f func(waypoint)) error {
 // savePositions writes how far the cursors are.
 func (s *store) savePositions(all []waypoint) error {
 	for _, p := range all {
-		if err := s.do(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
+		if err := s.Do(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
 			SET run=excluded.run, events=excluded.events, dropped=excluded.dropped`, p.name, p.run, p.events, p.dropped); err != nil {
 			return err
 		}

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
 	"go.uber.org/goleak"
 
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 func TestMain(m *testing.M) {
@@ -232,12 +232,12 @@ func eventually(t fatal, what string, ok func() bool) {
 // query asks the file of a closed outbox.
 func query(t fatal, dir, sql string) (rows []string) {
 	t.Helper()
-	s, err := openReader(filepath.Join(dir, fileName), "")
+	s, err := storeOn(sqlite.Beside(sqlite.File{Path: filepath.Join(dir, fileName)}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	err = s.each(sql, func(p *sqlite3.Stmt) error {
+	err = s.Each(sql, func(p *sqlite.Row) error {
 		var row []string
 		for i := range p.ColumnCount() {
 			row = append(row, p.ColumnText(i))

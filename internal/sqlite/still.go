@@ -1,7 +1,6 @@
-package outbox
+package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,46 +16,27 @@ import (
 // such memory. With locking_mode=EXCLUSIVE it then keeps to itself where in the log
 // each page is. Nobody may write the file meanwhile.
 
-// openStill opens a file of ours that nobody writes, its log included, and changes
-// nothing at all.
-func openStill(path, under string) (*store, error) {
-	s, err := connectStill(path, under)
-	if err != nil {
-		return nil, err
-	}
-	return s.checked(s.ours())
-}
+// Still opens a file that nobody writes, its log included, and changes nothing at all.
+func (k Kind) Still(f File) (*DB, error) { return k.ours(Still(f)) }
 
-// connectStill does the same with any file.
-func connectStill(path, under string) (*store, error) {
-	name, err := stillURI(path, under)
-	if err != nil {
-		return nil, err
+// Still does the same with any file, whatever is in it.
+func Still(f File) (*DB, error) {
+	if !HasLog(f.Path) {
+		return read(f.uri("ro", "immutable"), stillPragma) // SQLite would make a log
 	}
-	s, err := connect(context.Background(), name)
-	if err != nil {
-		return nil, err
-	}
-	s.path = path
-	return s.checked(s.conn.Exec(`PRAGMA locking_mode=EXCLUSIVE; ` + readerPragmas))
-}
-
-// stillURI is the file without its log when there is none: SQLite would make one.
-func stillURI(path, under string) (string, error) {
-	if !hasLog(path) {
-		return fileURI(path, under, "ro", "immutable"), nil
-	}
-	disk, ok := vfs.Find(under).(vfs.VFSFilename)
+	disk, ok := vfs.Find(f.VFS).(vfs.VFSFilename)
 	if !ok {
-		return "", fmt.Errorf("no disk is called %q", under)
+		return nil, fmt.Errorf("no disk is called %q", f.VFS)
 	}
-	name := "still-" + under
-	vfs.Register(name, stillDisk{disk})
-	return fileURI(path, name, "ro"), nil
+	still := File{f.Path, "still-" + f.VFS}
+	vfs.Register(still.VFS, stillDisk{disk})
+	return read(still.uri("ro"), stillPragma)
 }
 
-// hasLog reports whether a process has the file open, or had when it was killed.
-func hasLog(path string) bool {
+const stillPragma = `PRAGMA locking_mode=EXCLUSIVE; `
+
+// HasLog reports whether a process has the file open, or had when it was killed.
+func HasLog(path string) bool {
 	_, err := os.Stat(path + "-wal")
 	return !errors.Is(err, fs.ErrNotExist)
 }
