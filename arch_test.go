@@ -53,7 +53,7 @@ var house = map[string]room{
 	"internal/watch":            {does, []string{".", "internal/console", "internal/explain", "internal/kafka", "internal/link", "internal/monitor", "internal/outbox", "internal/probe", "internal/status", "internal/systemd", "internal/tell", "internal/uplink", "internal/version", "internal/wire"}},
 	"internal/engine":           {does, []string{".", "internal/pause", "internal/wire"}},
 	"internal/central/standing": {decides, []string{".", "internal/wire"}},
-	"internal/central":          {does, []string{".", "internal/central/standing", "internal/console", "internal/folder", "internal/pause", "internal/wire"}},
+	"internal/central":          {does, []string{".", "internal/central/standing", "internal/console", "internal/folder", "internal/pause", "internal/sqlite", "internal/wire"}},
 	"internal/dashboard":        {does, []string{".", "internal/central", "internal/central/standing", "internal/pause", "internal/status", "internal/version", "internal/wire"}},
 	"internal/demo":             {does, []string{".", "internal/advice", "internal/central", "internal/central/standing", "internal/console", "internal/console/cell", "internal/dashboard", "internal/engine", "internal/link", "internal/outbox", "internal/pause", "internal/watch", "internal/wire"}},
 	"internal/engine/remote":    {does, []string{"internal/engine"}},

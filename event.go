@@ -54,8 +54,8 @@ func (a Action) String() string { return nameOf(actionNames[:], int(a)) }
 
 // ParseAction reads the word of an Action.
 func ParseAction(s string) (Action, bool) {
-	i, ok := indexOf(actionNames[:], s)
-	return Action(i), ok && i != 0
+	i, _ := indexOf(actionNames[:], s)
+	return Action(i), i != 0
 }
 
 // EventID numbers an event of one charge point. The larger Epoch is the newer.
@@ -123,10 +123,10 @@ func (id EventID) append(dst []byte, cp CPID) []byte {
 // dashes and digits, so it is cut off whole and not searched.
 func parseEventID(cp CPID, s string) (EventID, error) {
 	rest, ok := strings.CutPrefix(s, string(cp)+"-")
-	epoch, seq, found := strings.Cut(rest, "-")
+	epoch, seq, _ := strings.Cut(rest, "-")
 	e, err1 := strconv.ParseInt(epoch, 10, 64)
 	n, err2 := strconv.ParseUint(seq, 10, 64)
-	if !ok || !found || err1 != nil || err2 != nil {
+	if !ok || err1 != nil || err2 != nil {
 		return EventID{}, fmt.Errorf("%s: an event id of %s is %[2]s-EPOCH-SEQ", quoteShort(s), cp)
 	}
 	return EventID{e, n}, nil

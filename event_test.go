@@ -3,6 +3,7 @@ package evcp_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -55,6 +56,8 @@ func TestEventWordForWord(t *testing.T) {
 			Action: evcp.EngineFailed, Incident: id, Since: seedTime, Cause: evcp.SaidKO},
 		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"clock_stepped","timestamp":1640000000.25,"offset_s":-0.000001,"instance":"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7","prev_epoch":9,"prev_seq":8}`: {
 			Action: evcp.ClockStep, Span: -time.Microsecond, PrevEpoch: 9, PrevSeq: 8},
+		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"authenticated_with_central","timestamp":1640000000.25,"status":"success","central_response":"a\\\u000a\u001f ` + "\ufffd\ufffd é" + `","latency_ms":0.0,"instance":"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7"}`: {
+			Action: evcp.AuthenticatedWithCentral, Response: "a\\\n\x1f \xff\ufffd é"},
 	}
 	for want, e := range tests {
 		e.CP, e.At, e.Epoch, e.Seq = "CP_001", seedTime+250000, id.Epoch, 7
@@ -70,10 +73,14 @@ func TestWhatIsNoEvent(t *testing.T) {
 		`{"cp_id":"a b","action":"health_check"}`:                                             "charge point id",
 		`{"cp_id":"A","action":"jump","epoch":1,"seq":2}`:                                     `unknown action "jump"`,
 		`{"cp_id":"A","action":"health_check","epoch":0,"seq":2}`:                             "no number",
+		`{"cp_id":"A","action":"health_check","epoch":1,"seq":0}`:                             "no number",
 		`{"cp_id":"A","action":"health_check","status":"FINE","epoch":1,"seq":2}`:             `unknown status "FINE"`,
 		`{"cp_id":"A","action":"health_check","status":"OK","cause":"x","epoch":1,"seq":2}`:   `unknown cause "x"`,
 		`{"cp_id":"A","action":"engine_failed","incident_id":"B-1-2","epoch":1,"seq":2}`:      "A-EPOCH-SEQ",
 		`{"cp_id":"A","action":"engine_failed","incident_id":"A-1-\u0000","epoch":1,"seq":2}`: "A-EPOCH-SEQ",
+		`{"cp_id":"A","action":"engine_failed","incident_id":"1-2","epoch":1,"seq":2}`:        "A-EPOCH-SEQ",
+		`{"cp_id":"A","action":"engine_failed","incident_id":"A-1","epoch":1,"seq":2}`:        "A-EPOCH-SEQ",
+		`{"cp_id":"A","action":"engine_failed","incident_id":"A-x-2","epoch":1,"seq":2}`:      "A-EPOCH-SEQ",
 		`{"cp_id":"` + strings.Repeat("A", 65) + `","action":"health_check"}`:                 "1 to 64",
 	}
 	for line, want := range tests {
@@ -81,6 +88,18 @@ func TestWhatIsNoEvent(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)
 		}
+	}
+}
+
+// TestIDsOfAnySize reads back the largest numbers, of an id that looks like one.
+func TestIDsOfAnySize(t *testing.T) {
+	e := evcp.Event{CP: "CP-1-2", Action: evcp.EngineFailed, At: seedTime, Epoch: math.MaxInt64, Seq: math.MaxUint64}
+	e.Incident = e.ID()
+	if text := e.Incident.Text(e.CP); text != "CP-1-2-9223372036854775807-18446744073709551615" {
+		t.Errorf("id %s", text)
+	}
+	if read, err := evcp.ParseEvent(e.AppendJSON(nil)); err != nil || read != e {
+		t.Errorf("%v: read %+v", err, read)
 	}
 }
 

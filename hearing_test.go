@@ -46,6 +46,7 @@ func TestHearing(t *testing.T) {
 		{"no such name", evcp.Evidence{Testimony: evcp.NoRoute, Answer: cause(evcp.DNS)}, evcp.ConnectionError, evcp.DNS},
 		{"the machine slept: even a KO may be hours old", evcp.Evidence{Testimony: evcp.Word, Answer: ko, Asked: ms, Noticed: 2 * ms, Slept: time.Hour}, evcp.Unknown, evcp.Slept},
 		{"the machine slept: OK", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: 2 * ms, Slept: 26 * ms}, evcp.Unknown, evcp.Slept},
+		{"a moment's jitter between the clocks is no sleep", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: 2 * ms, Slept: 25 * ms}, evcp.OK, evcp.NoCause},
 		{"waking: silence", evcp.Evidence{Testimony: evcp.Silence, Answer: cause(evcp.Timeout), Waking: true}, evcp.Unknown, evcp.Slept},
 		{"waking: reset", evcp.Evidence{Testimony: evcp.Break, Answer: cause(evcp.Reset), Asked: ms, Waking: true}, evcp.Unknown, evcp.Slept},
 		{"waking: no network yet", evcp.Evidence{Testimony: evcp.NoRoute, Answer: cause(evcp.Unreachable), Waking: true}, evcp.Unknown, evcp.Slept},
@@ -54,14 +55,25 @@ func TestHearing(t *testing.T) {
 		{"waking: OK", evcp.Evidence{Testimony: evcp.Word, Answer: ok, Asked: ms, Noticed: 2 * ms, Waking: true}, evcp.OK, evcp.NoCause},
 	}
 	for _, tt := range tests {
-		o := hearing.Judge(tt.e)
-		if o.Status != tt.want || o.Cause != tt.why {
-			t.Errorf("%s: %s %s, want %s %s", tt.name, o.Status, o.Cause, tt.want, tt.why)
-		}
-		if o.Latency != tt.e.Noticed {
-			t.Errorf("%s: latency %s, want %s", tt.name, o.Latency, tt.e.Noticed)
+		for _, began := range []time.Duration{0, time.Hour} { // the clock's zero means nothing
+			o := hearing.Judge(later(tt.e, began))
+			if o.Status != tt.want || o.Cause != tt.why {
+				t.Errorf("%s: %s %s, want %s %s", tt.name, o.Status, o.Cause, tt.want, tt.why)
+			}
+			if o.Latency != tt.e.Noticed {
+				t.Errorf("%s: latency %s, want %s", tt.name, o.Latency, tt.e.Noticed)
+			}
 		}
 	}
+}
+
+// later is the same evidence of a check that began then.
+func later(e evcp.Evidence, began time.Duration) evcp.Evidence {
+	e.Began, e.Sent, e.Noticed = began, e.Sent+began, e.Noticed+began
+	if e.Asked != 0 {
+		e.Asked += began
+	}
+	return e
 }
 
 // TestVigil listens on until it has been awake for a whole grace, and gives up
@@ -81,7 +93,7 @@ func TestVigil(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var v evcp.Vigil
-		now, rounds := tau, 0
+		now, rounds := 10*ms, 0
 		until, heard := v.Listen(now, hearing)
 		for until != 0 {
 			if until != now+25*ms {

@@ -48,7 +48,7 @@ func (s *State) UnmarshalBinary(b []byte) error {
 		*n = uint32(r.unsigned())
 	}
 	t.Incident.ID = EventID{r.signed(), r.unsigned()}
-	if r.bad || len(r.b) != 5 {
+	if len(r.b) != 5 {
 		return errSnapshot
 	}
 	t.Status, t.Cause, t.Incident.Cause, t.Central = Status(r.b[0]), Cause(r.b[1]), Cause(r.b[2]), Registration(r.b[3])
@@ -73,11 +73,9 @@ func bit(set bool, n uint) byte {
 	return 0
 }
 
-// snapshotReader takes numbers off the front and remembers the first that failed.
-type snapshotReader struct {
-	b   []byte
-	bad bool
-}
+// snapshotReader takes numbers off the front; after the first that failed there is
+// nothing left.
+type snapshotReader struct{ b []byte }
 
 func (r *snapshotReader) signed() int64 {
 	v, n := binary.Varint(r.b)
@@ -93,7 +91,7 @@ func (r *snapshotReader) unsigned() uint64 {
 
 func (r *snapshotReader) advance(n int) {
 	if n <= 0 {
-		r.bad, r.b = true, nil
+		r.b = nil
 		return
 	}
 	r.b = r.b[n:]

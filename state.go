@@ -59,7 +59,6 @@ func (s State) After(e Event) State {
 		s = s.afterCheck(e)
 	case EngineFailed:
 		s.Incident = Incident{ID: e.ID(), Since: e.Since, Cause: e.Cause, Open: true}
-		s.Oks = 0
 	case EngineRecovered:
 		s.Incident.Open = false
 	case ReportEngineFailure, ReportEngineRecovery:
@@ -140,11 +139,8 @@ func (s State) Shown(now Stamp, interval time.Duration) Status {
 	if s.Incident.Open {
 		return s.Status
 	}
-	lastGood := s.LastOK
-	if s.Failures > 0 && s.FirstFailed.Sub(lastGood) > silent*interval {
-		return Monitoring
-	}
-	if lastGood == 0 || now.Sub(s.LastCountable) > silent*interval {
+	// Never is far more than ten intervals ago.
+	if s.FirstFailed.Sub(s.LastOK) > silent*interval || now.Sub(s.LastCountable) > silent*interval {
 		return Monitoring
 	}
 	return OK

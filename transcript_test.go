@@ -85,6 +85,9 @@ func (s *scene) play(line string) error {
 		return err
 	case "cut":
 		return s.cut()
+	case "known":
+		s.said.WriteString(s.known())
+		return nil
 	case "shown":
 		fmt.Fprintf(&s.said, "shown %s\n", s.state.Shown(s.now, time.Second))
 		return nil
@@ -153,7 +156,7 @@ func (s *scene) learn(verb string, args []string) error {
 		o.Kind = evcp.Registered
 	case "refusal":
 		o.Kind = evcp.Refusal
-	case "failure-told", "recovery-told":
+	case "failure-told", "recovery-told", "late-told":
 		return s.told(verb, args)
 	case "stood", "clock":
 		return s.itself(verb, args)
@@ -169,10 +172,20 @@ func (s *scene) learn(verb string, args []string) error {
 	return nil
 }
 
+// known is what a restart, and Central's uplink, need of the state.
+func (s *scene) known() string {
+	i := s.state.Incident
+	return fmt.Sprintf("known central=%d ever_accepted=%t incident=%d open=%t told=%d at=%s closed_told=%t\n",
+		s.state.Central, s.state.EverAccepted, i.ID.Seq, i.Open, i.Told, at(i.ToldAt), i.ClosedTold)
+}
+
 // told plays an answer of Central for the newest incident: repeat, then words.
 func (s *scene) told(verb string, args []string) error {
 	o := evcp.Observation{Kind: evcp.RecoveryTold, Incident: s.state.Incident.ID, Latency: 2 * time.Millisecond}
-	if verb == "failure-told" {
+	if verb == "late-told" { // of an incident before
+		o.Incident.Seq--
+	}
+	if verb != "recovery-told" {
 		o.Kind = evcp.FailureTold
 		n, err := strconv.Atoi(args[0])
 		if err != nil {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"evcp/internal/launch"
@@ -25,8 +24,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	o.fill(os.Getenv)
 	o.origin = loaded.Origin
 	if err := serve(ctx, o, stderr); err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", name, err)
-		return launch.Failed
+		return launch.Complain(stderr, name, err)
 	}
 	return launch.Asked
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"evcp/internal/launch"
+	"evcp/internal/proving"
 )
 
 // The test binary is the program when this variable is set.
@@ -80,17 +81,23 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--lisen", ":0"}, launch.Usage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
 		{[]string{"--listen", ""}, launch.Usage, "it must listen somewhere"},
 		{[]string{"--listen", "127.0.0.1:99999"}, launch.Usage, "from 1 to 65535"},
-		{[]string{"--listen", free(t), "--http", "", "--registry", registry}, launch.Failed, registry + ":2: "},
-		{[]string{"--listen", free(t), "--http", "", "--registry", registry + ".none"}, launch.Failed, "no such file"},
+		{[]string{"--listen", proving.FreeAddr(t), "--http", "", "--registry", registry}, launch.Usage, registry + ":2: "},
+		{[]string{"--listen", proving.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, launch.Usage, "no such file"},
+		{[]string{"--state-dir", registry}, launch.Usage, "a folder is needed, and a file is there"},
+		{[]string{"--state-dir", filepath.Join(registry, "below")}, launch.Usage, "a folder is needed, and a file is there"},
 	}
 	for _, tc := range tests {
 		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
-			if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(stderr, tc.says) {
+			if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(unwrapped(stderr), unwrapped(tc.says)) {
 				t.Errorf("exit %d, said %q", code, stderr)
 			}
 		})
 	}
 }
+
+// unwrapped is prose as one line: where it was wrapped depends on a temporary
+// folder's name.
+func unwrapped(said string) string { return strings.Join(strings.Fields(said), " ") }
 
 func TestTakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,7 +108,7 @@ func TestTakenPort(t *testing.T) {
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	for flag, args := range map[string][]string{
 		"--listen": {"--listen", taken.Addr().String(), "--http", ""},
-		"--http":   {"--listen", free(t), "--http", taken.Addr().String()},
+		"--http":   {"--listen", proving.FreeAddr(t), "--http", taken.Addr().String()},
 	} {
 		stdout, stderr, code := output(t, args...)
 		want := "port " + port + " is taken"
@@ -109,17 +116,6 @@ func TestTakenPort(t *testing.T) {
 			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
 		}
 	}
-}
-
-// free is an address that nobody listens on.
-func free(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // running is the program, with its log.
@@ -160,7 +156,7 @@ func (r *running) says(t *testing.T, words string) {
 
 func TestServesAndStops(t *testing.T) {
 	dir := t.TempDir()
-	monitors, pages := free(t), free(t)
+	monitors, pages := proving.FreeAddr(t), proving.FreeAddr(t)
 	args := []string{"--listen", monitors, "--http", pages, "--state-dir", dir, "--log-format", "text"}
 	r := start(t, args...)
 	r.says(t, "· started")
@@ -209,7 +205,7 @@ func stops(t *testing.T, r *running) {
 // What Central slept through was not silence: a stopped process, or a suspended
 // machine, must not grey every charge point when it wakes.
 func TestStoppedCentralAccusesNobody(t *testing.T) {
-	monitors := free(t)
+	monitors := proving.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
 	r.says(t, "· started")
 	conn, err := net.Dial("tcp", monitors)

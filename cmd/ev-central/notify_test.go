@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"evcp/internal/proving"
 )
 
 // TestUnderSystemd starts Central as systemd does: it says that it is ready, shows
@@ -19,7 +21,7 @@ func TestUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	cmd := command(t, "--listen", free(t), "--http", "")
+	cmd := command(t, "--listen", proving.FreeAddr(t), "--http", "")
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=400000")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
-	"runtime"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"evcp/internal/central"
@@ -31,14 +27,17 @@ const (
 // serve runs Central and its page until ctx ends. The ports come first: they are
 // what is most often wrong, and a taken one must not touch the state folder.
 func serve(ctx context.Context, o options, stderr *os.File) error {
-	monitors, err := open(ctx, o.listen, "--listen")
+	if err := launch.Folder(o.stateDir); err != nil {
+		return err
+	}
+	monitors, err := launch.Listen(ctx, o.listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer monitors.Close()
 	var pages net.Listener
 	if o.http != "" {
-		if pages, err = open(ctx, o.http, "--http"); err != nil {
+		if pages, err = launch.Listen(ctx, o.http, "--http"); err != nil {
 			return err
 		}
 		defer pages.Close()
@@ -46,7 +45,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
 	if o.registry != "" {
 		if co.Registry, err = central.OpenRegistry(o.registry); err != nil {
-			return err
+			return launch.UsageError{Err: fmt.Errorf("--registry: %w", err)}
 		}
 	}
 	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: launch.Level(o.level)})
@@ -91,7 +90,7 @@ func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = servePages(ctx, pages, dashboard.New(s.central, dashboard.Options{Version: version.String()}))
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(s.central, dashboard.Options{Version: version.String()}), goodbye)
 		})
 	}
 	wg.Go(func() { s.live(ctx) })
@@ -101,58 +100,4 @@ func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
 	wg.Wait()
 	s.close()
 	return errors.Join(err, pageErr)
-}
-
-// servePages answers browsers until ctx ends.
-func servePages(ctx context.Context, ln net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends the pages' streams
-	}
-	ended := make(chan struct{})
-	release := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			server.Close()
-		}
-	})
-	err := server.Serve(ln)
-	if !release() {
-		<-ended
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve the page: %w", err)
-}
-
-// open listens, or says what to do first.
-func open(ctx context.Context, address, flag string) (net.Listener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, explain(err, address, flag)
-	}
-	return ln, nil
-}
-
-func explain(err error, address, flag string) error {
-	port := address[strings.LastIndexByte(address, ':')+1:]
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && port == "5000" && runtime.GOOS == "darwin":
-		return fmt.Errorf("port 5000 is taken, most likely by macOS itself (AirPlay Receiver).\nSwitch that off in System Settings, or choose another port with %s", flag)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("port %s is taken by another program.\nStop that program, or choose another port with %s", port, flag)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("port %s is not allowed to this user.\nChoose one from 1024 on with %s", port, flag)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
-	default:
-		return fmt.Errorf("listen on %s (%s): %w", address, flag, err)
-	}
 }

@@ -5,10 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
-	"syscall"
 
 	"evcp/internal/console"
 	"evcp/internal/engine"
@@ -26,8 +23,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		return code
 	}
 	if err := serve(ctx, o, stderr); err != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", name, explain(err, o.listen))
-		return launch.Failed
+		return launch.Complain(stderr, name, err)
 	}
 	return launch.Asked
 }
@@ -36,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 func serve(ctx context.Context, o options, stderr *os.File) error {
 	port, err := engine.OpenPort(ctx, o.listen)
 	if err != nil {
-		return err
+		return launch.PortError(err, o.listen, "--listen")
 	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
 	defer c.Close()
@@ -58,22 +54,4 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	err = errors.Join(<-ended, <-commanded)
 	s.close()
 	return err
-}
-
-// explain says what went wrong and what to do first.
-func explain(err error, address string) string {
-	flag := "--listen"
-	if orders := (httpError{}); errors.As(err, &orders) {
-		flag, address = "--http", orders.address
-	}
-	port := address[strings.LastIndexByte(address, ':')+1:]
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("port %s is taken by another program.\nStop that program, or choose another port with %s.", port, flag)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("port %s is not allowed to this user.\nChoose one from 1024 on with %s.", port, flag)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Sprintf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
-	}
-	return err.Error()
 }

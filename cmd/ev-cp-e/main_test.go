@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"evcp/internal/engine"
+	"evcp/internal/proving"
 )
 
 // The test binary is the program when this variable is set.
@@ -107,7 +108,7 @@ func TestPortTaken(t *testing.T) {
 	address := l.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	_, stderr, code := output(t, "--listen", address)
-	if want := "ev-cp-e: port " + port + " is taken by another program.\nStop that program, or choose another port with --listen.\n"; code != 1 || stderr != want {
+	if want := "ev-cp-e: port " + port + " is taken by another program.\nStop that program, or choose another port with --listen\n"; code != 1 || stderr != want {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -169,8 +170,8 @@ func (l *logs) address(t *testing.T) string {
 // Without a terminal: logfmt, a script, both of the seed's ways to ask, and a
 // clean end.
 func TestService(t *testing.T) {
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		l := started(t, "--listen", freeAddress(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+		l := started(t, "--listen", proving.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
 		address := l.address(t)
 		l.until(t, "behaviour=ok")
 		l.until(t, "behaviour=ko")
@@ -193,7 +194,7 @@ func TestService(t *testing.T) {
 }
 
 func TestCloseAfterReply(t *testing.T) {
-	l := started(t, "--listen", freeAddress(t), "--close-after-reply", "--behaviour", "ko")
+	l := started(t, "--listen", proving.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
 	c, err := net.Dial("tcp", l.address(t))
 	if err != nil {
 		t.Fatal(err)
@@ -226,17 +227,6 @@ func ask(t *testing.T, address string) string {
 	b := make([]byte, 100)
 	n, _ := c.Read(b)
 	return string(b[:n])
-}
-
-// freeAddress is one where nobody listened a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestKeysAreBehaviours(t *testing.T) {

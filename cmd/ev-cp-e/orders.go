@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 
 	"evcp/internal/engine"
 	"evcp/internal/engine/remote"
+	"evcp/internal/launch"
 	"evcp/internal/status"
 )
 
@@ -17,15 +16,6 @@ type order struct {
 	done      chan struct{} // closed when it is in force
 }
 
-// httpError is an address for orders that can't be listened on.
-type httpError struct {
-	address string
-	why     error
-}
-
-func (e httpError) Error() string { return fmt.Sprintf("open --http %s: %v", e.address, e.why) }
-func (e httpError) Unwrap() error { return e.why }
-
 // listen takes orders by HTTP until ctx ends, and then says on ended how it went.
 // Without an address nobody listens.
 func (s *stage) listen(ctx context.Context, address string) (ended <-chan error, err error) {
@@ -34,9 +24,9 @@ func (s *stage) listen(ctx context.Context, address string) (ended <-chan error,
 		done <- nil
 		return done, nil
 	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	ln, err := launch.Listen(ctx, address, "--http")
 	if err != nil {
-		return nil, httpError{address, err}
+		return nil, err
 	}
 	control := remote.Control{Behaviour: s.Behaviour, Set: func(asked context.Context, b engine.Behaviour) error { return s.obey(ctx, asked, b) }}
 	go func() { done <- status.Serve(ctx, ln, control.Handler()) }()

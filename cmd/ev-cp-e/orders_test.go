@@ -7,13 +7,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"evcp/internal/proving"
 )
 
 // TestOrdersByHTTP commands a running Engine, which obeys at once and plays its
 // script no further.
 func TestOrdersByHTTP(t *testing.T) {
-	orders := freeAddress(t)
-	l := started(t, "--listen", freeAddress(t), "--http", orders, "--script", "ok 300ms, mute")
+	orders := proving.FreeAddr(t)
+	l := started(t, "--listen", proving.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
 	l.until(t, `msg="takes orders"`)
 	address := l.address(t)
 	if got := send(t, http.MethodPut, orders, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
@@ -64,8 +66,8 @@ func TestHTTPPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, stderr, code := output(t, "--listen", freeAddress(t), "--http", l.Addr().String())
-	if code != 1 || !strings.Contains(stderr, "choose another port with --http.") {
+	_, stderr, code := output(t, "--listen", proving.FreeAddr(t), "--http", l.Addr().String())
+	if code != 1 || !strings.Contains(stderr, "choose another port with --http") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"evcp/internal/proving"
 )
 
 // screen is a terminal with the program at it.
@@ -85,7 +87,7 @@ func (s *screen) press(t *testing.T, key string) {
 func TestTerminal(t *testing.T) {
 	for _, last := range []string{"\x03", "q"} {
 		s, tty := openScreen(t)
-		address := freeAddress(t)
+		address := proving.FreeAddr(t)
 		c := program(t, "--listen", address, "--script", "ok 1h, reset", "--color", "always")
 		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

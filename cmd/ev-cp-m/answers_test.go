@@ -26,6 +26,27 @@ func TestHelpWordForWord(t *testing.T) {
 	}
 }
 
+// TestEverySettingIsInTheManual holds the table of docs/OPERATIONS.md to the
+// program's own.
+func TestEverySettingIsInTheManual(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(manual), "\n## Settings\n")
+	table, _, _ = strings.Cut(table, "\n`ev-central`:\n")
+	for _, s := range program(&options{}).Settings {
+		row := "`--" + s.Name
+		if s.Arg != "" {
+			row += " " + s.Arg
+		}
+		if !strings.Contains(table, row+"`") {
+			t.Errorf("the table has no %s`", row)
+		}
+	}
+}
+
 func TestWrongUsage(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -45,6 +66,10 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"--config", filepath.Join(folder, "bad.yaml")}, []string{"2 errors", "bad.yaml:3: unknown key central_prot. Did you mean central_port?", "^^^^^^^^^^^^", `bad.yaml:7: engine_port "50o1"`}},
 		{"", []string{"--config", filepath.Join(folder, "absent.yaml")}, []string{"absent.yaml"}},
 		{"", []string{"statsu"}, []string{"ev-cp-m: unknown command statsu. Did you mean status?", "All flags: ev-cp-m --help"}},
+		{"", []string{"--state-dir", filepath.Join(folder, "bad.yaml")}, []string{"--state-dir", "a folder is needed, and a file is there"}},
+		{"", []string{"--config", "/dev/zero"}, []string{"ev-cp-m: /dev/zero: larger than 64 KiB"}},
+		{"", []string{"--kafka-topic", "my topic"}, []string{`--kafka-topic "my topic": a topic is 1 to 249 of A-Z`}},
+		{"", []string{"xyzzy"}, []string{"unknown command xyzzy. The commands are events, explain, healthcheck and status."}},
 		{"", []string{"status", "now"}, []string{"unexpected argument now"}},
 		{"", []string{"--follow"}, []string{"--json, --follow and --since go with a command"}},
 		{"", []string{"status", "--follow"}, []string{"ev-cp-m: --follow goes with events"}},

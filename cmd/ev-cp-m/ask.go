@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/console/cell"
 	"evcp/internal/explain"
 	"evcp/internal/launch"
 	"evcp/internal/lookback"
@@ -36,7 +38,7 @@ func obey(ctx context.Context, command string, o options, stdout, stderr *os.Fil
 		return launch.Asked
 	case errors.Is(err, errUnwell):
 	default:
-		fmt.Fprintln(stderr, "ev-cp-m:", err)
+		launch.Complain(stderr, name, err)
 		if h := (hint{}); errors.As(err, &h) {
 			fmt.Fprintln(stderr, h.do)
 		}
@@ -81,7 +83,7 @@ func tellWhy(ctx context.Context, o options, stdout *os.File) error {
 }
 
 // tell prints the Monitor's document, in words or as it came.
-func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.Document, *time.Location) []string) error {
+func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.Document, *time.Location, int) []string) error {
 	a, err := o.ask(ctx, status.StatusPath)
 	if err != nil {
 		return err
@@ -94,7 +96,8 @@ func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.D
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
 		return fmt.Errorf(english.stranger, o.cp, a.Code)
 	}
-	o.printer(stdout).Print(words(d, time.Local)...)
+	say := o.printer(stdout)
+	say.Print(words(d, time.Local, say.Columns())...)
 	return nil
 }
 
@@ -125,7 +128,7 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 		Dir: o.folder(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
 		Level: launch.Level(o.level), Wait: o.timeout, Zone: time.Local,
 		Raw: func(b []byte) error { _, err := stdout.Write(b); return err },
-		Say: func(line string) { say.Print(line) },
+		Say: func(line string) { say.Print(fitting(line, say)...) },
 	})
 	switch {
 	case errors.Is(err, outbox.ErrNothingKept):
@@ -139,6 +142,31 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 		say.Print(o.rest(told, from)...)
 	}
 	return nil
+}
+
+// eventIndent is where the words of an event stand, behind date, time and shape.
+const eventIndent = 22
+
+// fitting is a line as it is printed: whole, and at a terminal broken to its width.
+// The log may cut its lines, since they are told in full here.
+func fitting(line string, at *console.Console) []string {
+	if !at.Terminal() {
+		return []string{line}
+	}
+	return broken(line, at.Columns())
+}
+
+func broken(line string, columns int) []string {
+	if cell.Width(line) <= columns {
+		return []string{line}
+	}
+	first := cell.Wrap(line, columns)[0]
+	rest := strings.TrimPrefix(strings.Join(strings.Fields(line), " "), first)
+	lines := []string{first}
+	for _, more := range cell.Wrap(rest, max(columns-eventIndent, eventIndent)) {
+		lines = append(lines, strings.Repeat(" ", eventIndent)+more)
+	}
+	return lines
 }
 
 // rest says to a person what the lines before did not: that there were none, and

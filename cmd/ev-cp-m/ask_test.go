@@ -186,7 +186,7 @@ func TestUnderSystemd(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	taken := spawn(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
-	if code := taken.waited(); code != launch.Failed || !strings.Contains(taken.err.String(), "ev-cp-m: open --http "+g.CentralAddr) {
+	if code := taken.waited(); code != launch.Failed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
 		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
 	}
 }
@@ -202,6 +202,19 @@ func hears(t *testing.T, c *net.UnixConn, want string) {
 		}
 		if string(b[:n]) == want {
 			return
+		}
+	}
+}
+
+func TestAnEventIsBrokenAndNotCut(t *testing.T) {
+	const line = `2026-11-24 14:31:21 → CP_1 accepted by Central: "Authentication successful" (1 ms)`
+	for columns, want := range map[int]string{
+		90: line,
+		80: strings.TrimSuffix(line, " ms)") + "\n" + strings.Repeat(" ", 22) + "ms)",
+		60: "2026-11-24 14:31:21 → CP_1 accepted by Central:\n" + strings.Repeat(" ", 22) + `"Authentication successful" (1 ms)`,
+	} {
+		if got := strings.Join(broken(line, columns), "\n"); got != want {
+			t.Errorf("%d columns:\n%s\nwant\n%s", columns, got, want)
 		}
 	}
 }

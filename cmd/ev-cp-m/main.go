@@ -25,6 +25,8 @@ import (
 	"evcp/internal/watch"
 )
 
+const name = "ev-cp-m"
+
 // exitRefused is the one exit code that only the Monitor has.
 const exitRefused = 3
 
@@ -48,6 +50,9 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		return code
 	}
 	o.fill(os.Hostname, os.Getenv)
+	if err := launch.Folder(o.stateDir); err != nil {
+		return launch.Complain(stderr, name, err)
+	}
 	command := strings.Join(loaded.Args, " ") // one at most
 	if why := o.misplaced(command); why != "" {
 		fmt.Fprintln(stderr, "ev-cp-m:", why)
@@ -80,10 +85,9 @@ const columns = 80
 func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.File) int {
 	var face net.Listener
 	if o.http != "" {
-		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.http)
+		ln, err := launch.Listen(ctx, o.http, "--http")
 		if err != nil {
-			fmt.Fprintf(stderr, "ev-cp-m: open --http %s: %v\n", o.http, err)
-			return launch.Failed
+			return launch.Complain(stderr, name, err)
 		}
 		defer ln.Close()
 		face = ln
@@ -121,8 +125,7 @@ func exitCode(err error, o options, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
 		return exitRefused
 	default:
-		fmt.Fprintln(stderr, "ev-cp-m:", err)
-		return launch.Failed
+		return launch.Complain(stderr, name, err)
 	}
 }
 

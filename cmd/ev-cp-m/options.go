@@ -72,7 +72,7 @@ func program(o *options) config.Program {
 			{Name: "report-every", Arg: "DURATION", Default: "30s", Group: judge, Help: "repeats an open report to Central; 0 = never", Set: config.Duration(&o.reportEvery, 0)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: judge, Help: "sign of life to Central; 0 = never", Set: config.Duration(&o.heartbeat, 0)},
 			{Name: "kafka-brokers", Arg: "LIST", Default: "localhost:9092", Also: []string{"KAFKA_BROKERS", "KAFKA_BROKER"}, Group: events, Help: `HOST:PORT,HOST:PORT; "" = none`, Set: config.HostPortList(&o.brokers, 9092)},
-			{Name: "kafka-topic", Arg: "NAME", Default: "monitor-events", Group: events, Set: config.Text(&o.topic)},
+			{Name: "kafka-topic", Arg: "NAME", Default: "monitor-events", Group: events, Set: config.Topic(&o.topic)},
 			{Name: "kafka-compression", Arg: "NAME", Default: "none", Group: events, Help: "none, gzip, snappy, lz4 or zstd", Set: config.Choice(&o.compression, "none", "gzip", "snappy", "lz4", "zstd")},
 			{Name: "state-dir", Arg: "DIR", Shown: "~/.local/state/ev-cp-m", Group: events, Help: "survives restarts", Place: config.NotInFile, Set: config.Text(&o.stateDir)},
 			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 4<<20)},

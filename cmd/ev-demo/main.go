@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"evcp/internal/console"
 	"evcp/internal/demo"
@@ -31,7 +29,7 @@ func interrupts() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
 	second, endSecond := context.WithCancel(context.Background())
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, launch.Ends()...)
 	go func() {
 		defer close(done)
 		for _, end := range []func(){endFirst, endSecond} {
@@ -52,8 +50,7 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int
 		return code
 	}
 	if err := play(ctx, hurry, o, stderr); err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", name, err)
-		return launch.Failed
+		return launch.Complain(stderr, name, err)
 	}
 	return launch.Asked
 }

@@ -2,6 +2,7 @@ package central
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type View struct {
 // board owns what Central believes. Sessions write to it, readers follow it.
 type board struct {
 	expected time.Duration // --heartbeat
-	room     int           // most charge points
+	room     int           // most charge points; a registry is a bound of its own
 
 	mu       sync.Mutex
 	cps      map[evcp.CPID]*place
@@ -40,44 +41,66 @@ type place struct {
 }
 
 func newBoard(o Options) *board {
+	room := o.MaxCPs
+	if o.Registry != nil {
+		room = math.MaxInt
+	}
 	return &board{
-		expected: o.Heartbeat, room: o.MaxCPs,
+		expected: o.Heartbeat, room: room,
 		cps: map[evcp.CPID]*place{}, faults: map[standing.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
+// heard is what follows from one message.
+type heard struct {
+	reply string
+	born  uint64 // the number of the change by which it became known; 0: it was, or is not
+}
+
+// noRoom is the answer to a registration beyond MaxCPs.
+const noRoom = "Authentication denied: Central has no room for another charging point"
+
 // hear gives the answer to one message. listed says whether the registry has the
-// charge point. twice names another address that speaks for it too, once, when
-// that is noticed.
-func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) (reply, twice string) {
+// charge point.
+func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := b.cps[m.CP]
+	p, known := b.cps[m.CP]
 	switch {
 	case !listed && m.Verb == wire.Registration:
-		return standing.Denied(m.CP), ""
+		return heard{reply: standing.Denied(m.CP)}
 	case !listed && m.Verb < wire.MonitorConnection:
-		return standing.NotRegistered, ""
-	case p == nil && m.Verb == wire.Registration:
+		return heard{reply: standing.NotRegistered}
+	case !known && m.Verb == wire.Registration:
 		if len(b.cps) >= b.room {
-			return "Authentication denied: Central has no room for another charging point", ""
+			return heard{reply: noRoom}
 		}
 		p = &place{}
 		b.cps[m.CP] = p
-	case p == nil:
+	case !known:
 		_, reply := standing.CP{}.Hear(m, now)
-		return reply, ""
+		return heard{reply: reply}
 	}
+	h := b.take(p, v, m, now)
+	if !known {
+		h.born = b.changes.next
+	}
+	return h
+}
+
+// take lets a charge point hear one message.
+func (b *board) take(p *place, v *voice, m wire.Message, now time.Time) (h heard) {
 	next, reply := p.Hear(m, now)
 	p.Peer = v.peer
 	if m.Verb == wire.Heartbeat {
 		p.Recent = appendBeat(p.Recent, m.Status)
-		twice = p.choir.beat(v, now, next.Patience(b.expected))
+		p.choir.beat(v, now)
+		p.Speakers = max(1, p.Speakers)
 	}
 	v.spoke(m)
-	p.Speakers = p.choir.speakers(now, next.Patience(b.expected))
 	b.put(p, next, now)
-	return reply, twice
+	h.reply = reply
+	return h
 }
 
 // recentBeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
@@ -123,12 +146,35 @@ func (b *board) judge(now time.Time, verdict func(standing.CP) standing.CP) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.cps {
-		speakers := p.choir.speakers(now, p.Patience(b.expected))
-		if next := verdict(p.CP); next != p.CP || speakers != p.Speakers {
-			p.Speakers = speakers
+		if next := verdict(p.CP); next != p.CP {
 			b.put(p, next, now)
 		}
 	}
+}
+
+// duet is a charge point for which two addresses have begun to speak.
+type duet struct {
+	cp          evcp.CPID
+	peer, other string
+}
+
+// count finds out how many speak for each charge point. It is not done while they
+// speak: the last word of a connection and its end may come together.
+func (b *board) count(now time.Time) (begun []duet) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.cps {
+		was := p.Speakers
+		peers := p.choir.speakers(now, p.Patience(b.expected))
+		if p.Speakers = len(peers); p.Speakers == was {
+			continue
+		}
+		if was < 2 && p.Speakers > 1 {
+			begun = append(begun, duet{p.ID, peers[0], peers[1]})
+		}
+		b.put(p, p.CP, now)
+	}
+	return begun
 }
 
 // lost judges one charge point whose connection ended, unless another connection
@@ -145,15 +191,21 @@ func (b *board) lost(id evcp.CPID, ended, now time.Time) {
 	}
 }
 
-// known puts what the disk remembers on the board, before anyone speaks.
-func (b *board) known(cps []standing.CP, now time.Time) {
+// known puts what the disk remembers on the board, and counts it. What is there
+// already is newer.
+func (b *board) known(cps []standing.CP, now time.Time) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, cp := range cps {
+		if b.cps[cp.ID] != nil {
+			continue
+		}
 		p := &place{View: View{CP: cp}}
 		b.cps[cp.ID] = p
 		b.put(p, cp.Restarted(now), now)
+		n++
 	}
+	return n
 }
 
 // Delta is what changed on the board since a Cursor.
@@ -169,7 +221,24 @@ type Cursor struct{ version, seq uint64 }
 
 func (b *board) since(c Cursor) Delta {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	d := b.collect(c)
+	b.mu.Unlock()
+	d.sort()
+	return d
+}
+
+// picture is what changed since the cursor, and everything, of one moment.
+func (b *board) picture(c Cursor) (news, all Delta) {
+	b.mu.Lock()
+	news, all = b.collect(c), b.collect(Cursor{})
+	b.mu.Unlock()
+	news.sort()
+	all.sort()
+	return news, all
+}
+
+// collect copies what changed. Whoever calls holds the board.
+func (b *board) collect(c Cursor) Delta {
 	d := Delta{Next: Cursor{version: b.version, seq: b.changes.next}}
 	d.Changes, d.Missed = b.changes.after(c.seq)
 	if c.version == b.version {
@@ -180,8 +249,12 @@ func (b *board) since(c Cursor) Delta {
 			d.CPs = append(d.CPs, p.View)
 		}
 	}
-	slices.SortFunc(d.CPs, func(x, y View) int { return cmp.Compare(x.ID, y.ID) })
 	return d
+}
+
+// sort is done when the board is free again: it takes longer than the copying.
+func (d *Delta) sort() {
+	slices.SortFunc(d.CPs, func(x, y View) int { return cmp.Compare(x.ID, y.ID) })
 }
 
 // watch gives a signal that stays raised until it is looked at. It is raised at

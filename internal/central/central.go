@@ -24,7 +24,7 @@ type Options struct {
 	StateDir  string        // where the charge points are kept; "" = in memory
 	Logger    *slog.Logger  // nil = none
 	MaxConns  int           // connections at once; 0 = 16,384
-	MaxCPs    int           // charge points; 0 = 100,000
+	MaxCPs    int           // charge points where there is no Registry; 0 = 100,000
 }
 
 func (o Options) withDefaults() Options {
@@ -52,7 +52,11 @@ type Central struct {
 	store   *store // nil = in memory
 	started time.Time
 	ended   chan ending
-	logFrom Cursor // what the log has not told yet; a restart is one line, not ten thousand
+	kept    *shore
+	strange sparing // what strangers bring about
+	// remembered counts what came from the disk and was not told yet.
+	remembered int
+	logFrom    Cursor // what the log has not told yet; a restart is one line, not ten thousand
 
 	mu    sync.Mutex
 	addr  net.Addr
@@ -66,7 +70,7 @@ func New(o Options) (*Central, error) {
 	o = o.withDefaults()
 	c := &Central{
 		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
-		ended: make(chan ending), conns: map[net.Conn]struct{}{},
+		ended: make(chan ending), conns: map[net.Conn]struct{}{}, kept: newShore(),
 	}
 	if o.StateDir == "" {
 		return c, nil
@@ -76,31 +80,51 @@ func New(o Options) (*Central, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
 	}
+	c.logFrom = c.board.since(Cursor{}).Next
+	if o.Registry != nil {
+		c.unlist(c.started) // it may have changed while no Central ran
+	}
 	return c, nil
 }
 
 func (c *Central) remember() error {
 	store, aside, err := openStore(c.o.StateDir)
+	if refuses(c.o.StateDir, err) {
+		c.store = closedStore(c.o.StateDir) // whoever keeps it says so, and tries again
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	for _, note := range aside {
 		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
 	}
-	cps, skipped, err := store.load()
-	if err != nil {
+	c.store = store
+	if err := c.recall(c.started); err != nil {
 		return errors.Join(err, store.close())
+	}
+	return nil
+}
+
+// recall puts on the board what the disk knows and the board does not.
+func (c *Central) recall(now time.Time) error {
+	cps, skipped, err := c.store.load()
+	if err != nil {
+		return err
 	}
 	if skipped > 0 {
 		c.log.Warn("skipped charge points that make no sense in the state folder", "charge_points", skipped)
 	}
-	c.store = store
-	c.board.known(cps, c.started)
-	c.logFrom = c.board.since(Cursor{}).Next
-	if len(cps) > 0 {
-		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", len(cps))
-	}
+	c.remembered += c.board.known(cps, now)
 	return nil
+}
+
+// tellRemembered logs what came from the disk since it was last told.
+func (c *Central) tellRemembered() {
+	if c.remembered > 0 {
+		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", c.remembered)
+		c.remembered = 0
+	}
 }
 
 // Close gives the state folder back. Call it after Serve has returned.
@@ -114,16 +138,20 @@ func (c *Central) Close() error {
 // hear gives the answer to one message of a session.
 func (c *Central) hear(s *session, m wire.Message) string {
 	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
-	reply, twice := c.board.hear(s.voice, m, listed, time.Now())
-	s.trusted = s.trusted || accepted(reply)
-	c.meter.heard(m.Verb, reply, reply == standing.Denied(m.CP))
-	if twice != "" {
-		c.log.Warn("two connections send heartbeats for one charge point", console.CP(m.CP), slog.String("peer", s.voice.peer), slog.String("other", twice))
+	h := c.board.hear(s.voice, m, listed, time.Now())
+	s.trusted = s.trusted || accepted(h.reply)
+	denied := h.reply == standing.Denied(m.CP)
+	c.meter.heard(m.Verb, h.reply, denied)
+	if denied {
+		c.stranger("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.voice.peer))
 	}
-	if reply == standing.Denied(m.CP) {
-		c.log.Warn("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.voice.peer))
+	if h.reply == noRoom {
+		c.stranger("denied: no room for another charge point", console.CP(m.CP), slog.String("peer", s.voice.peer), slog.Int("limit", c.o.MaxCPs))
 	}
-	return reply
+	if h.born > 0 && c.store != nil {
+		c.kept.wait(h.born, newcomer)
+	}
+	return h.reply
 }
 
 func accepted(reply string) bool {
@@ -150,6 +178,9 @@ func (c *Central) Since(cur Cursor) Delta { return c.board.since(cur) }
 
 // Watch gives a signal for every change since the last look, and a func that ends it.
 func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
+
+// Picture is what changed since the cursor and all that there is, of one moment.
+func (c *Central) Picture(cur Cursor) (news, all Delta) { return c.board.picture(cur) }
 
 // CPs are all charge points, by id.
 func (c *Central) CPs() []View { return c.board.since(Cursor{}).CPs }

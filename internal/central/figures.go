@@ -1,9 +1,12 @@
 package central
 
 import (
+	"cmp"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"evcp"
 	"evcp/internal/central/standing"
 	"evcp/internal/wire"
 )
@@ -31,6 +34,7 @@ type Figures struct {
 	Denied      uint64    // registrations
 	Connections int       // open now
 	Looked      time.Time // when silence was last looked for; zero before Serve
+	Refusal     string    // why the state folder can't be written; "" while it can, or there is none
 }
 
 // Reports counts reports that were heard, repeats included.
@@ -46,6 +50,7 @@ type meter struct {
 	reports  [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
 	denied   atomic.Uint64
 	looked   atomic.Pointer[time.Time]
+	refusal  atomic.Pointer[string]
 }
 
 // heard counts a message and its answer.
@@ -85,10 +90,37 @@ func (c *Central) Figures() Figures {
 	if at := c.meter.looked.Load(); at != nil {
 		f.Looked = *at
 	}
+	if why := c.meter.refusal.Load(); why != nil {
+		f.Refusal = *why
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.Connections = len(c.conns)
 	return f
+}
+
+// Fault is a charge point that is faulted, and what brought it.
+type Fault struct {
+	CP     evcp.CPID
+	Reason standing.Reason
+}
+
+// Faulted are those that are faulted now, by id.
+func (c *Central) Faulted() []Fault {
+	all := c.board.faulted()
+	slices.SortFunc(all, func(x, y Fault) int { return cmp.Compare(x.CP, y.CP) })
+	return all
+}
+
+func (b *board) faulted() (all []Fault) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, p := range b.cps {
+		if p.State == standing.Faulted {
+			all = append(all, Fault{CP: id, Reason: p.Reason})
+		}
+	}
+	return all
 }
 
 func (b *board) incidents() map[standing.Reason]uint64 {

@@ -15,6 +15,7 @@ import (
 	"evcp"
 	"evcp/internal/central/standing"
 	"evcp/internal/folder"
+	"evcp/internal/sqlite"
 )
 
 func TestKnownAcrossRestarts(t *testing.T) {
@@ -54,9 +55,10 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	}
 	defer s.close()
 	var history []string
-	err = s.query("SELECT cp_id, reason FROM changes WHERE cp_id = 'CP_002' ORDER BY id", func(row *sqlite3.Stmt) {
-		history = append(history, row.ColumnText(1))
-	})
+	err = s.db.Each("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Row) error {
+		history = append(history, row.ColumnText(0))
+		return nil
+	}, "CP_002")
 	if got := strings.Join(history, " "); err != nil || got != "registered heartbeat_ko central_restarted heartbeat_ko" {
 		t.Errorf("history %q (%v)", got, err)
 	}
@@ -135,13 +137,18 @@ func TestHistoryIsBounded(t *testing.T) {
 		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: standing.Activated})
 	}
 	changes = append(changes, Change{CP: "CP_002", At: now.Add(-keptFor - time.Hour)})
-	if err := errors.Join(s.save(nil, changes), s.forget(now)); err != nil {
+	if err := errors.Join(s.save(nil, changes), s.forget(now, keptInAll)); err != nil {
 		t.Fatal(err)
 	}
-	kept, err1 := s.number("SELECT count(*) FROM changes")
-	first, err2 := s.number("SELECT min(at) FROM changes")
-	if kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
-		t.Errorf("kept %d from %d (%v, %v)", kept, first, err1, err2)
+	var kept, first int64
+	if err := s.db.Ask("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
+		t.Errorf("kept %d from %d, %v", kept, first, err)
+	}
+	if err := s.forget(now, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.AskFor("SELECT count(*) FROM changes WHERE at > ?", []any{now.Add(time.Hour / 4).UnixMilli()}, &kept); kept != 10 || err != nil {
+		t.Errorf("kept %d of the newest (%v)", kept, err)
 	}
 }
 

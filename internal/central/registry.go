@@ -1,8 +1,6 @@
 package central
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -80,14 +78,15 @@ func (r *Registry) Refresh() (changed bool, err error) {
 	return true, nil
 }
 
-// parseRegistry reads the whole list and shows all its errors at once. A list
+// parseRegistry reads the whole list and shows its errors at once. A list
 // without a single id is an error: half-written files begin so.
 func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 	listed := map[evcp.CPID]struct{}{}
 	var errs []error
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
-		line, _, _ := strings.Cut(lines.Text(), "#")
+	n := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(text), byteOrderMark)) {
+		n++
+		line, _, _ = strings.Cut(line, "#")
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
@@ -99,11 +98,19 @@ func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 		}
 		listed[id] = struct{}{}
 	}
-	if err := lines.Err(); err != nil {
-		errs = append(errs, fmt.Errorf("read registry %s: %w", path, err))
-	}
 	if len(listed) == 0 && len(errs) == 0 {
 		errs = append(errs, fmt.Errorf("%s: lists no charge point", path))
 	}
+	if more := len(errs) - shownErrors; more > 0 {
+		errs = append(errs[:shownErrors], fmt.Errorf("and %d more", more))
+	}
 	return listed, errors.Join(errs...)
 }
+
+const (
+	// byteOrderMark is what editors of Windows put before a text.
+	byteOrderMark = "\ufeff"
+	// shownErrors is how many errors of one file are told: another file by mistake
+	// has one in each line.
+	shownErrors = 10
+)

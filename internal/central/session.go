@@ -3,6 +3,7 @@ package central
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -115,7 +116,7 @@ func (s *session) write(words string, r wire.Request) bool {
 
 // refuse ends a connection whose message has no end.
 func (s *session) refuse() {
-	s.c.log.Warn("closed a connection: its message has no end", "peer", s.voice.peer, "limit_bytes", wire.MaxMessage)
+	s.c.stranger("closed a connection: its message has no end", slog.String("peer", s.voice.peer), slog.Int("limit_bytes", wire.MaxMessage))
 	if !s.write(standing.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
 		return
 	}

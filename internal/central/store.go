@@ -9,19 +9,19 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"evcp/internal/folder"
+	"evcp/internal/sqlite"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// ours is what the file is: "EVCT".
+var ours = sqlite.Kind{Application: 0x45564354, Steps: migrations}
+
 const (
 	fileName = "central.db"
 	lockName = "central.lock"
-	// ours marks the file as one of EV_Central's: "EVCT".
-	ours = 0x45564354
 	// checkedSize is the largest file that is read as a whole at start.
 	checkedSize = 256 << 20
 )
@@ -30,7 +30,8 @@ const (
 type store struct {
 	dir  string
 	lock *folder.Lock
-	db   *sqlite3.Conn
+	db   *sqlite.DB  // nil while there is none
+	file os.FileInfo // which file db has; nil = not known
 }
 
 // aside is a file that could not be used: its new name, and why in one line.
@@ -53,7 +54,7 @@ func openStore(dir string) (*store, []aside, error) {
 	s := &store{dir: dir, lock: lock}
 	var put []aside
 	err = s.open()
-	if unusable(err) != "" {
+	if sqlite.Unusable(err) != "" {
 		var note aside
 		if note, err = s.renew(err); err == nil {
 			put = append(put, note)
@@ -65,161 +66,71 @@ func openStore(dir string) (*store, []aside, error) {
 	return s, put, nil
 }
 
+// closedStore is one that could not be opened yet; ensure opens it.
+func closedStore(dir string) *store { return &store{dir: dir} }
+
 func (s *store) path() string { return filepath.Join(s.dir, fileName) }
 
-// open opens the file, checks it, and only then changes anything in it.
+// open opens the file and finds out whether it is whole.
 func (s *store) open() error {
-	db, err := sqlite3.Open("file:" + filepath.ToSlash(s.path()) + "?_pragma=busy_timeout(2000)")
+	db, err := ours.Open(sqlite.File{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", fileName, err)
+		return err
 	}
-	s.db = db
-	if err := s.prepare(); err != nil {
-		s.db = nil
-		return errors.Join(err, db.Close())
+	info, _ := os.Stat(s.path()) // without it nobody notices when it is taken away
+	if info == nil || info.Size() <= checkedSize {
+		if err := db.Check(); err != nil {
+			return errors.Join(err, db.Close())
+		}
 	}
+	s.db, s.file = db, info
 	return nil
 }
 
-func (s *store) prepare() error {
-	if err := s.check(); err != nil {
-		return err
+// ensure makes sure that there is a file, and that it is the one which is written: a
+// folder may be deleted, or a backup put in its place, under our hands. made is a
+// file that was opened anew; it may know nothing.
+func (s *store) ensure() (made bool, err error) {
+	if s.db != nil && !s.gone() {
+		return false, nil
 	}
-	if err := s.db.Exec("PRAGMA journal_mode=wal; PRAGMA synchronous=normal"); err != nil {
-		return fmt.Errorf("set journal: %w", err)
+	_ = s.close() // what it has is not in the folder any more
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return false, fmt.Errorf("create it: %w", err)
 	}
-	return s.migrate()
+	if s.lock, err = folder.Take(s.dir, lockName); err != nil {
+		return false, err
+	}
+	if err := s.open(); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
-// Reasons to put a file aside.
-var (
-	errForeign = errors.New("it belongs to another program")
-	errNewer   = errors.New("a newer EV_Central wrote it")
-)
-
-// unusable says in one word why the file is at fault, and "" when the disk is, or
-// the rights.
-func unusable(err error) string {
-	switch {
-	case errors.Is(err, errForeign):
-		return "foreign"
-	case errors.Is(err, errNewer):
-		return "newer"
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
-		return "corrupt"
-	}
-	return ""
-}
-
-// check finds out whose file it is and whether it is whole.
-func (s *store) check() error {
-	if err := s.identify(); err != nil {
-		return err
-	}
-	if info, err := os.Stat(s.path()); err == nil && info.Size() > checkedSize {
-		return nil
-	}
-	found, err := s.text("PRAGMA quick_check(1)")
-	if err == nil && found != "ok" {
-		err = fmt.Errorf("%w: %s", sqlite3.CORRUPT, found)
-	}
-	return err
-}
-
-func (s *store) identify() error {
-	id, err1 := s.number("PRAGMA application_id")
-	tables, err2 := s.number("SELECT count(*) FROM sqlite_schema")
-	done, err3 := s.number("PRAGMA user_version")
-	switch err := errors.Join(err1, err2, err3); {
-	case err != nil:
-		return err
-	case tables > 0 && id != ours:
-		return fmt.Errorf("%w: application_id is %#x", errForeign, id)
-	case done > int64(len(steps())):
-		return fmt.Errorf("%w: its version is %d, this one knows %d", errNewer, done, len(steps()))
-	default:
-		return nil
-	}
-}
-
-// steps are the names of the migrations, in order.
-func steps() []string {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		panic(fmt.Sprintf("central: list embedded migrations: %v", err)) // the pattern is a constant
-	}
-	return names
-}
-
-// migrate applies the numbered steps that the file has not seen.
-func (s *store) migrate() error {
-	done, err := s.number("PRAGMA user_version")
-	if err != nil {
-		return err
-	}
-	all := steps()
-	for n := int(done); n < len(all); n++ {
-		sql, err := migrations.ReadFile(all[n])
-		if err != nil {
-			return fmt.Errorf("read migration: %w", err)
-		}
-		step := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;", sql, ours, n+1)
-		if err := s.db.Exec(step); err != nil {
-			return fmt.Errorf("apply %s: %w", all[n], err)
-		}
-	}
-	return nil
+// gone reports whether the file is not the one that stands in the folder.
+func (s *store) gone() bool {
+	now, err := os.Stat(s.path())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && s.file != nil && !os.SameFile(s.file, now)
 }
 
 // renew puts the present file aside and begins a new one.
 func (s *store) renew(why error) (aside, error) {
-	if s.db != nil {
-		_ = s.db.Close() // its file is not to be used any more
-		s.db = nil
-	}
-	name, err := folder.PutAside(s.path(), unusable(why), time.Now())
+	_ = s.db.Close() // its file is not to be used any more
+	s.db = nil
+	name, err := folder.PutAside(s.path(), sqlite.Unusable(why), time.Now())
 	if err != nil {
 		return aside{}, err
 	}
-	return aside{file: name, why: folder.OneLine(why)}, s.open()
+	return aside{file: name, why: sqlite.Why(why)}, s.open()
 }
 
 // close gives the folder back.
 func (s *store) close() error {
-	var err error
-	if s.db != nil {
-		err = s.db.Close()
-		s.db = nil
-	}
+	err := s.db.Close()
+	s.db = nil
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
 		s.lock = nil
 	}
 	return err
-}
-
-func (s *store) number(sql string) (int64, error) {
-	var n int64
-	err := s.query(sql, func(row *sqlite3.Stmt) { n = row.ColumnInt64(0) })
-	return n, err
-}
-
-func (s *store) text(sql string) (string, error) {
-	var t string
-	err := s.query(sql, func(row *sqlite3.Stmt) { t = row.ColumnText(0) })
-	return t, err
-}
-
-func (s *store) query(sql string, each func(row *sqlite3.Stmt)) error {
-	stmt, _, err := s.db.Prepare(sql)
-	if err != nil {
-		return fmt.Errorf("%s: %w", sql, err)
-	}
-	for stmt.Step() {
-		each(stmt)
-	}
-	if err := errors.Join(stmt.Err(), stmt.Close()); err != nil {
-		return fmt.Errorf("%s: %w", sql, err)
-	}
-	return nil
 }

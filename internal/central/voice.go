@@ -1,6 +1,8 @@
 package central
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"evcp"
@@ -54,33 +56,28 @@ type choir struct {
 	turn   time.Time // when an old connection last spoke after a newer one had
 }
 
-// beat notes a heartbeat and names the other address when two begin to take turns.
-func (c *choir) beat(v *voice, now time.Time, patience time.Duration) (twice string) {
+// beat notes a heartbeat.
+func (c *choir) beat(v *voice, now time.Time) {
 	if c.voices == nil {
 		c.voices = map[*voice]time.Time{}
 	}
 	_, spokeBefore := c.voices[v]
 	_, lives := c.voices[c.last]
 	if lives && c.last != v && spokeBefore {
-		if c.turn.IsZero() || now.Sub(c.turn) > patience {
-			twice = c.last.peer
-		}
 		c.turn = now
 	}
 	c.voices[v], c.last = now, v
-	return twice
 }
 
-// speakers counts the connections that take turns.
-func (c *choir) speakers(now time.Time, patience time.Duration) int {
-	if len(c.voices) < 2 || c.turn.IsZero() || now.Sub(c.turn) > patience {
-		return min(1, len(c.voices))
-	}
-	n := 0
-	for _, at := range c.voices {
-		if now.Sub(at) <= patience {
-			n++
+// speakers are the addresses of the connections that speak for the charge point: the
+// newest, and while they take turns the others.
+func (c *choir) speakers(now time.Time, patience time.Duration) (peers []string) {
+	live := slices.SortedFunc(maps.Keys(c.voices), func(a, b *voice) int { return c.voices[b].Compare(c.voices[a]) })
+	turns := !c.turn.IsZero() && now.Sub(c.turn) <= patience
+	for i, v := range live {
+		if i == 0 || turns && now.Sub(c.voices[v]) <= patience {
+			peers = append(peers, v.peer)
 		}
 	}
-	return max(1, n)
+	return peers
 }

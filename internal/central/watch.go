@@ -2,9 +2,12 @@ package central
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"time"
 
 	"evcp/internal/central/standing"
+	"evcp/internal/console"
 )
 
 const (
@@ -38,11 +41,15 @@ func (c *Central) watch(ctx context.Context) {
 			queue = c.bury(queue, due)
 		case <-tick.C:
 			now := time.Now()
-			if now.Sub(last) > pulse+dozed {
+			woke := now.Sub(last) > pulse+dozed
+			if woke {
 				awake = now // heartbeats may still wait in the sockets
 			}
 			last = now
 			c.look(now, awake)
+			if !woke { // and so may ends of connections
+				c.count(now)
+			}
 			c.meter.looked.Store(&now)
 		}
 	}
@@ -61,6 +68,13 @@ func (c *Central) bury(queue []ending, due *time.Timer) []ending {
 	return queue
 }
 
+// count tells of charge points for which two begin to speak.
+func (c *Central) count(now time.Time) {
+	for _, d := range c.board.count(now) {
+		c.stranger("two connections send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
+	}
+}
+
 func (c *Central) look(now, awake time.Time) {
 	c.board.judge(now, func(cp standing.CP) standing.CP { return cp.Silent(now, awake, c.o.Heartbeat) })
 	if c.o.Registry == nil {
@@ -68,7 +82,8 @@ func (c *Central) look(now, awake time.Time) {
 	}
 	switch changed, err := c.o.Registry.Refresh(); {
 	case err != nil:
-		c.log.Error("keeps the registry as it was: the new one can't be used", "error", err)
+		why, _, _ := strings.Cut(err.Error(), "\n") // the first of several; the attribute has all
+		c.log.Error("keeps the registry as it was: "+why, "error", err)
 	case changed:
 		c.log.Info("registry re-read", "file", c.o.Registry.Path(), "charge_points", c.o.Registry.Len())
 		c.unlist(now)

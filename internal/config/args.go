@@ -27,10 +27,12 @@ func (p Program) parseArgs(args []string) argLine {
 		r.one()
 	}
 	switch {
-	case len(r.rest) > p.MaxArgs:
-		r.unknown(phraseUnknownArg, r.rest[p.MaxArgs])
 	case len(r.rest) > 0 && len(p.Commands) > 0 && !slices.Contains(p.Commands, r.rest[0]):
-		r.unknown(phraseUnknownCommand, r.rest[0])
+		r.unknown(phraseUnknownCommand, r.rest[0], fmt.Sprintf(phraseCommands, listed(p.Commands, wordAnd)))
+	case len(r.rest) > p.MaxArgs && p.MaxArgs == 0:
+		r.unknown(phraseUnknownArg, r.rest[0], phraseNoCommands)
+	case len(r.rest) > p.MaxArgs:
+		r.unknown(phraseUnknownArg, r.rest[p.MaxArgs], "")
 	}
 	return r.argLine
 }
@@ -86,16 +88,19 @@ func (r *argReader) next() (string, bool) {
 
 // unknownFlag skips what was most likely the flag's value: one mistake is one error.
 func (r *argReader) unknownFlag(name string, joined bool) {
-	r.unknown(phraseUnknownFlag, name)
+	r.unknown(phraseUnknownFlag, name, "")
 	if !joined && len(r.left) > 0 && !strings.HasPrefix(r.left[0], "-") {
 		r.left = r.left[1:]
 	}
 }
 
-func (r *argReader) unknown(phrase, arg string) {
+// unknown says what arg was most likely meant to be, or else what there is.
+func (r *argReader) unknown(phrase, arg, thereIs string) {
 	text := fmt.Sprintf(phrase, show(arg))
 	if near := r.near(arg); near != "" {
 		text += fmt.Sprintf(phraseDidYouMean, near)
+	} else {
+		text += thereIs
 	}
 	r.faults = append(r.faults, fault{text: text, seeHelp: true})
 }

@@ -29,6 +29,17 @@ func (d *document) entry(e *ast.MappingValueNode, p Program) {
 	}
 }
 
+// indented finds the first line that begins with blanks or tabs.
+func (d *document) indented() (place, bool) {
+	for i, line := range d.lines {
+		text := strings.TrimLeft(line, " \t")
+		if text != line && text != "" && text[0] != '#' {
+			return place{line: i + 1, before: plain([]rune(line[:len(line)-len(text)])), span: plain([]rune(text))}, true
+		}
+	}
+	return place{}, false
+}
+
 // value keeps the value of s, whose key stands at key. A missing value may mean
 // "none" or "not set", so it is asked for.
 func (d *document) value(node ast.Node, s Setting, key place) {
@@ -79,8 +90,14 @@ func (p Program) fileKeys() []string {
 	return append(keys, p.Shared...)
 }
 
-// syntax keeps what the parser had to say, with its place.
+// syntax keeps what the parser had to say, with its place. What it says of a line
+// that is indented stands at the line before, and explains nothing to somebody who
+// knows no YAML.
 func (d *document) syntax(err error) {
+	if at, found := d.indented(); found {
+		d.reject(at, reasonIndented)
+		return
+	}
 	at, message := place{}, err.Error()
 	if e, ok := err.(interface {
 		GetToken() *token.Token

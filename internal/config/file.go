@@ -8,10 +8,11 @@ import (
 	"evcp/internal/console/cell"
 )
 
-// maxFile bounds the file in bytes. A network's addresses take a few hundred; the
-// YAML scanner takes half a second for the worst file of this size, and with
-// twice the size four times as long.
-const maxFile = 64 << 10
+// MaxFile bounds the file in bytes; of a longer one, one byte more is enough to be
+// refused. A network's addresses take a few hundred; the YAML scanner takes half a
+// second for the worst file of this size, and with twice the size four times as
+// long.
+const MaxFile = 64 << 10
 
 // file is what one configuration file says.
 type file struct {
@@ -51,8 +52,8 @@ func (l *loader) parseFile(path string, source []byte, err error) file {
 	switch {
 	case err != nil:
 		doc.reject(place{}, cell.Safe(cause(err).Error()))
-	case len(source) > maxFile:
-		doc.reject(place{}, fmt.Sprintf(reasonTooBig, maxFile>>10))
+	case len(source) > MaxFile:
+		doc.reject(place{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
 	default:
 		doc.parse(source, l.Program)
 	}

@@ -44,7 +44,7 @@ line out
       | ^^^`},
 		"UTF-16":  {"fall: 1\r\n\xff\xfef", `./network.yaml:2: not UTF-8 text`},
 		"too big": {strings.Repeat("#", 64<<10+1), `./network.yaml: larger than 64 KiB`},
-		"escapes": {"engine_ip: \"\\e[31m\"", `./network.yaml:1: engine_ip "\\x1b[31m": a host is a name or an IP
+		"escapes": {"engine_ip: \"\\e[31m\"", `./network.yaml:1: engine_ip "\x1b[31m": a host is a name or an IP
 address, without port or scheme
     1 | engine_ip: "\e[31m"
       |            ^^^^^^^^`},

@@ -27,17 +27,40 @@ func Port(to *uint16) func(string) error {
 	}
 }
 
-// CPID takes a charge point's id.
+// CPID takes a charge point's id. Each has a folder of this name, so it can't be
+// the folder itself or the one above.
 func CPID(to *evcp.CPID) func(string) error {
 	return func(s string) error {
 		id, err := evcp.ParseCPID(s)
-		if err != nil {
+		switch {
+		case err != nil:
 			return errors.New(reasonCPID)
+		case isDots(s):
+			return errors.New(reasonDots)
 		}
 		*to = id
 		return nil
 	}
 }
+
+func isDots(s string) bool { return s == "." || s == ".." }
+
+// maxTopic is Kafka's own bound.
+const maxTopic = 249
+
+// Topic takes the name of a Kafka topic.
+func Topic(to *string) func(string) error {
+	return func(s string) error {
+		if s == "" || len(s) > maxTopic || isDots(s) || strings.ContainsFunc(s, notInHost) {
+			return errors.New(reasonTopic)
+		}
+		*to = s
+		return nil
+	}
+}
+
+// maxDuration is far beyond any use, and sums of a few stay far below overflow.
+const maxDuration = 1000 * time.Hour
 
 // Duration takes a duration with its unit, at least least; least 0 allows "0",
 // which all settings read as never.
@@ -45,8 +68,10 @@ func Duration(to *time.Duration, least time.Duration) func(string) error {
 	return func(s string) error {
 		d, err := time.ParseDuration(s)
 		switch {
-		case err != nil || d < 0:
+		case err != nil:
 			return errors.New(reasonDuration)
+		case d > maxDuration:
+			return fmt.Errorf(reasonMost, maxDuration/time.Hour)
 		case d < least:
 			return fmt.Errorf(reasonLeast, least)
 		}
@@ -79,18 +104,18 @@ func Choice[T ~string](to *T, words ...T) func(string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf(reasonChoice, oneOf(words))
+		return fmt.Errorf(reasonChoice, listed(words, wordOr))
 	}
 }
 
-// oneOf lists words as a sentence does: "a, b or c".
-func oneOf[T ~string](words []T) string {
+// listed words a list as a sentence does: "a, b or c".
+func listed[T ~string](words []T, last string) string {
 	var b strings.Builder
 	for i, w := range words {
 		switch {
 		case i == 0:
 		case i == len(words)-1:
-			b.WriteString(wordOr)
+			b.WriteString(last)
 		default:
 			b.WriteString(", ")
 		}

@@ -26,7 +26,7 @@ func kinds() map[string]kind {
 		list []string
 		on   bool
 	)
-	host, address, word, text := new(string), new(string), new(string), new(string)
+	host, address, word, text, topic := new(string), new(string), new(string), new(string), new(string)
 	return map[string]kind{
 		"port":     {config.Port(&port), func() any { return port }},
 		"host":     {config.Host(host), func() any { return *host }},
@@ -38,6 +38,7 @@ func kinds() map[string]kind {
 		"count":    {config.Count(&n), func() any { return n }},
 		"size":     {config.ByteSize(&size, 1<<20), func() any { return size }},
 		"choice":   {config.Choice(word, "a", "b"), func() any { return *word }},
+		"topic":    {config.Topic(topic), func() any { return *topic }},
 		"text":     {config.Text(text), func() any { return *text }},
 		"switch":   {config.Switch(&on), func() any { return on }},
 	}
@@ -54,7 +55,7 @@ func TestGoodValues(t *testing.T) {
 		{"id", "CP_001", "CP_001"}, {"id", strings.Repeat("x", 64), strings.Repeat("x", 64)},
 		{"duration", "1m30s", "1m30s"}, {"never", "0", "0s"}, {"count", "12", "12"},
 		{"size", "1MiB", "1048576"}, {"size", "2 MB", "2000000"}, {"size", "1048576B", "1048576"}, {"size", "7TiB", "7696581394432"},
-		{"choice", "b", "b"}, {"text", "señal 1", "señal 1"}, {"switch", "YES", "true"}, {"switch", "0", "false"},
+		{"choice", "b", "b"}, {"text", "señal 1", "señal 1"}, {"topic", "monitor-events.1_", "monitor-events.1_"}, {"topic", strings.Repeat("x", 249), strings.Repeat("x", 249)}, {"id", "...", "..."}, {"switch", "YES", "true"}, {"switch", "0", "false"},
 	} {
 		k := all[c.kind]
 		if err := k.set(c.text); err != nil {
@@ -72,8 +73,9 @@ func TestBadValues(t *testing.T) {
 		"host":     {"", "a:5000", "http://a", "a b", "a/b", "ñ", "[::1", "[a]", "1.2.3.4:5", "::1%\x1b", strings.Repeat("a", 254)},
 		"address":  {"a", "a:", ":", "a:0", "::1", "http://a:80", "[::1]"},
 		"list":     {",", "a:1,", ":9092", "a:b", "a b:1", "PLAINTEXT://a:1"},
-		"id":       {"", "CP 1", "CP/1", strings.Repeat("x", 65), "ñ"},
-		"duration": {"", "5", "-1s", "0", "1us", "1 s", "5sec", "9999999999999h"},
+		"id":       {"", "CP 1", "CP/1", strings.Repeat("x", 65), "ñ", ".", ".."},
+		"topic":    {"", "a b", "ñ", "a/b", ".", "..", strings.Repeat("x", 250)},
+		"duration": {"", "5", "-1s", "0", "1us", "1 s", "5sec", "9999999999999h", "1000h1ms"},
 		"never":    {"-1s", "x"},
 		"count":    {"", "0", "-1", "1.5", "1000001", "99999999999999999999"},
 		"size":     {"", "1", "64", "1KiB", "-1MiB", "1.5GiB", "9999999999TiB", "MiB", "64mib"},

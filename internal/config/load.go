@@ -7,8 +7,9 @@ import (
 
 // Load reads args (without the program's name), the environment and the file, and
 // sets every option. getenv is os.Getenv or alike: an empty variable counts as
-// unset. read is os.ReadFile or alike: fs.ErrNotExist makes Load try the next
-// place, unless the file was named. The error is a *UsageError.
+// unset. read is os.ReadFile or alike, and need not read
+// more than MaxFile+1 bytes: fs.ErrNotExist makes Load try the next place, unless
+// the file was named. The error is a *UsageError.
 func (p Program) Load(args []string, getenv func(string) string, read func(string) ([]byte, error)) (Loaded, error) {
 	line := p.parseArgs(args)
 	if line.help || line.version {

@@ -76,7 +76,7 @@ ev-cp-m: --engine-port needs a value: --engine-port PORT`},
 		{name: "flag instead of a value", args: "--engine-port --test", want: `
 ev-cp-m: --engine-port needs a value: --engine-port PORT`},
 		{name: "argument", args: "start now", want: `
-ev-cp-m: unexpected argument start.
+ev-cp-m: unexpected argument start. There are only flags.
 All flags: ev-cp-m --help`},
 		{name: "dashes forgotten", args: "engine-port 5001", want: `
 ev-cp-m: unexpected argument engine-port. Did you mean --engine-port?
@@ -95,14 +95,48 @@ ev-cp-m: --config nowhere.yaml: no such file`},
 		{name: "named file missing, variable", vars: map[string]string{"EVCP_CONFIG": "no where.yaml"}, want: `
 ev-cp-m: EVCP_CONFIG "no where.yaml": no such file`},
 		{name: "escapes", args: "--cp-id \x1b[31m\u202e", want: `
-ev-cp-m: --cp-id "\\x1b[31m\\u202e": a charge point id is 1 to 64 of A-Z a-z
+ev-cp-m: --cp-id "\x1b[31m\u202e": a charge point id is 1 to 64 of A-Z a-z
 0-9 . _ -`},
+		{name: "quotes", args: `--fall a"\n`, want: `
+ev-cp-m: --fall "a\"\n": a whole number from 1 to 1000000 is needed`},
+		{name: "the folder above", args: "--cp-id ..", want: `
+ev-cp-m: --cp-id ..: a charge point id names a folder, and . and .. are
+other folders`},
+		{name: "indented", files: map[string]string{"./network.yaml": "engine_port: 5001\n  # so\n  fall: 3\n"}, want: `
+ev-cp-m: ./network.yaml:3: a key begins its line, without blanks or tabs
+before it
+    3 |   fall: 3
+      |   ^^^^^^^`},
+		{name: "indented by a tab", files: map[string]string{"./network.yaml": "\tcp_id: CP_1\n"}, want: `
+ev-cp-m: ./network.yaml:1: a key begins its line, without blanks or tabs
+before it
+    1 |  cp_id: CP_1
+      |  ^^^^^^^^^^^`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := wrong(t, c.args, c.vars, c.files); got != c.want[1:] {
 				t.Errorf("got\n%s\nwant%s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestCommandsAreNamed(t *testing.T) {
+	p := monitor(&options{})
+	p.Commands, p.MaxArgs = []string{"events", "explain", "status"}, 1
+	for args, want := range map[string]string{
+		"xyzzy":      "unknown command xyzzy. The commands are events, explain and status.",
+		"statsu now": "unknown command statsu. Did you mean status?",
+		"status now": "unexpected argument now.",
+		"":           "",
+	} {
+		_, err := p.Load(strings.Fields(args), env(nil), disk(nil))
+		if err == nil && want == "" {
+			continue
+		}
+		if err == nil || strings.Join(strings.Fields(err.Error()), " ") != "ev-cp-m: "+want+" All flags: ev-cp-m --help" {
+			t.Errorf("%s: %v", args, err)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"evcp/internal/console/cell"
@@ -59,9 +58,9 @@ func (v value) kubernetes() string {
 // maxShown is how many cells of a bad text an error repeats.
 const maxShown = 60
 
-// quote shows a text from outside between quotes.
+// quote shows a text from outside between quotes, escaped once.
 func quote(s string) string {
-	return strconv.Quote(cell.Cut(cell.Safe(firstBytes(s)), maxShown, "…"))
+	return `"` + cell.Cut(strings.ReplaceAll(cell.Safe(firstBytes(s)), `"`, `\"`), maxShown, "…") + `"`
 }
 
 // show is quote for what was typed: as it was typed, if a shell needs no quotes.

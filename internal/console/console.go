@@ -56,7 +56,7 @@ type Console struct {
 	redraw bool // Out is one that can redraw its last line
 
 	mu   sync.Mutex // guards what is on the screen
-	live string     // the live line as last set; "" is none
+	live []string   // the live line as last set, the best first
 	on   bool       // it is drawn
 }
 
@@ -94,6 +94,10 @@ func (c *Console) Print(lines ...string) {
 	}
 	c.above(text)
 }
+
+// Columns is how many cells a line of prose has before it is cut: those of the
+// terminal, at most 80.
+func (c *Console) Columns() int { return min(c.width(cell.Columns), cell.Columns) }
 
 // width is how many cells a line may have: at most the most that is asked for,
 // at most the terminal's. Away from a terminal nothing needs cutting.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,21 @@ func TestOnlyTheShapeAndTheStatesWordArePainted(t *testing.T) {
 		got := logged(t, o, slog.LevelWarn, c.text, c.shape.Attr(), console.CP("CP_001"), slog.String("cp", c.cp))
 		if want := "13:04:33 " + c.want + "\n"; got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestHangBreaksWhatDoesNotFit(t *testing.T) {
+	for _, c := range []struct {
+		lead, text string
+		want       []string
+	}{
+		{"  State    here", "(new)", []string{"  State    here (new)"}},
+		{"  State    " + strings.Repeat("x", 60), "(resumed: KO since 12:00:00, next event 5)", []string{"  State    " + strings.Repeat("x", 60), "           (resumed: KO since 12:00:00, next event 5)"}},
+		{"  State    here", strings.Repeat("why ", 20), []string{"  State    here", "           " + strings.TrimSpace(strings.Repeat("why ", 17)), "           why why why"}},
+	} {
+		if got := console.Hang(c.lead, c.text, 11); !slices.Equal(got, c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
 }

@@ -11,19 +11,20 @@ const (
 	wordLive  = "live  "
 )
 
-// Live shows text as the last line, in place of what was there; "" takes it away.
-// Shapes in it are painted. It is cut to the terminal's width at this moment, so
-// a caller who calls each second follows a resize within one. Where the last line
+// Live shows a text as the last line, in place of what was there; "" takes it away.
+// Shapes in it are painted. Of several texts, the best first, it is the first that
+// fits the terminal's width at this moment, or the last, cut; so a caller who calls
+// each second follows a resize within one. Where the last line
 // can't be redrawn (a file, a pipe, a dumb terminal, logfmt) nothing happens, and
 // neither while a shell has the program in the background: that line is the
 // shell's prompt then.
-func (c *Console) Live(text string) {
+func (c *Console) Live(texts ...string) {
 	if !c.redraw || c.format != Text {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live = text
+	c.live = texts
 	c.write(c.erase() + c.draw())
 }
 
@@ -54,9 +55,21 @@ func (c *Console) erase() string {
 // draw returns the live line, one cell short of the width because a few terminals
 // move on by themselves after the last. c.mu is held.
 func (c *Console) draw() string {
-	if c.live == "" || !isForeground(int(c.out.Fd())) {
+	columns := c.width(cell.Columns) - 1
+	text := c.liveIn(columns)
+	if text == "" || !isForeground(int(c.out.Fd())) {
 		return ""
 	}
 	c.on = true
-	return c.style.Line(wordLive+c.live, c.width(cell.Columns)-1) + home
+	return c.style.Line(wordLive+text, columns) + home
+}
+
+// liveIn is the text of the live line for a width.
+func (c *Console) liveIn(columns int) (text string) {
+	for _, text = range c.live {
+		if cell.Width(wordLive+text) <= columns {
+			break
+		}
+	}
+	return text
 }

@@ -93,7 +93,7 @@ func ownWords(text string) (own, quoted string) {
 // and cuts. Shapes stay their own characters, one cell each, until paint.
 func (s Style) fit(text string, columns int) string {
 	if !s.ASCII {
-		return cell.Cut(cell.Safe(text), columns, ellipsis)
+		return shorten(cell.Safe(text), columns, ellipsis)
 	}
 	var b strings.Builder
 	for _, r := range cell.Safe(text) {
@@ -106,7 +106,22 @@ func (s Style) fit(text string, columns int) string {
 			b.WriteString(cell.ASCII(string(r)))
 		}
 	}
-	return cell.Cut(b.String(), columns, asciiEllipsis)
+	return shorten(b.String(), columns, asciiEllipsis)
+}
+
+// leastQuoted is how many cells of a stranger's words are worth showing.
+const leastQuoted = 12
+
+// shorten cuts text. A stranger's words between quotation marks give way first:
+// what we say after them is shorter, and more often what somebody looks for.
+func shorten(text string, columns int, mark string) string {
+	from, to := strings.IndexByte(text, '"')+1, strings.LastIndexByte(text, '"')
+	if from > 0 && to > from && to < len(text)-1 {
+		if room := columns - cell.Width(text[:from]) - cell.Width(text[to:]); room >= leastQuoted {
+			return text[:from] + cell.Cut(text[from:to], room, mark) + text[to:]
+		}
+	}
+	return cell.Cut(text, columns, mark)
 }
 
 const (

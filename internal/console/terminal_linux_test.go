@@ -79,6 +79,21 @@ func TestLinesFitANarrowTerminal(t *testing.T) {
 	p.shows(t, "12:04:33 ● CP_001 O…\n_live  "+strings.Repeat("=", 12)+"…")
 }
 
+// TestWhatGivesWay: of a line that is too long a stranger's words go first, and of
+// several live lines the first that fits is shown.
+func TestWhatGivesWay(t *testing.T) {
+	p := openPTY(t, 60)
+	c := console.Open(console.Options{Out: p.far, Getenv: at("xterm"), Zone: time.UTC})
+	c.Live(strings.Repeat("=", 54), strings.Repeat("-", 53), "short")
+	say(c, console.Told, `told to Central: "Failure report received" (<1 ms)`)
+	say(c, console.Failed, `refused: "denied"; the watch goes on, asked again`)
+	say(c, console.Failed, `refused: "too short to be cut in the middle"; and more`)
+	p.shows(t, `12:04:33 → CP_001 told to Central: "Failure report…" (<1 ms)
+12:04:33 ▲ CP_001 refused: "denied"; the watch goes on, ask…
+12:04:33 ▲ CP_001 refused: "too short to be cut …"; and more
+_live  `+strings.Repeat("-", 53))
+}
+
 func TestPoorTerminals(t *testing.T) {
 	for term, want := range map[string]string{
 		"dumb":  "12:04:33 + CP_001 OK\n_",

@@ -180,3 +180,24 @@ func TestPageInSpanishOnAPhone(t *testing.T) {
 	b.sees("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
 	b.sees("the filter in the address", `location.search.includes("state=activated")`)
 }
+
+// On a board of hundreds, what is out of sight is drawn when it comes into sight;
+// a fault is drawn everywhere, at once.
+func TestPageOfHundreds(t *testing.T) {
+	b := chromium(t)
+	s := open(t, central.Options{}, anyPort, anyPort)
+	conn := s.monitor()
+	for n := range 450 {
+		s.say(conn, fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat OK", n))
+	}
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	const bars = tile + `?.querySelectorAll("rect").length`
+	b.sees("what is in sight", fmt.Sprintf(bars, "CP_000")+` === 1`)
+	b.sees("that the rest waits", fmt.Sprintf(bars, "CP_449")+` === 0`)
+	s.say(conn, "EV_CP_M CP_449 heartbeat OK", "EV_CP_M CP_000 heartbeat OK")
+	b.sees("a heartbeat in sight", fmt.Sprintf(bars, "CP_000")+` === 2`)
+	s.say(conn, "EV_CP_M CP_440 heartbeat KO")
+	b.sees("a fault out of sight", fmt.Sprintf(isState, "CP_440", "faulted"))
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(tile, "CP_449") + `.scrollIntoView()`))
+	b.sees("what came into sight", fmt.Sprintf(bars, "CP_449")+` === 2`)
+}

@@ -10,8 +10,9 @@
 // Times are Unix seconds as a number, like those of the events on Kafka; null is
 // not known. Everything here only reads: there is nothing to log in for.
 //
-// A browser that reads slowly delays nobody. Each has one frame under way at most
-// and takes the newest picture when that is written; if it missed changes it gets
-// a whole snapshot. A frame that is not read within ten seconds ends the stream.
-// Beyond 256 streams a new one is answered 503 and tries again.
+// A browser that reads slowly delays nobody. All browsers are sent the same frames,
+// which are made once; one that is two seconds behind gets a whole snapshot. A frame
+// that is not read within ten seconds ends the stream, and so it is with any answer.
+// Beyond 256 streams a new one is answered 503 and tries again; so is a list beyond
+// 32 that are under way.
 package dashboard

@@ -1,13 +1,13 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
 	"evcp/internal/central"
+	"evcp/internal/pause"
 )
 
 const (
@@ -40,67 +40,66 @@ type deltaJSON struct {
 
 // stream sends one page what happens, until it or the server goes.
 func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request) {
-	select {
-	case d.streams <- struct{}{}:
-		defer func() { <-d.streams }()
-	default:
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		return // it would be a stream without a word
+	}
+	if !enter(d.streams, w, "too many pages are open") {
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
-	s := &stream{d: d, w: w, control: http.NewResponseController(w)}
+	defer func() { <-d.streams }()
+	s := &stream{reel: d.reel, w: w, control: http.NewResponseController(w)}
 	signal, stop := d.central.Watch()
 	defer stop()
-	for s.next() == nil {
-		select {
-		case <-r.Context().Done():
+	for {
+		again, err := s.next()
+		if err != nil || !pause.For(r.Context(), max(again, pace)) {
 			return
-		case <-time.After(pace):
+		}
+		if again > 0 {
+			continue
 		}
 		select {
 		case <-r.Context().Done():
 			return
 		case <-signal:
-		case <-time.After(still - pace):
+		case <-time.After(still - time.Since(s.sent)):
 		}
 	}
 }
 
 // stream is one page that is open.
 type stream struct {
-	d       *Dashboard
+	reel    *reel
 	w       http.ResponseWriter
 	control *http.ResponseController
-	at      central.Cursor
-	begun   bool
+	seen    uint64 // the last frame
+	sent    time.Time
 }
 
-// next sends what happened since the last frame: a snapshot at first and when the
-// page has missed changes, otherwise a delta, or a beat when nothing did.
-func (s *stream) next() error {
-	delta := s.d.central.Since(s.at)
-	now := seconds(time.Now())
-	switch {
-	case !s.begun || delta.Missed > 0:
-		delta = s.d.central.Since(central.Cursor{})
-		s.at, s.begun = delta.Next, true
-		return s.send("snapshot", s.d.snapshot(delta, now))
-	case len(delta.CPs) == 0 && len(delta.Changes) == 0:
-		return s.send("beat", map[string]seconds{"now": now})
-	default:
-		s.at = delta.Next
-		return s.send("delta", deltaOf(delta, now))
+// next sends what happened since the last frame, or a beat when nothing did for a
+// while. again is when it is worth while to ask once more; 0 = when something happens.
+func (s *stream) next() (again time.Duration, err error) {
+	frames, seen, again, err := s.reel.next(s.seen)
+	if err != nil {
+		return 0, err
 	}
-}
-
-func (d *Dashboard) snapshot(delta central.Delta, now seconds) snapshotJSON {
-	return snapshotJSON{
-		deltaJSON: deltaOf(delta, now), Started: seconds(d.central.Started()), Listen: addrText(d.central.Addr()),
-		Heartbeat: d.central.Heartbeat().Seconds(), Version: d.version,
+	s.seen = seen
+	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= still {
+		beat, err := frameOf("beat", map[string]seconds{"now": seconds(now)})
+		if err != nil {
+			return 0, err
+		}
+		frames = append(frames, beat)
 	}
+	for _, frame := range frames {
+		if err := s.send(frame); err != nil {
+			return 0, err
+		}
+	}
+	return again, nil
 }
 
 func deltaOf(delta central.Delta, now seconds) deltaJSON {
@@ -116,15 +115,12 @@ func addrText(a net.Addr) string {
 }
 
 // send writes one frame and sees it off.
-func (s *stream) send(event string, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", event, err)
-	}
+func (s *stream) send(frame []byte) error {
+	s.sent = time.Now()
 	// Writers without deadlines (tests) just have none.
-	_ = s.control.SetWriteDeadline(time.Now().Add(unread))
-	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", event, body); err != nil {
-		return fmt.Errorf("send %s: %w", event, err)
+	_ = s.control.SetWriteDeadline(s.sent.Add(unread))
+	if _, err := s.w.Write(frame); err != nil {
+		return fmt.Errorf("send: %w", err)
 	}
 	return s.control.Flush()
 }

@@ -29,7 +29,7 @@ var errNotYet = errors.New("not listening to Monitors yet")
 // face is what Central tells of itself.
 func (d *Dashboard) face() status.Face {
 	return status.Face{
-		Healthy: func() (string, error) { return "", Healthy(d.central, time.Now()) },
+		Healthy: func() (string, error) { return note(d.central.Figures()), Healthy(d.central, time.Now()) },
 		Ready:   func() error { return ready(d.central) },
 		Metrics: d.metrics,
 		Status:  d.status,
@@ -46,6 +46,14 @@ func Healthy(c *central.Central, now time.Time) error {
 		return fmt.Errorf("stands still: nobody was judged for %s", stood.Round(time.Second))
 	}
 	return nil
+}
+
+// note is what people should know although a restart would mend nothing.
+func note(f central.Figures) string {
+	if f.Refusal == "" {
+		return ""
+	}
+	return "the state folder can't be written: " + f.Refusal
 }
 
 func ready(c *central.Central) error {
@@ -97,17 +105,12 @@ func (d *Dashboard) chargePoints(m *status.Metrics) {
 		Is(float64(n.Faulted), "state", standing.Faulted.String()).
 		Is(float64(n.Disconnected), "state", standing.Disconnected.String())
 	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
-	open := 0
-	for _, v := range d.central.CPs() {
-		if v.State != standing.Faulted {
-			continue
-		}
-		if open++; open <= mostOpen {
-			m.Is(1, "cp_id", string(v.ID), "site", "", "cause", v.Reason.String())
-		}
+	open := d.central.Faulted()
+	for _, f := range open[:min(len(open), mostOpen)] {
+		m.Is(1, "cp_id", string(f.CP), "site", "", "cause", f.Reason.String())
 	}
 	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
-		Is(float64(max(open-mostOpen, 0)))
+		Is(float64(max(len(open)-mostOpen, 0)))
 }
 
 // about is Central's own status.
@@ -119,6 +122,7 @@ type about struct {
 	Started      seconds        `json:"started"`
 	Healthy      bool           `json:"healthy"`
 	Trouble      string         `json:"trouble,omitempty"`
+	Note         string         `json:"note,omitempty"` // what people should know although all is done
 	Listens      string         `json:"listens"`
 	HeartbeatS   float64        `json:"heartbeat_s"`
 	ChargePoints map[string]int `json:"charge_points"`
@@ -130,7 +134,7 @@ func (d *Dashboard) status() any {
 	n, f, now := d.central.Counts(), d.central.Figures(), time.Now()
 	a := about{
 		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: seconds(now), Started: seconds(d.central.Started()), Healthy: true,
-		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen),
+		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen), Note: note(f),
 		ChargePoints: map[string]int{
 			standing.Activated.String(): n.Activated, standing.Faulted.String(): n.Faulted, standing.Disconnected.String(): n.Disconnected,
 		},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"evcp/internal/central"
 	"evcp/internal/status"
@@ -23,22 +24,31 @@ type Options struct {
 	Version string // stands in each snapshot
 }
 
-// Dashboard answers HTTP requests for one Central. The server that uses it should
-// cancel the requests' context when it stops (http.Server.BaseContext), since the
-// streams of the pages end with that alone.
+// Dashboard answers HTTP requests for one Central. Serve is the server made for it;
+// another one should cancel the requests' context when it stops
+// (http.Server.BaseContext), since the streams of the pages end with that alone.
 type Dashboard struct {
 	central *central.Central
 	version string
-	streams chan struct{}
+	reel    *reel
+	all     *listing
+	streams chan struct{} // a place for each that is open
+	lists   chan struct{}
 	mux     *http.ServeMux
 }
+
+// needless is how long the body of a request may take.
+const needless = 5 * time.Second
 
 // maxStreams is how many pages may be open at once.
 const maxStreams = 256
 
 // New makes the handler.
 func New(c *central.Central, o Options) *Dashboard {
-	d := &Dashboard{central: c, version: o.Version, streams: make(chan struct{}, maxStreams), mux: http.NewServeMux()}
+	d := &Dashboard{
+		central: c, version: o.Version, reel: &reel{central: c, version: o.Version}, all: &listing{central: c},
+		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
+	}
 	d.mux.HandleFunc("GET /api/v1/cps", d.list)
 	d.mux.HandleFunc("GET /api/v1/events", d.stream)
 	face := d.face().Handler()
@@ -56,8 +66,14 @@ func New(c *central.Central, o Options) *Dashboard {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request. Its answer must be read within ten seconds (a
+// stream's frames each); a body, which none should have, be sent within five.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(unread)) // writers without deadlines (tests) just have none
+	if r.ContentLength != 0 {
+		_ = control.SetReadDeadline(time.Now().Add(needless)) // the server reads on, in the hope of another request
+	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")

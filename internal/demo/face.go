@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
 	"evcp/internal/engine"
 )
 
@@ -25,9 +24,6 @@ func newFace(s *set) *face { return &face{set: s, console: s.o.Console} }
 
 // hintLasts is how long the live line gives way to a word on the keys.
 const hintLasts = 5 * time.Second
-
-// wrapped breaks a paragraph as the terminal likes it.
-func wrapped(text string) []string { return cell.Wrap(text, cell.Columns-1) }
 
 // banner says where everything is and what will happen.
 func (f *face) banner() {
@@ -135,7 +131,7 @@ func (f *face) press(key rune, now time.Time) {
 // summary says what was counted: to a person in words, to a log in figures.
 func (f *face) summary(n figures) {
 	if f.console.Terminal() {
-		f.console.Print(n.summary()...)
+		f.console.Print(n.summary(f.console.Columns() - 1)...)
 		return
 	}
 	f.console.Logger().Info("demo ended", "lasted", n.Lasted, "checks", n.Checks, "late", n.Late,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/console/cell"
 )
 
 // figures are what was counted. Nothing else is in the summary.
@@ -29,10 +30,10 @@ type figures struct {
 }
 
 // summary says it in words, and what to do next.
-func (f figures) summary() []string {
+func (f figures) summary(columns int) []string {
 	counted := fmt.Sprintf(english.counted, console.Span(f.Lasted), english.checks.of(f.Checks), f.Late)
 	text := counted + " " + f.incidents() + " " + english.alarms.of(f.FalseAlarms) + ". " + f.delivery()
-	return append(wrapped(text), english.next)
+	return append(cell.Wrap(text, columns), english.next)
 }
 
 // incidents says whether each was told once and cleared once.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"evcp/internal/console/cell"
 )
 
 func TestTheSummaryIsTrue(t *testing.T) {
@@ -30,7 +32,7 @@ func TestTheSummaryIsTrue(t *testing.T) {
 	} {
 		f := well
 		c.change(&f)
-		lines := f.summary()
+		lines := f.summary(cell.Columns - 1)
 		if got := strings.Join(lines[:len(lines)-1], "\n"); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}

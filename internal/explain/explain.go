@@ -11,9 +11,9 @@ import (
 
 // Explain says how a Monitor does and why: what it saw last, what Central was
 // told and answered, and what happens next and when.
-func Explain(d Document, zone *time.Location) []string {
-	v := view{Document: d, zone: zone}
-	lines := Status(d, zone)
+func Explain(d Document, zone *time.Location, columns int) []string {
+	v := view{Document: d, zone: zone, columns: columns}
+	lines := Status(d, zone, columns)
 	for _, c := range d.Watched {
 		lines = append(append(lines, "", v.lastOf(c)), v.outcomes(c)...)
 		lines = append(append(lines, "", english.heard), v.told(c)...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,10 @@ func TestTranscripts(t *testing.T) {
 	for name, change := range map[string]func(*explain.Document){
 		"sound":   func(*explain.Document) {},
 		"faulted": faulted,
-		"alone":   alone,
+		"mute-central": func(d *explain.Document) {
+			d.Watched[0].Central.Last = &explain.Exchange{At: at(time.Hour - 6*time.Second), Told: "heartbeat OK", Cause: "timeout"}
+		},
+		"alone": alone,
 		"standing-still": func(d *explain.Document) {
 			d.Healthy, d.Trouble = false, "the watch stands still: no check was completed for 12s"
 			d.Watched[0].State, d.Watched[0].Outcomes, d.Watched[0].Central.Told = "MONITORING", nil, nil
@@ -62,7 +66,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
-			got := strings.Join(append(append(explain.Status(d, time.UTC), "----"), explain.Explain(d, time.UTC)...), "\n") + "\n"
+			got := strings.Join(append(append(explain.Status(d, time.UTC, 80), "----"), explain.Explain(d, time.UTC, 80)...), "\n") + "\n"
 			for line := range strings.Lines(got) {
 				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
 					t.Errorf("too wide: %s", line)
@@ -82,6 +86,25 @@ func TestTranscripts(t *testing.T) {
 				t.Errorf("says\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestANarrowTerminalLosesNoAdvice: what a narrow screen has no room for comes on
+// the next line.
+func TestANarrowTerminalLosesNoAdvice(t *testing.T) {
+	d := sound()
+	faulted(&d)
+	wide := strings.Join(explain.Status(d, time.UTC, 80), "\n")
+	for _, columns := range []int{40, 60} {
+		lines := explain.Status(d, time.UTC, columns)
+		if got := strings.Join(lines, "\n"); !slices.Equal(strings.Fields(got), strings.Fields(wide)) {
+			t.Errorf("at %d columns it says\n%s", columns, got)
+		}
+		for _, line := range lines {
+			if utf8.RuneCountInString(line) > columns {
+				t.Errorf("wider than %d: %s", columns, line)
+			}
+		}
 	}
 }
 
@@ -164,7 +187,7 @@ func FuzzDocument(f *testing.F) {
 			return
 		}
 		style := console.Style{}
-		for _, line := range explain.Explain(d, time.UTC) {
+		for _, line := range explain.Explain(d, time.UTC, 80) {
 			shown := style.Line(line, 80)
 			if utf8.RuneCountInString(shown) > 80 || strings.ContainsAny(shown, "\n\r\x1b\x00") {
 				t.Errorf("%q", shown)

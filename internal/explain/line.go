@@ -10,11 +10,10 @@ import (
 	"evcp/internal/console/cell"
 )
 
-// Where the text under a row begins, how wide it may be, how wide a column of
-// addresses grows, and the least room beside one that is worth beginning in.
+// Where the text under a row begins, how wide a column of addresses grows, and the
+// least room beside one, or under it, that is worth beginning in.
 const (
 	indent = 13
-	prose  = cell.Columns - indent
 	widest = 24
 	least  = 20
 )
@@ -23,12 +22,12 @@ const (
 // as it takes.
 func (v view) peer(sh console.Shape, name, address, text string) []string {
 	head := fmt.Sprintf("  %s %-8s %-*s", sh.Mark(), name, v.column(), address)
-	room := cell.Columns - cell.Width(head) - 2
+	room := v.columns - cell.Width(head) - 2
 	if room < least {
-		return append([]string{strings.TrimRight(head, " ")}, hang(text)...)
+		return append([]string{strings.TrimRight(head, " ")}, v.hang(text)...)
 	}
 	first := cell.Wrap(text, room)[0]
-	return append([]string{head + "  " + first}, hang(strings.TrimPrefix(strings.Join(strings.Fields(text), " "), first))...)
+	return append([]string{head + "  " + first}, v.hang(strings.TrimPrefix(strings.Join(strings.Fields(text), " "), first))...)
 }
 
 // column is the length of the longest address, within reason.
@@ -44,11 +43,11 @@ func (v view) column() int {
 }
 
 // hang is prose under a row.
-func hang(text string) (lines []string) {
+func (v view) hang(text string) (lines []string) {
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	for _, line := range cell.Wrap(text, prose) {
+	for _, line := range cell.Wrap(text, max(v.columns-indent, least)) {
 		lines = append(lines, strings.Repeat(" ", indent)+line)
 	}
 	return lines

@@ -11,9 +11,10 @@ import (
 	"evcp/internal/console"
 )
 
-// Status says in a few lines how a Monitor does. Times are shown in zone.
-func Status(d Document, zone *time.Location) []string {
-	v := view{Document: d, zone: zone}
+// Status says in a few lines how a Monitor does. Times are shown in zone, lines
+// are broken at so many columns.
+func Status(d Document, zone *time.Location, columns int) []string {
+	v := view{Document: d, zone: zone, columns: columns}
 	var lines []string
 	for _, c := range d.Watched {
 		lines = append(lines, v.peer(shapeOf(c.State), string(c.CP), c.Engine, v.standing(c))...)
@@ -22,10 +23,10 @@ func Status(d Document, zone *time.Location) []string {
 	}
 	lines = append(append(lines, v.kafka()...), v.monitor()...)
 	if d.Note != "" {
-		lines = append(lines, hang(d.Note)...)
+		lines = append(lines, v.hang(d.Note)...)
 	}
 	if d.Outbox.Refused != "" {
-		lines = append(lines, hang(english.refusedDisk)...)
+		lines = append(lines, v.hang(english.refusedDisk)...)
 	}
 	return lines
 }
@@ -33,7 +34,8 @@ func Status(d Document, zone *time.Location) []string {
 // view is a document that is being told.
 type view struct {
 	Document
-	zone *time.Location
+	zone    *time.Location
+	columns int
 }
 
 // standing is what a charge point is seen as, since when and why.
@@ -87,11 +89,11 @@ func (v view) advised(c ChargePoint) []string {
 		return nil
 	}
 	a := v.failure(c)
-	lines := append(hang(a.Meaning), hang(a.Do)...)
+	lines := append(v.hang(a.Meaning), v.hang(a.Do)...)
 	if at := c.Incident.ToldAt; at != 0 {
-		return append(lines, hang(fmt.Sprintf(english.told, v.clock(at), v.age(at)))...)
+		return append(lines, v.hang(fmt.Sprintf(english.told, v.clock(at), v.age(at)))...)
 	}
-	return append(lines, hang(english.notTold)...)
+	return append(lines, v.hang(english.notTold)...)
 }
 
 func (v view) central(c ChargePoint) []string {
@@ -111,12 +113,15 @@ func (v view) central(c ChargePoint) []string {
 		text = fmt.Sprintf(english.because, text, trouble.Phrase)
 	case c.Central.State == "registered" && c.Central.Last != nil && c.Central.Last.Answered:
 		text += fmt.Sprintf(english.answered, v.age(c.Central.Last.At))
+	case c.Central.State == "registered" && c.Central.Last != nil: // some Centrals never answer a heartbeat
+		shape = console.Unknown
+		text += fmt.Sprintf(english.unanswered, c.Central.Last.Told, v.age(c.Central.Last.At))
 	}
 	if c.Central.Waiting > 0 {
 		text += english.reports.Of(int64(c.Central.Waiting))
 	}
 	lines := v.peer(shape, english.central, c.Central.Address, text)
-	return append(append(lines, hang(trouble.Meaning)...), hang(trouble.Do)...)
+	return append(append(lines, v.hang(trouble.Meaning)...), v.hang(trouble.Do)...)
 }
 
 // centralTrouble is what the one table says of Central's absence or refusal.
@@ -166,10 +171,13 @@ func (v view) kafka() []string {
 		text = fmt.Sprintf(english.because, text, trouble.Phrase)
 	}
 	text += english.kafkaWaits.Of(k.Waiting)
-	if k.State == "away" {
+	switch {
+	case k.State == "away" && v.Outbox.Refused != "":
+		text += english.inMemory
+	case k.State == "away":
 		text += english.disk
 	}
-	return append(v.peer(shape, english.kafka, strings.Join(k.Brokers, ","), text), hang(trouble.Do)...)
+	return append(v.peer(shape, english.kafka, strings.Join(k.Brokers, ","), text), v.hang(trouble.Do)...)
 }
 
 // beginning is how long a Monitor may take to its first check.
@@ -185,9 +193,9 @@ func (v view) monitor() []string {
 		shape = console.Note
 	}
 	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Checks.Total)), v.Checks.Failed, v.Checks.Missed)
-	lines := append(v.peer(shape, english.monitor, v.Instance, text), hang(v.Trouble)...)
+	lines := append(v.peer(shape, english.monitor, v.Instance, text), v.hang(v.Trouble)...)
 	if !v.Healthy && begun {
-		lines = append(lines, hang(english.restart)...)
+		lines = append(lines, v.hang(english.restart)...)
 	}
 	return lines
 }

@@ -23,6 +23,7 @@ type words struct {
 	// Central.
 	registered, connecting, away, refuses string // for how long
 	answered                              string // how long ago the last answer was
+	unanswered                            string // what, how long ago
 	reports                               console.Counted
 
 	// Kafka.
@@ -31,6 +32,7 @@ type words struct {
 	kafkaIs    map[string]string // by phase: for how long
 	kafkaWaits console.Counted
 	disk       string // where events wait meanwhile
+	inMemory   string // the same while the disk refuses
 
 	// The Monitor itself.
 	watches, unwell string // for how long, checks, failed, missed
@@ -83,6 +85,7 @@ var english = words{
 	away:       "away for %s",
 	refuses:    "has refused this Monitor for %s",
 	answered:   "; last answer %s ago",
+	unanswered: "; no answer to %s %s ago",
 	reports:    console.Count("; %d report waits", "; %d reports wait"),
 
 	none:   "none",
@@ -92,6 +95,7 @@ var english = words{
 	},
 	kafkaWaits: console.Count("; %d event waits", "; %d events wait"),
 	disk:       " on disk",
+	inMemory:   " in memory",
 
 	watches:     "watches for %s; %s, %d failed, %d missed",
 	unwell:      "is not well, up for %s; %s, %d failed, %d missed",

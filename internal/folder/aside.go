@@ -35,8 +35,11 @@ func freeName(path, why string) (string, error) {
 		if i > 1 {
 			name = fmt.Sprintf("%s-%d%s", stem, i, ext)
 		}
-		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		switch _, err := os.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
 			return name, nil
+		case err != nil:
+			return "", fmt.Errorf("put aside %s: %w", path, err)
 		}
 	}
 	return "", fmt.Errorf("put aside %s: a thousand files stand there already", path)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -21,6 +22,12 @@ func TestOneProcessHasTheFolder(t *testing.T) {
 	var inUse InUseError
 	if !errors.Is(err, ErrInUse) || !errors.As(err, &inUse) || inUse.Dir != dir || inUse.PID != strconv.Itoa(os.Getpid()) {
 		t.Errorf("%v", err)
+	}
+	if errors.Is(err, os.ErrExist) {
+		t.Error("it is taken for any error")
+	}
+	if s, err := os.Stat(filepath.Join(dir, "lock")); err != nil || s.Mode() != 0o600 {
+		t.Errorf("%v, %v", s.Mode(), err)
 	}
 	if want := "state folder " + dir + " is in use by process " + inUse.PID; err.Error() != want {
 		t.Errorf("said %q, want %q", err, want)
@@ -91,6 +98,17 @@ func TestPutAside(t *testing.T) {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Error(err)
 		}
+	}
+}
+
+// What can't be put aside says why.
+func TestNothingIsPutAside(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := PutAside(filepath.Join(file, "outbox.db"), "corrupt", time.Now()); name != "" || !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("%q, %v", name, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/outbox"
+	"evcp/internal/proving"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -223,18 +224,6 @@ func brokerFor(t *testing.T) string {
 	return c.ListenAddrs()[0]
 }
 
-// freePort is a port on which nothing listens.
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	n, _ := strconv.Atoi(port)
-	return n
-}
-
 // All events arrive, in order, keyed and dated, uncompressed.
 func TestEverythingArrives(t *testing.T) {
 	s := newStory(t, brokerFor(t))
@@ -249,8 +238,12 @@ func TestEverythingArrives(t *testing.T) {
 
 // A broker that comes later gets everything that happened before.
 func TestBrokerComesLater(t *testing.T) {
-	port := freePort(t)
-	s := newStory(t, fmt.Sprintf("127.0.0.1:%d", port))
+	address := proving.FreeAddr(t)
+	port, err := strconv.Atoi(proving.Port(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStory(t, address)
 	s.start()
 	s.happen(10, 2)
 	s.until("absence", s.phase(Away))
@@ -265,8 +258,8 @@ func TestBrokerComesLater(t *testing.T) {
 	s.until("arrival", s.phase(Connected))
 	s.until("delivery", s.delivered)
 	s.complete(s.seen(20))
-	last := s.phases[len(s.phases)-1]
-	if last.Phase != Connected || last.Sent != 20 || last.Outage <= 0 || !last.Known {
+	last := s.phases[len(s.phases)-1] // what the first try has read goes first, and that may be all or a part
+	if last.Phase != Connected || last.Sent == 0 || last.Sent+last.Waiting != 20 || last.Outage <= 0 || !last.Known {
 		t.Errorf("told %+v", last)
 	}
 }

@@ -48,7 +48,7 @@ func realBroker(t *testing.T) (s *story, do func(...string) string) {
 // freePorts finds a port whose next one, the controller's, is free too.
 func freePorts(t *testing.T) string {
 	t.Helper()
-	for port := 20092; port < 20992; port += 10 {
+	for port := 18092; port < 18992; port += 10 {
 		one, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
@@ -60,7 +60,7 @@ func freePorts(t *testing.T) string {
 			return strconv.Itoa(port)
 		}
 	}
-	t.Fatal("no free pair of ports from 20092 to 20992")
+	t.Fatal("no free pair of ports from 18092 to 18992")
 	return ""
 }
 

@@ -31,20 +31,29 @@ const (
 // returns its exit code. Answers go to stdout, the log to stderr.
 type Program func(ctx context.Context, args []string, stdout, stderr *os.File) int
 
-// Main runs a program until it ends by itself, or in good order after SIGINT or
-// SIGTERM. A second signal changes nothing: the end is bounded. It does not
-// return.
+// Main runs a program until it ends by itself, or in good order after one of Ends. A
+// second signal changes nothing: the end is bounded. It does not return.
 func Main(p Program) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), Ends()...)
 	code := p(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
+// Ends are the signals that ask for the end: SIGINT, SIGTERM, and SIGHUP, by which a
+// terminal says that it is gone, unless nohup had it ignored.
+func Ends() []os.Signal {
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	return ends
+}
+
 // Settings loads the settings of p. When that is all there is to do (help, version,
 // an error), it has been said, goOn is false, and code is the exit code.
 func Settings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Loaded, code int, goOn bool) {
-	l, err := p.Load(args, os.Getenv, os.ReadFile)
+	l, err := p.Load(args, os.Getenv, readFile)
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, err)
@@ -57,6 +66,17 @@ func Settings(p config.Program, args []string, stdout, stderr io.Writer) (l conf
 		return l, Asked, false
 	}
 	return l, Asked, true
+}
+
+// readFile reads as much of a configuration file as Load looks at: somebody may name
+// a disk image, or /dev/zero.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, config.MaxFile+1))
 }
 
 // StateDir is where systemd, the desktop's standard or habit keeps the state of a

@@ -2,6 +2,7 @@ package monitor_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"evcp"
@@ -47,8 +48,9 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 		if observed := sum(f.Duration.Counts); failed == 0 || observed != checks["OK "]+failed {
 			t.Errorf("%d durations, %d failed", observed, failed)
 		}
-		if n := sum(f.Lateness.Counts); n == 0 || f.Lateness.Counts[0] != n {
-			t.Errorf("lateness %v in a world without delay", f.Lateness.Counts)
+		// The first check of a lone Monitor stands outside the rhythm, the last one came after f.
+		if n := sum(f.Lateness.Counts); int(n) < len(b.questions())-2 || int(n) > len(b.questions())-1 || f.Lateness.Counts[0] != n {
+			t.Errorf("lateness %v of %d checks in a world without delay", f.Lateness.Counts, len(b.questions()))
 		}
 		for _, i := range f.Incidents {
 			if want := map[evcp.Cause]uint64{evcp.SaidKO: 1}[i.Cause]; i.Count != want {
@@ -60,6 +62,86 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 		}
 		turns(t, events, since)
 	})
+}
+
+// TestFiguresAreThereBeforeTheyCount shows every outcome and cause that can occur, so
+// that who watches a count sees the first.
+func TestFiguresAreThereBeforeTheyCount(t *testing.T) {
+	usual := map[string]bool{}
+	for _, pair := range []string{
+		"OK ", "KO said_ko", "KO protocol", "UNKNOWN stalled", "UNKNOWN slept", "UNKNOWN local",
+		"CONNECTION_ERROR refused", "CONNECTION_ERROR timeout", "CONNECTION_ERROR reset", "CONNECTION_ERROR closed",
+		"CONNECTION_ERROR unreachable", "CONNECTION_ERROR dns", "CONNECTION_ERROR other",
+	} {
+		usual[pair] = true
+	}
+	onBench(t, func(b *bench) {
+		b.gate = nil // so that the first check comes after 200 ms
+		b.life(func(m *monitor.Monitor) {
+			time.Sleep(100 * time.Millisecond)
+			f := m.Figures()
+			for _, c := range f.Checks {
+				if pair := c.Status.String() + " " + c.Cause.String(); !usual[pair] || c.Count != 0 {
+					t.Errorf("%q %d times", pair, c.Count)
+				}
+			}
+			if len(f.Checks) != len(usual) {
+				t.Errorf("%d pairs, want %d", len(f.Checks), len(usual))
+			}
+			for cause := evcp.SaidKO; cause <= evcp.Other; cause++ {
+				if i := f.Incidents[cause-evcp.SaidKO]; i.Cause != cause || i.Count != 0 {
+					t.Errorf("%d incidents of %s", i.Count, i.Cause)
+				}
+			}
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.ClockStepped, Gap: time.Hour})
+			synctest.Wait()
+			if since := m.Since("CP_001"); since != 0 {
+				t.Errorf("nothing is known yet, but since %s", since.Time())
+			}
+			if begun, last := m.Progress(); !last.IsZero() || !f.Last.IsZero() || time.Since(begun).Round(time.Millisecond) != 100*time.Millisecond {
+				t.Errorf("begun %s, last %s before the first check", begun, last)
+			}
+			time.Sleep(10 * time.Second)
+			if begun, _ := m.Progress(); time.Since(begun).Round(time.Millisecond) != 10100*time.Millisecond {
+				t.Errorf("begun %s ago", time.Since(begun))
+			}
+		})
+	})
+}
+
+// TestSinceOutlivesARestart knows in the next life since when the Engine has failed,
+// and follows the wall clock.
+func TestSinceOutlivesARestart(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.answer.Store("KO")
+		events := b.life(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
+		b.life(func(m *monitor.Monitor) {
+			time.Sleep(time.Second)
+			if since := m.Since("CP_001"); count(events, evcp.EngineFailed) != 1 || since != first(events, evcp.HealthCheck).At {
+				t.Errorf("since %s, want %s", since.Time(), first(events, evcp.HealthCheck).At.Time())
+			}
+			before := m.Since("CP_001")
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.ClockStepped, Gap: time.Hour})
+			time.Sleep(time.Second)
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Stood, Gap: time.Minute})
+			time.Sleep(time.Second)
+			if by := m.Since("CP_001").Sub(before); by != time.Hour {
+				t.Errorf("the clock was set by an hour, since by %s", by)
+			}
+			if since := m.Since("CP_999"); since != 0 {
+				t.Errorf("nobody is what it is since %d", since)
+			}
+		})
+	})
+}
+
+func first(events []evcp.Event, a evcp.Action) evcp.Event {
+	for _, e := range events {
+		if e.Action == a {
+			return e
+		}
+	}
+	return evcp.Event{}
 }
 
 // turns: the first OK, the first failed check of the incident, its end.

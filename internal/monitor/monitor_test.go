@@ -2,7 +2,10 @@ package monitor_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,18 +28,54 @@ type bench struct {
 	answer atomic.Value // string: the Engine's; "" is silence
 	slow   atomic.Int64 // how long it takes
 	slept  atomic.Int64
+	frozen atomic.Int64 // how long the next question takes to leave: the Monitor stood still
 	gate   chan struct{}
 
-	mu    sync.Mutex
+	fleet    int // 0: a lone Monitor of CP_001
+	greet    bool
+	interval time.Duration
+	timeout  time.Duration
+
+	mu    sync.Mutex // guards what follows
 	asked []time.Time
+	by    map[evcp.CPID][]time.Time // asked, for each charge point
+}
+
+func (b *bench) cps() (cps []evcp.CPID) {
+	for i := range max(b.fleet, 1) {
+		cps = append(cps, evcp.CPID(fmt.Sprintf("CP_%03d", i+1)))
+	}
+	return cps
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), net: &simnet.Net{}, gate: make(chan struct{})}
+	b := &bench{
+		t: t, dir: t.TempDir(), net: &simnet.Net{}, gate: make(chan struct{}),
+		interval: time.Second, timeout: 900 * time.Millisecond, by: map[evcp.CPID][]time.Time{},
+	}
 	b.answer.Store("OK")
 	close(b.gate)
 	return b
+}
+
+// DialContext makes connections whose questions can be frozen.
+func (b *bench) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := b.net.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return icy{c, b}, nil
+}
+
+type icy struct {
+	net.Conn
+	b *bench
+}
+
+func (c icy) Write(p []byte) (int, error) {
+	time.Sleep(time.Duration(c.b.frozen.Swap(0)))
+	return c.Conn.Write(p)
 }
 
 // engine answers every health check as it is told to.
@@ -57,15 +96,31 @@ func (b *bench) engine(ctx context.Context) {
 	}
 }
 
+// questions are when any charge point was asked.
+func (b *bench) questions() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
+// questionsTo are when one was.
+func (b *bench) questionsTo(cp evcp.CPID) []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.by[cp])
+}
+
 func (b *bench) serve(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 1024)
 	for {
-		if _, err := c.Read(buf); err != nil {
+		n, err := c.Read(buf)
+		if err != nil {
 			return
 		}
 		b.mu.Lock()
-		b.asked = append(b.asked, time.Now())
+		cp := evcp.CPID(strings.Fields(string(buf[:n]))[1])
+		b.asked, b.by[cp] = append(b.asked, time.Now()), append(b.by[cp], time.Now())
 		b.mu.Unlock()
 		time.Sleep(time.Duration(b.slow.Load()))
 		if a := b.answer.Load().(string); a != "" {
@@ -83,14 +138,18 @@ func (b *bench) life(play func(m *monitor.Monitor)) []evcp.Event {
 	}
 	tail := box.Tail(10000)
 	slept := func() time.Duration { return time.Duration(b.slept.Load()) }
+	var targets []probe.Target
+	for _, cp := range b.cps() {
+		targets = append(targets, probe.Target{CP: cp, Address: "engine"})
+	}
 	p := probe.New(probe.Options{
-		Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
-		Hearing: evcp.Hearing{Timeout: 900 * time.Millisecond, Grace: evcp.DefaultGrace},
-		Dialer:  b.net, Slept: slept,
+		Targets: targets, Greet: b.greet,
+		Hearing: evcp.Hearing{Timeout: b.timeout, Grace: evcp.DefaultGrace},
+		Dialer:  b, Slept: slept,
 	})
 	m := monitor.New(monitor.Options{
-		CPs: []evcp.CPID{"CP_001"}, Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: time.Second,
-		Lone: true, Gate: b.gate, Probe: p, Box: box, Slept: slept, Version: "test",
+		CPs: b.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: b.interval,
+		Lone: b.fleet == 0, Gate: b.gate, Probe: p, Box: box, Slept: slept, Version: "test",
 	})
 	ctx, stop := context.WithCancel(b.t.Context())
 	var running sync.WaitGroup
@@ -144,8 +203,9 @@ func TestChecksDoNotDrift(t *testing.T) {
 		if n := count(events, evcp.HealthCheck); n < 3599 || n > 3602 {
 			t.Errorf("%d checks in an hour", n)
 		}
-		for i := 2; i < len(b.asked)-1; i++ {
-			if every := b.asked[i+1].Sub(b.asked[i]); every != time.Second {
+		asked := b.questions()
+		for i := 2; i < len(asked)-1; i++ {
+			if every := asked[i+1].Sub(asked[i]); every != time.Second {
 				t.Fatalf("check %d came %s after the one before", i, every)
 			}
 		}
@@ -227,8 +287,44 @@ func TestALoneMonitorWaitsForCentral(t *testing.T) {
 		b.gate = make(chan struct{})
 		began := time.Now()
 		b.life(func(*monitor.Monitor) { time.Sleep(time.Second) })
-		if waited := b.asked[0].Sub(began); waited != 200*time.Millisecond {
+		if waited := b.questions()[0].Sub(began); waited != 200*time.Millisecond {
 			t.Errorf("waited %s", waited)
+		}
+	})
+	onBench(t, func(b *bench) { // its word comes after the first check, and changes nothing
+		b.gate = make(chan struct{})
+		time.AfterFunc(300*time.Millisecond, func() { close(b.gate) })
+		b.life(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
+		asked := b.questions()
+		if wait := asked[1].Sub(asked[0]); wait < 500*time.Millisecond || asked[3].Sub(asked[2]).Round(time.Millisecond) != time.Second {
+			t.Errorf("asked at %v", asked)
+		}
+	})
+}
+
+// TestAStallIsToldOnce freezes the Monitor for 2.3 s in the middle of a question: the
+// check it spoiled and the ticks it swallowed are one event.
+func TestAStallIsToldOnce(t *testing.T) {
+	onBench(t, func(b *bench) {
+		events := b.life(func(*monitor.Monitor) {
+			time.Sleep(3 * time.Second)
+			b.frozen.Store(int64(2300 * time.Millisecond))
+			time.Sleep(7 * time.Second)
+		})
+		e := first(events, evcp.MonitorStalled)
+		if n := count(events, evcp.MonitorStalled); n != 1 || e.Span.Round(time.Millisecond) != 2300*time.Millisecond {
+			t.Errorf("%d stalls told, of %s", n, e.Span)
+		}
+		unknown := 0
+		for i, e := range events {
+			if e.Action == evcp.HealthCheck && e.Status == evcp.Unknown {
+				if unknown++; events[i+1].Action != evcp.MonitorStalled {
+					t.Errorf("the spoiled check is followed by %s", events[i+1].Action)
+				}
+			}
+		}
+		if unknown != 1 {
+			t.Errorf("%d checks came to nothing", unknown)
 		}
 	})
 }
@@ -244,8 +340,16 @@ func TestAMachineThatSlept(t *testing.T) {
 			b.answer.Store("OK")
 			time.Sleep(5 * time.Second)
 		})
+		for _, e := range events {
+			if e.Action == evcp.MonitorStalled && (e.Span != time.Hour || e.Missed != 3600) {
+				t.Errorf("stood still for %s and missed %d ticks", e.Span, e.Missed)
+			}
+		}
 		if n := count(events, evcp.MonitorStalled); n != 1 {
 			t.Errorf("%d stalls told", n)
+		}
+		if n := count(events, evcp.ClockStep); n != 1 { // the wall clock of the bubble slept too
+			t.Errorf("%d steps of the wall clock told", n)
 		}
 		if n := count(events, evcp.EngineFailed); n != 0 {
 			t.Errorf("a machine that slept accused the Engine %d times", n)
@@ -259,7 +363,9 @@ func TestTheFrontDoor(t *testing.T) {
 		var m *monitor.Monitor
 		events := b.life(func(running *monitor.Monitor) {
 			m = running
-			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering})
+			if !m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering}) {
+				t.Error("a Monitor that runs took no observation")
+			}
 			m.Observe(evcp.Observation{CP: "CP_999", Kind: evcp.Registering})
 			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "OK"})
 			time.Sleep(time.Second)

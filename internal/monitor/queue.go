@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// queue orders the charge points by their next tick. Each is in it once.
+// queue orders the charge points by their next tick. Each is in it once, for ever,
+// and there is one at least.
 type queue struct {
 	items []item
 	place []int // charge point → its place in items
@@ -16,7 +17,6 @@ type item struct {
 	at time.Time
 }
 
-func (q *queue) empty() bool     { return len(q.items) == 0 }
 func (q *queue) first() int      { return q.items[0].cp }
 func (q *queue) next() time.Time { return q.items[0].at }
 

@@ -71,7 +71,6 @@ func (m *Monitor) open(now time.Time) {
 	}
 	for i := range m.watches {
 		if w := &m.watches[i]; !w.begun && w.due.After(now) {
-			w.due = now
 			m.due.move(i, now)
 		}
 	}
@@ -80,7 +79,7 @@ func (m *Monitor) open(now time.Time) {
 // tick asks the charge points that are due.
 func (m *Monitor) tick(now time.Time) {
 	m.asked = m.asked[:0]
-	for !m.due.empty() && !m.due.next().After(now) {
+	for !m.due.next().After(now) {
 		i, late := m.due.first(), now.Sub(m.due.next())
 		onGrid := m.watches[i].begun || !m.o.Lone
 		check, missed := m.watches[i].tick(now, m.o.Lone)

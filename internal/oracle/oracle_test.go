@@ -68,8 +68,13 @@ func (w *world) check(t time.Duration) {
 		took = 205 * ms
 		answer, o = "", evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Timeout, Latency: took}
 	}
-	w.cp.Questions = append(w.cp.Questions, oracle.Question{Asked: at(t), Done: at(t), Answer: answer})
+	w.asked(at(t), answer)
 	w.see(evcp.Observation{Kind: evcp.Checked, Outcome: o, At: at(t + took)})
+}
+
+// asked is what the Engine saw of a check.
+func (w *world) asked(when evcp.Stamp, answer string) {
+	w.cp.Questions = append(w.cp.Questions, oracle.Question{Asked: when, Done: when, Answer: answer})
 }
 
 func (w *world) see(o evcp.Observation) {
@@ -83,6 +88,7 @@ func (w *world) see(o evcp.Observation) {
 			w.told = 0
 			w.tell(wire.EngineFailure, evcp.FailureTold, e)
 		case e.Action == evcp.EngineRecovered:
+			w.told = 0
 			w.tell(wire.EngineRecovered, evcp.RecoveryTold, e)
 		case e.Action == evcp.HealthCheck && w.state.Incident.Open && w.told > 0 && e.At.Sub(w.toldAt) >= rules.ReportEvery:
 			w.tell(wire.EngineFailure, evcp.FailureTold, evcp.Event{At: e.At, Incident: w.state.Incident.ID})
@@ -169,6 +175,20 @@ func (w *world) without(i int) {
 	}
 }
 
+// with puts an event in, dated as the one before it, and numbers the rest anew.
+func (w *world) with(i int, e evcp.Event) {
+	before := w.events[i-1]
+	e.CP, e.Instance, e.At, e.Epoch, e.Seq = before.CP, before.Instance, before.At, before.Epoch, before.Seq+1
+	w.events = slices.Insert(w.events, i, e)
+	for k := i + 1; k < len(w.events); k++ {
+		later := &w.events[k]
+		later.Seq++
+		if later.Incident.Seq > before.Seq {
+			later.Incident.Seq++
+		}
+	}
+}
+
 // TestACleanStoryFindsNothing also says that the story has something to find.
 func TestACleanStoryFindsNothing(t *testing.T) {
 	v := oracle.Judge(story().record())
@@ -190,6 +210,7 @@ func TestPlantedLiesAreFound(t *testing.T) {
 	}{
 		{"a lost event", func(w *world) { w.without(w.find(8, isCheck)) }, oracle.LostEvent},
 		{"a lost event, long before a kill", func(w *world) { w.without(w.find(34, isCheck)) }, oracle.LostEvent},
+		{"a lost event, after a kill", func(w *world) { w.without(w.find(50, isCheck)) }, oracle.LostEvent},
 		{"a false accusation", func(w *world) {
 			i := w.find(8, isCheck)
 			w.events[i].Status, w.events[i].Cause, w.events[i].Response, w.events[i].Failures = evcp.ConnectionError, evcp.Timeout, "", 1
@@ -246,6 +267,19 @@ func TestPlantedLiesAreFound(t *testing.T) {
 		{"a receipt that was never given", func(w *world) {
 			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.Message) bool { return m.Verb == wire.EngineFailure })
 		}, oracle.NotTold},
+		{"a receipt that was never given, of a recovery", func(w *world) {
+			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.Message) bool { return m.Verb == wire.EngineRecovered })
+		}, oracle.NotTold},
+		{"an incident out of nothing", func(w *world) {
+			w.with(w.find(8, isCheck)+1, evcp.Event{Action: evcp.EngineFailed})
+		}, oracle.FalseAccusation},
+		{"a recovery out of nothing", func(w *world) {
+			opened := w.events[w.find(0, action(evcp.EngineFailed))]
+			w.with(w.find(30, isCheck)+1, evcp.Event{Action: evcp.EngineRecovered, Incident: opened.ID()})
+		}, oracle.FalseClearance},
+		{"an OK that nobody was asked for", func(w *world) { w.cp.Questions = slices.Delete(w.cp.Questions, 8, 9) }, oracle.FalseClearance},
+		{"an OK that came too late", func(w *world) { w.cp.Questions[8].Done += 30 * ten }, oracle.FalseClearance},
+		{"bytes that are no event", func(w *world) { w.cp.Entries = []oracle.Entry{{Raw: "{"}} }, oracle.Ambiguous},
 		{"a receipt that was not kept", func(w *world) { w.without(w.find(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
 		{"a gap in seq", func(w *world) { w.events = slices.Delete(w.events, 40, 41) }, oracle.Gap},
 		{"a gap in seq, told of another epoch", func(w *world) {

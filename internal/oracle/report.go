@@ -57,6 +57,7 @@ func (j *judge) tales() []*tale {
 		case e.Action == evcp.ReportEngineFailure:
 			j.receipt(t, e)
 		case e.Action == evcp.ReportEngineRecovery:
+			j.given(t, wire.EngineRecovered, t.recovered, e.At)
 			if t.recovery != 0 {
 				j.find(ToldTwice, e.At, "a second receipt of the recovery of %s", t.id.Text(j.cp.ID))
 			}
@@ -70,10 +71,15 @@ func (j *judge) receipt(t *tale, e evcp.Event) {
 	if n := uint32(len(t.failures)); e.Repeat != n {
 		j.find(ToldTwice, e.At, "receipt with repeat %d of %s; %d is next", e.Repeat, t.id.Text(j.cp.ID), n)
 	}
-	if !j.answeredBefore(wire.EngineFailure, t.failed, e.At) {
-		j.find(NotTold, e.At, "a receipt of %s that Central never gave", t.id.Text(j.cp.ID))
-	}
+	j.given(t, wire.EngineFailure, t.failed, e.At)
 	t.failures = append(t.failures, e)
+}
+
+// given wants an answer of Central for what is recorded as its receipt.
+func (j *judge) given(t *tale, v wire.Verb, from, recorded evcp.Stamp) {
+	if !j.answeredBefore(v, from, recorded) {
+		j.find(NotTold, recorded, "a receipt of %s for %s that Central never gave", t.id.Text(j.cp.ID), v)
+	}
 }
 
 func (t *tale) firstReceipt() evcp.Stamp {

@@ -59,7 +59,7 @@
 //	a Monitor starts    open → resume (proof, host), replay
 //	it stops            finish, snapshot, waypoint
 //	room is made        trim → loss, drops
-//	the disk refuses    refuse, complaint
+//	the disk refuses    refuse
 //	and is well again   heal → move
 //	somebody looks in   look
 //

@@ -135,7 +135,7 @@ func (o *Outbox) goOnInMemory(cause error, now time.Time) {
 		o.blind = true
 	}
 	o.renumber()
-	o.origin.Found, o.origin.File, o.origin.Why = Refused, aside, complaint(o.dir, cause)
+	o.origin.Found, o.origin.File, o.origin.Why = Refused, aside, sqlite.Complaint(o.dir, cause)
 	o.counts.refusedSince, o.counts.refusedWhy = now, o.origin.Why
 	o.disprove()
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"evcp/internal/sqlite"
 )
 
 // errStuck is a commit that does not come back.
@@ -18,7 +20,7 @@ func (o *Outbox) refuse(k *keeper, cause error) {
 	}
 	next := newKeeper(o, memory)
 	next.stop = k.stop
-	if !o.succeed(k, next, complaint(o.dir, cause)) {
+	if !o.succeed(k, next, sqlite.Complaint(o.dir, cause)) {
 		next.drop()
 		return
 	}

@@ -49,10 +49,10 @@ func (l *line) interrupt() {
 	}
 }
 
-// acknowledge says that a framed answer came whole; others want no word of it.
+// acknowledge says whether a framed answer came whole; others want no word of it.
 func (l *line) acknowledge() {
-	if l.reply.Form == wire.STX && l.reply.Reusable() {
-		_ = l.link.Write(wire.Ack, time.Now().Add(ackLimit)) // who does not take it is found out by the next question
+	if receipt := l.reply.Receipt(); receipt != nil {
+		_ = l.link.Write(receipt, time.Now().Add(ackLimit)) // who does not take it is found out by the next question
 	}
 }
 
@@ -75,12 +75,12 @@ func (l *line) drowsy(slept time.Duration, now time.Time, h evcp.Hearing) bool {
 	return !l.wokeAt.IsZero() && now.Sub(l.wokeAt) < evcp.Drowsy
 }
 
-// heard ends the drowsiness with an OK, or begins one when the machine slept
-// during the check. slept is the boot clock's lead at its end.
-func (l *line) heard(o evcp.Outcome, slept time.Duration, now time.Time) {
+// heard begins a drowsiness when the machine slept during the check, and ends one
+// with an OK. slept is the boot clock's lead at the check's end.
+func (l *line) heard(o evcp.Outcome, during, slept time.Duration, now time.Time, h evcp.Hearing) {
 	l.sleptBefore = slept
 	switch {
-	case o.Cause == evcp.Slept && l.wokeAt.IsZero():
+	case during > h.Grace: // however often: each waking has its ten seconds
 		l.wokeAt = now
 	case o.Status == evcp.OK:
 		l.wokeAt = time.Time{}

@@ -153,7 +153,7 @@ func (p *Probe) check(i int) Finding {
 	e.Slept = slept - x.slept
 	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
-	l.heard(f.Outcome, slept, f.At)
+	l.heard(f.Outcome, e.Slept, slept, f.At, p.hearing)
 	f.Gap = gap(f.Outcome, e, p.hearing)
 	return f
 }

@@ -30,6 +30,12 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		IdleTimeout: idleLimit, MaxHeaderBytes: headerSize,
 		ErrorLog: log.New(io.Discard, "", 0), // a stranger who speaks no HTTP is no news
 	}
+	return Until(ctx, server, Few(ln, maxConns), goodbye)
+}
+
+// Until serves on ln until ctx ends; then it gives answers under way the time of
+// goodbye and closes the rest. It closes ln.
+func Until(ctx context.Context, server *http.Server, ln net.Listener, goodbye time.Duration) error {
 	ended := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -39,7 +45,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 			server.Close()
 		}
 	})
-	err := server.Serve(&few{Listener: ln, free: make(chan struct{}, maxConns)})
+	err := server.Serve(ln)
 	if !release() {
 		<-ended
 	}
@@ -49,7 +55,12 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 }
 
-// few closes a connection that comes while too many are open.
+// Few is a listener of which at most so many connections are open at once; one that
+// comes while they are is closed.
+func Few(ln net.Listener, most int) net.Listener {
+	return &few{Listener: ln, free: make(chan struct{}, most)}
+}
+
 type few struct {
 	net.Listener
 	free chan struct{}

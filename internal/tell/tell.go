@@ -45,12 +45,14 @@ type story struct {
 	proven bool   // an OK was seen in this life
 	words  string // the Engine's, of the last check
 	away   bool   // Central went, so its return is told and the next acceptance is not
+	turn   turn   // how the open incident fails
 }
 
 // Resume takes up a charge point with what is known of it from an earlier life.
 func (t *Teller) Resume(cp evcp.CPID, s evcp.State) {
 	t.of(cp).state = s
 	t.of(cp).failed = int(s.Failures)
+	t.of(cp).turn = turn{told: s.Incident.Cause}
 }
 
 func (t *Teller) of(cp evcp.CPID) *story {
@@ -111,6 +113,9 @@ func (l Line) with(attrs ...slog.Attr) Line {
 func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 	s.words = e.Response
 	switch {
+	case e.Status.Failed() && before.Incident.Open && s.turn.failed(e):
+		s.failed++
+		return t.turned(s, e), true
 	case e.Status.Failed():
 		s.failed++
 		l := Line{Shape: console.Failed, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, e.Response).Phrase, e.Failures)}
@@ -118,7 +123,7 @@ func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 	case e.Status != evcp.OK:
 		return Line{Shape: console.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, "").Phrase, e.Failures)}, true
 	case before.Incident.Open: // its end is told
-		s.proven = true
+		s.proven, s.turn.count = true, 0
 		return Line{}, false
 	case !s.proven:
 		s.proven, s.failed = true, 0
@@ -136,6 +141,7 @@ func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 // where a narrow line may cut them.
 func (t *Teller) opened(s *story, e evcp.Event) Line {
 	since := e.Since.Time().In(t.Zone).Format(time.TimeOnly)
+	s.turn = turn{told: e.Cause}
 	a := t.engine(e.Cause, s.words)
 	l := Line{Shape: console.Failed, Level: slog.LevelWarn}
 	switch e.Cause {

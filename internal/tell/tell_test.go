@@ -95,6 +95,10 @@ var days = map[string]func(d *day){
 			d.learn(failure, failure, failure, well)
 		}
 	},
+	// An incident that fails in another way is told once it stays so.
+	"turns": func(d *day) {
+		d.learn(well, ko, ko, ko, mute, mute, ko, mute, mute, late, mute, mute, mute, ko, babble, babble, babble, well, mute, mute, mute, mute)
+	},
 	"central": func(d *day) {
 		d.central(uplink.Notice{Kind: uplink.Gone, Cause: evcp.Refused})
 		d.central(uplink.Notice{Kind: uplink.Stranger, Text: "HTTP/1.1 403 Forbidden"})

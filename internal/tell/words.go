@@ -9,6 +9,7 @@ type words struct {
 	failed         string // what, how many in a row, since when
 	failedKO       string // how many in a row, since when
 	failedWords    string // how many in a row, since when, what
+	turned         string // what, since when, why
 	recovered      string // after how long and how many failed checks
 	again          string // after how many failed checks
 	oneFailed      string // what, which of how many
@@ -44,9 +45,10 @@ type words struct {
 
 var english = words{
 	first:          "OK: the Engine answers in %s",
-	failed:         "%s: %s, %d checks in a row since %s",
+	failed:         "%s: %s, %d checks since %s",
 	failedKO:       "%s: %d checks in a row since %s",
 	failedWords:    "%s: %d checks in a row since %s: %s",
+	turned:         "%s now, since %s: %s",
 	recovered:      "OK after %s and %s",
 	again:          "OK again after %s; nothing to report",
 	oneFailed:      "%s: %s (%d)",

@@ -8,9 +8,9 @@ import (
 	"evcp/internal/simnet"
 )
 
-// central accepts whatever it is told, until stop is called and everybody has hung
-// up. It calls met for each connection, one after the other, and heard with the words.
-func central(t *testing.T, n *simnet.Net, met func(), heard func(words string)) (stop func()) {
+// central answers what hears says, until stop is called and everybody has hung up. It
+// calls met for each connection, one after the other. No answer is silence.
+func central(t *testing.T, n *simnet.Net, met func(), hears func(words string) string) (stop func()) {
 	t.Helper()
 	l, err := n.Listen("central")
 	if err != nil {
@@ -24,7 +24,7 @@ func central(t *testing.T, n *simnet.Net, met func(), heard func(words string)) 
 				return
 			}
 			met()
-			serving.Go(func() { talk(c, heard) })
+			serving.Go(func() { talk(c, hears) })
 		}
 	})
 	return func() {
@@ -33,7 +33,9 @@ func central(t *testing.T, n *simnet.Net, met func(), heard func(words string)) 
 	}
 }
 
-func talk(c net.Conn, heard func(words string)) {
+const welcome = "Authentication successful\n"
+
+func talk(c net.Conn, hears func(words string) string) {
 	defer c.Close()
 	b := make([]byte, 512)
 	for {
@@ -41,7 +43,8 @@ func talk(c net.Conn, heard func(words string)) {
 		if err != nil {
 			return
 		}
-		heard(string(b[:size]))
-		c.Write([]byte("Authentication successful\n"))
+		if answer := hears(string(b[:size])); answer != "" {
+			c.Write([]byte(answer))
+		}
 	}
 }

@@ -76,17 +76,17 @@ func (c *call) listen(deadline time.Time) Answer {
 		switch {
 		case complete && begun:
 			c.acknowledge(deadline)
-			return Answer{Text: c.reply.Text(), Came: true, Dialled: true}
+			return Answer{Text: c.reply.Text(), Came: true, Unsound: !c.reply.Sound(), Dialled: true}
 		case err != nil:
 			return Answer{Dialled: true, Cause: link.CauseOf(err)}
 		}
 	}
 }
 
-// acknowledge says that a framed answer came whole.
+// acknowledge says whether a framed answer came whole.
 func (c *call) acknowledge(deadline time.Time) {
-	if c.reply.Form == wire.STX {
-		_ = c.link.Write(wire.Ack, deadline) // who does not take it is found out by the next message
+	if receipt := c.reply.Receipt(); receipt != nil {
+		_ = c.link.Write(receipt, deadline) // who does not take it is found out by the next message
 	}
 }
 

@@ -10,10 +10,14 @@ import (
 // settles a fact is the kept event of its receipt, not the receipt: one that came
 // while the Monitor ended is recorded nowhere, and the next life has to ask again.
 type ledger struct {
-	facts *outbox.Facts
+	facts settler
 	open  []*entry // in the order of their places; the first is not settled
 	known map[subject]*entry
 }
+
+// settler is the outbox's end of it: everything up to pos may be forgotten. It is
+// called from the goroutine that adds.
+type settler interface{ Settle(pos int64) }
 
 // entry is one fact.
 type entry struct {
@@ -37,9 +41,6 @@ func namesOf(e evcp.Event) [2]subject {
 	s := subject{cp: e.CP, recovery: e.Action == evcp.EngineRecovered || e.Action == evcp.ReportEngineRecovery}
 	byName, byTime := s, s
 	byName.incident, byTime.at = e.Incident, e.At
-	if e.Action == evcp.EngineFailed {
-		byName.incident = e.ID()
-	}
 	return [2]subject{byName, byTime}
 }
 

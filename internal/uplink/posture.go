@@ -100,24 +100,19 @@ func without(all []Report, r Report) []Report {
 // Next decides what to say at the moment now; NoVerb when there is nothing to
 // say before wake. A zero wake means: nothing, until something is learned.
 func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake time.Time) {
-	if now.Before(p.RetryAt) {
-		return wire.NoVerb, Report{}, p.RetryAt
-	}
 	if !p.Registered {
+		if now.Before(p.RetryAt) {
+			return wire.NoVerb, Report{}, p.RetryAt
+		}
 		return wire.Registration, Report{}, time.Time{}
 	}
-	if len(p.Queue) > 0 {
-		return verbOf(p.Queue[0]), p.Queue[0], time.Time{}
-	}
-	if p.Open && m.ReportEvery > 0 {
-		wake = p.ToldAt.Add(m.ReportEvery)
-		if !now.Before(wake) {
-			again := p.Last
-			again.Repeat++
-			return wire.EngineFailure, again, time.Time{}
+	if r, due := m.report(p); r != (Report{}) {
+		if !now.Before(due) {
+			return verbOf(r), r, time.Time{}
 		}
+		wake = due
 	}
-	if m.Heartbeat > 0 {
+	if m.Heartbeat > 0 { // also while Central will not take a report: we are alive
 		beat := p.Beat.Add(m.Heartbeat)
 		if !now.Before(beat) {
 			return wire.Heartbeat, Report{}, time.Time{}
@@ -127,6 +122,23 @@ func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake ti
 		}
 	}
 	return wire.NoVerb, Report{}, wake
+}
+
+// report is what Central must be told next, and when; none is the zero Report.
+func (m Manner) report(p Posture) (r Report, due time.Time) {
+	switch {
+	case len(p.Queue) > 0:
+		return p.Queue[0], p.RetryAt
+	case p.Open && m.ReportEvery > 0:
+		due = p.ToldAt.Add(m.ReportEvery)
+		if due.Before(p.RetryAt) {
+			due = p.RetryAt
+		}
+		r = p.Last
+		r.Repeat++
+		return r, due
+	}
+	return Report{}, time.Time{}
 }
 
 func verbOf(r Report) wire.Verb {
@@ -140,16 +152,25 @@ func verbOf(r Report) wire.Verb {
 type Answer struct {
 	Text    string // Central's words, safe to print; "" when none came
 	Came    bool
+	Unsound bool       // it is no answer of Central's: see wire.CentralReply.Sound
 	Dialled bool       // there was a connection to ask on
 	Cause   evcp.Cause // why nothing came
 	Latency time.Duration
+}
+
+// verdict judges the words, if they can be relied on.
+func (a Answer) verdict(judge func(string, evcp.CPID) wire.Verdict, cp evcp.CPID) wire.Verdict {
+	if a.Unsound {
+		return wire.Unclear
+	}
+	return judge(a.Text, cp)
 }
 
 // Heard folds an answer in and reports what it meant.
 func (m Manner) Heard(p *Posture, say wire.Verb, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
 	if say == wire.Heartbeat {
 		p.Beat = now
-		if a.Came || a.Dialled { // an unanswered heartbeat is no outage
+		if a.Dialled { // an unanswered heartbeat is no outage
 			return m.beaten(p, a)
 		}
 	}
@@ -164,7 +185,7 @@ func (m Manner) Heard(p *Posture, say wire.Verb, r Report, a Answer, now time.Ti
 }
 
 func (m Manner) beaten(p *Posture, a Answer) wire.Verdict {
-	v := wire.JudgeHeartbeat(a.Text, p.CP)
+	v := a.verdict(wire.JudgeHeartbeat, p.CP)
 	if v == wire.NotRegistered {
 		p.Registered = false
 	}
@@ -186,7 +207,7 @@ func (m Manner) later(p *Posture, now time.Time, chance float64) {
 }
 
 func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64) wire.Verdict {
-	v := wire.JudgeRegistration(a.Text, p.CP)
+	v := a.verdict(wire.JudgeRegistration, p.CP)
 	switch v {
 	case wire.Accepted:
 		p.Beat = time.Time{} // a Central that just accepted knows no state: tell it at once
@@ -201,7 +222,7 @@ func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64
 }
 
 func (m Manner) receipt(p *Posture, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
-	v := wire.JudgeReceipt(a.Text, p.CP)
+	v := a.verdict(wire.JudgeReceipt, p.CP)
 	switch v {
 	case wire.Accepted:
 		m.received(p, r, now)
@@ -223,11 +244,8 @@ func (m Manner) received(p *Posture, r Report, now time.Time) {
 		p.Told = append(p.Told, r)
 	}
 	p.Attempts, p.Strange, p.RetryAt = 0, 0, time.Time{}
-	switch {
-	case !r.Recovery:
+	if !r.Recovery {
 		p.Last, p.ToldAt, p.Open = r, now, !p.recovers(r.Incident)
-	case p.Last.Incident == r.Incident:
-		p.Open = false
 	}
 }
 

@@ -1,6 +1,8 @@
 package uplink
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,17 +26,29 @@ func newTalk(t *testing.T) *talk {
 }
 
 // says checks what is said next, and hears the answer. An answer of "-" is none
-// on a connection, "x" a dial that failed.
+// on a connection, "x" a dial that failed, and one that begins with ? is no answer of
+// Central's, whatever it says.
 func (k *talk) says(want wire.Verb, answer string) Report {
 	k.t.Helper()
+	say, r := k.next()
+	if say != want {
+		k.t.Fatalf("says %q, want %q", say, want)
+	}
+	k.hears(say, r, answer)
+	return r
+}
+
+// next lets time pass until something is said.
+func (k *talk) next() (wire.Verb, Report) {
 	say, r, wake := manner.Next(k.p, k.now)
 	for say == wire.NoVerb && !wake.IsZero() {
 		k.now = wake
 		say, r, wake = manner.Next(k.p, k.now)
 	}
-	if say != want {
-		k.t.Fatalf("says %q, want %q", say, want)
-	}
+	return say, r
+}
+
+func (k *talk) hears(say wire.Verb, r Report, answer string) {
 	a := Answer{Text: answer, Came: true, Dialled: true}
 	switch answer {
 	case "-":
@@ -42,8 +56,10 @@ func (k *talk) says(want wire.Verb, answer string) Report {
 	case "x":
 		a = Answer{Cause: evcp.Refused}
 	}
+	if text, unsound := strings.CutPrefix(answer, "?"); unsound {
+		a.Text, a.Unsound = text, true
+	}
 	manner.Heard(&k.p, say, r, a, k.now, 0.999)
-	return r
 }
 
 func (k *talk) learn(e evcp.Event) { k.p.Learn(e) }
@@ -142,15 +158,65 @@ func TestCentralWasAway(t *testing.T) {
 		t.Errorf("told %+v", r)
 	}
 	k.says(wire.Heartbeat, "OK")
+	k.learn(recovered(14, 12))
+	k.learn(failed(15))
+	k.learn(recovered(16, 15))
+	k.says(wire.EngineRecovered, "Recovery report received")
+	k.says(wire.EngineFailure, "Failure report received")
+	k.says(wire.EngineRecovered, "Recovery report received")
+	for range 20 {
+		k.says(wire.Heartbeat, "OK")
+	}
+}
+
+// TestARepeatHasTheNewName repeats by the name that the incident was given when the
+// disk had refused the first, and no faster than any report when it is not taken.
+func TestARepeatHasTheNewName(t *testing.T) {
+	k := newTalk(t)
+	k.says(wire.Registration, "OK")
+	k.learn(failed(5))
+	k.says(wire.EngineFailure, "received")
+	again := failed(5)
+	again.Epoch, again.Incident.Epoch = 2, 2
+	k.learn(again)
+	for {
+		say, r := k.next()
+		if say == wire.EngineFailure && (r.Repeat != 1 || r.Incident.Epoch != 2) {
+			t.Errorf("repeats %+v", r)
+		}
+		if say == wire.EngineFailure {
+			break
+		}
+		k.hears(say, r, "OK")
+	}
+	began := k.now
+	for told := 0; told < 8; {
+		say, r := k.next()
+		answer := "OK"
+		if say == wire.EngineFailure {
+			answer = "ERROR database"
+			told++
+		}
+		k.hears(say, r, answer)
+	}
+	if took := k.now.Sub(began); took < 10*time.Second {
+		t.Errorf("told 8 times within %s", took)
+	}
 }
 
 func TestACentralThatRestarted(t *testing.T) {
 	k := newTalk(t)
 	k.says(wire.Registration, "OK")
-	k.learn(failed(5))
-	k.says(wire.EngineFailure, "KO not registered")
-	k.says(wire.Registration, "OK")
-	k.says(wire.EngineFailure, "Failure report received")
+	for _, seq := range []uint64{5, 7} { // once is a restart, and so is once again later
+		k.learn(failed(seq))
+		asked := k.now
+		k.says(wire.EngineFailure, "KO not registered")
+		k.says(wire.Registration, "OK")
+		if k.now != asked {
+			t.Errorf("registers %s later", k.now.Sub(asked))
+		}
+		k.says(wire.EngineFailure, "Failure report received")
+	}
 	k.says(wire.Heartbeat, "KO not registered")
 	k.says(wire.Registration, "OK")
 	if before := k.now; true {
@@ -190,26 +256,64 @@ func TestAReportWithoutAnAnswerIsAnOutage(t *testing.T) {
 func TestARefusalIsAskedAgainAfterAMinute(t *testing.T) {
 	k := newTalk(t)
 	k.says(wire.Registration, "Authentication denied: unknown charging point CP_001")
+	if refused := (Posture{Refused: true, RetryAt: k.p.RetryAt}); !reflect.DeepEqual(k.p, refused) {
+		t.Errorf("after a refusal: %+v", k.p)
+	}
 	before := k.now
 	k.says(wire.Registration, "OK")
+	if accepted := (Posture{Registered: true, Greeted: true}); !reflect.DeepEqual(k.p, accepted) {
+		t.Errorf("after the acceptance: %+v", k.p)
+	}
 	if waited := k.now.Sub(before); waited != time.Minute {
 		t.Errorf("asked again after %s", waited)
 	}
 }
 
-// TestAReportThatIsNotTaken is told again, slower each time, and never lost.
+// TestAReportThatIsNotTaken is told again, slower each time, and never lost. Signs
+// of life go on meanwhile: what Central will not take says nothing against us.
 func TestAReportThatIsNotTaken(t *testing.T) {
+	for _, answer := range []string{"ERROR database", "?Failure report received", "HTTP/1.1 200 OK"} {
+		k := newTalk(t)
+		k.says(wire.Registration, "OK")
+		k.says(wire.Heartbeat, "OK")
+		k.learn(failed(5))
+		began, beat := k.now, k.now
+		for told := 0; len(k.p.Queue) > 0; {
+			say, r := k.next()
+			if silent := k.now.Sub(beat); silent > manner.Heartbeat {
+				t.Fatalf("%s: no sign of life for %s", answer, silent)
+			}
+			switch say {
+			case wire.Heartbeat:
+				beat = k.now
+				k.hears(say, r, "OK")
+			case wire.EngineFailure:
+				if told++; told == 20 {
+					answer = "received"
+				}
+				k.hears(say, r, answer)
+			default:
+				t.Fatalf("%s: says %q", answer, say)
+			}
+		}
+		if took := k.now.Sub(began); took < time.Minute {
+			t.Errorf("%s: told 20 times within %s", answer, took)
+		}
+	}
+}
+
+// TestWhatIsNoAnswerDecidesNothing has a Central whose frames come damaged: it has
+// neither accepted, nor refused, nor forgotten anybody.
+func TestWhatIsNoAnswerDecidesNothing(t *testing.T) {
 	k := newTalk(t)
+	k.says(wire.Registration, "?Authentication successful")
+	k.says(wire.Registration, "?Authentication denied")
+	if k.p.Registered || k.p.Refused || k.p.Away {
+		t.Errorf("%+v", k.p)
+	}
 	k.says(wire.Registration, "OK")
-	k.learn(failed(5))
-	began := k.now
-	for range 8 {
-		k.says(wire.EngineFailure, "ERROR database")
-	}
-	if took := k.now.Sub(began); took < 10*time.Second {
-		t.Errorf("told 8 times within %s", took)
-	}
-	k.says(wire.EngineFailure, "received")
+	k.says(wire.Heartbeat, "?KO not registered")
+	k.says(wire.Heartbeat, "OK")
 }
 
 // TestACentralThatForgetsAtOnce is not asked in a tight circle.

@@ -70,10 +70,11 @@ func TestAReceiptIsWhatWasRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &life{t: t, net: &simnet.Net{}, deaf: true}
 		reports := 0
-		defer central(t, l.net, func() {}, func(words string) {
+		defer central(t, l.net, func() {}, func(words string) string {
 			if strings.HasSuffix(words, "ENGINE_FAILURE") {
 				reports++
 			}
+			return welcome
 		})()
 		dir := t.TempDir()
 		l.live(dir, evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO}})

@@ -67,6 +67,6 @@ func returns(t *testing.T, n *simnet.Net) (came func() (perTenth map[int]int, al
 	stop = central(t, n, func() {
 		perTenth[int(time.Since(began)/(100*time.Millisecond))]++
 		all++
-	}, func(string) {})
+	}, func(string) string { return welcome })
 	return func() (map[int]int, int) { return perTenth, all }, stop
 }

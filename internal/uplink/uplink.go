@@ -180,7 +180,7 @@ func Register(ctx context.Context, d link.Dialer, central string, form wire.Form
 	a := c.once(ctx, message(cp, wire.Registration, evcp.Unknown), false, began.Add(AnswerLimit))
 	a.Latency = c.heard.Sub(began)
 	if a.Came {
-		return a, wire.JudgeRegistration(a.Text, cp)
+		return a, a.verdict(wire.JudgeRegistration, cp)
 	}
 	const nudge = 500 * time.Millisecond
 	if a.Dialled && a.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {

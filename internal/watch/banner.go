@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,16 +23,25 @@ func (w *watcher) banner() {
 			slog.String("state", o.Dir()), slog.String("found", w.found()), slog.String("config", o.Origin))
 		return
 	}
-	o.Console.Print(
+	o.Console.Print(slices.Concat([]string{
 		fmt.Sprintf(english.title, o.Version, o.CP),
 		"",
 		fmt.Sprintf(english.engine, w.column(o.Engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
 		fmt.Sprintf(english.central, w.column(o.Central), beats(o.Heartbeat)),
 		fmt.Sprintf(english.kafka, w.column(w.brokers()), w.topic()),
-		fmt.Sprintf(english.state, console.Path(o.Dir()), w.found()),
+	}, w.folder(), []string{
 		fmt.Sprintf(english.config, o.Origin),
 		"",
-	)
+	})...)
+}
+
+// bannerIndent is where the columns of the banner begin.
+const bannerIndent = 11
+
+// folder says where the state is and what was found there, which may be more than
+// a line has room for.
+func (w *watcher) folder() []string {
+	return console.Hang(fmt.Sprintf(english.state, console.Path(w.o.Dir())), "("+w.found()+")", bannerIndent)
 }
 
 // warn says again, as loudly as it deserves, when the folder did not hold what a
@@ -41,8 +51,20 @@ func (w *watcher) warn() {
 	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
 		return
 	}
-	w.o.Console.Logger().Warn("the state is "+w.found(), console.CP(w.o.CP), console.Gone.Attr(),
+	w.o.Console.Logger().Warn(w.loss(), console.CP(w.o.CP), console.Gone.Attr(),
 		slog.String("folder", w.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
+}
+
+// loss is found for a line that is cut: what it comes to first, and why.
+func (w *watcher) loss() string {
+	origin := w.box.Origin()
+	switch origin.Found {
+	case outbox.Refused:
+		return fmt.Sprintf(english.noDisk, origin.Why)
+	case outbox.PutAside:
+		return fmt.Sprintf(english.asideAs, origin.File, origin.Why)
+	}
+	return fmt.Sprintf(english.stateIs, w.found())
 }
 
 // column pads an address to the longest of the three.
@@ -100,7 +122,7 @@ func (w *watcher) found() string {
 func standing(s evcp.State, fall uint32) string {
 	switch {
 	case s.Incident.Open:
-		return fmt.Sprintf(english.openSince, s.Status, s.Incident.Since.Time().Local().Format(time.DateTime))
+		return fmt.Sprintf(english.openSince, s.Status, moment(s.Incident.Since.Time().Local(), time.Now()))
 	case s.Failures > 0:
 		return fmt.Sprintf(english.streak, s.Status, s.Failures, fall)
 	case s.LastOK != 0:
@@ -108,4 +130,12 @@ func standing(s evcp.State, fall uint32) string {
 	default:
 		return evcp.Monitoring.String()
 	}
+}
+
+// moment is a time of today, another with its date.
+func moment(t, now time.Time) string {
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
 }

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"log/slog"
 
 	"evcp/internal/console"
@@ -9,8 +10,8 @@ import (
 // refused is called by the outbox when the disk refused: what was judged since
 // the last kept event is judged again, and a person is told.
 func (w *watcher) refused(generation uint64, err error) {
-	w.o.Console.Logger().Error("the disk refused; events are kept in memory and Central is still told",
-		console.CP(w.o.CP), console.Failed.Attr(), slog.String("error", err.Error()), slog.String("folder", w.o.Dir()))
+	w.o.Console.Logger().Error(fmt.Sprintf(english.refused, err),
+		console.CP(w.o.CP), console.Failed.Attr(), slog.String("folder", w.o.Dir()))
 	w.monitor.Refused(generation)
 }
 
@@ -19,4 +20,13 @@ func (w *watcher) refused(generation uint64, err error) {
 func (w *watcher) healed(aside string) {
 	w.o.Console.Logger().Info("the disk takes events again", console.CP(w.o.CP), console.Up.Attr(),
 		slog.String("folder", w.o.Dir()), slog.String("aside", aside))
+}
+
+// diskTrouble is what the disk suffers from, as a sentence; "" while it is well.
+func (w *watcher) diskTrouble() string {
+	why := w.box.Stats().RefusedWhy
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf(english.diskTrouble, w.o.Dir(), why)
 }

@@ -175,7 +175,7 @@ func causeText(s kafka.State) string {
 
 func (w *watcher) outboxPart() explain.Outbox {
 	s := w.box.Stats()
-	o := explain.Outbox{Folder: w.o.Dir(), Bytes: s.Bytes, Limit: s.Limit, Refused: s.RefusedWhy}
+	o := explain.Outbox{Folder: w.o.Dir(), Bytes: s.Bytes, Limit: s.Limit, Refused: w.diskTrouble()}
 	for _, n := range s.Dropped {
 		o.Dropped += n
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"evcp"
@@ -48,7 +50,11 @@ func (w *watcher) showFace() {
 }
 
 func (w *watcher) faceless(err error) {
-	w.o.Console.Logger().Warn("can't be asked how it does: "+err.Error()+"; the watch goes on", console.CP(w.o.CP))
+	why := err.Error()
+	if cause := syscall.Errno(0); errors.As(err, &cause) { // the address would push it off the line
+		why = cause.Error()
+	}
+	w.o.Console.Logger().Warn(fmt.Sprintf(english.faceless, why), console.CP(w.o.CP), slog.String("error", err.Error()))
 }
 
 // patience is how long a sound watch takes at most from one completed check to
@@ -71,7 +77,7 @@ func (w *watcher) healthy() (note string, err error) {
 	if stood := time.Since(last); stood > w.patience() {
 		return "", fmt.Errorf(english.stands, console.Span(stood))
 	}
-	return w.box.Stats().RefusedWhy, nil
+	return w.diskTrouble(), nil
 }
 
 // ready says that the first check was completed, whatever came of it: a Monitor

@@ -182,7 +182,7 @@ func TestEverybodyMayBeAbsent(t *testing.T) {
 	g := proving.New(t)
 	g.BrokerAddr = proving.FreeAddr(t)
 	w := start(t, g, "CP_001", t.TempDir())
-	g.Until("the incident", func() bool { return w.says("CONNECTION_ERROR: connection refused, 3 checks in a row") })
+	g.Until("the incident", func() bool { return w.says("CONNECTION_ERROR: connection refused, 3 checks since ") })
 	g.Until("the news of Central", func() bool { return w.says("Central is not there: connection refused") })
 	g.Until("the news of Kafka", func() bool { return w.says("Kafka is not there: connection refused") })
 	stopCentral := g.StartCentral(central.Options{})

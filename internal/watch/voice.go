@@ -34,20 +34,20 @@ type voice struct {
 	muted   atomic.Uint64 // notices that found the queue full
 	ended   chan struct{} // closed when nothing more can come
 
-	last    evcp.Event // the last check
-	central bool       // it was there when last heard of
+	last    evcp.Event    // the last check
+	central console.Shape // how it was when last heard of: up, gone, or failed for refusing
 	kafkaUp bool
 	// What the log was told that it left out.
 	lostEvents, lostNotices uint64
 }
 
 func newVoice(c *console.Console, t tell.Teller, tail *outbox.Tail) *voice {
-	return &voice{console: c, teller: t, tail: tail, notices: make(chan func() (tell.Line, bool), noticeLength), ended: make(chan struct{})}
+	return &voice{console: c, teller: t, tail: tail, notices: make(chan func() (tell.Line, bool), noticeLength), ended: make(chan struct{}), central: console.Gone}
 }
 
 // run speaks until ended is closed, and then says what is left. events, if set,
 // is shown all there is.
-func (v *voice) run(live func() string, events func([]evcp.Event)) {
+func (v *voice) run(live func() []string, events func([]evcp.Event)) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	if !v.console.Terminal() {
@@ -63,7 +63,7 @@ func (v *voice) run(live func() string, events func([]evcp.Event)) {
 			v.tellNotice(n)
 			v.tellLoss()
 		case <-second.C:
-			v.console.Live(live())
+			v.console.Live(live()...)
 		case <-v.ended:
 			v.rest(events)
 			return
@@ -113,9 +113,9 @@ func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
 		case e.Action == evcp.HealthCheck:
 			v.last = e
 		case e.Action == evcp.AuthenticatedWithCentral:
-			v.central = true
+			v.central = console.Up
 		case e.Action == evcp.RegistrationRejected:
-			v.central = false
+			v.central = console.Failed
 		}
 		if l, ok := v.teller.Event(e); ok {
 			v.say(l)
@@ -143,7 +143,12 @@ func (v *voice) queue(n func() (tell.Line, bool)) {
 // onCentral is told what changed between the charge point and Central.
 func (v *voice) onCentral(n uplink.Notice) {
 	v.queue(func() (tell.Line, bool) {
-		v.central = n.Kind == uplink.Back || v.central && n.Kind == uplink.Unreceived
+		switch n.Kind {
+		case uplink.Back:
+			v.central = console.Up
+		case uplink.Gone, uplink.Stranger:
+			v.central = console.Gone
+		}
 		return v.teller.Central(n), true
 	})
 }
@@ -167,20 +172,18 @@ func (v *voice) tellKafka(s kafka.State) (tell.Line, bool) {
 	}
 }
 
-// live is the last line of a terminal: the sign of life.
-func (w *watcher) live() string {
+// live is the last line of a terminal: the sign of life. Where that is narrow the
+// figures give way, and not what is away.
+func (w *watcher) live() []string {
 	v := w.voice
 	total, failed := checksOf(w.monitor.Figures())
 	shown := w.box.State(w.o.CP).Shown(evcp.StampOf(time.Now()), w.o.Interval)
-	parts := []string{
-		fmt.Sprintf("%s %s %s %s", w.o.CP, mark(shown), shown, latency(shown, v.last)),
-		english.liveChecks.Of(int64(total), failed),
-		fmt.Sprintf(english.liveCentral, presence(v.central)),
-	}
+	engine := strings.TrimRight(fmt.Sprintf("%s %s %s %s", w.o.CP, mark(shown), shown, latency(shown, v.last)), " ")
+	peers := fmt.Sprintf(english.liveCentral, v.central.Mark())
 	if w.kafka != nil {
-		parts = append(parts, fmt.Sprintf(english.liveKafka, presence(v.kafkaUp)))
+		peers += " | " + fmt.Sprintf(english.liveKafka, presence(v.kafkaUp))
 	}
-	return strings.Join(parts, " | ")
+	return []string{engine + " | " + english.liveChecks.Of(int64(total), failed) + " | " + peers, engine + " | " + peers}
 }
 
 func latency(shown evcp.Status, last evcp.Event) string {

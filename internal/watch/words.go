@@ -8,7 +8,7 @@ import "evcp/internal/console"
 type words struct {
 	title                          string // which version, which charge point
 	engine, central, kafka         string // address, and what follows
-	state                          string // folder, what was found in it
+	state                          string // folder
 	config                         string // where the settings came from
 	everyCheck                     string // how often, what is reported
 	oneFails                       string
@@ -26,6 +26,10 @@ type words struct {
 	streak                         string          // what, how many of how many
 	liveChecks                     console.Counted // how many, how many failed
 	liveCentral, liveKafka         string          // a shape
+	refused, noDisk, faceless      string          // why
+	diskTrouble                    string          // which folder, why
+	asideAs                        string          // which file, why
+	stateIs                        string          // what was found
 	notYet                         string
 	stands                         string          // for how long
 	lineCP, lineCentral, lineKafka string          // for systemctl status
@@ -37,7 +41,7 @@ var english = words{
 	engine:      "  Engine   %s  %s",
 	central:     "  Central  %s  %s",
 	kafka:       "  Kafka    %s  %s",
-	state:       "  State    %s (%s)",
+	state:       "  State    %s",
 	config:      "  Config   %s",
 	everyCheck:  "every %s; %s",
 	oneFails:    "a failure is reported",
@@ -57,6 +61,12 @@ var english = words{
 	liveChecks:  console.Count("%d check, %d failed", "%d checks, %d failed"),
 	liveCentral: "Central %s",
 	liveKafka:   "Kafka %s",
+	refused:     "the disk refused: %s; kept in memory",
+	noDisk:      "the disk refuses: %s; kept in memory",
+	diskTrouble: "state folder %s can't be used: %s; events are kept in memory only",
+	asideAs:     "the old state is put aside as %s: %s",
+	stateIs:     "the state is %s",
+	faceless:    "can't be asked how it does: %s; the watch goes on",
 	notYet:      "no check has been completed yet",
 	stands:      "the watch stands still: no check was completed for %s",
 	lineCP:      "%s %s",

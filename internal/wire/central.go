@@ -41,10 +41,20 @@ func (r *CentralReply) Begun() bool {
 	return len(bytes.Trim(r.held, none)) > 0
 }
 
+// Sound reports whether the answer came as it should. Where frames are spoken, half a
+// frame, a damaged one, <NACK>, and words without a frame say nothing that counts.
+func (r *CentralReply) Sound() bool {
+	f := readFrame(r.held)
+	return r.Form != STX || f.decided && !f.bad
+}
+
+// Receipt is what the answer is acknowledged with; nil for nothing.
+func (r *CentralReply) Receipt() []byte { return receipt(r.Form, r.held) }
+
 // Text is the answer's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {
-	if f := readFrame(r.held); r.Form == STX && f.decided && !f.bad {
-		return Text(f.data)
+	if r.Form == STX && r.Sound() {
+		return Text(readFrame(r.held).data)
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	return Text(line)
@@ -67,8 +77,8 @@ const (
 var (
 	noes = words("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
 	yeas = words("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
-	// no first word of these is a receipt
-	refusals = words("ko nack error denied")
+	// no first word of these is a receipt; x15 is the byte <NACK> as Text shows it
+	refusals = words("ko nack x15 error denied")
 )
 
 // JudgeRegistration reads the answer to a registration request of cp, whose own id
@@ -122,7 +132,7 @@ func JudgeReceipt(text string, cp evcp.CPID) Verdict {
 func wordsOf(text string, cp evcp.CPID) []string {
 	var said []string
 	for _, token := range strings.FieldsFunc(text, func(r rune) bool { return !idRune(r) }) {
-		if trimmed := strings.TrimRight(token, "."); trimmed == string(cp) && strings.ContainsAny(trimmed, "._-0123456789") {
+		if echoes(token, cp) {
 			continue
 		}
 		for _, w := range strings.FieldsFunc(token, func(r rune) bool { return strings.ContainsRune("._-", r) }) {
@@ -130,6 +140,13 @@ func wordsOf(text string, cp evcp.CPID) []string {
 		}
 	}
 	return said
+}
+
+// echoes reports whether token is the id of cp, perhaps at the end of a sentence. An
+// id of letters alone, such as OK, can't be told from a word and is one.
+func echoes(token string, cp evcp.CPID) bool {
+	bare := strings.TrimRight(token, ".")
+	return bare == strings.TrimRight(string(cp), ".") && strings.ContainsAny(bare, "._-0123456789")
 }
 
 // idRune reports whether r can be part of a word or of a charge point's id.

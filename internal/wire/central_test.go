@@ -84,6 +84,18 @@ func TestJudgeReceipt(t *testing.T) {
 	}
 }
 
+// Nothing but "not registered" asks for anything after a sign of life.
+func TestJudgeHeartbeat(t *testing.T) {
+	for text, want := range map[string]Verdict{
+		"KO not registered": NotRegistered, "CP_001: Not registered.": NotRegistered,
+		"OK": Accepted, "": Accepted, "KO unknown message": Accepted, "ERROR": Accepted, "notregistered": Accepted,
+	} {
+		if got := JudgeHeartbeat(text, "CP_001"); got != want {
+			t.Errorf("%q is %d, want %d", text, got, want)
+		}
+	}
+}
+
 // centralReplies are bytes as they come, and the line that is judged.
 var centralReplies = []struct {
 	reply, text string
@@ -169,9 +181,14 @@ func FuzzCentralReply(f *testing.F) {
 }
 
 // TestAnEchoedIdIsNoWord reads answers that name the charge point: its id is
-// neither a yes nor a no.
+// neither a yes nor a no. Other ids are words, and so is an id of letters alone.
 func TestAnEchoedIdIsNoWord(t *testing.T) {
-	for _, id := range []evcp.CPID{"CP-KO-1", "UNKNOWN-7", "ERROR_9", "not.registered.1"} {
+	for id, text := range map[evcp.CPID]string{"CP_001": "KO-17: overload", "KO": "KO", "Denied": "denied"} {
+		if v := JudgeReceipt(text, id); v != Rejected {
+			t.Errorf("%s hears %q: %v", id, text, v)
+		}
+	}
+	for _, id := range []evcp.CPID{"CP-KO-1", "UNKNOWN-7", "ERROR_9", "not.registered.1", "KO-1.", "KO1"} {
 		if v := JudgeRegistration("Authentication successful for "+string(id)+".", id); v != Accepted {
 			t.Errorf("%s: %v", id, v)
 		}

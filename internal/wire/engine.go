@@ -55,11 +55,9 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 
 const blanks = " \t\r\n\x00"
 
-// decided reports whether the first word can't turn out otherwise.
+// decided reports whether the first word can't turn out otherwise: it is more than
+// the beginning of OK or KO. No blank stands before it.
 func decided(line []byte) bool {
-	if bytes.ContainsAny(line, blanks) || says(line, "OK") || says(line, "KO") {
-		return true
-	}
 	return !beginsFold("OK", line) && !beginsFold("KO", line)
 }
 
@@ -75,6 +73,9 @@ func says(b []byte, word string) bool {
 // Reusable reports whether the connection may carry the next question: nothing
 // came after the answer that could be taken for the next one.
 func (r *EngineReply) Reusable() bool { return r.done && !r.excess && len(r.held) < MaxMessage }
+
+// Receipt is what the answer is acknowledged with; nil for nothing.
+func (r *EngineReply) Receipt() []byte { return receipt(r.Form, r.held) }
 
 // Empty reports whether nothing but blanks has come.
 func (r *EngineReply) Empty() bool {

@@ -64,6 +64,7 @@ var engineReplies = []struct {
 	{"K\n", strange, "K", 2},
 	{"OO", strange, "OO", 2},
 	{"O\u212a", strange, "O\u212a", 2}, // the sign of kelvin folds to k in Unicode
+	{"\x06", strange, `\x06`, 1},       // acknowledges a frame that nobody sent
 	{"\xff\xfe\x80OK\xc0", strange, `\xff\xfe\x80OK\xc0`, 1},
 	{"\xef\xbb\xbfOK", strange, `\ufeffOK`, 1},
 	{"HTTP/1.1 200 OK\r\n", strange, "HTTP/1.1 200 OK", 1},
@@ -79,7 +80,9 @@ var engineReplies = []struct {
 func TestEngineReplies(t *testing.T) {
 	for _, c := range engineReplies {
 		var r EngineReply
-		r.Feed([]byte(c.reply), true)
+		if !r.Feed([]byte(c.reply), true) {
+			t.Errorf("%q: nothing can follow the end", c.reply)
+		}
 		a := r.Answer(evcp.Timeout)
 		if got := (judged{a.Status, a.Cause}); got != c.want || c.response != "" && a.Response != c.response {
 			t.Errorf("%q is %v %v %q, want %v %v %q", c.reply, got.status, got.cause, a.Response, c.want.status, c.want.cause, c.response)
@@ -127,7 +130,7 @@ func TestEngineReplySplit(t *testing.T) {
 
 // The drip: blanks decide nothing, and no drip is held longer than a message.
 func TestEngineReplyDrip(t *testing.T) {
-	for _, drop := range []string{" ", "\x00", "K", "O", "x", "\xff"} {
+	for _, drop := range []string{" ", "\x00", "K", "O", "x", "\xff", strings.Repeat(" ", 600)} {
 		var r EngineReply
 		n := 1
 		for ; !r.Feed([]byte(drop), false); n++ {
@@ -135,8 +138,8 @@ func TestEngineReplyDrip(t *testing.T) {
 				t.Fatalf("%q: %d bytes and no end", drop, n)
 			}
 		}
-		if r.Reusable() && n == MaxMessage {
-			t.Errorf("%q: a connection in the middle of a drip is no good", drop)
+		if len(r.held) > 1024 || r.Reusable() && len(r.held) == 1024 {
+			t.Errorf("%.9q: %d bytes held; a connection in the middle of a drip is no good", drop, len(r.held))
 		}
 	}
 }
@@ -148,7 +151,7 @@ func TestEngineReplyLong(t *testing.T) {
 		"OK  " + strings.Repeat("é", MaxMessage/2): well,
 		"KO " + strings.Repeat("x", MaxMessage):    saysSick,
 		strings.Repeat("x", 100*MaxMessage):        strange,
-		strings.Repeat(" ", MaxMessage-2) + "KO":   saysSick,
+		strings.Repeat(" ", 1022) + "KO":           saysSick,
 	} {
 		var r EngineReply
 		if !r.Feed([]byte(reply), false) {
@@ -191,8 +194,9 @@ func TestEngineReplyReusable(t *testing.T) {
 		t.Error("a late newline spoils nothing")
 	}
 	late.Feed([]byte("K"), false)
+	late.Feed([]byte("\n"), false)
 	if late.Reusable() {
-		t.Error("a late word does")
+		t.Error("a late word does, whatever follows it")
 	}
 	late.Reset()
 	if late.Feed(nil, false) || !late.Empty() {

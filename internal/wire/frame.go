@@ -28,8 +28,11 @@ const (
 	nack = 0x15
 )
 
-// Ack is what a whole frame is answered with.
-var Ack = []byte{ack}
+// Ack is what a whole frame is answered with, Nack what a damaged one is.
+var (
+	Ack  = []byte{ack}
+	Nack = []byte{nack}
+)
 
 // ErrDamaged is the error of a frame whose LRC does not fit. Its answer is <NACK>.
 var ErrDamaged = fmt.Errorf("%w: a frame that is damaged", ErrUnknownMessage)
@@ -55,11 +58,11 @@ func lrc(data []byte) byte {
 	return sum
 }
 
-// cutFrame takes the frame that b begins with. whole is false while it goes on;
+// cutFrame takes the frame that b, whose first byte is STX, begins with. whole is false while it goes on;
 // sound is false when its LRC does not fit.
 func cutFrame(b []byte) (data, rest []byte, whole, sound bool) {
 	end := bytes.IndexByte(b, etx)
-	if len(b) == 0 || b[0] != stx || end < 0 || end+1 == len(b) {
+	if end < 0 || end+1 == len(b) {
 		return nil, b, false, false
 	}
 	data = b[1:end]
@@ -73,6 +76,21 @@ type framed struct {
 	excess  bool   // something follows it
 	decided bool   // nothing that comes can change it
 	bad     bool   // damaged, refused, or no frame at all
+	damaged bool
+}
+
+// receipt is what an answer is acknowledged with: nothing in other forms, while it
+// goes on, and when it is no frame.
+func receipt(form Form, held []byte) []byte {
+	f := readFrame(held)
+	switch {
+	case form != STX || !f.decided || f.bad && !f.damaged:
+		return nil
+	case f.damaged:
+		return Nack
+	default:
+		return Ack
+	}
 }
 
 // readFrame looks at everything that has come of an answer.
@@ -85,5 +103,6 @@ func readFrame(held []byte) framed {
 		return framed{decided: true, bad: true}
 	}
 	data, rest, whole, sound := cutFrame(b)
-	return framed{data: data, excess: len(rest) > 0, decided: whole, bad: whole && !sound}
+	damaged := whole && !sound
+	return framed{data: data, excess: len(rest) > 0, decided: whole, bad: damaged, damaged: damaged}
 }

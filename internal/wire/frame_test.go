@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -56,21 +57,26 @@ func TestFramedRequests(t *testing.T) {
 func TestFramedAnswers(t *testing.T) {
 	frame := func(s string) string { return string(AppendForm(nil, []byte(s), STX)) }
 	tests := map[string]struct {
-		status evcp.Status
-		cause  evcp.Cause
-		done   bool
+		status   evcp.Status
+		cause    evcp.Cause
+		done     bool
+		response string
+		reusable bool // for the next question
+		receipt  string
 	}{
-		"\x06" + frame("OK"):         {evcp.OK, evcp.NoCause, true},
-		frame("OK"):                  {evcp.OK, evcp.NoCause, true},
-		"\x06" + frame("ok 23.5C"):   {evcp.OK, evcp.NoCause, true},
-		"\x06" + frame("KO: BROKEN"): {evcp.KO, evcp.SaidKO, true},
-		"\x06" + frame("BROKEN"):     {evcp.KO, evcp.Protocol, true},
-		"\x06" + frame(""):           {evcp.KO, evcp.Protocol, true},
-		"\x06\x02OK\x03\x05":         {evcp.KO, evcp.Protocol, true},
-		"\x15":                       {evcp.KO, evcp.Protocol, true},
-		"OK":                         {evcp.KO, evcp.Protocol, true},
-		"\x06\x02OK":                 {evcp.KO, evcp.Protocol, false},
-		"\x06":                       {evcp.ConnectionError, evcp.Timeout, false},
+		"\x06" + frame("OK"):         {evcp.OK, evcp.NoCause, true, "OK", true, "\x06"},
+		frame("OK"):                  {evcp.OK, evcp.NoCause, true, "OK", true, "\x06"},
+		"\x06" + frame("ok 23.5C"):   {evcp.OK, evcp.NoCause, true, "ok 23.5C", true, "\x06"},
+		"\x06" + frame("KO: BROKEN"): {evcp.KO, evcp.SaidKO, true, "KO: BROKEN", true, "\x06"},
+		"\x06" + frame("BROKEN"):     {evcp.KO, evcp.Protocol, true, "BROKEN", true, "\x06"},
+		"\x06" + frame(""):           {evcp.KO, evcp.Protocol, true, "", true, "\x06"},
+		frame("OK") + frame("OK"):    {evcp.OK, evcp.NoCause, true, "OK", false, "\x06"},
+		"\x06\x02OK\x03\x05":         {evcp.KO, evcp.Protocol, true, `\x06\x02OK\x03\x05`, true, "\x15"},
+		"\x06\x02\x03\x01":           {evcp.KO, evcp.Protocol, true, `\x06\x02\x03\x01`, true, "\x15"},
+		"\x15":                       {evcp.KO, evcp.Protocol, true, `\x15`, true, ""},
+		"OK":                         {evcp.KO, evcp.Protocol, true, "O", false, ""}, // its first byte decides
+		"\x06\x02OK":                 {evcp.KO, evcp.Protocol, false, `\x06\x02OK`, false, ""},
+		"\x06":                       {evcp.ConnectionError, evcp.Timeout, false, "", false, ""},
 	}
 	for said, want := range tests {
 		r := EngineReply{Form: STX}
@@ -78,13 +84,57 @@ func TestFramedAnswers(t *testing.T) {
 		for i := range len(said) {
 			done = r.Feed([]byte{said[i]}, false)
 		}
-		if a := r.Answer(evcp.Timeout); done != want.done || a.Status != want.status || a.Cause != want.cause {
-			t.Errorf("%q: done %t, %s %s, want %+v", said, done, a.Status, a.Cause, want)
+		if a := r.Answer(evcp.Timeout); done != want.done || a != (Answer{want.status, want.cause, want.response}) || r.Reusable() != want.reusable || string(r.Receipt()) != want.receipt {
+			t.Errorf("%q: done %t, %+v, reusable %t, receipt %q, want %+v", said, done, a, r.Reusable(), r.Receipt(), want)
+		}
+		if !r.Feed(nil, true) {
+			t.Errorf("%q: nothing can follow the end", said)
 		}
 	}
-	c := CentralReply{Form: STX}
-	if !c.Feed([]byte("\x06"+frame("Authentication successful")), false) || c.Text() != "Authentication successful" {
-		t.Errorf("Central said %q", c.Text())
+}
+
+func TestFramedCentral(t *testing.T) {
+	frame := string(AppendForm(nil, []byte("Authentication successful"), STX))
+	for said, want := range map[string]struct {
+		complete, begun, sound bool
+		text, receipt          string
+	}{
+		"":                                 {false, false, false, "", ""},
+		"\x06":                             {false, false, false, `\x06`, ""}, // its answer is still on the way
+		"\x06" + frame:                     {true, true, true, "Authentication successful", "\x06"},
+		frame[:9]:                          {false, true, false, `\x02Authenti`, ""},
+		frame[:len(frame)-1] + "?":         {true, true, false, `\x02Authentication successful\x03?`, "\x15"},
+		"OK\n":                             {true, true, false, "OK", ""},
+		"\x15":                             {true, true, false, `\x15`, ""},
+		"\x02" + strings.Repeat("x", 1024): {true, true, false, `\x02` + strings.Repeat("x", 123) + "…", ""},
+	} {
+		c := CentralReply{Form: STX}
+		complete := c.Feed([]byte(said), false)
+		if complete != want.complete || c.Begun() != want.begun || c.Sound() != want.sound || c.Text() != want.text || string(c.Receipt()) != want.receipt {
+			t.Errorf("%.40q: complete %t, begun %t, sound %t, %q, receipt %q, want %+v", said, complete, c.Begun(), c.Sound(), c.Text(), c.Receipt(), want)
+		}
+		if !c.Feed(nil, true) {
+			t.Errorf("%.40q: nothing can follow the end", said)
+		}
+	}
+	raw := CentralReply{}
+	raw.Feed([]byte("\x15"), true)
+	if v := JudgeReceipt(raw.Text(), "CP_001"); !raw.Sound() || raw.Receipt() != nil || v != Rejected {
+		t.Errorf("<NACK> without frames is %d", v)
+	}
+	raw.Reset()
+	if raw.Feed([]byte("\x06"+frame), true); raw.Receipt() != nil {
+		t.Error("a frame that nobody asked for is acknowledged")
+	}
+	for _, more := range []string{frame, "x"} {
+		e := EngineReply{Form: STX}
+		if e.Feed([]byte(frame+more), false); e.Reusable() {
+			t.Errorf("%.9q follows the answer, and the connection is used again", more)
+		}
+	}
+	e := EngineReply{Form: STX}
+	if !e.Feed([]byte("\x02"+strings.Repeat("x", 1024)), false) || e.Answer(evcp.Timeout).Cause != evcp.Protocol {
+		t.Error("a frame without end is listened to for ever")
 	}
 }
 

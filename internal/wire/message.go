@@ -166,7 +166,7 @@ func unfinished(b []byte) bool {
 		return false
 	}
 	for _, s := range sentences {
-		if len(said) < len(s.words) && bytes.HasPrefix(s.words, said) {
+		if bytes.HasPrefix(s.words, said) {
 			return true
 		}
 	}

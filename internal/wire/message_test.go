@@ -68,6 +68,9 @@ var noMessages = []string{
 }
 
 func TestNoMessages(t *testing.T) {
+	if s := (HealthCheck + 1).String(); s != "" {
+		t.Errorf("a verb that is none says %q", s)
+	}
 	for _, s := range noMessages {
 		m, err := Parse([]byte(s))
 		if !errors.Is(err, ErrUnknownMessage) || m != (Message{}) {

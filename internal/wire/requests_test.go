@@ -44,6 +44,9 @@ func told(all []Request) string {
 const (
 	check   = "EV_CP_M A health_check"
 	failure = "EV_CP_M A ENGINE_FAILURE"
+
+	quiet    = 20 * time.Millisecond // the end of raw text
+	patience = time.Second           // with a message that has begun
 )
 
 func TestRequests(t *testing.T) {
@@ -63,20 +66,27 @@ func TestRequests(t *testing.T) {
 		{check + check, "A:health_check A:health_check", 0, ""},
 		{check + failure + "\n" + check, "A:health_check A:ENGINE_FAILURE| A:health_check", 0, ""},
 		{check + "\n\n" + failure + "\n", "A:health_check| A:ENGINE_FAILURE|", 0, ""},
-		{check + "E", "A:health_check", Patience, "?"},
-		{check[:10], "", Patience, "?"},
-		{check[:1], "", Patience, "?"},
-		{"EV_CP_M A heartbeat ", "", Patience, "?"},
+		{check + "E", "A:health_check", patience, "?"},
+		{check[:10], "", patience, "?"},
+		{check[:1], "", patience, "?"},
+		{"EV_CP_M A heartbeat ", "", patience, "?"},
 		{"EV_CP_M A heartbeat OK", "A:heartbeat", 0, ""},
-		{"EV_CP_M ", "", Patience, "?"},
-		{"hello", "", Quiet, "?"},
+		{"EV_CP_M ", "", patience, "?"},
+		{"EV_CP_M A", "", patience, "?"},
+		{"EV_CP_M \x1b health", "", quiet, "?"},
+		{"GET / HTTP/1.1", "", quiet, "?"},
+		{"\x02EV_CP_M A", "", patience, "?"},
+		{check + "\x02", "A:health_check", patience, "?"},
+		{check + "\v", "", quiet, "A:health_check"}, // a blank of another alphabet
+		{check + "\v\n", "A:health_check|", 0, ""},
+		{"hello", "", quiet, "?"},
 		{"hello\n", "?|", 0, ""},
 		{"hello\n" + check, "?| A:health_check", 0, ""},
-		{check + "s", "", Quiet, "?"},
+		{check + "s", "", quiet, "?"},
 		{check + "s\n", "?|", 0, ""},
-		{"EV_CP_M A B health_check", "", Quiet, "?"},
-		{"EV_CP_M A\x1b", "", Quiet, "?"},
-		{"\xff\xfe", "", Quiet, "?"},
+		{"EV_CP_M A B health_check", "", quiet, "?"},
+		{"EV_CP_M A\x1b", "", quiet, "?"},
+		{"\xff\xfe", "", quiet, "?"},
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "?| ?|", 0, ""},
 		{"\n\n\n", "", 0, ""},
 	} {

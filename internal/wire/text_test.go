@@ -11,31 +11,33 @@ import (
 
 func TestText(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                           "",
-		" OK\r\n":                    "OK",
-		"OK 23.5C":                   "OK 23.5C",
-		`C:\x`:                       `C:\x`,
-		"a\tb\nc\rd\x00e\x7f":        `a\x09b\x0ac\x0dd\x00e\x7f`,
-		"\x1b]0;pwned\x07":           `\x1b]0;pwned\x07`,
-		"\x9b31m":                    `\x9b31m`, // a byte, not UTF-8
-		"\u009b31m":                  `\x9b31m`, // CSI as one character
-		"\xff\xfe":                   `\xff\xfe`,
-		"23 °C":                      "23 °C",
-		"Averiado: cañón":            "Averiado: cañón",
-		"充电桩":                        "充电桩",
-		"a\u00a0b":                   `a\xa0b`,
-		"a\u2028b":                   `a\u2028b`,
-		"a\u202eb":                   `a\u202eb`, // turns writing round
-		"a\u200bb":                   `a\u200bb`, // hides
-		"a\u2066b":                   `a\u2066b`,
-		"\ufeffOK":                   `\ufeffOK`,
-		"\U000e0041":                 `\U000e0041`, // a tag, invisible
-		"\ufffd":                     "\ufffd",
-		strings.Repeat("x", 128):     strings.Repeat("x", 128),
-		strings.Repeat("x", 129):     strings.Repeat("x", 127) + "…",
-		strings.Repeat("é", 128):     strings.Repeat("é", 128),
-		strings.Repeat("é", 129):     strings.Repeat("é", 127) + "…",
-		strings.Repeat("\x00", 1024): strings.Repeat(`\x00`, 31) + "…",
+		"":                                "",
+		" OK\r\n":                         "OK",
+		"OK 23.5C":                        "OK 23.5C",
+		`C:\x`:                            `C:\x`,
+		"a\tb\nc\rd\x00e\x7f":             `a\x09b\x0ac\x0dd\x00e\x7f`,
+		"\x1b]0;pwned\x07":                `\x1b]0;pwned\x07`,
+		"\x9b31m":                         `\x9b31m`, // a byte, not UTF-8
+		"\u009b31m":                       `\x9b31m`, // CSI as one character
+		"\xff\xfe":                        `\xff\xfe`,
+		"23 °C":                           "23 °C",
+		"Averiado: cañón":                 "Averiado: cañón",
+		"充电桩":                             "充电桩",
+		"a\u00a0b":                        `a\xa0b`,
+		"a\u2028b":                        `a\u2028b`,
+		"a\u202eb":                        `a\u202eb`, // turns writing round
+		"a\u200bb":                        `a\u200bb`, // hides
+		"a\u2066b":                        `a\u2066b`,
+		"\ufeffOK":                        `\ufeffOK`,
+		"\U000e0041":                      `\U000e0041`, // a tag, invisible
+		"\ufffd":                          "\ufffd",
+		strings.Repeat("x", 128):          strings.Repeat("x", 128),
+		strings.Repeat("x", 129):          strings.Repeat("x", 127) + "…",
+		strings.Repeat("é", 128):          strings.Repeat("é", 128),
+		strings.Repeat("é", 129):          strings.Repeat("é", 127) + "…",
+		strings.Repeat("x", 126) + "\x00": strings.Repeat("x", 126) + "…", // an escape is not cut
+		"a\uffffb":                        `a\uffffb`,
+		strings.Repeat("\x00", 1024):      strings.Repeat(`\x00`, 31) + "…",
 	} {
 		if got := Text([]byte(in)); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)

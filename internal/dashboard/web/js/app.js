@@ -10,6 +10,7 @@ const root = document.getElementById('app');
 const $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
 const BIG = 12; // up to so many charge points get a big tile
 const FEED = 60;
+const MANY = 400; // beyond so many, a tile out of sight is drawn without its bars
 
 const cps = new Map();
 let central = null; // the last snapshot, without the lists
@@ -47,6 +48,7 @@ function counts() {
 }
 const all = () => [...cps.values()].sort((a, b) => (a.cp_id < b.cp_id ? -1 : 1));
 const isBig = () => cps.size <= BIG;
+const isMany = () => cps.size > MANY;
 
 // ---- parts ----
 function top(m) {
@@ -111,11 +113,56 @@ function board(m) {
   const chips = [...query.states].map((s) => `<button type="button" class="chip" data-state="${s}" aria-label="${t('clear')} ${t(s)}">${t(s)}<span aria-hidden="true">×</span></button>`).join('');
   const some = shown < cps.size ? t('shown', { n: num(shown), all: num(cps.size) }) : '';
   return `<section class="boardp" id="board" aria-label="${t('board')}"><div class="bh"><h2>${t('cps', { n: num(cps.size) })} <small>${some}</small></h2>${chips}</div>
-    <ul class="tiles ${isBig() ? 'big' : 'small'}">${all().map((cp) => tile(cp, m, isBig())).join('')}</ul></section>`;
+    <ul class="tiles ${isBig() ? 'big' : 'small'}${isMany() ? ' many' : ''}">${all().map((cp) => tile(cp, m, isBig(), isMany())).join('')}</ul></section>`;
+}
+
+// ---- what is in sight ----
+// Heartbeats come to all charge points, and people see some: only tiles in sight
+// are redrawn and tick. A change of state is drawn everywhere, at once.
+const tiles = new Map(), stale = new Set(); // by id: all, and those whose drawing is old
+let seen = new Set();
+const sight = new IntersectionObserver((entries) => {
+  const m = moment();
+  for (const e of entries) {
+    const id = e.target.dataset.id;
+    if (!e.isIntersecting) { seen.delete(id); continue; }
+    seen.add(id);
+    if (stale.has(id)) redraw(cps.get(id), m, false);
+    tickTile(tiles.get(id), cps.get(id), m);
+  }
+}, { rootMargin: '200px' });
+
+// look learns the tiles of a new board.
+function look() {
+  sight.disconnect();
+  tiles.clear();
+  stale.clear();
+  seen = new Set();
+  for (const a of $$('.tile')) {
+    tiles.set(a.dataset.id, a);
+    if (isMany()) stale.add(a.dataset.id);
+    a.parentNode.dataset.id = a.dataset.id;
+    sight.observe(a.parentNode);
+  }
 }
 
 // ---- rendering ----
+// A board of thousands takes a while: when charge points come one after the other,
+// most of the time must be left for the rest of the page.
+let rendered = 0, took = 0, waiting = 0;
+function renderSoon() {
+  if (waiting) return;
+  waiting = setTimeout(render, Math.max(0, rendered + 4 * took - performance.now()));
+}
 function render() {
+  const began = performance.now();
+  clearTimeout(waiting);
+  waiting = 0;
+  paint();
+  rendered = performance.now();
+  took = rendered - began;
+}
+function paint() {
   const m = moment();
   document.body.className = [m.lost ? 'is-lost' : '', cps.size ? '' : 'is-empty'].join(' ');
   const focus = document.activeElement && document.activeElement.matches('.find input') ? document.activeElement.selectionStart : -1;
@@ -123,6 +170,7 @@ function render() {
   $('#skip').textContent = t('skip');
   title();
   bind();
+  look();
   if (focus >= 0) { const f = $('.find input'); f.focus(); f.setSelectionRange(focus, focus); }
   tick();
 }
@@ -172,10 +220,13 @@ function delta(d) {
   }
   changes = [...d.changes.slice().reverse(), ...changes].slice(0, FEED);
   for (const c of d.changes) if (c.to === 'faulted') say(`${c.cp_id}: ${t('faulted')}`);
-  if (cps.size !== before) { render(); return; }
+  if (cps.size !== before || waiting) { renderSoon(); return; }
   const m = moment();
-  for (const cp of d.cps) redraw(cp, m, moved.has(cp.cp_id));
-  for (const id of beaten) pulse(id);
+  for (const cp of d.cps) {
+    if (seen.has(cp.cp_id) || moved.has(cp.cp_id)) redraw(cp, m, moved.has(cp.cp_id));
+    else stale.add(cp.cp_id);
+  }
+  for (const id of beaten) if (seen.has(id)) pulse(id);
   if (!moved.size) return;
   const c = counts();
   for (const s of STATES) {
@@ -189,20 +240,22 @@ function delta(d) {
   title();
   if (!held) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }
 }
-const find = (id) => $(`.tile[data-id="${CSS.escape(id)}"]`);
 
 // redraw replaces one tile in its place: things stay where they are.
 function redraw(cp, m, moved) {
-  const old = find(cp.cp_id);
+  const old = tiles.get(cp.cp_id);
   if (!old) return;
   const box = document.createElement('ul');
   box.innerHTML = tile(cp, m, isBig());
-  if (moved) box.firstElementChild.firstElementChild.classList.add('arrived');
-  old.closest('li').replaceWith(box.firstElementChild);
+  const now = box.firstElementChild.firstElementChild;
+  if (moved) now.classList.add('arrived');
+  old.replaceWith(now);
+  tiles.set(cp.cp_id, now);
+  stale.delete(cp.cp_id);
 }
 // A disc beats because a heartbeat was heard, never by itself.
 function pulse(id) {
-  const s = document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches ? null : $('.beat', find(id) || document.body);
+  const s = document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches ? null : $('.beat', tiles.get(id));
   if (s && s.animate) s.animate([{ opacity: 1 }, { opacity: 0.55 }, { opacity: 1 }], { duration: 900, easing: 'ease-out' });
 }
 
@@ -223,7 +276,7 @@ function tick() {
     set($('[data-k="retry"]'), stream.retryAt ? t('lost_3', { s: s + NB + 's', n: stream.attempt }) : t('lost_try', { n: stream.attempt }));
   }
   if (central) set($('[data-k="listen"]'), t('e_1b', { d: dur(m.now - central.started) }));
-  for (const a of $$('.tile')) tickTile(a, cps.get(a.dataset.id), m);
+  for (const id of seen) tickTile(tiles.get(id), cps.get(id), m);
 }
 function tickTile(a, cp, m) {
   const big = isBig(), k = (name) => $(`[data-k="${name}"]`, a);

@@ -54,14 +54,19 @@ const plain = (html) => html.replace(/<[^>]+>/g, '');
 const OLD = 60;
 export const isOld = (cp, now) => cp.state !== 'disconnected' && !cp.heartbeat_gap && now - cp.last_seen > OLD;
 
-export function tile(cp, m, big) {
+// A bare tile lacks its bars: they are drawn when it comes into sight.
+export function tile(cp, m, big, bare) {
   const id = esc(cp.cp_id), old = isOld(cp, m.now);
   const label = [cp.cp_id, t(cp.state), t('for', { d: lasted(cp, m) }), plain(says(cp))].join(', ');
   const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${old ? ' old' : ''}${m.match(cp) ? '' : ' dim'}`;
   const time = cp.state === 'activated' ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
   const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
-  if (!big) return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw" data-k="word">${wordOf(cp, m)}</span>${beats(cp, missing(cp, m.now), 10)}${end}`;
-  const twice = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : esc(host(cp.peer));
+  const two = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : '';
+  if (!big) {
+    const bars = bare ? '<span class="beats"></span>' : beats(cp, missing(cp, m.now), 10);
+    return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${wordOf(cp, m)}</span>`}</span>${bars}${end}`;
+  }
+  const twice = two || esc(host(cp.peer));
   return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b><span class="peer">${twice}</span></span>
     <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
     <span class="ts">${says(cp)}</span>

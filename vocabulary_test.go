@@ -1,0 +1,89 @@
+package evcp_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp"
+)
+
+// TestCPID tries every byte as an id, and the lengths around the bounds.
+func TestCPID(t *testing.T) {
+	ids := []string{"", "CP_001", "-", "cp 1", "é", strings.Repeat("x", 64), strings.Repeat("x", 65), strings.Repeat("x", 1000)}
+	for c := range 256 {
+		ids = append(ids, string([]byte{byte(c)}))
+	}
+	valid := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	for _, s := range ids {
+		cp, err := evcp.ParseCPID(s)
+		switch {
+		case valid.MatchString(s) && (err != nil || string(cp) != s):
+			t.Errorf("%q reads %q, %v", s, cp, err)
+		case !valid.MatchString(s) && (err == nil || cp != ""):
+			t.Errorf("%q is an id", s)
+		case err != nil && (len(err.Error()) > 200 || len(s) > 64 && !strings.HasPrefix(err.Error(), `"xxx`)):
+			t.Errorf("%.80q is refused with %q", s, err)
+		}
+	}
+}
+
+// TestNames reads every word back, and knows no other.
+func TestNames(t *testing.T) {
+	for s := evcp.Unknown; s <= evcp.Monitoring; s++ {
+		if again, ok := evcp.ParseStatus(s.String()); again != s || !ok {
+			t.Errorf("status %q reads %d, %t", s, again, ok)
+		}
+	}
+	for c := evcp.NoCause; c <= evcp.Local; c++ {
+		if again, ok := evcp.ParseCause(c.String()); again != c || !ok {
+			t.Errorf("cause %q reads %d, %t", c, again, ok)
+		}
+	}
+	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {
+		if again, ok := evcp.ParseAction(a.String()); again != a || !ok {
+			t.Errorf("action %q reads %d, %t", a, again, ok)
+		}
+	}
+	for _, name := range []string{"", "jump"} {
+		if a, ok := evcp.ParseAction(name); ok {
+			t.Errorf("%q is the action %d", name, a)
+		}
+	}
+	if s, c := (evcp.Monitoring + 1).String(), evcp.Cause(255).String(); s != "invalid" || c != "invalid" {
+		t.Errorf("what has no name is called %q, %q", s, c)
+	}
+}
+
+// TestFact: everything but one more OK.
+func TestFact(t *testing.T) {
+	for e, want := range map[evcp.Event]bool{
+		{Action: evcp.HealthCheck, Status: evcp.OK}:      false,
+		{Action: evcp.HealthCheck, Status: evcp.KO}:      true,
+		{Action: evcp.HealthCheck, Status: evcp.Unknown}: true,
+		{Action: evcp.EngineRecovered, Status: evcp.OK}:  true,
+		{Action: evcp.MonitorStarted}:                    true,
+	} {
+		if e.Fact() != want {
+			t.Errorf("%s %s: a fact is %t", e.Action, e.Status, e.Fact())
+		}
+	}
+}
+
+func TestStamp(t *testing.T) {
+	moment := time.Date(2021, 12, 20, 12, 33, 20, 123456789, time.FixedZone("CET", 3600))
+	s := evcp.StampOf(moment)
+	if want := time.Date(2021, 12, 20, 11, 33, 20, 123456000, time.UTC); s.Time() != want {
+		t.Errorf("%s became %s, want %s", moment, s.Time(), want)
+	}
+	if later := s.Add(1500 * time.Millisecond); later.Sub(s) != 1500*time.Millisecond {
+		t.Errorf("%s after %s", later.Time(), s.Time())
+	}
+	if never := evcp.Stamp(0).Add(-time.Hour); never != 0 {
+		t.Errorf("never became %d", never)
+	}
+	if first := evcp.Stamp(1).Add(time.Second); first != 1000001 {
+		t.Errorf("the first moment became %d", first)
+	}
+}
