@@ -1,9 +1,13 @@
 package outbox
 
-// recentSize is how many bytes of the newest runs stay in memory, so that a
-// reader that keeps up never reads the file. It is reached after ten minutes of one
-// charge point, and counts for its process's memory.
-const recentSize = 256 << 10
+// The newest runs stay in memory, so that a reader that keeps up never reads the file:
+// recentSize bytes of them, and recentRuns however large they are. One charge point
+// reaches the first after some six minutes, and its process's memory counts; many fill
+// a run in no time.
+const (
+	recentSize = 128 << 10
+	recentRuns = 4
+)
 
 // recent holds the newest runs, oldest first and without a gap.
 type recent struct {
@@ -15,7 +19,7 @@ func (r *recent) add(run Run) {
 	r.runs = append(r.runs, run)
 	r.bytes += len(run.Lines)
 	drop := 0
-	for r.bytes > recentSize && drop < len(r.runs)-1 {
+	for r.bytes > recentSize && drop < len(r.runs)-recentRuns {
 		r.bytes -= len(r.runs[drop].Lines)
 		drop++
 	}
