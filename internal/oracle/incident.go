@@ -20,7 +20,12 @@ func (j *judge) incidents() {
 		case Mixed:
 			continue
 		}
-		due := j.after(p.from, bound+j.slowed(span{p.from, p.from.Add(bound)})).Add(slack)
+		bound += j.slowed(span{p.from, p.from.Add(bound)})
+		due := j.after(p.from, bound)
+		if want {
+			due = j.after(j.anew(p.from, due), bound)
+		}
+		due = due.Add(slack)
 		if due >= p.to || j.of(Down).meet(span{due, due}) {
 			continue
 		}
@@ -29,6 +34,17 @@ func (j *judge) incidents() {
 			j.find(MissedIncident, due, "%s since %s, but its incident is %s", p.health, p.from.Time().Format("15:04:05.000"), openness(open))
 		}
 	}
+}
+
+// anew is from when failures count for an incident that must be open at a moment: those
+// before a stall that was longer than a streak lasts may be forgotten.
+func (j *judge) anew(from, due evcp.Stamp) evcp.Stamp {
+	for _, s := range j.stalls {
+		if s.to > from && s.from <= due && s.length() > streakLasts-j.record.Rules.Interval-j.record.Rules.Timeout {
+			from = s.to
+		}
+	}
+	return from
 }
 
 // slowed is what a slow link adds: each check may dial for a whole timeout before it

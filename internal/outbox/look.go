@@ -47,10 +47,11 @@ func (h *History) wrap(err error) error {
 }
 
 // open connects. The owner may begin or end just now, which takes files away or
-// brings them: then it is tried once more as things are by then.
+// brings them, or have made the file just now: then it is tried once more as things
+// are by then.
 func (h *History) open() (err error) {
 	for range 3 {
-		if err = h.openOnce(); err == nil || !h.stale() {
+		if err = h.openOnce(); err == nil || !errors.Is(err, sqlite3.NOTADB) && !h.stale() {
 			return err
 		}
 	}

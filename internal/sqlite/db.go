@@ -67,7 +67,10 @@ func Beside(f File) (*DB, error) { return read(f.uri("rw"), "") }
 // Beside opens a file for reading that another process has open for writing, and
 // changes nothing. ErrEmpty is one that is just being made. Without a writer SQLite
 // would make a log: see HasLog, and Still.
-func (k Kind) Beside(f File) (*DB, error) { return k.ours(read(f.uri("ro"), "")) }
+func (k Kind) Beside(f File) (*DB, error) {
+	db, err := k.ours(read(f.uri("ro"), ""))
+	return db, early(f, err)
+}
 
 // read opens for reading only, with few pages in memory.
 func read(uri, pragmas string) (*DB, error) {

@@ -231,6 +231,23 @@ func TestBesideTooEarly(t *testing.T) {
 	}
 }
 
+// So has one that has its size already, and not its first page: what tells it from a
+// file that is none of SQLite's is the journal beside it.
+func TestHalfMade(t *testing.T) {
+	f := newFile(t)
+	must(t, os.WriteFile(f.Path, make([]byte, PageSize), 0o600))
+	for name, read := range map[string]func(File) (*DB, error){"beside": kind(first).Beside, "still": kind(first).Still} {
+		if _, err := read(f); Unusable(err) != Corrupt {
+			t.Errorf("%s: %v", name, err)
+		}
+		must(t, os.WriteFile(f.Path+"-journal", nil, 0o600))
+		if _, err := read(f); !errors.Is(err, ErrEmpty) {
+			t.Errorf("%s, with a journal: %v", name, err)
+		}
+		must(t, os.Remove(f.Path+"-journal"))
+	}
+}
+
 // A file that is read as it stands is not touched, with a log or without one, and
 // what is in the log is seen.
 func TestStill(t *testing.T) {

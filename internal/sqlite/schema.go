@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -111,6 +112,17 @@ func (k Kind) migrate(db *DB, todo []string, version int) error {
 		}
 	}
 	return nil
+}
+
+// early is the error of a reader, who may have come while the file was made: it has its
+// size before it has its first page, and a journal beside it till then.
+func early(f File, err error) error {
+	if errors.Is(err, sqlite3.NOTADB) {
+		if _, gone := os.Stat(f.Path + "-journal"); gone == nil {
+			return ErrEmpty
+		}
+	}
+	return err
 }
 
 // ours is a connection that reads, if the file is of this kind. It looks at one

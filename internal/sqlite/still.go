@@ -17,7 +17,11 @@ import (
 // each page is. Nobody may write the file meanwhile.
 
 // Still opens a file that nobody writes, its log included, and changes nothing at all.
-func (k Kind) Still(f File) (*DB, error) { return k.ours(Still(f)) }
+// ErrEmpty is one that is just being made.
+func (k Kind) Still(f File) (*DB, error) {
+	db, err := k.ours(Still(f))
+	return db, early(f, err)
+}
 
 // Still does the same with any file, whatever is in it.
 func Still(f File) (*DB, error) {
