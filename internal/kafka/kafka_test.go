@@ -246,6 +246,9 @@ func TestBrokerComesLater(t *testing.T) {
 	s := newStory(t, address)
 	s.start()
 	s.happen(10, 2)
+	if err := s.box.Flush(t.Context()); err != nil { // what is kept later counts as no part of the outage
+		t.Fatal(err)
+	}
 	s.until("absence", s.phase(Away))
 	if st := s.sender.State(); st.Cause != evcp.Refused || st.Known {
 		t.Errorf("away with %+v", st)
@@ -258,8 +261,8 @@ func TestBrokerComesLater(t *testing.T) {
 	s.until("arrival", s.phase(Connected))
 	s.until("delivery", s.delivered)
 	s.complete(s.seen(20))
-	last := s.phases[len(s.phases)-1] // what the first try has read goes first, and that may be all or a part
-	if last.Phase != Connected || last.Sent == 0 || last.Sent+last.Waiting != 20 || last.Outage <= 0 || !last.Known {
+	last := s.phases[len(s.phases)-1]
+	if last.Phase != Connected || last.Sent != 20 || last.Outage <= 0 || !last.Known {
 		t.Errorf("told %+v", last)
 	}
 }

@@ -1,5 +1,6 @@
 // Package loopback hands out addresses on this machine for programs that are started
-// a little later: in tests, in the fault campaign and in measurements.
+// a little later, or stopped and started again: in tests, in the fault campaign and in
+// measurements, of which several may run beside each other.
 package loopback
 
 import (
@@ -15,38 +16,57 @@ import (
 const (
 	first = 20000
 	last  = 32000
+	// block is how many ports a process takes at once. It listens on the first of them
+	// as long as it runs, and so no other process of ours takes that block.
+	block = 100
 )
 
-// Ports hands out each port once before it begins again. It may be used by any number
-// of goroutines.
+// Ports hands out each port once. It may be used by any number of goroutines.
 type Ports struct {
-	mu  sync.Mutex
-	now int
+	first, last int // the range
+
+	mu     sync.Mutex
+	blocks int            // looked at so far
+	now    int            // the last port that was looked at
+	guards []net.Listener // of the blocks taken
 }
 
-// NewPorts begins where another process of these minutes hardly does: ids of processes
-// that follow each other lie more ports apart than one of them needs.
-func NewPorts() *Ports {
-	return &Ports{now: first + os.Getpid()*151%(last-first)}
-}
+// NewPorts are the ports of a process. What Take hands out is its own until it ends.
+func NewPorts() *Ports { return &Ports{first: first, last: last} }
 
 // Take hands out n addresses, 127.0.0.1:PORT, that nobody listens on at the moment.
 func (p *Ports) Take(n int) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var free []string
-	for range last - first {
-		if len(free) == n {
-			return free, nil
+	for len(free) < n {
+		if !p.next() {
+			return nil, fmt.Errorf("find %d free ports: from %d to %d there are %d", n, p.first, p.last-1, len(free))
 		}
-		if p.now++; p.now >= last {
-			p.now = first
-		}
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.now))
-		if l, err := net.Listen("tcp", address); err == nil {
+		if l, err := net.Listen("tcp", address(p.now)); err == nil {
 			l.Close()
-			free = append(free, address)
+			free = append(free, address(p.now))
 		}
 	}
-	return nil, fmt.Errorf("find %d free ports: from %d to %d there are %d", n, first, last-1, len(free))
+	return free, nil
 }
+
+// next goes to the next port of the block, or to the first of another block. Processes
+// begin to look in different places, so that they seldom have to look twice.
+func (p *Ports) next() bool {
+	if len(p.guards) > 0 && (p.now+1-p.first)%block != 0 {
+		p.now++
+		return true
+	}
+	for all := (p.last - p.first) / block; p.blocks < all; {
+		base := p.first + (os.Getpid()+p.blocks)%all*block
+		p.blocks++
+		if guard, err := net.Listen("tcp", address(base)); err == nil {
+			p.guards, p.now = append(p.guards, guard), base+1
+			return true
+		}
+	}
+	return false
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -5,36 +5,61 @@ import (
 	"testing"
 )
 
-// Each port comes once, and can be listened on.
+// few is a range of the tests' own, so that they take nobody's blocks away.
+func few(t *testing.T, blocks int) *Ports {
+	p := &Ports{first: last, last: last + blocks*block}
+	t.Cleanup(func() {
+		for _, guard := range p.guards {
+			guard.Close()
+		}
+	})
+	return p
+}
+
+// Each port comes once and can be listened on, and it is nobody else's: a second
+// process finds none of them, whether they are listened on or not.
 func TestTake(t *testing.T) {
-	p := NewPorts()
+	p, other := few(t, 4), few(t, 4)
 	seen := map[string]bool{}
-	for range 100 {
-		for _, address := range take(t, p, 3) {
-			if seen[address] {
-				t.Errorf("%s came twice", address)
+	for i := range 2 * block / 3 {
+		for _, from := range []*Ports{p, other} {
+			for _, address := range take(t, from, 1+i%2) {
+				if seen[address] {
+					t.Errorf("%s came twice", address)
+				}
+				seen[address] = true
+				l, err := net.Listen("tcp", address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.Close()
 			}
-			seen[address] = true
-			listen(t, address)
 		}
 	}
 }
 
-// After the last port comes the first, and what is taken is passed over.
-func TestTakeBeginsAgain(t *testing.T) {
-	p := &Ports{now: last - 1}
-	first := take(t, p, 1)[0]
-	listen(t, first)
-	p.now = last - 1
-	if again := take(t, p, 1)[0]; again == first {
-		t.Errorf("%s is taken, and came again", again)
+// What is taken by a stranger is passed over.
+func TestTakePassesOver(t *testing.T) {
+	p := few(t, 1)
+	take(t, p, 1)
+	l, err := net.Listen("tcp", address(p.now+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if next := take(t, p, 1)[0]; next == l.Addr().String() {
+		t.Errorf("%s is taken", next)
 	}
 }
 
 // More than there are is an error, not an endless search.
 func TestTakeTooMany(t *testing.T) {
-	if got, err := NewPorts().Take(last - first + 1); err == nil {
-		t.Errorf("%d ports", len(got))
+	p := few(t, 2)
+	take(t, p, 2*block-2-1)
+	for range 3 {
+		if got, err := p.Take(2); err == nil {
+			t.Errorf("%d ports", len(got))
+		}
 	}
 }
 
@@ -45,13 +70,4 @@ func take(t *testing.T, p *Ports, n int) []string {
 		t.Fatalf("%d of %d, %v", len(addresses), n, err)
 	}
 	return addresses
-}
-
-func listen(t *testing.T, address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
 }
