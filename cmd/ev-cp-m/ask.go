@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"evcp/internal/console"
@@ -160,13 +159,7 @@ func broken(line string, columns int) []string {
 	if cell.Width(line) <= columns {
 		return []string{line}
 	}
-	first := cell.Wrap(line, columns)[0]
-	rest := strings.TrimPrefix(strings.Join(strings.Fields(line), " "), first)
-	lines := []string{first}
-	for _, more := range cell.Wrap(rest, max(columns-eventIndent, eventIndent)) {
-		lines = append(lines, strings.Repeat(" ", eventIndent)+more)
-	}
-	return lines
+	return cell.WrapHanging(line, columns, max(columns-eventIndent, eventIndent), eventIndent)
 }
 
 // rest says to a person what the lines before did not: that there were none, and

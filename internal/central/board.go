@@ -81,15 +81,15 @@ func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard
 		_, reply := standing.CP{}.Hear(m, now)
 		return heard{reply: reply}
 	}
-	h := b.take(p, v, m, now)
+	h := heard{reply: b.take(p, v, m, now)}
 	if !known {
 		h.born = b.changes.next
 	}
 	return h
 }
 
-// take lets a charge point hear one message.
-func (b *board) take(p *place, v *voice, m wire.Message, now time.Time) (h heard) {
+// take lets a charge point hear one message, and gives its answer.
+func (b *board) take(p *place, v *voice, m wire.Message, now time.Time) (reply string) {
 	next, reply := p.Hear(m, now)
 	p.Peer = v.peer
 	if m.Verb == wire.Heartbeat {
@@ -99,8 +99,7 @@ func (b *board) take(p *place, v *voice, m wire.Message, now time.Time) (h heard
 	}
 	v.spoke(m)
 	b.put(p, next, now)
-	h.reply = reply
-	return h
+	return reply
 }
 
 // recentBeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
@@ -165,12 +164,12 @@ func (b *board) count(now time.Time) (begun []duet) {
 	defer b.mu.Unlock()
 	for _, p := range b.cps {
 		was := p.Speakers
-		peers := p.choir.speakers(now, p.Patience(b.expected))
-		if p.Speakers = len(peers); p.Speakers == was {
+		if p.Speakers = p.choir.speakers(now, p.Patience(b.expected)); p.Speakers == was {
 			continue
 		}
 		if was < 2 && p.Speakers > 1 {
-			begun = append(begun, duet{p.ID, peers[0], peers[1]})
+			peer, other := p.choir.pair()
+			begun = append(begun, duet{p.ID, peer, other})
 		}
 		b.put(p, p.CP, now)
 	}

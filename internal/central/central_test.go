@@ -29,6 +29,13 @@ func start(t *testing.T, o Options) (c *Central, addr string, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	addr, stop = serve(t, c)
+	return c, addr, stop
+}
+
+// serve runs a Central that New has made.
+func serve(t *testing.T, c *Central) (addr string, stop func()) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +55,7 @@ func start(t *testing.T, o Options) (c *Central, addr string, stop func()) {
 		}
 	})
 	t.Cleanup(stop)
-	return c, ln.Addr().String(), stop
+	return ln.Addr().String(), stop
 }
 
 // peer is a client that talks raw text.

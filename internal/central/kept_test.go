@@ -1,10 +1,8 @@
 package central
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -102,18 +100,9 @@ func TestFolderThatOpensLater(t *testing.T) {
 	}
 	c.o.StateDir, c.store = dir, closedStore(dir) // as New leaves it on a full disk
 	c.board.known([]standing.CP{{ID: "CP_002", State: standing.Activated, Reason: standing.Registered}}, time.Now())
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Serve(ctx, ln) }()
+	_, stop = serve(t, c)
 	until(t, "what the disk knows", c.is("CP_001", standing.Disconnected, standing.CentralRestarted))
-	cancel()
-	if err := errors.Join(<-ended, c.Close()); err != nil {
-		t.Error(err)
-	}
+	stop()
 	if len(c.CPs()) != 2 {
 		t.Errorf("%d charge points", len(c.CPs()))
 	}

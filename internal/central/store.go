@@ -41,27 +41,20 @@ type aside struct{ file, why string }
 // folder.ErrInUse. A file that is damaged, foreign or newer than this program is put
 // aside and named, never deleted.
 func openStore(dir string) (*store, []aside, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, nil, fmt.Errorf("create it: %w", err)
-	}
-	lock, err := folder.Take(dir, lockName)
-	if errors.Is(err, folder.ErrInUse) {
-		return nil, nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &store{dir: dir, lock: lock}
+	s := closedStore(dir)
 	var put []aside
-	err = s.open()
+	_, err := s.ensure()
 	if sqlite.Unusable(err) != "" {
 		var note aside
 		if note, err = s.renew(err); err == nil {
 			put = append(put, note)
 		}
 	}
+	if errors.Is(err, folder.ErrInUse) {
+		return nil, nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
+	}
 	if err != nil {
-		return nil, nil, errors.Join(err, lock.Close())
+		return nil, nil, errors.Join(err, s.close())
 	}
 	return s, put, nil
 }

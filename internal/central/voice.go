@@ -69,15 +69,22 @@ func (c *choir) beat(v *voice, now time.Time) {
 	c.voices[v], c.last = now, v
 }
 
-// speakers are the addresses of the connections that speak for the charge point: the
-// newest, and while they take turns the others.
-func (c *choir) speakers(now time.Time, patience time.Duration) (peers []string) {
-	live := slices.SortedFunc(maps.Keys(c.voices), func(a, b *voice) int { return c.voices[b].Compare(c.voices[a]) })
-	turns := !c.turn.IsZero() && now.Sub(c.turn) <= patience
-	for i, v := range live {
-		if i == 0 || turns && now.Sub(c.voices[v]) <= patience {
-			peers = append(peers, v.peer)
+// speakers counts the connections that take turns.
+func (c *choir) speakers(now time.Time, patience time.Duration) int {
+	if len(c.voices) < 2 || c.turn.IsZero() || now.Sub(c.turn) > patience {
+		return min(1, len(c.voices))
+	}
+	n := 0
+	for _, at := range c.voices {
+		if now.Sub(at) <= patience {
+			n++
 		}
 	}
-	return peers
+	return max(1, n)
+}
+
+// pair names the addresses of the two that spoke last. There are two at least.
+func (c *choir) pair() (peer, other string) {
+	live := slices.SortedFunc(maps.Keys(c.voices), func(a, b *voice) int { return c.voices[b].Compare(c.voices[a]) })
+	return live[0].peer, live[1].peer
 }

@@ -26,8 +26,9 @@ func (v view) peer(sh console.Shape, name, address, text string) []string {
 	if room < least {
 		return append([]string{strings.TrimRight(head, " ")}, v.hang(text)...)
 	}
-	first := cell.Wrap(text, room)[0]
-	return append([]string{head + "  " + first}, v.hang(strings.TrimPrefix(strings.Join(strings.Fields(text), " "), first))...)
+	lines := cell.WrapHanging(text, room, max(v.columns-indent, least), indent)
+	lines[0] = head + "  " + lines[0]
+	return lines
 }
 
 // column is the length of the longest address, within reason.

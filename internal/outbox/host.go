@@ -23,7 +23,7 @@ func machine(sysfs string) string {
 	cards, _ := filepath.Glob(filepath.Join(sysfs, "class", "net", "*", "device")) // what is no hardware has none
 	for _, card := range cards {
 		card = filepath.Dir(card)
-		if made := mark(filepath.Join(card, "addr_assign_type")) == "0"; made {
+		if mark(filepath.Join(card, "addr_assign_type")) == "0" {
 			marks = append(marks, mark(filepath.Join(card, "address")))
 		}
 	}

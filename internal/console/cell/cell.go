@@ -84,3 +84,17 @@ func Wrap(s string, n int) []string {
 	}
 	return append(lines, line)
 }
+
+// WrapHanging is Wrap with a first line of at most first cells, and the others of rest
+// behind an indent of blanks.
+func WrapHanging(s string, first, rest, indent int) []string {
+	lines := Wrap(s, first)[:1]
+	tail := strings.TrimPrefix(strings.Join(strings.Fields(s), " "), lines[0])
+	if tail == "" {
+		return lines
+	}
+	for _, more := range Wrap(tail, rest) {
+		lines = append(lines, strings.Repeat(" ", indent)+more)
+	}
+	return lines
+}
