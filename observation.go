@@ -2,12 +2,12 @@ package evcp
 
 import "time"
 
-// Kind says what an Observation tells.
-type Kind uint8
+// ObservationKind says what an Observation tells.
+type ObservationKind uint8
 
 const (
 	// Nothing is the zero Kind: Next ignores it.
-	Nothing Kind = iota
+	Nothing ObservationKind = iota
 	// Started: the Monitor begins to watch this charge point. Version.
 	Started
 	// Stopping: the Monitor ends in good order. Reason.
@@ -22,12 +22,12 @@ const (
 	Registered
 	// Refusal: Central rejected the registration. Response.
 	Refusal
-	// FailureTold: Central answered a failure report. Incident, Repeat, Response.
-	FailureTold
-	// RecoveryTold: Central answered a recovery report. Incident, Response.
-	RecoveryTold
-	// Stood: the Monitor itself stood still. Gap, Missed.
-	Stood
+	// FailureReported: Central answered a failure report. Incident, Repeat, Response.
+	FailureReported
+	// RecoveryReported: Central answered a recovery report. Incident, Response.
+	RecoveryReported
+	// StallEnded: the Monitor itself stood still. Gap, Missed.
+	StallEnded
 	// ClockStepped: the wall clock was set. Gap is the step, negative backwards.
 	ClockStepped
 	// Dropped: kept events were given up. DroppedEpoch, From, To, Count, Reason.
@@ -38,7 +38,7 @@ const (
 // Engine, of Central, or of the Monitor itself. All come in by the same door.
 type Observation struct {
 	CP   CPID
-	Kind Kind
+	Kind ObservationKind
 	// At is the moment it was learned. For a check: the moment of its outcome.
 	At Stamp
 	// Renumber asks for a new epoch, since the last number can't be proven.

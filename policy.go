@@ -32,11 +32,11 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 		j.emit(Event{Action: ConnectedToEngine, Response: o.Response})
 	case Registering, Registered, Refusal:
 		j.registration(o)
-	case FailureTold:
+	case FailureReported:
 		j.emit(Event{Action: ReportEngineFailure, Response: o.Response, Latency: o.Latency, Incident: o.Incident, Repeat: o.Repeat})
-	case RecoveryTold:
+	case RecoveryReported:
 		j.emit(Event{Action: ReportEngineRecovery, Response: o.Response, Latency: o.Latency, Incident: o.Incident})
-	case Stood:
+	case StallEnded:
 		j.emit(Event{Action: MonitorStalled, Span: o.Gap, Missed: o.Missed})
 	case Dropped:
 		j.emit(Event{Action: EventsDropped, DroppedEpoch: o.DroppedEpoch, From: o.From, To: o.To, Count: o.Count, Reason: o.Reason})

@@ -12,14 +12,14 @@ import (
 // anyObservation draws what a Monitor may learn, in any order the world likes.
 func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 	o := evcp.Observation{CP: "CP_001", At: now, Response: rapid.String().Draw(t, "response")}
-	o.Kind = evcp.Kind(rapid.IntRange(int(evcp.Nothing), int(evcp.Dropped)).Draw(t, "kind"))
+	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.Nothing), int(evcp.Dropped)).Draw(t, "kind"))
 	if rapid.Bool().Draw(t, "mostly checks") {
 		o.Kind = evcp.Checked
 	}
 	switch o.Kind {
 	case evcp.Checked:
 		o.Outcome = anyOutcome(t)
-	case evcp.Stood:
+	case evcp.StallEnded:
 		o.Gap, o.Missed = time.Duration(rapid.Int64Range(0, 1e13).Draw(t, "gap")), 3
 	case evcp.ClockStepped:
 		o.Gap = time.Duration(rapid.Int64Range(-1e13, 1e13).Draw(t, "step"))
@@ -48,7 +48,7 @@ func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []
 		now = now.Add(time.Duration(rapid.Int64Range(0, 40e9).Draw(t, "pause")))
 		o := anyObservation(t, now)
 		now = o.At
-		if o.Kind == evcp.FailureTold || o.Kind == evcp.RecoveryTold {
+		if o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported {
 			o.Incident = s.Incident.ID
 		}
 		after, made := p.Next(s, o, nil)

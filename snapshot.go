@@ -29,7 +29,7 @@ func (s State) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	dst = binary.AppendVarint(dst, s.Incident.ID.Epoch)
 	dst = binary.AppendUvarint(dst, s.Incident.ID.Seq)
-	flags := bit(s.Incident.Open, 0) | bit(s.Incident.ClosedTold, 1) | bit(s.EverAccepted, 2)
+	flags := bit(s.Incident.Open, 0) | bit(s.Incident.RecoveryReported, 1) | bit(s.EverAccepted, 2)
 	return append(dst, byte(s.Status), byte(s.Cause), byte(s.Incident.Cause), byte(s.Central), flags), nil
 }
 
@@ -52,18 +52,18 @@ func (s *State) UnmarshalBinary(b []byte) error {
 		return errSnapshot
 	}
 	t.Status, t.Cause, t.Incident.Cause, t.Central = Status(r.b[0]), Cause(r.b[1]), Cause(r.b[2]), Registration(r.b[3])
-	t.Incident.Open, t.Incident.ClosedTold, t.EverAccepted = r.b[4]&1 != 0, r.b[4]&2 != 0, r.b[4]&4 != 0
+	t.Incident.Open, t.Incident.RecoveryReported, t.EverAccepted = r.b[4]&1 != 0, r.b[4]&2 != 0, r.b[4]&4 != 0
 	*s = t
 	return nil
 }
 
 // stamps and counts list the fields of one kind in the order of the encoding.
 func (s *State) stamps() [6]*Stamp {
-	return [6]*Stamp{&s.At, &s.FirstFailed, &s.LastCountable, &s.LastOK, &s.Incident.Since, &s.Incident.ToldAt}
+	return [6]*Stamp{&s.At, &s.FirstFailed, &s.LastCountable, &s.LastOK, &s.Incident.Since, &s.Incident.ReportedAt}
 }
 
 func (s *State) counts() [3]*uint32 {
-	return [3]*uint32{&s.Failures, &s.Oks, &s.Incident.Told}
+	return [3]*uint32{&s.Failures, &s.Oks, &s.Incident.Reports}
 }
 
 func bit(set bool, n uint) byte {

@@ -19,7 +19,7 @@ var savedState = evcp.State{
 	FirstFailed: seedTime + 1, LastCountable: seedTime + 2, LastOK: seedTime - 3, Status: evcp.KO, Cause: evcp.SaidKO,
 	Incident: evcp.Incident{
 		ID: evcp.EventID{Epoch: 1640000000000, Seq: 41}, Since: seedTime + 4, Cause: evcp.Timeout,
-		Open: true, Told: 7, ToldAt: seedTime + 5, ClosedTold: true,
+		Open: true, Reports: 7, ReportedAt: seedTime + 5, RecoveryReported: true,
 	},
 	Central: evcp.Rejected, EverAccepted: true,
 }
@@ -52,7 +52,7 @@ func TestTheLargestState(t *testing.T) {
 	const most, never = math.MaxUint32, math.MinInt64
 	s := evcp.State{
 		Epoch: never, Seq: math.MaxUint64, At: never, Failures: most, Oks: most, FirstFailed: never, LastCountable: never, LastOK: never,
-		Incident: evcp.Incident{ID: evcp.EventID{Epoch: never, Seq: math.MaxUint64}, Since: never, Told: most, ToldAt: never},
+		Incident: evcp.Incident{ID: evcp.EventID{Epoch: never, Seq: math.MaxUint64}, Since: never, Reports: most, ReportedAt: never},
 	}
 	if b, err := s.AppendBinary(nil); err != nil || len(b) > evcp.MaxSnapshot {
 		t.Errorf("%d bytes, %v", len(b), err)

@@ -18,15 +18,15 @@ const (
 
 // Incident is one outage of an Engine, from its first failed check.
 type Incident struct {
-	ID    EventID // of its engine_failed event
-	Since Stamp   // the first of the failed checks that opened it
-	Cause Cause   // of the check that opened it
-	Open  bool
-	Told  uint32 // failure reports that Central has answered
-	// ToldAt is when Central last answered one.
-	ToldAt Stamp
-	// ClosedTold: Central has answered the recovery report.
-	ClosedTold bool
+	ID      EventID // of its engine_failed event
+	Since   Stamp   // the first of the failed checks that opened it
+	Cause   Cause   // of the check that opened it
+	Open    bool
+	Reports uint32 // failure reports that Central has answered
+	// ReportedAt is when Central last answered one.
+	ReportedAt Stamp
+	// RecoveryReported: Central has answered the recovery report.
+	RecoveryReported bool
 }
 
 // State is all that is known of one charge point, small and comparable. It is
@@ -112,10 +112,10 @@ func (i Incident) afterReceipt(e Event) Incident {
 		return i
 	}
 	if e.Action == ReportEngineRecovery {
-		i.ClosedTold = true
+		i.RecoveryReported = true
 		return i
 	}
-	i.Told, i.ToldAt = e.Repeat+1, e.At
+	i.Reports, i.ReportedAt = e.Repeat+1, e.At
 	return i
 }
 
@@ -126,7 +126,7 @@ func (s State) shifted(by time.Duration) State {
 	s.LastCountable = s.LastCountable.Add(by)
 	s.LastOK = s.LastOK.Add(by)
 	s.Incident.Since = s.Incident.Since.Add(by)
-	s.Incident.ToldAt = s.Incident.ToldAt.Add(by)
+	s.Incident.ReportedAt = s.Incident.ReportedAt.Add(by)
 	return s
 }
 

@@ -176,17 +176,17 @@ func (s *scene) learn(verb string, args []string) error {
 func (s *scene) known() string {
 	i := s.state.Incident
 	return fmt.Sprintf("known central=%d ever_accepted=%t incident=%d open=%t told=%d at=%s closed_told=%t\n",
-		s.state.Central, s.state.EverAccepted, i.ID.Seq, i.Open, i.Told, at(i.ToldAt), i.ClosedTold)
+		s.state.Central, s.state.EverAccepted, i.ID.Seq, i.Open, i.Reports, at(i.ReportedAt), i.RecoveryReported)
 }
 
 // told plays an answer of Central for the newest incident: repeat, then words.
 func (s *scene) told(verb string, args []string) error {
-	o := evcp.Observation{Kind: evcp.RecoveryTold, Incident: s.state.Incident.ID, Latency: 2 * time.Millisecond}
+	o := evcp.Observation{Kind: evcp.RecoveryReported, Incident: s.state.Incident.ID, Latency: 2 * time.Millisecond}
 	if verb == "late-told" { // of an incident before
 		o.Incident.Seq--
 	}
 	if verb != "recovery-told" {
-		o.Kind = evcp.FailureTold
+		o.Kind = evcp.FailureReported
 		n, err := strconv.Atoi(args[0])
 		if err != nil {
 			return err
@@ -205,7 +205,7 @@ func (s *scene) itself(verb string, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := evcp.Observation{Kind: evcp.Stood, Gap: gap}
+	o := evcp.Observation{Kind: evcp.StallEnded, Gap: gap}
 	if verb == "clock" {
 		o.Kind = evcp.ClockStepped
 		s.now = s.now.Add(gap)

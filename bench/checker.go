@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // checker is one program that checks Engines once a second, as it is compared.
@@ -93,7 +93,7 @@ func (p *process) answers(ctx context.Context) (int64, error) {
 			_, err := fmt.Sscan(string(now[len(now)-1]), &n)
 			return n, err
 		}
-		if !pause.For(ctx, 2*time.Millisecond) {
+		if !wait.For(ctx, 2*time.Millisecond) {
 			return 0, ctx.Err()
 		}
 	}

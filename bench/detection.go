@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"evcp/internal/engine"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // Bounds, in seconds: a word or an act is known at once, silence after the
@@ -53,7 +53,7 @@ func measureDetection(ctx context.Context, l *lab) ([]table, error) {
 	failed := make([]error, len(faults))
 	for i, f := range faults {
 		all.Go(func() { failed[i] = l.detect(ctx, f) })
-		if !pause.For(ctx, 130*time.Millisecond) { // no two Monitors start in step
+		if !wait.For(ctx, 130*time.Millisecond) { // no two Monitors start in step
 			break
 		}
 	}
@@ -113,10 +113,10 @@ func (s *scene) repeat(ctx context.Context, times int, f *fault) error {
 	if err != nil {
 		return fmt.Errorf("fault %s: %w", f.behaviour, err)
 	}
-	pause.For(ctx, 1500*time.Millisecond)
+	wait.For(ctx, 1500*time.Millisecond)
 	for i := range times {
 		phase := (float64(i) + rand.Float64()) / float64(times)
-		pause.For(ctx, time.Second+time.Duration(phase*float64(time.Second)))
+		wait.For(ctx, time.Second+time.Duration(phase*float64(time.Second)))
 		if err := s.once(ctx, f, ill, well); err != nil {
 			return fmt.Errorf("fault %s: %w", f.behaviour, err)
 		}

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"evcp/internal/loopback"
+	"evcp/internal/testbed"
 )
 
 // lab is where a measurement takes place.
@@ -15,7 +15,7 @@ type lab struct {
 	bin    string // the programs
 	dir    string // state and logs
 	effort effort
-	ports  *loopback.Ports
+	ports  *testbed.Ports
 	made   int // folders so far
 }
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // measureLateness watches three Engines side by side, and beside them only
@@ -35,7 +35,7 @@ func measureLateness(ctx context.Context, l *lab) ([]table, error) {
 		}
 		stops = append(stops, stop)
 	}
-	if !pause.For(ctx, l.effort.warm) {
+	if !wait.For(ctx, l.effort.warm) {
 		return nil, ctx.Err()
 	}
 	for _, r := range all {
@@ -70,7 +70,7 @@ func (l *lab) keepRhythm(ctx context.Context, r *rhythm, cp, central string) (st
 		return nil, err
 	}
 	if r.ices {
-		pause.For(ctx, l.effort.warm)
+		wait.For(ctx, l.effort.warm)
 		b.freeze()
 	}
 	return func() {
@@ -95,7 +95,7 @@ func sleepAll(ctx context.Context, all []*rhythm, watch time.Duration) error {
 func (r *rhythm) sleep(ctx context.Context, watch time.Duration) {
 	start, tooLate := time.Now(), max(r.every/10, 50*time.Millisecond)
 	for at := time.Duration(0); at <= watch; at = time.Since(start).Truncate(r.every) + r.every {
-		if !pause.For(ctx, time.Until(start.Add(at))) {
+		if !wait.For(ctx, time.Until(start.Add(at))) {
 			return
 		}
 		if now := time.Now(); now.Sub(start.Add(at)) <= tooLate {

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"syscall"
 
-	"evcp/internal/loopback"
+	"evcp/internal/testbed"
 )
 
 // step is one measurement, and the sections of the document that it fills.
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string) int {
 	if err := o.parse(args); err != nil {
 		return 2
 	}
-	l := &lab{bin: o.bin, dir: o.dir, effort: full, ports: loopback.NewPorts()}
+	l := &lab{bin: o.bin, dir: o.dir, effort: full, ports: testbed.NewPorts()}
 	if o.quick {
 		l.effort = quick
 	}

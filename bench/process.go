@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // process is one that is measured, or that a measured one talks to. Its output
@@ -92,7 +92,7 @@ func (p *process) listens(ctx context.Context, port string) error {
 			c.Close()
 			return nil
 		}
-		if !pause.For(ctx, 10*time.Millisecond) {
+		if !wait.For(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

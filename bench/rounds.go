@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // residentAtMost is the number to hold for a lone Monitor, in MB.
@@ -90,7 +90,7 @@ func (l *lab) round(ctx context.Context, checkers []*checker) error {
 			return err
 		}
 	}
-	if !pause.For(ctx, l.effort.warm) {
+	if !wait.For(ctx, l.effort.warm) {
 		return ctx.Err()
 	}
 	return l.window(ctx, duties)
@@ -105,7 +105,7 @@ func (l *lab) window(ctx context.Context, duties []*duty) error {
 		}
 		before[i] = *d
 	}
-	if !pause.For(ctx, l.effort.window) {
+	if !wait.For(ctx, l.effort.window) {
 		return ctx.Err()
 	}
 	unit := 0.0

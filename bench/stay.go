@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // stayer is a Monitor that watches through all rounds.
@@ -57,7 +57,7 @@ func (l *lab) stay(ctx context.Context, name string, start func(context.Context,
 		return nil, err
 	}
 	s := &stayer{process: p, name: name, engine: engine}
-	if !pause.For(ctx, l.effort.warm) {
+	if !wait.For(ctx, l.effort.warm) {
 		s.stop()
 		return nil, ctx.Err()
 	}

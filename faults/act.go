@@ -12,7 +12,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 func stampOf(t time.Time) evcp.Stamp { return evcp.StampOf(t) }
@@ -31,7 +31,7 @@ func (c *campaign) carry(ctx context.Context, p plan, told func(fault)) error {
 	for _, faults := range lanes {
 		playing.Go(func() {
 			for _, f := range faults {
-				if !pause.For(ctx, time.Until(began.Add(f.at))) {
+				if !wait.For(ctx, time.Until(began.Add(f.at))) {
 					return
 				}
 				told(f)
@@ -48,7 +48,7 @@ func (c *campaign) carry(ctx context.Context, p plan, told func(fault)) error {
 
 // do makes one fault happen and end.
 func (c *campaign) do(ctx context.Context, f fault) error {
-	wait := func() { pause.For(ctx, f.lasts) }
+	wait := func() { wait.For(ctx, f.lasts) }
 	switch f.kind {
 	case engineFault:
 		return c.misbehave(c.points[f.cp], f.item, wait)

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/loopback"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/testbed"
+	"evcp/internal/wait"
 )
 
 // campaign is everything that takes part. What is acquired registers its undo;
@@ -21,7 +21,7 @@ import (
 type campaign struct {
 	o        *options
 	pace     pace
-	ports    *loopback.Ports
+	ports    *testbed.Ports
 	journal  *journal
 	children *children
 	life     context.Context // of all that serves here; ends with close
@@ -54,7 +54,7 @@ func (c *campaign) close() {
 // Engine does between faults.
 func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, error) {
 	own := *o // its folder is this run's own
-	c := &campaign{o: &own, pace: p, ports: loopback.NewPorts(), journal: &journal{}}
+	c := &campaign{o: &own, pace: p, ports: testbed.NewPorts(), journal: &journal{}}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -195,7 +195,7 @@ const (
 // standWitness notes when this process itself stood still: Engines and links then
 // did not do what they were told.
 func (c *campaign) standWitness(ctx context.Context) {
-	for last := time.Now(); pause.For(ctx, pulse); last = time.Now() {
+	for last := time.Now(); wait.For(ctx, pulse); last = time.Now() {
 		if woke := time.Now(); woke.Sub(last) > pulse+asleep {
 			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.BenchStood})
 		}

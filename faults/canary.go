@@ -10,7 +10,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // faint is how much a canary must oversleep before the machine counts as busy.
@@ -20,7 +20,7 @@ const faint = 40 * time.Millisecond
 // Monitors are. When it oversleeps, somebody else has the CPU, whether we hired
 // them or not, and it prints from when to when.
 func canary(ctx context.Context, out io.Writer) {
-	for last := time.Now(); pause.For(ctx, pulse); last = time.Now() {
+	for last := time.Now(); wait.For(ctx, pulse); last = time.Now() {
 		if woke := time.Now(); woke.Sub(last) > pulse+faint {
 			if _, err := fmt.Fprintln(out, stampOf(last), stampOf(woke)); err != nil {
 				return // nobody listens any more

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // mouth stands between an Engine and its connections, for what no behaviour of an
@@ -102,7 +102,7 @@ func (s *speech) Write(b []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	if !pause.For(s.mouth.ctx, gap) {
+	if !wait.For(s.mouth.ctx, gap) {
 		return n, s.mouth.ctx.Err()
 	}
 	rest, err := s.TCPConn.Write(b[1:])

@@ -9,7 +9,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // Bounds of the end of a campaign.
@@ -77,7 +77,7 @@ func (c *campaign) outcome(v *oracle.Verdict, began time.Time) outcome {
 // reckon leaves everybody in peace, stops the Monitors, reads the topic and asks
 // the oracle.
 func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, error) {
-	if !pause.For(ctx, settle) {
+	if !wait.For(ctx, settle) {
 		return oracle.Record{}, nil, fmt.Errorf("before the reckoning: %w", context.Cause(ctx))
 	}
 	shown, err := c.shown(ctx)
@@ -95,7 +95,7 @@ func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, 
 	if behind := reader.until(reading, c.points, func(e evcp.Event) bool { return e.At >= settled }); len(behind) > 0 {
 		c.journal.misfortune(fmt.Sprintf("the events of %v do not reach the topic", behind))
 	}
-	pause.For(ctx, closing)
+	wait.For(ctx, closing)
 	to := now() - evcp.Stamp(closing.Microseconds())/2
 	c.fallen()
 	for _, p := range c.points {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -46,7 +46,7 @@ func (p *point) midCheck(ctx context.Context) {
 	p.mouth.atNextQuestion(func() { close(asked) })
 	select {
 	case <-asked:
-		pause.For(ctx, p.c.pace.timeout/3)
+		wait.For(ctx, p.c.pace.timeout/3)
 	case <-ctx.Done():
 	}
 }
@@ -72,7 +72,7 @@ func (p *point) told(v wire.Verb) int {
 // untilTold waits for the first of them.
 func (p *point) untilTold(ctx context.Context, v wire.Verb) {
 	for p.told(v) == 0 {
-		if !pause.For(ctx, 10*ms) {
+		if !wait.For(ctx, 10*ms) {
 			return
 		}
 	}
@@ -83,7 +83,7 @@ func (p *point) untilTold(ctx context.Context, v wire.Verb) {
 func (p *point) untilShown(ctx context.Context, want, what string, most time.Duration) {
 	began := time.Now()
 	took := never
-	for patience := most + 5*time.Second; took < 0 && time.Since(began) < patience && pause.For(ctx, 25*ms); {
+	for patience := most + 5*time.Second; took < 0 && time.Since(began) < patience && wait.For(ctx, 25*ms); {
 		if shown, err := p.c.shown(ctx); err == nil && shown[string(p.id)].State == want {
 			took = time.Since(began)
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // mixedItem makes more to tell than an Engine that is always well.
@@ -16,12 +16,12 @@ func playBroker(ctx context.Context, c *campaign) error {
 	if err := c.behave(mixedItem, 1); err != nil {
 		return err
 	}
-	wait := func() { pause.For(ctx, 15*time.Second) }
-	if err := c.strikeBroker("stop", wait); err != nil {
+	pause := func() { wait.For(ctx, 15*time.Second) }
+	if err := c.strikeBroker("stop", pause); err != nil {
 		return err
 	}
-	pause.For(ctx, 2*time.Second)
-	if err := c.strikeBroker("kill", wait); err != nil {
+	wait.For(ctx, 2*time.Second)
+	if err := c.strikeBroker("kill", pause); err != nil {
 		return err
 	}
 	return c.well(1)

@@ -8,7 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 const fifty = 50
@@ -21,7 +21,7 @@ func playFifty(ctx context.Context, c *campaign) error {
 	err := c.each(func(p *point) error {
 		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
 		for range fifty {
-			pause.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
+			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
 			if err := p.absent((*child).kill, func() {}); err != nil {
 				return err
 			}

@@ -8,7 +8,7 @@ import (
 	"evcp"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -33,7 +33,7 @@ func playHoles(ctx context.Context, c *campaign) error {
 	if err != nil {
 		return err
 	}
-	pause.For(ctx, 5*time.Second)
+	wait.For(ctx, 5*time.Second)
 	var ill, well error
 	err = c.holed(ctx, centralSide, func(p *point) {
 		p.untilShown(ctx, "disconnected", "hole before Central: disconnected there after", 3*c.pace.heartbeat+1500*ms)
@@ -47,7 +47,7 @@ func playHoles(ctx context.Context, c *campaign) error {
 		}
 		p.untilShown(ctx, want, "  over: "+want+" after", 9*time.Second) // back-off, and one question without an answer
 		if p.number == holesSick {
-			pause.For(ctx, 10*time.Second)
+			wait.For(ctx, 10*time.Second)
 			well = p.behave(wellItem)
 		}
 	})
@@ -61,7 +61,7 @@ func (c *campaign) holed(ctx context.Context, side int, within, after func(*poin
 		over := time.Now().Add(hole)
 		err := p.linkFails(side, holeModes[p.number], func() {
 			within(p)
-			pause.For(ctx, time.Until(over))
+			wait.For(ctx, time.Until(over))
 		})
 		after(p)
 		return err

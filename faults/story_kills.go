@@ -8,7 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -27,7 +27,7 @@ func playKills(ctx context.Context, c *campaign) error {
 // killedAtTwo: at two of three; the next failed check reports.
 func killedAtTwo(ctx context.Context, p *point) error {
 	p.moreAsked(ctx, 2)
-	pause.For(ctx, 150*ms) // kept by then
+	wait.For(ctx, 150*ms) // kept by then
 	if p.told(wire.EngineFailure) > 0 {
 		return fmt.Errorf("%s: three checks have failed before it could be killed", p.id)
 	}
@@ -39,21 +39,21 @@ func killedAtTwo(ctx context.Context, p *point) error {
 // killedAfterReceipt: no second report before its time.
 func killedAfterReceipt(ctx context.Context, p *point) error {
 	p.untilTold(ctx, wire.EngineFailure)
-	pause.For(ctx, 300*ms)
-	err := p.absent((*child).kill, func() { pause.For(ctx, 100*ms) })
-	pause.For(ctx, p.c.pace.reportEvery*5/4)
+	wait.For(ctx, 300*ms)
+	err := p.absent((*child).kill, func() { wait.For(ctx, 100*ms) })
+	wait.For(ctx, p.c.pace.reportEvery*5/4)
 	return err
 }
 
 // recoveredMeanwhile: while no Monitor ran.
 func recoveredMeanwhile(ctx context.Context, p *point) error {
 	p.untilTold(ctx, wire.EngineFailure)
-	pause.For(ctx, 300*ms)
+	wait.For(ctx, 300*ms)
 	var well error
 	err := p.absent((*child).kill, func() {
-		pause.For(ctx, time.Second)
+		wait.For(ctx, time.Second)
 		well = p.behave(wellItem)
-		pause.For(ctx, 3*time.Second)
+		wait.For(ctx, 3*time.Second)
 	})
 	p.untilTold(ctx, wire.EngineRecovered)
 	return errors.Join(well, err)

@@ -6,7 +6,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 const tooLate = 1500 * ms
@@ -23,10 +23,10 @@ func playLate(ctx context.Context, c *campaign) error {
 		if err := p.behave(late[p.number]); err != nil {
 			return err
 		}
-		pause.For(ctx, 10*time.Second)
+		wait.For(ctx, 10*time.Second)
 		p.midCheck(ctx)
 		err := p.behave(wellItem)
-		pause.For(ctx, 5*time.Second)
+		wait.For(ctx, 5*time.Second)
 		return err
 	})
 }

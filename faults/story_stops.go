@@ -8,7 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -56,7 +56,7 @@ func playStops(ctx context.Context, c *campaign) error {
 			return err
 		}
 	}
-	err := c.whileMute(ctx, func() error { return c.hogs(func() { pause.For(ctx, starved) }) })
+	err := c.whileMute(ctx, func() error { return c.hogs(func() { wait.For(ctx, starved) }) })
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,18 @@ func (c *campaign) whileMute(ctx context.Context, do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	pause.For(ctx, 6*time.Second)
+	wait.For(ctx, 6*time.Second)
 	if err := c.well(stopsMuteA, stopsMuteB); err != nil {
 		return err
 	}
-	pause.For(ctx, 3*time.Second)
+	wait.For(ctx, 3*time.Second)
 	return ctx.Err()
 }
 
 // stopInCheck stops a Monitor when the Engine has been asked and has not answered
 // yet, and every other time a third of a check's time later.
 func (p *point) stopInCheck(ctx context.Context, turn int, long time.Duration) {
-	wait := func() { pause.For(ctx, long) }
+	wait := func() { wait.For(ctx, long) }
 	if turn%2 == 0 {
 		p.stopUnanswered(ctx, wait)
 		return

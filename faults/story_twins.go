@@ -11,7 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // The charge points of this story; the twin is the fourth account.
@@ -25,7 +25,7 @@ const (
 // playTwins deletes two states, and copies a third to a second host: another
 // Monitor, with an Engine of its own, that speaks for the same id.
 func playTwins(ctx context.Context, c *campaign) error {
-	pause.For(ctx, 3*time.Second)
+	wait.For(ctx, 3*time.Second)
 	if err := c.points[twinsDeleted].moved(c.points[twinsDeleted].retire, os.RemoveAll); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func playTwins(ctx context.Context, c *campaign) error {
 	if err := os.RemoveAll(erased.folder()); err != nil {
 		return err
 	}
-	pause.For(ctx, 3*time.Second)
+	wait.For(ctx, 3*time.Second)
 	if err := erased.moved(erased.retire, func(string) error { return nil }); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func playTwins(ctx context.Context, c *campaign) error {
 		return err
 	}
 	twin.untilTwoSpeak(ctx)
-	pause.For(ctx, 15*time.Second)
+	wait.For(ctx, 15*time.Second)
 	return nil
 }
 
@@ -88,7 +88,7 @@ func (p *point) untilTwoSpeak(ctx context.Context) {
 	most := 3 * p.c.pace.heartbeat
 	began := time.Now()
 	took := never
-	for took < 0 && time.Since(began) < most+5*time.Second && pause.For(ctx, 50*ms) {
+	for took < 0 && time.Since(began) < most+5*time.Second && wait.For(ctx, 50*ms) {
 		if shown, err := p.c.shown(ctx); err == nil && shown[string(p.id)].Speakers == 2 {
 			took = time.Since(began)
 		}

@@ -6,25 +6,25 @@ import (
 	"context"
 	"os"
 
-	"evcp/internal/launch"
+	"evcp/internal/cli"
 )
 
 const name = "ev-central"
 
-func main() { launch.Main(run) }
+func main() { cli.Main(run) }
 
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	loaded, code, goOn := launch.Settings(p, args, stdout, stderr)
+	loaded, code, goOn := cli.Settings(p, args, stdout, stderr)
 	if !goOn {
 		return code
 	}
 	o.fill(os.Getenv)
 	o.origin = loaded.Origin
 	if err := serve(ctx, o, stderr); err != nil {
-		return launch.Complain(stderr, name, err)
+		return cli.Complain(stderr, name, err)
 	}
-	return launch.Asked
+	return cli.Asked
 }

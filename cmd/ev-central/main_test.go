@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/launch"
-	"evcp/internal/proving"
+	"evcp/internal/cli"
+	"evcp/internal/testbed"
 )
 
 // The test binary is the program when this variable is set.
@@ -53,7 +53,7 @@ func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 func TestHelpFitsTheScreen(t *testing.T) {
 	stdout, stderr, code := output(t, "--help")
-	if code != launch.Asked || stderr != "" {
+	if code != cli.Asked || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	for _, want := range []string{"--listen", "--http", "--registry", "--heartbeat", "--state-dir", "--log-format", "Exit: "} {
@@ -78,13 +78,13 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--lisen", ":0"}, launch.Usage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
-		{[]string{"--listen", ""}, launch.Usage, "it must listen somewhere"},
-		{[]string{"--listen", "127.0.0.1:99999"}, launch.Usage, "from 1 to 65535"},
-		{[]string{"--listen", proving.FreeAddr(t), "--http", "", "--registry", registry}, launch.Usage, registry + ":2: "},
-		{[]string{"--listen", proving.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, launch.Usage, "no such file"},
-		{[]string{"--state-dir", registry}, launch.Usage, "a folder is needed, and a file is there"},
-		{[]string{"--state-dir", filepath.Join(registry, "below")}, launch.Usage, "a folder is needed, and a file is there"},
+		{[]string{"--lisen", ":0"}, cli.Usage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
+		{[]string{"--listen", ""}, cli.Usage, "it must listen somewhere"},
+		{[]string{"--listen", "127.0.0.1:99999"}, cli.Usage, "from 1 to 65535"},
+		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry}, cli.Usage, registry + ":2: "},
+		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, cli.Usage, "no such file"},
+		{[]string{"--state-dir", registry}, cli.Usage, "a folder is needed, and a file is there"},
+		{[]string{"--state-dir", filepath.Join(registry, "below")}, cli.Usage, "a folder is needed, and a file is there"},
 	}
 	for _, tc := range tests {
 		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
@@ -108,11 +108,11 @@ func TestTakenPort(t *testing.T) {
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	for flag, args := range map[string][]string{
 		"--listen": {"--listen", taken.Addr().String(), "--http", ""},
-		"--http":   {"--listen", proving.FreeAddr(t), "--http", taken.Addr().String()},
+		"--http":   {"--listen", testbed.FreeAddr(t), "--http", taken.Addr().String()},
 	} {
 		stdout, stderr, code := output(t, args...)
 		want := "port " + port + " is taken"
-		if code != launch.Failed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
+		if code != cli.Failed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
 			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
 		}
 	}
@@ -156,7 +156,7 @@ func (r *running) says(t *testing.T, words string) {
 
 func TestServesAndStops(t *testing.T) {
 	dir := t.TempDir()
-	monitors, pages := proving.FreeAddr(t), proving.FreeAddr(t)
+	monitors, pages := testbed.FreeAddr(t), testbed.FreeAddr(t)
 	args := []string{"--listen", monitors, "--http", pages, "--state-dir", dir, "--log-format", "text"}
 	r := start(t, args...)
 	r.says(t, "· started")
@@ -205,7 +205,7 @@ func stops(t *testing.T, r *running) {
 // What Central slept through was not silence: a stopped process, or a suspended
 // machine, must not grey every charge point when it wakes.
 func TestStoppedCentralAccusesNobody(t *testing.T) {
-	monitors := proving.FreeAddr(t)
+	monitors := testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
 	r.says(t, "· started")
 	conn, err := net.Dial("tcp", monitors)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 // TestUnderSystemd starts Central as systemd does: it says that it is ready, shows
@@ -21,7 +21,7 @@ func TestUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	cmd := command(t, "--listen", proving.FreeAddr(t), "--http", "")
+	cmd := command(t, "--listen", testbed.FreeAddr(t), "--http", "")
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=400000")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

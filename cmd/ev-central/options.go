@@ -4,9 +4,9 @@ import (
 	"errors"
 	"time"
 
+	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
-	"evcp/internal/launch"
 )
 
 // options are Central's settings, parsed.
@@ -59,6 +59,6 @@ func (o *options) setListen(s string) error {
 // fill sets what has no fixed default.
 func (o *options) fill(getenv func(string) string) {
 	if o.stateDir == "" {
-		o.stateDir = launch.StateDir(name, getenv)
+		o.stateDir = cli.StateDir(name, getenv)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"evcp/internal/central"
+	"evcp/internal/cli"
 	"evcp/internal/console"
 	"evcp/internal/dashboard"
-	"evcp/internal/launch"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -27,17 +27,17 @@ const (
 // serve runs Central and its page until ctx ends. The ports come first: they are
 // what is most often wrong, and a taken one must not touch the state folder.
 func serve(ctx context.Context, o options, stderr *os.File) error {
-	if err := launch.Folder(o.stateDir); err != nil {
+	if err := cli.Folder(o.stateDir); err != nil {
 		return err
 	}
-	monitors, err := launch.Listen(ctx, o.listen, "--listen")
+	monitors, err := cli.Listen(ctx, o.listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer monitors.Close()
 	var pages net.Listener
 	if o.http != "" {
-		if pages, err = launch.Listen(ctx, o.http, "--http"); err != nil {
+		if pages, err = cli.Listen(ctx, o.http, "--http"); err != nil {
 			return err
 		}
 		defer pages.Close()
@@ -45,10 +45,10 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
 	if o.registry != "" {
 		if co.Registry, err = central.OpenRegistry(o.registry); err != nil {
-			return launch.UsageError{Err: fmt.Errorf("--registry: %w", err)}
+			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
 		}
 	}
-	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: launch.Level(o.level)})
+	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.Level(o.level)})
 	defer con.Close()
 	co.Logger = con.Logger()
 	c, err := central.New(co)

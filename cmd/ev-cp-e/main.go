@@ -7,32 +7,32 @@ import (
 	"errors"
 	"os"
 
+	"evcp/internal/cli"
 	"evcp/internal/console"
 	"evcp/internal/engine"
-	"evcp/internal/launch"
 )
 
 const name = "ev-cp-e"
 
-func main() { launch.Main(run) }
+func main() { cli.Main(run) }
 
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	if _, code, goOn := launch.Settings(o.table(), args, stdout, stderr); !goOn {
+	if _, code, goOn := cli.Settings(o.table(), args, stdout, stderr); !goOn {
 		return code
 	}
 	if err := serve(ctx, o, stderr); err != nil {
-		return launch.Complain(stderr, name, err)
+		return cli.Complain(stderr, name, err)
 	}
-	return launch.Asked
+	return cli.Asked
 }
 
 // serve runs an Engine and its stage until ctx is done or somebody presses q.
 func serve(ctx context.Context, o options, stderr *os.File) error {
 	port, err := engine.OpenPort(ctx, o.listen)
 	if err != nil {
-		return launch.PortError(err, o.listen, "--listen")
+		return cli.PortError(err, o.listen, "--listen")
 	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
 	defer c.Close()
@@ -44,7 +44,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
-	keys, restore := launch.Keys(ctx, c)
+	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	ended := make(chan error, 1)
 	go func() { ended <- e.Serve(ctx) }()

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"evcp/internal/engine"
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 // The test binary is the program when this variable is set.
@@ -171,7 +171,7 @@ func (l *logs) address(t *testing.T) string {
 // clean end.
 func TestService(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
-		l := started(t, "--listen", proving.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
+		l := started(t, "--listen", testbed.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
 		address := l.address(t)
 		l.until(t, "behaviour=ok")
 		l.until(t, "behaviour=ko")
@@ -194,7 +194,7 @@ func TestService(t *testing.T) {
 }
 
 func TestCloseAfterReply(t *testing.T) {
-	l := started(t, "--listen", proving.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
+	l := started(t, "--listen", testbed.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
 	c, err := net.Dial("tcp", l.address(t))
 	if err != nil {
 		t.Fatal(err)

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"strings"
 
+	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/engine"
-	"evcp/internal/launch"
 )
 
 // options are what flags and variables say.
@@ -76,6 +76,6 @@ func (o *options) setLevel(s string) error {
 	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
 		return err
 	}
-	o.level = launch.Level(word)
+	o.level = cli.Level(word)
 	return nil
 }

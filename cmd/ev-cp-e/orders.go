@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"evcp/internal/cli"
 	"evcp/internal/engine"
 	"evcp/internal/engine/remote"
-	"evcp/internal/launch"
 	"evcp/internal/status"
 )
 
@@ -24,7 +24,7 @@ func (s *stage) listen(ctx context.Context, address string) (ended <-chan error,
 		done <- nil
 		return done, nil
 	}
-	ln, err := launch.Listen(ctx, address, "--http")
+	ln, err := cli.Listen(ctx, address, "--http")
 	if err != nil {
 		return nil, err
 	}

@@ -8,14 +8,14 @@ import (
 	"syscall"
 	"testing"
 
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 // TestOrdersByHTTP commands a running Engine, which obeys at once and plays its
 // script no further.
 func TestOrdersByHTTP(t *testing.T) {
-	orders := proving.FreeAddr(t)
-	l := started(t, "--listen", proving.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
+	orders := testbed.FreeAddr(t)
+	l := started(t, "--listen", testbed.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
 	l.until(t, `msg="takes orders"`)
 	address := l.address(t)
 	if got := send(t, http.MethodPut, orders, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
@@ -66,7 +66,7 @@ func TestHTTPPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, stderr, code := output(t, "--listen", proving.FreeAddr(t), "--http", l.Addr().String())
+	_, stderr, code := output(t, "--listen", testbed.FreeAddr(t), "--http", l.Addr().String())
 	if code != 1 || !strings.Contains(stderr, "choose another port with --http") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 // screen is a terminal with the program at it.
@@ -87,7 +87,7 @@ func (s *screen) press(t *testing.T, key string) {
 func TestTerminal(t *testing.T) {
 	for _, last := range []string{"\x03", "q"} {
 		s, tty := openScreen(t)
-		address := proving.FreeAddr(t)
+		address := testbed.FreeAddr(t)
 		c := program(t, "--listen", address, "--script", "ok 1h, reset", "--color", "always")
 		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

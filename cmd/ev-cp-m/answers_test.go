@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"evcp/internal/central"
-	"evcp/internal/launch"
-	"evcp/internal/proving"
+	"evcp/internal/cli"
+	"evcp/internal/testbed"
 )
 
 func TestHelpWordForWord(t *testing.T) {
@@ -21,7 +21,7 @@ func TestHelpWordForWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := p.waited(); code != launch.Asked || p.out.String() != string(want) {
+	if code := p.waited(); code != cli.Asked || p.out.String() != string(want) {
 		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.out.String(), want)
 	}
 }
@@ -80,7 +80,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := spawn(t, clean(t, tt.env), tt.args...)
-		if code := p.waited(); code != launch.Usage {
+		if code := p.waited(); code != cli.Usage {
 			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
 		}
 		for _, want := range tt.says {
@@ -101,33 +101,33 @@ func TestTrials(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
-		set  func(g *proving.Ground)
+		set  func(g *testbed.Ground)
 		code int
 	}{
-		{"all-well", func(g *proving.Ground) { everything(g) }, launch.Asked},
-		{"engine-refuses", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, launch.Failed},
-		{"engine-ko", func(g *proving.Ground) { everything(g); g.Behave("ko") }, launch.Failed},
-		{"engine-mute", func(g *proving.Ground) { everything(g); g.Behave("mute") }, launch.Failed},
-		{"central-refuses", func(g *proving.Ground) { g.StartEngine("ok"); g.StartBroker() }, launch.Failed},
-		{"central-denies", denying, launch.Failed},
-		{"central-is-a-web-server", webServer, launch.Failed},
-		{"central-mute", func(g *proving.Ground) {
+		{"all-well", func(g *testbed.Ground) { everything(g) }, cli.Asked},
+		{"engine-refuses", func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.Failed},
+		{"engine-ko", func(g *testbed.Ground) { everything(g); g.Behave("ko") }, cli.Failed},
+		{"engine-mute", func(g *testbed.Ground) { everything(g); g.Behave("mute") }, cli.Failed},
+		{"central-refuses", func(g *testbed.Ground) { g.StartEngine("ok"); g.StartBroker() }, cli.Failed},
+		{"central-denies", denying, cli.Failed},
+		{"central-is-a-web-server", webServer, cli.Failed},
+		{"central-mute", func(g *testbed.Ground) {
 			g.StartEngine("ok")
 			g.StartBroker()
-			g.CentralAddr = proving.Mute(g.T)
-		}, launch.Failed},
-		{"kafka-absent", func(g *proving.Ground) {
+			g.CentralAddr = testbed.Mute(g.T)
+		}, cli.Failed},
+		{"kafka-absent", func(g *testbed.Ground) {
 			g.StartCentral(central.Options{})
 			g.StartEngine("ok")
-			g.BrokerAddr = proving.FreeAddr(g.T)
-		}, launch.Asked},
-		{"no-kafka", func(g *proving.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, launch.Asked},
-		{"nobody", func(g *proving.Ground) { g.BrokerAddr = proving.FreeAddr(g.T) }, launch.Failed},
+			g.BrokerAddr = testbed.FreeAddr(g.T)
+		}, cli.Asked},
+		{"no-kafka", func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, cli.Asked},
+		{"nobody", func(g *testbed.Ground) { g.BrokerAddr = testbed.FreeAddr(g.T) }, cli.Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			g := proving.New(t)
+			g := testbed.New(t)
 			tt.set(g)
 			state := filepath.Join(t.TempDir(), "state")
 			p := spawn(t, clean(t), append(flags(g, state), "--test")...)
@@ -147,13 +147,13 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-func everything(g *proving.Ground) {
+func everything(g *testbed.Ground) {
 	g.StartCentral(central.Options{})
 	g.StartEngine("ok")
 	g.StartBroker()
 }
 
-func denying(g *proving.Ground) {
+func denying(g *testbed.Ground) {
 	t := g.T
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "registry")
@@ -170,7 +170,7 @@ func denying(g *proving.Ground) {
 }
 
 // webServer is what listens on port 5000 of a Mac.
-func webServer(g *proving.Ground) {
+func webServer(g *testbed.Ground) {
 	t := g.T
 	t.Helper()
 	g.StartEngine("ok")
@@ -191,7 +191,7 @@ func webServer(g *proving.Ground) {
 var took = regexp.MustCompile(` +(<1|\d+) ms\n`)
 
 // alike replaces what differs from run to run: ports and times.
-func alike(said string, g *proving.Ground) string {
+func alike(said string, g *testbed.Ground) string {
 	said = took.ReplaceAllString(said, "  (ms)\n")
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr} {
 		if address != "" {

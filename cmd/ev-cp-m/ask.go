@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"evcp/internal/cli"
 	"evcp/internal/console"
 	"evcp/internal/console/cell"
+	"evcp/internal/eventlog"
 	"evcp/internal/explain"
-	"evcp/internal/launch"
-	"evcp/internal/lookback"
 	"evcp/internal/outbox"
 	"evcp/internal/status"
 )
@@ -34,15 +34,15 @@ func obey(ctx context.Context, command string, o options, stdout, stderr *os.Fil
 	err := commands[command](ctx, o, stdout)
 	switch {
 	case err == nil:
-		return launch.Asked
+		return cli.Asked
 	case errors.Is(err, errUnwell):
 	default:
-		launch.Complain(stderr, name, err)
+		cli.Complain(stderr, name, err)
 		if h := (hint{}); errors.As(err, &h) {
 			fmt.Fprintln(stderr, h.do)
 		}
 	}
-	return launch.Failed
+	return cli.Failed
 }
 
 // hint is an error with what to do first.
@@ -123,9 +123,9 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 	if o.follow && say.Terminal() && !o.json {
 		say.Print(english.following, "")
 	}
-	told, err := lookback.Run(ctx, lookback.Options{
+	told, err := eventlog.Run(ctx, eventlog.Options{
 		Dir: o.folder(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
-		Level: launch.Level(o.level), Wait: o.timeout, Zone: time.Local,
+		Level: cli.Level(o.level), Wait: o.timeout, Zone: time.Local,
 		Raw: func(b []byte) error { _, err := stdout.Write(b); return err },
 		Say: func(line string) { say.Print(fitting(line, say)...) },
 	})
@@ -164,7 +164,7 @@ func broken(line string, columns int) []string {
 
 // rest says to a person what the lines before did not: that there were none, and
 // which were left out.
-func (o options) rest(told lookback.Told, from time.Time) []string {
+func (o options) rest(told eventlog.Told, from time.Time) []string {
 	switch {
 	case told.Events == 0 && from.IsZero():
 		return []string{fmt.Sprintf(english.none, o.cp)}

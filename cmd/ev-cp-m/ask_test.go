@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/launch"
-	"evcp/internal/proving"
+	"evcp/internal/cli"
+	"evcp/internal/testbed"
 )
 
 // ask runs a command beside the Monitor that has dir.
@@ -30,10 +30,10 @@ func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr str
 // again when nobody is there to answer.
 func TestAskingARunningMonitor(t *testing.T) {
 	t.Parallel()
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	r := g.Read()
 	code, out, said := ask(t, dir, "status")
-	if code != launch.Failed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
+	if code != cli.Failed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
 		t.Errorf("before: exit %d, %s%s", code, out, said)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "CP_7"), 0o700); err != nil {
@@ -43,35 +43,35 @@ func TestAskingARunningMonitor(t *testing.T) {
 		t.Errorf("beside another: %s", said)
 	}
 	p := spawn(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == launch.Asked })
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.Behave("ko")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	for _, command := range []string{"status", "explain"} {
 		code, out, said := ask(t, dir, command)
-		if code != launch.Asked || said != "" {
+		if code != cli.Asked || said != "" {
 			t.Errorf("%s: exit %d, %s", command, code, said)
 		}
 		golden(t, "testdata/"+command+"-ko.txt", still(out, g, dir))
 	}
 	code, out, _ = ask(t, dir, "status", "--json")
-	if d := map[string]any{}; code != launch.Asked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
+	if d := map[string]any{}; code != cli.Asked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
 		t.Errorf("exit %d, %s", code, out)
 	}
 	p.signal(syscall.SIGTERM)
 	p.waited()
 	code, out, said = ask(t, dir, "events")
-	if code != launch.Asked || said != "" {
+	if code != cli.Asked || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
 	}
 	golden(t, "testdata/events.txt", still(out, g, dir))
-	if code, _, said := ask(t, dir, "healthcheck"); code != launch.Failed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
+	if code, _, said := ask(t, dir, "healthcheck"); code != cli.Failed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
 		t.Errorf("after: exit %d, %s", code, said)
 	}
 }
 
 // still takes out of an answer what differs from run to run.
-func still(said string, g *proving.Ground, dir string) string {
+func still(said string, g *testbed.Ground, dir string) string {
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr, "DIR": dir} {
 		said = strings.ReplaceAll(said, address, name)
 	}
@@ -110,7 +110,7 @@ func steady(lines []string) string {
 // follows what comes.
 func TestEventsAreTheVeryOnes(t *testing.T) {
 	t.Parallel()
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	r := g.Read()
 	follower := spawn(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
 	p := spawn(t, clean(t), flags(g, dir)...)
@@ -123,7 +123,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 		want = append(want, string(e.AppendJSON(nil)))
 	}
 	code, out, said := ask(t, dir, "events", "--json")
-	if got := strings.Split(strings.TrimSpace(out), "\n"); code != launch.Asked || said != "" || !slices.Equal(got, want) {
+	if got := strings.Split(strings.TrimSpace(out), "\n"); code != cli.Asked || said != "" || !slices.Equal(got, want) {
 		t.Errorf("exit %d, %s\nkept\n%s\nsent\n%s", code, said, out, strings.Join(want, "\n"))
 	}
 	_, out, _ = ask(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
@@ -132,7 +132,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	}
 	g.Until("all of it followed", func() bool { return len(follower.out.String()) > len(strings.Join(want, "\n")) })
 	follower.signal(syscall.SIGTERM)
-	if code := follower.waited(); code != launch.Asked {
+	if code := follower.waited(); code != cli.Asked {
 		t.Errorf("the follower: exit %d, %s", code, follower.err.String())
 	}
 	if got := strings.Split(strings.TrimSpace(follower.out.String()), "\n"); !slices.Equal(got, want) {
@@ -143,13 +143,13 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 // TestAMonitorThatDoesNotAnswer is stopped: whoever asks is told so in time.
 func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	p := spawn(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == launch.Asked })
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
 	p.signal(syscall.SIGSTOP)
 	code, _, said := ask(t, dir, "healthcheck")
 	p.signal(syscall.SIGCONT)
-	if code != launch.Failed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
+	if code != cli.Failed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 }
@@ -157,14 +157,14 @@ func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 // TestUnderSystemd starts the program as systemd does, and watches it over HTTP.
 func TestUnderSystemd(t *testing.T) {
 	t.Parallel()
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	address := filepath.Join(t.TempDir(), "notify")
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	face := proving.FreeAddr(t)
+	face := testbed.FreeAddr(t)
 	env := clean(t, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=10000000", "EVCP_HTTP="+face)
 	p := spawn(t, env, flags(g, dir)...)
 	hears(t, c, "READY=1")
@@ -182,11 +182,11 @@ func TestUnderSystemd(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	p.signal(syscall.SIGTERM)
 	hears(t, c, "STOPPING=1")
-	if code := p.waited(); code != launch.Asked {
+	if code := p.waited(); code != cli.Asked {
 		t.Errorf("exit %d", code)
 	}
 	taken := spawn(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
-	if code := taken.waited(); code != launch.Failed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
+	if code := taken.waited(); code != cli.Failed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
 		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
 	}
 }

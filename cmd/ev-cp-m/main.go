@@ -14,12 +14,12 @@ import (
 	"strings"
 
 	"evcp"
+	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
-	"evcp/internal/launch"
 	"evcp/internal/link"
+	"evcp/internal/selftest"
 	"evcp/internal/systemd"
-	"evcp/internal/trial"
 	"evcp/internal/uplink"
 	"evcp/internal/version"
 	"evcp/internal/watch"
@@ -39,24 +39,24 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	launch.Main(run)
+	cli.Main(run)
 }
 
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	loaded, code, goOn := launch.Settings(program(&o), args, stdout, stderr)
+	loaded, code, goOn := cli.Settings(program(&o), args, stdout, stderr)
 	if !goOn {
 		return code
 	}
 	o.fill(os.Hostname, os.Getenv)
-	if err := launch.Folder(o.stateDir); err != nil {
-		return launch.Complain(stderr, name, err)
+	if err := cli.Folder(o.stateDir); err != nil {
+		return cli.Complain(stderr, name, err)
 	}
 	command := strings.Join(loaded.Args, " ") // one at most
 	if why := o.misplaced(command); why != "" {
 		fmt.Fprintln(stderr, "ev-cp-m:", why)
-		return launch.Usage
+		return cli.Usage
 	}
 	if command != "" {
 		return obey(ctx, command, o, stdout, stderr)
@@ -69,14 +69,14 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 
 func try(ctx context.Context, o options, stdout *os.File) int {
 	style := console.StyleOf(stdout, os.Getenv, o.color)
-	well := trial.Run(ctx, trial.Options{
+	well := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.central(), Engine: o.engine(), Form: o.form(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
 		Dialer: link.NewDialer(), Slept: watch.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
 	if !well {
-		return launch.Failed
+		return cli.Failed
 	}
-	return launch.Asked
+	return cli.Asked
 }
 
 // columns is the widest line of an answer.
@@ -85,14 +85,14 @@ const columns = 80
 func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.File) int {
 	var face net.Listener
 	if o.http != "" {
-		ln, err := launch.Listen(ctx, o.http, "--http")
+		ln, err := cli.Listen(ctx, o.http, "--http")
 		if err != nil {
-			return launch.Complain(stderr, name, err)
+			return cli.Complain(stderr, name, err)
 		}
 		defer ln.Close()
 		face = ln
 	}
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: launch.Level(o.level)})
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.Level(o.level)})
 	err := watch.Run(ctx, watch.Options{
 		CP: o.cp, Engine: o.engine(), Central: o.central(), Form: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
@@ -119,13 +119,13 @@ func exitCode(err error, o options, stderr io.Writer) int {
 	var refused *uplink.RefusedError
 	switch {
 	case err == nil:
-		return launch.Asked
+		return cli.Asked
 	case errors.As(err, &refused):
 		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.central())
 		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
 		return exitRefused
 	default:
-		return launch.Complain(stderr, name, err)
+		return cli.Complain(stderr, name, err)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
-	"evcp/internal/launch"
 	"evcp/internal/wire"
 )
 
@@ -131,7 +131,7 @@ func (o *options) fill(hostname func() (string, error), getenv func(string) stri
 		}
 	}
 	if o.stateDir == "" {
-		o.stateDir = launch.StateDir("ev-cp-m", getenv)
+		o.stateDir = cli.StateDir("ev-cp-m", getenv)
 	}
 }
 

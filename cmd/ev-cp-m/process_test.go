@@ -14,8 +14,8 @@ import (
 
 	"evcp"
 	"evcp/internal/central"
-	"evcp/internal/launch"
-	"evcp/internal/proving"
+	"evcp/internal/cli"
+	"evcp/internal/testbed"
 )
 
 // program under test: the static binary as it is shipped.
@@ -104,17 +104,17 @@ func (s *syncBuffer) String() string {
 }
 
 // flags are what a Monitor needs to find everybody on the ground.
-func flags(g *proving.Ground, dir string) []string {
+func flags(g *testbed.Ground, dir string) []string {
 	return []string{
-		"--cp-id", "CP_001", "--central-ip", "127.0.0.1", "--central-port", proving.Port(g.CentralAddr),
-		"--engine-ip", "127.0.0.1", "--engine-port", proving.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr, "--state-dir", dir,
+		"--cp-id", "CP_001", "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
+		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr, "--state-dir", dir,
 	}
 }
 
 // TestKilledAtTwoOfThree takes the Monitor away after two failed checks: the next
 // life's first failed check reports, under the next number.
 func TestKilledAtTwoOfThree(t *testing.T) {
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	r := g.Read()
 	failed := func(n uint32) func() bool {
 		return func() bool {
@@ -162,7 +162,7 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 // an Engine that takes 0.6 s, for long and for short.
 func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	t.Parallel()
-	g := proving.All(t)
+	g := testbed.All(t)
 	r := g.Read()
 	g.Behave("slow=600ms")
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
@@ -198,7 +198,7 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 // sick Engine.
 func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	t.Parallel()
-	g := proving.All(t)
+	g := testbed.All(t)
 	r := g.Read()
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
@@ -220,14 +220,14 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 // all listen and never say a word.
 func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 	t.Parallel()
-	g := proving.New(t)
+	g := testbed.New(t)
 	g.StartEngine("mute")
-	g.CentralAddr, g.BrokerAddr = proving.Mute(t), proving.Mute(t)
+	g.CentralAddr, g.BrokerAddr = testbed.Mute(t), testbed.Mute(t)
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("three questions", func() bool { return len(g.Asked()) >= 3 })
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != launch.Asked {
+	if code := p.waited(); code != cli.Asked {
 		t.Errorf("exit code %d", code)
 	}
 	t.Logf("gone after %s", time.Since(began))
@@ -240,12 +240,12 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 // and no flag.
 func TestEnvironmentOfAContainer(t *testing.T) {
 	t.Parallel()
-	g := proving.All(t)
+	g := testbed.All(t)
 	state := t.TempDir()
 	spawn(t, []string{
 		"CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
-		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + proving.Port(g.CentralAddr),
-		"ENGINE_PORT=" + proving.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
+		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + testbed.Port(g.CentralAddr),
+		"ENGINE_PORT=" + testbed.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
 	})
 	g.UntilShown("CP_042", "activated")
 	if _, err := os.Stat(filepath.Join(state, "CP_042")); err != nil {
@@ -260,7 +260,7 @@ func TestEnvironmentOfAContainer(t *testing.T) {
 // and goes on when it did once.
 func TestRefusedForGood(t *testing.T) {
 	t.Parallel()
-	g := proving.New(t)
+	g := testbed.New(t)
 	list := filepath.Join(t.TempDir(), "registry")
 	write := func(text string) {
 		if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
@@ -295,7 +295,7 @@ func TestRefusedForGood(t *testing.T) {
 	g.StartCentral(open())
 	g.Until("the refusal", func() bool { return strings.Contains(p.err.String(), "the watch goes on, asked again every 1m") })
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != launch.Asked {
+	if code := p.waited(); code != cli.Asked {
 		t.Errorf("a Monitor that was accepted before ended with %d", code)
 	}
 }
@@ -303,11 +303,11 @@ func TestRefusedForGood(t *testing.T) {
 // TestTwoMonitorsOfOneFolder refuses the second, and says who has it.
 func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	t.Parallel()
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	spawn(t, clean(t), flags(g, dir)...)
 	g.UntilShown("CP_001", "activated")
 	second := spawn(t, clean(t), flags(g, dir)...)
-	if code := second.waited(); code != launch.Failed {
+	if code := second.waited(); code != cli.Failed {
 		t.Errorf("exit code %d", code)
 	}
 	if said := second.err.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {

@@ -2,7 +2,7 @@ package main
 
 // words are what the commands that ask say themselves, so that another language
 // is another table. The verbs stand in the order of the call. What a Monitor
-// answers has its words in internal/explain, what is kept in internal/lookback.
+// answers has its words in internal/explain, what is kept in internal/eventlog.
 type words struct {
 	nobody     string // which charge point
 	nothing    string // which charge point

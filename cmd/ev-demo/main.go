@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/signal"
 
+	"evcp/internal/cli"
 	"evcp/internal/console"
 	"evcp/internal/demo"
-	"evcp/internal/launch"
 	"evcp/internal/version"
 )
 
@@ -29,7 +29,7 @@ func interrupts() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
 	second, endSecond := context.WithCancel(context.Background())
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, launch.Ends()...)
+	signal.Notify(signals, cli.Ends()...)
 	go func() {
 		defer close(done)
 		for _, end := range []func(){endFirst, endSecond} {
@@ -46,18 +46,18 @@ func interrupts() (first, second context.Context, stop func()) {
 func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	if _, code, goOn := launch.Settings(p, args, stdout, stderr); !goOn {
+	if _, code, goOn := cli.Settings(p, args, stdout, stderr); !goOn {
 		return code
 	}
 	if err := play(ctx, hurry, o, stderr); err != nil {
-		return launch.Complain(stderr, name, err)
+		return cli.Complain(stderr, name, err)
 	}
-	return launch.Asked
+	return cli.Asked
 }
 
 func play(ctx, hurry context.Context, o options, stderr *os.File) error {
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Color: o.color})
-	keys, restore := launch.Keys(ctx, c)
+	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, demo.Options{
 		Console: c, Keys: keys, Hurry: hurry.Done(), Version: version.String(),

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"evcp/internal/launch"
+	"evcp/internal/cli"
 )
 
 // The test binary is the program when this variable is set.
@@ -55,10 +55,10 @@ func TestAnswers(t *testing.T) {
 		arg, stdout, stderr string
 		code                int
 	}{
-		{"--help", "--page PORT", "", launch.Asked},
-		{"--version", "ev-demo ", "", launch.Asked},
-		{"--pge", "", "Did you mean --page?", launch.Usage},
-		{"--page=0", "", "a port is a number from 1 to 65535", launch.Usage},
+		{"--help", "--page PORT", "", cli.Asked},
+		{"--version", "ev-demo ", "", cli.Asked},
+		{"--pge", "", "Did you mean --page?", cli.Usage},
+		{"--page=0", "", "a port is a number from 1 to 65535", cli.Usage},
 	} {
 		stdout, stderr, code := output(t, c.arg)
 		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
 // View is one charge point as Central shows it.
 type View struct {
-	standing.CP
+	cpstate.CP
 	Peer     string // the address that spoke last; "" since a restart
 	Speakers int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
 	Recent   string // its last heartbeats, the newest last: O, K, C or M each
@@ -29,7 +29,7 @@ type board struct {
 	cps      map[evcp.CPID]*place
 	version  uint64
 	changes  ring
-	faults   map[standing.Reason]uint64 // begun since the start
+	faults   map[cpstate.Reason]uint64 // begun since the start
 	watchers map[chan struct{}]struct{}
 }
 
@@ -47,7 +47,7 @@ func newBoard(o Options) *board {
 	}
 	return &board{
 		expected: o.Heartbeat, room: room,
-		cps: map[evcp.CPID]*place{}, faults: map[standing.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
+		cps: map[evcp.CPID]*place{}, faults: map[cpstate.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
@@ -68,9 +68,9 @@ func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard
 	p, known := b.cps[m.CP]
 	switch {
 	case !listed && m.Verb == wire.Registration:
-		return heard{reply: standing.Denied(m.CP)}
+		return heard{reply: cpstate.Denied(m.CP)}
 	case !listed && m.Verb < wire.MonitorConnection:
-		return heard{reply: standing.NotRegistered}
+		return heard{reply: cpstate.NotRegistered}
 	case !known && m.Verb == wire.Registration:
 		if len(b.cps) >= b.room {
 			return heard{reply: noRoom}
@@ -78,7 +78,7 @@ func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard
 		p = &place{}
 		b.cps[m.CP] = p
 	case !known:
-		_, reply := standing.CP{}.Hear(m, now)
+		_, reply := cpstate.CP{}.Hear(m, now)
 		return heard{reply: reply}
 	}
 	h := heard{reply: b.take(p, v, m, now)}
@@ -111,12 +111,12 @@ func appendBeat(recent string, s evcp.Status) string {
 }
 
 // put stores the next standing of a charge point and tells who watches.
-func (b *board) put(p *place, next standing.CP, now time.Time) {
+func (b *board) put(p *place, next cpstate.CP, now time.Time) {
 	was := p.CP
 	p.CP = next
 	b.version++
 	p.version = b.version
-	if was.Fault == (standing.Fault{}) && next.Fault != was.Fault {
+	if was.Fault == (cpstate.Fault{}) && next.Fault != was.Fault {
 		b.faults[next.Fault.Reason]++
 	}
 	if was.State != next.State || was.Reason != next.Reason {
@@ -133,7 +133,7 @@ func (b *board) put(p *place, next standing.CP, now time.Time) {
 	}
 }
 
-func lasted(was standing.CP, now time.Time) time.Duration {
+func lasted(was cpstate.CP, now time.Time) time.Duration {
 	if !was.Known() {
 		return 0
 	}
@@ -141,7 +141,7 @@ func lasted(was standing.CP, now time.Time) time.Duration {
 }
 
 // judge applies one verdict to every charge point: silence, or a new registry.
-func (b *board) judge(now time.Time, verdict func(standing.CP) standing.CP) {
+func (b *board) judge(now time.Time, verdict func(cpstate.CP) cpstate.CP) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.cps {
@@ -192,7 +192,7 @@ func (b *board) lost(id evcp.CPID, ended, now time.Time) {
 
 // known puts what the disk remembers on the board, and counts it. What is there
 // already is newer.
-func (b *board) known(cps []standing.CP, now time.Time) (n int) {
+func (b *board) known(cps []cpstate.CP, now time.Time) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, cp := range cps {
@@ -294,11 +294,11 @@ func (b *board) counts() Counts {
 	var n Counts
 	for _, p := range b.cps {
 		switch p.State {
-		case standing.Activated:
+		case cpstate.Activated:
 			n.Activated++
-		case standing.Faulted:
+		case cpstate.Faulted:
 			n.Faulted++
-		case standing.Disconnected:
+		case cpstate.Disconnected:
 			n.Disconnected++
 		}
 		if p.LastSeen.After(n.LastSeen) {

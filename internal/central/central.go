@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 	"evcp/internal/folder"
 	"evcp/internal/wire"
@@ -140,7 +140,7 @@ func (c *Central) hear(s *session, m wire.Message) string {
 	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
 	h := c.board.hear(s.voice, m, listed, time.Now())
 	s.trusted = s.trusted || accepted(h.reply)
-	denied := h.reply == standing.Denied(m.CP)
+	denied := h.reply == cpstate.Denied(m.CP)
 	c.meter.heard(m.Verb, h.reply, denied)
 	if denied {
 		c.stranger("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.voice.peer))
@@ -156,7 +156,7 @@ func (c *Central) hear(s *session, m wire.Message) string {
 
 func accepted(reply string) bool {
 	switch reply {
-	case standing.Authenticated, standing.FailureReceived, standing.RecoveryReceived, standing.Received:
+	case cpstate.Authenticated, cpstate.FailureReceived, cpstate.RecoveryReceived, cpstate.Received:
 		return true
 	default:
 		return false

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -109,7 +109,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func (c *Central) is(id evcp.CPID, s standing.State, why standing.Reason) func() bool {
+func (c *Central) is(id evcp.CPID, s cpstate.State, why cpstate.Reason) func() bool {
 	return func() bool {
 		v, _ := c.CP(id)
 		return v.State == s && v.Reason == why
@@ -123,7 +123,7 @@ func TestConversationInRawText(t *testing.T) {
 	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
-	if !c.is("CP_001", standing.Faulted, standing.EngineFailure)() {
+	if !c.is("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
 		t.Error("not faulted when the report was answered")
 	}
 	p.ask("EV_CP_M CP_001 heartbeat KO", "OK")
@@ -131,7 +131,7 @@ func TestConversationInRawText(t *testing.T) {
 	p.ask("EV_CP_M CP_001 health_check", "KO unknown message")
 	p.ask("GET / HTTP/1.1\r\n", "KO unknown message\n")
 	p.ask("EV_CP_M CP_001 disconnect", "OK")
-	if v, _ := c.CP("CP_001"); v.Reason != standing.SaidGoodbye || v.Recent != "OK" || v.Peer != p.conn.LocalAddr().String() {
+	if v, _ := c.CP("CP_001"); v.Reason != cpstate.SaidGoodbye || v.Recent != "OK" || v.Peer != p.conn.LocalAddr().String() {
 		t.Errorf("%v (%v), heartbeats %q, peer %q", v.State, v.Reason, v.Recent, v.Peer)
 	}
 }
@@ -152,7 +152,7 @@ func TestConnectionPerMessage(t *testing.T) {
 		p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
 		p.conn.Close()
 	}
-	if !c.is("CP_001", standing.Faulted, standing.EngineFailure)() {
+	if !c.is("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
 		t.Error("the first Monitors open a connection for each message; that is no loss")
 	}
 }
@@ -177,12 +177,12 @@ func TestConnectionLost(t *testing.T) {
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	began := time.Now()
 	p.conn.Close()
-	until(t, "connection_lost", c.is("CP_001", standing.Disconnected, standing.ConnectionLost))
+	until(t, "connection_lost", c.is("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
 	if took := time.Since(began); took < mourning {
 		t.Errorf("lost after %v; another connection had %v to speak", took, mourning)
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	if !c.is("CP_001", standing.Activated, standing.HeartbeatOK)() {
+	if !c.is("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
 		t.Error("not activated although it is heard again")
 	}
 }
@@ -200,8 +200,8 @@ func TestReconnectingIsNotLosing(t *testing.T) {
 	other.ask("EV_CP_M CP_002 registration request", "Authentication successful")
 	other.ask("EV_CP_M CP_002 heartbeat OK", "OK")
 	other.conn.Close()
-	until(t, "connection_lost of the other", c.is("CP_002", standing.Disconnected, standing.ConnectionLost))
-	if v, _ := c.CP("CP_001"); v.State != standing.Activated || v.Reason != standing.Registered {
+	until(t, "connection_lost of the other", c.is("CP_002", cpstate.Disconnected, cpstate.ConnectionLost))
+	if v, _ := c.CP("CP_001"); v.State != cpstate.Activated || v.Reason != cpstate.Registered {
 		t.Errorf("%v (%v) although a new connection spoke at once", v.State, v.Reason)
 	}
 }
@@ -347,7 +347,7 @@ func TestRegistry(t *testing.T) {
 	p.ask("EV_CP_M CP_X registration request", "Authentication denied: unknown charging point CP_X")
 	p.ask("EV_CP_M CP_X heartbeat OK", "KO not registered")
 	write("CP_002\nCP_X\nCP_003\n")
-	until(t, "not_listed", c.is("CP_001", standing.Disconnected, standing.NotListed))
+	until(t, "not_listed", c.is("CP_001", cpstate.Disconnected, cpstate.NotListed))
 	p.ask("EV_CP_M CP_001 heartbeat OK", "KO not registered")
 	p.ask("EV_CP_M CP_X registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_002 heartbeat OK", "OK")

@@ -4,16 +4,16 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 )
 
 // Change is one charge point that moved from a state to another.
 type Change struct {
 	Seq    uint64 // from 1, gapless since Central started
 	CP     evcp.CPID
-	From   standing.State
-	To     standing.State
-	Reason standing.Reason
+	From   cpstate.State
+	To     cpstate.State
+	Reason cpstate.Reason
 	Status evcp.Status   // its last heartbeat; Unknown when none tells more
 	At     time.Time     // when Central saw it
 	Lasted time.Duration // how long From lasted; 0 for a first registration

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
@@ -36,7 +36,7 @@ func TestSinceGivesWhatChanged(t *testing.T) {
 	}
 	b.tell(v, "CP_002", wire.EngineFailure, 0)
 	fault := b.since(beat.Next)
-	if len(fault.Changes) != 1 || fault.Changes[0].To != standing.Faulted || fault.Changes[0].Seq != 3 {
+	if len(fault.Changes) != 1 || fault.Changes[0].To != cpstate.Faulted || fault.Changes[0].Seq != 3 {
 		t.Errorf("a fault: %+v", fault.Changes)
 	}
 }
@@ -105,15 +105,15 @@ func TestSilenceInTime(t *testing.T) {
 			c.board.tell(v, "CP_001", wire.Heartbeat, evcp.OK)
 		}
 		time.Sleep(14900 * time.Millisecond)
-		if !c.is("CP_001", standing.Activated, standing.Registered)() {
+		if !c.is("CP_001", cpstate.Activated, cpstate.Registered)() {
 			t.Error("silent before three gaps were over")
 		}
 		time.Sleep(pulse + 200*time.Millisecond)
-		if !c.is("CP_001", standing.Disconnected, standing.Silent)() {
+		if !c.is("CP_001", cpstate.Disconnected, cpstate.Silent)() {
 			t.Error("not silent after three gaps")
 		}
 		time.Sleep(24 * time.Hour)
-		if !c.is("CP_QUIET", standing.Activated, standing.Registered)() {
+		if !c.is("CP_QUIET", cpstate.Activated, cpstate.Registered)() {
 			t.Error("a charge point without heartbeats did not keep its state")
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
@@ -30,7 +30,7 @@ func (r Result) String() string { return resultNames[min(int(r), len(resultNames
 type Figures struct {
 	Messages    map[wire.Verb]uint64 // understood, by what they say
 	Reports     []Reports            // every pair there is
-	Incidents   map[standing.Reason]uint64
+	Incidents   map[cpstate.Reason]uint64
 	Denied      uint64    // registrations
 	Connections int       // open now
 	Looked      time.Time // when silence was last looked for; zero before Serve
@@ -102,7 +102,7 @@ func (c *Central) Figures() Figures {
 // Fault is a charge point that is faulted, and what brought it.
 type Fault struct {
 	CP     evcp.CPID
-	Reason standing.Reason
+	Reason cpstate.Reason
 }
 
 // Faulted are those that are faulted now, by id.
@@ -116,17 +116,17 @@ func (b *board) faulted() (all []Fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, p := range b.cps {
-		if p.State == standing.Faulted {
+		if p.State == cpstate.Faulted {
 			all = append(all, Fault{CP: id, Reason: p.Reason})
 		}
 	}
 	return all
 }
 
-func (b *board) incidents() map[standing.Reason]uint64 {
+func (b *board) incidents() map[cpstate.Reason]uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := make(map[standing.Reason]uint64, len(b.faults))
+	all := make(map[cpstate.Reason]uint64, len(b.faults))
 	for reason, n := range b.faults {
 		all[reason] = n
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"evcp/internal/central/standing"
-	"evcp/internal/pause"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/sqlite"
+	"evcp/internal/wait"
 )
 
 const (
@@ -64,7 +64,7 @@ func (k *keeper) again() <-chan time.Time {
 // gather waits for more to write, unless somebody waits for the disk.
 func (k *keeper) gather(ctx context.Context) {
 	if k.failing {
-		pause.For(ctx, retryDisk)
+		wait.For(ctx, retryDisk)
 		return
 	}
 	enough := time.NewTimer(gather)
@@ -78,12 +78,12 @@ func (k *keeper) gather(ctx context.Context) {
 
 // changed takes the changes since the last time and the states they led to. Where
 // some are forgotten already, all states are taken.
-func (k *keeper) changed() ([]standing.CP, []Change, func()) {
+func (k *keeper) changed() ([]cpstate.CP, []Change, func()) {
 	changes, missed, next := k.c.board.changesSince(k.changes)
 	if missed > 0 {
 		return k.everything()
 	}
-	var cps []standing.CP
+	var cps []cpstate.CP
 	for _, id := range changed(changes) {
 		if v, ok := k.c.CP(id); ok {
 			cps = append(cps, v.CP)
@@ -93,9 +93,9 @@ func (k *keeper) changed() ([]standing.CP, []Change, func()) {
 }
 
 // everything takes the states that changed in any way, such as by a last word.
-func (k *keeper) everything() ([]standing.CP, []Change, func()) {
+func (k *keeper) everything() ([]cpstate.CP, []Change, func()) {
 	d := k.c.board.since(Cursor{version: k.states.version, seq: k.changes.seq})
-	cps := make([]standing.CP, len(d.CPs))
+	cps := make([]cpstate.CP, len(d.CPs))
 	for i, v := range d.CPs {
 		cps[i] = v.CP
 	}
@@ -108,7 +108,7 @@ func (k *keeper) everything() ([]standing.CP, []Change, func()) {
 }
 
 // write brings one batch to disk. The cursors move when it is there.
-func (k *keeper) write(take func() ([]standing.CP, []Change, func())) {
+func (k *keeper) write(take func() ([]cpstate.CP, []Change, func())) {
 	err := k.there()
 	if err == nil {
 		cps, changes, done := take()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/folder"
 	"evcp/internal/sqlite"
 )
@@ -99,9 +99,9 @@ func TestFolderThatOpensLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.o.StateDir, c.store = dir, closedStore(dir) // as New leaves it on a full disk
-	c.board.known([]standing.CP{{ID: "CP_002", State: standing.Activated, Reason: standing.Registered}}, time.Now())
+	c.board.known([]cpstate.CP{{ID: "CP_002", State: cpstate.Activated, Reason: cpstate.Registered}}, time.Now())
 	_, stop = serve(t, c)
-	until(t, "what the disk knows", c.is("CP_001", standing.Disconnected, standing.CentralRestarted))
+	until(t, "what the disk knows", c.is("CP_001", cpstate.Disconnected, cpstate.CentralRestarted))
 	stop()
 	if len(c.CPs()) != 2 {
 		t.Errorf("%d charge points", len(c.CPs()))

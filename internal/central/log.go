@@ -6,7 +6,7 @@ import (
 	"net"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 )
 
@@ -25,7 +25,7 @@ func (c *Central) logChanges(ctx context.Context) {
 }
 
 func levelOf(c Change) slog.Level {
-	if c.To == standing.Activated || c.Reason == standing.SaidGoodbye {
+	if c.To == cpstate.Activated || c.Reason == cpstate.SaidGoodbye {
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -33,9 +33,9 @@ func levelOf(c Change) slog.Level {
 
 func (c Change) shape() console.Shape {
 	switch c.To {
-	case standing.Activated:
+	case cpstate.Activated:
 		return console.Up
-	case standing.Faulted:
+	case cpstate.Faulted:
 		return console.Failed
 	default:
 		return console.Gone
@@ -45,28 +45,28 @@ func (c Change) shape() console.Shape {
 // Text says the change in words, without the charge point's name.
 func (c Change) Text() string {
 	switch c.Reason {
-	case standing.Registered:
+	case cpstate.Registered:
 		return "activated: registered from " + host(c.Peer)
-	case standing.EngineRecovered, standing.HeartbeatOK:
-		if c.From == standing.Faulted {
+	case cpstate.EngineRecovered, cpstate.HeartbeatOK:
+		if c.From == cpstate.Faulted {
 			return "activated after " + console.Span(c.Lasted)
 		}
 		return "activated: heard again, Engine OK"
-	case standing.HeartbeatMonitoring:
+	case cpstate.HeartbeatMonitoring:
 		return "activated: heard again, no verdict yet"
-	case standing.EngineFailure:
+	case cpstate.EngineFailure:
 		return "faulted: ENGINE_FAILURE" + detail(c.Status)
-	case standing.HeartbeatKO, standing.HeartbeatConnectionError:
+	case cpstate.HeartbeatKO, cpstate.HeartbeatConnectionError:
 		return "faulted: heartbeat " + c.Status.String()
-	case standing.SaidGoodbye:
+	case cpstate.SaidGoodbye:
 		return "disconnected: its Monitor said goodbye"
-	case standing.ConnectionLost:
+	case cpstate.ConnectionLost:
 		return "disconnected: its Monitor left without a word"
-	case standing.Silent:
+	case cpstate.Silent:
 		return "disconnected: no sign of life"
-	case standing.CentralRestarted:
+	case cpstate.CentralRestarted:
 		return "disconnected: not heard since Central restarted"
-	case standing.NotListed:
+	case cpstate.NotListed:
 		return "disconnected: no longer in the registry"
 	default:
 		return c.To.String()

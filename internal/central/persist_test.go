@@ -13,7 +13,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/folder"
 	"evcp/internal/sqlite"
 )
@@ -31,10 +31,10 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	stop()
 
 	c, addr, stop := start(t, Options{StateDir: dir})
-	for id, why := range map[evcp.CPID]standing.Reason{
-		"CP_001": standing.CentralRestarted, "CP_002": standing.CentralRestarted, "CP_003": standing.SaidGoodbye,
+	for id, why := range map[evcp.CPID]cpstate.Reason{
+		"CP_001": cpstate.CentralRestarted, "CP_002": cpstate.CentralRestarted, "CP_003": cpstate.SaidGoodbye,
 	} {
-		if !c.is(id, standing.Disconnected, why)() {
+		if !c.is(id, cpstate.Disconnected, why)() {
 			v, _ := c.CP(id)
 			t.Errorf("%s is %v (%v) after a restart, want %v", id, v.State, v.Reason, why)
 		}
@@ -44,7 +44,7 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	p.ask("EV_CP_M CP_001 heartbeat MONITORING", "OK") // registered by an earlier connection, to an earlier process
 	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_004 heartbeat OK", "KO not registered")
-	if v, _ := c.CP("CP_002"); v.State != standing.Faulted || !v.Since.Equal(fault.Fault.Since) {
+	if v, _ := c.CP("CP_002"); v.State != cpstate.Faulted || !v.Since.Equal(fault.Fault.Since) {
 		t.Errorf("%v since %v; the fault goes on since %v", v.State, v.Since, fault.Fault.Since)
 	}
 	stop()
@@ -134,7 +134,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	now := time.Now()
 	var changes []Change
 	for n := range keptPerCP + 50 {
-		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: standing.Activated})
+		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: cpstate.Activated})
 	}
 	changes = append(changes, Change{CP: "CP_002", At: now.Add(-keptFor - time.Hour)})
 	if err := errors.Join(s.save(nil, changes), s.forget(now, keptInAll)); err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 )
 
 func TestRegistryText(t *testing.T) {
@@ -52,7 +52,7 @@ func TestRegistryAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, addr, _ := start(t, Options{StateDir: dir, MaxCPs: 2, Registry: registry})
-	if !c.is("CP_001", standing.Disconnected, standing.CentralRestarted)() || !c.is("CP_002", standing.Disconnected, standing.NotListed)() {
+	if !c.is("CP_001", cpstate.Disconnected, cpstate.CentralRestarted)() || !c.is("CP_002", cpstate.Disconnected, cpstate.NotListed)() {
 		t.Errorf("%+v", c.CPs())
 	}
 	dial(t, addr).ask("EV_CP_M CP_003 registration request", "Authentication successful")

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/sqlite"
 )
 
@@ -19,7 +19,7 @@ const (
 
 // load reads the charge points. A row that makes no sense is skipped and
 // counted: one bad row must not cost the others.
-func (s *store) load() (cps []standing.CP, skipped int, err error) {
+func (s *store) load() (cps []cpstate.CP, skipped int, err error) {
 	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats
 		FROM charge_points ORDER BY cp_id`
 	err = s.db.Each(all, func(row *sqlite.Row) error {
@@ -33,28 +33,28 @@ func (s *store) load() (cps []standing.CP, skipped int, err error) {
 	return cps, skipped, err
 }
 
-func readCP(row *sqlite.Row) (standing.CP, bool) {
+func readCP(row *sqlite.Row) (cpstate.CP, bool) {
 	id, err := evcp.ParseCPID(row.ColumnText(0))
-	state, ok1 := standing.ParseState(row.ColumnText(1))
-	reason, ok2 := standing.ParseReason(row.ColumnText(2))
+	state, ok1 := cpstate.ParseState(row.ColumnText(1))
+	reason, ok2 := cpstate.ParseReason(row.ColumnText(2))
 	status, ok3 := evcp.ParseStatus(row.ColumnText(6))
-	why, ok4 := standing.ParseReason(row.ColumnText(8))
-	return standing.CP{
+	why, ok4 := cpstate.ParseReason(row.ColumnText(8))
+	return cpstate.CP{
 		ID: id, State: state, Reason: reason, Status: status,
 		Since: fromMillis(row.ColumnInt64(3)), Registered: fromMillis(row.ColumnInt64(4)), LastSeen: fromMillis(row.ColumnInt64(5)),
-		Fault: standing.Fault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, Habit: row.ColumnBool(9),
-	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != standing.Unregistered
+		Fault: cpstate.Fault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, Habit: row.ColumnBool(9),
+	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
 }
 
 // save writes states and history in one transaction.
-func (s *store) save(cps []standing.CP, changes []Change) error {
+func (s *store) save(cps []cpstate.CP, changes []Change) error {
 	if len(cps) == 0 && len(changes) == 0 {
 		return nil
 	}
 	return s.db.Transact(false, func() error { return errors.Join(s.saveCPs(cps), s.saveChanges(changes)) })
 }
 
-func (s *store) saveCPs(cps []standing.CP) error {
+func (s *store) saveCPs(cps []cpstate.CP) error {
 	const put = `INSERT OR REPLACE INTO charge_points
 		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?)`
 	for _, cp := range cps {

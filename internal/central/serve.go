@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // Serve answers Monitors on ln until ctx ends or ln fails; then it closes every
@@ -54,7 +54,7 @@ func (c *Central) accept(ctx context.Context, ln net.Listener, sessions *sync.Wa
 			return fmt.Errorf("accept connections: %w", err)
 		case err != nil:
 			c.log.Warn("can't accept a connection", "error", err, "retry", rest)
-			pause.For(ctx, rest)
+			wait.For(ctx, rest)
 			rest = min(2*rest, time.Second)
 			continue
 		}

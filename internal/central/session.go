@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
@@ -98,7 +98,7 @@ func (s *session) patience() time.Time {
 
 // reply answers one request and reports whether the answer went out.
 func (s *session) reply(r wire.Request) bool {
-	words := standing.UnknownMessage
+	words := cpstate.UnknownMessage
 	if r.Err == nil {
 		words = s.c.hear(s, r.Message)
 	} else {
@@ -117,7 +117,7 @@ func (s *session) write(words string, r wire.Request) bool {
 // refuse ends a connection whose message has no end.
 func (s *session) refuse() {
 	s.c.stranger("closed a connection: its message has no end", slog.String("peer", s.voice.peer), slog.Int("limit_bytes", wire.MaxMessage))
-	if !s.write(standing.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
+	if !s.write(cpstate.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
 		return
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {

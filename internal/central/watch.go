@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 )
 
@@ -76,7 +76,7 @@ func (c *Central) count(now time.Time) {
 }
 
 func (c *Central) look(now, awake time.Time) {
-	c.board.judge(now, func(cp standing.CP) standing.CP { return cp.Silent(now, awake, c.o.Heartbeat) })
+	c.board.judge(now, func(cp cpstate.CP) cpstate.CP { return cp.Silent(now, awake, c.o.Heartbeat) })
 	if c.o.Registry == nil {
 		return
 	}
@@ -91,7 +91,7 @@ func (c *Central) look(now, awake time.Time) {
 }
 
 func (c *Central) unlist(now time.Time) {
-	c.board.judge(now, func(cp standing.CP) standing.CP {
+	c.board.judge(now, func(cp cpstate.CP) cpstate.CP {
 		if c.o.Registry.Listed(cp.ID) {
 			return cp
 		}

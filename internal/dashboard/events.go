@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"evcp/internal/central"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 const (
@@ -55,7 +55,7 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	for {
 		again, err := s.next()
-		if err != nil || !pause.For(r.Context(), max(again, pace)) {
+		if err != nil || !wait.For(r.Context(), max(again, pace)) {
 			return
 		}
 		if again > 0 {

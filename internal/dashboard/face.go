@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"evcp/internal/central"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/metrics"
 	"evcp/internal/status"
 	"evcp/internal/version"
 	"evcp/internal/wire"
@@ -65,14 +66,14 @@ func ready(c *central.Central) error {
 
 // metrics writes everything there is to count. The names are a contract:
 // dashboards and alerts are built on them.
-func (d *Dashboard) metrics(m *status.Metrics) {
+func (d *Dashboard) metrics(m *metrics.Writer) {
 	m.Gauge("evcentral_build_info", "The build that runs; always 1.").
-		Is(1, "version", d.version, "revision", version.Revision(), "goversion", runtime.Version())
+		Value(1, "version", d.version, "revision", version.Revision(), "goversion", runtime.Version())
 	d.chargePoints(m)
 	f := d.central.Figures()
 	m.Counter("evcentral_incidents_total", "Faults that began, by what brought them.")
-	for _, reason := range []standing.Reason{standing.EngineFailure, standing.HeartbeatKO, standing.HeartbeatConnectionError} {
-		m.Is(float64(f.Incidents[reason]), "cause", reason.String())
+	for _, reason := range []cpstate.Reason{cpstate.EngineFailure, cpstate.HeartbeatKO, cpstate.HeartbeatConnectionError} {
+		m.Value(float64(f.Incidents[reason]), "cause", reason.String())
 	}
 	m.Counter("evcentral_reports_total", "Reports heard, repeats included, by what was answered.")
 	for _, r := range f.Reports {
@@ -80,15 +81,15 @@ func (d *Dashboard) metrics(m *status.Metrics) {
 		if r.Recovery {
 			kind = "recovery"
 		}
-		m.Is(float64(r.Count), "kind", kind, "result", r.Result.String())
+		m.Value(float64(r.Count), "kind", kind, "result", r.Result.String())
 	}
 	m.Counter("evcentral_messages_total", "Messages understood, by what they say.")
 	for _, verb := range slices.Sorted(maps.Keys(f.Messages)) {
-		m.Is(float64(f.Messages[verb]), "message", verbNames[verb])
+		m.Value(float64(f.Messages[verb]), "message", verbNames[verb])
 	}
-	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").Is(float64(f.Denied))
-	m.Gauge("evcentral_connections", "Connections of Monitors.").Is(float64(f.Connections))
-	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").At(d.central.Counts().LastSeen)
+	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").Value(float64(f.Denied))
+	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
+	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
 }
 
 // verbNames are the messages as label values: the wire's own words hold blanks
@@ -98,19 +99,19 @@ var verbNames = map[wire.Verb]string{
 	wire.Heartbeat: "heartbeat", wire.Disconnect: "disconnect",
 }
 
-func (d *Dashboard) chargePoints(m *status.Metrics) {
+func (d *Dashboard) chargePoints(m *metrics.Writer) {
 	n := d.central.Counts()
 	m.Gauge("evcentral_charge_points", "Charge points by state.").
-		Is(float64(n.Activated), "state", standing.Activated.String()).
-		Is(float64(n.Faulted), "state", standing.Faulted.String()).
-		Is(float64(n.Disconnected), "state", standing.Disconnected.String())
+		Value(float64(n.Activated), "state", cpstate.Activated.String()).
+		Value(float64(n.Faulted), "state", cpstate.Faulted.String()).
+		Value(float64(n.Disconnected), "state", cpstate.Disconnected.String())
 	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
 	open := d.central.Faulted()
 	for _, f := range open[:min(len(open), mostOpen)] {
-		m.Is(1, "cp_id", string(f.CP), "site", "", "cause", f.Reason.String())
+		m.Value(1, "cp_id", string(f.CP), "site", "", "cause", f.Reason.String())
 	}
 	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
-		Is(float64(max(len(open)-mostOpen, 0)))
+		Value(float64(max(len(open)-mostOpen, 0)))
 }
 
 // about is Central's own status.
@@ -136,7 +137,7 @@ func (d *Dashboard) status() any {
 		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: seconds(now), Started: seconds(d.central.Started()), Healthy: true,
 		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen), Note: note(f),
 		ChargePoints: map[string]int{
-			standing.Activated.String(): n.Activated, standing.Faulted.String(): n.Faulted, standing.Disconnected.String(): n.Disconnected,
+			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 		},
 	}
 	if addr := d.central.Addr(); addr != nil {

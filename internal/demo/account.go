@@ -5,7 +5,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 )
 
@@ -36,7 +36,7 @@ type line struct {
 
 // file is what is known of one charge point.
 type file struct {
-	state   standing.State
+	state   cpstate.State
 	judged  evcp.State      // the fold of its events
 	opened  evcp.Event      // engine_failed, the newest
 	streak  uint32          // failed checks that opened it

@@ -7,7 +7,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -47,7 +47,7 @@ func (d *desktop) hear(events []evcp.Event) {
 	}
 }
 
-func (d *desktop) moves(cp evcp.CPID, from, to standing.State, why standing.Reason) central.Change {
+func (d *desktop) moves(cp evcp.CPID, from, to cpstate.State, why cpstate.Reason) central.Change {
 	return central.Change{CP: cp, From: from, To: to, Reason: why, At: d.now, Lasted: 45 * time.Second}
 }
 
@@ -71,10 +71,10 @@ const (
 
 func TestAllUpIsToldOnce(t *testing.T) {
 	d := newDesktop("CP_1", "CP_2")
-	d.change(d.moves("CP_1", standing.Unregistered, standing.Activated, standing.Registered))
+	d.change(d.moves("CP_1", cpstate.Unregistered, cpstate.Activated, cpstate.Registered))
 	d.expect(t)
-	d.change(d.moves("CP_2", standing.Unregistered, standing.Activated, standing.Registered))
-	d.change(d.moves("CP_9", standing.Unregistered, standing.Activated, standing.Registered)) // a visitor
+	d.change(d.moves("CP_2", cpstate.Unregistered, cpstate.Activated, cpstate.Registered))
+	d.change(d.moves("CP_9", cpstate.Unregistered, cpstate.Activated, cpstate.Registered)) // a visitor
 	d.expect(t, "●  2 of 2 activated")
 }
 
@@ -83,9 +83,9 @@ func TestAFaultAndItsEnd(t *testing.T) {
 	for _, centralFirst := range []bool{false, true} {
 		d := newDesktop("CP_1")
 		failed := d.checks(isOK, isKO, isKO, isKO)
-		down := d.moves("CP_1", standing.Activated, standing.Faulted, standing.EngineFailure)
+		down := d.moves("CP_1", cpstate.Activated, cpstate.Faulted, cpstate.EngineFailure)
 		well := d.checks(isKO, isOK)
-		up := d.moves("CP_1", standing.Faulted, standing.Activated, standing.EngineRecovered)
+		up := d.moves("CP_1", cpstate.Faulted, cpstate.Activated, cpstate.EngineRecovered)
 		both := func(events []evcp.Event, c central.Change) {
 			if centralFirst {
 				d.change(c)
@@ -111,8 +111,8 @@ func TestAFaultAndItsEnd(t *testing.T) {
 func TestAFaultThatIsOverWhenItIsTold(t *testing.T) {
 	d := newDesktop("CP_1")
 	d.hear(d.checks(isMute, isMute, isMute, isOK))
-	d.change(d.moves("CP_1", standing.Activated, standing.Faulted, standing.EngineFailure))
-	d.change(d.moves("CP_1", standing.Faulted, standing.Activated, standing.EngineRecovered))
+	d.change(d.moves("CP_1", cpstate.Activated, cpstate.Faulted, cpstate.EngineFailure))
+	d.change(d.moves("CP_1", cpstate.Faulted, cpstate.Activated, cpstate.EngineRecovered))
 	d.expect(t, "▲ CP_1 faulted: no answer in 900ms, 3 checks since 12:00:01", "● CP_1 activated after 3s")
 }
 
@@ -126,7 +126,7 @@ func TestFalseAlarmsAreCounted(t *testing.T) {
 	d := newDesktop("CP_1")
 	d.lying = true
 	d.hear(d.checks(isKO, isKO, isKO))
-	d.change(d.moves("CP_1", standing.Activated, standing.Faulted, standing.EngineFailure))
+	d.change(d.moves("CP_1", cpstate.Activated, cpstate.Faulted, cpstate.EngineFailure))
 	if d.figures.FalseAlarms != 1 {
 		t.Errorf("%+v", d.figures)
 	}
@@ -137,12 +137,12 @@ func TestFalseAlarmsAreCounted(t *testing.T) {
 func TestAFaultThatNoMonitorExplains(t *testing.T) {
 	d := newDesktop("CP_1")
 	d.lying = true
-	d.change(d.moves("CP_1", standing.Activated, standing.Faulted, standing.EngineFailure))
+	d.change(d.moves("CP_1", cpstate.Activated, cpstate.Faulted, cpstate.EngineFailure))
 	d.settle(d.now.Add(time.Second))
 	d.expect(t)
 	d.settle(d.now.Add(3 * time.Second))
 	d.expect(t, "▲ CP_1 faulted: ENGINE_FAILURE")
-	d.change(d.moves("CP_1", standing.Faulted, standing.Activated, standing.HeartbeatOK))
+	d.change(d.moves("CP_1", cpstate.Faulted, cpstate.Activated, cpstate.HeartbeatOK))
 	d.settle(d.now.Add(3 * time.Second))
 	d.expect(t, "● CP_1 activated after 45s")
 	if f := d.figures; f.Told != 1 || f.Cleared != 1 || f.FalseAlarms != 1 || f.Faults != 0 {
@@ -154,11 +154,11 @@ func TestAFaultThatNoMonitorExplains(t *testing.T) {
 func TestALossInTheMiddleOfAFault(t *testing.T) {
 	d := newDesktop("CP_1")
 	d.hear(d.checks(isKO, isKO, isKO))
-	d.change(d.moves("CP_1", standing.Activated, standing.Faulted, standing.EngineFailure))
-	d.change(d.moves("CP_1", standing.Faulted, standing.Disconnected, standing.ConnectionLost))
-	d.change(d.moves("CP_1", standing.Disconnected, standing.Faulted, standing.EngineFailure))
+	d.change(d.moves("CP_1", cpstate.Activated, cpstate.Faulted, cpstate.EngineFailure))
+	d.change(d.moves("CP_1", cpstate.Faulted, cpstate.Disconnected, cpstate.ConnectionLost))
+	d.change(d.moves("CP_1", cpstate.Disconnected, cpstate.Faulted, cpstate.EngineFailure))
 	d.hear(d.checks(isOK))
-	d.change(d.moves("CP_1", standing.Faulted, standing.Activated, standing.EngineRecovered))
+	d.change(d.moves("CP_1", cpstate.Faulted, cpstate.Activated, cpstate.EngineRecovered))
 	fault := "▲ CP_1 faulted: says KO, 3 checks in a row since 12:00:01"
 	d.expect(t, fault, "○ CP_1 disconnected: its Monitor left without a word", fault, "● CP_1 activated after 3s")
 	if f := d.figures; f.Told != 1 || f.Cleared != 1 || f.LostTold != 1 || f.Returned != 1 {

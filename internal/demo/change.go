@@ -6,7 +6,7 @@ import (
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/central"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 )
 
@@ -18,19 +18,19 @@ func (a *account) change(c central.Change) {
 	}
 	a.overtaken(f)
 	f.state = c.To
-	if c.From == standing.Disconnected {
+	if c.From == cpstate.Disconnected {
 		a.figures.Returned++
 	}
 	switch {
-	case c.From == standing.Unregistered:
+	case c.From == cpstate.Unregistered:
 		a.begin()
-	case c.To == standing.Faulted, c.From == standing.Faulted && c.To == standing.Activated:
+	case c.To == cpstate.Faulted, c.From == cpstate.Faulted && c.To == cpstate.Activated:
 		f.entered = &c
 		a.match(c.CP)
-	case c.To == standing.Activated:
+	case c.To == cpstate.Activated:
 		a.say(c.CP, console.Up, trimmed(english.monitorBack, console.Span(c.Lasted)))
-	case c.To == standing.Disconnected:
-		if c.Reason == standing.ConnectionLost || c.Reason == standing.Silent {
+	case c.To == cpstate.Disconnected:
+		if c.Reason == cpstate.ConnectionLost || c.Reason == cpstate.Silent {
 			a.figures.LostTold++
 		}
 		a.say(c.CP, console.Gone, c.Text())
@@ -39,13 +39,13 @@ func (a *account) change(c central.Change) {
 
 // begin tells once that all are well.
 func (a *account) begin() {
-	if n := a.count(standing.Activated); !a.begun && n == len(a.cps) {
+	if n := a.count(cpstate.Activated); !a.begun && n == len(a.cps) {
 		a.begun = true
 		a.say("", console.Up, trimmed(english.allUp, n, len(a.cps)))
 	}
 }
 
-func (a *account) count(s standing.State) int {
+func (a *account) count(s cpstate.State) int {
 	n := 0
 	for _, f := range a.cps {
 		if f.state == s {
@@ -60,9 +60,9 @@ func (a *account) match(cp evcp.CPID) {
 	f := a.cps[cp]
 	switch {
 	case f.entered == nil, f.opened.Action == evcp.NoAction:
-	case f.entered.To == standing.Faulted && (f.opened.ID() != f.told || f.judged.Incident.Open):
+	case f.entered.To == cpstate.Faulted && (f.opened.ID() != f.told || f.judged.Incident.Open):
 		a.faulted(f)
-	case f.entered.To == standing.Activated && f.closed.Incident == f.opened.ID():
+	case f.entered.To == cpstate.Activated && f.closed.Incident == f.opened.ID():
 		a.recovered(f, f.closed.Span)
 	}
 }
@@ -71,7 +71,7 @@ func (a *account) match(cp evcp.CPID) {
 func (a *account) faulted(f *file) {
 	e, c := f.opened, f.entered
 	f.entered = nil
-	if f.told != e.ID() || c.From == standing.Activated {
+	if f.told != e.ID() || c.From == cpstate.Activated {
 		a.figures.Told++
 		if a.spokeUp(e.CP, e.Since.Time(), e.At.Time()) {
 			a.figures.FalseAlarms++
@@ -112,7 +112,7 @@ func (a *account) overtaken(f *file) {
 	switch {
 	case c == nil:
 		return
-	case c.To == standing.Activated:
+	case c.To == cpstate.Activated:
 		a.recovered(f, c.Lasted)
 		return
 	}

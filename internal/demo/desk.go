@@ -6,7 +6,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 )
 
@@ -83,5 +83,5 @@ func (d *desk) look() (up, down, gone int, f figures) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := d.account
-	return a.count(standing.Activated), a.count(standing.Faulted), a.count(standing.Disconnected), a.figures
+	return a.count(cpstate.Activated), a.count(cpstate.Faulted), a.count(cpstate.Disconnected), a.figures
 }

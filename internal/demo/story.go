@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // Scene is one thing that happens: what a person is told of it beforehand, and
@@ -47,12 +47,12 @@ func failsTwice(n int) func(*stage) { return func(s *stage) { s.cp(n).failTimes(
 func (s *stage) play(ctx context.Context, story Story) {
 	for round := time.Now(); ; round = round.Add(story.Round) {
 		for _, scene := range story.Scenes {
-			if !pause.For(ctx, time.Until(round.Add(scene.At))) {
+			if !wait.For(ctx, time.Until(round.Add(scene.At))) {
 				return
 			}
 			scene.act(s)
 		}
-		if !pause.For(ctx, time.Until(round.Add(story.Round))) {
+		if !wait.For(ctx, time.Until(round.Add(story.Round))) {
 			return
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 )
 
 // door is the listening socket and everything that came in by it. It can be shut
@@ -118,7 +118,7 @@ func (d *door) next(ctx context.Context, tell func(error)) (net.Conn, error) {
 		if c, err := l.Accept(); err == nil && d.enter(c, l) {
 			return c, nil
 		} else if err != nil && !errors.Is(err, net.ErrClosed) {
-			pause.For(ctx, reopenEvery) // no file descriptor is free, or alike
+			wait.For(ctx, reopenEvery) // no file descriptor is free, or alike
 		}
 	}
 	return nil, ctx.Err()

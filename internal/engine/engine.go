@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -116,7 +116,7 @@ func (e *Engine) exchange(b Behaviour) (before Behaviour) {
 func (e *Engine) Play(ctx context.Context, script []Step) {
 	next := time.Now()
 	for _, step := range script {
-		if !pause.For(ctx, time.Until(next)) {
+		if !wait.For(ctx, time.Until(next)) {
 			return
 		}
 		e.SetBehaviour(step.Behaviour)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -50,7 +50,7 @@ const newsEvery = 250 * time.Millisecond
 // tellNews logs who came and who left, away from the connections: a log may wait
 // for its reader, an answer may not.
 func (e *Engine) tellNews(ctx context.Context) {
-	for pause.For(ctx, newsEvery) {
+	for wait.For(ctx, newsEvery) {
 		came, left := e.news()
 		for _, cp := range came {
 			e.log.Info("Monitor connected", "cp", string(cp))

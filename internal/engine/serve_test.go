@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -104,7 +104,7 @@ func TestSetBehaviourWhileAsked(t *testing.T) {
 	for _, name := range []string{"ok", "ko", "intermittent"} {
 		b := parse(t, name)
 		all.Go(func() {
-			for pause.For(ctx, 10*time.Microsecond) { // a processor that never rests reads no network
+			for wait.For(ctx, 10*time.Microsecond) { // a processor that never rests reads no network
 				r.SetBehaviour(b)
 			}
 		})

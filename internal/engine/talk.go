@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"evcp/internal/pause"
+	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
@@ -82,9 +82,9 @@ func (t *talk) answer(r wire.Request) {
 // say sends what o says and returns it; of a drip the first wire.MaxMessage bytes.
 func (t *talk) say(o order, r wire.Request) ([]byte, error) {
 	var sent []byte
-	wait := o.wait
+	delay := o.wait
 	for i := 0; i < len(o.says) || o.drips && t.inForce(o); i++ {
-		if wait > 0 && !pause.For(t.ctx, wait) {
+		if delay > 0 && !wait.For(t.ctx, delay) {
 			return sent, t.ctx.Err()
 		}
 		n, err := t.write(piece(o, r, i))
@@ -94,7 +94,7 @@ func (t *talk) say(o order, r wire.Request) ([]byte, error) {
 		if err != nil {
 			return sent, err
 		}
-		wait = o.gap
+		delay = o.gap
 	}
 	return sent, nil
 }

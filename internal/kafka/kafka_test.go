@@ -16,7 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/outbox"
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -238,8 +238,8 @@ func TestEverythingArrives(t *testing.T) {
 
 // A broker that comes later gets everything that happened before.
 func TestBrokerComesLater(t *testing.T) {
-	address := proving.FreeAddr(t)
-	port, err := strconv.Atoi(proving.Port(address))
+	address := testbed.FreeAddr(t)
+	port, err := strconv.Atoi(testbed.Port(address))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/tally"
+	"evcp/internal/metrics"
 )
 
 // Figures are what a Monitor counts of its own work, since it was made.
@@ -15,10 +15,10 @@ type Figures struct {
 	Missed    uint64        // ticks that passed without a check
 	Stalls    uint64        // one per charge point that one spoiled, as the events
 	Stood     time.Duration // in all
-	Duration  tally.Distribution
-	Lateness  tally.Distribution // from a tick to its check
-	Last      time.Time          // when a check was last completed; zero before the first
-	Next      time.Time          // the next tick
+	Duration  metrics.Distribution
+	Lateness  metrics.Distribution // from a tick to its check
+	Last      time.Time            // when a check was last completed; zero before the first
+	Next      time.Time            // the next tick
 }
 
 // Checks counts checks of one outcome.
@@ -43,15 +43,15 @@ type meter struct {
 	incidents         [evcp.Local + 1]atomic.Uint64
 	missed, stalls    atomic.Uint64
 	stood             atomic.Int64
-	duration          *tally.Histogram
-	lateness          *tally.Histogram
+	duration          *metrics.Histogram
+	lateness          *metrics.Histogram
 }
 
 func (m *meter) begin() {
 	const ms = time.Millisecond
 	m.born = time.Now()
-	m.duration = tally.New(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms)
-	m.lateness = tally.New(ms/10, ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms)
+	m.duration = metrics.NewHistogram(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms)
+	m.lateness = metrics.NewHistogram(ms/10, ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms)
 }
 
 func (m *meter) mark(to *atomic.Int64, t time.Time) { to.Store(int64(max(t.Sub(m.born), 1))) }

@@ -123,7 +123,7 @@ func TestSinceOutlivesARestart(t *testing.T) {
 			before := m.Since("CP_001")
 			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.ClockStepped, Gap: time.Hour})
 			time.Sleep(time.Second)
-			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Stood, Gap: time.Minute})
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.StallEnded, Gap: time.Minute})
 			time.Sleep(time.Second)
 			if by := m.Since("CP_001").Sub(before); by != time.Hour {
 				t.Errorf("the clock was set by an hour, since by %s", by)

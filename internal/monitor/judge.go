@@ -31,7 +31,7 @@ func (m *Monitor) told(i int) {
 	if w.inFlight || w.gap == 0 {
 		return
 	}
-	o := evcp.Observation{Kind: evcp.Stood, Gap: w.gap, Missed: w.swallowed}
+	o := evcp.Observation{Kind: evcp.StallEnded, Gap: w.gap, Missed: w.swallowed}
 	m.meter.stalled(w.gap)
 	w.gap, w.swallowed = 0, 0
 	m.judge(i, o)

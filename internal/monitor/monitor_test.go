@@ -144,7 +144,7 @@ func (b *bench) life(play func(m *monitor.Monitor)) []evcp.Event {
 	}
 	p := probe.New(probe.Options{
 		Targets: targets, Greet: b.greet,
-		Hearing: evcp.Hearing{Timeout: b.timeout, Grace: evcp.DefaultGrace},
+		Hearing: evcp.EvidenceRules{Timeout: b.timeout, Grace: evcp.DefaultGrace},
 		Dialer:  b, Slept: slept,
 	})
 	m := monitor.New(monitor.Options{

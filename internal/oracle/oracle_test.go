@@ -86,21 +86,21 @@ func (w *world) see(o evcp.Observation) {
 		switch {
 		case e.Action == evcp.EngineFailed:
 			w.told = 0
-			w.tell(wire.EngineFailure, evcp.FailureTold, e)
+			w.tell(wire.EngineFailure, evcp.FailureReported, e)
 		case e.Action == evcp.EngineRecovered:
 			w.told = 0
-			w.tell(wire.EngineRecovered, evcp.RecoveryTold, e)
+			w.tell(wire.EngineRecovered, evcp.RecoveryReported, e)
 		case e.Action == evcp.HealthCheck && w.state.Incident.Open && w.told > 0 && e.At.Sub(w.toldAt) >= rules.ReportEvery:
-			w.tell(wire.EngineFailure, evcp.FailureTold, evcp.Event{At: e.At, Incident: w.state.Incident.ID})
+			w.tell(wire.EngineFailure, evcp.FailureReported, evcp.Event{At: e.At, Incident: w.state.Incident.ID})
 		}
 	}
 }
 
 // tell says something to Central and records the receipt.
-func (w *world) tell(v wire.Verb, k evcp.Kind, about evcp.Event) {
+func (w *world) tell(v wire.Verb, k evcp.ObservationKind, about evcp.Event) {
 	w.cp.Messages = append(w.cp.Messages, message(v, about.At+2000))
 	o := evcp.Observation{Kind: k, Incident: about.Incident, At: about.At + 4000, Response: "received"}
-	if k == evcp.FailureTold {
+	if k == evcp.FailureReported {
 		o.Repeat = w.told
 		w.told++
 		w.toldAt = o.At

@@ -161,7 +161,7 @@ func TestFacts(t *testing.T) {
 	}
 	w.box.Facts().Settle(facts[0].Pos)
 	w.flush()
-	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.RecoveryTold, Incident: incident, Response: "OK"})
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.RecoveryReported, Incident: incident, Response: "OK"})
 	w.flush()
 	w.reopen()
 	again := w.facts(2)

@@ -237,7 +237,7 @@ func TestReceiptsWaitForTheDisk(t *testing.T) {
 		}
 	}
 	fail()
-	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureTold, Incident: w.states["CP_001"].Incident.ID})
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureReported, Incident: w.states["CP_001"].Incident.ID})
 	w.check("CP_001", ok())
 	fail()
 	facts, _ := w.box.Facts().take(time.Now().Add(slowDisk))

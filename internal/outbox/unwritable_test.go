@@ -33,7 +33,7 @@ func before(t *testing.T, dir, end string, options Options) *outage {
 		w.check("CP_001", ko())
 	}
 	incident := w.states["CP_001"].Incident.ID
-	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureTold, Incident: incident, Response: "received"})
+	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureReported, Incident: incident, Response: "received"})
 	facts := w.facts(2)
 	w.box.Facts().Settle(facts[1].Pos)
 	run := w.next(c)
@@ -82,7 +82,7 @@ func (o *outage) goesOn(t *testing.T, says string, mend func()) {
 	if origin.Found != Refused || !origin.Renumber || !strings.Contains(origin.Why, says) || strings.Contains(origin.Why, "\n") {
 		t.Fatalf("origin %+v", origin)
 	}
-	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Told != 1 || !o.box.Renumber("CP_001") {
+	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Reports != 1 || !o.box.Renumber("CP_001") {
 		t.Fatalf("state %+v,\nwant %+v", s, o.state)
 	}
 	if facts, _ := o.box.Facts().take(time.Now()); len(facts) != 0 {

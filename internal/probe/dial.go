@@ -44,7 +44,7 @@ func (x *exchange) dial(ctx context.Context, limit time.Duration) *evcp.Evidence
 
 // await waits for the dial until its time and the vigil are over.
 func (x *exchange) await(ended <-chan dialled, until time.Duration) (*dialled, bool) {
-	var vigil evcp.Vigil
+	var vigil evcp.DeadlineGrace
 	timer := time.NewTimer(until - x.now())
 	defer timer.Stop()
 	for {

@@ -13,7 +13,7 @@ import (
 // exchange is one question and what came back, timed from its beginning.
 type exchange struct {
 	line    *line
-	hearing evcp.Hearing
+	hearing evcp.EvidenceRules
 	began   time.Time     // just before the first system call
 	slept   time.Duration // then
 	sent    time.Duration // just before the question's write
@@ -37,10 +37,10 @@ func (x *exchange) run(ctx context.Context) evcp.Evidence {
 		}
 	}
 	e := x.askAndListen()
-	if kept && e.Testimony == evcp.Break {
+	if kept && e.Signal == evcp.SignalBroken {
 		e = x.confirm(ctx, e)
 	}
-	if e.Testimony != evcp.Word || !x.line.reply.Reusable() {
+	if e.Signal != evcp.SignalReply || !x.line.reply.Reusable() {
 		x.line.link.Close() // a late answer must never be read as the next one
 	}
 	return e
@@ -66,7 +66,7 @@ func (x *exchange) write(question []byte, limit time.Duration) error {
 
 // listen reads until the reply is decided or silence may be pronounced.
 func (x *exchange) listen(until time.Duration) evcp.Evidence {
-	var vigil evcp.Vigil
+	var vigil evcp.DeadlineGrace
 	for {
 		b, err := x.line.link.Read(x.began.Add(until))
 		closed := errors.Is(err, io.EOF)
@@ -91,7 +91,7 @@ func (x *exchange) listen(until time.Duration) evcp.Evidence {
 // the moment that nothing can speak against it any more.
 func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Evidence {
 	until := x.asked + x.hearing.Timeout
-	if e := x.askAgain(ctx, until); e.Testimony == evcp.Word {
+	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply {
 		return e
 	}
 	broke.Noticed = x.now()
@@ -108,7 +108,7 @@ func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evide
 
 func (x *exchange) word() evcp.Evidence {
 	a := x.line.reply.Answer(evcp.Closed)
-	e := x.evidence(evcp.Word)
+	e := x.evidence(evcp.SignalReply)
 	x.line.acknowledge()
 	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e
@@ -117,10 +117,10 @@ func (x *exchange) word() evcp.Evidence {
 // silence is what the end of the vigil means; half an answer is a bad one.
 func (x *exchange) silence(heard bool) evcp.Evidence {
 	if !heard {
-		return x.because(evcp.Deaf, evcp.Stalled)
+		return x.because(evcp.SignalLocalError, evcp.Stalled)
 	}
 	a := x.line.reply.Answer(evcp.Timeout)
-	e := x.evidence(evcp.Silence)
+	e := x.evidence(evcp.SignalNone)
 	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e
 }
@@ -130,24 +130,24 @@ func (x *exchange) failed(err error) evcp.Evidence {
 	cause := link.CauseOf(err)
 	switch cause {
 	case evcp.Refused:
-		return x.because(evcp.Act, cause)
+		return x.because(evcp.SignalRefused, cause)
 	case evcp.Reset, evcp.Closed:
-		return x.because(evcp.Break, cause)
+		return x.because(evcp.SignalBroken, cause)
 	case evcp.Local:
-		return x.because(evcp.Deaf, cause)
+		return x.because(evcp.SignalLocalError, cause)
 	case evcp.Timeout:
-		return x.because(evcp.Silence, cause)
+		return x.because(evcp.SignalNone, cause)
 	default:
-		return x.because(evcp.NoRoute, cause)
+		return x.because(evcp.SignalUnreachable, cause)
 	}
 }
 
-func (x *exchange) because(t evcp.Testimony, cause evcp.Cause) evcp.Evidence {
+func (x *exchange) because(t evcp.Signal, cause evcp.Cause) evcp.Evidence {
 	e := x.evidence(t)
 	e.Answer.Cause = cause
 	return e
 }
 
-func (x *exchange) evidence(t evcp.Testimony) evcp.Evidence {
-	return evcp.Evidence{Testimony: t, Sent: x.sent, Asked: x.asked, Noticed: x.now()}
+func (x *exchange) evidence(t evcp.Signal) evcp.Evidence {
+	return evcp.Evidence{Signal: t, Sent: x.sent, Asked: x.asked, Noticed: x.now()}
 }

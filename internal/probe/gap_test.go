@@ -10,7 +10,7 @@ import (
 // TestGap tells a Monitor that stood still from an answer that was a moment late.
 func TestGap(t *testing.T) {
 	const ms = time.Millisecond
-	h := evcp.Hearing{Timeout: 900 * ms, Grace: 25 * ms}
+	h := evcp.EvidenceRules{Timeout: 900 * ms, Grace: 25 * ms}
 	stalled := evcp.Outcome{Cause: evcp.Stalled}
 	tests := []struct {
 		name string

@@ -68,16 +68,16 @@ func (l *line) interruptible() {
 
 // drowsy reports whether the machine slept not long ago: before this check or
 // between the last one and this.
-func (l *line) drowsy(slept time.Duration, now time.Time, h evcp.Hearing) bool {
+func (l *line) drowsy(slept time.Duration, now time.Time, h evcp.EvidenceRules) bool {
 	if slept-l.sleptBefore > h.Grace {
 		l.wokeAt = now
 	}
-	return !l.wokeAt.IsZero() && now.Sub(l.wokeAt) < evcp.Drowsy
+	return !l.wokeAt.IsZero() && now.Sub(l.wokeAt) < evcp.WakeGrace
 }
 
 // heard begins a drowsiness when the machine slept during the check, and ends one
 // with an OK. slept is the boot clock's lead at the check's end.
-func (l *line) heard(o evcp.Outcome, during, slept time.Duration, now time.Time, h evcp.Hearing) {
+func (l *line) heard(o evcp.Outcome, during, slept time.Duration, now time.Time, h evcp.EvidenceRules) {
 	l.sleptBefore = slept
 	switch {
 	case during > h.Grace: // however often: each waking has its ten seconds

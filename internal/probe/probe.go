@@ -27,7 +27,7 @@ type Target struct {
 // Options are what a Probe needs.
 type Options struct {
 	Targets []Target
-	Hearing evcp.Hearing
+	Hearing evcp.EvidenceRules
 	Dialer  link.Dialer
 	Greet   bool      // say "monitor connection" first
 	Form    wire.Form // how questions are wrapped: wire.Raw or wire.STX
@@ -56,7 +56,7 @@ type Finding struct {
 
 // Probe asks Engines. Ask and Take belong to one goroutine, the owner's.
 type Probe struct {
-	hearing evcp.Hearing
+	hearing evcp.EvidenceRules
 	slept   func() time.Duration
 	lines   []line
 	ctx     context.Context
@@ -151,7 +151,7 @@ func (p *Probe) check(i int) Finding {
 	f := Finding{Target: i, At: x.began.Add(e.Noticed), Checked: true}
 	slept := p.slept()
 	e.Slept = slept - x.slept
-	e.Waking = l.drowsy(x.slept, x.began, p.hearing)
+	e.RecentlyAwake = l.drowsy(x.slept, x.began, p.hearing)
 	f.Outcome = p.hearing.Judge(e)
 	l.heard(f.Outcome, e.Slept, slept, f.At, p.hearing)
 	f.Gap = gap(f.Outcome, e, p.hearing)
@@ -160,7 +160,7 @@ func (p *Probe) check(i int) Finding {
 
 // gap is how long the Monitor stood still in a check that it could not judge. An
 // OK that came a moment too late was noticed awake, and is no stall.
-func gap(o evcp.Outcome, e evcp.Evidence, h evcp.Hearing) time.Duration {
+func gap(o evcp.Outcome, e evcp.Evidence, h evcp.EvidenceRules) time.Duration {
 	late := e.Noticed - (e.Asked + h.Timeout + h.Grace)
 	switch {
 	case e.Slept > h.Grace:

@@ -45,7 +45,7 @@ func onStageWith(t *testing.T, change func(*probe.Options), engine func(net.Conn
 		}
 		o := probe.Options{
 			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
-			Hearing: evcp.Hearing{Timeout: tau, Grace: grace},
+			Hearing: evcp.EvidenceRules{Timeout: tau, Grace: grace},
 			Dialer:  s.net,
 			Greet:   true,
 			Slept:   func() time.Duration { return time.Duration(s.slept.Load()) },

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/standing"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
 )
@@ -17,7 +17,7 @@ type central struct {
 	serving sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	believes map[evcp.CPID]standing.CP
+	believes map[evcp.CPID]cpstate.CP
 	listener *simnet.Listener
 	conns    []*simnet.Conn
 	thaws    chan struct{} // closed when it moves again; nil while it does
@@ -73,7 +73,7 @@ func (c *central) resume() {
 func (c *central) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes = map[evcp.CPID]standing.CP{}
+	c.believes = map[evcp.CPID]cpstate.CP{}
 }
 
 // freeze stands still for so long: its kernel takes connections and words.

@@ -163,5 +163,5 @@ func (l *lie) fall() uint32 {
 }
 
 func (l *lie) hides(o evcp.Observation) bool {
-	return l.forgetful && (o.Kind == evcp.FailureTold || o.Kind == evcp.RecoveryTold)
+	return l.forgetful && (o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported)
 }

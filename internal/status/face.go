@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"evcp/internal/metrics"
 )
 
 // Face is what a process tells. Each function is called at each question, from
@@ -15,7 +17,7 @@ type Face struct {
 	Healthy func() (note string, err error)
 	// Ready says why it does not do its work yet.
 	Ready   func() error
-	Metrics func(*Metrics)
+	Metrics func(*metrics.Writer)
 	// Status is anything that encoding/json can write.
 	Status func() any
 }
@@ -67,10 +69,10 @@ const (
 )
 
 func (f Face) metrics(w http.ResponseWriter, _ *http.Request) {
-	var m Metrics
+	var m metrics.Writer
 	f.Metrics(&m)
 	w.Header().Set("Content-Type", metricsType)
-	_, _ = w.Write(m.text) // a collector that has gone needs none
+	_, _ = w.Write(m.Text()) // a collector that has gone needs none
 }
 
 func (f Face) health(w http.ResponseWriter, _ *http.Request) {

@@ -19,8 +19,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"evcp/internal/metrics"
 	"evcp/internal/status"
-	"evcp/internal/tally"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,7 +30,7 @@ func well() status.Face {
 	return status.Face{
 		Healthy: func() (string, error) { return "", nil },
 		Ready:   func() error { return nil },
-		Metrics: func(m *status.Metrics) { m.Gauge("x", "One.").Is(1) },
+		Metrics: func(m *metrics.Writer) { m.Gauge("x", "One.").Value(1) },
 		Status:  func() any { return map[string]string{"said": "<script>\x1b"} },
 	}
 }
@@ -265,13 +265,13 @@ func TestAMuteProcess(t *testing.T) {
 }
 
 func TestExposition(t *testing.T) {
-	h := tally.New(time.Millisecond, 2500*time.Millisecond)
+	h := metrics.NewHistogram(time.Millisecond, 2500*time.Millisecond)
 	for _, d := range []time.Duration{time.Microsecond, time.Second, time.Minute} {
 		h.Observe(d)
 	}
-	var m status.Metrics
-	m.Counter("a_total", "Back\\slash and\nbreak.").Is(3, "cause", "say \"hi\"\\\n", "b", "bad \xff").Is(math.MaxUint32, "cause", "x")
-	m.Gauge("at_seconds", "A moment.").At(time.UnixMicro(1795507365_864184)).At(time.Time{}, "never", "1")
+	var m metrics.Writer
+	m.Counter("a_total", "Back\\slash and\nbreak.").Value(3, "cause", "say \"hi\"\\\n", "b", "bad \xff").Value(math.MaxUint32, "cause", "x")
+	m.Gauge("at_seconds", "A moment.").Time(time.UnixMicro(1795507365_864184)).Time(time.Time{}, "never", "1")
 	m.Histogram("took_seconds", "Durations.", h.Read())
 	want := `# HELP a_total Back\\slash and\nbreak.
 # TYPE a_total counter

@@ -71,7 +71,7 @@ var (
 )
 
 // told is Central's answer to the open or the last incident.
-func (d *day) told(k evcp.Kind, repeat uint32, words string) evcp.Observation {
+func (d *day) told(k evcp.ObservationKind, repeat uint32, words string) evcp.Observation {
 	return evcp.Observation{Kind: k, Incident: d.state.Incident.ID, Repeat: repeat, Response: words, Latency: 2 * time.Millisecond}
 }
 
@@ -86,8 +86,8 @@ var days = map[string]func(d *day){
 		d.learn(evcp.Observation{Kind: evcp.Started, Version: "0.1.0"}, evcp.Observation{Kind: evcp.Registering},
 			evcp.Observation{Kind: evcp.Registered, Response: "Authentication successful", Latency: 3 * time.Millisecond})
 		d.learn(well, well, ko, well, ko, mute, ko)
-		d.learn(d.told(evcp.FailureTold, 0, "Failure report received"), ko, d.told(evcp.FailureTold, 1, "Failure report received"), late, well)
-		d.learn(d.told(evcp.RecoveryTold, 0, "Recovery report received"), well)
+		d.learn(d.told(evcp.FailureReported, 0, "Failure report received"), ko, d.told(evcp.FailureReported, 1, "Failure report received"), late, well)
+		d.learn(d.told(evcp.RecoveryReported, 0, "Recovery report received"), well)
 	},
 	"causes": func(d *day) {
 		d.learn(well)
@@ -115,7 +115,7 @@ var days = map[string]func(d *day){
 		d.learn(evcp.Observation{Kind: evcp.Registered, Response: "OK"}, evcp.Observation{Kind: evcp.Refusal, Response: ""})
 	},
 	"itself": func(d *day) {
-		d.learn(evcp.Observation{Kind: evcp.Stood, Gap: 10200 * time.Millisecond, Missed: 9},
+		d.learn(evcp.Observation{Kind: evcp.StallEnded, Gap: 10200 * time.Millisecond, Missed: 9},
 			evcp.Observation{Kind: evcp.ClockStepped, Gap: -time.Hour}, evcp.Observation{Kind: evcp.ClockStepped, Gap: 2 * time.Second},
 			evcp.Observation{Kind: evcp.Dropped, From: 1, To: 1, Count: 1, Reason: "disk bound"})
 		d.write(d.teller.LeftOut(1200, 1))

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/tally"
+	"evcp/internal/metrics"
 	"evcp/internal/wire"
 )
 
@@ -42,10 +42,10 @@ func resultOf(v wire.Verdict, came bool) Result {
 
 // Figures are what an Uplink counts of its own work.
 type Figures struct {
-	Reports  []Reports          // every pair there is
-	Delivery tally.Distribution // of first reports: from detection to Central's receipt
-	Waiting  int                // reports without an answer
-	Sessions map[Phase]int      // charge points in each phase; all phases
+	Reports  []Reports            // every pair there is
+	Delivery metrics.Distribution // of first reports: from detection to Central's receipt
+	Waiting  int                  // reports without an answer
+	Sessions map[Phase]int        // charge points in each phase; all phases
 }
 
 // Refused is how many charge points Central refuses.
@@ -61,12 +61,12 @@ type Reports struct {
 // meter is what the sessions count and others read.
 type meter struct {
 	reports  [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
-	delivery *tally.Histogram
+	delivery *metrics.Histogram
 }
 
 func (m *meter) begin() {
 	const ms = time.Millisecond
-	m.delivery = tally.New(5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms, 1000*ms, 2500*ms, 5000*ms,
+	m.delivery = metrics.NewHistogram(5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms, 1000*ms, 2500*ms, 5000*ms,
 		15*time.Second, time.Minute, 5*time.Minute, time.Hour)
 }
 

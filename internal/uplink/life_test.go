@@ -137,8 +137,8 @@ func TestASecondLifeRepeatsInTime(t *testing.T) {
 				t.Errorf("repeat %d", s.Repeat)
 			}
 		})
-		if i := k.state.Incident; i.Told != 2 {
-			t.Errorf("told %d times", i.Told)
+		if i := k.state.Incident; i.Reports != 2 {
+			t.Errorf("told %d times", i.Reports)
 		}
 	})
 }

@@ -88,7 +88,7 @@ func TestAReceiptIsWhatWasRecorded(t *testing.T) {
 				t.Fatalf("%d reports after life %d, want 2", reports, n+2)
 			}
 		}
-		if i := l.state.Incident; !i.Open || i.Told != 1 {
+		if i := l.state.Incident; !i.Open || i.Reports != 1 {
 			t.Errorf("incident %+v, want it open and told once", i)
 		}
 	})

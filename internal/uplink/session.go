@@ -35,12 +35,12 @@ func (u *Uplink) newSession(cp evcp.CPID) *session {
 // resume takes up an incident that Central was told of in an earlier life.
 func (s *session) resume(kept evcp.State, now time.Time) {
 	i := kept.Incident
-	if !i.Open || i.Told == 0 {
+	if !i.Open || i.Reports == 0 {
 		return
 	}
-	ago := min(max(evcp.StampOf(now).Sub(i.ToldAt), 0), s.up.o.ReportEvery)
+	ago := min(max(evcp.StampOf(now).Sub(i.ReportedAt), 0), s.up.o.ReportEvery)
 	s.posture.Open, s.posture.ToldAt = true, now.Add(-ago)
-	s.posture.Last = Report{Incident: i.ID, Repeat: i.Told - 1}
+	s.posture.Last = Report{Incident: i.ID, Repeat: i.Reports - 1}
 }
 
 // learn takes a fact from the outbox's reader.
@@ -146,9 +146,9 @@ func (s *session) registered(v wire.Verdict, a Answer) error {
 
 // received records Central's receipt. The event that comes of it settles the fact.
 func (s *session) received(r Report, a Answer) {
-	kind := evcp.FailureTold
+	kind := evcp.FailureReported
 	if r.Recovery {
-		kind = evcp.RecoveryTold
+		kind = evcp.RecoveryReported
 	}
 	s.observe(evcp.Observation{Kind: kind, Incident: r.Incident, Repeat: r.Repeat, Response: a.Text, Latency: a.Latency})
 }

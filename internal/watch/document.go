@@ -66,7 +66,7 @@ func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
 	if i := s.Incident; i.Open {
 		c.Cause = s.Cause.String()
 		c.Incident = &explain.Incident{
-			ID: i.ID.Text(cp), Since: explain.Moment(i.Since), Cause: i.Cause.String(), Told: i.Told, ToldAt: explain.Moment(i.ToldAt),
+			ID: i.ID.Text(cp), Since: explain.Moment(i.Since), Cause: i.Cause.String(), Told: i.Reports, ToldAt: explain.Moment(i.ReportedAt),
 		}
 	}
 	c.Central = w.centralPart(cp)

@@ -18,9 +18,9 @@ import (
 
 	"evcp"
 	"evcp/internal/explain"
-	"evcp/internal/proving"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
+	"evcp/internal/testbed"
 	"evcp/internal/watch"
 )
 
@@ -57,7 +57,7 @@ func document(t *testing.T, dir string) (d explain.Document) {
 // TestMetricsKeepTheirNames lets Prometheus's own linter read what is shown, and
 // counts against what truly happened.
 func TestMetricsKeepTheirNames(t *testing.T) {
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	r := g.Read()
 	start(t, g, "CP_001", dir)
 	g.Behave("ko")
@@ -125,7 +125,7 @@ func documented(t *testing.T, names []string) {
 
 // TestWhatExplainKnows asks through an incident, and after a restart in it.
 func TestWhatExplainKnows(t *testing.T) {
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	w := start(t, g, "CP_001", dir)
 	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
 	g.Behave("ko")
@@ -172,8 +172,8 @@ func TestWhatExplainKnows(t *testing.T) {
 // TestEverybodyAwayIsNoIllness holds that health is the Monitor's own: its peers
 // may all be gone.
 func TestEverybodyAwayIsNoIllness(t *testing.T) {
-	g, dir := proving.New(t), t.TempDir()
-	g.BrokerAddr = proving.FreeAddr(t)
+	g, dir := testbed.New(t), t.TempDir()
+	g.BrokerAddr = testbed.FreeAddr(t)
 	start(t, g, "CP_001", dir)
 	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
 	g.Until("both absences", func() bool {
@@ -188,7 +188,7 @@ func TestEverybodyAwayIsNoIllness(t *testing.T) {
 // TestAWatchThatStandsStill stops the loop and nothing else: the Monitor says that
 // it is unwell, over TCP too, its watchdog starves, and all is well again after.
 func TestAWatchThatStandsStill(t *testing.T) {
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	address := filepath.Join(t.TempDir(), "notify")
 	heard := hear(t, address)
 	env := map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}
@@ -287,7 +287,7 @@ func hear(t *testing.T, address string) (count func(message string) int) {
 
 // TestAFaceThatCannotBeShown watches all the same.
 func TestAFaceThatCannotBeShown(t *testing.T) {
-	g, dir := proving.All(t), t.TempDir()
+	g, dir := testbed.All(t), t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "CP_001", status.SocketName), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"evcp"
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 )
 
 // seedFields are what the seed promises of its four events.
@@ -21,9 +21,9 @@ var seedFields = map[string][]string{
 
 // TestReadersInUse lets the readers that people have read the topic: kcat, and
 // kafka-python 2.0.2 without further packages, as the seed's own consumers use.
-func TestReadersInUse(t *testing.T) { proving.OnEachBroker(t, readersInUse) }
+func TestReadersInUse(t *testing.T) { testbed.OnEachBroker(t, readersInUse) }
 
-func readersInUse(t *testing.T, g *proving.Ground) {
+func readersInUse(t *testing.T, g *testbed.Ground) {
 	t.Helper()
 	r := g.Read()
 	w := start(t, g, "CP_001", t.TempDir())
@@ -38,14 +38,14 @@ func readersInUse(t *testing.T, g *proving.Ground) {
 	t.Run("kcat", func(t *testing.T) {
 		kcat, err := exec.LookPath("kcat")
 		if err != nil {
-			proving.Missing(t, "kcat")
+			testbed.Missing(t, "kcat")
 		}
 		hasSeedEvents(t, run(t, kcat, "-C", "-q", "-e", "-b", g.BrokerAddr, "-t", g.Topic), total)
 	})
 	t.Run("kafka-python", func(t *testing.T) {
 		python := os.Getenv("EVCP_TEST_PYTHON")
 		if python == "" {
-			proving.Missing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
+			testbed.Missing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
 		}
 		hasSeedEvents(t, run(t, python, "testdata/consumer.py", g.BrokerAddr, g.Topic), total)
 	})

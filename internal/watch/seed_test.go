@@ -15,7 +15,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/console"
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 	"evcp/internal/watch"
 )
 
@@ -32,7 +32,7 @@ type watched struct {
 }
 
 // start runs a Monitor of cp on the ground until stop is called or the test ends.
-func start(t *testing.T, g *proving.Ground, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
+func start(t *testing.T, g *testbed.Ground, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
 	t.Helper()
 	w := &watched{t: t, log: filepath.Join(t.TempDir(), "log")}
 	out, err := os.Create(w.log)
@@ -79,9 +79,9 @@ func (w *watched) says(text string) bool {
 
 // TestBasicConnection is the seed's first test: the Monitor authenticates with
 // Central, reaches the Engine, and what it did is on the topic.
-func TestBasicConnection(t *testing.T) { proving.OnEachBroker(t, basicConnection) }
+func TestBasicConnection(t *testing.T) { testbed.OnEachBroker(t, basicConnection) }
 
-func basicConnection(t *testing.T, g *proving.Ground) {
+func basicConnection(t *testing.T, g *testbed.Ground) {
 	t.Helper()
 	r := g.Read()
 	w := start(t, g, "CP_TEST_001", t.TempDir())
@@ -114,9 +114,9 @@ func basicConnection(t *testing.T, g *proving.Ground) {
 
 // TestEngineFailureDetection is the seed's second test: an Engine that says KO is
 // reported once, and once more when it is well again.
-func TestEngineFailureDetection(t *testing.T) { proving.OnEachBroker(t, engineFailureDetection) }
+func TestEngineFailureDetection(t *testing.T) { testbed.OnEachBroker(t, engineFailureDetection) }
 
-func engineFailureDetection(t *testing.T, g *proving.Ground) {
+func engineFailureDetection(t *testing.T, g *testbed.Ground) {
 	t.Helper()
 	r := g.Read()
 	w := start(t, g, "CP_TEST_001", t.TempDir())
@@ -146,9 +146,9 @@ func engineFailureDetection(t *testing.T, g *proving.Ground) {
 
 // TestIntermittentFailures is the seed's third test: failures that come and go.
 // Fewer than three in a row are nothing to report; three are.
-func TestIntermittentFailures(t *testing.T) { proving.OnEachBroker(t, intermittentFailures) }
+func TestIntermittentFailures(t *testing.T) { testbed.OnEachBroker(t, intermittentFailures) }
 
-func intermittentFailures(t *testing.T, g *proving.Ground) {
+func intermittentFailures(t *testing.T, g *testbed.Ground) {
 	t.Helper()
 	r := g.Read()
 	start(t, g, "CP_TEST_001", t.TempDir())
@@ -179,8 +179,8 @@ func intermittentFailures(t *testing.T, g *proving.Ground) {
 // TestEverybodyMayBeAbsent starts a Monitor alone, and lets the others come, go
 // and come back.
 func TestEverybodyMayBeAbsent(t *testing.T) {
-	g := proving.New(t)
-	g.BrokerAddr = proving.FreeAddr(t)
+	g := testbed.New(t)
+	g.BrokerAddr = testbed.FreeAddr(t)
 	w := start(t, g, "CP_001", t.TempDir())
 	g.Until("the incident", func() bool { return w.says("CONNECTION_ERROR: connection refused, 3 checks since ") })
 	g.Until("the news of Central", func() bool { return w.says("Central is not there: connection refused") })

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/proving"
+	"evcp/internal/testbed"
 	"evcp/internal/uplink"
 	"evcp/internal/watch"
 	"evcp/internal/wire"
@@ -33,11 +33,11 @@ func firstCentral(message string) string {
 func TestMessagesByteForByte(t *testing.T) {
 	for name, closes := range map[string]bool{"closing": true, "keeping": false} {
 		t.Run(name, func(t *testing.T) {
-			g := proving.New(t)
+			g := testbed.New(t)
 			var word atomic.Value
 			word.Store("OK")
-			c := proving.NewPeer(t, g.CentralAddr, closes, firstCentral)
-			e := proving.NewPeer(t, g.EngineAddr, closes, func(string) string { return word.Load().(string) })
+			c := testbed.NewPeer(t, g.CentralAddr, closes, firstCentral)
+			e := testbed.NewPeer(t, g.EngineAddr, closes, func(string) string { return word.Load().(string) })
 			w := start(t, g, "CP_001", t.TempDir())
 			heard := func(message string) func() bool {
 				return func() bool { return slices.Contains(c.Heard(), message) }
@@ -82,8 +82,8 @@ func TestMessagesByteForByte(t *testing.T) {
 // while Central takes every message and answers none. Waiting for it would make 3 s of
 // every gap; a slow machine makes some long, and never all.
 func TestASilentCentralDelaysNoCheck(t *testing.T) {
-	g := proving.New(t)
-	g.CentralAddr = proving.Mute(t)
+	g := testbed.New(t)
+	g.CentralAddr = testbed.Mute(t)
 	g.StartEngine("ok")
 	start(t, g, "CP_001", t.TempDir())
 	g.Until("twenty checks", func() bool { return len(g.Asked()) >= 20 })
@@ -103,7 +103,7 @@ func inFrames(o *watch.Options) { o.Form = wire.STX }
 // TestFramesByteForByte speaks <STX>DATA<ETX><LRC> on both links, with peers that
 // acknowledge and answer in frames, and wants each answer acknowledged.
 func TestFramesByteForByte(t *testing.T) {
-	g := proving.New(t)
+	g := testbed.New(t)
 	var word atomic.Value
 	word.Store("OK")
 	frame := func(words string) string { return string(wire.AppendForm(nil, []byte(words), wire.STX)) }
@@ -116,8 +116,8 @@ func TestFramesByteForByte(t *testing.T) {
 			return "\x06" + frame(say(strings.Trim(m[:len(m)-1], "\x02\x03")))
 		}
 	}
-	c := proving.NewPeer(t, g.CentralAddr, false, framed(firstCentral))
-	e := proving.NewPeer(t, g.EngineAddr, false, framed(func(string) string { return word.Load().(string) }))
+	c := testbed.NewPeer(t, g.CentralAddr, false, framed(firstCentral))
+	e := testbed.NewPeer(t, g.EngineAddr, false, framed(func(string) string { return word.Load().(string) }))
 	w := start(t, g, "CP_001", t.TempDir(), inFrames)
 	heard := func(message string) func() bool {
 		return func() bool { return strings.Contains(strings.Join(c.Heard(), ""), frame("EV_CP_M CP_001 "+message)) }
@@ -146,7 +146,7 @@ func TestFramesByteForByte(t *testing.T) {
 // TestFramesWithOurOwn speaks STX with our Central and our Engine, which answer in
 // the form of the question.
 func TestFramesWithOurOwn(t *testing.T) {
-	g := proving.All(t)
+	g := testbed.All(t)
 	r := g.Read()
 	start(t, g, "CP_001", t.TempDir(), inFrames)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })

@@ -1,0 +1,113 @@
+// Package launch is how each of our programs begins and ends: it makes signals a
+// context and the outcome an exit code, reads the settings, answers --help and
+// --version, says all that is wrong with them, and knows where state is kept and
+// which keys a person may press.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"evcp/internal/config"
+	"evcp/internal/console"
+	"evcp/internal/version"
+)
+
+// Exit codes that all programs share, as --help says.
+const (
+	Asked  = 0 // stopped as asked
+	Failed = 1 // could not go on
+	Usage  = 2 // wrong usage or configuration
+)
+
+// Program is all that a program does. It ends soon after ctx, whatever hangs, and
+// returns its exit code. Answers go to stdout, the log to stderr.
+type Program func(ctx context.Context, args []string, stdout, stderr *os.File) int
+
+// Main runs a program until it ends by itself, or in good order after one of Ends. A
+// second signal changes nothing: the end is bounded. It does not return.
+func Main(p Program) {
+	ctx, stop := signal.NotifyContext(context.Background(), Ends()...)
+	code := p(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Ends are the signals that ask for the end: SIGINT, SIGTERM, and SIGHUP, by which a
+// terminal says that it is gone, unless nohup had it ignored.
+func Ends() []os.Signal {
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	return ends
+}
+
+// Settings loads the settings of p. When that is all there is to do (help, version,
+// an error), it has been said, goOn is false, and code is the exit code.
+func Settings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Loaded, code int, goOn bool) {
+	l, err := p.Load(args, os.Getenv, readFile)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return l, Usage, false
+	case l.Help:
+		fmt.Fprint(stdout, p.Help())
+		return l, Asked, false
+	case l.Version:
+		fmt.Fprintln(stdout, p.Name, version.String())
+		return l, Asked, false
+	}
+	return l, Asked, true
+}
+
+// readFile reads as much of a configuration file as Load looks at: somebody may name
+// a disk image, or /dev/zero.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, config.MaxFile+1))
+}
+
+// StateDir is where systemd, the desktop's standard or habit keeps the state of a
+// program.
+func StateDir(program string, getenv func(string) string) string {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
+		return first
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, program)
+	}
+	return filepath.Join(getenv("HOME"), ".local", "state", program)
+}
+
+// Level is a --log-level. The settings' table admits only words that are one.
+func Level(word string) slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(word))
+	return level
+}
+
+// Keys are the keys of the terminal, nil when nobody sits there. Call restore at
+// the end.
+func Keys(ctx context.Context, c *console.Console) (keys <-chan rune, restore func()) {
+	if !c.Terminal() {
+		return nil, func() {}
+	}
+	keys, restore, err := console.Keys(ctx, os.Stdin)
+	if err != nil {
+		c.Logger().Warn("no keys: "+err.Error(), "error", err)
+	}
+	return keys, restore
+}

@@ -1,0 +1,131 @@
+package eventlog_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"evcp"
+	"evcp/internal/eventlog"
+	"evcp/internal/outbox"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// keep makes a folder with a history: an OK each second, five KO from second 60 on,
+// and OKs again. Another charge point is in the same folder.
+func keep(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	box, err := outbox.Open(dir, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
+	states := map[evcp.CPID]evcp.State{}
+	for second := range 90 {
+		outcome := evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: time.Millisecond}
+		if second >= 60 && second < 65 {
+			outcome = evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO\x1b", Latency: time.Millisecond}
+		}
+		for _, cp := range []evcp.CPID{"CP_001", "CP_002"} {
+			next, events := policy.Next(states[cp], evcp.Observation{
+				CP: cp, Kind: evcp.Checked, At: evcp.StampOf(noon.Add(time.Duration(second) * time.Second)), Outcome: outcome,
+			}, nil)
+			states[cp] = next
+			box.Append(outbox.Batch{Generation: box.Generation(), CP: cp, Events: events, State: next})
+		}
+	}
+	if err := box.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tell is what is told of CP_001.
+func tell(t *testing.T, o eventlog.Options) (lines []string, told eventlog.Told) {
+	t.Helper()
+	o.CP, o.Zone, o.Wait = "CP_001", time.UTC, 900*time.Millisecond
+	o.Say = func(line string) { lines = append(lines, line) }
+	o.Raw = func(b []byte) error { lines = append(lines, string(b)); return nil }
+	told, err := eventlog.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines, told
+}
+
+func TestWhatIsWorthASentence(t *testing.T) {
+	dir := keep(t)
+	first := "2026-11-24 12:00:00 ● CP_001 OK: the Engine answers in 1 ms"
+	failed := "2026-11-24 12:01:02 ▲ CP_001 KO: 3 checks in a row since 12:01:00"
+	again := "2026-11-24 12:01:05 ● CP_001 OK after 5s and 5 failed checks"
+	for name, c := range map[string]struct {
+		since time.Time
+		level slog.Level
+		want  []string
+		told  eventlog.Told
+	}{
+		"all":           {time.Time{}, slog.LevelInfo, []string{first, failed, again}, eventlog.Told{Events: 92, Quiet: 89}},
+		"since the end": {noon.Add(65 * time.Second), slog.LevelInfo, []string{again}, eventlog.Told{Events: 26, Quiet: 25}},
+		"later":         {noon.Add(time.Hour), slog.LevelInfo, nil, eventlog.Told{}},
+		"every check": {noon.Add(88 * time.Second), slog.LevelDebug, []string{
+			"2026-11-24 12:01:28 ● CP_001 OK in 1 ms", "2026-11-24 12:01:29 ● CP_001 OK in 1 ms",
+		}, eventlog.Told{Events: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines, told := tell(t, eventlog.Options{Dir: dir, Since: c.since, Level: c.level})
+			if !slices.Equal(lines, c.want) || told != c.told {
+				t.Errorf("%+v\n%s", told, strings.Join(lines, "\n"))
+			}
+		})
+	}
+}
+
+func TestTheVeryLines(t *testing.T) {
+	dir := keep(t)
+	lines, told := tell(t, eventlog.Options{Dir: dir, JSON: true})
+	if len(lines) != 92 || told.Events != 92 {
+		t.Fatalf("%d lines, %+v", len(lines), told)
+	}
+	seq := uint64(0)
+	for _, line := range lines {
+		e, err := evcp.ParseEvent([]byte(line))
+		if err != nil || e.CP != "CP_001" || e.Seq != seq+1 || !strings.HasSuffix(line, "}\n") {
+			t.Fatalf("%q: %v", line, err)
+		}
+		seq++
+	}
+	if lines, _ := tell(t, eventlog.Options{Dir: dir, JSON: true, Since: noon.Add(89 * time.Second)}); len(lines) != 1 {
+		t.Errorf("since the last: %d", len(lines))
+	}
+}
+
+func TestAWriterThatHasGone(t *testing.T) {
+	gone := errors.New("gone")
+	_, err := eventlog.Run(t.Context(), eventlog.Options{
+		Dir: keep(t), CP: "CP_001", JSON: true, Raw: func([]byte) error { return gone },
+	})
+	if !errors.Is(err, gone) {
+		t.Error(err)
+	}
+}
+
+func TestNothingThere(t *testing.T) {
+	if _, err := eventlog.Run(t.Context(), eventlog.Options{Dir: t.TempDir(), CP: "CP_001"}); !errors.Is(err, outbox.ErrNothingKept) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := eventlog.Run(ctx, eventlog.Options{Dir: t.TempDir(), CP: "CP_001", Follow: true}); !errors.Is(err, outbox.ErrNothingKept) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,82 @@
+package selftest
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"evcp"
+	"evcp/internal/console"
+	"evcp/internal/console/cell"
+)
+
+// The columns of an answer: where the text begins after shape and peer, where the
+// time ends, and how wide prose may be.
+const (
+	indent = 13
+	edge   = 75
+	prose  = 76 - indent
+)
+
+func title(cp evcp.CPID) string {
+	return fmt.Sprintf(english.title, cp)
+}
+
+// widest is the length of the longest address, within reason.
+func widest(all []finding) int {
+	wide := 0
+	for _, f := range all {
+		wide = max(wide, len(f.address))
+	}
+	return min(wide, 24)
+}
+
+// lines are one finding for a person: what was tried, what came of it, how long
+// it took; and when it is not well, what that means and what to do first.
+func (f finding) lines(wide int) []string {
+	head := fmt.Sprintf("  %s %-7s  %-*s   %s", f.shape.Mark(), f.peer, wide, f.address, f.advice.Phrase)
+	lines := []string{timed(head, f)}
+	for _, text := range []string{f.advice.Meaning, f.advice.Do} {
+		if text == "" {
+			continue
+		}
+		for _, line := range cell.Wrap(text, prose) {
+			lines = append(lines, strings.Repeat(" ", indent)+line)
+		}
+	}
+	return lines
+}
+
+// timed puts the time at the right edge, unless there is none or no room.
+func timed(head string, f finding) string {
+	took := console.Ms(f.took)
+	room := edge - utf8.RuneCountInString(head) - len(took)
+	if f.took == 0 || room < 1 {
+		return head
+	}
+	return head + strings.Repeat(" ", room) + took
+}
+
+// verdict says what a Monitor would do if it were started now.
+func verdict(cp evcp.CPID, central, engine, broker finding) []string {
+	var then string
+	switch {
+	case central.refused:
+		then = english.stop
+	case !central.well && !engine.well:
+		then = fmt.Sprintf(english.reportLater, cp)
+	case !central.well:
+		then = english.watch
+	case !engine.well:
+		then = fmt.Sprintf(english.report, cp)
+	case !broker.well:
+		return []string{english.withoutKafka}
+	default:
+		return []string{english.allWell}
+	}
+	problems := english.oneProblem
+	if !central.well && !engine.well {
+		problems = english.twoProblems
+	}
+	return cell.Wrap(fmt.Sprintf(problems, then), prose+indent)
+}

@@ -1,0 +1,216 @@
+package selftest_test
+
+import (
+	"context"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/goleak"
+
+	"evcp/internal/central"
+	"evcp/internal/link"
+	"evcp/internal/selftest"
+	"evcp/internal/testbed"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// try runs a trial of CP_001 on the ground.
+func try(t *testing.T, g *testbed.Ground, change ...func(*selftest.Options)) (well bool, lines []string) {
+	t.Helper()
+	o := selftest.Options{
+		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Topic: g.Topic, Dialer: link.NewDialer(),
+		Slept: func() time.Duration { return 0 },
+	}
+	if g.BrokerAddr != "" {
+		o.Brokers = []string{g.BrokerAddr}
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	well = selftest.Run(t.Context(), o, func(line string) { lines = append(lines, line) })
+	return well, lines
+}
+
+var latency = regexp.MustCompile(` +(<1|\d+) ms$`)
+
+// row is what is said under the title of one peer: its shape, and what came of it.
+func row(lines []string, peer, address string) string {
+	for _, line := range lines[1:] {
+		if shape, rest, found := strings.Cut(strings.TrimSpace(line), " "+peer); found {
+			rest = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(rest), address))
+			return shape + " " + latency.ReplaceAllString(rest, "")
+		}
+	}
+	return ""
+}
+
+// TestEachVerdict puts every pair of a Central and an Engine on loopback, each
+// with a broker, and without one.
+func TestEachVerdict(t *testing.T) {
+	deny := func(g *testbed.Ground) {
+		g.CentralAddr = says(g.T, "Authentication denied: unknown charging point CP_001")
+	}
+	for name, c := range map[string]struct {
+		set             func(g *testbed.Ground)
+		well            bool
+		central, engine string
+		last            string
+	}{
+		"all well": {func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, true,
+			"● accepted CP_001", "● answered OK", "All well. The same command without --test starts the watch."},
+		"a sick Engine": {func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ko") }, false,
+			"● accepted CP_001", "▲ says KO", "1 problem. A Monitor started now would report CP_001 as faulted."},
+		"no Central": {func(g *testbed.Ground) { g.StartEngine("ok") }, false,
+			"▲ connection refused", "● answered OK", "1 problem. A Monitor started now would watch, and go on asking for Central."},
+		"neither": {func(*testbed.Ground) {}, false,
+			"▲ connection refused", "▲ connection refused", "2 problems. A Monitor started now would report CP_001 as faulted once Central is there."},
+		"a refusal": {func(g *testbed.Ground) { deny(g); g.StartEngine("ok") }, false,
+			"▲ refused CP_001", "● answered OK", "1 problem. A Monitor started now would stop with exit code 3."},
+		"a refusal and a sick Engine": {func(g *testbed.Ground) { deny(g); g.StartEngine("ko") }, false,
+			"▲ refused CP_001", "▲ says KO", "2 problems. A Monitor started now would stop with exit code 3."},
+		"not Central": {func(g *testbed.Ground) { g.CentralAddr = says(g.T, "220 mail ready"); g.StartEngine("ok") }, false,
+			`▲ answered, but not as EV_Central: "220 mail ready"`, "● answered OK", "1 problem. A Monitor started now would watch, and go on asking for Central."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testbed.New(t)
+			c.set(g)
+			g.StartBroker()
+			well, lines := try(t, g)
+			if well != c.well {
+				t.Errorf("well: %v", well)
+			}
+			if got := row(lines, "Central", g.CentralAddr); got != c.central {
+				t.Errorf("Central: %q, want %q", got, c.central)
+			}
+			if got := row(lines, "Engine", g.EngineAddr); got != c.engine {
+				t.Errorf("Engine: %q, want %q", got, c.engine)
+			}
+			if got := row(lines, "Kafka", g.BrokerAddr); got != "● topic "+g.Topic+" exists" {
+				t.Errorf("Kafka: %q", got)
+			}
+			if got := end(lines); got != c.last {
+				t.Errorf("ends %q, want %q", got, c.last)
+			}
+		})
+	}
+}
+
+// end is the verdict, however it was wrapped.
+func end(lines []string) string {
+	return strings.Join(lines[slices.Index(lines[2:], "")+3:], " ")
+}
+
+// says is a Central with one answer to everything.
+func says(tb testing.TB, words string) (address string) {
+	tb.Helper()
+	address = testbed.FreeAddr(tb)
+	testbed.NewPeer(tb, address, false, func(string) string { return words })
+	return address
+}
+
+// TestKafkaIsNoCondition: a Monitor does without, so a trial is well without.
+func TestKafkaIsNoCondition(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(t *testing.T, g *testbed.Ground)
+		row  string
+		last string
+	}{
+		"none wanted": {func(*testing.T, *testbed.Ground) {}, "· events stay on disk", "All well. The same command without --test starts the watch."},
+		"absent": {func(t *testing.T, g *testbed.Ground) { g.BrokerAddr = testbed.FreeAddr(t) }, "○ connection refused",
+			"Ready, without Kafka. The same command without --test starts the watch."},
+		"without the topic": {func(t *testing.T, g *testbed.Ground) {
+			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.AllowAutoTopicCreation())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(c.Close)
+			g.BrokerAddr = c.ListenAddrs()[0]
+		}, "● topic monitor-events would be created", "All well. The same command without --test starts the watch."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := testbed.New(t)
+			g.StartCentral(central.Options{})
+			g.StartEngine("ok")
+			c.set(t, g)
+			for range 2 { // the second finds what the first has left behind: nothing
+				well, lines := try(t, g, func(o *selftest.Options) { o.Topic = "monitor-events" })
+				if !well {
+					t.Error("not well")
+				}
+				address := g.BrokerAddr
+				if address == "" {
+					address = "none"
+				}
+				if got := row(lines, "Kafka", address); got != c.row {
+					t.Errorf("Kafka: %q, want %q", got, c.row)
+				}
+				if got := end(lines); got != c.last {
+					t.Errorf("ends %q, want %q", got, c.last)
+				}
+			}
+		})
+	}
+}
+
+// TestATrialIsSafeBesideAMonitor says what it says to Central and Engine: nothing
+// that would end the session of a Monitor that runs.
+func TestATrialIsSafeBesideAMonitor(t *testing.T) {
+	g := testbed.New(t)
+	c := testbed.NewPeer(t, g.CentralAddr, false, func(string) string { return "OK" })
+	e := testbed.NewPeer(t, g.EngineAddr, false, func(string) string { return "OK" })
+	if well, lines := try(t, g); !well {
+		t.Error(lines)
+	}
+	if got := c.Heard(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request"}) {
+		t.Errorf("Central heard %q", got)
+	}
+	if got := e.Heard(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {
+		t.Errorf("the Engine heard %q", got)
+	}
+}
+
+// TestATrialCanBeBrokenOff ends the context while nobody answers.
+func TestATrialCanBeBrokenOff(t *testing.T) {
+	g := testbed.New(t)
+	g.CentralAddr, g.EngineAddr, g.BrokerAddr = testbed.Mute(t), testbed.Mute(t), testbed.Mute(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan bool)
+	go func() {
+		ended <- selftest.Run(ctx, selftest.Options{
+			CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: time.Hour, Brokers: []string{g.BrokerAddr}, Topic: g.Topic,
+			Dialer: link.NewDialer(), Slept: func() time.Duration { return 0 },
+		}, func(string) {})
+	}()
+	stop()
+	select {
+	case well := <-ended:
+		if well {
+			t.Error("well, although nobody answered")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("still at it after a minute")
+	}
+}
+
+// TestNoLineIsWiderThanATerminal tries addresses of every length.
+func TestNoLineIsWiderThanATerminal(t *testing.T) {
+	g := testbed.New(t)
+	for _, host := range []string{"::1", "a.example", "central-with-a-long-name.of-a-site.example.invalid"} {
+		_, lines := try(t, g, func(o *selftest.Options) {
+			o.CP = "ALB-04-001"
+			o.Central, o.Engine = net.JoinHostPort(host, "1"), net.JoinHostPort(host, "1")
+		})
+		for _, line := range lines[2:] {
+			if n := utf8.RuneCountInString(line); n > 80 && !strings.Contains(line, host) {
+				t.Errorf("%d wide: %s", n, line)
+			}
+		}
+	}
+}

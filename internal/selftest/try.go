@@ -1,0 +1,97 @@
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/console"
+	"evcp/internal/kafka"
+	"evcp/internal/probe"
+	"evcp/internal/uplink"
+	"evcp/internal/wire"
+)
+
+// finding is what one trial came to.
+type finding struct {
+	peer    string
+	address string
+	shape   console.Shape
+	well    bool
+	refused bool // Central said no
+	advice  advice.Advice
+	took    time.Duration
+}
+
+func found(peer, address string, p advice.Peer, c evcp.Cause, f advice.Facts, took time.Duration) finding {
+	shape := console.Failed
+	if c == evcp.NoCause {
+		shape = console.Up
+	}
+	return finding{
+		peer: peer, address: address, shape: shape, well: c == evcp.NoCause, took: took,
+		advice: advice.For(p, c).With(f),
+	}
+}
+
+func (o Options) tryCentral(ctx context.Context) finding {
+	a, verdict := uplink.Register(ctx, o.Dialer, o.Central, o.Form, o.CP)
+	facts := advice.Facts{CP: o.CP, Wait: uplink.AnswerLimit, Words: a.Text}
+	cause := a.Cause
+	switch {
+	case !a.Came:
+	case verdict == wire.Accepted:
+		cause = evcp.NoCause
+	case verdict == wire.Rejected:
+		cause = evcp.SaidKO
+	default:
+		cause = evcp.Protocol
+	}
+	f := found(english.central, o.Central, advice.Central, cause, facts, a.Latency)
+	f.refused = cause == evcp.SaidKO
+	return f
+}
+
+func (o Options) tryEngine(ctx context.Context) finding {
+	p := probe.New(probe.Options{
+		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
+		Hearing: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
+		Dialer:  o.Dialer, Form: o.Form, Slept: o.Slept,
+	})
+	defer p.Close()
+	p.Ask(0)
+	select {
+	case <-p.Ready():
+	case <-ctx.Done():
+		return found(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Facts{}, 0)
+	}
+	outcome := p.Take(nil)[0].Outcome
+	facts := advice.Facts{CP: o.CP, Wait: o.Timeout, Words: outcome.Response}
+	return found(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+}
+
+// tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a
+// failure.
+func (o Options) tryKafka(ctx context.Context) finding {
+	if len(o.Brokers) == 0 {
+		none := advice.Advice{Phrase: english.onDisk}
+		return finding{peer: english.kafka, address: english.none, shape: console.Note, well: true, advice: none}
+	}
+	facts := advice.Facts{CP: o.CP, Topic: o.Topic}
+	began := time.Now()
+	r, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
+	if err != nil {
+		facts.Words = wire.Text([]byte(err.Error()))
+	}
+	f := found(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
+	if !f.well {
+		f.shape = console.Gone
+	}
+	if f.well && !r.Exists {
+		f.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
+	}
+	return f
+}

@@ -1,0 +1,90 @@
+package testbed
+
+import (
+	"net"
+	"sync"
+	"testing"
+)
+
+// Peer is somebody who speaks the protocol as the first programs did: raw text,
+// one read is one message, every byte on record.
+type Peer struct {
+	Address string
+	// Closes ends each connection after its answer.
+	closes  bool
+	answer  func(message string) string
+	mu      sync.Mutex
+	heard   []string
+	dials   int
+	open    map[net.Conn]bool
+	serving sync.WaitGroup
+}
+
+// NewPeer listens until the test ends. answer "" is silence.
+func NewPeer(tb testing.TB, address string, closes bool, answer func(message string) string) *Peer {
+	tb.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Peer{Address: l.Addr().String(), closes: closes, answer: answer, open: map[net.Conn]bool{}}
+	p.serving.Go(func() { p.accept(l) })
+	tb.Cleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		for c := range p.open {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.serving.Wait()
+	})
+	return p
+}
+
+func (p *Peer) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.dials++
+		p.open[c] = true
+		p.mu.Unlock()
+		p.serving.Go(func() { p.serve(c) })
+	}
+}
+
+func (p *Peer) serve(c net.Conn) {
+	defer c.Close()
+	buf := make([]byte, 4096)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		message := string(buf[:n])
+		p.mu.Lock()
+		p.heard = append(p.heard, message)
+		p.mu.Unlock()
+		if a := p.answer(message); a != "" {
+			if _, err := c.Write([]byte(a)); err != nil || p.closes {
+				return
+			}
+		}
+	}
+}
+
+// Heard are all messages so far, byte for byte.
+func (p *Peer) Heard() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.heard...)
+}
+
+// Dials is how many connections were made.
+func (p *Peer) Dials() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dials
+}
