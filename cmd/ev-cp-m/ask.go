@@ -126,8 +126,8 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 	told, err := eventlog.Run(ctx, eventlog.Options{
 		Dir: o.folder(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
 		Level: cli.Level(o.level), Wait: o.timeout, Zone: time.Local,
-		Raw: func(b []byte) error { _, err := stdout.Write(b); return err },
-		Say: func(line string) { say.Print(fitting(line, say)...) },
+		WriteJSON: func(b []byte) error { _, err := stdout.Write(b); return err },
+		WriteText: func(line string) { say.Print(fitting(line, say)...) },
 	})
 	switch {
 	case errors.Is(err, outbox.ErrNothingKept):
@@ -164,15 +164,15 @@ func broken(line string, columns int) []string {
 
 // rest says to a person what the lines before did not: that there were none, and
 // which were left out.
-func (o options) rest(told eventlog.Told, from time.Time) []string {
+func (o options) rest(told eventlog.Summary, from time.Time) []string {
 	switch {
 	case told.Events == 0 && from.IsZero():
 		return []string{fmt.Sprintf(english.none, o.cp)}
 	case told.Events == 0:
 		return []string{fmt.Sprintf(english.noneSince, o.cp, from.Local().Format(time.DateTime))}
-	case told.Quiet > 0:
+	case told.Hidden > 0:
 		zone, _ := time.Now().Zone()
-		return []string{"", fmt.Sprintf(english.singles, told.Events, told.Quiet), fmt.Sprintf(english.times, zone)}
+		return []string{"", fmt.Sprintf(english.singles, told.Events, told.Hidden), fmt.Sprintf(english.times, zone)}
 	}
 	return nil
 }

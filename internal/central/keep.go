@@ -136,7 +136,7 @@ func (k *keeper) recovered() {
 }
 
 func (k *keeper) refused(err error) {
-	why := sqlite.Complaint(k.c.o.StateDir, err)
+	why := sqlite.DiskError(k.c.o.StateDir, err)
 	k.c.meter.refusal.Store(&why)
 	if !k.failing {
 		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", retryDisk)

@@ -19,13 +19,13 @@ import (
 // onDisk counts the charge points in the file, as another process sees it.
 func onDisk(t *testing.T, dir string) int {
 	t.Helper()
-	db, err := ours.Beside(sqlite.File{Path: filepath.Join(dir, fileName)})
+	db, err := ours.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)})
 	if err != nil {
 		return -1
 	}
 	defer func() { _ = db.Close() }()
 	n := int64(-1)
-	_ = db.Ask("SELECT count(*) FROM charge_points", &n)
+	_ = db.QueryInts("SELECT count(*) FROM charge_points", &n)
 	return int(n)
 }
 

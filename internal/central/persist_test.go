@@ -55,7 +55,7 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	}
 	defer s.close()
 	var history []string
-	err = s.db.Each("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Row) error {
+	err = s.db.Query("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Stmt) error {
 		history = append(history, row.ColumnText(0))
 		return nil
 	}, "CP_002")
@@ -141,13 +141,13 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kept, first int64
-	if err := s.db.Ask("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
+	if err := s.db.QueryInts("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
 		t.Errorf("kept %d from %d, %v", kept, first, err)
 	}
 	if err := s.forget(now, 10); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.db.AskFor("SELECT count(*) FROM changes WHERE at > ?", []any{now.Add(time.Hour / 4).UnixMilli()}, &kept); kept != 10 || err != nil {
+	if err := s.db.QueryIntsFor("SELECT count(*) FROM changes WHERE at > ?", []any{now.Add(time.Hour / 4).UnixMilli()}, &kept); kept != 10 || err != nil {
 		t.Errorf("kept %d of the newest (%v)", kept, err)
 	}
 }

@@ -14,7 +14,7 @@ func refuses(dir string, err error) bool {
 	if err == nil || errors.Is(err, folder.ErrInUse) {
 		return false
 	}
-	err = errors.Join(err, sqlite.WriteSome(dir))
+	err = errors.Join(err, sqlite.ProbeWrite(dir))
 	for _, fault := range []syscall.Errno{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
 		if errors.Is(err, fault) {
 			return true

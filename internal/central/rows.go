@@ -22,7 +22,7 @@ const (
 func (s *store) load() (cps []cpstate.CP, skipped int, err error) {
 	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats
 		FROM charge_points ORDER BY cp_id`
-	err = s.db.Each(all, func(row *sqlite.Row) error {
+	err = s.db.Query(all, func(row *sqlite.Stmt) error {
 		if cp, ok := readCP(row); ok {
 			cps = append(cps, cp)
 		} else {
@@ -33,7 +33,7 @@ func (s *store) load() (cps []cpstate.CP, skipped int, err error) {
 	return cps, skipped, err
 }
 
-func readCP(row *sqlite.Row) (cpstate.CP, bool) {
+func readCP(row *sqlite.Stmt) (cpstate.CP, bool) {
 	id, err := evcp.ParseCPID(row.ColumnText(0))
 	state, ok1 := cpstate.ParseState(row.ColumnText(1))
 	reason, ok2 := cpstate.ParseReason(row.ColumnText(2))
@@ -58,7 +58,7 @@ func (s *store) saveCPs(cps []cpstate.CP) error {
 	const put = `INSERT OR REPLACE INTO charge_points
 		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?)`
 	for _, cp := range cps {
-		if err := s.db.Do(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
+		if err := s.db.Exec(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
 			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.Habit); err != nil {
 			return err
 		}
@@ -71,12 +71,12 @@ func (s *store) saveChanges(changes []Change) error {
 	const trim = `DELETE FROM changes WHERE cp_id = ?1 AND id <=
 		(SELECT id FROM changes WHERE cp_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`
 	for _, c := range changes {
-		if err := s.db.Do(add, string(c.CP), millis(c.At), c.From.String(), c.To.String(), c.Reason.String(), c.Status.String(), c.Peer); err != nil {
+		if err := s.db.Exec(add, string(c.CP), millis(c.At), c.From.String(), c.To.String(), c.Reason.String(), c.Status.String(), c.Peer); err != nil {
 			return err
 		}
 	}
 	for _, id := range changed(changes) {
-		if err := s.db.Do(trim, string(id), keptPerCP); err != nil {
+		if err := s.db.Exec(trim, string(id), keptPerCP); err != nil {
 			return err
 		}
 	}
@@ -99,7 +99,7 @@ func changed(changes []Change) (ids []evcp.CPID) {
 func (s *store) forget(now time.Time, most int64) error {
 	const old = `DELETE FROM changes WHERE at < ?`
 	const excess = `DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?`
-	return errors.Join(s.db.Do(old, millis(now.Add(-keptFor))), s.db.Do(excess, most))
+	return errors.Join(s.db.Exec(old, millis(now.Add(-keptFor))), s.db.Exec(excess, most))
 }
 
 func millis(t time.Time) int64 {

@@ -17,7 +17,7 @@ import (
 var migrations embed.FS
 
 // ours is what the file is: "EVCT".
-var ours = sqlite.Kind{Application: 0x45564354, Steps: migrations}
+var ours = sqlite.Schema{ApplicationID: 0x45564354, Migrations: migrations}
 
 const (
 	fileName = "central.db"
@@ -66,13 +66,13 @@ func (s *store) path() string { return filepath.Join(s.dir, fileName) }
 
 // open opens the file and finds out whether it is whole.
 func (s *store) open() error {
-	db, err := ours.Open(sqlite.File{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
+	db, err := ours.Open(sqlite.Location{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
 	if err != nil {
 		return err
 	}
 	info, _ := os.Stat(s.path()) // without it nobody notices when it is taken away
 	if info == nil || info.Size() <= checkedSize {
-		if err := db.Check(); err != nil {
+		if err := db.QuickCheck(); err != nil {
 			return errors.Join(err, db.Close())
 		}
 	}
@@ -91,7 +91,7 @@ func (s *store) ensure() (made bool, err error) {
 	if err := os.MkdirAll(s.dir, 0o750); err != nil {
 		return false, fmt.Errorf("create it: %w", err)
 	}
-	if s.lock, err = folder.Take(s.dir, lockName); err != nil {
+	if s.lock, err = folder.Acquire(s.dir, lockName); err != nil {
 		return false, err
 	}
 	if err := s.open(); err != nil {
@@ -114,7 +114,7 @@ func (s *store) renew(why error) (aside, error) {
 	if err != nil {
 		return aside{}, err
 	}
-	return aside{file: name, why: sqlite.Why(why)}, s.open()
+	return aside{file: name, why: sqlite.Reason(why)}, s.open()
 }
 
 // close gives the folder back.

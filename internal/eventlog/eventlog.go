@@ -29,27 +29,27 @@ type Options struct {
 	Level  slog.Level    // of sentences: at debug every check is one
 	Wait   time.Duration // of a check; for "no answer in 900ms"
 	Zone   *time.Location
-	// Raw takes JSON lines, Say a sentence.
-	Raw func([]byte) error
-	Say func(string)
+	// WriteJSON takes JSON lines, Say a sentence.
+	WriteJSON func([]byte) error
+	WriteText func(string)
 }
 
-// Told counts what was read.
-type Told struct {
+// Summary counts what was read.
+type Summary struct {
 	Events int // of the charge point, in the time asked for
-	Quiet  int // of these: too small for a sentence
+	Hidden int // of these: too small for a sentence
 }
 
 // pollEvery is how long an event waits to be followed.
 const pollEvery = 200 * time.Millisecond
 
 // Run tells until the end of what is kept, or with Follow until ctx ends.
-func Run(ctx context.Context, o Options) (Told, error) {
+func Run(ctx context.Context, o Options) (Summary, error) {
 	h, err := open(ctx, o)
 	if err != nil {
-		return Told{}, err
+		return Summary{}, err
 	}
-	r := &reader{o: o, from: evcp.StampOf(o.Since), teller: tell.Teller{Timeout: o.Wait, Zone: o.Zone}}
+	r := &printer{o: o, from: evcp.StampOf(o.Since), teller: tell.Teller{Timeout: o.Wait, Zone: o.Zone}}
 	err = r.read(ctx, h)
 	return r.told, errors.Join(err, h.Close())
 }
@@ -67,16 +67,16 @@ func open(ctx context.Context, o Options) (*outbox.History, error) {
 	}
 }
 
-// reader is one walk.
-type reader struct {
+// printer is one walk.
+type printer struct {
 	o      Options
 	from   evcp.Stamp
 	teller tell.Teller
-	told   Told
+	told   Summary
 	plain  bool // the last event was one more OK
 }
 
-func (r *reader) read(ctx context.Context, h *outbox.History) error {
+func (r *printer) read(ctx context.Context, h *outbox.History) error {
 	for ctx.Err() == nil {
 		run, ok, err := h.Next()
 		switch {
@@ -93,7 +93,7 @@ func (r *reader) read(ctx context.Context, h *outbox.History) error {
 	return nil
 }
 
-func (r *reader) run(run outbox.Run) error {
+func (r *printer) run(run outbox.Run) error {
 	for line := range run.Each() {
 		if string(line.CP()) != string(r.o.CP) {
 			continue
@@ -107,7 +107,7 @@ func (r *reader) run(run outbox.Run) error {
 
 // line tells one event. Those before the time asked for teach the teller only, and
 // of a row of plain OKs the first is enough: they are nearly all there is.
-func (r *reader) line(line outbox.Line) error {
+func (r *printer) line(line outbox.Line) error {
 	early := r.from > 0 && line.At() < r.from
 	plain := line.Plain()
 	if early && plain && r.plain {
@@ -119,7 +119,7 @@ func (r *reader) line(line outbox.Line) error {
 			return nil
 		}
 		r.told.Events++
-		return r.o.Raw(append(bytes.Clone(line), '\n'))
+		return r.o.WriteJSON(append(bytes.Clone(line), '\n'))
 	}
 	e, err := evcp.ParseEvent(line)
 	if err != nil {
@@ -134,9 +134,9 @@ func (r *reader) line(line outbox.Line) error {
 		l = small(e)
 	}
 	if l.Level < r.o.Level {
-		r.told.Quiet++
+		r.told.Hidden++
 		return nil
 	}
-	r.o.Say(fmt.Sprintf("%s %s %s %s", e.At.Time().In(r.o.Zone).Format(time.DateTime), l.Shape.Mark(), e.CP, l.Text))
+	r.o.WriteText(fmt.Sprintf("%s %s %s %s", e.At.Time().In(r.o.Zone).Format(time.DateTime), l.Shape.Mark(), e.CP, l.Text))
 	return nil
 }

@@ -51,11 +51,11 @@ func keep(t *testing.T) (dir string) {
 }
 
 // tell is what is told of CP_001.
-func tell(t *testing.T, o eventlog.Options) (lines []string, told eventlog.Told) {
+func tell(t *testing.T, o eventlog.Options) (lines []string, told eventlog.Summary) {
 	t.Helper()
 	o.CP, o.Zone, o.Wait = "CP_001", time.UTC, 900*time.Millisecond
-	o.Say = func(line string) { lines = append(lines, line) }
-	o.Raw = func(b []byte) error { lines = append(lines, string(b)); return nil }
+	o.WriteText = func(line string) { lines = append(lines, line) }
+	o.WriteJSON = func(b []byte) error { lines = append(lines, string(b)); return nil }
 	told, err := eventlog.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -72,14 +72,14 @@ func TestWhatIsWorthASentence(t *testing.T) {
 		since time.Time
 		level slog.Level
 		want  []string
-		told  eventlog.Told
+		told  eventlog.Summary
 	}{
-		"all":           {time.Time{}, slog.LevelInfo, []string{first, failed, again}, eventlog.Told{Events: 92, Quiet: 89}},
-		"since the end": {noon.Add(65 * time.Second), slog.LevelInfo, []string{again}, eventlog.Told{Events: 26, Quiet: 25}},
-		"later":         {noon.Add(time.Hour), slog.LevelInfo, nil, eventlog.Told{}},
+		"all":           {time.Time{}, slog.LevelInfo, []string{first, failed, again}, eventlog.Summary{Events: 92, Hidden: 89}},
+		"since the end": {noon.Add(65 * time.Second), slog.LevelInfo, []string{again}, eventlog.Summary{Events: 26, Hidden: 25}},
+		"later":         {noon.Add(time.Hour), slog.LevelInfo, nil, eventlog.Summary{}},
 		"every check": {noon.Add(88 * time.Second), slog.LevelDebug, []string{
 			"2026-11-24 12:01:28 ● CP_001 OK in 1 ms", "2026-11-24 12:01:29 ● CP_001 OK in 1 ms",
-		}, eventlog.Told{Events: 2}},
+		}, eventlog.Summary{Events: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, told := tell(t, eventlog.Options{Dir: dir, Since: c.since, Level: c.level})
@@ -112,7 +112,7 @@ func TestTheVeryLines(t *testing.T) {
 func TestAWriterThatHasGone(t *testing.T) {
 	gone := errors.New("gone")
 	_, err := eventlog.Run(t.Context(), eventlog.Options{
-		Dir: keep(t), CP: "CP_001", JSON: true, Raw: func([]byte) error { return gone },
+		Dir: keep(t), CP: "CP_001", JSON: true, WriteJSON: func([]byte) error { return gone },
 	})
 	if !errors.Is(err, gone) {
 		t.Error(err)

@@ -14,11 +14,11 @@ import (
 
 func TestOneProcessHasTheFolder(t *testing.T) {
 	dir := t.TempDir()
-	lock, err := Take(dir, "lock")
+	lock, err := Acquire(dir, "lock")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Take(dir, "lock")
+	_, err = Acquire(dir, "lock")
 	var inUse InUseError
 	if !errors.Is(err, ErrInUse) || !errors.As(err, &inUse) || inUse.Dir != dir || inUse.PID != strconv.Itoa(os.Getpid()) {
 		t.Errorf("%v", err)
@@ -35,7 +35,7 @@ func TestOneProcessHasTheFolder(t *testing.T) {
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Take(dir, "lock")
+	again, err := Acquire(dir, "lock")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestWhoHasIt(t *testing.T) {
 	if err := os.WriteFile(path, []byte("1234567890123456789\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := Take(dir, "lock")
+	lock, err := Acquire(dir, "lock")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,13 +63,13 @@ func TestWhoHasIt(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("words ", 10)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Take(dir, "lock"); !strings.HasSuffix(err.Error(), "in use by another process") {
+	if _, err := Acquire(dir, "lock"); !strings.HasSuffix(err.Error(), "in use by another process") {
 		t.Error(err)
 	}
 }
 
 func TestNoFolder(t *testing.T) {
-	if _, err := Take(filepath.Join(t.TempDir(), "none"), "lock"); err == nil || errors.Is(err, ErrInUse) {
+	if _, err := Acquire(filepath.Join(t.TempDir(), "none"), "lock"); err == nil || errors.Is(err, ErrInUse) {
 		t.Error(err)
 	}
 }

@@ -11,12 +11,12 @@ import (
 // Lock is a folder that this process has.
 type Lock struct{ file *os.File }
 
-// Take takes the folder dir for this process; name is the file that says so. An
+// Acquire takes the folder dir for this process; name is the file that says so. An
 // InUseError names the process that has it. The system gives the folder back when
 // the process ends, however it ends.
 //
 // A folder that can't be written is taken all the same, if the file is there.
-func Take(dir, name string) (*Lock, error) {
+func Acquire(dir, name string) (*Lock, error) {
 	path := filepath.Join(dir, name)
 	f, err := takeFile(path)
 	if errors.Is(err, errTaken) {

@@ -73,13 +73,13 @@ func (o *Outbox) notice(e *evcp.Event, run int64, index int) {
 
 // chunk is the one in the making. Its buffer is made as large as the last one
 // was: it stays with the readers, so there is nothing to use again.
-func (o *Outbox) chunk() *chunk {
+func (o *Outbox) chunk() *pendingRun {
 	l := &o.load
 	if n := len(l.chunks); n > 0 && len(l.chunks[n-1].Lines) < chunkSize {
 		return l.chunks[n-1]
 	}
 	o.nextRun++
-	c := &chunk{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usual)}}
+	c := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usual)}}
 	l.chunks = append(l.chunks, c)
 	return c
 }
@@ -90,7 +90,7 @@ func (o *Outbox) place(cp evcp.CPID) int {
 	if !ok {
 		p = len(o.known)
 		o.places[cp] = p
-		o.known = append(o.known, standing{cp: cp})
+		o.known = append(o.known, keptState{cp: cp})
 	}
 	return p
 }

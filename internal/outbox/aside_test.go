@@ -54,7 +54,7 @@ func TestPutAside(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := newWorld(t, dir, Options{})
-			o := w.box.Origin()
+			o := w.box.OpenResult()
 			if o.Found != PutAside || !strings.Contains(filepath.Base(o.File), "Z-"+c.why+".db") {
 				t.Fatalf("origin %+v", o)
 			}
@@ -77,7 +77,7 @@ func TestPutAside(t *testing.T) {
 			w.flush()
 			w.reopen()
 			defer w.close()
-			if o := w.box.Origin(); o.Found != Resumed || w.box.Renumber("CP_000") {
+			if o := w.box.OpenResult(); o.Found != Resumed || w.box.Renumber("CP_000") {
 				t.Errorf("origin of the next life %+v", o)
 			}
 		})
@@ -130,7 +130,7 @@ func TestMachineWentDown(t *testing.T) {
 	run(t, filepath.Join(dir, fileName), `UPDATE meta SET value='another boot' WHERE name='open'`)
 	w := newWorld(t, dir, Options{})
 	defer w.close()
-	if o := w.box.Origin(); o.Found != Resumed || !o.Renumber || !strings.Contains(o.Why, "went down") {
+	if o := w.box.OpenResult(); o.Found != Resumed || !o.Renumber || !strings.Contains(o.Why, "went down") {
 		t.Errorf("origin %+v", o)
 	}
 	for cp, s := range states {

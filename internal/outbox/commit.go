@@ -9,10 +9,10 @@ import (
 
 // commit writes the work as one transaction. A file that somebody else has
 // locked for the moment is waited for, until the watchdog loses its patience.
-func (k *keeper) commit(now time.Time) error {
+func (k *committer) commit(now time.Time) error {
 	urgent := k.work.urgent || k.always || now.Sub(k.synced) >= syncAtLeast
 	for {
-		err := k.store.Locked(func() error { return k.store.Transact(urgent, k.write) })
+		err := k.store.WithLock(func() error { return k.store.Transact(urgent, k.write) })
 		if err == nil && urgent {
 			k.synced = now
 		}
@@ -25,7 +25,7 @@ func (k *keeper) commit(now time.Time) error {
 const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
 // write is the body of the transaction.
-func (k *keeper) write() error {
+func (k *committer) write() error {
 	for _, c := range k.work.chunks {
 		if err := k.store.insert(c); err != nil {
 			return err
@@ -43,8 +43,8 @@ func (k *keeper) write() error {
 }
 
 // insert writes one row.
-func (s *store) insert(c *chunk) error {
-	p, err := s.Prepared(insertRun)
+func (s *runStore) insert(c *pendingRun) error {
+	p, err := s.Prepare(insertRun)
 	if err != nil {
 		return err
 	}

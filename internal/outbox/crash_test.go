@@ -71,7 +71,7 @@ func TestKillNine(t *testing.T) {
 	}
 	w := newWorld(t, dir, Options{})
 	defer w.close()
-	if o := w.box.Origin(); o.Found != Resumed || o.Renumber {
+	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
 		t.Errorf("origin %+v", o)
 	}
 	ends := gapless(t, b)

@@ -18,13 +18,13 @@ type Cursor struct {
 	wake chan struct{}
 
 	// Guarded by the outbox's lock.
-	at     waypoint   // delivered up to here
-	saved  waypoint   // what the file has
-	next   int64      // the last run that was handed out
-	out    []Run      // handed out and not delivered, without their lines
-	oldest evcp.Stamp // of the first event not delivered
-	follow bool       // the position is where the facts are settled
-	jumped *waypoint  // where runs of an unreadable disk were passed over
+	at     cursorPosition  // delivered up to here
+	saved  cursorPosition  // what the file has
+	next   int64           // the last run that was handed out
+	out    []Run           // handed out and not delivered, without their lines
+	oldest evcp.Stamp      // of the first event not delivered
+	follow bool            // the position is where the facts are settled
+	jumped *cursorPosition // where runs of an unreadable disk were passed over
 }
 
 // Cursor is the reader of that name. Its first life begins at the oldest event.
@@ -37,7 +37,7 @@ func (o *Outbox) Cursor(name string) *Cursor {
 func (o *Outbox) cursor(name string) *Cursor {
 	c, ok := o.cursors[name]
 	if !ok {
-		c = &Cursor{o: o, name: name, wake: make(chan struct{}, 1), at: waypoint{name: name}, follow: name == Central}
+		c = &Cursor{o: o, name: name, wake: make(chan struct{}, 1), at: cursorPosition{name: name}, follow: name == Central}
 		o.cursors[name] = c
 	}
 	return c
@@ -151,7 +151,7 @@ func (c *Cursor) pending() (events int64, oldest evcp.Stamp) {
 }
 
 // position is what the file is told. Central's follows the facts.
-func (c *Cursor) position() waypoint {
+func (c *Cursor) position() cursorPosition {
 	if c.follow {
 		c.at.run, c.at.events = c.o.facts.settled(c.o.keptRun), c.o.facts.last
 	}

@@ -74,14 +74,14 @@ func (o *Outbox) giveUp(b Batch) {
 }
 
 // saveDrops notes what was given up, until an event says so.
-func (s *store) saveDrops(l droplist) error { return s.putDrops(l, `count+excluded.count`) }
+func (s *runStore) saveDrops(l droplist) error { return s.putDrops(l, `count+excluded.count`) }
 
 // moveDrops notes what was given up in memory. It may have been noted before.
-func (s *store) moveDrops(l droplist) error { return s.putDrops(l, `max(count, excluded.count)`) }
+func (s *runStore) moveDrops(l droplist) error { return s.putDrops(l, `max(count, excluded.count)`) }
 
-func (s *store) putDrops(l droplist, count string) error {
+func (s *runStore) putDrops(l droplist, count string) error {
 	for _, d := range l {
-		if err := s.Do(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+		if err := s.Exec(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
 			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
 			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason); err != nil {
 			return err
@@ -91,13 +91,13 @@ func (s *store) putDrops(l droplist, count string) error {
 }
 
 // forgetDrop strikes out what an events_dropped event tells.
-func (s *store) forgetDrop(e evcp.Event) error {
-	return s.Do(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
+func (s *runStore) forgetDrop(e evcp.Event) error {
+	return s.Exec(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
 		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
 }
 
 // forgetTold strikes out what the events of a chunk tell.
-func (s *store) forgetTold(c *chunk) error {
+func (s *runStore) forgetTold(c *pendingRun) error {
 	if c.facts == 0 {
 		return nil
 	}
@@ -116,9 +116,9 @@ func (s *store) forgetTold(c *chunk) error {
 	return nil
 }
 
-func (s *store) drops() (droplist, error) {
+func (s *runStore) drops() (droplist, error) {
 	l := droplist{}
-	return l, s.Each(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Row) error {
+	return l, s.Query(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Stmt) error {
 		l.add(drop{
 			evcp.CPID(p.ColumnText(0)), p.ColumnInt64(1), uint64(p.ColumnInt64(2)), uint64(p.ColumnInt64(3)),
 			uint64(p.ColumnInt64(4)), p.ColumnText(5),

@@ -137,7 +137,7 @@ func (f *Facts) void(kept int64) {
 }
 
 // readReports fills the queue with what an earlier life left open.
-func (o *Outbox) readReports(s *store) error {
+func (o *Outbox) readReports(s *runStore) error {
 	o.facts = newFacts(o)
 	if !o.facts.wanted {
 		return nil
@@ -146,7 +146,7 @@ func (o *Outbox) readReports(s *store) error {
 	if c, ok := o.cursors[Central]; ok {
 		from, o.facts.last = c.at.run, c.at.events
 	}
-	return s.Each(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite.Row) error {
+	return s.Query(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite.Stmt) error {
 		index := 0
 		for line := range lines(p.ColumnRawText(1)) {
 			e, err := evcp.ParseEvent(line)

@@ -3,7 +3,7 @@ package outbox
 import "errors"
 
 // finish is the last thing a keeper does in good order.
-func (k *keeper) finish() {
+func (k *committer) finish() {
 	if k.move != nil {
 		_ = k.heal(<-k.moved) // if not, once more below
 	}
@@ -25,7 +25,7 @@ func (k *keeper) finish() {
 }
 
 // seal leaves a file in which every number is proven.
-func (k *keeper) seal() error {
+func (k *committer) seal() error {
 	k.takeAllPositions()
 	if err := k.snapshot(); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 // foundDisk is a disk that works again, or not.
 type foundDisk struct {
-	store *store
+	store *runStore
 	lock  *folder.Lock // taken now; nil when it was held all the time
 	aside string       // a file that was put aside on the way
 	err   error
@@ -29,7 +29,7 @@ func (f foundDisk) release() error {
 
 // tryDisk looks whether the disk works again, on a goroutine of its own: a disk
 // that stands still must not hold up the keeper.
-func (k *keeper) tryDisk() {
+func (k *committer) tryDisk() {
 	k.trying = true
 	k.o.reads.begin()
 	go func() { k.found <- k.o.findDisk(time.Now()) }()
@@ -41,7 +41,7 @@ func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
 		return f
 	}
 	if !o.isLocked() {
-		if f.lock, f.err = folder.Take(o.dir, lockName); f.err != nil {
+		if f.lock, f.err = folder.Acquire(o.dir, lockName); f.err != nil {
 			return f
 		}
 	}
@@ -56,12 +56,12 @@ func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
 
 // sound opens the file if all of it can be read and it can be written. What is
 // written differs each time, or SQLite would see that nothing is to be done.
-func (o *Outbox) sound(now time.Time) (*store, error) {
+func (o *Outbox) sound(now time.Time) (*runStore, error) {
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Check()
+	err = s.QuickCheck()
 	if err == nil {
 		err = s.Transact(true, func() error {
 			return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
@@ -72,7 +72,7 @@ func (o *Outbox) sound(now time.Time) (*store, error) {
 
 // moveTo begins to move what is in memory to the disk. Nothing is kept meanwhile,
 // so that what moves is all there is; but only for as long as a commit may take.
-func (k *keeper) moveTo(f foundDisk) error {
+func (k *committer) moveTo(f foundDisk) error {
 	k.trying = false
 	if f.err != nil {
 		return k.tryLater(f, f.err)
@@ -85,7 +85,7 @@ func (k *keeper) moveTo(f foundDisk) error {
 }
 
 // tryLater gives the disk up for now.
-func (k *keeper) tryLater(f foundDisk, why error) error {
+func (k *committer) tryLater(f foundDisk, why error) error {
 	err := errors.Join(why, f.release())
 	k.healing.Reset(k.o.options.healEvery)
 	k.o.reads.fail()
@@ -94,14 +94,14 @@ func (k *keeper) tryLater(f foundDisk, why error) error {
 }
 
 // loseHope goes on in memory although a move is under way: the disk stands still.
-func (k *keeper) loseHope() error {
+func (k *committer) loseHope() error {
 	k.holding = false
 	return k.woken()
 }
 
 // heal makes the disk the store again, if the move came to a good end in time.
 // Numbers go on: nothing was lost.
-func (k *keeper) heal(err error) error {
+func (k *committer) heal(err error) error {
 	m, inTime := k.move, k.holding
 	k.move, k.holding = nil, false
 	k.patience.Stop()
@@ -118,11 +118,11 @@ func (k *keeper) heal(err error) error {
 	k.o.reads.succeed()
 	k.o.wakeCursors()
 	k.o.teller.healed(m.disk.aside)
-	return m.from.Locked(m.from.close)
+	return m.from.WithLock(m.from.close)
 }
 
 // lastHeal is what a keeper in memory does before it ends: try the disk once more.
-func (k *keeper) lastHeal() error {
+func (k *committer) lastHeal() error {
 	if !k.trying {
 		k.tryDisk()
 	}
@@ -137,7 +137,7 @@ func (k *keeper) lastHeal() error {
 }
 
 // settle makes the disk the place where everything is.
-func (o *Outbox) settle(k *keeper, m *move) {
+func (o *Outbox) settle(k *committer, m *move) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if m.disk.lock != nil {

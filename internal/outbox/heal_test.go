@@ -64,7 +64,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 	want := w.states["CP_001"]
 	w.reopen()
 	defer w.close()
-	if o := w.box.Origin(); o.Renumber || w.box.State("CP_001") != want {
+	if o := w.box.OpenResult(); o.Renumber || w.box.State("CP_001") != want {
 		t.Errorf("origin %+v, state %+v, want %+v", o, w.box.State("CP_001"), want)
 	}
 	c := w.box.Cursor(Kafka)
@@ -91,7 +91,7 @@ func TestCloseWhileHealing(t *testing.T) {
 		w.open()
 		got, _ := w.rest(w.box.Cursor(Kafka))
 		equal(t, "lines", got, w.written)
-		if o := w.box.Origin(); o.Renumber {
+		if o := w.box.OpenResult(); o.Renumber {
 			t.Errorf("origin %+v", o)
 		}
 		w.close()
@@ -152,7 +152,7 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 // has told is.
 func TestDropsAcrossAHealing(t *testing.T) {
 	d, w := inMemory(t, Options{healEvery: time.Hour})
-	if err := w.box.currentKeeper().store.Locked(func() error {
+	if err := w.box.currentKeeper().store.WithLock(func() error {
 		return w.box.currentKeeper().store.saveDrops(droplist{numbering{"CP_001", 7}: drop{"CP_001", 7, 1, 2, 2, reasonFull}})
 	}); err != nil {
 		t.Fatal(err)

@@ -2,23 +2,23 @@ package outbox
 
 import "time"
 
-// keeper is the goroutine that writes. When the disk refuses, another one with a
+// committer is the goroutine that writes. When the disk refuses, another one with a
 // store in memory takes its place, and this one never writes again.
-type keeper struct {
+type committer struct {
 	o        *Outbox
-	store    *store
+	store    *runStore
 	wake     chan struct{}
 	stop     chan struct{} // closed by Close: keep what is there and end
 	done     chan struct{}
 	closeErr error // valid when done is closed
 
-	work      load       // being kept
-	positions []waypoint // of the cursors, kept with the work
-	always    bool       // every commit is synced
-	committed time.Time  // when the last commit began
-	synced    time.Time  // the last synced commit
-	lost      droplist   // given up before it came here, noted with the work
-	unfolded  growth     // since the last snapshot
+	work      pendingBatch     // being kept
+	positions []cursorPosition // of the cursors, kept with the work
+	always    bool             // every commit is synced
+	committed time.Time        // when the last commit began
+	synced    time.Time        // the last synced commit
+	lost      droplist         // given up before it came here, noted with the work
+	unfolded  growth           // since the last snapshot
 	trim      trimmer
 	// snapshotRun is the run up to which the snapshots tell everything.
 	snapshotRun int64
@@ -41,8 +41,8 @@ type growth struct {
 	bytes int64
 }
 
-func newKeeper(o *Outbox, s *store) *keeper {
-	k := &keeper{
+func newKeeper(o *Outbox, s *runStore) *committer {
+	k := &committer{
 		o: o, store: s, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		found: make(chan foundDisk, 1), moved: make(chan error, 1), synced: time.Now(), always: bootID() == "",
 		timer: time.NewTimer(time.Hour), healing: time.NewTimer(o.options.healEvery), patience: time.NewTimer(time.Hour),
@@ -60,7 +60,7 @@ func newKeeper(o *Outbox, s *store) *keeper {
 
 // run keeps until Close, or until another keeper has taken over. A timer runs
 // only while something waits for it.
-func (k *keeper) run() {
+func (k *committer) run() {
 	defer close(k.done)
 	defer k.stopTimers()
 	for {
@@ -95,13 +95,13 @@ func (k *keeper) run() {
 
 // giveUp leaves the disk to memory. The disk is asked what ails it, and given no more
 // than a second for that.
-func (k *keeper) giveUp(cause error) {
+func (k *committer) giveUp(cause error) {
 	k.watchdog.Reset(time.Second)
 	k.o.refuse(k, cause)
 	k.watchdog.Stop()
 }
 
-func (k *keeper) stopTimers() {
+func (k *committer) stopTimers() {
 	for _, t := range []*time.Timer{k.timer, k.healing, k.patience, k.watchdog} {
 		t.Stop()
 	}
@@ -109,7 +109,7 @@ func (k *keeper) stopTimers() {
 
 // woken commits at once what can't wait, and else as soon as the last commit is long
 // enough ago: one a second is kept at once, and wakes nobody twice.
-func (k *keeper) woken() error {
+func (k *committer) woken() error {
 	k.o.mu.Lock()
 	empty, urgent := k.o.load.empty(), k.o.load.urgent
 	k.o.mu.Unlock()
@@ -125,7 +125,7 @@ func (k *keeper) woken() error {
 }
 
 // keep commits what was appended and then tidies up.
-func (k *keeper) keep() error {
+func (k *committer) keep() error {
 	k.timer.Stop()
 	if k.holding || !k.begin() {
 		return nil
@@ -147,7 +147,7 @@ func (k *keeper) keep() error {
 }
 
 // begin takes over what was appended. It reports false when that is nothing.
-func (k *keeper) begin() bool {
+func (k *committer) begin() bool {
 	o := k.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -163,14 +163,14 @@ func (k *keeper) begin() bool {
 }
 
 // superseded reports whether another keeper has taken over.
-func (k *keeper) superseded() bool {
+func (k *committer) superseded() bool {
 	k.o.mu.Lock()
 	defer k.o.mu.Unlock()
 	return k.o.keeper != k
 }
 
 // abandon lets go of a file that refused. What its closing says is of no use.
-func (k *keeper) abandon() {
+func (k *committer) abandon() {
 	k.watchdog.Stop()
 	_ = k.store.close()
 	if !k.store.InMemory() {

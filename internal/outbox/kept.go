@@ -9,7 +9,7 @@ import (
 
 // kept publishes what was committed. It reports false when another keeper has
 // taken over meanwhile: then nothing of it was ever kept.
-func (k *keeper) kept(took time.Duration) bool {
+func (k *committer) kept(took time.Duration) bool {
 	o := k.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -35,7 +35,7 @@ func (k *keeper) kept(took time.Duration) bool {
 }
 
 // show makes a committed run readable.
-func (o *Outbox) show(c *chunk) {
+func (o *Outbox) show(c *pendingRun) {
 	o.keptRun, o.keptTotal = c.ID, total{c.events, c.bytes}
 	o.usual = len(c.Lines) + len(c.Lines)/8
 	o.recent.add(c.Run)
@@ -69,7 +69,7 @@ func (o *Outbox) pokeCursors() {
 	}
 }
 
-func (g *growth) add(c *chunk) {
+func (g *growth) add(c *pendingRun) {
 	g.runs++
 	g.bytes += int64(len(c.Lines))
 }

@@ -2,9 +2,9 @@ package outbox
 
 import "evcp"
 
-// load is what was appended and waits for its commit.
-type load struct {
-	chunks []*chunk
+// pendingBatch is what was appended and waits for its commit.
+type pendingBatch struct {
+	chunks []*pendingRun
 	states []placed
 	events []evcp.Event // only while somebody has a tail
 	told   []evcp.Event // events_dropped among them
@@ -19,12 +19,12 @@ type placed struct {
 	state evcp.State
 }
 
-func (l *load) empty() bool { return len(l.chunks) == 0 }
+func (l *pendingBatch) empty() bool { return len(l.chunks) == 0 }
 
 // reset makes the load ready for use again. Chunks belong to the readers now.
-func (l *load) reset() {
+func (l *pendingBatch) reset() {
 	clear(l.chunks)
 	clear(l.events)
 	clear(l.told)
-	*l = load{chunks: l.chunks[:0], states: l.states[:0], events: l.events[:0], told: l.told[:0]}
+	*l = pendingBatch{chunks: l.chunks[:0], states: l.states[:0], events: l.events[:0], told: l.told[:0]}
 }

@@ -21,7 +21,7 @@ var ErrNothingKept = errors.New("nothing is kept there")
 // only of a crashed folder that was copied without its -shm file SQLite makes
 // that one anew. A History belongs to one goroutine.
 type History struct {
-	store *store
+	store *runStore
 	path  string
 	file  os.FileInfo // which file it is: one that was put aside has another in its place
 	still bool        // no process had it when it was opened: it can't grow unseen
@@ -72,14 +72,14 @@ func (h *History) openOnce() error {
 	if h.file != nil && !os.SameFile(h.file, file) {
 		h.after = 0
 	}
-	h.file, h.still, h.blind = file, !sqlite.HasLog(h.path), false
-	f := sqlite.File{Path: h.path}
+	h.file, h.still, h.blind = file, !sqlite.HasWAL(h.path), false
+	f := sqlite.Location{Path: h.path}
 	if !h.still {
-		h.store, err = storeOn(ours.Beside(f))
+		h.store, err = storeOn(ours.OpenReader(f))
 		h.blind = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)
 	}
 	if h.still || h.blind {
-		h.store, err = storeOn(ours.Still(f))
+		h.store, err = storeOn(ours.OpenImmutable(f))
 	}
 	if errors.Is(err, sqlite.ErrEmpty) {
 		err = ErrNothingKept
@@ -90,7 +90,7 @@ func (h *History) openOnce() error {
 // stale reports whether the file changed hands: a Monitor began or ended, or put
 // it aside; or whether nobody can know.
 func (h *History) stale() bool {
-	if h.blind || sqlite.HasLog(h.path) == h.still {
+	if h.blind || sqlite.HasWAL(h.path) == h.still {
 		return true
 	}
 	file, err := os.Stat(h.path)
@@ -99,7 +99,7 @@ func (h *History) stale() bool {
 
 // Since passes over what was kept before the run that holds the moment from.
 func (h *History) Since(from evcp.Stamp) error {
-	return h.wrap(h.store.AskFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
+	return h.wrap(h.store.QueryIntsFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
 }
 
 // Next reads the next run; false when there is none yet. A process that began to

@@ -15,21 +15,21 @@ type loss struct {
 type lostRow struct{ run, events int64 }
 
 // take gives up what it may of one row: all of it, its plain OKs, or nothing.
-func (l *loss) take(s *store, r row) error {
+func (l *loss) take(s *runStore, r trimRow) error {
 	done := r.id <= l.delivered && (r.reports == 0 || r.id <= l.settled)
 	switch {
 	case done || r.facts == 0 || l.factsToo:
 		l.note(r, func(Line) bool { return true })
-		return s.Do(`DELETE FROM runs WHERE id=?`, r.id)
+		return s.Exec(`DELETE FROM runs WHERE id=?`, r.id)
 	case r.facts < r.count:
 		l.note(r, Line.Plain)
-		return s.Do(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
+		return s.Exec(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
 	}
 	return nil
 }
 
 // note counts what goes, and lists what was not delivered.
-func (l *loss) note(r row, goes func(Line) bool) {
+func (l *loss) note(r trimRow, goes func(Line) bool) {
 	n := int64(0)
 	for line := range lines(r.body) {
 		if !goes(line) {

@@ -12,25 +12,25 @@ import (
 // move is everything that goes from memory to a disk. It may be made again: its
 // commit may have taken place although nobody heard of it in time.
 type move struct {
-	from      *store
+	from      *runStore
 	disk      foundDisk
 	host      host
 	blind     bool     // nothing was ever read from the disk
 	void      [2]int64 // runs between these never were
 	keptRun   int64
-	known     []standing
-	positions []waypoint
-	goBack    map[string]waypoint // cursors that passed over what the disk holds
-	shift     total               // what the disk had before, when blind
+	known     []keptState
+	positions []cursorPosition
+	goBack    map[string]cursorPosition // cursors that passed over what the disk holds
+	shift     total                     // what the disk had before, when blind
 }
 
 // plan lists what there is to move.
-func (o *Outbox) plan(from *store, disk foundDisk) *move {
+func (o *Outbox) plan(from *runStore, disk foundDisk) *move {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	m := &move{
 		from: from, disk: disk, host: o.host, blind: o.blind, keptRun: o.keptRun,
-		void: [2]int64{o.diskRun, o.memoryFrom}, goBack: map[string]waypoint{},
+		void: [2]int64{o.diskRun, o.memoryFrom}, goBack: map[string]cursorPosition{},
 	}
 	for i := range o.known {
 		if o.known[i].state != (evcp.State{}) {
@@ -42,7 +42,7 @@ func (o *Outbox) plan(from *store, disk foundDisk) *move {
 		case c.follow || !m.blind && c.jumped == nil:
 			m.positions = append(m.positions, c.position())
 		case m.blind:
-			m.goBack[c.name] = waypoint{name: c.name}
+			m.goBack[c.name] = cursorPosition{name: c.name}
 		default:
 			m.goBack[c.name] = *c.jumped
 		}
@@ -77,10 +77,10 @@ func (m *move) clear() error {
 	to := m.disk.store
 	moved, err := to.meta("moved")
 	if err == nil && moved == m.name() {
-		err = to.Do(`DELETE FROM runs WHERE id >= ?`, m.void[1])
+		err = to.Exec(`DELETE FROM runs WHERE id >= ?`, m.void[1])
 	}
 	if err == nil && !m.blind {
-		err = to.Do(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1])
+		err = to.Exec(`DELETE FROM runs WHERE id > ? AND id < ?`, m.void[0], m.void[1])
 	}
 	return err
 }
@@ -96,13 +96,13 @@ func (m *move) lookBack() error {
 	}
 	var last int64
 	to := m.disk.store
-	if err := to.Ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
+	if err := to.QueryInts(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
 		return err
 	}
 	if last >= m.void[1] {
 		return errBehind
 	}
-	return to.waypoints(func(at waypoint) {
+	return to.waypoints(func(at cursorPosition) {
 		if _, ok := m.goBack[at.name]; ok {
 			m.goBack[at.name] = at
 		}
@@ -126,10 +126,10 @@ func (m *move) copyRuns() error {
 
 // chunks reads some rows from memory. Cursors read there too, and nobody shall wait
 // for the disk meanwhile.
-func (m *move) chunks(after int64) (some []*chunk, err error) {
+func (m *move) chunks(after int64) (some []*pendingRun, err error) {
 	size := 0
-	read := func(p *sqlite.Row) error {
-		c := &chunk{
+	read := func(p *sqlite.Stmt) error {
+		c := &pendingRun{
 			Run: Run{
 				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
 				Count: p.ColumnInt(3), Lines: bytes.Clone(p.ColumnRawText(8)), events: p.ColumnInt64(6) + m.shift.events,
@@ -138,18 +138,18 @@ func (m *move) chunks(after int64) (some []*chunk, err error) {
 		}
 		some = append(some, c)
 		if size += len(c.Lines); size > mib {
-			return sqlite.ErrEnough
+			return sqlite.ErrStop
 		}
 		return nil
 	}
-	err = m.from.Locked(func() error {
-		return m.from.Each(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
+	err = m.from.WithLock(func() error {
+		return m.from.Query(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
 	})
 	return some, err
 }
 
 func (m *move) drops() (l droplist, err error) {
-	err = m.from.Locked(func() error {
+	err = m.from.WithLock(func() error {
 		l, err = m.from.drops()
 		return err
 	})

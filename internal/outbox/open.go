@@ -35,7 +35,7 @@ func Open(dir string, options Options) (*Outbox, error) {
 		}
 	}
 	o.begin(s)
-	o.origin.Took = time.Since(began)
+	o.result.Took = time.Since(began)
 	return o, nil
 }
 
@@ -48,7 +48,7 @@ func (o *Outbox) blank() {
 }
 
 // begin starts the goroutines. Nobody else has the outbox yet.
-func (o *Outbox) begin(s *store) {
+func (o *Outbox) begin(s *runStore) {
 	for _, name := range o.options.Readers {
 		o.cursor(name)
 	}
@@ -60,7 +60,7 @@ func (o *Outbox) begin(s *store) {
 	} else {
 		o.reads.writers = 1
 	}
-	o.counts.bytes, _, _ = s.Used() // a disk that fails here fails again where it matters
+	o.counts.bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
 	o.teller = newTeller(o.options)
 	o.keeper = newKeeper(o, s)
 	o.keeper.snapshotRun = o.snapshotRun
@@ -71,11 +71,11 @@ func (o *Outbox) begin(s *store) {
 }
 
 // openDisk opens the file; one that can't be used makes room for a new one.
-func (o *Outbox) openDisk(now time.Time) (*store, error) {
+func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := folder.Take(o.dir, lockName)
+	lock, err := folder.Acquire(o.dir, lockName)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (o *Outbox) openDisk(now time.Time) (*store, error) {
 
 // openFile opens the file, reads what it knows and marks it as open. On error it
 // holds nothing.
-func (o *Outbox) openFile() (*store, error) {
+func (o *Outbox) openFile() (*runStore, error) {
 	found := o.look()
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
@@ -111,7 +111,7 @@ func (o *Outbox) look() Found {
 }
 
 // replace puts the file aside and begins a new one that knows the old numbers.
-func (o *Outbox) replace(kind string, cause error, now time.Time) (*store, error) {
+func (o *Outbox) replace(kind string, cause error, now time.Time) (*runStore, error) {
 	name, err := folder.PutAside(o.path(), kind, now)
 	if err != nil {
 		return nil, err
@@ -119,24 +119,24 @@ func (o *Outbox) replace(kind string, cause error, now time.Time) (*store, error
 	o.blank()
 	s, err := o.openFile()
 	if kind != sqlite.Foreign {
-		o.remember(numbers(sqlite.File{Path: name, VFS: o.options.VFS}))
+		o.remember(numbers(sqlite.Location{Path: name, VFS: o.options.VFS}))
 	}
-	o.origin = Origin{Found: PutAside, File: name, Why: sqlite.Why(cause), Renumber: len(o.known) > 0}
+	o.result = OpenResult{Found: PutAside, File: name, Why: sqlite.Reason(cause), Renumber: len(o.known) > 0}
 	return s, err
 }
 
 // goOnInMemory is what Open does on a disk that takes nothing. What can be read is
 // known all the same; but numbers that are used from now on are not in the file.
 func (o *Outbox) goOnInMemory(cause error, now time.Time) {
-	aside := o.origin.File
+	aside := o.result.File
 	if aside == "" {
 		o.blind = !o.recall()
 	} else {
 		o.blind = true
 	}
 	o.renumber()
-	o.origin.Found, o.origin.File, o.origin.Why = Refused, aside, sqlite.Complaint(o.dir, cause)
-	o.counts.refusedSince, o.counts.refusedWhy = now, o.origin.Why
+	o.result.Found, o.result.File, o.result.Why = Refused, aside, sqlite.DiskError(o.dir, cause)
+	o.counts.refusedSince, o.counts.refusedWhy = now, o.result.Why
 	o.disprove()
 }
 
@@ -144,7 +144,7 @@ func (o *Outbox) goOnInMemory(cause error, now time.Time) {
 // than the numbers could be had.
 func (o *Outbox) recall() bool {
 	o.blank()
-	s, err := storeOn(ours.Still(o.file()))
+	s, err := storeOn(ours.OpenImmutable(o.file()))
 	if err == nil {
 		if err = errors.Join(o.read(s, Resumed), s.close()); err == nil {
 			return true
@@ -158,11 +158,11 @@ func (o *Outbox) recall() bool {
 }
 
 // remember takes over what a file tells.
-func (o *Outbox) remember(h *history) { o.known, o.places = h.known, h.places }
+func (o *Outbox) remember(h *replayResult) { o.known, o.places = h.known, h.places }
 
 // renumber makes every charge point begin a new epoch.
 func (o *Outbox) renumber() {
-	o.origin.Renumber = o.origin.Renumber || len(o.known) > 0
+	o.result.Renumber = o.result.Renumber || len(o.known) > 0
 	for i := range o.known {
 		o.known[i].renumber = true
 	}
@@ -170,4 +170,4 @@ func (o *Outbox) renumber() {
 
 func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
 
-func (o *Outbox) file() sqlite.File { return sqlite.File{Path: o.path(), VFS: o.options.VFS} }
+func (o *Outbox) file() sqlite.Location { return sqlite.Location{Path: o.path(), VFS: o.options.VFS} }

@@ -26,9 +26,9 @@ type Options struct {
 	// up before every reader had them, an evcp.Dropped. False is a Monitor that has
 	// stopped; the next one is told.
 	Observe func(evcp.Observation) bool
-	// Healed is called when the disk took over again from memory. aside names a
+	// Recovered is called when the disk took over again from memory. aside names a
 	// file that had to be put aside for it; else it is "".
-	Healed func(aside string)
+	Recovered func(aside string)
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
 

@@ -16,8 +16,8 @@ const (
 	Refused
 )
 
-// Origin is what Open found.
-type Origin struct {
+// OpenResult is what Open found.
+type OpenResult struct {
 	Found Found
 	File  string // PutAside: the new name of the old file
 	Why   string // PutAside, Refused, and a Resumed that must renumber: for people

@@ -18,24 +18,24 @@ type Outbox struct {
 	dir     string
 	host    host
 	lock    *folder.Lock // nil when the folder can't be locked: then the disk refused
-	origin  Origin
+	result  OpenResult
 	kept    atomic.Uint64
 	closed  chan struct{} // nothing more will be kept
-	teller  *teller
+	teller  *notifier
 	reads   reading
 
 	mu          sync.Mutex // guards what follows; never held over a disk
-	keeper      *keeper
+	keeper      *committer
 	generation  uint64
 	ticket      uint64
 	closing     bool
-	load        load
+	load        pendingBatch
 	committing  int // bytes in the commit under way
 	nextRun     int64
 	written     total // appended so far
 	usual       int   // bytes of a usual chunk
 	places      map[evcp.CPID]int
-	known       []standing // by place
+	known       []keptState // by place
 	recent      recent
 	keptRun     int64
 	keptTotal   total
@@ -49,14 +49,14 @@ type Outbox struct {
 	tails       []*Tail
 	flushers    []chan struct{}
 	lost        droplist // given up before they came to the store
-	counts      counts
+	counts      statCounters
 }
 
 // total counts everything that was ever appended.
 type total struct{ events, bytes int64 }
 
-// Origin is what Open found.
-func (o *Outbox) Origin() Origin { return o.origin }
+// OpenResult is what Open found.
+func (o *Outbox) OpenResult() OpenResult { return o.result }
 
 // Generation is the one that Append takes. It rises when the disk refuses.
 func (o *Outbox) Generation() uint64 {
@@ -139,7 +139,7 @@ func (o *Outbox) forget(done chan struct{}) {
 	o.flushers = slices.DeleteFunc(o.flushers, func(c chan struct{}) bool { return c == done })
 }
 
-func (o *Outbox) currentKeeper() *keeper {
+func (o *Outbox) currentKeeper() *committer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.keeper

@@ -25,7 +25,7 @@ func bootID() string {
 }
 
 // unproven says why the numbers of a file can't be trusted; "" when they can.
-func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
+func (o *Outbox) unproven(s *runStore, found Found) (why string, err error) {
 	if found == New {
 		return "", nil
 	}
@@ -40,7 +40,7 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 	_, gone := os.Stat(filepath.Join(o.dir, proofName))
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):
-		return "the disk had refused before, and later events were in memory only", s.Check()
+		return "the disk had refused before, and later events were in memory only", s.QuickCheck()
 	case before.instance != "" && before.instance != o.host.instance:
 		return "another Monitor, instance " + before.instance + ", kept here before", nil
 	case otherMachine(before.machine, o.host.machine):
@@ -52,7 +52,7 @@ func (o *Outbox) unproven(s *store, found Found) (why string, err error) {
 }
 
 // markOpen notes that this run of the machine has the file open.
-func (o *Outbox) markOpen(s *store) error {
+func (o *Outbox) markOpen(s *runStore) error {
 	if err := o.prove(); err != nil {
 		return err
 	}

@@ -62,16 +62,16 @@ func (o *Outbox) stopReading() {
 }
 
 // readAfter reads the rows after a run, small ones together.
-func (s *store) readAfter(after, before int64) (run Run, ok bool, err error) {
-	err = s.Locked(func() error {
+func (s *runStore) readAfter(after, before int64) (run Run, ok bool, err error) {
+	err = s.WithLock(func() error {
 		if s.Closed() {
 			return errGone
 		}
-		return s.Each(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
-			func(p *sqlite.Row) error {
+		return s.Query(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
+			func(p *sqlite.Stmt) error {
 				body := p.ColumnRawText(5)
 				if ok && len(run.Lines)+len(body) > readAtOnce {
-					return sqlite.ErrEnough
+					return sqlite.ErrStop
 				}
 				if !ok {
 					run.First, run.after = evcp.Stamp(p.ColumnInt64(1)), after

@@ -11,7 +11,7 @@ import (
 // behind.
 type reading struct {
 	mu     sync.Mutex
-	store  *store
+	store  *runStore
 	still  bool // the store reads a file that nobody writes
 	closed bool
 	// writers counts the connections that may write the file. While there are none
@@ -59,7 +59,7 @@ func (r *reading) abandoned() {
 }
 
 // after reads the run after a run, up to another one.
-func (r *reading) after(f sqlite.File, after, before int64) (Run, bool, error) {
+func (r *reading) after(f sqlite.Location, after, before int64) (Run, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -80,14 +80,14 @@ func (r *reading) after(f sqlite.File, after, before int64) (Run, bool, error) {
 	return Run{}, false, err
 }
 
-func (r *reading) open(f sqlite.File) (err error) {
+func (r *reading) open(f sqlite.Location) (err error) {
 	switch {
 	case r.store != nil:
 	case r.writers == 0:
 		r.still = true
-		r.store, err = storeOn(ours.Still(f))
+		r.store, err = storeOn(ours.OpenImmutable(f))
 	default:
-		r.store, err = storeOn(sqlite.Beside(f))
+		r.store, err = storeOn(sqlite.OpenReader(f))
 	}
 	return err
 }

@@ -13,14 +13,14 @@ var errStuck = errors.New("the disk does not answer")
 
 // refuse goes on in memory, under the next generation: what was appended and not
 // kept is void. It does nothing when that has already happened.
-func (o *Outbox) refuse(k *keeper, cause error) {
+func (o *Outbox) refuse(k *committer, cause error) {
 	memory, err := openMemory()
 	if err != nil {
 		panic(fmt.Sprintf("outbox: neither disk nor memory: %v", errors.Join(cause, err)))
 	}
 	next := newKeeper(o, memory)
 	next.stop = k.stop
-	if !o.succeed(k, next, sqlite.Complaint(o.dir, cause)) {
+	if !o.succeed(k, next, sqlite.DiskError(o.dir, cause)) {
 		next.drop()
 		return
 	}
@@ -29,7 +29,7 @@ func (o *Outbox) refuse(k *keeper, cause error) {
 }
 
 // succeed puts the next keeper in the place of k, unless another one is there.
-func (o *Outbox) succeed(k, next *keeper, why string) bool {
+func (o *Outbox) succeed(k, next *committer, why string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.keeper != k {
@@ -44,7 +44,7 @@ func (o *Outbox) succeed(k, next *keeper, why string) bool {
 }
 
 // drop ends a keeper that never ran.
-func (k *keeper) drop() {
+func (k *committer) drop() {
 	k.stopTimers()
 	_ = k.store.close()
 }

@@ -80,7 +80,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	w.close() // the disk works again: nothing is lost
 	w.open()
 	defer w.close()
-	if o := w.box.Origin(); o.Found != Resumed || o.Renumber {
+	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
 		t.Errorf("origin %+v", o)
 	}
 	got, _ = w.rest(w.box.Cursor(Kafka))
@@ -106,7 +106,7 @@ func TestRefusedForGood(t *testing.T) {
 	d.hook(nil)
 	w.open()
 	defer w.close()
-	if o := w.box.Origin(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
+	if o := w.box.OpenResult(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
 		t.Errorf("origin %+v, state %+v", o, w.box.State("CP_001"))
 	}
 	if w.box.Renumber("CP_009") {
@@ -147,7 +147,7 @@ func TestHealed(t *testing.T) {
 	w.close()
 	v := newWorld(t, crashed, Options{})
 	defer v.close()
-	if o := v.box.Origin(); o.Renumber || v.box.State("CP_001") != want {
+	if o := v.box.OpenResult(); o.Renumber || v.box.State("CP_001") != want {
 		t.Errorf("origin %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
 	}
 	got, _ = v.rest(v.box.Cursor(Kafka))
@@ -172,7 +172,7 @@ func TestRefusedFolder(t *testing.T) {
 	}
 	w := newWorld(t, dir, Options{healEvery: 5 * time.Millisecond})
 	defer w.close()
-	if o := w.box.Origin(); o.Found != Refused || !strings.Contains(o.Why, "not a directory") {
+	if o := w.box.OpenResult(); o.Found != Refused || !strings.Contains(o.Why, "not a directory") {
 		t.Fatalf("origin %+v", o)
 	}
 	w.at = evcp.StampOf(time.Now())

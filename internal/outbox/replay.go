@@ -7,26 +7,26 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// standing is what is known of one charge point.
-type standing struct {
+// keptState is what is known of one charge point.
+type keptState struct {
 	cp       evcp.CPID
 	state    evcp.State // after the last kept event
 	changed  bool       // since its snapshot
 	renumber bool       // the last number can't be proven
 }
 
-// history is what a file tells.
-type history struct {
-	known    []standing
+// replayResult is what a file tells.
+type replayResult struct {
+	known    []keptState
 	places   map[evcp.CPID]int
 	snapshot int64 // all snapshots are of this run or unchanged since
 	replayed int
 }
 
 // replay reads the snapshots and folds later runs on top.
-func replay(s *store) (*history, error) {
-	h := &history{places: map[evcp.CPID]int{}}
-	err := s.Each(`SELECT cp, run, body FROM states`, func(p *sqlite.Row) error {
+func replay(s *runStore) (*replayResult, error) {
+	h := &replayResult{places: map[evcp.CPID]int{}}
+	err := s.Query(`SELECT cp, run, body FROM states`, func(p *sqlite.Stmt) error {
 		st := h.of(p.ColumnText(0))
 		h.snapshot = max(h.snapshot, p.ColumnInt64(1))
 		return content(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
@@ -34,13 +34,13 @@ func replay(s *store) (*history, error) {
 	if err != nil {
 		return h, err
 	}
-	return h, s.Each(`SELECT body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite.Row) error {
+	return h, s.Query(`SELECT body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite.Stmt) error {
 		return h.fold(p.ColumnRawText(0))
 	}, h.snapshot)
 }
 
 // fold takes one run in.
-func (h *history) fold(body []byte) error {
+func (h *replayResult) fold(body []byte) error {
 	for line := range lines(body) {
 		e, err := evcp.ParseEvent(line)
 		if err != nil {
@@ -53,13 +53,13 @@ func (h *history) fold(body []byte) error {
 	return nil
 }
 
-func (h *history) of(cp string) *standing {
+func (h *replayResult) of(cp string) *keptState {
 	id := evcp.CPID(cp)
 	p, ok := h.places[id]
 	if !ok {
 		p = len(h.known)
 		h.places[id] = p
-		h.known = append(h.known, standing{cp: id})
+		h.known = append(h.known, keptState{cp: id})
 	}
 	return &h.known[p]
 }
@@ -74,21 +74,21 @@ func content(err error) error {
 // numbers saves from a file that can't be used the last number of each charge
 // point, as far as it can be read; the file stays as it is. Whatever can't be read is passed over: the new
 // epoch is safe without it.
-func numbers(f sqlite.File) *history {
-	h := &history{places: map[evcp.CPID]int{}}
-	db, err := sqlite.Still(f)
+func numbers(f sqlite.Location) *replayResult {
+	h := &replayResult{places: map[evcp.CPID]int{}}
+	db, err := sqlite.OpenImmutable(f)
 	if err != nil {
 		return h
 	}
 	defer func() { _ = db.Close() }()
-	_ = db.Each(`SELECT cp, body FROM states`, func(p *sqlite.Row) error {
+	_ = db.Query(`SELECT cp, body FROM states`, func(p *sqlite.Stmt) error {
 		var st evcp.State
 		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
 			h.saw(p.ColumnText(0), st.Epoch, st.Seq, st.At)
 		}
 		return nil
 	})
-	_ = db.Each(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite.Row) error {
+	_ = db.Query(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite.Stmt) error {
 		for line := range lines(p.ColumnRawText(0)) {
 			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
 				h.saw(string(cp), line.ID().Epoch, line.ID().Seq, line.At())
@@ -103,7 +103,7 @@ func numbers(f sqlite.File) *history {
 }
 
 // saw takes in the number of an event, unless a later one is known.
-func (h *history) saw(cp string, epoch int64, seq uint64, at evcp.Stamp) {
+func (h *replayResult) saw(cp string, epoch int64, seq uint64, at evcp.Stamp) {
 	st := &h.of(cp).state
 	if epoch > st.Epoch || epoch == st.Epoch && seq > st.Seq {
 		*st = evcp.State{Epoch: epoch, Seq: seq, At: at}

@@ -7,8 +7,8 @@ import (
 )
 
 // read takes in what the file knows.
-func (o *Outbox) read(s *store, found Found) error {
-	o.origin.Found = found
+func (o *Outbox) read(s *runStore, found Found) error {
+	o.result.Found = found
 	doubt, err := o.unproven(s, found)
 	if err != nil {
 		return err
@@ -21,18 +21,18 @@ func (o *Outbox) read(s *store, found Found) error {
 		return err
 	}
 	o.remember(h)
-	o.origin.Replayed = h.replayed
+	o.result.Replayed = h.replayed
 	if doubt != "" {
-		o.origin.Renumber, o.origin.Why = true, doubt
+		o.result.Renumber, o.result.Why = true, doubt
 		o.renumber()
 	}
 	return errors.Join(o.readReports(s), o.readOldest(s))
 }
 
 // readPositions finds where writing and reading go on.
-func (o *Outbox) readPositions(s *store, snapshot int64) (err error) {
+func (o *Outbox) readPositions(s *runStore, snapshot int64) (err error) {
 	o.snapshotRun = snapshot
-	if err := s.Ask(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
+	if err := s.QueryInts(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
 		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
 		return err
 	}
@@ -51,18 +51,18 @@ func (o *Outbox) readPositions(s *store, snapshot int64) (err error) {
 	return err
 }
 
-func (o *Outbox) readCursors(s *store) error {
-	return s.waypoints(func(at waypoint) {
+func (o *Outbox) readCursors(s *runStore) error {
+	return s.waypoints(func(at cursorPosition) {
 		c := o.cursor(at.name)
 		c.at, c.saved, c.next = at, at, at.run
 	})
 }
 
 // readOldest finds when the first event happened that a cursor does not have.
-func (o *Outbox) readOldest(s *store) error {
+func (o *Outbox) readOldest(s *runStore) error {
 	for _, c := range o.cursors {
 		var at int64
-		if err := s.AskFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
+		if err := s.QueryIntsFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
 			return err
 		}
 		c.oldest = evcp.Stamp(at)

@@ -21,8 +21,8 @@ type Run struct {
 // Each walks the events of the run.
 func (r Run) Each() iter.Seq[Line] { return lines(r.Lines) }
 
-// chunk is a run in the making, and one row of the file.
-type chunk struct {
+// pendingRun is a run in the making, and one row of the file.
+type pendingRun struct {
 	Run
 	facts   int
 	reports int
@@ -30,7 +30,7 @@ type chunk struct {
 }
 
 // add encodes the events of one batch. They are never split over two chunks.
-func (c *chunk) add(events []evcp.Event) {
+func (c *pendingRun) add(events []evcp.Event) {
 	if c.Count == 0 {
 		c.First = events[0].At
 	}

@@ -8,7 +8,7 @@ const (
 	snapshotBytes = 32 * mib
 )
 
-func (k *keeper) snapshotWhenDue() error {
+func (k *committer) snapshotWhenDue() error {
 	if k.unfolded.runs < snapshotRuns && k.unfolded.bytes < snapshotBytes {
 		return nil
 	}
@@ -17,7 +17,7 @@ func (k *keeper) snapshotWhenDue() error {
 
 // snapshot writes every State that changed since the last one. In memory there is
 // nothing that could replay it.
-func (k *keeper) snapshot() error {
+func (k *committer) snapshot() error {
 	k.unfolded = growth{}
 	if k.store.InMemory() {
 		return nil
@@ -32,7 +32,7 @@ func (k *keeper) snapshot() error {
 
 // takeChanged lists the states to write. They count as written: if that fails,
 // the disk refused, and the next one gets them all.
-func (o *Outbox) takeChanged() (run int64, changed []standing) {
+func (o *Outbox) takeChanged() (run int64, changed []keptState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range o.known {
@@ -44,14 +44,14 @@ func (o *Outbox) takeChanged() (run int64, changed []standing) {
 	return o.keptRun, changed
 }
 
-func (s *store) saveStates(run int64, all []standing) error {
+func (s *runStore) saveStates(run int64, all []keptState) error {
 	body := make([]byte, 0, evcp.MaxSnapshot)
 	for i := range all {
 		var err error
 		if body, err = all[i].state.AppendBinary(body[:0]); err != nil {
 			return err
 		}
-		if err := s.Do(`INSERT INTO states VALUES (?,?,?) ON CONFLICT DO UPDATE SET run=excluded.run, body=excluded.body`,
+		if err := s.Exec(`INSERT INTO states VALUES (?,?,?) ON CONFLICT DO UPDATE SET run=excluded.run, body=excluded.body`,
 			string(all[i].cp), run, body); err != nil {
 			return err
 		}

@@ -28,8 +28,8 @@ type Pending struct {
 	Oldest evcp.Stamp
 }
 
-// counts are guarded by the outbox's lock.
-type counts struct {
+// statCounters are guarded by the outbox's lock.
+type statCounters struct {
 	bytes        int64
 	last, long   time.Duration
 	commits      uint64
@@ -38,12 +38,12 @@ type counts struct {
 	refusedWhy   string
 }
 
-func (c *counts) commit(took time.Duration) {
+func (c *statCounters) commit(took time.Duration) {
 	c.last, c.long = took, max(c.long, took)
 	c.commits++
 }
 
-func (c *counts) refuse(why string) { c.refusedSince, c.refusedWhy = time.Now(), why }
+func (c *statCounters) refuse(why string) { c.refusedSince, c.refusedWhy = time.Now(), why }
 
 // Stats looks at everything at one moment. It reads no file.
 func (o *Outbox) Stats() Stats {

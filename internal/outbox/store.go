@@ -15,14 +15,14 @@ const fileName = "outbox.db"
 var migrations embed.FS
 
 // ours is what the file is: "evcp".
-var ours = sqlite.Kind{Application: 0x65766370, Steps: migrations}
+var ours = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
 
-// store is the file, or the same in memory.
-type store struct{ *sqlite.DB }
+// runStore is the file, or the same in memory.
+type runStore struct{ *sqlite.DB }
 
 // openStore opens or makes the file and brings its schema up to date. limit bounds
 // the log as share does.
-func openStore(f sqlite.File, limit int64) (*store, error) {
+func openStore(f sqlite.Location, limit int64) (*runStore, error) {
 	return storeOn(ours.Open(f,
 		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 			PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,
@@ -30,8 +30,8 @@ func openStore(f sqlite.File, limit int64) (*store, error) {
 }
 
 // openMemory makes the same store without a disk.
-func openMemory() (*store, error) {
-	return storeOn(ours.Memory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
+func openMemory() (*runStore, error) {
+	return storeOn(ours.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
 // share is the part of the bound that the log may take before it is moved into
@@ -39,15 +39,15 @@ func openMemory() (*store, error) {
 // up at once. Together they stay within a quarter of the bound.
 func share(limit int64) int64 { return min(2*mib, limit/32) }
 
-func storeOn(db *sqlite.DB, err error) (*store, error) {
+func storeOn(db *sqlite.DB, err error) (*runStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{db}, nil
+	return &runStore{db}, nil
 }
 
 // checked is the store, unless something went wrong: then it is closed.
-func (s *store) checked(err error) (*store, error) {
+func (s *runStore) checked(err error) (*runStore, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -55,26 +55,26 @@ func (s *store) checked(err error) (*store, error) {
 }
 
 // close lets go of the file, if there is one.
-func (s *store) close() error {
+func (s *runStore) close() error {
 	if s == nil {
 		return nil
 	}
 	return s.Close()
 }
 
-func (s *store) meta(name string) (value string, err error) {
-	err = s.Each(`SELECT value FROM meta WHERE name=?`, func(p *sqlite.Row) error {
+func (s *runStore) meta(name string) (value string, err error) {
+	err = s.Query(`SELECT value FROM meta WHERE name=?`, func(p *sqlite.Stmt) error {
 		value = p.ColumnText(0)
 		return nil
 	}, name)
 	return value, err
 }
 
-func (s *store) setMeta(name, value string) error {
-	return s.Do(`INSERT INTO meta VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value`, name, value)
+func (s *runStore) setMeta(name, value string) error {
+	return s.Exec(`INSERT INTO meta VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value`, name, value)
 }
 
-func (s *store) host() (h host, err error) {
+func (s *runStore) host() (h host, err error) {
 	h.instance, err = s.meta("instance")
 	if err == nil {
 		h.machine, err = s.meta("machine")
@@ -82,6 +82,6 @@ func (s *store) host() (h host, err error) {
 	return h, err
 }
 
-func (s *store) setHost(h host) error {
+func (s *runStore) setHost(h host) error {
 	return errors.Join(s.setMeta("instance", h.instance), s.setMeta("machine", h.machine))
 }

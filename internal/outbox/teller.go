@@ -2,9 +2,9 @@ package outbox
 
 import "sync"
 
-// teller calls the owner back, from its own goroutine and one call at a time. It
+// notifier calls the owner back, from its own goroutine and one call at a time. It
 // waits for the first Append: before that the owner may not be complete.
-type teller struct {
+type notifier struct {
 	options Options
 	ready   chan struct{}
 	once    sync.Once
@@ -16,14 +16,14 @@ type teller struct {
 	calls []func()
 }
 
-func newTeller(o Options) *teller {
-	return &teller{
+func newTeller(o Options) *notifier {
+	return &notifier{
 		options: o, ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-func (t *teller) run() {
+func (t *notifier) run() {
 	defer close(t.done)
 	select {
 	case <-t.ready:
@@ -42,7 +42,7 @@ func (t *teller) run() {
 	}
 }
 
-func (t *teller) take() []func() {
+func (t *notifier) take() []func() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	calls := t.calls
@@ -50,29 +50,29 @@ func (t *teller) take() []func() {
 	return calls
 }
 
-func (t *teller) add(call func()) {
+func (t *notifier) add(call func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls = append(t.calls, call)
 	poke(t.wake)
 }
 
-func (t *teller) open()  { t.once.Do(func() { close(t.ready) }) }
-func (t *teller) close() { close(t.stop) }
+func (t *notifier) open()  { t.once.Do(func() { close(t.ready) }) }
+func (t *notifier) close() { close(t.stop) }
 
-func (t *teller) refused(generation uint64, err error) {
+func (t *notifier) refused(generation uint64, err error) {
 	if f := t.options.Refused; f != nil {
 		t.add(func() { f(generation, err) })
 	}
 }
 
-func (t *teller) healed(aside string) {
-	if f := t.options.Healed; f != nil {
+func (t *notifier) healed(aside string) {
+	if f := t.options.Recovered; f != nil {
 		t.add(func() { f(aside) })
 	}
 }
 
-func (t *teller) dropped(l droplist) {
+func (t *notifier) dropped(l droplist) {
 	if f := t.options.Observe; f != nil && len(l) > 0 {
 		t.add(func() {
 			for _, d := range l.sorted() {

@@ -5,7 +5,7 @@ import "evcp/internal/sqlite"
 // trimmer gives up the oldest of what is kept, a slice after a commit, so that no
 // commit waits long for it.
 type trimmer struct {
-	k       *keeper
+	k       *committer
 	grown   growth // since the last look
 	full    bool   // a stretch is being given up
 	thinned int64  // up to this run only facts are left
@@ -17,8 +17,8 @@ const (
 	sliceRows = 1024
 )
 
-// row is what the trimmer sees of a run.
-type row struct {
+// trimRow is what the trimmer sees of a run.
+type trimRow struct {
 	id      int64
 	count   int
 	facts   int
@@ -42,11 +42,11 @@ func (t *trimmer) step() error {
 		return nil
 	}
 	t.grown = growth{}
-	return t.k.store.Locked(t.look)
+	return t.k.store.WithLock(t.look)
 }
 
 func (t *trimmer) look() error {
-	used, free, err := t.k.store.Used()
+	used, free, err := t.k.store.Usage()
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 // old gives up what is delivered and beyond Options.Keep.
 func (t *trimmer) old(delivered, settled int64) error {
 	var bytes int64
-	if err := t.k.store.AskFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
+	if err := t.k.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
 		return err
 	}
 	_, _, err := t.slice(reach{upTo: delivered, bytes: bytes - t.k.o.options.Keep, delivered: delivered, settled: settled})
@@ -140,13 +140,13 @@ func (t *trimmer) slice(r reach) (gone, last int64, err error) {
 	return l.events, rows[len(rows)-1].id, nil
 }
 
-func (t *trimmer) rows(r reach) (rows []row, err error) {
+func (t *trimmer) rows(r reach) (rows []trimRow, err error) {
 	size := 0
-	err = t.k.store.Each(`SELECT id, count, facts, reports, body FROM runs
-		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Row) error {
-		rows = append(rows, row{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
+	err = t.k.store.Query(`SELECT id, count, facts, reports, body FROM runs
+		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Stmt) error {
+		rows = append(rows, trimRow{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
 		if size += len(rows[len(rows)-1].body); int64(size) > share(t.k.o.options.MaxSize) {
-			return sqlite.ErrEnough
+			return sqlite.ErrStop
 		}
 		return nil
 	}, r.after, min(r.upTo, t.k.safe()), r.bytes, sliceRows)
@@ -155,7 +155,7 @@ func (t *trimmer) rows(r reach) (rows []row, err error) {
 
 // safe is the last run that may go: the newest one stays, since it carries the
 // totals, and so does what the snapshots don't cover, since it carries the states.
-func (k *keeper) safe() int64 {
+func (k *committer) safe() int64 {
 	k.o.mu.Lock()
 	defer k.o.mu.Unlock()
 	if k.store.InMemory() {

@@ -78,7 +78,7 @@ var ends = []string{"clean", "killed", "killed, no -shm"}
 func (o *outage) goesOn(t *testing.T, says string, mend func()) {
 	t.Helper()
 	o.open()
-	origin := o.box.Origin()
+	origin := o.box.OpenResult()
 	if origin.Found != Refused || !origin.Renumber || !strings.Contains(origin.Why, says) || strings.Contains(origin.Why, "\n") {
 		t.Fatalf("origin %+v", origin)
 	}
@@ -114,7 +114,7 @@ func (o *outage) goesOn(t *testing.T, says string, mend func()) {
 	state := o.states["CP_001"]
 	o.reopen()
 	defer o.close()
-	if origin := o.box.Origin(); origin.Found != Resumed || origin.Renumber || o.box.State("CP_001") != state {
+	if origin := o.box.OpenResult(); origin.Found != Resumed || origin.Renumber || o.box.State("CP_001") != state {
 		t.Errorf("in the next life: origin %+v, state %+v", origin, o.box.State("CP_001"))
 	}
 	got, _ = o.rest(o.box.Cursor(Kafka))
@@ -151,7 +151,7 @@ func TestNoHealingAfterSuchAStart(t *testing.T) {
 	d.hook(nil)
 	o.open()
 	defer o.close()
-	if origin := o.box.Origin(); origin.Found != Resumed || !origin.Renumber || o.box.State("CP_001") != o.state {
+	if origin := o.box.OpenResult(); origin.Found != Resumed || !origin.Renumber || o.box.State("CP_001") != o.state {
 		t.Errorf("origin %+v, state %+v", origin, o.box.State("CP_001"))
 	}
 }
@@ -167,7 +167,7 @@ func TestUnusableOnARefusingDisk(t *testing.T) {
 	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber("CP_000") {
 		t.Errorf("state %+v, want %+v", got, s)
 	}
-	if origin := w.box.Origin(); origin.Found != Refused || !origin.Renumber {
+	if origin := w.box.OpenResult(); origin.Found != Refused || !origin.Renumber {
 		t.Errorf("origin %+v", origin)
 	}
 	d.hook(nil)

@@ -2,9 +2,9 @@ package outbox
 
 import "evcp/internal/sqlite"
 
-// waypoint is a position of a cursor, as the file has it: everything up to the
+// cursorPosition is a position of a cursor, as the file has it: everything up to the
 // run is delivered.
-type waypoint struct {
+type cursorPosition struct {
 	name    string
 	run     int64
 	events  int64 // ever appended, with that run; for Central: the position that is settled
@@ -12,17 +12,17 @@ type waypoint struct {
 }
 
 // waypoints reads how far the cursors are.
-func (s *store) waypoints(f func(waypoint)) error {
-	return s.Each(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Row) error {
-		f(waypoint{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
+func (s *runStore) waypoints(f func(cursorPosition)) error {
+	return s.Query(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Stmt) error {
+		f(cursorPosition{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
 		return nil
 	})
 }
 
 // savePositions writes how far the cursors are.
-func (s *store) savePositions(all []waypoint) error {
+func (s *runStore) savePositions(all []cursorPosition) error {
 	for _, p := range all {
-		if err := s.Do(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
+		if err := s.Exec(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
 			SET run=excluded.run, events=excluded.events, dropped=excluded.dropped`, p.name, p.run, p.events, p.dropped); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *store) savePositions(all []waypoint) error {
 
 // takePositions notes how far the cursors have moved. Central's moves with every
 // run and is worth no write of its own. The caller holds the lock.
-func (k *keeper) takePositions() {
+func (k *committer) takePositions() {
 	k.positions = k.positions[:0]
 	var central *Cursor
 	for _, c := range k.o.cursors {
@@ -50,7 +50,7 @@ func (k *keeper) takePositions() {
 }
 
 // takeAllPositions is for the end.
-func (k *keeper) takeAllPositions() {
+func (k *committer) takeAllPositions() {
 	k.o.mu.Lock()
 	defer k.o.mu.Unlock()
 	k.positions = k.positions[:0]
@@ -59,7 +59,7 @@ func (k *keeper) takeAllPositions() {
 	}
 }
 
-func (k *keeper) takePosition(c *Cursor, atLeast int64) {
+func (k *committer) takePosition(c *Cursor, atLeast int64) {
 	if at := c.position(); at != c.saved && at.run-c.saved.run >= atLeast {
 		c.saved = at
 		k.positions = append(k.positions, at)

@@ -84,7 +84,7 @@ func newWorld(t fatal, dir string, options Options) *world {
 		defer w.mu.Unlock()
 		w.refused, w.why = append(w.refused, generation), append(w.why, err)
 	}
-	w.options.Healed = func(aside string) {
+	w.options.Recovered = func(aside string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.healed = append(w.healed, aside)
@@ -232,12 +232,12 @@ func eventually(t fatal, what string, ok func() bool) {
 // query asks the file of a closed outbox.
 func query(t fatal, dir, sql string) (rows []string) {
 	t.Helper()
-	s, err := storeOn(sqlite.Beside(sqlite.File{Path: filepath.Join(dir, fileName)}))
+	s, err := storeOn(sqlite.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	err = s.Each(sql, func(p *sqlite.Row) error {
+	err = s.Query(sql, func(p *sqlite.Stmt) error {
 		var row []string
 		for i := range p.ColumnCount() {
 			row = append(row, p.ColumnText(i))

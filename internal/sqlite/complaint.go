@@ -10,20 +10,20 @@ import (
 	"evcp/internal/folder"
 )
 
-// Complaint says for people, in one line, why a file in dir can't be written. SQLite
+// DiskError says for people, in one line, why a file in dir can't be written. SQLite
 // has the same words for a full disk and a broken one; so the disk is asked itself.
-func Complaint(dir string, err error) string {
+func DiskError(dir string, err error) string {
 	if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.FULL) {
-		if cause := WriteSome(dir); cause != nil {
+		if cause := ProbeWrite(dir); cause != nil {
 			return cause.Error()
 		}
 	}
 	return folder.OneLine(err)
 }
 
-// WriteSome writes as much to dir as SQLite may want at once, and answers with what
+// ProbeWrite writes as much to dir as SQLite may want at once, and answers with what
 // the system says to that: nil, or its bare error.
-func WriteSome(dir string) error {
+func ProbeWrite(dir string) error {
 	f, err := os.CreateTemp(dir, "room-*")
 	if err == nil {
 		_, err = f.Write(make([]byte, 64<<10))

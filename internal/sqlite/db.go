@@ -20,12 +20,12 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Row is where a query stands: its columns are read from it.
-type Row = sqlite3.Stmt
+// Stmt is where a query stands: its columns are read from it.
+type Stmt = sqlite3.Stmt
 
-// File is where a file is: its path, and the SQLite VFS that is the disk; "" is the
+// Location is where a file is: its path, and the SQLite VFS that is the disk; "" is the
 // operating system's.
-type File struct{ Path, VFS string }
+type Location struct{ Path, VFS string }
 
 // PageSize is SQLite's own choice, in bytes.
 const PageSize = 4096
@@ -43,7 +43,7 @@ type DB struct {
 // Open opens or makes a file and brings its schema up to date. What
 // pragmas ask for happens before that, and only to a file of this kind. ErrForeign
 // and ErrNewer are files that stay as they are.
-func (k Kind) Open(f File, pragmas string) (*DB, error) {
+func (k Schema) Open(f Location, pragmas string) (*DB, error) {
 	db, err := connect(context.Background(), f.uri("rwc"))
 	if err != nil {
 		return nil, err
@@ -51,8 +51,8 @@ func (k Kind) Open(f File, pragmas string) (*DB, error) {
 	return db.checked(k.prepare(db, pragmas))
 }
 
-// Memory makes the same without a disk. More than limit bytes it takes never.
-func (k Kind) Memory(limit int64, pragmas string) (*DB, error) {
+// OpenMemory makes the same without a disk. More than limit bytes it takes never.
+func (k Schema) OpenMemory(limit int64, pragmas string) (*DB, error) {
 	db, err := connect(sqlite3.WithMaxMemory(context.Background(), limit), ":memory:")
 	if err != nil {
 		return nil, err
@@ -61,13 +61,13 @@ func (k Kind) Memory(limit int64, pragmas string) (*DB, error) {
 	return db.checked(k.prepare(db, pragmas))
 }
 
-// Beside opens a file for reading that this process has open for writing.
-func Beside(f File) (*DB, error) { return read(f.uri("rw"), "") }
+// OpenReader opens a file for reading that this process has open for writing.
+func OpenReader(f Location) (*DB, error) { return read(f.uri("rw"), "") }
 
-// Beside opens a file for reading that another process has open for writing, and
+// OpenReader opens a file for reading that another process has open for writing, and
 // changes nothing. ErrEmpty is one that is just being made. Without a writer SQLite
 // would make a log: see HasLog, and Still.
-func (k Kind) Beside(f File) (*DB, error) {
+func (k Schema) OpenReader(f Location) (*DB, error) {
 	db, err := k.ours(read(f.uri("ro"), ""))
 	return db, early(f, err)
 }
@@ -91,7 +91,7 @@ func connect(ctx context.Context, uri string) (*DB, error) {
 }
 
 // uri names the file to SQLite.
-func (f File) uri(mode string, more ...string) string {
+func (f Location) uri(mode string, more ...string) string {
 	query := url.Values{"mode": {mode}}
 	if f.VFS != "" {
 		query.Set("vfs", f.VFS)
@@ -113,8 +113,8 @@ func (db *DB) checked(err error) (*DB, error) {
 // InMemory reports whether there is no disk under it.
 func (db *DB) InMemory() bool { return db.inMemory }
 
-// Locked runs f while nobody else uses the connection.
-func (db *DB) Locked(f func() error) error {
+// WithLock runs f while nobody else uses the connection.
+func (db *DB) WithLock(f func() error) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return f()
@@ -126,11 +126,11 @@ func (db *DB) Checkpoint() error {
 	return err
 }
 
-// Used is how many bytes the file and its log take, free pages aside, and how many
+// Usage is how many bytes the file and its log take, free pages aside, and how many
 // pages are free.
-func (db *DB) Used() (bytes, free int64, err error) {
+func (db *DB) Usage() (bytes, free int64, err error) {
 	var pages int64
-	err = errors.Join(db.Ask(`PRAGMA page_count`, &pages), db.Ask(`PRAGMA freelist_count`, &free))
+	err = errors.Join(db.QueryInts(`PRAGMA page_count`, &pages), db.QueryInts(`PRAGMA freelist_count`, &free))
 	return (pages - free) * PageSize, free, err
 }
 

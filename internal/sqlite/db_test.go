@@ -20,15 +20,15 @@ const (
 )
 
 // kind has as many steps as are given.
-func kind(steps ...string) Kind {
+func kind(steps ...string) Schema {
 	all := fstest.MapFS{}
 	for i, sql := range steps {
 		all["migrations/"+string(rune('1'+i))+".sql"] = &fstest.MapFile{Data: []byte(sql)}
 	}
-	return Kind{Application: 0x74657374, Steps: all}
+	return Schema{ApplicationID: 0x74657374, Migrations: all}
 }
 
-func open(t *testing.T, k Kind, f File) *DB {
+func open(t *testing.T, k Schema, f Location) *DB {
 	t.Helper()
 	db, err := k.Open(f, `PRAGMA journal_mode=WAL`)
 	if err != nil {
@@ -48,25 +48,25 @@ func must(t *testing.T, err error) {
 func words(t *testing.T, db *DB) string {
 	t.Helper()
 	var all []string
-	must(t, db.Each(`SELECT word FROM words ORDER BY word`, func(r *Row) error {
+	must(t, db.Query(`SELECT word FROM words ORDER BY word`, func(r *Stmt) error {
 		all = append(all, r.ColumnText(0))
 		return nil
 	}))
 	return strings.Join(all, " ")
 }
 
-func newFile(t *testing.T) File { return File{Path: filepath.Join(t.TempDir(), "a.db")} }
+func newFile(t *testing.T) Location { return Location{Path: filepath.Join(t.TempDir(), "a.db")} }
 
 // A file of an older version is brought up to date, with what is in it.
 func TestStepsAreTakenOnce(t *testing.T) {
 	f := newFile(t)
 	db := open(t, kind(first), f)
-	must(t, db.Do(`INSERT INTO words (word) VALUES (?)`, "kept"))
+	must(t, db.Exec(`INSERT INTO words (word) VALUES (?)`, "kept"))
 	must(t, db.Close())
 	for range 2 {
 		db = open(t, kind(first, second), f)
 		var said int64
-		must(t, db.Ask(`SELECT said FROM words`, &said))
+		must(t, db.QueryInts(`SELECT said FROM words`, &said))
 		if said != 7 || words(t, db) != "kept" {
 			t.Errorf("said %d, words %q", said, words(t, db))
 		}
@@ -88,10 +88,10 @@ func TestStepThatFails(t *testing.T) {
 func TestNotOurs(t *testing.T) {
 	for _, c := range []struct {
 		why  string
-		make Kind
+		make Schema
 		want error
 	}{
-		{Foreign, Kind{Application: 7, Steps: kind(first).Steps}, ErrForeign},
+		{Foreign, Schema{ApplicationID: 7, Migrations: kind(first).Migrations}, ErrForeign},
 		{Newer, kind(first, second), ErrNewer},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -100,18 +100,18 @@ func TestNotOurs(t *testing.T) {
 			before := files(t, f)
 			for name, try := range map[string]func() (*DB, error){
 				"open":  func() (*DB, error) { return kind(first).Open(f, `PRAGMA journal_mode=DELETE`) },
-				"still": func() (*DB, error) { return kind(first).Still(f) },
+				"still": func() (*DB, error) { return kind(first).OpenImmutable(f) },
 			} {
 				_, err := try()
-				if !errors.Is(err, c.want) || Unusable(err) != c.why || Why(err) != c.want.Error() {
-					t.Errorf("%s: %v: %q, %q", name, err, Unusable(err), Why(err))
+				if !errors.Is(err, c.want) || Unusable(err) != c.why || Reason(err) != c.want.Error() {
+					t.Errorf("%s: %v: %q, %q", name, err, Unusable(err), Reason(err))
 				}
 			}
 			if after := files(t, f); after != before {
 				t.Error("the file was changed")
 			}
 			open(t, c.make, f)
-			if _, err := kind(first).Beside(f); !errors.Is(err, c.want) {
+			if _, err := kind(first).OpenReader(f); !errors.Is(err, c.want) {
 				t.Errorf("beside: %v", err)
 			}
 		})
@@ -119,7 +119,7 @@ func TestNotOurs(t *testing.T) {
 }
 
 // files is everything beside a file, to be compared.
-func files(t *testing.T, f File) string {
+func files(t *testing.T, f Location) string {
 	t.Helper()
 	all, err := filepath.Glob(f.Path + "*")
 	must(t, err)
@@ -137,10 +137,10 @@ func TestUnusable(t *testing.T) {
 	f := newFile(t)
 	must(t, os.WriteFile(f.Path, []byte(strings.Repeat("not a database\n", 1000)), 0o600))
 	_, err := kind(first).Open(f, ``)
-	if Unusable(err) != Corrupt || strings.Contains(Why(err), "\n") {
-		t.Errorf("%v: %q, %q", err, Unusable(err), Why(err))
+	if Unusable(err) != Corrupt || strings.Contains(Reason(err), "\n") {
+		t.Errorf("%v: %q, %q", err, Unusable(err), Reason(err))
 	}
-	_, err = kind(first).Open(File{Path: filepath.Join(f.Path, "a.db")}, ``)
+	_, err = kind(first).Open(Location{Path: filepath.Join(f.Path, "a.db")}, ``)
 	if err == nil || Unusable(err) != "" {
 		t.Errorf("%v: %q", err, Unusable(err))
 	}
@@ -151,15 +151,15 @@ func TestCheck(t *testing.T) {
 	f := newFile(t)
 	db := open(t, kind(first), f)
 	for n := range 2000 {
-		must(t, db.Do(`INSERT INTO words VALUES (?,?)`, strings.Repeat("x", n%90)+string(rune('a'+n%26))+strings.Repeat("y", n/26), n))
+		must(t, db.Exec(`INSERT INTO words VALUES (?,?)`, strings.Repeat("x", n%90)+string(rune('a'+n%26))+strings.Repeat("y", n/26), n))
 	}
-	must(t, db.Check())
+	must(t, db.QuickCheck())
 	must(t, db.Close())
 	b, err := os.ReadFile(f.Path)
 	must(t, err)
 	copy(b[10*PageSize:], strings.Repeat("\xff", PageSize))
 	must(t, os.WriteFile(f.Path, b, 0o600))
-	if err := open(t, kind(first), f).Check(); Unusable(err) != Corrupt {
+	if err := open(t, kind(first), f).QuickCheck(); Unusable(err) != Corrupt {
 		t.Errorf("damage: %v", err)
 	}
 }
@@ -168,11 +168,11 @@ func TestCheck(t *testing.T) {
 func TestTransact(t *testing.T) {
 	db := open(t, kind(first), newFile(t))
 	oops := errors.New("oops")
-	err := db.Transact(true, func() error { return errors.Join(db.Do(`INSERT INTO words VALUES ('a', 1)`), oops) })
+	err := db.Transact(true, func() error { return errors.Join(db.Exec(`INSERT INTO words VALUES ('a', 1)`), oops) })
 	if !errors.Is(err, oops) || words(t, db) != "" {
 		t.Errorf("%v, words %q", err, words(t, db))
 	}
-	must(t, db.Transact(false, func() error { return db.Do(`INSERT INTO words VALUES ('b', 2)`) }))
+	must(t, db.Transact(false, func() error { return db.Exec(`INSERT INTO words VALUES ('b', 2)`) }))
 	if words(t, db) != "b" {
 		t.Errorf("words %q", words(t, db))
 	}
@@ -181,24 +181,24 @@ func TestTransact(t *testing.T) {
 // A walk ends early without a trace, and its statement can walk again.
 func TestEach(t *testing.T) {
 	db := open(t, kind(first), newFile(t))
-	must(t, db.Do(`INSERT INTO words (word) VALUES ('a'), ('b'), ('c')`))
-	for _, end := range []error{ErrEnough, errors.New("oops")} {
+	must(t, db.Exec(`INSERT INTO words (word) VALUES ('a'), ('b'), ('c')`))
+	for _, end := range []error{ErrStop, errors.New("oops")} {
 		seen := 0
-		err := db.Each(`SELECT word FROM words`, func(*Row) error {
+		err := db.Query(`SELECT word FROM words`, func(*Stmt) error {
 			if seen++; seen == 2 {
 				return end
 			}
 			return nil
 		})
-		if seen != 2 || errors.Is(end, ErrEnough) != (err == nil) {
+		if seen != 2 || errors.Is(end, ErrStop) != (err == nil) {
 			t.Errorf("%d rows, %v", seen, err)
 		}
 	}
-	if err := db.Do(`INSERT INTO words (word) VALUES (?)`, 1.5); err == nil {
+	if err := db.Exec(`INSERT INTO words (word) VALUES (?)`, 1.5); err == nil {
 		t.Error("a float was bound")
 	}
 	n := int64(99)
-	must(t, db.AskFor(`SELECT n FROM words WHERE word = ?`, []any{"z"}, &n))
+	must(t, db.QueryIntsFor(`SELECT n FROM words WHERE word = ?`, []any{"z"}, &n))
 	if n != 99 {
 		t.Errorf("no row, and n is %d", n)
 	}
@@ -208,14 +208,14 @@ func TestEach(t *testing.T) {
 func TestBeside(t *testing.T) {
 	f := newFile(t)
 	w := open(t, kind(first), f)
-	for name, beside := range map[string]func(File) (*DB, error){"own": Beside, "another's": kind(first).Beside} {
+	for name, beside := range map[string]func(Location) (*DB, error){"own": OpenReader, "another's": kind(first).OpenReader} {
 		r, err := beside(f)
 		must(t, err)
-		must(t, w.Do(`INSERT INTO words (word) VALUES (?)`, name))
+		must(t, w.Exec(`INSERT INTO words (word) VALUES (?)`, name))
 		if got := words(t, r); !strings.Contains(got, name) {
 			t.Errorf("%s: words %q", name, got)
 		}
-		if err := r.Do(`DELETE FROM words`); !errors.Is(err, sqlite3.READONLY) {
+		if err := r.Exec(`DELETE FROM words`); !errors.Is(err, sqlite3.READONLY) {
 			t.Errorf("%s: written: %v", name, err)
 		}
 		must(t, errors.Join(r.Close(), r.Close()))
@@ -226,7 +226,7 @@ func TestBeside(t *testing.T) {
 func TestBesideTooEarly(t *testing.T) {
 	f := newFile(t)
 	must(t, os.WriteFile(f.Path, nil, 0o600))
-	if _, err := kind(first).Beside(f); !errors.Is(err, ErrEmpty) {
+	if _, err := kind(first).OpenReader(f); !errors.Is(err, ErrEmpty) {
 		t.Error(err)
 	}
 }
@@ -236,7 +236,7 @@ func TestBesideTooEarly(t *testing.T) {
 func TestHalfMade(t *testing.T) {
 	f := newFile(t)
 	must(t, os.WriteFile(f.Path, make([]byte, PageSize), 0o600))
-	for name, read := range map[string]func(File) (*DB, error){"beside": kind(first).Beside, "still": kind(first).Still} {
+	for name, read := range map[string]func(Location) (*DB, error){"beside": kind(first).OpenReader, "still": kind(first).OpenImmutable} {
 		if _, err := read(f); Unusable(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -253,17 +253,17 @@ func TestHalfMade(t *testing.T) {
 func TestStill(t *testing.T) {
 	f := newFile(t)
 	w := open(t, kind(first), f)
-	must(t, w.Do(`INSERT INTO words (word) VALUES ('logged')`))
-	crashed := File{Path: filepath.Join(t.TempDir(), "a.db")}
+	must(t, w.Exec(`INSERT INTO words (word) VALUES ('logged')`))
+	crashed := Location{Path: filepath.Join(t.TempDir(), "a.db")}
 	for _, part := range []string{"", "-wal"} {
 		b, err := os.ReadFile(f.Path + part)
 		must(t, err)
 		must(t, os.WriteFile(crashed.Path+part, b, 0o400))
 	}
 	must(t, w.Close())
-	for name, f := range map[string]File{"with a log": crashed, "without": f} {
+	for name, f := range map[string]Location{"with a log": crashed, "without": f} {
 		before := files(t, f)
-		r, err := kind(first).Still(f)
+		r, err := kind(first).OpenImmutable(f)
 		must(t, err)
 		if words(t, r) != "logged" {
 			t.Errorf("%s: words %q", name, words(t, r))
@@ -277,11 +277,11 @@ func TestStill(t *testing.T) {
 
 // Memory takes no more than it may.
 func TestMemory(t *testing.T) {
-	db, err := kind(first).Memory(8<<20, `PRAGMA journal_mode=MEMORY`)
+	db, err := kind(first).OpenMemory(8<<20, `PRAGMA journal_mode=MEMORY`)
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	for n := 0; err == nil && n < 100; n++ {
-		err = db.Do(`INSERT INTO words VALUES (?,?)`, strings.Repeat("x", 1<<20), n)
+		err = db.Exec(`INSERT INTO words VALUES (?,?)`, strings.Repeat("x", 1<<20), n)
 	}
 	if err == nil || Unusable(err) != "" || !db.InMemory() {
 		t.Errorf("100 MiB in 8: %v", err)

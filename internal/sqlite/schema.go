@@ -11,12 +11,12 @@ import (
 	"evcp/internal/folder"
 )
 
-// Kind says what the files of a program are.
-type Kind struct {
-	Application int64 // the application_id that marks them
-	// Steps has migrations/*.sql: each brings a file one version further, in the order
+// Schema says what the files of a program are.
+type Schema struct {
+	ApplicationID int64 // the application_id that marks them
+	// Migrations has migrations/*.sql: each brings a file one version further, in the order
 	// of their names. user_version counts those that a file has seen.
-	Steps fs.FS
+	Migrations fs.FS
 }
 
 // Why a file can't be used.
@@ -48,8 +48,8 @@ func Unusable(err error) string {
 	return ""
 }
 
-// Why says the same for people, in one line.
-func Why(err error) string {
+// Reason says the same for people, in one line.
+func Reason(err error) string {
 	switch Unusable(err) {
 	case Foreign:
 		return ErrForeign.Error()
@@ -63,15 +63,15 @@ func Why(err error) string {
 type stamps struct{ id, version, tables int64 }
 
 func (db *DB) stamps() (st stamps, err error) {
-	err = errors.Join(db.Ask(`PRAGMA application_id`, &st.id), db.Ask(`PRAGMA user_version`, &st.version),
-		db.Ask(`SELECT count(*) FROM sqlite_schema`, &st.tables))
+	err = errors.Join(db.QueryInts(`PRAGMA application_id`, &st.id), db.QueryInts(`PRAGMA user_version`, &st.version),
+		db.QueryInts(`SELECT count(*) FROM sqlite_schema`, &st.tables))
 	return st, err
 }
 
 // usable reports whether this version, which knows so many steps, can use the file.
-func (k Kind) usable(st stamps, steps int) error {
+func (k Schema) usable(st stamps, steps int) error {
 	switch {
-	case st.id != k.Application && st != stamps{}:
+	case st.id != k.ApplicationID && st != stamps{}:
 		return ErrForeign
 	case st.version > int64(steps):
 		return ErrNewer
@@ -79,10 +79,10 @@ func (k Kind) usable(st stamps, steps int) error {
 	return nil
 }
 
-func (k Kind) steps() ([]string, error) { return fs.Glob(k.Steps, "migrations/*.sql") }
+func (k Schema) steps() ([]string, error) { return fs.Glob(k.Migrations, "migrations/*.sql") }
 
 // prepare looks whose file it is before it changes anything in it.
-func (k Kind) prepare(db *DB, pragmas string) error {
+func (k Schema) prepare(db *DB, pragmas string) error {
 	all, err := k.steps()
 	if err != nil {
 		return err
@@ -100,14 +100,14 @@ func (k Kind) prepare(db *DB, pragmas string) error {
 	return k.migrate(db, all[st.version:], int(st.version))
 }
 
-func (k Kind) migrate(db *DB, todo []string, version int) error {
+func (k Schema) migrate(db *DB, todo []string, version int) error {
 	for i, step := range todo {
-		sql, err := fs.ReadFile(k.Steps, step)
+		sql, err := fs.ReadFile(k.Migrations, step)
 		if err != nil {
 			return err
 		}
 		if err := db.conn.Exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-			sql, k.Application, version+i+1)); err != nil {
+			sql, k.ApplicationID, version+i+1)); err != nil {
 			return errors.Join(fmt.Errorf("apply %s: %w", step, err), db.rollback())
 		}
 	}
@@ -116,7 +116,7 @@ func (k Kind) migrate(db *DB, todo []string, version int) error {
 
 // early is the error of a reader, who may have come while the file was made: it has its
 // size before it has its first page, and a journal beside it till then.
-func early(f File, err error) error {
+func early(f Location, err error) error {
 	if errors.Is(err, sqlite3.NOTADB) {
 		if _, gone := os.Stat(f.Path + "-journal"); gone == nil {
 			return ErrEmpty
@@ -127,14 +127,14 @@ func early(f File, err error) error {
 
 // ours is a connection that reads, if the file is of this kind. It looks at one
 // moment: a process may be making the file.
-func (k Kind) ours(db *DB, err error) (*DB, error) {
+func (k Schema) ours(db *DB, err error) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
 	return db.checked(k.look(db))
 }
 
-func (k Kind) look(db *DB) (err error) {
+func (k Schema) look(db *DB) (err error) {
 	if err := db.conn.Exec(`BEGIN`); err != nil {
 		return err
 	}
@@ -153,10 +153,10 @@ func (k Kind) look(db *DB) (err error) {
 	return k.usable(st, len(all))
 }
 
-// Check reads the whole file and reports damage as ErrContent.
-func (db *DB) Check() error {
+// QuickCheck reads the whole file and reports damage as ErrContent.
+func (db *DB) QuickCheck() error {
 	var problems int64
-	err := db.Ask(`SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'`, &problems)
+	err := db.QueryInts(`SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'`, &problems)
 	if err == nil && problems > 0 {
 		err = ErrContent
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Prepared is a statement that is prepared once.
-func (db *DB) Prepared(sql string) (*Row, error) {
+// Prepare is a statement that is prepared once.
+func (db *DB) Prepare(sql string) (*Stmt, error) {
 	if p, ok := db.prepared[sql]; ok {
 		return p, nil
 	}
@@ -20,8 +20,8 @@ func (db *DB) Prepared(sql string) (*Row, error) {
 	return p, nil
 }
 
-// Do executes a statement that returns nothing.
-func (db *DB) Do(sql string, args ...any) error {
+// Exec executes a statement that returns nothing.
+func (db *DB) Exec(sql string, args ...any) error {
 	p, err := db.bind(sql, args)
 	if err != nil {
 		return err
@@ -29,18 +29,18 @@ func (db *DB) Do(sql string, args ...any) error {
 	return p.Exec()
 }
 
-// ErrEnough ends a walk over rows, and is no error of it.
-var ErrEnough = errors.New("enough")
+// ErrStop ends a walk over rows, and is no error of it.
+var ErrStop = errors.New("enough")
 
-// Each calls row for every row that a query returns.
-func (db *DB) Each(sql string, row func(*Row) error, args ...any) error {
+// Query calls row for every row that a query returns.
+func (db *DB) Query(sql string, row func(*Stmt) error, args ...any) error {
 	p, err := db.bind(sql, args)
 	if err != nil {
 		return err
 	}
 	for p.Step() {
 		err := row(p)
-		if errors.Is(err, ErrEnough) {
+		if errors.Is(err, ErrStop) {
 			return p.Reset()
 		}
 		if err != nil {
@@ -50,12 +50,12 @@ func (db *DB) Each(sql string, row func(*Row) error, args ...any) error {
 	return errors.Join(p.Err(), p.Reset())
 }
 
-// Ask reads the integers of the first row; without a row they stay as they were.
-func (db *DB) Ask(sql string, into ...*int64) error { return db.AskFor(sql, nil, into...) }
+// QueryInts reads the integers of the first row; without a row they stay as they were.
+func (db *DB) QueryInts(sql string, into ...*int64) error { return db.QueryIntsFor(sql, nil, into...) }
 
-// AskFor is Ask with values for the question marks.
-func (db *DB) AskFor(sql string, args []any, into ...*int64) error {
-	return db.Each(sql, func(p *Row) error {
+// QueryIntsFor is Ask with values for the question marks.
+func (db *DB) QueryIntsFor(sql string, args []any, into ...*int64) error {
+	return db.Query(sql, func(p *Stmt) error {
 		for i := range into {
 			*into[i] = p.ColumnInt64(i)
 		}
@@ -63,8 +63,8 @@ func (db *DB) AskFor(sql string, args []any, into ...*int64) error {
 	}, args...)
 }
 
-func (db *DB) bind(sql string, args []any) (*Row, error) {
-	p, err := db.Prepared(sql)
+func (db *DB) bind(sql string, args []any) (*Stmt, error) {
+	p, err := db.Prepare(sql)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (db *DB) bind(sql string, args []any) (*Row, error) {
 	return p, nil
 }
 
-func bindOne(p *Row, i int, a any) error {
+func bindOne(p *Stmt, i int, a any) error {
 	switch v := a.(type) {
 	case int64:
 		return p.BindInt64(i, v)
@@ -98,12 +98,12 @@ func (db *DB) Transact(synced bool, f func() error) error {
 	if err := db.sync(synced); err != nil {
 		return err
 	}
-	if err := db.Do(`BEGIN IMMEDIATE`); err != nil {
+	if err := db.Exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
 	err := f()
 	if err == nil {
-		err = db.Do(`COMMIT`)
+		err = db.Exec(`COMMIT`)
 	}
 	if err != nil {
 		return errors.Join(err, db.rollback())

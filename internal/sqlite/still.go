@@ -16,31 +16,31 @@ import (
 // such memory. With locking_mode=EXCLUSIVE it then keeps to itself where in the log
 // each page is. Nobody may write the file meanwhile.
 
-// Still opens a file that nobody writes, its log included, and changes nothing at all.
+// OpenImmutable opens a file that nobody writes, its log included, and changes nothing at all.
 // ErrEmpty is one that is just being made.
-func (k Kind) Still(f File) (*DB, error) {
-	db, err := k.ours(Still(f))
+func (k Schema) OpenImmutable(f Location) (*DB, error) {
+	db, err := k.ours(OpenImmutable(f))
 	return db, early(f, err)
 }
 
-// Still does the same with any file, whatever is in it.
-func Still(f File) (*DB, error) {
-	if !HasLog(f.Path) {
+// OpenImmutable does the same with any file, whatever is in it.
+func OpenImmutable(f Location) (*DB, error) {
+	if !HasWAL(f.Path) {
 		return read(f.uri("ro", "immutable"), stillPragma) // SQLite would make a log
 	}
 	disk, ok := vfs.Find(f.VFS).(vfs.VFSFilename)
 	if !ok {
 		return nil, fmt.Errorf("no disk is called %q", f.VFS)
 	}
-	still := File{f.Path, "still-" + f.VFS}
+	still := Location{f.Path, "still-" + f.VFS}
 	vfs.Register(still.VFS, stillDisk{disk})
 	return read(still.uri("ro"), stillPragma)
 }
 
 const stillPragma = `PRAGMA locking_mode=EXCLUSIVE; `
 
-// HasLog reports whether a process has the file open, or had when it was killed.
-func HasLog(path string) bool {
+// HasWAL reports whether a process has the file open, or had when it was killed.
+func HasWAL(path string) bool {
 	_, err := os.Stat(path + "-wal")
 	return !errors.Is(err, fs.ErrNotExist)
 }

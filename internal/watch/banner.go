@@ -47,7 +47,7 @@ func (w *watcher) folder() []string {
 // warn says again, as loudly as it deserves, when the folder did not hold what a
 // Monitor needs.
 func (w *watcher) warn() {
-	origin := w.box.Origin()
+	origin := w.box.OpenResult()
 	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
 		return
 	}
@@ -57,7 +57,7 @@ func (w *watcher) warn() {
 
 // loss is found for a line that is cut: what it comes to first, and why.
 func (w *watcher) loss() string {
-	origin := w.box.Origin()
+	origin := w.box.OpenResult()
 	switch origin.Found {
 	case outbox.Refused:
 		return fmt.Sprintf(english.noDisk, origin.Why)
@@ -103,7 +103,7 @@ func beats(every time.Duration) string {
 
 // found says what the state folder held.
 func (w *watcher) found() string {
-	origin := w.box.Origin()
+	origin := w.box.OpenResult()
 	switch origin.Found {
 	case outbox.New:
 		return english.found

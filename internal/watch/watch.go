@@ -121,7 +121,7 @@ func start(o Options) (*watcher, error) {
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
 		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
-		Refused: w.refused, Healed: w.healed,
+		Refused: w.refused, Recovered: w.healed,
 		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
 	})
 	if err != nil {
