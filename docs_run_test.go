@@ -127,7 +127,7 @@ func TestNetworkYAMLOfThePages(t *testing.T) {
 
 // site is Central and a Monitor as programs, with the folders that the pages name.
 type site struct {
-	*testbed.Ground
+	*testbed.Testbed
 	home, page string
 }
 
@@ -138,18 +138,18 @@ func openSite(t *testing.T) site {
 	g := testbed.New(t)
 	g.StartEngine("ok")
 	g.StartBroker()
-	s := site{Ground: g, home: t.TempDir(), page: testbed.FreeAddr(t)}
-	r := g.Read()
+	s := site{Testbed: g, home: t.TempDir(), page: testbed.FreeAddr(t)}
+	r := g.ReadTopic()
 	central := s.start(filepath.Join(dir, "ev-central"), "--listen", g.CentralAddr, "--http", s.page)
 	g.Until("Central's page", func() bool { _, err := s.get("/healthz"); return err == nil })
 	m := s.start(filepath.Join(dir, "ev-cp-m"), "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
 		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr,
 		"--interval", "50ms", "--heartbeat", "100ms")
 	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("a receipt", func() bool { return r.Count(evcp.ReportEngineFailure) > 0 })
 	s.fieldsOfCentral()
-	g.Behave("ok")
+	g.SetBehaviour("ok")
 	g.Until("the other", func() bool { return r.Count(evcp.ReportEngineRecovery) > 0 })
 	m()
 	central()
@@ -251,7 +251,7 @@ func TestExamplesOnThePages(t *testing.T) {
 	t.Run("kafka-python", func(t *testing.T) {
 		python := os.Getenv("EVCP_TEST_PYTHON")
 		if python == "" {
-			testbed.Missing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
+			testbed.SkipMissing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
 		}
 		for _, page := range []string{"README.md", "README.es.md", "docs/EVENTS.md"} {
 			for _, program := range blocks(readDoc(t, page), "python") {
@@ -269,7 +269,7 @@ func TestExamplesOnThePages(t *testing.T) {
 func needs(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		testbed.Missing(t, program)
+		testbed.SkipMissing(t, program)
 	}
 }
 

@@ -31,10 +31,10 @@ type item struct {
 	weight int
 	least  time.Duration // how long it lasts
 	most   time.Duration
-	mode   faultproxy.Mode // links
-	health oracle.Health   // engine: what its words are worth
-	delay  time.Duration   // engine: until each answer is whole
-	halves bool            // engine: its first byte comes at once
+	mode   faultproxy.Impairment // links
+	health oracle.Health         // engine: what its words are worth
+	delay  time.Duration         // engine: until each answer is whole
+	halves bool                  // engine: its first byte comes at once
 	shut   bool
 }
 
@@ -59,7 +59,7 @@ func (i item) behaviour() (engine.Behaviour, error) {
 	return engine.ParseBehaviour(i.what)
 }
 
-func link(k kind, m faultproxy.Mode, most time.Duration) item {
+func link(k kind, m faultproxy.Impairment, most time.Duration) item {
 	return item{kind: k, what: m.String(), weight: 3, least: 300 * ms, most: most, mode: m}
 }
 
@@ -95,14 +95,14 @@ func links() []item {
 	var all []item
 	for _, k := range []kind{engineLink, centralLink} {
 		all = append(all,
-			link(k, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 20 * ms}, 5*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 300 * ms}, 5*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.Hole}, 8*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.Hang}, 8*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.DeafUp}, 6*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.DeafDown}, 6*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.Reset}, 5*time.Second),
-			link(k, faultproxy.Mode{Kind: faultproxy.Refuse}, 5*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 20 * ms}, 5*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 300 * ms}, 5*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.BlackHole}, 8*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.Hang}, 8*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.HalfOpenUp}, 6*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.HalfOpenDown}, 6*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.Reset}, 5*time.Second),
+			link(k, faultproxy.Impairment{Kind: faultproxy.Refuse}, 5*time.Second),
 		)
 	}
 	return all

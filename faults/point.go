@@ -28,7 +28,7 @@ type point struct {
 	mu      sync.Mutex // guards all below
 	shut    bool       // the Engine does not listen
 	away    bool       // Central does not
-	modes   [2]faultproxy.Mode
+	modes   [2]faultproxy.Impairment
 	monitor *child
 }
 
@@ -148,7 +148,7 @@ func (p *point) relink(change func()) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
-	refuse := faultproxy.Mode{Kind: faultproxy.Refuse}
+	refuse := faultproxy.Impairment{Kind: faultproxy.Refuse}
 	engineMode, centralMode := p.modes[engineSide], p.modes[centralSide]
 	if p.shut {
 		engineMode = refuse
@@ -156,25 +156,25 @@ func (p *point) relink(change func()) error {
 	if p.away {
 		centralMode = refuse
 	}
-	if p.toward.Mode() != engineMode {
+	if p.toward.Impairment() != engineMode {
 		if err := p.toward.Set(engineMode); err != nil {
 			return err
 		}
 	}
-	if p.central.Mode() != centralMode {
+	if p.central.Impairment() != centralMode {
 		return p.central.Set(centralMode)
 	}
 	return nil
 }
 
 // linkFails puts a mode on a link until wait returns.
-func (p *point) linkFails(side int, m faultproxy.Mode, wait func()) error {
+func (p *point) linkFails(side int, m faultproxy.Impairment, wait func()) error {
 	from := now()
 	if err := p.relink(func() { p.modes[side] = m }); err != nil {
 		return err
 	}
 	wait()
-	err := p.relink(func() { p.modes[side] = faultproxy.Mode{} })
+	err := p.relink(func() { p.modes[side] = faultproxy.Impairment{} })
 	w := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * m.Delay}
 	if side == engineSide {
 		w.Kind = oracle.EngineLink

@@ -53,8 +53,10 @@ func strikes(k kind, what string) func(fault) bool {
 }
 
 func silent(f fault) bool { return f.what == "mute" || f.what == "drip" }
-func dead(f fault) bool   { return f.mode.Kind >= faultproxy.Hole && f.mode.Kind <= faultproxy.DeafDown }
-func cut(f fault) bool    { return f.mode.Kind >= faultproxy.Reset }
+func dead(f fault) bool {
+	return f.mode.Kind >= faultproxy.BlackHole && f.mode.Kind <= faultproxy.HalfOpenDown
+}
+func cut(f fault) bool { return f.mode.Kind >= faultproxy.Reset }
 
 func shortPlan(seed uint64) plan { return newPlan(seed, shortFaults, shortMonitors, shortEvery) }
 

@@ -59,7 +59,7 @@ func (p *point) moreAsked(ctx context.Context, more int) {
 
 // told is how often Central's answer to such a message went to the Monitor.
 func (p *point) told(v wire.Verb) int {
-	chunks, conns, _ := p.central.Record()
+	chunks, conns, _ := p.central.Traffic()
 	n := 0
 	for _, m := range messages(chunks, conns) {
 		if m.Verb == v && m.Told != 0 {

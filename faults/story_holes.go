@@ -20,7 +20,7 @@ const hole = 30 * time.Second
 const holesSick = 2
 
 // holeModes: new connections are taken and carry nothing, or are not even answered.
-var holeModes = []faultproxy.Mode{{Kind: faultproxy.Hole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.Hole}}
+var holeModes = []faultproxy.Impairment{{Kind: faultproxy.BlackHole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.BlackHole}}
 
 // playHoles: first between Monitors and Engines, then between Monitors and Central.
 func playHoles(ctx context.Context, c *campaign) error {

@@ -23,7 +23,7 @@ func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[s
 	r := oracle.Record{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
 	for _, p := range c.points {
 		n := &c.journal.points[p.number]
-		chunks, conns, missed := p.central.Record()
+		chunks, conns, missed := p.central.Traffic()
 		if missed > 0 {
 			return r, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
@@ -38,13 +38,13 @@ func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[s
 
 // messages pairs what a Monitor said with what Central answered: one message is
 // outstanding on a connection, and each is one chunk.
-func messages(chunks []faultproxy.Chunk, conns []faultproxy.Conn) []oracle.Message {
+func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle.Message {
 	var all []oracle.Message
 	open := map[int]int{} // connection → its last message
 	for _, x := range chunks {
 		if !x.Up {
 			if at, ok := open[x.Conn]; ok && all[at].Answered == 0 {
-				all[at].Answered, all[at].Told = stampOf(x.Came), stampOrNever(x.Passed)
+				all[at].Answered, all[at].Told = stampOf(x.Received), stampOrNever(x.Forwarded)
 			}
 			continue
 		}
@@ -53,7 +53,7 @@ func messages(chunks []faultproxy.Chunk, conns []faultproxy.Conn) []oracle.Messa
 			continue
 		}
 		open[x.Conn] = len(all)
-		all = append(all, oracle.Message{Verb: m.Verb, Came: stampOf(x.Came), Passed: stampOrNever(x.Passed), Left: stampOrNever(conns[x.Conn-1].Left)})
+		all = append(all, oracle.Message{Verb: m.Verb, Came: stampOf(x.Received), Passed: stampOrNever(x.Forwarded), Left: stampOrNever(conns[x.Conn-1].Closed)})
 	}
 	return all
 }

@@ -101,28 +101,28 @@ func TestTrials(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
-		set  func(g *testbed.Ground)
+		set  func(g *testbed.Testbed)
 		code int
 	}{
-		{"all-well", func(g *testbed.Ground) { everything(g) }, cli.Asked},
-		{"engine-refuses", func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.Failed},
-		{"engine-ko", func(g *testbed.Ground) { everything(g); g.Behave("ko") }, cli.Failed},
-		{"engine-mute", func(g *testbed.Ground) { everything(g); g.Behave("mute") }, cli.Failed},
-		{"central-refuses", func(g *testbed.Ground) { g.StartEngine("ok"); g.StartBroker() }, cli.Failed},
+		{"all-well", func(g *testbed.Testbed) { everything(g) }, cli.Asked},
+		{"engine-refuses", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.Failed},
+		{"engine-ko", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("ko") }, cli.Failed},
+		{"engine-mute", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("mute") }, cli.Failed},
+		{"central-refuses", func(g *testbed.Testbed) { g.StartEngine("ok"); g.StartBroker() }, cli.Failed},
 		{"central-denies", denying, cli.Failed},
 		{"central-is-a-web-server", webServer, cli.Failed},
-		{"central-mute", func(g *testbed.Ground) {
+		{"central-mute", func(g *testbed.Testbed) {
 			g.StartEngine("ok")
 			g.StartBroker()
-			g.CentralAddr = testbed.Mute(g.T)
+			g.CentralAddr = testbed.SilentServer(g.T)
 		}, cli.Failed},
-		{"kafka-absent", func(g *testbed.Ground) {
+		{"kafka-absent", func(g *testbed.Testbed) {
 			g.StartCentral(central.Options{})
 			g.StartEngine("ok")
 			g.BrokerAddr = testbed.FreeAddr(g.T)
 		}, cli.Asked},
-		{"no-kafka", func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, cli.Asked},
-		{"nobody", func(g *testbed.Ground) { g.BrokerAddr = testbed.FreeAddr(g.T) }, cli.Failed},
+		{"no-kafka", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, cli.Asked},
+		{"nobody", func(g *testbed.Testbed) { g.BrokerAddr = testbed.FreeAddr(g.T) }, cli.Failed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,13 +147,13 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-func everything(g *testbed.Ground) {
+func everything(g *testbed.Testbed) {
 	g.StartCentral(central.Options{})
 	g.StartEngine("ok")
 	g.StartBroker()
 }
 
-func denying(g *testbed.Ground) {
+func denying(g *testbed.Testbed) {
 	t := g.T
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "registry")
@@ -170,7 +170,7 @@ func denying(g *testbed.Ground) {
 }
 
 // webServer is what listens on port 5000 of a Mac.
-func webServer(g *testbed.Ground) {
+func webServer(g *testbed.Testbed) {
 	t := g.T
 	t.Helper()
 	g.StartEngine("ok")
@@ -191,7 +191,7 @@ func webServer(g *testbed.Ground) {
 var took = regexp.MustCompile(` +(<1|\d+) ms\n`)
 
 // alike replaces what differs from run to run: ports and times.
-func alike(said string, g *testbed.Ground) string {
+func alike(said string, g *testbed.Testbed) string {
 	said = took.ReplaceAllString(said, "  (ms)\n")
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr} {
 		if address != "" {

@@ -30,8 +30,8 @@ func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr str
 // again when nobody is there to answer.
 func TestAskingARunningMonitor(t *testing.T) {
 	t.Parallel()
-	g, dir := testbed.All(t), t.TempDir()
-	r := g.Read()
+	g, dir := testbed.Start(t), t.TempDir()
+	r := g.ReadTopic()
 	code, out, said := ask(t, dir, "status")
 	if code != cli.Failed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
 		t.Errorf("before: exit %d, %s%s", code, out, said)
@@ -45,7 +45,7 @@ func TestAskingARunningMonitor(t *testing.T) {
 	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	for _, command := range []string{"status", "explain"} {
 		code, out, said := ask(t, dir, command)
@@ -71,7 +71,7 @@ func TestAskingARunningMonitor(t *testing.T) {
 }
 
 // still takes out of an answer what differs from run to run.
-func still(said string, g *testbed.Ground, dir string) string {
+func still(said string, g *testbed.Testbed, dir string) string {
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr, "DIR": dir} {
 		said = strings.ReplaceAll(said, address, name)
 	}
@@ -110,8 +110,8 @@ func steady(lines []string) string {
 // follows what comes.
 func TestEventsAreTheVeryOnes(t *testing.T) {
 	t.Parallel()
-	g, dir := testbed.All(t), t.TempDir()
-	r := g.Read()
+	g, dir := testbed.Start(t), t.TempDir()
+	r := g.ReadTopic()
 	follower := spawn(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
 	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("some checks", func() bool { return r.Count(evcp.HealthCheck) >= 3 })
@@ -143,7 +143,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 // TestAMonitorThatDoesNotAnswer is stopped: whoever asks is told so in time.
 func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
 	p.signal(syscall.SIGSTOP)
@@ -157,7 +157,7 @@ func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 // TestUnderSystemd starts the program as systemd does, and watches it over HTTP.
 func TestUnderSystemd(t *testing.T) {
 	t.Parallel()
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	address := filepath.Join(t.TempDir(), "notify")
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
 	if err != nil {

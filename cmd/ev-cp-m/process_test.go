@@ -104,7 +104,7 @@ func (s *syncBuffer) String() string {
 }
 
 // flags are what a Monitor needs to find everybody on the ground.
-func flags(g *testbed.Ground, dir string) []string {
+func flags(g *testbed.Testbed, dir string) []string {
 	return []string{
 		"--cp-id", "CP_001", "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
 		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr, "--state-dir", dir,
@@ -114,8 +114,8 @@ func flags(g *testbed.Ground, dir string) []string {
 // TestKilledAtTwoOfThree takes the Monitor away after two failed checks: the next
 // life's first failed check reports, under the next number.
 func TestKilledAtTwoOfThree(t *testing.T) {
-	g, dir := testbed.All(t), t.TempDir()
-	r := g.Read()
+	g, dir := testbed.Start(t), t.TempDir()
+	r := g.ReadTopic()
 	failed := func(n uint32) func() bool {
 		return func() bool {
 			for _, e := range r.Events() {
@@ -128,7 +128,7 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 	}
 	p := spawn(t, clean(t), flags(g, dir)...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("two failed checks", failed(2))
 	p.signal(syscall.SIGKILL)
 	p.waited()
@@ -136,9 +136,9 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 		t.Fatal("the machine was too slow to kill it in time: three checks had failed")
 	}
 	spawn(t, clean(t), flags(g, dir)...)
-	g.UntilShown("CP_001", "faulted")
+	g.UntilCentralState("CP_001", "faulted")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
-	r.Gapless()
+	r.CheckSequence()
 	epochs := map[int64]bool{}
 	checks := 0
 	for _, e := range r.Events() {
@@ -162,9 +162,9 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 // an Engine that takes 0.6 s, for long and for short.
 func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	t.Parallel()
-	g := testbed.All(t)
-	r := g.Read()
-	g.Behave("slow=600ms")
+	g := testbed.Start(t)
+	r := g.ReadTopic()
+	g.SetBehaviour("slow=600ms")
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	stop := func(d time.Duration) {
@@ -174,8 +174,8 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	}
 	stop(4 * time.Second)
 	for range 12 {
-		asked := len(g.Asked())
-		g.Until("the next check", func() bool { return len(g.Asked()) > asked })
+		asked := len(g.Exchanges())
+		g.Until("the next check", func() bool { return len(g.Exchanges()) > asked })
 		stop(900 * time.Millisecond)
 	}
 	checks := r.Count(evcp.HealthCheck)
@@ -188,21 +188,21 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	if r.Count(evcp.MonitorStalled) == 0 {
 		t.Error("the long stop was not told")
 	}
-	if state, _ := g.Shown("CP_001"); state != "activated" {
+	if state, _ := g.CentralState("CP_001"); state != "activated" {
 		t.Errorf("Central shows %s", state)
 	}
-	r.Gapless()
+	r.CheckSequence()
 }
 
 // TestAMuteEngineIsFoundThroughStops is the other half: the same stops hide no
 // sick Engine.
 func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	t.Parallel()
-	g := testbed.All(t)
-	r := g.Read()
+	g := testbed.Start(t)
+	r := g.ReadTopic()
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("mute")
+	g.SetBehaviour("mute")
 	for r.Count(evcp.EngineFailed) == 0 && !t.Failed() {
 		p.signal(syscall.SIGSTOP)
 		time.Sleep(300 * time.Millisecond) // the stop itself is the story
@@ -213,7 +213,7 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 			t.Fatal("30 checks and no verdict")
 		}
 	}
-	g.UntilShown("CP_001", "faulted")
+	g.UntilCentralState("CP_001", "faulted")
 }
 
 // TestAnOrderlyEndWhateverHangs ends a Monitor whose Engine, Central and broker
@@ -222,9 +222,9 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 	t.Parallel()
 	g := testbed.New(t)
 	g.StartEngine("mute")
-	g.CentralAddr, g.BrokerAddr = testbed.Mute(t), testbed.Mute(t)
+	g.CentralAddr, g.BrokerAddr = testbed.SilentServer(t), testbed.SilentServer(t)
 	p := spawn(t, clean(t), flags(g, t.TempDir())...)
-	g.Until("three questions", func() bool { return len(g.Asked()) >= 3 })
+	g.Until("three questions", func() bool { return len(g.Exchanges()) >= 3 })
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
 	if code := p.waited(); code != cli.Asked {
@@ -240,14 +240,14 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 // and no flag.
 func TestEnvironmentOfAContainer(t *testing.T) {
 	t.Parallel()
-	g := testbed.All(t)
+	g := testbed.Start(t)
 	state := t.TempDir()
 	spawn(t, []string{
 		"CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
 		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + testbed.Port(g.CentralAddr),
 		"ENGINE_PORT=" + testbed.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
 	})
-	g.UntilShown("CP_042", "activated")
+	g.UntilCentralState("CP_042", "activated")
 	if _, err := os.Stat(filepath.Join(state, "CP_042")); err != nil {
 		t.Error(err)
 	}
@@ -289,7 +289,7 @@ func TestRefusedForGood(t *testing.T) {
 	write("CP_777\nCP_001\n")
 	stop = g.StartCentral(open())
 	p = spawn(t, clean(t), flags(g, dir)...)
-	g.UntilShown("CP_001", "activated")
+	g.UntilCentralState("CP_001", "activated")
 	stop()
 	write("CP_777\n")
 	g.StartCentral(open())
@@ -303,9 +303,9 @@ func TestRefusedForGood(t *testing.T) {
 // TestTwoMonitorsOfOneFolder refuses the second, and says who has it.
 func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	t.Parallel()
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	spawn(t, clean(t), flags(g, dir)...)
-	g.UntilShown("CP_001", "activated")
+	g.UntilCentralState("CP_001", "activated")
 	second := spawn(t, clean(t), flags(g, dir)...)
 	if code := second.waited(); code != cli.Failed {
 		t.Errorf("exit code %d", code)

@@ -45,7 +45,7 @@ func (p *Proxy) serve(c *net.TCPConn) {
 	switch {
 	case p.isFiller(c):
 		reset(c)
-	case p.closed, p.mode.cuts():
+	case p.closed, p.impairment.cuts():
 		reset(c)
 	default:
 		one := p.newPair(c)
@@ -57,7 +57,7 @@ func (p *Proxy) serve(c *net.TCPConn) {
 	}
 }
 
-func (p *Proxy) forget(one *pair) {
+func (p *Proxy) forget(one *proxiedConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.pairs, one)

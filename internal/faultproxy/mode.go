@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Kind says what a link does with what is sent over it.
-type Kind uint8
+// ImpairmentKind says what a link does with what is sent over it.
+type ImpairmentKind uint8
 
 const (
 	// Pass: everything goes through at once. The zero Kind.
-	Pass Kind = iota
+	Pass ImpairmentKind = iota
 	// Slow: every chunk arrives Delay after it was sent, in both directions.
 	Slow
-	// Hole: connections are kept and accepted, and carry nothing. What was sent
+	// BlackHole: connections are kept and accepted, and carry nothing. What was sent
 	// arrives when the hole is over, as after a route that came back.
-	Hole
+	BlackHole
 	// Hang: a Hole that does not even answer new connections.
 	Hang
-	// DeafUp: half-open; what the client sends does not arrive.
-	DeafUp
-	// DeafDown: half-open; the client's words arrive, the answers do not.
-	DeafDown
+	// HalfOpenUp: half-open; what the client sends does not arrive.
+	HalfOpenUp
+	// HalfOpenDown: half-open; the client's words arrive, the answers do not.
+	HalfOpenDown
 	// Reset: every connection, open or new, is broken off (RST).
 	Reset
 	// Refuse: open connections are broken off and nobody listens.
@@ -31,21 +31,21 @@ const (
 var kindNames = [...]string{"pass", "slow", "hole", "hang", "deaf-up", "deaf-down", "reset", "refuse"}
 
 // String is the word for k in schedules and tables.
-func (k Kind) String() string {
+func (k ImpairmentKind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
 	}
 	return "invalid"
 }
 
-// Mode is what a link does now. The zero Mode passes everything.
-type Mode struct {
-	Kind  Kind
+// Impairment is what a link does now. The zero Mode passes everything.
+type Impairment struct {
+	Kind  ImpairmentKind
 	Delay time.Duration // Slow: for each chunk, one way
 }
 
 // String is the mode as it stands in a schedule: "slow=40ms".
-func (m Mode) String() string {
+func (m Impairment) String() string {
 	if m.Kind == Slow {
 		return fmt.Sprintf("%s=%s", m.Kind, m.Delay)
 	}
@@ -54,7 +54,7 @@ func (m Mode) String() string {
 
 // wait is how much longer something waits that came so long ago; 0 or less: it
 // passes.
-func (m Mode) wait(up bool, ago time.Duration) time.Duration {
+func (m Impairment) wait(up bool, ago time.Duration) time.Duration {
 	switch {
 	case m.holds(up):
 		return untilChanged
@@ -69,13 +69,13 @@ func (m Mode) wait(up bool, ago time.Duration) time.Duration {
 const untilChanged = time.Hour
 
 // holds reports whether what flows that way is held back.
-func (m Mode) holds(up bool) bool {
+func (m Impairment) holds(up bool) bool {
 	switch m.Kind {
-	case Hole, Hang:
+	case BlackHole, Hang:
 		return true
-	case DeafUp:
+	case HalfOpenUp:
 		return up
-	case DeafDown:
+	case HalfOpenDown:
 		return !up
 	default:
 		return false
@@ -83,4 +83,4 @@ func (m Mode) holds(up bool) bool {
 }
 
 // cuts reports whether no connection stays open.
-func (m Mode) cuts() bool { return m.Kind == Reset || m.Kind == Refuse }
+func (m Impairment) cuts() bool { return m.Kind == Reset || m.Kind == Refuse }

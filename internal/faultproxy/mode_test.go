@@ -9,18 +9,18 @@ import (
 func TestModes(t *testing.T) {
 	const ms = time.Millisecond
 	for said, want := range map[string]struct {
-		mode           Mode
+		mode           Impairment
 		up, down, cuts bool
 	}{
-		"pass":      {mode: Mode{}},
-		"slow=40ms": {mode: Mode{Kind: Slow, Delay: 40 * ms}},
-		"hole":      {mode: Mode{Kind: Hole}, up: true, down: true},
-		"hang":      {mode: Mode{Kind: Hang}, up: true, down: true},
-		"deaf-up":   {mode: Mode{Kind: DeafUp}, up: true},
-		"deaf-down": {mode: Mode{Kind: DeafDown}, down: true},
-		"reset":     {mode: Mode{Kind: Reset}, cuts: true},
-		"refuse":    {mode: Mode{Kind: Refuse}, cuts: true},
-		"invalid":   {mode: Mode{Kind: Refuse + 1}},
+		"pass":      {mode: Impairment{}},
+		"slow=40ms": {mode: Impairment{Kind: Slow, Delay: 40 * ms}},
+		"hole":      {mode: Impairment{Kind: BlackHole}, up: true, down: true},
+		"hang":      {mode: Impairment{Kind: Hang}, up: true, down: true},
+		"deaf-up":   {mode: Impairment{Kind: HalfOpenUp}, up: true},
+		"deaf-down": {mode: Impairment{Kind: HalfOpenDown}, down: true},
+		"reset":     {mode: Impairment{Kind: Reset}, cuts: true},
+		"refuse":    {mode: Impairment{Kind: Refuse}, cuts: true},
+		"invalid":   {mode: Impairment{Kind: Refuse + 1}},
 	} {
 		m := want.mode
 		if m.String() != said || m.holds(true) != want.up || m.holds(false) != want.down || m.cuts() != want.cuts {

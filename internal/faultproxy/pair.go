@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// pair is a client's connection and the one to the target that serves it.
-type pair struct {
+// proxiedConn is a client's connection and the one to the target that serves it.
+type proxiedConn struct {
 	p      *Proxy
 	number int
 	client *net.TCPConn
@@ -20,12 +20,12 @@ type pair struct {
 	broken bool
 }
 
-func (p *Proxy) newPair(client *net.TCPConn) *pair {
-	return &pair{p: p, number: p.record.opened(), client: client, gone: make(chan struct{})}
+func (p *Proxy) newPair(client *net.TCPConn) *proxiedConn {
+	return &proxiedConn{p: p, number: p.traffic.connOpened(), client: client, gone: make(chan struct{})}
 }
 
 // breakOff ends both sides with an RST. It may be called twice.
-func (c *pair) breakOff() {
+func (c *proxiedConn) breakOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken {
@@ -40,7 +40,7 @@ func (c *pair) breakOff() {
 }
 
 // reached takes over the connection to the target, unless it comes too late.
-func (c *pair) reached(target *net.TCPConn) bool {
+func (c *proxiedConn) reached(target *net.TCPConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken {
@@ -54,7 +54,7 @@ func (c *pair) reached(target *net.TCPConn) bool {
 const dialFor = 10 * time.Second
 
 // run serves until both directions are over.
-func (c *pair) run() {
+func (c *proxiedConn) run() {
 	conn, err := net.DialTimeout("tcp", c.p.o.Target, dialFor)
 	if err != nil {
 		c.breakOff()
@@ -63,8 +63,8 @@ func (c *pair) run() {
 	if !c.reached(conn.(*net.TCPConn)) { //nolint:errcheck // "tcp" dials nothing else
 		return
 	}
-	up := newFlow(c, true, c.client, c.target)
-	down := newFlow(c, false, c.target, c.client)
+	up := newDirection(c, true, c.client, c.target)
+	down := newDirection(c, false, c.target, c.client)
 	var flowing sync.WaitGroup
 	flowing.Go(up.read)
 	flowing.Go(up.write)
@@ -75,17 +75,17 @@ func (c *pair) run() {
 	hangUp(c.target)
 }
 
-// flow is one direction: a reader that always takes what comes, as a kernel
+// direction is one direction: a reader that always takes what comes, as a kernel
 // would, and a writer that hands it on when the mode lets it.
-type flow struct {
-	pair     *pair
+type direction struct {
+	pair     *proxiedConn
 	up       bool
 	from, to *net.TCPConn
-	waiting  chan parcel
+	waiting  chan segment
 }
 
-// parcel is what waits to be handed on: bytes, or the end.
-type parcel struct {
+// segment is what waits to be handed on: bytes, or the end.
+type segment struct {
 	data []byte
 	at   int // in the record
 	came time.Time
@@ -96,37 +96,37 @@ type parcel struct {
 // stops reading, and the sender's kernel notices.
 const queue = 256
 
-func newFlow(c *pair, up bool, from, to *net.TCPConn) *flow {
-	return &flow{pair: c, up: up, from: from, to: to, waiting: make(chan parcel, queue)}
+func newDirection(c *proxiedConn, up bool, from, to *net.TCPConn) *direction {
+	return &direction{pair: c, up: up, from: from, to: to, waiting: make(chan segment, queue)}
 }
 
-func (f *flow) read() {
+func (f *direction) read() {
 	defer close(f.waiting)
 	buf := make([]byte, 4096)
 	for {
 		n, err := f.from.Read(buf)
 		if n > 0 {
-			at := f.pair.p.record.came(f.pair.number, f.up, buf[:n])
-			f.hold(parcel{data: append([]byte(nil), buf[:n]...), at: at, came: time.Now()})
+			at := f.pair.p.traffic.came(f.pair.number, f.up, buf[:n])
+			f.hold(segment{data: append([]byte(nil), buf[:n]...), at: at, came: time.Now()})
 		}
 		if err != nil {
 			if f.up && !errors.Is(err, net.ErrClosed) {
-				f.pair.p.record.left(f.pair.number)
+				f.pair.p.traffic.left(f.pair.number)
 			}
-			f.hold(parcel{came: time.Now(), end: err})
+			f.hold(segment{came: time.Now(), end: err})
 			return
 		}
 	}
 }
 
-func (f *flow) hold(x parcel) {
+func (f *direction) hold(x segment) {
 	select {
 	case f.waiting <- x:
 	case <-f.pair.gone:
 	}
 }
 
-func (f *flow) write() {
+func (f *direction) write() {
 	for x := range f.waiting {
 		if !f.pair.mayPass(f.up, x.came) || !f.pass(x) {
 			return
@@ -136,13 +136,13 @@ func (f *flow) write() {
 
 // pass hands a parcel on and reports whether more may follow. A receiver that is
 // gone is the same to the sender as one that left: the end comes from its side.
-func (f *flow) pass(x parcel) bool {
+func (f *direction) pass(x segment) bool {
 	switch {
 	case x.end == nil:
 		if _, err := f.to.Write(x.data); err != nil {
 			return false
 		}
-		f.pair.p.record.passed(x.at)
+		f.pair.p.traffic.passed(x.at)
 		return true
 	case errors.Is(x.end, io.EOF):
 		_ = f.to.CloseWrite() // it has left as well, if it fails
@@ -154,9 +154,9 @@ func (f *flow) pass(x parcel) bool {
 
 // mayPass waits until the mode lets something pass that came then; false when the
 // connection was broken off meanwhile.
-func (c *pair) mayPass(up bool, came time.Time) bool {
+func (c *proxiedConn) mayPass(up bool, came time.Time) bool {
 	for {
-		mode, changed := c.p.force()
+		mode, changed := c.p.inForce()
 		wait := mode.wait(up, time.Since(came))
 		if wait <= 0 {
 			return true

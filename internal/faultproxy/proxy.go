@@ -35,17 +35,17 @@ type Options struct {
 
 // Proxy is one link. Make it with Open.
 type Proxy struct {
-	o      Options
-	record record
+	o       Options
+	traffic recorder
 
-	mu       sync.Mutex // guards all below
-	mode     Mode
-	changed  chan struct{} // closed at every change of mode
-	listener *net.TCPListener
-	fillers  []net.Conn // fill the queue of a listener that hangs
-	left     []net.Conn // the fillers of the last hang: they still come out of the queue
-	pairs    map[*pair]struct{}
-	closed   bool
+	mu         sync.Mutex // guards all below
+	impairment Impairment
+	changed    chan struct{} // closed at every change of mode
+	listener   *net.TCPListener
+	fillers    []net.Conn // fill the queue of a listener that hangs
+	left       []net.Conn // the fillers of the last hang: they still come out of the queue
+	pairs      map[*proxiedConn]struct{}
+	closed     bool
 
 	done    chan struct{}
 	serving sync.WaitGroup
@@ -56,7 +56,7 @@ func Open(o Options) (*Proxy, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100_000
 	}
-	p := &Proxy{o: o, record: record{limit: o.Limit}, changed: make(chan struct{}), pairs: map[*pair]struct{}{}, done: make(chan struct{})}
+	p := &Proxy{o: o, traffic: recorder{limit: o.Limit}, changed: make(chan struct{}), pairs: map[*proxiedConn]struct{}{}, done: make(chan struct{})}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
@@ -67,23 +67,23 @@ func Open(o Options) (*Proxy, error) {
 // Addr is where clients reach the target through it.
 func (p *Proxy) Addr() string { return p.o.Listen }
 
-// Mode is the one in force.
-func (p *Proxy) Mode() Mode {
+// Impairment is the one in force.
+func (p *Proxy) Impairment() Impairment {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mode
+	return p.impairment
 }
 
 // Set puts m in force. When it returns, open connections are broken off and the
 // port is shut where m wants that, and otherwise the port is open.
-func (p *Proxy) Set(m Mode) error {
+func (p *Proxy) Set(m Impairment) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return net.ErrClosed
 	}
-	before := p.mode
-	p.mode = m
+	before := p.impairment
+	p.impairment = m
 	if before.Kind == Hang && m.Kind != Hang {
 		p.unhang()
 	}
@@ -102,7 +102,7 @@ func (p *Proxy) Set(m Mode) error {
 }
 
 // openFor brings the port into the state that m wants. Called with p.mu held.
-func (p *Proxy) openFor(m Mode) error {
+func (p *Proxy) openFor(m Impairment) error {
 	if m.Kind == Refuse {
 		return nil
 	}
@@ -141,17 +141,17 @@ func (p *Proxy) shut() {
 func (p *Proxy) current() (*net.TCPListener, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mode.Kind == Hang {
+	if p.impairment.Kind == Hang {
 		return nil, p.changed
 	}
 	return p.listener, p.changed
 }
 
-// force is the mode in force, and what to wait for until it changes.
-func (p *Proxy) force() (Mode, <-chan struct{}) {
+// inForce is the mode in force, and what to wait for until it changes.
+func (p *Proxy) inForce() (Impairment, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mode, p.changed
+	return p.impairment, p.changed
 }
 
 // Close ends everything and waits for it.

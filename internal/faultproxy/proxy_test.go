@@ -57,7 +57,7 @@ func open(t *testing.T) *faultproxy.Proxy {
 	return p
 }
 
-func set(t *testing.T, p *faultproxy.Proxy, m faultproxy.Mode) {
+func set(t *testing.T, p *faultproxy.Proxy, m faultproxy.Impairment) {
 	t.Helper()
 	if err := p.Set(m); err != nil {
 		t.Fatal(err)
@@ -144,8 +144,8 @@ func TestPassAndRecord(t *testing.T) {
 	c.say("two")
 	c.wants("two")
 	c.Close()
-	until(t, func() bool { _, conns, _ := p.Record(); return len(conns) == 1 && !conns[0].Left.IsZero() })
-	chunks, _, missed := p.Record()
+	until(t, func() bool { _, conns, _ := p.Traffic(); return len(conns) == 1 && !conns[0].Closed.IsZero() })
+	chunks, _, missed := p.Traffic()
 	want := []struct {
 		up   bool
 		data string
@@ -155,7 +155,7 @@ func TestPassAndRecord(t *testing.T) {
 	}
 	for i, w := range want {
 		x := chunks[i]
-		if x.Conn != 1 || x.Up != w.up || string(x.Data) != w.data || x.Passed.Before(x.Came) {
+		if x.Conn != 1 || x.Up != w.up || string(x.Data) != w.data || x.Forwarded.Before(x.Received) {
 			t.Errorf("chunk %d is %+v, want %v", i, x, w)
 		}
 	}
@@ -181,14 +181,14 @@ func TestTheRecordIsBounded(t *testing.T) {
 		c.say("x")
 		c.wants("x")
 	}
-	if chunks, _, missed := p.Record(); len(chunks) != 3 || missed != 5 {
+	if chunks, _, missed := p.Traffic(); len(chunks) != 3 || missed != 5 {
 		t.Errorf("%d chunks, %d missed", len(chunks), missed)
 	}
 }
 
 func TestSlowIsSlowBothWays(t *testing.T) {
 	p := open(t)
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Slow, Delay: 50 * time.Millisecond})
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 50 * time.Millisecond})
 	c := dial(t, p)
 	began := time.Now()
 	c.say("one")
@@ -196,31 +196,31 @@ func TestSlowIsSlowBothWays(t *testing.T) {
 	if took := time.Since(began); took < 100*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Slow, Delay: time.Hour})
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: time.Hour})
 	c.say("two")
 	c.wantsNothing()
-	set(t, p, faultproxy.Mode{})
+	set(t, p, faultproxy.Impairment{})
 	c.wants("two")
 }
 
 // TestWhatIsHeldBackArrives holds what was sent, and its end, until the mode is over.
 func TestWhatIsHeldBackArrives(t *testing.T) {
-	for _, kind := range []faultproxy.Kind{faultproxy.Hole, faultproxy.Hang, faultproxy.DeafUp, faultproxy.DeafDown} {
+	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.BlackHole, faultproxy.Hang, faultproxy.HalfOpenUp, faultproxy.HalfOpenDown} {
 		t.Run(kind.String(), func(t *testing.T) {
 			p := open(t)
 			c := dial(t, p)
 			c.say("before")
 			c.wants("before")
-			set(t, p, faultproxy.Mode{Kind: kind})
+			set(t, p, faultproxy.Impairment{Kind: kind})
 			c.say("meanwhile")
 			c.wantsNothing()
-			until(t, func() bool { chunks, _, _ := p.Record(); return len(chunks) >= 3 })
-			chunks, _, _ := p.Record()
-			arrived := !chunks[2].Passed.IsZero()
-			if arrived != (kind == faultproxy.DeafDown) {
+			until(t, func() bool { chunks, _, _ := p.Traffic(); return len(chunks) >= 3 })
+			chunks, _, _ := p.Traffic()
+			arrived := !chunks[2].Forwarded.IsZero()
+			if arrived != (kind == faultproxy.HalfOpenDown) {
 				t.Errorf("arrived at the target: %t", arrived)
 			}
-			set(t, p, faultproxy.Mode{})
+			set(t, p, faultproxy.Impairment{})
 			c.wants("meanwhile")
 		})
 	}
@@ -228,25 +228,25 @@ func TestWhatIsHeldBackArrives(t *testing.T) {
 
 func TestAHoleAcceptsAndAHangDoesNot(t *testing.T) {
 	p := open(t)
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Hole})
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.BlackHole})
 	inHole := dial(t, p)
 	inHole.say("one")
 	inHole.wantsNothing()
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Hang})
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang})
 	if c, err := net.DialTimeout("tcp", p.Addr(), moment); err == nil {
 		c.Close()
 		t.Fatal("a link that hangs was reached")
 	}
-	set(t, p, faultproxy.Mode{})
+	set(t, p, faultproxy.Impairment{})
 	inHole.wants("one")
 	for range 3 {
 		c := dial(t, p)
 		c.say("two")
 		c.wants("two")
 	}
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Hang}) // and again
-	set(t, p, faultproxy.Mode{Kind: faultproxy.Refuse})
-	set(t, p, faultproxy.Mode{})
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang}) // and again
+	set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
+	set(t, p, faultproxy.Impairment{})
 	c := dial(t, p)
 	c.say("three")
 	c.wants("three")
@@ -258,17 +258,17 @@ func TestResetAndRefuse(t *testing.T) {
 		before := dial(t, p)
 		before.say("one")
 		before.wants("one")
-		set(t, p, faultproxy.Mode{Kind: faultproxy.Reset})
+		set(t, p, faultproxy.Impairment{Kind: faultproxy.Reset})
 		before.wantsReset()
 		wantsABrokenDial(t, p)
-		set(t, p, faultproxy.Mode{Kind: faultproxy.Refuse})
+		set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
 		if c, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
 			if err == nil {
 				c.Close()
 			}
 			t.Fatalf("%v, want a refusal", err)
 		}
-		set(t, p, faultproxy.Mode{})
+		set(t, p, faultproxy.Impairment{})
 		after := dial(t, p)
 		after.say("two")
 		after.wants("two")
@@ -303,13 +303,13 @@ func TestATargetThatIsAway(t *testing.T) {
 }
 
 func TestCloseEndsWhateverIsHeld(t *testing.T) {
-	for _, kind := range []faultproxy.Kind{faultproxy.Pass, faultproxy.Slow, faultproxy.Hole, faultproxy.Hang, faultproxy.Reset, faultproxy.Refuse} {
+	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.Pass, faultproxy.Slow, faultproxy.BlackHole, faultproxy.Hang, faultproxy.Reset, faultproxy.Refuse} {
 		p := open(t)
 		c := dial(t, p)
 		c.say("one")
-		set(t, p, faultproxy.Mode{Kind: kind, Delay: time.Hour})
+		set(t, p, faultproxy.Impairment{Kind: kind, Delay: time.Hour})
 		p.Close()
-		if err := p.Set(faultproxy.Mode{}); !errors.Is(err, net.ErrClosed) {
+		if err := p.Set(faultproxy.Impairment{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%s: %v after Close", kind, err)
 		}
 	}

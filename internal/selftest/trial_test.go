@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // try runs a trial of CP_001 on the ground.
-func try(t *testing.T, g *testbed.Ground, change ...func(*selftest.Options)) (well bool, lines []string) {
+func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
 		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Topic: g.Topic, Dialer: link.NewDialer(),
@@ -54,28 +54,28 @@ func row(lines []string, peer, address string) string {
 // TestEachVerdict puts every pair of a Central and an Engine on loopback, each
 // with a broker, and without one.
 func TestEachVerdict(t *testing.T) {
-	deny := func(g *testbed.Ground) {
+	deny := func(g *testbed.Testbed) {
 		g.CentralAddr = says(g.T, "Authentication denied: unknown charging point CP_001")
 	}
 	for name, c := range map[string]struct {
-		set             func(g *testbed.Ground)
+		set             func(g *testbed.Testbed)
 		well            bool
 		central, engine string
 		last            string
 	}{
-		"all well": {func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, true,
+		"all well": {func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, true,
 			"● accepted CP_001", "● answered OK", "All well. The same command without --test starts the watch."},
-		"a sick Engine": {func(g *testbed.Ground) { g.StartCentral(central.Options{}); g.StartEngine("ko") }, false,
+		"a sick Engine": {func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartEngine("ko") }, false,
 			"● accepted CP_001", "▲ says KO", "1 problem. A Monitor started now would report CP_001 as faulted."},
-		"no Central": {func(g *testbed.Ground) { g.StartEngine("ok") }, false,
+		"no Central": {func(g *testbed.Testbed) { g.StartEngine("ok") }, false,
 			"▲ connection refused", "● answered OK", "1 problem. A Monitor started now would watch, and go on asking for Central."},
-		"neither": {func(*testbed.Ground) {}, false,
+		"neither": {func(*testbed.Testbed) {}, false,
 			"▲ connection refused", "▲ connection refused", "2 problems. A Monitor started now would report CP_001 as faulted once Central is there."},
-		"a refusal": {func(g *testbed.Ground) { deny(g); g.StartEngine("ok") }, false,
+		"a refusal": {func(g *testbed.Testbed) { deny(g); g.StartEngine("ok") }, false,
 			"▲ refused CP_001", "● answered OK", "1 problem. A Monitor started now would stop with exit code 3."},
-		"a refusal and a sick Engine": {func(g *testbed.Ground) { deny(g); g.StartEngine("ko") }, false,
+		"a refusal and a sick Engine": {func(g *testbed.Testbed) { deny(g); g.StartEngine("ko") }, false,
 			"▲ refused CP_001", "▲ says KO", "2 problems. A Monitor started now would stop with exit code 3."},
-		"not Central": {func(g *testbed.Ground) { g.CentralAddr = says(g.T, "220 mail ready"); g.StartEngine("ok") }, false,
+		"not Central": {func(g *testbed.Testbed) { g.CentralAddr = says(g.T, "220 mail ready"); g.StartEngine("ok") }, false,
 			`▲ answered, but not as EV_Central: "220 mail ready"`, "● answered OK", "1 problem. A Monitor started now would watch, and go on asking for Central."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,21 +111,21 @@ func end(lines []string) string {
 func says(tb testing.TB, words string) (address string) {
 	tb.Helper()
 	address = testbed.FreeAddr(tb)
-	testbed.NewPeer(tb, address, false, func(string) string { return words })
+	testbed.NewTextPeer(tb, address, false, func(string) string { return words })
 	return address
 }
 
 // TestKafkaIsNoCondition: a Monitor does without, so a trial is well without.
 func TestKafkaIsNoCondition(t *testing.T) {
 	for name, c := range map[string]struct {
-		set  func(t *testing.T, g *testbed.Ground)
+		set  func(t *testing.T, g *testbed.Testbed)
 		row  string
 		last string
 	}{
-		"none wanted": {func(*testing.T, *testbed.Ground) {}, "· events stay on disk", "All well. The same command without --test starts the watch."},
-		"absent": {func(t *testing.T, g *testbed.Ground) { g.BrokerAddr = testbed.FreeAddr(t) }, "○ connection refused",
+		"none wanted": {func(*testing.T, *testbed.Testbed) {}, "· events stay on disk", "All well. The same command without --test starts the watch."},
+		"absent": {func(t *testing.T, g *testbed.Testbed) { g.BrokerAddr = testbed.FreeAddr(t) }, "○ connection refused",
 			"Ready, without Kafka. The same command without --test starts the watch."},
-		"without the topic": {func(t *testing.T, g *testbed.Ground) {
+		"without the topic": {func(t *testing.T, g *testbed.Testbed) {
 			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.AllowAutoTopicCreation())
 			if err != nil {
 				t.Fatal(err)
@@ -163,15 +163,15 @@ func TestKafkaIsNoCondition(t *testing.T) {
 // that would end the session of a Monitor that runs.
 func TestATrialIsSafeBesideAMonitor(t *testing.T) {
 	g := testbed.New(t)
-	c := testbed.NewPeer(t, g.CentralAddr, false, func(string) string { return "OK" })
-	e := testbed.NewPeer(t, g.EngineAddr, false, func(string) string { return "OK" })
+	c := testbed.NewTextPeer(t, g.CentralAddr, false, func(string) string { return "OK" })
+	e := testbed.NewTextPeer(t, g.EngineAddr, false, func(string) string { return "OK" })
 	if well, lines := try(t, g); !well {
 		t.Error(lines)
 	}
-	if got := c.Heard(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request"}) {
+	if got := c.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request"}) {
 		t.Errorf("Central heard %q", got)
 	}
-	if got := e.Heard(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {
+	if got := e.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {
 		t.Errorf("the Engine heard %q", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestATrialIsSafeBesideAMonitor(t *testing.T) {
 // TestATrialCanBeBrokenOff ends the context while nobody answers.
 func TestATrialCanBeBrokenOff(t *testing.T) {
 	g := testbed.New(t)
-	g.CentralAddr, g.EngineAddr, g.BrokerAddr = testbed.Mute(t), testbed.Mute(t), testbed.Mute(t)
+	g.CentralAddr, g.EngineAddr, g.BrokerAddr = testbed.SilentServer(t), testbed.SilentServer(t), testbed.SilentServer(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan bool)
 	go func() {

@@ -6,28 +6,28 @@ import (
 	"testing"
 )
 
-// Peer is somebody who speaks the protocol as the first programs did: raw text,
+// TextPeer is somebody who speaks the protocol as the first programs did: raw text,
 // one read is one message, every byte on record.
-type Peer struct {
+type TextPeer struct {
 	Address string
 	// Closes ends each connection after its answer.
-	closes  bool
-	answer  func(message string) string
-	mu      sync.Mutex
-	heard   []string
-	dials   int
-	open    map[net.Conn]bool
-	serving sync.WaitGroup
+	closes   bool
+	answer   func(message string) string
+	mu       sync.Mutex
+	received []string
+	dials    int
+	open     map[net.Conn]bool
+	serving  sync.WaitGroup
 }
 
-// NewPeer listens until the test ends. answer "" is silence.
-func NewPeer(tb testing.TB, address string, closes bool, answer func(message string) string) *Peer {
+// NewTextPeer listens until the test ends. answer "" is silence.
+func NewTextPeer(tb testing.TB, address string, closes bool, answer func(message string) string) *TextPeer {
 	tb.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Peer{Address: l.Addr().String(), closes: closes, answer: answer, open: map[net.Conn]bool{}}
+	p := &TextPeer{Address: l.Addr().String(), closes: closes, answer: answer, open: map[net.Conn]bool{}}
 	p.serving.Go(func() { p.accept(l) })
 	tb.Cleanup(func() {
 		l.Close()
@@ -41,7 +41,7 @@ func NewPeer(tb testing.TB, address string, closes bool, answer func(message str
 	return p
 }
 
-func (p *Peer) accept(l net.Listener) {
+func (p *TextPeer) accept(l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -55,7 +55,7 @@ func (p *Peer) accept(l net.Listener) {
 	}
 }
 
-func (p *Peer) serve(c net.Conn) {
+func (p *TextPeer) serve(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 4096)
 	for {
@@ -65,7 +65,7 @@ func (p *Peer) serve(c net.Conn) {
 		}
 		message := string(buf[:n])
 		p.mu.Lock()
-		p.heard = append(p.heard, message)
+		p.received = append(p.received, message)
 		p.mu.Unlock()
 		if a := p.answer(message); a != "" {
 			if _, err := c.Write([]byte(a)); err != nil || p.closes {
@@ -75,15 +75,15 @@ func (p *Peer) serve(c net.Conn) {
 	}
 }
 
-// Heard are all messages so far, byte for byte.
-func (p *Peer) Heard() []string {
+// Received are all messages so far, byte for byte.
+func (p *TextPeer) Received() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.heard...)
+	return append([]string(nil), p.received...)
 }
 
 // Dials is how many connections were made.
-func (p *Peer) Dials() int {
+func (p *TextPeer) Dials() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dials

@@ -22,8 +22,8 @@ import (
 // topic is the one that every Monitor writes to, unless it must be told apart.
 const topic = "monitor-events"
 
-// Ground is one Central, one Engine and one broker. Each is absent until started.
-type Ground struct {
+// Testbed is one Central, one Engine and one broker. Each is absent until started.
+type Testbed struct {
 	T       testing.TB
 	Central *central.Central
 	Engine  *engine.Engine
@@ -31,18 +31,18 @@ type Ground struct {
 	CentralAddr, EngineAddr, BrokerAddr string
 	Topic                               string
 
-	mu    sync.Mutex
-	asked []engine.Exchange
+	mu        sync.Mutex
+	exchanges []engine.Exchange
 }
 
 // New is an empty ground.
-func New(tb testing.TB) *Ground {
+func New(tb testing.TB) *Testbed {
 	tb.Helper()
-	return &Ground{T: tb, CentralAddr: FreeAddr(tb), EngineAddr: FreeAddr(tb), Topic: topic}
+	return &Testbed{T: tb, CentralAddr: FreeAddr(tb), EngineAddr: FreeAddr(tb), Topic: topic}
 }
 
-// All is a ground with everything on it, and a broker in memory.
-func All(tb testing.TB) *Ground {
+// Start is a ground with everything on it, and a broker in memory.
+func Start(tb testing.TB) *Testbed {
 	tb.Helper()
 	g := New(tb)
 	g.StartCentral(central.Options{})
@@ -51,16 +51,16 @@ func All(tb testing.TB) *Ground {
 	return g
 }
 
-// OnEachBroker plays a story twice: with a broker in memory, and with the real
+// ForEachBroker plays a story twice: with a broker in memory, and with the real
 // Apache Kafka that EVCP_TEST_KAFKA names. Without one the second is skipped, or
 // fails where nothing may be skipped (CI=true).
-func OnEachBroker(t *testing.T, play func(t *testing.T, g *Ground)) {
+func ForEachBroker(t *testing.T, play func(t *testing.T, g *Testbed)) {
 	t.Helper()
-	t.Run("kfake", func(t *testing.T) { play(t, All(t)) })
+	t.Run("kfake", func(t *testing.T) { play(t, Start(t)) })
 	t.Run("apache", func(t *testing.T) {
 		address := os.Getenv("EVCP_TEST_KAFKA")
 		if address == "" {
-			Missing(t, "real Kafka (EVCP_TEST_KAFKA)")
+			SkipMissing(t, "real Kafka (EVCP_TEST_KAFKA)")
 		}
 		g := New(t)
 		g.StartCentral(central.Options{})
@@ -70,8 +70,8 @@ func OnEachBroker(t *testing.T, play func(t *testing.T, g *Ground)) {
 	})
 }
 
-// Missing skips a test for want of what, loudly, or fails it where CI=true.
-func Missing(tb testing.TB, what string) {
+// SkipMissing skips a test for want of what, loudly, or fails it where CI=true.
+func SkipMissing(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
 		tb.Fatalf("missing: %s", what)
@@ -92,7 +92,7 @@ func FreeAddr(tb testing.TB) string {
 }
 
 // StartCentral starts Central on its address; the answer stops it again.
-func (g *Ground) StartCentral(o central.Options) (stop func()) {
+func (g *Testbed) StartCentral(o central.Options) (stop func()) {
 	g.T.Helper()
 	c, err := central.New(o)
 	if err != nil {
@@ -114,7 +114,7 @@ func (g *Ground) StartCentral(o central.Options) (stop func()) {
 }
 
 // StartEngine starts a simulated Engine on its address.
-func (g *Ground) StartEngine(behaviour string) (stop func()) {
+func (g *Testbed) StartEngine(behaviour string) (stop func()) {
 	g.T.Helper()
 	port, err := engine.OpenPort(g.T.Context(), g.EngineAddr)
 	if err != nil {
@@ -133,8 +133,8 @@ func (g *Ground) StartEngine(behaviour string) (stop func()) {
 	})
 }
 
-// Behave changes what the Engine does.
-func (g *Ground) Behave(behaviour string) {
+// SetBehaviour changes what the Engine does.
+func (g *Testbed) SetBehaviour(behaviour string) {
 	g.T.Helper()
 	b, err := engine.ParseBehaviour(behaviour)
 	if err != nil {
@@ -143,21 +143,21 @@ func (g *Ground) Behave(behaviour string) {
 	g.Engine.SetBehaviour(b)
 }
 
-func (g *Ground) observe(x engine.Exchange) {
+func (g *Testbed) observe(x engine.Exchange) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.asked = append(g.asked, x)
+	g.exchanges = append(g.exchanges, x)
 }
 
-// Asked are all exchanges of the Engine that are over.
-func (g *Ground) Asked() []engine.Exchange {
+// Exchanges are all exchanges of the Engine that are over.
+func (g *Testbed) Exchanges() []engine.Exchange {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return append([]engine.Exchange(nil), g.asked...)
+	return append([]engine.Exchange(nil), g.exchanges...)
 }
 
 // StartBroker starts a broker in memory with the topic on it.
-func (g *Ground) StartBroker() (stop func()) {
+func (g *Testbed) StartBroker() (stop func()) {
 	g.T.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, g.Topic))
 	if err != nil {
@@ -170,7 +170,7 @@ func (g *Ground) StartBroker() (stop func()) {
 }
 
 // whileTesting runs f until the test ends or stop is called, and waits for it.
-func (g *Ground) whileTesting(f func(context.Context)) (stop func()) {
+func (g *Testbed) whileTesting(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { f(ctx) })
@@ -184,7 +184,7 @@ func (g *Ground) whileTesting(f func(context.Context)) (stop func()) {
 
 // Until waits until ok, or fails the test: it is for what must come, however slow
 // the machine.
-func (g *Ground) Until(what string, ok func() bool) {
+func (g *Testbed) Until(what string, ok func() bool) {
 	g.T.Helper()
 	const patience = 60 * time.Second
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -194,8 +194,8 @@ func (g *Ground) Until(what string, ok func() bool) {
 	}
 }
 
-// Shown is how Central shows a charge point: its state and reason, "" for neither.
-func (g *Ground) Shown(cp evcp.CPID) (state, reason string) {
+// CentralState is how Central shows a charge point: its state and reason, "" for neither.
+func (g *Testbed) CentralState(cp evcp.CPID) (state, reason string) {
 	v, ok := g.Central.CP(cp)
 	if !ok {
 		return "", ""
@@ -203,11 +203,11 @@ func (g *Ground) Shown(cp evcp.CPID) (state, reason string) {
 	return v.State.String(), v.Reason.String()
 }
 
-// UntilShown waits until Central shows a charge point so.
-func (g *Ground) UntilShown(cp evcp.CPID, want string) {
+// UntilCentralState waits until Central shows a charge point so.
+func (g *Testbed) UntilCentralState(cp evcp.CPID, want string) {
 	g.T.Helper()
 	g.Until(string(cp)+" "+want+" at Central", func() bool {
-		state, _ := g.Shown(cp)
+		state, _ := g.CentralState(cp)
 		return state == want
 	})
 }
@@ -218,8 +218,8 @@ func Port(address string) string {
 	return port
 }
 
-// Mute is the address of somebody who listens and never says a word.
-func Mute(tb testing.TB) string {
+// SilentServer is the address of somebody who listens and never says a word.
+func SilentServer(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

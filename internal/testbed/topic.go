@@ -11,23 +11,23 @@ import (
 	"evcp"
 )
 
-// Reader follows the topic as any consumer would.
-type Reader struct {
+// TopicReader follows the topic as any consumer would.
+type TopicReader struct {
 	t      testing.TB
 	mu     sync.Mutex
 	events []evcp.Event
 	keys   []string
 }
 
-// Read follows the topic from its beginning until the test ends.
-func (g *Ground) Read() *Reader {
+// ReadTopic follows the topic from its beginning until the test ends.
+func (g *Testbed) ReadTopic() *TopicReader {
 	tb := g.T
 	tb.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(g.BrokerAddr), kgo.ConsumeTopics(g.Topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &Reader{t: tb}
+	r := &TopicReader{t: tb}
 	ctx, cancel := context.WithCancel(context.Background())
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -43,7 +43,7 @@ func (g *Ground) Read() *Reader {
 	return r
 }
 
-func (r *Reader) take(rec *kgo.Record) {
+func (r *TopicReader) take(rec *kgo.Record) {
 	e, err := evcp.ParseEvent(rec.Value)
 	if err != nil {
 		r.t.Errorf("on the topic: %v", err)
@@ -56,21 +56,21 @@ func (r *Reader) take(rec *kgo.Record) {
 }
 
 // Events are all that was read so far, in order.
-func (r *Reader) Events() []evcp.Event {
+func (r *TopicReader) Events() []evcp.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]evcp.Event(nil), r.events...)
 }
 
 // Keys are the records' keys, in the same order.
-func (r *Reader) Keys() []string {
+func (r *TopicReader) Keys() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.keys...)
 }
 
 // Count is how many events of one action were read.
-func (r *Reader) Count(a evcp.Action) int {
+func (r *TopicReader) Count(a evcp.Action) int {
 	n := 0
 	for _, e := range r.Events() {
 		if e.Action == a {
@@ -80,9 +80,9 @@ func (r *Reader) Count(a evcp.Action) int {
 	return n
 }
 
-// Gapless fails the test unless the events of each charge point and epoch count
+// CheckSequence fails the test unless the events of each charge point and epoch count
 // up without a gap; repeats are allowed, news out of order is not.
-func (r *Reader) Gapless() {
+func (r *TopicReader) CheckSequence() {
 	r.t.Helper()
 	type numbering struct {
 		cp    evcp.CPID

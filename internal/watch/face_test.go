@@ -57,10 +57,10 @@ func document(t *testing.T, dir string) (d explain.Document) {
 // TestMetricsKeepTheirNames lets Prometheus's own linter read what is shown, and
 // counts against what truly happened.
 func TestMetricsKeepTheirNames(t *testing.T) {
-	g, dir := testbed.All(t), t.TempDir()
-	r := g.Read()
+	g, dir := testbed.Start(t), t.TempDir()
+	r := g.ReadTopic()
 	start(t, g, "CP_001", dir)
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	metrics := func() string { _, body := asked(t, dir, status.MetricsPath); return body }
 	shows := func(line string) func() bool {
 		return func() bool { return strings.Contains(metrics(), "\n"+line+"\n") }
@@ -68,7 +68,7 @@ func TestMetricsKeepTheirNames(t *testing.T) {
 	g.Until("the open incident", shows(`evcp_incident_open{cp_id="CP_001",site="",cause="said_ko"} 1`))
 	g.Until("the state", shows(`evcp_charge_points{state="KO"} 1`))
 	g.Until("the answered report", shows(`evcp_reports_total{kind="failure",result="received"} 1`))
-	g.Behave("ok")
+	g.SetBehaviour("ok")
 	g.Until("the recovery", shows(`evcp_reports_total{kind="recovery",result="received"} 1`))
 	for _, line := range []string{
 		`evcp_incidents_total{cause="said_ko"} 1`, `evcp_report_delivery_seconds_count 2`, `evcp_central_sessions{state="registered"} 1`,
@@ -125,10 +125,10 @@ func documented(t *testing.T, names []string) {
 
 // TestWhatExplainKnows asks through an incident, and after a restart in it.
 func TestWhatExplainKnows(t *testing.T) {
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	w := start(t, g, "CP_001", dir)
 	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("the answered report", func() bool {
 		d := document(t, dir)
 		i := d.Watched[0].Incident
@@ -188,7 +188,7 @@ func TestEverybodyAwayIsNoIllness(t *testing.T) {
 // TestAWatchThatStandsStill stops the loop and nothing else: the Monitor says that
 // it is unwell, over TCP too, its watchdog starves, and all is well again after.
 func TestAWatchThatStandsStill(t *testing.T) {
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	address := filepath.Join(t.TempDir(), "notify")
 	heard := hear(t, address)
 	env := map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}
@@ -287,11 +287,11 @@ func hear(t *testing.T, address string) (count func(message string) int) {
 
 // TestAFaceThatCannotBeShown watches all the same.
 func TestAFaceThatCannotBeShown(t *testing.T) {
-	g, dir := testbed.All(t), t.TempDir()
+	g, dir := testbed.Start(t), t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "CP_001", status.SocketName), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	w := start(t, g, "CP_001", dir)
-	g.UntilShown("CP_001", "activated")
+	g.UntilCentralState("CP_001", "activated")
 	g.Until("the news", func() bool { return w.says("can't be asked how it does") })
 }

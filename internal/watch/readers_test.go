@@ -21,14 +21,14 @@ var seedFields = map[string][]string{
 
 // TestReadersInUse lets the readers that people have read the topic: kcat, and
 // kafka-python 2.0.2 without further packages, as the seed's own consumers use.
-func TestReadersInUse(t *testing.T) { testbed.OnEachBroker(t, readersInUse) }
+func TestReadersInUse(t *testing.T) { testbed.ForEachBroker(t, readersInUse) }
 
-func readersInUse(t *testing.T, g *testbed.Ground) {
+func readersInUse(t *testing.T, g *testbed.Testbed) {
 	t.Helper()
-	r := g.Read()
+	r := g.ReadTopic()
 	w := start(t, g, "CP_001", t.TempDir())
 	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("a receipt", func() bool { return r.Count(evcp.ReportEngineFailure) > 0 })
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
@@ -38,14 +38,14 @@ func readersInUse(t *testing.T, g *testbed.Ground) {
 	t.Run("kcat", func(t *testing.T) {
 		kcat, err := exec.LookPath("kcat")
 		if err != nil {
-			testbed.Missing(t, "kcat")
+			testbed.SkipMissing(t, "kcat")
 		}
 		hasSeedEvents(t, run(t, kcat, "-C", "-q", "-e", "-b", g.BrokerAddr, "-t", g.Topic), total)
 	})
 	t.Run("kafka-python", func(t *testing.T) {
 		python := os.Getenv("EVCP_TEST_PYTHON")
 		if python == "" {
-			testbed.Missing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
+			testbed.SkipMissing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
 		}
 		hasSeedEvents(t, run(t, python, "testdata/consumer.py", g.BrokerAddr, g.Topic), total)
 	})

@@ -32,7 +32,7 @@ type watched struct {
 }
 
 // start runs a Monitor of cp on the ground until stop is called or the test ends.
-func start(t *testing.T, g *testbed.Ground, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
+func start(t *testing.T, g *testbed.Testbed, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
 	t.Helper()
 	w := &watched{t: t, log: filepath.Join(t.TempDir(), "log")}
 	out, err := os.Create(w.log)
@@ -79,13 +79,13 @@ func (w *watched) says(text string) bool {
 
 // TestBasicConnection is the seed's first test: the Monitor authenticates with
 // Central, reaches the Engine, and what it did is on the topic.
-func TestBasicConnection(t *testing.T) { testbed.OnEachBroker(t, basicConnection) }
+func TestBasicConnection(t *testing.T) { testbed.ForEachBroker(t, basicConnection) }
 
-func basicConnection(t *testing.T, g *testbed.Ground) {
+func basicConnection(t *testing.T, g *testbed.Testbed) {
 	t.Helper()
-	r := g.Read()
+	r := g.ReadTopic()
 	w := start(t, g, "CP_TEST_001", t.TempDir())
-	g.UntilShown("CP_TEST_001", "activated")
+	g.UntilCentralState("CP_TEST_001", "activated")
 	g.Until("five checks", func() bool { return r.Count(evcp.HealthCheck) >= 5 })
 	for _, a := range []evcp.Action{evcp.MonitorStarted, evcp.RegisterToCentral, evcp.AuthenticatedWithCentral, evcp.ConnectedToEngine} {
 		if n := r.Count(a); n != 1 {
@@ -96,10 +96,10 @@ func basicConnection(t *testing.T, g *testbed.Ground) {
 		t.Fatal(err)
 	}
 	g.Until("the goodbye", func() bool { return r.Count(evcp.MonitorStopped) == 1 })
-	if state, reason := g.Shown("CP_TEST_001"); state != "disconnected" || reason != "said_goodbye" {
+	if state, reason := g.CentralState("CP_TEST_001"); state != "disconnected" || reason != "said_goodbye" {
 		t.Errorf("Central shows %s, %s", state, reason)
 	}
-	r.Gapless()
+	r.CheckSequence()
 	for _, key := range r.Keys() {
 		if key != "CP_TEST_001" {
 			t.Fatalf("a record's key is %q", key)
@@ -114,18 +114,18 @@ func basicConnection(t *testing.T, g *testbed.Ground) {
 
 // TestEngineFailureDetection is the seed's second test: an Engine that says KO is
 // reported once, and once more when it is well again.
-func TestEngineFailureDetection(t *testing.T) { testbed.OnEachBroker(t, engineFailureDetection) }
+func TestEngineFailureDetection(t *testing.T) { testbed.ForEachBroker(t, engineFailureDetection) }
 
-func engineFailureDetection(t *testing.T, g *testbed.Ground) {
+func engineFailureDetection(t *testing.T, g *testbed.Testbed) {
 	t.Helper()
-	r := g.Read()
+	r := g.ReadTopic()
 	w := start(t, g, "CP_TEST_001", t.TempDir())
 	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	for round := 1; round <= 2; round++ {
-		g.Behave("ko")
-		g.UntilShown("CP_TEST_001", "faulted")
-		g.Behave("ok")
-		g.UntilShown("CP_TEST_001", "activated")
+		g.SetBehaviour("ko")
+		g.UntilCentralState("CP_TEST_001", "faulted")
+		g.SetBehaviour("ok")
+		g.UntilCentralState("CP_TEST_001", "activated")
 		g.Until("both receipts", func() bool { return r.Count(evcp.ReportEngineRecovery) == round })
 	}
 	for a, want := range map[evcp.Action]int{evcp.EngineFailed: 2, evcp.EngineRecovered: 2, evcp.ReportEngineFailure: 2} {
@@ -141,18 +141,18 @@ func engineFailureDetection(t *testing.T, g *testbed.Ground) {
 	if !w.says("KO: 3 checks in a row since") {
 		t.Error("the log does not say what failed")
 	}
-	r.Gapless()
+	r.CheckSequence()
 }
 
 // TestIntermittentFailures is the seed's third test: failures that come and go.
 // Fewer than three in a row are nothing to report; three are.
-func TestIntermittentFailures(t *testing.T) { testbed.OnEachBroker(t, intermittentFailures) }
+func TestIntermittentFailures(t *testing.T) { testbed.ForEachBroker(t, intermittentFailures) }
 
-func intermittentFailures(t *testing.T, g *testbed.Ground) {
+func intermittentFailures(t *testing.T, g *testbed.Testbed) {
 	t.Helper()
-	r := g.Read()
+	r := g.ReadTopic()
 	start(t, g, "CP_TEST_001", t.TempDir())
-	g.Behave("intermittent")
+	g.SetBehaviour("intermittent")
 	g.Until("two incidents", func() bool { return r.Count(evcp.EngineRecovered) >= 2 })
 	failures := uint32(0)
 	for _, e := range r.Events() {
@@ -173,7 +173,7 @@ func intermittentFailures(t *testing.T, g *testbed.Ground) {
 			}
 		}
 	}
-	r.Gapless()
+	r.CheckSequence()
 }
 
 // TestEverybodyMayBeAbsent starts a Monitor alone, and lets the others come, go
@@ -186,16 +186,16 @@ func TestEverybodyMayBeAbsent(t *testing.T) {
 	g.Until("the news of Central", func() bool { return w.says("Central is not there: connection refused") })
 	g.Until("the news of Kafka", func() bool { return w.says("Kafka is not there: connection refused") })
 	stopCentral := g.StartCentral(central.Options{})
-	g.UntilShown("CP_001", "faulted")
+	g.UntilCentralState("CP_001", "faulted")
 	g.StartEngine("ok")
-	g.UntilShown("CP_001", "activated")
+	g.UntilCentralState("CP_001", "activated")
 	stopCentral()
 	g.Until("the outage of Central", func() bool { return w.says("Central is gone: connection refused") })
-	g.Behave("ko")
+	g.SetBehaviour("ko")
 	g.Until("the second incident", func() bool { return w.says("KO: 3 checks in a row") })
-	g.Behave("ok")
+	g.SetBehaviour("ok")
 	g.Until("the second recovery", func() bool { return w.says("and 3 failed checks") || w.says("failed checks") })
 	g.StartCentral(central.Options{})
-	g.UntilShown("CP_001", "activated")
+	g.UntilCentralState("CP_001", "activated")
 	g.Until("the return of Central", func() bool { return w.says("Central is back after") })
 }

@@ -36,11 +36,11 @@ func TestMessagesByteForByte(t *testing.T) {
 			g := testbed.New(t)
 			var word atomic.Value
 			word.Store("OK")
-			c := testbed.NewPeer(t, g.CentralAddr, closes, firstCentral)
-			e := testbed.NewPeer(t, g.EngineAddr, closes, func(string) string { return word.Load().(string) })
+			c := testbed.NewTextPeer(t, g.CentralAddr, closes, firstCentral)
+			e := testbed.NewTextPeer(t, g.EngineAddr, closes, func(string) string { return word.Load().(string) })
 			w := start(t, g, "CP_001", t.TempDir())
 			heard := func(message string) func() bool {
-				return func() bool { return slices.Contains(c.Heard(), message) }
+				return func() bool { return slices.Contains(c.Received(), message) }
 			}
 			g.Until("a heartbeat", heard("EV_CP_M CP_001 heartbeat OK"))
 			word.Store("KO")
@@ -51,7 +51,7 @@ func TestMessagesByteForByte(t *testing.T) {
 			if err := w.stop(); err != nil {
 				t.Fatal(err)
 			}
-			told := slices.DeleteFunc(c.Heard(), func(m string) bool { return strings.HasPrefix(m, "EV_CP_M CP_001 heartbeat ") })
+			told := slices.DeleteFunc(c.Received(), func(m string) bool { return strings.HasPrefix(m, "EV_CP_M CP_001 heartbeat ") })
 			want := []string{
 				"EV_CP_M CP_001 registration request", "EV_CP_M CP_001 ENGINE_FAILURE",
 				"EV_CP_M CP_001 ENGINE_RECOVERED", "EV_CP_M CP_001 disconnect",
@@ -59,7 +59,7 @@ func TestMessagesByteForByte(t *testing.T) {
 			if !slices.Equal(told, want) {
 				t.Errorf("Central heard %q, want %q", told, want)
 			}
-			asked := e.Heard()
+			asked := e.Received()
 			if asked[0] != "EV_CP_M CP_001 monitor connection" {
 				t.Errorf("the Engine heard %q first", asked[0])
 			}
@@ -68,8 +68,8 @@ func TestMessagesByteForByte(t *testing.T) {
 					t.Errorf("the Engine heard %q", m)
 				}
 			}
-			if dials := c.Dials(); closes && dials < len(c.Heard()) || !closes && dials != 1 {
-				t.Errorf("%d connections for %d messages to Central", dials, len(c.Heard()))
+			if dials := c.Dials(); closes && dials < len(c.Received()) || !closes && dials != 1 {
+				t.Errorf("%d connections for %d messages to Central", dials, len(c.Received()))
 			}
 			if dials := e.Dials(); closes && dials < len(asked) || !closes && dials != 1 {
 				t.Errorf("%d connections for %d messages to the Engine", dials, len(asked))
@@ -83,13 +83,13 @@ func TestMessagesByteForByte(t *testing.T) {
 // every gap; a slow machine makes some long, and never all.
 func TestASilentCentralDelaysNoCheck(t *testing.T) {
 	g := testbed.New(t)
-	g.CentralAddr = testbed.Mute(t)
+	g.CentralAddr = testbed.SilentServer(t)
 	g.StartEngine("ok")
 	start(t, g, "CP_001", t.TempDir())
-	g.Until("twenty checks", func() bool { return len(g.Asked()) >= 20 })
+	g.Until("twenty checks", func() bool { return len(g.Exchanges()) >= 20 })
 	var gaps []time.Duration
-	for i, x := range g.Asked()[1:] {
-		gaps = append(gaps, x.Asked.Sub(g.Asked()[i].Asked))
+	for i, x := range g.Exchanges()[1:] {
+		gaps = append(gaps, x.Asked.Sub(g.Exchanges()[i].Asked))
 	}
 	slices.Sort(gaps)
 	if usual := gaps[len(gaps)/4]; usual > uplink.AnswerLimit/2 {
@@ -116,11 +116,11 @@ func TestFramesByteForByte(t *testing.T) {
 			return "\x06" + frame(say(strings.Trim(m[:len(m)-1], "\x02\x03")))
 		}
 	}
-	c := testbed.NewPeer(t, g.CentralAddr, false, framed(firstCentral))
-	e := testbed.NewPeer(t, g.EngineAddr, false, framed(func(string) string { return word.Load().(string) }))
+	c := testbed.NewTextPeer(t, g.CentralAddr, false, framed(firstCentral))
+	e := testbed.NewTextPeer(t, g.EngineAddr, false, framed(func(string) string { return word.Load().(string) }))
 	w := start(t, g, "CP_001", t.TempDir(), inFrames)
 	heard := func(message string) func() bool {
-		return func() bool { return strings.Contains(strings.Join(c.Heard(), ""), frame("EV_CP_M CP_001 "+message)) }
+		return func() bool { return strings.Contains(strings.Join(c.Received(), ""), frame("EV_CP_M CP_001 "+message)) }
 	}
 	g.Until("a heartbeat", heard("heartbeat OK"))
 	word.Store("KO")
@@ -130,10 +130,10 @@ func TestFramesByteForByte(t *testing.T) {
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if first := c.Heard()[0]; first != frame("EV_CP_M CP_001 registration request") {
+	if first := c.Received()[0]; first != frame("EV_CP_M CP_001 registration request") {
 		t.Errorf("Central heard %q first", first)
 	}
-	asked := strings.Join(e.Heard(), "")
+	asked := strings.Join(e.Received(), "")
 	questions := strings.Count(asked, frame("EV_CP_M CP_001 health_check")) + strings.Count(asked, frame("EV_CP_M CP_001 monitor connection"))
 	if acks := strings.Count(asked, "\x06"); acks < questions-1 {
 		t.Errorf("%d answers of the Engine, %d acknowledged", questions, acks)
@@ -146,15 +146,15 @@ func TestFramesByteForByte(t *testing.T) {
 // TestFramesWithOurOwn speaks STX with our Central and our Engine, which answer in
 // the form of the question.
 func TestFramesWithOurOwn(t *testing.T) {
-	g := testbed.All(t)
-	r := g.Read()
+	g := testbed.Start(t)
+	r := g.ReadTopic()
 	start(t, g, "CP_001", t.TempDir(), inFrames)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.Behave("split")
-	g.UntilShown("CP_001", "faulted")
-	g.Behave("ok")
-	g.UntilShown("CP_001", "activated")
-	for _, x := range g.Asked() {
+	g.SetBehaviour("split")
+	g.UntilCentralState("CP_001", "faulted")
+	g.SetBehaviour("ok")
+	g.UntilCentralState("CP_001", "activated")
+	for _, x := range g.Exchanges() {
 		if !strings.HasPrefix(string(x.Answer), "\x06\x02") {
 			t.Fatalf("the Engine answered %q", x.Answer)
 		}
