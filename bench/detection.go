@@ -91,7 +91,7 @@ func (l *lab) detect(ctx context.Context, f *fault) error {
 		return err
 	}
 	defer central.stop()
-	port, err := engine.OpenPort(ctx, "127.0.0.1:0")
+	port, err := engine.Bind(ctx, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open an Engine's port: %w", err)
 	}
@@ -155,7 +155,7 @@ func (s *scene) hear(message string, at time.Time) {
 
 // observe notes when the first check that met the fault had its answer, whole: an
 // answer in two segments fails no earlier than its second one.
-func (s *scene) observe(x engine.Exchange) {
+func (s *scene) observe(x engine.ServedRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x.Behaviour == s.during && s.failed.IsZero() {

@@ -66,7 +66,7 @@ func (j *journal) behaves(cp int, b oracle.Behaviour) {
 }
 
 // observe is an Engine's account of one exchange.
-func (j *journal) observe(cp int, x engine.Exchange) {
+func (j *journal) observe(cp int, x engine.ServedRequest) {
 	if x.Verb != wire.HealthCheck {
 		return
 	}

@@ -54,11 +54,11 @@ func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state str
 	if err != nil {
 		return nil, err
 	}
-	port, err := engine.OpenPort(c.life, free[0])
+	port, err := engine.Bind(c.life, free[0])
 	if err != nil {
 		return nil, err
 	}
-	p.engine = engine.New(engine.Options{Listen: p.mouth.over(port.Listen), Observe: func(x engine.Exchange) { c.journal.observe(n, x) }})
+	p.engine = engine.New(engine.Options{Listen: p.mouth.over(port.Listen), Observe: func(x engine.ServedRequest) { c.journal.observe(n, x) }})
 	c.serving.Go(func() {
 		if err := p.engine.Serve(c.life); err != nil {
 			c.journal.misfortune(err.Error())

@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 
 // serve runs an Engine and its stage until ctx is done or somebody presses q.
 func serve(ctx context.Context, o options, stderr *os.File) error {
-	port, err := engine.OpenPort(ctx, o.listen)
+	port, err := engine.Bind(ctx, o.listen)
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}

@@ -97,7 +97,7 @@ func (s *stage) behave(b engine.Behaviour) {
 // live is the last line of the terminal.
 func (s *stage) live(now time.Time) string {
 	line := standing(s.Behaviour().String()) + " | " + questions(s.total().Asked)
-	last := s.LastSign()
+	last := s.LastContact()
 	if last.At.IsZero() {
 		return line + ", no Monitor yet"
 	}

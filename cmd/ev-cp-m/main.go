@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 func try(ctx context.Context, o options, stdout *os.File) int {
 	style := console.StyleOf(stdout, os.Getenv, o.color)
 	well := selftest.Run(ctx, selftest.Options{
-		CP: o.cp, Central: o.central(), Engine: o.engine(), Form: o.form(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
+		CP: o.cp, Central: o.central(), Engine: o.engine(), Framing: o.form(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
 		Dialer: link.NewDialer(), Slept: watch.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
 	if !well {
@@ -94,7 +94,7 @@ func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.
 	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.Level(o.level)})
 	err := watch.Run(ctx, watch.Options{
-		CP: o.cp, Engine: o.engine(), Central: o.central(), Form: o.form(),
+		CP: o.cp, Engine: o.engine(), Central: o.central(), Framing: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
 		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
 		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,

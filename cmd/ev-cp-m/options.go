@@ -136,7 +136,7 @@ func (o *options) fill(hostname func() (string, error), getenv func(string) stri
 }
 
 // form is how messages are wrapped on both links.
-func (o *options) form() wire.Form {
+func (o *options) form() wire.Framing {
 	if o.framing == "stx" {
 		return wire.STX
 	}

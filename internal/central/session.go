@@ -34,7 +34,7 @@ type session struct {
 	voice   *voice
 	opened  time.Time
 	trusted bool // a registered charge point has spoken
-	held    wire.Requests
+	held    wire.RequestDecoder
 	answer  []byte
 }
 

@@ -16,7 +16,7 @@ import (
 // remembers what it truly answered.
 type charger struct {
 	id      evcp.CPID
-	port    *engine.Port
+	port    *engine.Binding
 	engine  *engine.Engine
 	timeout time.Duration // longer than this, an OK is none
 
@@ -37,7 +37,7 @@ func behaviour(name string) engine.Behaviour {
 }
 
 func newCharger(ctx context.Context, id evcp.CPID, timeout time.Duration) (*charger, error) {
-	port, err := engine.OpenPort(ctx, "127.0.0.1:0")
+	port, err := engine.Bind(ctx, "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (c *charger) failTimes(n int) {
 }
 
 // observe is told what the Engine did with a question, before it reads the next.
-func (c *charger) observe(x engine.Exchange) {
+func (c *charger) observe(x engine.ServedRequest) {
 	if x.Verb != wire.HealthCheck {
 		return
 	}

@@ -26,17 +26,17 @@ type turn struct {
 	says  []string      // one segment each; none is silence
 	gap   time.Duration // between segments
 	drips bool          // the segments come again and again, for ever
-	after Ending
+	after Disposition
 }
 
-// Ending is what becomes of the connection after a question.
-type Ending uint8
+// Disposition is what becomes of the connection after a question.
+type Disposition uint8
 
 // The endings.
 const (
-	Kept   Ending = iota // it carries the next question
-	Closed               // it was closed in order (FIN)
-	Reset                // it was broken off (RST)
+	Kept   Disposition = iota // it carries the next question
+	Closed                    // it was closed in order (FIN)
+	Reset                     // it was broken off (RST)
 )
 
 // row is one line of the table of behaviours.

@@ -78,7 +78,7 @@ func TestTooLong(t *testing.T) {
 	l.hearEnd(t)
 	l.Close()
 	<-sent
-	if x := r.observed(t, 1)[0]; x.Ending != Closed || x.Verb != wire.NoVerb {
+	if x := r.observed(t, 1)[0]; x.Disposition != Closed || x.Verb != wire.NoVerb {
 		t.Errorf("observed %+v", x)
 	}
 }
@@ -164,7 +164,7 @@ func TestDrip(t *testing.T) {
 	if err != nil || strings.Trim(string(rest), " ") != "" {
 		t.Errorf("then came %q, %v", rest, err)
 	}
-	if x := r.observed(t, 1)[0]; x.Ending != Closed || len(x.Answer) != 5+len(rest) {
+	if x := r.observed(t, 1)[0]; x.Disposition != Closed || len(x.Answer) != 5+len(rest) {
 		t.Errorf("observed %+v", x)
 	}
 }
@@ -176,7 +176,7 @@ func TestReset(t *testing.T) {
 	if _, err := l.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v, want a reset", err)
 	}
-	if x := r.observed(t, 1)[0]; x.Ending != Reset || x.Answer != nil {
+	if x := r.observed(t, 1)[0]; x.Disposition != Reset || x.Answer != nil {
 		t.Errorf("observed %+v", x)
 	}
 }
@@ -186,7 +186,7 @@ func TestClose(t *testing.T) {
 	l := r.dial(t)
 	l.send(t, question)
 	l.hearEnd(t)
-	if x := r.observed(t, 1)[0]; x.Ending != Closed || x.Answer != nil {
+	if x := r.observed(t, 1)[0]; x.Disposition != Closed || x.Answer != nil {
 		t.Errorf("observed %+v", x)
 	}
 }

@@ -25,15 +25,15 @@ const (
 // rig is a running Engine and what its observer was told.
 type rig struct {
 	*Engine
-	port *Port
+	port *Binding
 
 	mu        sync.Mutex
-	exchanges []Exchange
+	exchanges []ServedRequest
 }
 
 func start(t *testing.T, behaviour string, set func(*Options)) *rig {
 	t.Helper()
-	port, err := OpenPort(t.Context(), "127.0.0.1:0")
+	port, err := Bind(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,20 +64,20 @@ func parse(t *testing.T, behaviour string) Behaviour {
 	return b
 }
 
-func (r *rig) observe(x Exchange) {
+func (r *rig) observe(x ServedRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.exchanges = append(r.exchanges, x)
 }
 
 // observed waits for n exchanges.
-func (r *rig) observed(t *testing.T, n int) []Exchange {
+func (r *rig) observed(t *testing.T, n int) []ServedRequest {
 	t.Helper()
-	var seen []Exchange
+	var seen []ServedRequest
 	eventually(t, func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		seen = append([]Exchange(nil), r.exchanges...)
+		seen = append([]ServedRequest(nil), r.exchanges...)
 		return len(seen) >= n
 	})
 	return seen

@@ -24,21 +24,21 @@ type Options struct {
 
 	// Observe, if set, is told every exchange when it is over, by the goroutine of
 	// its connection: several at once, and not to be kept waiting.
-	Observe func(Exchange)
+	Observe func(ServedRequest)
 
 	Log *slog.Logger // nil: nothing is logged
 }
 
-// Exchange is what the Engine truly did with one message.
-type Exchange struct {
-	Asked     time.Time // when it was whole, on this machine's clock
-	Done      time.Time // when the last byte was handed to the kernel, or the connection ended
-	CP        evcp.CPID // who asked; "" when it was no message
-	Verb      wire.Verb // NoVerb when it was no message
-	Behaviour string    // in force when it was asked
-	Answer    []byte    // every byte that was sent; nil for silence
-	Ending    Ending    // what became of the connection
-	Err       error     // the answer could not be sent whole
+// ServedRequest is what the Engine truly did with one message.
+type ServedRequest struct {
+	Asked       time.Time   // when it was whole, on this machine's clock
+	Done        time.Time   // when the last byte was handed to the kernel, or the connection ended
+	CP          evcp.CPID   // who asked; "" when it was no message
+	Verb        wire.Verb   // NoVerb when it was no message
+	Behaviour   string      // in force when it was asked
+	Answer      []byte      // every byte that was sent; nil for silence
+	Disposition Disposition // what became of the connection
+	Err         error       // the answer could not be sent whole
 }
 
 // Count is how often a behaviour was asked for health, and answered with
@@ -54,7 +54,7 @@ type Engine struct {
 	mu     sync.Mutex // guards all below
 	now    force
 	counts map[string]Count
-	last   Sign
+	last   Contact
 	guests guests
 }
 
@@ -65,8 +65,8 @@ type force struct {
 	asked     int // health checks since
 }
 
-// Sign is the last sign of life of any Monitor. The zero Sign: there was none.
-type Sign struct {
+// Contact is the last sign of life of any Monitor. The zero Sign: there was none.
+type Contact struct {
 	At time.Time
 	CP evcp.CPID
 }
@@ -131,8 +131,8 @@ func (e *Engine) Counts() map[string]Count {
 	return maps.Clone(e.counts)
 }
 
-// LastSign is the last message that any Monitor has sent.
-func (e *Engine) LastSign() Sign {
+// LastContact is the last message that any Monitor has sent.
+func (e *Engine) LastContact() Contact {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.last

@@ -7,30 +7,30 @@ import (
 	"sync"
 )
 
-// Port is one TCP address that can be listened on, given up and listened on
+// Binding is one TCP address that can be listened on, given up and listened on
 // again. Its Listen is what Options need.
-type Port struct {
+type Binding struct {
 	mu    sync.Mutex
 	addr  net.Addr
 	first net.Listener // open, and not yet taken
 }
 
-// OpenPort listens on address, HOST:PORT or :PORT, at once: a port that is taken
+// Bind listens on address, HOST:PORT or :PORT, at once: a port that is taken
 // is known before anything starts. With port 0 the kernel chooses, and the choice
 // stays. Give it to an Engine that is served, or it stays open.
-func OpenPort(ctx context.Context, address string) (*Port, error) {
+func Bind(ctx context.Context, address string) (*Binding, error) {
 	l, err := listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	return &Port{addr: l.Addr(), first: l}, nil
+	return &Binding{addr: l.Addr(), first: l}, nil
 }
 
 // Addr is the address with its true port.
-func (p *Port) Addr() net.Addr { return p.addr }
+func (p *Binding) Addr() net.Addr { return p.addr }
 
 // Listen gives the socket that OpenPort has opened, then a new one each time.
-func (p *Port) Listen() (net.Listener, error) {
+func (p *Binding) Listen() (net.Listener, error) {
 	p.mu.Lock()
 	first := p.first
 	p.first = nil

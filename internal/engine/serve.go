@@ -83,7 +83,7 @@ func (e *Engine) ask(r wire.Request, now time.Time) order {
 	defer e.mu.Unlock()
 	o := order{turn: e.now.behaviour.at(e.now.asked), behaviour: e.now.behaviour.name, number: e.now.number}
 	if r.Err == nil {
-		e.last = Sign{At: now, CP: r.CP}
+		e.last = Contact{At: now, CP: r.CP}
 		e.guests.note(r.CP, now)
 	}
 	switch {
@@ -107,7 +107,7 @@ func (e *Engine) inForce(o order) bool {
 }
 
 // done takes the end of an exchange.
-func (e *Engine) done(x Exchange) {
+func (e *Engine) done(x ServedRequest) {
 	if x.Verb == wire.HealthCheck && len(x.Answer) > 0 {
 		e.mu.Lock()
 		e.count(x.Behaviour, Count{Answered: 1})

@@ -28,7 +28,7 @@ func TestOneConnectionForEachQuestion(t *testing.T) {
 		l.hearEnd(t)
 	}
 	for _, x := range r.observed(t, 5) {
-		if x.Ending != Closed || string(x.Answer) != "OK" || x.CP != "CP_001" || x.Verb != wire.HealthCheck || x.Err != nil {
+		if x.Disposition != Closed || string(x.Answer) != "OK" || x.CP != "CP_001" || x.Verb != wire.HealthCheck || x.Err != nil {
 			t.Errorf("observed %+v", x)
 		}
 	}
@@ -132,7 +132,7 @@ func TestServeNeedsItsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if _, err := OpenPort(t.Context(), taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken.Addr().String()) {
+	if _, err := Bind(t.Context(), taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken.Addr().String()) {
 		t.Errorf("OpenPort: %v", err)
 	}
 	e := New(Options{Listen: func() (net.Listener, error) { return nil, syscall.EADDRINUSE }})
@@ -159,7 +159,7 @@ func TestLog(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, got)
 		}
 	}
-	if s := r.LastSign(); s.CP != "CP_001" || s.At.IsZero() {
+	if s := r.LastContact(); s.CP != "CP_001" || s.At.IsZero() {
 		t.Errorf("last sign %+v", s)
 	}
 }

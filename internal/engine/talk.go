@@ -18,7 +18,7 @@ type talk struct {
 	*Engine
 	ctx  context.Context
 	conn net.Conn
-	cut  wire.Requests
+	cut  wire.RequestDecoder
 	in   [wire.MaxMessage / 2]byte // so that the beginning of a message and one read always fit
 	last bool                      // the connection ends with the next answer
 	over bool                      // nothing more is read or answered
@@ -70,11 +70,11 @@ func (t *talk) take(next func() (wire.Request, bool)) {
 }
 
 func (t *talk) answer(r wire.Request) {
-	x := Exchange{Asked: time.Now(), CP: r.CP, Verb: r.Verb}
+	x := ServedRequest{Asked: time.Now(), CP: r.CP, Verb: r.Verb}
 	o := t.ask(r, x.Asked)
 	x.Behaviour = o.behaviour
 	x.Answer, x.Err = t.say(o, r)
-	x.Ending = t.end(o, x.Err)
+	x.Disposition = t.end(o, x.Err)
 	x.Done = time.Now()
 	t.done(x)
 }
@@ -106,7 +106,7 @@ func piece(o order, r wire.Request, i int) []byte {
 	switch {
 	case o.drips:
 		return []byte(words)
-	case r.Form == wire.STX:
+	case r.Framing == wire.STX:
 		whole := wire.AppendReply(nil, strings.Join(o.says, ""), r)
 		each := len(whole) / len(o.says)
 		if i == len(o.says)-1 {
@@ -132,7 +132,7 @@ func (t *talk) write(b []byte) ([]byte, error) {
 
 // end does to the connection what o wants, and says what became of it. It is
 // closed by converse.
-func (t *talk) end(o order, err error) Ending {
+func (t *talk) end(o order, err error) Disposition {
 	switch {
 	case o.after == Reset:
 		t.reset()

@@ -36,8 +36,8 @@ func CauseOf(err error) evcp.Cause {
 	}
 }
 
-// Words are what went wrong, safe to print; "" when nothing did.
-func (s State) Words() string {
+// ErrorText are what went wrong, safe to print; "" when nothing did.
+func (s ConnectionStatus) ErrorText() string {
 	if s.Err == nil {
 		return ""
 	}

@@ -73,7 +73,7 @@ func TestAnAbsentBrokerCostsLittle(t *testing.T) {
 // A broker that answers and takes no record is away, and that is told once. The
 // small batches that it was offered at last catch up in several shipments.
 func TestWritingIsDenied(t *testing.T) {
-	for why, back := range map[*kerr.Error][]Phase{
+	for why, back := range map[*kerr.Error][]ConnectionPhase{
 		kerr.TopicAuthorizationFailed: {Connected, Away, Connected},
 		kerr.MessageTooLarge:          {Connected, Away, CatchingUp, Connected},
 	} {

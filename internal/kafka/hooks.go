@@ -11,17 +11,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// listener hears of the client's connections. It is called on the client's
+// connHooks hears of the client's connections. It is called on the client's
 // goroutines and never blocks.
-type listener struct{ bad func(error) }
+type connHooks struct{ bad func(error) }
 
-func (l listener) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+func (l connHooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	if matters(err) {
 		l.bad(err)
 	}
 }
 
-func (l listener) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+func (l connHooks) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
 	if err := e2e.Err(); matters(err) {
 		l.bad(err)
 	}

@@ -35,7 +35,7 @@ type story struct {
 	states map[evcp.CPID]evcp.State
 
 	mu     sync.Mutex
-	phases []State
+	phases []ConnectionStatus
 }
 
 var topics int
@@ -66,7 +66,7 @@ func (s *story) open() {
 
 // start runs a sender; options may be changed first.
 func (s *story) start(change ...func(*Options)) {
-	o := Options{Brokers: []string{s.broker}, Topic: s.topic, Changed: s.changed, Dial: s.dial}
+	o := Options{Brokers: []string{s.broker}, Topic: s.topic, OnStatus: s.changed, Dial: s.dial}
 	for _, c := range change {
 		c(&o)
 	}
@@ -84,7 +84,7 @@ func (s *story) start(change ...func(*Options)) {
 	}
 }
 
-func (s *story) changed(state State) {
+func (s *story) changed(state ConnectionStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phases = append(s.phases, state)
@@ -128,7 +128,7 @@ func (s *story) until(what string, ok func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			s.t.Fatalf("waited in vain for %s; state %+v", what, s.sender.State())
+			s.t.Fatalf("waited in vain for %s; state %+v", what, s.sender.Status())
 		}
 	}
 }
@@ -138,8 +138,8 @@ func (s *story) delivered() bool {
 	return n == 0 && s.box.Stats().Waiting == 0
 }
 
-func (s *story) phase(p Phase) func() bool {
-	return func() bool { return s.sender.State().Phase == p }
+func (s *story) phase(p ConnectionPhase) func() bool {
+	return func() bool { return s.sender.Status().Phase == p }
 }
 
 // seen reads the topic and answers, for each charge point, the seqs in order.
@@ -250,7 +250,7 @@ func TestBrokerComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until("absence", s.phase(Away))
-	if st := s.sender.State(); st.Cause != evcp.Refused || st.Known {
+	if st := s.sender.Status(); st.Cause != evcp.Refused || st.EverConnected {
 		t.Errorf("away with %+v", st)
 	}
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port))
@@ -262,7 +262,7 @@ func TestBrokerComesLater(t *testing.T) {
 	s.until("delivery", s.delivered)
 	s.complete(s.seen(20))
 	last := s.phases[len(s.phases)-1]
-	if last.Phase != Connected || last.Sent != 20 || last.Outage <= 0 || !last.Known {
+	if last.Phase != Connected || last.Delivered != 20 || last.Outage <= 0 || !last.EverConnected {
 		t.Errorf("told %+v", last)
 	}
 }

@@ -15,8 +15,8 @@ type Options struct {
 	Topic       string
 	Compression string       // none, gzip, snappy, lz4 or zstd; "" is none
 	Logger      *slog.Logger // the client's own words, at debug; nil is silence
-	// Changed is told each change of State, one after the other. It may not block.
-	Changed func(State)
+	// OnStatus is told each change of State, one after the other. It may not block.
+	OnStatus func(ConnectionStatus)
 	// Dial opens connections; nil is the operating system's way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }

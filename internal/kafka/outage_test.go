@@ -41,7 +41,7 @@ func (s *story) tick(seconds int) {
 	}
 }
 
-func (s *story) told() (phases []Phase) {
+func (s *story) told() (phases []ConnectionPhase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.phases {
@@ -50,13 +50,13 @@ func (s *story) told() (phases []Phase) {
 	return phases
 }
 
-func (s *story) last() State {
+func (s *story) last() ConnectionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.phases[len(s.phases)-1]
 }
 
-func samePhases(t *testing.T, got []Phase, want ...Phase) {
+func samePhases(t *testing.T, got []ConnectionPhase, want ...ConnectionPhase) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("told %v, want %v", got, want)
@@ -80,7 +80,7 @@ func TestTenMinutesAway(t *testing.T) {
 		s.tick(3)
 		samePhases(t, s.told(), Connected, Away)
 		away := s.last()
-		if away.Cause != evcp.Refused || away.Since.Sub(began) > 2500*time.Millisecond || away.Words() == "" {
+		if away.Cause != evcp.Refused || away.Since.Sub(began) > 2500*time.Millisecond || away.ErrorText() == "" {
 			t.Errorf("away %+v after %v", away, away.Since.Sub(began))
 		}
 		s.tick(597)
@@ -93,7 +93,7 @@ func TestTenMinutesAway(t *testing.T) {
 		if took := back.Since.Sub(mended); took > 8*time.Second {
 			t.Errorf("back after %v", took)
 		}
-		if back.Sent < 3*598 || back.Sent > 3*610 || back.Outage < 590*time.Second || back.Outage > 610*time.Second {
+		if back.Delivered < 3*598 || back.Delivered > 3*610 || back.Outage < 590*time.Second || back.Outage > 610*time.Second {
 			t.Errorf("back %+v", back)
 		}
 		s.until("delivery", s.delivered)

@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Result is what a probe found.
-type Result struct {
+// ProbeResult is what a probe found.
+type ProbeResult struct {
 	Exists  bool   // the topic
 	Broker  string // HOST:PORT of the one that answered
 	Latency time.Duration
@@ -21,19 +21,19 @@ type Result struct {
 
 // Probe asks for the topic's metadata and nothing else: it writes nothing and
 // makes no topic. An error is sorted by CauseOf.
-func Probe(ctx context.Context, o Options) (Result, error) {
+func Probe(ctx context.Context, o Options) (ProbeResult, error) {
 	if err := o.check(); err != nil {
-		return Result{}, err
+		return ProbeResult{}, err
 	}
 	began := time.Now()
 	first := &firstError{}
 	cl, err := o.dial(kgo.WithHooks(first), kgo.RequestRetries(0))
 	if err != nil {
-		return Result{}, err
+		return ProbeResult{}, err
 	}
 	defer closeClient(cl)
 	err = describe(ctx, cl, o.Topic, false)
-	r := Result{Exists: err == nil || errors.Is(err, kerr.LeaderNotAvailable), Latency: time.Since(began), Broker: first.broker()}
+	r := ProbeResult{Exists: err == nil || errors.Is(err, kerr.LeaderNotAvailable), Latency: time.Since(began), Broker: first.broker()}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || r.Exists {
 		return r, nil
 	}

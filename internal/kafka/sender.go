@@ -13,9 +13,9 @@ import (
 	"evcp/internal/outbox"
 )
 
-// Cursor is where the events come from. Next is called from one goroutine at a
+// RunSource is where the events come from. Next is called from one goroutine at a
 // time, Rewind only while none is in Next.
-type Cursor interface {
+type RunSource interface {
 	Next(ctx context.Context) (outbox.Run, error)
 	TryNext() (run outbox.Run, ok bool, err error)
 	Advance(run int64)
@@ -26,7 +26,7 @@ type Cursor interface {
 // Sender sends what a cursor yields.
 type Sender struct {
 	o        Options
-	cursor   Cursor
+	cursor   RunSource
 	progress chan struct{} // for Drain: something was delivered, or Kafka went away
 	news     chan struct{} // for Run: the client met an error
 
@@ -40,7 +40,7 @@ type Sender struct {
 }
 
 // New checks the options. It dials nothing.
-func New(o Options, cursor Cursor) (*Sender, error) {
+func New(o Options, cursor RunSource) (*Sender, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -49,11 +49,11 @@ func New(o Options, cursor Cursor) (*Sender, error) {
 	return s, nil
 }
 
-// State is how it stands now.
-func (s *Sender) State() State {
+// Status is how it stands now.
+func (s *Sender) Status() ConnectionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.standing.State
+	return s.standing.ConnectionStatus
 }
 
 // Run sends until ctx ends or the outbox is closed, and never gives up before.
@@ -111,7 +111,7 @@ func (s *Sender) good(n int64) {
 	waiting, _ := s.cursor.Pending()
 	s.mu.Lock()
 	changed := s.standing.good(time.Now(), n, waiting)
-	state := s.standing.State
+	state := s.standing.ConnectionStatus
 	s.mu.Unlock()
 	s.tell(changed, state)
 }
@@ -121,16 +121,16 @@ func (s *Sender) judge() (again time.Time) {
 	waiting, _ := s.cursor.Pending()
 	s.mu.Lock()
 	changed, again := s.standing.judge(time.Now(), waiting)
-	state := s.standing.State
+	state := s.standing.ConnectionStatus
 	s.mu.Unlock()
 	s.tell(changed, state)
 	return again
 }
 
-func (s *Sender) tell(changed bool, state State) {
+func (s *Sender) tell(changed bool, state ConnectionStatus) {
 	poke(s.progress)
-	if changed && s.o.Changed != nil {
-		s.o.Changed(state)
+	if changed && s.o.OnStatus != nil {
+		s.o.OnStatus(state)
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *Sender) Drain(ctx context.Context) bool {
 		if waiting, _ := s.cursor.Pending(); waiting == 0 {
 			return true
 		}
-		if s.State().Phase == Away {
+		if s.Status().Phase == Away {
 			return false
 		}
 		select {

@@ -6,12 +6,12 @@ import (
 	"evcp"
 )
 
-// Phase is where the sender stands with Kafka.
-type Phase uint8
+// ConnectionPhase is where the sender stands with Kafka.
+type ConnectionPhase uint8
 
 const (
 	// Connecting: nobody has answered yet. Followed by Connected or Away.
-	Connecting Phase = iota
+	Connecting ConnectionPhase = iota
 	// Connected: what happens is there within moments.
 	Connected
 	// Away: events wait on disk. Followed by CatchingUp or Connected.
@@ -21,23 +21,23 @@ const (
 )
 
 // String is the word used in logs.
-func (p Phase) String() string {
+func (p ConnectionPhase) String() string {
 	return [...]string{"connecting", "connected", "away", "catching_up"}[p]
 }
 
-// State is how it stands with Kafka.
-type State struct {
-	Phase   Phase
+// ConnectionStatus is how it stands with Kafka.
+type ConnectionStatus struct {
+	Phase   ConnectionPhase
 	Since   time.Time
 	Cause   evcp.Cause // Away
 	Err     error      // Away: the error itself
-	Waiting int64      // events that were not delivered when the phase began
-	// Sent counts the events delivered since the last Away; with Outage it tells
+	Pending int64      // events that were not delivered when the phase began
+	// Delivered counts the events delivered since the last Away; with Outage it tells
 	// what a Connected after an Away made good.
-	Sent   int64
-	Outage time.Duration // from Away to Connected or CatchingUp; 0 without one
-	// Known: Kafka has answered at least once in this life.
-	Known bool
+	Delivered int64
+	Outage    time.Duration // from Away to Connected or CatchingUp; 0 without one
+	// EverConnected: Kafka has answered at least once in this life.
+	EverConnected bool
 }
 
 // grace is how long errors may last, with no acknowledgement between them, before
@@ -46,7 +46,7 @@ const grace = time.Second
 
 // standing decides what phase it is. It reads no clock.
 type standing struct {
-	State
+	ConnectionStatus
 	goal      int64 // CatchingUp: Sent that makes it Connected
 	lastGood  time.Time
 	lastError time.Time
@@ -57,25 +57,25 @@ type standing struct {
 // It reports whether the phase changed.
 func (s *standing) good(now time.Time, n, waiting int64) bool {
 	s.lastGood, s.err = now, nil
-	s.Sent += n
+	s.Delivered += n
 	switch s.Phase {
 	case Connecting:
 		s.enter(Connected, now, waiting)
 	case Away:
-		s.Outage, s.goal = now.Sub(s.Since), s.Sent+waiting
+		s.Outage, s.goal = now.Sub(s.Since), s.Delivered+waiting
 		s.enter(CatchingUp, now, waiting)
 		if waiting == 0 {
 			s.enter(Connected, now, 0)
 		}
 	case CatchingUp:
-		if s.Sent < s.goal {
+		if s.Delivered < s.goal {
 			return false
 		}
 		s.enter(Connected, now, waiting)
 	default:
 		return false
 	}
-	s.Known = true
+	s.EverConnected = true
 	return true
 }
 
@@ -97,13 +97,13 @@ func (s *standing) judge(now time.Time, waiting int64) (changed bool, again time
 	if limit := s.lastGood.Add(grace); now.Before(limit) {
 		return false, limit
 	}
-	s.Cause, s.Err, s.Sent, s.Outage = CauseOf(s.err), s.err, 0, 0
+	s.Cause, s.Err, s.Delivered, s.Outage = CauseOf(s.err), s.err, 0, 0
 	s.enter(Away, now, waiting)
 	return true, time.Time{}
 }
 
-func (s *standing) enter(p Phase, now time.Time, waiting int64) {
-	s.Phase, s.Since, s.Waiting = p, now, waiting
+func (s *standing) enter(p ConnectionPhase, now time.Time, waiting int64) {
+	s.Phase, s.Since, s.Pending = p, now, waiting
 	if p != Away {
 		s.Cause, s.Err = evcp.NoCause, nil
 	}

@@ -22,7 +22,7 @@ func (s *Sender) try(ctx context.Context) (delivered bool, err error) {
 // fails here leaves the client as good as new.
 func (s *Sender) reach(ctx context.Context) error {
 	if s.client == nil {
-		cl, err := s.o.dial(kgo.WithHooks(listener{s.bad}), kgo.ProducerBatchMaxBytes(s.batch))
+		cl, err := s.o.dial(kgo.WithHooks(connHooks{s.bad}), kgo.ProducerBatchMaxBytes(s.batch))
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evide
 }
 
 func (x *exchange) word() evcp.Evidence {
-	a := x.line.reply.Answer(evcp.Closed)
+	a := x.line.reply.Result(evcp.Closed)
 	e := x.evidence(evcp.SignalReply)
 	x.line.acknowledge()
 	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
@@ -119,7 +119,7 @@ func (x *exchange) silence(heard bool) evcp.Evidence {
 	if !heard {
 		return x.because(evcp.SignalLocalError, evcp.Stalled)
 	}
-	a := x.line.reply.Answer(evcp.Timeout)
+	a := x.line.reply.Result(evcp.Timeout)
 	e := x.evidence(evcp.SignalNone)
 	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e

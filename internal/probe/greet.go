@@ -35,7 +35,7 @@ func (p *Probe) greet(i int) Finding {
 	f := Finding{Target: i, At: time.Now(), Greeted: !l.reply.Empty()}
 	if f.Greeted {
 		l.greeting = over
-		f.Greeting = l.reply.Answer(evcp.Closed).Response
+		f.Greeting = l.reply.Result(evcp.Closed).Response
 		l.acknowledge()
 	}
 	if !whole || !l.reply.Reusable() || !f.Greeted {

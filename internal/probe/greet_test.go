@@ -128,14 +128,14 @@ func TestFramesAreAcknowledged(t *testing.T) {
 			if len(m) == 1 {
 				continue
 			}
-			answer := wire.AppendForm(nil, []byte("OK"), wire.STX)
+			answer := wire.AppendFramed(nil, []byte("OK"), wire.STX)
 			if n++; n == 3 {
 				answer[len(answer)-1] ^= 1
 			}
 			c.Write(append([]byte("\x06"), answer...))
 		}
 	}
-	onStageWith(t, func(o *probe.Options) { o.Form = wire.STX }, engine, func(s *stage) {
+	onStageWith(t, func(o *probe.Options) { o.Framing = wire.STX }, engine, func(s *stage) {
 		s.want(evcp.OK, evcp.NoCause, "OK")
 		time.Sleep(time.Second)
 		s.want(evcp.KO, evcp.Protocol, `\x06\x02OK\x03\x05`)
@@ -143,7 +143,7 @@ func TestFramesAreAcknowledged(t *testing.T) {
 		s.want(evcp.OK, evcp.NoCause, "OK")
 		time.Sleep(time.Second)
 		frame := func(words string) string {
-			return string(wire.AppendForm(nil, []byte("EV_CP_M CP_001 "+words), wire.STX))
+			return string(wire.AppendFramed(nil, []byte("EV_CP_M CP_001 "+words), wire.STX))
 		}
 		synctest.Wait() // the last acknowledgement has come
 		check := frame("health_check")

@@ -27,12 +27,12 @@ type line struct {
 
 func newLine(t Target, o Options) line {
 	say := func(v wire.Verb) []byte {
-		return wire.AppendForm(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), o.Form)
+		return wire.AppendFramed(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), o.Framing)
 	}
 	l := line{
 		link:     link.Link{Address: t.Address, Dialer: o.Dialer},
 		question: say(wire.HealthCheck), hello: say(wire.MonitorConnection),
-		reply: wire.EngineReply{Form: o.Form}, sleptBefore: o.Slept(), mu: new(sync.Mutex),
+		reply: wire.EngineReply{Framing: o.Framing}, sleptBefore: o.Slept(), mu: new(sync.Mutex),
 	}
 	if !o.Greet {
 		l.greeting = over
@@ -51,7 +51,7 @@ func (l *line) interrupt() {
 
 // acknowledge says whether a framed answer came whole; others want no word of it.
 func (l *line) acknowledge() {
-	if receipt := l.reply.Receipt(); receipt != nil {
+	if receipt := l.reply.Acknowledgement(); receipt != nil {
 		_ = l.link.Write(receipt, time.Now().Add(ackLimit)) // who does not take it is found out by the next question
 	}
 }

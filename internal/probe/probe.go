@@ -29,8 +29,8 @@ type Options struct {
 	Targets []Target
 	Hearing evcp.EvidenceRules
 	Dialer  link.Dialer
-	Greet   bool      // say "monitor connection" first
-	Form    wire.Form // how questions are wrapped: wire.Raw or wire.STX
+	Greet   bool         // say "monitor connection" first
+	Framing wire.Framing // how questions are wrapped: wire.Raw or wire.STX
 	// Slept is how long this machine has slept since it booted: the boot clock
 	// minus the monotonic clock.
 	Slept func() time.Duration

@@ -22,7 +22,7 @@ type Options struct {
 	Timeout time.Duration // of the health check
 	Brokers []string
 	Topic   string
-	Form    wire.Form
+	Framing wire.Framing
 	Dialer  link.Dialer
 	Slept   func() time.Duration
 }

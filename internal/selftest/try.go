@@ -38,11 +38,11 @@ func found(peer, address string, p advice.Peer, c evcp.Cause, f advice.Facts, to
 }
 
 func (o Options) tryCentral(ctx context.Context) finding {
-	a, verdict := uplink.Register(ctx, o.Dialer, o.Central, o.Form, o.CP)
+	a, verdict := uplink.TryRegistration(ctx, o.Dialer, o.Central, o.Framing, o.CP)
 	facts := advice.Facts{CP: o.CP, Wait: uplink.AnswerLimit, Words: a.Text}
 	cause := a.Cause
 	switch {
-	case !a.Came:
+	case !a.Received:
 	case verdict == wire.Accepted:
 		cause = evcp.NoCause
 	case verdict == wire.Rejected:
@@ -59,7 +59,7 @@ func (o Options) tryEngine(ctx context.Context) finding {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Hearing: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Form: o.Form, Slept: o.Slept,
+		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept,
 	})
 	defer p.Close()
 	p.Ask(0)

@@ -62,12 +62,12 @@ func (l *life) assemble() {
 	})
 	l.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,
-		Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, Notice: func(uplink.Notice) {}, Lone: l.h.lone(),
+		Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: l.h.lone(),
 		Observe: func(o evcp.Observation) bool { return l.h.plot.lie.hides(o) || l.monitor.Observe(o) },
 	})
 	l.monitor = monitor.New(monitor.Options{
 		CPs: cps, Policy: evcp.Policy{Fall: l.h.plot.lie.fall(), Rise: 1, Instance: "sim"}, Interval: rules.Interval,
-		Version: "sim", Lone: l.h.lone(), Gate: l.uplink.Spoken(), Probe: p, Box: l.box, Slept: l.h.slept,
+		Version: "sim", Lone: l.h.lone(), Gate: l.uplink.Attempted(), Probe: p, Box: l.box, Slept: l.h.slept,
 	})
 }
 
@@ -101,7 +101,7 @@ func (l *life) end() error {
 	l.sending.Wait()
 	limit, cancel := context.WithTimeout(context.Background(), goodbyeLimit)
 	defer cancel()
-	l.uplink.Goodbye(limit)
+	l.uplink.Disconnect(limit)
 	if l.box.Flush(limit) == nil {
 		l.h.topic.drain(l)
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 // Central tells what changed between a charge point and Central, beyond events.
-func (t *Teller) Central(n uplink.Notice) Line {
+func (t *Teller) Central(n uplink.Diagnostic) Line {
 	s := t.of(n.CP)
 	l := Line{CP: n.CP, Shape: console.Gone, Level: slog.LevelWarn}
 	switch n.Kind {
-	case uplink.Gone:
+	case uplink.OutageBegan:
 		sentence := english.centralGone
 		if s.state.Central != evcp.Accepted {
 			sentence = english.centralNever
@@ -24,15 +24,15 @@ func (t *Teller) Central(n uplink.Notice) Line {
 		a := advice.For(advice.Central, n.Cause).With(advice.Facts{Wait: uplink.AnswerLimit, CP: n.CP})
 		l.Text = say(sentence, a.Phrase)
 		return l.with(slog.String("cause", n.Cause.String())).advised(a)
-	case uplink.Back:
+	case uplink.OutageEnded:
 		l.Shape, l.Level = console.Told, slog.LevelInfo
-		l.Text = say(english.centralBack, console.Span(n.After), english.reports.Of(int64(n.Waiting)))
+		l.Text = say(english.centralBack, console.Span(n.Outage), english.reports.Of(int64(n.Pending)))
 		return l
-	case uplink.Stranger:
-		l.Text = say(english.stranger, n.Text)
+	case uplink.NotCentral:
+		l.Text = say(english.stranger, n.Reply)
 		return l
 	default:
-		l.Text = say(english.unreceived, n.Text)
+		l.Text = say(english.unreceived, n.Reply)
 		return l
 	}
 }

@@ -75,7 +75,7 @@ func (d *day) told(k evcp.ObservationKind, repeat uint32, words string) evcp.Obs
 	return evcp.Observation{Kind: k, Incident: d.state.Incident.ID, Repeat: repeat, Response: words, Latency: 2 * time.Millisecond}
 }
 
-func (d *day) central(n uplink.Notice) {
+func (d *day) central(n uplink.Diagnostic) {
 	n.CP = "CP_001"
 	d.write(d.teller.Central(n))
 }
@@ -100,13 +100,13 @@ var days = map[string]func(d *day){
 		d.learn(well, ko, ko, ko, mute, mute, ko, mute, mute, late, mute, mute, mute, ko, babble, babble, babble, well, mute, mute, mute, mute)
 	},
 	"central": func(d *day) {
-		d.central(uplink.Notice{Kind: uplink.Gone, Cause: evcp.Refused})
-		d.central(uplink.Notice{Kind: uplink.Stranger, Text: "HTTP/1.1 403 Forbidden"})
-		d.central(uplink.Notice{Kind: uplink.Back, After: 90 * time.Second, Waiting: 1})
+		d.central(uplink.Diagnostic{Kind: uplink.OutageBegan, Cause: evcp.Refused})
+		d.central(uplink.Diagnostic{Kind: uplink.NotCentral, Reply: "HTTP/1.1 403 Forbidden"})
+		d.central(uplink.Diagnostic{Kind: uplink.OutageEnded, Outage: 90 * time.Second, Pending: 1})
 		d.learn(evcp.Observation{Kind: evcp.Registering}, evcp.Observation{Kind: evcp.Registered, Response: "OK"})
-		d.central(uplink.Notice{Kind: uplink.Unreceived, Text: "ERROR: busy"})
-		d.central(uplink.Notice{Kind: uplink.Gone, Cause: evcp.Timeout})
-		d.central(uplink.Notice{Kind: uplink.Back, After: 3 * time.Hour, Waiting: 2})
+		d.central(uplink.Diagnostic{Kind: uplink.ReportRejected, Reply: "ERROR: busy"})
+		d.central(uplink.Diagnostic{Kind: uplink.OutageBegan, Cause: evcp.Timeout})
+		d.central(uplink.Diagnostic{Kind: uplink.OutageEnded, Outage: 3 * time.Hour, Pending: 2})
 	},
 	"refusal": func(d *day) {
 		d.learn(evcp.Observation{Kind: evcp.Refusal, Response: "Authentication denied: unknown charging point CP_001"})

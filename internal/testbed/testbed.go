@@ -32,7 +32,7 @@ type Testbed struct {
 	Topic                               string
 
 	mu        sync.Mutex
-	exchanges []engine.Exchange
+	exchanges []engine.ServedRequest
 }
 
 // New is an empty ground.
@@ -116,7 +116,7 @@ func (g *Testbed) StartCentral(o central.Options) (stop func()) {
 // StartEngine starts a simulated Engine on its address.
 func (g *Testbed) StartEngine(behaviour string) (stop func()) {
 	g.T.Helper()
-	port, err := engine.OpenPort(g.T.Context(), g.EngineAddr)
+	port, err := engine.Bind(g.T.Context(), g.EngineAddr)
 	if err != nil {
 		g.T.Fatal(err)
 	}
@@ -143,17 +143,17 @@ func (g *Testbed) SetBehaviour(behaviour string) {
 	g.Engine.SetBehaviour(b)
 }
 
-func (g *Testbed) observe(x engine.Exchange) {
+func (g *Testbed) observe(x engine.ServedRequest) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.exchanges = append(g.exchanges, x)
 }
 
 // Exchanges are all exchanges of the Engine that are over.
-func (g *Testbed) Exchanges() []engine.Exchange {
+func (g *Testbed) Exchanges() []engine.ServedRequest {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return append([]engine.Exchange(nil), g.exchanges...)
+	return append([]engine.ServedRequest(nil), g.exchanges...)
 }
 
 // StartBroker starts a broker in memory with the topic on it.

@@ -73,47 +73,47 @@ func (p *peer) talk(c net.Conn, script []says) {
 
 // TestAsk asks once or twice in each form, and wants what came of it.
 func TestAsk(t *testing.T) {
-	frame := func(words string) string { return string(wire.AppendForm(nil, []byte(words), wire.STX)) }
-	answer := func(text string, took time.Duration) Answer {
-		return Answer{Text: text, Came: true, Dialled: true, Latency: took}
+	frame := func(words string) string { return string(wire.AppendFramed(nil, []byte(words), wire.STX)) }
+	answer := func(text string, took time.Duration) Reply {
+		return Reply{Text: text, Received: true, Connected: true, Latency: took}
 	}
-	none := func(dialled bool, why evcp.Cause, took time.Duration) Answer {
-		return Answer{Dialled: dialled, Cause: why, Latency: took}
+	none := func(dialled bool, why evcp.Cause, took time.Duration) Reply {
+		return Reply{Connected: dialled, Cause: why, Latency: took}
 	}
-	unsound := func(text string, took time.Duration) Answer {
+	unsound := func(text string, took time.Duration) Reply {
 		a := answer(text, took)
-		a.Unsound = true
+		a.Malformed = true
 		return a
 	}
 	for name, tt := range map[string]struct {
-		form    wire.Form
+		form    wire.Framing
 		scripts [][]says // nil: nobody listens
-		want    []Answer // one for each question
+		want    []Reply  // one for each question
 		takes   time.Duration
 		dials   int
 		acks    string // what was heard besides the questions
 	}{
-		"a line":                       {scripts: [][]says{{{5 * ms, "OK\n", false}}}, want: []Answer{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1},
-		"text, and then quiet":         {scripts: [][]says{{{5 * ms, "OK", false}}}, want: []Answer{answer("OK", 5*ms)}, takes: 25 * ms, dials: 1},
-		"text in two segments":         {scripts: [][]says{{{15 * ms, "NO~T OK", false}}}, want: []Answer{answer("NOT OK", 30*ms)}, takes: 50 * ms, dials: 1},
-		"text, and then the end":       {scripts: [][]says{{{5 * ms, "OK", true}}}, want: []Answer{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1},
-		"nobody there":                 {want: []Answer{none(false, evcp.Refused, 0)}},
-		"the end without a word":       {scripts: [][]says{{{0, "", true}}}, want: []Answer{none(true, evcp.Closed, 0)}, dials: 1},
-		"silence":                      {scripts: [][]says{{}}, want: []Answer{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"blanks are silence":           {scripts: [][]says{{{0, " \r\n", false}}}, want: []Answer{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"a connection that is kept":    {scripts: [][]says{{{0, "a\n", false}, {0, "b\n", false}}}, want: []Answer{answer("a", 0), answer("b", 0)}, dials: 1},
-		"one closed as a habit":        {scripts: [][]says{{{0, "a\n", true}}, {{0, "b\n", true}}}, want: []Answer{answer("a", 0), answer("b", 0)}, dials: 2},
-		"one that breaks when asked":   {scripts: [][]says{{{0, "a\n", false}, {0, "", true}}, {{0, "b\n", false}}}, want: []Answer{answer("a", 0), answer("b", 0)}, dials: 2},
-		"a break on both":              {scripts: [][]says{{{0, "a\n", false}, {0, "", true}}, {{0, "", true}}}, want: []Answer{answer("a", 0), none(true, evcp.Closed, 0)}, dials: 2},
-		"silence is not asked again":   {scripts: [][]says{{{0, "a\n", false}}}, want: []Answer{answer("a", 0), none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"a late answer is not another": {scripts: [][]says{{{4 * time.Second, "late\n", true}}, {{0, "b\n", false}}}, want: []Answer{none(true, evcp.Timeout, AnswerLimit), answer("b", time.Second)}, takes: 4 * time.Second, dials: 2},
+		"a line":                       {scripts: [][]says{{{5 * ms, "OK\n", false}}}, want: []Reply{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1},
+		"text, and then quiet":         {scripts: [][]says{{{5 * ms, "OK", false}}}, want: []Reply{answer("OK", 5*ms)}, takes: 25 * ms, dials: 1},
+		"text in two segments":         {scripts: [][]says{{{15 * ms, "NO~T OK", false}}}, want: []Reply{answer("NOT OK", 30*ms)}, takes: 50 * ms, dials: 1},
+		"text, and then the end":       {scripts: [][]says{{{5 * ms, "OK", true}}}, want: []Reply{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1},
+		"nobody there":                 {want: []Reply{none(false, evcp.Refused, 0)}},
+		"the end without a word":       {scripts: [][]says{{{0, "", true}}}, want: []Reply{none(true, evcp.Closed, 0)}, dials: 1},
+		"silence":                      {scripts: [][]says{{}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"blanks are silence":           {scripts: [][]says{{{0, " \r\n", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"a connection that is kept":    {scripts: [][]says{{{0, "a\n", false}, {0, "b\n", false}}}, want: []Reply{answer("a", 0), answer("b", 0)}, dials: 1},
+		"one closed as a habit":        {scripts: [][]says{{{0, "a\n", true}}, {{0, "b\n", true}}}, want: []Reply{answer("a", 0), answer("b", 0)}, dials: 2},
+		"one that breaks when asked":   {scripts: [][]says{{{0, "a\n", false}, {0, "", true}}, {{0, "b\n", false}}}, want: []Reply{answer("a", 0), answer("b", 0)}, dials: 2},
+		"a break on both":              {scripts: [][]says{{{0, "a\n", false}, {0, "", true}}, {{0, "", true}}}, want: []Reply{answer("a", 0), none(true, evcp.Closed, 0)}, dials: 2},
+		"silence is not asked again":   {scripts: [][]says{{{0, "a\n", false}}}, want: []Reply{answer("a", 0), none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"a late answer is not another": {scripts: [][]says{{{4 * time.Second, "late\n", true}}, {{0, "b\n", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit), answer("b", time.Second)}, takes: 4 * time.Second, dials: 2},
 
-		"a frame":                     {form: wire.STX, scripts: [][]says{{{5 * ms, "\x06" + frame("OK"), false}}}, want: []Answer{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1, acks: "\x06"},
-		"a damaged frame":             {form: wire.STX, scripts: [][]says{{{0, "\x02OK\x03?", false}}}, want: []Answer{unsound(`\x02OK\x03?`, 0)}, dials: 1, acks: "\x15"},
-		"<NACK>":                      {form: wire.STX, scripts: [][]says{{{0, "\x15", false}}}, want: []Answer{unsound(`\x15`, 0)}, dials: 1},
-		"<ACK>, and then nothing":     {form: wire.STX, scripts: [][]says{{{0, "\x06", false}}}, want: []Answer{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"half a frame":                {form: wire.STX, scripts: [][]says{{{0, "\x06\x02OK", false}}}, want: []Answer{unsound(`\x06\x02OK`, 0)}, takes: AnswerLimit, dials: 1},
-		"words where frames are used": {form: wire.STX, scripts: [][]says{{{0, "OK\n", false}}}, want: []Answer{unsound("OK", 0)}, dials: 1},
+		"a frame":                     {form: wire.STX, scripts: [][]says{{{5 * ms, "\x06" + frame("OK"), false}}}, want: []Reply{answer("OK", 5*ms)}, takes: 5 * ms, dials: 1, acks: "\x06"},
+		"a damaged frame":             {form: wire.STX, scripts: [][]says{{{0, "\x02OK\x03?", false}}}, want: []Reply{unsound(`\x02OK\x03?`, 0)}, dials: 1, acks: "\x15"},
+		"<NACK>":                      {form: wire.STX, scripts: [][]says{{{0, "\x15", false}}}, want: []Reply{unsound(`\x15`, 0)}, dials: 1},
+		"<ACK>, and then nothing":     {form: wire.STX, scripts: [][]says{{{0, "\x06", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"half a frame":                {form: wire.STX, scripts: [][]says{{{0, "\x06\x02OK", false}}}, want: []Reply{unsound(`\x06\x02OK`, 0)}, takes: AnswerLimit, dials: 1},
+		"words where frames are used": {form: wire.STX, scripts: [][]says{{{0, "OK\n", false}}}, want: []Reply{unsound("OK", 0)}, dials: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -127,9 +127,9 @@ func TestAsk(t *testing.T) {
 					go p.serve(l, tt.scripts)
 				}
 				firsts := 0
-				c := call{link: link.Link{Address: "central", Dialer: n}, reply: wire.CentralReply{Form: tt.form}, first: func() { firsts++ }}
+				c := call{link: link.Link{Address: "central", Dialer: n}, reply: wire.CentralReply{Framing: tt.form}, first: func() { firsts++ }}
 				m := wire.Message{CP: "A", Verb: wire.EngineFailure}
-				question := string(wire.AppendForm(nil, m.Append(nil), tt.form))
+				question := string(wire.AppendFramed(nil, m.Append(nil), tt.form))
 				began, came := time.Now(), 0
 				for i, want := range tt.want {
 					got := c.ask(context.Background(), m, AnswerLimit)
@@ -137,7 +137,7 @@ func TestAsk(t *testing.T) {
 					if got.Latency = took; got != want {
 						t.Errorf("answer %d is %+v, want %+v", i, got, want)
 					}
-					if got.Came {
+					if got.Received {
 						came++
 					}
 				}

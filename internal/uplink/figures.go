@@ -9,52 +9,52 @@ import (
 	"evcp/internal/wire"
 )
 
-// Result is what became of a report that was sent.
-type Result uint8
+// ReportResult is what became of a report that was sent.
+type ReportResult uint8
 
 const (
-	// Received: Central answered for it.
-	Received Result = iota
-	// NotTaken: Central answered with a no, or with something that is no receipt.
-	NotTaken
-	// NotRegistered: Central does not know the Monitor; it registers and tells again.
-	NotRegistered
-	// Unanswered: nothing came in time, or nobody was there.
-	Unanswered
+	// ReportReceived: Central answered for it.
+	ReportReceived ReportResult = iota
+	// ReportNotTaken: Central answered with a no, or with something that is no receipt.
+	ReportNotTaken
+	// ReportNotRegistered: Central does not know the Monitor; it registers and tells again.
+	ReportNotRegistered
+	// ReportUnanswered: nothing came in time, or nobody was there.
+	ReportUnanswered
 )
 
 var resultNames = [...]string{"received", "not_taken", "not_registered", "unanswered"}
 
 // String is the word used in metrics.
-func (r Result) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
+func (r ReportResult) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
 
-func resultOf(v wire.Verdict, came bool) Result {
+func resultOf(v wire.CentralVerdict, came bool) ReportResult {
 	switch {
 	case !came:
-		return Unanswered
+		return ReportUnanswered
 	case v == wire.Accepted:
-		return Received
+		return ReportReceived
 	case v == wire.NotRegistered:
-		return NotRegistered
+		return ReportNotRegistered
 	}
-	return NotTaken
+	return ReportNotTaken
 }
 
 // Figures are what an Uplink counts of its own work.
 type Figures struct {
-	Reports  []Reports            // every pair there is
+	Reports  []ReportCount        // every pair there is
 	Delivery metrics.Distribution // of first reports: from detection to Central's receipt
-	Waiting  int                  // reports without an answer
-	Sessions map[Phase]int        // charge points in each phase; all phases
+	Pending  int                  // reports without an answer
+	Sessions map[SessionPhase]int // charge points in each phase; all phases
 }
 
 // Refused is how many charge points Central refuses.
-func (f Figures) Refused() int { return f.Sessions[Refusing] }
+func (f Figures) Refused() int { return f.Sessions[Refused] }
 
-// Reports counts reports that were sent, repeats included.
-type Reports struct {
+// ReportCount counts reports that were sent, repeats included.
+type ReportCount struct {
 	Recovery bool
-	Result   Result
+	Result   ReportResult
 	Count    uint64
 }
 
@@ -71,13 +71,13 @@ func (m *meter) begin() {
 }
 
 // told counts one report.
-func (m *meter) told(r Report, res Result, now evcp.Stamp) {
+func (m *meter) told(r Report, res ReportResult, now evcp.Stamp) {
 	kind := 0
 	if r.Recovery {
 		kind = 1
 	}
 	m.reports[kind][res].Add(1)
-	if res == Received && r.Repeat == 0 && r.At != 0 {
+	if res == ReportReceived && r.Repeat == 0 && r.At != 0 {
 		m.delivery.Observe(now.Sub(r.At))
 	}
 }
@@ -85,12 +85,12 @@ func (m *meter) told(r Report, res Result, now evcp.Stamp) {
 // Figures reads the counts. Any goroutine may call at any time.
 func (u *Uplink) Figures() Figures {
 	f := Figures{
-		Delivery: u.meter.delivery.Read(), Waiting: u.Waiting(),
-		Sessions: map[Phase]int{Connecting: 0, Registered: 0, Refusing: 0, Away: 0},
+		Delivery: u.meter.delivery.Read(), Pending: u.Pending(),
+		Sessions: map[SessionPhase]int{Connecting: 0, Registered: 0, Refused: 0, Away: 0},
 	}
 	for kind := range u.meter.reports {
 		for res := range resultNames {
-			f.Reports = append(f.Reports, Reports{kind == 1, Result(res), u.meter.reports[kind][res].Load()})
+			f.Reports = append(f.Reports, ReportCount{kind == 1, ReportResult(res), u.meter.reports[kind][res].Load()})
 		}
 	}
 	for _, s := range u.sessions {

@@ -84,16 +84,16 @@ func TestRegister(t *testing.T) {
 		away   bool
 		says   []string
 		hears  int
-		answer uplink.Answer
-		v      wire.Verdict
+		answer uplink.Reply
+		v      wire.CentralVerdict
 	}{
-		"accepted": {says: []string{welcome}, hears: 1, answer: uplink.Answer{Text: "Authentication successful", Came: true, Dialled: true}, v: wire.Accepted},
-		"refused":  {says: []string{"denied\n"}, hears: 1, answer: uplink.Answer{Text: "denied", Came: true, Dialled: true}, v: wire.Rejected},
-		"nobody":   {away: true, answer: uplink.Answer{Cause: evcp.Refused}},
-		"silence":  {says: []string{"", ""}, hears: 2, answer: uplink.Answer{Dialled: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},
+		"accepted": {says: []string{welcome}, hears: 1, answer: uplink.Reply{Text: "Authentication successful", Received: true, Connected: true}, v: wire.Accepted},
+		"refused":  {says: []string{"denied\n"}, hears: 1, answer: uplink.Reply{Text: "denied", Received: true, Connected: true}, v: wire.Rejected},
+		"nobody":   {away: true, answer: uplink.Reply{Cause: evcp.Refused}},
+		"silence":  {says: []string{"", ""}, hears: 2, answer: uplink.Reply{Connected: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},
 		"a web server": {says: []string{"", "HTTP/1.1 400 Bad Request\r\n"}, hears: 2,
-			answer: uplink.Answer{Text: "HTTP/1.1 400 Bad Request", Came: true, Dialled: true}},
-		"who accepts two empty lines": {says: []string{"", "OK\n"}, hears: 2, answer: uplink.Answer{Text: "OK", Came: true, Dialled: true}},
+			answer: uplink.Reply{Text: "HTTP/1.1 400 Bad Request", Received: true, Connected: true}},
+		"who accepts two empty lines": {says: []string{"", "OK\n"}, hears: 2, answer: uplink.Reply{Text: "OK", Received: true, Connected: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestRegister(t *testing.T) {
 						return tt.says[heard-1]
 					})()
 				}
-				a, v := uplink.Register(t.Context(), n, "central", wire.Raw, cp)
+				a, v := uplink.TryRegistration(t.Context(), n, "central", wire.Raw, cp)
 				a.Latency = a.Latency.Round(time.Millisecond)
 				if a != tt.answer || v != tt.v || heard != tt.hears {
 					t.Errorf("%+v is %d after %d messages, want %+v, %d and %d", a, v, heard, tt.answer, tt.v, tt.hears)
@@ -133,7 +133,7 @@ func TestASecondLifeRepeatsInTime(t *testing.T) {
 			k.want("too early", k.story(), "registration request")
 			time.Sleep(2 * time.Second)
 			k.want("in time", k.story(), "ENGINE_FAILURE")
-			if s := k.up.Standing(cp).Last; s.Repeat != 1 {
+			if s := k.up.Status(cp).LastExchange; s.Repeat != 1 {
 				t.Errorf("repeat %d", s.Repeat)
 			}
 		})

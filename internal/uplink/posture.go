@@ -9,12 +9,12 @@ import (
 	"evcp/internal/wire"
 )
 
-// Manner is how Central is spoken to. It decides, and holds nothing.
-type Manner struct {
-	Heartbeat   time.Duration // between signs of life; 0 = never
-	ReportEvery time.Duration // an open failure is repeated so often; 0 = never
-	AskAgain    time.Duration // after a refusal
-	Backoff     pace.Backoff
+// Schedule is how Central is spoken to. It decides, and holds nothing.
+type Schedule struct {
+	Heartbeat    time.Duration // between signs of life; 0 = never
+	ReportEvery  time.Duration // an open failure is repeated so often; 0 = never
+	RefusalRetry time.Duration // after a refusal
+	Backoff      pace.Backoff
 }
 
 // Report is one thing that Central must be told.
@@ -25,9 +25,9 @@ type Report struct {
 	At       evcp.Stamp // when the incident was detected, or its end
 }
 
-// Posture is where one charge point stands with Central: all that the decision
+// SessionState is where one charge point stands with Central: all that the decision
 // what to say next depends on.
-type Posture struct {
+type SessionState struct {
 	CP         evcp.CPID
 	Registered bool
 	Greeted    bool // was registered before in this life
@@ -52,7 +52,7 @@ type Posture struct {
 
 // Learn folds a kept event in. What Central has already answered, in this life
 // or an earlier one, leaves the queue.
-func (p *Posture) Learn(e evcp.Event) {
+func (p *SessionState) Learn(e evcp.Event) {
 	switch e.Action {
 	case evcp.EngineFailed:
 		p.queue(Report{Incident: e.ID(), At: e.At})
@@ -69,7 +69,7 @@ func (p *Posture) Learn(e evcp.Event) {
 
 // queue takes in what Central must be told. What was numbered anew, since the disk
 // refused it, is known by another name already, and may have been told by that.
-func (p *Posture) queue(r Report) {
+func (p *SessionState) queue(r Report) {
 	p.Last.rename(r)
 	for _, known := range [][]Report{p.Queue, p.Told} {
 		for i := range known {
@@ -99,7 +99,7 @@ func without(all []Report, r Report) []Report {
 
 // Next decides what to say at the moment now; NoVerb when there is nothing to
 // say before wake. A zero wake means: nothing, until something is learned.
-func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake time.Time) {
+func (m Schedule) Next(p SessionState, now time.Time) (say wire.Verb, r Report, wake time.Time) {
 	if !p.Registered {
 		if now.Before(p.RetryAt) {
 			return wire.NoVerb, Report{}, p.RetryAt
@@ -125,7 +125,7 @@ func (m Manner) Next(p Posture, now time.Time) (say wire.Verb, r Report, wake ti
 }
 
 // report is what Central must be told next, and when; none is the zero Report.
-func (m Manner) report(p Posture) (r Report, due time.Time) {
+func (m Schedule) report(p SessionState) (r Report, due time.Time) {
 	switch {
 	case len(p.Queue) > 0:
 		return p.Queue[0], p.RetryAt
@@ -148,33 +148,33 @@ func verbOf(r Report) wire.Verb {
 	return wire.EngineFailure
 }
 
-// Answer is what came of one message.
-type Answer struct {
-	Text    string // Central's words, safe to print; "" when none came
-	Came    bool
-	Unsound bool       // it is no answer of Central's: see wire.CentralReply.Sound
-	Dialled bool       // there was a connection to ask on
-	Cause   evcp.Cause // why nothing came
-	Latency time.Duration
+// Reply is what came of one message.
+type Reply struct {
+	Text      string // Central's words, safe to print; "" when none came
+	Received  bool
+	Malformed bool       // it is no answer of Central's: see wire.CentralReply.Sound
+	Connected bool       // there was a connection to ask on
+	Cause     evcp.Cause // why nothing came
+	Latency   time.Duration
 }
 
 // verdict judges the words, if they can be relied on.
-func (a Answer) verdict(judge func(string, evcp.CPID) wire.Verdict, cp evcp.CPID) wire.Verdict {
-	if a.Unsound {
+func (a Reply) verdict(judge func(string, evcp.CPID) wire.CentralVerdict, cp evcp.CPID) wire.CentralVerdict {
+	if a.Malformed {
 		return wire.Unclear
 	}
 	return judge(a.Text, cp)
 }
 
 // Heard folds an answer in and reports what it meant.
-func (m Manner) Heard(p *Posture, say wire.Verb, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
+func (m Schedule) Heard(p *SessionState, say wire.Verb, r Report, a Reply, now time.Time, chance float64) wire.CentralVerdict {
 	if say == wire.Heartbeat {
 		p.Beat = now
-		if a.Dialled { // an unanswered heartbeat is no outage
+		if a.Connected { // an unanswered heartbeat is no outage
 			return m.beaten(p, a)
 		}
 	}
-	if !a.Came {
+	if !a.Received {
 		m.lost(p, now, chance)
 		return wire.Unclear
 	}
@@ -184,7 +184,7 @@ func (m Manner) Heard(p *Posture, say wire.Verb, r Report, a Answer, now time.Ti
 	return m.receipt(p, r, a, now, chance)
 }
 
-func (m Manner) beaten(p *Posture, a Answer) wire.Verdict {
+func (m Schedule) beaten(p *SessionState, a Reply) wire.CentralVerdict {
 	v := a.verdict(wire.JudgeHeartbeat, p.CP)
 	if v == wire.NotRegistered {
 		p.Registered = false
@@ -193,7 +193,7 @@ func (m Manner) beaten(p *Posture, a Answer) wire.Verdict {
 }
 
 // lost begins an outage, or lets it go on.
-func (m Manner) lost(p *Posture, now time.Time, chance float64) {
+func (m Schedule) lost(p *SessionState, now time.Time, chance float64) {
 	if !p.Away {
 		p.Away, p.AwaySince = true, now
 	}
@@ -201,12 +201,12 @@ func (m Manner) lost(p *Posture, now time.Time, chance float64) {
 	m.later(p, now, chance)
 }
 
-func (m Manner) later(p *Posture, now time.Time, chance float64) {
+func (m Schedule) later(p *SessionState, now time.Time, chance float64) {
 	p.Attempts++
 	p.RetryAt = now.Add(m.Backoff.Delay(p.Attempts, chance))
 }
 
-func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64) wire.Verdict {
+func (m Schedule) registration(p *SessionState, a Reply, now time.Time, chance float64) wire.CentralVerdict {
 	v := a.verdict(wire.JudgeRegistration, p.CP)
 	switch v {
 	case wire.Accepted:
@@ -214,14 +214,14 @@ func (m Manner) registration(p *Posture, a Answer, now time.Time, chance float64
 		p.Registered, p.Greeted, p.Refused, p.Away, p.Attempts, p.RetryAt = true, true, false, false, 0, time.Time{}
 	case wire.Rejected:
 		p.Refused, p.Away, p.Attempts = true, false, 0
-		p.RetryAt = now.Add(m.AskAgain)
+		p.RetryAt = now.Add(m.RefusalRetry)
 	default:
 		m.later(p, now, chance)
 	}
 	return v
 }
 
-func (m Manner) receipt(p *Posture, r Report, a Answer, now time.Time, chance float64) wire.Verdict {
+func (m Schedule) receipt(p *SessionState, r Report, a Reply, now time.Time, chance float64) wire.CentralVerdict {
 	v := a.verdict(wire.JudgeReceipt, p.CP)
 	switch v {
 	case wire.Accepted:
@@ -239,7 +239,7 @@ func (m Manner) receipt(p *Posture, r Report, a Answer, now time.Time, chance fl
 }
 
 // received settles a report.
-func (m Manner) received(p *Posture, r Report, now time.Time) {
+func (m Schedule) received(p *SessionState, r Report, now time.Time) {
 	if p.Queue = without(p.Queue, r); r.Repeat == 0 {
 		p.Told = append(p.Told, r)
 	}
@@ -250,7 +250,7 @@ func (m Manner) received(p *Posture, r Report, now time.Time) {
 }
 
 // recovers reports whether the recovery of the incident is waiting already.
-func (p *Posture) recovers(id evcp.EventID) bool {
+func (p *SessionState) recovers(id evcp.EventID) bool {
 	for _, q := range p.Queue {
 		if q.Recovery && q.Incident == id {
 			return true

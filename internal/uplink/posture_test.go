@@ -11,12 +11,12 @@ import (
 	"evcp/internal/wire"
 )
 
-var manner = Manner{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, AskAgain: time.Minute, Backoff: pace.Outage}
+var manner = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, RefusalRetry: time.Minute, Backoff: pace.Outage}
 
 // talk plays a conversation with a Central that exists only as its answers.
 type talk struct {
 	t   *testing.T
-	p   Posture
+	p   SessionState
 	now time.Time
 }
 
@@ -49,15 +49,15 @@ func (k *talk) next() (wire.Verb, Report) {
 }
 
 func (k *talk) hears(say wire.Verb, r Report, answer string) {
-	a := Answer{Text: answer, Came: true, Dialled: true}
+	a := Reply{Text: answer, Received: true, Connected: true}
 	switch answer {
 	case "-":
-		a = Answer{Dialled: true, Cause: evcp.Timeout}
+		a = Reply{Connected: true, Cause: evcp.Timeout}
 	case "x":
-		a = Answer{Cause: evcp.Refused}
+		a = Reply{Cause: evcp.Refused}
 	}
 	if text, unsound := strings.CutPrefix(answer, "?"); unsound {
-		a.Text, a.Unsound = text, true
+		a.Text, a.Malformed = text, true
 	}
 	manner.Heard(&k.p, say, r, a, k.now, 0.999)
 }
@@ -256,12 +256,12 @@ func TestAReportWithoutAnAnswerIsAnOutage(t *testing.T) {
 func TestARefusalIsAskedAgainAfterAMinute(t *testing.T) {
 	k := newTalk(t)
 	k.says(wire.Registration, "Authentication denied: unknown charging point CP_001")
-	if refused := (Posture{Refused: true, RetryAt: k.p.RetryAt}); !reflect.DeepEqual(k.p, refused) {
+	if refused := (SessionState{Refused: true, RetryAt: k.p.RetryAt}); !reflect.DeepEqual(k.p, refused) {
 		t.Errorf("after a refusal: %+v", k.p)
 	}
 	before := k.now
 	k.says(wire.Registration, "OK")
-	if accepted := (Posture{Registered: true, Greeted: true}); !reflect.DeepEqual(k.p, accepted) {
+	if accepted := (SessionState{Registered: true, Greeted: true}); !reflect.DeepEqual(k.p, accepted) {
 		t.Errorf("after the acceptance: %+v", k.p)
 	}
 	if waited := k.now.Sub(before); waited != time.Minute {
@@ -343,8 +343,8 @@ func TestASecondLife(t *testing.T) {
 }
 
 func TestNever(t *testing.T) {
-	silent := Manner{AskAgain: time.Minute, Backoff: pace.Outage}
-	p := Posture{Registered: true, Open: true}
+	silent := Schedule{RefusalRetry: time.Minute, Backoff: pace.Outage}
+	p := SessionState{Registered: true, Open: true}
 	if say, _, wake := silent.Next(p, time.Now()); say != wire.NoVerb || !wake.IsZero() {
 		t.Errorf("says %q, wakes %s", say, wake)
 	}

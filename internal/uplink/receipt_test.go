@@ -44,7 +44,7 @@ func (l *life) live(dir string, first ...evcp.Observation) {
 	}
 	u := uplink.New(uplink.Options{
 		CPs: []evcp.CPID{cp}, Central: "central", ReportEvery: time.Hour, Interval: time.Second, Dialer: l.net,
-		Facts: box.Facts(), State: box.State, Notice: func(uplink.Notice) {},
+		Facts: box.Facts(), State: box.State, OnDiagnostic: func(uplink.Diagnostic) {},
 		Observe: func(o evcp.Observation) bool {
 			if !l.deaf {
 				l.judge(o)
@@ -57,7 +57,7 @@ func (l *life) live(dir string, first ...evcp.Observation) {
 	if err := u.Run(ctx); err != nil {
 		l.t.Error(err)
 	}
-	u.Goodbye(l.t.Context())
+	u.Disconnect(l.t.Context())
 	if err := box.Close(l.t.Context()); err != nil {
 		l.t.Error(err)
 	}

@@ -27,7 +27,7 @@ func TestACentralThatReturnsIsNotTrampled(t *testing.T) {
 		n := &simnet.Net{}
 		u := uplink.New(uplink.Options{
 			CPs: fleet(many), Central: "central", Interval: time.Second, Dialer: n, Facts: box.Facts(), State: box.State,
-			Observe: func(evcp.Observation) bool { return true }, Notice: func(uplink.Notice) {},
+			Observe: func(evcp.Observation) bool { return true }, OnDiagnostic: func(uplink.Diagnostic) {},
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), away+most+time.Second)
 		defer cancel()
@@ -36,7 +36,7 @@ func TestACentralThatReturnsIsNotTrampled(t *testing.T) {
 		time.Sleep(away)
 		came, stop := returns(t, n)
 		talking.Wait()
-		u.Goodbye(t.Context())
+		u.Disconnect(t.Context())
 		stop()
 		if err := box.Close(context.Background()); err != nil {
 			t.Error(err)

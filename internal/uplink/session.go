@@ -16,18 +16,18 @@ type session struct {
 	cp      evcp.CPID
 	up      *Uplink
 	call    call
-	posture Posture
+	posture SessionState
 
 	mu    sync.Mutex // guards mail, size and shows
 	mail  []evcp.Event
 	size  int
-	shows Standing
+	shows SessionStatus
 	rang  chan struct{}
 }
 
 func (u *Uplink) newSession(cp evcp.CPID) *session {
-	s := &session{cp: cp, up: u, posture: Posture{CP: cp}, rang: make(chan struct{}, 1)}
-	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, reply: wire.CentralReply{Form: u.o.Form}, first: u.said}
+	s := &session{cp: cp, up: u, posture: SessionState{CP: cp}, rang: make(chan struct{}, 1)}
+	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, reply: wire.CentralReply{Framing: u.o.Framing}, first: u.said}
 	s.resume(u.o.State(cp), time.Now())
 	return s
 }
@@ -110,7 +110,7 @@ func (s *session) speak(ctx context.Context, say wire.Verb, r Report) error {
 	}
 	m := message(s.cp, say, s.shown())
 	a := s.call.ask(ctx, m, AnswerLimit)
-	if ctx.Err() != nil && !a.Came {
+	if ctx.Err() != nil && !a.Received {
 		return nil
 	}
 	before := s.posture
@@ -131,13 +131,13 @@ func (s *session) shown() evcp.Status {
 	return s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)
 }
 
-func (s *session) registered(v wire.Verdict, a Answer) error {
+func (s *session) registered(v wire.CentralVerdict, a Reply) error {
 	switch v {
 	case wire.Accepted:
 		s.observe(evcp.Observation{Kind: evcp.Registered, Response: a.Text, Latency: a.Latency})
 	case wire.Rejected:
 		s.observe(evcp.Observation{Kind: evcp.Refusal, Response: a.Text, Latency: a.Latency})
-		if s.up.o.Lone && !s.posture.Greeted && !s.up.o.State(s.cp).EverAccepted {
+		if s.up.o.StopWhenRefused && !s.posture.Greeted && !s.up.o.State(s.cp).EverAccepted {
 			return &RefusedError{s.cp, a.Text}
 		}
 	}
@@ -145,7 +145,7 @@ func (s *session) registered(v wire.Verdict, a Answer) error {
 }
 
 // received records Central's receipt. The event that comes of it settles the fact.
-func (s *session) received(r Report, a Answer) {
+func (s *session) received(r Report, a Reply) {
 	kind := evcp.FailureReported
 	if r.Recovery {
 		kind = evcp.RecoveryReported
@@ -160,22 +160,22 @@ func (s *session) observe(o evcp.Observation) {
 
 // notice tells what no event records: that Central went, came back, or is
 // somebody else. Each once.
-func (s *session) notice(before Posture, say wire.Verb, v wire.Verdict, a Answer) {
-	n := Notice{CP: s.cp, Cause: a.Cause, Text: a.Text}
+func (s *session) notice(before SessionState, say wire.Verb, v wire.CentralVerdict, a Reply) {
+	n := Diagnostic{CP: s.cp, Cause: a.Cause, Reply: a.Text}
 	now := s.posture
 	switch {
 	case now.Away && !before.Away:
-		n.Kind = Gone
+		n.Kind = OutageBegan
 	case before.Away && !now.Away:
-		n.Kind, n.After, n.Waiting = Back, time.Since(before.AwaySince), len(now.Queue)
-	case say == wire.Registration && v == wire.Unclear && a.Came && before.Attempts == 0:
-		n.Kind = Stranger
-	case (say == wire.EngineFailure || say == wire.EngineRecovered) && a.Came && v != wire.Accepted && before.Attempts == 0:
-		n.Kind = Unreceived
+		n.Kind, n.Outage, n.Pending = OutageEnded, time.Since(before.AwaySince), len(now.Queue)
+	case say == wire.Registration && v == wire.Unclear && a.Received && before.Attempts == 0:
+		n.Kind = NotCentral
+	case (say == wire.EngineFailure || say == wire.EngineRecovered) && a.Received && v != wire.Accepted && before.Attempts == 0:
+		n.Kind = ReportRejected
 	default:
 		return
 	}
-	s.up.o.Notice(n)
+	s.up.o.OnDiagnostic(n)
 }
 
 // goodbye says disconnect, if Central is there to hear it, and hangs up.
@@ -188,5 +188,5 @@ func (s *session) goodbye(ctx context.Context) bool {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = time.Until(deadline)
 	}
-	return s.call.ask(ctx, message(s.cp, wire.Disconnect, evcp.Unknown), limit).Came
+	return s.call.ask(ctx, message(s.cp, wire.Disconnect, evcp.Unknown), limit).Received
 }

@@ -32,7 +32,7 @@ type talks struct {
 	mu      sync.Mutex // guards what follows
 	state   evcp.State
 	kept    []evcp.Action
-	notices []uplink.Notice
+	notices []uplink.Diagnostic
 	heard   []string
 	says    map[string][]string // the next answers to a message; then a welcome
 }
@@ -55,7 +55,7 @@ func (k *talks) open(change func(*uplink.Options)) {
 			k.judge(o)
 			return true
 		},
-		Notice: func(n uplink.Notice) {
+		OnDiagnostic: func(n uplink.Diagnostic) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.notices = append(k.notices, n)
@@ -81,7 +81,7 @@ func (k *talks) run(play func()) (answered bool, refused error) {
 	}
 	defer cancel()
 	began := time.Now()
-	answered = k.up.Goodbye(bye)
+	answered = k.up.Disconnect(bye)
 	k.took = time.Since(began).Round(time.Millisecond)
 	if err := k.box.Close(k.t.Context()); err != nil {
 		k.t.Error(err)
@@ -154,7 +154,7 @@ func (k *talks) noticed() string {
 	defer k.mu.Unlock()
 	var all []string
 	for _, n := range k.notices {
-		all = append(all, fmt.Sprintf("%s %s %q %d", [...]string{"gone", "back", "stranger", "unreceived"}[n.Kind], n.Cause, n.Text, n.Waiting))
+		all = append(all, fmt.Sprintf("%s %s %q %d", [...]string{"gone", "back", "stranger", "unreceived"}[n.Kind], n.Cause, n.Reply, n.Pending))
 	}
 	k.notices = nil
 	return strings.Join(all, ", ")
@@ -177,18 +177,18 @@ func TestADayWithCentral(t *testing.T) {
 			synctest.Wait() // it has asked
 			k.engine(evcp.OK, evcp.NoCause)
 			time.Sleep(3 * time.Second)
-			<-k.up.Spoken()
+			<-k.up.Attempted()
 			k.want("nobody there", k.noticed(), `gone refused "" 0`)
 			k.engine(evcp.KO, evcp.SaidKO)
 			time.Sleep(time.Second)
-			if s := k.up.Standing(cp); s.Phase != uplink.Away || k.up.Waiting() != 1 || s.Next.String() != "registration request" {
-				t.Errorf("%+v, %d waiting", s, k.up.Waiting())
+			if s := k.up.Status(cp); s.Phase != uplink.Away || k.up.Pending() != 1 || s.Next.String() != "registration request" {
+				t.Errorf("%+v, %d waiting", s, k.up.Pending())
 			}
 			stop = k.central()
 			time.Sleep(5 * time.Second)
 			k.want("Central came", k.story(), "registration request, ENGINE_FAILURE, heartbeat KO")
 			k.want("Central came", k.noticed(), `back  "Authentication successful" 1`)
-			if s := k.up.Standing(cp); s.Phase != uplink.Registered || s.Last.Message != "heartbeat KO" || s.Last.Answer.Text != "Authentication successful" || s.At.Sub(s.Last.At) != 5*time.Second {
+			if s := k.up.Status(cp); s.Phase != uplink.Registered || s.LastExchange.Message != "heartbeat KO" || s.LastExchange.Reply.Text != "Authentication successful" || s.NextAt.Sub(s.LastExchange.At) != 5*time.Second {
 				t.Errorf("%+v", s)
 			}
 
@@ -236,7 +236,7 @@ func figures(t *testing.T, f uplink.Figures) {
 	for _, n := range f.Delivery.Counts {
 		delivered += n
 	}
-	if len(f.Reports) != 8 || delivered != 2 || f.Waiting != 0 || f.Refused() != 0 || len(f.Sessions) != 4 || f.Sessions[uplink.Registered] != 1 {
+	if len(f.Reports) != 8 || delivered != 2 || f.Pending != 0 || f.Refused() != 0 || len(f.Sessions) != 4 || f.Sessions[uplink.Registered] != 1 {
 		t.Errorf("%+v", f)
 	}
 }
@@ -259,7 +259,7 @@ func TestARefusal(t *testing.T) {
 				k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{}}
 				defer k.central()()
 				k.open(func(o *uplink.Options) {
-					o.Lone, o.Heartbeat = tt.lone, 0
+					o.StopWhenRefused, o.Heartbeat = tt.lone, 0
 					if tt.greeted { // the receipt of the acceptance is never kept
 						o.Observe = func(evcp.Observation) bool { return false }
 					}
@@ -280,7 +280,7 @@ func TestARefusal(t *testing.T) {
 						k.engine(evcp.KO, evcp.SaidKO)
 					}
 					time.Sleep(118 * time.Second)
-					if f := k.up.Figures(); !tt.ends && (f.Refused() != 1 || k.up.Standing(cp).Phase.String() != "refused") {
+					if f := k.up.Figures(); !tt.ends && (f.Refused() != 1 || k.up.Status(cp).Phase.String() != "refused") {
 						t.Errorf("%+v", f)
 					}
 				})
@@ -307,13 +307,13 @@ func TestAStranger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{"registration request": slices.Repeat([]string{"HTTP/1.1 400 Bad Request\n"}, 100)}}
 		defer k.central()()
-		k.open(func(o *uplink.Options) { o.Lone = true })
+		k.open(func(o *uplink.Options) { o.StopWhenRefused = true })
 		answered, err := k.run(func() { time.Sleep(30 * time.Second) })
 		if asked := k.times("registration request", k.story()); err != nil || answered || asked < 5 {
 			t.Errorf("%v after %d questions, goodbye answered %t", err, asked, answered)
 		}
 		k.want("stranger", k.noticed(), `stranger  "HTTP/1.1 400 Bad Request" 0`)
-		if s := k.up.Standing(cp); s.Phase.String() != "connecting" || s.Since.IsZero() || s.Last.Message != "registration request" || k.up.Standing("CP_999") != (uplink.Standing{}) {
+		if s := k.up.Status(cp); s.Phase.String() != "connecting" || s.Since.IsZero() || s.LastExchange.Message != "registration request" || k.up.Status("CP_999") != (uplink.SessionStatus{}) {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -7,16 +7,16 @@ import (
 	"evcp/internal/wire"
 )
 
-// Phase is where one charge point stands with Central, as it is shown.
-type Phase uint8
+// SessionPhase is where one charge point stands with Central, as it is shown.
+type SessionPhase uint8
 
 const (
 	// Connecting: Central was asked, or is about to be, and has not answered yet.
-	Connecting Phase = iota
+	Connecting SessionPhase = iota
 	// Registered: Central has accepted.
 	Registered
-	// Refusing: Central has said no, and is asked again after AskAgain.
-	Refusing
+	// Refused: Central has said no, and is asked again after AskAgain.
+	Refused
 	// Away: Central can't be reached or does not answer.
 	Away
 )
@@ -24,66 +24,66 @@ const (
 var phaseNames = [...]string{"connecting", "registered", "refused", "away"}
 
 // String is the word used in metrics and in the status.
-func (p Phase) String() string { return phaseNames[min(int(p), len(phaseNames)-1)] }
+func (p SessionPhase) String() string { return phaseNames[min(int(p), len(phaseNames)-1)] }
 
-// Standing is where one charge point stands with Central: what was said last,
+// SessionStatus is where one charge point stands with Central: what was said last,
 // what is said next, and when.
-type Standing struct {
-	Phase Phase
-	Since time.Time
-	Last  Said
-	Next  wire.Verb // NoVerb: nothing, until something happens
-	At    time.Time // of Next
+type SessionStatus struct {
+	Phase        SessionPhase
+	Since        time.Time
+	LastExchange LastExchange
+	Next         wire.Verb // NoVerb: nothing, until something happens
+	NextAt       time.Time // of Next
 }
 
-// Said is one message and what came of it. The zero Said: none yet.
-type Said struct {
+// LastExchange is one message and what came of it. The zero Said: none yet.
+type LastExchange struct {
 	At      time.Time // when the answer came, or why none did was known
 	Message string
 	Repeat  uint32
-	Answer  Answer
+	Reply   Reply
 }
 
-// Standing is how it stands with Central for cp. Any goroutine may call at any time.
-func (u *Uplink) Standing(cp evcp.CPID) Standing {
+// Status is how it stands with Central for cp. Any goroutine may call at any time.
+func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
 	if i, ok := u.index[cp]; ok {
 		return u.sessions[i].standing()
 	}
-	return Standing{}
+	return SessionStatus{}
 }
 
-func (s *session) standing() Standing {
+func (s *session) standing() SessionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shows
 }
 
-func (p *Posture) phase() Phase {
+func (p *SessionState) phase() SessionPhase {
 	switch {
 	case p.Away:
 		return Away
 	case p.Registered:
 		return Registered
 	case p.Refused:
-		return Refusing
+		return Refused
 	}
 	return Connecting
 }
 
 // heard counts what came of a message, and shows it.
-func (s *session) heard(m wire.Message, r Report, a Answer, v wire.Verdict) {
+func (s *session) heard(m wire.Message, r Report, a Reply, v wire.CentralVerdict) {
 	now := time.Now()
 	if m.Verb == wire.EngineFailure || m.Verb == wire.EngineRecovered {
-		s.up.meter.told(r, resultOf(v, a.Came), evcp.StampOf(now))
+		s.up.meter.told(r, resultOf(v, a.Received), evcp.StampOf(now))
 	}
 	phase := s.posture.phase()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shows.Last = Said{At: now, Message: said(m), Repeat: r.Repeat, Answer: a}
+	s.shows.LastExchange = LastExchange{At: now, Message: said(m), Repeat: r.Repeat, Reply: a}
 	s.shows.become(phase, now)
 }
 
-func (s *Standing) become(p Phase, now time.Time) {
+func (s *SessionStatus) become(p SessionPhase, now time.Time) {
 	if s.Since.IsZero() || s.Phase != p {
 		s.Phase, s.Since = p, now
 	}
@@ -97,7 +97,7 @@ func (s *session) show(wake time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shows.Next, s.shows.At = next, wake
+	s.shows.Next, s.shows.NextAt = next, wake
 }
 
 // said is a message without the names that open it: "heartbeat OK".

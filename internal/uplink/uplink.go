@@ -28,14 +28,14 @@ import (
 	"evcp/internal/wire"
 )
 
-// AskAgain is how long a Monitor waits after Central has refused it.
-const AskAgain = time.Minute
+// RefusalRetry is how long a Monitor waits after Central has refused it.
+const RefusalRetry = time.Minute
 
 // Options are what an Uplink needs.
 type Options struct {
 	CPs         []evcp.CPID
 	Central     string // host:port
-	Form        wire.Form
+	Framing     wire.Framing
 	Heartbeat   time.Duration
 	ReportEvery time.Duration
 	Interval    time.Duration // of the checks: how fast a verdict goes stale
@@ -45,49 +45,49 @@ type Options struct {
 	State func(evcp.CPID) evcp.State
 	// Observe is the monitor's front door.
 	Observe func(evcp.Observation) bool
-	// Notice is told what no event records. It must not block.
-	Notice func(Notice)
-	// Lone: a refusal ends Run, unless Central accepted this Monitor before.
-	Lone bool
+	// OnDiagnostic is told what no event records. It must not block.
+	OnDiagnostic func(Diagnostic)
+	// StopWhenRefused: a refusal ends Run, unless Central accepted this Monitor before.
+	StopWhenRefused bool
 }
 
-// NoticeKind says what a Notice tells.
-type NoticeKind uint8
+// DiagnosticKind says what a Notice tells.
+type DiagnosticKind uint8
 
 const (
-	// Gone: Central can't be reached or does not answer. Cause.
-	Gone NoticeKind = iota
-	// Back: it answers again. After, Waiting.
-	Back
-	// Stranger: something answered, but not as EV_Central. Text.
-	Stranger
-	// Unreceived: Central answered a report with a no. Text.
-	Unreceived
+	// OutageBegan: Central can't be reached or does not answer. Cause.
+	OutageBegan DiagnosticKind = iota
+	// OutageEnded: it answers again. After, Waiting.
+	OutageEnded
+	// NotCentral: something answered, but not as EV_Central. Text.
+	NotCentral
+	// ReportRejected: Central answered a report with a no. Text.
+	ReportRejected
 )
 
-// Notice is a change between one charge point and Central.
-type Notice struct {
+// Diagnostic is a change between one charge point and Central.
+type Diagnostic struct {
 	CP      evcp.CPID
-	Kind    NoticeKind
+	Kind    DiagnosticKind
 	Cause   evcp.Cause
-	Text    string
-	After   time.Duration
-	Waiting int
+	Reply   string
+	Outage  time.Duration
+	Pending int
 }
 
 // RefusedError ends a lone Monitor that Central never accepted.
 type RefusedError struct {
-	CP   evcp.CPID
-	Text string
+	CP    evcp.CPID
+	Reply string
 }
 
 // Error says who refused whom, and in which words.
-func (e *RefusedError) Error() string { return fmt.Sprintf("Central refused %s: %q", e.CP, e.Text) }
+func (e *RefusedError) Error() string { return fmt.Sprintf("Central refused %s: %q", e.CP, e.Reply) }
 
 // Uplink talks to Central for a number of charge points. Run it once.
 type Uplink struct {
 	o        Options
-	manner   Manner
+	manner   Schedule
 	sessions []*session
 	index    map[evcp.CPID]int
 	ledger   ledger
@@ -100,7 +100,7 @@ type Uplink struct {
 func New(o Options) *Uplink {
 	u := &Uplink{
 		o: o, spoke: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), ledger: ledger{facts: o.Facts},
-		manner: Manner{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, AskAgain: AskAgain, Backoff: pace.Outage},
+		manner: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.Outage},
 	}
 	u.meter.begin()
 	for i, cp := range o.CPs {
@@ -110,8 +110,8 @@ func New(o Options) *Uplink {
 	return u
 }
 
-// Spoken is closed once Central has said its first word, or can't be reached.
-func (u *Uplink) Spoken() <-chan struct{} { return u.spoke }
+// Attempted is closed once Central has said its first word, or can't be reached.
+func (u *Uplink) Attempted() <-chan struct{} { return u.spoke }
 
 func (u *Uplink) said() { u.speak.Do(func() { close(u.spoke) }) }
 
@@ -153,10 +153,10 @@ func (u *Uplink) deliver(ctx context.Context) {
 	}
 }
 
-// Goodbye tells Central that the Monitors stop, hangs up, and reports whether
+// Disconnect tells Central that the Monitors stop, hangs up, and reports whether
 // Central answered for all of them. It is to be called after Run has returned;
 // ctx bounds it.
-func (u *Uplink) Goodbye(ctx context.Context) bool {
+func (u *Uplink) Disconnect(ctx context.Context) bool {
 	var talking sync.WaitGroup
 	var deaf atomic.Bool
 	for _, s := range u.sessions {
@@ -170,29 +170,29 @@ func (u *Uplink) Goodbye(ctx context.Context) bool {
 	return !deaf.Load()
 }
 
-// Register asks Central once to accept cp: what --test does. Nothing is kept.
+// TryRegistration asks Central once to accept cp: what --test does. Nothing is kept.
 // Whoever is silent gets two empty lines at the end: a web server waits for them,
 // and what it then says shows that it is not EV_Central.
-func Register(ctx context.Context, d link.Dialer, central string, form wire.Form, cp evcp.CPID) (Answer, wire.Verdict) {
-	c := call{link: link.Link{Address: central, Dialer: d}, reply: wire.CentralReply{Form: form}, first: func() {}}
+func TryRegistration(ctx context.Context, d link.Dialer, central string, form wire.Framing, cp evcp.CPID) (Reply, wire.CentralVerdict) {
+	c := call{link: link.Link{Address: central, Dialer: d}, reply: wire.CentralReply{Framing: form}, first: func() {}}
 	defer c.link.Close()
 	began := time.Now()
 	a := c.once(ctx, message(cp, wire.Registration, evcp.Unknown), false, began.Add(AnswerLimit))
 	a.Latency = c.heard.Sub(began)
-	if a.Came {
+	if a.Received {
 		return a, a.verdict(wire.JudgeRegistration, cp)
 	}
 	const nudge = 500 * time.Millisecond
-	if a.Dialled && a.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
-		if late := c.listen(time.Now().Add(nudge)); late.Came {
+	if a.Connected && a.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
+		if late := c.listen(time.Now().Add(nudge)); late.Received {
 			return late, wire.Unclear
 		}
 	}
 	return a, wire.Unclear
 }
 
-// Waiting is how many reports have no answer yet.
-func (u *Uplink) Waiting() int {
+// Pending is how many reports have no answer yet.
+func (u *Uplink) Pending() int {
 	n := 0
 	for _, s := range u.sessions {
 		n += s.waiting()

@@ -125,20 +125,20 @@ func toldBy(e evcp.Event) string {
 }
 
 func (w *watcher) centralPart(cp evcp.CPID) explain.Central {
-	s := w.uplink.Standing(cp)
-	c := explain.Central{Address: w.o.Central, State: s.Phase.String(), Since: explain.MomentOf(s.Since), Waiting: w.uplink.Waiting()}
-	if s.Last.Message != "" {
-		c.Last = exchange(s.Last)
+	s := w.uplink.Status(cp)
+	c := explain.Central{Address: w.o.Central, State: s.Phase.String(), Since: explain.MomentOf(s.Since), Waiting: w.uplink.Pending()}
+	if s.LastExchange.Message != "" {
+		c.Last = exchange(s.LastExchange)
 	}
 	return c
 }
 
-func exchange(s uplink.Said) *explain.Exchange {
-	a := s.Answer
+func exchange(s uplink.LastExchange) *explain.Exchange {
+	a := s.Reply
 	x := &explain.Exchange{
-		At: explain.MomentOf(s.At), Told: s.Message, Repeat: s.Repeat, Answered: a.Came, Answer: a.Text, LatencyMS: explain.Millis(a.Latency),
+		At: explain.MomentOf(s.At), Told: s.Message, Repeat: s.Repeat, Answered: a.Received, Answer: a.Text, LatencyMS: explain.Millis(a.Latency),
 	}
-	if !a.Came {
+	if !a.Received {
 		x.Cause = a.Cause.String()
 	}
 	return x
@@ -147,8 +147,8 @@ func exchange(s uplink.Said) *explain.Exchange {
 // next is what happens by itself, by time.
 func (w *watcher) next(cp evcp.CPID) []explain.Step {
 	steps := []explain.Step{{At: explain.MomentOf(w.monitor.Figures().Next), To: "engine", What: wire.HealthCheck.String()}}
-	if s := w.uplink.Standing(cp); s.Next != wire.NoVerb {
-		steps = append(steps, explain.Step{At: explain.MomentOf(s.At), To: "central", What: s.Next.String()})
+	if s := w.uplink.Status(cp); s.Next != wire.NoVerb {
+		steps = append(steps, explain.Step{At: explain.MomentOf(s.NextAt), To: "central", What: s.Next.String()})
 	}
 	slices.SortStableFunc(steps, func(a, b explain.Step) int { return int(a.At - b.At) })
 	return steps
@@ -158,15 +158,15 @@ func (w *watcher) kafkaPart() *explain.Kafka {
 	if w.kafka == nil {
 		return nil
 	}
-	s := w.kafka.State()
+	s := w.kafka.Status()
 	return &explain.Kafka{
 		Brokers: w.o.Brokers, Topic: w.o.Topic, State: s.Phase.String(), Since: explain.MomentOf(s.Since),
-		Cause: causeText(s), Why: s.Words(), Waiting: w.waiting(),
+		Cause: causeText(s), Why: s.ErrorText(), Waiting: w.waiting(),
 	}
 }
 
 // causeText is why Kafka is away; "" while it is not.
-func causeText(s kafka.State) string {
+func causeText(s kafka.ConnectionStatus) string {
 	if s.Phase != kafka.Away {
 		return ""
 	}

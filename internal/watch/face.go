@@ -106,10 +106,10 @@ func (w *watcher) lastCheck() time.Time {
 
 // line is what systemctl status shows.
 func (w *watcher) line() string {
-	parts := []string{fmt.Sprintf(english.lineCP, w.o.CP, w.shown()), fmt.Sprintf(english.lineCentral, w.uplink.Standing(w.o.CP).Phase)}
+	parts := []string{fmt.Sprintf(english.lineCP, w.o.CP, w.shown()), fmt.Sprintf(english.lineCentral, w.uplink.Status(w.o.CP).Phase)}
 	if w.kafka != nil {
-		part := fmt.Sprintf(english.lineKafka, w.kafka.State().Phase)
-		if n := w.waiting(); n > 0 && w.kafka.State().Phase == kafka.Away {
+		part := fmt.Sprintf(english.lineKafka, w.kafka.Status().Phase)
+		if n := w.waiting(); n > 0 && w.kafka.Status().Phase == kafka.Away {
 			part += ", " + english.lineWaits.Of(n)
 		}
 		parts = append(parts, part)

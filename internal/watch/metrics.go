@@ -84,7 +84,7 @@ func (w *watcher) centralMetrics(m *metrics.Writer) {
 		m.Value(float64(r.Count), "kind", kind, "result", r.Result.String())
 	}
 	m.Histogram("evcp_report_delivery_seconds", "From detection to Central's receipt, first reports only.", f.Delivery)
-	m.Gauge("evcp_reports_pending", "Reports that Central has not answered yet.").Value(float64(f.Waiting))
+	m.Gauge("evcp_reports_pending", "Reports that Central has not answered yet.").Value(float64(f.Pending))
 	m.Gauge("evcp_central_sessions", "Charge points by where they stand with Central.")
 	for _, phase := range slices.Sorted(maps.Keys(f.Sessions)) {
 		m.Value(float64(f.Sessions[phase]), "state", phase.String())

@@ -141,12 +141,12 @@ func (v *voice) queue(n func() (tell.Line, bool)) {
 }
 
 // onCentral is told what changed between the charge point and Central.
-func (v *voice) onCentral(n uplink.Notice) {
+func (v *voice) onCentral(n uplink.Diagnostic) {
 	v.queue(func() (tell.Line, bool) {
 		switch n.Kind {
-		case uplink.Back:
+		case uplink.OutageEnded:
 			v.central = console.Up
-		case uplink.Gone, uplink.Stranger:
+		case uplink.OutageBegan, uplink.NotCentral:
 			v.central = console.Gone
 		}
 		return v.teller.Central(n), true
@@ -154,19 +154,19 @@ func (v *voice) onCentral(n uplink.Notice) {
 }
 
 // onKafka is told each change of how it stands with Kafka.
-func (v *voice) onKafka(s kafka.State) {
+func (v *voice) onKafka(s kafka.ConnectionStatus) {
 	v.queue(func() (tell.Line, bool) { return v.tellKafka(s) })
 }
 
-func (v *voice) tellKafka(s kafka.State) (tell.Line, bool) {
+func (v *voice) tellKafka(s kafka.ConnectionStatus) (tell.Line, bool) {
 	v.kafkaUp = s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp
 	switch {
 	case s.Phase == kafka.Away:
-		return v.teller.KafkaGone(s.Cause, s.Words(), s.Known), true
+		return v.teller.KafkaGone(s.Cause, s.ErrorText(), s.EverConnected), true
 	case s.Phase == kafka.Connected && s.Outage > 0:
-		return v.teller.KafkaBack(s.Outage, s.Sent), true
+		return v.teller.KafkaBack(s.Outage, s.Delivered), true
 	case s.Phase == kafka.Connected:
-		return v.teller.KafkaThere(s.Waiting), true
+		return v.teller.KafkaThere(s.Pending), true
 	default: // it is told when the backlog has arrived
 		return tell.Line{}, false
 	}

@@ -31,7 +31,7 @@ func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
 	v := newVoice(c, tell.Teller{Zone: time.UTC}, box.Tail(1))
 	for i := 0; v.muted.Load() < 3; i++ { // nobody listens yet: the queue fills
-		v.onCentral(uplink.Notice{CP: "CP_001", Kind: uplink.Stranger, Text: fmt.Sprint(i)})
+		v.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
 	var state evcp.State
 	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}

@@ -32,7 +32,7 @@ type Options struct {
 	Engine  string
 	Central string
 
-	Form wire.Form // of both links
+	Framing wire.Framing // of both links
 
 	Policy      evcp.Policy
 	Interval    time.Duration
@@ -128,7 +128,7 @@ func start(o Options) (*watcher, error) {
 		return nil, fmt.Errorf("open the state of %s: %w", o.CP, err)
 	}
 	w.box, w.state = box, box.State(o.CP)
-	w.voice = newVoice(o.Console, tell.Teller{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.AskAgain, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
+	w.voice = newVoice(o.Console, tell.Teller{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.RefusalRetry, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
 	w.voice.teller.Resume(o.CP, w.state)
 	if err := w.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
@@ -143,22 +143,22 @@ func (w *watcher) assemble() error {
 	w.probe = probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Hearing: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Greet: true, Form: o.Form, Slept: o.Slept,
+		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept,
 	})
 	w.uplink = uplink.New(uplink.Options{
-		CPs: cps, Central: o.Central, Form: o.Form, Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
-		Dialer: o.Dialer, Facts: w.box.Facts(), State: w.box.State, Notice: w.voice.onCentral, Lone: true,
+		CPs: cps, Central: o.Central, Framing: o.Framing, Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
+		Dialer: o.Dialer, Facts: w.box.Facts(), State: w.box.State, OnDiagnostic: w.voice.onCentral, StopWhenRefused: true,
 		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
 	})
 	w.monitor = monitor.New(monitor.Options{
 		CPs: cps, Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: true,
-		Gate: w.uplink.Spoken(), Probe: w.probe, Box: w.box, Slept: o.Slept,
+		Gate: w.uplink.Attempted(), Probe: w.probe, Box: w.box, Slept: o.Slept,
 	})
 	if len(o.Brokers) == 0 {
 		return nil
 	}
 	sender, err := kafka.New(kafka.Options{
-		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, Changed: w.voice.onKafka,
+		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: w.voice.onKafka,
 		Logger: o.Console.Logger(),
 	}, w.box.Cursor(outbox.Kafka))
 	w.kafka = sender
@@ -193,7 +193,7 @@ func (w *watcher) finish() error {
 	defer cancel()
 	var ending sync.WaitGroup
 	told := false
-	ending.Go(func() { told = w.uplink.Goodbye(limit) })
+	ending.Go(func() { told = w.uplink.Disconnect(limit) })
 	if w.kafka != nil {
 		ending.Go(func() {
 			if w.box.Flush(limit) == nil { // or the last event is not there to be drained

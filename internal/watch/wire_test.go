@@ -98,7 +98,7 @@ func TestASilentCentralDelaysNoCheck(t *testing.T) {
 }
 
 // inFrames asks for STX framing on both links.
-func inFrames(o *watch.Options) { o.Form = wire.STX }
+func inFrames(o *watch.Options) { o.Framing = wire.STX }
 
 // TestFramesByteForByte speaks <STX>DATA<ETX><LRC> on both links, with peers that
 // acknowledge and answer in frames, and wants each answer acknowledged.
@@ -106,7 +106,7 @@ func TestFramesByteForByte(t *testing.T) {
 	g := testbed.New(t)
 	var word atomic.Value
 	word.Store("OK")
-	frame := func(words string) string { return string(wire.AppendForm(nil, []byte(words), wire.STX)) }
+	frame := func(words string) string { return string(wire.AppendFramed(nil, []byte(words), wire.STX)) }
 	framed := func(say func(message string) string) func(string) string {
 		return func(m string) string {
 			m = strings.TrimPrefix(m, "\x06") // it may ride in front of the next question

@@ -12,8 +12,8 @@ import (
 // when the peer closes, after Quiet without a byte, or at MaxMessage. The zero
 // value is ready.
 type CentralReply struct {
-	Form Form // in which Central was spoken to: Raw, which takes lines too, or STX
-	held []byte
+	Framing Framing // in which Central was spoken to: Raw, which takes lines too, or STX
+	held    []byte
 }
 
 // Reset forgets the last reply and keeps its memory.
@@ -24,48 +24,48 @@ func (r *CentralReply) Reset() { r.held = r.held[:0] }
 func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
-	if r.Form == STX {
+	if r.Framing == STX {
 		return closed || len(r.held) == MaxMessage || readFrame(r.held).decided
 	}
 	text := bytes.TrimLeft(r.held, blanks)
 	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
 }
 
-// Begun reports whether a first word has come. Before a frame an acknowledgement is
+// Started reports whether a first word has come. Before a frame an acknowledgement is
 // none; from a Central that is spoken to without frames any byte is an answer.
-func (r *CentralReply) Begun() bool {
+func (r *CentralReply) Started() bool {
 	none := blanks
-	if r.Form == STX {
+	if r.Framing == STX {
 		none += string(Ack)
 	}
 	return len(bytes.Trim(r.held, none)) > 0
 }
 
-// Sound reports whether the answer came as it should. Where frames are spoken, half a
+// Valid reports whether the answer came as it should. Where frames are spoken, half a
 // frame, a damaged one, <NACK>, and words without a frame say nothing that counts.
-func (r *CentralReply) Sound() bool {
+func (r *CentralReply) Valid() bool {
 	f := readFrame(r.held)
-	return r.Form != STX || f.decided && !f.bad
+	return r.Framing != STX || f.decided && !f.bad
 }
 
-// Receipt is what the answer is acknowledged with; nil for nothing.
-func (r *CentralReply) Receipt() []byte { return receipt(r.Form, r.held) }
+// Acknowledgement is what the answer is acknowledged with; nil for nothing.
+func (r *CentralReply) Acknowledgement() []byte { return receipt(r.Framing, r.held) }
 
 // Text is the answer's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {
-	if r.Form == STX && r.Sound() {
+	if r.Framing == STX && r.Valid() {
 		return Text(readFrame(r.held).data)
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	return Text(line)
 }
 
-// Verdict is what an answer of Central means for the message it answers.
-type Verdict uint8
+// CentralVerdict is what an answer of Central means for the message it answers.
+type CentralVerdict uint8
 
 const (
 	// Unclear is the zero Verdict: an answer, but none that Central would give.
-	Unclear Verdict = iota
+	Unclear CentralVerdict = iota
 	// Accepted: registered, or the report has its receipt.
 	Accepted
 	// Rejected: Central will not have it.
@@ -84,7 +84,7 @@ var (
 // JudgeRegistration reads the answer to a registration request of cp, whose own id
 // counts for nothing in it. A no anywhere wins: "Authentication unsuccessful" and "Authentication successful" differ by
 // less than a substring search can see.
-func JudgeRegistration(text string, cp evcp.CPID) Verdict {
+func JudgeRegistration(text string, cp evcp.CPID) CentralVerdict {
 	if strings.HasPrefix(text, "HTTP/") {
 		return Unclear // a web server; its "200 OK" accepts nobody
 	}
@@ -101,7 +101,7 @@ func JudgeRegistration(text string, cp evcp.CPID) Verdict {
 
 // JudgeHeartbeat reads the answer to a sign of life. Only "not registered" asks
 // for anything: an older Central that does not know the message is left in peace.
-func JudgeHeartbeat(text string, cp evcp.CPID) Verdict {
+func JudgeHeartbeat(text string, cp evcp.CPID) CentralVerdict {
 	if strings.Contains(spaced(wordsOf(text, cp)), " not registered ") {
 		return NotRegistered
 	}
@@ -110,7 +110,7 @@ func JudgeHeartbeat(text string, cp evcp.CPID) Verdict {
 
 // JudgeReceipt reads the answer to a report: anything but a no in its first word
 // is a receipt. "unknown message" is no question of registration.
-func JudgeReceipt(text string, cp evcp.CPID) Verdict {
+func JudgeReceipt(text string, cp evcp.CPID) CentralVerdict {
 	said := wordsOf(text, cp)
 	joined := spaced(said)
 	switch {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestJudgeRegistration(t *testing.T) {
-	for text, want := range map[string]Verdict{
+	for text, want := range map[string]CentralVerdict{
 		"Authentication successful":                Accepted,
 		"Central: Monitor connection acknowledged": Accepted,
 		"OK":                          Accepted,
@@ -55,7 +55,7 @@ func TestJudgeRegistration(t *testing.T) {
 }
 
 func TestJudgeReceipt(t *testing.T) {
-	for text, want := range map[string]Verdict{
+	for text, want := range map[string]CentralVerdict{
 		"Failure report received":  Accepted,
 		"Recovery report received": Accepted,
 		"OK":                       Accepted,
@@ -86,7 +86,7 @@ func TestJudgeReceipt(t *testing.T) {
 
 // Nothing but "not registered" asks for anything after a sign of life.
 func TestJudgeHeartbeat(t *testing.T) {
-	for text, want := range map[string]Verdict{
+	for text, want := range map[string]CentralVerdict{
 		"KO not registered": NotRegistered, "CP_001: Not registered.": NotRegistered,
 		"OK": Accepted, "": Accepted, "KO unknown message": Accepted, "ERROR": Accepted, "notregistered": Accepted,
 	} {
@@ -122,8 +122,8 @@ func TestCentralReply(t *testing.T) {
 		if got := r.Feed([]byte(c.reply), false); got != c.complete {
 			t.Errorf("%.40q: complete %v", c.reply, got)
 		}
-		if r.Begun() != (c.text != "") {
-			t.Errorf("%.40q: begun %v", c.reply, r.Begun())
+		if r.Started() != (c.text != "") {
+			t.Errorf("%.40q: begun %v", c.reply, r.Started())
 		}
 		if got := r.Text(); got != c.text {
 			t.Errorf("%.40q reads %q, want %q", c.reply, got, c.text)
@@ -132,7 +132,7 @@ func TestCentralReply(t *testing.T) {
 			t.Errorf("%.40q: the end changes it", c.reply)
 		}
 		r.Reset()
-		if r.Begun() || r.Text() != "" {
+		if r.Started() || r.Text() != "" {
 			t.Errorf("%.40q: Reset keeps something", c.reply)
 		}
 	}
@@ -174,7 +174,7 @@ func FuzzCentralReply(f *testing.F) {
 		if v := JudgeRegistration(text, "CP_001"); v == Accepted && (strings.Contains(said, " not ") || strings.Contains(said, " ko ") || strings.Contains(said, " denied ")) {
 			t.Errorf("%q is accepted", text)
 		}
-		if v := JudgeReceipt(text, "CP_001"); v == Accepted && (!r.Begun() || strings.HasPrefix(said, " ko ")) {
+		if v := JudgeReceipt(text, "CP_001"); v == Accepted && (!r.Started() || strings.HasPrefix(said, " ko ")) {
 			t.Errorf("%q is a receipt", text)
 		}
 	})

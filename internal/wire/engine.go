@@ -6,8 +6,8 @@ import (
 	"evcp"
 )
 
-// Answer is what an Engine's reply says, before anyone asked when it came.
-type Answer struct {
+// EngineResult is what an Engine's reply says, before anyone asked when it came.
+type EngineResult struct {
 	Status   evcp.Status
 	Cause    evcp.Cause
 	Response string // its words, through Text
@@ -20,14 +20,14 @@ type Answer struct {
 // The Engine is well when the first word is OK, compared whole and without case.
 // BROKEN, NOT OK, NOK and KO: TOKEN EXPIRED are not.
 type EngineReply struct {
-	Form   Form // in which the question was asked: Raw, which takes lines too, or STX
-	held   []byte
-	done   bool
-	excess bool
+	Framing Framing // in which the question was asked: Raw, which takes lines too, or STX
+	held    []byte
+	done    bool
+	excess  bool
 }
 
 // Reset forgets the last reply and keeps its memory.
-func (r *EngineReply) Reset() { *r = EngineReply{Form: r.Form, held: r.held[:0]} }
+func (r *EngineReply) Reset() { *r = EngineReply{Framing: r.Framing, held: r.held[:0]} }
 
 // Feed takes what was read and reports whether the reply is decided: it is OK,
 // it can't become OK or KO any more, its line has ended, the peer has closed, or
@@ -40,7 +40,7 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 	}
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
-	if r.Form == STX {
+	if r.Framing == STX {
 		f := readFrame(r.held)
 		r.excess = f.excess
 		r.done = closed || f.decided || len(r.held) == MaxMessage
@@ -74,38 +74,38 @@ func says(b []byte, word string) bool {
 // came after the answer that could be taken for the next one.
 func (r *EngineReply) Reusable() bool { return r.done && !r.excess && len(r.held) < MaxMessage }
 
-// Receipt is what the answer is acknowledged with; nil for nothing.
-func (r *EngineReply) Receipt() []byte { return receipt(r.Form, r.held) }
+// Acknowledgement is what the answer is acknowledged with; nil for nothing.
+func (r *EngineReply) Acknowledgement() []byte { return receipt(r.Framing, r.held) }
 
 // Empty reports whether nothing but blanks has come.
 func (r *EngineReply) Empty() bool {
-	return len(bytes.Trim(r.held, blanks)) == 0 || r.Form == STX && len(bytes.Trim(r.held, blanks+string(Ack))) == 0
+	return len(bytes.Trim(r.held, blanks)) == 0 || r.Framing == STX && len(bytes.Trim(r.held, blanks+string(Ack))) == 0
 }
 
-// Answer judges the words: called when Feed said so, or when the time is over.
+// Result judges the words: called when Feed said so, or when the time is over.
 // An empty reply is ConnectionError with the cause that the caller names, closed
 // or timeout.
-func (r *EngineReply) Answer(empty evcp.Cause) Answer {
+func (r *EngineReply) Result(empty evcp.Cause) EngineResult {
 	if r.Empty() {
-		return Answer{Status: evcp.ConnectionError, Cause: empty}
+		return EngineResult{Status: evcp.ConnectionError, Cause: empty}
 	}
-	if r.Form == STX {
+	if r.Framing == STX {
 		return r.frameAnswer()
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	status, cause := judge(line)
-	return Answer{Status: status, Cause: cause, Response: Text(line)}
+	return EngineResult{Status: status, Cause: cause, Response: Text(line)}
 }
 
 // frameAnswer is what a frame says. Whatever is no sound frame is not OK: an
 // Engine that says OK in another framing is asked in the wrong one.
-func (r *EngineReply) frameAnswer() Answer {
+func (r *EngineReply) frameAnswer() EngineResult {
 	f := readFrame(r.held)
 	if !f.decided || f.bad {
-		return Answer{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
+		return EngineResult{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
 	}
 	status, cause := judge(bytes.TrimLeft(f.data, blanks))
-	return Answer{Status: status, Cause: cause, Response: Text(f.data)}
+	return EngineResult{Status: status, Cause: cause, Response: Text(f.data)}
 }
 
 // judge looks at the first word alone. What follows may be in another encoding, or

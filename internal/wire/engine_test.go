@@ -83,7 +83,7 @@ func TestEngineReplies(t *testing.T) {
 		if !r.Feed([]byte(c.reply), true) {
 			t.Errorf("%q: nothing can follow the end", c.reply)
 		}
-		a := r.Answer(evcp.Timeout)
+		a := r.Result(evcp.Timeout)
 		if got := (judged{a.Status, a.Cause}); got != c.want || c.response != "" && a.Response != c.response {
 			t.Errorf("%q is %v %v %q, want %v %v %q", c.reply, got.status, got.cause, a.Response, c.want.status, c.want.cause, c.response)
 		}
@@ -122,7 +122,7 @@ func TestEngineReplySplit(t *testing.T) {
 		if strings.ContainsAny(parts[len(parts)-1], "Oo") {
 			want = saysSick
 		}
-		if a := r.Answer(evcp.Timeout); a.Status != want.status || a.Cause != want.cause {
+		if a := r.Result(evcp.Timeout); a.Status != want.status || a.Cause != want.cause {
 			t.Errorf("%q is %+v", parts, a)
 		}
 	}
@@ -157,7 +157,7 @@ func TestEngineReplyLong(t *testing.T) {
 		if !r.Feed([]byte(reply), false) {
 			t.Errorf("%.20q… of %d bytes is not decided", reply, len(reply))
 		}
-		if a := r.Answer(evcp.Timeout); a.Status != want.status || a.Cause != want.cause {
+		if a := r.Result(evcp.Timeout); a.Status != want.status || a.Cause != want.cause {
 			t.Errorf("%.20q… of %d bytes is %v %v", reply, len(reply), a.Status, a.Cause)
 		}
 		if len(reply) >= MaxMessage && r.Reusable() {
@@ -170,7 +170,7 @@ func TestEngineReplyLong(t *testing.T) {
 func TestEngineReplyCutInACharacter(t *testing.T) {
 	var r EngineReply
 	r.Feed([]byte("OK 23\xc2"), false)
-	if a := r.Answer(evcp.Timeout); a.Status != evcp.OK {
+	if a := r.Result(evcp.Timeout); a.Status != evcp.OK {
 		t.Errorf("a healthy Engine is %v %v", a.Status, a.Cause)
 	}
 }
@@ -218,7 +218,7 @@ func TestEngineReplyAnySplit(t *testing.T) {
 			cut.Feed(part, false)
 		}
 		cut.Feed(nil, true)
-		a, b := whole.Answer(evcp.Closed), cut.Answer(evcp.Closed)
+		a, b := whole.Result(evcp.Closed), cut.Result(evcp.Closed)
 		if a.Status != b.Status || a.Cause != b.Cause && word != "KO:" {
 			t.Fatalf("%q is %+v, and cut %+v", text, a, b)
 		}
@@ -250,12 +250,12 @@ func FuzzEngineReply(f *testing.F) {
 		if len(r.held) > MaxMessage {
 			t.Errorf("%d bytes are held", len(r.held))
 		}
-		checkAnswer(t, r.Answer(evcp.Timeout), r.held)
+		checkAnswer(t, r.Result(evcp.Timeout), r.held)
 	})
 }
 
 // checkAnswer compares with the shortest reading of the rules.
-func checkAnswer(t *testing.T, a Answer, held []byte) {
+func checkAnswer(t *testing.T, a EngineResult, held []byte) {
 	t.Helper()
 	checkText(t, a.Response)
 	line, _, _ := bytes.Cut(bytes.TrimLeft(held, blanks), []byte("\n"))

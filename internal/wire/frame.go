@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// Form is how a message is wrapped on the wire. A server answers in the form of
+// Framing is how a message is wrapped on the wire. A server answers in the form of
 // the question.
-type Form uint8
+type Framing uint8
 
 const (
 	// Raw is text without any mark of its end, as the first peers send it.
-	Raw Form = iota
+	Raw Framing = iota
 	// Line is text that ends with a newline.
 	Line
 	// STX is <STX>DATA<ETX><LRC>, where LRC is the XOR of all bytes of DATA. The
@@ -37,8 +37,8 @@ var (
 // ErrDamaged is the error of a frame whose LRC does not fit. Its answer is <NACK>.
 var ErrDamaged = fmt.Errorf("%w: a frame that is damaged", ErrUnknownMessage)
 
-// AppendForm wraps a message.
-func AppendForm(dst, message []byte, form Form) []byte {
+// AppendFramed wraps a message.
+func AppendFramed(dst, message []byte, form Framing) []byte {
 	switch form {
 	case Line:
 		return append(append(dst, message...), '\n')
@@ -81,7 +81,7 @@ type framed struct {
 
 // receipt is what an answer is acknowledged with: nothing in other forms, while it
 // goes on, and when it is no frame.
-func receipt(form Form, held []byte) []byte {
+func receipt(form Framing, held []byte) []byte {
 	f := readFrame(held)
 	switch {
 	case form != STX || !f.decided || f.bad && !f.damaged:

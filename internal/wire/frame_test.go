@@ -11,7 +11,7 @@ import (
 )
 
 func TestFrameByteForByte(t *testing.T) {
-	got := string(AppendForm(nil, []byte("OK"), STX))
+	got := string(AppendFramed(nil, []byte("OK"), STX))
 	if want := "\x02OK\x03\x04"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -21,13 +21,13 @@ func TestFrameByteForByte(t *testing.T) {
 // acknowledgements of our answers between them; a damaged one is answered with
 // <NACK> alone.
 func TestFramedRequests(t *testing.T) {
-	one := AppendForm(nil, Message{CP: "CP_001", Verb: HealthCheck}.Append(nil), STX)
-	two := AppendForm(nil, Message{CP: "CP-2", Verb: Heartbeat, Status: evcp.KO}.Append(nil), STX)
+	one := AppendFramed(nil, Message{CP: "CP_001", Verb: HealthCheck}.Append(nil), STX)
+	two := AppendFramed(nil, Message{CP: "CP-2", Verb: Heartbeat, Status: evcp.KO}.Append(nil), STX)
 	bad := append([]byte(nil), one...)
 	bad[3] ^= 1
 	all := append(append(append(append(append([]byte{}, one...), ack), bad...), two...), ack)
 	rapid.Check(t, func(t *rapid.T) {
-		var r Requests
+		var r RequestDecoder
 		var got []Request
 		for rest := all; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "segment")
@@ -55,7 +55,7 @@ func TestFramedRequests(t *testing.T) {
 }
 
 func TestFramedAnswers(t *testing.T) {
-	frame := func(s string) string { return string(AppendForm(nil, []byte(s), STX)) }
+	frame := func(s string) string { return string(AppendFramed(nil, []byte(s), STX)) }
 	tests := map[string]struct {
 		status   evcp.Status
 		cause    evcp.Cause
@@ -79,13 +79,13 @@ func TestFramedAnswers(t *testing.T) {
 		"\x06":                       {evcp.ConnectionError, evcp.Timeout, false, "", false, ""},
 	}
 	for said, want := range tests {
-		r := EngineReply{Form: STX}
+		r := EngineReply{Framing: STX}
 		done := false
 		for i := range len(said) {
 			done = r.Feed([]byte{said[i]}, false)
 		}
-		if a := r.Answer(evcp.Timeout); done != want.done || a != (Answer{want.status, want.cause, want.response}) || r.Reusable() != want.reusable || string(r.Receipt()) != want.receipt {
-			t.Errorf("%q: done %t, %+v, reusable %t, receipt %q, want %+v", said, done, a, r.Reusable(), r.Receipt(), want)
+		if a := r.Result(evcp.Timeout); done != want.done || a != (EngineResult{want.status, want.cause, want.response}) || r.Reusable() != want.reusable || string(r.Acknowledgement()) != want.receipt {
+			t.Errorf("%q: done %t, %+v, reusable %t, receipt %q, want %+v", said, done, a, r.Reusable(), r.Acknowledgement(), want)
 		}
 		if !r.Feed(nil, true) {
 			t.Errorf("%q: nothing can follow the end", said)
@@ -94,7 +94,7 @@ func TestFramedAnswers(t *testing.T) {
 }
 
 func TestFramedCentral(t *testing.T) {
-	frame := string(AppendForm(nil, []byte("Authentication successful"), STX))
+	frame := string(AppendFramed(nil, []byte("Authentication successful"), STX))
 	for said, want := range map[string]struct {
 		complete, begun, sound bool
 		text, receipt          string
@@ -108,10 +108,10 @@ func TestFramedCentral(t *testing.T) {
 		"\x15":                             {true, true, false, `\x15`, ""},
 		"\x02" + strings.Repeat("x", 1024): {true, true, false, `\x02` + strings.Repeat("x", 123) + "…", ""},
 	} {
-		c := CentralReply{Form: STX}
+		c := CentralReply{Framing: STX}
 		complete := c.Feed([]byte(said), false)
-		if complete != want.complete || c.Begun() != want.begun || c.Sound() != want.sound || c.Text() != want.text || string(c.Receipt()) != want.receipt {
-			t.Errorf("%.40q: complete %t, begun %t, sound %t, %q, receipt %q, want %+v", said, complete, c.Begun(), c.Sound(), c.Text(), c.Receipt(), want)
+		if complete != want.complete || c.Started() != want.begun || c.Valid() != want.sound || c.Text() != want.text || string(c.Acknowledgement()) != want.receipt {
+			t.Errorf("%.40q: complete %t, begun %t, sound %t, %q, receipt %q, want %+v", said, complete, c.Started(), c.Valid(), c.Text(), c.Acknowledgement(), want)
 		}
 		if !c.Feed(nil, true) {
 			t.Errorf("%.40q: nothing can follow the end", said)
@@ -119,21 +119,21 @@ func TestFramedCentral(t *testing.T) {
 	}
 	raw := CentralReply{}
 	raw.Feed([]byte("\x15"), true)
-	if v := JudgeReceipt(raw.Text(), "CP_001"); !raw.Sound() || raw.Receipt() != nil || v != Rejected {
+	if v := JudgeReceipt(raw.Text(), "CP_001"); !raw.Valid() || raw.Acknowledgement() != nil || v != Rejected {
 		t.Errorf("<NACK> without frames is %d", v)
 	}
 	raw.Reset()
-	if raw.Feed([]byte("\x06"+frame), true); raw.Receipt() != nil {
+	if raw.Feed([]byte("\x06"+frame), true); raw.Acknowledgement() != nil {
 		t.Error("a frame that nobody asked for is acknowledged")
 	}
 	for _, more := range []string{frame, "x"} {
-		e := EngineReply{Form: STX}
+		e := EngineReply{Framing: STX}
 		if e.Feed([]byte(frame+more), false); e.Reusable() {
 			t.Errorf("%.9q follows the answer, and the connection is used again", more)
 		}
 	}
-	e := EngineReply{Form: STX}
-	if !e.Feed([]byte("\x02"+strings.Repeat("x", 1024)), false) || e.Answer(evcp.Timeout).Cause != evcp.Protocol {
+	e := EngineReply{Framing: STX}
+	if !e.Feed([]byte("\x02"+strings.Repeat("x", 1024)), false) || e.Result(evcp.Timeout).Cause != evcp.Protocol {
 		t.Error("a frame without end is listened to for ever")
 	}
 }
@@ -146,8 +146,8 @@ func FuzzFrames(f *testing.F) {
 		if cut < 0 || cut > len(b) {
 			return
 		}
-		e, c := EngineReply{Form: STX}, CentralReply{Form: STX}
-		var r Requests
+		e, c := EngineReply{Framing: STX}, CentralReply{Framing: STX}
+		var r RequestDecoder
 		for i, part := range [][]byte{b[:cut], b[cut:]} {
 			e.Feed(part, i == 1)
 			c.Feed(part, i == 1)
@@ -156,7 +156,7 @@ func FuzzFrames(f *testing.F) {
 				AppendReply(nil, "OK", q)
 			}
 		}
-		if a := e.Answer(evcp.Closed); a.Status == evcp.OK && a.Cause != evcp.NoCause {
+		if a := e.Result(evcp.Closed); a.Status == evcp.OK && a.Cause != evcp.NoCause {
 			t.Fatalf("%+v", a)
 		}
 		_ = c.Text()

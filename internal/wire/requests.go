@@ -12,36 +12,36 @@ import (
 // shorter than anyone notices.
 const Quiet = 20 * time.Millisecond
 
-// Patience is how long a server waits for the rest of a message whose beginning
+// PartialTimeout is how long a server waits for the rest of a message whose beginning
 // it has: a split over two segments may take a retransmission.
-const Patience = time.Second
+const PartialTimeout = time.Second
 
 // Request is one message as a server received it.
 type Request struct {
 	Message
-	Form Form  // of the question, and so of the answer
-	Err  error // it is no message; wraps ErrUnknownMessage and is safe to print
+	Framing Framing // of the question, and so of the answer
+	Err     error   // it is no message; wraps ErrUnknownMessage and is safe to print
 }
 
-// Requests cuts the bytes of one connection into messages. Raw text, lines and
+// RequestDecoder cuts the bytes of one connection into messages. Raw text, lines and
 // messages sent back to back in one segment are all accepted. The zero value is
 // ready. The server feeds what it read, takes requests until there are none, and
 // reads on; when nothing came for Wait it calls Flush.
-type Requests struct {
+type RequestDecoder struct {
 	held []byte
 }
 
 // Feed takes what was read, half of MaxMessage at a time at most, so that messages
 // sent back to back are not cut off. It keeps at most MaxMessage bytes and reports false
 // when a message did not end within them: answer and close.
-func (r *Requests) Feed(b []byte) bool {
+func (r *RequestDecoder) Feed(b []byte) bool {
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
 	return len(b) <= room
 }
 
 // Next takes the next complete message.
-func (r *Requests) Next() (Request, bool) {
+func (r *RequestDecoder) Next() (Request, bool) {
 	r.held = bytes.TrimLeft(r.held, blanks+acknowledgements)
 	if len(r.held) > 0 && r.held[0] == stx {
 		return r.nextFrame()
@@ -50,7 +50,7 @@ func (r *Requests) Next() (Request, bool) {
 	if known && startsAnew(rest) {
 		rest, form := dropNewline(rest)
 		r.held = append(r.held[:0], rest...)
-		return Request{Message: m, Form: form}, true
+		return Request{Message: m, Framing: form}, true
 	}
 	end := bytes.IndexByte(r.held, '\n')
 	if end < 0 {
@@ -62,12 +62,12 @@ func (r *Requests) Next() (Request, bool) {
 // acknowledgements are what a peer says to our answers; nothing follows from them.
 var acknowledgements = string([]byte{ack, nack})
 
-func (r *Requests) nextFrame() (Request, bool) {
+func (r *RequestDecoder) nextFrame() (Request, bool) {
 	data, rest, whole, sound := cutFrame(r.held)
 	if !whole {
 		return Request{}, false
 	}
-	q := Request{Form: STX, Err: ErrDamaged}
+	q := Request{Framing: STX, Err: ErrDamaged}
 	if sound {
 		q.Message, q.Err = Parse(data)
 	}
@@ -77,12 +77,12 @@ func (r *Requests) nextFrame() (Request, bool) {
 
 // Wait says how long the server may wait for more before it calls Flush; 0 means
 // that nothing is held and it may wait as long as it likes.
-func (r *Requests) Wait() time.Duration {
+func (r *RequestDecoder) Wait() time.Duration {
 	switch {
 	case len(r.held) == 0:
 		return 0
 	case r.held[0] == stx || unfinished(r.held):
-		return Patience
+		return PartialTimeout
 	default:
 		return Quiet
 	}
@@ -90,7 +90,7 @@ func (r *Requests) Wait() time.Duration {
 
 // Flush takes what is held as a message: the peer is quiet, or has closed. Blanks
 // of any kind are none, and forgotten.
-func (r *Requests) Flush() (Request, bool) {
+func (r *RequestDecoder) Flush() (Request, bool) {
 	if len(bytes.TrimSpace(r.held)) == 0 {
 		r.held = r.held[:0]
 		return Request{}, false
@@ -98,13 +98,13 @@ func (r *Requests) Flush() (Request, bool) {
 	return r.take(len(r.held), Raw), true
 }
 
-func (r *Requests) take(end int, form Form) Request {
+func (r *RequestDecoder) take(end int, form Framing) Request {
 	m, err := Parse(r.held[:end])
 	r.held = append(r.held[:0], r.held[min(len(r.held), end+1):]...)
 	if err != nil {
-		return Request{Form: form, Err: err}
+		return Request{Framing: form, Err: err}
 	}
-	return Request{Message: m, Form: form}
+	return Request{Message: m, Framing: form}
 }
 
 // startsAnew reports whether rest, which follows a whole message, may: nothing,
@@ -117,7 +117,7 @@ func startsAnew(rest []byte) bool {
 }
 
 // dropNewline drops the terminator of a message and says in which form it so was.
-func dropNewline(rest []byte) ([]byte, Form) {
+func dropNewline(rest []byte) ([]byte, Framing) {
 	trimmed := bytes.TrimLeft(rest, " \t\r\x00")
 	if len(trimmed) > 0 && trimmed[0] == '\n' {
 		return trimmed[1:], Line
@@ -131,10 +131,10 @@ func AppendReply(dst []byte, words string, q Request) []byte {
 	switch {
 	case errors.Is(q.Err, ErrDamaged):
 		return append(dst, nack)
-	case q.Form == STX:
+	case q.Framing == STX:
 		dst = append(dst, ack)
 	}
-	return AppendForm(dst, []byte(words), q.Form)
+	return AppendFramed(dst, []byte(words), q.Framing)
 }
 
 // ErrTooLong is the error of a message that does not end within MaxMessage.

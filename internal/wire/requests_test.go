@@ -14,7 +14,7 @@ import (
 )
 
 // drain takes what is complete.
-func drain(r *Requests) []Request {
+func drain(r *RequestDecoder) []Request {
 	var all []Request
 	for {
 		one, ok := r.Next()
@@ -33,7 +33,7 @@ func told(all []Request) string {
 		if r.Err == nil {
 			word = string(r.CP) + ":" + r.Verb.String()
 		}
-		if r.Form == Line {
+		if r.Framing == Line {
 			word += "|"
 		}
 		words = append(words, word)
@@ -90,7 +90,7 @@ func TestRequests(t *testing.T) {
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "?| ?|", 0, ""},
 		{"\n\n\n", "", 0, ""},
 	} {
-		var r Requests
+		var r RequestDecoder
 		if !r.Feed([]byte(c.in)) {
 			t.Errorf("%q is too long", c.in)
 		}
@@ -121,7 +121,7 @@ func count(ok bool) int {
 // a server would wake every 20 ms for as long as the peer stays.
 func TestRequestsOfBlanks(t *testing.T) {
 	for _, s := range []string{" ", "\v", "\f", "\u00a0", "\u2028", "\x00", " \v\x00"} {
-		var r Requests
+		var r RequestDecoder
 		r.Feed([]byte(s))
 		drain(&r)
 		r.Flush()
@@ -132,7 +132,7 @@ func TestRequestsOfBlanks(t *testing.T) {
 }
 
 func TestRequestsTooLong(t *testing.T) {
-	var r Requests
+	var r RequestDecoder
 	if !r.Feed(bytes.Repeat([]byte("x"), MaxMessage)) {
 		t.Error("MaxMessage bytes are not too long")
 	}
@@ -156,7 +156,7 @@ func TestRequestsTooLong(t *testing.T) {
 func TestRequestsAnySplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text, want := conversation(t)
-		var r Requests
+		var r RequestDecoder
 		var got []Request
 		for _, part := range parts(t, []byte(text)) {
 			for len(part) > 0 { // a server reads at most half of what is held
@@ -186,7 +186,7 @@ func conversation(t *rapid.T) (text, want string) {
 	for range rapid.IntRange(1, 40).Draw(t, "messages") {
 		if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
 			b.WriteString("\n" + rapid.SampledFrom([]string{"hello", "EV_CP_M", "EV_CP_M A heartbeat", "\xff"}).Draw(t, "garbage") + "\n")
-			all = append(all, Request{Form: Line, Err: ErrUnknownMessage})
+			all = append(all, Request{Framing: Line, Err: ErrUnknownMessage})
 			continue
 		}
 		s := rapid.SampledFrom(sentences).Draw(t, "sentence")
@@ -209,7 +209,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add([]byte(" \v\x00"), 1)
 	f.Fuzz(func(t *testing.T, b []byte, at int) {
 		at = max(0, min(at, len(b)))
-		var r Requests
+		var r RequestDecoder
 		for _, part := range [][]byte{b[:at], b[at:]} {
 			r.Feed(part)
 			if len(r.held) > MaxMessage {
@@ -250,7 +250,7 @@ func TestAppendReply(t *testing.T) {
 	if got := string(AppendReply([]byte("x"), "OK", Request{})); got != "xOK" {
 		t.Errorf("%q", got)
 	}
-	if got := string(AppendReply(nil, "KO unknown message", Request{Form: Line})); got != "KO unknown message\n" {
+	if got := string(AppendReply(nil, "KO unknown message", Request{Framing: Line})); got != "KO unknown message\n" {
 		t.Errorf("%q", got)
 	}
 }

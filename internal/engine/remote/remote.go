@@ -33,8 +33,8 @@ type Control struct {
 	Set func(context.Context, engine.Behaviour) error
 }
 
-// behaviour is one as JSON has it.
-type behaviour struct {
+// behaviourJSON is one as JSON has it.
+type behaviourJSON struct {
 	Behaviour string `json:"behaviour"`
 	About     string `json:"about"`
 }
@@ -49,7 +49,7 @@ func (c Control) Handler() http.Handler {
 
 func (c Control) show(w http.ResponseWriter) {
 	b := c.Behaviour()
-	body, err := json.Marshal(behaviour{b.String(), b.About()})
+	body, err := json.Marshal(behaviourJSON{b.String(), b.About()})
 	if err != nil {
 		http.Error(w, "can't write the behaviour", http.StatusInternalServerError)
 		return
@@ -88,7 +88,7 @@ func parse(contentType string, body []byte) (engine.Behaviour, error) {
 	word := strings.TrimSpace(string(body))
 	kind, _, _ := mime.ParseMediaType(contentType)
 	if kind == "application/json" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		var b behaviour
+		var b behaviourJSON
 		if err := json.Unmarshal(body, &b); err != nil {
 			return engine.Behaviour{}, errors.New(`the body is no JSON object such as {"behaviour": "ko"}`)
 		}
