@@ -66,6 +66,7 @@ var house = map[string]room{
 	"internal/cli":             {does, []string{"internal/config", "internal/console", "internal/version"}},
 	"internal/version":         {decides, nil},
 	"internal/simnet":          {does, nil},
+	"internal/process":         {does, []string{"internal/wait"}},
 	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":      {does, nil},

@@ -12,6 +12,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 	"evcp/internal/wait"
 )
 
@@ -82,12 +83,12 @@ func (c *campaign) misbehave(p *point, i item, wait func()) error {
 }
 
 func (c *campaign) strikeMonitor(p *point, what string, wait func()) error {
-	if p.process().fell() {
-		c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().tail()))
+	if p.process().UnexpectedExit() {
+		c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
 	}
 	switch what {
 	case "kill":
-		return p.absent((*child).kill, wait)
+		return p.absent((*process.Child).Kill, wait)
 	case "restart":
 		return p.absent(p.retire, wait)
 	case "stutter":
@@ -105,14 +106,14 @@ func (c *campaign) strikeCentral(what string, wait func()) error {
 	from := now()
 	defer func() { c.journal.window(-1, from, oracle.Window{Kind: oracle.CentralAway}) }()
 	if what == "stop" {
-		c.central.signal(syscall.SIGSTOP)
+		c.central.Signal(syscall.SIGSTOP)
 		wait()
-		c.central.signal(syscall.SIGCONT)
+		c.central.Signal(syscall.SIGCONT)
 		return nil
 	}
 	if what == "kill" {
-		c.central.kill()
-	} else if took, ok := c.central.end(stopPatience); !ok {
+		c.central.Kill()
+	} else if took, ok := c.central.Stop(stopPatience); !ok {
 		c.journal.misfortune(fmt.Sprintf("Central did not stop within %s", took.Round(ms)))
 	}
 	if err := c.centralIsAway(true); err != nil {
@@ -156,15 +157,15 @@ func (c *campaign) hogs(wait func()) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	from := now()
-	var all []*child
+	var all []*process.Child
 	defer func() {
 		for _, h := range all {
-			h.kill()
+			h.Kill()
 		}
 		c.journal.window(-1, from, oracle.Window{Kind: oracle.Hogs})
 	}()
 	for range 2 * runtime.NumCPU() {
-		h, err := c.children.start("hog", self, partHog)
+		h, err := c.startChild("hog", nil, self, partHog)
 		if err != nil {
 			return err
 		}
@@ -193,12 +194,12 @@ func (c *campaign) fillDisk(p *point, wait func()) error {
 // fallen notes which programs ended by themselves.
 func (c *campaign) fallen() {
 	for _, p := range c.points {
-		if p.process().fell() {
-			c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().tail()))
+		if p.process().UnexpectedExit() {
+			c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
 		}
 	}
-	if c.central.fell() {
-		c.journal.misfortune("Central ended by itself: " + c.central.tail())
+	if c.central.UnexpectedExit() {
+		c.journal.misfortune("Central ended by itself: " + c.central.Tail())
 	}
 }
 

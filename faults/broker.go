@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"evcp/internal/process"
+
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
@@ -45,46 +47,46 @@ func serveBroker(ctx context.Context, port, dir string) error {
 
 // fakeBroker is that process, seen from here.
 type fakeBroker struct {
-	children   *children
+	c          *campaign
 	self       string
 	port, data string
-	now        *child
+	now        *process.Child
 }
 
-func newFakeBroker(c *children, port, data string) (*fakeBroker, error) {
+func newFakeBroker(c *campaign, port, data string) (*fakeBroker, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	return &fakeBroker{children: c, self: self, port: port, data: data}, nil
+	return &fakeBroker{c: c, self: self, port: port, data: data}, nil
 }
 
 func (b *fakeBroker) address() string { return "127.0.0.1:" + b.port }
 
 func (b *fakeBroker) start() (err error) {
-	if b.now, err = b.children.start("broker", b.self, partBroker, b.port, b.data); err != nil {
+	if b.now, err = b.c.startChild("broker", nil, b.self, partBroker, b.port, b.data); err != nil {
 		return err
 	}
-	return b.now.listens(b.address())
+	return b.now.WaitListening(b.c.life, b.address())
 }
 
 func (b *fakeBroker) stop() error {
-	b.now.end(stopPatience)
+	b.now.Stop(stopPatience)
 	return nil
 }
 
 func (b *fakeBroker) kill() error {
-	b.now.kill()
+	b.now.Kill()
 	return nil
 }
 
 func (b *fakeBroker) freeze() error {
-	b.now.signal(syscall.SIGSTOP)
+	b.now.Signal(syscall.SIGSTOP)
 	return nil
 }
 
 func (b *fakeBroker) thaw() error {
-	b.now.signal(syscall.SIGCONT)
+	b.now.Signal(syscall.SIGCONT)
 	return nil
 }
 

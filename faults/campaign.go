@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
@@ -23,13 +24,13 @@ type campaign struct {
 	pace     pace
 	ports    *testbed.Ports
 	journal  *journal
-	children *children
+	children *process.Group
 	life     context.Context // of all that serves here; ends with close
 	serving  sync.WaitGroup
 	undos    []func()
 
 	broker         broker
-	central        *child
+	central        *process.Child
 	centralAddress string
 	centralPage    string
 	brokerAddress  string
@@ -74,11 +75,11 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 		return fmt.Errorf("folder of the campaign: %w", err)
 	}
 	c.undo(c.removeFolder)
-	c.children = newChildren(c.o.dir)
+	c.children = process.NewGroup()
 	life, stop := context.WithCancel(ctx)
 	c.life = life
 	c.undo(func() { stop(); c.serving.Wait() })
-	c.undo(c.children.close)
+	c.undo(c.children.Close)
 	free, err := c.ports.Take(3)
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func (c *campaign) startBroker() (err error) {
 		c.broker, err = newRealBroker(port, data)
 		c.undo(func() { _ = c.broker.kill() }) // it is gone already, if it fails
 	} else {
-		c.broker, err = newFakeBroker(c.children, port, data)
+		c.broker, err = newFakeBroker(c, port, data)
 	}
 	if err != nil {
 		return err
@@ -123,12 +124,12 @@ func (c *campaign) startBroker() (err error) {
 }
 
 func (c *campaign) startCentral() (err error) {
-	c.central, err = c.children.start("central", filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
+	c.central, err = c.startChild("central", nil, filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
 		"--http", c.centralPage, "--heartbeat", c.pace.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
 	if err != nil {
 		return err
 	}
-	return c.central.listens(c.centralAddress)
+	return c.central.WaitListening(c.life, c.centralAddress)
 }
 
 // startDisk is for drawn faults; a story's Monitors write a true disk.
@@ -164,7 +165,7 @@ func (c *campaign) everybodyWatches(ctx context.Context) error {
 	defer cancel()
 	for _, p := range c.points {
 		if !p.untilAsked(ctx, 2) {
-			return fmt.Errorf("%s does not watch: %s", p.id, p.process().tail())
+			return fmt.Errorf("%s does not watch: %s", p.id, p.process().Tail())
 		}
 	}
 	return nil

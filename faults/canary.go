@@ -39,7 +39,7 @@ func (c *campaign) startCanary() error {
 	if err != nil {
 		return fmt.Errorf("listen to a canary: %w", err)
 	}
-	_, err = c.children.startWith("canary", w, self, partCanary)
+	_, err = c.startChild("canary", w, self, partCanary)
 	w.Close() //nolint:errcheck // the child has its own
 	if err != nil {
 		r.Close() //nolint:errcheck // nothing was read

@@ -10,6 +10,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 )
 
 // What is done to the Monitor of a charge point.
@@ -17,7 +18,7 @@ import (
 // launch starts the Monitor.
 func (p *point) launch() error {
 	pace := p.c.pace
-	m, err := p.c.children.start(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"),
+	m, err := p.c.startChild(p.name(), nil, filepath.Join(p.c.o.bin, "ev-cp-m"),
 		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.toward.Addr()),
 		"--central-ip", "127.0.0.1", "--central-port", portOf(p.central.Addr()), "--kafka-brokers", p.c.broker.address(),
 		"--state-dir", p.state, "--interval", pace.interval.String(), "--timeout", pace.timeout.String(),
@@ -31,7 +32,7 @@ func (p *point) launch() error {
 	return nil
 }
 
-func (p *point) process() *child {
+func (p *point) process() *process.Child {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.monitor
@@ -46,12 +47,12 @@ func (p *point) stop(wait func()) {
 
 func (p *point) freeze() (from evcp.Stamp) {
 	from = now()
-	p.process().signal(syscall.SIGSTOP)
+	p.process().Signal(syscall.SIGSTOP)
 	return from
 }
 
 func (p *point) thaw(from evcp.Stamp) {
-	p.process().signal(syscall.SIGCONT)
+	p.process().Signal(syscall.SIGCONT)
 	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Stopped})
 }
 
@@ -92,7 +93,7 @@ func (p *point) stutter(wait func()) {
 
 // moved is absent; meanwhile do has the state folder, and a new numbering may
 // begin after it.
-func (p *point) moved(end func(*child), do func(folder string) error) error {
+func (p *point) moved(end func(*process.Child), do func(folder string) error) error {
 	from, done := now(), error(nil)
 	err := p.absent(end, func() {
 		done = do(p.folder())
@@ -105,7 +106,7 @@ func (p *point) moved(end func(*child), do func(folder string) error) error {
 func (p *point) folder() string { return filepath.Join(p.state, string(p.id)) }
 
 // absent ends the Monitor with end, and starts it again when wait has returned.
-func (p *point) absent(end func(*child), wait func()) error {
+func (p *point) absent(end func(*process.Child), wait func()) error {
 	from := now()
 	end(p.process())
 	wait()
@@ -118,8 +119,8 @@ func (p *point) absent(end func(*child), wait func()) error {
 const stopPatience = 5 * time.Second
 
 // retire ends a Monitor in order, and notes one that does not.
-func (p *point) retire(m *child) {
-	if took, ok := m.end(stopPatience); !ok {
+func (p *point) retire(m *process.Child) {
+	if took, ok := m.Stop(stopPatience); !ok {
 		p.c.journal.misfortune(fmt.Sprintf("%s: its Monitor did not stop within %s", p.id, took.Round(ms)))
 	}
 }

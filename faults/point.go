@@ -9,6 +9,7 @@ import (
 	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 )
 
 // point is one charge point: its Engine and its links, in this process, and its
@@ -29,7 +30,7 @@ type point struct {
 	shut    bool       // the Engine does not listen
 	away    bool       // Central does not
 	modes   [2]faultproxy.Impairment
-	monitor *child
+	monitor *process.Child
 }
 
 // The links of a point, as an index of modes.

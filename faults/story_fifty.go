@@ -8,6 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 	"evcp/internal/wait"
 )
 
@@ -22,7 +23,7 @@ func playFifty(ctx context.Context, c *campaign) error {
 		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
 		for range fifty {
 			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
-			if err := p.absent((*child).kill, func() {}); err != nil {
+			if err := p.absent((*process.Child).Kill, func() {}); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
@@ -31,7 +32,7 @@ func killedAtTwo(ctx context.Context, p *point) error {
 	if p.told(wire.EngineFailure) > 0 {
 		return fmt.Errorf("%s: three checks have failed before it could be killed", p.id)
 	}
-	err := p.absent((*child).kill, func() {})
+	err := p.absent((*process.Child).Kill, func() {})
 	p.untilTold(ctx, wire.EngineFailure)
 	return err
 }
@@ -40,7 +41,7 @@ func killedAtTwo(ctx context.Context, p *point) error {
 func killedAfterReceipt(ctx context.Context, p *point) error {
 	p.untilTold(ctx, wire.EngineFailure)
 	wait.For(ctx, 300*ms)
-	err := p.absent((*child).kill, func() { wait.For(ctx, 100*ms) })
+	err := p.absent((*process.Child).Kill, func() { wait.For(ctx, 100*ms) })
 	wait.For(ctx, p.c.pace.reportEvery*5/4)
 	return err
 }
@@ -50,7 +51,7 @@ func recoveredMeanwhile(ctx context.Context, p *point) error {
 	p.untilTold(ctx, wire.EngineFailure)
 	wait.For(ctx, 300*ms)
 	var well error
-	err := p.absent((*child).kill, func() {
+	err := p.absent((*process.Child).Kill, func() {
 		wait.For(ctx, time.Second)
 		well = p.behave(wellItem)
 		wait.For(ctx, 3*time.Second)

@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/oracle"
+	"evcp/internal/process"
 	"evcp/internal/wait"
 )
 
@@ -53,7 +54,7 @@ func (c *campaign) copyOf(p *point) (*point, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = p.moved((*child).kill, func(folder string) error { return copyFiles(folder, twin.folder()) })
+	err = p.moved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, twin.folder()) })
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (p *point) untilTwoSpeak(ctx context.Context) {
 			took = time.Since(began)
 		}
 	}
-	log, err := os.ReadFile(p.c.central.log)
+	log, err := os.ReadFile(p.c.central.Log)
 	p.c.journal.show(atMost("copied: Central's API says two speakers after", took, most))
 	p.c.journal.show(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
 }
