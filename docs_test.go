@@ -193,12 +193,12 @@ func TestEveryFieldIsExplained(t *testing.T) {
 
 // TestAdviceIsTheTablesOwn holds the pages to the words of internal/advice.
 func TestAdviceIsTheTablesOwn(t *testing.T) {
-	peers := map[string]advice.Peer{"Engine": advice.Engine, "Central": advice.Central, "Kafka": advice.Kafka}
+	peers := map[string]advice.Service{"Engine": advice.Engine, "Central": advice.Central, "Kafka": advice.Kafka}
 	operations := readDoc(t, "docs/OPERATIONS.md")
 	rows := map[string]bool{}
 	for name, peer := range peers {
 		for c := evcp.SaidKO; c <= evcp.Local; c++ {
-			a := advice.For(peer, c).With(advice.Facts{Words: "…", CP: "CP_001", Topic: "monitor-events"})
+			a := advice.For(peer, c).With(advice.Details{Reply: "…", CP: "CP_001", Topic: "monitor-events"})
 			row := "| " + a.Phrase + " | " + a.Meaning + " | " + a.Do + " |\n"
 			rows["| "+name+": "+row[2:]] = true
 			if (peer == advice.Engine || c < evcp.Stalled) && !strings.Contains(operations, row) {

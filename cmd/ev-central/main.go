@@ -17,14 +17,14 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	loaded, code, goOn := cli.Settings(p, args, stdout, stderr)
+	loaded, code, goOn := cli.LoadSettings(p, args, stdout, stderr)
 	if !goOn {
 		return code
 	}
 	o.fill(os.Getenv)
-	o.origin = loaded.Origin
+	o.origin = loaded.Sources
 	if err := serve(ctx, o, stderr); err != nil {
-		return cli.Complain(stderr, name, err)
+		return cli.PrintError(stderr, name, err)
 	}
-	return cli.Asked
+	return cli.ExitOK
 }

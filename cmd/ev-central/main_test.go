@@ -53,7 +53,7 @@ func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 func TestHelpFitsTheScreen(t *testing.T) {
 	stdout, stderr, code := output(t, "--help")
-	if code != cli.Asked || stderr != "" {
+	if code != cli.ExitOK || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	for _, want := range []string{"--listen", "--http", "--registry", "--heartbeat", "--state-dir", "--log-format", "Exit: "} {
@@ -78,13 +78,13 @@ func TestWrongUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--lisen", ":0"}, cli.Usage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
-		{[]string{"--listen", ""}, cli.Usage, "it must listen somewhere"},
-		{[]string{"--listen", "127.0.0.1:99999"}, cli.Usage, "from 1 to 65535"},
-		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry}, cli.Usage, registry + ":2: "},
-		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, cli.Usage, "no such file"},
-		{[]string{"--state-dir", registry}, cli.Usage, "a folder is needed, and a file is there"},
-		{[]string{"--state-dir", filepath.Join(registry, "below")}, cli.Usage, "a folder is needed, and a file is there"},
+		{[]string{"--lisen", ":0"}, cli.ExitUsage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
+		{[]string{"--listen", ""}, cli.ExitUsage, "it must listen somewhere"},
+		{[]string{"--listen", "127.0.0.1:99999"}, cli.ExitUsage, "from 1 to 65535"},
+		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry}, cli.ExitUsage, registry + ":2: "},
+		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, cli.ExitUsage, "no such file"},
+		{[]string{"--state-dir", registry}, cli.ExitUsage, "a folder is needed, and a file is there"},
+		{[]string{"--state-dir", filepath.Join(registry, "below")}, cli.ExitUsage, "a folder is needed, and a file is there"},
 	}
 	for _, tc := range tests {
 		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTakenPort(t *testing.T) {
 	} {
 		stdout, stderr, code := output(t, args...)
 		want := "port " + port + " is taken"
-		if code != cli.Failed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
+		if code != cli.ExitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
 			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
 		}
 	}

@@ -27,7 +27,7 @@ const (
 // serve runs Central and its page until ctx ends. The ports come first: they are
 // what is most often wrong, and a taken one must not touch the state folder.
 func serve(ctx context.Context, o options, stderr *os.File) error {
-	if err := cli.Folder(o.stateDir); err != nil {
+	if err := cli.CheckStateDir(o.stateDir); err != nil {
 		return err
 	}
 	monitors, err := cli.Listen(ctx, o.listen, "--listen")
@@ -48,7 +48,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
 		}
 	}
-	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.Level(o.level)})
+	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
 	defer con.Close()
 	co.Logger = con.Logger()
 	c, err := central.New(co)
@@ -94,7 +94,7 @@ func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
 		})
 	}
 	wg.Go(func() { s.live(ctx) })
-	wg.Go(func() { s.notify.Tend(ctx, s.work()) })
+	wg.Go(func() { s.notify.Run(ctx, s.work()) })
 	err := s.central.Serve(ctx, monitors)
 	cancel()
 	wg.Wait()

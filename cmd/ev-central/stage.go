@@ -47,13 +47,13 @@ func (s *stage) open(monitors net.Addr, pages net.Listener) {
 
 // work is what systemd is told: Central works while it looks for silence, every
 // second.
-func (s *stage) work() systemd.Work {
-	return systemd.Work{
-		Patience: 3 * time.Second,
+func (s *stage) work() systemd.Activity {
+	return systemd.Activity{
+		MaxPause: 3 * time.Second,
 
-		Begun: func() bool { return s.central.Addr() != nil },
-		Done:  func() time.Time { return s.central.Figures().Looked },
-		Line: func() string {
+		Started:  func() bool { return s.central.Addr() != nil },
+		LastDone: func() time.Time { return s.central.Figures().Looked },
+		StatusLine: func() string {
 			n := s.central.Counts()
 			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected)
 		},

@@ -19,13 +19,13 @@ func main() { cli.Main(run) }
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	if _, code, goOn := cli.Settings(o.table(), args, stdout, stderr); !goOn {
+	if _, code, goOn := cli.LoadSettings(o.table(), args, stdout, stderr); !goOn {
 		return code
 	}
 	if err := serve(ctx, o, stderr); err != nil {
-		return cli.Complain(stderr, name, err)
+		return cli.PrintError(stderr, name, err)
 	}
-	return cli.Asked
+	return cli.ExitOK
 }
 
 // serve runs an Engine and its stage until ctx is done or somebody presses q.

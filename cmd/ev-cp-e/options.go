@@ -34,15 +34,15 @@ func (o *options) table() config.Program {
 			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
 		},
 		Settings: []config.Setting{
-			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Place: config.NotInFile, Set: o.setListen},
-			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Place: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
-			{Name: "script", Arg: "LIST", Group: play, Place: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
-			{Name: "close-after-reply", Group: play, Place: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
-			{Name: "http", Arg: "HOST:PORT", Shown: "off", Group: run, Place: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
-			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Place: config.NotInFile, Help: "auto, text, logfmt or json",
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: o.setListen},
+			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
+			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
+			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
+			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
+			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, text, logfmt or json",
 				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
-			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Place: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Place: config.NotInFile, Help: "auto, always or never",
+			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Scope: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, always or never",
 				Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
 		},
 		Example: "listen",
@@ -76,6 +76,6 @@ func (o *options) setLevel(s string) error {
 	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
 		return err
 	}
-	o.level = cli.Level(word)
+	o.level = cli.ParseLevel(word)
 	return nil
 }

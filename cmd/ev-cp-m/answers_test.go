@@ -21,7 +21,7 @@ func TestHelpWordForWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := p.waited(); code != cli.Asked || p.out.String() != string(want) {
+	if code := p.waited(); code != cli.ExitOK || p.out.String() != string(want) {
 		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.out.String(), want)
 	}
 }
@@ -80,7 +80,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := spawn(t, clean(t, tt.env), tt.args...)
-		if code := p.waited(); code != cli.Usage {
+		if code := p.waited(); code != cli.ExitUsage {
 			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
 		}
 		for _, want := range tt.says {
@@ -104,25 +104,25 @@ func TestTrials(t *testing.T) {
 		set  func(g *testbed.Testbed)
 		code int
 	}{
-		{"all-well", func(g *testbed.Testbed) { everything(g) }, cli.Asked},
-		{"engine-refuses", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.Failed},
-		{"engine-ko", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("ko") }, cli.Failed},
-		{"engine-mute", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("mute") }, cli.Failed},
-		{"central-refuses", func(g *testbed.Testbed) { g.StartEngine("ok"); g.StartBroker() }, cli.Failed},
-		{"central-denies", denying, cli.Failed},
-		{"central-is-a-web-server", webServer, cli.Failed},
+		{"all-well", func(g *testbed.Testbed) { everything(g) }, cli.ExitOK},
+		{"engine-refuses", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.ExitFailed},
+		{"engine-ko", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("ko") }, cli.ExitFailed},
+		{"engine-mute", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("mute") }, cli.ExitFailed},
+		{"central-refuses", func(g *testbed.Testbed) { g.StartEngine("ok"); g.StartBroker() }, cli.ExitFailed},
+		{"central-denies", denying, cli.ExitFailed},
+		{"central-is-a-web-server", webServer, cli.ExitFailed},
 		{"central-mute", func(g *testbed.Testbed) {
 			g.StartEngine("ok")
 			g.StartBroker()
 			g.CentralAddr = testbed.SilentServer(g.T)
-		}, cli.Failed},
+		}, cli.ExitFailed},
 		{"kafka-absent", func(g *testbed.Testbed) {
 			g.StartCentral(central.Options{})
 			g.StartEngine("ok")
 			g.BrokerAddr = testbed.FreeAddr(g.T)
-		}, cli.Asked},
-		{"no-kafka", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, cli.Asked},
-		{"nobody", func(g *testbed.Testbed) { g.BrokerAddr = testbed.FreeAddr(g.T) }, cli.Failed},
+		}, cli.ExitOK},
+		{"no-kafka", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartEngine("ok") }, cli.ExitOK},
+		{"nobody", func(g *testbed.Testbed) { g.BrokerAddr = testbed.FreeAddr(g.T) }, cli.ExitFailed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

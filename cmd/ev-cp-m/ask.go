@@ -34,15 +34,15 @@ func obey(ctx context.Context, command string, o options, stdout, stderr *os.Fil
 	err := commands[command](ctx, o, stdout)
 	switch {
 	case err == nil:
-		return cli.Asked
+		return cli.ExitOK
 	case errors.Is(err, errUnwell):
 	default:
-		cli.Complain(stderr, name, err)
+		cli.PrintError(stderr, name, err)
 		if h := (hint{}); errors.As(err, &h) {
 			fmt.Fprintln(stderr, h.do)
 		}
 	}
-	return cli.Failed
+	return cli.ExitFailed
 }
 
 // hint is an error with what to do first.
@@ -58,15 +58,15 @@ func (h hint) Unwrap() error { return h.error }
 func (o options) folder() string { return filepath.Join(o.stateDir, string(o.cp)) }
 
 // ask asks the running Monitor, or says that there is none and where it was sought.
-func (o options) ask(ctx context.Context, path string) (status.Answer, error) {
-	a, err := status.Ask(ctx, o.folder(), path)
+func (o options) ask(ctx context.Context, path string) (status.Response, error) {
+	a, err := status.Get(ctx, o.folder(), path)
 	switch {
-	case errors.Is(err, status.ErrNobody):
+	case errors.Is(err, status.ErrNotRunning):
 		return a, hint{fmt.Errorf(english.nobody, o.cp), o.where()}
 	case errors.Is(err, fs.ErrPermission):
 		return a, hint{fmt.Errorf(english.foreign, o.cp, fs.ErrPermission), english.askAs}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return a, hint{fmt.Errorf(english.mute, o.cp, status.AskLimit), english.restart}
+		return a, hint{fmt.Errorf(english.mute, o.cp, status.GetTimeout), english.restart}
 	case err != nil:
 		return a, fmt.Errorf(english.garbled, o.cp, err)
 	}
@@ -125,7 +125,7 @@ func tellEvents(ctx context.Context, o options, stdout *os.File) error {
 	}
 	told, err := eventlog.Run(ctx, eventlog.Options{
 		Dir: o.folder(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
-		Level: cli.Level(o.level), Wait: o.timeout, Zone: time.Local,
+		Level: cli.ParseLevel(o.level), Wait: o.timeout, Zone: time.Local,
 		WriteJSON: func(b []byte) error { _, err := stdout.Write(b); return err },
 		WriteText: func(line string) { say.Print(fitting(line, say)...) },
 	})

@@ -33,7 +33,7 @@ func TestAskingARunningMonitor(t *testing.T) {
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
 	code, out, said := ask(t, dir, "status")
-	if code != cli.Failed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
+	if code != cli.ExitFailed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
 		t.Errorf("before: exit %d, %s%s", code, out, said)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "CP_7"), 0o700); err != nil {
@@ -43,29 +43,29 @@ func TestAskingARunningMonitor(t *testing.T) {
 		t.Errorf("beside another: %s", said)
 	}
 	p := spawn(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	for _, command := range []string{"status", "explain"} {
 		code, out, said := ask(t, dir, command)
-		if code != cli.Asked || said != "" {
+		if code != cli.ExitOK || said != "" {
 			t.Errorf("%s: exit %d, %s", command, code, said)
 		}
 		golden(t, "testdata/"+command+"-ko.txt", still(out, g, dir))
 	}
 	code, out, _ = ask(t, dir, "status", "--json")
-	if d := map[string]any{}; code != cli.Asked || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
+	if d := map[string]any{}; code != cli.ExitOK || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
 		t.Errorf("exit %d, %s", code, out)
 	}
 	p.signal(syscall.SIGTERM)
 	p.waited()
 	code, out, said = ask(t, dir, "events")
-	if code != cli.Asked || said != "" {
+	if code != cli.ExitOK || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
 	}
 	golden(t, "testdata/events.txt", still(out, g, dir))
-	if code, _, said := ask(t, dir, "healthcheck"); code != cli.Failed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
+	if code, _, said := ask(t, dir, "healthcheck"); code != cli.ExitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
 		t.Errorf("after: exit %d, %s", code, said)
 	}
 }
@@ -123,7 +123,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 		want = append(want, string(e.AppendJSON(nil)))
 	}
 	code, out, said := ask(t, dir, "events", "--json")
-	if got := strings.Split(strings.TrimSpace(out), "\n"); code != cli.Asked || said != "" || !slices.Equal(got, want) {
+	if got := strings.Split(strings.TrimSpace(out), "\n"); code != cli.ExitOK || said != "" || !slices.Equal(got, want) {
 		t.Errorf("exit %d, %s\nkept\n%s\nsent\n%s", code, said, out, strings.Join(want, "\n"))
 	}
 	_, out, _ = ask(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
@@ -132,7 +132,7 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	}
 	g.Until("all of it followed", func() bool { return len(follower.out.String()) > len(strings.Join(want, "\n")) })
 	follower.signal(syscall.SIGTERM)
-	if code := follower.waited(); code != cli.Asked {
+	if code := follower.waited(); code != cli.ExitOK {
 		t.Errorf("the follower: exit %d, %s", code, follower.err.String())
 	}
 	if got := strings.Split(strings.TrimSpace(follower.out.String()), "\n"); !slices.Equal(got, want) {
@@ -145,11 +145,11 @@ func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
 	p := spawn(t, clean(t), flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.Asked })
+	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
 	p.signal(syscall.SIGSTOP)
 	code, _, said := ask(t, dir, "healthcheck")
 	p.signal(syscall.SIGCONT)
-	if code != cli.Failed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
+	if code != cli.ExitFailed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 }
@@ -182,11 +182,11 @@ func TestUnderSystemd(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	p.signal(syscall.SIGTERM)
 	hears(t, c, "STOPPING=1")
-	if code := p.waited(); code != cli.Asked {
+	if code := p.waited(); code != cli.ExitOK {
 		t.Errorf("exit %d", code)
 	}
 	taken := spawn(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
-	if code := taken.waited(); code != cli.Failed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
+	if code := taken.waited(); code != cli.ExitFailed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
 		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
 	}
 }

@@ -45,18 +45,18 @@ func main() {
 // run is the program: answers go to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
-	loaded, code, goOn := cli.Settings(program(&o), args, stdout, stderr)
+	loaded, code, goOn := cli.LoadSettings(program(&o), args, stdout, stderr)
 	if !goOn {
 		return code
 	}
 	o.fill(os.Hostname, os.Getenv)
-	if err := cli.Folder(o.stateDir); err != nil {
-		return cli.Complain(stderr, name, err)
+	if err := cli.CheckStateDir(o.stateDir); err != nil {
+		return cli.PrintError(stderr, name, err)
 	}
 	command := strings.Join(loaded.Args, " ") // one at most
 	if why := o.misplaced(command); why != "" {
 		fmt.Fprintln(stderr, "ev-cp-m:", why)
-		return cli.Usage
+		return cli.ExitUsage
 	}
 	if command != "" {
 		return obey(ctx, command, o, stdout, stderr)
@@ -74,32 +74,32 @@ func try(ctx context.Context, o options, stdout *os.File) int {
 		Dialer: link.NewDialer(), Slept: watch.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
 	if !well {
-		return cli.Failed
+		return cli.ExitFailed
 	}
-	return cli.Asked
+	return cli.ExitOK
 }
 
 // columns is the widest line of an answer.
 const columns = 80
 
-func watchOver(ctx context.Context, o options, loaded config.Loaded, stderr *os.File) int {
+func watchOver(ctx context.Context, o options, loaded config.Invocation, stderr *os.File) int {
 	var face net.Listener
 	if o.http != "" {
 		ln, err := cli.Listen(ctx, o.http, "--http")
 		if err != nil {
-			return cli.Complain(stderr, name, err)
+			return cli.PrintError(stderr, name, err)
 		}
 		defer ln.Close()
 		face = ln
 	}
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.Level(o.level)})
+	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
 	err := watch.Run(ctx, watch.Options{
 		CP: o.cp, Engine: o.engine(), Central: o.central(), Framing: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
 		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
 		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,
 		StateDir: o.stateDir, StateMax: o.stateMax, Keep: o.keep, SyncEvery: o.syncEvery,
-		Version: version.String(), Origin: loaded.Origin, Console: c, Dialer: link.NewDialer(), Slept: watch.Slept,
+		Version: version.String(), Origin: loaded.Sources, Console: c, Dialer: link.NewDialer(), Slept: watch.Slept,
 		HTTP: face, Notify: notifier(c),
 	})
 	return exitCode(err, o, stderr)
@@ -119,13 +119,13 @@ func exitCode(err error, o options, stderr io.Writer) int {
 	var refused *uplink.RefusedError
 	switch {
 	case err == nil:
-		return cli.Asked
+		return cli.ExitOK
 	case errors.As(err, &refused):
 		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.central())
 		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
 		return exitRefused
 	default:
-		return cli.Complain(stderr, name, err)
+		return cli.PrintError(stderr, name, err)
 	}
 }
 

@@ -227,7 +227,7 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 	g.Until("three questions", func() bool { return len(g.Exchanges()) >= 3 })
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != cli.Asked {
+	if code := p.waited(); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	t.Logf("gone after %s", time.Since(began))
@@ -295,7 +295,7 @@ func TestRefusedForGood(t *testing.T) {
 	g.StartCentral(open())
 	g.Until("the refusal", func() bool { return strings.Contains(p.err.String(), "the watch goes on, asked again every 1m") })
 	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != cli.Asked {
+	if code := p.waited(); code != cli.ExitOK {
 		t.Errorf("a Monitor that was accepted before ended with %d", code)
 	}
 }
@@ -307,7 +307,7 @@ func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	spawn(t, clean(t), flags(g, dir)...)
 	g.UntilCentralState("CP_001", "activated")
 	second := spawn(t, clean(t), flags(g, dir)...)
-	if code := second.waited(); code != cli.Failed {
+	if code := second.waited(); code != cli.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	if said := second.err.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {

@@ -29,7 +29,7 @@ func interrupts() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
 	second, endSecond := context.WithCancel(context.Background())
 	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, cli.Ends()...)
+	signal.Notify(signals, cli.StopSignals()...)
 	go func() {
 		defer close(done)
 		for _, end := range []func(){endFirst, endSecond} {
@@ -46,13 +46,13 @@ func interrupts() (first, second context.Context, stop func()) {
 func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
-	if _, code, goOn := cli.Settings(p, args, stdout, stderr); !goOn {
+	if _, code, goOn := cli.LoadSettings(p, args, stdout, stderr); !goOn {
 		return code
 	}
 	if err := play(ctx, hurry, o, stderr); err != nil {
-		return cli.Complain(stderr, name, err)
+		return cli.PrintError(stderr, name, err)
 	}
-	return cli.Asked
+	return cli.ExitOK
 }
 
 func play(ctx, hurry context.Context, o options, stderr *os.File) error {

@@ -55,10 +55,10 @@ func TestAnswers(t *testing.T) {
 		arg, stdout, stderr string
 		code                int
 	}{
-		{"--help", "--page PORT", "", cli.Asked},
-		{"--version", "ev-demo ", "", cli.Asked},
-		{"--pge", "", "Did you mean --page?", cli.Usage},
-		{"--page=0", "", "a port is a number from 1 to 65535", cli.Usage},
+		{"--help", "--page PORT", "", cli.ExitOK},
+		{"--version", "ev-demo ", "", cli.ExitOK},
+		{"--pge", "", "Did you mean --page?", cli.ExitUsage},
+		{"--page=0", "", "a port is a number from 1 to 65535", cli.ExitUsage},
 	} {
 		stdout, stderr, code := output(t, c.arg)
 		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {

@@ -18,12 +18,12 @@ import (
 	"evcp"
 )
 
-// Peer is whom the Monitor talks to.
-type Peer uint8
+// Service is whom the Monitor talks to.
+type Service uint8
 
 // The peers.
 const (
-	Engine Peer = iota
+	Engine Service = iota
 	Central
 	Kafka
 )
@@ -39,18 +39,18 @@ type Advice struct {
 	Do      string // the first step, with the flag it takes; "" when all is well
 }
 
-// Facts are what the sentences of an Advice need. Whatever is zero is left out
+// Details are what the sentences of an Advice need. Whatever is zero is left out
 // where a sentence can do without it.
-type Facts struct {
-	Wait  time.Duration // how long an answer was awaited
-	Words string        // what the peer said, safe to print
-	CP    evcp.CPID
-	Topic string
+type Details struct {
+	Timeout time.Duration // how long an answer was awaited
+	Reply   string        // what the peer said, safe to print
+	CP      evcp.CPID
+	Topic   string
 }
 
 // For is the advice for a cause at a peer. A cause without a row of its own is
 // Other.
-func For(p Peer, c evcp.Cause) Advice {
+func For(p Service, c evcp.Cause) Advice {
 	rows := english[min(p, Kafka)]
 	a, ok := rows[c]
 	if !ok {
@@ -63,15 +63,15 @@ func For(p Peer, c evcp.Cause) Advice {
 }
 
 // With fills in the facts.
-func (a Advice) With(f Facts) Advice {
-	if f.Words == "" {
+func (a Advice) With(f Details) Advice {
+	if f.Reply == "" {
 		a = a.replaced(`: "{words}"`, "", `"{words}"`, noWords)
 	}
-	if f.Wait == 0 {
+	if f.Timeout == 0 {
 		a = a.replaced(" in {wait}", "")
 	}
-	return a.replaced("{wait}", f.Wait.String(), "{cp}", orThis(string(f.CP), "this id"),
-		"{topic}", orThis(f.Topic, "for events"), "{words}", f.Words)
+	return a.replaced("{wait}", f.Timeout.String(), "{cp}", orThis(string(f.CP), "this id"),
+		"{topic}", orThis(f.Topic, "for events"), "{words}", f.Reply)
 }
 
 const noWords = "It gave no reason."

@@ -10,7 +10,7 @@ import (
 )
 
 // every calls do with each row.
-func every(do func(p Peer, c evcp.Cause, a Advice)) {
+func every(do func(p Service, c evcp.Cause, a Advice)) {
 	for p := Engine; p <= Kafka; p++ {
 		for c := evcp.NoCause; c.String() != "invalid"; c++ {
 			do(p, c, For(p, c))
@@ -25,7 +25,7 @@ const (
 )
 
 func TestEveryCauseHasItsRow(t *testing.T) {
-	every(func(p Peer, c evcp.Cause, a Advice) {
+	every(func(p Service, c evcp.Cause, a Advice) {
 		if _, here := english[p][c]; !here {
 			if _, here = own[c]; !here {
 				t.Errorf("%s, %s: no row", peers[p], c)
@@ -38,9 +38,9 @@ func TestEveryCauseHasItsRow(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	full := Facts{Wait: 900 * time.Millisecond, CP: "CP_TEST_001", Topic: "monitor-events"}
-	for _, f := range []Facts{full, {}} {
-		every(func(p Peer, c evcp.Cause, a Advice) {
+	full := Details{Timeout: 900 * time.Millisecond, CP: "CP_TEST_001", Topic: "monitor-events"}
+	for _, f := range []Details{full, {}} {
+		every(func(p Service, c evcp.Cause, a Advice) {
 			a = a.With(f)
 			if n := utf8.RuneCountInString(a.Phrase); n > mostPhrase || strings.HasSuffix(a.Phrase, ".") {
 				t.Errorf("%s, %s: %q is %d long", peers[p], c, a.Phrase, n)
@@ -59,7 +59,7 @@ func TestLimits(t *testing.T) {
 
 // The first sends a person to the charger, the second to a program.
 func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
-	every(func(p Peer, c evcp.Cause, a Advice) {
+	every(func(p Service, c evcp.Cause, a Advice) {
 		all := strings.ToLower(a.Phrase + " " + a.Meaning + " " + a.Do)
 		if strings.Contains(all, "says ko") && strings.Contains(all, "no answer") {
 			t.Errorf("%s, %s: %+v", peers[p], c, a)
@@ -72,10 +72,10 @@ func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
 
 // Whoever wants to try another address is told the flag of this peer, no other.
 func TestFlagsBelongToThePeer(t *testing.T) {
-	flags := map[Peer][]string{
+	flags := map[Service][]string{
 		Engine: {"--engine-ip", "--engine-port"}, Central: {"--central-ip", "--central-port"}, Kafka: {"--kafka-brokers"},
 	}
-	every(func(p Peer, c evcp.Cause, a Advice) {
+	every(func(p Service, c evcp.Cause, a Advice) {
 		for of, names := range flags {
 			for _, name := range names {
 				if of != p && strings.Contains(a.Do+a.Meaning, name) {
@@ -95,7 +95,7 @@ func TestFlagsBelongToThePeer(t *testing.T) {
 
 // The words of the --test transcripts.
 func TestTranscript(t *testing.T) {
-	f := Facts{Wait: 3 * time.Second, CP: "CP_001", Topic: "monitor-events", Words: "Authentication denied: unknown charging point CP_001"}
+	f := Details{Timeout: 3 * time.Second, CP: "CP_001", Topic: "monitor-events", Reply: "Authentication denied: unknown charging point CP_001"}
 	for _, c := range []struct {
 		got, want string
 	}{
@@ -108,15 +108,15 @@ func TestTranscript(t *testing.T) {
 		{For(Central, evcp.SaidKO).With(f).Phrase, "refused CP_001"},
 		{For(Central, evcp.SaidKO).With(f).Meaning, `"Authentication denied: unknown charging point CP_001"`},
 		{For(Central, evcp.SaidKO).With(f).Do, "Add CP_001 to Central's --registry file or correct --cp-id."},
-		{For(Central, evcp.SaidKO).With(Facts{}).Meaning, "It gave no reason."},
+		{For(Central, evcp.SaidKO).With(Details{}).Meaning, "It gave no reason."},
 		{For(Kafka, evcp.Refused).Phrase, "connection refused"},
 		{For(Kafka, evcp.Refused).Meaning, "Events would wait on disk and be sent when a broker comes."},
 		{For(Kafka, evcp.Refused).Do, `If you have none, say so: --kafka-brokers ""`},
-		{For(Central, evcp.Protocol).With(Facts{Words: "HTTP/1.1 403 Forbidden"}).Phrase, `answered, but not as EV_Central: "HTTP/1.1 403 Forbidden"`},
-		{For(Central, evcp.Protocol).With(Facts{}).Phrase, "answered, but not as EV_Central"},
+		{For(Central, evcp.Protocol).With(Details{Reply: "HTTP/1.1 403 Forbidden"}).Phrase, `answered, but not as EV_Central: "HTTP/1.1 403 Forbidden"`},
+		{For(Central, evcp.Protocol).With(Details{}).Phrase, "answered, but not as EV_Central"},
 		{For(Central, evcp.Timeout).With(f).Phrase, "no answer in 3s"},
 		{For(Central, evcp.Timeout).Meaning, "A firewall, or Central hangs."},
-		{For(Engine, evcp.Timeout).With(Facts{Wait: 900 * time.Millisecond}).Phrase, "no answer in 900ms"},
+		{For(Engine, evcp.Timeout).With(Details{Timeout: 900 * time.Millisecond}).Phrase, "no answer in 900ms"},
 		{For(Engine, evcp.SaidKO).Phrase, "says KO"},
 	} {
 		if c.got != c.want {
@@ -127,7 +127,7 @@ func TestTranscript(t *testing.T) {
 
 // A peer's words are words, whatever they look like.
 func TestWordsAreNotFilledIn(t *testing.T) {
-	if got := For(Central, evcp.SaidKO).With(Facts{Words: "{cp} {wait}", CP: "A"}).Meaning; got != `"{cp} {wait}"` {
+	if got := For(Central, evcp.SaidKO).With(Details{Reply: "{cp} {wait}", CP: "A"}).Meaning; got != `"{cp} {wait}"` {
 		t.Errorf("%s", got)
 	}
 }
@@ -136,7 +136,7 @@ func TestUnknownCauseIsOther(t *testing.T) {
 	if got := For(Engine, evcp.Cause(200)); got != For(Engine, evcp.Other) {
 		t.Errorf("%+v", got)
 	}
-	if got := For(Peer(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
+	if got := For(Service(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,7 +1,7 @@
-// Package launch is how each of our programs begins and ends: it makes signals a
-// context and the outcome an exit code, reads the settings, answers --help and
-// --version, says all that is wrong with them, and knows where state is kept and
-// which keys a person may press.
+// Package cli is what the main functions of our programs share: signals become a
+// context and errors an exit code; settings are loaded, --help and --version
+// answered and all errors printed; and it says where state is kept, which ports can
+// be listened on and which keys a person pressed.
 package cli
 
 import (
@@ -22,9 +22,9 @@ import (
 
 // Exit codes that all programs share, as --help says.
 const (
-	Asked  = 0 // stopped as asked
-	Failed = 1 // could not go on
-	Usage  = 2 // wrong usage or configuration
+	ExitOK     = 0 // stopped as asked
+	ExitFailed = 1 // could not go on
+	ExitUsage  = 2 // wrong usage or configuration
 )
 
 // Program is all that a program does. It ends soon after ctx, whatever hangs, and
@@ -34,15 +34,15 @@ type Program func(ctx context.Context, args []string, stdout, stderr *os.File) i
 // Main runs a program until it ends by itself, or in good order after one of Ends. A
 // second signal changes nothing: the end is bounded. It does not return.
 func Main(p Program) {
-	ctx, stop := signal.NotifyContext(context.Background(), Ends()...)
+	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
 	code := p(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// Ends are the signals that ask for the end: SIGINT, SIGTERM, and SIGHUP, by which a
+// StopSignals are the signals that ask for the end: SIGINT, SIGTERM, and SIGHUP, by which a
 // terminal says that it is gone, unless nohup had it ignored.
-func Ends() []os.Signal {
+func StopSignals() []os.Signal {
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		ends = append(ends, syscall.SIGHUP)
@@ -50,22 +50,22 @@ func Ends() []os.Signal {
 	return ends
 }
 
-// Settings loads the settings of p. When that is all there is to do (help, version,
+// LoadSettings loads the settings of p. When that is all there is to do (help, version,
 // an error), it has been said, goOn is false, and code is the exit code.
-func Settings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Loaded, code int, goOn bool) {
+func LoadSettings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Invocation, code int, goOn bool) {
 	l, err := p.Load(args, os.Getenv, readFile)
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, err)
-		return l, Usage, false
+		return l, ExitUsage, false
 	case l.Help:
 		fmt.Fprint(stdout, p.Help())
-		return l, Asked, false
+		return l, ExitOK, false
 	case l.Version:
 		fmt.Fprintln(stdout, p.Name, version.String())
-		return l, Asked, false
+		return l, ExitOK, false
 	}
-	return l, Asked, true
+	return l, ExitOK, true
 }
 
 // readFile reads as much of a configuration file as Load looks at: somebody may name
@@ -92,8 +92,8 @@ func StateDir(program string, getenv func(string) string) string {
 	return filepath.Join(getenv("HOME"), ".local", "state", program)
 }
 
-// Level is a --log-level. The settings' table admits only words that are one.
-func Level(word string) slog.Level {
+// ParseLevel is a --log-level. The settings' table admits only words that are one.
+func ParseLevel(word string) slog.Level {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(word))
 	return level

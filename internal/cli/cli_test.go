@@ -28,20 +28,20 @@ func TestSettings(t *testing.T) {
 		stdout string // what it begins with
 		stderr string
 	}{
-		"the default":   {nil, cli.Asked, true, 2, "", ""},
-		"a flag":        {[]string{"--cups", "3"}, cli.Asked, true, 3, "", ""},
-		"help":          {[]string{"--help"}, cli.Asked, false, 0, "Boils water.\n\nUsage: kettle [flags]", ""},
-		"version":       {[]string{"--version"}, cli.Asked, false, 0, "kettle " + version.String() + "\n", ""},
-		"wrong usage":   {[]string{"--cups", "none"}, cli.Usage, false, 0, "", "kettle: --cups none: a whole number"},
-		"unknown flag":  {[]string{"--cupz", "3"}, cli.Usage, false, 2, "", "kettle: unknown flag --cupz. Did you mean --cups?\n"},
-		"help wins":     {[]string{"--cops", "--help"}, cli.Asked, false, 0, "Boils water.", ""},
-		"two mistakes":  {[]string{"--cups", "none", "--x"}, cli.Usage, false, 0, "", "kettle: 2 errors; nothing was started."},
-		"no such thing": {[]string{"tea"}, cli.Usage, false, 2, "", "kettle: unexpected argument tea."},
+		"the default":   {nil, cli.ExitOK, true, 2, "", ""},
+		"a flag":        {[]string{"--cups", "3"}, cli.ExitOK, true, 3, "", ""},
+		"help":          {[]string{"--help"}, cli.ExitOK, false, 0, "Boils water.\n\nUsage: kettle [flags]", ""},
+		"version":       {[]string{"--version"}, cli.ExitOK, false, 0, "kettle " + version.String() + "\n", ""},
+		"wrong usage":   {[]string{"--cups", "none"}, cli.ExitUsage, false, 0, "", "kettle: --cups none: a whole number"},
+		"unknown flag":  {[]string{"--cupz", "3"}, cli.ExitUsage, false, 2, "", "kettle: unknown flag --cupz. Did you mean --cups?\n"},
+		"help wins":     {[]string{"--cops", "--help"}, cli.ExitOK, false, 0, "Boils water.", ""},
+		"two mistakes":  {[]string{"--cups", "none", "--x"}, cli.ExitUsage, false, 0, "", "kettle: 2 errors; nothing was started."},
+		"no such thing": {[]string{"tea"}, cli.ExitUsage, false, 2, "", "kettle: unexpected argument tea."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var cups int
 			var stdout, stderr bytes.Buffer
-			_, code, goOn := cli.Settings(kettle(&cups), c.args, &stdout, &stderr)
+			_, code, goOn := cli.LoadSettings(kettle(&cups), c.args, &stdout, &stderr)
 			if code != c.code || goOn != c.goOn || cups != c.cups {
 				t.Errorf("exit %d, goes on: %v, %d cups", code, goOn, cups)
 			}
@@ -70,7 +70,7 @@ func TestStateDir(t *testing.T) {
 
 func TestLevel(t *testing.T) {
 	for word, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
-		if got := cli.Level(word); got != want {
+		if got := cli.ParseLevel(word); got != want {
 			t.Errorf("%s is %v", word, got)
 		}
 	}

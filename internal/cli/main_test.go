@@ -34,7 +34,7 @@ const codeOfThree = 3
 func patient(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	if len(args) > 0 {
 		fmt.Fprintln(stdout, strings.Join(args, " "))
-		return cli.Usage
+		return cli.ExitUsage
 	}
 	fmt.Fprintln(stdout, "begun")
 	<-ctx.Done()
@@ -108,7 +108,7 @@ func TestASignalEndsAProgramInOrder(t *testing.T) {
 // exit code.
 func TestAProgramThatEndsByItself(t *testing.T) {
 	out, err := program(t, "--cups", "3").Output()
-	if code := exitCode(t, err); code != cli.Usage || string(out) != "--cups 3\n" {
+	if code := exitCode(t, err); code != cli.ExitUsage || string(out) != "--cups 3\n" {
 		t.Errorf("exit %d, said %q", code, out)
 	}
 }

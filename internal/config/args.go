@@ -11,7 +11,7 @@ type argLine struct {
 	values        map[string]value // by setting; a flag given twice: the last wins
 	rest          []string         // positional arguments
 	help, version bool
-	faults        []fault
+	faults        []problem
 }
 
 // argReader walks along a command line.
@@ -68,7 +68,7 @@ func (r *argReader) flag(arg string) {
 	case !joined:
 		var ok bool
 		if text, ok = r.next(); !ok {
-			r.faults = append(r.faults, fault{text: fmt.Sprintf(phraseNoValue, s.flag(), s.Arg)})
+			r.faults = append(r.faults, problem{text: fmt.Sprintf(phraseNoValue, s.flag(), s.Arg)})
 			return
 		}
 	}
@@ -102,7 +102,7 @@ func (r *argReader) unknown(phrase, arg, thereIs string) {
 	} else {
 		text += thereIs
 	}
-	r.faults = append(r.faults, fault{text: text, seeHelp: true})
+	r.faults = append(r.faults, problem{text: text, seeHelp: true})
 }
 
 // near is the flag or command that arg was meant to be, "" if nothing comes close.

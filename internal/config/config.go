@@ -37,23 +37,23 @@ type Usage struct{ Args, Help string }
 
 // Setting is one row of a program's table.
 type Setting struct {
-	Name    string             // "engine-port": --engine-port, EVCP_ENGINE_PORT, engine_port
-	Arg     string             // what the value is called in help: "PORT"; "" makes it a switch
-	Default string             // parsed by Set like any value; "" leaves the option as it is
-	Shown   string             // the default in the help's parentheses where Default can't say it
-	Also    []string           // further variables, best first; EVCP_ENGINE_PORT beats them
-	Group   string             // heading in the help
-	Help    string             // the help line without the default
-	Place   Place              // where it may stand
-	Set     func(string) error // parses into the options; the error says what a good value is
+	Name        string             // "engine-port": --engine-port, EVCP_ENGINE_PORT, engine_port
+	Arg         string             // what the value is called in help: "PORT"; "" makes it a switch
+	Default     string             // parsed by Set like any value; "" leaves the option as it is
+	DefaultText string             // the default in the help's parentheses where Default can't say it
+	EnvAliases  []string           // further variables, best first; EVCP_ENGINE_PORT beats them
+	Group       string             // heading in the help
+	Help        string             // the help line without the default
+	Scope       Scope              // where it may stand
+	Set         func(string) error // parses into the options; the error says what a good value is
 }
 
-// Place says where a setting may stand besides the command line.
-type Place uint8
+// Scope says where a setting may stand besides the command line.
+type Scope uint8
 
 // Places.
 const (
-	Anywhere  Place = iota // command line, environment, file
+	Anywhere  Scope = iota // command line, environment, file
 	NotInFile              // command line, environment
 	FlagOnly               // command line
 )
@@ -66,13 +66,13 @@ type Check struct {
 	Why     func() string
 }
 
-// Loaded says what Load found besides the options themselves.
-type Loaded struct {
+// Invocation says what Load found besides the options themselves.
+type Invocation struct {
 	Help    bool     // --help was asked for; nothing else was looked at
 	Version bool     // --version was asked for; nothing else was looked at
 	Args    []string // positional arguments, at most MaxArgs
 	File    string   // the file that was read, as looked for; "" = none
-	Origin  string   // where values came from, for the start banner
+	Sources string   // where values came from, for the start banner
 }
 
 // fileFlag names the setting that points at the file.
@@ -82,7 +82,7 @@ const fileFlag = "config"
 // its Files that exists.
 func FileFlag(group, shown string) Setting {
 	return Setting{
-		Name: fileFlag, Arg: "FILE", Group: group, Shown: shown, Place: NotInFile,
+		Name: fileFlag, Arg: "FILE", Group: group, DefaultText: shown, Scope: NotInFile,
 		Set: func(string) error { return nil }, // Load itself opens it
 	}
 }
@@ -93,10 +93,10 @@ func (s Setting) variable() string { return "EVCP_" + strings.ToUpper(s.key()) }
 
 // variables lists every variable that may set s, the one that wins first.
 func (s Setting) variables() []string {
-	if s.Place == FlagOnly {
+	if s.Scope == FlagOnly {
 		return nil
 	}
-	return append([]string{s.variable()}, s.Also...)
+	return append([]string{s.variable()}, s.EnvAliases...)
 }
 
 func (p Program) setting(name string) (Setting, bool) {

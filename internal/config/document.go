@@ -11,17 +11,17 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// document is a file being read. It is flat YAML: "key: value" lines and nothing
+// parsedFile is a file being read. It is flat YAML: "key: value" lines and nothing
 // else, which is all that a table of settings needs.
-type document struct {
+type parsedFile struct {
 	path   string
 	lines  []string
 	keys   map[string]int // key → line where it first stood
 	values map[string]value
-	faults []fault
+	faults []problem
 }
 
-func (d *document) parse(source []byte, p Program) {
+func (d *parsedFile) parse(source []byte, p Program) {
 	d.keys, d.values = map[string]int{}, map[string]value{}
 	text := lineBreaks.Replace(strings.TrimPrefix(string(source), "\ufeff"))
 	d.lines = strings.Split(text, "\n")
@@ -40,10 +40,10 @@ func (d *document) parse(source []byte, p Program) {
 // lineBreaks makes the three line endings of YAML one, so that line numbers agree.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-func (d *document) isUTF8() bool {
+func (d *parsedFile) isUTF8() bool {
 	for i, line := range d.lines {
 		if !utf8.ValidString(line) {
-			d.reject(place{line: i + 1}, reasonNotUTF8)
+			d.reject(location{line: i + 1}, reasonNotUTF8)
 			return false
 		}
 	}
@@ -54,7 +54,7 @@ func (d *document) isUTF8() bool {
 // before the parser, which recurses: a file of "[" would overflow its stack,
 // and that ends a Go process. What indentation nests is bounded by the file's
 // size (depth d takes d²/2 bytes) and is rejected in entry.
-func (d *document) isNested(tokens token.Tokens) bool {
+func (d *parsedFile) isNested(tokens token.Tokens) bool {
 	last := 0
 	for _, t := range tokens {
 		if nests(t.Type) && t.Position.Line != last {
@@ -76,7 +76,7 @@ func nests(t token.Type) bool {
 }
 
 // entries parses the tokens into key-value pairs, in the order of the file.
-func (d *document) entries(tokens token.Tokens) []*ast.MappingValueNode {
+func (d *parsedFile) entries(tokens token.Tokens) []*ast.MappingValueNode {
 	tree, err := d.tree(tokens)
 	if err != nil {
 		d.syntax(err)
@@ -102,7 +102,7 @@ func (d *document) entries(tokens token.Tokens) []*ast.MappingValueNode {
 
 // tree parses. A panic of the parser on a strange file is one more way to say
 // that it isn't YAML, not a reason to show somebody a stack trace.
-func (d *document) tree(tokens token.Tokens) (f *ast.File, err error) {
+func (d *parsedFile) tree(tokens token.Tokens) (f *ast.File, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)

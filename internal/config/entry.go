@@ -11,7 +11,7 @@ import (
 )
 
 // entry takes one "key: value" of the file.
-func (d *document) entry(e *ast.MappingValueNode, p Program) {
+func (d *parsedFile) entry(e *ast.MappingValueNode, p Program) {
 	key, at := e.Key.GetToken().Value, d.placeOf(e.Key.GetToken())
 	if first, twice := d.keys[key]; twice {
 		d.reject(at, fmt.Sprintf(reasonTwice, shortKey(key), first))
@@ -20,7 +20,7 @@ func (d *document) entry(e *ast.MappingValueNode, p Program) {
 	d.keys[key] = at.line
 	s, own := p.settingOfKey(key)
 	switch {
-	case own && s.Place != Anywhere:
+	case own && s.Scope != Anywhere:
 		d.reject(at, fmt.Sprintf(reasonNotInFile, key, s.flag()))
 	case own:
 		d.value(e.Value, s, at)
@@ -30,19 +30,19 @@ func (d *document) entry(e *ast.MappingValueNode, p Program) {
 }
 
 // indented finds the first line that begins with blanks or tabs.
-func (d *document) indented() (place, bool) {
+func (d *parsedFile) indented() (location, bool) {
 	for i, line := range d.lines {
 		text := strings.TrimLeft(line, " \t")
 		if text != line && text != "" && text[0] != '#' {
-			return place{line: i + 1, before: plain([]rune(line[:len(line)-len(text)])), span: plain([]rune(text))}, true
+			return location{line: i + 1, before: plain([]rune(line[:len(line)-len(text)])), span: plain([]rune(text))}, true
 		}
 	}
-	return place{}, false
+	return location{}, false
 }
 
 // value keeps the value of s, whose key stands at key. A missing value may mean
 // "none" or "not set", so it is asked for.
-func (d *document) value(node ast.Node, s Setting, key place) {
+func (d *parsedFile) value(node ast.Node, s Setting, key location) {
 	t := node.GetToken()
 	switch node.(type) {
 	case *ast.NullNode:
@@ -54,7 +54,7 @@ func (d *document) value(node ast.Node, s Setting, key place) {
 	}
 }
 
-func (d *document) unknownKey(at place, key string, p Program) {
+func (d *parsedFile) unknownKey(at location, key string, p Program) {
 	text := fmt.Sprintf(phraseUnknownKey, shortKey(key))
 	if near := nearest(key, p.fileKeys()); near != "" {
 		text += fmt.Sprintf(phraseDidYouMean, near)
@@ -83,7 +83,7 @@ func (p Program) isShared(key string) bool {
 func (p Program) fileKeys() []string {
 	var keys []string
 	for _, s := range p.Settings {
-		if s.Place == Anywhere {
+		if s.Scope == Anywhere {
 			keys = append(keys, s.key())
 		}
 	}
@@ -93,12 +93,12 @@ func (p Program) fileKeys() []string {
 // syntax keeps what the parser had to say, with its place. What it says of a line
 // that is indented stands at the line before, and explains nothing to somebody who
 // knows no YAML.
-func (d *document) syntax(err error) {
+func (d *parsedFile) syntax(err error) {
 	if at, found := d.indented(); found {
 		d.reject(at, reasonIndented)
 		return
 	}
-	at, message := place{}, err.Error()
+	at, message := location{}, err.Error()
 	if e, ok := err.(interface {
 		GetToken() *token.Token
 		GetMessage() string

@@ -7,8 +7,8 @@ import (
 	"evcp/internal/console/cell"
 )
 
-// fault is one error: a paragraph, and the place in the file if it stands there.
-type fault struct {
+// problem is one error: a paragraph, and the place in the file if it stands there.
+type problem struct {
 	text    string
 	path    string   // the file; "" for flags and variables
 	line    int      // in the file, from 1; 0 for the whole file
@@ -16,12 +16,12 @@ type fault struct {
 	seeHelp bool
 }
 
-// UsageError holds everything that is wrong with a command line, its environment
+// LoadError holds everything that is wrong with a command line, its environment
 // and its file. Error is the whole text for a person: several lines, at most 80
 // columns, no newline at the end, no control characters but the line breaks.
-type UsageError struct {
+type LoadError struct {
 	program string
-	faults  []fault
+	faults  []problem
 }
 
 // maxFaults are shown; more would scroll the first one away.
@@ -32,7 +32,7 @@ const prose = cell.Columns - 4
 
 // Error words one error as a sentence after the program's name, several as a
 // count and a block for each.
-func (e *UsageError) Error() string {
+func (e *LoadError) Error() string {
 	var lines []string
 	if len(e.faults) == 1 {
 		lines = e.faults[0].lines(e.program + ": ")
@@ -49,11 +49,11 @@ func (e *UsageError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (f fault) lines(lead string) []string {
+func (f problem) lines(lead string) []string {
 	return append(cell.Wrap(lead+f.text, prose), f.excerpt...)
 }
 
-func (e *UsageError) headline() string {
+func (e *LoadError) headline() string {
 	if path := e.onlyFile(); path != "" {
 		return e.program + ": " + fmt.Sprintf(phraseErrorsIn, len(e.faults), path)
 	}
@@ -61,7 +61,7 @@ func (e *UsageError) headline() string {
 }
 
 // onlyFile is the file in which all faults stand, "" if some stand elsewhere.
-func (e *UsageError) onlyFile() string {
+func (e *LoadError) onlyFile() string {
 	for _, f := range e.faults {
 		if f.path == "" {
 			return ""
@@ -70,7 +70,7 @@ func (e *UsageError) onlyFile() string {
 	return e.faults[0].path
 }
 
-func (e *UsageError) blocks() []string {
+func (e *LoadError) blocks() []string {
 	var lines []string
 	for _, f := range e.faults[:min(len(e.faults), maxFaults)] {
 		lines = append(lines, f.lines("")...)
@@ -81,7 +81,7 @@ func (e *UsageError) blocks() []string {
 	return lines
 }
 
-func (e *UsageError) seeHelp() bool {
+func (e *LoadError) seeHelp() bool {
 	for _, f := range e.faults {
 		if f.seeHelp {
 			return true

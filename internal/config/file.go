@@ -14,15 +14,15 @@ import (
 // long.
 const MaxFile = 64 << 10
 
-// file is what one configuration file says.
-type file struct {
+// settingsFile is what one configuration file says.
+type settingsFile struct {
 	path   string           // "" if there is none
 	values map[string]value // by setting
 }
 
 // openFile reads the file that was named, else the first of Files that exists.
 // What is wrong with it is kept in l.faults.
-func (l *loader) openFile(read func(string) ([]byte, error)) file {
+func (l *loader) openFile(read func(string) ([]byte, error)) settingsFile {
 	if s, ok := l.setting(fileFlag); ok {
 		if v, named := l.pick(s); named {
 			return l.namedFile(v, read)
@@ -33,32 +33,32 @@ func (l *loader) openFile(read func(string) ([]byte, error)) file {
 			return l.parseFile(path, source, err)
 		}
 	}
-	return file{}
+	return settingsFile{}
 }
 
 // namedFile opens what --config or its variable asked for; its absence is an error.
-func (l *loader) namedFile(v value, read func(string) ([]byte, error)) file {
+func (l *loader) namedFile(v value, read func(string) ([]byte, error)) settingsFile {
 	source, err := read(v.text)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.faults = append(l.faults, v.fault(reasonNotThere))
-		return file{}
+		return settingsFile{}
 	}
 	return l.parseFile(v.text, source, err)
 }
 
-func (l *loader) parseFile(path string, source []byte, err error) file {
+func (l *loader) parseFile(path string, source []byte, err error) settingsFile {
 	path = cell.Safe(path)
-	doc := document{path: path}
+	doc := parsedFile{path: path}
 	switch {
 	case err != nil:
-		doc.reject(place{}, cell.Safe(cause(err).Error()))
+		doc.reject(location{}, cell.Safe(cause(err).Error()))
 	case len(source) > MaxFile:
-		doc.reject(place{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
+		doc.reject(location{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
 	default:
 		doc.parse(source, l.Program)
 	}
 	l.faults = append(l.faults, doc.faults...)
-	return file{path: path, values: doc.values}
+	return settingsFile{path: path, values: doc.values}
 }
 
 // cause drops the path from an error of the file system: the fault names it.

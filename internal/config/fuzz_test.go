@@ -17,7 +17,7 @@ func fit(t *testing.T, err error) {
 	if err == nil {
 		return
 	}
-	if _, ok := errors.AsType[*config.UsageError](err); !ok {
+	if _, ok := errors.AsType[*config.LoadError](err); !ok {
 		t.Fatalf("%T: %v", err, err)
 	}
 	text := err.Error()

@@ -59,11 +59,11 @@ func (s Setting) help() []string {
 }
 
 func (s Setting) shownDefault() string {
-	if text := s.Shown + s.Default; text == "" {
+	if text := s.DefaultText + s.Default; text == "" {
 		return ""
 	}
-	if s.Shown != "" {
-		return "(" + s.Shown + ")"
+	if s.DefaultText != "" {
+		return "(" + s.DefaultText + ")"
 	}
 	return "(" + s.Default + ")"
 }
@@ -104,8 +104,8 @@ func (p Program) sources() []string {
 func (p Program) also() []string {
 	var names []string
 	for _, s := range p.Settings {
-		if len(s.Also) > 0 && !slices.Contains(names, s.Also[0]) {
-			names = append(names, s.Also[0])
+		if len(s.EnvAliases) > 0 && !slices.Contains(names, s.EnvAliases[0]) {
+			names = append(names, s.EnvAliases[0])
 		}
 	}
 	return names

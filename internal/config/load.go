@@ -10,19 +10,19 @@ import (
 // unset. read is os.ReadFile or alike, and need not read
 // more than MaxFile+1 bytes: fs.ErrNotExist makes Load try the next place, unless
 // the file was named. The error is a *UsageError.
-func (p Program) Load(args []string, getenv func(string) string, read func(string) ([]byte, error)) (Loaded, error) {
+func (p Program) Load(args []string, getenv func(string) string, read func(string) ([]byte, error)) (Invocation, error) {
 	line := p.parseArgs(args)
 	if line.help || line.version {
-		return Loaded{Help: line.help, Version: line.version && !line.help}, nil
+		return Invocation{Help: line.help, Version: line.version && !line.help}, nil
 	}
 	l := loader{Program: p, line: line, getenv: getenv, faults: line.faults}
 	l.file = l.openFile(read)
 	l.setAll()
 	l.check()
 	if len(l.faults) > 0 {
-		return Loaded{}, &UsageError{program: p.Name, faults: ordered(l.faults)}
+		return Invocation{}, &LoadError{program: p.Name, faults: ordered(l.faults)}
 	}
-	return Loaded{Args: line.rest, File: l.file.path, Origin: l.origin()}, nil
+	return Invocation{Args: line.rest, File: l.file.path, Sources: l.origin()}, nil
 }
 
 // loader is the state of one Load.
@@ -30,8 +30,8 @@ type loader struct {
 	Program
 	line   argLine
 	getenv func(string) string
-	file   file
-	faults []fault
+	file   settingsFile
+	faults []problem
 	used   [originCount]bool // by which origins an option was set
 }
 
@@ -106,7 +106,7 @@ func base(path string) string {
 }
 
 // ordered puts the faults of the file last, by line, so that they stand together.
-func ordered(faults []fault) []fault {
-	slices.SortStableFunc(faults, func(a, b fault) int { return a.line - b.line })
+func ordered(faults []problem) []problem {
+	slices.SortStableFunc(faults, func(a, b problem) int { return a.line - b.line })
 	return faults
 }

@@ -18,7 +18,7 @@ func wrong(t *testing.T, args string, vars map[string]string, files map[string]s
 	if err == nil {
 		return ""
 	}
-	if _, ok := errors.AsType[*config.UsageError](err); !ok {
+	if _, ok := errors.AsType[*config.LoadError](err); !ok {
 		t.Fatalf("%T is no UsageError", err)
 	}
 	return err.Error()
@@ -151,7 +151,7 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	if o.enginePort != 2 || o.centralPort != 3 || o.topic != "t4" || o.cp != "CP_001" {
 		t.Errorf("got %+v", o)
 	}
-	want := config.Loaded{File: "./network.yaml", Origin: "flags, variables, ./network.yaml"}
+	want := config.Invocation{File: "./network.yaml", Sources: "flags, variables, ./network.yaml"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -172,7 +172,7 @@ func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.fall != want.fall || got.File != want.file || got.Origin != want.origin {
+		if o.fall != want.fall || got.File != want.file || got.Sources != want.origin {
 			t.Errorf("%q: fall %d, %+v; want %+v", args, o.fall, got, want)
 		}
 	}
@@ -186,8 +186,8 @@ func TestOriginWithoutAFile(t *testing.T) {
 		"--http localhost:": "",
 	} {
 		got, _ := monitor(&options{}).Load(strings.Fields(args), env(nil), disk(nil))
-		if got.Origin != want {
-			t.Errorf("%q: %q, want %q", args, got.Origin, want)
+		if got.Sources != want {
+			t.Errorf("%q: %q, want %q", args, got.Sources, want)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestAFileThatCannotBeReadIsAnError(t *testing.T) {
 }
 
 func TestHelpAndVersionLookAtNothingElse(t *testing.T) {
-	for args, want := range map[string]config.Loaded{
+	for args, want := range map[string]config.Invocation{
 		"--nonsense -h":           {Help: true},
 		"--help --version":        {Help: true},
 		"--version --fall 0 word": {Version: true},

@@ -9,20 +9,20 @@ import (
 	"evcp/internal/console/cell"
 )
 
-// place is where something stands in a file, and the line around it.
-type place struct {
+// location is where something stands in a file, and the line around it.
+type location struct {
 	path                string
 	line                int    // from 1; 0 is the whole file
 	before, span, after string // the source line, cut in three; the carets go under span
 }
 
-func (d *document) reject(at place, why string) {
+func (d *parsedFile) reject(at location, why string) {
 	at.path = d.path
 	d.faults = append(d.faults, at.fault(why))
 }
 
-func (p place) fault(why string) fault {
-	f := fault{path: p.path, line: p.line, text: p.path + ": " + why}
+func (p location) fault(why string) problem {
+	f := problem{path: p.path, line: p.line, text: p.path + ": " + why}
 	if p.line > 0 {
 		f.text = fmt.Sprintf("%s:%d: %s", p.path, p.line, why)
 	}
@@ -34,15 +34,15 @@ func (p place) fault(why string) fault {
 
 // placeOf finds the token in the source. A token over several lines is marked in
 // its first.
-func (d *document) placeOf(t *token.Token) place {
+func (d *parsedFile) placeOf(t *token.Token) location {
 	if t == nil || t.Position == nil || t.Position.Line < 1 || t.Position.Line > len(d.lines) {
-		return place{path: d.path}
+		return location{path: d.path}
 	}
 	line := []rune(d.lines[t.Position.Line-1])
 	from := min(max(t.Position.Column-1, 0), len(line))
 	text, _, _ := strings.Cut(strings.TrimSpace(t.Origin), "\n")
 	to := min(from+len([]rune(text)), len(line))
-	return place{
+	return location{
 		path: d.path, line: t.Position.Line,
 		before: plain(line[:from]), span: plain(line[from:to]), after: plain(line[to:]),
 	}
@@ -58,7 +58,7 @@ const gutter = 5 + len(" | ")
 
 // excerpt shows the source line and carets under the span. Of a long line it
 // shows the part around them.
-func (p place) excerpt() []string {
+func (p location) excerpt() []string {
 	before, room := p.before, cell.Columns-gutter
 	if cell.Width(before)+cell.Width(p.span) > room {
 		before = lastCells(before, room/4)

@@ -7,11 +7,11 @@ import (
 	"evcp/internal/console/cell"
 )
 
-// origin is the kind of place that a value came from.
-type origin uint8
+// sourceKind is the kind of place that a value came from.
+type sourceKind uint8
 
 const (
-	fromDefault origin = iota
+	fromDefault sourceKind = iota
 	fromFile
 	fromVariable
 	fromFlag
@@ -20,24 +20,24 @@ const (
 
 // value is one text given for a setting, and where it stood.
 type value struct {
-	origin  origin
+	origin  sourceKind
 	name    string // the source's own name: --engine-port, CENTRAL_PORT, engine_port
 	text    string
 	setting Setting
-	at      place // in the file
+	at      location // in the file
 }
 
 // fault says why v is no good, in the words of its source.
-func (v value) fault(why string) fault {
+func (v value) fault(why string) problem {
 	switch v.origin {
 	case fromFlag:
-		return fault{text: fmt.Sprintf("%s: %s", flagAndText(v.name, v.text), why)}
+		return problem{text: fmt.Sprintf("%s: %s", flagAndText(v.name, v.text), why)}
 	case fromVariable:
-		return fault{text: fmt.Sprintf("%s %s: %s%s", v.name, quote(v.text), why, v.kubernetes())}
+		return problem{text: fmt.Sprintf("%s %s: %s%s", v.name, quote(v.text), why, v.kubernetes())}
 	case fromFile:
 		return v.at.fault(fmt.Sprintf("%s %s: %s", v.name, quote(v.text), why))
 	}
-	return fault{text: fmt.Sprintf(phraseDefault, flagAndText(v.name, v.text), why)}
+	return problem{text: fmt.Sprintf(phraseDefault, flagAndText(v.name, v.text), why)}
 }
 
 // kubernetes explains a variable that nobody set by hand: for a Service named

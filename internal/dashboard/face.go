@@ -28,8 +28,8 @@ const asleep = 10 * time.Second
 var errNotYet = errors.New("not listening to Monitors yet")
 
 // face is what Central tells of itself.
-func (d *Dashboard) face() status.Face {
-	return status.Face{
+func (d *Dashboard) face() status.Endpoints {
+	return status.Endpoints{
 		Healthy: func() (string, error) { return note(d.central.Figures()), Healthy(d.central, time.Now()) },
 		Ready:   func() error { return ready(d.central) },
 		Metrics: d.metrics,

@@ -28,5 +28,5 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, goodbye time.Du
 		BaseContext: func(net.Listener) context.Context { return ctx }, // ends the pages' streams
 		ErrorLog:    log.New(io.Discard, "", 0),                        // a stranger who speaks no HTTP is no news
 	}
-	return status.Until(ctx, server, status.Few(ln, maxConns), goodbye)
+	return status.ServeUntil(ctx, server, status.LimitConns(ln, maxConns), goodbye)
 }

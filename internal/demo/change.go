@@ -82,7 +82,7 @@ func (a *account) faulted(f *file) {
 	if e.Cause == evcp.SaidKO {
 		sentence = english.failedKO
 	}
-	why := advice.For(advice.Engine, e.Cause).With(advice.Facts{Wait: a.timeout}).Phrase
+	why := advice.For(advice.Engine, e.Cause).With(advice.Details{Timeout: a.timeout}).Phrase
 	since := e.Since.Time().In(a.zone).Format(time.TimeOnly)
 	a.say(e.CP, console.Failed, trimmed(sentence, why, english.checks.of(int(f.streak)), since))
 }

@@ -89,7 +89,7 @@ func (v view) exchange(x Exchange) string {
 		text += fmt.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		return text + fmt.Sprintf(english.silence, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Facts{}).Phrase)
+		return text + fmt.Sprintf(english.silence, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Details{}).Phrase)
 	}
 	return text + fmt.Sprintf(english.receipt, console.Ms(span(x.LatencyMS)), x.Answer)
 }

@@ -78,8 +78,8 @@ func (v view) failure(c ChargePoint) advice.Advice {
 	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.facts(last))
 }
 
-func (c ChargePoint) facts(o Outcome) advice.Facts {
-	return advice.Facts{CP: c.CP, Words: o.Response, Wait: span(c.TimeoutMS)}
+func (c ChargePoint) facts(o Outcome) advice.Details {
+	return advice.Details{CP: c.CP, Reply: o.Response, Timeout: span(c.TimeoutMS)}
 }
 
 // advised says what an open incident means, what to do first, and whether Central
@@ -129,9 +129,9 @@ func (c ChargePoint) centralTrouble() advice.Advice {
 	last := c.Central.Last
 	switch {
 	case c.Central.State == "away" && last != nil && !last.Answered:
-		return advice.For(advice.Central, causeOf(last.Cause)).With(advice.Facts{CP: c.CP})
+		return advice.For(advice.Central, causeOf(last.Cause)).With(advice.Details{CP: c.CP})
 	case c.Central.State == "refused":
-		return advice.For(advice.Central, evcp.SaidKO).With(advice.Facts{CP: c.CP, Words: c.refusal()})
+		return advice.For(advice.Central, evcp.SaidKO).With(advice.Details{CP: c.CP, Reply: c.refusal()})
 	}
 	return advice.Advice{}
 }
@@ -164,7 +164,7 @@ func (v view) kafka() []string {
 		shape = console.Up
 	case "away":
 		shape = console.Gone
-		trouble = advice.For(advice.Kafka, causeOf(k.Cause)).With(advice.Facts{Words: k.Why, Topic: k.Topic})
+		trouble = advice.For(advice.Kafka, causeOf(k.Cause)).With(advice.Details{Reply: k.Why, Topic: k.Topic})
 	}
 	text = fmt.Sprintf(text, v.age(k.Since))
 	if trouble.Phrase != "" {

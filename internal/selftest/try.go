@@ -26,7 +26,7 @@ type finding struct {
 	took    time.Duration
 }
 
-func found(peer, address string, p advice.Peer, c evcp.Cause, f advice.Facts, took time.Duration) finding {
+func found(peer, address string, p advice.Service, c evcp.Cause, f advice.Details, took time.Duration) finding {
 	shape := console.Failed
 	if c == evcp.NoCause {
 		shape = console.Up
@@ -39,7 +39,7 @@ func found(peer, address string, p advice.Peer, c evcp.Cause, f advice.Facts, to
 
 func (o Options) tryCentral(ctx context.Context) finding {
 	a, verdict := uplink.TryRegistration(ctx, o.Dialer, o.Central, o.Framing, o.CP)
-	facts := advice.Facts{CP: o.CP, Wait: uplink.AnswerLimit, Words: a.Text}
+	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
 	cause := a.Cause
 	switch {
 	case !a.Received:
@@ -66,10 +66,10 @@ func (o Options) tryEngine(ctx context.Context) finding {
 	select {
 	case <-p.Ready():
 	case <-ctx.Done():
-		return found(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Facts{}, 0)
+		return found(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
 	}
 	outcome := p.Take(nil)[0].Outcome
-	facts := advice.Facts{CP: o.CP, Wait: o.Timeout, Words: outcome.Response}
+	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
 	return found(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
 }
 
@@ -80,11 +80,11 @@ func (o Options) tryKafka(ctx context.Context) finding {
 		none := advice.Advice{Phrase: english.onDisk}
 		return finding{peer: english.kafka, address: english.none, shape: console.Note, well: true, advice: none}
 	}
-	facts := advice.Facts{CP: o.CP, Topic: o.Topic}
+	facts := advice.Details{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
 	r, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
 	if err != nil {
-		facts.Words = wire.Text([]byte(err.Error()))
+		facts.Reply = wire.Text([]byte(err.Error()))
 	}
 	f := found(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
 	if !f.well {

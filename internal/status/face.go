@@ -8,10 +8,10 @@ import (
 	"evcp/internal/metrics"
 )
 
-// Face is what a process tells. Each function is called at each question, from
+// Endpoints is what a process tells. Each function is called at each question, from
 // any goroutine, also after the process has stopped its work; none may wait for a
 // disk or a network.
-type Face struct {
+type Endpoints struct {
 	// Healthy says why the process does not do its work, nil when it does. note is
 	// what people should know although nobody should restart it.
 	Healthy func() (note string, err error)
@@ -34,7 +34,7 @@ const (
 func Paths() []string { return []string{MetricsPath, HealthPath, ReadyPath, StatusPath} }
 
 // Handler answers for the face.
-func (f Face) Handler() http.Handler {
+func (f Endpoints) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+MetricsPath, f.metrics)
 	mux.HandleFunc("GET "+HealthPath, f.health)
@@ -68,14 +68,14 @@ const (
 	metricsType = "text/plain; version=0.0.4; charset=utf-8"
 )
 
-func (f Face) metrics(w http.ResponseWriter, _ *http.Request) {
+func (f Endpoints) metrics(w http.ResponseWriter, _ *http.Request) {
 	var m metrics.Writer
 	f.Metrics(&m)
 	w.Header().Set("Content-Type", metricsType)
 	_, _ = w.Write(m.Text()) // a collector that has gone needs none
 }
 
-func (f Face) health(w http.ResponseWriter, _ *http.Request) {
+func (f Endpoints) health(w http.ResponseWriter, _ *http.Request) {
 	note, err := f.Healthy()
 	word := "ok"
 	if note != "" {
@@ -93,7 +93,7 @@ func answer(w http.ResponseWriter, word string, err error) {
 	fmt.Fprintln(w, word)
 }
 
-func (f Face) status(w http.ResponseWriter, _ *http.Request) {
+func (f Endpoints) status(w http.ResponseWriter, _ *http.Request) {
 	body, err := json.MarshalIndent(f.Status(), "", "  ")
 	if err != nil {
 		http.Error(w, "can't write the status", http.StatusInternalServerError)

@@ -30,12 +30,12 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		IdleTimeout: idleLimit, MaxHeaderBytes: headerSize,
 		ErrorLog: log.New(io.Discard, "", 0), // a stranger who speaks no HTTP is no news
 	}
-	return Until(ctx, server, Few(ln, maxConns), goodbye)
+	return ServeUntil(ctx, server, LimitConns(ln, maxConns), goodbye)
 }
 
-// Until serves on ln until ctx ends; then it gives answers under way the time of
+// ServeUntil serves on ln until ctx ends; then it gives answers under way the time of
 // goodbye and closes the rest. It closes ln.
-func Until(ctx context.Context, server *http.Server, ln net.Listener, goodbye time.Duration) error {
+func ServeUntil(ctx context.Context, server *http.Server, ln net.Listener, goodbye time.Duration) error {
 	ended := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -55,19 +55,19 @@ func Until(ctx context.Context, server *http.Server, ln net.Listener, goodbye ti
 	return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 }
 
-// Few is a listener of which at most so many connections are open at once; one that
+// LimitConns is a listener of which at most so many connections are open at once; one that
 // comes while they are is closed.
-func Few(ln net.Listener, most int) net.Listener {
-	return &few{Listener: ln, free: make(chan struct{}, most)}
+func LimitConns(ln net.Listener, most int) net.Listener {
+	return &limitListener{Listener: ln, free: make(chan struct{}, most)}
 }
 
-type few struct {
+type limitListener struct {
 	net.Listener
 	free chan struct{}
 }
 
 // Accept waits for a connection that has room.
-func (f *few) Accept() (net.Conn, error) {
+func (f *limitListener) Accept() (net.Conn, error) {
 	for {
 		c, err := f.Listener.Accept()
 		if err != nil {
@@ -75,21 +75,21 @@ func (f *few) Accept() (net.Conn, error) {
 		}
 		select {
 		case f.free <- struct{}{}:
-			return &counted{Conn: c, leave: sync.OnceFunc(func() { <-f.free })}, nil
+			return &limitedConn{Conn: c, leave: sync.OnceFunc(func() { <-f.free })}, nil
 		default:
 			c.Close()
 		}
 	}
 }
 
-// counted gives its room back when it is closed.
-type counted struct {
+// limitedConn gives its room back when it is closed.
+type limitedConn struct {
 	net.Conn
 	leave func()
 }
 
 // Close closes it.
-func (c *counted) Close() error {
+func (c *limitedConn) Close() error {
 	c.leave()
 	return c.Conn.Close()
 }

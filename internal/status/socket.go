@@ -21,8 +21,8 @@ const SocketName = "status.sock"
 // error that says so.
 const longestPath = 103
 
-// ErrAnswered is a socket that somebody answers on: another process has it.
-var ErrAnswered = errors.New("another process answers there")
+// ErrInUse is a socket that somebody answers on: another process has it.
+var ErrInUse = errors.New("another process answers there")
 
 // Listen opens the socket in the folder dir, for the user of this process alone.
 // What an earlier process has left there is replaced; a socket that somebody
@@ -64,7 +64,7 @@ func makeRoom(ctx context.Context, path string) error {
 	}
 	if c, err := Dial(ctx, filepath.Dir(path)); err == nil {
 		c.Close()
-		return ErrAnswered
+		return ErrInUse
 	}
 	return os.Remove(path)
 }

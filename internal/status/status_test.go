@@ -26,8 +26,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // well is a face of a process that does its work.
-func well() status.Face {
-	return status.Face{
+func well() status.Endpoints {
+	return status.Endpoints{
 		Healthy: func() (string, error) { return "", nil },
 		Ready:   func() error { return nil },
 		Metrics: func(m *metrics.Writer) { m.Gauge("x", "One.").Value(1) },
@@ -36,7 +36,7 @@ func well() status.Face {
 }
 
 // serve shows a face on ln until the test ends or stop is called.
-func serve(t *testing.T, ln net.Listener, f status.Face) (stop func()) {
+func serve(t *testing.T, ln net.Listener, f status.Endpoints) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
@@ -53,7 +53,7 @@ func serve(t *testing.T, ln net.Listener, f status.Face) (stop func()) {
 	return stop
 }
 
-func onTCP(t *testing.T, f status.Face) (address string) {
+func onTCP(t *testing.T, f status.Endpoints) (address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -178,18 +178,18 @@ func TestTheSocketIsOursAlone(t *testing.T) {
 	if err != nil || info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	a, err := status.Ask(t.Context(), dir, status.ReadyPath)
+	a, err := status.Get(t.Context(), dir, status.ReadyPath)
 	if err != nil || a.Code != 200 || string(a.Body) != "ready\n" {
 		t.Errorf("%d %q %v", a.Code, a.Body, err)
 	}
-	if _, err := status.Listen(t.Context(), dir); !errors.Is(err, status.ErrAnswered) {
+	if _, err := status.Listen(t.Context(), dir); !errors.Is(err, status.ErrInUse) {
 		t.Errorf("a second one: %v", err)
 	}
 	stop()
 	if _, err := os.Stat(filepath.Join(dir, status.SocketName)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it stays: %v", err)
 	}
-	if _, err := status.Ask(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNobody) {
+	if _, err := status.Get(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNotRunning) {
 		t.Errorf("asked when nobody is there: %v", err)
 	}
 }
@@ -204,7 +204,7 @@ func TestWhatStandsInTheWay(t *testing.T) {
 	}
 	left.SetUnlinkOnClose(false)
 	left.Close()
-	if _, err := status.Ask(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNobody) {
+	if _, err := status.Get(t.Context(), dir, status.ReadyPath); !errors.Is(err, status.ErrNotRunning) {
 		t.Errorf("a socket that was left: %v", err)
 	}
 	ln, err := status.Listen(t.Context(), dir)
@@ -237,7 +237,7 @@ func TestALongPath(t *testing.T) {
 		t.Skipf("this system has no way to a long path, and says: %v", err)
 	}
 	stop := serve(t, ln, well())
-	if a, err := status.Ask(t.Context(), dir, status.HealthPath); err != nil || a.Code != 200 {
+	if a, err := status.Get(t.Context(), dir, status.HealthPath); err != nil || a.Code != 200 {
 		t.Errorf("%d, %v", a.Code, err)
 	}
 	if info, err := os.Stat(filepath.Join(dir, status.SocketName)); err != nil || info.Mode().Perm() != 0o600 {
@@ -259,7 +259,7 @@ func TestAMuteProcess(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := status.Ask(ctx, dir, status.HealthPath); err == nil || errors.Is(err, status.ErrNobody) {
+	if _, err := status.Get(ctx, dir, status.HealthPath); err == nil || errors.Is(err, status.ErrNotRunning) {
 		t.Errorf("a mute process: %v", err)
 	}
 }

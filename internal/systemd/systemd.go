@@ -64,8 +64,8 @@ func (n *Notifier) Watchdog() time.Duration {
 // Ready says that the work has begun.
 func (n *Notifier) Ready() { n.send("READY=1") }
 
-// Alive is a sign of life.
-func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
+// KeepAlive is a sign of life.
+func (n *Notifier) KeepAlive() { n.send("WATCHDOG=1") }
 
 // Status says in one line what is going on, for systemctl status.
 func (n *Notifier) Status(line string) { n.send("STATUS=" + oneLine(line)) }
@@ -73,9 +73,9 @@ func (n *Notifier) Status(line string) { n.send("STATUS=" + oneLine(line)) }
 // Stopping says that the end has begun.
 func (n *Notifier) Stopping() { n.send("STOPPING=1") }
 
-// Patience asks systemd to wait at least d between signs of life, where it would
+// ExtendWatchdog asks systemd to wait at least d between signs of life, where it would
 // wait less: a process that has work once a minute shows life once a minute.
-func (n *Notifier) Patience(d time.Duration) {
+func (n *Notifier) ExtendWatchdog(d time.Duration) {
 	if n == nil || n.watchdog == 0 || n.watchdog >= d {
 		return
 	}

@@ -83,10 +83,10 @@ func TestEveryMessage(t *testing.T) {
 				t.Errorf("watchdog %s", n.Watchdog())
 			}
 			n.Ready()
-			n.Alive()
+			n.KeepAlive()
 			n.Status("CP_001 OK\nREADY=0\x1b[2J")
-			n.Patience(time.Second)
-			n.Patience(time.Minute)
+			n.ExtendWatchdog(time.Second)
+			n.ExtendWatchdog(time.Minute)
 			n.Stopping()
 			var heard []string
 			for range 5 {
@@ -103,11 +103,11 @@ func TestEveryMessage(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	n := open(t, nil)
 	n.Ready()
-	n.Alive()
+	n.KeepAlive()
 	n.Status("x")
 	n.Stopping()
-	n.Patience(time.Hour)
-	n.Tend(t.Context(), systemd.Work{})
+	n.ExtendWatchdog(time.Hour)
+	n.Run(t.Context(), systemd.Activity{})
 	if n.Watchdog() != 0 {
 		t.Error("a watchdog without systemd")
 	}
@@ -146,8 +146,8 @@ func TestTheWatchdogEatsWorkOnly(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var tending sync.WaitGroup
 	tending.Go(func() {
-		n.Tend(ctx, systemd.Work{
-			Begun: begun.Load, Done: func() time.Time { return done.Load().(time.Time) }, Line: func() string { return line.Load().(string) },
+		n.Run(ctx, systemd.Activity{
+			Started: begun.Load, LastDone: func() time.Time { return done.Load().(time.Time) }, StatusLine: func() string { return line.Load().(string) },
 		})
 	})
 	m.until("STATUS=waiting")

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Work is what systemd is told of. Its functions may not wait.
-type Work struct {
-	// Begun reports whether the work has begun. It is asked until it has.
-	Begun func() bool
-	// Done is when a piece of work was last completed; the zero time is never.
+// Activity is what systemd is told of. Its functions may not wait.
+type Activity struct {
+	// Started reports whether the work has begun. It is asked until it has.
+	Started func() bool
+	// LastDone is when a piece of work was last completed; the zero time is never.
 	// Only a newer one is a sign of life.
-	Done func() time.Time
-	// Patience is how long the work may take to complete its next piece when all
+	LastDone func() time.Time
+	// MaxPause is how long the work may take to complete its next piece when all
 	// is well. Systemd is asked to wait at least twice as long.
-	Patience time.Duration
-	// Line is what systemctl status shows.
-	Line func() string
+	MaxPause time.Duration
+	// StatusLine is what systemctl status shows.
+	StatusLine func() string
 }
 
 const (
@@ -24,18 +24,18 @@ const (
 	askSome  = 2500 * time.Millisecond
 )
 
-// Tend tells systemd of the work until ctx ends, and then that it stops.
-func (n *Notifier) Tend(ctx context.Context, w Work) {
+// Run tells systemd of the work until ctx ends, and then that it stops.
+func (n *Notifier) Run(ctx context.Context, w Activity) {
 	if n == nil {
 		return
 	}
 	defer n.Stopping()
-	n.Patience(2 * w.Patience)
+	n.ExtendWatchdog(2 * w.MaxPause)
 	every := askSome
 	if n.watchdog > 0 {
 		every = min(every, n.watchdog/4)
 	}
-	t := tender{n: n, work: w}
+	t := notifierState{n: n, work: w}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -52,26 +52,26 @@ func (n *Notifier) Tend(ctx context.Context, w Work) {
 	}
 }
 
-// tender remembers what systemd knows.
-type tender struct {
+// notifierState remembers what systemd knows.
+type notifierState struct {
 	n     *Notifier
-	work  Work
+	work  Activity
 	begun bool
 	done  time.Time
 	line  string
 }
 
 // look tells what is new and reports whether the work has begun.
-func (t *tender) look() (begun bool) {
-	if !t.begun && t.work.Begun() {
+func (t *notifierState) look() (begun bool) {
+	if !t.begun && t.work.Started() {
 		t.begun = true
 		t.n.Ready()
 	}
-	if done := t.work.Done(); done.After(t.done) {
+	if done := t.work.LastDone(); done.After(t.done) {
 		t.done = done
-		t.n.Alive()
+		t.n.KeepAlive()
 	}
-	if line := t.work.Line(); line != t.line {
+	if line := t.work.StatusLine(); line != t.line {
 		t.line = line
 		t.n.Status(line)
 	}

@@ -21,7 +21,7 @@ func (t *Teller) Central(n uplink.Diagnostic) Line {
 			sentence = english.centralNever
 		}
 		s.away = true
-		a := advice.For(advice.Central, n.Cause).With(advice.Facts{Wait: uplink.AnswerLimit, CP: n.CP})
+		a := advice.For(advice.Central, n.Cause).With(advice.Details{Timeout: uplink.AnswerLimit, CP: n.CP})
 		l.Text = say(sentence, a.Phrase)
 		return l.with(slog.String("cause", n.Cause.String())).advised(a)
 	case uplink.OutageEnded:
@@ -49,7 +49,7 @@ func (t *Teller) KafkaGone(cause evcp.Cause, words string, known bool) Line {
 	if known {
 		sentence = english.kafkaGone
 	}
-	a := advice.For(advice.Kafka, cause).With(advice.Facts{Words: words, Wait: t.KafkaWait, Topic: t.Topic})
+	a := advice.For(advice.Kafka, cause).With(advice.Details{Reply: words, Timeout: t.KafkaWait, Topic: t.Topic})
 	l := Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(sentence, a.Phrase)}
 	return l.with(slog.String("cause", cause.String())).advised(a)
 }

@@ -156,7 +156,7 @@ func (t *Teller) opened(s *story, e evcp.Event) Line {
 }
 
 func (t *Teller) engine(c evcp.Cause, words string) advice.Advice {
-	return advice.For(advice.Engine, c).With(advice.Facts{Wait: t.Timeout, Words: words})
+	return advice.For(advice.Engine, c).With(advice.Details{Timeout: t.Timeout, Reply: words})
 }
 
 // advised adds what a failure means and what to do first.

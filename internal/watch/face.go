@@ -18,8 +18,8 @@ import (
 )
 
 // face is what this Monitor tells of itself.
-func (w *watcher) face() status.Face {
-	return status.Face{Healthy: w.healthy, Ready: w.ready, Metrics: w.metrics, Status: func() any { return w.document() }}
+func (w *watcher) face() status.Endpoints {
+	return status.Endpoints{Healthy: w.healthy, Ready: w.ready, Metrics: w.metrics, Status: func() any { return w.document() }}
 }
 
 // showFace opens the socket in the state folder and answers there, at
@@ -45,7 +45,7 @@ func (w *watcher) showFace() {
 		serve(w.o.HTTP)
 	}
 	w.facing.Go(func() {
-		w.o.Notify.Tend(ctx, systemd.Work{Begun: w.begun, Done: w.lastCheck, Patience: w.patience(), Line: w.line})
+		w.o.Notify.Run(ctx, systemd.Activity{Started: w.begun, LastDone: w.lastCheck, MaxPause: w.patience(), StatusLine: w.line})
 	})
 }
 

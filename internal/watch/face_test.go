@@ -39,7 +39,7 @@ var metricNames = []string{
 // asked is what the Monitor of CP_001 answers on its socket; 0 when nobody does.
 func asked(t *testing.T, dir, path string) (code int, body string) {
 	t.Helper()
-	a, err := status.Ask(t.Context(), filepath.Join(dir, "CP_001"), path)
+	a, err := status.Get(t.Context(), filepath.Join(dir, "CP_001"), path)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -159,7 +159,7 @@ func TestWhatExplainKnows(t *testing.T) {
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if code, said := asked(t, dir, status.StatusPath); code != 0 || said != status.ErrNobody.Error() {
+	if code, said := asked(t, dir, status.StatusPath); code != 0 || said != status.ErrNotRunning.Error() {
 		t.Errorf("after the end: %d %s", code, said)
 	}
 	start(t, g, "CP_001", dir)

@@ -14,7 +14,7 @@ import (
 	"evcp/internal/config"
 )
 
-func TestComplainFitsTheScreen(t *testing.T) {
+func TestPrintErrorFitsTheScreen(t *testing.T) {
 	var many error
 	for n := range 50 {
 		many = errors.Join(many, fmt.Errorf("line %d", n))
@@ -25,13 +25,13 @@ func TestComplainFitsTheScreen(t *testing.T) {
 		lines int
 		last  string
 	}{
-		{errors.New("open it: no"), cli.Failed, 1, "p: open it: no"},
-		{errors.New(strings.Repeat("word ", 40)), cli.Failed, 3, "word word word word word word word word word"},
-		{fmt.Errorf("start: %w", cli.UsageError{Err: errors.New("bad")}), cli.Usage, 1, "p: start: bad"},
-		{many, cli.Failed, 21, "and 30 more."},
+		{errors.New("open it: no"), cli.ExitFailed, 1, "p: open it: no"},
+		{errors.New(strings.Repeat("word ", 40)), cli.ExitFailed, 3, "word word word word word word word word word"},
+		{fmt.Errorf("start: %w", cli.UsageError{Err: errors.New("bad")}), cli.ExitUsage, 1, "p: start: bad"},
+		{many, cli.ExitFailed, 21, "and 30 more."},
 	} {
 		var said bytes.Buffer
-		code := cli.Complain(&said, "p", c.err)
+		code := cli.PrintError(&said, "p", c.err)
 		lines := strings.Split(strings.TrimSuffix(said.String(), "\n"), "\n")
 		if code != c.code || len(lines) != c.lines || lines[len(lines)-1] != c.last {
 			t.Errorf("%.20q: exit code %d, said\n%s", c.err, code, said.String())
@@ -51,7 +51,7 @@ func TestAStateFolderThatIsAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, wrong := range map[string]bool{dir: false, filepath.Join(dir, "absent", "too"): false, file: true, filepath.Join(file, "below"): true} {
-		if err := cli.Folder(path); (err != nil) != wrong || wrong && !strings.Contains(err.Error(), path) {
+		if err := cli.CheckStateDir(path); (err != nil) != wrong || wrong && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -85,8 +85,8 @@ func TestAHugeFileIsNotReadWhole(t *testing.T) {
 	}
 	var said bytes.Buffer
 	p := config.Program{Name: "p", Settings: []config.Setting{config.FileFlag("", "")}}
-	_, code, goOn := cli.Settings(p, []string{"--config", endless}, nil, &said)
-	if goOn || code != cli.Usage || !strings.Contains(said.String(), "larger than") {
+	_, code, goOn := cli.LoadSettings(p, []string{"--config", endless}, nil, &said)
+	if goOn || code != cli.ExitUsage || !strings.Contains(said.String(), "larger than") {
 		t.Errorf("exit code %d, said %s", code, said.String())
 	}
 }

@@ -24,8 +24,8 @@ func (e UsageError) Unwrap() error { return e.Err }
 // away.
 const mostLines = 20
 
-// Complain says why a program ends, on lines that fit, and returns its exit code.
-func Complain(stderr io.Writer, program string, err error) int {
+// PrintError says why a program ends, on lines that fit, and returns its exit code.
+func PrintError(stderr io.Writer, program string, err error) int {
 	lines := strings.Split(program+": "+err.Error(), "\n")
 	for _, line := range lines[:min(len(lines), mostLines)] {
 		fmt.Fprintln(stderr, strings.Join(console.Prose(line), "\n"))
@@ -34,15 +34,15 @@ func Complain(stderr io.Writer, program string, err error) int {
 		fmt.Fprintf(stderr, "and %d more.\n", more)
 	}
 	if errors.As(err, &UsageError{}) {
-		return Usage
+		return ExitUsage
 	}
-	return Failed
+	return ExitFailed
 }
 
-// Folder says what is wrong with a --state-dir that can never be one: it, or
+// CheckStateDir says what is wrong with a --state-dir that can never be one: it, or
 // something on the way to it, is a file. One that is only absent can be made, and
 // one that refuses may come back.
-func Folder(dir string) error {
+func CheckStateDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
 		return UsageError{Err: fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir)}
