@@ -193,7 +193,7 @@ func TestEveryFieldIsExplained(t *testing.T) {
 
 // TestAdviceIsTheTablesOwn holds the pages to the words of internal/advice.
 func TestAdviceIsTheTablesOwn(t *testing.T) {
-	peers := map[string]advice.Service{"Engine": advice.Engine, "Central": advice.Central, "Kafka": advice.Kafka}
+	peers := map[string]advice.Remote{"Engine": advice.Engine, "Central": advice.Central, "Kafka": advice.Kafka}
 	operations := readDoc(t, "docs/OPERATIONS.md")
 	rows := map[string]bool{}
 	for name, peer := range peers {

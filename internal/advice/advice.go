@@ -18,12 +18,12 @@ import (
 	"evcp"
 )
 
-// Service is whom the Monitor talks to.
-type Service uint8
+// Remote is whom the Monitor talks to.
+type Remote uint8
 
 // The peers.
 const (
-	Engine Service = iota
+	Engine Remote = iota
 	Central
 	Kafka
 )
@@ -50,7 +50,7 @@ type Details struct {
 
 // For is the advice for a cause at a peer. A cause without a row of its own is
 // Other.
-func For(p Service, c evcp.Cause) Advice {
+func For(p Remote, c evcp.Cause) Advice {
 	rows := english[min(p, Kafka)]
 	a, ok := rows[c]
 	if !ok {

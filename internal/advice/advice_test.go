@@ -10,7 +10,7 @@ import (
 )
 
 // every calls do with each row.
-func every(do func(p Service, c evcp.Cause, a Advice)) {
+func every(do func(p Remote, c evcp.Cause, a Advice)) {
 	for p := Engine; p <= Kafka; p++ {
 		for c := evcp.NoCause; c.String() != "invalid"; c++ {
 			do(p, c, For(p, c))
@@ -25,7 +25,7 @@ const (
 )
 
 func TestEveryCauseHasItsRow(t *testing.T) {
-	every(func(p Service, c evcp.Cause, a Advice) {
+	every(func(p Remote, c evcp.Cause, a Advice) {
 		if _, here := english[p][c]; !here {
 			if _, here = own[c]; !here {
 				t.Errorf("%s, %s: no row", peers[p], c)
@@ -40,7 +40,7 @@ func TestEveryCauseHasItsRow(t *testing.T) {
 func TestLimits(t *testing.T) {
 	full := Details{Timeout: 900 * time.Millisecond, CP: "CP_TEST_001", Topic: "monitor-events"}
 	for _, f := range []Details{full, {}} {
-		every(func(p Service, c evcp.Cause, a Advice) {
+		every(func(p Remote, c evcp.Cause, a Advice) {
 			a = a.With(f)
 			if n := utf8.RuneCountInString(a.Phrase); n > mostPhrase || strings.HasSuffix(a.Phrase, ".") {
 				t.Errorf("%s, %s: %q is %d long", peers[p], c, a.Phrase, n)
@@ -59,7 +59,7 @@ func TestLimits(t *testing.T) {
 
 // The first sends a person to the charger, the second to a program.
 func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
-	every(func(p Service, c evcp.Cause, a Advice) {
+	every(func(p Remote, c evcp.Cause, a Advice) {
 		all := strings.ToLower(a.Phrase + " " + a.Meaning + " " + a.Do)
 		if strings.Contains(all, "says ko") && strings.Contains(all, "no answer") {
 			t.Errorf("%s, %s: %+v", peers[p], c, a)
@@ -72,10 +72,10 @@ func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
 
 // Whoever wants to try another address is told the flag of this peer, no other.
 func TestFlagsBelongToThePeer(t *testing.T) {
-	flags := map[Service][]string{
+	flags := map[Remote][]string{
 		Engine: {"--engine-ip", "--engine-port"}, Central: {"--central-ip", "--central-port"}, Kafka: {"--kafka-brokers"},
 	}
-	every(func(p Service, c evcp.Cause, a Advice) {
+	every(func(p Remote, c evcp.Cause, a Advice) {
 		for of, names := range flags {
 			for _, name := range names {
 				if of != p && strings.Contains(a.Do+a.Meaning, name) {
@@ -136,7 +136,7 @@ func TestUnknownCauseIsOther(t *testing.T) {
 	if got := For(Engine, evcp.Cause(200)); got != For(Engine, evcp.Other) {
 		t.Errorf("%+v", got)
 	}
-	if got := For(Service(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
+	if got := For(Remote(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
 		t.Errorf("%+v", got)
 	}
 }

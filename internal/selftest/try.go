@@ -26,7 +26,7 @@ type finding struct {
 	took    time.Duration
 }
 
-func found(peer, address string, p advice.Service, c evcp.Cause, f advice.Details, took time.Duration) finding {
+func found(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) finding {
 	shape := console.Failed
 	if c == evcp.NoCause {
 		shape = console.Up
