@@ -118,16 +118,16 @@ func TestTakenPort(t *testing.T) {
 	}
 }
 
-// running is the program, with its log.
-type running struct {
+// runningProgram is the program, with its log.
+type runningProgram struct {
 	*exec.Cmd
 	log *bufio.Reader
 	all strings.Builder
 }
 
-func start(t *testing.T, args ...string) *running {
+func start(t *testing.T, args ...string) *runningProgram {
 	t.Helper()
-	r := &running{Cmd: command(t, args...)}
+	r := &runningProgram{Cmd: command(t, args...)}
 	stderr, err := r.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -139,8 +139,8 @@ func start(t *testing.T, args ...string) *running {
 	return r
 }
 
-// says reads the log to a line with these words.
-func (r *running) says(t *testing.T, words string) {
+// waitForLog reads the log to a line with these words.
+func (r *runningProgram) waitForLog(t *testing.T, words string) {
 	t.Helper()
 	for {
 		line, err := r.log.ReadString('\n')
@@ -159,7 +159,7 @@ func TestServesAndStops(t *testing.T) {
 	monitors, pages := testbed.FreeAddr(t), testbed.FreeAddr(t)
 	args := []string{"--listen", monitors, "--http", pages, "--state-dir", dir, "--log-format", "text"}
 	r := start(t, args...)
-	r.says(t, "· started")
+	r.waitForLog(t, "· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
 		t.Fatal(err)
@@ -173,28 +173,28 @@ func TestServesAndStops(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.says(t, "● CP_001 activated: registered from 127.0.0.1\n")
-	r.says(t, "▲ CP_001 faulted: ENGINE_FAILURE\n")
-	r.says(t, "● CP_001 activated after ")
+	r.waitForLog(t, "● CP_001 activated: registered from 127.0.0.1\n")
+	r.waitForLog(t, "▲ CP_001 faulted: ENGINE_FAILURE\n")
+	r.waitForLog(t, "● CP_001 activated after ")
 	resp, err := http.Get("http://" + pages + "/api/v1/events") // an open page delays no stop
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	stops(t, r)
+	terminate(t, r)
 
 	again := start(t, args...)
-	again.says(t, "remembers charge points")
-	stops(t, again)
+	again.waitForLog(t, "remembers charge points")
+	terminate(t, again)
 }
 
-func stops(t *testing.T, r *running) {
+func terminate(t *testing.T, r *runningProgram) {
 	t.Helper()
 	began := time.Now()
 	if err := r.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	r.says(t, "stopped: 1 charge point kept")
+	r.waitForLog(t, "stopped: 1 charge point kept")
 	rest, _ := io.ReadAll(r.log)
 	if err := r.Wait(); err != nil {
 		t.Errorf("%v after SIGTERM: %s", err, rest)
@@ -207,12 +207,12 @@ func stops(t *testing.T, r *running) {
 func TestStoppedCentralAccusesNobody(t *testing.T) {
 	monitors := testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
-	r.says(t, "· started")
+	r.waitForLog(t, "· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
 		t.Fatal(err)
 	}
-	beats := beating(conn)
+	beats := sendHeartbeats(conn)
 	for range 5 { // a habit
 		<-beats
 	}
@@ -222,7 +222,7 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may find fault
 	}
-	stops(t, r)
+	terminate(t, r)
 	conn.Close()
 	for range beats {
 	}
@@ -231,9 +231,9 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 	}
 }
 
-// beating registers and then sends a heartbeat every 20 ms, answered or not,
+// sendHeartbeats registers and then sends a heartbeat every 20 ms, answered or not,
 // until the connection is closed. It tells of each answer while somebody listens.
-func beating(conn net.Conn) <-chan struct{} {
+func sendHeartbeats(conn net.Conn) <-chan struct{} {
 	beats := make(chan struct{})
 	go func() {
 		for message := "registration request"; ; message = "heartbeat OK" {

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// goodbye is how long open requests of the page may take at the end.
-	goodbye = time.Second
-	// atMost is how long the end may take whatever hangs: a disk, most likely.
-	atMost = 1900 * time.Millisecond
+	// httpDrain is how long open requests of the page may take at the end.
+	httpDrain = time.Second
+	// stopLimit is how long the end may take whatever hangs: a disk, most likely.
+	stopLimit = 1900 * time.Millisecond
 )
 
 // serve runs Central and its page until ctx ends. The ports come first: they are
@@ -59,8 +59,8 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	if err != nil {
 		con.Logger().Warn(err.Error())
 	}
-	s := &stage{console: con, central: c, options: o, registry: co.Registry, notify: notify}
-	s.open(monitors.Addr(), pages)
+	s := &centralConsole{console: con, central: c, options: o, registry: co.Registry, notify: notify}
+	s.showStarted(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(s.run(ctx, monitors, pages), c.Close()) })
 }
 
@@ -76,13 +76,13 @@ func bounded(ctx context.Context, f func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(atMost):
+	case <-time.After(stopLimit):
 		return errors.New("stopped without waiting any longer: the state folder does not answer")
 	}
 }
 
 // run serves Monitors and pages side by side. When one of them fails, both end.
-func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
+func (s *centralConsole) run(ctx context.Context, monitors, pages net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -90,14 +90,14 @@ func (s *stage) run(ctx context.Context, monitors, pages net.Listener) error {
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, dashboard.New(s.central, dashboard.Options{Version: version.String()}), goodbye)
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(s.central, dashboard.Options{Version: version.String()}), httpDrain)
 		})
 	}
-	wg.Go(func() { s.live(ctx) })
-	wg.Go(func() { s.notify.Run(ctx, s.work()) })
+	wg.Go(func() { s.refreshLive(ctx) })
+	wg.Go(func() { s.notify.Run(ctx, s.watchdog()) })
 	err := s.central.Serve(ctx, monitors)
 	cancel()
 	wg.Wait()
-	s.close()
+	s.showStopped()
 	return errors.Join(err, pageErr)
 }

@@ -12,8 +12,8 @@ import (
 	"evcp/internal/version"
 )
 
-// stage is what a person at the terminal sees of Central, besides the log.
-type stage struct {
+// centralConsole is what a person at the terminal sees of Central, besides the log.
+type centralConsole struct {
 	console  *console.Console
 	central  *central.Central
 	options  options
@@ -21,15 +21,15 @@ type stage struct {
 	notify   *systemd.Notifier
 }
 
-// open says what was started: a banner to a person, two lines to a log.
-func (s *stage) open(monitors net.Addr, pages net.Listener) {
+// showStarted says what was started: a banner to a person, two lines to a log.
+func (s *centralConsole) showStarted(monitors net.Addr, pages net.Listener) {
 	page := "off (--http is empty)"
 	if pages != nil {
-		page = "http://" + reach(pages.Addr()) + "/"
+		page = "http://" + localAddress(pages.Addr()) + "/"
 	}
 	if !s.console.Terminal() {
 		s.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
-			"page", page, "who", s.who(), "state_dir", s.options.stateDir, "config", s.options.origin)
+			"page", page, "who", s.whoMayRegister(), "state_dir", s.options.stateDir, "config", s.options.origin)
 		return
 	}
 	known := "new"
@@ -38,21 +38,21 @@ func (s *stage) open(monitors net.Addr, pages net.Listener) {
 	}
 	s.console.Print(
 		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
-		fmt.Sprintf("  Monitors  %-20s  %s", reach(monitors), s.who()),
+		fmt.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), s.whoMayRegister()),
 		fmt.Sprintf("  Page      %s", page),
 		fmt.Sprintf("  State     %s (%s)", console.Path(s.options.stateDir), known),
 		fmt.Sprintf("  Config    %s", s.options.origin), "",
 	)
 }
 
-// work is what systemd is told: Central works while it looks for silence, every
+// watchdog is what systemd is told: Central works while it looks for silence, every
 // second.
-func (s *stage) work() systemd.Activity {
+func (s *centralConsole) watchdog() systemd.Activity {
 	return systemd.Activity{
 		MaxPause: 3 * time.Second,
 
 		Started:  func() bool { return s.central.Addr() != nil },
-		LastDone: func() time.Time { return s.central.Figures().Looked },
+		LastDone: func() time.Time { return s.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := s.central.Counts()
 			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected)
@@ -60,15 +60,15 @@ func (s *stage) work() systemd.Activity {
 	}
 }
 
-func (s *stage) who() string {
+func (s *centralConsole) whoMayRegister() string {
 	if s.registry == nil {
 		return "anyone may register"
 	}
 	return fmt.Sprintf("%d listed in %s", s.registry.Len(), s.registry.Path())
 }
 
-// live redraws the last line each second.
-func (s *stage) live(ctx context.Context) {
+// refreshLive redraws the last line each second.
+func (s *centralConsole) refreshLive(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -81,7 +81,7 @@ func (s *stage) live(ctx context.Context) {
 	}
 }
 
-func (s *stage) summary(now time.Time) string {
+func (s *centralConsole) summary(now time.Time) string {
 	n := s.central.Counts()
 	last := "nobody heard yet"
 	if !n.LastSeen.IsZero() {
@@ -91,15 +91,15 @@ func (s *stage) summary(now time.Time) string {
 		console.Gone.Mark(), n.Disconnected, last)
 }
 
-func (s *stage) close() {
+func (s *centralConsole) showStopped() {
 	s.console.Close()
 	s.console.Logger().Info(stopped.Of(int64(s.central.Counts().Total())))
 }
 
 var stopped = console.Count("stopped: %d charge point kept", "stopped: %d charge points kept")
 
-// reach is an address as a person on this machine types it.
-func reach(a net.Addr) string {
+// localAddress is an address as a person on this machine types it.
+func localAddress(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
 		return a.String()

@@ -12,32 +12,32 @@ import (
 	"evcp/internal/wire"
 )
 
-// View is one charge point as Central shows it.
-type View struct {
-	cpstate.CP
-	Peer     string // the address that spoke last; "" since a restart
-	Speakers int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
-	Recent   string // its last heartbeats, the newest last: O, K, C or M each
+// CPView is one charge point as Central shows it.
+type CPView struct {
+	cpstate.Condition
+	Peer             string // the address that spoke last; "" since a restart
+	HeartbeatSources int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
+	RecentHeartbeats string // its last heartbeats, the newest last: O, K, C or M each
 }
 
 // board owns what Central believes. Sessions write to it, readers follow it.
 type board struct {
 	expected time.Duration // --heartbeat
-	room     int           // most charge points; a registry is a bound of its own
+	limit    int           // most charge points; a registry is a bound of its own
 
-	mu       sync.Mutex
-	cps      map[evcp.CPID]*place
-	version  uint64
-	changes  ring
-	faults   map[cpstate.Reason]uint64 // begun since the start
-	watchers map[chan struct{}]struct{}
+	mu          sync.Mutex
+	cps         map[evcp.CPID]*boardEntry
+	version     uint64
+	changes     changeRing
+	faultsBegun map[cpstate.Reason]uint64 // begun since the start
+	watchers    map[chan struct{}]struct{}
 }
 
-// place is one charge point on the board.
-type place struct {
-	View
+// boardEntry is one charge point on the board.
+type boardEntry struct {
+	CPView
 	version uint64
-	choir   choir
+	sources heartbeatSources
 }
 
 func newBoard(o Options) *board {
@@ -46,8 +46,8 @@ func newBoard(o Options) *board {
 		room = math.MaxInt
 	}
 	return &board{
-		expected: o.Heartbeat, room: room,
-		cps: map[evcp.CPID]*place{}, faults: map[cpstate.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
+		expected: o.Heartbeat, limit: room,
+		cps: map[evcp.CPID]*boardEntry{}, faultsBegun: map[cpstate.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
@@ -60,9 +60,9 @@ type heard struct {
 // noRoom is the answer to a registration beyond MaxCPs.
 const noRoom = "Authentication denied: Central has no room for another charging point"
 
-// hear gives the answer to one message. listed says whether the registry has the
+// receive gives the answer to one message. listed says whether the registry has the
 // charge point.
-func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard {
+func (b *board) receive(v *source, m wire.Message, listed bool, now time.Time) heard {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p, known := b.cps[m.CP]
@@ -72,52 +72,52 @@ func (b *board) hear(v *voice, m wire.Message, listed bool, now time.Time) heard
 	case !listed && m.Verb < wire.MonitorConnection:
 		return heard{reply: cpstate.NotRegistered}
 	case !known && m.Verb == wire.Registration:
-		if len(b.cps) >= b.room {
+		if len(b.cps) >= b.limit {
 			return heard{reply: noRoom}
 		}
-		p = &place{}
+		p = &boardEntry{}
 		b.cps[m.CP] = p
 	case !known:
-		_, reply := cpstate.CP{}.Hear(m, now)
+		_, reply := cpstate.Condition{}.Receive(m, now)
 		return heard{reply: reply}
 	}
-	h := heard{reply: b.take(p, v, m, now)}
+	h := heard{reply: b.apply(p, v, m, now)}
 	if !known {
 		h.born = b.changes.next
 	}
 	return h
 }
 
-// take lets a charge point hear one message, and gives its answer.
-func (b *board) take(p *place, v *voice, m wire.Message, now time.Time) (reply string) {
-	next, reply := p.Hear(m, now)
+// apply lets a charge point hear one message, and gives its answer.
+func (b *board) apply(p *boardEntry, v *source, m wire.Message, now time.Time) (reply string) {
+	next, reply := p.Receive(m, now)
 	p.Peer = v.peer
 	if m.Verb == wire.Heartbeat {
-		p.Recent = appendBeat(p.Recent, m.Status)
-		p.choir.beat(v, now)
-		p.Speakers = max(1, p.Speakers)
+		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
+		p.sources.record(v, now)
+		p.HeartbeatSources = max(1, p.HeartbeatSources)
 	}
-	v.spoke(m)
-	b.put(p, next, now)
+	v.count(m)
+	b.update(p, next, now)
 	return reply
 }
 
-// recentBeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
-const recentBeats = 48
+// maxRecentHeartbeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
+const maxRecentHeartbeats = 48
 
-func appendBeat(recent string, s evcp.Status) string {
+func appendHeartbeat(recent string, s evcp.Status) string {
 	recent += s.String()[:1] // OK, KO, CONNECTION_ERROR, MONITORING begin differently
-	return recent[max(0, len(recent)-recentBeats):]
+	return recent[max(0, len(recent)-maxRecentHeartbeats):]
 }
 
-// put stores the next standing of a charge point and tells who watches.
-func (b *board) put(p *place, next cpstate.CP, now time.Time) {
-	was := p.CP
-	p.CP = next
+// update stores the next standing of a charge point and tells who watches.
+func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
+	was := p.Condition
+	p.Condition = next
 	b.version++
 	p.version = b.version
-	if was.Fault == (cpstate.Fault{}) && next.Fault != was.Fault {
-		b.faults[next.Fault.Reason]++
+	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
+		b.faultsBegun[next.Fault.Reason]++
 	}
 	if was.State != next.State || was.Reason != next.Reason {
 		b.changes.add(Change{
@@ -133,75 +133,75 @@ func (b *board) put(p *place, next cpstate.CP, now time.Time) {
 	}
 }
 
-func lasted(was cpstate.CP, now time.Time) time.Duration {
+func lasted(was cpstate.Condition, now time.Time) time.Duration {
 	if !was.Known() {
 		return 0
 	}
 	return now.Sub(was.Since)
 }
 
-// judge applies one verdict to every charge point: silence, or a new registry.
-func (b *board) judge(now time.Time, verdict func(cpstate.CP) cpstate.CP) {
+// updateAll applies one verdict to every charge point: silence, or a new registry.
+func (b *board) updateAll(now time.Time, verdict func(cpstate.Condition) cpstate.Condition) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.cps {
-		if next := verdict(p.CP); next != p.CP {
-			b.put(p, next, now)
+		if next := verdict(p.Condition); next != p.Condition {
+			b.update(p, next, now)
 		}
 	}
 }
 
-// duet is a charge point for which two addresses have begun to speak.
-type duet struct {
+// duplicate is a charge point for which two addresses have begun to speak.
+type duplicate struct {
 	cp          evcp.CPID
 	peer, other string
 }
 
-// count finds out how many speak for each charge point. It is not done while they
+// countSources finds out how many speak for each charge point. It is not done while they
 // speak: the last word of a connection and its end may come together.
-func (b *board) count(now time.Time) (begun []duet) {
+func (b *board) countSources(now time.Time) (begun []duplicate) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range b.cps {
-		was := p.Speakers
-		if p.Speakers = p.choir.speakers(now, p.Patience(b.expected)); p.Speakers == was {
+		was := p.HeartbeatSources
+		if p.HeartbeatSources = p.sources.count(now, p.SilenceTimeout(b.expected)); p.HeartbeatSources == was {
 			continue
 		}
-		if was < 2 && p.Speakers > 1 {
-			peer, other := p.choir.pair()
-			begun = append(begun, duet{p.ID, peer, other})
+		if was < 2 && p.HeartbeatSources > 1 {
+			peer, other := p.sources.newestTwo()
+			begun = append(begun, duplicate{p.ID, peer, other})
 		}
-		b.put(p, p.CP, now)
+		b.update(p, p.Condition, now)
 	}
 	return begun
 }
 
-// lost judges one charge point whose connection ended, unless another connection
+// connectionEnded judges one charge point whose connection ended, unless another connection
 // speaks for it.
-func (b *board) lost(id evcp.CPID, ended, now time.Time) {
+func (b *board) connectionEnded(id evcp.CPID, ended, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.cps[id]
-	if p == nil || len(p.choir.voices) > 0 {
+	if p == nil || len(p.sources.live) > 0 {
 		return
 	}
-	if next := p.Lost(ended); next != p.CP {
-		b.put(p, next, now)
+	if next := p.AfterConnectionEnd(ended); next != p.Condition {
+		b.update(p, next, now)
 	}
 }
 
-// known puts what the disk remembers on the board, and counts it. What is there
+// restore puts what the disk remembers on the board, and counts it. What is there
 // already is newer.
-func (b *board) known(cps []cpstate.CP, now time.Time) (n int) {
+func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, cp := range cps {
 		if b.cps[cp.ID] != nil {
 			continue
 		}
-		p := &place{View: View{CP: cp}}
+		p := &boardEntry{CPView: CPView{Condition: cp}}
 		b.cps[cp.ID] = p
-		b.put(p, cp.Restarted(now), now)
+		b.update(p, cp.AfterRestart(now), now)
 		n++
 	}
 	return n
@@ -209,16 +209,16 @@ func (b *board) known(cps []cpstate.CP, now time.Time) (n int) {
 
 // Delta is what changed on the board since a Cursor.
 type Delta struct {
-	CPs     []View   // the charge points that changed, by id; all of them for the zero Cursor
+	CPs     []CPView // the charge points that changed, by id; all of them for the zero Cursor
 	Changes []Change // changes of state, in order
 	Missed  uint64   // changes that were already forgotten
-	Next    Cursor
+	Next    Position
 }
 
-// Cursor is how far one reader has come. The zero Cursor has seen nothing.
-type Cursor struct{ version, seq uint64 }
+// Position is how far one reader has come. The zero Cursor has seen nothing.
+type Position struct{ version, seq uint64 }
 
-func (b *board) since(c Cursor) Delta {
+func (b *board) since(c Position) Delta {
 	b.mu.Lock()
 	d := b.collect(c)
 	b.mu.Unlock()
@@ -227,9 +227,9 @@ func (b *board) since(c Cursor) Delta {
 }
 
 // picture is what changed since the cursor, and everything, of one moment.
-func (b *board) picture(c Cursor) (news, all Delta) {
+func (b *board) picture(c Position) (news, all Delta) {
 	b.mu.Lock()
-	news, all = b.collect(c), b.collect(Cursor{})
+	news, all = b.collect(c), b.collect(Position{})
 	b.mu.Unlock()
 	news.sort()
 	all.sort()
@@ -237,15 +237,15 @@ func (b *board) picture(c Cursor) (news, all Delta) {
 }
 
 // collect copies what changed. Whoever calls holds the board.
-func (b *board) collect(c Cursor) Delta {
-	d := Delta{Next: Cursor{version: b.version, seq: b.changes.next}}
+func (b *board) collect(c Position) Delta {
+	d := Delta{Next: Position{version: b.version, seq: b.changes.next}}
 	d.Changes, d.Missed = b.changes.after(c.seq)
 	if c.version == b.version {
 		return d
 	}
 	for _, p := range b.cps {
 		if p.version > c.version {
-			d.CPs = append(d.CPs, p.View)
+			d.CPs = append(d.CPs, p.CPView)
 		}
 	}
 	return d
@@ -253,7 +253,7 @@ func (b *board) collect(c Cursor) Delta {
 
 // sort is done when the board is free again: it takes longer than the copying.
 func (d *Delta) sort() {
-	slices.SortFunc(d.CPs, func(x, y View) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortFunc(d.CPs, func(x, y CPView) int { return cmp.Compare(x.ID, y.ID) })
 }
 
 // watch gives a signal that stays raised until it is looked at. It is raised at
@@ -272,26 +272,26 @@ func (b *board) watch() (signal <-chan struct{}, stop func()) {
 }
 
 // changesSince is since for a reader of the changes alone.
-func (b *board) changesSince(c Cursor) (changes []Change, missed uint64, next Cursor) {
+func (b *board) changesSince(c Position) (changes []Change, missed uint64, next Position) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	changes, missed = b.changes.after(c.seq)
-	return changes, missed, Cursor{version: b.version, seq: b.changes.next}
+	return changes, missed, Position{version: b.version, seq: b.changes.next}
 }
 
-// Counts are how many charge points are in each state.
-type Counts struct {
+// StateCounts are how many charge points are in each state.
+type StateCounts struct {
 	Activated, Faulted, Disconnected int
 	LastSeen                         time.Time // the newest word of any
 }
 
 // Total is how many charge points are known.
-func (n Counts) Total() int { return n.Activated + n.Faulted + n.Disconnected }
+func (n StateCounts) Total() int { return n.Activated + n.Faulted + n.Disconnected }
 
-func (b *board) counts() Counts {
+func (b *board) counts() StateCounts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var n Counts
+	var n StateCounts
 	for _, p := range b.cps {
 		switch p.State {
 		case cpstate.Activated:

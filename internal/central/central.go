@@ -45,23 +45,23 @@ func (o Options) withDefaults() Options {
 
 // Central is one EV_Central.
 type Central struct {
-	o       Options
-	log     *slog.Logger
-	meter   meter
-	board   *board
-	store   *store // nil = in memory
-	started time.Time
-	ended   chan ending
-	kept    *shore
-	strange sparing // what strangers bring about
-	// remembered counts what came from the disk and was not told yet.
-	remembered int
-	logFrom    Cursor // what the log has not told yet; a restart is one line, not ten thousand
+	o        Options
+	log      *slog.Logger
+	meter    meter
+	board    *board
+	store    *stateFile // nil = in memory
+	started  time.Time
+	connEnds chan connectionEnd
+	commits  *commitWaiter
+	warnings rateLimiter // what strangers bring about
+	// restored counts what came from the disk and was not told yet.
+	restored int
+	logFrom  Position // what the log has not told yet; a restart is one line, not ten thousand
 
-	mu    sync.Mutex
-	addr  net.Addr
-	conns map[net.Conn]struct{}
-	full  time.Time // when the log last said that no connection is free
+	mu         sync.Mutex
+	addr       net.Addr
+	conns      map[net.Conn]struct{}
+	fullLogged time.Time // when the log last said that no connection is free
 }
 
 // New opens the state folder and puts what is known from before on the board. It
@@ -70,27 +70,27 @@ func New(o Options) (*Central, error) {
 	o = o.withDefaults()
 	c := &Central{
 		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
-		ended: make(chan ending), conns: map[net.Conn]struct{}{}, kept: newShore(),
+		connEnds: make(chan connectionEnd), conns: map[net.Conn]struct{}{}, commits: newCommitWaiter(),
 	}
 	if o.StateDir == "" {
 		return c, nil
 	}
-	if err := c.remember(); errors.Is(err, folder.ErrInUse) {
+	if err := c.openState(); errors.Is(err, folder.ErrInUse) {
 		return nil, err // it names the folder itself
 	} else if err != nil {
 		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
 	}
-	c.logFrom = c.board.since(Cursor{}).Next
+	c.logFrom = c.board.since(Position{}).Next
 	if o.Registry != nil {
-		c.unlist(c.started) // it may have changed while no Central ran
+		c.applyRegistry(c.started) // it may have changed while no Central ran
 	}
 	return c, nil
 }
 
-func (c *Central) remember() error {
-	store, aside, err := openStore(c.o.StateDir)
-	if refuses(c.o.StateDir, err) {
-		c.store = closedStore(c.o.StateDir) // whoever keeps it says so, and tries again
+func (c *Central) openState() error {
+	store, aside, err := openStateFile(c.o.StateDir)
+	if diskFault(c.o.StateDir, err) {
+		c.store = newStateFile(c.o.StateDir) // whoever keeps it says so, and tries again
 		return nil
 	}
 	if err != nil {
@@ -100,14 +100,14 @@ func (c *Central) remember() error {
 		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
 	}
 	c.store = store
-	if err := c.recall(c.started); err != nil {
+	if err := c.restore(c.started); err != nil {
 		return errors.Join(err, store.close())
 	}
 	return nil
 }
 
-// recall puts on the board what the disk knows and the board does not.
-func (c *Central) recall(now time.Time) error {
+// restore puts on the board what the disk knows and the board does not.
+func (c *Central) restore(now time.Time) error {
 	cps, skipped, err := c.store.load()
 	if err != nil {
 		return err
@@ -115,15 +115,15 @@ func (c *Central) recall(now time.Time) error {
 	if skipped > 0 {
 		c.log.Warn("skipped charge points that make no sense in the state folder", "charge_points", skipped)
 	}
-	c.remembered += c.board.known(cps, now)
+	c.restored += c.board.restore(cps, now)
 	return nil
 }
 
-// tellRemembered logs what came from the disk since it was last told.
-func (c *Central) tellRemembered() {
-	if c.remembered > 0 {
-		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", c.remembered)
-		c.remembered = 0
+// logRestored logs what came from the disk since it was last told.
+func (c *Central) logRestored() {
+	if c.restored > 0 {
+		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", c.restored)
+		c.restored = 0
 	}
 }
 
@@ -135,21 +135,21 @@ func (c *Central) Close() error {
 	return c.store.close()
 }
 
-// hear gives the answer to one message of a session.
-func (c *Central) hear(s *session, m wire.Message) string {
+// receive gives the answer to one message of a session.
+func (c *Central) receive(s *monitorConn, m wire.Message) string {
 	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
-	h := c.board.hear(s.voice, m, listed, time.Now())
-	s.trusted = s.trusted || accepted(h.reply)
+	h := c.board.receive(s.source, m, listed, time.Now())
+	s.registered = s.registered || accepted(h.reply)
 	denied := h.reply == cpstate.Denied(m.CP)
-	c.meter.heard(m.Verb, h.reply, denied)
+	c.meter.count(m.Verb, h.reply, denied)
 	if denied {
-		c.stranger("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.voice.peer))
+		c.warnLimited("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.source.peer))
 	}
 	if h.reply == noRoom {
-		c.stranger("denied: no room for another charge point", console.CP(m.CP), slog.String("peer", s.voice.peer), slog.Int("limit", c.o.MaxCPs))
+		c.warnLimited("denied: no room for another charge point", console.CP(m.CP), slog.String("peer", s.source.peer), slog.Int("limit", c.o.MaxCPs))
 	}
 	if h.born > 0 && c.store != nil {
-		c.kept.wait(h.born, newcomer)
+		c.commits.wait(h.born, registrationWait)
 	}
 	return h.reply
 }
@@ -174,26 +174,26 @@ func (c *Central) Addr() net.Addr {
 }
 
 // Since is what changed on the board since the cursor.
-func (c *Central) Since(cur Cursor) Delta { return c.board.since(cur) }
+func (c *Central) Since(cur Position) Delta { return c.board.since(cur) }
 
 // Watch gives a signal for every change since the last look, and a func that ends it.
 func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
 
-// Picture is what changed since the cursor and all that there is, of one moment.
-func (c *Central) Picture(cur Cursor) (news, all Delta) { return c.board.picture(cur) }
+// Snapshot is what changed since the cursor and all that there is, of one moment.
+func (c *Central) Snapshot(cur Position) (news, all Delta) { return c.board.picture(cur) }
 
 // CPs are all charge points, by id.
-func (c *Central) CPs() []View { return c.board.since(Cursor{}).CPs }
+func (c *Central) CPs() []CPView { return c.board.since(Position{}).CPs }
 
 // CP is one charge point.
-func (c *Central) CP(id evcp.CPID) (View, bool) {
+func (c *Central) CP(id evcp.CPID) (CPView, bool) {
 	c.board.mu.Lock()
 	defer c.board.mu.Unlock()
 	p, ok := c.board.cps[id]
 	if !ok {
-		return View{}, false
+		return CPView{}, false
 	}
-	return p.View, true
+	return p.CPView, true
 }
 
 // Follow calls f for each change of state from now on, in order, until ctx ends.
@@ -202,10 +202,10 @@ func (c *Central) CP(id evcp.CPID) (View, bool) {
 func (c *Central) Follow(ctx context.Context, f func(change Change, missed uint64)) {
 	signal, stop := c.Watch()
 	defer stop()
-	c.follow(ctx, c.Since(Cursor{}).Next, signal, f)
+	c.follow(ctx, c.Since(Position{}).Next, signal, f)
 }
 
-func (c *Central) follow(ctx context.Context, cur Cursor, signal <-chan struct{}, f func(Change, uint64)) {
+func (c *Central) follow(ctx context.Context, cur Position, signal <-chan struct{}, f func(Change, uint64)) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -225,4 +225,4 @@ func (c *Central) follow(ctx context.Context, cur Cursor, signal <-chan struct{}
 func (c *Central) Heartbeat() time.Duration { return c.o.Heartbeat }
 
 // Counts are how many charge points are in each state.
-func (c *Central) Counts() Counts { return c.board.counts() }
+func (c *Central) Counts() StateCounts { return c.board.counts() }

@@ -58,13 +58,13 @@ func serve(t *testing.T, c *Central) (addr string, stop func()) {
 	return ln.Addr().String(), stop
 }
 
-// peer is a client that talks raw text.
-type peer struct {
+// testClient is a client that talks raw text.
+type testClient struct {
 	t    *testing.T
 	conn net.Conn
 }
 
-func dial(t *testing.T, addr string) *peer {
+func dial(t *testing.T, addr string) *testClient {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -72,19 +72,19 @@ func dial(t *testing.T, addr string) *peer {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	return &peer{t: t, conn: conn}
+	return &testClient{t: t, conn: conn}
 }
 
 // ask sends bytes and reads one answer, which is as long as the one wanted.
-func (p *peer) ask(send, want string) {
+func (p *testClient) ask(send, want string) {
 	p.t.Helper()
 	if _, err := io.WriteString(p.conn, send); err != nil {
 		p.t.Fatal(err)
 	}
-	p.hears(want)
+	p.expect(want)
 }
 
-func (p *peer) hears(want string) {
+func (p *testClient) expect(want string) {
 	p.t.Helper()
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(p.conn, got); err != nil || string(got) != want {
@@ -92,15 +92,15 @@ func (p *peer) hears(want string) {
 	}
 }
 
-func (p *peer) isClosed() {
+func (p *testClient) expectClosed() {
 	p.t.Helper()
 	if n, err := p.conn.Read(make([]byte, 100)); err == nil {
 		p.t.Fatalf("read %d bytes from a connection that should be closed", n)
 	}
 }
 
-// until polls with a deadline that no slow machine reaches.
-func until(t *testing.T, what string, ok func() bool) {
+// waitFor polls with a deadline that no slow machine reaches.
+func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -109,7 +109,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func (c *Central) is(id evcp.CPID, s cpstate.State, why cpstate.Reason) func() bool {
+func (c *Central) isState(id evcp.CPID, s cpstate.Availability, why cpstate.Reason) func() bool {
 	return func() bool {
 		v, _ := c.CP(id)
 		return v.State == s && v.Reason == why
@@ -123,7 +123,7 @@ func TestConversationInRawText(t *testing.T) {
 	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
-	if !c.is("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
+	if !c.isState("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
 		t.Error("not faulted when the report was answered")
 	}
 	p.ask("EV_CP_M CP_001 heartbeat KO", "OK")
@@ -131,8 +131,8 @@ func TestConversationInRawText(t *testing.T) {
 	p.ask("EV_CP_M CP_001 health_check", "KO unknown message")
 	p.ask("GET / HTTP/1.1\r\n", "KO unknown message\n")
 	p.ask("EV_CP_M CP_001 disconnect", "OK")
-	if v, _ := c.CP("CP_001"); v.Reason != cpstate.SaidGoodbye || v.Recent != "OK" || v.Peer != p.conn.LocalAddr().String() {
-		t.Errorf("%v (%v), heartbeats %q, peer %q", v.State, v.Reason, v.Recent, v.Peer)
+	if v, _ := c.CP("CP_001"); v.Reason != cpstate.SaidGoodbye || v.RecentHeartbeats != "OK" || v.Peer != p.conn.LocalAddr().String() {
+		t.Errorf("%v (%v), heartbeats %q, peer %q", v.State, v.Reason, v.RecentHeartbeats, v.Peer)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestConnectionPerMessage(t *testing.T) {
 		p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
 		p.conn.Close()
 	}
-	if !c.is("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
+	if !c.isState("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
 		t.Error("the first Monitors open a connection for each message; that is no loss")
 	}
 }
@@ -166,8 +166,8 @@ func TestHalfClosedPeerGetsItsAnswer(t *testing.T) {
 	if err := p.conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	p.hears("KO unknown message")
-	p.isClosed()
+	p.expect("KO unknown message")
+	p.expectClosed()
 }
 
 func TestConnectionLost(t *testing.T) {
@@ -177,12 +177,12 @@ func TestConnectionLost(t *testing.T) {
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	began := time.Now()
 	p.conn.Close()
-	until(t, "connection_lost", c.is("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
-	if took := time.Since(began); took < mourning {
-		t.Errorf("lost after %v; another connection had %v to speak", took, mourning)
+	waitFor(t, "connection_lost", c.isState("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
+	if took := time.Since(began); took < reconnectGrace {
+		t.Errorf("lost after %v; another connection had %v to speak", took, reconnectGrace)
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	if !c.is("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
+	if !c.isState("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
 		t.Error("not activated although it is heard again")
 	}
 }
@@ -200,7 +200,7 @@ func TestReconnectingIsNotLosing(t *testing.T) {
 	other.ask("EV_CP_M CP_002 registration request", "Authentication successful")
 	other.ask("EV_CP_M CP_002 heartbeat OK", "OK")
 	other.conn.Close()
-	until(t, "connection_lost of the other", c.is("CP_002", cpstate.Disconnected, cpstate.ConnectionLost))
+	waitFor(t, "connection_lost of the other", c.isState("CP_002", cpstate.Disconnected, cpstate.ConnectionLost))
 	if v, _ := c.CP("CP_001"); v.State != cpstate.Activated || v.Reason != cpstate.Registered {
 		t.Errorf("%v (%v) although a new connection spoke at once", v.State, v.Reason)
 	}
@@ -212,13 +212,13 @@ func TestTwoMonitorsOfOneChargePoint(t *testing.T) {
 	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	if v, _ := c.CP("CP_001"); v.Speakers != 1 {
-		t.Errorf("%d speakers when an old connection may just not have ended", v.Speakers)
+	if v, _ := c.CP("CP_001"); v.HeartbeatSources != 1 {
+		t.Errorf("%d speakers when an old connection may just not have ended", v.HeartbeatSources)
 	}
 	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	until(t, "two speakers", func() bool { v, _ := c.CP("CP_001"); return v.Speakers == 2 })
+	waitFor(t, "two speakers", func() bool { v, _ := c.CP("CP_001"); return v.HeartbeatSources == 2 })
 	q.conn.Close()
-	until(t, "one speaker", func() bool { v, _ := c.CP("CP_001"); return v.Speakers == 1 })
+	waitFor(t, "one speaker", func() bool { v, _ := c.CP("CP_001"); return v.HeartbeatSources == 1 })
 }
 
 func TestStrangers(t *testing.T) {
@@ -232,8 +232,8 @@ func TestStrangers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := dial(t, addr)
 			go io.WriteString(p.conn, send) // Central may close before all is sent
-			p.hears("KO unknown message")
-			p.isClosed()
+			p.expect("KO unknown message")
+			p.expectClosed()
 		})
 	}
 }
@@ -246,7 +246,7 @@ func TestCrowd(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 200 {
 		wg.Go(func() {
-			if err := converse(addr, n); err != nil {
+			if err := registerAndReport(addr, n); err != nil {
 				t.Error(err)
 			}
 		})
@@ -257,8 +257,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// converse is one of many clients: half of them keep the connection.
-func converse(addr string, n int) error {
+// registerAndReport is one of many clients: half of them keep the connection.
+func registerAndReport(addr string, n int) error {
 	say := func(conn net.Conn, text, want string) error {
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
 		if _, err := fmt.Fprintf(conn, "EV_CP_M CP_%03d %s\n", n, text); err != nil {
@@ -312,9 +312,9 @@ func TestFull(t *testing.T) {
 	p.ask("EV_CP_M CP_002 registration request", "Authentication denied: Central has no room for another charging point")
 	q := dial(t, addr)
 	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	dial(t, addr).isClosed()
+	dial(t, addr).expectClosed()
 	q.conn.Close()
-	until(t, "a place", func() bool {
+	waitFor(t, "a place", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			return false
@@ -347,7 +347,7 @@ func TestRegistry(t *testing.T) {
 	p.ask("EV_CP_M CP_X registration request", "Authentication denied: unknown charging point CP_X")
 	p.ask("EV_CP_M CP_X heartbeat OK", "KO not registered")
 	write("CP_002\nCP_X\nCP_003\n")
-	until(t, "not_listed", c.is("CP_001", cpstate.Disconnected, cpstate.NotListed))
+	waitFor(t, "not_listed", c.isState("CP_001", cpstate.Disconnected, cpstate.NotListed))
 	p.ask("EV_CP_M CP_001 heartbeat OK", "KO not registered")
 	p.ask("EV_CP_M CP_X registration request", "Authentication successful")
 	p.ask("EV_CP_M CP_002 heartbeat OK", "OK")
@@ -393,11 +393,11 @@ func TestPanicInOneSession(t *testing.T) {
 	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	a, b := net.Pipe()
 	defer b.Close()
-	c.attend(broken{a})
+	c.serveConn(panickingConn{a})
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
 }
 
-// broken is a connection that panics when it is read.
-type broken struct{ net.Conn }
+// panickingConn is a connection that panics when it is read.
+type panickingConn struct{ net.Conn }
 
-func (broken) Read([]byte) (int, error) { panic("broken") }
+func (panickingConn) Read([]byte) (int, error) { panic("broken") }

@@ -11,8 +11,8 @@ import (
 type Change struct {
 	Seq    uint64 // from 1, gapless since Central started
 	CP     evcp.CPID
-	From   cpstate.State
-	To     cpstate.State
+	From   cpstate.Availability
+	To     cpstate.Availability
 	Reason cpstate.Reason
 	Status evcp.Status   // its last heartbeat; Unknown when none tells more
 	At     time.Time     // when Central saw it
@@ -20,34 +20,34 @@ type Change struct {
 	Peer   string        // the address that spoke last
 }
 
-// keptChanges is how far behind a reader of the changes may be: a storm in which
+// maxChanges is how far behind a reader of the changes may be: a storm in which
 // eight thousand charge points change at once.
-const keptChanges = 8192
+const maxChanges = 8192
 
-// ring holds the last changes. The zero value is ready.
-type ring struct {
-	kept []Change
-	next uint64 // the number of the last change
+// changeRing holds the last changes. The zero value is ready.
+type changeRing struct {
+	changes []Change
+	next    uint64 // the number of the last change
 }
 
-func (r *ring) add(c Change) {
+func (r *changeRing) add(c Change) {
 	r.next++
 	c.Seq = r.next
-	if len(r.kept) < keptChanges {
-		r.kept = append(r.kept, c)
+	if len(r.changes) < maxChanges {
+		r.changes = append(r.changes, c)
 		return
 	}
-	r.kept[(r.next-1)%keptChanges] = c
+	r.changes[(r.next-1)%maxChanges] = c
 }
 
 // after copies what came after the numbered change, and counts what is gone.
-func (r *ring) after(seq uint64) (changes []Change, missed uint64) {
-	if behind := r.next - seq; behind > uint64(len(r.kept)) {
-		missed = behind - uint64(len(r.kept))
+func (r *changeRing) after(seq uint64) (changes []Change, missed uint64) {
+	if behind := r.next - seq; behind > uint64(len(r.changes)) {
+		missed = behind - uint64(len(r.changes))
 		seq += missed
 	}
 	for n := seq; n < r.next; n++ {
-		changes = append(changes, r.kept[n%keptChanges])
+		changes = append(changes, r.changes[n%maxChanges])
 	}
 	return changes, missed
 }

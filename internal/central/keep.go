@@ -10,94 +10,94 @@ import (
 )
 
 const (
-	// gather is how long changes are collected into one transaction.
+	// batchDelay is how long changes are collected into one transaction.
 	// Whoever registers for the first time is not kept waiting for it.
-	gather = 100 * time.Millisecond
-	// retryDisk is the pause after a disk that refused.
-	retryDisk = 5 * time.Second
-	// refresh is how often the time of the last words is written.
-	refresh = time.Minute
+	batchDelay = 100 * time.Millisecond
+	// diskRetry is the pause after a disk that refused.
+	diskRetry = 5 * time.Second
+	// fullWriteInterval is how often the time of the last words is written.
+	fullWriteInterval = time.Minute
 )
 
-// keeper brings the board to disk, at the disk's own pace. What it has not
+// persister brings the board to disk, at the disk's own pace. What it has not
 // written yet it takes from the board again: the newest states, and of the
 // changes what is left.
-type keeper struct {
+type persister struct {
 	c       *Central
-	states  Cursor // states written up to here
-	changes Cursor // changes written up to here
+	states  Position // states written up to here
+	changes Position // changes written up to here
 	failing bool
 }
 
-// keep runs until ctx ends, and then writes what is left.
-func (c *Central) keep(ctx context.Context) {
-	c.tellRemembered()
+// persist runs until ctx ends, and then writes what is left.
+func (c *Central) persist(ctx context.Context) {
+	c.logRestored()
 	signal, stop := c.Watch()
 	defer stop()
-	k := &keeper{c: c}
-	all := time.NewTicker(refresh)
+	k := &persister{c: c}
+	all := time.NewTicker(fullWriteInterval)
 	defer all.Stop()
 	for {
-		k.write(k.changed)
+		k.write(k.takeChanged)
 		select {
 		case <-ctx.Done():
-			k.write(k.everything)
+			k.write(k.takeAll)
 			return
-		case <-k.again(): // also when nobody says anything
+		case <-k.retry(): // also when nobody says anything
 		case <-all.C:
-			k.write(k.everything)
-			k.forget()
+			k.write(k.takeAll)
+			k.trimHistory()
 		case <-signal:
-			k.gather(ctx)
+			k.awaitBatch(ctx)
 		}
 	}
 }
 
-// again is when a disk that refused is tried once more; never while all is well.
-func (k *keeper) again() <-chan time.Time {
+// retry is when a disk that refused is tried once more; never while all is well.
+func (k *persister) retry() <-chan time.Time {
 	if !k.failing {
 		return nil
 	}
-	return time.After(retryDisk)
+	return time.After(diskRetry)
 }
 
-// gather waits for more to write, unless somebody waits for the disk.
-func (k *keeper) gather(ctx context.Context) {
+// awaitBatch waits for more to write, unless somebody waits for the disk.
+func (k *persister) awaitBatch(ctx context.Context) {
 	if k.failing {
-		wait.For(ctx, retryDisk)
+		wait.For(ctx, diskRetry)
 		return
 	}
-	enough := time.NewTimer(gather)
+	enough := time.NewTimer(batchDelay)
 	defer enough.Stop()
 	select {
 	case <-ctx.Done():
 	case <-enough.C:
-	case <-k.c.kept.hurry:
+	case <-k.c.commits.urgent:
 	}
 }
 
-// changed takes the changes since the last time and the states they led to. Where
+// takeChanged takes the changes since the last time and the states they led to. Where
 // some are forgotten already, all states are taken.
-func (k *keeper) changed() ([]cpstate.CP, []Change, func()) {
+func (k *persister) takeChanged() ([]cpstate.Condition, []Change, func()) {
 	changes, missed, next := k.c.board.changesSince(k.changes)
 	if missed > 0 {
-		return k.everything()
+		return k.takeAll()
 	}
-	var cps []cpstate.CP
+	var cps []cpstate.Condition
 	for _, id := range changed(changes) {
 		if v, ok := k.c.CP(id); ok {
-			cps = append(cps, v.CP)
+			cps = append(cps, v.Condition)
 		}
 	}
 	return cps, changes, func() { k.changes = next }
 }
 
-// everything takes the states that changed in any way, such as by a last word.
-func (k *keeper) everything() ([]cpstate.CP, []Change, func()) {
-	d := k.c.board.since(Cursor{version: k.states.version, seq: k.changes.seq})
-	cps := make([]cpstate.CP, len(d.CPs))
+// takeAll takes the states that changed in any way, such as by a last word.
+func (k *persister) takeAll() ([]cpstate.Condition, []Change, func()) {
+	d := k.c.board.since(Position{version: k.states.version, seq: k.changes.seq})
+	cps := make([]cpstate.Condition, len(d.CPs))
 	for i, v := range d.CPs {
-		cps[i] = v.CP
+		cps[i] = v.Condition
 	}
 	return cps, d.Changes, func() {
 		if d.Missed > 0 {
@@ -108,8 +108,8 @@ func (k *keeper) everything() ([]cpstate.CP, []Change, func()) {
 }
 
 // write brings one batch to disk. The cursors move when it is there.
-func (k *keeper) write(take func() ([]cpstate.CP, []Change, func())) {
-	err := k.there()
+func (k *persister) write(take func() ([]cpstate.Condition, []Change, func())) {
+	err := k.ensureFile()
 	if err == nil {
 		cps, changes, done := take()
 		if err = k.c.store.save(cps, changes); err == nil {
@@ -117,37 +117,37 @@ func (k *keeper) write(take func() ([]cpstate.CP, []Change, func())) {
 		}
 	}
 	if sqlite.Unusable(err) != "" {
-		err = k.renew(err)
+		err = k.replaceFile(err)
 	}
 	if err == nil {
 		k.recovered()
 	} else {
-		k.refused(err)
+		k.failed(err)
 	}
-	k.c.kept.tell(k.changes.seq, k.failing)
+	k.c.commits.advance(k.changes.seq, k.failing)
 }
 
-func (k *keeper) recovered() {
+func (k *persister) recovered() {
 	if k.failing {
 		k.c.log.Info("the state folder can be written again")
-		k.c.meter.refusal.Store(nil)
+		k.c.meter.diskError.Store(nil)
 	}
 	k.failing = false
 }
 
-func (k *keeper) refused(err error) {
+func (k *persister) failed(err error) {
 	why := sqlite.DiskError(k.c.o.StateDir, err)
-	k.c.meter.refusal.Store(&why)
+	k.c.meter.diskError.Store(&why)
 	if !k.failing {
-		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", retryDisk)
+		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", diskRetry)
 	}
 	k.failing = true
 }
 
-// there makes sure that the file which is written stands in the folder. One that
+// ensureFile makes sure that the file which is written stands in the folder. One that
 // was taken away is made anew, with all states; from one that could not be opened
 // before, or was put there by somebody, we learn what we did not know.
-func (k *keeper) there() error {
+func (k *persister) ensureFile() error {
 	had := k.c.store.db != nil
 	made, err := k.c.store.ensure()
 	if !made {
@@ -157,30 +157,30 @@ func (k *keeper) there() error {
 		k.c.log.Warn("the state file was taken away or replaced; all that is known is written again", "folder", k.c.o.StateDir)
 	}
 	now := time.Now()
-	if err := k.c.recall(now); err != nil {
+	if err := k.c.restore(now); err != nil {
 		return err
 	}
-	k.c.tellRemembered()
+	k.c.logRestored()
 	if k.c.o.Registry != nil {
-		k.c.unlist(now)
+		k.c.applyRegistry(now)
 	}
-	return k.all()
+	return k.rewrite()
 }
 
-// renew replaces a file that broke under our hands by one with all states.
-func (k *keeper) renew(why error) error {
-	note, err := k.c.store.renew(why)
+// replaceFile replaces a file that broke under our hands by one with all states.
+func (k *persister) replaceFile(why error) error {
+	note, err := k.c.store.replace(why)
 	if err != nil {
 		return err
 	}
 	k.c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
-	return k.all()
+	return k.rewrite()
 }
 
-// all writes all states, and what is left of the changes.
-func (k *keeper) all() error {
-	k.states = Cursor{}
-	cps, changes, done := k.everything()
+// rewrite writes all states, and what is left of the changes.
+func (k *persister) rewrite() error {
+	k.states = Position{}
+	cps, changes, done := k.takeAll()
 	if err := k.c.store.save(cps, changes); err != nil {
 		return err
 	}
@@ -188,11 +188,11 @@ func (k *keeper) all() error {
 	return nil
 }
 
-func (k *keeper) forget() {
+func (k *persister) trimHistory() {
 	if k.failing {
 		return
 	}
-	if err := k.c.store.forget(time.Now(), keptInAll); err != nil {
+	if err := k.c.store.trimHistory(time.Now(), historyTotal); err != nil {
 		k.c.log.Error("can't shorten the history", "error", err)
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// onDisk counts the charge points in the file, as another process sees it.
-func onDisk(t *testing.T, dir string) int {
+// countOnDisk counts the charge points in the file, as another process sees it.
+func countOnDisk(t *testing.T, dir string) int {
 	t.Helper()
-	db, err := ours.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)})
+	db, err := fileKind.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)})
 	if err != nil {
 		return -1
 	}
@@ -39,7 +39,7 @@ func TestAnsweredRegistrationIsKept(t *testing.T) {
 	for n := 1; n <= 20; n++ {
 		asked := time.Now()
 		p.ask(fmt.Sprintf("EV_CP_M CP_%03d registration request", n), "Authentication successful")
-		if took, got := time.Since(asked), onDisk(t, dir); got != n && took < newcomer {
+		if took, got := time.Since(asked), countOnDisk(t, dir); got != n && took < registrationWait {
 			t.Fatalf("%d charge points on disk when %d were answered, after %s", got, n, took)
 		}
 	}
@@ -49,7 +49,7 @@ func TestAnsweredRegistrationIsKept(t *testing.T) {
 func TestRefusedDiskIsTriedAgainInSilence(t *testing.T) {
 	dir := t.TempDir()
 	c, addr, _ := start(t, Options{StateDir: dir})
-	until(t, "the file", func() bool { return onDisk(t, dir) == 0 })
+	waitFor(t, "the file", func() bool { return countOnDisk(t, dir) == 0 })
 	block, err := sqlite3.Open(filepath.Join(dir, fileName))
 	if err != nil {
 		t.Fatal(err)
@@ -58,12 +58,12 @@ func TestRefusedDiskIsTriedAgainInSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	until(t, "that the figures say so", func() bool { return c.Figures().Refusal != "" })
+	waitFor(t, "that the figures say so", func() bool { return c.Figures().DiskError != "" })
 	if err := errors.Join(block.Exec("ROLLBACK"), block.Close()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the charge point on disk", func() bool { return onDisk(t, dir) == 1 })
-	until(t, "that the figures say so", func() bool { return c.Figures().Refusal == "" })
+	waitFor(t, "the charge point on disk", func() bool { return countOnDisk(t, dir) == 1 })
+	waitFor(t, "that the figures say so", func() bool { return c.Figures().DiskError == "" })
 }
 
 // A folder that is deleted under a running Central is made anew, with everything,
@@ -77,7 +77,7 @@ func TestFolderTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
-	until(t, "both in the new file", func() bool { return onDisk(t, dir) == 2 })
+	waitFor(t, "both in the new file", func() bool { return countOnDisk(t, dir) == 2 })
 	if _, err := New(Options{StateDir: dir}); !errors.Is(err, folder.ErrInUse) {
 		t.Errorf("a second Central in the new folder: %v", err)
 	}
@@ -98,10 +98,10 @@ func TestFolderThatOpensLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.o.StateDir, c.store = dir, closedStore(dir) // as New leaves it on a full disk
-	c.board.known([]cpstate.CP{{ID: "CP_002", State: cpstate.Activated, Reason: cpstate.Registered}}, time.Now())
+	c.o.StateDir, c.store = dir, newStateFile(dir) // as New leaves it on a full disk
+	c.board.restore([]cpstate.Condition{{ID: "CP_002", State: cpstate.Activated, Reason: cpstate.Registered}}, time.Now())
 	_, stop = serve(t, c)
-	until(t, "what the disk knows", c.is("CP_001", cpstate.Disconnected, cpstate.CentralRestarted))
+	waitFor(t, "what the disk knows", c.isState("CP_001", cpstate.Disconnected, cpstate.CentralRestarted))
 	stop()
 	if len(c.CPs()) != 2 {
 		t.Errorf("%d charge points", len(c.CPs()))
@@ -121,7 +121,7 @@ func TestWhoIsAtFault(t *testing.T) {
 		{os.ErrNotExist, false},
 		{folder.InUseError{Dir: "/x"}, false},
 	} {
-		if got := refuses(t.TempDir(), c.err); got != c.disk {
+		if got := diskFault(t.TempDir(), c.err); got != c.disk {
 			t.Errorf("%v: the disk is at fault: %v", c.err, got)
 		}
 	}

@@ -21,9 +21,9 @@ func TestTheLogTellsWhatWasBeforeIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := newVoice("10.0.0.1:4711")
-		c.board.tell(v, "CP_001", wire.Registration, 0)
-		c.board.tell(v, "CP_001", wire.EngineFailure, 0)
+		v := newSource("10.0.0.1:4711")
+		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
+		c.board.receiveNow(v, "CP_001", wire.EngineFailure, 0)
 		ctx, stop := context.WithCancel(t.Context())
 		var telling sync.WaitGroup
 		telling.Go(func() { c.logChanges(ctx) })

@@ -34,7 +34,7 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	for id, why := range map[evcp.CPID]cpstate.Reason{
 		"CP_001": cpstate.CentralRestarted, "CP_002": cpstate.CentralRestarted, "CP_003": cpstate.SaidGoodbye,
 	} {
-		if !c.is(id, cpstate.Disconnected, why)() {
+		if !c.isState(id, cpstate.Disconnected, why)() {
 			v, _ := c.CP(id)
 			t.Errorf("%s is %v (%v) after a restart, want %v", id, v.State, v.Reason, why)
 		}
@@ -49,7 +49,7 @@ func TestKnownAcrossRestarts(t *testing.T) {
 	}
 	stop()
 
-	s, _, err := openStore(dir)
+	s, _, err := openStateFile(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,25 +126,25 @@ func execute(t *testing.T, path, sql string) {
 }
 
 func TestHistoryIsBounded(t *testing.T) {
-	s, _, err := openStore(t.TempDir())
+	s, _, err := openStateFile(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
 	now := time.Now()
 	var changes []Change
-	for n := range keptPerCP + 50 {
+	for n := range historyPerCP + 50 {
 		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: cpstate.Activated})
 	}
-	changes = append(changes, Change{CP: "CP_002", At: now.Add(-keptFor - time.Hour)})
-	if err := errors.Join(s.save(nil, changes), s.forget(now, keptInAll)); err != nil {
+	changes = append(changes, Change{CP: "CP_002", At: now.Add(-historyAge - time.Hour)})
+	if err := errors.Join(s.save(nil, changes), s.trimHistory(now, historyTotal)); err != nil {
 		t.Fatal(err)
 	}
 	var kept, first int64
-	if err := s.db.QueryInts("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != keptPerCP || first != now.Add(50*time.Second).UnixMilli() {
+	if err := s.db.QueryInts("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != historyPerCP || first != now.Add(50*time.Second).UnixMilli() {
 		t.Errorf("kept %d from %d, %v", kept, first, err)
 	}
-	if err := s.forget(now, 10); err != nil {
+	if err := s.trimHistory(now, 10); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.db.QueryIntsFor("SELECT count(*) FROM changes WHERE at > ?", []any{now.Add(time.Hour / 4).UnixMilli()}, &kept); kept != 10 || err != nil {

@@ -8,9 +8,9 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// refuses reports whether a disk is at fault that may be well again one day, rather
+// diskFault reports whether a disk is at fault that may be well again one day, rather
 // than the rights or the name: those are told at the start, to whoever gave them.
-func refuses(dir string, err error) bool {
+func diskFault(dir string, err error) bool {
 	if err == nil || errors.Is(err, folder.ErrInUse) {
 		return false
 	}

@@ -52,7 +52,7 @@ func TestRegistryAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, addr, _ := start(t, Options{StateDir: dir, MaxCPs: 2, Registry: registry})
-	if !c.is("CP_001", cpstate.Disconnected, cpstate.CentralRestarted)() || !c.is("CP_002", cpstate.Disconnected, cpstate.NotListed)() {
+	if !c.isState("CP_001", cpstate.Disconnected, cpstate.CentralRestarted)() || !c.isState("CP_002", cpstate.Disconnected, cpstate.NotListed)() {
 		t.Errorf("%+v", c.CPs())
 	}
 	dial(t, addr).ask("EV_CP_M CP_003 registration request", "Authentication successful")

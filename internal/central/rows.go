@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// keptPerCP, keptFor and keptInAll bound the history on disk; the last is some
+	// historyPerCP, keptFor and keptInAll bound the history on disk; the last is some
 	// 150 MB, whoever invents charge points.
-	keptPerCP = 1000
-	keptFor   = 30 * 24 * time.Hour
-	keptInAll = 1_000_000
+	historyPerCP = 1000
+	historyAge   = 30 * 24 * time.Hour
+	historyTotal = 1_000_000
 )
 
 // load reads the charge points. A row that makes no sense is skipped and
 // counted: one bad row must not cost the others.
-func (s *store) load() (cps []cpstate.CP, skipped int, err error) {
+func (s *stateFile) load() (cps []cpstate.Condition, skipped int, err error) {
 	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats
 		FROM charge_points ORDER BY cp_id`
 	err = s.db.Query(all, func(row *sqlite.Stmt) error {
@@ -33,40 +33,40 @@ func (s *store) load() (cps []cpstate.CP, skipped int, err error) {
 	return cps, skipped, err
 }
 
-func readCP(row *sqlite.Stmt) (cpstate.CP, bool) {
+func readCP(row *sqlite.Stmt) (cpstate.Condition, bool) {
 	id, err := evcp.ParseCPID(row.ColumnText(0))
-	state, ok1 := cpstate.ParseState(row.ColumnText(1))
+	state, ok1 := cpstate.ParseAvailability(row.ColumnText(1))
 	reason, ok2 := cpstate.ParseReason(row.ColumnText(2))
 	status, ok3 := evcp.ParseStatus(row.ColumnText(6))
 	why, ok4 := cpstate.ParseReason(row.ColumnText(8))
-	return cpstate.CP{
+	return cpstate.Condition{
 		ID: id, State: state, Reason: reason, Status: status,
 		Since: fromMillis(row.ColumnInt64(3)), Registered: fromMillis(row.ColumnInt64(4)), LastSeen: fromMillis(row.ColumnInt64(5)),
-		Fault: cpstate.Fault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, Habit: row.ColumnBool(9),
+		Fault: cpstate.OpenFault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, SendsHeartbeats: row.ColumnBool(9),
 	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
 }
 
 // save writes states and history in one transaction.
-func (s *store) save(cps []cpstate.CP, changes []Change) error {
+func (s *stateFile) save(cps []cpstate.Condition, changes []Change) error {
 	if len(cps) == 0 && len(changes) == 0 {
 		return nil
 	}
 	return s.db.Transact(false, func() error { return errors.Join(s.saveCPs(cps), s.saveChanges(changes)) })
 }
 
-func (s *store) saveCPs(cps []cpstate.CP) error {
+func (s *stateFile) saveCPs(cps []cpstate.Condition) error {
 	const put = `INSERT OR REPLACE INTO charge_points
 		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?)`
 	for _, cp := range cps {
 		if err := s.db.Exec(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
-			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.Habit); err != nil {
+			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *store) saveChanges(changes []Change) error {
+func (s *stateFile) saveChanges(changes []Change) error {
 	const add = `INSERT INTO changes (cp_id, at, from_state, to_state, reason, status, peer) VALUES (?,?,?,?,?,?,?)`
 	const trim = `DELETE FROM changes WHERE cp_id = ?1 AND id <=
 		(SELECT id FROM changes WHERE cp_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`
@@ -76,7 +76,7 @@ func (s *store) saveChanges(changes []Change) error {
 		}
 	}
 	for _, id := range changed(changes) {
-		if err := s.db.Exec(trim, string(id), keptPerCP); err != nil {
+		if err := s.db.Exec(trim, string(id), historyPerCP); err != nil {
 			return err
 		}
 	}
@@ -95,11 +95,11 @@ func changed(changes []Change) (ids []evcp.CPID) {
 	return ids
 }
 
-// forget drops the history that is too old, and of too much the oldest.
-func (s *store) forget(now time.Time, most int64) error {
+// trimHistory drops the history that is too old, and of too much the oldest.
+func (s *stateFile) trimHistory(now time.Time, most int64) error {
 	const old = `DELETE FROM changes WHERE at < ?`
 	const excess = `DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?`
-	return errors.Join(s.db.Exec(old, millis(now.Add(-keptFor))), s.db.Exec(excess, most))
+	return errors.Join(s.db.Exec(old, millis(now.Add(-historyAge))), s.db.Exec(excess, most))
 }
 
 func millis(t time.Time) int64 {

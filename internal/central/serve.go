@@ -22,10 +22,10 @@ func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
 	c.mu.Unlock()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the helpers outlive the sessions
 	var helpers, sessions sync.WaitGroup
-	helpers.Go(func() { c.watch(inner) })
+	helpers.Go(func() { c.superviseCPs(inner) })
 	helpers.Go(func() { c.logChanges(inner) })
 	if c.store != nil {
-		helpers.Go(func() { c.keep(inner) })
+		helpers.Go(func() { c.persist(inner) })
 	}
 	release := context.AfterFunc(ctx, func() { ln.Close(); c.closeAll() })
 	err := c.accept(ctx, ln, &sessions)
@@ -60,7 +60,7 @@ func (c *Central) accept(ctx context.Context, ln net.Listener, sessions *sync.Wa
 		}
 		rest = 5 * time.Millisecond
 		if c.admit(ctx, conn) {
-			sessions.Go(func() { c.attend(conn) })
+			sessions.Go(func() { c.serveConn(conn) })
 		}
 	}
 }
@@ -71,8 +71,8 @@ func (c *Central) admit(ctx context.Context, conn net.Conn) bool {
 	defer c.mu.Unlock()
 	if len(c.conns) >= c.o.MaxConns || ctx.Err() != nil {
 		conn.Close()
-		if ctx.Err() == nil && time.Since(c.full) > time.Minute {
-			c.full = time.Now()
+		if ctx.Err() == nil && time.Since(c.fullLogged) > time.Minute {
+			c.fullLogged = time.Now()
 			c.log.Error("closes new connections: all are taken", "limit", c.o.MaxConns)
 		}
 		return false
@@ -81,13 +81,13 @@ func (c *Central) admit(ctx context.Context, conn net.Conn) bool {
 	return true
 }
 
-// attend serves one connection; its panics end it alone.
-func (c *Central) attend(conn net.Conn) {
-	s := &session{c: c, conn: conn, voice: newVoice(conn.RemoteAddr().String()), opened: time.Now()}
-	defer c.leave(s)
+// serveConn serves one connection; its panics end it alone.
+func (c *Central) serveConn(conn net.Conn) {
+	s := &monitorConn{c: c, conn: conn, source: newSource(conn.RemoteAddr().String()), opened: time.Now()}
+	defer c.connEnded(s)
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.Error("a session broke; the others go on", "peer", s.voice.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.log.Error("a session broke; the others go on", "peer", s.source.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	keepAlive(conn)
@@ -101,14 +101,14 @@ func keepAlive(conn net.Conn) {
 	}
 }
 
-func (c *Central) leave(s *session) {
+func (c *Central) connEnded(s *monitorConn) {
 	s.conn.Close()
 	c.mu.Lock()
 	delete(c.conns, s.conn)
 	c.mu.Unlock()
 	ended := time.Now()
-	for _, id := range c.board.hush(s.voice) {
-		c.ended <- ending{cp: id, at: ended}
+	for _, id := range c.board.drop(s.source) {
+		c.connEnds <- connectionEnd{cp: id, at: ended}
 	}
 }
 
@@ -120,8 +120,8 @@ func (c *Central) closeAll() {
 	}
 }
 
-// ending is a connection of a charge point's heartbeats that is no more.
-type ending struct {
+// connectionEnd is a connection of a charge point's heartbeats that is no more.
+type connectionEnd struct {
 	cp evcp.CPID
 	at time.Time
 }

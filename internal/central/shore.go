@@ -5,51 +5,51 @@ import (
 	"time"
 )
 
-// newcomer is how long the answer to a first registration waits for the disk.
-const newcomer = 200 * time.Millisecond
+// registrationWait is how long the answer to a first registration waits for the disk.
+const registrationWait = 200 * time.Millisecond
 
-// shore is how far the changes have come to disk, for those who wait for one. A
+// commitWaiter is how far the changes have come to disk, for those who wait for one. A
 // registration that was answered and then forgotten would silence a first Monitor
 // for good: it registers once, and hears no answer that says "not registered".
-type shore struct {
-	hurry chan struct{} // somebody waits
+type commitWaiter struct {
+	urgent chan struct{} // somebody waits
 
-	mu      sync.Mutex
-	reached uint64        // the last change on disk
-	refused bool          // the disk refuses: nobody waits
-	moved   chan struct{} // closed when one of them changes
+	mu        sync.Mutex
+	committed uint64        // the last change on disk
+	failing   bool          // the disk refuses: nobody waits
+	changed   chan struct{} // closed when one of them changes
 }
 
-func newShore() *shore {
-	return &shore{hurry: make(chan struct{}, 1), moved: make(chan struct{})}
+func newCommitWaiter() *commitWaiter {
+	return &commitWaiter{urgent: make(chan struct{}, 1), changed: make(chan struct{})}
 }
 
-// tell says how far the disk is, and whether it refuses.
-func (s *shore) tell(reached uint64, refused bool) {
+// advance says how far the disk is, and whether it refuses.
+func (s *commitWaiter) advance(reached uint64, refused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.reached == reached && s.refused == refused {
+	if s.committed == reached && s.failing == refused {
 		return
 	}
-	s.reached, s.refused = reached, refused
-	close(s.moved)
-	s.moved = make(chan struct{})
+	s.committed, s.failing = reached, refused
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // wait returns when the numbered change is on disk, at once if the disk refuses,
 // and after the limit in any case.
-func (s *shore) wait(change uint64, limit time.Duration) {
+func (s *commitWaiter) wait(change uint64, limit time.Duration) {
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	for {
 		s.mu.Lock()
-		over, moved := s.reached >= change || s.refused, s.moved
+		over, moved := s.committed >= change || s.failing, s.changed
 		s.mu.Unlock()
 		if over {
 			return
 		}
 		select {
-		case s.hurry <- struct{}{}:
+		case s.urgent <- struct{}{}:
 		default: // the keeper knows
 		}
 		select {

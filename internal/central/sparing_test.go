@@ -6,21 +6,21 @@ import (
 )
 
 func TestStrangersFillNoLog(t *testing.T) {
-	var s sparing
+	var s rateLimiter
 	now := time.Now()
 	said := 0
 	for range 1000 {
-		if _, ok := s.line(now); ok {
+		if _, ok := s.allow(now); ok {
 			said++
 		}
 	}
-	if said != strangeLines {
+	if said != warningsPerMinute {
 		t.Errorf("%d lines in a minute", said)
 	}
-	if withheld, ok := s.line(now.Add(time.Minute)); !ok || withheld != 1000-strangeLines {
+	if withheld, ok := s.allow(now.Add(time.Minute)); !ok || withheld != 1000-warningsPerMinute {
 		t.Errorf("the next minute begins with %v, %d withheld", ok, withheld)
 	}
-	if withheld, ok := s.line(now.Add(time.Minute)); !ok || withheld != 0 {
+	if withheld, ok := s.allow(now.Add(time.Minute)); !ok || withheld != 0 {
 		t.Errorf("they are told once: %v, %d", ok, withheld)
 	}
 }

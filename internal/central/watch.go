@@ -11,72 +11,72 @@ import (
 )
 
 const (
-	// pulse is how often silence is looked for.
-	pulse = time.Second
-	// mourning is how long another connection may take to speak for a charge
+	// silenceCheckInterval is how often silence is looked for.
+	silenceCheckInterval = time.Second
+	// reconnectGrace is how long another connection may take to speak for a charge
 	// point whose connection ended: a Monitor that reconnects is not lost.
-	mourning = time.Second
-	// dozed is how late a look may be before Central says that it was itself away.
-	dozed = time.Second / 2
+	reconnectGrace = time.Second
+	// sleepThreshold is how late a look may be before Central says that it was itself away.
+	sleepThreshold = time.Second / 2
 )
 
-// watch judges what nobody says: silence, lost connections, a changed registry.
+// superviseCPs judges what nobody says: silence, lost connections, a changed registry.
 // It takes endings until the last session is gone, and so never blocks one.
-func (c *Central) watch(ctx context.Context) {
-	tick := time.NewTicker(pulse)
+func (c *Central) superviseCPs(ctx context.Context) {
+	tick := time.NewTicker(silenceCheckInterval)
 	defer tick.Stop()
-	due := time.NewTimer(mourning)
+	due := time.NewTimer(reconnectGrace)
 	defer due.Stop()
-	var queue []ending
+	var queue []connectionEnd
 	awake, last := time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-c.ended:
+		case e := <-c.connEnds:
 			if queue = append(queue, e); len(queue) == 1 {
-				due.Reset(mourning)
+				due.Reset(reconnectGrace)
 			}
 		case <-due.C:
-			queue = c.bury(queue, due)
+			queue = c.expireLost(queue, due)
 		case <-tick.C:
 			now := time.Now()
-			woke := now.Sub(last) > pulse+dozed
+			woke := now.Sub(last) > silenceCheckInterval+sleepThreshold
 			if woke {
 				awake = now // heartbeats may still wait in the sockets
 			}
 			last = now
-			c.look(now, awake)
+			c.checkSilence(now, awake)
 			if !woke { // and so may ends of connections
-				c.count(now)
+				c.logDuplicates(now)
 			}
-			c.meter.looked.Store(&now)
+			c.meter.silenceChecked.Store(&now)
 		}
 	}
 }
 
-// bury judges the endings that are due and sets the timer for the next.
-func (c *Central) bury(queue []ending, due *time.Timer) []ending {
+// expireLost judges the endings that are due and sets the timer for the next.
+func (c *Central) expireLost(queue []connectionEnd, due *time.Timer) []connectionEnd {
 	now := time.Now()
-	for len(queue) > 0 && now.Sub(queue[0].at) >= mourning {
-		c.board.lost(queue[0].cp, queue[0].at, now)
+	for len(queue) > 0 && now.Sub(queue[0].at) >= reconnectGrace {
+		c.board.connectionEnded(queue[0].cp, queue[0].at, now)
 		queue = queue[1:]
 	}
 	if len(queue) > 0 {
-		due.Reset(mourning - now.Sub(queue[0].at))
+		due.Reset(reconnectGrace - now.Sub(queue[0].at))
 	}
 	return queue
 }
 
-// count tells of charge points for which two begin to speak.
-func (c *Central) count(now time.Time) {
-	for _, d := range c.board.count(now) {
-		c.stranger("two connections send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
+// logDuplicates tells of charge points for which two begin to speak.
+func (c *Central) logDuplicates(now time.Time) {
+	for _, d := range c.board.countSources(now) {
+		c.warnLimited("two connections send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
 	}
 }
 
-func (c *Central) look(now, awake time.Time) {
-	c.board.judge(now, func(cp cpstate.CP) cpstate.CP { return cp.Silent(now, awake, c.o.Heartbeat) })
+func (c *Central) checkSilence(now, awake time.Time) {
+	c.board.updateAll(now, func(cp cpstate.Condition) cpstate.Condition { return cp.AfterSilence(now, awake, c.o.Heartbeat) })
 	if c.o.Registry == nil {
 		return
 	}
@@ -86,15 +86,15 @@ func (c *Central) look(now, awake time.Time) {
 		c.log.Error("keeps the registry as it was: "+why, "error", err)
 	case changed:
 		c.log.Info("registry re-read", "file", c.o.Registry.Path(), "charge_points", c.o.Registry.Len())
-		c.unlist(now)
+		c.applyRegistry(now)
 	}
 }
 
-func (c *Central) unlist(now time.Time) {
-	c.board.judge(now, func(cp cpstate.CP) cpstate.CP {
+func (c *Central) applyRegistry(now time.Time) {
+	c.board.updateAll(now, func(cp cpstate.Condition) cpstate.Condition {
 		if c.o.Registry.Listed(cp.ID) {
 			return cp
 		}
-		return cp.Unlisted(now)
+		return cp.AfterUnlisting(now)
 	})
 }

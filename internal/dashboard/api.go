@@ -14,14 +14,14 @@ import (
 // until its reader has it.
 const maxLists = 32
 
-// list answers with every charge point.
-func (d *Dashboard) list(w http.ResponseWriter, _ *http.Request) {
+// serveList answers with every charge point.
+func (d *Dashboard) serveList(w http.ResponseWriter, _ *http.Request) {
 	asked := time.Now()
-	if !enter(d.lists, w, "too many lists are under way") {
+	if !acquire(d.lists, w, "too many lists are under way") {
 		return
 	}
 	defer func() { <-d.lists }()
-	body, err := d.all.text(asked)
+	body, err := d.list.text(asked)
 	if err != nil {
 		http.Error(w, "can't write the list", http.StatusInternalServerError)
 		return
@@ -31,8 +31,8 @@ func (d *Dashboard) list(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(body) // a reader that has gone needs none
 }
 
-// enter takes a place, or says that there is none.
-func enter(places chan struct{}, w http.ResponseWriter, full string) bool {
+// acquire takes a place, or says that there is none.
+func acquire(places chan struct{}, w http.ResponseWriter, full string) bool {
 	select {
 	case places <- struct{}{}:
 		return true
@@ -43,9 +43,9 @@ func enter(places chan struct{}, w http.ResponseWriter, full string) bool {
 	}
 }
 
-// listing makes the list. Whoever asks while one is made shares the next, so that
+// listCache makes the list. Whoever asks while one is made shares the next, so that
 // many who ask at once cost two.
-type listing struct {
+type listCache struct {
 	central *central.Central
 
 	mu    sync.Mutex
@@ -54,7 +54,7 @@ type listing struct {
 }
 
 // text is the list as it was when it was asked for, or later.
-func (l *listing) text(asked time.Time) ([]byte, error) {
+func (l *listCache) text(asked time.Time) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.began.After(asked) {

@@ -12,14 +12,14 @@ import (
 	"evcp/internal/central"
 )
 
-// answer is a response that has been read.
-type answer struct {
+// httpResponse is a response that has been read.
+type httpResponse struct {
 	code   int
 	header http.Header
 	body   string
 }
 
-func get(t *testing.T, url string) answer {
+func get(t *testing.T, url string) httpResponse {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
@@ -31,11 +31,11 @@ func get(t *testing.T, url string) answer {
 		t.Fatal(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return httpResponse{resp.StatusCode, resp.Header, string(body)}
 }
 
 func TestListOfChargePoints(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	if a := get(t, s.url+"api/v1/cps"); a.body != "[]\n" || a.header.Get("Content-Type") != "application/json" {
 		t.Errorf("empty: %q, %s", a.body, a.header.Get("Content-Type"))
 	}
@@ -70,7 +70,7 @@ func TestListOfChargePoints(t *testing.T) {
 }
 
 func TestPageIsClosedToTheOutside(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	index := get(t, s.url)
 	page, csp := index.body, index.header.Get("Content-Security-Policy")
 	if !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'") || strings.Contains(csp, "unsafe") {
@@ -95,7 +95,7 @@ func TestPageIsClosedToTheOutside(t *testing.T) {
 }
 
 func TestFilesAreAskedForAgain(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	first := get(t, s.url+"js/app.js")
 	if first.header.Get("Content-Type") != "text/javascript; charset=utf-8" || first.header.Get("Cache-Control") != "no-cache" {
 		t.Errorf("%v", first.header)

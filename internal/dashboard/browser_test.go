@@ -21,8 +21,8 @@ type browser struct {
 	t   *testing.T
 	ctx context.Context //nolint:containedctx // chromedp's handle of a browser is a context
 
-	mu   sync.Mutex
-	said []string
+	mu      sync.Mutex
+	console []string
 }
 
 func chromium(t *testing.T) *browser {
@@ -55,8 +55,8 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// sees waits until an expression is true on the page.
-func (b *browser) sees(what, js string) {
+// waitFor waits until an expression is true on the page.
+func (b *browser) waitFor(what, js string) {
 	b.t.Helper()
 	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](js, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
 	if err == nil {
@@ -80,7 +80,7 @@ func (b *browser) listen() (stop func()) {
 				return
 			}
 			b.mu.Lock()
-			b.said = append(b.said, m.String())
+			b.console = append(b.console, m.String())
 			b.mu.Unlock()
 		}
 	}()
@@ -97,50 +97,50 @@ const (
 
 func TestPageShowsSixChargePoints(t *testing.T) {
 	b := chromium(t)
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	stop := b.listen()
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
-	b.sees("the empty board", `document.querySelector(".empty pre")?.textContent.includes("--central-port `+s.monitors[len("127.0.0.1:"):]+`")`)
+	b.waitFor("the empty board", `document.querySelector(".empty pre")?.textContent.includes("--central-port `+s.monitors[len("127.0.0.1:"):]+`")`)
 	for n := 1; n <= 6; n++ {
 		id := fmt.Sprintf("CP_%03d", n)
 		s.monitor("EV_CP_M "+id+" registration request", "EV_CP_M "+id+" heartbeat OK")
 	}
 	conn := s.monitor("EV_CP_M CP_002 heartbeat OK")
-	b.sees("six tiles", `document.querySelectorAll(".tile.big.s-activated").length === 6`)
-	b.sees("the sentence", headline+` === "Nothing is faulted. 6 of 6 watched."`)
+	b.waitFor("six tiles", `document.querySelectorAll(".tile.big.s-activated").length === 6`)
+	b.waitFor("the sentence", headline+` === "Nothing is faulted. 6 of 6 watched."`)
 	b.do(chromedp.Evaluate[chromedp.Void](`window.notReloaded = true`))
 	if !b.reactsWithinASecond(s, conn) {
 		t.Error("five faults, and none was seen within a second")
 	}
-	b.sees("the count", fmt.Sprintf(counted, "faulted", 1))
-	b.sees("the sentence", headline+`.startsWith("1 faulted: CP_002, for ")`)
-	s.say(conn, "EV_CP_M CP_002 heartbeat CONNECTION_ERROR")
-	b.sees("the cause", fmt.Sprintf(tile, "CP_002")+`.textContent.includes("No answer from the Engine")`)
-	s.say(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
-	b.sees("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
-	b.sees("that it was never reloaded", `window.notReloaded === true`)
+	b.waitFor("the count", fmt.Sprintf(counted, "faulted", 1))
+	b.waitFor("the sentence", headline+`.startsWith("1 faulted: CP_002, for ")`)
+	s.send(conn, "EV_CP_M CP_002 heartbeat CONNECTION_ERROR")
+	b.waitFor("the cause", fmt.Sprintf(tile, "CP_002")+`.textContent.includes("No answer from the Engine")`)
+	s.send(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
+	b.waitFor("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
+	b.waitFor("that it was never reloaded", `window.notReloaded === true`)
 	stop()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.said) > 0 {
-		t.Errorf("the page complains: %q", b.said)
+	if len(b.console) > 0 {
+		t.Errorf("the page complains: %q", b.console)
 	}
 }
 
 // reactsWithinASecond lets a slow machine try five times: what is measured is
 // the page, not the machine's worst moment.
-func (b *browser) reactsWithinASecond(s *site, conn net.Conn) bool {
+func (b *browser) reactsWithinASecond(s *testServer, conn net.Conn) bool {
 	b.t.Helper()
 	for range 5 {
-		s.say(conn, "EV_CP_M CP_002 ENGINE_FAILURE")
+		s.send(conn, "EV_CP_M CP_002 ENGINE_FAILURE")
 		told := time.Now()
-		b.sees("the fault", fmt.Sprintf(isState, "CP_002", "faulted"))
+		b.waitFor("the fault", fmt.Sprintf(isState, "CP_002", "faulted"))
 		if took := time.Since(told); took < time.Second {
 			b.t.Logf("a fault was seen %v after it was told", took.Round(time.Millisecond))
 			return true
 		}
-		s.say(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
-		b.sees("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
+		s.send(conn, "EV_CP_M CP_002 ENGINE_RECOVERED")
+		b.waitFor("the recovery", fmt.Sprintf(isState, "CP_002", "activated"))
 	}
 	return false
 }
@@ -148,56 +148,56 @@ func (b *browser) reactsWithinASecond(s *site, conn net.Conn) bool {
 func TestPageSurvivesARestartOfCentral(t *testing.T) {
 	b := chromium(t)
 	o := central.Options{StateDir: t.TempDir()}
-	s := open(t, o, anyPort, anyPort)
+	s := startTestServer(t, o, anyPort, anyPort)
 	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat KO")
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
-	b.sees("the fault", fmt.Sprintf(isState, "CP_001", "faulted"))
+	b.waitFor("the fault", fmt.Sprintf(isState, "CP_001", "faulted"))
 	b.do(chromedp.Evaluate[chromedp.Void](`window.notReloaded = true`))
 	pages := s.url[len("http://") : len(s.url)-1]
 	s.stop()
-	b.sees("that it is lost", `document.body.classList.contains("is-lost") && document.querySelector(".banner") !== null`)
-	b.sees("what is not known", headline+`.endsWith("1 faulted. Not known since.")`)
-	b.sees("a lower bound", fmt.Sprintf(tile, "CP_001")+`.textContent.includes("≥")`)
-	again := open(t, o, s.monitors, pages)
-	b.sees("Central again", `!document.body.classList.contains("is-lost") && document.querySelector(".banner") === null`)
-	b.sees("that nobody was heard yet", fmt.Sprintf(isState, "CP_001", "disconnected"))
+	b.waitFor("that it is lost", `document.body.classList.contains("is-lost") && document.querySelector(".banner") !== null`)
+	b.waitFor("what is not known", headline+`.endsWith("1 faulted. Not known since.")`)
+	b.waitFor("a lower bound", fmt.Sprintf(tile, "CP_001")+`.textContent.includes("≥")`)
+	again := startTestServer(t, o, s.monitors, pages)
+	b.waitFor("Central again", `!document.body.classList.contains("is-lost") && document.querySelector(".banner") === null`)
+	b.waitFor("that nobody was heard yet", fmt.Sprintf(isState, "CP_001", "disconnected"))
 	again.monitor("EV_CP_M CP_001 heartbeat KO")
-	b.sees("the same fault", fmt.Sprintf(isState, "CP_001", "faulted"))
-	b.sees("that it was never reloaded", `window.notReloaded === true`)
+	b.waitFor("the same fault", fmt.Sprintf(isState, "CP_001", "faulted"))
+	b.waitFor("that it was never reloaded", `window.notReloaded === true`)
 }
 
 func TestPageInSpanishOnAPhone(t *testing.T) {
 	b := chromium(t)
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	for n := range 14 {
 		s.monitor(fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat KO", n))
 	}
 	b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(s.url+"?lang=es&theme=dark"))
-	b.sees("small tiles", `document.querySelectorAll(".tile.small.s-faulted").length === 14`)
-	b.sees("the sentence", headline+`.startsWith("14 averiados. El más antiguo, CP_")`)
-	b.sees("no sideways scrolling", `document.documentElement.scrollWidth <= 390`)
+	b.waitFor("small tiles", `document.querySelectorAll(".tile.small.s-faulted").length === 14`)
+	b.waitFor("the sentence", headline+`.startsWith("14 averiados. El más antiguo, CP_")`)
+	b.waitFor("no sideways scrolling", `document.documentElement.scrollWidth <= 390`)
 	b.do(chromedp.Click(`.count.s-activated`))
-	b.sees("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
-	b.sees("the filter in the address", `location.search.includes("state=activated")`)
+	b.waitFor("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
+	b.waitFor("the filter in the address", `location.search.includes("state=activated")`)
 }
 
 // On a board of hundreds, what is out of sight is drawn when it comes into sight;
 // a fault is drawn everywhere, at once.
 func TestPageOfHundreds(t *testing.T) {
 	b := chromium(t)
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor()
 	for n := range 450 {
-		s.say(conn, fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat OK", n))
+		s.send(conn, fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat OK", n))
 	}
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
 	const bars = tile + `?.querySelectorAll("rect").length`
-	b.sees("what is in sight", fmt.Sprintf(bars, "CP_000")+` === 1`)
-	b.sees("that the rest waits", fmt.Sprintf(bars, "CP_449")+` === 0`)
-	s.say(conn, "EV_CP_M CP_449 heartbeat OK", "EV_CP_M CP_000 heartbeat OK")
-	b.sees("a heartbeat in sight", fmt.Sprintf(bars, "CP_000")+` === 2`)
-	s.say(conn, "EV_CP_M CP_440 heartbeat KO")
-	b.sees("a fault out of sight", fmt.Sprintf(isState, "CP_440", "faulted"))
+	b.waitFor("what is in sight", fmt.Sprintf(bars, "CP_000")+` === 1`)
+	b.waitFor("that the rest waits", fmt.Sprintf(bars, "CP_449")+` === 0`)
+	s.send(conn, "EV_CP_M CP_449 heartbeat OK", "EV_CP_M CP_000 heartbeat OK")
+	b.waitFor("a heartbeat in sight", fmt.Sprintf(bars, "CP_000")+` === 2`)
+	s.send(conn, "EV_CP_M CP_440 heartbeat KO")
+	b.waitFor("a fault out of sight", fmt.Sprintf(isState, "CP_440", "faulted"))
 	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(tile, "CP_449") + `.scrollIntoView()`))
-	b.sees("what came into sight", fmt.Sprintf(bars, "CP_449")+` === 2`)
+	b.waitFor("what came into sight", fmt.Sprintf(bars, "CP_449")+` === 2`)
 }

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// still is the longest time without a frame: the page counts the seconds
+	// keepAlive is the longest time without a frame: the page counts the seconds
 	// since the last one and says so when there are too many.
-	still = time.Second
-	// pace is the least time between frames: ten a second are enough to look at.
-	pace = 100 * time.Millisecond
-	// unread ends the stream of a browser that doesn't read.
-	unread = 10 * time.Second
-	// shownChanges is how many changes a frame carries; the page lists no more.
-	shownChanges = 60
+	keepAlive = time.Second
+	// frameInterval is the least time between frames: ten a second are enough to look at.
+	frameInterval = 100 * time.Millisecond
+	// writeTimeout ends the stream of a browser that doesn't read.
+	writeTimeout = 10 * time.Second
+	// maxFrameChanges is how many changes a frame carries; the page lists no more.
+	maxFrameChanges = 60
 )
 
 // snapshotJSON is all that a page needs to begin with.
@@ -38,24 +38,24 @@ type deltaJSON struct {
 	Changes []changeJSON `json:"changes"`
 }
 
-// stream sends one page what happens, until it or the server goes.
-func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request) {
+// serveEvents sends one page what happens, until it or the server goes.
+func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if r.Method == http.MethodHead {
 		return // it would be a stream without a word
 	}
-	if !enter(d.streams, w, "too many pages are open") {
+	if !acquire(d.streams, w, "too many pages are open") {
 		return
 	}
 	defer func() { <-d.streams }()
-	s := &stream{reel: d.reel, w: w, control: http.NewResponseController(w)}
+	s := &eventStream{cache: d.frames, w: w, control: http.NewResponseController(w)}
 	signal, stop := d.central.Watch()
 	defer stop()
 	for {
 		again, err := s.next()
-		if err != nil || !wait.For(r.Context(), max(again, pace)) {
+		if err != nil || !wait.For(r.Context(), max(again, frameInterval)) {
 			return
 		}
 		if again > 0 {
@@ -65,14 +65,14 @@ func (d *Dashboard) stream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-signal:
-		case <-time.After(still - time.Since(s.sent)):
+		case <-time.After(keepAlive - time.Since(s.sent)):
 		}
 	}
 }
 
-// stream is one page that is open.
-type stream struct {
-	reel    *reel
+// eventStream is one page that is open.
+type eventStream struct {
+	cache   *frameCache
 	w       http.ResponseWriter
 	control *http.ResponseController
 	seen    uint64 // the last frame
@@ -81,13 +81,13 @@ type stream struct {
 
 // next sends what happened since the last frame, or a beat when nothing did for a
 // while. again is when it is worth while to ask once more; 0 = when something happens.
-func (s *stream) next() (again time.Duration, err error) {
-	frames, seen, again, err := s.reel.next(s.seen)
+func (s *eventStream) next() (again time.Duration, err error) {
+	frames, seen, again, err := s.cache.after(s.seen)
 	if err != nil {
 		return 0, err
 	}
 	s.seen = seen
-	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= still {
+	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= keepAlive {
 		beat, err := frameOf("beat", map[string]seconds{"now": seconds(now)})
 		if err != nil {
 			return 0, err
@@ -103,7 +103,7 @@ func (s *stream) next() (again time.Duration, err error) {
 }
 
 func deltaOf(delta central.Delta, now seconds) deltaJSON {
-	changes := delta.Changes[max(0, len(delta.Changes)-shownChanges):]
+	changes := delta.Changes[max(0, len(delta.Changes)-maxFrameChanges):]
 	return deltaJSON{Now: now, CPs: jsonOfAll(delta.CPs), Changes: jsonOfChanges(changes)}
 }
 
@@ -115,10 +115,10 @@ func addrText(a net.Addr) string {
 }
 
 // send writes one frame and sees it off.
-func (s *stream) send(frame []byte) error {
+func (s *eventStream) send(frame []byte) error {
 	s.sent = time.Now()
 	// Writers without deadlines (tests) just have none.
-	_ = s.control.SetWriteDeadline(s.sent.Add(unread))
+	_ = s.control.SetWriteDeadline(s.sent.Add(writeTimeout))
 	if _, err := s.w.Write(frame); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}

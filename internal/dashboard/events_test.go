@@ -12,21 +12,21 @@ import (
 	"evcp/internal/central"
 )
 
-// frames reads server-sent events.
-type frames struct {
+// frameReader reads server-sent events.
+type frameReader struct {
 	t    *testing.T
 	resp *http.Response
 	text *bufio.Reader
 }
 
-func (s *site) frames() *frames {
+func (s *testServer) frames() *frameReader {
 	s.t.Helper()
 	resp, err := http.Get(s.url + "api/v1/events")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { resp.Body.Close(); http.DefaultClient.CloseIdleConnections() })
-	return &frames{t: s.t, resp: resp, text: bufio.NewReader(resp.Body)}
+	return &frameReader{t: s.t, resp: resp, text: bufio.NewReader(resp.Body)}
 }
 
 type frame struct {
@@ -43,7 +43,7 @@ type frame struct {
 	}
 }
 
-func (f *frames) next() (event string, data frame) {
+func (f *frameReader) next() (event string, data frame) {
 	f.t.Helper()
 	for {
 		line, err := f.text.ReadString('\n')
@@ -65,7 +65,7 @@ func (f *frames) next() (event string, data frame) {
 }
 
 // until reads frames to the first one that is right.
-func (f *frames) until(what string, right func(event string, data frame) bool) frame {
+func (f *frameReader) until(what string, right func(event string, data frame) bool) frame {
 	f.t.Helper()
 	for range 200 { // a frame comes at least once a second
 		if event, data := f.next(); right(event, data) {
@@ -77,14 +77,14 @@ func (f *frames) until(what string, right func(event string, data frame) bool) f
 }
 
 func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
 	f := s.frames()
 	event, first := f.next()
 	if event != "snapshot" || len(first.CPs) != 1 || first.Listen != s.monitors || first.Started == 0 {
 		t.Fatalf("began with %s %+v", event, first)
 	}
-	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
 	fault := f.until("the fault", func(event string, d frame) bool { return event == "delta" && len(d.Changes) > 0 })
 	if fault.CPs[0].State != "faulted" || fault.Changes[0].To != "faulted" {
 		t.Errorf("%+v", fault)
@@ -95,26 +95,26 @@ func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 // A browser that stops reading keeps nobody waiting, and when it reads again it
 // is given the present, not the past frame by frame.
 func TestLaggingBrowserGetsThePresent(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
 	d := New(s.central, Options{})
-	w := &stuckWriter{header: http.Header{}}
-	st := &stream{reel: d.reel, w: w, control: http.NewResponseController(w)}
+	w := &recordingWriter{header: http.Header{}}
+	st := &eventStream{cache: d.frames, w: w, control: http.NewResponseController(w)}
 	if _, err := st.next(); err != nil {
 		t.Fatal(err)
 	}
 	const storm = 4200 // more changes than Central keeps
 	for range storm {
-		s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 ENGINE_RECOVERED")
+		s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 ENGINE_RECOVERED")
 	}
-	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
 	w.frames = nil
 	for len(w.frames) < 2 { // the second comes when nothing happened for a while
 		again, err := st.next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(max(again, pace))
+		time.Sleep(max(again, frameInterval))
 	}
 	if !strings.HasPrefix(w.frames[0], "event: snapshot\n") || !strings.Contains(w.frames[0], `"state":"faulted"`) || len(w.frames[0]) > 40_000 {
 		t.Errorf("%d bytes after a storm: %.300s", len(w.frames[0]), w.frames[0])
@@ -124,27 +124,27 @@ func TestLaggingBrowserGetsThePresent(t *testing.T) {
 	}
 }
 
-type stuckWriter struct {
+type recordingWriter struct {
 	header http.Header
 	frames []string
 }
 
-func (w *stuckWriter) Header() http.Header              { return w.header }
-func (w *stuckWriter) WriteHeader(int)                  {}
-func (w *stuckWriter) FlushError() error                { return nil }
-func (w *stuckWriter) SetWriteDeadline(time.Time) error { return nil }
-func (w *stuckWriter) Write(b []byte) (int, error) {
+func (w *recordingWriter) Header() http.Header              { return w.header }
+func (w *recordingWriter) WriteHeader(int)                  {}
+func (w *recordingWriter) FlushError() error                { return nil }
+func (w *recordingWriter) SetWriteDeadline(time.Time) error { return nil }
+func (w *recordingWriter) Write(b []byte) (int, error) {
 	w.frames = append(w.frames, string(b))
 	return len(b), nil
 }
 
 func TestTooManyPages(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	d := New(s.central, Options{})
 	for range maxStreams {
 		d.streams <- struct{}{}
 	}
-	w := &stuckWriter{header: http.Header{}}
+	w := &recordingWriter{header: http.Header{}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

@@ -17,18 +17,18 @@ import (
 	"evcp/internal/wire"
 )
 
-// mostOpen is how many open faults are named by a metric: a network that is down
+// maxNamedFaults is how many open faults are named by a metric: a network that is down
 // must not bring its metrics server down too. The rest is counted.
-const mostOpen = 100
+const maxNamedFaults = 100
 
-// asleep is how long Central may not have looked for silence. It looks every
+// stalledAfter is how long Central may not have looked for silence. It looks every
 // second, and a busy machine is no reason to restart it.
-const asleep = 10 * time.Second
+const stalledAfter = 10 * time.Second
 
-var errNotYet = errors.New("not listening to Monitors yet")
+var errNotListening = errors.New("not listening to Monitors yet")
 
-// face is what Central tells of itself.
-func (d *Dashboard) face() status.Endpoints {
+// endpoints is what Central tells of itself.
+func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
 		Healthy: func() (string, error) { return note(d.central.Figures()), Healthy(d.central, time.Now()) },
 		Ready:   func() error { return ready(d.central) },
@@ -39,11 +39,11 @@ func (d *Dashboard) face() status.Endpoints {
 
 // Healthy says why Central does not do its work, nil when it does.
 func Healthy(c *central.Central, now time.Time) error {
-	last := c.Figures().Looked
+	last := c.Figures().SilenceChecked
 	if last.IsZero() {
 		last = c.Started()
 	}
-	if stood := now.Sub(last); stood > asleep {
+	if stood := now.Sub(last); stood > stalledAfter {
 		return fmt.Errorf("stands still: nobody was judged for %s", stood.Round(time.Second))
 	}
 	return nil
@@ -51,15 +51,15 @@ func Healthy(c *central.Central, now time.Time) error {
 
 // note is what people should know although a restart would mend nothing.
 func note(f central.Figures) string {
-	if f.Refusal == "" {
+	if f.DiskError == "" {
 		return ""
 	}
-	return "the state folder can't be written: " + f.Refusal
+	return "the state folder can't be written: " + f.DiskError
 }
 
 func ready(c *central.Central) error {
 	if c.Addr() == nil {
-		return errNotYet
+		return errNotListening
 	}
 	return Healthy(c, time.Now())
 }
@@ -107,15 +107,15 @@ func (d *Dashboard) chargePoints(m *metrics.Writer) {
 		Value(float64(n.Disconnected), "state", cpstate.Disconnected.String())
 	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
 	open := d.central.Faulted()
-	for _, f := range open[:min(len(open), mostOpen)] {
+	for _, f := range open[:min(len(open), maxNamedFaults)] {
 		m.Value(1, "cp_id", string(f.CP), "site", "", "cause", f.Reason.String())
 	}
 	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
-		Value(float64(max(len(open)-mostOpen, 0)))
+		Value(float64(max(len(open)-maxNamedFaults, 0)))
 }
 
-// about is Central's own status.
-type about struct {
+// statusJSON is Central's own status.
+type statusJSON struct {
 	Program      string         `json:"program"`
 	Version      string         `json:"version"`
 	PID          int            `json:"pid"`
@@ -133,7 +133,7 @@ type about struct {
 
 func (d *Dashboard) status() any {
 	n, f, now := d.central.Counts(), d.central.Figures(), time.Now()
-	a := about{
+	a := statusJSON{
 		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: seconds(now), Started: seconds(d.central.Started()), Healthy: true,
 		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen), Note: note(f),
 		ChargePoints: map[string]int{

@@ -17,7 +17,7 @@ import (
 // TestCentralsOwnFace asks for health, state and metrics, and counts against what
 // was said to Central.
 func TestCentralsOwnFace(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK", "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 heartbeat KO")
 	s.monitor("EV_CP_M CP_002 registration request", "EV_CP_M CP_002 ENGINE_FAILURE", "EV_CP_M CP_002 ENGINE_RECOVERED", "EV_CP_M CP_003 ENGINE_FAILURE")
 	for _, path := range []string{"healthz", "readyz"} {
@@ -45,7 +45,7 @@ func TestCentralsOwnFace(t *testing.T) {
 			t.Errorf("no %s", line)
 		}
 	}
-	documented(t, a.body)
+	checkDocumented(t, a.body)
 	var about map[string]any
 	a = get(t, s.url+"api/v1/status")
 	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors {
@@ -56,8 +56,8 @@ func TestCentralsOwnFace(t *testing.T) {
 	}
 }
 
-// documented holds the table of docs/OPERATIONS.md to the metrics that there are.
-func documented(t *testing.T, metrics string) {
+// checkDocumented holds the table of docs/OPERATIONS.md to the metrics that there are.
+func checkDocumented(t *testing.T, metrics string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/OPERATIONS.md")
 	if err != nil {
@@ -83,7 +83,7 @@ func TestNotListeningYet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := New(c, Options{}).face().Ready(); err == nil {
+	if err := New(c, Options{}).endpoints().Ready(); err == nil {
 		t.Error("ready before it listens")
 	}
 }

@@ -30,15 +30,15 @@ type Options struct {
 type Dashboard struct {
 	central *central.Central
 	version string
-	reel    *reel
-	all     *listing
+	frames  *frameCache
+	list    *listCache
 	streams chan struct{} // a place for each that is open
 	lists   chan struct{}
 	mux     *http.ServeMux
 }
 
-// needless is how long the body of a request may take.
-const needless = 5 * time.Second
+// bodyTimeout is how long the body of a request may take.
+const bodyTimeout = 5 * time.Second
 
 // maxStreams is how many pages may be open at once.
 const maxStreams = 256
@@ -46,12 +46,12 @@ const maxStreams = 256
 // New makes the handler.
 func New(c *central.Central, o Options) *Dashboard {
 	d := &Dashboard{
-		central: c, version: o.Version, reel: &reel{central: c, version: o.Version}, all: &listing{central: c},
+		central: c, version: o.Version, frames: &frameCache{central: c, version: o.Version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
 	}
-	d.mux.HandleFunc("GET /api/v1/cps", d.list)
-	d.mux.HandleFunc("GET /api/v1/events", d.stream)
-	face := d.face().Handler()
+	d.mux.HandleFunc("GET /api/v1/cps", d.serveList)
+	d.mux.HandleFunc("GET /api/v1/events", d.serveEvents)
+	face := d.endpoints().Handler()
 	for _, path := range status.Paths() {
 		d.mux.Handle("GET "+path, face)
 	}
@@ -70,9 +70,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-sr
 // stream's frames each); a body, which none should have, be sent within five.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(unread)) // writers without deadlines (tests) just have none
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // writers without deadlines (tests) just have none
 	if r.ContentLength != 0 {
-		_ = control.SetReadDeadline(time.Now().Add(needless)) // the server reads on, in the hope of another request
+		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // the server reads on, in the hope of another request
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -84,15 +84,15 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// asset is one embedded file. It is asked for again each time and answered "not
+// embeddedFile is one embedded file. It is asked for again each time and answered "not
 // modified": after an update of Central no browser shows an old page.
-type asset struct {
+type embeddedFile struct {
 	body []byte
 	kind string
 	etag string
 }
 
-func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a embeddedFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("ETag", a.etag)
 	if strings.Contains(r.Header.Get("If-None-Match"), a.etag) {
@@ -104,8 +104,8 @@ func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // assets are the embedded files by the path that they are asked for with.
-func assets() map[string]asset {
-	files := map[string]asset{}
+func assets() map[string]embeddedFile {
+	files := map[string]embeddedFile{}
 	err := fs.WalkDir(web, "web", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -119,7 +119,7 @@ func assets() map[string]asset {
 		if at == "/index.html" {
 			at = "/{$}"
 		}
-		files[at] = asset{body: body, kind: kindOf(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+		files[at] = embeddedFile{body: body, kind: kindOf(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
 		return nil
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // serve runs the page's own server until the test ends.
-func (s *site) serve() (addr string) {
+func (s *testServer) serve() (addr string) {
 	s.t.Helper()
 	ln := listen(s.t, anyPort)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
@@ -30,7 +30,7 @@ func (s *site) serve() (addr string) {
 }
 
 // dial connects for a test that would otherwise wait for ever.
-func (s *site) dial(addr string) net.Conn {
+func (s *testServer) dial(addr string) net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *site) dial(addr string) net.Conn {
 
 // The head of a stream is no stream.
 func TestHeadOfTheStream(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	resp, err := http.Head(s.url + "api/v1/events")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestHeadOfTheStream(t *testing.T) {
 // A body that is announced and never sent holds a connection for a few seconds, not
 // for ever.
 func TestBodyThatNeverComes(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	addr := s.serve()
 	for _, ask := range []string{"GET /healthz", "POST /api/v1/cps", "GET /", "GET /api/v1/cps"} {
 		t.Run(ask, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 
 // Browsers, or whoever says that he is one, leave descriptors for the Monitors.
 func TestTooManyConnections(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	addr := s.serve()
 	for range maxConns {
 		s.dial(addr)

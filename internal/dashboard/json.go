@@ -23,23 +23,23 @@ type cpJSON struct {
 	Peer         string    `json:"peer"`           // the address that spoke last; "" since a restart of Central
 }
 
-func jsonOf(v central.View) cpJSON {
+func jsonOf(v central.CPView) cpJSON {
 	out := cpJSON{
 		CP: v.ID, State: v.State.String(), Reason: v.Reason.String(), Since: seconds(v.Since),
-		LastSeen: seconds(v.LastSeen), Registered: seconds(v.Registered), LastBeat: seconds(v.Beat),
-		Heartbeats: v.Recent, Speakers: v.Speakers, Peer: v.Peer,
+		LastSeen: seconds(v.LastSeen), Registered: seconds(v.Registered), LastBeat: seconds(v.LastHeartbeat),
+		Heartbeats: v.RecentHeartbeats, Speakers: v.HeartbeatSources, Peer: v.Peer,
 	}
 	if v.Status != evcp.Unknown {
 		word := v.Status.String()
 		out.Status = &word
 	}
-	if gap := v.Gap().Seconds(); gap > 0 {
+	if gap := v.UsualGap().Seconds(); gap > 0 {
 		out.HeartbeatGap = &gap
 	}
 	return out
 }
 
-func jsonOfAll(views []central.View) []cpJSON {
+func jsonOfAll(views []central.CPView) []cpJSON {
 	all := make([]cpJSON, len(views)) // an empty list is [], not null
 	for i, v := range views {
 		all[i] = jsonOf(v)

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// site is a Central with its page, both on loopback ports.
-type site struct {
+// testServer is a Central with its page, both on loopback ports.
+type testServer struct {
 	t        *testing.T
 	central  *central.Central
 	monitors string // address
@@ -27,14 +27,14 @@ type site struct {
 	stop     func()
 }
 
-// open starts a site. The ports may be given, to start it again where it was.
-func open(t *testing.T, o central.Options, monitors, pages string) *site {
+// startTestServer starts a site. The ports may be given, to start it again where it was.
+func startTestServer(t *testing.T, o central.Options, monitors, pages string) *testServer {
 	t.Helper()
 	c, err := central.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, central: c}
+	s := &testServer{t: t, central: c}
 	mln, pln := listen(t, monitors), listen(t, pages)
 	s.monitors, s.url = mln.Addr().String(), "http://"+pln.Addr().String()+"/"
 	ctx, cancel := context.WithCancel(t.Context())
@@ -68,18 +68,18 @@ func listen(t *testing.T, addr string) net.Listener {
 const anyPort = "127.0.0.1:0"
 
 // monitor says messages over one connection and awaits each answer.
-func (s *site) monitor(messages ...string) net.Conn {
+func (s *testServer) monitor(messages ...string) net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.monitors)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { conn.Close() })
-	s.say(conn, messages...)
+	s.send(conn, messages...)
 	return conn
 }
 
-func (s *site) say(conn net.Conn, messages ...string) {
+func (s *testServer) send(conn net.Conn, messages ...string) {
 	s.t.Helper()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	for _, m := range messages {

@@ -10,39 +10,39 @@ import (
 )
 
 const (
-	// keptFrames and keptBytes are how much of the past a page that reads slowly can
+	// maxFrames and keptBytes are how much of the past a page that reads slowly can
 	// catch up with; beyond that it gets the whole picture.
-	keptFrames = 20
-	keptBytes  = 1 << 20
+	maxFrames     = 20
+	maxFrameBytes = 1 << 20
 )
 
-// reel is the film that all pages watch: a frame is made once, by whoever asks for
+// frameCache is the film that all pages watch: a frame is made once, by whoever asks for
 // it first, and sent to all. So a hundred pages cost Central as much as one, and
 // hold one picture in memory.
-type reel struct {
+type frameCache struct {
 	central *central.Central
 	version string
 
-	mu     sync.Mutex
-	at     central.Cursor // what the last frame told
-	last   uint64         // its number; frames are counted from 1
-	made   time.Time      // when the board was last looked at
-	deltas [][]byte       // the last frames, up to the number last
-	size   int            // of deltas, in bytes
-	whole  []byte         // a snapshot, nil = none
-	stood  uint64         // the frame that it includes
-	drawn  time.Time      // when
+	mu            sync.Mutex
+	position      central.Position // what the last frame told
+	last          uint64           // its number; frames are counted from 1
+	boardRead     time.Time        // when the board was last looked at
+	deltas        [][]byte         // the last frames, up to the number last
+	size          int              // of deltas, in bytes
+	snapshot      []byte           // a snapshot, nil = none
+	snapshotFrame uint64           // the frame that it includes
+	snapshotMade  time.Time        // when
 }
 
-// next gives what a page that has seen frame n has to be sent, in order: deltas, or
+// after gives what a page that has seen frame n has to be sent, in order: deltas, or
 // a snapshot and what followed it; nothing when nothing happened. A page that has
 // seen nothing is at 0. When again is above 0, it is too early to say.
-func (r *reel) next(n uint64) (frames [][]byte, now uint64, again time.Duration, err error) {
+func (r *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if again = pace - time.Since(r.made); again <= 0 || r.last == 0 {
+	if again = frameInterval - time.Since(r.boardRead); again <= 0 || r.last == 0 {
 		again = 0
-		if err := r.shoot(); err != nil {
+		if err := r.addChanges(); err != nil {
 			return nil, n, 0, err
 		}
 	}
@@ -50,60 +50,60 @@ func (r *reel) next(n uint64) (frames [][]byte, now uint64, again time.Duration,
 	if n > 0 && n >= first {
 		return append(frames, r.deltas[n-first:]...), r.last, again, nil
 	}
-	if r.whole == nil || r.stood < first || time.Since(r.drawn) > still {
-		if err := r.draw(); err != nil {
+	if r.snapshot == nil || r.snapshotFrame < first || time.Since(r.snapshotMade) > keepAlive {
+		if err := r.makeSnapshot(); err != nil {
 			return nil, n, 0, err
 		}
 	}
-	frames = append(frames, r.whole)
-	return append(frames, r.deltas[uint64(len(r.deltas))-(r.last-r.stood):]...), r.last, again, nil
+	frames = append(frames, r.snapshot)
+	return append(frames, r.deltas[uint64(len(r.deltas))-(r.last-r.snapshotFrame):]...), r.last, again, nil
 }
 
-// shoot looks at the board and makes a frame if there is news.
-func (r *reel) shoot() error {
-	r.made = time.Now()
-	return r.add(r.central.Since(r.at))
+// addChanges looks at the board and makes a frame if there is news.
+func (r *frameCache) addChanges() error {
+	r.boardRead = time.Now()
+	return r.addDelta(r.central.Since(r.position))
 }
 
-// add makes a frame of news. The very first, and news with a gap, make the pages
+// addDelta makes a frame of news. The very first, and news with a gap, make the pages
 // begin anew.
-func (r *reel) add(news central.Delta) error {
+func (r *frameCache) addDelta(news central.Delta) error {
 	if r.last == 0 || news.Missed > 0 {
-		r.deltas, r.size, r.whole = nil, 0, nil
-		r.at, r.last = news.Next, r.last+1
+		r.deltas, r.size, r.snapshot = nil, 0, nil
+		r.position, r.last = news.Next, r.last+1
 		return nil
 	}
 	if len(news.CPs) == 0 && len(news.Changes) == 0 {
 		return nil
 	}
-	frame, err := frameOf("delta", deltaOf(news, seconds(r.made)))
+	frame, err := frameOf("delta", deltaOf(news, seconds(r.boardRead)))
 	if err != nil {
 		return err
 	}
-	r.at, r.last = news.Next, r.last+1
+	r.position, r.last = news.Next, r.last+1
 	r.deltas, r.size = append(r.deltas, frame), r.size+len(frame)
-	for len(r.deltas) > keptFrames || r.size > keptBytes && len(r.deltas) > 1 {
+	for len(r.deltas) > maxFrames || r.size > maxFrameBytes && len(r.deltas) > 1 {
 		r.size -= len(r.deltas[0])
 		r.deltas = r.deltas[1:]
 	}
 	return nil
 }
 
-// draw makes a snapshot, and the frame that leads to it for those who are further.
-func (r *reel) draw() error {
-	r.made = time.Now()
-	news, all := r.central.Picture(r.at)
-	if err := r.add(news); err != nil {
+// makeSnapshot makes a snapshot, and the frame that leads to it for those who are further.
+func (r *frameCache) makeSnapshot() error {
+	r.boardRead = time.Now()
+	news, all := r.central.Snapshot(r.position)
+	if err := r.addDelta(news); err != nil {
 		return err
 	}
 	whole, err := frameOf("snapshot", snapshotJSON{
-		deltaJSON: deltaOf(all, seconds(r.made)), Started: seconds(r.central.Started()), Listen: addrText(r.central.Addr()),
+		deltaJSON: deltaOf(all, seconds(r.boardRead)), Started: seconds(r.central.Started()), Listen: addrText(r.central.Addr()),
 		Heartbeat: r.central.Heartbeat().Seconds(), Version: r.version,
 	})
 	if err != nil {
 		return err
 	}
-	r.whole, r.stood, r.drawn = whole, r.last, r.made
+	r.snapshot, r.snapshotFrame, r.snapshotMade = whole, r.last, r.boardRead
 	return nil
 }
 

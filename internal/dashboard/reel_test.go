@@ -12,18 +12,18 @@ import (
 	"evcp/internal/central"
 )
 
-// watcher is a page without a browser.
-type watcher struct {
+// testPage is a page without a browser.
+type testPage struct {
 	seen      uint64
 	states    map[string]string
 	changes   int // newest
 	snapshots int
 }
 
-// look lets it look at the reel, however early that is.
-func (w *watcher) look(r *reel) error {
-	r.made = time.Time{}
-	frames, now, _, err := r.next(w.seen)
+// read lets it look at the reel, however early that is.
+func (w *testPage) read(r *frameCache) error {
+	r.boardRead = time.Time{}
+	frames, now, _, err := r.after(w.seen)
 	w.seen = now
 	for _, f := range frames {
 		if err := w.take(f); err != nil {
@@ -33,7 +33,7 @@ func (w *watcher) look(r *reel) error {
 	return err
 }
 
-func (w *watcher) take(frame []byte) error {
+func (w *testPage) take(frame []byte) error {
 	event, rest, _ := strings.Cut(strings.TrimPrefix(string(frame), "event: "), "\ndata: ")
 	var d struct {
 		CPs []struct {
@@ -66,21 +66,21 @@ func (w *watcher) take(frame []byte) error {
 // Whenever pages look, and however far behind they are: when all have looked, all
 // show what Central knows, and none was told a change twice or out of order.
 func TestAllPagesShowTheSame(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_0 registration request")
 	rapid.Check(t, func(rt *rapid.T) {
-		r := &reel{central: s.central}
-		pages := make([]watcher, 4)
+		r := &frameCache{central: s.central}
+		pages := make([]testPage, 4)
 		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 11), 1, 80).Draw(rt, "steps") {
 			switch id := step % 3; {
 			case step < 3:
-				s.say(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", id), fmt.Sprintf("EV_CP_M CP_%d ENGINE_FAILURE", id))
+				s.send(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", id), fmt.Sprintf("EV_CP_M CP_%d ENGINE_FAILURE", id))
 			case step < 6:
-				s.say(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", id), fmt.Sprintf("EV_CP_M CP_%d ENGINE_RECOVERED", id))
+				s.send(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", id), fmt.Sprintf("EV_CP_M CP_%d ENGINE_RECOVERED", id))
 			case step == 11:
-				pages[0] = watcher{} // a page is opened
+				pages[0] = testPage{} // a page is opened
 			default:
-				if err := pages[step%4].look(r); err != nil {
+				if err := pages[step%4].read(r); err != nil {
 					rt.Fatal(err)
 				}
 			}
@@ -90,7 +90,7 @@ func TestAllPagesShowTheSame(t *testing.T) {
 			want[string(v.ID)] = v.State.String()
 		}
 		for i := range pages {
-			if err := pages[i].look(r); err != nil {
+			if err := pages[i].read(r); err != nil {
 				rt.Fatal(err)
 			}
 			if fmt.Sprint(pages[i].states) != fmt.Sprint(want) {
@@ -102,18 +102,18 @@ func TestAllPagesShowTheSame(t *testing.T) {
 
 // A hundred pages cost as much as one: they are sent the same bytes.
 func TestPagesShareTheirFrames(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	r := &reel{central: s.central}
-	first, seen, _, err := r.next(0)
-	second, _, _, err2 := r.next(0)
+	r := &frameCache{central: s.central}
+	first, seen, _, err := r.after(0)
+	second, _, _, err2 := r.after(0)
 	if err != nil || err2 != nil || &first[0][0] != &second[0][0] {
 		t.Fatalf("two snapshots were made (%v, %v)", err, err2)
 	}
-	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
-	r.made = time.Time{}
-	one, _, _, _ := r.next(seen)
-	two, _, again, _ := r.next(seen)
+	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	r.boardRead = time.Time{}
+	one, _, _, _ := r.after(seen)
+	two, _, again, _ := r.after(seen)
 	if len(one) != 1 || len(two) != 1 || &one[0][0] != &two[0][0] || again <= 0 {
 		t.Errorf("two deltas were made: %q, %q", one, two)
 	}
@@ -121,40 +121,40 @@ func TestPagesShareTheirFrames(t *testing.T) {
 
 // What is kept for pages that lag is bounded.
 func TestReelIsBounded(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	r := &reel{central: s.central}
-	var slow, fast watcher
-	for range 3 * keptFrames {
-		s.say(conn, "EV_CP_M CP_001 heartbeat OK")
-		if err := fast.look(r); err != nil {
+	r := &frameCache{central: s.central}
+	var slow, fast testPage
+	for range 3 * maxFrames {
+		s.send(conn, "EV_CP_M CP_001 heartbeat OK")
+		if err := fast.read(r); err != nil {
 			t.Fatal(err)
 		}
 		if slow.seen == 0 {
-			if err := slow.look(r); err != nil {
+			if err := slow.read(r); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := slow.look(r); err != nil {
+	if err := slow.read(r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.deltas) > keptFrames || fast.snapshots != 1 || slow.snapshots != 2 {
+	if len(r.deltas) > maxFrames || fast.snapshots != 1 || slow.snapshots != 2 {
 		t.Errorf("%d frames kept; snapshots: %d for who follows, %d for who lags", len(r.deltas), fast.snapshots, slow.snapshots)
 	}
 }
 
 func TestListsAreShared(t *testing.T) {
-	s := open(t, central.Options{}, anyPort, anyPort)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	l := &listing{central: s.central}
+	l := &listCache{central: s.central}
 	before := time.Now()
 	one, err1 := l.text(before)
 	two, err2 := l.text(before)
 	if err1 != nil || err2 != nil || &one[0] != &two[0] {
 		t.Errorf("who asked before it was made does not share it (%v, %v)", err1, err2)
 	}
-	s.say(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
 	three, err := l.text(time.Now())
 	if err != nil || !strings.Contains(string(three), `"faulted"`) {
 		t.Errorf("who asks now gets what was: %s (%v)", three, err)

@@ -13,8 +13,8 @@ import (
 	"evcp"
 )
 
-// silent is a charge point that was heard last so long ago.
-func silent(id evcp.CPID, state, reason string, ago, gap time.Duration, now time.Time) cpJSON {
+// silentCP is a charge point that was heard last so long ago.
+func silentCP(id evcp.CPID, state, reason string, ago, gap time.Duration, now time.Time) cpJSON {
 	last, word, beat := now.Add(-ago), "OK", gap.Seconds()
 	c := cpJSON{
 		CP: id, State: state, Reason: reason, Since: seconds(last), LastSeen: seconds(last), Registered: seconds(now.Add(-400 * 24 * time.Hour)),
@@ -26,9 +26,9 @@ func silent(id evcp.CPID, state, reason string, ago, gap time.Duration, now time
 	return c
 }
 
-// frozen serves the page with one snapshot that never changes. Central's clock in
+// serveSnapshot serves the page with one snapshot that never changes. Central's clock in
 // it stands still, and the page follows Central's, not its own.
-func frozen(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
+func serveSnapshot(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
 	t.Helper()
 	mux := http.NewServeMux()
 	for name, file := range assets() {
@@ -65,15 +65,15 @@ func TestSilenceReadsWellHoweverLongItLasts(t *testing.T) {
 	b := chromium(t)
 	now := time.Now()
 	// Central's clock stands still, so the page's own seconds change no word.
-	url := frozen(t, now,
-		silent("CP_HOURS", "disconnected", "silent", 3*time.Hour+12*time.Minute+5*time.Second, 5*time.Second, now),
-		silent("CP_MONTHS", "disconnected", "said_goodbye", 112*24*time.Hour+time.Minute, 5*time.Second, now),
-		silent("CP_AGAIN", "disconnected", "central_restarted", 30*time.Hour+time.Second, 0, now),
-		silent("CP_FAST", "activated", "heartbeat_ok", 9*time.Second, time.Second, now))
+	url := serveSnapshot(t, now,
+		silentCP("CP_HOURS", "disconnected", "silent", 3*time.Hour+12*time.Minute+5*time.Second, 5*time.Second, now),
+		silentCP("CP_MONTHS", "disconnected", "said_goodbye", 112*24*time.Hour+time.Minute, 5*time.Second, now),
+		silentCP("CP_AGAIN", "disconnected", "central_restarted", 30*time.Hour+time.Second, 0, now),
+		silentCP("CP_FAST", "activated", "heartbeat_ok", 9*time.Second, time.Second, now))
 	b.do(chromedp.Navigate(url + "?lang=en"))
 	says := func(id, field, js string) {
 		t.Helper()
-		b.sees(id+": "+js, fmt.Sprintf(tile, id)+`?.querySelector('[data-k="`+field+`"]').textContent.replaceAll("\u00a0", " ")`+js)
+		b.waitFor(id+": "+js, fmt.Sprintf(tile, id)+`?.querySelector('[data-k="`+field+`"]').textContent.replaceAll("\u00a0", " ")`+js)
 	}
 	says("CP_HOURS", "seen", ` === "heard 3 h 12 min ago"`)
 	says("CP_HOURS", "beats", `.startsWith("last heartbeat ")`)
@@ -81,7 +81,7 @@ func TestSilenceReadsWellHoweverLongItLasts(t *testing.T) {
 	says("CP_AGAIN", "seen", ` === "heard 30 h 00 min ago"`)
 	says("CP_AGAIN", "beats", `.trim() === ""`)
 	says("CP_FAST", "beats", `.startsWith("no heartbeat for ")`)
-	b.sees("no number of heartbeats that nobody counted", `!document.body.innerText.includes("≥")`)
+	b.waitFor("no number of heartbeats that nobody counted", `!document.body.innerText.includes("≥")`)
 	b.do(chromedp.Click(`[data-lang="es"]`))
 	says("CP_HOURS", "seen", ` === "oído hace 3 h 12 min"`)
 	says("CP_HOURS", "beats", `.startsWith("último latido ")`)

@@ -36,7 +36,7 @@ type line struct {
 
 // file is what is known of one charge point.
 type file struct {
-	state   cpstate.State
+	state   cpstate.Availability
 	judged  evcp.State      // the fold of its events
 	opened  evcp.Event      // engine_failed, the newest
 	streak  uint32          // failed checks that opened it

@@ -47,7 +47,7 @@ func (d *desktop) hear(events []evcp.Event) {
 	}
 }
 
-func (d *desktop) moves(cp evcp.CPID, from, to cpstate.State, why cpstate.Reason) central.Change {
+func (d *desktop) moves(cp evcp.CPID, from, to cpstate.Availability, why cpstate.Reason) central.Change {
 	return central.Change{CP: cp, From: from, To: to, Reason: why, At: d.now, Lasted: 45 * time.Second}
 }
 

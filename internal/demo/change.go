@@ -45,7 +45,7 @@ func (a *account) begin() {
 	}
 }
 
-func (a *account) count(s cpstate.State) int {
+func (a *account) count(s cpstate.Availability) int {
 	n := 0
 	for _, f := range a.cps {
 		if f.state == s {

@@ -42,7 +42,7 @@ func told(ready func(figures) bool, then func(*stage)) func(*stage) {
 // first it takes no connection for one that is kept, and misses none.
 func beating(n int, then func(*stage)) func(*stage) {
 	return func(s *stage) {
-		until(nil, soon, func() bool { v, _ := s.central.CP(s.cp(n).id); return !v.Beat.IsZero() })
+		until(nil, soon, func() bool { v, _ := s.central.CP(s.cp(n).id); return !v.LastHeartbeat.IsZero() })
 		then(s)
 	}
 }

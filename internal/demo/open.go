@@ -116,7 +116,7 @@ func (s *set) office() error {
 
 // follow brings all changes of state to the desk, from the first on.
 func (s *set) follow(ctx context.Context, signal <-chan struct{}) {
-	var at central.Cursor
+	var at central.Position
 	for {
 		select {
 		case <-ctx.Done():

@@ -17,7 +17,7 @@ type central struct {
 	serving sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	believes map[evcp.CPID]cpstate.CP
+	believes map[evcp.CPID]cpstate.Condition
 	listener *simnet.Listener
 	conns    []*simnet.Conn
 	thaws    chan struct{} // closed when it moves again; nil while it does
@@ -65,7 +65,7 @@ func (c *central) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, believed := range c.believes {
-		c.believes[id] = believed.Restarted(time.Now())
+		c.believes[id] = believed.AfterRestart(time.Now())
 	}
 }
 
@@ -73,7 +73,7 @@ func (c *central) resume() {
 func (c *central) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes = map[evcp.CPID]cpstate.CP{}
+	c.believes = map[evcp.CPID]cpstate.Condition{}
 }
 
 // freeze stands still for so long: its kernel takes connections and words.
@@ -149,6 +149,6 @@ func (c *central) hear(m wire.Message) (answer string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes[m.CP], answer = c.believes[m.CP].Hear(m, time.Now())
+	c.believes[m.CP], answer = c.believes[m.CP].Receive(m, time.Now())
 	return answer
 }

@@ -26,35 +26,35 @@ import (
 	"evcp"
 )
 
-// CP is what Central believes of one charge point. The zero CP is unregistered.
+// Condition is what Central believes of one charge point. The zero CP is unregistered.
 // It is a value: a method that changes something returns the changed copy.
-type CP struct {
-	ID         evcp.CPID
-	State      State
-	Reason     Reason
-	Since      time.Time   // when State began
-	Registered time.Time   // its first registration
-	LastSeen   time.Time   // its last word of any kind
-	Status     evcp.Status // what its last heartbeat said; Unknown if none did, or a report says otherwise since
-	Fault      Fault       // the fault that was never taken back; zero if there is none
-	Habit      bool        // sent heartbeats since its last registration or the one before
-	Beats      bool        // sent heartbeats since its last registration
-	Beat       time.Time   // the last heartbeat since then; zero if there was none
-	gaps       [4]time.Duration
+type Condition struct {
+	ID                    evcp.CPID
+	State                 Availability
+	Reason                Reason
+	Since                 time.Time   // when State began
+	Registered            time.Time   // its first registration
+	LastSeen              time.Time   // its last word of any kind
+	Status                evcp.Status // what its last heartbeat said; Unknown if none did, or a report says otherwise since
+	Fault                 OpenFault   // the fault that was never taken back; zero if there is none
+	SendsHeartbeats       bool        // sent heartbeats since its last registration or the one before
+	BeatSinceRegistration bool        // sent heartbeats since its last registration
+	LastHeartbeat         time.Time   // the last heartbeat since then; zero if there was none
+	gaps                  [4]time.Duration
 }
 
-// Fault dates a failure across a time in which nobody was heard.
-type Fault struct {
+// OpenFault dates a failure across a time in which nobody was heard.
+type OpenFault struct {
 	Since  time.Time
 	Reason Reason
 }
 
 // Known reports whether the charge point has ever registered.
-func (c CP) Known() bool { return c.State != Unregistered }
+func (c Condition) Known() bool { return c.State != Unregistered }
 
-// enter moves to a state; entering the present one changes nothing, so that the
+// changeState moves to a state; entering the present one changes nothing, so that the
 // reason stays what first led there.
-func (c CP) enter(s State, why Reason, now time.Time) CP {
+func (c Condition) changeState(s Availability, why Reason, now time.Time) Condition {
 	if c.State == s {
 		return c
 	}
@@ -62,27 +62,27 @@ func (c CP) enter(s State, why Reason, now time.Time) CP {
 	return c
 }
 
-func (c CP) activate(why Reason, now time.Time) CP {
-	c.Fault = Fault{}
-	return c.enter(Activated, why, now)
+func (c Condition) activated(why Reason, now time.Time) Condition {
+	c.Fault = OpenFault{}
+	return c.changeState(Activated, why, now)
 }
 
-// fault opens a fault, or finds the one that was open before nobody was heard.
-func (c CP) fault(why Reason, now time.Time) CP {
-	if c.Fault == (Fault{}) {
-		c.Fault = Fault{Since: now, Reason: why}
+// faulted opens a fault, or finds the one that was open before nobody was heard.
+func (c Condition) faulted(why Reason, now time.Time) Condition {
+	if c.Fault == (OpenFault{}) {
+		c.Fault = OpenFault{Since: now, Reason: why}
 	}
-	return c.enter(Faulted, c.Fault.Reason, c.Fault.Since)
+	return c.changeState(Faulted, c.Fault.Reason, c.Fault.Since)
 }
 
-// resume returns from disconnected without news of the Engine.
-func (c CP) resume(why Reason, now time.Time) CP {
+// resumed returns from disconnected without news of the Engine.
+func (c Condition) resumed(why Reason, now time.Time) Condition {
 	switch {
 	case c.State != Disconnected && c.Known():
 		return c
-	case c.Fault != (Fault{}):
-		return c.fault(c.Fault.Reason, now)
+	case c.Fault != (OpenFault{}):
+		return c.faulted(c.Fault.Reason, now)
 	default:
-		return c.activate(why, now)
+		return c.activated(why, now)
 	}
 }

@@ -14,15 +14,15 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func at(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
 
-// say is one message of CP_001 at a second after noon.
-type say struct {
-	at   float64
-	verb wire.Verb
-	word evcp.Status
+// sentMessage is one message of CP_001 at a second after noon.
+type sentMessage struct {
+	at     float64
+	verb   wire.Verb
+	status evcp.Status
 }
 
-func (s say) to(c CP) (CP, string) {
-	return c.Hear(wire.Message{CP: "CP_001", Verb: s.verb, Status: s.word}, at(s.at))
+func (s sentMessage) to(c Condition) (Condition, string) {
+	return c.Receive(wire.Message{CP: "CP_001", Verb: s.verb, Status: s.status}, at(s.at))
 }
 
 const (
@@ -36,39 +36,39 @@ const (
 func TestHear(t *testing.T) {
 	tests := []struct {
 		name   string
-		said   []say
-		state  State
+		said   []sentMessage
+		state  Availability
 		reason Reason
 		since  float64
 		status evcp.Status
 		answer string
 	}{
-		{"a registration activates", []say{{at: 1, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
-		{"registering again changes nothing", []say{{at: 1, verb: reg}, {at: 9, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
-		{"a report without a registration", []say{{at: 1, verb: fail}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
-		{"a heartbeat without a registration", []say{{1, beat, evcp.OK}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
-		{"a goodbye without a registration", []say{{at: 1, verb: bye}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
-		{"words for an Engine", []say{{at: 1, verb: reg}, {at: 2, verb: wire.HealthCheck}}, Activated, Registered, 1, evcp.Unknown, UnknownMessage},
-		{"a report faults", []say{{at: 1, verb: reg}, {at: 2, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
-		{"a repeated report keeps the first moment", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 32, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
-		{"the heartbeat adds the cause", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.ConnectionError}}, Faulted, EngineFailure, 2, evcp.ConnectionError, Received},
-		{"an OK older than the report is forgotten", []say{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}}, Faulted, EngineFailure, 3, evcp.Unknown, FailureReceived},
-		{"a recovery activates", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.KO}, {at: 4, verb: rec}}, Activated, EngineRecovered, 4, evcp.Unknown, RecoveryReceived},
-		{"a recovery of nothing changes nothing", []say{{at: 1, verb: reg}, {at: 4, verb: rec}}, Activated, Registered, 1, evcp.Unknown, RecoveryReceived},
-		{"a heartbeat KO faults", []say{{at: 1, verb: reg}, {2, beat, evcp.KO}}, Faulted, HeartbeatKO, 2, evcp.KO, Received},
-		{"a heartbeat CONNECTION_ERROR faults", []say{{at: 1, verb: reg}, {2, beat, evcp.ConnectionError}}, Faulted, HeartbeatConnectionError, 2, evcp.ConnectionError, Received},
-		{"a heartbeat OK clears", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.OK}}, Activated, HeartbeatOK, 3, evcp.OK, Received},
-		{"MONITORING leaves a fault", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.Monitoring}}, Faulted, EngineFailure, 2, evcp.Monitoring, Received},
-		{"MONITORING leaves activated", []say{{at: 1, verb: reg}, {3, beat, evcp.Monitoring}}, Activated, Registered, 1, evcp.Monitoring, Received},
-		{"a goodbye disconnects", []say{{at: 1, verb: reg}, {at: 2, verb: bye}}, Disconnected, SaidGoodbye, 2, evcp.Unknown, Received},
-		{"heard after a goodbye", []say{{at: 1, verb: reg}, {at: 2, verb: bye}, {3, beat, evcp.Monitoring}}, Activated, HeartbeatMonitoring, 3, evcp.Monitoring, Received},
-		{"a fault outlives a goodbye, with its first moment", []say{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 5, verb: bye}, {9, beat, evcp.KO}}, Faulted, EngineFailure, 2, evcp.KO, Received},
-		{"whoever sends heartbeats keeps a fault over a registration", []say{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Faulted, EngineFailure, 3, evcp.Unknown, Authenticated},
-		{"the first Monitors clear a fault by a registration, or nothing would", []say{{at: 1, verb: reg}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Activated, Registered, 9, evcp.Unknown, Authenticated},
+		{"a registration activates", []sentMessage{{at: 1, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
+		{"registering again changes nothing", []sentMessage{{at: 1, verb: reg}, {at: 9, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
+		{"a report without a registration", []sentMessage{{at: 1, verb: fail}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
+		{"a heartbeat without a registration", []sentMessage{{1, beat, evcp.OK}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
+		{"a goodbye without a registration", []sentMessage{{at: 1, verb: bye}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
+		{"words for an Engine", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: wire.HealthCheck}}, Activated, Registered, 1, evcp.Unknown, UnknownMessage},
+		{"a report faults", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
+		{"a repeated report keeps the first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 32, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
+		{"the heartbeat adds the cause", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.ConnectionError}}, Faulted, EngineFailure, 2, evcp.ConnectionError, Received},
+		{"an OK older than the report is forgotten", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}}, Faulted, EngineFailure, 3, evcp.Unknown, FailureReceived},
+		{"a recovery activates", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.KO}, {at: 4, verb: rec}}, Activated, EngineRecovered, 4, evcp.Unknown, RecoveryReceived},
+		{"a recovery of nothing changes nothing", []sentMessage{{at: 1, verb: reg}, {at: 4, verb: rec}}, Activated, Registered, 1, evcp.Unknown, RecoveryReceived},
+		{"a heartbeat KO faults", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.KO}}, Faulted, HeartbeatKO, 2, evcp.KO, Received},
+		{"a heartbeat CONNECTION_ERROR faults", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.ConnectionError}}, Faulted, HeartbeatConnectionError, 2, evcp.ConnectionError, Received},
+		{"a heartbeat OK clears", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.OK}}, Activated, HeartbeatOK, 3, evcp.OK, Received},
+		{"MONITORING leaves a fault", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.Monitoring}}, Faulted, EngineFailure, 2, evcp.Monitoring, Received},
+		{"MONITORING leaves activated", []sentMessage{{at: 1, verb: reg}, {3, beat, evcp.Monitoring}}, Activated, Registered, 1, evcp.Monitoring, Received},
+		{"a goodbye disconnects", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}}, Disconnected, SaidGoodbye, 2, evcp.Unknown, Received},
+		{"heard after a goodbye", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}, {3, beat, evcp.Monitoring}}, Activated, HeartbeatMonitoring, 3, evcp.Monitoring, Received},
+		{"a fault outlives a goodbye, with its first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 5, verb: bye}, {9, beat, evcp.KO}}, Faulted, EngineFailure, 2, evcp.KO, Received},
+		{"whoever sends heartbeats keeps a fault over a registration", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Faulted, EngineFailure, 3, evcp.Unknown, Authenticated},
+		{"the first Monitors clear a fault by a registration, or nothing would", []sentMessage{{at: 1, verb: reg}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Activated, Registered, 9, evcp.Unknown, Authenticated},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			var c CP
+			var c Condition
 			var answer string
 			for _, s := range tc.said {
 				c, answer = s.to(c)
@@ -86,38 +86,38 @@ func TestHear(t *testing.T) {
 	}
 }
 
-// beats registers at 0 and sends heartbeats OK at these seconds.
-func beats(seconds ...float64) CP {
-	c, _ := say{at: 0, verb: reg}.to(CP{})
+// afterHeartbeats registers at 0 and sends heartbeats OK at these seconds.
+func afterHeartbeats(seconds ...float64) Condition {
+	c, _ := sentMessage{at: 0, verb: reg}.to(Condition{})
 	for _, s := range seconds {
-		c, _ = say{s, beat, evcp.OK}.to(c)
+		c, _ = sentMessage{s, beat, evcp.OK}.to(c)
 	}
 	return c
 }
 
 func TestPatience(t *testing.T) {
 	const expected = 5 * time.Second
-	relearned, _ := say{at: 100, verb: reg}.to(beats(5, 10, 15))
-	replaced, _ := say{at: 200, verb: reg}.to(relearned)
+	relearned, _ := sentMessage{at: 100, verb: reg}.to(afterHeartbeats(5, 10, 15))
+	replaced, _ := sentMessage{at: 200, verb: reg}.to(relearned)
 	tests := []struct {
 		name string
-		cp   CP
+		cp   Condition
 		want time.Duration
 	}{
-		{"no heartbeats: for ever", beats(), 0},
-		{"the gap is not known yet", beats(5), time.Minute},
-		{"three usual gaps", beats(10, 20, 30, 40), 30 * time.Second},
-		{"never under three expected heartbeats", beats(1, 2, 3), 15 * time.Second},
-		{"never over 15 minutes", beats(600, 1200, 1800), 15 * time.Minute},
-		{"one long pause teaches nothing", beats(10, 20, 30, 40, 300), 30 * time.Second},
-		{"two do", beats(10, 20, 30, 60, 90), 90 * time.Second},
+		{"no heartbeats: for ever", afterHeartbeats(), 0},
+		{"the gap is not known yet", afterHeartbeats(5), time.Minute},
+		{"three usual gaps", afterHeartbeats(10, 20, 30, 40), 30 * time.Second},
+		{"never under three expected heartbeats", afterHeartbeats(1, 2, 3), 15 * time.Second},
+		{"never over 15 minutes", afterHeartbeats(600, 1200, 1800), 15 * time.Minute},
+		{"one long pause teaches nothing", afterHeartbeats(10, 20, 30, 40, 300), 30 * time.Second},
+		{"two do", afterHeartbeats(10, 20, 30, 60, 90), 90 * time.Second},
 		{"a registration begins anew", relearned, time.Minute},
 		{"a whole registration without heartbeats ends the habit", replaced, 0},
-		{"a restart of Central keeps the habit, not the gap", beats(5, 10).Restarted(at(12)), time.Minute},
+		{"a restart of Central keeps the habit, not the gap", afterHeartbeats(5, 10).AfterRestart(at(12)), time.Minute},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := tc.cp.Patience(expected); got != tc.want {
+			if got := tc.cp.SilenceTimeout(expected); got != tc.want {
 				t.Errorf("waits %v, want %v", got, tc.want)
 			}
 		})
@@ -126,27 +126,27 @@ func TestPatience(t *testing.T) {
 
 func TestSilent(t *testing.T) {
 	const expected = 5 * time.Second
-	faulty, _ := say{at: 20, verb: fail}.to(beats(5, 10, 15))
-	gone, _ := say{at: 16, verb: bye}.to(beats(5, 10, 15))
+	faulty, _ := sentMessage{at: 20, verb: fail}.to(afterHeartbeats(5, 10, 15))
+	gone, _ := sentMessage{at: 16, verb: bye}.to(afterHeartbeats(5, 10, 15))
 	tests := []struct {
 		name   string
-		cp     CP
+		cp     Condition
 		now    float64
 		awake  float64
 		reason Reason
 	}{
-		{"just before three gaps", beats(5, 10, 15), 29.9, 0, Registered},
-		{"after three gaps", beats(5, 10, 15), 30, 0, Silent},
+		{"just before three gaps", afterHeartbeats(5, 10, 15), 29.9, 0, Registered},
+		{"after three gaps", afterHeartbeats(5, 10, 15), 30, 0, Silent},
 		{"any word is a sign of life", faulty, 34.9, 0, EngineFailure},
 		{"a faulty one falls silent too", faulty, 35, 0, Silent},
-		{"what Central slept through was not silence", beats(5, 10, 15), 40, 39, Registered},
-		{"but silence goes on after that", beats(5, 10, 15), 54, 39, Silent},
-		{"without heartbeats there is no silence", beats(), 86400, 0, Registered},
+		{"what Central slept through was not silence", afterHeartbeats(5, 10, 15), 40, 39, Registered},
+		{"but silence goes on after that", afterHeartbeats(5, 10, 15), 54, 39, Silent},
+		{"without heartbeats there is no silence", afterHeartbeats(), 86400, 0, Registered},
 		{"a goodbye stays a goodbye", gone, 86400, 0, SaidGoodbye},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := tc.cp.Silent(at(tc.now), at(tc.awake), expected); got.Reason != tc.reason {
+			if got := tc.cp.AfterSilence(at(tc.now), at(tc.awake), expected); got.Reason != tc.reason {
 				t.Errorf("%v (%v), want %v", got.State, got.Reason, tc.reason)
 			}
 		})
@@ -154,13 +154,13 @@ func TestSilent(t *testing.T) {
 }
 
 func TestSlowMonitorIsNotCalledSilentForEver(t *testing.T) {
-	c, silences := beats(5, 10, 15), 0
+	c, silences := afterHeartbeats(5, 10, 15), 0
 	for s := 45.0; s < 600; s += 30 {
 		was := c.State
-		if c = c.Silent(at(s-1), noon, 5*time.Second); c.State == Disconnected && was != Disconnected {
+		if c = c.AfterSilence(at(s-1), noon, 5*time.Second); c.State == Disconnected && was != Disconnected {
 			silences++
 		}
-		c, _ = say{s, beat, evcp.OK}.to(c)
+		c, _ = sentMessage{s, beat, evcp.OK}.to(c)
 	}
 	if silences > 2 {
 		t.Errorf("called silent %d times; two gaps are a habit", silences)
@@ -168,33 +168,33 @@ func TestSlowMonitorIsNotCalledSilentForEver(t *testing.T) {
 }
 
 func TestLost(t *testing.T) {
-	c := beats(5, 10)
-	if got := c.Lost(at(11)); got.Reason != ConnectionLost || !got.Since.Equal(at(11)) {
+	c := afterHeartbeats(5, 10)
+	if got := c.AfterConnectionEnd(at(11)); got.Reason != ConnectionLost || !got.Since.Equal(at(11)) {
 		t.Errorf("%v since %v; want connection_lost since the connection ended", got.Reason, got.Since)
 	}
-	spoke, _ := say{11.5, beat, evcp.OK}.to(c)
-	if got := spoke.Lost(at(11)); got.State != Activated {
+	spoke, _ := sentMessage{11.5, beat, evcp.OK}.to(c)
+	if got := spoke.AfterConnectionEnd(at(11)); got.State != Activated {
 		t.Errorf("%v although it spoke after the connection ended", got.State)
 	}
 }
 
 func TestRestartAndRegistry(t *testing.T) {
-	faulty, _ := say{at: 20, verb: fail}.to(beats(5, 10))
-	restarted := faulty.Restarted(at(30))
+	faulty, _ := sentMessage{at: 20, verb: fail}.to(afterHeartbeats(5, 10))
+	restarted := faulty.AfterRestart(at(30))
 	if restarted.State != Disconnected || restarted.Reason != CentralRestarted {
 		t.Fatalf("%v (%v) after a restart", restarted.State, restarted.Reason)
 	}
-	if again, _ := (say{at: 31, verb: reg}).to(restarted); again.State != Faulted || !again.Since.Equal(at(20)) {
+	if again, _ := (sentMessage{at: 31, verb: reg}).to(restarted); again.State != Faulted || !again.Since.Equal(at(20)) {
 		t.Errorf("%v since %v; the fault stands until its Monitor takes it back", again.State, again.Since)
 	}
-	if ok, _ := (say{31, beat, evcp.OK}).to(restarted); ok.State != Activated || ok.Fault != (Fault{}) {
+	if ok, _ := (sentMessage{31, beat, evcp.OK}).to(restarted); ok.State != Activated || ok.Fault != (OpenFault{}) {
 		t.Errorf("%v, fault %v after OK", ok.State, ok.Fault)
 	}
-	off := restarted.Unlisted(at(40))
-	if off.Reason != NotListed || off.Unlisted(at(50)) != off {
+	off := restarted.AfterUnlisting(at(40))
+	if off.Reason != NotListed || off.AfterUnlisting(at(50)) != off {
 		t.Errorf("%v since %v after it was taken off the registry", off.Reason, off.Since)
 	}
-	if (CP{}).Restarted(at(1)).Known() || (CP{}).Unlisted(at(1)).Known() || (CP{}).Lost(at(1)).Known() {
+	if (Condition{}).AfterRestart(at(1)).Known() || (Condition{}).AfterUnlisting(at(1)).Known() || (Condition{}).AfterConnectionEnd(at(1)).Known() {
 		t.Error("the zero CP became known without a registration")
 	}
 }
@@ -202,37 +202,37 @@ func TestRestartAndRegistry(t *testing.T) {
 // Whatever is said in whatever order, the belief stays whole.
 func TestBeliefStaysWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var c CP
+		var c Condition
 		now := 0.0
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now += float64(rapid.IntRange(0, 40_000).Draw(t, "ms")) / 1000
 			was := c
 			switch rapid.IntRange(0, 8).Draw(t, "step") {
 			case 0:
-				c = c.Silent(at(now), noon, 5*time.Second)
+				c = c.AfterSilence(at(now), noon, 5*time.Second)
 			case 1:
-				c = c.Lost(at(now))
+				c = c.AfterConnectionEnd(at(now))
 			case 2:
-				c = c.Restarted(at(now))
+				c = c.AfterRestart(at(now))
 			case 3:
-				c = c.Unlisted(at(now))
+				c = c.AfterUnlisting(at(now))
 			default:
 				verb := rapid.SampledFrom([]wire.Verb{reg, fail, rec, beat, beat, bye}).Draw(t, "verb")
 				word := rapid.SampledFrom([]evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring}).Draw(t, "word")
-				c, _ = say{now, verb, word}.to(c)
+				c, _ = sentMessage{now, verb, word}.to(c)
 			}
-			holds(t, was, c, at(now))
+			checkInvariants(t, was, c, at(now))
 		}
 	})
 }
 
-func holds(t *rapid.T, was, c CP, now time.Time) {
+func checkInvariants(t *rapid.T, was, c Condition, now time.Time) {
 	switch {
 	case was.Known() && !c.Known():
 		t.Fatal("a known charge point was forgotten")
 	case c.State == Faulted && (c.Fault.Since != c.Since || c.Fault.Reason != c.Reason):
 		t.Fatalf("faulted since %v (%v), but its fault is %+v", c.Since, c.Reason, c.Fault)
-	case c.State == Activated && c.Fault != (Fault{}):
+	case c.State == Activated && c.Fault != (OpenFault{}):
 		t.Fatalf("activated with a fault: %+v", c.Fault)
 	case c.Since.After(now) || c.LastSeen.After(now):
 		t.Fatalf("dated after now: %+v", c)
@@ -245,7 +245,7 @@ func holds(t *rapid.T, was, c CP, now time.Time) {
 
 func TestWordsReadBack(t *testing.T) {
 	for s := Unregistered; s <= Disconnected; s++ {
-		if got, ok := ParseState(s.String()); !ok || got != s {
+		if got, ok := ParseAvailability(s.String()); !ok || got != s {
 			t.Errorf("%v reads back as %v", s, got)
 		}
 	}
@@ -254,7 +254,7 @@ func TestWordsReadBack(t *testing.T) {
 			t.Errorf("%v reads back as %v", r, got)
 		}
 	}
-	if _, ok := ParseState("well"); ok {
+	if _, ok := ParseAvailability("well"); ok {
 		t.Error("a word that is no state was read")
 	}
 }

@@ -22,8 +22,8 @@ func Denied(id evcp.CPID) string {
 	return "Authentication denied: unknown charging point " + string(id)
 }
 
-// Hear takes one message of the charge point and gives the answer.
-func (c CP) Hear(m wire.Message, now time.Time) (CP, string) {
+// Receive takes one message of the charge point and gives the answer.
+func (c Condition) Receive(m wire.Message, now time.Time) (Condition, string) {
 	switch {
 	case m.Verb == wire.MonitorConnection || m.Verb == wire.HealthCheck:
 		return c, UnknownMessage // words for an Engine
@@ -39,9 +39,9 @@ func (c CP) Hear(m wire.Message, now time.Time) (CP, string) {
 	case wire.EngineRecovered:
 		return c.recovered(now), RecoveryReceived
 	case wire.Heartbeat:
-		return c.beat(m.Status, now), Received
+		return c.heartbeat(m.Status, now), Received
 	case wire.Disconnect:
-		return c.enter(Disconnected, SaidGoodbye, now), Received
+		return c.changeState(Disconnected, SaidGoodbye, now), Received
 	default:
 		return c, UnknownMessage
 	}
@@ -49,44 +49,44 @@ func (c CP) Hear(m wire.Message, now time.Time) (CP, string) {
 
 // register starts the habits anew: the Monitor may have been replaced by one
 // that beats slower, or not at all.
-func (c CP) register(id evcp.CPID, now time.Time) CP {
+func (c Condition) register(id evcp.CPID, now time.Time) Condition {
 	if !c.Known() {
-		c = CP{ID: id, Registered: now}
+		c = Condition{ID: id, Registered: now}
 	}
 	c.LastSeen = now
-	c.Habit, c.Beats = c.Beats, false
-	c.Beat, c.gaps = time.Time{}, [4]time.Duration{}
-	if c.Habit {
-		return c.resume(Registered, now) // a fault stands: the next heartbeat will say
+	c.SendsHeartbeats, c.BeatSinceRegistration = c.BeatSinceRegistration, false
+	c.LastHeartbeat, c.gaps = time.Time{}, [4]time.Duration{}
+	if c.SendsHeartbeats {
+		return c.resumed(Registered, now) // a fault stands: the next heartbeat will say
 	}
-	return c.activate(Registered, now)
+	return c.activated(Registered, now)
 }
 
-func (c CP) failed(now time.Time) CP {
+func (c Condition) failed(now time.Time) Condition {
 	if !c.Status.Failed() {
 		c.Status = evcp.Unknown // the heartbeat that said OK is older than this
 	}
-	return c.fault(EngineFailure, now)
+	return c.faulted(EngineFailure, now)
 }
 
-func (c CP) recovered(now time.Time) CP {
+func (c Condition) recovered(now time.Time) Condition {
 	if c.Status.Failed() {
 		c.Status = evcp.Unknown
 	}
-	return c.activate(EngineRecovered, now)
+	return c.activated(EngineRecovered, now)
 }
 
-func (c CP) beat(said evcp.Status, now time.Time) CP {
-	c = c.pulse(now)
+func (c Condition) heartbeat(said evcp.Status, now time.Time) Condition {
+	c = c.learnGap(now)
 	c.Status = said
 	switch said {
 	case evcp.OK:
-		return c.activate(HeartbeatOK, now)
+		return c.activated(HeartbeatOK, now)
 	case evcp.KO:
-		return c.fault(HeartbeatKO, now)
+		return c.faulted(HeartbeatKO, now)
 	case evcp.ConnectionError:
-		return c.fault(HeartbeatConnectionError, now)
+		return c.faulted(HeartbeatConnectionError, now)
 	default:
-		return c.resume(HeartbeatMonitoring, now)
+		return c.resumed(HeartbeatMonitoring, now)
 	}
 }

@@ -1,11 +1,11 @@
 package cpstate
 
-// State is what Central shows of a charge point.
-type State uint8
+// Availability is what Central shows of a charge point.
+type Availability uint8
 
 const (
 	// Unregistered is the zero State: never heard of. Only a registration leaves it.
-	Unregistered State = iota
+	Unregistered Availability = iota
 	// Activated: its Monitor is heard and says nothing against the Engine.
 	Activated
 	// Faulted: its Monitor said that the Engine is not well, and has not taken it back.
@@ -14,15 +14,15 @@ const (
 	Disconnected
 )
 
-var stateNames = [...]string{"unregistered", "activated", "faulted", "disconnected"}
+var availabilityNames = [...]string{"unregistered", "activated", "faulted", "disconnected"}
 
 // String is the word used by the API and in the log.
-func (s State) String() string { return stateNames[s] }
+func (s Availability) String() string { return availabilityNames[s] }
 
-// ParseState reads the word of a State.
-func ParseState(s string) (State, bool) {
-	i, ok := indexOf(stateNames[:], s)
-	return State(i), ok
+// ParseAvailability reads the word of a State.
+func ParseAvailability(s string) (Availability, bool) {
+	i, ok := indexOf(availabilityNames[:], s)
+	return Availability(i), ok
 }
 
 // Reason says what moved a charge point into its State.
