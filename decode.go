@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// record is an event as JSON has it: the union of the fields of every action.
-type record struct {
+// eventJSON is an event as JSON has it: the union of the fields of every action.
+type eventJSON struct {
 	CP        string   `json:"cp_id"`
 	Action    string   `json:"action"`
 	Timestamp float64  `json:"timestamp"`
@@ -45,7 +45,7 @@ type record struct {
 // on both sides. Fields that a later version added are passed over. The error
 // says which field of which event is wrong.
 func ParseEvent(line []byte) (Event, error) {
-	var r record
+	var r eventJSON
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Event{}, fmt.Errorf("read event %s: %w", quoteShort(string(line)), err)
 	}
@@ -63,7 +63,7 @@ func ParseEvent(line []byte) (Event, error) {
 	return r.event(cp, action)
 }
 
-func (r record) event(cp CPID, action Action) (Event, error) {
+func (r eventJSON) event(cp CPID, action Action) (Event, error) {
 	e := Event{
 		CP: cp, Instance: r.Instance, Action: action, At: stampOf(&r.Timestamp),
 		Epoch: r.Epoch, Seq: r.Seq, PrevEpoch: r.PrevEpoch, PrevSeq: r.PrevSeq,

@@ -44,10 +44,10 @@ const (
 // Evidence is all that was seen of one check.
 type Evidence struct {
 	Signal        Signal
-	Answer        Outcome       // Word: Status, Cause, Response. Otherwise Cause alone.
+	Reply         Outcome       // Word: Status, Cause, Response. Otherwise Cause alone.
 	Began         time.Duration // before the first system call
-	Sent          time.Duration // before the question's write
-	Asked         time.Duration // after the write returned; 0 = the question never left
+	WriteBegan    time.Duration // before the question's write
+	WriteEnded    time.Duration // after the write returned; 0 = the question never left
 	Noticed       time.Duration // when the Monitor took notice
 	Slept         time.Duration // how long the machine slept meanwhile
 	RecentlyAwake bool          // it slept before: see Drowsy
@@ -55,7 +55,7 @@ type Evidence struct {
 
 // Judge says what the evidence is worth.
 func (h EvidenceRules) Judge(e Evidence) Outcome {
-	o := e.Answer
+	o := e.Reply
 	o.Latency = e.Noticed - e.Began
 	why := h.doubt(e)
 	switch {
@@ -72,20 +72,20 @@ func (h EvidenceRules) Judge(e Evidence) Outcome {
 
 // doubt is the reason not to believe the evidence, NoCause when there is none.
 func (h EvidenceRules) doubt(e Evidence) Cause {
-	sure := e.Signal == SignalRefused || e.Signal == SignalReply && e.Answer.Status != OK
+	sure := e.Signal == SignalRefused || e.Signal == SignalReply && e.Reply.Status != OK
 	switch {
 	case e.Signal == SignalLocalError:
-		return e.Answer.Cause
+		return e.Reply.Cause
 	case e.Slept > h.Grace: // whatever it is, it may be hours old
 		return Slept
 	case sure: // a no counts whenever it is noticed
 		return NoCause
 	case e.Signal == SignalReply: // an OK that may have come late is none
-		return when(e.Noticed > e.Sent+h.Timeout+h.Grace, Stalled)
+		return when(e.Noticed > e.WriteBegan+h.Timeout+h.Grace, Stalled)
 	case e.RecentlyAwake:
 		return Slept
 	case e.Signal == SignalBroken: // the Engine may have given up on a Monitor that stood still
-		return when(e.Asked-e.Began > h.Timeout, Stalled)
+		return when(e.WriteEnded-e.Began > h.Timeout, Stalled)
 	default:
 		return NoCause
 	}
@@ -115,10 +115,10 @@ type DeadlineGrace struct {
 // a row can't pronounce anything.
 const maxRounds = 8
 
-// Listen asks for the next step at the moment now. It answers until when to
+// Extend asks for the next step at the moment now. It answers until when to
 // listen, or, when until is 0, what the vigil came to: heard is true if silence
 // may be pronounced, false if the Monitor was too sleepy to.
-func (v *DeadlineGrace) Listen(now time.Duration, h EvidenceRules) (until time.Duration, heard bool) {
+func (v *DeadlineGrace) Extend(now time.Duration, h EvidenceRules) (until time.Duration, heard bool) {
 	if v.rounds > 0 && now-v.since <= 2*h.Grace {
 		return 0, true
 	}

@@ -26,33 +26,33 @@ func TestHearing(t *testing.T) {
 		want evcp.Status
 		why  evcp.Cause
 	}{
-		{"OK at once", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Asked: ms, Noticed: 2 * ms}, evcp.OK, evcp.NoCause},
-		{"OK at the last moment", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Sent: ms, Asked: ms, Noticed: ms + tau + 25*ms}, evcp.OK, evcp.NoCause},
-		{"OK of a Monitor stopped inside its write", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Sent: ms, Asked: 1300 * ms, Noticed: 1301 * ms}, evcp.Unknown, evcp.Stalled},
-		{"OK noticed later may have come late", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Sent: ms, Asked: ms, Noticed: ms + tau + 26*ms}, evcp.Unknown, evcp.Stalled},
-		{"OK of a Monitor stopped for 10 s", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Asked: ms, Noticed: 10 * time.Second}, evcp.Unknown, evcp.Stalled},
-		{"OK after a slow connect", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Sent: 799 * ms, Asked: 800 * ms, Noticed: 1600 * ms}, evcp.OK, evcp.NoCause},
-		{"KO counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalReply, Answer: ko, Asked: ms, Noticed: 10 * time.Second}, evcp.KO, evcp.SaidKO},
-		{"refused counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalRefused, Answer: cause(evcp.Refused), Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Refused},
-		{"reset", evcp.Evidence{Signal: evcp.SignalBroken, Answer: cause(evcp.Reset), Asked: ms, Noticed: 5 * ms}, evcp.ConnectionError, evcp.Reset},
-		{"reset noticed late, asked in time", evcp.Evidence{Signal: evcp.SignalBroken, Answer: cause(evcp.Reset), Asked: tau, Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Reset},
-		{"reset, but we were slow to ask", evcp.Evidence{Signal: evcp.SignalBroken, Answer: cause(evcp.Reset), Asked: tau + ms, Noticed: tau + 2*ms}, evcp.Unknown, evcp.Stalled},
-		{"closed, but we were slow to ask", evcp.Evidence{Signal: evcp.SignalBroken, Answer: cause(evcp.Closed), Asked: 2 * tau, Noticed: 2*tau + ms}, evcp.Unknown, evcp.Stalled},
-		{"silence, awake", evcp.Evidence{Signal: evcp.SignalNone, Answer: cause(evcp.Timeout), Asked: ms, Noticed: ms + tau + 25*ms}, evcp.ConnectionError, evcp.Timeout},
-		{"half an answer", evcp.Evidence{Signal: evcp.SignalNone, Answer: half, Asked: ms, Noticed: ms + tau + 25*ms}, evcp.KO, evcp.Protocol},
-		{"silence, asleep", evcp.Evidence{Signal: evcp.SignalLocalError, Answer: cause(evcp.Stalled), Asked: ms, Noticed: 5 * time.Second}, evcp.Unknown, evcp.Stalled},
-		{"no socket to ask with", evcp.Evidence{Signal: evcp.SignalLocalError, Answer: cause(evcp.Local)}, evcp.Unknown, evcp.Local},
-		{"no route", evcp.Evidence{Signal: evcp.SignalUnreachable, Answer: cause(evcp.Unreachable)}, evcp.ConnectionError, evcp.Unreachable},
-		{"no such name", evcp.Evidence{Signal: evcp.SignalUnreachable, Answer: cause(evcp.DNS)}, evcp.ConnectionError, evcp.DNS},
-		{"the machine slept: even a KO may be hours old", evcp.Evidence{Signal: evcp.SignalReply, Answer: ko, Asked: ms, Noticed: 2 * ms, Slept: time.Hour}, evcp.Unknown, evcp.Slept},
-		{"the machine slept: OK", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Asked: ms, Noticed: 2 * ms, Slept: 26 * ms}, evcp.Unknown, evcp.Slept},
-		{"a moment's jitter between the clocks is no sleep", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Asked: ms, Noticed: 2 * ms, Slept: 25 * ms}, evcp.OK, evcp.NoCause},
-		{"waking: silence", evcp.Evidence{Signal: evcp.SignalNone, Answer: cause(evcp.Timeout), RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
-		{"waking: reset", evcp.Evidence{Signal: evcp.SignalBroken, Answer: cause(evcp.Reset), Asked: ms, RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
-		{"waking: no network yet", evcp.Evidence{Signal: evcp.SignalUnreachable, Answer: cause(evcp.Unreachable), RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
-		{"waking: a KO is a KO", evcp.Evidence{Signal: evcp.SignalReply, Answer: ko, Asked: ms, RecentlyAwake: true}, evcp.KO, evcp.SaidKO},
-		{"waking: refused is refused", evcp.Evidence{Signal: evcp.SignalRefused, Answer: cause(evcp.Refused), RecentlyAwake: true}, evcp.ConnectionError, evcp.Refused},
-		{"waking: OK", evcp.Evidence{Signal: evcp.SignalReply, Answer: ok, Asked: ms, Noticed: 2 * ms, RecentlyAwake: true}, evcp.OK, evcp.NoCause},
+		{"OK at once", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 2 * ms}, evcp.OK, evcp.NoCause},
+		{"OK at the last moment", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Noticed: ms + tau + 25*ms}, evcp.OK, evcp.NoCause},
+		{"OK of a Monitor stopped inside its write", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: 1300 * ms, Noticed: 1301 * ms}, evcp.Unknown, evcp.Stalled},
+		{"OK noticed later may have come late", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Noticed: ms + tau + 26*ms}, evcp.Unknown, evcp.Stalled},
+		{"OK of a Monitor stopped for 10 s", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 10 * time.Second}, evcp.Unknown, evcp.Stalled},
+		{"OK after a slow connect", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: 799 * ms, WriteEnded: 800 * ms, Noticed: 1600 * ms}, evcp.OK, evcp.NoCause},
+		{"KO counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalReply, Reply: ko, WriteEnded: ms, Noticed: 10 * time.Second}, evcp.KO, evcp.SaidKO},
+		{"refused counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalRefused, Reply: cause(evcp.Refused), Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Refused},
+		{"reset", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Reset), WriteEnded: ms, Noticed: 5 * ms}, evcp.ConnectionError, evcp.Reset},
+		{"reset noticed late, asked in time", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Reset), WriteEnded: tau, Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Reset},
+		{"reset, but we were slow to ask", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Reset), WriteEnded: tau + ms, Noticed: tau + 2*ms}, evcp.Unknown, evcp.Stalled},
+		{"closed, but we were slow to ask", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Closed), WriteEnded: 2 * tau, Noticed: 2*tau + ms}, evcp.Unknown, evcp.Stalled},
+		{"silence, awake", evcp.Evidence{Signal: evcp.SignalNone, Reply: cause(evcp.Timeout), WriteEnded: ms, Noticed: ms + tau + 25*ms}, evcp.ConnectionError, evcp.Timeout},
+		{"half an answer", evcp.Evidence{Signal: evcp.SignalNone, Reply: half, WriteEnded: ms, Noticed: ms + tau + 25*ms}, evcp.KO, evcp.Protocol},
+		{"silence, asleep", evcp.Evidence{Signal: evcp.SignalLocalError, Reply: cause(evcp.Stalled), WriteEnded: ms, Noticed: 5 * time.Second}, evcp.Unknown, evcp.Stalled},
+		{"no socket to ask with", evcp.Evidence{Signal: evcp.SignalLocalError, Reply: cause(evcp.Local)}, evcp.Unknown, evcp.Local},
+		{"no route", evcp.Evidence{Signal: evcp.SignalUnreachable, Reply: cause(evcp.Unreachable)}, evcp.ConnectionError, evcp.Unreachable},
+		{"no such name", evcp.Evidence{Signal: evcp.SignalUnreachable, Reply: cause(evcp.DNS)}, evcp.ConnectionError, evcp.DNS},
+		{"the machine slept: even a KO may be hours old", evcp.Evidence{Signal: evcp.SignalReply, Reply: ko, WriteEnded: ms, Noticed: 2 * ms, Slept: time.Hour}, evcp.Unknown, evcp.Slept},
+		{"the machine slept: OK", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 2 * ms, Slept: 26 * ms}, evcp.Unknown, evcp.Slept},
+		{"a moment's jitter between the clocks is no sleep", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 2 * ms, Slept: 25 * ms}, evcp.OK, evcp.NoCause},
+		{"waking: silence", evcp.Evidence{Signal: evcp.SignalNone, Reply: cause(evcp.Timeout), RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
+		{"waking: reset", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Reset), WriteEnded: ms, RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
+		{"waking: no network yet", evcp.Evidence{Signal: evcp.SignalUnreachable, Reply: cause(evcp.Unreachable), RecentlyAwake: true}, evcp.Unknown, evcp.Slept},
+		{"waking: a KO is a KO", evcp.Evidence{Signal: evcp.SignalReply, Reply: ko, WriteEnded: ms, RecentlyAwake: true}, evcp.KO, evcp.SaidKO},
+		{"waking: refused is refused", evcp.Evidence{Signal: evcp.SignalRefused, Reply: cause(evcp.Refused), RecentlyAwake: true}, evcp.ConnectionError, evcp.Refused},
+		{"waking: OK", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 2 * ms, RecentlyAwake: true}, evcp.OK, evcp.NoCause},
 	}
 	for _, tt := range tests {
 		for _, began := range []time.Duration{0, time.Hour} { // the clock's zero means nothing
@@ -69,9 +69,9 @@ func TestHearing(t *testing.T) {
 
 // later is the same evidence of a check that began then.
 func later(e evcp.Evidence, began time.Duration) evcp.Evidence {
-	e.Began, e.Sent, e.Noticed = began, e.Sent+began, e.Noticed+began
-	if e.Asked != 0 {
-		e.Asked += began
+	e.Began, e.WriteBegan, e.Noticed = began, e.WriteBegan+began, e.Noticed+began
+	if e.WriteEnded != 0 {
+		e.WriteEnded += began
 	}
 	return e
 }
@@ -94,14 +94,14 @@ func TestVigil(t *testing.T) {
 	for _, tt := range tests {
 		var v evcp.DeadlineGrace
 		now, rounds := 10*ms, 0
-		until, heard := v.Listen(now, hearing)
+		until, heard := v.Extend(now, hearing)
 		for until != 0 {
 			if until != now+25*ms {
 				t.Fatalf("%s: listens until %s at %s", tt.name, until, now)
 			}
 			now += tt.sleeps[min(rounds, len(tt.sleeps)-1)]
 			rounds++
-			until, heard = v.Listen(now, hearing)
+			until, heard = v.Extend(now, hearing)
 		}
 		if heard != tt.heard || rounds != tt.rounds {
 			t.Errorf("%s: heard %t after %d rounds, want %t after %d", tt.name, heard, rounds, tt.heard, tt.rounds)

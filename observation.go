@@ -6,8 +6,8 @@ import "time"
 type ObservationKind uint8
 
 const (
-	// Nothing is the zero Kind: Next ignores it.
-	Nothing ObservationKind = iota
+	// NoObservation is the zero Kind: Next ignores it.
+	NoObservation ObservationKind = iota
 	// Started: the Monitor begins to watch this charge point. Version.
 	Started
 	// Stopping: the Monitor ends in good order. Reason.
@@ -20,8 +20,8 @@ const (
 	Registering
 	// Registered: Central accepted. Response.
 	Registered
-	// Refusal: Central rejected the registration. Response.
-	Refusal
+	// RegistrationRefused: Central rejected the registration. Response.
+	RegistrationRefused
 	// FailureReported: Central answered a failure report. Incident, Repeat, Response.
 	FailureReported
 	// RecoveryReported: Central answered a recovery report. Incident, Response.

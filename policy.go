@@ -30,7 +30,7 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 		j.check(o.Outcome)
 	case Greeted:
 		j.emit(Event{Action: ConnectedToEngine, Response: o.Response})
-	case Registering, Registered, Refusal:
+	case Registering, Registered, RegistrationRefused:
 		j.registration(o)
 	case FailureReported:
 		j.emit(Event{Action: ReportEngineFailure, Response: o.Response, Latency: o.Latency, Incident: o.Incident, Repeat: o.Repeat})
@@ -124,7 +124,7 @@ func (j *judgement) registration(o Observation) {
 		j.emit(Event{Action: RegisterToCentral})
 	case o.Kind == Registered && was != Accepted:
 		j.emit(Event{Action: AuthenticatedWithCentral, Response: o.Response, Latency: o.Latency})
-	case o.Kind == Refusal && was != Rejected:
+	case o.Kind == RegistrationRefused && was != Rejected:
 		j.emit(Event{Action: RegistrationRejected, Response: o.Response, Latency: o.Latency})
 	}
 }

@@ -12,7 +12,7 @@ import (
 // anyObservation draws what a Monitor may learn, in any order the world likes.
 func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 	o := evcp.Observation{CP: "CP_001", At: now, Response: rapid.String().Draw(t, "response")}
-	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.Nothing), int(evcp.Dropped)).Draw(t, "kind"))
+	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.NoObservation), int(evcp.Dropped)).Draw(t, "kind"))
 	if rapid.Bool().Draw(t, "mostly checks") {
 		o.Kind = evcp.Checked
 	}

@@ -56,7 +56,7 @@ var life = []evcp.Observation{
 	{Kind: evcp.Stopping, Reason: "asked to stop"},
 	{Kind: evcp.Started, Version: "0.1.0"}, // resumed
 	{Kind: evcp.Registering},
-	{Kind: evcp.Refusal, Response: "Authentication denied: unknown charging point CP_001", Latency: time.Second},
+	{Kind: evcp.RegistrationRefused, Response: "Authentication denied: unknown charging point CP_001", Latency: time.Second},
 	{Kind: evcp.Started, Version: "0.1.0", Renumber: true}, // prev_epoch and prev_seq
 }
 

@@ -155,7 +155,7 @@ func (s *scene) learn(verb string, args []string) error {
 	case "registered":
 		o.Kind = evcp.Registered
 	case "refusal":
-		o.Kind = evcp.Refusal
+		o.Kind = evcp.RegistrationRefused
 	case "failure-told", "recovery-told", "late-told":
 		return s.told(verb, args)
 	case "stood", "clock":

@@ -13,22 +13,22 @@ import (
 // account is what is known of one charge point when a story is over: what the
 // oracle read, for the story's own figures.
 type account struct {
-	oracle.CP
+	oracle.CPTrace
 	rules  oracle.Rules
 	events []evcp.Event // each once, by number
 }
 
 // accountsOf has one for each point, in their order.
-func accountsOf(r oracle.Record) []account {
+func accountsOf(r oracle.Trace) []account {
 	all := make([]account, len(r.CPs))
 	for i, cp := range r.CPs {
-		all[i] = account{CP: cp, rules: r.Rules, events: eventsOf(cp.Entries)}
+		all[i] = account{CPTrace: cp, rules: r.Rules, events: eventsOf(cp.Records)}
 	}
 	return all
 }
 
 // eventsOf reads what is on the topic. What is no event is the oracle's to say.
-func eventsOf(entries []oracle.Entry) []evcp.Event {
+func eventsOf(entries []oracle.TopicRecord) []evcp.Event {
 	var all []evcp.Event
 	for _, entry := range entries {
 		if e, err := evcp.ParseEvent([]byte(entry.Raw)); err == nil {
@@ -61,7 +61,7 @@ func (a account) spells(name string) []spell {
 }
 
 // windows are those of a kind, in order.
-func (a account) windows(k oracle.Kind) []oracle.Window {
+func (a account) windows(k oracle.WindowKind) []oracle.Window {
 	return slices.DeleteFunc(slices.Clone(a.Windows), func(w oracle.Window) bool { return w.Kind != k })
 }
 
@@ -98,10 +98,10 @@ func (a account) after(at evcp.Stamp, is func(evcp.Event) bool) (evcp.Event, boo
 }
 
 // sent are the messages of a kind that the Monitor sent in a time.
-func (a account) sent(v wire.Verb, s spell) []oracle.Message {
-	var all []oracle.Message
+func (a account) sent(v wire.Verb, s spell) []oracle.CentralMessage {
+	var all []oracle.CentralMessage
 	for _, m := range a.Messages {
-		if m.Verb == v && m.Came >= s.from && m.Came <= s.to {
+		if m.Verb == v && m.Sent >= s.from && m.Sent <= s.to {
 			all = append(all, m)
 		}
 	}
@@ -135,17 +135,17 @@ func (a account) missing() int {
 // latest is by how much the latest check missed its tick, as the Engine saw it.
 // The first check is at once, and so out of step.
 func (a account) latest() time.Duration {
-	if len(a.Questions) < 3 {
+	if len(a.EngineChecks) < 3 {
 		return never
 	}
-	asked, every := a.Questions[1:], a.rules.Interval
-	base, worst := asked[0].Asked, time.Duration(0)
+	asked, every := a.EngineChecks[1:], a.rules.Interval
+	base, worst := asked[0].Received, time.Duration(0)
 	earliest, last := time.Duration(0), time.Duration(0)
 	for i, q := range asked {
-		off := (q.Asked.Sub(base) + every/2) % every
+		off := (q.Received.Sub(base) + every/2) % every
 		earliest, last = min(earliest, off-every/2), max(last, off-every/2)
 		if i > 0 {
-			worst = max(worst, q.Asked.Sub(asked[i-1].Asked)-every)
+			worst = max(worst, q.Received.Sub(asked[i-1].Received)-every)
 		}
 	}
 	return max(worst, last-earliest)

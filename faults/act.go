@@ -104,7 +104,7 @@ func (c *campaign) strikeMonitor(p *point, what string, wait func()) error {
 // the kernel would if they were not there.
 func (c *campaign) strikeCentral(what string, wait func()) error {
 	from := now()
-	defer func() { c.journal.window(-1, from, oracle.Window{Kind: oracle.CentralAway}) }()
+	defer func() { c.journal.window(-1, from, oracle.Window{Kind: oracle.CentralDown}) }()
 	if what == "stop" {
 		c.central.Signal(syscall.SIGSTOP)
 		wait()
@@ -162,7 +162,7 @@ func (c *campaign) hogs(wait func()) error {
 		for _, h := range all {
 			h.Kill()
 		}
-		c.journal.window(-1, from, oracle.Window{Kind: oracle.Hogs})
+		c.journal.window(-1, from, oracle.Window{Kind: oracle.CPUBusy})
 	}()
 	for range 2 * runtime.NumCPU() {
 		h, err := c.startChild("hog", nil, self, partHog)
@@ -187,7 +187,7 @@ func (c *campaign) fillDisk(p *point, wait func()) error {
 	if gone := c.disk.empty(); err == nil {
 		err = gone
 	}
-	c.journal.add(p.number, oracle.Window{Kind: oracle.DiskRefuses, From: from, To: now().Add(healed)})
+	c.journal.add(p.number, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(healed)})
 	return err
 }
 

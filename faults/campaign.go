@@ -198,7 +198,7 @@ const (
 func (c *campaign) standWitness(ctx context.Context) {
 	for last := time.Now(); wait.For(ctx, pulse); last = time.Now() {
 		if woke := time.Now(); woke.Sub(last) > pulse+asleep {
-			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.BenchStood})
+			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.HarnessStalled})
 		}
 	}
 }

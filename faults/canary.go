@@ -50,7 +50,7 @@ func (c *campaign) startCanary() error {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			var from, to evcp.Stamp
 			if _, err := fmt.Sscan(lines.Text(), &from, &to); err == nil {
-				c.journal.add(-1, oracle.Window{Kind: oracle.Hogs, From: from, To: to})
+				c.journal.add(-1, oracle.Window{Kind: oracle.CPUBusy, From: from, To: to})
 				c.journal.sang(to.Sub(from))
 			}
 		}

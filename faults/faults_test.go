@@ -98,10 +98,10 @@ func TestMessagesAreToldFromChunks(t *testing.T) {
 		chunk(1, false, 8, 0, "Failure report received"), chunk(2, true, 9, 9, "GET / HTTP/1.1"),
 	}, []faultproxy.ClientConn{{Closed: at(9)}, {}})
 	stamp := func(n int) evcp.Stamp { return stampOf(at(n)) }
-	want := []oracle.Message{
-		{Verb: wire.Registration, Came: stamp(1), Passed: stamp(2), Answered: stamp(3), Told: stamp(4), Left: stamp(9)},
-		{Verb: wire.EngineFailure, Came: stamp(5), Answered: stamp(8), Left: stamp(9)},
-		{Verb: wire.Heartbeat, Came: stamp(6), Passed: stamp(7)},
+	want := []oracle.CentralMessage{
+		{Verb: wire.Registration, Sent: stamp(1), Forwarded: stamp(2), Answered: stamp(3), Returned: stamp(4), Closed: stamp(9)},
+		{Verb: wire.EngineFailure, Sent: stamp(5), Answered: stamp(8), Closed: stamp(9)},
+		{Verb: wire.Heartbeat, Sent: stamp(6), Forwarded: stamp(7)},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

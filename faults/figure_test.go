@@ -19,7 +19,7 @@ func sec(s float64) evcp.Stamp {
 func askedAt(moments ...float64) account {
 	a := account{rules: oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3}}
 	for _, m := range moments {
-		a.Questions = append(a.Questions, oracle.Question{Asked: sec(m), Done: sec(m), Answer: "OK"})
+		a.EngineChecks = append(a.EngineChecks, oracle.EngineCheck{Received: sec(m), Done: sec(m), Reply: "OK"})
 	}
 	return a
 }
@@ -50,12 +50,12 @@ func TestUnwrittenChecks(t *testing.T) {
 	for n, at := range []float64{1.001, 2.031, 3.001} {
 		a.events = append(a.events, evcp.Event{Action: evcp.HealthCheck, Status: evcp.OK, At: sec(at), Latency: ms, Epoch: 1, Seq: uint64(n + 1)})
 	}
-	a.Windows = []oracle.Window{{Kind: oracle.Down, From: sec(2.01), To: sec(2.02)}}
+	a.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: sec(2.01), To: sec(2.02)}}
 	gone := a.unwritten()
-	if len(gone) != 1 || gone[0].Asked != sec(2) || a.untilKilled(gone[0]).Round(ms) != 10*ms {
+	if len(gone) != 1 || gone[0].Received != sec(2) || a.untilKilled(gone[0]).Round(ms) != 10*ms {
 		t.Errorf("%v", gone)
 	}
-	if got := a.untilKilled(a.Questions[3]); got != time.Hour {
+	if got := a.untilKilled(a.EngineChecks[3]); got != time.Hour {
 		t.Errorf("nobody killed it later, and it says %s", got)
 	}
 }
@@ -70,8 +70,10 @@ func TestNumbersThatAreMissing(t *testing.T) {
 
 // TestReportsAgain: one without a receipt may be told again, one with it may not.
 func TestReportsAgain(t *testing.T) {
-	told := func(v wire.Verb, receipt evcp.Stamp) oracle.Message { return oracle.Message{Verb: v, Told: receipt} }
-	a := account{CP: oracle.CP{Messages: []oracle.Message{
+	told := func(v wire.Verb, receipt evcp.Stamp) oracle.CentralMessage {
+		return oracle.CentralMessage{Verb: v, Returned: receipt}
+	}
+	a := account{CPTrace: oracle.CPTrace{Messages: []oracle.CentralMessage{
 		told(wire.EngineFailure, 0), told(wire.EngineFailure, sec(1)), told(wire.Heartbeat, sec(2)), told(wire.EngineRecovered, sec(3)),
 		told(wire.EngineFailure, sec(4)),
 	}}}
@@ -89,9 +91,9 @@ func TestContradictions(t *testing.T) {
 	e := evcp.Event{CP: "CP_001", Action: evcp.MonitorStarted, At: sec(1), Epoch: 1, Seq: 1, Version: "0"}
 	other := e
 	other.At = sec(2)
-	entry := func(e evcp.Event) []oracle.Entry { return []oracle.Entry{{Raw: string(e.AppendJSON(nil))}} }
-	same := []account{{CP: oracle.CP{Entries: entry(e)}}, {CP: oracle.CP{Entries: entry(e)}}}
-	differ := []account{{CP: oracle.CP{Entries: entry(e)}}, {CP: oracle.CP{Entries: entry(other)}}}
+	entry := func(e evcp.Event) []oracle.TopicRecord { return []oracle.TopicRecord{{Raw: string(e.AppendJSON(nil))}} }
+	same := []account{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(e)}}}
+	differ := []account{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(other)}}}
 	if a, b := contradictions(same), contradictions(differ); a != 0 || b != 1 {
 		t.Errorf("%d and %d, want 0 and 1", a, b)
 	}

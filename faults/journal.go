@@ -27,8 +27,8 @@ type journal struct {
 // notes are the journal of one charge point.
 type notes struct {
 	windows    []oracle.Window
-	behaviours []oracle.Behaviour
-	questions  []oracle.Question
+	behaviours []oracle.EngineBehaviour
+	questions  []oracle.EngineCheck
 	news       chan struct{} // closed at the next question
 }
 
@@ -59,7 +59,7 @@ func (j *journal) add(cp int, w oracle.Window) {
 	j.points[cp].windows = append(j.points[cp].windows, w)
 }
 
-func (j *journal) behaves(cp int, b oracle.Behaviour) {
+func (j *journal) behaves(cp int, b oracle.EngineBehaviour) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.points[cp].behaviours = append(j.points[cp].behaviours, b)
@@ -70,12 +70,12 @@ func (j *journal) observe(cp int, x engine.ServedRequest) {
 	if x.Verb != wire.HealthCheck {
 		return
 	}
-	q := oracle.Question{Asked: evcp.StampOf(x.Asked), Done: evcp.StampOf(x.Done), Answer: string(x.Answer)}
+	q := oracle.EngineCheck{Received: evcp.StampOf(x.Asked), Done: evcp.StampOf(x.Done), Reply: string(x.Answer)}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := &j.points[cp]
-	if n.halvedDuring(q) && len(q.Answer) > 1 {
-		q.Part = q.Answer[:1]
+	if n.halvedDuring(q) && len(q.Reply) > 1 {
+		q.Partial = q.Reply[:1]
 	}
 	n.questions = append(n.questions, q)
 	close(n.news)
@@ -84,10 +84,10 @@ func (j *journal) observe(cp int, x engine.ServedRequest) {
 
 // halvedDuring reports whether the Engine answered in two halves at some time of an
 // exchange: what is in force when it speaks counts, not when it was asked.
-func (n *notes) halvedDuring(q oracle.Question) bool {
+func (n *notes) halvedDuring(q oracle.EngineCheck) bool {
 	until := q.Done
 	for _, b := range slices.Backward(n.behaviours) {
-		if b.At <= q.Done && until >= q.Asked && strings.HasPrefix(b.Name, "halves=") {
+		if b.At <= q.Done && until >= q.Received && strings.HasPrefix(b.Name, "halves=") {
 			return true
 		}
 		until = b.At
@@ -150,7 +150,7 @@ func (j *journal) excuses() string {
 	defer j.mu.Unlock()
 	stood, long := 0, time.Duration(0)
 	for _, w := range j.shared {
-		if w.Kind == oracle.BenchStood {
+		if w.Kind == oracle.HarnessStalled {
 			stood++
 			long += w.To.Sub(w.From)
 		}

@@ -9,7 +9,7 @@ import (
 	"evcp/internal/oracle"
 )
 
-func writeRecord(name string, r oracle.Record) error {
+func writeRecord(name string, r oracle.Trace) error {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = os.WriteFile(name, b, 0o600)
@@ -22,7 +22,7 @@ func writeRecord(name string, r oracle.Record) error {
 
 // judgeAgain asks the oracle about a record that was kept.
 func judgeAgain(name string, out io.Writer) int {
-	var r oracle.Record
+	var r oracle.Trace
 	b, err := os.ReadFile(name)
 	if err == nil {
 		err = json.Unmarshal(b, &r)
@@ -31,10 +31,10 @@ func judgeAgain(name string, out io.Writer) int {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		return 1
 	}
-	v := oracle.Judge(r)
+	v := oracle.Verify(r)
 	printTable(out, v)
-	printFindings(out, v, len(v.Findings))
-	if len(v.Findings) > 0 {
+	printFindings(out, v, len(v.Violations))
+	if len(v.Violations) > 0 {
 		return 1
 	}
 	return 0

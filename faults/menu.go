@@ -32,7 +32,7 @@ type item struct {
 	least  time.Duration // how long it lasts
 	most   time.Duration
 	mode   faultproxy.Impairment // links
-	health oracle.Health         // engine: what its words are worth
+	health oracle.Expectation    // engine: what its words are worth
 	delay  time.Duration         // engine: until each answer is whole
 	halves bool                  // engine: its first byte comes at once
 	shut   bool
@@ -40,13 +40,13 @@ type item struct {
 
 const ms = time.Millisecond
 
-func say(what string, health oracle.Health, delay time.Duration) item {
+func say(what string, health oracle.Expectation, delay time.Duration) item {
 	return item{kind: engineFault, what: what, weight: 3, least: 300 * ms, most: 6 * time.Second, health: health, delay: delay}
 }
 
 // halve is an Engine that says O in time, and K so much later.
 func halve(later time.Duration) item {
-	i := say("halves="+later.String(), oracle.Well, later)
+	i := say("halves="+later.String(), oracle.ExpectOK, later)
 	i.halves = true
 	return i
 }
@@ -65,15 +65,15 @@ func link(k kind, m faultproxy.Impairment, most time.Duration) item {
 
 // menu is everything that can happen. Short ones are there too, to be survived.
 var menu = append([]item{
-	say("ko", oracle.Sick, 0), say("mute", oracle.Sick, 0), say("drip", oracle.Sick, 0), say("reset", oracle.Sick, 0),
-	say("close", oracle.Sick, 0), say("garbage", oracle.Sick, 0), say("split", oracle.Sick, 0), say("say=BROKEN", oracle.Sick, 0),
-	say("slow=375ms", oracle.Well, 375*ms), // late for every check
+	say("ko", oracle.ExpectFailure, 0), say("mute", oracle.ExpectFailure, 0), say("drip", oracle.ExpectFailure, 0), say("reset", oracle.ExpectFailure, 0),
+	say("close", oracle.ExpectFailure, 0), say("garbage", oracle.ExpectFailure, 0), say("split", oracle.ExpectFailure, 0), say("say=BROKEN", oracle.ExpectFailure, 0),
+	say("slow=375ms", oracle.ExpectOK, 375*ms), // late for every check
 	halve(375 * ms),
-	say("slow=100ms", oracle.Well, 100*ms), // in time
-	say(`say="OK 23.5C"`, oracle.Well, 0),
-	say("intermittent", oracle.Mixed, 0), say("delayed-ko", oracle.Mixed, 0),
-	{kind: engineFault, what: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, health: oracle.Sick, shut: true},
-	{kind: engineFault, what: "ko", weight: 4, least: 7 * time.Second, most: 14 * time.Second, health: oracle.Sick}, // long enough to be repeated
+	say("slow=100ms", oracle.ExpectOK, 100*ms), // in time
+	say(`say="OK 23.5C"`, oracle.ExpectOK, 0),
+	say("intermittent", oracle.ExpectEither, 0), say("delayed-ko", oracle.ExpectEither, 0),
+	{kind: engineFault, what: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, health: oracle.ExpectFailure, shut: true},
+	{kind: engineFault, what: "ko", weight: 4, least: 7 * time.Second, most: 14 * time.Second, health: oracle.ExpectFailure}, // long enough to be repeated
 
 	{kind: monitorFault, what: "kill", weight: 12, least: 0, most: 3 * time.Second},
 	{kind: monitorFault, what: "stop", weight: 8, least: 50 * ms, most: 800 * ms},

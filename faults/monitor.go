@@ -53,7 +53,7 @@ func (p *point) freeze() (from evcp.Stamp) {
 
 func (p *point) thaw(from evcp.Stamp) {
 	p.process().Signal(syscall.SIGCONT)
-	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Stopped})
+	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.MonitorPaused})
 }
 
 // stopUnanswered is stop, in the moment in which the next question has come to the
@@ -110,7 +110,7 @@ func (p *point) absent(end func(*process.Child), wait func()) error {
 	from := now()
 	end(p.process())
 	wait()
-	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.Down, Killed: true})
+	p.c.journal.window(p.number, from, oracle.Window{Kind: oracle.MonitorDown, Killed: true})
 	return p.launch()
 }
 

@@ -25,7 +25,7 @@ const (
 
 // outcome is what came of a campaign.
 type outcome struct {
-	verdict *oracle.Verdict
+	verdict *oracle.Verification
 	also    []string      // programs that ended by themselves, or did not end
 	busy    time.Duration // as a canary has it
 	took    time.Duration
@@ -36,7 +36,7 @@ func (o outcome) broken() int {
 	if o.verdict == nil {
 		return 0
 	}
-	return len(o.verdict.Findings) + len(o.also)
+	return len(o.verdict.Violations) + len(o.also)
 }
 
 // playPlan carries a random plan out and judges it.
@@ -70,23 +70,23 @@ func (o *options) playPlan(ctx context.Context, p plan) (outcome, error) {
 	return came, c.keepRecord(r, came.broken() > 0)
 }
 
-func (c *campaign) outcome(v *oracle.Verdict, began time.Time) outcome {
+func (c *campaign) outcome(v *oracle.Verification, began time.Time) outcome {
 	return outcome{verdict: v, also: c.journal.misfortunes(), busy: c.journal.wasBusy(), took: time.Since(began)}
 }
 
 // reckon leaves everybody in peace, stops the Monitors, reads the topic and asks
 // the oracle.
-func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, error) {
+func (c *campaign) reckon(ctx context.Context) (oracle.Trace, *oracle.Verification, error) {
 	if !wait.For(ctx, settle) {
-		return oracle.Record{}, nil, fmt.Errorf("before the reckoning: %w", context.Cause(ctx))
+		return oracle.Trace{}, nil, fmt.Errorf("before the reckoning: %w", context.Cause(ctx))
 	}
 	shown, err := c.shown(ctx)
 	if err != nil {
-		return oracle.Record{}, nil, err
+		return oracle.Trace{}, nil, err
 	}
 	reader, err := newReader(c.broker.address())
 	if err != nil {
-		return oracle.Record{}, nil, err
+		return oracle.Trace{}, nil, err
 	}
 	defer reader.close()
 	settled := now()
@@ -110,12 +110,12 @@ func (c *campaign) reckon(ctx context.Context) (oracle.Record, *oracle.Verdict, 
 	if err != nil {
 		return r, nil, err
 	}
-	return r, oracle.Judge(r), ctx.Err()
+	return r, oracle.Verify(r), ctx.Err()
 }
 
 // keepRecord writes what the oracle read to where it was asked for, and beside the
 // logs if a promise was broken.
-func (c *campaign) keepRecord(r oracle.Record, broken bool) error {
+func (c *campaign) keepRecord(r oracle.Trace, broken bool) error {
 	c.wanted = broken
 	switch {
 	case c.o.keep != "":

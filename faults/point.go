@@ -82,8 +82,8 @@ func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state str
 // What an Engine does between two faults: every other one takes its time, so that
 // a Monitor that is stopped is stopped in the middle of a check.
 var (
-	wellItem   = say("ok", oracle.Well, 0)
-	steadyItem = say("slow=80ms", oracle.Well, 80*ms)
+	wellItem   = say("ok", oracle.ExpectOK, 0)
+	steadyItem = say("slow=80ms", oracle.ExpectOK, 80*ms)
 )
 
 func usual(monitors int) []item {
@@ -97,8 +97,8 @@ func usual(monitors int) []item {
 	return all
 }
 
-func (i item) noted(at evcp.Stamp) oracle.Behaviour {
-	return oracle.Behaviour{At: at, Name: i.what, Words: i.health, Delay: i.delay, Shut: i.shut}
+func (i item) noted(at evcp.Stamp) oracle.EngineBehaviour {
+	return oracle.EngineBehaviour{At: at, Name: i.what, Expect: i.health, Delay: i.delay, Shut: i.shut}
 }
 
 // name is that of its Monitor's log.
@@ -136,7 +136,7 @@ func (p *point) behave(i item) error {
 		err = p.relink(func() { p.shut = false })
 	}
 	at := before
-	if i.health == oracle.Well && i.delay == 0 {
+	if i.health == oracle.ExpectOK && i.delay == 0 {
 		at = now()
 	}
 	p.c.journal.behaves(p.number, i.noted(at))
@@ -180,7 +180,7 @@ func (p *point) linkFails(side int, m faultproxy.Impairment, wait func()) error 
 	if side == engineSide {
 		w.Kind = oracle.EngineLink
 		if m.Kind != faultproxy.Slow {
-			w.Health = oracle.Sick
+			w.Expect = oracle.ExpectFailure
 		}
 	}
 	p.c.journal.window(p.number, from, w)

@@ -87,7 +87,7 @@ func (o *options) playScenario(ctx context.Context, s scenario) (broken int, err
 
 // tellStory prints what came of a story, by the oracle's columns and its own
 // figures, and counts what is broken.
-func (c *campaign) tellStory(s scenario, r oracle.Record, came outcome) (broken int, err error) {
+func (c *campaign) tellStory(s scenario, r oracle.Trace, came outcome) (broken int, err error) {
 	out := c.o.output()
 	c.printOutcome(out, came)
 	broken = came.broken() + printFigures(out, append(s.figures(c, accountsOf(r)), c.journal.figures()...))

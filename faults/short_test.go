@@ -28,7 +28,9 @@ const (
 // sorts are what a minute must have: every kind, and of a kind what is met by a
 // way of its own.
 var sorts = map[string]func(fault) bool{
-	"an Engine that says it is ill":     func(f fault) bool { return f.kind == engineFault && f.health == oracle.Sick && !silent(f) && !f.shut },
+	"an Engine that says it is ill": func(f fault) bool {
+		return f.kind == engineFault && f.health == oracle.ExpectFailure && !silent(f) && !f.shut
+	},
 	"an Engine that says nothing":       func(f fault) bool { return f.kind == engineFault && silent(f) },
 	"an Engine that does not listen":    func(f fault) bool { return f.kind == engineFault && f.shut },
 	"an Engine that is late":            func(f fault) bool { return f.kind == engineFault && f.delay > timeout },
@@ -89,7 +91,7 @@ func TestTheShortCampaignHasEverything(t *testing.T) {
 func serves(p plan) bool { return len(lacks(p)) == 0 && p.ends() <= shortEnds }
 
 // onTime are the columns that a busy machine alone can fill.
-var onTime = []oracle.Column{oracle.MissedIncident, oracle.NotTold, oracle.LateCheck, oracle.WrongAtEnd}
+var onTime = []oracle.Promise{oracle.MissedIncident, oracle.MissingReport, oracle.LateCheck, oracle.WrongFinalState}
 
 // TestShortCampaign is what make faults does, in less than a minute. Bounds of
 // time are not held against a machine that somebody else kept busy; the truth is.
@@ -120,8 +122,8 @@ func TestShortCampaign(t *testing.T) {
 	table, _ := os.ReadFile(out.Name()) // it is only shown
 	t.Logf("\n%s", table)
 	busy := came.busy > came.took/10
-	for _, f := range came.verdict.Findings {
-		if busy && slices.Contains(onTime, f.Column) {
+	for _, f := range came.verdict.Violations {
+		if busy && slices.Contains(onTime, f.Promise) {
 			t.Logf("the machine was busy for %s of %s; not held against anybody: %s", came.busy, came.took, f)
 			continue
 		}
@@ -130,7 +132,7 @@ func TestShortCampaign(t *testing.T) {
 	for _, text := range came.also {
 		t.Error(text)
 	}
-	if came.verdict.Questions == 0 || came.verdict.Messages == 0 || came.verdict.Events == 0 {
+	if came.verdict.EngineChecks == 0 || came.verdict.Messages == 0 || came.verdict.Events == 0 {
 		t.Errorf("nothing was looked at: %+v", came.verdict)
 	}
 }

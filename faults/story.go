@@ -11,8 +11,12 @@ import (
 
 // What stories have in common: who behaves how, and waiting for a moment.
 
-func (c *campaign) mute(points ...int) error { return c.behave(say("mute", oracle.Sick, 0), points...) }
-func (c *campaign) ko(points ...int) error   { return c.behave(say("ko", oracle.Sick, 0), points...) }
+func (c *campaign) mute(points ...int) error {
+	return c.behave(say("mute", oracle.ExpectFailure, 0), points...)
+}
+func (c *campaign) ko(points ...int) error {
+	return c.behave(say("ko", oracle.ExpectFailure, 0), points...)
+}
 func (c *campaign) well(points ...int) error { return c.behave(wellItem, points...) }
 
 func (c *campaign) behave(i item, points ...int) error {
@@ -62,7 +66,7 @@ func (p *point) told(v wire.Verb) int {
 	chunks, conns, _ := p.central.Traffic()
 	n := 0
 	for _, m := range messages(chunks, conns) {
-		if m.Verb == v && m.Told != 0 {
+		if m.Verb == v && m.Returned != 0 {
 			n++
 		}
 	}

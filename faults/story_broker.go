@@ -9,7 +9,7 @@ import (
 )
 
 // mixedItem makes more to tell than an Engine that is always well.
-var mixedItem = say("intermittent", oracle.Mixed, 0)
+var mixedItem = say("intermittent", oracle.ExpectEither, 0)
 
 // playBroker freezes the broker and then kills it.
 func playBroker(ctx context.Context, c *campaign) error {
@@ -32,11 +32,11 @@ func brokerFigures(_ *campaign, all []account) []figure {
 	for _, a := range all {
 		id := string(a.ID)
 		told = append(told,
-			counted(id+": checks", len(a.Questions)),
+			counted(id+": checks", len(a.EngineChecks)),
 			atMost(id+": the latest check, behind its tick", a.latest(), 150*ms),
 			exactly(id+": numbers that are not on the topic", a.missing(), 0),
 			exactly(id+": epochs", len(a.epochs()), 1),
-			counted(id+": records on the topic", len(a.Entries)))
+			counted(id+": records on the topic", len(a.Records)))
 	}
 	return told
 }

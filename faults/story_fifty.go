@@ -45,15 +45,15 @@ func fiftyFigures(_ *campaign, all []account) []figure {
 			oldest = max(oldest, a.untilKilled(q))
 		}
 		told = append(told,
-			exactly(id+": kills", len(a.windows(oracle.Down)), fifty),
+			exactly(id+": kills", len(a.windows(oracle.MonitorDown)), fifty),
 			exactly(id+": numbers that are not on the topic", a.missing(), 0),
 			exactly(id+": epochs", len(a.epochs()), 1),
-			counted(id+": checks that the Engine saw", len(a.Questions)),
+			counted(id+": checks that the Engine saw", len(a.EngineChecks)),
 			counted(id+": of them without an event", len(gone)),
 			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
 		for _, q := range gone {
 			if age := a.untilKilled(q); age > 100*ms {
-				told = append(told, figure{what: fmt.Sprintf("  asked at %s", q.Asked.Time().Format("15:04:05.000")), got: inSeconds(age)})
+				told = append(told, figure{what: fmt.Sprintf("  asked at %s", q.Received.Time().Format("15:04:05.000")), got: inSeconds(age)})
 			}
 		}
 	}
@@ -65,14 +65,14 @@ func fiftyFigures(_ *campaign, all []account) []figure {
 const sameClock = 5 * ms
 
 // unwritten are the questions that no event tells of, each event telling of one.
-func (a account) unwritten() []oracle.Question {
-	var gone []oracle.Question
+func (a account) unwritten() []oracle.EngineCheck {
+	var gone []oracle.EngineCheck
 	i := 0
-	for _, q := range a.Questions {
-		for i < len(a.events) && (a.events[i].Action != evcp.HealthCheck || a.events[i].At.Add(sameClock) < q.Asked) {
+	for _, q := range a.EngineChecks {
+		for i < len(a.events) && (a.events[i].Action != evcp.HealthCheck || a.events[i].At.Add(sameClock) < q.Received) {
 			i++
 		}
-		if i < len(a.events) && a.events[i].At.Add(-a.events[i].Latency-sameClock) <= q.Asked {
+		if i < len(a.events) && a.events[i].At.Add(-a.events[i].Latency-sameClock) <= q.Received {
 			i++
 			continue
 		}
@@ -82,10 +82,10 @@ func (a account) unwritten() []oracle.Question {
 }
 
 // untilKilled is how long after a question the next kill came; an hour, if none.
-func (a account) untilKilled(q oracle.Question) time.Duration {
-	for _, w := range a.windows(oracle.Down) {
-		if w.From.Add(sameClock) >= q.Asked {
-			return w.From.Sub(q.Asked)
+func (a account) untilKilled(q oracle.EngineCheck) time.Duration {
+	for _, w := range a.windows(oracle.MonitorDown) {
+		if w.From.Add(sameClock) >= q.Received {
+			return w.From.Sub(q.Received)
 		}
 	}
 	return time.Hour

@@ -38,7 +38,7 @@ func playHoles(ctx context.Context, c *campaign) error {
 	err = c.holed(ctx, centralSide, func(p *point) {
 		p.untilShown(ctx, "disconnected", "hole before Central: disconnected there after", 3*c.pace.heartbeat+1500*ms)
 		if p.number == holesSick {
-			ill = p.behave(say("ko", oracle.Sick, 0))
+			ill = p.behave(say("ko", oracle.ExpectFailure, 0))
 		}
 	}, func(p *point) {
 		want := "activated"
@@ -102,8 +102,8 @@ func (a account) incidentIn(w oracle.Window) time.Duration {
 func (a account) hungUpIn(w oracle.Window) time.Duration {
 	first := never
 	for _, m := range a.Messages {
-		if m.Left >= w.From && m.Left <= w.To && (first < 0 || m.Left.Sub(w.From) < first) {
-			first = m.Left.Sub(w.From)
+		if m.Closed >= w.From && m.Closed <= w.To && (first < 0 || m.Closed.Sub(w.From) < first) {
+			first = m.Closed.Sub(w.From)
 		}
 	}
 	return first
@@ -125,7 +125,7 @@ func (a account) again() int {
 		if answered[m.Verb] {
 			n++
 		}
-		answered[m.Verb] = answered[m.Verb] || m.Told != 0 && (m.Left == 0 || m.Told < m.Left)
+		answered[m.Verb] = answered[m.Verb] || m.Returned != 0 && (m.Closed == 0 || m.Returned < m.Closed)
 	}
 	return n
 }

@@ -64,21 +64,21 @@ func killsFigures(c *campaign, all []account) []figure {
 	told := atTwoFigures(all[0])
 	told = append(told, afterReceiptFigures(all[1], c.pace.reportEvery)...)
 	recovered := all[2].sent(wire.EngineRecovered, all[2].all())
-	again := all[2].windows(oracle.Down)[0].To
+	again := all[2].windows(oracle.MonitorDown)[0].To
 	told = append(told, exactly("recovered meanwhile: ENGINE_RECOVERED", len(recovered), 1),
 		exactly("recovered meanwhile: ENGINE_FAILURE", len(all[2].sent(wire.EngineFailure, all[2].all())), 1))
 	if len(recovered) > 0 {
-		told = append(told, atMost("recovered meanwhile: told after the start", recovered[0].Came.Sub(again), 1500*ms))
+		told = append(told, atMost("recovered meanwhile: told after the start", recovered[0].Sent.Sub(again), 1500*ms))
 	}
 	return told
 }
 
 func atTwoFigures(a account) []figure {
-	down := a.windows(oracle.Down)[0]
+	down := a.windows(oracle.MonitorDown)[0]
 	incident, _ := a.after(0, isAction(evcp.EngineFailed))
 	took := never
 	if sent := a.sent(wire.EngineFailure, a.all()); len(sent) > 0 {
-		took = sent[0].Came.Sub(down.To)
+		took = sent[0].Sent.Sub(down.To)
 	}
 	return []figure{
 		exactly("at two of three: failures kept before the kill", a.count(spell{0, down.From}, failed), 2),
@@ -93,7 +93,7 @@ func afterReceiptFigures(a account, every time.Duration) []figure {
 	if len(sent) < 2 {
 		return told
 	}
-	between := sent[1].Came.Sub(sent[0].Told)
+	between := sent[1].Sent.Sub(sent[0].Returned)
 	return append(told, atLeast("after the receipt: the second one, after the first receipt", between, every-50*ms),
 		atMost("  and not much later", between, every+time.Second),
 		exactly("after the receipt: incidents", a.count(a.all(), isAction(evcp.EngineFailed)), 1))

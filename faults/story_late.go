@@ -12,7 +12,7 @@ import (
 const tooLate = 1500 * ms
 
 // What is late: a whole answer, or the second letter of one.
-var wholeLate, halfLate = say("slow=1500ms", oracle.Well, tooLate), halve(tooLate)
+var wholeLate, halfLate = say("slow=1500ms", oracle.ExpectOK, tooLate), halve(tooLate)
 
 // playLate changes what the Engines do well away from a question, so that nobody
 // can be in doubt to which behaviour it came.

@@ -22,8 +22,8 @@ const (
 )
 
 var (
-	slowItem = say("slow=600ms", oracle.Well, 600*ms)
-	lateItem = say("slow=1200ms", oracle.Well, 1200*ms)
+	slowItem = say("slow=600ms", oracle.ExpectOK, 600*ms)
+	lateItem = say("slow=1200ms", oracle.ExpectOK, 1200*ms)
 )
 
 // stops are what the Monitors go through.
@@ -99,7 +99,7 @@ func stopsFigures(_ *campaign, all []account) []figure {
 		told = append(told,
 			exactly(whose+": failures counted", a.count(a.all(), failed), 0),
 			exactly(whose+": reports", len(a.sent(wire.EngineFailure, a.all())), 0),
-			counted(whose+": stops", len(a.windows(oracle.Stopped))),
+			counted(whose+": stops", len(a.windows(oracle.MonitorPaused))),
 			counted(whose+": checks unknown", a.count(a.all(), unknown)))
 	}
 	for i := range len(stops) + 1 {
@@ -128,9 +128,9 @@ func (a account) muteTold(n int) (took, most time.Duration) {
 	if len(sent) == 0 {
 		return never, bound(a.rules)
 	}
-	at := sent[0].Came
+	at := sent[0].Sent
 	most = bound(a.rules)
-	for _, w := range a.windows(oracle.Stopped) {
+	for _, w := range a.windows(oracle.MonitorPaused) {
 		if w.To >= s.from && w.From <= at {
 			most += w.To.Sub(w.From) + a.rules.Interval
 		}
@@ -146,7 +146,7 @@ func (a account) muteTold(n int) (took, most time.Duration) {
 
 // stoppedAt reports whether somebody had just stopped the Monitor.
 func (a account) stoppedAt(t evcp.Stamp) bool {
-	return slices.ContainsFunc(a.windows(oracle.Stopped), func(w oracle.Window) bool {
+	return slices.ContainsFunc(a.windows(oracle.MonitorPaused), func(w oracle.Window) bool {
 		return w.From <= t && t <= w.To.Add(2*a.rules.Interval)
 	})
 }

@@ -59,7 +59,7 @@ func (c *campaign) copyOf(p *point) (*point, error) {
 		return nil, err
 	}
 	c.points = append(c.points, twin)
-	c.journal.window(twin.number, stampOf(c.from), oracle.Window{Kind: oracle.Down})
+	c.journal.window(twin.number, stampOf(c.from), oracle.Window{Kind: oracle.MonitorDown})
 	err = twin.launch()
 	return twin, err
 }
@@ -129,7 +129,7 @@ func contradictions(all []account) int {
 	said := map[string]string{}
 	n := 0
 	for _, a := range all {
-		for _, entry := range a.Entries {
+		for _, entry := range a.Records {
 			e, err := evcp.ParseEvent([]byte(entry.Raw))
 			if err != nil {
 				continue

@@ -66,24 +66,24 @@ func (c *campaign) printOutcome(out io.Writer, o outcome) {
 	fmt.Fprintf(out, "\n%s on %s.\n%s\n", o.took.Round(time.Second), machine(), c.journal.excuses())
 }
 
-func printTable(out io.Writer, v *oracle.Verdict) {
+func printTable(out io.Writer, v *oracle.Verification) {
 	fmt.Fprintln(out, "\npromise                       broken")
-	for _, column := range oracle.Columns() {
+	for _, column := range oracle.Promises() {
 		fmt.Fprintf(out, "  %-26s %6d\n", column, v.Count(column))
 	}
-	fmt.Fprintf(out, "\nLooked at: %d questions to Engines, %d events (and %d sent again), %d checks\n", v.Questions, v.Events, v.Repeats, v.Checks)
+	fmt.Fprintf(out, "\nLooked at: %d questions to Engines, %d events (and %d sent again), %d checks\n", v.EngineChecks, v.Events, v.Repeats, v.Checks)
 	fmt.Fprintf(out, "(%d failed, %d unknown), %d incidents, %d receipts, %d messages to Central, %d epochs.\n", v.Failed, v.Unknown, v.Incidents, v.Reports, v.Messages, v.Epochs)
-	fmt.Fprintf(out, "Held against a bound: %d verdicts, %d intervals, %d reports.\n", v.Bounds, v.Rhythm, v.Timely)
-	fmt.Fprintf(out, "Monitors excused themselves %d times (%s) when nobody had stopped or hogged them.\n", v.Told, v.ToldFor.Round(ms))
+	fmt.Fprintf(out, "Held against a bound: %d verdicts, %d intervals, %d reports.\n", v.Bounds, v.Intervals, v.TimelyReports)
+	fmt.Fprintf(out, "Monitors excused themselves %d times (%s) when nobody had stopped or hogged them.\n", v.SelfExcused, v.SelfExcusedFor.Round(ms))
 }
 
-func printFindings(out io.Writer, v *oracle.Verdict, most int) {
-	if len(v.Findings) > 0 {
+func printFindings(out io.Writer, v *oracle.Verification, most int) {
+	if len(v.Violations) > 0 {
 		fmt.Fprintln(out)
 	}
-	for i, f := range v.Findings {
+	for i, f := range v.Violations {
 		if i == most {
-			fmt.Fprintf(out, "… and %d more\n", len(v.Findings)-most)
+			fmt.Fprintf(out, "… and %d more\n", len(v.Violations)-most)
 			return
 		}
 		fmt.Fprintln(out, f)

@@ -15,7 +15,7 @@ import (
 // tells apart who has sent what.
 type reader struct {
 	client  *kgo.Client
-	entries map[sender][]oracle.Entry
+	entries map[sender][]oracle.TopicRecord
 	last    map[sender]evcp.Event
 }
 
@@ -32,7 +32,7 @@ func newReader(address string) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the topic: %w", err)
 	}
-	return &reader{client: client, entries: map[sender][]oracle.Entry{}, last: map[sender]evcp.Event{}}, nil
+	return &reader{client: client, entries: map[sender][]oracle.TopicRecord{}, last: map[sender]evcp.Event{}}, nil
 }
 
 // until reads until the newest event of every charge point is one that done
@@ -60,7 +60,7 @@ func (r *reader) take(rec *kgo.Record) {
 	if err == nil && e.Instance == second {
 		from.instance = second
 	}
-	r.entries[from] = append(r.entries[from], oracle.Entry{Raw: string(rec.Value)})
+	r.entries[from] = append(r.entries[from], oracle.TopicRecord{Raw: string(rec.Value)})
 	if err == nil && e.At >= r.last[from].At {
 		r.last[from] = e
 	}

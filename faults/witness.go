@@ -17,20 +17,20 @@ import (
 )
 
 // testimony gathers all that the oracle reads.
-func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[sender][]oracle.Entry) (oracle.Record, error) {
+func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[sender][]oracle.TopicRecord) (oracle.Trace, error) {
 	c.journal.mu.Lock()
 	defer c.journal.mu.Unlock()
-	r := oracle.Record{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
+	r := oracle.Trace{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
 	for _, p := range c.points {
 		n := &c.journal.points[p.number]
 		chunks, conns, missed := p.central.Traffic()
 		if missed > 0 {
 			return r, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
-		slices.SortStableFunc(n.questions, func(a, b oracle.Question) int { return cmp.Compare(a.Asked, b.Asked) })
-		r.CPs = append(r.CPs, oracle.CP{
-			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), Questions: n.questions,
-			Messages: messages(chunks, conns), Entries: entries[p.sender()], Shown: shown[string(p.id)].State,
+		slices.SortStableFunc(n.questions, func(a, b oracle.EngineCheck) int { return cmp.Compare(a.Received, b.Received) })
+		r.CPs = append(r.CPs, oracle.CPTrace{
+			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), EngineChecks: n.questions,
+			Messages: messages(chunks, conns), Records: entries[p.sender()], Shown: shown[string(p.id)].State,
 		})
 	}
 	return r, nil
@@ -38,13 +38,13 @@ func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[s
 
 // messages pairs what a Monitor said with what Central answered: one message is
 // outstanding on a connection, and each is one chunk.
-func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle.Message {
-	var all []oracle.Message
+func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle.CentralMessage {
+	var all []oracle.CentralMessage
 	open := map[int]int{} // connection → its last message
 	for _, x := range chunks {
 		if !x.Up {
 			if at, ok := open[x.Conn]; ok && all[at].Answered == 0 {
-				all[at].Answered, all[at].Told = stampOf(x.Received), stampOrNever(x.Forwarded)
+				all[at].Answered, all[at].Returned = stampOf(x.Received), stampOrNever(x.Forwarded)
 			}
 			continue
 		}
@@ -53,7 +53,7 @@ func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle
 			continue
 		}
 		open[x.Conn] = len(all)
-		all = append(all, oracle.Message{Verb: m.Verb, Came: stampOf(x.Received), Passed: stampOrNever(x.Forwarded), Left: stampOrNever(conns[x.Conn-1].Closed)})
+		all = append(all, oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOrNever(x.Forwarded), Closed: stampOrNever(conns[x.Conn-1].Closed)})
 	}
 	return all
 }

@@ -10,15 +10,15 @@ import (
 
 // Figures are what a Monitor counts of its own work, since it was made.
 type Figures struct {
-	Checks    []Checks // every pair that can occur, and whatever else did
-	Incidents []Incidents
-	Missed    uint64        // ticks that passed without a check
-	Stalls    uint64        // one per charge point that one spoiled, as the events
-	Stood     time.Duration // in all
-	Duration  metrics.Distribution
-	Lateness  metrics.Distribution // from a tick to its check
-	Last      time.Time            // when a check was last completed; zero before the first
-	Next      time.Time            // the next tick
+	Checks     []Checks // every pair that can occur, and whatever else did
+	Incidents  []Incidents
+	Missed     uint64        // ticks that passed without a check
+	Stalls     uint64        // one per charge point that one spoiled, as the events
+	StalledFor time.Duration // in all
+	Duration   metrics.Distribution
+	Lateness   metrics.Distribution // from a tick to its check
+	Last       time.Time            // when a check was last completed; zero before the first
+	Next       time.Time            // the next tick
 }
 
 // Checks counts checks of one outcome.
@@ -93,7 +93,7 @@ func (m *meter) opened(events []evcp.Event) {
 func (m *Monitor) Figures() Figures {
 	c := &m.meter
 	f := Figures{
-		Missed: c.missed.Load(), Stalls: c.stalls.Load(), Stood: time.Duration(c.stood.Load()),
+		Missed: c.missed.Load(), Stalls: c.stalls.Load(), StalledFor: time.Duration(c.stood.Load()),
 		Duration: c.duration.Read(), Lateness: c.lateness.Read(),
 		Last: c.moment(&c.last), Next: c.moment(&c.next),
 	}

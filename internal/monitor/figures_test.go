@@ -57,8 +57,8 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 				t.Errorf("%d incidents of %s", i.Count, i.Cause)
 			}
 		}
-		if n := count(events, evcp.MonitorStalled); f.Stalls != uint64(n) || n == 0 || f.Stood < 10*time.Second {
-			t.Errorf("%d stalls of %s, %d events", f.Stalls, f.Stood, n)
+		if n := count(events, evcp.MonitorStalled); f.Stalls != uint64(n) || n == 0 || f.StalledFor < 10*time.Second {
+			t.Errorf("%d stalls of %s, %d events", f.Stalls, f.StalledFor, n)
 		}
 		turns(t, events, since)
 	})

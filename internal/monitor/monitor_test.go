@@ -144,8 +144,8 @@ func (b *bench) life(play func(m *monitor.Monitor)) []evcp.Event {
 	}
 	p := probe.New(probe.Options{
 		Targets: targets, Greet: b.greet,
-		Hearing: evcp.EvidenceRules{Timeout: b.timeout, Grace: evcp.DefaultGrace},
-		Dialer:  b, Slept: slept,
+		Rules:  evcp.EvidenceRules{Timeout: b.timeout, Grace: evcp.DefaultGrace},
+		Dialer: b, Slept: slept,
 	})
 	m := monitor.New(monitor.Options{
 		CPs: b.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: b.interval,

@@ -8,15 +8,15 @@ import (
 
 // lateness holds the rhythm, as the Engine saw it, while the Monitor could watch
 // and the Engine could be reached.
-func (j *judge) lateness() {
+func (j *verifier) lateness() {
 	r := j.record.Rules
-	unseen := union(append(j.of(EngineLink, BenchStood, Stopped, Down), j.shut()...))
-	for i := 1; i < len(j.cp.Questions); i++ {
-		s := span{j.cp.Questions[i-1].Asked, j.cp.Questions[i].Asked}
+	unseen := union(append(j.of(EngineLink, HarnessStalled, MonitorPaused, MonitorDown), j.shut()...))
+	for i := 1; i < len(j.cp.EngineChecks); i++ {
+		s := span{j.cp.EngineChecks[i-1].Received, j.cp.EngineChecks[i].Received}
 		if s.to > j.record.To || s.from < j.record.From || unseen.meet(s.wider(tooLate)) {
 			continue
 		}
-		j.verdict.Rhythm++
+		j.verdict.Intervals++
 		limit := r.Interval + tooLate
 		if j.first(i - 1) {
 			limit += r.Interval
@@ -31,16 +31,16 @@ func (j *judge) lateness() {
 // first reports whether a question was the first of a Monitor: it may come at once,
 // outside the rhythm, when the next tick is skipped if it is nearer than half an
 // interval; and it waits for the greeting, and so may run into the next tick.
-func (j *judge) first(i int) bool {
+func (j *verifier) first(i int) bool {
 	if i == 0 {
 		return true
 	}
-	between := span{j.cp.Questions[i-1].Asked, j.cp.Questions[i].Asked}
-	return j.of(Down).meet(between)
+	between := span{j.cp.EngineChecks[i-1].Received, j.cp.EngineChecks[i].Received}
+	return j.of(MonitorDown).meet(between)
 }
 
 // excused is how much a Monitor's own stalls explain.
-func (j *judge) excused(s span) time.Duration {
+func (j *verifier) excused(s span) time.Duration {
 	sum := time.Duration(0)
 	for _, x := range j.stalls {
 		if x.meets(s.wider(tooLate)) {
@@ -51,15 +51,15 @@ func (j *judge) excused(s span) time.Duration {
 }
 
 // starts wants a check soon after every start.
-func (j *judge) starts() {
+func (j *verifier) starts() {
 	r := j.record.Rules
-	unseen := union(append(j.of(EngineLink, BenchStood, Stopped), j.shut()...))
-	for _, down := range j.of(Down) {
+	unseen := union(append(j.of(EngineLink, HarnessStalled, MonitorPaused), j.shut()...))
+	for _, down := range j.of(MonitorDown) {
 		due := down.to.Add(r.Ready)
-		if due > j.record.To || unseen.meet(span{down.to, due}) || j.of(Down).meet(span{down.to + 1, due}) {
+		if due > j.record.To || unseen.meet(span{down.to, due}) || j.of(MonitorDown).meet(span{down.to + 1, due}) {
 			continue
 		}
-		if j.of(Hogs).meet(span{down.to, due}) {
+		if j.of(CPUBusy).meet(span{down.to, due}) {
 			due = due.Add(r.Ready)
 		}
 		if !j.askedBetween(down.to, due) {
@@ -68,4 +68,6 @@ func (j *judge) starts() {
 	}
 }
 
-func (j *judge) askedBetween(from, to evcp.Stamp) bool { return len(j.questionsIn(span{from, to})) > 0 }
+func (j *verifier) askedBetween(from, to evcp.Stamp) bool {
+	return len(j.questionsIn(span{from, to})) > 0
+}

@@ -28,7 +28,7 @@ var rules = oracle.Rules{Interval: 250 * ms, Timeout: 180 * ms, Fall: 3, ReportE
 type world struct {
 	policy evcp.Policy
 	state  evcp.State
-	cp     oracle.CP
+	cp     oracle.CPTrace
 	events []evcp.Event
 	twin   []evcp.Event // what a second Monitor of the same id has sent
 	told   uint32       // reports of the open incident
@@ -38,13 +38,13 @@ type world struct {
 // story is 20 s: the Engine is well, says KO from 5 s to 12 s, and is mute from 15 s
 // to 17 s. The Monitor is killed at 9 s and starts again a second later.
 func story() *world {
-	w := &world{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, cp: oracle.CP{ID: "CP_001", Shown: "activated"}}
-	w.cp.Behaviours = []oracle.Behaviour{
+	w := &world{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, cp: oracle.CPTrace{ID: "CP_001", Shown: "activated"}}
+	w.cp.Behaviours = []oracle.EngineBehaviour{
 		{At: at(0), Name: "ok"},
-		{At: at(5 * time.Second), Name: "ko", Words: oracle.Sick}, {At: at(12 * time.Second), Name: "ok"},
-		{At: at(15 * time.Second), Name: "mute", Words: oracle.Sick}, {At: at(17 * time.Second), Name: "ok"},
+		{At: at(5 * time.Second), Name: "ko", Expect: oracle.ExpectFailure}, {At: at(12 * time.Second), Name: "ok"},
+		{At: at(15 * time.Second), Name: "mute", Expect: oracle.ExpectFailure}, {At: at(17 * time.Second), Name: "ok"},
 	}
-	w.cp.Windows = []oracle.Window{{Kind: oracle.Down, From: at(9 * time.Second), To: at(10 * time.Second), Killed: true}}
+	w.cp.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: at(9 * time.Second), To: at(10 * time.Second), Killed: true}}
 	w.see(evcp.Observation{Kind: evcp.Started, At: at(ms)})
 	for t := 10 * ms; t < 20*time.Second; t += 250 * ms {
 		switch {
@@ -74,7 +74,7 @@ func (w *world) check(t time.Duration) {
 
 // asked is what the Engine saw of a check.
 func (w *world) asked(when evcp.Stamp, answer string) {
-	w.cp.Questions = append(w.cp.Questions, oracle.Question{Asked: when, Done: when, Answer: answer})
+	w.cp.EngineChecks = append(w.cp.EngineChecks, oracle.EngineCheck{Received: when, Done: when, Reply: answer})
 }
 
 func (w *world) see(o evcp.Observation) {
@@ -108,21 +108,21 @@ func (w *world) tell(v wire.Verb, k evcp.ObservationKind, about evcp.Event) {
 	w.see(o)
 }
 
-func message(v wire.Verb, came evcp.Stamp) oracle.Message {
-	return oracle.Message{Verb: v, Came: came, Passed: came, Answered: came + 1000, Told: came + 1000}
+func message(v wire.Verb, came evcp.Stamp) oracle.CentralMessage {
+	return oracle.CentralMessage{Verb: v, Sent: came, Forwarded: came, Answered: came + 1000, Returned: came + 1000}
 }
 
 // record is the story as the oracle reads it.
-func (w *world) record() oracle.Record {
+func (w *world) record() oracle.Trace {
 	cp := w.cp
 	for _, e := range w.events {
-		cp.Entries = append(cp.Entries, oracle.Entry{Raw: string(e.AppendJSON(nil))})
+		cp.Records = append(cp.Records, oracle.TopicRecord{Raw: string(e.AppendJSON(nil))})
 	}
-	r := oracle.Record{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CP{cp}}
+	r := oracle.Trace{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CPTrace{cp}}
 	if w.twin != nil {
-		second := oracle.CP{ID: cp.ID, Windows: []oracle.Window{{Kind: oracle.Down, From: r.From, To: r.To}}}
+		second := oracle.CPTrace{ID: cp.ID, Windows: []oracle.Window{{Kind: oracle.MonitorDown, From: r.From, To: r.To}}}
 		for _, e := range w.twin {
-			second.Entries = append(second.Entries, oracle.Entry{Raw: string(e.AppendJSON(nil))})
+			second.Records = append(second.Records, oracle.TopicRecord{Raw: string(e.AppendJSON(nil))})
 		}
 		r.CPs = append(r.CPs, second)
 	}
@@ -134,8 +134,8 @@ func (w *world) record() oracle.Record {
 func (w *world) halve(n int, later time.Duration) {
 	i := w.find(n, action(evcp.HealthCheck))
 	w.events[i].Status, w.events[i].Cause, w.events[i].Response = evcp.KO, evcp.Protocol, "O"
-	q := &w.cp.Questions[n]
-	q.Answer, q.Part, q.Done = "OK", "O", q.Asked.Add(later)
+	q := &w.cp.EngineChecks[n]
+	q.Reply, q.Partial, q.Done = "OK", "O", q.Received.Add(later)
 }
 
 // find is the index of the n-th event that is one, from 0.
@@ -191,11 +191,11 @@ func (w *world) with(i int, e evcp.Event) {
 
 // TestACleanStoryFindsNothing also says that the story has something to find.
 func TestACleanStoryFindsNothing(t *testing.T) {
-	v := oracle.Judge(story().record())
-	for _, f := range v.Findings {
+	v := oracle.Verify(story().record())
+	for _, f := range v.Violations {
 		t.Error(f)
 	}
-	if v.Checks != 76 || v.Incidents != 2 || v.Failed != 32 || v.Reports < 5 || v.Questions != 76 || v.Epochs != 1 {
+	if v.Checks != 76 || v.Incidents != 2 || v.Failed != 32 || v.Reports < 5 || v.EngineChecks != 76 || v.Epochs != 1 {
 		t.Errorf("looked at %+v", v)
 	}
 }
@@ -206,7 +206,7 @@ func TestPlantedLiesAreFound(t *testing.T) {
 	tests := []struct {
 		name  string
 		plant func(*world)
-		want  oracle.Column
+		want  oracle.Promise
 	}{
 		{"a lost event", func(w *world) { w.without(w.find(8, isCheck)) }, oracle.LostEvent},
 		{"a lost event, long before a kill", func(w *world) { w.without(w.find(34, isCheck)) }, oracle.LostEvent},
@@ -214,18 +214,18 @@ func TestPlantedLiesAreFound(t *testing.T) {
 		{"a false accusation", func(w *world) {
 			i := w.find(8, isCheck)
 			w.events[i].Status, w.events[i].Cause, w.events[i].Response, w.events[i].Failures = evcp.ConnectionError, evcp.Timeout, "", 1
-		}, oracle.FalseAccusation},
+		}, oracle.FalseFailure},
 		{"a KO that was not said", func(w *world) {
 			i := w.find(62, isCheck) // a mute Engine's
 			w.events[i].Status, w.events[i].Cause, w.events[i].Response = evcp.KO, evcp.SaidKO, "KO"
-		}, oracle.FalseAccusation},
+		}, oracle.FalseFailure},
 		{"a failure too many", func(w *world) {
 			w.events[w.find(22, isCheck)].Failures = 5
-		}, oracle.FalseAccusation},
+		}, oracle.FalseFailure},
 		{"a late answer taken for the next", func(w *world) {
 			i := w.find(62, isCheck)
 			w.events[i].Status, w.events[i].Cause, w.events[i].Response, w.events[i].Failures = evcp.OK, evcp.NoCause, "OK", 0
-		}, oracle.FalseClearance},
+		}, oracle.FalseOK},
 		{"a missed incident", func(w *world) {
 			for range 3 {
 				for _, a := range []evcp.Action{evcp.EngineFailed, evcp.EngineRecovered, evcp.ReportEngineFailure, evcp.ReportEngineRecovery} {
@@ -238,9 +238,9 @@ func TestPlantedLiesAreFound(t *testing.T) {
 		{"an incident three checks late", func(w *world) {
 			// The Engine fell ill three checks before the Monitor's first failed one.
 			w.cp.Behaviours[1].At = at(4200 * ms)
-			for i, q := range w.cp.Questions {
-				if q.Asked >= at(4200*ms) && q.Asked < at(5*time.Second) {
-					w.cp.Questions[i].Answer = "KO"
+			for i, q := range w.cp.EngineChecks {
+				if q.Received >= at(4200*ms) && q.Received < at(5*time.Second) {
+					w.cp.EngineChecks[i].Reply = "KO"
 				}
 			}
 		}, oracle.MissedIncident},
@@ -248,101 +248,103 @@ func TestPlantedLiesAreFound(t *testing.T) {
 		{"a report told twice", func(w *world) {
 			i := w.find(0, action(evcp.ReportEngineFailure))
 			w.insert(message(wire.EngineFailure, w.events[i].At+evcp.Stamp(time.Second.Microseconds())))
-		}, oracle.ToldTwice},
-		{"two receipts with one repeat", func(w *world) { w.events[w.find(1, action(evcp.ReportEngineFailure))].Repeat = 0 }, oracle.ToldTwice},
+		}, oracle.DuplicateReport},
+		{"two receipts with one repeat", func(w *world) { w.events[w.find(1, action(evcp.ReportEngineFailure))].Repeat = 0 }, oracle.DuplicateReport},
 		{"a recovery told twice", func(w *world) {
 			i := w.find(0, action(evcp.ReportEngineRecovery))
 			w.insert(message(wire.EngineRecovered, w.events[i].At+evcp.Stamp(time.Second.Microseconds())))
-		}, oracle.ToldTwice},
-		{"a recovery not told", func(w *world) { w.without(w.find(0, action(evcp.ReportEngineRecovery))) }, oracle.NotTold},
+		}, oracle.DuplicateReport},
+		{"a recovery not told", func(w *world) { w.without(w.find(0, action(evcp.ReportEngineRecovery))) }, oracle.MissingReport},
 		{"a failure told late", func(w *world) {
 			w.events[w.find(0, action(evcp.ReportEngineFailure))].At += evcp.Stamp(time.Second.Microseconds())
-		}, oracle.NotTold},
+		}, oracle.MissingReport},
 		{"an open incident that is not repeated", func(w *world) {
 			i := w.find(1, action(evcp.ReportEngineFailure))
 			came := w.events[i].At
 			w.without(i)
-			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.Message) bool { return m.Verb == wire.EngineFailure && m.Came > came-ten && m.Came < came })
-		}, oracle.NotTold},
+			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.CentralMessage) bool {
+				return m.Verb == wire.EngineFailure && m.Sent > came-ten && m.Sent < came
+			})
+		}, oracle.MissingReport},
 		{"a receipt that was never given", func(w *world) {
-			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.Message) bool { return m.Verb == wire.EngineFailure })
-		}, oracle.NotTold},
+			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.CentralMessage) bool { return m.Verb == wire.EngineFailure })
+		}, oracle.MissingReport},
 		{"a receipt that was never given, of a recovery", func(w *world) {
-			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.Message) bool { return m.Verb == wire.EngineRecovered })
-		}, oracle.NotTold},
+			w.cp.Messages = slices.DeleteFunc(w.cp.Messages, func(m oracle.CentralMessage) bool { return m.Verb == wire.EngineRecovered })
+		}, oracle.MissingReport},
 		{"an incident out of nothing", func(w *world) {
 			w.with(w.find(8, isCheck)+1, evcp.Event{Action: evcp.EngineFailed})
-		}, oracle.FalseAccusation},
+		}, oracle.FalseFailure},
 		{"a recovery out of nothing", func(w *world) {
 			opened := w.events[w.find(0, action(evcp.EngineFailed))]
 			w.with(w.find(30, isCheck)+1, evcp.Event{Action: evcp.EngineRecovered, Incident: opened.ID()})
-		}, oracle.FalseClearance},
-		{"an OK that nobody was asked for", func(w *world) { w.cp.Questions = slices.Delete(w.cp.Questions, 8, 9) }, oracle.FalseClearance},
-		{"an OK that came too late", func(w *world) { w.cp.Questions[8].Done += 30 * ten }, oracle.FalseClearance},
-		{"bytes that are no event", func(w *world) { w.cp.Entries = []oracle.Entry{{Raw: "{"}} }, oracle.Ambiguous},
+		}, oracle.FalseOK},
+		{"an OK that nobody was asked for", func(w *world) { w.cp.EngineChecks = slices.Delete(w.cp.EngineChecks, 8, 9) }, oracle.FalseOK},
+		{"an OK that came too late", func(w *world) { w.cp.EngineChecks[8].Done += 30 * ten }, oracle.FalseOK},
+		{"bytes that are no event", func(w *world) { w.cp.Records = []oracle.TopicRecord{{Raw: "{"}} }, oracle.DuplicateID},
 		{"a receipt that was not kept", func(w *world) { w.without(w.find(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
-		{"a gap in seq", func(w *world) { w.events = slices.Delete(w.events, 40, 41) }, oracle.Gap},
+		{"a gap in seq", func(w *world) { w.events = slices.Delete(w.events, 40, 41) }, oracle.SeqGap},
 		{"a gap in seq, told of another epoch", func(w *world) {
 			gone, last := w.events[40], w.events[len(w.events)-1]
 			w.events = append(slices.Delete(w.events, 40, 41), evcp.Event{CP: gone.CP, Action: evcp.EventsDropped, At: last.At, Epoch: last.Epoch,
 				Seq: last.Seq + 1, DroppedEpoch: gone.Epoch - 1, From: gone.Seq, To: gone.Seq, Count: 1, Reason: "full"})
-		}, oracle.Gap},
-		{"news out of order", func(w *world) { w.events[30], w.events[31] = w.events[31], w.events[30] }, oracle.Gap},
+		}, oracle.SeqGap},
+		{"news out of order", func(w *world) { w.events[30], w.events[31] = w.events[31], w.events[30] }, oracle.SeqGap},
 		{"an epoch without a cause", func(w *world) {
 			for i := 50; i < len(w.events); i++ {
 				w.events[i].Epoch, w.events[i].Seq = w.events[i].Epoch+1, uint64(i-49)
 			}
-		}, oracle.Gap},
+		}, oracle.SeqGap},
 		{"an id with two contents", func(w *world) {
 			again := w.events[10]
 			again.At++
 			w.events = append(w.events, again)
-		}, oracle.Ambiguous},
+		}, oracle.DuplicateID},
 		{"an id with two contents, of two Monitors", func(w *world) {
 			again := w.events[10]
 			again.At++
 			w.twin = []evcp.Event{again}
-		}, oracle.Ambiguous},
+		}, oracle.DuplicateID},
 		{"a KO of an Engine that has said O, and K in time", func(w *world) {
 			w.halve(62, 100*ms)
-		}, oracle.FalseAccusation},
+		}, oracle.FalseFailure},
 		{"an epoch without a cause, after a state was moved", func(w *world) {
 			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.StateMoved, From: at(9100 * ms), To: at(9900 * ms)})
 			for i := 50; i < len(w.events); i++ {
 				w.events[i].Epoch, w.events[i].Seq = w.events[i].Epoch+1, uint64(i-49)
 			}
-		}, oracle.Gap},
-		{"a wrong clock", func(w *world) { w.events[w.find(8, isCheck)].At -= 40 * ten }, oracle.Backwards},
+		}, oracle.SeqGap},
+		{"a wrong clock", func(w *world) { w.events[w.find(8, isCheck)].At -= 40 * ten }, oracle.TimeBackwards},
 		{"a late check", func(w *world) {
-			q := w.cp.Questions
+			q := w.cp.EngineChecks
 			for i := 10; i < len(q); i++ {
-				w.cp.Questions[i].Asked += 16 * ten
-				w.cp.Questions[i].Done += 16 * ten
+				w.cp.EngineChecks[i].Received += 16 * ten
+				w.cp.EngineChecks[i].Done += 16 * ten
 			}
 		}, oracle.LateCheck},
 		{"no check after a start", func(w *world) {
-			w.cp.Questions = slices.DeleteFunc(w.cp.Questions, func(q oracle.Question) bool {
-				return q.Asked > at(10*time.Second) && q.Asked < at(11500*ms)
+			w.cp.EngineChecks = slices.DeleteFunc(w.cp.EngineChecks, func(q oracle.EngineCheck) bool {
+				return q.Received > at(10*time.Second) && q.Received < at(11500*ms)
 			})
 		}, oracle.LateCheck},
-		{"a wrong word of Central's at the end", func(w *world) { w.cp.Shown = "faulted" }, oracle.WrongAtEnd},
+		{"a wrong word of Central's at the end", func(w *world) { w.cp.Shown = "faulted" }, oracle.WrongFinalState},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := story()
 			tt.plant(w)
-			v := oracle.Judge(w.record())
+			v := oracle.Verify(w.record())
 			if v.Count(tt.want) == 0 {
-				t.Errorf("no %s among %d findings: %v", tt.want, len(v.Findings), v.Findings)
+				t.Errorf("no %s among %d findings: %v", tt.want, len(v.Violations), v.Violations)
 			}
 		})
 	}
 }
 
 // insert puts a message where it belongs in time.
-func (w *world) insert(m oracle.Message) {
+func (w *world) insert(m oracle.CentralMessage) {
 	w.cp.Messages = append(w.cp.Messages, m)
-	slices.SortFunc(w.cp.Messages, func(a, b oracle.Message) int { return int(a.Came - b.Came) })
+	slices.SortFunc(w.cp.Messages, func(a, b oracle.CentralMessage) int { return int(a.Sent - b.Sent) })
 }
 
 // TestWhatIsNoLie must find nothing: reasons that the promises allow.
@@ -364,8 +366,8 @@ func TestWhatIsNoLie(t *testing.T) {
 			last := w.events[len(w.events)-1]
 			w.events = append(slices.Delete(w.events, i, i+1), evcp.Event{CP: gone.CP, Action: evcp.EventsDropped,
 				At: last.At, Epoch: last.Epoch, Seq: last.Seq + 1, DroppedEpoch: gone.Epoch, From: gone.Seq, To: gone.Seq, Count: 1, Reason: "full"})
-			w.cp.Questions = slices.DeleteFunc(w.cp.Questions, func(q oracle.Question) bool { return q.Asked == gone.At.Add(-ms) })
-			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.Stopped, From: gone.At.Add(-100 * ms), To: gone.At.Add(100 * ms)})
+			w.cp.EngineChecks = slices.DeleteFunc(w.cp.EngineChecks, func(q oracle.EngineCheck) bool { return q.Received == gone.At.Add(-ms) })
+			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.MonitorPaused, From: gone.At.Add(-100 * ms), To: gone.At.Add(100 * ms)})
 		}},
 		{"a new epoch where the state was deleted", func(w *world) {
 			w.cp.Windows = append(w.cp.Windows, oracle.Window{Kind: oracle.StateMoved, From: at(9 * time.Second), To: at(10 * time.Second)})
@@ -381,15 +383,15 @@ func TestWhatIsNoLie(t *testing.T) {
 		{"an event of another Monitor, sent by both", func(w *world) { w.twin = w.events[:1] }},
 		{"a KO of an Engine that has said O, and K too late", func(w *world) { w.halve(62, 1500*ms) }},
 		{"a first check outside the rhythm", func(w *world) {
-			w.cp.Questions[0].Asked = at(10*ms - 160*ms)
-			w.cp.Questions[0].Done = w.cp.Questions[0].Asked
+			w.cp.EngineChecks[0].Received = at(10*ms - 160*ms)
+			w.cp.EngineChecks[0].Done = w.cp.EngineChecks[0].Received
 			w.events[w.find(0, isCheck)].At -= 16 * ten
 			w.events[0].At -= 20 * ten
 		}},
 		{"a report again, since its receipt was lost on the way", func(w *world) {
 			first := &w.cp.Messages[0]
 			lost := *first
-			lost.Came, lost.Told = lost.Came-1000, 0
+			lost.Sent, lost.Returned = lost.Sent-1000, 0
 			w.insert(lost)
 		}},
 	}
@@ -397,7 +399,7 @@ func TestWhatIsNoLie(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := story()
 			tt.alter(w)
-			for _, f := range oracle.Judge(w.record()).Findings {
+			for _, f := range oracle.Verify(w.record()).Violations {
 				t.Error(f)
 			}
 		})
@@ -408,8 +410,8 @@ func TestWhatIsNoLie(t *testing.T) {
 func TestFindingsAreReadable(t *testing.T) {
 	w := story()
 	w.cp.Shown = "faulted"
-	v := oracle.Judge(w.record())
-	if len(v.Findings) != 1 || !strings.HasPrefix(v.Findings[0].String(), "12:00:20.000 CP_001 wrong at the end: ") {
-		t.Errorf("%v", v.Findings)
+	v := oracle.Verify(w.record())
+	if len(v.Violations) != 1 || !strings.HasPrefix(v.Violations[0].String(), "12:00:20.000 CP_001 wrong at the end: ") {
+		t.Errorf("%v", v.Violations)
 	}
 }

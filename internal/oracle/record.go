@@ -47,69 +47,69 @@ const (
 	tardy        = 500 * time.Millisecond // a report with nothing in its way
 )
 
-// Record is all that the oracle reads.
-type Record struct {
+// Trace is all that the oracle reads.
+type Trace struct {
 	Rules  Rules
 	From   evcp.Stamp // everybody was up
 	To     evcp.Stamp // the Monitors were asked to stop
-	CPs    []CP
+	CPs    []CPTrace
 	Shared []Window // what befell everybody
 }
 
-// CP is what is known of one charge point. Two Monitors that speak for one id are
+// CPTrace is what is known of one charge point. Two Monitors that speak for one id are
 // two of them, each with its own Engine, links and events; no event_id of theirs
 // may have two contents.
-type CP struct {
-	ID         evcp.CPID
-	Behaviours []Behaviour // in order; the first from the beginning
-	Windows    []Window
-	Questions  []Question // in order of Asked
-	Messages   []Message  // in order of Came
-	Entries    []Entry    // in order of the topic
-	Shown      string     // Central's word for it at the end; "" when nobody asked
+type CPTrace struct {
+	ID           evcp.CPID
+	Behaviours   []EngineBehaviour // in order; the first from the beginning
+	Windows      []Window
+	EngineChecks []EngineCheck    // in order of Asked
+	Messages     []CentralMessage // in order of Came
+	Records      []TopicRecord    // in order of the topic
+	Shown        string           // Central's word for it at the end; "" when nobody asked
 }
 
-// Health is what an Engine, or the link to it, makes of a check.
-type Health uint8
+// Expectation is what an Engine, or the link to it, makes of a check.
+type Expectation uint8
 
 const (
-	// Well: every check in time is OK.
-	Well Health = iota
-	// Sick: no check is.
-	Sick
-	// Mixed: some are, or nobody can say.
-	Mixed
+	// ExpectOK: every check in time is OK.
+	ExpectOK Expectation = iota
+	// ExpectFailure: no check is.
+	ExpectFailure
+	// ExpectEither: some are, or nobody can say.
+	ExpectEither
 )
 
-// Behaviour is what an Engine does from At on.
-type Behaviour struct {
-	At    evcp.Stamp
-	Name  string
-	Words Health        // what its answers say, however late they come
-	Delay time.Duration // before each answer
-	Shut  bool          // it does not listen
+// EngineBehaviour is what an Engine does from At on.
+type EngineBehaviour struct {
+	At     evcp.Stamp
+	Name   string
+	Expect Expectation   // what its answers say, however late they come
+	Delay  time.Duration // before each answer
+	Shut   bool          // it does not listen
 }
 
-// Kind says what a Window does.
-type Kind uint8
+// WindowKind says what a Window does.
+type WindowKind uint8
 
 const (
 	// EngineLink: the link to the Engine fails. Health, Delay.
-	EngineLink Kind = iota + 1
+	EngineLink WindowKind = iota + 1
 	// CentralLink: the link to Central fails. Delay, if it only slows.
 	CentralLink
-	// CentralAway: Central was stopped, killed or not yet started again.
-	CentralAway
-	// Stopped: the Monitor's process stood still.
-	Stopped
-	// Down: there was no Monitor. Killed, if it had no time to keep anything.
-	Down
-	// DiskRefuses: events were in memory only; a kill loses them.
-	DiskRefuses
-	// Hogs: other processes wanted all the CPU there is.
-	Hogs
-	// BenchStood: the process with the Engines and links stood still itself.
-	BenchStood
+	// CentralDown: Central was stopped, killed or not yet started again.
+	CentralDown
+	// MonitorPaused: the Monitor's process stood still.
+	MonitorPaused
+	// MonitorDown: there was no Monitor. Killed, if it had no time to keep anything.
+	MonitorDown
+	// DiskFailing: events were in memory only; a kill loses them.
+	DiskFailing
+	// CPUBusy: other processes wanted all the CPU there is.
+	CPUBusy
+	// HarnessStalled: the process with the Engines and links stood still itself.
+	HarnessStalled
 	// StateMoved: between two runs of the Monitor its state was deleted, or taken
 	// to another Monitor: a new numbering begins.
 	StateMoved
@@ -117,34 +117,34 @@ const (
 
 // Window is a time in which something was not as it should be.
 type Window struct {
-	Kind     Kind
+	Kind     WindowKind
 	From, To evcp.Stamp
-	Health   Health        // EngineLink
+	Expect   Expectation   // EngineLink
 	Delay    time.Duration // EngineLink: on a question and its answer together
 	Killed   bool          // Down
 }
 
-// Question is one health check as the Engine saw it.
-type Question struct {
-	Asked, Done evcp.Stamp
-	Answer      string // every byte that was sent; "" for silence
-	Part        string // what it had said when it fell silent in the middle of Answer; "": it did not
+// EngineCheck is one health check as the Engine saw it.
+type EngineCheck struct {
+	Received, Done evcp.Stamp
+	Reply          string // every byte that was sent; "" for silence
+	Partial        string // what it had said when it fell silent in the middle of Answer; "": it did not
 }
 
-// Message is what the Monitor sent to Central and what came of it. 0 is never.
-type Message struct {
-	Verb     wire.Verb
-	Came     evcp.Stamp // from the Monitor
-	Passed   evcp.Stamp // to Central
-	Answered evcp.Stamp // by Central
-	Told     evcp.Stamp // the answer, to the Monitor
-	Left     evcp.Stamp // the Monitor hung up
+// CentralMessage is what the Monitor sent to Central and what came of it. 0 is never.
+type CentralMessage struct {
+	Verb      wire.Verb
+	Sent      evcp.Stamp // from the Monitor
+	Forwarded evcp.Stamp // to Central
+	Answered  evcp.Stamp // by Central
+	Returned  evcp.Stamp // the answer, to the Monitor
+	Closed    evcp.Stamp // the Monitor hung up
 }
 
 // delivered reports whether the answer reached a Monitor that still listened.
-func (m Message) delivered() bool {
-	return m.Told != 0 && (m.Left == 0 || m.Told < m.Left) && m.Told.Sub(m.Came) < answerFor-200*time.Millisecond
+func (m CentralMessage) delivered() bool {
+	return m.Returned != 0 && (m.Closed == 0 || m.Returned < m.Closed) && m.Returned.Sub(m.Sent) < answerFor-200*time.Millisecond
 }
 
-// Entry is one record of the topic, as its bytes are.
-type Entry struct{ Raw string }
+// TopicRecord is one record of the topic, as its bytes are.
+type TopicRecord struct{ Raw string }

@@ -8,9 +8,9 @@ import (
 	"evcp/internal/wire"
 )
 
-// tale is an incident as the events tell it, and when Central's receipts for it
+// incidentReports is an incident as the events tell it, and when Central's receipts for it
 // were recorded.
-type tale struct {
+type incidentReports struct {
 	id        evcp.EventID
 	failed    evcp.Stamp
 	recovered evcp.Stamp // 0: open
@@ -19,7 +19,7 @@ type tale struct {
 }
 
 // reports compares what had to be told with what Central was told.
-func (j *judge) reports() {
+func (j *verifier) reports() {
 	tales := j.tales()
 	for _, t := range tales {
 		j.inTime(t.failed, t.firstReceipt(), wire.EngineFailure)
@@ -30,10 +30,10 @@ func (j *judge) reports() {
 	}
 	for _, m := range j.cp.Messages {
 		switch {
-		case m.Verb == wire.EngineFailure && !j.failureDue(tales, m.Came):
-			j.find(ToldTwice, m.Came, "ENGINE_FAILURE, although its receipt was kept")
-		case m.Verb == wire.EngineRecovered && !recoveryDue(tales, m.Came):
-			j.find(ToldTwice, m.Came, "ENGINE_RECOVERED, although its receipt was kept")
+		case m.Verb == wire.EngineFailure && !j.failureDue(tales, m.Sent):
+			j.find(DuplicateReport, m.Sent, "ENGINE_FAILURE, although its receipt was kept")
+		case m.Verb == wire.EngineRecovered && !recoveryDue(tales, m.Sent):
+			j.find(DuplicateReport, m.Sent, "ENGINE_RECOVERED, although its receipt was kept")
 		}
 		if m.Verb == wire.EngineFailure || m.Verb == wire.EngineRecovered {
 			j.recorded(tales, m)
@@ -42,14 +42,14 @@ func (j *judge) reports() {
 }
 
 // tales gathers the incidents, and looks for receipts that were recorded twice.
-func (j *judge) tales() []*tale {
-	var all []*tale
-	byID := map[evcp.EventID]*tale{}
+func (j *verifier) tales() []*incidentReports {
+	var all []*incidentReports
+	byID := map[evcp.EventID]*incidentReports{}
 	for _, e := range j.events {
 		t := byID[e.Incident]
 		switch {
 		case e.Action == evcp.EngineFailed:
-			t = &tale{id: e.ID(), failed: e.At}
+			t = &incidentReports{id: e.ID(), failed: e.At}
 			byID[e.ID()], all = t, append(all, t)
 		case t == nil:
 		case e.Action == evcp.EngineRecovered:
@@ -59,7 +59,7 @@ func (j *judge) tales() []*tale {
 		case e.Action == evcp.ReportEngineRecovery:
 			j.given(t, wire.EngineRecovered, t.recovered, e.At)
 			if t.recovery != 0 {
-				j.find(ToldTwice, e.At, "a second receipt of the recovery of %s", t.id.Text(j.cp.ID))
+				j.find(DuplicateReport, e.At, "a second receipt of the recovery of %s", t.id.Text(j.cp.ID))
 			}
 			t.recovery = e.At
 		}
@@ -67,22 +67,22 @@ func (j *judge) tales() []*tale {
 	return all
 }
 
-func (j *judge) receipt(t *tale, e evcp.Event) {
+func (j *verifier) receipt(t *incidentReports, e evcp.Event) {
 	if n := uint32(len(t.failures)); e.Repeat != n {
-		j.find(ToldTwice, e.At, "receipt with repeat %d of %s; %d is next", e.Repeat, t.id.Text(j.cp.ID), n)
+		j.find(DuplicateReport, e.At, "receipt with repeat %d of %s; %d is next", e.Repeat, t.id.Text(j.cp.ID), n)
 	}
 	j.given(t, wire.EngineFailure, t.failed, e.At)
 	t.failures = append(t.failures, e)
 }
 
 // given wants an answer of Central for what is recorded as its receipt.
-func (j *judge) given(t *tale, v wire.Verb, from, recorded evcp.Stamp) {
+func (j *verifier) given(t *incidentReports, v wire.Verb, from, recorded evcp.Stamp) {
 	if !j.answeredBefore(v, from, recorded) {
-		j.find(NotTold, recorded, "a receipt of %s for %s that Central never gave", t.id.Text(j.cp.ID), v)
+		j.find(MissingReport, recorded, "a receipt of %s for %s that Central never gave", t.id.Text(j.cp.ID), v)
 	}
 }
 
-func (t *tale) firstReceipt() evcp.Stamp {
+func (t *incidentReports) firstReceipt() evcp.Stamp {
 	if len(t.failures) == 0 {
 		return 0
 	}
@@ -90,9 +90,9 @@ func (t *tale) firstReceipt() evcp.Stamp {
 }
 
 // answeredBefore reports whether Central answered such a message in time.
-func (j *judge) answeredBefore(v wire.Verb, from, to evcp.Stamp) bool {
+func (j *verifier) answeredBefore(v wire.Verb, from, to evcp.Stamp) bool {
 	for _, m := range j.cp.Messages {
-		if m.Verb == v && m.Came >= from.Add(-slack) && m.Told != 0 && m.Told <= to.Add(slack) {
+		if m.Verb == v && m.Sent >= from.Add(-slack) && m.Returned != 0 && m.Returned <= to.Add(slack) {
 			return true
 		}
 	}
@@ -100,7 +100,7 @@ func (j *judge) answeredBefore(v wire.Verb, from, to evcp.Stamp) bool {
 }
 
 // failureDue reports whether some incident asked for an ENGINE_FAILURE then.
-func (j *judge) failureDue(tales []*tale, at evcp.Stamp) bool {
+func (j *verifier) failureDue(tales []*incidentReports, at evcp.Stamp) bool {
 	every, decided := j.record.Rules.ReportEvery, at.Add(-commit)
 	if j.of(CentralLink).meet(span{at.Add(-answerFor), at}) { // it may have been dialling since
 		decided = at.Add(-answerFor)
@@ -124,7 +124,7 @@ func (j *judge) failureDue(tales []*tale, at evcp.Stamp) bool {
 }
 
 // recoveryDue reports whether some incident asked for an ENGINE_RECOVERED then.
-func recoveryDue(tales []*tale, at evcp.Stamp) bool {
+func recoveryDue(tales []*incidentReports, at evcp.Stamp) bool {
 	for _, t := range tales {
 		if t.recovered != 0 && t.recovered <= at.Add(slack) && (t.recovery == 0 || t.recovery >= at.Add(-slack)) {
 			return true
@@ -134,19 +134,19 @@ func recoveryDue(tales []*tale, at evcp.Stamp) bool {
 }
 
 // inTime wants a receipt for what happened, soon after nothing was in the way.
-func (j *judge) inTime(happened, receipt evcp.Stamp, v wire.Verb) {
+func (j *verifier) inTime(happened, receipt evcp.Stamp, v wire.Verb) {
 	due := j.reachable(happened).Add(tardy)
 	if due > j.record.To {
 		return
 	}
-	j.verdict.Timely++
+	j.verdict.TimelyReports++
 	if receipt == 0 || receipt > due {
-		j.find(NotTold, happened, "%s has %s; Central could be reached by %s", v, receiptAt(receipt), due.Time().Format("15:04:05.000"))
+		j.find(MissingReport, happened, "%s has %s; Central could be reached by %s", v, receiptAt(receipt), due.Time().Format("15:04:05.000"))
 	}
 }
 
 // repeated wants an open incident to be told again and again.
-func (j *judge) repeated(t *tale) {
+func (j *verifier) repeated(t *incidentReports) {
 	every := j.record.Rules.ReportEvery
 	for i, e := range t.failures {
 		until := j.record.To
@@ -157,7 +157,7 @@ func (j *judge) repeated(t *tale) {
 			until = min(until, t.failures[i+1].At)
 		}
 		if due := j.reachable(e.At.Add(every)).Add(tardy); every > 0 && due < until {
-			j.find(NotTold, due, "%s is open, and was last told at %s", t.id.Text(j.cp.ID), e.At.Time().Format("15:04:05.000"))
+			j.find(MissingReport, due, "%s is open, and was last told at %s", t.id.Text(j.cp.ID), e.At.Time().Format("15:04:05.000"))
 		}
 	}
 }
@@ -173,17 +173,17 @@ func receiptAt(t evcp.Stamp) string {
 // reached, by a Monitor that ran, for as long as what was in the way may cost yet:
 // Central, the longest back-off and one unanswered question; the Monitor itself,
 // the shortest back-off, or its start.
-func (j *judge) reachable(from evcp.Stamp) evcp.Stamp {
+func (j *verifier) reachable(from evcp.Stamp) evcp.Stamp {
 	var ways []span
-	behind := func(costs time.Duration, kinds ...Kind) {
+	behind := func(costs time.Duration, kinds ...WindowKind) {
 		for _, s := range j.of(kinds...) {
 			ways = append(ways, span{s.from, s.to.Add(costs)})
 		}
 	}
-	behind(backoff+2*answerFor+tardy, CentralLink, CentralAway)
-	behind(firstBackoff+tardy, Stopped, Hogs, DiskRefuses)
-	behind(0, BenchStood)
-	behind(j.record.Rules.Ready, Down)
+	behind(backoff+2*answerFor+tardy, CentralLink, CentralDown)
+	behind(firstBackoff+tardy, MonitorPaused, CPUBusy, DiskFailing)
+	behind(0, HarnessStalled)
+	behind(j.record.Rules.Ready, MonitorDown)
 	for _, s := range union(ways) {
 		if s.meets(span{from, from.Add(tardy)}) {
 			from = max(from, s.to)
@@ -193,22 +193,22 @@ func (j *judge) reachable(from evcp.Stamp) evcp.Stamp {
 }
 
 // recorded wants an event for every receipt that reached the Monitor.
-func (j *judge) recorded(tales []*tale, m Message) {
-	still := j.of(Stopped, Down, Hogs, BenchStood, DiskRefuses)
-	if !m.delivered() || m.Told > j.record.To || still.meet(span{m.Told.Add(-slack), m.Told.Add(commit)}) {
+func (j *verifier) recorded(tales []*incidentReports, m CentralMessage) {
+	still := j.of(MonitorPaused, MonitorDown, CPUBusy, HarnessStalled, DiskFailing)
+	if !m.delivered() || m.Returned > j.record.To || still.meet(span{m.Returned.Add(-slack), m.Returned.Add(commit)}) {
 		return
 	}
 	for _, t := range tales {
-		if m.Verb == wire.EngineRecovered && near(t.recovery, m.Told) {
+		if m.Verb == wire.EngineRecovered && near(t.recovery, m.Returned) {
 			return
 		}
 		for _, e := range t.failures {
-			if m.Verb == wire.EngineFailure && near(e.At, m.Told) {
+			if m.Verb == wire.EngineFailure && near(e.At, m.Returned) {
 				return
 			}
 		}
 	}
-	j.find(LostEvent, m.Told, "Central's receipt for %s has no event", m.Verb)
+	j.find(LostEvent, m.Returned, "Central's receipt for %s has no event", m.Verb)
 }
 
 func near(a, b evcp.Stamp) bool { return a.Sub(b).Abs() <= commit }

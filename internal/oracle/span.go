@@ -57,7 +57,7 @@ func (all spans) within(s span) time.Duration {
 }
 
 // of are the windows of these kinds, those of everybody included.
-func (j *judge) of(kinds ...Kind) spans {
+func (j *verifier) of(kinds ...WindowKind) spans {
 	var all []span
 	for _, list := range [][]Window{j.cp.Windows, j.record.Shared} {
 		for _, w := range list {

@@ -15,16 +15,16 @@ type stall struct {
 }
 
 // learnStalls joins what was done to the Monitor with what it says of itself.
-func (j *judge) learnStalls() {
+func (j *verifier) learnStalls() {
 	rules := j.record.Rules
-	for _, s := range j.of(Stopped, BenchStood) {
+	for _, s := range j.of(MonitorPaused, HarnessStalled) {
 		j.stalls = append(j.stalls, stall{s, s.length()})
 	}
-	for _, s := range j.of(Down) {
+	for _, s := range j.of(MonitorDown) {
 		s.to = s.to.Add(rules.Ready)
 		j.stalls = append(j.stalls, stall{s, s.length()})
 	}
-	excused := j.of(Stopped, Down, Hogs, BenchStood)
+	excused := j.of(MonitorPaused, MonitorDown, CPUBusy, HarnessStalled)
 	for _, e := range j.events {
 		cost := j.selfTold(e)
 		if cost == 0 {
@@ -33,8 +33,8 @@ func (j *judge) learnStalls() {
 		s := span{e.At.Add(-cost), e.At}
 		j.stalls = append(j.stalls, stall{s, cost})
 		if e.Action == evcp.MonitorStalled && !excused.meet(s.wider(rules.Interval)) {
-			j.verdict.Told++
-			j.verdict.ToldFor += cost
+			j.verdict.SelfExcused++
+			j.verdict.SelfExcusedFor += cost
 		}
 	}
 	slices.SortFunc(j.stalls, func(a, b stall) int { return cmp.Compare(a.from, b.from) })
@@ -42,7 +42,7 @@ func (j *judge) learnStalls() {
 
 // selfTold is how long the Monitor says that it could not watch: it stood still,
 // or a check took longer than the interval, or came to nothing.
-func (j *judge) selfTold(e evcp.Event) time.Duration {
+func (j *verifier) selfTold(e evcp.Event) time.Duration {
 	interval := j.record.Rules.Interval
 	switch {
 	case e.Action == evcp.MonitorStalled:
@@ -58,7 +58,7 @@ func (j *judge) selfTold(e evcp.Event) time.Duration {
 // after is the moment by which something that takes long must have happened,
 // counted from a moment, when each stall on the way may add its length and one
 // interval.
-func (j *judge) after(from evcp.Stamp, long time.Duration) evcp.Stamp {
+func (j *verifier) after(from evcp.Stamp, long time.Duration) evcp.Stamp {
 	due, until := from.Add(long), evcp.Stamp(0)
 	for _, s := range j.stalls {
 		if s.to < from || s.from > due {

@@ -8,22 +8,22 @@ import (
 )
 
 // healthAt is what a check would have met at a moment.
-func (j *judge) healthAt(t evcp.Stamp) Health {
-	worst, delay := Well, time.Duration(0)
+func (j *verifier) healthAt(t evcp.Stamp) Expectation {
+	worst, delay := ExpectOK, time.Duration(0)
 	if b, ok := j.behaviourAt(t); ok {
-		worst, delay = b.Words, b.Delay
+		worst, delay = b.Expect, b.Delay
 		if b.Shut {
-			worst = Sick
+			worst = ExpectFailure
 		}
 	}
 	for _, w := range j.cp.Windows {
 		if w.Kind == EngineLink && w.From <= t && t <= w.To {
 			delay += w.Delay
-			worst = worse(worst, w.Health)
+			worst = worse(worst, w.Expect)
 		}
 	}
 	if j.benchSlept().meet(span{t, t}) {
-		worst = worse(worst, Mixed)
+		worst = worse(worst, ExpectEither)
 	}
 	return worse(worst, j.lateBy(delay))
 }
@@ -31,9 +31,9 @@ func (j *judge) healthAt(t evcp.Stamp) Health {
 // benchSlept are the times in which the Engines and links stood still for so long
 // that more than one check must have suffered. A shorter one is a stall, as if the
 // Monitor had stood still: see learnStalls.
-func (j *judge) benchSlept() spans {
+func (j *verifier) benchSlept() spans {
 	var all spans
-	for _, s := range j.of(BenchStood) {
+	for _, s := range j.of(HarnessStalled) {
 		if s.length() >= j.record.Rules.Interval {
 			all = append(all, s)
 		}
@@ -42,52 +42,52 @@ func (j *judge) benchSlept() spans {
 }
 
 // lateBy is what a delay alone makes of a check. Around the timeout nobody can say.
-func (j *judge) lateBy(delay time.Duration) Health {
+func (j *verifier) lateBy(delay time.Duration) Expectation {
 	switch limit := j.record.Rules.Timeout; {
 	case delay > limit+3*grace:
-		return Sick
+		return ExpectFailure
 	case delay > limit-2*grace:
-		return Mixed
+		return ExpectEither
 	default:
-		return Well
+		return ExpectOK
 	}
 }
 
 // worse joins what two things make of the same check: one that is sick is enough.
-func worse(a, b Health) Health {
+func worse(a, b Expectation) Expectation {
 	switch {
-	case a == Sick || b == Sick:
-		return Sick
-	case a == Mixed || b == Mixed:
-		return Mixed
+	case a == ExpectFailure || b == ExpectFailure:
+		return ExpectFailure
+	case a == ExpectEither || b == ExpectEither:
+		return ExpectEither
 	default:
-		return Well
+		return ExpectOK
 	}
 }
 
-func (j *judge) behaviourAt(t evcp.Stamp) (Behaviour, bool) {
+func (j *verifier) behaviourAt(t evcp.Stamp) (EngineBehaviour, bool) {
 	for _, b := range slices.Backward(j.cp.Behaviours) {
 		if b.At <= t {
 			return b, true
 		}
 	}
-	return Behaviour{}, false
+	return EngineBehaviour{}, false
 }
 
 // period is a time in which nothing changed for a check.
 type period struct {
 	span
-	health Health
+	health Expectation
 }
 
 // periods cut the whole record where the truth changes.
-func (j *judge) periods() []period {
+func (j *verifier) periods() []period {
 	cuts := []evcp.Stamp{j.record.From, j.record.To}
 	for _, b := range j.cp.Behaviours {
 		cuts = append(cuts, b.At)
 	}
 	for _, w := range append(slices.Clone(j.cp.Windows), j.record.Shared...) {
-		if w.Kind == EngineLink || w.Kind == BenchStood {
+		if w.Kind == EngineLink || w.Kind == HarnessStalled {
 			cuts = append(cuts, w.From, w.To+1)
 		}
 	}
@@ -109,7 +109,7 @@ func (j *judge) periods() []period {
 }
 
 // shut are the times in which the Engine did not listen.
-func (j *judge) shut() spans {
+func (j *verifier) shut() spans {
 	var all []span
 	for i, b := range j.cp.Behaviours {
 		until := j.record.To

@@ -9,22 +9,22 @@ import (
 	"evcp"
 )
 
-// Column is one promise that can be broken.
-type Column uint8
+// Promise is one promise that can be broken.
+type Promise uint8
 
 // The columns of the table, in its order.
 const (
-	FalseAccusation Column = iota // a countable failure, or an incident, without ground
-	FalseClearance                // an OK, or a recovery, without ground
-	MissedIncident                // sick beyond the bound without an incident, or well with one
-	ToldTwice                     // a report whose receipt was kept, again
-	NotTold                       // a failure or recovery that Central was not told, or not in time
-	LostEvent                     // a check that the Engine saw, or a receipt, without an event
-	Gap                           // in seq, in the order of the topic, or an epoch without a cause
-	Ambiguous                     // one event_id with two contents
-	Backwards                     // timestamps, without clock_stepped
-	LateCheck                     // later than the interval and 150 ms, with nothing to explain it
-	WrongAtEnd                    // Central shows something else than what is
+	FalseFailure    Promise = iota // a countable failure, or an incident, without ground
+	FalseOK                        // an OK, or a recovery, without ground
+	MissedIncident                 // sick beyond the bound without an incident, or well with one
+	DuplicateReport                // a report whose receipt was kept, again
+	MissingReport                  // a failure or recovery that Central was not told, or not in time
+	LostEvent                      // a check that the Engine saw, or a receipt, without an event
+	SeqGap                         // in seq, in the order of the topic, or an epoch without a cause
+	DuplicateID                    // one event_id with two contents
+	TimeBackwards                  // timestamps, without clock_stepped
+	LateCheck                      // later than the interval and 150 ms, with nothing to explain it
+	WrongFinalState                // Central shows something else than what is
 	columns
 )
 
@@ -34,95 +34,95 @@ var columnNames = [columns]string{
 }
 
 // String heads the column.
-func (c Column) String() string {
+func (c Promise) String() string {
 	if c < columns {
 		return columnNames[c]
 	}
 	return "invalid"
 }
 
-// Columns are all of them, in order.
-func Columns() []Column {
-	all := make([]Column, columns)
+// Promises are all of them, in order.
+func Promises() []Promise {
+	all := make([]Promise, columns)
 	for i := range all {
-		all[i] = Column(i)
+		all[i] = Promise(i)
 	}
 	return all
 }
 
-// Finding is one broken promise.
-type Finding struct {
-	Column Column
-	CP     evcp.CPID
-	At     evcp.Stamp
-	Text   string
+// Violation is one broken promise.
+type Violation struct {
+	Promise Promise
+	CP      evcp.CPID
+	At      evcp.Stamp
+	Text    string
 }
 
 // String is a line for a person; the time is UTC.
-func (f Finding) String() string {
-	return fmt.Sprintf("%s %s %s: %s", f.At.Time().Format("15:04:05.000"), f.CP, f.Column, f.Text)
+func (f Violation) String() string {
+	return fmt.Sprintf("%s %s %s: %s", f.At.Time().Format("15:04:05.000"), f.CP, f.Promise, f.Text)
 }
 
-// Verdict is what the oracle found, and how much it looked at.
-type Verdict struct {
-	Findings []Finding // in order of time
+// Verification is what the oracle found, and how much it looked at.
+type Verification struct {
+	Violations []Violation // in order of time
 
-	Questions int // that the Engines saw
-	Events    int // on the topic, each once
-	Repeats   int // records that were there already
-	Checks    int // health_check events
-	Unknown   int // of them
-	Failed    int // of them
-	Incidents int
-	Reports   int // answered, repeats included
-	Messages  int // that came from Monitors
-	Epochs    int
+	EngineChecks int // that the Engines saw
+	Events       int // on the topic, each once
+	Repeats      int // records that were there already
+	Checks       int // health_check events
+	Unknown      int // of them
+	Failed       int // of them
+	Incidents    int
+	Reports      int // answered, repeats included
+	Messages     int // that came from Monitors
+	Epochs       int
 	// How often a bound could be held against a Monitor: nothing was in the way.
-	Bounds int // sick Engines that stayed sick, and well ones that stayed well
-	Rhythm int // intervals from check to check
-	Timely int // reports
-	// Told is how often a Monitor excused itself with a stall of its own while it
+	Bounds        int // sick Engines that stayed sick, and well ones that stayed well
+	Intervals     int // intervals from check to check
+	TimelyReports int // reports
+	// SelfExcused is how often a Monitor excused itself with a stall of its own while it
 	// was neither stopped nor hogged, and for how long in all.
-	Told    int
-	ToldFor time.Duration
+	SelfExcused    int
+	SelfExcusedFor time.Duration
 }
 
 // Count is how many findings a column has.
-func (v *Verdict) Count(c Column) int {
+func (v *Verification) Count(c Promise) int {
 	n := 0
-	for _, f := range v.Findings {
-		if f.Column == c {
+	for _, f := range v.Violations {
+		if f.Promise == c {
 			n++
 		}
 	}
 	return n
 }
 
-// Judge reads the record.
-func Judge(r Record) *Verdict {
-	v, said := &Verdict{}, contents{}
+// Verify reads the record.
+func Verify(r Trace) *Verification {
+	v, said := &Verification{}, contents{}
 	for i := range r.CPs {
-		j := &judge{record: &r, cp: &r.CPs[i], verdict: v, said: said}
+		j := &verifier{record: &r, cp: &r.CPs[i], verdict: v, said: said}
 		j.all()
 	}
-	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(v.Violations, func(a, b Violation) int { return cmp.Compare(a.At, b.At) })
 	return v
 }
 
-// judge looks at one charge point.
-type judge struct {
-	record  *Record
-	cp      *CP
-	verdict *Verdict
+// verifier looks at one charge point.
+type verifier struct {
+	record  *Trace
+	cp      *CPTrace
+	verdict *Verification
 	said    contents // by all Monitors
 
 	events []evcp.Event // each once, by epoch and seq
 	stalls []stall
 }
 
-func (j *judge) all() {
+func (j *verifier) all() {
 	j.read()
-	j.verdict.Questions += len(j.cp.Questions)
+	j.verdict.EngineChecks += len(j.cp.EngineChecks)
 	j.verdict.Messages += len(j.cp.Messages)
 	j.learnStalls()
 	j.numbering()
@@ -135,13 +135,13 @@ func (j *judge) all() {
 	j.end()
 }
 
-func (j *judge) find(c Column, at evcp.Stamp, format string, args ...any) {
-	j.verdict.Findings = append(j.verdict.Findings, Finding{c, j.cp.ID, at, fmt.Sprintf(format, args...)})
+func (j *verifier) find(c Promise, at evcp.Stamp, format string, args ...any) {
+	j.verdict.Violations = append(j.verdict.Violations, Violation{c, j.cp.ID, at, fmt.Sprintf(format, args...)})
 }
 
 // end compares what Central shows with what is: everything was well at the end.
-func (j *judge) end() {
-	if j.cp.Shown != "" && j.cp.Shown != "activated" && j.healthAt(j.record.To) == Well {
-		j.find(WrongAtEnd, j.record.To, "Central shows %s", j.cp.Shown)
+func (j *verifier) end() {
+	if j.cp.Shown != "" && j.cp.Shown != "activated" && j.healthAt(j.record.To) == ExpectOK {
+		j.find(WrongFinalState, j.record.To, "Central shows %s", j.cp.Shown)
 	}
 }

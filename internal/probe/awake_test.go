@@ -115,7 +115,7 @@ func TestAQuestionThatDidNotLeave(t *testing.T) {
 func TestNothingIsHeardTwice(t *testing.T) {
 	onStage(t, func(c net.Conn) { read(c); c.Write([]byte("KO")) }, func(s *stage) {
 		s.want(evcp.KO, evcp.SaidKO, "KO")
-		s.net.Hole(true)
+		s.net.Blackhole(true)
 		s.want(evcp.ConnectionError, evcp.Timeout, "")
 	})
 }

@@ -58,7 +58,7 @@ func (x *exchange) await(ended <-chan dialled, until time.Duration) (*dialled, b
 			return &d, true
 		default:
 		}
-		next, heard := vigil.Listen(x.now(), x.hearing)
+		next, heard := vigil.Extend(x.now(), x.hearing)
 		if next == 0 {
 			return nil, heard
 		}

@@ -24,15 +24,15 @@ func TestWhatAnErrorTestifies(t *testing.T) {
 	} {
 		x := exchange{line: &line{}, began: time.Now().Add(-time.Second), sent: 1, asked: 2}
 		e := x.failed(err)
-		if e.Signal != want || e.Answer.Cause == evcp.NoCause || e.Sent != 1 || e.Asked != 2 || e.Noticed < time.Second {
+		if e.Signal != want || e.Reply.Cause == evcp.NoCause || e.WriteBegan != 1 || e.WriteEnded != 2 || e.Noticed < time.Second {
 			t.Errorf("%v: %+v, want testimony %d", err, e, want)
 		}
 	}
 	x := exchange{line: &line{}, began: time.Now()}
-	if e := x.silence(false); e.Signal != evcp.SignalLocalError || e.Answer.Cause != evcp.Stalled {
+	if e := x.silence(false); e.Signal != evcp.SignalLocalError || e.Reply.Cause != evcp.Stalled {
 		t.Errorf("who was never awake heard %+v", e)
 	}
-	if e := x.silence(true); e.Signal != evcp.SignalNone || e.Answer.Cause != evcp.Timeout {
+	if e := x.silence(true); e.Signal != evcp.SignalNone || e.Reply.Cause != evcp.Timeout {
 		t.Errorf("who was awake heard %+v", e)
 	}
 }

@@ -80,7 +80,7 @@ func (x *exchange) listen(until time.Duration) evcp.Evidence {
 			return x.failed(err)
 		}
 		var heard bool
-		if until, heard = vigil.Listen(x.now(), x.hearing); until == 0 {
+		if until, heard = vigil.Extend(x.now(), x.hearing); until == 0 {
 			return x.silence(heard)
 		}
 	}
@@ -110,7 +110,7 @@ func (x *exchange) word() evcp.Evidence {
 	a := x.line.reply.Result(evcp.Closed)
 	e := x.evidence(evcp.SignalReply)
 	x.line.acknowledge()
-	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
+	e.Reply = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e
 }
 
@@ -121,7 +121,7 @@ func (x *exchange) silence(heard bool) evcp.Evidence {
 	}
 	a := x.line.reply.Result(evcp.Timeout)
 	e := x.evidence(evcp.SignalNone)
-	e.Answer = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
+	e.Reply = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
 	return e
 }
 
@@ -144,10 +144,10 @@ func (x *exchange) failed(err error) evcp.Evidence {
 
 func (x *exchange) because(t evcp.Signal, cause evcp.Cause) evcp.Evidence {
 	e := x.evidence(t)
-	e.Answer.Cause = cause
+	e.Reply.Cause = cause
 	return e
 }
 
 func (x *exchange) evidence(t evcp.Signal) evcp.Evidence {
-	return evcp.Evidence{Signal: t, Sent: x.sent, Asked: x.asked, Noticed: x.now()}
+	return evcp.Evidence{Signal: t, WriteBegan: x.sent, WriteEnded: x.asked, Noticed: x.now()}
 }

@@ -27,7 +27,7 @@ type Target struct {
 // Options are what a Probe needs.
 type Options struct {
 	Targets []Target
-	Hearing evcp.EvidenceRules
+	Rules   evcp.EvidenceRules
 	Dialer  link.Dialer
 	Greet   bool         // say "monitor connection" first
 	Framing wire.Framing // how questions are wrapped: wire.Raw or wire.STX
@@ -70,7 +70,7 @@ type Probe struct {
 
 // New makes a probe. It dials nothing yet.
 func New(o Options) *Probe {
-	p := &Probe{hearing: o.Hearing, slept: o.Slept, ready: make(chan struct{}, 1)}
+	p := &Probe{hearing: o.Rules, slept: o.Slept, ready: make(chan struct{}, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.lines = make([]line, len(o.Targets))
 	for i, t := range o.Targets {
@@ -161,12 +161,12 @@ func (p *Probe) check(i int) Finding {
 // gap is how long the Monitor stood still in a check that it could not judge. An
 // OK that came a moment too late was noticed awake, and is no stall.
 func gap(o evcp.Outcome, e evcp.Evidence, h evcp.EvidenceRules) time.Duration {
-	late := e.Noticed - (e.Asked + h.Timeout + h.Grace)
+	late := e.Noticed - (e.WriteEnded + h.Timeout + h.Grace)
 	switch {
 	case e.Slept > h.Grace:
 		return e.Slept
-	case o.Cause == evcp.Stalled && (late > h.Grace || e.Asked-e.Began > h.Timeout):
-		return max(e.Noticed-e.Asked, e.Asked-e.Began)
+	case o.Cause == evcp.Stalled && (late > h.Grace || e.WriteEnded-e.Began > h.Timeout):
+		return max(e.Noticed-e.WriteEnded, e.WriteEnded-e.Began)
 	default:
 		return 0
 	}

@@ -45,7 +45,7 @@ func onStageWith(t *testing.T, change func(*probe.Options), engine func(net.Conn
 		}
 		o := probe.Options{
 			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
-			Hearing: evcp.EvidenceRules{Timeout: tau, Grace: grace},
+			Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace},
 			Dialer:  s.net,
 			Greet:   true,
 			Slept:   func() time.Duration { return time.Duration(s.slept.Load()) },
@@ -211,7 +211,7 @@ func TestSilenceHasABound(t *testing.T) {
 	}
 	t.Run("black hole", func(t *testing.T) {
 		onStage(t, nil, func(s *stage) {
-			s.net.Hole(true)
+			s.net.Blackhole(true)
 			s.check()
 			began := time.Now()
 			s.want(evcp.ConnectionError, evcp.Timeout, "")
@@ -446,7 +446,7 @@ func TestABreakIsDatedByItsVerdict(t *testing.T) {
 			if asked++; asked > 2 {
 				time.Sleep(tau / 2)
 				c.(*simnet.Conn).Reset()
-				s.net.Hole(true)
+				s.net.Blackhole(true)
 				return
 			}
 			c.Write([]byte("OK"))

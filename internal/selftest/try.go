@@ -58,7 +58,7 @@ func (o Options) tryCentral(ctx context.Context) finding {
 func (o Options) tryEngine(ctx context.Context) finding {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
-		Hearing: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
+		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
 		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept,
 	})
 	defer p.Close()

@@ -28,8 +28,8 @@ func (n *Net) Delay(d time.Duration) {
 	n.delay = d
 }
 
-// Hole swallows everything while it is set: dials hang and bytes vanish.
-func (n *Net) Hole(open bool) {
+// Blackhole swallows everything while it is set: dials hang and bytes vanish.
+func (n *Net) Blackhole(open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.hole = open

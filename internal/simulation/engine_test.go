@@ -16,7 +16,7 @@ const centralAddress = "central"
 
 // manner is what an Engine does with a question.
 type manner struct {
-	oracle.Behaviour
+	oracle.EngineBehaviour
 	answer string        // "" is none
 	rest   string        // the other half of the answer, restAfter later
 	after  time.Duration // between the halves
@@ -42,8 +42,8 @@ type engine struct {
 	now       manner
 	listener  *simnet.Listener
 	conns     []*simnet.Conn
-	changes   []oracle.Behaviour
-	questions []oracle.Question
+	changes   []oracle.EngineBehaviour
+	questions []oracle.EngineCheck
 }
 
 // behave changes what it does from now on.
@@ -52,7 +52,7 @@ func (e *engine) behave(m manner) error {
 	defer e.mu.Unlock()
 	m.At = stamp()
 	e.now = m
-	e.changes = append(e.changes, m.Behaviour)
+	e.changes = append(e.changes, m.EngineBehaviour)
 	if m.Shut {
 		e.shut()
 		return nil
@@ -180,11 +180,11 @@ func (e *engine) asked(count bool) (m manner, done func(answer string)) {
 		return e.now, func(string) {}
 	}
 	i := len(e.questions)
-	e.questions = append(e.questions, oracle.Question{Asked: stamp(), Done: stamp()})
+	e.questions = append(e.questions, oracle.EngineCheck{Received: stamp(), Done: stamp()})
 	return e.now, func(answer string) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.questions[i].Done, e.questions[i].Answer = stamp(), answer
+		e.questions[i].Done, e.questions[i].Reply = stamp(), answer
 	}
 }
 

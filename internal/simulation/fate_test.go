@@ -10,7 +10,7 @@ import (
 )
 
 // well is an Engine as it should be.
-var well = manner{Behaviour: oracle.Behaviour{Name: "ok"}, answer: "OK"}
+var well = manner{EngineBehaviour: oracle.EngineBehaviour{Name: "ok"}, answer: "OK"}
 
 // manners are what an Engine may do instead.
 var manners = []manner{
@@ -21,7 +21,7 @@ var manners = []manner{
 	ill("close", manner{end: closes}),
 	ill("reset", manner{end: resets}),
 	ill("split", manner{answer: "O", rest: "K", after: 1500 * ms}),
-	ill("refuse", manner{Behaviour: oracle.Behaviour{Shut: true}}),
+	ill("refuse", manner{EngineBehaviour: oracle.EngineBehaviour{Shut: true}}),
 	fair("warm", manner{answer: "OK 23.5C"}),
 	fair("oneshot", manner{answer: "OK", end: closes}),
 	slow("slow 100 ms", 100*ms),
@@ -30,7 +30,7 @@ var manners = []manner{
 }
 
 func ill(name string, m manner) manner {
-	m.Name, m.Words = name, oracle.Sick
+	m.Name, m.Expect = name, oracle.ExpectFailure
 	return m
 }
 
@@ -40,7 +40,7 @@ func fair(name string, m manner) manner {
 }
 
 func slow(name string, delay time.Duration) manner {
-	return manner{Behaviour: oracle.Behaviour{Name: name, Delay: delay}, answer: "OK"}
+	return manner{EngineBehaviour: oracle.EngineBehaviour{Name: name, Delay: delay}, answer: "OK"}
 }
 
 // fault is one thing that befalls one part.
@@ -127,20 +127,20 @@ func (l *lane) centralLink() { l.link(l.h.central.net, oracle.CentralLink, 60*ti
 
 // link lets a link fail, or be slow. What is under way when it is well again still
 // comes late, so that nobody can say how the next check goes.
-func (l *lane) link(n *simnet.Net, kind oracle.Kind, most time.Duration) {
+func (l *lane) link(n *simnet.Net, kind oracle.WindowKind, most time.Duration) {
 	w := oracle.Window{Kind: kind, From: stamp()}
 	delay := []time.Duration{0, 10 * ms, 150 * ms, 600 * ms}[l.r.IntN(4)]
 	if delay == 0 {
-		w.Health = oracle.Sick
-		n.Hole(true)
+		w.Expect = oracle.ExpectFailure
+		n.Blackhole(true)
 	}
 	n.Delay(delay)
 	w.Delay = 2 * delay
 	l.wait(l.upTo(most))
-	n.Hole(false)
+	n.Blackhole(false)
 	n.Delay(0)
 	l.h.befell(w)
-	after := oracle.Window{Kind: kind, From: stamp(), Health: oracle.Mixed}
+	after := oracle.Window{Kind: kind, From: stamp(), Expect: oracle.ExpectEither}
 	time.Sleep(w.Delay + ms)
 	l.h.befell(after)
 }
@@ -150,7 +150,7 @@ func (l *lane) central() {
 	if left := time.Until(l.h.until); long > left {
 		long = left
 	}
-	w := oracle.Window{Kind: oracle.CentralAway, From: stamp()}
+	w := oracle.Window{Kind: oracle.CentralDown, From: stamp()}
 	switch l.r.IntN(4) {
 	case 0:
 		l.h.must(l.h.central.restart(long, true))

@@ -61,14 +61,14 @@ type history struct {
 }
 
 // play lives one history in a bubble of its own and writes it down.
-func play(t *testing.T, p plot) oracle.Record {
+func play(t *testing.T, p plot) oracle.Trace {
 	t.Helper()
 	h := &history{t: t, plot: p, root: t.TempDir(), weather: &weather{}, began: stamp(), until: time.Now().Add(p.long)}
 	h.topic.lie, h.topic.chance = &h.plot.lie, h.dice(1000)
 	h.build(max(1, p.cps))
 	h.must(h.central.start())
 	h.launch(h.folder())
-	h.befell(oracle.Window{Kind: oracle.Down, From: h.began}) // it was not there before
+	h.befell(oracle.Window{Kind: oracle.MonitorDown, From: h.began}) // it was not there before
 	h.suffer()
 	time.Sleep(settle)
 	return h.reckon()
@@ -98,10 +98,10 @@ func (h *history) must(err error) {
 func (h *history) dice(lane uint64) *rand.Rand { return rand.New(rand.NewPCG(h.plot.seed, lane)) }
 
 // reckon ends everybody in order.
-func (h *history) reckon() oracle.Record {
-	r := oracle.Record{Rules: rules, From: h.began, To: stamp()}
+func (h *history) reckon() oracle.Trace {
+	r := oracle.Trace{Rules: rules, From: h.began, To: stamp()}
 	for _, e := range h.engines {
-		r.CPs = append(r.CPs, oracle.CP{ID: e.cp, Shown: h.central.shows(e.cp)})
+		r.CPs = append(r.CPs, oracle.CPTrace{ID: e.cp, Shown: h.central.shows(e.cp)})
 	}
 	time.Sleep(2 * time.Second)
 	if h.now != nil {
@@ -121,8 +121,8 @@ func (h *history) reckon() oracle.Record {
 	}
 	for i, e := range h.engines {
 		c := &r.CPs[i]
-		c.Behaviours, c.Questions, c.Windows = e.changes, e.questions, h.windows
-		c.Messages, c.Entries = h.ear.of(e.cp), h.topic.of(e.cp)
+		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.questions, h.windows
+		c.Messages, c.Records = h.ear.of(e.cp), h.topic.of(e.cp)
 	}
 	return r
 }
@@ -153,7 +153,7 @@ func (h *history) absent(killed bool, long time.Duration) {
 	if l == nil {
 		return
 	}
-	gone := oracle.Window{Kind: oracle.Down, From: stamp(), Killed: killed}
+	gone := oracle.Window{Kind: oracle.MonitorDown, From: stamp(), Killed: killed}
 	dir := l.dir
 	if !killed {
 		// A process whose disk stands still is gone all the same.
@@ -217,7 +217,7 @@ func (h *history) lookAtDisk() (well bool) {
 	case h.weather.unwell() || h.now == nil || !h.now.box.Stats().RefusedSince.IsZero():
 		return false
 	}
-	h.windows = append(h.windows, oracle.Window{Kind: oracle.DiskRefuses, From: h.refusedAt, To: stamp()})
+	h.windows = append(h.windows, oracle.Window{Kind: oracle.DiskFailing, From: h.refusedAt, To: stamp()})
 	h.refusedAt = 0
 	return true
 }

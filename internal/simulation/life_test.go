@@ -57,7 +57,7 @@ func (l *life) assemble() {
 	}
 	p := probe.New(probe.Options{
 		Targets: targets,
-		Hearing: evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
+		Rules:   evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
 		Dialer:  l.engines, Greet: true, Slept: l.h.slept,
 	})
 	l.uplink = uplink.New(uplink.Options{

@@ -32,22 +32,22 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 }
 
 // judged plays one history and asks the oracle.
-func judged(t *testing.T, p plot) (r oracle.Record, v *oracle.Verdict) {
+func judged(t *testing.T, p plot) (r oracle.Trace, v *oracle.Verification) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r = play(t, p)
-		v = oracle.Judge(r)
+		v = oracle.Verify(r)
 	})
 	return r, v
 }
 
 // clean wants a history without a finding.
-func clean(t *testing.T, p plot) (oracle.Record, *oracle.Verdict) {
+func clean(t *testing.T, p plot) (oracle.Trace, *oracle.Verification) {
 	t.Helper()
 	r, v := judged(t, p)
 	t.Logf("%d questions, %d events, %d failed, %d incidents, %d reports, %d epochs; held to %d bounds, %d intervals, %d reports in time",
-		v.Questions, v.Events, v.Failed, v.Incidents, v.Reports, v.Epochs, v.Bounds, v.Rhythm, v.Timely)
-	for _, f := range v.Findings {
+		v.EngineChecks, v.Events, v.Failed, v.Incidents, v.Reports, v.Epochs, v.Bounds, v.Intervals, v.TimelyReports)
+	for _, f := range v.Violations {
 		t.Errorf("%s%s", f, around(r, f.CP, f.At))
 	}
 	return r, v
@@ -86,10 +86,10 @@ func fleetOf(seed uint64) (cps int) {
 // sum is what many histories came to.
 type sum struct {
 	mu sync.Mutex // guards of
-	of oracle.Verdict
+	of oracle.Verification
 }
 
-func (s *sum) add(v *oracle.Verdict) {
+func (s *sum) add(v *oracle.Verification) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.of.Checks += v.Checks
@@ -97,12 +97,12 @@ func (s *sum) add(v *oracle.Verdict) {
 	s.of.Incidents += v.Incidents
 	s.of.Reports += v.Reports
 	s.of.Epochs += v.Epochs
-	s.of.Findings = append(s.of.Findings, v.Findings...)
+	s.of.Violations = append(s.of.Violations, v.Violations...)
 }
 
 func (s *sum) String() string {
 	return fmt.Sprintf("%d checks, %d events, %d incidents, %d reports, %d epochs, %d promises broken",
-		s.of.Checks, s.of.Events, s.of.Incidents, s.of.Reports, s.of.Epochs, len(s.of.Findings))
+		s.of.Checks, s.of.Events, s.of.Incidents, s.of.Reports, s.of.Epochs, len(s.of.Violations))
 }
 
 // TestASleepingMachine lets the machine sleep again and again beside a well Engine:
@@ -121,8 +121,8 @@ func TestKilledInMemory(t *testing.T) {
 	lanes := []fault{engineFault, monitorFault, {befall: (*lane).disk, pause: 20 * time.Second}, brokerFault}
 	for seed := range uint64(6) {
 		r, v := judged(t, plot{seed: seed, long: 5 * time.Minute, lanes: lanes, mortal: true})
-		for _, f := range v.Findings {
-			if f.Column == oracle.Ambiguous {
+		for _, f := range v.Violations {
+			if f.Promise == oracle.DuplicateID {
 				t.Errorf("seed %d: %s%s", seed, f, around(r, f.CP, f.At))
 			}
 		}
@@ -162,15 +162,15 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		lie  lie
-		want oracle.Column
+		want oracle.Promise
 	}{
-		{"an event lost on the way to the topic", lie{lostEvery: 100}, oracle.Gap},
+		{"an event lost on the way to the topic", lie{lostEvery: 100}, oracle.SeqGap},
 		{"an incident at the fourth failure", lie{slowToSay: true}, oracle.MissedIncident},
-		{"receipts that are not recorded", lie{forgetful: true}, oracle.NotTold},
+		{"receipts that are not recorded", lie{forgetful: true}, oracle.MissingReport},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, v := judged(t, plot{seed: 1, long: 5 * time.Minute, lie: tt.lie}); v.Count(tt.want) == 0 {
-				t.Errorf("no %s among %v", tt.want, v.Findings)
+				t.Errorf("no %s among %v", tt.want, v.Violations)
 			}
 		})
 	}

@@ -67,16 +67,16 @@ type ear struct {
 // message is what one charge point said, and what came of it.
 type message struct {
 	cp evcp.CPID
-	oracle.Message
+	oracle.CentralMessage
 }
 
 // of are the messages of one charge point.
-func (e *ear) of(id evcp.CPID) (all []oracle.Message) {
+func (e *ear) of(id evcp.CPID) (all []oracle.CentralMessage) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, m := range e.messages {
 		if m.cp == id {
-			all = append(all, m.Message)
+			all = append(all, m.CentralMessage)
 		}
 	}
 	return all
@@ -101,7 +101,7 @@ func (c *tapped) Write(b []byte) (int, error) {
 		return 0, syscall.EPIPE
 	}
 	c.ear.mu.Lock()
-	c.waits = &message{m.CP, oracle.Message{Verb: m.Verb, Came: stamp()}}
+	c.waits = &message{m.CP, oracle.CentralMessage{Verb: m.Verb, Sent: stamp()}}
 	c.said = append(c.said, c.waits)
 	c.ear.messages = append(c.ear.messages, c.waits)
 	c.ear.mu.Unlock()
@@ -116,7 +116,7 @@ func (c *tapped) Read(b []byte) (int, error) {
 	c.ear.mu.Lock()
 	defer c.ear.mu.Unlock()
 	if m := c.waits; m.answeredBy(string(b[:n])) {
-		m.Passed, m.Answered, m.Told = stamp(), stamp(), stamp()
+		m.Forwarded, m.Answered, m.Returned = stamp(), stamp(), stamp()
 	}
 	c.waits = nil
 	return n, err
@@ -133,8 +133,8 @@ func (c *tapped) Close() error {
 	c.ear.mu.Lock()
 	defer c.ear.mu.Unlock()
 	for _, m := range c.said {
-		if m.Left == 0 {
-			m.Left = stamp()
+		if m.Closed == 0 {
+			m.Closed = stamp()
 		}
 	}
 	return c.Conn.Close()

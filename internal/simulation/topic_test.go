@@ -23,12 +23,12 @@ type topic struct {
 }
 
 // of are the records of one charge point.
-func (t *topic) of(id evcp.CPID) (entries []oracle.Entry) {
+func (t *topic) of(id evcp.CPID) (entries []oracle.TopicRecord) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, line := range t.records {
 		if string(line.CP()) == string(id) {
-			entries = append(entries, oracle.Entry{Raw: string(line)})
+			entries = append(entries, oracle.TopicRecord{Raw: string(line)})
 		}
 	}
 	return entries

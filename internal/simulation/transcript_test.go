@@ -19,10 +19,10 @@ type moment struct {
 
 // around tells everything that happened near a finding: what the Engine did and
 // was asked, what was not as it should be, what Central heard, what the topic holds.
-func around(r oracle.Record, cp evcp.CPID, at evcp.Stamp) string {
+func around(r oracle.Trace, cp evcp.CPID, at evcp.Stamp) string {
 	const before, after = 12 * time.Second, 40 * time.Second
 	var b strings.Builder
-	for _, m := range moments(r.CPs[slices.IndexFunc(r.CPs, func(c oracle.CP) bool { return c.ID == cp })]) {
+	for _, m := range moments(r.CPs[slices.IndexFunc(r.CPs, func(c oracle.CPTrace) bool { return c.ID == cp })]) {
 		if m.at >= at.Add(-before) && m.at <= at.Add(after) {
 			fmt.Fprintf(&b, "\n  %s %s", m.at.Time().Format("04:05.000"), m.text)
 		}
@@ -30,7 +30,7 @@ func around(r oracle.Record, cp evcp.CPID, at evcp.Stamp) string {
 	return b.String()
 }
 
-func moments(c oracle.CP) []moment {
+func moments(c oracle.CPTrace) []moment {
 	var all []moment
 	note := func(at evcp.Stamp, form string, args ...any) {
 		if at != 0 {
@@ -44,14 +44,14 @@ func moments(c oracle.CP) []moment {
 		note(w.From, "%s begins: %+v", kinds[w.Kind], w)
 		note(w.To, "%s ends", kinds[w.Kind])
 	}
-	for _, q := range c.Questions {
-		note(q.Asked, "Engine asked, at %s answered %q", q.Done.Time().Format("04:05.000"), q.Answer)
+	for _, q := range c.EngineChecks {
+		note(q.Received, "Engine asked, at %s answered %q", q.Done.Time().Format("04:05.000"), q.Reply)
 	}
 	for _, m := range c.Messages {
-		note(m.Came, "to Central: %s", m.Verb)
-		note(m.Told, "Central answered %s", m.Verb)
+		note(m.Sent, "to Central: %s", m.Verb)
+		note(m.Returned, "Central answered %s", m.Verb)
 	}
-	for _, e := range c.Entries {
+	for _, e := range c.Records {
 		if event, err := evcp.ParseEvent([]byte(e.Raw)); err == nil {
 			note(event.At, "topic: %s", e.Raw)
 		}
@@ -60,7 +60,7 @@ func moments(c oracle.CP) []moment {
 	return all
 }
 
-var kinds = map[oracle.Kind]string{
-	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralAway: "Central away",
-	oracle.Down: "no Monitor", oracle.DiskRefuses: "disk refuses",
+var kinds = map[oracle.WindowKind]string{
+	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralDown: "Central away",
+	oracle.MonitorDown: "no Monitor", oracle.DiskFailing: "disk refuses",
 }

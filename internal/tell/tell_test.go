@@ -109,10 +109,10 @@ var days = map[string]func(d *day){
 		d.central(uplink.Diagnostic{Kind: uplink.OutageEnded, Outage: 3 * time.Hour, Pending: 2})
 	},
 	"refusal": func(d *day) {
-		d.learn(evcp.Observation{Kind: evcp.Refusal, Response: "Authentication denied: unknown charging point CP_001"})
-		d.learn(evcp.Observation{Kind: evcp.Registered, Response: "OK"}, evcp.Observation{Kind: evcp.Refusal, Response: "Authentication denied"})
+		d.learn(evcp.Observation{Kind: evcp.RegistrationRefused, Response: "Authentication denied: unknown charging point CP_001"})
+		d.learn(evcp.Observation{Kind: evcp.Registered, Response: "OK"}, evcp.Observation{Kind: evcp.RegistrationRefused, Response: "Authentication denied"})
 		d.teller.Lone = false // a fleet does not end for one of its charge points
-		d.learn(evcp.Observation{Kind: evcp.Registered, Response: "OK"}, evcp.Observation{Kind: evcp.Refusal, Response: ""})
+		d.learn(evcp.Observation{Kind: evcp.Registered, Response: "OK"}, evcp.Observation{Kind: evcp.RegistrationRefused, Response: ""})
 	},
 	"itself": func(d *day) {
 		d.learn(evcp.Observation{Kind: evcp.StallEnded, Gap: 10200 * time.Millisecond, Missed: 9},

@@ -136,7 +136,7 @@ func (s *session) registered(v wire.CentralVerdict, a Reply) error {
 	case wire.Accepted:
 		s.observe(evcp.Observation{Kind: evcp.Registered, Response: a.Text, Latency: a.Latency})
 	case wire.Rejected:
-		s.observe(evcp.Observation{Kind: evcp.Refusal, Response: a.Text, Latency: a.Latency})
+		s.observe(evcp.Observation{Kind: evcp.RegistrationRefused, Response: a.Text, Latency: a.Latency})
 		if s.up.o.StopWhenRefused && !s.posture.Greeted && !s.up.o.State(s.cp).EverAccepted {
 			return &RefusedError{s.cp, a.Text}
 		}

@@ -70,7 +70,7 @@ func (w *watcher) checkMetrics(m *metrics.Writer) {
 		m.Value(float64(i.Count), "cause", i.Cause.String())
 	}
 	m.Counter("evcp_stalls_total", "How often this Monitor stood still.").Value(float64(f.Stalls))
-	m.Counter("evcp_stall_seconds_total", "How long this Monitor stood still in all.").Value(f.Stood.Seconds())
+	m.Counter("evcp_stall_seconds_total", "How long this Monitor stood still in all.").Value(f.StalledFor.Seconds())
 }
 
 func (w *watcher) centralMetrics(m *metrics.Writer) {

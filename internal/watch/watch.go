@@ -142,7 +142,7 @@ func (w *watcher) assemble() error {
 	cps := []evcp.CPID{o.CP}
 	w.probe = probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
-		Hearing: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
+		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
 		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept,
 	})
 	w.uplink = uplink.New(uplink.Options{
