@@ -17,7 +17,7 @@ type options struct {
 	stateDir     string
 	format       console.Format
 	level        string
-	color        console.When
+	color        console.ColorMode
 	origin       string // where they came from
 }
 
@@ -37,7 +37,7 @@ func program(o *options) config.Program {
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Scope: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Scope: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile, Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile, Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
 		},
 		Files:   []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
 		Shared:  config.NetworkKeys,

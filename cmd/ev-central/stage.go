@@ -8,6 +8,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -85,10 +86,10 @@ func (s *centralConsole) summary(now time.Time) string {
 	n := s.central.Counts()
 	last := "nobody heard yet"
 	if !n.LastSeen.IsZero() {
-		last = "heard " + console.Span(now.Sub(n.LastSeen)) + " ago"
+		last = "heard " + display.Duration(now.Sub(n.LastSeen)) + " ago"
 	}
-	return fmt.Sprintf("%s %d  %s %d  %s %d | %s", console.Up.Mark(), n.Activated, console.Failed.Mark(), n.Faulted,
-		console.Gone.Mark(), n.Disconnected, last)
+	return fmt.Sprintf("%s %d  %s %d  %s %d | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
+		display.Gone.Mark(), n.Disconnected, last)
 }
 
 func (s *centralConsole) showStopped() {
@@ -96,7 +97,7 @@ func (s *centralConsole) showStopped() {
 	s.console.Logger().Info(stopped.Of(int64(s.central.Counts().Total())))
 }
 
-var stopped = console.Count("stopped: %d charge point kept", "stopped: %d charge points kept")
+var stopped = display.NewPlural("stopped: %d charge point kept", "stopped: %d charge points kept")
 
 // localAddress is an address as a person on this machine types it.
 func localAddress(a net.Addr) string {

@@ -21,7 +21,7 @@ type options struct {
 	closes    bool
 	format    console.Format
 	level     slog.Level
-	color     console.When
+	color     console.ColorMode
 }
 
 func (o *options) table() config.Program {
@@ -43,7 +43,7 @@ func (o *options) table() config.Program {
 				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Scope: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
 			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, always or never",
-				Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
 		},
 		Example: "listen",
 		Notes: []string{

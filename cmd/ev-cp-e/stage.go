@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/engine"
 	"evcp/internal/version"
 )
@@ -108,20 +109,20 @@ func (s *stage) live(now time.Time) string {
 func standing(behaviour string) string {
 	switch behaviour {
 	case "ok":
-		return console.Up.Mark() + " OK"
+		return display.Up.Mark() + " OK"
 	case "ko":
-		return console.Failed.Mark() + " KO"
+		return display.Failed.Mark() + " KO"
 	case "refuse":
-		return console.Gone.Mark() + " refuse"
+		return display.Gone.Mark() + " refuse"
 	}
-	return console.Note.Mark() + " " + behaviour
+	return display.Note.Mark() + " " + behaviour
 }
 
 func ago(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1f s", max(d, 0).Seconds())
 	}
-	return console.Span(d.Round(time.Second))
+	return display.Duration(d.Round(time.Second))
 }
 
 func (s *stage) total() engine.Count {
@@ -145,6 +146,6 @@ func (s *stage) close() {
 	s.console.Live("")
 	n := s.total()
 	after := time.Since(s.begun)
-	s.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", console.Span(after), questions(n.Asked), n.Answered),
+	s.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions(n.Asked), n.Answered),
 		"asked", n.Asked, "answered", n.Answered)
 }

@@ -74,15 +74,15 @@ func (o options) ask(ctx context.Context, path string) (status.Response, error) 
 }
 
 func tellStatus(ctx context.Context, o options, stdout *os.File) error {
-	return o.tell(ctx, stdout, explain.Status)
+	return o.tell(ctx, stdout, explain.StatusLines)
 }
 
 func tellWhy(ctx context.Context, o options, stdout *os.File) error {
-	return o.tell(ctx, stdout, explain.Explain)
+	return o.tell(ctx, stdout, explain.ExplainLines)
 }
 
 // tell prints the Monitor's document, in words or as it came.
-func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.Document, *time.Location, int) []string) error {
+func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.MonitorStatus, *time.Location, int) []string) error {
 	a, err := o.ask(ctx, status.StatusPath)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (o options) tell(ctx context.Context, stdout *os.File, words func(explain.D
 		_, err := stdout.Write(a.Body)
 		return err
 	}
-	var d explain.Document
+	var d explain.MonitorStatus
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
 		return fmt.Errorf(english.stranger, o.cp, a.Code)
 	}

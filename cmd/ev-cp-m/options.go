@@ -39,7 +39,7 @@ type options struct {
 
 	format console.Format
 	level  string
-	color  console.When
+	color  console.ColorMode
 }
 
 // program is the table that flags, variables, file, defaults and help are made of.
@@ -85,7 +85,7 @@ func program(o *options) config.Program {
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Scope: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Scope: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile, Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile, Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
 		},
 		Checks: []config.Check{{Setting: "timeout", Why: func() string {
 			if o.timeout > o.interval {

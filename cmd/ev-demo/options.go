@@ -8,7 +8,7 @@ import (
 // options are what flags say.
 type options struct {
 	page, kafka, central uint16
-	color                console.When
+	color                console.ColorMode
 }
 
 // program is the table that flags, defaults and help are made of.
@@ -23,7 +23,7 @@ func program(o *options) config.Program {
 			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.Port(&o.kafka)},
 			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.Port(&o.central)},
 			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile,
-				Set: config.Choice(&o.color, console.AutoColor, console.Always, console.Never)},
+				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
 		},
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage."},
 	}

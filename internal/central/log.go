@@ -8,6 +8,7 @@ import (
 	"evcp"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // logChanges writes one line for each change of state, never one for a heartbeat.
@@ -19,7 +20,7 @@ func (c *Central) logChanges(ctx context.Context) {
 			c.log.Warn("changes not shown: too many at once", "changes", missed)
 		}
 		c.log.LogAttrs(ctx, levelOf(change), change.Text(),
-			change.shape().Attr(), console.CP(change.CP), slog.String("state", change.To.String()),
+			console.Shape(change.shape()), console.CP(change.CP), slog.String("state", change.To.String()),
 			slog.String("reason", change.Reason.String()), slog.String("peer", change.Peer))
 	})
 }
@@ -31,14 +32,14 @@ func levelOf(c Change) slog.Level {
 	return slog.LevelWarn
 }
 
-func (c Change) shape() console.Shape {
+func (c Change) shape() display.Shape {
 	switch c.To {
 	case cpstate.Activated:
-		return console.Up
+		return display.Up
 	case cpstate.Faulted:
-		return console.Failed
+		return display.Failed
 	default:
-		return console.Gone
+		return display.Gone
 	}
 }
 
@@ -49,7 +50,7 @@ func (c Change) Text() string {
 		return "activated: registered from " + host(c.Peer)
 	case cpstate.EngineRecovered, cpstate.HeartbeatOK:
 		if c.From == cpstate.Faulted {
-			return "activated after " + console.Span(c.Lasted)
+			return "activated after " + display.Duration(c.Lasted)
 		}
 		return "activated: heard again, Engine OK"
 	case cpstate.HeartbeatMonitoring:

@@ -16,12 +16,14 @@ package console
 import (
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
 
 	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // Format is how log lines are written.
@@ -40,15 +42,25 @@ type Options struct {
 	Out    *os.File
 	Getenv func(string) string // os.Getenv or alike; nil: an empty environment
 	Format Format              // "" is Auto
-	Color  When                // "" is AutoColor
+	Color  ColorMode           // "" is AutoColor
 	Level  slog.Level          // the least that is logged
 	Zone   *time.Location      // of Text's times; nil: local time
 }
 
+// ColorMode says when colour is used.
+type ColorMode string
+
+// Ways to use colour.
+const (
+	ColorAuto   ColorMode = "auto" // at a terminal, unless NO_COLOR is set or it is dumb
+	ColorAlways ColorMode = "always"
+	ColorNever  ColorMode = "never"
+)
+
 // Console writes to one output. Close it before the program ends.
 type Console struct {
 	out    *os.File
-	style  Style
+	style  display.Style
 	format Format
 	level  slog.Level
 	zone   *time.Location
@@ -83,7 +95,7 @@ func Open(o Options) *Console {
 func (c *Console) Terminal() bool { return c.tty && c.format == Text }
 
 // Style is how text looks at this Console.
-func (c *Console) Style() Style { return c.style }
+func (c *Console) Style() display.Style { return c.style }
 
 // Print writes lines of prose above the live line, shapes painted, each cut to
 // the width of the terminal. It is for banners and summaries.
@@ -117,6 +129,28 @@ const unlimited = 1 << 30
 // write is the only place that writes. c.mu is held.
 func (c *Console) write(text string) {
 	_, _ = c.out.WriteString(text)
+}
+
+// StyleOf finds the style of out. Characters beyond ASCII need a UTF-8 locale
+// (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
+func StyleOf(out *os.File, getenv func(string) string, when ColorMode) display.Style {
+	getenv = orEmpty(getenv)
+	name := getenv("TERM")
+	plain := isTerminal(out) && (name == "dumb" || name == "linux")
+	return display.Style{
+		ASCII: plain || !isUTF8(getenv),
+		Color: when == ColorAlways || when != ColorNever && isTerminal(out) && name != "dumb" && getenv("NO_COLOR") == "",
+	}
+}
+
+func isUTF8(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := getenv(name); locale != "" {
+			locale = strings.ToLower(locale)
+			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
+		}
+	}
+	return false
 }
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }

@@ -45,7 +45,7 @@ func (e entry) human(c *Console) string {
 			text += " " + f.key + "=" + logfmtText(machineText(f.value))
 		}
 	}
-	return c.style.entry(head, e.shape, id, text, c.width(columns))
+	return c.style.Entry(head, e.shape, id, text, c.width(columns))
 }
 
 // common are the fields of e in the order of a machine's line.

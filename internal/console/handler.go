@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"evcp/internal/display"
+
 	"evcp"
 )
 
@@ -21,8 +23,11 @@ const (
 // CP says which charge point a log record is about.
 func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
 
+// Shape gives a log record its shape. A record without one is a Note.
+func Shape(s display.Shape) slog.Attr { return slog.Any(shapeKey, s) }
+
 // Logger writes to c. A record's message is a sentence for a person; in Text its
-// attributes besides Shape.Attr and CP show only when Level is debug, in Logfmt
+// attributes besides Shape and CP show only when Level is debug, in Logfmt
 // and JSON always. Groups become prefixes: "kafka.topic".
 func (c *Console) Logger() *slog.Logger { return slog.New(handler{c: c}) }
 
@@ -30,7 +35,7 @@ func (c *Console) Logger() *slog.Logger { return slog.New(handler{c: c}) }
 type entry struct {
 	at     time.Time // zero: unknown
 	level  slog.Level
-	shape  Shape
+	shape  display.Shape
 	shaped bool // it was given a shape
 	cp     string
 	text   string
@@ -81,7 +86,7 @@ func (h handler) Handle(_ context.Context, r slog.Record) error {
 }
 
 func (e *entry) add(prefix string, a slog.Attr) {
-	if shape, ok := a.Value.Any().(Shape); ok && a.Key == shapeKey {
+	if shape, ok := a.Value.Any().(display.Shape); ok && a.Key == shapeKey {
 		e.shape, e.shaped = shape, true
 		return
 	}

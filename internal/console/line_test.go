@@ -15,6 +15,7 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 4, 33, 250_000_000, time.UTC)
@@ -52,7 +53,7 @@ func utf8Locale(name string) string {
 }
 
 func TestALineInEachFormat(t *testing.T) {
-	args := []any{console.Failed.Attr(), console.CP("CP_001"), slog.String("cause", "said_ko"), slog.Int("failures", 3),
+	args := []any{console.Shape(display.Failed), console.CP("CP_001"), slog.String("cause", "said_ko"), slog.Int("failures", 3),
 		slog.Duration("latency", 1500*time.Microsecond), slog.Any("err", errors.New("not \"nice\"\nat all")),
 		slog.Group("kafka", slog.Time("at", noon), slog.Bool("up", false))}
 	for _, c := range []struct {
@@ -61,7 +62,7 @@ func TestALineInEachFormat(t *testing.T) {
 	}{
 		{console.Options{Format: console.Text, Getenv: utf8Locale}, "13:04:33 ▲ CP_001 KO: 3 checks in a row\n"},
 		{console.Options{Format: console.Text}, "13:04:33 ! CP_001 KO: 3 checks in a row\n"},
-		{console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.Always},
+		{console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.ColorAlways},
 			"13:04:33 \x1b[31m▲\x1b[0m CP_001 \x1b[31mKO\x1b[0m: 3 checks in a row\n"},
 		{console.Options{Format: console.Text, Getenv: utf8Locale, Level: slog.LevelDebug},
 			`13:04:33 ▲ CP_001 KO: 3 checks in a row cause=said_ko failures=3 latency=1.5ms err="not \"nice\"\nat all"` +
@@ -81,21 +82,21 @@ func TestALineInEachFormat(t *testing.T) {
 func TestOnlyTheShapeAndTheStatesWordArePainted(t *testing.T) {
 	g, r, e := "\x1b[32m", "\x1b[31m", "\x1b[0m"
 	for _, c := range []struct {
-		shape    console.Shape
+		shape    display.Shape
 		cp, text string
 		want     string
 	}{
-		{console.Up, "CP_001", "OK: the Engine answers in 1 ms", g + "●" + e + " CP_001 " + g + "OK" + e + ": the Engine answers in 1 ms"},
-		{console.Up, "OK", "BROKEN", g + "●" + e + " OK BROKEN"},
-		{console.Up, "", "6 of 6 activated", g + "●" + e + " 6 of 6 " + g + "activated" + e},
-		{console.Failed, "CP_002", "faulted: says KO", r + "▲" + e + " CP_002 " + r + "faulted" + e + ": says KO"},
-		{console.Told, "CP_001", `failure told to Central: "KO ● OK"`, `→ CP_001 failure told to Central: "KO ● OK"`},
-		{console.Failed, "CP_001", `it said "KO"`, r + "▲" + e + ` CP_001 it said "KO"`},
-		{console.Note, "CP_005", "OK again", "· CP_005 OK again"},
-		{console.Shape(99), "CP_005", "OK", "· CP_005 OK"},
+		{display.Up, "CP_001", "OK: the Engine answers in 1 ms", g + "●" + e + " CP_001 " + g + "OK" + e + ": the Engine answers in 1 ms"},
+		{display.Up, "OK", "BROKEN", g + "●" + e + " OK BROKEN"},
+		{display.Up, "", "6 of 6 activated", g + "●" + e + " 6 of 6 " + g + "activated" + e},
+		{display.Failed, "CP_002", "faulted: says KO", r + "▲" + e + " CP_002 " + r + "faulted" + e + ": says KO"},
+		{display.Reported, "CP_001", `failure told to Central: "KO ● OK"`, `→ CP_001 failure told to Central: "KO ● OK"`},
+		{display.Failed, "CP_001", `it said "KO"`, r + "▲" + e + ` CP_001 it said "KO"`},
+		{display.Note, "CP_005", "OK again", "· CP_005 OK again"},
+		{display.Shape(99), "CP_005", "OK", "· CP_005 OK"},
 	} {
-		o := console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.Always}
-		got := logged(t, o, slog.LevelWarn, c.text, c.shape.Attr(), console.CP("CP_001"), slog.String("cp", c.cp))
+		o := console.Options{Format: console.Text, Getenv: utf8Locale, Color: console.ColorAlways}
+		got := logged(t, o, slog.LevelWarn, c.text, console.Shape(c.shape), console.CP("CP_001"), slog.String("cp", c.cp))
 		if want := "13:04:33 " + c.want + "\n"; got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
@@ -182,20 +183,20 @@ func TestLevelsAndGroups(t *testing.T) {
 
 func TestStyleLine(t *testing.T) {
 	for _, c := range []struct {
-		s       console.Style
+		s       display.Style
 		columns int
 		text    string
 		want    string
 	}{
-		{console.Style{}, 80, "CP_001 ● OK 1 ms | Kafka ○", "CP_001 ● OK 1 ms | Kafka ○"},
-		{console.Style{ASCII: true}, 80, "● ▲ ○ ■ ? → · … ñ", `+ ! o # ? > - ... \u00f1`},
-		{console.Style{Color: true}, 80, "● OK ▲ OK ○", "\x1b[32m●\x1b[0m \x1b[32mOK\x1b[0m \x1b[31m▲\x1b[0m OK \x1b[90m○\x1b[0m"},
-		{console.Style{Color: true}, 80, `"● OK"`, `"● OK"`},
-		{console.Style{Color: true}, 80, "●", "\x1b[32m●\x1b[0m"},
-		{console.Style{Color: true}, 3, "a● OK", "a\x1b[32m●\x1b[0m…"},
-		{console.Style{ASCII: true, Color: true}, 80, "■ maintenance", "\x1b[33m#\x1b[0m \x1b[33mmaintenance\x1b[0m"},
-		{console.Style{}, 80, "a\x1b[31mb", `a\x1b[31mb`},
-		{console.Style{ASCII: true}, 10, "ññññ", `\u00f1\...`},
+		{display.Style{}, 80, "CP_001 ● OK 1 ms | Kafka ○", "CP_001 ● OK 1 ms | Kafka ○"},
+		{display.Style{ASCII: true}, 80, "● ▲ ○ ■ ? → · … ñ", `+ ! o # ? > - ... \u00f1`},
+		{display.Style{Color: true}, 80, "● OK ▲ OK ○", "\x1b[32m●\x1b[0m \x1b[32mOK\x1b[0m \x1b[31m▲\x1b[0m OK \x1b[90m○\x1b[0m"},
+		{display.Style{Color: true}, 80, `"● OK"`, `"● OK"`},
+		{display.Style{Color: true}, 80, "●", "\x1b[32m●\x1b[0m"},
+		{display.Style{Color: true}, 3, "a● OK", "a\x1b[32m●\x1b[0m…"},
+		{display.Style{ASCII: true, Color: true}, 80, "■ maintenance", "\x1b[33m#\x1b[0m \x1b[33mmaintenance\x1b[0m"},
+		{display.Style{}, 80, "a\x1b[31mb", `a\x1b[31mb`},
+		{display.Style{ASCII: true}, 10, "ññññ", `\u00f1\...`},
 	} {
 		if got := c.s.Line(c.text, c.columns); got != c.want {
 			t.Errorf("%+v %q: got %q, want %q", c.s, c.text, got, c.want)
@@ -206,14 +207,14 @@ func TestStyleLine(t *testing.T) {
 func TestStyleFollowsTheEnvironment(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
-		when console.When
-		want console.Style
+		when console.ColorMode
+		want display.Style
 	}{
-		{nil, "", console.Style{ASCII: true}},
-		{map[string]string{"LANG": "C"}, console.Always, console.Style{ASCII: true, Color: true}},
-		{map[string]string{"LANG": "C", "LC_CTYPE": "C.utf8"}, console.Always, console.Style{Color: true}},
-		{map[string]string{"LANG": "en_GB.UTF-8", "LC_ALL": "POSIX"}, console.Never, console.Style{ASCII: true}},
-		{map[string]string{"LANG": "en_GB.UTF-8", "NO_COLOR": "1"}, console.Always, console.Style{Color: true}},
+		{nil, "", display.Style{ASCII: true}},
+		{map[string]string{"LANG": "C"}, console.ColorAlways, display.Style{ASCII: true, Color: true}},
+		{map[string]string{"LANG": "C", "LC_CTYPE": "C.utf8"}, console.ColorAlways, display.Style{Color: true}},
+		{map[string]string{"LANG": "en_GB.UTF-8", "LC_ALL": "POSIX"}, console.ColorNever, display.Style{ASCII: true}},
+		{map[string]string{"LANG": "en_GB.UTF-8", "NO_COLOR": "1"}, console.ColorAlways, display.Style{Color: true}},
 	} {
 		f, err := os.CreateTemp(t.TempDir(), "out")
 		if err != nil {
@@ -233,12 +234,12 @@ func TestDurationWords(t *testing.T) {
 		66 * time.Second: "1m6s", 101 * time.Second: "1m41s", time.Hour - time.Millisecond: "1h0m", 192 * time.Minute: "3h12m",
 		48*time.Hour - time.Second: "2d0h", 122 * time.Hour: "5d2h",
 	} {
-		if got := console.Span(d); got != want {
+		if got := display.Duration(d); got != want {
 			t.Errorf("Span(%d) = %q, want %q", d, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{-1: "<1 ms", 0: "<1 ms", 999_999: "<1 ms", time.Millisecond: "1 ms", 3900 * time.Microsecond: "3 ms", 3 * time.Second: "3000 ms"} {
-		if got := console.Ms(d); got != want {
+		if got := display.Milliseconds(d); got != want {
 			t.Errorf("Ms(%d) = %q, want %q", d, got, want)
 		}
 	}
@@ -247,7 +248,7 @@ func TestDurationWords(t *testing.T) {
 func FuzzStyleLine(f *testing.F) {
 	f.Add("CP_001 ● OK \"● KO\" \x1b[2J…", 20, true, true)
 	f.Fuzz(func(t *testing.T, text string, columns int, ascii, color bool) {
-		got := console.Style{ASCII: ascii, Color: color}.Line(text, columns)
+		got := display.Style{ASCII: ascii, Color: color}.Line(text, columns)
 		for _, sgr := range []string{"\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"} {
 			got = strings.ReplaceAll(got, sgr, "")
 		}

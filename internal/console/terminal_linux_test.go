@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // at is a terminal's environment.
@@ -35,9 +36,9 @@ func (p *pty) shows(t *testing.T, want string) {
 	}
 }
 
-func say(c *console.Console, shape console.Shape, text string) {
+func say(c *console.Console, shape display.Shape, text string) {
 	r := slog.NewRecord(noon, slog.LevelInfo, text, 0)
-	r.AddAttrs(shape.Attr(), console.CP("CP_001"))
+	r.AddAttrs(console.Shape(shape), console.CP("CP_001"))
 	_ = c.Logger().Handler().Handle(context.Background(), r)
 }
 
@@ -47,20 +48,20 @@ func TestLogLinesStandAboveTheLiveLine(t *testing.T) {
 	c.Print("ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.", "")
 	p.shows(t, "ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.\n\n_")
 	c.Live("CP_001 ● OK 1 ms | 1 checks, 0 failed")
-	say(c, console.Up, "OK: the Engine answers in 1 ms")
+	say(c, display.Up, "OK: the Engine answers in 1 ms")
 	p.shows(t, `ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.
 
 12:04:33 ● CP_001 OK: the Engine answers in 1 ms
 _live  CP_001 ● OK 1 ms | 1 checks, 0 failed`)
 	c.Live("CP_001 ▲ KO")
-	say(c, console.Told, `failure told to Central: "`+strings.Repeat("x", 80)+`"`)
+	say(c, display.Reported, `failure told to Central: "`+strings.Repeat("x", 80)+`"`)
 	p.shows(t, `ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.
 
 12:04:33 ● CP_001 OK: the Engine answers in 1 ms
 12:04:33 → CP_001 failure told to Central: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
 _live  CP_001 ▲ KO`)
 	c.Close()
-	say(c, console.Note, "stopped")
+	say(c, display.Note, "stopped")
 	p.shows(t, `ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.
 
 12:04:33 ● CP_001 OK: the Engine answers in 1 ms
@@ -75,7 +76,7 @@ func TestLinesFitANarrowTerminal(t *testing.T) {
 	c.Live(strings.Repeat("=", 100))
 	p.resize(t, 20)
 	c.Live(strings.Repeat("=", 100))
-	say(c, console.Up, "OK: the Engine answers")
+	say(c, display.Up, "OK: the Engine answers")
 	p.shows(t, "12:04:33 ● CP_001 O…\n_live  "+strings.Repeat("=", 12)+"…")
 }
 
@@ -85,9 +86,9 @@ func TestWhatGivesWay(t *testing.T) {
 	p := openPTY(t, 60)
 	c := console.Open(console.Options{Out: p.far, Getenv: at("xterm"), Zone: time.UTC})
 	c.Live(strings.Repeat("=", 54), strings.Repeat("-", 53), "short")
-	say(c, console.Told, `told to Central: "Failure report received" (<1 ms)`)
-	say(c, console.Failed, `refused: "denied"; the watch goes on, asked again`)
-	say(c, console.Failed, `refused: "too short to be cut in the middle"; and more`)
+	say(c, display.Reported, `told to Central: "Failure report received" (<1 ms)`)
+	say(c, display.Failed, `refused: "denied"; the watch goes on, asked again`)
+	say(c, display.Failed, `refused: "too short to be cut in the middle"; and more`)
 	p.shows(t, `12:04:33 → CP_001 told to Central: "Failure report…" (<1 ms)
 12:04:33 ▲ CP_001 refused: "denied"; the watch goes on, ask…
 12:04:33 ▲ CP_001 refused: "too short to be cut …"; and more
@@ -102,7 +103,7 @@ func TestPoorTerminals(t *testing.T) {
 		p := openPTY(t, 80)
 		c := console.Open(console.Options{Out: p.far, Getenv: at(term), Zone: time.UTC})
 		c.Live("CP_001 ● OK")
-		say(c, console.Up, "OK")
+		say(c, display.Up, "OK")
 		p.shows(t, want)
 		if colored := strings.Contains(p.text(), "\x1b[32m+"); colored != (term == "linux") {
 			t.Errorf("%s: coloured %v: %q", term, colored, p.text())
@@ -114,7 +115,7 @@ func TestLogfmtAtATerminalHasNoLiveLine(t *testing.T) {
 	p := openPTY(t, 80)
 	c := console.Open(console.Options{Out: p.far, Getenv: at("xterm"), Format: console.Logfmt})
 	c.Live("CP_001 ● OK")
-	say(c, console.Up, "OK")
+	say(c, display.Up, "OK")
 	c.Close()
 	p.shows(t, "time=2026-03-01T12:04:33.250Z level=info cp=CP_001 msg=OK shape=up\n_")
 	if c.Terminal() {
@@ -130,7 +131,7 @@ func TestManyWritersNeverMix(t *testing.T) {
 		all.Go(func() {
 			for range 25 {
 				c.Live("one ● OK")
-				say(c, console.Up, "OK")
+				say(c, display.Up, "OK")
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // account is what was seen so far, and which of it is worth a line. What Central
@@ -30,7 +30,7 @@ type account struct {
 // line is one line of the log.
 type line struct {
 	cp    evcp.CPID // "" when it is about more than one
-	shape console.Shape
+	shape display.Shape
 	text  string
 }
 
@@ -55,7 +55,7 @@ func newAccount(cps []evcp.CPID, timeout time.Duration, spokeUp func(evcp.CPID, 
 	return a
 }
 
-func (a *account) say(cp evcp.CPID, shape console.Shape, text string) {
+func (a *account) say(cp evcp.CPID, shape display.Shape, text string) {
 	a.lines = append(a.lines, line{cp, shape, text})
 }
 
@@ -80,7 +80,7 @@ func (a *account) event(e evcp.Event) {
 	case evcp.MonitorStalled:
 		a.stall(e)
 	case evcp.EventsDropped:
-		a.say(e.CP, console.Gone, trimmed(english.dropped, english.events.of(int(e.Count)), e.Reason))
+		a.say(e.CP, display.Gone, trimmed(english.dropped, english.events.of(int(e.Count)), e.Reason))
 	}
 }
 
@@ -89,7 +89,7 @@ func (a *account) check(before evcp.State, e evcp.Event) {
 	a.figures.Checks++
 	if e.Status == evcp.OK && before.Failures > 0 && !before.Incident.Open {
 		failed := noun{"failed check", "failed checks"}
-		a.say(e.CP, console.Note, trimmed(english.again, failed.of(int(before.Failures))))
+		a.say(e.CP, display.Note, trimmed(english.again, failed.of(int(before.Failures))))
 	}
 }
 
@@ -100,7 +100,7 @@ const together = 2 * time.Second
 func (a *account) stall(e evcp.Event) {
 	at := e.At.Time()
 	if at.Sub(a.stood).Abs() > together {
-		a.say("", console.Unknown, trimmed(english.stalled, console.Span(e.Span)))
+		a.say("", display.Unknown, trimmed(english.stalled, display.Duration(e.Span)))
 	}
 	a.stood = at
 }
@@ -144,8 +144,8 @@ func (a *account) caughtUp() {
 	a.thawed = thawing{}
 	sent := english.events.of(t.backlog)
 	if missing := a.figures.Gaps - t.gaps; missing > 0 {
-		a.say("", console.Failed, trimmed(english.thawedLess, sent, missing))
+		a.say("", display.Failed, trimmed(english.thawedLess, sent, missing))
 		return
 	}
-	a.say("", console.Note, trimmed(english.thawed, sent))
+	a.say("", display.Note, trimmed(english.thawed, sent))
 }

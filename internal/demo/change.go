@@ -7,7 +7,7 @@ import (
 	"evcp/internal/advice"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // change takes a change of state that Central saw.
@@ -28,12 +28,12 @@ func (a *account) change(c central.Change) {
 		f.entered = &c
 		a.match(c.CP)
 	case c.To == cpstate.Activated:
-		a.say(c.CP, console.Up, trimmed(english.monitorBack, console.Span(c.Lasted)))
+		a.say(c.CP, display.Up, trimmed(english.monitorBack, display.Duration(c.Lasted)))
 	case c.To == cpstate.Disconnected:
 		if c.Reason == cpstate.ConnectionLost || c.Reason == cpstate.Silent {
 			a.figures.LostTold++
 		}
-		a.say(c.CP, console.Gone, c.Text())
+		a.say(c.CP, display.Gone, c.Text())
 	}
 }
 
@@ -41,7 +41,7 @@ func (a *account) change(c central.Change) {
 func (a *account) begin() {
 	if n := a.count(cpstate.Activated); !a.begun && n == len(a.cps) {
 		a.begun = true
-		a.say("", console.Up, trimmed(english.allUp, n, len(a.cps)))
+		a.say("", display.Up, trimmed(english.allUp, n, len(a.cps)))
 	}
 }
 
@@ -84,12 +84,12 @@ func (a *account) faulted(f *file) {
 	}
 	why := advice.For(advice.Engine, e.Cause).With(advice.Details{Timeout: a.timeout}).Phrase
 	since := e.Since.Time().In(a.zone).Format(time.TimeOnly)
-	a.say(e.CP, console.Failed, trimmed(sentence, why, english.checks.of(int(f.streak)), since))
+	a.say(e.CP, display.Failed, trimmed(sentence, why, english.checks.of(int(f.streak)), since))
 }
 
 func (a *account) recovered(f *file, after time.Duration) {
 	a.figures.Cleared++
-	a.say(f.entered.CP, console.Up, trimmed(english.activated, console.Span(after)))
+	a.say(f.entered.CP, display.Up, trimmed(english.activated, display.Duration(after)))
 	f.entered = nil
 }
 
@@ -120,6 +120,6 @@ func (a *account) overtaken(f *file) {
 	if a.spokeUp(c.CP, c.At.Add(-patience), c.At) {
 		a.figures.FalseAlarms++
 	}
-	a.say(c.CP, console.Failed, c.Text())
+	a.say(c.CP, display.Failed, c.Text())
 	f.entered = nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // Options are what a demo needs. The zero Story is the usual one, the zero
@@ -107,7 +108,7 @@ func (s *set) backlog(hurry <-chan struct{}) {
 		return
 	}
 	_, waiting := s.tally()
-	s.desk.say("", console.Note, trimmed(english.ending, english.events.of(int(waiting))))
+	s.desk.say("", display.Note, trimmed(english.ending, english.events.of(int(waiting))))
 	until(hurry, backlogLimit, taken)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // soon is how long a slow machine may take for anything.
@@ -302,7 +303,7 @@ func TestTheEndWhileTheBrokerIsFrozen(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	p := start(t, Options{Story: Story{Round: time.Hour, Scenes: []Scene{
 		{act: (*stage).freeze},
-		{act: backlog(10, func(s *stage) { s.desk.say("", console.Note, "enough") })},
+		{act: backlog(10, func(s *stage) { s.desk.say("", display.Note, "enough") })},
 	}}})
 	p.says("msg=enough")
 	if f := p.end(); f.Arrived != f.Events || f.Gaps != 0 {

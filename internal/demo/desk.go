@@ -7,7 +7,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
 // desk is where all parts bring what they saw, from any goroutine. It takes
@@ -60,7 +60,7 @@ func (d *desk) change(c central.Change) {
 
 func (d *desk) arrive(record []byte) { d.take(func(a *account) { a.arrive(record) }) }
 
-func (d *desk) say(cp evcp.CPID, shape console.Shape, text string) {
+func (d *desk) say(cp evcp.CPID, shape display.Shape, text string) {
 	d.take(func(a *account) { a.say(cp, shape, text) })
 }
 

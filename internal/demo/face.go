@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/engine"
 )
 
@@ -88,7 +89,7 @@ func (f *face) run(ended <-chan struct{}) {
 
 func (f *face) tell() {
 	for _, l := range f.desk.lines(time.Now()) {
-		attrs := []slog.Attr{l.shape.Attr()}
+		attrs := []slog.Attr{console.Shape(l.shape)}
 		if l.cp != "" {
 			attrs = append(attrs, console.CP(l.cp))
 		}
@@ -103,7 +104,7 @@ func (f *face) live(now time.Time) string {
 	}
 	up, down, gone, n := f.desk.look()
 	late, waiting := f.tally()
-	return fmt.Sprintf(english.live, console.Up.Mark(), up, console.Failed.Mark(), down, console.Gone.Mark(), gone,
+	return fmt.Sprintf(english.live, display.Up.Mark(), up, display.Failed.Mark(), down, display.Gone.Mark(), gone,
 		english.checks.of(n.Checks), late, english.events.of(int(waiting)))
 }
 

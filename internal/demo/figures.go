@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"evcp/internal/console"
 	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // figures are what was counted. Nothing else is in the summary.
@@ -31,7 +31,7 @@ type figures struct {
 
 // summary says it in words, and what to do next.
 func (f figures) summary(columns int) []string {
-	counted := fmt.Sprintf(english.counted, console.Span(f.Lasted), english.checks.of(f.Checks), f.Late)
+	counted := fmt.Sprintf(english.counted, display.Duration(f.Lasted), english.checks.of(f.Checks), f.Late)
 	text := counted + " " + f.incidents() + " " + english.alarms.of(f.FalseAlarms) + ". " + f.delivery()
 	return append(cell.Wrap(text, columns), english.next)
 }

@@ -15,8 +15,8 @@ type guard struct {
 	leash *leash
 	stop  context.CancelFunc
 	done  chan struct{}
-	err   error              // how it ended; after done
-	stats func() watch.Stats // of this Monitor, also after its end
+	err   error                // how it ended; after done
+	stats func() watch.Figures // of this Monitor, also after its end
 }
 
 // guardWith starts a Monitor and returns when it is open, or why it could not be.
@@ -25,7 +25,7 @@ func guardWith(o watch.Options) (*guard, error) {
 	g := &guard{leash: &leash{central: o.Central}, stop: stop, done: make(chan struct{})}
 	begun := make(chan struct{})
 	o.Dialer = g.leash
-	o.Begun = func(stats func() watch.Stats) { g.stats = stats; close(begun) }
+	o.Opened = func(stats func() watch.Figures) { g.stats = stats; close(begun) }
 	go func() {
 		defer close(g.done)
 		g.err = watch.Run(ctx, o)

@@ -9,6 +9,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/engine"
 	"evcp/internal/watch"
 )
@@ -87,7 +88,7 @@ func (s *stage) mend() {
 			continue
 		}
 		if err := s.watchOver(c); err != nil {
-			s.desk.say(c.id, console.Failed, trimmed(english.broken, err))
+			s.desk.say(c.id, display.Failed, trimmed(english.broken, err))
 		}
 	}
 }
@@ -110,7 +111,7 @@ func (s *stage) bury(c *charger) bool {
 
 func (s *stage) freeze() {
 	s.broker.freeze()
-	s.desk.say("", console.Gone, english.frozen)
+	s.desk.say("", display.Gone, english.frozen)
 }
 
 func (s *stage) thaw() {
@@ -127,7 +128,7 @@ func (s *stage) command(c *charger, b engine.Behaviour, text string) {
 	if unseen {
 		text += english.unseen
 	}
-	s.desk.say(c.id, console.Note, text)
+	s.desk.say(c.id, display.Note, text)
 }
 
 // tally adds up what the Monitors alone know: the ticks they missed, and the
@@ -140,7 +141,7 @@ func (s *stage) tally() (late int, waiting int64) {
 		for _, g := range all {
 			stats := g.stats()
 			late += int(stats.Missed)
-			waiting += stats.Waiting
+			waiting += stats.Pending
 		}
 	}
 	return late, waiting

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/logtext"
 	"evcp/internal/outbox"
-	"evcp/internal/tell"
 	"evcp/internal/wait"
 )
 
@@ -49,7 +49,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	r := &printer{o: o, from: evcp.StampOf(o.Since), teller: tell.Teller{Timeout: o.Wait, Zone: o.Zone}}
+	r := &printer{o: o, from: evcp.StampOf(o.Since), teller: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone}}
 	err = r.read(ctx, h)
 	return r.told, errors.Join(err, h.Close())
 }
@@ -71,7 +71,7 @@ func open(ctx context.Context, o Options) (*outbox.History, error) {
 type printer struct {
 	o      Options
 	from   evcp.Stamp
-	teller tell.Teller
+	teller logtext.Formatter
 	told   Summary
 	plain  bool // the last event was one more OK
 }

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 
 	"evcp"
-	"evcp/internal/console"
-	"evcp/internal/tell"
+	"evcp/internal/display"
+	"evcp/internal/logtext"
 )
 
 // words are the sentences for what the log is silent about, so that another
@@ -31,27 +31,27 @@ var english = words{
 
 // small tells what the log does not: one more OK at debug level, and what begins
 // and ends.
-func small(e evcp.Event) tell.Line {
+func small(e evcp.Event) logtext.LogLine {
 	switch e.Action {
 	case evcp.HealthCheck:
-		return tell.Line{Level: slog.LevelDebug, Shape: shapeOf(e.Status), Text: fmt.Sprintf(english.check, e.Status, console.Ms(e.Latency))}
+		return logtext.LogLine{Level: slog.LevelDebug, Shape: shapeOf(e.Status), Text: fmt.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
 	case evcp.ConnectedToEngine:
-		return tell.Line{Level: slog.LevelDebug, Text: fmt.Sprintf(english.connected, e.Response)}
+		return logtext.LogLine{Level: slog.LevelDebug, Text: fmt.Sprintf(english.connected, e.Response)}
 	case evcp.RegisterToCentral:
-		return tell.Line{Level: slog.LevelDebug, Text: english.registers}
+		return logtext.LogLine{Level: slog.LevelDebug, Text: english.registers}
 	case evcp.MonitorStarted:
-		return tell.Line{Text: fmt.Sprintf(english.began, e.Version)}
+		return logtext.LogLine{Text: fmt.Sprintf(english.began, e.Version)}
 	case evcp.MonitorStopped:
-		return tell.Line{Text: fmt.Sprintf(english.stopped, e.Reason)}
+		return logtext.LogLine{Text: fmt.Sprintf(english.stopped, e.Reason)}
 	case evcp.AuthenticatedWithCentral:
-		return tell.Line{Shape: console.Told, Text: fmt.Sprintf(english.accepted, e.Response)}
+		return logtext.LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response)}
 	}
-	return tell.Line{Level: slog.LevelDebug, Text: e.Action.String()}
+	return logtext.LogLine{Level: slog.LevelDebug, Text: e.Action.String()}
 }
 
-func shapeOf(s evcp.Status) console.Shape {
+func shapeOf(s evcp.Status) display.Shape {
 	if s.Failed() {
-		return console.Failed
+		return display.Failed
 	}
-	return console.Up
+	return display.Up
 }

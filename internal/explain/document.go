@@ -14,56 +14,56 @@ import (
 	"evcp"
 )
 
-// Document is all that one process tells. Times are Unix seconds as a number,
+// MonitorStatus is all that one process tells. Times are Unix seconds as a number,
 // durations say their unit.
-type Document struct {
-	Program  string        `json:"program"`
-	Version  string        `json:"version"`
-	Instance string        `json:"instance"`
-	PID      int           `json:"pid"`
-	Now      Moment        `json:"now"`
-	Started  Moment        `json:"started"`
-	Healthy  bool          `json:"healthy"`
-	Trouble  string        `json:"trouble,omitempty"` // why it is not healthy
-	Note     string        `json:"note,omitempty"`    // what people should know anyhow
-	Watched  []ChargePoint `json:"charge_points"`
-	Checks   Checks        `json:"checks"`
-	Kafka    *Kafka        `json:"kafka"` // null without brokers
-	Outbox   Outbox        `json:"outbox"`
-	Log      Log           `json:"log"`
+type MonitorStatus struct {
+	Program      string              `json:"program"`
+	Version      string              `json:"version"`
+	Instance     string              `json:"instance"`
+	PID          int                 `json:"pid"`
+	Now          Moment              `json:"now"`
+	Started      Moment              `json:"started"`
+	Healthy      bool                `json:"healthy"`
+	Trouble      string              `json:"trouble,omitempty"` // why it is not healthy
+	Note         string              `json:"note,omitempty"`    // what people should know anyhow
+	ChargePoints []ChargePointStatus `json:"charge_points"`
+	Totals       TotalsStatus        `json:"checks"`
+	Kafka        *KafkaStatus        `json:"kafka"` // null without brokers
+	Outbox       OutboxStatus        `json:"outbox"`
+	Log          LogStatus           `json:"log"`
 }
 
-// ChargePoint is one that is watched.
-type ChargePoint struct {
-	CP       evcp.CPID `json:"cp_id"`
-	Engine   string    `json:"engine"` // HOST:PORT
-	State    string    `json:"state"`  // OK, KO, CONNECTION_ERROR or MONITORING
-	Since    Moment    `json:"since"`
-	Cause    string    `json:"cause,omitempty"`
-	LastOK   Moment    `json:"last_ok"`
-	Failures uint32    `json:"consecutive_failures"`
-	Fall     uint32    `json:"fall"` // so many open an incident
-	OKs      uint32    `json:"consecutive_oks,omitempty"`
-	Rise     uint32    `json:"rise"` // so many close it
-	Incident *Incident `json:"incident"`
-	Outcomes []Outcome `json:"last_checks"` // the oldest first
-	Central  Central   `json:"central"`
-	Next     []Step    `json:"next"` // by time
+// ChargePointStatus is one that is watched.
+type ChargePointStatus struct {
+	CP       evcp.CPID        `json:"cp_id"`
+	Engine   string           `json:"engine"` // HOST:PORT
+	State    string           `json:"state"`  // OK, KO, CONNECTION_ERROR or MONITORING
+	Since    Moment           `json:"since"`
+	Cause    string           `json:"cause,omitempty"`
+	LastOK   Moment           `json:"last_ok"`
+	Failures uint32           `json:"consecutive_failures"`
+	Fall     uint32           `json:"fall"` // so many open an incident
+	OKs      uint32           `json:"consecutive_oks,omitempty"`
+	Rise     uint32           `json:"rise"` // so many close it
+	Incident *IncidentStatus  `json:"incident"`
+	Checks   []CheckStatus    `json:"last_checks"` // the oldest first
+	Central  CentralStatus    `json:"central"`
+	Next     []ScheduleStatus `json:"next"` // by time
 	// TimeoutMS is the longest wait for an answer of the Engine.
 	TimeoutMS float64 `json:"timeout_ms"`
 }
 
-// Incident is the one that is open.
-type Incident struct {
-	ID     string `json:"incident_id"`
-	Since  Moment `json:"since"`
-	Cause  string `json:"cause"`
-	Told   uint32 `json:"reports_answered"`
-	ToldAt Moment `json:"last_report_answered"`
+// IncidentStatus is the one that is open.
+type IncidentStatus struct {
+	ID         string `json:"incident_id"`
+	Since      Moment `json:"since"`
+	Cause      string `json:"cause"`
+	Reports    uint32 `json:"reports_answered"`
+	ReportedAt Moment `json:"last_report_answered"`
 }
 
-// Outcome is one check.
-type Outcome struct {
+// CheckStatus is one check.
+type CheckStatus struct {
 	At        Moment  `json:"at"`
 	Status    string  `json:"status"`
 	Cause     string  `json:"cause,omitempty"`
@@ -72,20 +72,20 @@ type Outcome struct {
 	Failures  uint32  `json:"consecutive_failures"`
 }
 
-// Central is how it stands with Central.
-type Central struct {
-	Address string     `json:"address"`
-	State   string     `json:"state"` // connecting, registered, refused or away
-	Since   Moment     `json:"since"`
-	Waiting int        `json:"reports_waiting"` // for an answer
-	Last    *Exchange  `json:"last"`            // signs of life included
-	Told    []Exchange `json:"told"`            // registrations and reports that were answered; the oldest first
+// CentralStatus is how it stands with Central.
+type CentralStatus struct {
+	Address  string          `json:"address"`
+	State    string          `json:"state"` // connecting, registered, refused or away
+	Since    Moment          `json:"since"`
+	Pending  int             `json:"reports_waiting"` // for an answer
+	Last     *MessageStatus  `json:"last"`            // signs of life included
+	Answered []MessageStatus `json:"told"`            // registrations and reports that were answered; the oldest first
 }
 
-// Exchange is something that Central was told.
-type Exchange struct {
+// MessageStatus is something that Central was told.
+type MessageStatus struct {
 	At        Moment  `json:"at"`
-	Told      string  `json:"told"`
+	Message   string  `json:"told"`
 	Repeat    uint32  `json:"repeat,omitempty"`
 	Answered  bool    `json:"answered"`
 	Answer    string  `json:"answer"`
@@ -93,34 +93,34 @@ type Exchange struct {
 	LatencyMS float64 `json:"latency_ms"`
 }
 
-// Step is what happens next, unless something else happens before.
-type Step struct {
+// ScheduleStatus is what happens next, unless something else happens before.
+type ScheduleStatus struct {
 	At   Moment `json:"at"`
 	To   string `json:"to"`   // engine or central
 	What string `json:"what"` // as it goes over the wire: health_check, heartbeat
 }
 
-// Checks counts the checks of this process.
-type Checks struct {
+// TotalsStatus counts the checks of this process.
+type TotalsStatus struct {
 	Total  uint64 `json:"total"`
 	Failed uint64 `json:"failed"`
 	Missed uint64 `json:"missed"` // ticks without a check
 	Last   Moment `json:"last"`
 }
 
-// Kafka is how it stands with Kafka.
-type Kafka struct {
+// KafkaStatus is how it stands with Kafka.
+type KafkaStatus struct {
 	Brokers []string `json:"brokers"`
 	Topic   string   `json:"topic"`
 	State   string   `json:"state"` // connecting, connected, away or catching_up
 	Since   Moment   `json:"since"`
 	Cause   string   `json:"cause,omitempty"` // away
 	Why     string   `json:"why,omitempty"`   // away: the error itself
-	Waiting int64    `json:"events_waiting"`
+	Pending int64    `json:"events_waiting"`
 }
 
-// Outbox is what is kept on disk.
-type Outbox struct {
+// OutboxStatus is what is kept on disk.
+type OutboxStatus struct {
 	Folder  string `json:"folder"`
 	Bytes   int64  `json:"bytes"`
 	Limit   int64  `json:"limit_bytes"`
@@ -128,8 +128,8 @@ type Outbox struct {
 	Refused string `json:"disk_refused,omitempty"` // what the disk said
 }
 
-// Log is what the log could not show because its output stood still.
-type Log struct {
+// LogStatus is what the log could not show because its output stood still.
+type LogStatus struct {
 	Events  uint64 `json:"events_left_out"`
 	Notices uint64 `json:"notices_left_out"` // of Central and Kafka
 }

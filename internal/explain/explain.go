@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"evcp/internal/advice"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
-// Explain says how a Monitor does and why: what it saw last, what Central was
+// ExplainLines says how a Monitor does and why: what it saw last, what Central was
 // told and answered, and what happens next and when.
-func Explain(d Document, zone *time.Location, columns int) []string {
-	v := view{Document: d, zone: zone, columns: columns}
-	lines := Status(d, zone, columns)
-	for _, c := range d.Watched {
+func ExplainLines(d MonitorStatus, zone *time.Location, columns int) []string {
+	v := view{MonitorStatus: d, zone: zone, columns: columns}
+	lines := StatusLines(d, zone, columns)
+	for _, c := range d.ChargePoints {
 		lines = append(append(lines, "", v.lastOf(c)), v.outcomes(c)...)
 		lines = append(append(lines, "", english.heard), v.told(c)...)
 		lines = append(append(lines, "", english.next), v.next(c)...)
@@ -22,8 +22,8 @@ func Explain(d Document, zone *time.Location, columns int) []string {
 	return append(append(lines, ""), v.kept()...)
 }
 
-func (v view) lastOf(c ChargePoint) string {
-	switch n := len(c.Outcomes); n {
+func (v view) lastOf(c ChargePointStatus) string {
+	switch n := len(c.Checks); n {
 	case 0:
 		return fmt.Sprintf(english.noCheck, c.Engine)
 	case 1:
@@ -34,13 +34,13 @@ func (v view) lastOf(c ChargePoint) string {
 }
 
 // outcomes is a line for each check, under one another also across midnight.
-func (v view) outcomes(c ChargePoint) (lines []string) {
+func (v view) outcomes(c ChargePointStatus) (lines []string) {
 	wide := 0
-	for _, o := range c.Outcomes {
+	for _, o := range c.Checks {
 		wide = max(wide, len(v.brief(o.At)))
 	}
-	for i, o := range c.Outcomes {
-		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.brief(o.At), o.text(c, i == len(c.Outcomes)-1)))
+	for i, o := range c.Checks {
+		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.brief(o.At), o.text(c, i == len(c.Checks)-1)))
 	}
 	return lines
 }
@@ -48,8 +48,8 @@ func (v view) outcomes(c ChargePoint) (lines []string) {
 // text is one check: what it said, how fast, of the last one which failure in a
 // row it is, and why. Words of the Engine stand at the end, where a narrow line
 // may cut them.
-func (o Outcome) text(c ChargePoint, last bool) string {
-	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, console.Ms(span(o.LatencyMS)))
+func (o CheckStatus) text(c ChargePointStatus, last bool) string {
+	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, display.Milliseconds(span(o.LatencyMS)))
 	if last && o.failed() && o.Failures > 1 {
 		text += fmt.Sprintf(english.inARow, o.Failures)
 	}
@@ -59,11 +59,11 @@ func (o Outcome) text(c ChargePoint, last bool) string {
 	return strings.TrimRight(text, " ")
 }
 
-func (v view) told(c ChargePoint) (lines []string) {
-	for _, x := range c.Central.Told {
+func (v view) told(c ChargePointStatus) (lines []string) {
+	for _, x := range c.Central.Answered {
 		lines = append(lines, v.exchange(x))
 	}
-	if last := c.Central.Last; last != nil && !recorded(*last, c.Central.Told) {
+	if last := c.Central.Last; last != nil && !recorded(*last, c.Central.Answered) {
 		lines = append(lines, v.exchange(*last))
 	}
 	if len(lines) == 0 {
@@ -74,27 +74,27 @@ func (v view) told(c ChargePoint) (lines []string) {
 
 // recorded reports whether an exchange is one of told already: the same message,
 // answered within the same second.
-func recorded(x Exchange, told []Exchange) bool {
+func recorded(x MessageStatus, told []MessageStatus) bool {
 	for _, t := range told {
-		if t.Told == x.Told && t.Answer == x.Answer && t.At.Stamp().Sub(x.At.Stamp()).Abs() < time.Second {
+		if t.Message == x.Message && t.Answer == x.Answer && t.At.Stamp().Sub(x.At.Stamp()).Abs() < time.Second {
 			return true
 		}
 	}
 	return false
 }
 
-func (v view) exchange(x Exchange) string {
-	text := fmt.Sprintf("  %s %s %s", v.clock(x.At), console.Told.Mark(), x.Told)
+func (v view) exchange(x MessageStatus) string {
+	text := fmt.Sprintf("  %s %s %s", v.clock(x.At), display.Reported.Mark(), x.Message)
 	if x.Repeat > 0 {
 		text += fmt.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
 		return text + fmt.Sprintf(english.silence, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Details{}).Phrase)
 	}
-	return text + fmt.Sprintf(english.receipt, console.Ms(span(x.LatencyMS)), x.Answer)
+	return text + fmt.Sprintf(english.receipt, display.Milliseconds(span(x.LatencyMS)), x.Answer)
 }
 
-func (v view) next(c ChargePoint) (lines []string) {
+func (v view) next(c ChargePointStatus) (lines []string) {
 	for _, s := range c.Next {
 		to := english.central
 		if s.To == "engine" {
@@ -111,13 +111,13 @@ func (v view) next(c ChargePoint) (lines []string) {
 // in is how long it is until a moment.
 func (v view) in(m Moment) string {
 	if left := m.Stamp().Sub(v.Now.Stamp()); left > 0 {
-		return fmt.Sprintf(english.within, console.Span(left))
+		return fmt.Sprintf(english.within, display.Duration(left))
 	}
 	return english.now
 }
 
 // judgement is how far the next verdict is.
-func (c ChargePoint) judgement() string {
+func (c ChargePointStatus) judgement() string {
 	switch {
 	case c.Incident != nil && c.OKs < c.Rise:
 		return english.closes.Of(int64(c.Rise - c.OKs))

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"evcp"
-	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/explain"
 )
 
@@ -20,53 +20,53 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func at(after time.Duration) explain.Moment { return explain.MomentOf(noon.Add(after)) }
 
 // sound is a Monitor on a good day.
-func sound() explain.Document {
-	return explain.Document{
+func sound() explain.MonitorStatus {
+	return explain.MonitorStatus{
 		Program: "ev-cp-m", Version: "0.1.0", Instance: "site-7", PID: 4711, Now: at(time.Hour), Started: at(0), Healthy: true,
-		Checks: explain.Checks{Total: 3600, Failed: 3, Missed: 1, Last: at(time.Hour - time.Second)},
-		Kafka:  &explain.Kafka{Brokers: []string{"localhost:9092"}, Topic: "monitor-events", State: "connected", Since: at(time.Second)},
-		Outbox: explain.Outbox{Folder: "/var/lib/ev-cp-m/CP_001", Bytes: 3 << 20, Limit: 512 << 20},
-		Watched: []explain.ChargePoint{{
+		Totals: explain.TotalsStatus{Total: 3600, Failed: 3, Missed: 1, Last: at(time.Hour - time.Second)},
+		Kafka:  &explain.KafkaStatus{Brokers: []string{"localhost:9092"}, Topic: "monitor-events", State: "connected", Since: at(time.Second)},
+		Outbox: explain.OutboxStatus{Folder: "/var/lib/ev-cp-m/CP_001", Bytes: 3 << 20, Limit: 512 << 20},
+		ChargePoints: []explain.ChargePointStatus{{
 			CP: "CP_001", Engine: "localhost:5001", State: "OK", Since: at(time.Minute), LastOK: at(time.Hour - time.Second), Fall: 3, Rise: 1, TimeoutMS: 900,
-			Outcomes: []explain.Outcome{{At: at(time.Hour - time.Second), Status: "OK", LatencyMS: 1.2, Response: "OK"}},
-			Central: explain.Central{
+			Checks: []explain.CheckStatus{{At: at(time.Hour - time.Second), Status: "OK", LatencyMS: 1.2, Response: "OK"}},
+			Central: explain.CentralStatus{
 				Address: "10.0.0.5:5000", State: "registered", Since: at(time.Second),
-				Last: &explain.Exchange{At: at(time.Hour - 3*time.Second), Told: "heartbeat OK", Answered: true, Answer: "OK", LatencyMS: 2},
-				Told: []explain.Exchange{{At: at(time.Second), Told: "registration request", Answered: true, Answer: "Authentication successful", LatencyMS: 3}},
+				Last:     &explain.MessageStatus{At: at(time.Hour - 3*time.Second), Message: "heartbeat OK", Answered: true, Answer: "OK", LatencyMS: 2},
+				Answered: []explain.MessageStatus{{At: at(time.Second), Message: "registration request", Answered: true, Answer: "Authentication successful", LatencyMS: 3}},
 			},
-			Next: []explain.Step{{At: at(time.Hour), To: "engine", What: "health_check"}, {At: at(time.Hour + 2*time.Second), To: "central", What: "heartbeat"}},
+			Next: []explain.ScheduleStatus{{At: at(time.Hour), To: "engine", What: "health_check"}, {At: at(time.Hour + 2*time.Second), To: "central", What: "heartbeat"}},
 		}},
 	}
 }
 
 // TestTranscripts holds every kind of day word for word.
 func TestTranscripts(t *testing.T) {
-	for name, change := range map[string]func(*explain.Document){
-		"sound":   func(*explain.Document) {},
+	for name, change := range map[string]func(*explain.MonitorStatus){
+		"sound":   func(*explain.MonitorStatus) {},
 		"faulted": faulted,
-		"mute-central": func(d *explain.Document) {
-			d.Watched[0].Central.Last = &explain.Exchange{At: at(time.Hour - 6*time.Second), Told: "heartbeat OK", Cause: "timeout"}
+		"mute-central": func(d *explain.MonitorStatus) {
+			d.ChargePoints[0].Central.Last = &explain.MessageStatus{At: at(time.Hour - 6*time.Second), Message: "heartbeat OK", Cause: "timeout"}
 		},
 		"alone": alone,
-		"standing-still": func(d *explain.Document) {
+		"standing-still": func(d *explain.MonitorStatus) {
 			d.Healthy, d.Trouble = false, "the watch stands still: no check was completed for 12s"
-			d.Watched[0].State, d.Watched[0].Outcomes, d.Watched[0].Central.Told = "MONITORING", nil, nil
-			d.Watched[0].Central.Last = nil
+			d.ChargePoints[0].State, d.ChargePoints[0].Checks, d.ChargePoints[0].Central.Answered = "MONITORING", nil, nil
+			d.ChargePoints[0].Central.Last = nil
 		},
-		"begun": func(d *explain.Document) {
-			d.Started, d.Checks = d.Now, explain.Checks{}
+		"begun": func(d *explain.MonitorStatus) {
+			d.Started, d.Totals = d.Now, explain.TotalsStatus{}
 			d.Healthy, d.Trouble = false, "no check has been completed yet"
-			c := &d.Watched[0]
+			c := &d.ChargePoints[0]
 			c.CP, c.Engine = "ALB-04-001.north-entrance", "engine-04.albacete.example.org:5001"
-			c.State, c.Since, c.Outcomes, c.Next = "MONITORING", 0, nil, c.Next[:1]
-			c.Central = explain.Central{Address: "10.0.0.5:5000", State: "connecting", Since: d.Now}
-			d.Kafka.State, d.Kafka.Since, d.Kafka.Waiting = "connecting", d.Now, 1
+			c.State, c.Since, c.Checks, c.Next = "MONITORING", 0, nil, c.Next[:1]
+			c.Central = explain.CentralStatus{Address: "10.0.0.5:5000", State: "connecting", Since: d.Now}
+			d.Kafka.State, d.Kafka.Since, d.Kafka.Pending = "connecting", d.Now, 1
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
-			got := strings.Join(append(append(explain.Status(d, time.UTC, 80), "----"), explain.Explain(d, time.UTC, 80)...), "\n") + "\n"
+			got := strings.Join(append(append(explain.StatusLines(d, time.UTC, 80), "----"), explain.ExplainLines(d, time.UTC, 80)...), "\n") + "\n"
 			for line := range strings.Lines(got) {
 				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
 					t.Errorf("too wide: %s", line)
@@ -94,9 +94,9 @@ func TestTranscripts(t *testing.T) {
 func TestANarrowTerminalLosesNoAdvice(t *testing.T) {
 	d := sound()
 	faulted(&d)
-	wide := strings.Join(explain.Status(d, time.UTC, 80), "\n")
+	wide := strings.Join(explain.StatusLines(d, time.UTC, 80), "\n")
 	for _, columns := range []int{40, 60} {
-		lines := explain.Status(d, time.UTC, columns)
+		lines := explain.StatusLines(d, time.UTC, columns)
 		if got := strings.Join(lines, "\n"); !slices.Equal(strings.Fields(got), strings.Fields(wide)) {
 			t.Errorf("at %d columns it says\n%s", columns, got)
 		}
@@ -109,35 +109,35 @@ func TestANarrowTerminalLosesNoAdvice(t *testing.T) {
 }
 
 // faulted: an incident is open, and Central did not answer the last report.
-func faulted(d *explain.Document) {
-	c := &d.Watched[0]
+func faulted(d *explain.MonitorStatus) {
+	c := &d.ChargePoints[0]
 	c.State, c.Cause, c.Failures, c.Since = "CONNECTION_ERROR", "timeout", 40, at(59*time.Minute)
-	c.Incident = &explain.Incident{ID: "CP_001-1-2", Since: c.Since, Cause: "timeout", Told: 1, ToldAt: at(59*time.Minute + 3*time.Second)}
-	c.Outcomes = []explain.Outcome{
+	c.Incident = &explain.IncidentStatus{ID: "CP_001-1-2", Since: c.Since, Cause: "timeout", Reports: 1, ReportedAt: at(59*time.Minute + 3*time.Second)}
+	c.Checks = []explain.CheckStatus{
 		{At: at(-24 * time.Hour), Status: "OK", LatencyMS: 0.4, Response: "OK"},
 		{At: at(59 * time.Minute), Status: "KO", Cause: "protocol", LatencyMS: 3, Response: "HTTP/1.1 403 Forbidden", Failures: 39},
 		{At: at(time.Hour - 2*time.Second), Status: "UNKNOWN", Cause: "stalled", LatencyMS: 2100, Failures: 39},
 		{At: at(time.Hour - time.Second), Status: "CONNECTION_ERROR", Cause: "timeout", LatencyMS: 900, Failures: 40},
 	}
-	c.Central.Told = append(c.Central.Told,
-		explain.Exchange{At: at(59*time.Minute + 3*time.Second), Told: "ENGINE_FAILURE", Answered: true, Answer: "Failure report received", LatencyMS: 2})
-	c.Central.State, c.Central.Since, c.Central.Waiting = "away", at(time.Hour-4*time.Second), 1
-	c.Central.Last = &explain.Exchange{At: at(time.Hour - time.Second), Told: "ENGINE_FAILURE", Repeat: 1, Cause: "refused"}
-	c.Next = append(c.Next[:1], explain.Step{At: at(time.Hour + 1500*time.Millisecond), To: "central", What: "registration request"})
-	d.Kafka.State, d.Kafka.Cause, d.Kafka.Why, d.Kafka.Waiting, d.Kafka.Since = "away", "refused", "dial tcp: refused", 1200, at(40*time.Minute)
+	c.Central.Answered = append(c.Central.Answered,
+		explain.MessageStatus{At: at(59*time.Minute + 3*time.Second), Message: "ENGINE_FAILURE", Answered: true, Answer: "Failure report received", LatencyMS: 2})
+	c.Central.State, c.Central.Since, c.Central.Pending = "away", at(time.Hour-4*time.Second), 1
+	c.Central.Last = &explain.MessageStatus{At: at(time.Hour - time.Second), Message: "ENGINE_FAILURE", Repeat: 1, Cause: "refused"}
+	c.Next = append(c.Next[:1], explain.ScheduleStatus{At: at(time.Hour + 1500*time.Millisecond), To: "central", What: "registration request"})
+	d.Kafka.State, d.Kafka.Cause, d.Kafka.Why, d.Kafka.Pending, d.Kafka.Since = "away", "refused", "dial tcp: refused", 1200, at(40*time.Minute)
 	d.Note = "state folder /var/lib/ev-cp-m/CP_001 can't be used: no space left on device; events are kept in memory only"
 	d.Outbox.Dropped, d.Outbox.Refused = 17, "no space left on device"
-	d.Log = explain.Log{Events: 12, Notices: 1}
+	d.Log = explain.LogStatus{Events: 12, Notices: 1}
 }
 
 // alone: no brokers, Central refuses, two checks failed.
-func alone(d *explain.Document) {
+func alone(d *explain.MonitorStatus) {
 	d.Kafka = nil
-	c := &d.Watched[0]
+	c := &d.ChargePoints[0]
 	c.Failures = 2
-	c.Outcomes = append(c.Outcomes, explain.Outcome{At: at(time.Hour - time.Second), Status: "KO", Cause: "said_ko", LatencyMS: 1, Response: "KO", Failures: 2})
+	c.Checks = append(c.Checks, explain.CheckStatus{At: at(time.Hour - time.Second), Status: "KO", Cause: "said_ko", LatencyMS: 1, Response: "KO", Failures: 2})
 	c.Central.State = "refused"
-	c.Central.Told[0].Answer = `Authentication denied: "CP_001"`
+	c.Central.Answered[0].Answer = `Authentication denied: "CP_001"`
 }
 
 func TestADocumentComesBackAsItWent(t *testing.T) {
@@ -147,7 +147,7 @@ func TestADocumentComesBackAsItWent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back explain.Document
+	var back explain.MonitorStatus
 	if err := json.Unmarshal(first, &back); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestADocumentComesBackAsItWent(t *testing.T) {
 // FuzzDocument lets a process of any version, or a stranger on the socket, say
 // anything: what is printed is printable, and no line is wider than a terminal.
 func FuzzDocument(f *testing.F) {
-	for _, change := range []func(*explain.Document){func(*explain.Document) {}, faulted, alone} {
+	for _, change := range []func(*explain.MonitorStatus){func(*explain.MonitorStatus) {}, faulted, alone} {
 		d := sound()
 		change(&d)
 		seed, err := json.Marshal(d)
@@ -182,12 +182,12 @@ func FuzzDocument(f *testing.F) {
 	}
 	f.Add([]byte(`{"charge_points":[{"since":1e300},{"last_checks":[{"latency_ms":-1e300,"at":-1e18,"cause":"\u001b[2J"}],"next":[{}]}],"started":1e11}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var d explain.Document
+		var d explain.MonitorStatus
 		if json.Unmarshal(body, &d) != nil {
 			return
 		}
-		style := console.Style{}
-		for _, line := range explain.Explain(d, time.UTC, 80) {
+		style := display.Style{}
+		for _, line := range explain.ExplainLines(d, time.UTC, 80) {
 			shown := style.Line(line, 80)
 			if utf8.RuneCountInString(shown) > 80 || strings.ContainsAny(shown, "\n\r\x1b\x00") {
 				t.Errorf("%q", shown)

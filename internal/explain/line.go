@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/console"
 	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // Where the text under a row begins, how wide a column of addresses grows, and the
@@ -20,7 +20,7 @@ const (
 
 // peer is one row: shape, name, address, and what is to be said, on as many lines
 // as it takes.
-func (v view) peer(sh console.Shape, name, address, text string) []string {
+func (v view) peer(sh display.Shape, name, address, text string) []string {
 	head := fmt.Sprintf("  %s %-8s %-*s", sh.Mark(), name, v.column(), address)
 	room := v.columns - cell.Width(head) - 2
 	if room < least {
@@ -34,7 +34,7 @@ func (v view) peer(sh console.Shape, name, address, text string) []string {
 // column is the length of the longest address, within reason.
 func (v view) column() int {
 	wide := len(v.Instance)
-	for _, c := range v.Watched {
+	for _, c := range v.ChargePoints {
 		wide = max(wide, len(c.Engine), len(c.Central.Address))
 	}
 	if v.Kafka != nil {
@@ -69,7 +69,7 @@ func (v view) dated(m Moment, layout string) string {
 }
 
 // age is how long ago a moment was.
-func (v view) age(m Moment) string { return console.Span(v.Now.Stamp().Sub(m.Stamp())) }
+func (v view) age(m Moment) string { return display.Duration(v.Now.Stamp().Sub(m.Stamp())) }
 
 // zoneName is what people call the zone of all times: CET.
 func (v view) zoneName() string {
@@ -78,18 +78,18 @@ func (v view) zoneName() string {
 }
 
 // shapeOf is the shape of a state or of a check's outcome.
-func shapeOf(status string) console.Shape {
+func shapeOf(status string) display.Shape {
 	s, _ := evcp.ParseStatus(status)
 	switch {
 	case s == evcp.OK:
-		return console.Up
+		return display.Up
 	case s.Failed():
-		return console.Failed
+		return display.Failed
 	}
-	return console.Unknown
+	return display.Unknown
 }
 
-func (o Outcome) failed() bool { return shapeOf(o.Status) == console.Failed }
+func (o CheckStatus) failed() bool { return shapeOf(o.Status) == display.Failed }
 
 // causeOf is the cause by its name; one that only a later version knows is Other.
 func causeOf(name string) evcp.Cause {

@@ -8,15 +8,15 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
-// Status says in a few lines how a Monitor does. Times are shown in zone, lines
+// StatusLines says in a few lines how a Monitor does. Times are shown in zone, lines
 // are broken at so many columns.
-func Status(d Document, zone *time.Location, columns int) []string {
-	v := view{Document: d, zone: zone, columns: columns}
+func StatusLines(d MonitorStatus, zone *time.Location, columns int) []string {
+	v := view{MonitorStatus: d, zone: zone, columns: columns}
 	var lines []string
-	for _, c := range d.Watched {
+	for _, c := range d.ChargePoints {
 		lines = append(lines, v.peer(shapeOf(c.State), string(c.CP), c.Engine, v.standing(c))...)
 		lines = append(lines, v.advised(c)...)
 		lines = append(lines, v.central(c)...)
@@ -33,13 +33,13 @@ func Status(d Document, zone *time.Location, columns int) []string {
 
 // view is a document that is being told.
 type view struct {
-	Document
+	MonitorStatus
 	zone    *time.Location
 	columns int
 }
 
 // standing is what a charge point is seen as, since when and why.
-func (v view) standing(c ChargePoint) string {
+func (v view) standing(c ChargePointStatus) string {
 	text := c.State
 	if c.Since != 0 {
 		text = fmt.Sprintf(english.standing, c.State, v.age(c.Since), v.clock(c.Since))
@@ -53,14 +53,14 @@ func (v view) standing(c ChargePoint) string {
 		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
 	case c.State == evcp.Monitoring.String():
 		return fmt.Sprintf(english.because, c.State, v.verdict(c))
-	case len(c.Outcomes) > 0:
-		return fmt.Sprintf(english.answers, text, console.Ms(span(c.Outcomes[len(c.Outcomes)-1].LatencyMS)))
+	case len(c.Checks) > 0:
+		return fmt.Sprintf(english.answers, text, display.Milliseconds(span(c.Checks[len(c.Checks)-1].LatencyMS)))
 	}
 	return text
 }
 
 // verdict says for how long there has been none.
-func (v view) verdict(c ChargePoint) string {
+func (v view) verdict(c ChargePointStatus) string {
 	if c.Since == 0 {
 		return english.watching
 	}
@@ -68,9 +68,9 @@ func (v view) verdict(c ChargePoint) string {
 }
 
 // failure is what the one table says of the last failed check.
-func (v view) failure(c ChargePoint) advice.Advice {
-	last := Outcome{Cause: cmp.Or(c.Cause, evcp.Other.String())}
-	for _, o := range c.Outcomes {
+func (v view) failure(c ChargePointStatus) advice.Advice {
+	last := CheckStatus{Cause: cmp.Or(c.Cause, evcp.Other.String())}
+	for _, o := range c.Checks {
 		if o.Failures > 0 && o.failed() {
 			last = o
 		}
@@ -78,33 +78,33 @@ func (v view) failure(c ChargePoint) advice.Advice {
 	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.facts(last))
 }
 
-func (c ChargePoint) facts(o Outcome) advice.Details {
+func (c ChargePointStatus) facts(o CheckStatus) advice.Details {
 	return advice.Details{CP: c.CP, Reply: o.Response, Timeout: span(c.TimeoutMS)}
 }
 
 // advised says what an open incident means, what to do first, and whether Central
 // knows.
-func (v view) advised(c ChargePoint) []string {
+func (v view) advised(c ChargePointStatus) []string {
 	if c.Incident == nil {
 		return nil
 	}
 	a := v.failure(c)
 	lines := append(v.hang(a.Meaning), v.hang(a.Do)...)
-	if at := c.Incident.ToldAt; at != 0 {
+	if at := c.Incident.ReportedAt; at != 0 {
 		return append(lines, v.hang(fmt.Sprintf(english.told, v.clock(at), v.age(at)))...)
 	}
 	return append(lines, v.hang(english.notTold)...)
 }
 
-func (v view) central(c ChargePoint) []string {
-	shape, text := console.Note, english.connecting
+func (v view) central(c ChargePointStatus) []string {
+	shape, text := display.Note, english.connecting
 	switch c.Central.State {
 	case "registered":
-		shape, text = console.Up, english.registered
+		shape, text = display.Up, english.registered
 	case "refused":
-		shape, text = console.Failed, english.refuses
+		shape, text = display.Failed, english.refuses
 	case "away":
-		shape, text = console.Gone, english.away
+		shape, text = display.Gone, english.away
 	}
 	text = fmt.Sprintf(text, v.age(c.Central.Since))
 	trouble := c.centralTrouble()
@@ -114,18 +114,18 @@ func (v view) central(c ChargePoint) []string {
 	case c.Central.State == "registered" && c.Central.Last != nil && c.Central.Last.Answered:
 		text += fmt.Sprintf(english.answered, v.age(c.Central.Last.At))
 	case c.Central.State == "registered" && c.Central.Last != nil: // some Centrals never answer a heartbeat
-		shape = console.Unknown
-		text += fmt.Sprintf(english.unanswered, c.Central.Last.Told, v.age(c.Central.Last.At))
+		shape = display.Unknown
+		text += fmt.Sprintf(english.unanswered, c.Central.Last.Message, v.age(c.Central.Last.At))
 	}
-	if c.Central.Waiting > 0 {
-		text += english.reports.Of(int64(c.Central.Waiting))
+	if c.Central.Pending > 0 {
+		text += english.reports.Of(int64(c.Central.Pending))
 	}
 	lines := v.peer(shape, english.central, c.Central.Address, text)
 	return append(append(lines, v.hang(trouble.Meaning)...), v.hang(trouble.Do)...)
 }
 
 // centralTrouble is what the one table says of Central's absence or refusal.
-func (c ChargePoint) centralTrouble() advice.Advice {
+func (c ChargePointStatus) centralTrouble() advice.Advice {
 	last := c.Central.Last
 	switch {
 	case c.Central.State == "away" && last != nil && !last.Answered:
@@ -137,9 +137,9 @@ func (c ChargePoint) centralTrouble() advice.Advice {
 }
 
 // refusal is what Central said last to a registration.
-func (c ChargePoint) refusal() (words string) {
-	for _, x := range c.Central.Told {
-		if x.Told == registration {
+func (c ChargePointStatus) refusal() (words string) {
+	for _, x := range c.Central.Answered {
+		if x.Message == registration {
 			words = x.Answer
 		}
 	}
@@ -152,25 +152,25 @@ const registration = "registration request"
 func (v view) kafka() []string {
 	k := v.Kafka
 	if k == nil {
-		return v.peer(console.Note, english.kafka, english.none, english.onDisk)
+		return v.peer(display.Note, english.kafka, english.none, english.onDisk)
 	}
 	text, known := english.kafkaIs[k.State]
 	if !known { // of a later version
 		text = strings.ReplaceAll(k.State, "%", "%%") + " %s"
 	}
-	shape, trouble := console.Note, advice.Advice{}
+	shape, trouble := display.Note, advice.Advice{}
 	switch k.State {
 	case "connected", "catching_up":
-		shape = console.Up
+		shape = display.Up
 	case "away":
-		shape = console.Gone
+		shape = display.Gone
 		trouble = advice.For(advice.Kafka, causeOf(k.Cause)).With(advice.Details{Reply: k.Why, Topic: k.Topic})
 	}
 	text = fmt.Sprintf(text, v.age(k.Since))
 	if trouble.Phrase != "" {
 		text = fmt.Sprintf(english.because, text, trouble.Phrase)
 	}
-	text += english.kafkaWaits.Of(k.Waiting)
+	text += english.kafkaWaits.Of(k.Pending)
 	switch {
 	case k.State == "away" && v.Outbox.Refused != "":
 		text += english.inMemory
@@ -184,15 +184,15 @@ func (v view) kafka() []string {
 const beginning = 10 * time.Second
 
 func (v view) monitor() []string {
-	shape, text := console.Up, english.watches
-	begun := v.Checks.Last != 0 || v.Now.Stamp().Sub(v.Started.Stamp()) > beginning
+	shape, text := display.Up, english.watches
+	begun := v.Totals.Last != 0 || v.Now.Stamp().Sub(v.Started.Stamp()) > beginning
 	switch {
 	case !v.Healthy && begun:
-		shape, text = console.Failed, english.unwell
+		shape, text = display.Failed, english.unwell
 	case !v.Healthy:
-		shape = console.Note
+		shape = display.Note
 	}
-	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Checks.Total)), v.Checks.Failed, v.Checks.Missed)
+	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Totals.Total)), v.Totals.Failed, v.Totals.Missed)
 	lines := append(v.peer(shape, english.monitor, v.Instance, text), v.hang(v.Trouble)...)
 	if !v.Healthy && begun {
 		lines = append(lines, v.hang(english.restart)...)

@@ -1,6 +1,6 @@
 package explain
 
-import "evcp/internal/console"
+import "evcp/internal/display"
 
 // words are all phrases that a person reads of a Monitor, so that another
 // language is another table. The verbs stand in the order of the call. What went
@@ -24,19 +24,19 @@ type words struct {
 	registered, connecting, away, refuses string // for how long
 	answered                              string // how long ago the last answer was
 	unanswered                            string // what, how long ago
-	reports                               console.Counted
+	reports                               display.Plural
 
 	// Kafka.
 	none       string
 	onDisk     string
 	kafkaIs    map[string]string // by phase: for how long
-	kafkaWaits console.Counted
+	kafkaWaits display.Plural
 	disk       string // where events wait meanwhile
 	inMemory   string // the same while the disk refuses
 
 	// The Monitor itself.
 	watches, unwell string // for how long, checks, failed, missed
-	checks          console.Counted
+	checks          display.Plural
 	restart         string
 	refusedDisk     string
 
@@ -55,15 +55,15 @@ type words struct {
 	engine   string // to whom
 	within   string // how long
 	now      string
-	closes   console.Counted // OKs
-	opens    console.Counted // failed checks
-	opensYet console.Counted // more of them
-	state    string          // folder
-	size     string          // MiB in use, MiB allowed, process, version
-	dropped  console.Counted
+	closes   display.Plural // OKs
+	opens    display.Plural // failed checks
+	opensYet display.Plural // more of them
+	state    string         // folder
+	size     string         // MiB in use, MiB allowed, process, version
+	dropped  display.Plural
 	leftOut  string // how many events, how many notices
-	events   console.Counted
-	notices  console.Counted
+	events   display.Plural
+	notices  display.Plural
 }
 
 var english = words{
@@ -86,20 +86,20 @@ var english = words{
 	refuses:    "has refused this Monitor for %s",
 	answered:   "; last answer %s ago",
 	unanswered: "; no answer to %s %s ago",
-	reports:    console.Count("; %d report waits", "; %d reports wait"),
+	reports:    display.NewPlural("; %d report waits", "; %d reports wait"),
 
 	none:   "none",
 	onDisk: "events stay on disk",
 	kafkaIs: map[string]string{
 		"connecting": "connecting for %s", "connected": "connected for %s", "away": "away for %s", "catching_up": "catching up for %s",
 	},
-	kafkaWaits: console.Count("; %d event waits", "; %d events wait"),
+	kafkaWaits: display.NewPlural("; %d event waits", "; %d events wait"),
 	disk:       " on disk",
 	inMemory:   " in memory",
 
 	watches:     "watches for %s; %s, %d failed, %d missed",
 	unwell:      "is not well, up for %s; %s, %d failed, %d missed",
-	checks:      console.Count("%d check", "%d checks"),
+	checks:      display.NewPlural("%d check", "%d checks"),
 	restart:     "Restart it: it resumes where it was.",
 	refusedDisk: "Make room, or let this user write there: it tries again every 30s.",
 
@@ -117,13 +117,13 @@ var english = words{
 	engine:   "the Engine",
 	within:   "in %s",
 	now:      "now",
-	closes:   console.Count("%d OK closes the incident", "%d OKs in a row close the incident"),
-	opens:    console.Count("%d failed check opens an incident", "%d failed checks in a row open an incident"),
-	opensYet: console.Count("%d more failed check opens an incident", "%d more failed checks in a row open an incident"),
+	closes:   display.NewPlural("%d OK closes the incident", "%d OKs in a row close the incident"),
+	opens:    display.NewPlural("%d failed check opens an incident", "%d failed checks in a row open an incident"),
+	opensYet: display.NewPlural("%d more failed check opens an incident", "%d more failed checks in a row open an incident"),
 	state:    "State %s",
 	size:     "      %.1f of %.0f MiB; process %d, version %s",
-	dropped:  console.Count("      %d event was given up", "      %d events were given up"),
+	dropped:  display.NewPlural("      %d event was given up", "      %d events were given up"),
 	leftOut:  "      the log stood still and left out %s and %s",
-	events:   console.Count("%d event", "%d events"),
-	notices:  console.Count("%d notice", "%d notices"),
+	events:   display.NewPlural("%d event", "%d events"),
+	notices:  display.NewPlural("%d notice", "%d notices"),
 }

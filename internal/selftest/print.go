@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 
 	"evcp"
-	"evcp/internal/console"
 	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // The columns of an answer: where the text begins after shape and peer, where the
@@ -49,7 +49,7 @@ func (f finding) lines(wide int) []string {
 
 // timed puts the time at the right edge, unless there is none or no room.
 func timed(head string, f finding) string {
-	took := console.Ms(f.took)
+	took := display.Milliseconds(f.took)
 	room := edge - utf8.RuneCountInString(head) - len(took)
 	if f.took == 0 || room < 1 {
 		return head

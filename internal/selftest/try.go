@@ -8,7 +8,7 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
-	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/kafka"
 	"evcp/internal/probe"
 	"evcp/internal/uplink"
@@ -19,7 +19,7 @@ import (
 type finding struct {
 	peer    string
 	address string
-	shape   console.Shape
+	shape   display.Shape
 	well    bool
 	refused bool // Central said no
 	advice  advice.Advice
@@ -27,9 +27,9 @@ type finding struct {
 }
 
 func found(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) finding {
-	shape := console.Failed
+	shape := display.Failed
 	if c == evcp.NoCause {
-		shape = console.Up
+		shape = display.Up
 	}
 	return finding{
 		peer: peer, address: address, shape: shape, well: c == evcp.NoCause, took: took,
@@ -78,7 +78,7 @@ func (o Options) tryEngine(ctx context.Context) finding {
 func (o Options) tryKafka(ctx context.Context) finding {
 	if len(o.Brokers) == 0 {
 		none := advice.Advice{Phrase: english.onDisk}
-		return finding{peer: english.kafka, address: english.none, shape: console.Note, well: true, advice: none}
+		return finding{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
 	}
 	facts := advice.Details{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
@@ -88,7 +88,7 @@ func (o Options) tryKafka(ctx context.Context) finding {
 	}
 	f := found(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
 	if !f.well {
-		f.shape = console.Gone
+		f.shape = display.Gone
 	}
 	if f.well && !r.Exists {
 		f.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)

@@ -9,6 +9,7 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/outbox"
 )
 
@@ -51,7 +52,7 @@ func (w *watcher) warn() {
 	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
 		return
 	}
-	w.o.Console.Logger().Warn(w.loss(), console.CP(w.o.CP), console.Gone.Attr(),
+	w.o.Console.Logger().Warn(w.loss(), console.CP(w.o.CP), console.Shape(display.Gone),
 		slog.String("folder", w.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
 }
 

@@ -23,12 +23,12 @@ const (
 )
 
 // document is all that this Monitor tells of itself now.
-func (w *watcher) document() explain.Document {
-	d := explain.Document{
+func (w *watcher) document() explain.MonitorStatus {
+	d := explain.MonitorStatus{
 		Program: program, Version: w.o.Version, Instance: w.o.Policy.Instance, PID: os.Getpid(),
 		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(w.started), Healthy: true,
-		Watched: []explain.ChargePoint{w.chargePoint(w.o.CP)}, Outbox: w.outboxPart(), Kafka: w.kafkaPart(),
-		Log: explain.Log{Events: w.voice.tail.Dropped(), Notices: w.voice.muted.Load()},
+		ChargePoints: []explain.ChargePointStatus{w.chargePoint(w.o.CP)}, Outbox: w.outboxPart(), Kafka: w.kafkaPart(),
+		Log: explain.LogStatus{Events: w.voice.tail.Dropped(), Notices: w.voice.muted.Load()},
 	}
 	note, err := w.healthy()
 	d.Note = note
@@ -36,8 +36,8 @@ func (w *watcher) document() explain.Document {
 		d.Healthy, d.Trouble = false, err.Error()
 	}
 	f := w.monitor.Figures()
-	d.Checks.Missed, d.Checks.Last = f.Missed, explain.MomentOf(f.Last)
-	d.Checks.Total, d.Checks.Failed = checksOf(f)
+	d.Totals.Missed, d.Totals.Last = f.Missed, explain.MomentOf(f.Last)
+	d.Totals.Total, d.Totals.Failed = checksOf(f)
 	return d
 }
 
@@ -52,10 +52,10 @@ func checksOf(f monitor.Figures) (total, failed uint64) {
 	return total, failed
 }
 
-func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
+func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePointStatus {
 	s := w.box.State(cp)
 	shown := s.Shown(evcp.StampOf(time.Now()), w.o.Interval)
-	c := explain.ChargePoint{
+	c := explain.ChargePointStatus{
 		CP: cp, Engine: w.o.Engine, State: shown.String(), Since: explain.Moment(w.monitor.Since(cp)),
 		LastOK: explain.Moment(s.LastOK), Failures: s.Failures, Fall: w.o.Policy.Fall, OKs: s.Oks, Rise: w.o.Policy.Rise,
 		TimeoutMS: explain.Millis(w.o.Timeout),
@@ -65,19 +65,19 @@ func (w *watcher) chargePoint(cp evcp.CPID) explain.ChargePoint {
 	}
 	if i := s.Incident; i.Open {
 		c.Cause = s.Cause.String()
-		c.Incident = &explain.Incident{
-			ID: i.ID.Text(cp), Since: explain.Moment(i.Since), Cause: i.Cause.String(), Told: i.Reports, ToldAt: explain.Moment(i.ReportedAt),
+		c.Incident = &explain.IncidentStatus{
+			ID: i.ID.Text(cp), Since: explain.Moment(i.Since), Cause: i.Cause.String(), Reports: i.Reports, ReportedAt: explain.Moment(i.ReportedAt),
 		}
 	}
 	c.Central = w.centralPart(cp)
-	c.Outcomes, c.Central.Told = w.past(cp)
+	c.Checks, c.Central.Answered = w.past(cp)
 	c.Next = w.next(cp)
 	return c
 }
 
 // past is what the newest kept events tell, the oldest first.
-func (w *watcher) past(cp evcp.CPID) (checks []explain.Outcome, told []explain.Exchange) {
-	checks, told = []explain.Outcome{}, []explain.Exchange{}
+func (w *watcher) past(cp evcp.CPID) (checks []explain.CheckStatus, told []explain.MessageStatus) {
+	checks, told = []explain.CheckStatus{}, []explain.MessageStatus{}
 	for line := range w.box.Latest() {
 		check := line.Action() == evcp.HealthCheck
 		full := len(checks) == tellChecks
@@ -94,8 +94,8 @@ func (w *watcher) past(cp evcp.CPID) (checks []explain.Outcome, told []explain.E
 		if check {
 			checks = append(checks, outcome(e))
 		} else if what := toldBy(e); what != "" {
-			told = append(told, explain.Exchange{
-				At: explain.Moment(e.At), Told: what, Repeat: e.Repeat, Answered: true, Answer: e.Response, LatencyMS: explain.Millis(e.Latency),
+			told = append(told, explain.MessageStatus{
+				At: explain.Moment(e.At), Message: what, Repeat: e.Repeat, Answered: true, Answer: e.Response, LatencyMS: explain.Millis(e.Latency),
 			})
 		}
 	}
@@ -104,8 +104,8 @@ func (w *watcher) past(cp evcp.CPID) (checks []explain.Outcome, told []explain.E
 	return checks, told
 }
 
-func outcome(e evcp.Event) explain.Outcome {
-	return explain.Outcome{
+func outcome(e evcp.Event) explain.CheckStatus {
+	return explain.CheckStatus{
 		At: explain.Moment(e.At), Status: e.Status.String(), Cause: e.Cause.String(),
 		LatencyMS: explain.Millis(e.Latency), Response: e.Response, Failures: e.Failures,
 	}
@@ -124,19 +124,19 @@ func toldBy(e evcp.Event) string {
 	return ""
 }
 
-func (w *watcher) centralPart(cp evcp.CPID) explain.Central {
+func (w *watcher) centralPart(cp evcp.CPID) explain.CentralStatus {
 	s := w.uplink.Status(cp)
-	c := explain.Central{Address: w.o.Central, State: s.Phase.String(), Since: explain.MomentOf(s.Since), Waiting: w.uplink.Pending()}
+	c := explain.CentralStatus{Address: w.o.Central, State: s.Phase.String(), Since: explain.MomentOf(s.Since), Pending: w.uplink.Pending()}
 	if s.LastExchange.Message != "" {
 		c.Last = exchange(s.LastExchange)
 	}
 	return c
 }
 
-func exchange(s uplink.LastExchange) *explain.Exchange {
+func exchange(s uplink.LastExchange) *explain.MessageStatus {
 	a := s.Reply
-	x := &explain.Exchange{
-		At: explain.MomentOf(s.At), Told: s.Message, Repeat: s.Repeat, Answered: a.Received, Answer: a.Text, LatencyMS: explain.Millis(a.Latency),
+	x := &explain.MessageStatus{
+		At: explain.MomentOf(s.At), Message: s.Message, Repeat: s.Repeat, Answered: a.Received, Answer: a.Text, LatencyMS: explain.Millis(a.Latency),
 	}
 	if !a.Received {
 		x.Cause = a.Cause.String()
@@ -145,23 +145,23 @@ func exchange(s uplink.LastExchange) *explain.Exchange {
 }
 
 // next is what happens by itself, by time.
-func (w *watcher) next(cp evcp.CPID) []explain.Step {
-	steps := []explain.Step{{At: explain.MomentOf(w.monitor.Figures().Next), To: "engine", What: wire.HealthCheck.String()}}
+func (w *watcher) next(cp evcp.CPID) []explain.ScheduleStatus {
+	steps := []explain.ScheduleStatus{{At: explain.MomentOf(w.monitor.Figures().Next), To: "engine", What: wire.HealthCheck.String()}}
 	if s := w.uplink.Status(cp); s.Next != wire.NoVerb {
-		steps = append(steps, explain.Step{At: explain.MomentOf(s.NextAt), To: "central", What: s.Next.String()})
+		steps = append(steps, explain.ScheduleStatus{At: explain.MomentOf(s.NextAt), To: "central", What: s.Next.String()})
 	}
-	slices.SortStableFunc(steps, func(a, b explain.Step) int { return int(a.At - b.At) })
+	slices.SortStableFunc(steps, func(a, b explain.ScheduleStatus) int { return int(a.At - b.At) })
 	return steps
 }
 
-func (w *watcher) kafkaPart() *explain.Kafka {
+func (w *watcher) kafkaPart() *explain.KafkaStatus {
 	if w.kafka == nil {
 		return nil
 	}
 	s := w.kafka.Status()
-	return &explain.Kafka{
+	return &explain.KafkaStatus{
 		Brokers: w.o.Brokers, Topic: w.o.Topic, State: s.Phase.String(), Since: explain.MomentOf(s.Since),
-		Cause: causeText(s), Why: s.ErrorText(), Waiting: w.waiting(),
+		Cause: causeText(s), Why: s.ErrorText(), Pending: w.waiting(),
 	}
 }
 
@@ -173,9 +173,9 @@ func causeText(s kafka.ConnectionStatus) string {
 	return s.Cause.String()
 }
 
-func (w *watcher) outboxPart() explain.Outbox {
+func (w *watcher) outboxPart() explain.OutboxStatus {
 	s := w.box.Stats()
-	o := explain.Outbox{Folder: w.o.Dir(), Bytes: s.Bytes, Limit: s.Limit, Refused: w.diskTrouble()}
+	o := explain.OutboxStatus{Folder: w.o.Dir(), Bytes: s.Bytes, Limit: s.Limit, Refused: w.diskTrouble()}
 	for _, n := range s.Dropped {
 		o.Dropped += n
 	}

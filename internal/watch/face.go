@@ -12,6 +12,7 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/kafka"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
@@ -75,7 +76,7 @@ func (w *watcher) healthy() (note string, err error) {
 		last = begun
 	}
 	if stood := time.Since(last); stood > w.patience() {
-		return "", fmt.Errorf(english.stands, console.Span(stood))
+		return "", fmt.Errorf(english.stands, display.Duration(stood))
 	}
 	return w.diskTrouble(), nil
 }

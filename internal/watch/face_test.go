@@ -46,7 +46,7 @@ func asked(t *testing.T, dir, path string) (code int, body string) {
 	return a.Code, string(a.Body)
 }
 
-func document(t *testing.T, dir string) (d explain.Document) {
+func document(t *testing.T, dir string) (d explain.MonitorStatus) {
 	t.Helper()
 	if _, body := asked(t, dir, status.StatusPath); json.Unmarshal([]byte(body), &d) != nil {
 		t.Fatalf("no status: %s", body)
@@ -131,20 +131,20 @@ func TestWhatExplainKnows(t *testing.T) {
 	g.SetBehaviour("ko")
 	g.Until("the answered report", func() bool {
 		d := document(t, dir)
-		i := d.Watched[0].Incident
-		return i != nil && i.Told == 1
+		i := d.ChargePoints[0].Incident
+		return i != nil && i.Reports == 1
 	})
 	d := document(t, dir)
-	c := d.Watched[0]
+	c := d.ChargePoints[0]
 	if !d.Healthy || c.State != "KO" || c.Cause != "said_ko" || c.Since != c.Incident.Since || c.Failures < 3 {
 		t.Errorf("%+v", c)
 	}
-	if n := len(c.Outcomes); n == 0 || n > 20 || c.Outcomes[n-1].Status != "KO" || c.Outcomes[n-1].Response != "KO" {
-		t.Errorf("last checks %+v", c.Outcomes)
+	if n := len(c.Checks); n == 0 || n > 20 || c.Checks[n-1].Status != "KO" || c.Checks[n-1].Response != "KO" {
+		t.Errorf("last checks %+v", c.Checks)
 	}
 	var told []string
-	for _, x := range c.Central.Told {
-		told = append(told, x.Told+": "+x.Answer)
+	for _, x := range c.Central.Answered {
+		told = append(told, x.Message+": "+x.Answer)
 	}
 	if want := []string{"registration request: Authentication successful", "ENGINE_FAILURE: Failure report received"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
@@ -164,7 +164,7 @@ func TestWhatExplainKnows(t *testing.T) {
 	}
 	start(t, g, "CP_001", dir)
 	g.Until("the second life", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
-	if again := document(t, dir).Watched[0]; again.State != "KO" || again.Since != c.Since || again.Incident.Told != 1 {
+	if again := document(t, dir).ChargePoints[0]; again.State != "KO" || again.Since != c.Since || again.Incident.Reports != 1 {
 		t.Errorf("after a restart: %+v", again)
 	}
 }
@@ -178,7 +178,7 @@ func TestEverybodyAwayIsNoIllness(t *testing.T) {
 	g.Until("readiness", func() bool { code, _ := asked(t, dir, status.ReadyPath); return code == http.StatusOK })
 	g.Until("both absences", func() bool {
 		d := document(t, dir)
-		return d.Watched[0].Central.State == "away" && d.Kafka.State == "away" && d.Watched[0].State == "CONNECTION_ERROR"
+		return d.ChargePoints[0].Central.State == "away" && d.Kafka.State == "away" && d.ChargePoints[0].State == "CONNECTION_ERROR"
 	})
 	if code, body := asked(t, dir, status.HealthPath); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)

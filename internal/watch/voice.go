@@ -10,9 +10,10 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/kafka"
+	"evcp/internal/logtext"
 	"evcp/internal/outbox"
-	"evcp/internal/tell"
 	"evcp/internal/uplink"
 )
 
@@ -24,30 +25,30 @@ const (
 	noticeLength = 64
 )
 
-// voice says what happens. Its goroutine alone tells and prints; what others have
+// logWriter says what happens. Its goroutine alone tells and prints; what others have
 // to say goes through a queue that never waits.
-type voice struct {
+type logWriter struct {
 	console *console.Console
-	teller  tell.Teller
+	teller  logtext.Formatter
 	tail    *outbox.Tail
-	notices chan func() (tell.Line, bool)
+	notices chan func() (logtext.LogLine, bool)
 	muted   atomic.Uint64 // notices that found the queue full
 	ended   chan struct{} // closed when nothing more can come
 
 	last    evcp.Event    // the last check
-	central console.Shape // how it was when last heard of: up, gone, or failed for refusing
+	central display.Shape // how it was when last heard of: up, gone, or failed for refusing
 	kafkaUp bool
 	// What the log was told that it left out.
 	lostEvents, lostNotices uint64
 }
 
-func newVoice(c *console.Console, t tell.Teller, tail *outbox.Tail) *voice {
-	return &voice{console: c, teller: t, tail: tail, notices: make(chan func() (tell.Line, bool), noticeLength), ended: make(chan struct{}), central: console.Gone}
+func newVoice(c *console.Console, t logtext.Formatter, tail *outbox.Tail) *logWriter {
+	return &logWriter{console: c, teller: t, tail: tail, notices: make(chan func() (logtext.LogLine, bool), noticeLength), ended: make(chan struct{}), central: display.Gone}
 }
 
 // run speaks until ended is closed, and then says what is left. events, if set,
 // is shown all there is.
-func (v *voice) run(live func() []string, events func([]evcp.Event)) {
+func (v *logWriter) run(live func() []string, events func([]evcp.Event)) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	if !v.console.Terminal() {
@@ -72,7 +73,7 @@ func (v *voice) run(live func() []string, events func([]evcp.Event)) {
 }
 
 // rest says what is still queued at the end.
-func (v *voice) rest(events func([]evcp.Event)) {
+func (v *logWriter) rest(events func([]evcp.Event)) {
 	for {
 		select {
 		case batch := <-v.tail.C:
@@ -87,24 +88,24 @@ func (v *voice) rest(events func([]evcp.Event)) {
 }
 
 // tellLoss says what found a queue full, once all that found room is told.
-func (v *voice) tellLoss() {
+func (v *logWriter) tellLoss() {
 	if len(v.tail.C) > 0 || len(v.notices) > 0 {
 		return
 	}
 	events, notices := v.tail.Dropped(), v.muted.Load()
 	if events > v.lostEvents || notices > v.lostNotices {
-		v.say(v.teller.LeftOut(events-v.lostEvents, notices-v.lostNotices))
+		v.say(v.teller.Dropped(events-v.lostEvents, notices-v.lostNotices))
 	}
 	v.lostEvents, v.lostNotices = events, notices
 }
 
-func (v *voice) tellNotice(n func() (tell.Line, bool)) {
+func (v *logWriter) tellNotice(n func() (logtext.LogLine, bool)) {
 	if l, ok := n(); ok {
 		v.say(l)
 	}
 }
 
-func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
+func (v *logWriter) hear(batch []evcp.Event, events func([]evcp.Event)) {
 	if events != nil {
 		events(batch)
 	}
@@ -113,9 +114,9 @@ func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
 		case e.Action == evcp.HealthCheck:
 			v.last = e
 		case e.Action == evcp.AuthenticatedWithCentral:
-			v.central = console.Up
+			v.central = display.Up
 		case e.Action == evcp.RegistrationRejected:
-			v.central = console.Failed
+			v.central = display.Failed
 		}
 		if l, ok := v.teller.Event(e); ok {
 			v.say(l)
@@ -123,8 +124,8 @@ func (v *voice) hear(batch []evcp.Event, events func([]evcp.Event)) {
 	}
 }
 
-func (v *voice) say(l tell.Line) {
-	attrs := []slog.Attr{l.Shape.Attr()}
+func (v *logWriter) say(l logtext.LogLine) {
+	attrs := []slog.Attr{console.Shape(l.Shape)}
 	if l.CP != "" {
 		attrs = append(attrs, console.CP(l.CP))
 	}
@@ -132,7 +133,7 @@ func (v *voice) say(l tell.Line) {
 }
 
 // queue hands over something to say. It never waits.
-func (v *voice) queue(n func() (tell.Line, bool)) {
+func (v *logWriter) queue(n func() (logtext.LogLine, bool)) {
 	select {
 	case v.notices <- n:
 	default:
@@ -141,34 +142,34 @@ func (v *voice) queue(n func() (tell.Line, bool)) {
 }
 
 // onCentral is told what changed between the charge point and Central.
-func (v *voice) onCentral(n uplink.Diagnostic) {
-	v.queue(func() (tell.Line, bool) {
+func (v *logWriter) onCentral(n uplink.Diagnostic) {
+	v.queue(func() (logtext.LogLine, bool) {
 		switch n.Kind {
 		case uplink.OutageEnded:
-			v.central = console.Up
+			v.central = display.Up
 		case uplink.OutageBegan, uplink.NotCentral:
-			v.central = console.Gone
+			v.central = display.Gone
 		}
 		return v.teller.Central(n), true
 	})
 }
 
 // onKafka is told each change of how it stands with Kafka.
-func (v *voice) onKafka(s kafka.ConnectionStatus) {
-	v.queue(func() (tell.Line, bool) { return v.tellKafka(s) })
+func (v *logWriter) onKafka(s kafka.ConnectionStatus) {
+	v.queue(func() (logtext.LogLine, bool) { return v.tellKafka(s) })
 }
 
-func (v *voice) tellKafka(s kafka.ConnectionStatus) (tell.Line, bool) {
+func (v *logWriter) tellKafka(s kafka.ConnectionStatus) (logtext.LogLine, bool) {
 	v.kafkaUp = s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp
 	switch {
 	case s.Phase == kafka.Away:
-		return v.teller.KafkaGone(s.Cause, s.ErrorText(), s.EverConnected), true
+		return v.teller.KafkaAway(s.Cause, s.ErrorText(), s.EverConnected), true
 	case s.Phase == kafka.Connected && s.Outage > 0:
 		return v.teller.KafkaBack(s.Outage, s.Delivered), true
 	case s.Phase == kafka.Connected:
-		return v.teller.KafkaThere(s.Pending), true
+		return v.teller.KafkaConnected(s.Pending), true
 	default: // it is told when the backlog has arrived
-		return tell.Line{}, false
+		return logtext.LogLine{}, false
 	}
 }
 
@@ -190,23 +191,23 @@ func latency(shown evcp.Status, last evcp.Event) string {
 	if shown != evcp.OK {
 		return ""
 	}
-	return console.Ms(last.Latency)
+	return display.Milliseconds(last.Latency)
 }
 
 func mark(s evcp.Status) string {
 	switch {
 	case s == evcp.OK:
-		return console.Up.Mark()
+		return display.Up.Mark()
 	case s.Failed():
-		return console.Failed.Mark()
+		return display.Failed.Mark()
 	default:
-		return console.Unknown.Mark()
+		return display.Unknown.Mark()
 	}
 }
 
 func presence(there bool) string {
 	if there {
-		return console.Up.Mark()
+		return display.Up.Mark()
 	}
-	return console.Gone.Mark()
+	return display.Gone.Mark()
 }

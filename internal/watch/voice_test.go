@@ -12,8 +12,8 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/logtext"
 	"evcp/internal/outbox"
-	"evcp/internal/tell"
 	"evcp/internal/uplink"
 )
 
@@ -29,7 +29,7 @@ func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
-	v := newVoice(c, tell.Teller{Zone: time.UTC}, box.Tail(1))
+	v := newVoice(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
 	for i := 0; v.muted.Load() < 3; i++ { // nobody listens yet: the queue fills
 		v.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}

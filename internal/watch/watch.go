@@ -17,11 +17,11 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/kafka"
 	"evcp/internal/link"
+	"evcp/internal/logtext"
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
 	"evcp/internal/systemd"
-	"evcp/internal/tell"
 	"evcp/internal/uplink"
 	"evcp/internal/wire"
 )
@@ -59,9 +59,9 @@ type Options struct {
 	Notify  *systemd.Notifier // nil: systemd did not start this process
 	// Events, if set, is shown every kept event that the live tail carries.
 	Events func([]evcp.Event)
-	// Begun, if set, is called once when the Monitor is open and before it watches.
+	// Opened, if set, is called once when the Monitor is open and before it watches.
 	// It is given a function that anyone may call at any time, also after Run.
-	Begun func(stats func() Stats)
+	Opened func(stats func() Figures)
 }
 
 // Bounds of an orderly end. Together with the last check, 1.2 s at most, they
@@ -83,8 +83,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if o.Begun != nil {
-		o.Begun(w.stats)
+	if o.Opened != nil {
+		o.Opened(w.stats)
 	}
 	w.banner()
 	w.launch(stop)
@@ -105,7 +105,7 @@ type watcher struct {
 	monitor *monitor.Monitor
 	uplink  *uplink.Uplink
 	kafka   *kafka.Sender // nil without brokers
-	voice   *voice
+	voice   *logWriter
 
 	started time.Time
 
@@ -128,8 +128,8 @@ func start(o Options) (*watcher, error) {
 		return nil, fmt.Errorf("open the state of %s: %w", o.CP, err)
 	}
 	w.box, w.state = box, box.State(o.CP)
-	w.voice = newVoice(o.Console, tell.Teller{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.RefusalRetry, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
-	w.voice.teller.Resume(o.CP, w.state)
+	w.voice = newVoice(o.Console, logtext.Formatter{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.RefusalRetry, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
+	w.voice.teller.Restore(o.CP, w.state)
 	if err := w.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}

@@ -1,6 +1,6 @@
 package watch
 
-import "evcp/internal/console"
+import "evcp/internal/display"
 
 // words are what a Monitor says of itself to a person beside its log: the banner,
 // the live line, and how it does. Another language is another table. The verbs
@@ -19,21 +19,21 @@ type words struct {
 	onDisk                         string
 	topic                          string // which
 	found                          string
-	putAside                       string          // which file, why
-	memory, anew                   string          // why
-	resumed                        string          // what was seen last, which event is next
-	openSince                      string          // what, since when
-	streak                         string          // what, how many of how many
-	liveChecks                     console.Counted // how many, how many failed
-	liveCentral, liveKafka         string          // a shape
-	refused, noDisk, faceless      string          // why
-	diskTrouble                    string          // which folder, why
-	asideAs                        string          // which file, why
-	stateIs                        string          // what was found
+	putAside                       string         // which file, why
+	memory, anew                   string         // why
+	resumed                        string         // what was seen last, which event is next
+	openSince                      string         // what, since when
+	streak                         string         // what, how many of how many
+	liveChecks                     display.Plural // how many, how many failed
+	liveCentral, liveKafka         string         // a shape
+	refused, noDisk, faceless      string         // why
+	diskTrouble                    string         // which folder, why
+	asideAs                        string         // which file, why
+	stateIs                        string         // what was found
 	notYet                         string
-	stands                         string          // for how long
-	lineCP, lineCentral, lineKafka string          // for systemctl status
-	lineWaits                      console.Counted // how many events
+	stands                         string         // for how long
+	lineCP, lineCentral, lineKafka string         // for systemctl status
+	lineWaits                      display.Plural // how many events
 }
 
 var english = words{
@@ -58,7 +58,7 @@ var english = words{
 	resumed:     "resumed: %s, next event %d",
 	openSince:   "%s since %s",
 	streak:      "%s %d of %d",
-	liveChecks:  console.Count("%d check, %d failed", "%d checks, %d failed"),
+	liveChecks:  display.NewPlural("%d check, %d failed", "%d checks, %d failed"),
 	liveCentral: "Central %s",
 	liveKafka:   "Kafka %s",
 	refused:     "the disk refused: %s; kept in memory",
@@ -72,5 +72,5 @@ var english = words{
 	lineCP:      "%s %s",
 	lineCentral: "Central %s",
 	lineKafka:   "Kafka %s",
-	lineWaits:   console.Count("%d event waits on disk", "%d events wait on disk"),
+	lineWaits:   display.NewPlural("%d event waits on disk", "%d events wait on disk"),
 }

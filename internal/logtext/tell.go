@@ -4,7 +4,7 @@
 //
 // A line says what changed, once. Single checks, repeats of an open report and
 // each attempt to reach somebody are told at debug level.
-package tell
+package logtext
 
 import (
 	"fmt"
@@ -13,21 +13,21 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
-	"evcp/internal/console"
+	"evcp/internal/display"
 )
 
-// Line is one line of a log.
-type Line struct {
-	Shape console.Shape
+// LogLine is one line of a log.
+type LogLine struct {
+	Shape display.Shape
 	Level slog.Level
 	CP    evcp.CPID // "" when it is about the process
 	Text  string
 	Attrs []slog.Attr // for machines
 }
 
-// Teller remembers what a sentence needs beyond its event. It belongs to one
+// Formatter remembers what a sentence needs beyond its event. It belongs to one
 // goroutine.
-type Teller struct {
+type Formatter struct {
 	Timeout  time.Duration // of a check: "no answer in 900ms"
 	Zone     *time.Location
 	AskAgain time.Duration // after a refusal
@@ -35,40 +35,40 @@ type Teller struct {
 	// KafkaWait is how long an answer of Kafka is awaited; 0 is not said.
 	KafkaWait time.Duration
 	Topic     string // for "create the topic …"
-	cps       map[evcp.CPID]*story
+	cps       map[evcp.CPID]*logState
 }
 
-// story is what was told of one charge point so far.
-type story struct {
+// logState is what was told of one charge point so far.
+type logState struct {
 	state  evcp.State
-	failed int    // checks since the streak that opened the incident began
-	proven bool   // an OK was seen in this life
-	words  string // the Engine's, of the last check
-	away   bool   // Central went, so its return is told and the next acceptance is not
-	turn   turn   // how the open incident fails
+	failed int         // checks since the streak that opened the incident began
+	proven bool        // an OK was seen in this life
+	words  string      // the Engine's, of the last check
+	away   bool        // Central went, so its return is told and the next acceptance is not
+	turn   causeChange // how the open incident fails
 }
 
-// Resume takes up a charge point with what is known of it from an earlier life.
-func (t *Teller) Resume(cp evcp.CPID, s evcp.State) {
+// Restore takes up a charge point with what is known of it from an earlier life.
+func (t *Formatter) Restore(cp evcp.CPID, s evcp.State) {
 	t.of(cp).state = s
 	t.of(cp).failed = int(s.Failures)
-	t.of(cp).turn = turn{told: s.Incident.Cause}
+	t.of(cp).turn = causeChange{told: s.Incident.Cause}
 }
 
-func (t *Teller) of(cp evcp.CPID) *story {
+func (t *Formatter) of(cp evcp.CPID) *logState {
 	if t.cps == nil {
-		t.cps = map[evcp.CPID]*story{}
+		t.cps = map[evcp.CPID]*logState{}
 	}
 	s := t.cps[cp]
 	if s == nil {
-		s = &story{}
+		s = &logState{}
 		t.cps[cp] = s
 	}
 	return s
 }
 
 // Event tells a kept event; false when it is worth no line.
-func (t *Teller) Event(e evcp.Event) (Line, bool) {
+func (t *Formatter) Event(e evcp.Event) (LogLine, bool) {
 	s := t.of(e.CP)
 	before := s.state
 	s.state = before.After(e)
@@ -78,14 +78,14 @@ func (t *Teller) Event(e evcp.Event) (Line, bool) {
 	return l, ok
 }
 
-func (t *Teller) line(s *story, before evcp.State, e evcp.Event) (Line, bool) {
+func (t *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
 	switch e.Action {
 	case evcp.HealthCheck:
 		return t.check(s, before, e)
 	case evcp.EngineFailed:
 		return t.opened(s, e), true
 	case evcp.EngineRecovered:
-		l := Line{Shape: console.Up, Text: say(english.recovered, console.Span(e.Span), english.checks.Of(int64(s.failed)))}
+		l := LogLine{Shape: display.Up, Text: say(english.recovered, display.Duration(e.Span), english.checks.Of(int64(s.failed)))}
 		s.failed = 0
 		return l.with(slog.Duration("duration", e.Span)), true
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
@@ -93,24 +93,24 @@ func (t *Teller) line(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
 		return t.registration(s, e)
 	case evcp.MonitorStalled:
-		l := Line{Shape: console.Unknown, Level: slog.LevelWarn, Text: say(english.stalled, console.Span(e.Span))}
+		l := LogLine{Shape: display.Unknown, Level: slog.LevelWarn, Text: say(english.stalled, display.Duration(e.Span))}
 		return l.with(slog.Duration("gap", e.Span), slog.Int("missed", int(e.Missed))), true
 	case evcp.ClockStep:
-		return Line{Level: slog.LevelWarn, Text: say(english.clock, direction(e.Span), console.Span(e.Span.Abs()))}, true
+		return LogLine{Level: slog.LevelWarn, Text: say(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
 	case evcp.EventsDropped:
-		return Line{Shape: console.Gone, Level: slog.LevelWarn, Text: say(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
+		return LogLine{Shape: display.Gone, Level: slog.LevelWarn, Text: say(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
 	default:
-		return Line{}, false
+		return LogLine{}, false
 	}
 }
 
-func (l Line) with(attrs ...slog.Attr) Line {
+func (l LogLine) with(attrs ...slog.Attr) LogLine {
 	l.Attrs = append(l.Attrs, attrs...)
 	return l
 }
 
 // check tells the first OK, and at debug level what is not OK.
-func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
+func (t *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
 	s.words = e.Response
 	switch {
 	case e.Status.Failed() && before.Incident.Open && s.turn.failed(e):
@@ -118,32 +118,32 @@ func (t *Teller) check(s *story, before evcp.State, e evcp.Event) (Line, bool) {
 		return t.turned(s, e), true
 	case e.Status.Failed():
 		s.failed++
-		l := Line{Shape: console.Failed, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		l := LogLine{Shape: display.Failed, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(slog.String("cause", e.Cause.String()), slog.String("engine_response", e.Response)), true
 	case e.Status != evcp.OK:
-		return Line{Shape: console.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, "").Phrase, e.Failures)}, true
+		return LogLine{Shape: display.Unknown, Level: slog.LevelDebug, Text: say(english.oneFailed, e.Status, t.engine(e.Cause, "").Phrase, e.Failures)}, true
 	case before.Incident.Open: // its end is told
 		s.proven, s.turn.count = true, 0
-		return Line{}, false
+		return LogLine{}, false
 	case !s.proven:
 		s.proven, s.failed = true, 0
-		return Line{Shape: console.Up, Text: say(english.first, console.Ms(e.Latency))}, true
+		return LogLine{Shape: display.Up, Text: say(english.first, display.Milliseconds(e.Latency))}, true
 	case before.Failures > 0:
 		s.failed = 0
-		return Line{Level: slog.LevelDebug, Text: say(english.again, english.checks.Of(int64(before.Failures)))}, true
+		return LogLine{Level: slog.LevelDebug, Text: say(english.again, english.checks.Of(int64(before.Failures)))}, true
 	default:
-		return Line{}, false
+		return LogLine{}, false
 	}
 }
 
 // opened tells an incident. "Says KO" and "no answer" never share a sentence:
 // they send different people to different places. Words of the Engine come last,
 // where a narrow line may cut them.
-func (t *Teller) opened(s *story, e evcp.Event) Line {
+func (t *Formatter) opened(s *logState, e evcp.Event) LogLine {
 	since := e.Since.Time().In(t.Zone).Format(time.TimeOnly)
-	s.turn = turn{told: e.Cause}
+	s.turn = causeChange{told: e.Cause}
 	a := t.engine(e.Cause, s.words)
-	l := Line{Shape: console.Failed, Level: slog.LevelWarn}
+	l := LogLine{Shape: display.Failed, Level: slog.LevelWarn}
 	switch e.Cause {
 	case evcp.SaidKO:
 		l.Text = say(english.failedKO, s.state.Status, s.state.Failures, since)
@@ -155,22 +155,22 @@ func (t *Teller) opened(s *story, e evcp.Event) Line {
 	return l.with(slog.String("cause", e.Cause.String()), slog.Time("since", e.Since.Time())).advised(a)
 }
 
-func (t *Teller) engine(c evcp.Cause, words string) advice.Advice {
+func (t *Formatter) engine(c evcp.Cause, words string) advice.Advice {
 	return advice.For(advice.Engine, c).With(advice.Details{Timeout: t.Timeout, Reply: words})
 }
 
 // advised adds what a failure means and what to do first.
-func (l Line) advised(a advice.Advice) Line {
+func (l LogLine) advised(a advice.Advice) LogLine {
 	return l.with(slog.String("meaning", a.Meaning), slog.String("do", a.Do))
 }
 
 // told tells a receipt of Central; repeats only to who wants to know everything.
-func told(e evcp.Event) Line {
+func told(e evcp.Event) LogLine {
 	sentence := english.failureTold
 	if e.Action == evcp.ReportEngineRecovery {
 		sentence = english.recoveryTold
 	}
-	l := Line{Shape: console.Told, Text: say(sentence, e.Response, console.Ms(e.Latency))}
+	l := LogLine{Shape: display.Reported, Text: say(sentence, e.Response, display.Milliseconds(e.Latency))}
 	if e.Repeat > 0 {
 		l.Level = slog.LevelDebug
 	}
@@ -179,24 +179,24 @@ func told(e evcp.Event) Line {
 
 // registration tells Central's answer. A return of Central is told by Central
 // itself, with how long it was away.
-func (t *Teller) registration(s *story, e evcp.Event) (Line, bool) {
+func (t *Formatter) registration(s *logState, e evcp.Event) (LogLine, bool) {
 	switch {
 	case e.Action == evcp.RegistrationRejected && t.Lone && !s.state.EverAccepted:
-		return Line{Shape: console.Failed, Level: slog.LevelError, Text: say(english.refused, e.Response)}, true
+		return LogLine{Shape: display.Failed, Level: slog.LevelError, Text: say(english.refused, e.Response)}, true
 	case e.Action == evcp.RegistrationRejected:
-		return Line{Shape: console.Failed, Level: slog.LevelWarn, Text: say(english.refusedAgain, e.Response, console.Span(t.AskAgain))}, true
+		return LogLine{Shape: display.Failed, Level: slog.LevelWarn, Text: say(english.refusedAgain, e.Response, display.Duration(t.AskAgain))}, true
 	case s.away:
 		s.away = false
-		return Line{}, false
+		return LogLine{}, false
 	default:
-		return Line{Shape: console.Told, Text: say(english.accepted, e.Response, console.Ms(e.Latency))}, true
+		return LogLine{Shape: display.Reported, Text: say(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
 	}
 }
 
-// LeftOut tells what the log could not show because its output stood still, and
+// Dropped tells what the log could not show because its output stood still, and
 // where the events can be read.
-func (t *Teller) LeftOut(events, notices uint64) Line {
-	l := Line{Level: slog.LevelWarn, Text: say(english.leftOut, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
+func (t *Formatter) Dropped(events, notices uint64) LogLine {
+	l := LogLine{Level: slog.LevelWarn, Text: say(english.leftOut, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
 	return l.with(slog.Uint64("events", events), slog.Uint64("notices", notices))
 }
 

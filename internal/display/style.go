@@ -1,48 +1,15 @@
-package console
+package display
 
 import (
-	"os"
 	"strings"
 
 	"evcp/internal/console/cell"
-)
-
-// When says when colour is used.
-type When string
-
-// Ways to use colour.
-const (
-	AutoColor When = "auto" // at a terminal, unless NO_COLOR is set or it is dumb
-	Always    When = "always"
-	Never     When = "never"
 )
 
 // Style is what an output can show. The zero Style is UTF-8 without colour.
 type Style struct {
 	ASCII bool // nothing but ASCII
 	Color bool // SGR sequences of the 16 colours
-}
-
-// StyleOf finds the style of out. Characters beyond ASCII need a UTF-8 locale
-// (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
-func StyleOf(out *os.File, getenv func(string) string, when When) Style {
-	getenv = orEmpty(getenv)
-	name := getenv("TERM")
-	plain := isTerminal(out) && (name == "dumb" || name == "linux")
-	return Style{
-		ASCII: plain || !isUTF8(getenv),
-		Color: when == Always || when != Never && isTerminal(out) && name != "dumb" && getenv("NO_COLOR") == "",
-	}
-}
-
-func isUTF8(getenv func(string) string) bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if locale := getenv(name); locale != "" {
-			locale = strings.ToLower(locale)
-			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
-		}
-	}
-	return false
 }
 
 // Line makes text fit to print on one line of at most columns cells: escaped, cut
@@ -60,7 +27,7 @@ func (s Style) Line(text string, columns int) string {
 		}
 		b.WriteString(s.paint(sh, sh.Mark()))
 		own = after
-		if gap, word, rest := cutWord(after, sh.look().words); gap == " " {
+		if gap, word, rest := cutWord(after, sh.appearance().words); gap == " " {
 			b.WriteString(gap + s.paint(sh, word))
 			own = rest
 		}
@@ -68,16 +35,16 @@ func (s Style) Line(text string, columns int) string {
 	return b.String() + s.ascii(quoted)
 }
 
-// entry is Line for a log line: the shape stands after head, and the state's word
+// Entry is Line for a log line: the shape stands after head, and the state's word
 // is the first in text that belongs to the shape. id is never taken for one.
-func (s Style) entry(head string, sh Shape, id, text string, columns int) string {
+func (s Style) Entry(head string, sh Shape, id, text string, columns int) string {
 	line := s.fit(head+sh.Mark()+" "+id+text, columns)
 	own, quoted := ownWords(line)
 	rest, whole := strings.CutPrefix(own, head+sh.Mark()+" "+id)
 	if !whole {
 		return s.ascii(line)
 	}
-	before, word, after := cutWord(rest, sh.look().words)
+	before, word, after := cutWord(rest, sh.appearance().words)
 	return head + s.paint(sh, sh.Mark()) + " " + id + s.ascii(before) + s.paint(sh, word) + s.ascii(after+quoted)
 }
 
@@ -136,7 +103,7 @@ func (s Style) ascii(text string) string {
 	}
 	return strings.Map(func(r rune) rune {
 		if sh, ok := shapeOf(r); ok {
-			return rune(sh.look().ascii)
+			return rune(sh.appearance().ascii)
 		}
 		return r
 	}, text)
@@ -144,7 +111,7 @@ func (s Style) ascii(text string) string {
 
 func (s Style) paint(sh Shape, text string) string {
 	text = s.ascii(text)
-	color := sh.look().color
+	color := sh.appearance().color
 	if !s.Color || color == "" || text == "" {
 		return text
 	}

@@ -1,6 +1,6 @@
-package tell
+package logtext
 
-import "evcp/internal/console"
+import "evcp/internal/display"
 
 // words are all sentences that a log line is made of, so that another language
 // is another table. The verbs stand in the order of the call.
@@ -37,10 +37,10 @@ type words struct {
 	centralNotTold string
 	stateKept      string
 	stateLost      string
-	checks         console.Counted
-	reports        console.Counted
-	events         console.Counted
-	notices        console.Counted
+	checks         display.Plural
+	reports        display.Plural
+	events         display.Plural
+	notices        display.Plural
 }
 
 var english = words{
@@ -77,8 +77,8 @@ var english = words{
 	centralNotTold: "Central not told",
 	stateKept:      "state kept",
 	stateLost:      "state NOT kept: the disk refused",
-	checks:         console.Count("%d failed check", "%d failed checks"),
-	reports:        console.Count("%d report was", "%d reports were"),
-	events:         console.Count("%d event", "%d events"),
-	notices:        console.Count("%d notice", "%d notices"),
+	checks:         display.NewPlural("%d failed check", "%d failed checks"),
+	reports:        display.NewPlural("%d report was", "%d reports were"),
+	events:         display.NewPlural("%d event", "%d events"),
+	notices:        display.NewPlural("%d notice", "%d notices"),
 }

@@ -1,4 +1,4 @@
-package tell_test
+package logtext_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/tell"
+	"evcp/internal/logtext"
 	"evcp/internal/uplink"
 )
 
@@ -18,7 +18,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // day is the log of a Monitor, written down.
 type day struct {
-	teller tell.Teller
+	teller logtext.Formatter
 	policy evcp.Policy
 	state  evcp.State
 	now    time.Time
@@ -27,7 +27,7 @@ type day struct {
 
 func newDay() *day {
 	return &day{
-		teller: tell.Teller{Timeout: 900 * time.Millisecond, Zone: time.UTC, AskAgain: time.Minute, Lone: true, Topic: "monitor-events"},
+		teller: logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, AskAgain: time.Minute, Lone: true, Topic: "monitor-events"},
 		policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}, now: noon,
 	}
 }
@@ -49,7 +49,7 @@ func (d *day) learn(all ...evcp.Observation) {
 
 // write notes a line as the console is given it; what every line of an event
 // carries is left out.
-func (d *day) write(l tell.Line) {
+func (d *day) write(l logtext.LogLine) {
 	fmt.Fprintf(&d.log, "%s %-5s %s %s %s\n", d.now.Format(time.TimeOnly), strings.ToLower(l.Level.String()), l.Shape.Mark(), l.CP, l.Text)
 	for _, a := range l.Attrs {
 		if a.Key != "action" && a.Key != "event_id" {
@@ -118,17 +118,17 @@ var days = map[string]func(d *day){
 		d.learn(evcp.Observation{Kind: evcp.StallEnded, Gap: 10200 * time.Millisecond, Missed: 9},
 			evcp.Observation{Kind: evcp.ClockStepped, Gap: -time.Hour}, evcp.Observation{Kind: evcp.ClockStepped, Gap: 2 * time.Second},
 			evcp.Observation{Kind: evcp.Dropped, From: 1, To: 1, Count: 1, Reason: "disk bound"})
-		d.write(d.teller.LeftOut(1200, 1))
+		d.write(d.teller.Dropped(1200, 1))
 		d.write(d.teller.Stopped("CP_001", true, 0, true))
 		d.write(d.teller.Stopped("CP_001", false, 1, false))
 	},
 	"kafka": func(d *day) {
-		d.write(d.teller.KafkaGone(evcp.Refused, "dial tcp 127.0.0.1:9092: connect: connection refused", false))
-		d.write(d.teller.KafkaThere(1))
+		d.write(d.teller.KafkaAway(evcp.Refused, "dial tcp 127.0.0.1:9092: connect: connection refused", false))
+		d.write(d.teller.KafkaConnected(1))
 		d.teller.KafkaWait = 2 * time.Second
-		d.write(d.teller.KafkaGone(evcp.Timeout, "", true))
+		d.write(d.teller.KafkaAway(evcp.Timeout, "", true))
 		d.write(d.teller.KafkaBack(time.Minute, 60))
-		d.write(d.teller.KafkaGone(evcp.SaidKO, "TOPIC_AUTHORIZATION_FAILED", true))
+		d.write(d.teller.KafkaAway(evcp.SaidKO, "TOPIC_AUTHORIZATION_FAILED", true))
 	},
 }
 
@@ -173,8 +173,8 @@ func TestSaysKOAndNoAnswerNeverShareASentence(t *testing.T) {
 func TestAnEarlierLifeIsKnown(t *testing.T) {
 	d := newDay()
 	d.learn(well, ko, ko, ko)
-	d.teller = tell.Teller{Timeout: 900 * time.Millisecond, Zone: time.UTC}
-	d.teller.Resume("CP_001", d.state)
+	d.teller = logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC}
+	d.teller.Restore("CP_001", d.state)
 	d.log.Reset()
 	d.learn(ko, well, well)
 	var said []string
@@ -191,7 +191,7 @@ func TestAnEarlierLifeIsKnown(t *testing.T) {
 // TestTwoChargePointsAreTwoStories mixes them: neither changes what is said of the
 // other.
 func TestTwoChargePointsAreTwoStories(t *testing.T) {
-	teller := tell.Teller{Timeout: time.Second, Zone: time.UTC}
+	teller := logtext.Formatter{Timeout: time.Second, Zone: time.UTC}
 	policy := evcp.Policy{Fall: 2, Rise: 1, Instance: "test"}
 	states := map[evcp.CPID]evcp.State{}
 	said := map[evcp.CPID][]string{}
