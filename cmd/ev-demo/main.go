@@ -59,8 +59,8 @@ func play(ctx, hurry context.Context, o options, stderr *os.File) error {
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Color: o.color})
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
-	return demo.Run(ctx, demo.Options{
-		Console: c, Keys: keys, Hurry: hurry.Done(), Version: version.String(),
+	return demo.Run(ctx, hurry, demo.Options{
+		Console: c, Keys: keys, Version: version.String(),
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
 }

@@ -1,3 +1,15 @@
+// Package demo runs six charge points, each with an Engine and a Monitor of its
+// own, Central with its page, and a Kafka-compatible broker on disk. All of it is
+// the real code, in one process, on loopback sockets.
+//
+// A Script, which is data, makes the faults; keys make more of them. The log is
+// made from what the parts report: Central its changes of state, the Monitors
+// their events, the topic its records. Every figure of the summary is counted from
+// these, and compared with what the Engines recorded that they replied.
+//
+// All files lie in one temporary folder, which Run removes. A demo that was killed
+// leaves that folder and nothing else. A terminal that is held (Ctrl-S) delays the
+// log only; checks and counting go on.
 package demo
 
 import (
@@ -8,26 +20,26 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/wait"
 )
 
-// Options are what a demo needs. The zero Story is the usual one, the zero
-// Interval a second.
+// Options configure a demo. The zero Script is the default one, the zero Interval
+// one second.
 type Options struct {
 	Console *console.Console
-	Keys    <-chan rune     // what a person presses; nil when nobody can
-	Hurry   <-chan struct{} // closed: the end waits for nothing more; may be nil
+	Keys    <-chan rune // the keys pressed; nil without a keyboard
 	Version string
 
-	// Ports that are wanted; 0 is any. One that is taken gives way to the next.
+	// The ports wanted; 0 takes any. A port in use is replaced by the next free one.
 	PagePort, KafkaPort, CentralPort uint16
 
-	Story    Story
+	Script   Script
 	Interval time.Duration // from check to check
 }
 
 func (o Options) withDefaults() Options {
-	if o.Story.Round == 0 {
-		o.Story = usual
+	if o.Script.Round == 0 {
+		o.Script = defaultScript
 	}
 	if o.Interval == 0 {
 		o.Interval = time.Second
@@ -35,98 +47,85 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// timeout and heartbeat are those of the Monitor's own defaults. Central judges
-// lost connections by the second, so it is no use to beat faster.
+// The check timeout and the heartbeat relate to the interval as the Monitor's own
+// defaults do. Central expires connections once a second, so a heartbeat faster
+// than that gains nothing.
 func (o Options) timeout() time.Duration   { return o.Interval * 9 / 10 }
 func (o Options) heartbeat() time.Duration { return max(5*o.Interval, time.Second) }
 
-// Run plays until ctx ends, takes everything down, and says what was counted. An
-// error says what could not be opened, or not be closed in good order.
-func Run(ctx context.Context, o Options) error {
-	_, err := run(ctx, o.withDefaults())
+// Run plays the script until ctx ends, closes everything and prints what was
+// counted. Once hurry ends, it no longer waits for the broker to take the backlog.
+// The error says what could not be opened, or what could not be closed properly.
+func Run(ctx, hurry context.Context, o Options) error {
+	_, err := run(ctx, hurry, o.withDefaults())
 	return err
 }
 
-func run(ctx context.Context, o Options) (figures, error) {
+func run(ctx, hurry context.Context, o Options) (figures, error) {
 	began := time.Now()
-	s, err := open(o)
+	e, err := openEnv(o)
 	if err != nil {
 		return figures{}, err
 	}
-	f := newFace(s)
-	f.banner()
-	if err := s.begin(); err != nil {
-		return figures{}, errors.Join(err, s.close())
+	ui := &terminalUI{env: e, console: o.Console}
+	ui.banner()
+	if err := e.startMonitors(); err != nil {
+		return figures{}, errors.Join(err, e.close())
 	}
-	var telling sync.WaitGroup
+	var logging sync.WaitGroup
 	ended := make(chan struct{})
-	telling.Go(func() { f.run(ended) })
-	s.perform(ctx)
-	all, err := s.finish(o.Hurry)
+	logging.Go(func() { ui.run(ended) })
+	select {
+	case <-e.aggregator.allUp:
+		e.play(ctx, o.Script)
+	case <-ctx.Done():
+	}
+	all, err := e.finish(hurry)
 	close(ended)
-	telling.Wait()
+	logging.Wait()
 	all.Lasted = time.Since(began)
-	f.summary(all)
+	ui.summary(all)
 	return all, err
 }
 
-// perform plays the story from the moment on that all are activated.
-func (s *set) perform(ctx context.Context) {
-	select {
-	case <-s.desk.begun:
-		s.play(ctx, s.o.Story)
-	case <-ctx.Done():
-	}
-}
-
-// Bounds of the end, beside what the Monitors take: the backlog of a broker that
-// was frozen, and the reader of the topic.
+// How long finish waits, beside the time that the Monitors take to stop: for a
+// broker that was frozen to take the backlog, and for the reader of the topic.
 const (
 	backlogLimit = 6 * time.Second
 	readLimit    = 2 * time.Second
 )
 
-// finish ends the Monitors, waits for what they sent, and takes all down.
-func (s *set) finish(hurry <-chan struct{}) (figures, error) {
-	s.desk.close()
-	s.broker.thaw()
-	s.backlog(hurry)
-	err := s.endMonitors()
-	until(hurry, readLimit, func() bool {
-		_, _, _, f := s.desk.look()
+// finish stops the Monitors, waits until what they sent is on the topic, and closes
+// everything.
+func (e *env) finish(hurry context.Context) (figures, error) {
+	e.aggregator.ignoreChanges()
+	e.broker.thaw()
+	e.waitForBacklog(hurry)
+	err := e.stopMonitors()
+	within(hurry, readLimit, func() bool {
+		f := e.aggregator.figures()
 		return f.Arrived >= f.Events
 	})
-	_, _, _, f := s.desk.look()
-	f.Late, _ = s.tally()
-	return f, errors.Join(err, s.close())
+	all := e.aggregator.figures()
+	all.Late, _ = e.monitorStats()
+	return all, errors.Join(err, e.close())
 }
 
-// backlog gives a broker that was frozen time to take what waits.
-func (s *set) backlog(hurry <-chan struct{}) {
-	taken := func() bool { _, waiting := s.tally(); return waiting == 0 }
-	if until(hurry, 200*time.Millisecond, taken) {
+// waitForBacklog gives a broker that was frozen time to take the pending events.
+func (e *env) waitForBacklog(hurry context.Context) {
+	taken := func() bool { _, pending := e.monitorStats(); return pending == 0 }
+	if within(hurry, 200*time.Millisecond, taken) {
 		return
 	}
-	_, waiting := s.tally()
-	s.desk.say("", display.Note, trimmed(english.ending, english.events.of(int(waiting))))
-	until(hurry, backlogLimit, taken)
+	_, pending := e.monitorStats()
+	e.aggregator.log("", display.Note, phrase(english.ending, english.events.of(int(pending))))
+	within(hurry, backlogLimit, taken)
 }
 
-// until asks ready every few milliseconds, for a while, and gives up when hurry
-// is closed.
-func until(hurry <-chan struct{}, most time.Duration, ready func() bool) bool {
-	limit := time.NewTimer(most)
-	defer limit.Stop()
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for !ready() {
-		select {
-		case <-hurry:
-			return false
-		case <-limit.C:
-			return false
-		case <-again.C:
-		}
-	}
-	return true
+// within polls ready for at most limit, and reports whether it became true before
+// ctx ended.
+func within(ctx context.Context, limit time.Duration, ready func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return wait.Until(ctx, 10*time.Millisecond, ready)
 }

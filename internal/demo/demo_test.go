@@ -8,67 +8,79 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"go.uber.org/goleak"
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/console/cell"
 	"evcp/internal/display"
+	"evcp/internal/testbed"
 )
 
-// soon is how long a slow machine may take for anything.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// soon is the longest that anything may take, on a slow machine too.
 const soon = 60 * time.Second
 
 func eventually(t *testing.T, what string, ready func() bool) {
 	t.Helper()
-	if !until(nil, soon, ready) {
-		t.Fatalf("waited in vain: %s", what)
+	if !within(t.Context(), soon, ready) {
+		t.Fatalf("did not happen in %s: %s", soon, what)
 	}
 }
 
-// told waits in a scene until the account says so, because a story by the clock
-// alone would be too fast for a slow machine.
-func told(ready func(figures) bool, then func(*stage)) func(*stage) {
-	return func(s *stage) {
-		until(nil, soon, func() bool { _, _, _, f := s.desk.look(); return ready(f) })
-		then(s)
+// afterwards delays a step until ready, because times fixed beforehand would be too
+// early on a slow machine.
+func afterwards(ready func(*env) bool, step func(*env)) func(*env) {
+	return func(e *env) {
+		within(context.Background(), soon, func() bool { return ready(e) })
+		step(e)
 	}
 }
 
-// beating waits until Central knows the heartbeats of a charge point: before the
-// first it takes no connection for one that is kept, and misses none.
-func beating(n int, then func(*stage)) func(*stage) {
-	return func(s *stage) {
-		until(nil, soon, func() bool { v, _ := s.central.CP(s.cp(n).id); return !v.LastHeartbeat.IsZero() })
-		then(s)
+// hasHeartbeat: before a charge point's first heartbeat, Central expects no
+// connection of it and misses none.
+func hasHeartbeat(n int) func(*env) bool {
+	return func(e *env) bool {
+		v, _ := e.central.CP(e.cp(n).id)
+		return !v.LastHeartbeat.IsZero()
 	}
 }
 
-// backlog waits until the broker that is frozen is really missed.
-func backlog(events int64, then func(*stage)) func(*stage) {
-	return func(s *stage) {
-		until(nil, soon, func() bool { _, waiting := s.tally(); return waiting >= events })
-		then(s)
+// hasBacklog: the events are pending because the broker is frozen.
+func hasBacklog(events int64) func(*env) bool {
+	return func(e *env) bool {
+		_, pending := e.monitorStats()
+		return pending >= events
 	}
 }
 
-// short is the usual story, as fast as the parts allow.
-var short = Story{Round: time.Hour, Scenes: []Scene{
-	{act: fails(2)},
-	{act: falls(3)},
-	{act: beating(4, loses(4))},
-	{act: failsTwice(5)},
-	{act: (*stage).freeze},
-	{act: backlog(30, (*stage).thaw)},
-	{act: told(func(f figures) bool { return f.Told == 2 && f.LostTold == 1 }, (*stage).mend)},
+func allFaultsShown(e *env) bool {
+	f := e.aggregator.figures()
+	return f.FaultsShown == 2 && f.KillsShown == 1
+}
+
+// short is the default script, as fast as the parts allow.
+var short = Script{Round: time.Hour, Steps: []ScriptStep{
+	{act: replyKO(2)},
+	{act: goMute(3)},
+	{act: afterwards(hasHeartbeat(4), killMonitor(4))},
+	{act: failTwice(5)},
+	{act: (*env).freezeBroker},
+	{act: afterwards(hasBacklog(30), (*env).thawBroker)},
+	{act: afterwards(allFaultsShown, (*env).restoreAll)},
 }}
 
-// play is one demo under test, seen from outside.
-type play struct {
+// runningDemo is a demo under test, seen from outside.
+type runningDemo struct {
 	t      *testing.T
 	log    *os.File
 	keys   chan rune
@@ -78,58 +90,58 @@ type play struct {
 	err    error
 }
 
-func start(t *testing.T, o Options) *play {
+func start(t *testing.T, folder string, o Options) *runningDemo {
 	t.Helper()
-	log, err := os.Create(t.TempDir() + "/log")
+	log, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	p := &play{t: t, log: log, keys: make(chan rune), stop: stop, ended: make(chan struct{})}
+	d := &runningDemo{t: t, log: log, keys: make(chan rune), stop: stop, ended: make(chan struct{})}
 	o.Console = console.Open(console.Options{Out: log})
-	o.Interval, o.Keys = 100*time.Millisecond, p.keys
+	o.Interval, o.Keys = 100*time.Millisecond, d.keys
 	go func() {
-		defer close(p.ended)
-		p.result, p.err = run(ctx, o)
+		defer close(d.ended)
+		d.result, d.err = run(ctx, context.Background(), o)
 	}()
-	t.Cleanup(func() { stop(); <-p.ended; log.Close() })
-	return p
+	t.Cleanup(func() { stop(); <-d.ended; log.Close() })
+	return d
 }
 
-func (p *play) text() string {
-	b, err := os.ReadFile(p.log.Name())
+func (d *runningDemo) text() string {
+	b, err := os.ReadFile(d.log.Name())
 	if err != nil {
-		p.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return string(b)
 }
 
-func (p *play) says(pattern string) []string {
-	p.t.Helper()
+func (d *runningDemo) logs(pattern string) []string {
+	d.t.Helper()
 	var found []string
 	r := regexp.MustCompile(pattern)
-	eventually(p.t, pattern+" in\n"+p.text(), func() bool { found = r.FindStringSubmatch(p.text()); return found != nil })
+	eventually(d.t, pattern+" in\n"+d.text(), func() bool { found = r.FindStringSubmatch(d.text()); return found != nil })
 	return found
 }
 
-func (p *play) port(pattern string) uint16 {
-	n, err := strconv.ParseUint(p.says(pattern)[1], 10, 16)
+func (d *runningDemo) port(pattern string) uint16 {
+	n, err := strconv.ParseUint(d.logs(pattern)[1], 10, 16)
 	if err != nil {
-		p.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return uint16(n)
 }
 
-func (p *play) end() figures {
-	p.stop()
-	<-p.ended
+func (d *runningDemo) end() figures {
+	d.stop()
+	<-d.ended
 	switch {
-	case errors.Is(p.err, context.DeadlineExceeded):
-		p.t.Log(p.err) // a Monitor's end is bounded, and says what a slow disk has not taken in time
-	case p.err != nil:
-		p.t.Error(p.err)
+	case errors.Is(d.err, context.DeadlineExceeded):
+		d.t.Log(d.err) // stopping a Monitor is bounded, and fails when a slow disk takes longer
+	case d.err != nil:
+		d.t.Error(d.err)
 	}
-	return p.result
+	return d.result
 }
 
 func get(t *testing.T, url string) string {
@@ -164,149 +176,181 @@ func states(t *testing.T, page uint16) map[string]string {
 	return states
 }
 
-// consumer is somebody else who reads the topic.
-type consumer struct {
-	mu     sync.Mutex
-	events map[evcp.CPID][]evcp.Event
-}
-
-func (c *consumer) take(record []byte) {
-	e, err := evcp.ParseEvent(record)
-	if err != nil {
-		panic(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.events[e.CP] = append(c.events[e.CP], e)
-}
-
-// gapless holds the numbers of each charge point to the promise: one epoch, in
-// order, none missing; what came twice came again as a whole.
-func (c *consumer) gapless(t *testing.T) {
+// oneEpoch fails the test if a charge point's events have more than one epoch.
+func oneEpoch(t *testing.T, events []evcp.Event) {
 	t.Helper()
-	for cp, all := range c.events {
-		next := uint64(1)
-		for _, e := range all {
-			if e.Epoch != all[0].Epoch || e.Seq > next {
-				t.Fatalf("%s: event %d of epoch %d came when %d of %d was due", cp, e.Seq, e.Epoch, next, all[0].Epoch)
-			}
-			next = e.Seq + 1
+	epochs := map[evcp.CPID]int64{}
+	for _, e := range events {
+		if first, seen := epochs[e.CP]; seen && e.Epoch != first {
+			t.Fatalf("%s: epoch %d after %d", e.CP, e.Epoch, first)
 		}
+		epochs[e.CP] = e.Epoch
 	}
 }
 
-func (c *consumer) count(cp evcp.CPID, is func(evcp.Event) bool) int {
+func count(events []evcp.Event, cp evcp.CPID, is func(evcp.Event) bool) int {
 	n := 0
-	for _, e := range c.events[cp] {
-		if is(e) {
+	for _, e := range events {
+		if e.CP == cp && is(e) {
 			n++
 		}
 	}
 	return n
 }
 
-// The whole story, twice on the same ports: what a newcomer sees is so, nothing
-// is lost, every figure is true, and nothing is left.
-func TestTheStoryTwice(t *testing.T) {
-	dir := t.TempDir()
+// The whole script, twice on the same ports: every announced effect is seen,
+// nothing is lost, every figure is true, and no file is left.
+func TestScriptTwice(t *testing.T) {
+	logs, dir := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	var o Options
-	o.Story = short
-	for range 2 {
-		p := start(t, o)
-		page := p.port(`page=http://localhost:(\d+)/`)
-		kafka := p.port(`kafka=127.0.0.1:(\d+)`)
-		monitors := p.port(`central=127.0.0.1:(\d+)`)
-		if o.PagePort != 0 && (page != o.PagePort || kafka != o.KafkaPort || monitors != o.CentralPort) {
-			t.Errorf("ports %d, %d, %d: the first play has not given back %d, %d, %d", page, kafka, monitors, o.PagePort, o.KafkaPort, o.CentralPort)
-		}
-		o.PagePort, o.KafkaPort, o.CentralPort = page, kafka, monitors
-		c := &consumer{events: map[evcp.CPID][]evcp.Event{}}
-		r, err := openReader(fmt.Sprintf("127.0.0.1:%d", kafka), c.take)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.follow(page)
-		p.conclude(c, r)
-		if left, _ := os.ReadDir(dir); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
+	o := Options{Script: short}
+	for _, run := range []string{"first", "second"} {
+		t.Run(run, func(t *testing.T) {
+			d := start(t, logs, o)
+			page := d.port(`page=http://localhost:(\d+)/`)
+			kafka := d.port(`kafka=127.0.0.1:(\d+)`)
+			central := d.port(`central=127.0.0.1:(\d+)`)
+			if o.PagePort != 0 && (page != o.PagePort || kafka != o.KafkaPort || central != o.CentralPort) {
+				t.Errorf("ports %d, %d, %d: the first run has not released %d, %d, %d", page, kafka, central, o.PagePort, o.KafkaPort, o.CentralPort)
+			}
+			o.PagePort, o.KafkaPort, o.CentralPort = page, kafka, central
+			consumer := &testbed.Testbed{T: t, BrokerAddr: fmt.Sprintf("127.0.0.1:%d", kafka), Topic: topic}
+			r := consumer.ReadTopic()
+			d.checkLog(page)
+			d.checkCounts(r)
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
 	}
 }
 
-// follow sees the story from its beginning to its good end.
-func (p *play) follow(page uint16) {
-	t := p.t
-	p.says(`msg="6 of 6 activated"`)
+// checkLog waits for every line of the script, from the first to the last.
+func (d *runningDemo) checkLog(page uint16) {
+	t := d.t
+	d.logs(`msg="6 of 6 activated"`)
 	if body := get(t, fmt.Sprintf("http://localhost:%d/", page)); !strings.Contains(body, "<title>") {
 		t.Errorf("the page is %q", body)
 	}
 	eventually(t, "CP_002 faulted", func() bool { return states(t, page)["CP_002"] == "faulted" })
-	p.says(`cp=CP_002 msg="faulted: says KO, 3 checks in a row since [0-9:]+" shape=failed`)
-	p.says(`cp=CP_003 msg="faulted: no answer in 90ms, 3 checks since [0-9:]+" shape=failed`)
-	p.says(`cp=CP_004 msg="disconnected: its Monitor left without a word" shape=gone`)
-	p.says(`cp=CP_005 msg="OK again after 2 failed checks; nothing to report" shape=note`)
-	p.says(`msg="broker frozen; events wait on disk" shape=gone`)
-	p.says(`msg="broker back: \d+ events sent, none lost" shape=note`)
-	p.says(`cp=CP_002 msg="activated after [^"]+" shape=up`)
-	p.says(`cp=CP_003 msg="activated after [^"]+" shape=up`)
-	p.says(`cp=CP_004 msg="activated after [^"]+: its Monitor is back" shape=up`)
+	d.logs(`cp=CP_002 msg="faulted: says KO, 3 checks in a row since [0-9:]+" shape=failed`)
+	d.logs(`cp=CP_003 msg="faulted: no answer in 90ms, 3 checks since [0-9:]+" shape=failed`)
+	d.logs(`cp=CP_004 msg="disconnected: its Monitor left without a word" shape=gone`)
+	d.logs(`cp=CP_005 msg="OK again after 2 failed checks; nothing to report" shape=note`)
+	d.logs(`msg="broker frozen; events wait on disk" shape=gone`)
+	d.logs(`msg="broker back: \d+ events sent, none lost" shape=note`)
+	d.logs(`cp=CP_002 msg="activated after [^"]+" shape=up`)
+	d.logs(`cp=CP_003 msg="activated after [^"]+" shape=up`)
+	d.logs(`cp=CP_004 msg="activated after [^"]+: its Monitor is back" shape=up`)
 	if all := states(t, page); len(all) != 6 {
 		t.Errorf("%d charge points: %v", len(all), all)
 	}
 }
 
-// conclude ends the play and compares what it counted with what the topic has.
-func (p *play) conclude(c *consumer, r *reader) {
-	t := p.t
-	f := p.end()
-	r.close()
-	c.gapless(t)
-	got := figures{Faults: f.Faults, Told: f.Told, Cleared: f.Cleared, FalseAlarms: f.FalseAlarms, Lost: f.Lost, LostTold: f.LostTold, Returned: f.Returned, Gaps: f.Gaps}
-	if want := (figures{Faults: 2, Told: 2, Cleared: 2, Lost: 1, LostTold: 1, Returned: 1}); got != want {
-		t.Errorf("counted %+v, want %+v\n%s", got, want, p.text())
+// checkCounts ends the demo and compares what it counted with the topic.
+func (d *runningDemo) checkCounts(r *testbed.TopicReader) {
+	t := d.t
+	f := d.end()
+	r.CheckSequence()
+	events := r.Events()
+	oneEpoch(t, events)
+	got := figures{Faults: f.Faults, FaultsShown: f.FaultsShown, Cleared: f.Cleared, FalseAlarms: f.FalseAlarms, Killed: f.Killed, KillsShown: f.KillsShown, Returned: f.Returned, Missing: f.Missing}
+	if want := (figures{Faults: 2, FaultsShown: 2, Cleared: 2, Killed: 1, KillsShown: 1, Returned: 1}); got != want {
+		t.Errorf("counted %+v, want %+v\n%s", got, want, d.text())
 	}
 	if f.Arrived != f.Events || f.Checks == 0 || f.Checks >= f.Events {
 		t.Errorf("%d checks; %d of %d events arrived", f.Checks, f.Arrived, f.Events)
 	}
 	opens := func(e evcp.Event) bool { return e.Action == evcp.EngineFailed }
-	if c.count("CP_002", opens) != 1 || c.count("CP_003", opens) != 1 || c.count("CP_005", opens) != 0 {
-		t.Error("other incidents than the story's")
+	if count(events, "CP_002", opens) != 1 || count(events, "CP_003", opens) != 1 || count(events, "CP_005", opens) != 0 {
+		t.Error("other incidents than the script's")
 	}
-	// On a busy machine one of the two may be heard too late, and say something else than KO.
+	// On a busy machine a KO may arrive after the timeout, and the check is then no KO.
 	bad := func(e evcp.Event) bool { return e.Action == evcp.HealthCheck && e.Status != evcp.OK }
-	if n := c.count("CP_005", bad); n < 2 {
+	if n := count(events, "CP_005", bad); n < 2 {
 		t.Errorf("CP_005 failed %d checks", n)
 	}
-	p.says(fmt.Sprintf(`msg="demo ended" .*checks=%d late=%d faults=2 told=2 cleared=2 false_alarms=0 .*events=%d arrived=%[3]d`, f.Checks, f.Late, f.Events))
+	d.logs(fmt.Sprintf(`msg="demo ended" .*checks=%d late=%d faults=2 told=2 cleared=2 false_alarms=0 .*events=%d arrived=%[3]d`, f.Checks, f.Late, f.Events))
 }
 
-// Keys: a charge point, then what it shall do. What is no key does nothing.
+// A digit chooses a charge point, a letter sets its behaviour, other keys do nothing.
 func TestKeys(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	p := start(t, Options{Story: Story{Round: time.Hour}})
-	p.says("6 of 6 activated")
+	d := start(t, t.TempDir(), Options{Script: Script{Round: time.Hour}})
+	d.logs("6 of 6 activated")
 	for _, key := range "kx96m" {
-		p.keys <- key
+		d.keys <- key
 	}
-	p.says(`cp=CP_006 msg="is mute from now on, as you asked"`)
-	p.says(`cp=CP_006 msg="faulted: no answer`)
-	p.keys <- 'o'
-	p.says(`cp=CP_006 msg="activated after`)
-	if f := p.end(); f.Faults != 1 || f.Told != 1 || f.Cleared != 1 || f.FalseAlarms != 0 {
+	d.logs(`cp=CP_006 msg="is mute from now on, as you asked"`)
+	d.logs(`cp=CP_006 msg="faulted: no answer`)
+	d.keys <- 'o'
+	d.logs(`cp=CP_006 msg="activated after`)
+	if f := d.end(); f.Faults != 1 || f.FaultsShown != 1 || f.Cleared != 1 || f.FalseAlarms != 0 {
 		t.Errorf("counted %+v", f)
 	}
 }
 
-// A frozen broker at the end is thawed, and gets what waits for it.
-func TestTheEndWhileTheBrokerIsFrozen(t *testing.T) {
+// A broker that is frozen at the end is thawed, and takes the pending events.
+func TestEndWhileTheBrokerIsFrozen(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	p := start(t, Options{Story: Story{Round: time.Hour, Scenes: []Scene{
-		{act: (*stage).freeze},
-		{act: backlog(10, func(s *stage) { s.desk.say("", display.Note, "enough") })},
+	d := start(t, t.TempDir(), Options{Script: Script{Round: time.Hour, Steps: []ScriptStep{
+		{act: (*env).freezeBroker},
+		{act: afterwards(hasBacklog(10), func(e *env) { e.aggregator.log("", display.Note, "enough") })},
 	}}})
-	p.says("msg=enough")
-	if f := p.end(); f.Arrived != f.Events || f.Gaps != 0 {
-		t.Errorf("counted %+v\n%s", f, p.text())
+	d.logs("msg=enough")
+	if f := d.end(); f.Arrived != f.Events || f.Missing != 0 {
+		t.Errorf("counted %+v\n%s", f, d.text())
+	}
+}
+
+func TestSummary(t *testing.T) {
+	well := figures{Lasted: 90 * time.Second, Checks: 495, Faults: 2, FaultsShown: 2, Cleared: 2, Killed: 1, KillsShown: 1, Returned: 1, Events: 540, Arrived: 540}
+	for name, c := range map[string]struct {
+		change func(*figures)
+		want   string
+	}{
+		"as it should be": {func(*figures) {}, "1m30s, 495 checks, 0 late. 2 faults and 1 lost Monitor, each told once and\n" +
+			"cleared once. 0 false alarms. All 540 events reached the topic."},
+		"nothing yet": {func(f *figures) { *f = figures{Lasted: 4 * time.Second, Checks: 1, Events: 1, Arrived: 1} },
+			"4s, 1 check, 0 late. No fault and no lost Monitor. 0 false alarms. All 1 event\nreached the topic."},
+		"in the middle": {func(f *figures) { f.Cleared, f.Returned = 1, 0 },
+			"1m30s, 495 checks, 0 late. 2 faults and 1 lost Monitor, each told once; 2 not\ncleared yet. 0 false alarms. All 540 events reached the topic."},
+		"one": {func(f *figures) {
+			f.Faults, f.FaultsShown, f.Cleared, f.Killed, f.KillsShown, f.Returned = 1, 1, 1, 0, 0, 0
+		},
+			"1m30s, 495 checks, 0 late. 1 fault and 0 lost Monitors, told once and cleared\nonce. 0 false alarms. All 540 events reached the topic."},
+		"one that lasts": {func(f *figures) {
+			f.Faults, f.FaultsShown, f.Cleared, f.Killed, f.KillsShown, f.Returned = 1, 1, 0, 0, 0, 0
+		},
+			"1m30s, 495 checks, 0 late. 1 fault and 0 lost Monitors, told once, not cleared\nyet. 0 false alarms. All 540 events reached the topic."},
+		"not told": {func(f *figures) { f.FaultsShown, f.FalseAlarms = 3, 1 },
+			"1m30s, 495 checks, 0 late. 2 faults and 1 lost Monitor; told 3 and 1, cleared 2\nand 1. 1 false alarm. All 540 events reached the topic."},
+		"late and lost": {func(f *figures) { f.Late, f.Arrived, f.Missing = 7, 538, 2 },
+			"1m30s, 495 checks, 7 late. 2 faults and 1 lost Monitor, each told once and\ncleared once. 0 false alarms. Only 538 of 540 events reached the topic."},
+	} {
+		f := well
+		c.change(&f)
+		lines := f.summary(cell.Columns - 1)
+		if got := strings.Join(lines[:len(lines)-1], "\n"); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
+		}
+	}
+}
+
+func TestBannerShowsTheScript(t *testing.T) {
+	want := `Every 90 s the same story:
+  0:10  CP_002 answers KO            red after 3 failed checks
+  0:20  CP_003 stops answering       red after 3 timeouts, at most 3.9 s
+  0:30  CP_004 loses its Monitor     grey a second later
+  0:40  CP_005 fails two checks      stays green: two are not three
+  0:50  the broker freezes for 15 s  nothing is late, nothing is lost
+  1:15  all is well again`
+	if got := strings.Join(defaultScript.lines(), "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, line := range append(defaultScript.lines(), english.banner...) {
+		if n := utf8.RuneCountInString(line); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
 	}
 }

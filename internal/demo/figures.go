@@ -8,62 +8,62 @@ import (
 	"evcp/internal/display"
 )
 
-// figures are what was counted. Nothing else is in the summary.
+// figures is what was counted. The summary contains nothing else.
 type figures struct {
 	Lasted time.Duration
 	Checks int
 	Late   int // ticks without a check
 
 	Faults      int // incidents that a Monitor opened
-	Told        int // times that Central called a charge point faulted
-	Cleared     int // times that it took that back
-	FalseAlarms int // of Told: the Engine had answered OK meanwhile
+	FaultsShown int // times that Central showed a charge point as faulted
+	Cleared     int // times that Central showed it as activated again
+	FalseAlarms int // of FaultsShown: the Engine had replied OK meanwhile
 
-	Lost     int // Monitors that were ended without a word
-	LostTold int // times that Central missed one
-	Returned int // times that it heard one again
+	Killed     int // Monitors
+	KillsShown int // times that Central noticed a lost Monitor
+	Returned   int // times that Central had one again
 
-	Events  int // kept by the Monitors
-	Arrived int // of them on the topic
-	Twice   int // records that came again
-	Gaps    int // numbers that never came though a later one did
+	Events   int // committed by the Monitors
+	Arrived  int // of them on the topic
+	Repeated int // records that came again
+	Missing  int // seqs that never came though a later one did
 }
 
-// summary says it in words, and what to do next.
+// summary writes it as text, in lines of at most columns, with what to do next.
 func (f figures) summary(columns int) []string {
 	counted := fmt.Sprintf(english.counted, display.Duration(f.Lasted), english.checks.of(f.Checks), f.Late)
 	text := counted + " " + f.incidents() + " " + english.alarms.of(f.FalseAlarms) + ". " + f.delivery()
 	return append(cell.Wrap(text, columns), english.next)
 }
 
-// incidents says whether each was told once and cleared once.
 func (f figures) incidents() string {
-	all, open := f.Faults+f.Lost, f.Faults+f.Lost-f.Cleared-f.Returned
-	if all+f.Told+f.LostTold == 0 {
-		return english.nothingHappened
+	all, open := f.Faults+f.Killed, f.Faults+f.Killed-f.Cleared-f.Returned
+	if all+f.FaultsShown+f.KillsShown == 0 {
+		return english.noIncidents
 	}
-	return fmt.Sprintf(english.happened, english.faults.of(f.Faults), english.losses.of(f.Lost), f.outcome(all, open))
+	return fmt.Sprintf(english.incidents, english.faults.of(f.Faults), english.losses.of(f.Killed), f.outcome(all, open))
 }
 
+// outcome says whether each incident was shown once and cleared at most once.
 func (f figures) outcome(all, open int) string {
-	once := f.Told == f.Faults && f.LostTold == f.Lost && f.Cleared <= f.Faults && f.Returned <= f.Lost
+	once := f.FaultsShown == f.Faults && f.KillsShown == f.Killed && f.Cleared <= f.Faults && f.Returned <= f.Killed
 	switch {
 	case !once:
-		return fmt.Sprintf(english.otherwise, f.Told, f.LostTold, f.Cleared, f.Returned)
+		return fmt.Sprintf(english.mismatch, f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
 	case all == 1 && open == 0:
-		return english.onceOfOne
+		return english.oneCleared
 	case all == 1:
-		return english.toldOfOne
+		return english.oneOpen
 	case open == 0:
-		return english.onceOfMany
+		return english.allCleared
 	default:
-		return fmt.Sprintf(english.toldOfMany, open)
+		return fmt.Sprintf(english.someOpen, open)
 	}
 }
 
 func (f figures) delivery() string {
 	if f.Arrived == f.Events {
-		return fmt.Sprintf(english.arrived, english.events.of(f.Events))
+		return fmt.Sprintf(english.allArrived, english.events.of(f.Events))
 	}
-	return fmt.Sprintf(english.arrivedLess, f.Arrived, english.events.of(f.Events))
+	return fmt.Sprintf(english.someArrived, f.Arrived, english.events.of(f.Events))
 }

@@ -5,59 +5,59 @@ import (
 	"strings"
 )
 
-// words are all sentences of the demo but those of its story. The verbs stand in
-// the order of the call.
+// words are the texts that people read, as formats, without those of the script.
+// A comment names the arguments in their order.
 type words struct {
 	banner      []string
 	page, kafka string // addresses
 	everyRound  string // how many seconds
-	yourTurn    string
-	taken       string // the port wanted, what is there, the port it got
+	keysHelp    string
+	portTaken   string // the port wanted, what was to listen there, the port it got
 	thePage     string
 	theBroker   string
 	central     string
 
-	allUp       string // how many of how many
-	failedKO    string // what, how many, since when
-	failed      string // the same
-	activated   string // after how long
-	monitorBack string // after how long
-	again       string // after how many failed checks
-	frozen      string
-	thawed      string // how many events were sent
-	thawedLess  string // how many events were sent, how many are missing
-	stalled     string // for how long
-	dropped     string // how many events, why
-	broken      string // why
+	allUp             string // how many of how many
+	failedKO          string // what, how many, since when
+	failed            string // the same
+	activated         string // after how long
+	monitorBack       string // after how long
+	okAgain           string // after how many failed checks
+	frozen            string
+	brokerBack        string // how many events were sent
+	brokerBackMissing string // how many events were sent, how many are missing
+	stalled           string // for how long
+	dropped           string // how many events, why
+	monitorFailed     string // why
 
 	chosen     string // which charge point
 	notChosen  string
 	willKO     string
 	willBeMute string
 	willOK     string
-	unseen     string
+	noMonitor  string
 	ending     string // how many events
 
-	live            string // three counts, checks, late ones, events waiting
-	counted         string // how long, checks, late ones
-	nothingHappened string
-	happened        string // faults, lost Monitors, what became of them
-	onceOfOne       string
-	onceOfMany      string
-	toldOfOne       string
-	toldOfMany      string // how many are not cleared
-	otherwise       string // told faults, told losses, cleared faults, cleared losses
-	arrived         string // how many
-	arrivedLess     string // how many of how many
-	next            string
+	live        string // three counts, checks, late ones, events waiting
+	counted     string // how long, checks, late ones
+	noIncidents string
+	incidents   string // faults, lost Monitors, their outcome
+	oneCleared  string
+	allCleared  string
+	oneOpen     string
+	someOpen    string // how many are not cleared
+	mismatch    string // faults shown, losses shown, faults cleared, losses cleared
+	allArrived  string // how many
+	someArrived string // how many of how many
+	next        string
 
-	events, checks, faults, losses, alarms noun
+	events, checks, faults, losses, alarms countNoun
 }
 
-// noun goes with a number: one, and any other.
-type noun struct{ one, many string }
+// countNoun is a noun as it stands after 1, and after any other number.
+type countNoun struct{ one, many string }
 
-func (n noun) of(count int) string {
+func (n countNoun) of(count int) string {
 	if count == 1 {
 		return "1 " + n.one
 	}
@@ -72,54 +72,54 @@ var english = words{
 	page:       "  Page    http://localhost:%d/",
 	kafka:      "  Kafka   kcat -C -q -b localhost:%d -t %s",
 	everyRound: "Every %v s the same story:",
-	yourTurn:   "Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.",
-	taken:      "Port %d is taken by another program; %s is on %d.",
+	keysHelp:   "Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.",
+	portTaken:  "Port %d is taken by another program; %s is on %d.",
 	thePage:    "the page",
 	theBroker:  "the broker",
 	central:    "Central",
 
-	allUp:       "%d of %d activated",
-	failedKO:    "faulted: %s, %s in a row since %s",
-	failed:      "faulted: %s, %s since %s",
-	activated:   "activated after %s",
-	monitorBack: "activated after %s: its Monitor is back",
-	again:       "OK again after %s; nothing to report",
-	frozen:      "broker frozen; events wait on disk",
-	thawed:      "broker back: %s sent, none lost",
-	thawedLess:  "broker back: %s sent, %d missing",
-	stalled:     "this program stood still for %s; no Engine is blamed",
-	dropped:     "%s given up: %s",
-	broken:      "its Monitor could not go on: %s",
+	allUp:             "%d of %d activated",
+	failedKO:          "faulted: %s, %s in a row since %s",
+	failed:            "faulted: %s, %s since %s",
+	activated:         "activated after %s",
+	monitorBack:       "activated after %s: its Monitor is back",
+	okAgain:           "OK again after %s; nothing to report",
+	frozen:            "broker frozen; events wait on disk",
+	brokerBack:        "broker back: %s sent, none lost",
+	brokerBackMissing: "broker back: %s sent, %d missing",
+	stalled:           "this program stood still for %s; no Engine is blamed",
+	dropped:           "%s given up: %s",
+	monitorFailed:     "its Monitor could not go on: %s",
 
 	chosen:     "%s: k answers KO, m is mute, o answers OK",
 	notChosen:  "first choose a charge point: 1 to 6",
 	willKO:     "answers KO from now on, as you asked",
 	willBeMute: "is mute from now on, as you asked",
 	willOK:     "answers OK from now on, as you asked",
-	unseen:     " (its Monitor is away and can't see it)",
+	noMonitor:  " (its Monitor is away and can't see it)",
 	ending:     "ending; the broker still takes %s. Ctrl-C doesn't wait for it",
 
-	live:            "%s %d  %s %d  %s %d | %s, %d late | %s waiting",
-	counted:         "%s, %s, %d late.",
-	nothingHappened: "No fault and no lost Monitor.",
-	happened:        "%s and %s%s",
-	onceOfOne:       ", told once and cleared once.",
-	onceOfMany:      ", each told once and cleared once.",
-	toldOfOne:       ", told once, not cleared yet.",
-	toldOfMany:      ", each told once; %d not cleared yet.",
-	otherwise:       "; told %d and %d, cleared %d and %d.",
-	arrived:         "All %s reached the topic.",
-	arrivedLess:     "Only %d of %s reached the topic.",
-	next:            `Next: "Three terminals" in README.md.`,
+	live:        "%s %d  %s %d  %s %d | %s, %d late | %s waiting",
+	counted:     "%s, %s, %d late.",
+	noIncidents: "No fault and no lost Monitor.",
+	incidents:   "%s and %s%s",
+	oneCleared:  ", told once and cleared once.",
+	allCleared:  ", each told once and cleared once.",
+	oneOpen:     ", told once, not cleared yet.",
+	someOpen:    ", each told once; %d not cleared yet.",
+	mismatch:    "; told %d and %d, cleared %d and %d.",
+	allArrived:  "All %s reached the topic.",
+	someArrived: "Only %d of %s reached the topic.",
+	next:        `Next: "Three terminals" in README.md.`,
 
-	events: noun{"event", "events"},
-	checks: noun{"check", "checks"},
-	faults: noun{"fault", "faults"},
-	losses: noun{"lost Monitor", "lost Monitors"},
-	alarms: noun{"false alarm", "false alarms"},
+	events: countNoun{"event", "events"},
+	checks: countNoun{"check", "checks"},
+	faults: countNoun{"fault", "faults"},
+	losses: countNoun{"lost Monitor", "lost Monitors"},
+	alarms: countNoun{"false alarm", "false alarms"},
 }
 
-// trimmed is a sentence without blanks at its end.
-func trimmed(sentence string, figures ...any) string {
-	return strings.TrimRight(fmt.Sprintf(sentence, figures...), " ")
+// phrase formats a text and removes the blanks at its end.
+func phrase(format string, args ...any) string {
+	return strings.TrimRight(fmt.Sprintf(format, args...), " ")
 }

@@ -1,0 +1,281 @@
+package demo
+
+import (
+	"time"
+
+	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/central"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/display"
+)
+
+// correlator joins what Central and the Monitors report of the same incident,
+// decides which of it is worth a log line, and counts. The two reports of one
+// incident arrive in either order; a line that needs both is made when both are
+// there. It reads no clock, and is used by one goroutine at a time.
+type correlator struct {
+	timeout time.Duration  // of a check
+	zone    *time.Location // of the times in the log
+	// answeredOK reports whether an Engine replied OK in time between two times.
+	answeredOK func(cp evcp.CPID, from, to time.Time) bool
+
+	cps       map[evcp.CPID]*cpRecord
+	allUp     bool // at one time all were activated
+	figures   figures
+	backlog   brokerBacklog
+	lastStall time.Time
+	lines     []logLine // not written yet
+}
+
+type logLine struct {
+	cp    evcp.CPID // "" if it is about more than one
+	shape display.Shape
+	text  string
+}
+
+// cpRecord is what is known of one charge point.
+type cpRecord struct {
+	shown     cpstate.Availability // by Central
+	judged    evcp.State           // by its Monitor: the fold of its events
+	opened    evcp.Event           // the newest engine_failed
+	failures  uint32               // in a row, that opened it
+	closed    evcp.Event           // the newest engine_recovered
+	unlogged  *central.Change      // to faulted, or from there to activated; nil once it is logged
+	lastFault evcp.EventID         // the incident that was logged last
+	kept      seqTracker
+	delivered seqTracker
+}
+
+func newCorrelator(cps []evcp.CPID, timeout time.Duration, answeredOK func(evcp.CPID, time.Time, time.Time) bool) *correlator {
+	k := &correlator{timeout: timeout, zone: time.Local, answeredOK: answeredOK, cps: map[evcp.CPID]*cpRecord{}}
+	for _, cp := range cps {
+		k.cps[cp] = &cpRecord{kept: seqTracker{}, delivered: seqTracker{}}
+	}
+	return k
+}
+
+func (k *correlator) log(cp evcp.CPID, shape display.Shape, text string) {
+	k.lines = append(k.lines, logLine{cp, shape, text})
+}
+
+// event takes an event that a Monitor has committed.
+func (k *correlator) event(e evcp.Event) {
+	r := k.cps[e.CP]
+	before := r.judged
+	r.judged = before.After(e)
+	if isNew, skipped := r.kept.add(e.ID()); isNew {
+		k.figures.Events += 1 + skipped // the live tail may drop events; their numbers show that they exist
+	}
+	switch e.Action {
+	case evcp.HealthCheck:
+		k.check(before, e)
+	case evcp.EngineFailed:
+		r.opened, r.failures = e, r.judged.Failures
+		k.figures.Faults++
+		k.match(e.CP)
+	case evcp.EngineRecovered:
+		r.closed = e
+		k.match(e.CP)
+	case evcp.MonitorStalled:
+		k.stall(e)
+	case evcp.EventsDropped:
+		k.log(e.CP, display.Gone, phrase(english.dropped, english.events.of(int(e.Count)), e.Reason))
+	}
+}
+
+// check counts a check, and logs an OK after failures that were too few to report.
+func (k *correlator) check(before evcp.State, e evcp.Event) {
+	k.figures.Checks++
+	if e.Status == evcp.OK && before.Failures > 0 && !before.Incident.Open {
+		failed := countNoun{"failed check", "failed checks"}
+		k.log(e.CP, display.Note, phrase(english.okAgain, failed.of(int(before.Failures))))
+	}
+}
+
+// oneStall is how far apart the Monitors may report one and the same stall.
+const oneStall = 2 * time.Second
+
+// stall logs one line for a stall of this process, which every Monitor reports.
+func (k *correlator) stall(e evcp.Event) {
+	at := e.At.Time()
+	if at.Sub(k.lastStall).Abs() > oneStall {
+		k.log("", display.Unknown, phrase(english.stalled, display.Duration(e.Span)))
+	}
+	k.lastStall = at
+}
+
+// change takes a change of state at Central.
+func (k *correlator) change(c central.Change) {
+	r := k.cps[c.CP]
+	if r == nil { // a Monitor that is not the demo's has used Central's port
+		return
+	}
+	k.logUnmatched(r)
+	r.shown = c.To
+	if c.From == cpstate.Disconnected {
+		k.figures.Returned++
+	}
+	switch {
+	case c.From == cpstate.Unregistered:
+		k.checkAllUp()
+	case c.To == cpstate.Faulted, c.From == cpstate.Faulted && c.To == cpstate.Activated:
+		r.unlogged = &c
+		k.match(c.CP)
+	case c.To == cpstate.Activated:
+		k.log(c.CP, display.Up, phrase(english.monitorBack, display.Duration(c.Lasted)))
+	case c.To == cpstate.Disconnected:
+		if c.Reason == cpstate.ConnectionLost || c.Reason == cpstate.Silent {
+			k.figures.KillsShown++
+		}
+		k.log(c.CP, display.Gone, c.Text())
+	}
+}
+
+// checkAllUp logs once that all charge points are activated.
+func (k *correlator) checkAllUp() {
+	if n := k.count(cpstate.Activated); !k.allUp && n == len(k.cps) {
+		k.allUp = true
+		k.log("", display.Up, phrase(english.allUp, n, len(k.cps)))
+	}
+}
+
+func (k *correlator) count(s cpstate.Availability) int {
+	n := 0
+	for _, r := range k.cps {
+		if r.shown == s {
+			n++
+		}
+	}
+	return n
+}
+
+// match logs a fault or its end once both Central and the Monitor have reported it.
+func (k *correlator) match(cp evcp.CPID) {
+	r := k.cps[cp]
+	switch {
+	case r.unlogged == nil, r.opened.Action == evcp.NoAction:
+	case r.unlogged.To == cpstate.Faulted && (r.opened.ID() != r.lastFault || r.judged.Incident.Open):
+		k.logFault(r)
+	case r.unlogged.To == cpstate.Activated && r.closed.Incident == r.opened.ID():
+		k.logRecovery(r, r.closed.Span)
+	}
+}
+
+// logFault logs a fault by the Monitor's event. It is a false alarm if the Engine
+// replied OK since the first failed check.
+func (k *correlator) logFault(r *cpRecord) {
+	e, c := r.opened, r.unlogged
+	r.unlogged = nil
+	if r.lastFault != e.ID() || c.From == cpstate.Activated {
+		k.countFault(e.CP, e.Since.Time(), e.At.Time())
+	}
+	r.lastFault = e.ID()
+	format := english.failed
+	if e.Cause == evcp.SaidKO {
+		format = english.failedKO
+	}
+	why := advice.For(advice.Engine, e.Cause).With(advice.Details{Timeout: k.timeout}).Phrase
+	since := e.Since.Time().In(k.zone).Format(time.TimeOnly)
+	k.log(e.CP, display.Failed, phrase(format, why, english.checks.of(int(r.failures)), since))
+}
+
+func (k *correlator) countFault(cp evcp.CPID, from, to time.Time) {
+	k.figures.FaultsShown++
+	if k.answeredOK(cp, from, to) {
+		k.figures.FalseAlarms++
+	}
+}
+
+func (k *correlator) logRecovery(r *cpRecord, after time.Duration) {
+	k.figures.Cleared++
+	k.log(r.unlogged.CP, display.Up, phrase(english.activated, display.Duration(after)))
+	r.unlogged = nil
+}
+
+// matchWithin is how long a change at Central waits for the Monitor's event.
+const matchWithin = 2 * time.Second
+
+// expire logs the changes that have waited too long for their event.
+func (k *correlator) expire(now time.Time) {
+	for _, r := range k.cps {
+		if r.unlogged != nil && now.Sub(r.unlogged.At) > matchWithin {
+			k.logUnmatched(r)
+		}
+	}
+}
+
+// logUnmatched logs a waiting change without its Monitor's event. A fault is then a
+// false alarm if the Engine replied OK shortly before it.
+func (k *correlator) logUnmatched(r *cpRecord) {
+	c := r.unlogged
+	switch {
+	case c == nil:
+		return
+	case c.To == cpstate.Activated:
+		k.logRecovery(r, c.Lasted)
+		return
+	}
+	k.countFault(c.CP, c.At.Add(-matchWithin), c.At)
+	k.log(c.CP, display.Failed, c.Text())
+	r.unlogged = nil
+}
+
+// record takes a record of the topic. Other programs may write to it too: what is
+// no event of a charge point of ours is ignored.
+func (k *correlator) record(value []byte) {
+	e, err := evcp.ParseEvent(value)
+	if err != nil || k.cps[e.CP] == nil {
+		return
+	}
+	isNew, missing := k.cps[e.CP].delivered.add(e.ID())
+	if isNew {
+		k.figures.Arrived++
+	} else {
+		k.figures.Repeated++
+	}
+	k.figures.Missing += missing
+	k.checkBacklog()
+}
+
+// brokerBacklog is what a broker that was frozen has still to take.
+type brokerBacklog struct {
+	expected int // events on the topic when it has taken all; 0 without a backlog
+	size     int
+	missing  int // events missing before the freeze ended
+}
+
+// brokerBack starts to follow the backlog of a broker that was frozen.
+func (k *correlator) brokerBack() {
+	f := k.figures
+	k.backlog = brokerBacklog{expected: f.Events, size: f.Events - f.Arrived, missing: f.Missing}
+	k.checkBacklog()
+}
+
+// checkBacklog logs when all of the backlog is on the topic.
+func (k *correlator) checkBacklog() {
+	b := k.backlog
+	if b.expected == 0 || k.figures.Arrived+k.figures.Missing < b.expected {
+		return
+	}
+	k.backlog = brokerBacklog{}
+	sent := english.events.of(b.size)
+	if missing := k.figures.Missing - b.missing; missing > 0 {
+		k.log("", display.Failed, phrase(english.brokerBackMissing, sent, missing))
+		return
+	}
+	k.log("", display.Note, phrase(english.brokerBack, sent))
+}
+
+// seqTracker holds the highest seq of one charge point's events, by epoch.
+type seqTracker map[int64]uint64
+
+// add reports whether the event is new, and how many seqs before it were skipped.
+func (s seqTracker) add(id evcp.EventID) (isNew bool, skipped int) {
+	last := s[id.Epoch]
+	if id.Seq <= last {
+		return false, 0
+	}
+	s[id.Epoch] = id.Seq
+	return true, int(id.Seq - last - 1)
+}

@@ -1,0 +1,225 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"evcp"
+	"evcp/internal/central"
+	"evcp/internal/dashboard"
+	"evcp/internal/display"
+	"evcp/internal/engine"
+)
+
+// env holds all parts of a running demo, and does to them what the script and the
+// keys ask for.
+type env struct {
+	o                       Options
+	dir                     string // temporary; holds all files
+	page, kafka, centralTCP net.Listener
+	aggregator              *aggregator
+	central                 *central.Central
+	broker                  *freezableBroker
+	cps                     []*simulatedCP
+	closers                 []func() error // called last first
+
+	mu       sync.Mutex                    // guards below
+	monitors map[evcp.CPID]*runningMonitor // has no entry for a CP whose Monitor was killed
+	killed   map[evcp.CPID]*runningMonitor // not replaced yet
+	missed   int                           // ticks that Monitors missed which have ended
+}
+
+const cpCount = 6
+
+// openEnv opens everything but the Monitors. On error nothing stays open.
+func openEnv(o Options) (*env, error) {
+	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}, killed: map[evcp.CPID]*runningMonitor{}}
+	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic} {
+		if err := open(); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
+	return e, nil
+}
+
+// onClose registers how to undo what was just done.
+func (e *env) onClose(f func() error) { e.closers = append(e.closers, f) }
+
+// background returns a context that close ends, and a group that close then waits
+// for.
+func (e *env) background() (context.Context, *sync.WaitGroup) {
+	ctx, stop := context.WithCancel(context.Background())
+	running := new(sync.WaitGroup)
+	e.onClose(func() error { stop(); running.Wait(); return nil })
+	return ctx, running
+}
+
+// close closes everything, the last opened first. It may be called twice.
+func (e *env) close() error {
+	var all []error
+	for _, f := range slices.Backward(e.closers) {
+		all = append(all, f())
+	}
+	e.closers = nil
+	return errors.Join(all...)
+}
+
+func (e *env) openFolder() error {
+	dir, err := os.MkdirTemp("", "ev-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	e.dir = dir
+	e.onClose(func() error { return os.RemoveAll(dir) })
+	return nil
+}
+
+// openPorts opens all ports before anything is started on them.
+func (e *env) openPorts() error {
+	for _, p := range []struct {
+		to     *net.Listener
+		wanted uint16
+	}{{&e.page, e.o.PagePort}, {&e.kafka, e.o.KafkaPort}, {&e.centralTCP, e.o.CentralPort}} {
+		l, err := openPort(p.wanted)
+		if err != nil {
+			return err
+		}
+		*p.to = l
+		e.onClose(func() error { l.Close(); return nil }) // whoever served it has closed it already
+	}
+	return nil
+}
+
+// openEngines starts the Engines of CP_001 to CP_006.
+func (e *env) openEngines() error {
+	ctx, serving := e.background()
+	ids := make([]evcp.CPID, cpCount)
+	for i := range ids {
+		ids[i] = evcp.CPID(fmt.Sprintf("CP_%03d", i+1))
+		c, err := newSimulatedCP(ctx, ids[i], e.o.timeout())
+		if err != nil {
+			return fmt.Errorf("open the Engine of %s: %w", ids[i], err)
+		}
+		e.cps = append(e.cps, c)
+		serving.Go(func() { _ = c.engine.Serve(ctx) }) // its port is open already, nothing else fails
+	}
+	e.aggregator = newAggregator(newCorrelator(ids, e.o.timeout(), e.answeredOK))
+	return nil
+}
+
+// openCentral starts Central and its page, and passes its changes of state on.
+func (e *env) openCentral() error {
+	c, err := central.New(central.Options{Heartbeat: e.o.heartbeat(), StateDir: filepath.Join(e.dir, "central")})
+	if err != nil {
+		return fmt.Errorf("start Central: %w", err)
+	}
+	e.central = c
+	e.onClose(c.Close)
+	signal, end := c.Watch()
+	ctx, serving := e.background()
+	serving.Go(func() { _ = c.Serve(ctx, e.centralTCP) }) // were it to fail, the page would show it
+	serving.Go(func() { defer end(); e.followCentral(ctx, signal) })
+	ctx, serving = e.background()
+	handler := dashboard.New(c, dashboard.Options{Version: e.o.Version})
+	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
+	return nil
+}
+
+func (e *env) followCentral(ctx context.Context, signal <-chan struct{}) {
+	var at central.Position
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+		}
+		news := e.central.Since(at)
+		at = news.Next
+		for _, c := range news.Changes {
+			e.aggregator.change(c)
+		}
+	}
+}
+
+// cp returns a charge point by its number, from 1.
+func (e *env) cp(n int) *simulatedCP { return e.cps[n-1] }
+
+// answeredOK asks the Engine of a charge point whether it replied OK in time.
+func (e *env) answeredOK(cp evcp.CPID, from, to time.Time) bool {
+	for _, c := range e.cps {
+		if c.id == cp {
+			return c.answeredOK(from, to)
+		}
+	}
+	return false
+}
+
+func (e *env) freezeBroker() {
+	e.broker.freeze()
+	e.aggregator.log("", display.Gone, english.frozen)
+}
+
+func (e *env) thawBroker() {
+	e.broker.thaw()
+	e.aggregator.with((*correlator).brokerBack)
+}
+
+// command makes a charge point behave as a key asks, and logs text.
+func (e *env) command(c *simulatedCP, b engine.Behaviour, text string) {
+	c.behave(b)
+	e.mu.Lock()
+	watched := e.monitors[c.id] != nil
+	e.mu.Unlock()
+	if !watched {
+		text += english.noMonitor
+	}
+	e.aggregator.log(c.id, display.Note, text)
+}
+
+// portTries is how many ports above the wanted one are tried.
+const portTries = 100
+
+// openPort listens on the wanted port of the loopback address, or on the next free
+// one; 0 takes any. It is not open to the network: the demo has no login.
+func openPort(wanted uint16) (net.Listener, error) {
+	for port := int(wanted); ; port++ {
+		l, err := listen(port)
+		switch {
+		case err == nil:
+			return l, nil
+		case !errors.Is(err, syscall.EADDRINUSE), port-int(wanted) == portTries, port == 65535:
+			return nil, fmt.Errorf("listen on port %d: %w", port, err)
+		}
+	}
+}
+
+// listen opens a port of 127.0.0.1 that is free on ::1 too: a browser resolves
+// "localhost" to ::1 first and would reach another program there.
+func listen(port int) (net.Listener, error) {
+	six, err := net.Listen("tcp6", address("::1", port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, err
+	}
+	if err == nil { // otherwise this machine has no ::1
+		defer six.Close()
+	}
+	return net.Listen("tcp4", address("127.0.0.1", port))
+}
+
+func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+func portOf(l net.Listener) int {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
+}

@@ -1,0 +1,218 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"evcp"
+	"evcp/internal/console"
+	"evcp/internal/display"
+	"evcp/internal/watch"
+)
+
+// runningMonitor is one Monitor in a goroutine of its own.
+type runningMonitor struct {
+	dialer *cutDialer
+	stop   context.CancelFunc
+	done   chan struct{}
+	err    error                // how it ended; valid after done
+	stats  func() watch.Figures // usable after its end too
+}
+
+// runMonitor starts a Monitor. It returns once the Monitor is open, or with the
+// error that kept it from opening.
+func runMonitor(o watch.Options) (*runningMonitor, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	m := &runningMonitor{dialer: &cutDialer{central: o.Central}, stop: stop, done: make(chan struct{})}
+	begun := make(chan struct{})
+	o.Dialer = m.dialer
+	o.Opened = func(stats func() watch.Figures) { m.stats = stats; close(begun) }
+	go func() {
+		defer close(m.done)
+		m.err = watch.Run(ctx, o)
+	}()
+	select {
+	case <-begun:
+		return m, nil
+	case <-m.done:
+		stop()
+		return nil, m.err
+	}
+}
+
+// noLevel is above every level: the demo writes its own log instead of theirs.
+const noLevel = 100
+
+// startMonitor starts the Monitor of a charge point.
+func (e *env) startMonitor(c *simulatedCP) error {
+	m, err := runMonitor(watch.Options{
+		CP: c.id, Engine: c.port.Addr().String(), Central: e.central.Addr().String(),
+		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
+		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
+		Brokers: []string{e.broker.address}, Topic: topic,
+		StateDir: filepath.Join(e.dir, "monitors"), StateMax: 64 << 20, Keep: 8 << 20,
+		Version: e.o.Version, Origin: "the demo", Console: console.Open(console.Options{Level: noLevel}),
+		Slept: watch.Slept, Events: e.aggregator.events,
+	})
+	if err != nil {
+		return fmt.Errorf("start the Monitor of %s: %w", c.id, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.monitors[c.id] = m
+	return nil
+}
+
+// startMonitors starts all Monitors at once.
+func (e *env) startMonitors() error {
+	e.onClose(e.stopMonitors)
+	var all sync.WaitGroup
+	errs := make([]error, len(e.cps))
+	for i, c := range e.cps {
+		all.Go(func() { errs[i] = e.startMonitor(c) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// killMonitor ends a Monitor without a message to Central, as kill -9 does.
+func (e *env) killMonitor(c *simulatedCP) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.monitors[c.id]
+	if m == nil {
+		return
+	}
+	delete(e.monitors, c.id)
+	e.killed[c.id] = m
+	e.aggregator.with(func(k *correlator) { k.figures.Killed++ })
+	m.dialer.cut()
+	m.stop()
+}
+
+// restoreAll makes all Engines reply OK, and starts a Monitor where one was killed.
+// The new one opens the folder of the old one and continues its numbering.
+func (e *env) restoreAll() {
+	for _, c := range e.cps {
+		c.behave(ok)
+		if e.hasMonitor(c) {
+			continue
+		}
+		if err := e.startMonitor(c); err != nil {
+			e.aggregator.log(c.id, display.Failed, phrase(english.monitorFailed, err))
+		}
+	}
+}
+
+// hasMonitor reports whether a Monitor runs. If one was killed it first waits for
+// its end, so that its folder is free.
+func (e *env) hasMonitor(c *simulatedCP) bool {
+	e.mu.Lock()
+	killed, running := e.killed[c.id], e.monitors[c.id] != nil
+	e.mu.Unlock()
+	if killed != nil {
+		<-killed.done
+		e.mu.Lock()
+		delete(e.killed, c.id)
+		e.missed += int(killed.stats().Missed)
+		e.mu.Unlock()
+	}
+	return running
+}
+
+// stopMonitors stops all Monitors at once. Each takes 2.5 s at most.
+func (e *env) stopMonitors() error {
+	e.mu.Lock()
+	all := slices.AppendSeq(slices.Collect(maps.Values(e.monitors)), maps.Values(e.killed))
+	clear(e.monitors)
+	clear(e.killed)
+	e.mu.Unlock()
+	for _, m := range all {
+		m.stop()
+	}
+	var errs []error
+	for _, m := range all {
+		<-m.done
+		errs = append(errs, m.err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range all {
+		e.missed += int(m.stats().Missed)
+	}
+	return errors.Join(errs...)
+}
+
+// monitorStats adds up what only the Monitors know: the ticks they missed, and the
+// events pending on disk, those of killed Monitors included.
+func (e *env) monitorStats() (missed int, pending int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	missed = e.missed
+	for _, all := range []map[evcp.CPID]*runningMonitor{e.monitors, e.killed} {
+		for _, m := range all {
+			stats := m.stats()
+			missed += int(stats.Missed)
+			pending += stats.Pending
+		}
+	}
+	return missed, pending
+}
+
+// cutDialer is the Dialer of one Monitor, whose connection to Central can be cut
+// for good. Central then sees what a killed Monitor leaves: a connection that
+// broke. The Engine stays reachable, so that the Monitor's last check does not fail.
+type cutDialer struct {
+	dialer  net.Dialer
+	central string // HOST:PORT
+
+	mu   sync.Mutex // guards below
+	conn net.Conn   // the newest to Central; a Monitor has one at a time
+	done bool       // cut was called
+}
+
+var errCut = errors.New("the connection was cut")
+
+// DialContext dials; Central not after cut.
+func (d *cutDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if address != d.central {
+		return d.dialer.DialContext(ctx, network, address)
+	}
+	if d.isCut() {
+		return nil, errCut
+	}
+	conn, err := d.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done { // meanwhile
+		conn.Close()
+		return nil, errCut
+	}
+	d.conn = conn
+	return conn, nil
+}
+
+func (d *cutDialer) isCut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.done
+}
+
+// cut closes the connection to Central and refuses every later one.
+func (d *cutDialer) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done = true
+	if d.conn != nil {
+		d.conn.Close()
+	}
+}
