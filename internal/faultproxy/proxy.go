@@ -1,34 +1,40 @@
-// Package faultproxy is a TCP link that fails on command: it stands between a
-// client and one target, does to their connections what its Mode says, and keeps
-// a record of what was sent and of what arrived.
+// Package faultproxy is a TCP proxy that fails on command: it stands between a
+// client and one target, does to their connections what its Impairment says, and
+// records what was sent and what arrived.
 //
-// A mode is exchanged while connections are open and acts on them at once. What
-// the sender's kernel has taken is never lost by a mode that only holds back: it
-// arrives when the mode ends, if the connection lives, in order, and the end of
-// the connection behind it. Only Reset and Refuse lose bytes.
+// An impairment is set while connections are open and acts on them at once. One that
+// holds traffic back loses nothing that the sender's kernel has taken: when it ends,
+// the data of each connection that still lives arrives in order, and then the
+// connection's end. Only Reset and Refuse lose bytes.
 //
-// A target that does not accept cannot be copied, since the client has been
-// accepted before: its connection is broken off. Whoever knows that the target is
-// away sets Refuse.
+// The client is accepted before the target is dialled. When the target does not
+// accept, the client's connection is therefore reset; a caller that knows that the
+// target is down sets Refuse instead.
 //
-// The record is bounded by Options.Limit; what comes after is counted and not
-// kept, so that the beginning of a story, which explains the rest, stays.
+// The record holds at most Options.Limit chunks. Later ones are counted and not kept:
+// the first ones explain the rest.
 //
-// All methods may be called by any goroutine at any time.
+// Any goroutine may call any method at any time.
 package faultproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"evcp/internal/wait"
 )
 
 // Options are what Open needs.
 type Options struct {
-	Listen string // host:port with a port of its own, so that it can be had again
+	Listen string // host:port; Refuse gives the port up for a time, so nobody else may take it
 	Target string // host:port
 	Limit  int    // chunks in the record at most; 0 is 100,000
 }
@@ -40,70 +46,82 @@ type Proxy struct {
 
 	mu         sync.Mutex // guards all below
 	impairment Impairment
-	changed    chan struct{} // closed at every change of mode
+	changed    chan struct{} // closed at every change of impairment
 	listener   *net.TCPListener
-	fillers    []net.Conn // fill the queue of a listener that hangs
-	left       []net.Conn // the fillers of the last hang: they still come out of the queue
-	pairs      map[*proxiedConn]struct{}
-	closed     bool
+	fillers    []net.Conn // fill the accept queue during Hang
+	oldFillers []net.Conn // of the last Hang: they still come out of the queue
+	conns      map[*proxiedConn]struct{}
 
-	done    chan struct{}
+	open    context.Context // ends with Close
+	close   context.CancelFunc
 	serving sync.WaitGroup
 }
 
-// Open listens and passes everything until Set says otherwise.
+// Open listens, and passes everything until Set is called.
 func Open(o Options) (*Proxy, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100_000
 	}
-	p := &Proxy{o: o, traffic: recorder{limit: o.Limit}, changed: make(chan struct{}), pairs: map[*proxiedConn]struct{}{}, done: make(chan struct{})}
+	p := &Proxy{o: o, traffic: recorder{limit: o.Limit}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
+	p.open, p.close = context.WithCancel(context.Background())
 	p.serving.Go(p.accept)
 	return p, nil
 }
 
-// Addr is where clients reach the target through it.
+// Addr is the address at which clients reach the target through the proxy.
 func (p *Proxy) Addr() string { return p.o.Listen }
 
 // Impairment is the one in force.
 func (p *Proxy) Impairment() Impairment {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.impairment
+	i, _ := p.current()
+	return i
 }
 
-// Set puts m in force. When it returns, open connections are broken off and the
-// port is shut where m wants that, and otherwise the port is open.
-func (p *Proxy) Set(m Impairment) error {
+// current is the impairment in force, and a channel that is closed when it changes.
+func (p *Proxy) current() (Impairment, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	return p.impairment, p.changed
+}
+
+// Set puts i in force. When it returns, Reset and Refuse have broken every connection,
+// and the port is open, except under Refuse. After Close it returns net.ErrClosed.
+func (p *Proxy) Set(i Impairment) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open.Err() != nil {
 		return net.ErrClosed
 	}
 	before := p.impairment
-	p.impairment = m
-	if before.Kind == Hang && m.Kind != Hang {
+	p.impairment = i
+	if before.Kind == Hang && i.Kind != Hang {
 		p.unhang()
 	}
-	if m.Kind == Refuse {
-		p.shut()
+	if i.Kind == Refuse {
+		p.unlisten()
 	}
-	if m.cuts() {
-		for c := range p.pairs {
-			c.breakOff()
-		}
+	if i.breaks() {
+		p.breakAll()
 	}
-	err := p.openFor(m)
+	err := p.setListener(i)
 	close(p.changed)
 	p.changed = make(chan struct{})
 	return err
 }
 
-// openFor brings the port into the state that m wants. Called with p.mu held.
-func (p *Proxy) openFor(m Impairment) error {
-	if m.Kind == Refuse {
+// breakAll is called with p.mu held.
+func (p *Proxy) breakAll() {
+	for c := range p.conns {
+		c.breakOff()
+	}
+}
+
+// setListener opens the port, or blocks it for Hang. Called with p.mu held.
+func (p *Proxy) setListener(i Impairment) error {
+	if i.Kind == Refuse {
 		return nil
 	}
 	if p.listener == nil {
@@ -111,7 +129,7 @@ func (p *Proxy) openFor(m Impairment) error {
 			return err
 		}
 	}
-	if m.Kind == Hang && len(p.fillers) == 0 {
+	if i.Kind == Hang && len(p.fillers) == 0 {
 		return p.hang()
 	}
 	return nil
@@ -119,7 +137,7 @@ func (p *Proxy) openFor(m Impairment) error {
 
 // listen opens the port. Called with p.mu held, or before anybody else knows p.
 func (p *Proxy) listen() error {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", p.o.Listen)
+	l, err := net.Listen("tcp", p.o.Listen)
 	if err != nil {
 		return fmt.Errorf("listen as a link to %s: %w", p.o.Target, err)
 	}
@@ -128,17 +146,50 @@ func (p *Proxy) listen() error {
 	return nil
 }
 
-// shut is called with p.mu held.
-func (p *Proxy) shut() {
+// unlisten is called with p.mu held.
+func (p *Proxy) unlisten() {
 	if p.listener != nil {
-		_ = p.listener.Close() // it is not open now, whatever it says
+		_ = p.listener.Close() // an error leaves it closed as well
 		p.listener = nil
 	}
 }
 
-// current is the open port, nil if none is to be accepted from now, and what to
-// wait for until that changes.
-func (p *Proxy) current() (*net.TCPListener, <-chan struct{}) {
+// Close breaks all connections, frees the port and waits for all goroutines.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.close()
+	p.unhang()
+	p.unlisten()
+	p.breakAll()
+	p.mu.Unlock()
+	p.serving.Wait()
+}
+
+// accept takes connections as long as the impairment allows.
+func (p *Proxy) accept() {
+	for p.open.Err() == nil {
+		l, changed := p.acceptFrom()
+		if l == nil {
+			select {
+			case <-changed:
+			case <-p.open.Done():
+			}
+			continue
+		}
+		c, err := l.AcceptTCP()
+		switch {
+		case err == nil:
+			p.serve(c)
+		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // Refuse, Hang or Close
+		default: // for example: no file descriptor is free
+			wait.For(p.open, 10*time.Millisecond)
+		}
+	}
+}
+
+// acceptFrom is the listener, or nil while nobody may be accepted, and a channel that
+// is closed when that may have changed.
+func (p *Proxy) acceptFrom() (*net.TCPListener, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.impairment.Kind == Hang {
@@ -147,48 +198,70 @@ func (p *Proxy) current() (*net.TCPListener, <-chan struct{}) {
 	return p.listener, p.changed
 }
 
-// inForce is the mode in force, and what to wait for until it changes.
-func (p *Proxy) inForce() (Impairment, <-chan struct{}) {
+// serve joins a client with the target, or resets it if the impairment says so.
+func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.impairment, p.changed
+	if p.isFiller(client) || p.open.Err() != nil || p.impairment.breaks() {
+		reset(client)
+		return
+	}
+	c := p.newConn(client)
+	p.conns[c] = struct{}{}
+	p.serving.Go(func() {
+		c.run()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.conns, c)
+	})
 }
 
-// Close ends everything and waits for it.
-func (p *Proxy) Close() {
-	p.mu.Lock()
-	if !p.closed {
-		p.closed = true
-		p.unhang()
-		p.shut()
-		for c := range p.pairs {
-			c.breakOff()
+// Bounds of filling an accept queue. With a backlog of 0 it holds one connection, and
+// those that arrived before.
+const (
+	maxFillers = 8
+	fillFor    = 30 * time.Millisecond
+)
+
+// hang makes the kernel drop SYNs: it sets the listener's backlog to 0 and fills the
+// queue with connections of its own. Linux then ignores a SYN, as a firewall does.
+// Where the kernel answers with a reset instead, Hang is a Reset. Called with p.mu held.
+func (p *Proxy) hang() error {
+	p.listener.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails only when closed, and then nobody gets in
+	if err := control(p.listener, func(fd int) error { return unix.Listen(fd, 0) }); err != nil {
+		return fmt.Errorf("shorten the queue of a link: %w", err)
+	}
+	for range maxFillers {
+		c, full := net.DialTimeout("tcp", p.o.Listen, fillFor)
+		if full != nil {
+			return nil //nolint:nilerr // nobody gets in any more, as wanted
 		}
-		close(p.done)
+		p.fillers = append(p.fillers, c)
 	}
-	p.mu.Unlock()
-	p.serving.Wait()
+	return fmt.Errorf("link to %s still accepts after %d connections", p.o.Target, maxFillers)
 }
 
-// reset makes the close of c an RST.
-func reset(c *net.TCPConn) {
-	_ = c.SetLinger(0) // fails only on a connection that is broken already
-	hangUp(c)
+// unhang is called with p.mu held.
+func (p *Proxy) unhang() {
+	if p.listener != nil {
+		_ = control(p.listener, func(fd int) error { return unix.Listen(fd, unix.SOMAXCONN) }) // as hang
+		p.listener.SetDeadline(time.Time{})                                                    //nolint:errcheck // as hang
+	}
+	for _, c := range p.fillers {
+		c.Close()
+	}
+	p.oldFillers = p.fillers
+	p.fillers = nil
 }
 
-// hangUp closes a connection of which nothing more is to be learned.
-func hangUp(c net.Conn) { c.Close() }
-
-// sleep waits for d and reports whether until let it.
-func sleep(until <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-until:
-		return false
-	case <-t.C:
-		return true
+// isFiller reports whether c is one of hang's own connections. Called with p.mu held.
+func (p *Proxy) isFiller(c net.Conn) bool {
+	for _, f := range p.oldFillers {
+		if f.LocalAddr().String() == c.RemoteAddr().String() {
+			return true
+		}
 	}
+	return false
 }
 
 // control runs f on the socket of the listener.

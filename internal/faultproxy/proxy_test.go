@@ -1,6 +1,7 @@
 package faultproxy_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -12,16 +13,17 @@ import (
 	"go.uber.org/goleak"
 
 	"evcp/internal/faultproxy"
+	"evcp/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	patience = 20 * time.Second       // for what must come, however slow the machine
-	moment   = 150 * time.Millisecond // for what must not come
+	patience = 20 * time.Second       // for what must happen, on a machine of any speed
+	moment   = 150 * time.Millisecond // for what must not happen
 )
 
-// echo answers everything it reads in kind, until the test ends.
+// echo starts a server that sends back what it reads, until the test ends.
 func echo(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,38 +82,38 @@ func dial(t *testing.T, p *faultproxy.Proxy) client {
 	return client{t, c}
 }
 
-func (c client) say(words string) {
+func (c client) send(text string) {
 	c.t.Helper()
-	if _, err := c.Write([]byte(words)); err != nil {
+	if _, err := c.Write([]byte(text)); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// hear reads once and returns why nothing came.
-func (c client) hear(within time.Duration) (string, error) {
+// receive reads once and returns why nothing came.
+func (c client) receive(within time.Duration) (string, error) {
 	c.SetReadDeadline(time.Now().Add(within))
 	b := make([]byte, 64)
 	n, err := c.Read(b)
 	return string(b[:n]), err
 }
 
-func (c client) wants(words string) {
+func (c client) expect(text string) {
 	c.t.Helper()
-	if got, err := c.hear(patience); got != words {
-		c.t.Fatalf("heard %q (%v), want %q", got, err, words)
+	if got, err := c.receive(patience); got != text {
+		c.t.Fatalf("received %q (%v), want %q", got, err, text)
 	}
 }
 
-func (c client) wantsNothing() {
+func (c client) expectNothing() {
 	c.t.Helper()
 	var timeout net.Error
-	if got, err := c.hear(moment); !errors.As(err, &timeout) || !timeout.Timeout() {
-		c.t.Fatalf("heard %q (%v), want nothing", got, err)
+	if got, err := c.receive(moment); !errors.As(err, &timeout) || !timeout.Timeout() {
+		c.t.Fatalf("received %q (%v), want nothing", got, err)
 	}
 }
 
-// wantsABrokenDial dials and wants a reset, be it so early that the dial fails.
-func wantsABrokenDial(t *testing.T, p *faultproxy.Proxy) {
+// expectBrokenDial dials and expects a reset, which may come so early that the dial fails.
+func expectBrokenDial(t *testing.T, p *faultproxy.Proxy) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", p.Addr(), patience)
 	if errors.Is(err, syscall.ECONNRESET) {
@@ -121,13 +123,13 @@ func wantsABrokenDial(t *testing.T, p *faultproxy.Proxy) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	client{t, c}.wantsReset()
+	client{t, c}.expectReset()
 }
 
-func (c client) wantsReset() {
+func (c client) expectReset() {
 	c.t.Helper()
 	for { // what was on its way may come first
-		if _, err := c.hear(patience); err != nil {
+		if _, err := c.receive(patience); err != nil {
 			if !errors.Is(err, syscall.ECONNRESET) {
 				c.t.Fatalf("%v, want a reset", err)
 			}
@@ -139,10 +141,10 @@ func (c client) wantsReset() {
 func TestPassAndRecord(t *testing.T) {
 	p := open(t)
 	c := dial(t, p)
-	c.say("one")
-	c.wants("one")
-	c.say("two")
-	c.wants("two")
+	c.send("one")
+	c.expect("one")
+	c.send("two")
+	c.expect("two")
 	c.Close()
 	until(t, func() bool { _, conns, _ := p.Traffic(); return len(conns) == 1 && !conns[0].Closed.IsZero() })
 	chunks, _, missed := p.Traffic()
@@ -163,14 +165,14 @@ func TestPassAndRecord(t *testing.T) {
 
 func until(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("did not happen")
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if !wait.Until(ctx, time.Millisecond, ok) {
+		t.Fatal("did not happen")
 	}
 }
 
-func TestTheRecordIsBounded(t *testing.T) {
+func TestRecordIsBounded(t *testing.T) {
 	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: echo(t), Limit: 3})
 	if err != nil {
 		t.Fatal(err)
@@ -178,42 +180,42 @@ func TestTheRecordIsBounded(t *testing.T) {
 	defer p.Close()
 	c := dial(t, p)
 	for range 4 {
-		c.say("x")
-		c.wants("x")
+		c.send("x")
+		c.expect("x")
 	}
 	if chunks, _, missed := p.Traffic(); len(chunks) != 3 || missed != 5 {
 		t.Errorf("%d chunks, %d missed", len(chunks), missed)
 	}
 }
 
-func TestSlowIsSlowBothWays(t *testing.T) {
+func TestSlowDelaysBothDirections(t *testing.T) {
 	p := open(t)
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 50 * time.Millisecond})
 	c := dial(t, p)
 	began := time.Now()
-	c.say("one")
-	c.wants("one")
+	c.send("one")
+	c.expect("one")
 	if took := time.Since(began); took < 100*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: time.Hour})
-	c.say("two")
-	c.wantsNothing()
+	c.send("two")
+	c.expectNothing()
 	set(t, p, faultproxy.Impairment{})
-	c.wants("two")
+	c.expect("two")
 }
 
-// TestWhatIsHeldBackArrives holds what was sent, and its end, until the mode is over.
-func TestWhatIsHeldBackArrives(t *testing.T) {
+// TestHeldBackDataArrives: the proxy holds what was sent, and its end, until the mode is over.
+func TestHeldBackDataArrives(t *testing.T) {
 	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.BlackHole, faultproxy.Hang, faultproxy.HalfOpenUp, faultproxy.HalfOpenDown} {
 		t.Run(kind.String(), func(t *testing.T) {
 			p := open(t)
 			c := dial(t, p)
-			c.say("before")
-			c.wants("before")
+			c.send("before")
+			c.expect("before")
 			set(t, p, faultproxy.Impairment{Kind: kind})
-			c.say("meanwhile")
-			c.wantsNothing()
+			c.send("meanwhile")
+			c.expectNothing()
 			until(t, func() bool { chunks, _, _ := p.Traffic(); return len(chunks) >= 3 })
 			chunks, _, _ := p.Traffic()
 			arrived := !chunks[2].Forwarded.IsZero()
@@ -221,46 +223,46 @@ func TestWhatIsHeldBackArrives(t *testing.T) {
 				t.Errorf("arrived at the target: %t", arrived)
 			}
 			set(t, p, faultproxy.Impairment{})
-			c.wants("meanwhile")
+			c.expect("meanwhile")
 		})
 	}
 }
 
-func TestAHoleAcceptsAndAHangDoesNot(t *testing.T) {
+func TestBlackHoleAcceptsAndHangDoesNot(t *testing.T) {
 	p := open(t)
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.BlackHole})
-	inHole := dial(t, p)
-	inHole.say("one")
-	inHole.wantsNothing()
+	held := dial(t, p)
+	held.send("one")
+	held.expectNothing()
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang})
 	if c, err := net.DialTimeout("tcp", p.Addr(), moment); err == nil {
 		c.Close()
-		t.Fatal("a link that hangs was reached")
+		t.Fatal("a link that hangs accepted a connection")
 	}
 	set(t, p, faultproxy.Impairment{})
-	inHole.wants("one")
+	held.expect("one")
 	for range 3 {
 		c := dial(t, p)
-		c.say("two")
-		c.wants("two")
+		c.send("two")
+		c.expect("two")
 	}
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang}) // and again
 	set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
 	set(t, p, faultproxy.Impairment{})
 	c := dial(t, p)
-	c.say("three")
-	c.wants("three")
+	c.send("three")
+	c.expect("three")
 }
 
 func TestResetAndRefuse(t *testing.T) {
 	p := open(t)
 	for range 3 {
 		before := dial(t, p)
-		before.say("one")
-		before.wants("one")
+		before.send("one")
+		before.expect("one")
 		set(t, p, faultproxy.Impairment{Kind: faultproxy.Reset})
-		before.wantsReset()
-		wantsABrokenDial(t, p)
+		before.expectReset()
+		expectBrokenDial(t, p)
 		set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
 		if c, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
 			if err == nil {
@@ -270,25 +272,25 @@ func TestResetAndRefuse(t *testing.T) {
 		}
 		set(t, p, faultproxy.Impairment{})
 		after := dial(t, p)
-		after.say("two")
-		after.wants("two")
+		after.send("two")
+		after.expect("two")
 	}
 }
 
-func TestAnEndIsPassedOn(t *testing.T) {
+func TestEndIsForwarded(t *testing.T) {
 	p := open(t)
 	c := dial(t, p)
-	c.say("one")
-	c.wants("one")
+	c.send("one")
+	c.expect("one")
 	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := c.hear(patience); !errors.Is(err, io.EOF) {
-		t.Errorf("heard %q (%v), want the end", got, err)
+	if got, err := c.receive(patience); !errors.Is(err, io.EOF) {
+		t.Errorf("received %q (%v), want the end", got, err)
 	}
 }
 
-func TestATargetThatIsAway(t *testing.T) {
+func TestTargetDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -299,14 +301,14 @@ func TestATargetThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	wantsABrokenDial(t, p)
+	expectBrokenDial(t, p)
 }
 
-func TestCloseEndsWhateverIsHeld(t *testing.T) {
+func TestCloseEndsHeldConnections(t *testing.T) {
 	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.Pass, faultproxy.Slow, faultproxy.BlackHole, faultproxy.Hang, faultproxy.Reset, faultproxy.Refuse} {
 		p := open(t)
 		c := dial(t, p)
-		c.say("one")
+		c.send("one")
 		set(t, p, faultproxy.Impairment{Kind: kind, Delay: time.Hour})
 		p.Close()
 		if err := p.Set(faultproxy.Impairment{}); !errors.Is(err, net.ErrClosed) {
