@@ -68,9 +68,9 @@ var house = map[string]room{
 	"internal/version":         {decides, nil},
 	"internal/simnet":          {does, nil},
 	"internal/process":         {does, []string{"internal/wait"}},
-	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine"}},
+	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine", "internal/wait"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},
-	"internal/faultproxy":      {does, nil},
+	"internal/faultproxy":      {does, []string{"internal/wait"}},
 	"internal/simulation":      {decides, nil},
 }
 
