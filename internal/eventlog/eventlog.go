@@ -133,7 +133,7 @@ func (r *printer) line(line outbox.Line) error {
 	if !worth {
 		l = small(e)
 	}
-	if l.Level < r.o.Level {
+	if slog.Level(l.Level) < r.o.Level {
 		r.told.Hidden++
 		return nil
 	}

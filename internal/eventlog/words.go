@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"fmt"
-	"log/slog"
 
 	"evcp"
 	"evcp/internal/display"
@@ -34,11 +33,11 @@ var english = words{
 func small(e evcp.Event) logtext.LogLine {
 	switch e.Action {
 	case evcp.HealthCheck:
-		return logtext.LogLine{Level: slog.LevelDebug, Shape: shapeOf(e.Status), Text: fmt.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
+		return logtext.LogLine{Level: logtext.Debug, Shape: shapeOf(e.Status), Text: fmt.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
 	case evcp.ConnectedToEngine:
-		return logtext.LogLine{Level: slog.LevelDebug, Text: fmt.Sprintf(english.connected, e.Response)}
+		return logtext.LogLine{Level: logtext.Debug, Text: fmt.Sprintf(english.connected, e.Response)}
 	case evcp.RegisterToCentral:
-		return logtext.LogLine{Level: slog.LevelDebug, Text: english.registers}
+		return logtext.LogLine{Level: logtext.Debug, Text: english.registers}
 	case evcp.MonitorStarted:
 		return logtext.LogLine{Text: fmt.Sprintf(english.began, e.Version)}
 	case evcp.MonitorStopped:
@@ -46,7 +45,7 @@ func small(e evcp.Event) logtext.LogLine {
 	case evcp.AuthenticatedWithCentral:
 		return logtext.LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response)}
 	}
-	return logtext.LogLine{Level: slog.LevelDebug, Text: e.Action.String()}
+	return logtext.LogLine{Level: logtext.Debug, Text: e.Action.String()}
 }
 
 func shapeOf(s evcp.Status) display.Shape {

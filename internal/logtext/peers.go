@@ -1,74 +1,83 @@
 package logtext
 
 import (
-	"log/slog"
 	"time"
 
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/display"
-	"evcp/internal/uplink"
 )
 
-// Central tells what changed between a charge point and Central, beyond events.
-func (t *Formatter) Central(n uplink.Diagnostic) LogLine {
-	s := t.of(n.CP)
-	l := LogLine{CP: n.CP, Shape: display.Gone, Level: slog.LevelWarn}
-	switch n.Kind {
-	case uplink.OutageBegan:
-		sentence := english.centralGone
-		if s.state.Central != evcp.Accepted {
-			sentence = english.centralNever
-		}
-		s.away = true
-		a := advice.For(advice.Central, n.Cause).With(advice.Details{Timeout: uplink.AnswerLimit, CP: n.CP})
-		l.Text = say(sentence, a.Phrase)
-		return l.with(slog.String("cause", n.Cause.String())).advised(a)
-	case uplink.OutageEnded:
-		l.Shape, l.Level = display.Reported, slog.LevelInfo
-		l.Text = say(english.centralBack, display.Duration(n.Outage), english.reports.Of(int64(n.Pending)))
-		return l
-	case uplink.NotCentral:
-		l.Text = say(english.stranger, n.Reply)
-		return l
-	default:
-		l.Text = say(english.unreceived, n.Reply)
-		return l
+// CentralAway says that Central can't be reached or does not answer.
+func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause) LogLine {
+	s := f.of(cp)
+	sentence := english.centralGone
+	if s.state.Central != evcp.Accepted {
+		sentence = english.centralNever
 	}
+	s.centralAway = true
+	a := advice.For(advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp})
+	return awayLine(cp, sentence, cause, a)
 }
 
-// KafkaConnected tells the first contact.
-func (t *Formatter) KafkaConnected(waiting int64) LogLine {
-	return LogLine{Text: say(english.kafkaThere, english.events.Of(waiting))}
+// CentralBack says that Central answers again after an outage, and how many
+// reports were pending.
+func (f *Formatter) CentralBack(cp evcp.CPID, outage time.Duration, pending int) LogLine {
+	return LogLine{CP: cp, Shape: display.Reported, Text: text(english.centralBack, display.Duration(outage), english.reports.Of(int64(pending)))}
 }
 
-// KafkaAway tells that Kafka can't be reached, and whether it was there before;
-// words are what it said, if it did.
-func (t *Formatter) KafkaAway(cause evcp.Cause, words string, known bool) LogLine {
+// NotCentral says that something else than EV_Central answers at its address.
+func (f *Formatter) NotCentral(cp evcp.CPID, reply string) LogLine {
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(english.notCentral, reply)}
+}
+
+// ReportRejected says that Central's answer to a report was no receipt.
+func (f *Formatter) ReportRejected(cp evcp.CPID, reply string) LogLine {
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(english.reportRejected, reply)}
+}
+
+// KafkaConnected is the first contact.
+func (f *Formatter) KafkaConnected(pending int64) LogLine {
+	return LogLine{Text: text(english.kafkaConnected, english.events.Of(pending))}
+}
+
+// KafkaAway says that Kafka can't be reached. ever: it was, earlier. reply is the
+// error's text; "" when there is none.
+func (f *Formatter) KafkaAway(cause evcp.Cause, reply string, ever bool) LogLine {
 	sentence := english.kafkaNever
-	if known {
+	if ever {
 		sentence = english.kafkaGone
 	}
-	a := advice.For(advice.Kafka, cause).With(advice.Details{Reply: words, Timeout: t.KafkaWait, Topic: t.Topic})
-	l := LogLine{Shape: display.Gone, Level: slog.LevelWarn, Text: say(sentence, a.Phrase)}
-	return l.with(slog.String("cause", cause.String())).advised(a)
+	a := advice.For(advice.Kafka, cause).With(advice.Details{Reply: reply, Timeout: f.KafkaTimeout, Topic: f.Topic})
+	return awayLine("", sentence, cause, a)
 }
 
-// KafkaBack tells that everything that waited has arrived.
-func (t *Formatter) KafkaBack(after time.Duration, sent int64) LogLine {
-	return LogLine{Text: say(english.kafkaBack, display.Duration(after), english.events.Of(sent))}
+func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {
+	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(sentence, a.Phrase)}
+	return l.with(Field{"cause", cause.String()}).advised(a)
 }
 
-// Stopped tells how the end went: whether Central heard of it, how many events
-// Kafka has not got, and whether the state is on disk.
-func (t *Formatter) Stopped(cp evcp.CPID, central bool, waiting int64, kept bool) LogLine {
-	goodbye := english.centralTold
-	if !central {
-		goodbye = english.centralNotTold
+// KafkaBack says that every event that was pending has been delivered.
+func (f *Formatter) KafkaBack(outage time.Duration, delivered int64) LogLine {
+	return LogLine{Text: text(english.kafkaBack, display.Duration(outage), english.events.Of(delivered))}
+}
+
+// Stopped is the last line: whether Central answered the disconnect, how many
+// events Kafka has not got, and whether the state is on disk.
+func (f *Formatter) Stopped(cp evcp.CPID, disconnected bool, pending int64, kept bool) LogLine {
+	central, state := english.disconnected, english.stateKept
+	if !disconnected {
+		central = english.notDisconnected
 	}
-	state := english.stateKept
 	if !kept {
 		state = english.stateLost
 	}
-	return LogLine{CP: cp, Text: say(english.stopped, goodbye, english.events.Of(waiting), state)}
+	return LogLine{CP: cp, Text: text(english.stopped, central, english.events.Of(pending), state)}
+}
+
+// Dropped says how many events and notices have no line because the log's output
+// stood still, and where to read the events.
+func (f *Formatter) Dropped(events, notices uint64) LogLine {
+	l := LogLine{Level: Warn, Text: text(english.linesDropped, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
+	return l.with(Field{"events", events}, Field{"notices", notices})
 }

@@ -129,7 +129,10 @@ func (v *logWriter) say(l logtext.LogLine) {
 	if l.CP != "" {
 		attrs = append(attrs, console.CP(l.CP))
 	}
-	v.console.Logger().LogAttrs(context.Background(), l.Level, l.Text, append(attrs, l.Attrs...)...)
+	for _, f := range l.Fields {
+		attrs = append(attrs, slog.Any(f.Key, f.Value))
+	}
+	v.console.Logger().LogAttrs(context.Background(), slog.Level(l.Level), l.Text, attrs...)
 }
 
 // queue hands over something to say. It never waits.
@@ -150,8 +153,21 @@ func (v *logWriter) onCentral(n uplink.Diagnostic) {
 		case uplink.OutageBegan, uplink.NotCentral:
 			v.central = display.Gone
 		}
-		return v.teller.Central(n), true
+		return v.centralLine(n), true
 	})
+}
+
+func (v *logWriter) centralLine(n uplink.Diagnostic) logtext.LogLine {
+	switch n.Kind {
+	case uplink.OutageBegan:
+		return v.teller.CentralAway(n.CP, n.Cause)
+	case uplink.OutageEnded:
+		return v.teller.CentralBack(n.CP, n.Outage, n.Pending)
+	case uplink.NotCentral:
+		return v.teller.NotCentral(n.CP, n.Reply)
+	default:
+		return v.teller.ReportRejected(n.CP, n.Reply)
+	}
 }
 
 // onKafka is told each change of how it stands with Kafka.

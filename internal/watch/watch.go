@@ -128,7 +128,7 @@ func start(o Options) (*watcher, error) {
 		return nil, fmt.Errorf("open the state of %s: %w", o.CP, err)
 	}
 	w.box, w.state = box, box.State(o.CP)
-	w.voice = newVoice(o.Console, logtext.Formatter{Timeout: o.Timeout, Zone: time.Local, AskAgain: uplink.RefusalRetry, Lone: true, Topic: o.Topic}, box.Tail(tailLength))
+	w.voice = newVoice(o.Console, logtext.Formatter{Timeout: o.Timeout, Zone: time.Local, RefusalRetry: uplink.RefusalRetry, ExitWhenRefused: true, CentralTimeout: uplink.AnswerLimit, Topic: o.Topic}, box.Tail(tailLength))
 	w.voice.teller.Restore(o.CP, w.state)
 	if err := w.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))

@@ -1,0 +1,263 @@
+// Package logtext decides which event is worth a log line, under which shape and
+// level, and in which sentence. Events and other facts go in, lines come out; the
+// caller logs them.
+//
+// A line says what changed, once. Single checks, repeats of an open report and
+// single attempts to reach a peer have lines at debug level only.
+package logtext
+
+import (
+	"fmt"
+	"time"
+
+	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/display"
+)
+
+// LogLine is one line of a log.
+type LogLine struct {
+	Shape  display.Shape
+	Level  Level
+	CP     evcp.CPID // "" when the line is about the process
+	Text   string
+	Fields []Field // for machines
+}
+
+// Level is a line's severity, with the numbers of log/slog.
+type Level int
+
+// Levels. The zero Level is Info.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
+)
+
+// Field is a value that a machine may want: a string, an int, a uint64, a
+// time.Duration or a time.Time.
+type Field struct {
+	Key   string
+	Value any
+}
+
+// Formatter turns events into lines. It folds the events of each charge point,
+// since a sentence may need what came before. One goroutine at a time.
+type Formatter struct {
+	Timeout time.Duration // of a check: "no answer in 900ms"
+	Zone    *time.Location
+	// ExitWhenRefused: a first refusal ends the program, so it is an error.
+	ExitWhenRefused bool
+	RefusalRetry    time.Duration // from a refusal to the next registration
+	CentralTimeout  time.Duration // longest wait for an answer of Central; 0 is not said
+	KafkaTimeout    time.Duration // longest wait for an answer of Kafka; 0 is not said
+	Topic           string        // for "create the topic …"
+	cps             map[evcp.CPID]*logState
+}
+
+// logState is what the log has said of one charge point.
+type logState struct {
+	state       evcp.State
+	failed      int         // failed checks since the streak that opened the incident began
+	okSeen      bool        // an OK was seen by this process
+	response    string      // of the Engine to the last check
+	centralAway bool        // Central's outage was logged: its end will be, and the next acceptance will not
+	cause       causeChange // of the open incident
+}
+
+// Restore takes over the state that an earlier process has left.
+func (f *Formatter) Restore(cp evcp.CPID, s evcp.State) {
+	*f.of(cp) = logState{state: s, failed: int(s.Failures), cause: causeChange{logged: s.Incident.Cause}}
+}
+
+func (f *Formatter) of(cp evcp.CPID) *logState {
+	if f.cps == nil {
+		f.cps = map[evcp.CPID]*logState{}
+	}
+	s := f.cps[cp]
+	if s == nil {
+		s = &logState{}
+		f.cps[cp] = s
+	}
+	return s
+}
+
+// Event is the line of a kept event; false when it is worth none.
+func (f *Formatter) Event(e evcp.Event) (LogLine, bool) {
+	s := f.of(e.CP)
+	before := s.state
+	s.state = before.After(e)
+	l, ok := f.line(s, before, e)
+	l.CP = e.CP
+	return l.with(Field{"action", e.Action.String()}, Field{"event_id", e.ID().Text(e.CP)}), ok
+}
+
+func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
+	switch e.Action {
+	case evcp.HealthCheck:
+		return f.check(s, before, e)
+	case evcp.EngineFailed:
+		return f.incidentOpened(s, e), true
+	case evcp.EngineRecovered:
+		l := LogLine{Shape: display.Up, Text: text(english.recovered, display.Duration(e.Span), english.checks.Of(int64(s.failed)))}
+		s.failed = 0
+		return l.with(Field{"duration", e.Span}), true
+	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
+		return receipt(e), true
+	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
+		return f.registration(s, e)
+	case evcp.MonitorStalled:
+		l := LogLine{Shape: display.Unknown, Level: Warn, Text: text(english.stalled, display.Duration(e.Span))}
+		return l.with(Field{"gap", e.Span}, Field{"missed", int(e.Missed)}), true
+	case evcp.ClockStep:
+		return LogLine{Level: Warn, Text: text(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
+	case evcp.EventsDropped:
+		return LogLine{Shape: display.Gone, Level: Warn, Text: text(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
+	default:
+		return LogLine{}, false
+	}
+}
+
+func (l LogLine) with(fields ...Field) LogLine {
+	l.Fields = append(l.Fields, fields...)
+	return l
+}
+
+// check logs the first OK and, at debug level, what is not OK.
+func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
+	s.response = e.Response
+	switch {
+	case e.Status.Failed() && before.Incident.Open && s.cause.failed(e):
+		s.failed++
+		return f.causeChanged(s, e), true
+	case e.Status.Failed():
+		s.failed++
+		l := LogLine{Shape: display.Failed, Level: Debug, Text: text(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		return l.with(Field{"cause", e.Cause.String()}, Field{"engine_response", e.Response}), true
+	case e.Status != evcp.OK:
+		return LogLine{Shape: display.Unknown, Level: Debug, Text: text(english.checkFailed, e.Status, f.engine(e.Cause, "").Phrase, e.Failures)}, true
+	case before.Incident.Open: // engine_recovered has the line
+		s.okSeen, s.cause.count = true, 0
+		return LogLine{}, false
+	case !s.okSeen:
+		s.okSeen, s.failed = true, 0
+		return LogLine{Shape: display.Up, Text: text(english.firstOK, display.Milliseconds(e.Latency))}, true
+	case before.Failures > 0:
+		s.failed = 0
+		return LogLine{Level: Debug, Text: text(english.okAgain, english.checks.Of(int64(before.Failures)))}, true
+	default:
+		return LogLine{}, false
+	}
+}
+
+// incidentOpened never puts "says KO" and "no answer" into one sentence: they
+// send people to different places. The Engine's response comes last, where a
+// narrow terminal may cut it.
+func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
+	since := f.clock(e.Since)
+	s.cause = causeChange{logged: e.Cause}
+	a := f.engine(e.Cause, s.response)
+	var line string
+	switch e.Cause {
+	case evcp.SaidKO:
+		line = text(english.failedKO, s.state.Status, s.state.Failures, since)
+	case evcp.Protocol:
+		line = text(english.failedProtocol, s.state.Status, s.state.Failures, since, a.Phrase)
+	default:
+		line = text(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+	}
+	return incidentLine(line, e.Cause, e.Since, a)
+}
+
+// causeChanged says that the open incident has another cause now. The Engine's
+// response comes last, where a narrow terminal may cut it.
+func (f *Formatter) causeChanged(s *logState, e evcp.Event) LogLine {
+	a := f.engine(e.Cause, e.Response)
+	return incidentLine(text(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
+}
+
+func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advice) LogLine {
+	l := LogLine{Shape: display.Failed, Level: Warn, Text: line}
+	return l.with(Field{"cause", cause.String()}, Field{"since", since.Time()}).advised(a)
+}
+
+func (f *Formatter) clock(at evcp.Stamp) string { return at.Time().In(f.Zone).Format(time.TimeOnly) }
+
+func (f *Formatter) engine(c evcp.Cause, response string) advice.Advice {
+	return advice.For(advice.Engine, c).With(advice.Details{Timeout: f.Timeout, Reply: response})
+}
+
+// advised adds what a failure means and what to do first.
+func (l LogLine) advised(a advice.Advice) LogLine {
+	return l.with(Field{"meaning", a.Meaning}, Field{"do", a.Do})
+}
+
+// receipt is Central's answer to a report. Repeats have debug level.
+func receipt(e evcp.Event) LogLine {
+	sentence := english.failureReceipt
+	if e.Action == evcp.ReportEngineRecovery {
+		sentence = english.recoveryReceipt
+	}
+	l := LogLine{Shape: display.Reported, Text: text(sentence, e.Response, display.Milliseconds(e.Latency))}
+	if e.Repeat > 0 {
+		l.Level = Debug
+	}
+	return l.with(Field{"repeat", int(e.Repeat)})
+}
+
+// registration is Central's answer. An acceptance that ends an outage has no line
+// of its own: CentralBack has.
+func (f *Formatter) registration(s *logState, e evcp.Event) (LogLine, bool) {
+	switch {
+	case e.Action == evcp.RegistrationRejected && f.ExitWhenRefused && !s.state.EverAccepted:
+		return LogLine{Shape: display.Failed, Level: Error, Text: text(english.refused, e.Response)}, true
+	case e.Action == evcp.RegistrationRejected:
+		return LogLine{Shape: display.Failed, Level: Warn, Text: text(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true
+	case s.centralAway:
+		s.centralAway = false
+		return LogLine{}, false
+	default:
+		return LogLine{Shape: display.Reported, Text: text(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
+	}
+}
+
+func direction(step time.Duration) string {
+	if step < 0 {
+		return english.back
+	}
+	return english.forward
+}
+
+func text(sentence string, figures ...any) string { return fmt.Sprintf(sentence, figures...) }
+
+// causeChangeAfter is how many checks in a row must fail with a new cause before
+// it is logged: an Engine whose failures alternate between two causes would fill
+// the log.
+const causeChangeAfter = 3
+
+// causeChange follows the cause of an open incident.
+type causeChange struct {
+	logged evcp.Cause // the cause that the log has given
+	now    evcp.Cause // another one, of the last count failed checks
+	count  int
+	since  evcp.Stamp // the first of them
+}
+
+// failed counts a failed check of an open incident and reports whether the change
+// of its cause is to be logged now.
+func (c *causeChange) failed(e evcp.Event) bool {
+	switch {
+	case e.Cause == c.logged:
+		c.count = 0
+		return false
+	case e.Cause != c.now || c.count == 0:
+		c.now, c.count, c.since = e.Cause, 0, e.At
+	}
+	c.count++
+	if c.count < causeChangeAfter {
+		return false
+	}
+	c.logged, c.count = c.now, 0
+	return true
+}
