@@ -2,25 +2,28 @@ package testbed
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"testing"
 )
 
-// TextPeer is somebody who speaks the protocol as the first programs did: raw text,
-// one read is one message, every byte on record.
+// TextPeer is a server for the unframed protocol of the first programs: one read is
+// one message. It records every message.
 type TextPeer struct {
 	Address string
-	// Closes ends each connection after its answer.
-	closes   bool
-	answer   func(message string) string
-	mu       sync.Mutex
+
+	closes  bool // each connection after its first answer
+	answer  func(message string) string
+	serving sync.WaitGroup
+
+	mu       sync.Mutex // guards all below
 	received []string
 	dials    int
 	open     map[net.Conn]bool
-	serving  sync.WaitGroup
 }
 
-// NewTextPeer listens until the test ends. answer "" is silence.
+// NewTextPeer listens until the test ends. It sends what answer returns for each
+// message, and nothing for "". closes ends a connection after its first answer.
 func NewTextPeer(tb testing.TB, address string, closes bool, answer func(message string) string) *TextPeer {
 	tb.Helper()
 	l, err := net.Listen("tcp", address)
@@ -75,14 +78,14 @@ func (p *TextPeer) serve(c net.Conn) {
 	}
 }
 
-// Received are all messages so far, byte for byte.
+// Received are the messages so far, byte for byte.
 func (p *TextPeer) Received() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.received...)
+	return slices.Clone(p.received)
 }
 
-// Dials is how many connections were made.
+// Dials is how many connections were accepted.
 func (p *TextPeer) Dials() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

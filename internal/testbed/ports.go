@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// The ports lie below those that systems lend to outgoing connections: one of these
-// may be taken by a stranger before it is listened on, or while its owner is down.
+// The ports lie below the ephemeral range. The kernel could give one of that range to
+// any outgoing connection before it is listened on, or while its owner is down.
 const (
 	first = 20000
 	last  = 32000
-	// block is how many ports a process takes at once. It listens on the first of them
-	// as long as it runs, and so no other process of ours takes that block.
+	// block is how many ports a process takes at once. It listens on the first one as
+	// long as it runs, so that no other process of this project takes the block.
 	block = 100
 )
 
@@ -23,15 +23,15 @@ type Ports struct {
 	first, last int // the range
 
 	mu     sync.Mutex
-	blocks int            // looked at so far
-	now    int            // the last port that was looked at
+	blocks int            // tried so far
+	now    int            // the last port that was tried
 	guards []net.Listener // of the blocks taken
 }
 
-// NewPorts are the ports of a process. What Take hands out is its own until it ends.
+// NewPorts are the ports of a process; what Take returns is its own until it ends.
 func NewPorts() *Ports { return &Ports{first: first, last: last} }
 
-// Take hands out n addresses, 127.0.0.1:PORT, that nobody listens on at the moment.
+// Take returns n addresses, 127.0.0.1:PORT, on which nobody listens now.
 func (p *Ports) Take(n int) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,8 +48,8 @@ func (p *Ports) Take(n int) ([]string, error) {
 	return free, nil
 }
 
-// next goes to the next port of the block, or to the first of another block. Processes
-// begin to look in different places, so that they seldom have to look twice.
+// next moves to the next port of the block, or to the first of another block. Each
+// process begins at a block that depends on its PID, and so seldom finds it taken.
 func (p *Ports) next() bool {
 	if len(p.guards) > 0 && (p.now+1-p.first)%block != 0 {
 		p.now++

@@ -1,6 +1,6 @@
-// Package proving is a proving ground for tests: Central, an Engine and a
-// Kafka-compatible broker on real loopback sockets, each started in one line,
-// stopped when the test ends, and asked what it truly saw.
+// Package testbed gives tests Central, an Engine and a Kafka-compatible broker on
+// loopback sockets. Each is started by one call, stopped when the test ends, and can
+// be asked what it received. Ports and TopicReader also serve programs.
 package testbed
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,12 +18,14 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/engine"
+	"evcp/internal/wait"
 )
 
-// topic is the one that every Monitor writes to, unless it must be told apart.
+// topic is the default of every Monitor.
 const topic = "monitor-events"
 
-// Testbed is one Central, one Engine and one broker. Each is absent until started.
+// Testbed is one Central, one Engine and one broker. None runs until it is started,
+// but the addresses of Central and Engine are fixed from the beginning.
 type Testbed struct {
 	T       testing.TB
 	Central *central.Central
@@ -35,42 +38,42 @@ type Testbed struct {
 	exchanges []engine.ServedRequest
 }
 
-// New is an empty ground.
+// New is a testbed on which nothing runs yet.
 func New(tb testing.TB) *Testbed {
 	tb.Helper()
 	return &Testbed{T: tb, CentralAddr: FreeAddr(tb), EngineAddr: FreeAddr(tb), Topic: topic}
 }
 
-// Start is a ground with everything on it, and a broker in memory.
+// Start is a testbed on which everything runs; the broker is in memory.
 func Start(tb testing.TB) *Testbed {
 	tb.Helper()
-	g := New(tb)
-	g.StartCentral(central.Options{})
-	g.StartEngine("ok")
-	g.StartBroker()
-	return g
+	b := New(tb)
+	b.StartCentral(central.Options{})
+	b.StartEngine("ok")
+	b.StartBroker()
+	return b
 }
 
-// ForEachBroker plays a story twice: with a broker in memory, and with the real
-// Apache Kafka that EVCP_TEST_KAFKA names. Without one the second is skipped, or
-// fails where nothing may be skipped (CI=true).
-func ForEachBroker(t *testing.T, play func(t *testing.T, g *Testbed)) {
+// ForEachBroker runs a test twice: with a broker in memory, and with the Apache Kafka
+// whose address is in EVCP_TEST_KAFKA. Without that variable the second is skipped, or
+// fails where CI=true.
+func ForEachBroker(t *testing.T, test func(t *testing.T, b *Testbed)) {
 	t.Helper()
-	t.Run("kfake", func(t *testing.T) { play(t, Start(t)) })
+	t.Run("kfake", func(t *testing.T) { test(t, Start(t)) })
 	t.Run("apache", func(t *testing.T) {
 		address := os.Getenv("EVCP_TEST_KAFKA")
 		if address == "" {
 			SkipMissing(t, "real Kafka (EVCP_TEST_KAFKA)")
 		}
-		g := New(t)
-		g.StartCentral(central.Options{})
-		g.StartEngine("ok")
-		g.BrokerAddr, g.Topic = address, fmt.Sprintf("%s-%d", topic, time.Now().UnixNano())
-		play(t, g)
+		b := New(t)
+		b.StartCentral(central.Options{})
+		b.StartEngine("ok")
+		b.BrokerAddr, b.Topic = address, fmt.Sprintf("%s-%d", topic, time.Now().UnixNano())
+		test(t, b)
 	})
 }
 
-// SkipMissing skips a test for want of what, loudly, or fails it where CI=true.
+// SkipMissing skips a test that needs what, or fails it where CI=true.
 func SkipMissing(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
@@ -81,7 +84,7 @@ func SkipMissing(tb testing.TB, what string) {
 
 var ports = NewPorts()
 
-// FreeAddr is a loopback address that nobody listens on at the moment.
+// FreeAddr is a loopback address on which nobody listens now; no test gets it again.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	free, err := ports.Take(1)
@@ -91,86 +94,87 @@ func FreeAddr(tb testing.TB) string {
 	return free[0]
 }
 
-// StartCentral starts Central on its address; the answer stops it again.
-func (g *Testbed) StartCentral(o central.Options) (stop func()) {
-	g.T.Helper()
+// StartCentral starts Central on its address. stop waits for its end.
+func (b *Testbed) StartCentral(o central.Options) (stop func()) {
+	b.T.Helper()
 	c, err := central.New(o)
 	if err != nil {
-		g.T.Fatal(err)
+		b.T.Fatal(err)
 	}
-	l, err := net.Listen("tcp", g.CentralAddr)
+	l, err := net.Listen("tcp", b.CentralAddr)
 	if err != nil {
-		g.T.Fatal(err)
+		b.T.Fatal(err)
 	}
-	g.Central = c
-	return g.whileTesting(func(ctx context.Context) {
+	b.Central = c
+	return b.whileTesting(func(ctx context.Context) {
 		if err := c.Serve(ctx, l); err != nil {
-			g.T.Error(err)
+			b.T.Error(err)
 		}
 		if err := c.Close(); err != nil {
-			g.T.Error(err)
+			b.T.Error(err)
 		}
 	})
 }
 
 // StartEngine starts a simulated Engine on its address.
-func (g *Testbed) StartEngine(behaviour string) (stop func()) {
-	g.T.Helper()
-	port, err := engine.Bind(g.T.Context(), g.EngineAddr)
+func (b *Testbed) StartEngine(behaviour string) (stop func()) {
+	b.T.Helper()
+	port, err := engine.Bind(b.T.Context(), b.EngineAddr)
 	if err != nil {
-		g.T.Fatal(err)
+		b.T.Fatal(err)
 	}
-	b, err := engine.ParseBehaviour(behaviour)
-	if err != nil {
-		g.T.Fatal(err)
-	}
-	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: b, Observe: g.observe})
-	g.Engine = e
-	return g.whileTesting(func(ctx context.Context) {
+	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: b.parse(behaviour), Observe: b.observe})
+	b.Engine = e
+	return b.whileTesting(func(ctx context.Context) {
 		if err := e.Serve(ctx); err != nil {
-			g.T.Error(err)
+			b.T.Error(err)
 		}
 	})
 }
 
 // SetBehaviour changes what the Engine does.
-func (g *Testbed) SetBehaviour(behaviour string) {
-	g.T.Helper()
-	b, err := engine.ParseBehaviour(behaviour)
+func (b *Testbed) SetBehaviour(behaviour string) {
+	b.T.Helper()
+	b.Engine.SetBehaviour(b.parse(behaviour))
+}
+
+func (b *Testbed) parse(behaviour string) engine.Behaviour {
+	b.T.Helper()
+	parsed, err := engine.ParseBehaviour(behaviour)
 	if err != nil {
-		g.T.Fatal(err)
+		b.T.Fatal(err)
 	}
-	g.Engine.SetBehaviour(b)
+	return parsed
 }
 
-func (g *Testbed) observe(x engine.ServedRequest) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.exchanges = append(g.exchanges, x)
+func (b *Testbed) observe(x engine.ServedRequest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.exchanges = append(b.exchanges, x)
 }
 
-// Exchanges are all exchanges of the Engine that are over.
-func (g *Testbed) Exchanges() []engine.ServedRequest {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return append([]engine.ServedRequest(nil), g.exchanges...)
+// Exchanges are the Engine's exchanges that are over, in the order of their ends.
+func (b *Testbed) Exchanges() []engine.ServedRequest {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.exchanges)
 }
 
 // StartBroker starts a broker in memory with the topic on it.
-func (g *Testbed) StartBroker() (stop func()) {
-	g.T.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, g.Topic))
+func (b *Testbed) StartBroker() (stop func()) {
+	b.T.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, b.Topic))
 	if err != nil {
-		g.T.Fatal(err)
+		b.T.Fatal(err)
 	}
-	g.BrokerAddr = c.ListenAddrs()[0]
+	b.BrokerAddr = c.ListenAddrs()[0]
 	stop = sync.OnceFunc(c.Close)
-	g.T.Cleanup(stop)
+	b.T.Cleanup(stop)
 	return stop
 }
 
 // whileTesting runs f until the test ends or stop is called, and waits for it.
-func (g *Testbed) whileTesting(f func(context.Context)) (stop func()) {
+func (b *Testbed) whileTesting(f func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { f(ctx) })
@@ -178,36 +182,37 @@ func (g *Testbed) whileTesting(f func(context.Context)) (stop func()) {
 		cancel()
 		running.Wait()
 	})
-	g.T.Cleanup(stop)
+	b.T.Cleanup(stop)
 	return stop
 }
 
-// Until waits until ok, or fails the test: it is for what must come, however slow
-// the machine.
-func (g *Testbed) Until(what string, ok func() bool) {
-	g.T.Helper()
+// Until polls ok until it is true, and fails the test after a minute: enough for what
+// must happen, on a machine of any speed.
+func (b *Testbed) Until(what string, ok func() bool) {
+	b.T.Helper()
 	const patience = 60 * time.Second
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			g.T.Fatalf("%s did not happen in %s", what, patience)
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if !wait.Until(ctx, 5*time.Millisecond, ok) {
+		b.T.Fatalf("%s did not happen in %s", what, patience)
 	}
 }
 
-// CentralState is how Central shows a charge point: its state and reason, "" for neither.
-func (g *Testbed) CentralState(cp evcp.CPID) (state, reason string) {
-	v, ok := g.Central.CP(cp)
+// CentralState is the state and reason of a charge point at Central; both are "" for
+// one that Central does not know.
+func (b *Testbed) CentralState(cp evcp.CPID) (state, reason string) {
+	v, ok := b.Central.CP(cp)
 	if !ok {
 		return "", ""
 	}
 	return v.State.String(), v.Reason.String()
 }
 
-// UntilCentralState waits until Central shows a charge point so.
-func (g *Testbed) UntilCentralState(cp evcp.CPID, want string) {
-	g.T.Helper()
-	g.Until(string(cp)+" "+want+" at Central", func() bool {
-		state, _ := g.CentralState(cp)
+// UntilCentralState waits until Central has a charge point in the state want.
+func (b *Testbed) UntilCentralState(cp evcp.CPID, want string) {
+	b.T.Helper()
+	b.Until(string(cp)+" "+want+" at Central", func() bool {
+		state, _ := b.CentralState(cp)
 		return state == want
 	})
 }
@@ -218,26 +223,8 @@ func Port(address string) string {
 	return port
 }
 
-// SilentServer is the address of somebody who listens and never says a word.
+// SilentServer is the address of a server that accepts and never answers.
 func SilentServer(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var listening sync.WaitGroup
-	listening.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			tb.Cleanup(func() { c.Close() })
-		}
-	})
-	tb.Cleanup(func() {
-		l.Close()
-		listening.Wait()
-	})
-	return l.Addr().String()
+	return NewTextPeer(tb, "127.0.0.1:0", false, func(string) string { return "" }).Address
 }

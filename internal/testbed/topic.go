@@ -2,6 +2,8 @@ package testbed
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,62 +13,64 @@ import (
 	"evcp"
 )
 
-// TopicReader follows the topic as any consumer would.
+// TopicReader consumes a topic from its beginning and keeps every record. One
+// goroutine polls; any may ask for what was read.
 type TopicReader struct {
-	t      testing.TB
-	mu     sync.Mutex
-	events []evcp.Event
-	keys   []string
+	client *kgo.Client
+	t      testing.TB // nil outside tests
+
+	mu      sync.Mutex
+	records []ConsumedRecord
 }
 
-// ReadTopic follows the topic from its beginning until the test ends.
-func (g *Testbed) ReadTopic() *TopicReader {
-	tb := g.T
-	tb.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(g.BrokerAddr), kgo.ConsumeTopics(g.Topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	r := &TopicReader{t: tb}
-	ctx, cancel := context.WithCancel(context.Background())
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for ctx.Err() == nil {
-			cl.PollFetches(ctx).EachRecord(r.take)
-		}
-	})
-	tb.Cleanup(func() {
-		cancel()
-		reading.Wait()
-		cl.Close()
-	})
-	return r
+// ConsumedRecord is one record of the topic. Err says why Value is no event.
+type ConsumedRecord struct {
+	Key, Value string
+	Event      evcp.Event
+	Err        error
 }
 
-func (r *TopicReader) take(rec *kgo.Record) {
-	e, err := evcp.ParseEvent(rec.Value)
+// NewTopicReader connects to a broker. Close it.
+func NewTopicReader(broker, topic string) (*TopicReader, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))
 	if err != nil {
-		r.t.Errorf("on the topic: %v", err)
-		return
+		return nil, fmt.Errorf("read the topic: %w", err)
 	}
+	return &TopicReader{client: client}, nil
+}
+
+// Poll waits for records until ctx ends, and returns the new ones in their order.
+func (r *TopicReader) Poll(ctx context.Context) []ConsumedRecord {
+	var polled []ConsumedRecord
+	r.client.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+		e, err := evcp.ParseEvent(rec.Value)
+		polled = append(polled, ConsumedRecord{string(rec.Key), string(rec.Value), e, err})
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-	r.keys = append(r.keys, string(rec.Key))
+	r.records = append(r.records, polled...)
+	return polled
 }
 
-// Events are all that was read so far, in order.
+// Close ends the connection to the broker; no Poll may be under way.
+func (r *TopicReader) Close() { r.client.Close() }
+
+// Records are those that were read so far, in order.
+func (r *TopicReader) Records() []ConsumedRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.records)
+}
+
+// Events are those of the records that are events, in order.
 func (r *TopicReader) Events() []evcp.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]evcp.Event(nil), r.events...)
-}
-
-// Keys are the records' keys, in the same order.
-func (r *TopicReader) Keys() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string(nil), r.keys...)
+	var all []evcp.Event
+	for _, rec := range r.Records() {
+		if rec.Err == nil {
+			all = append(all, rec.Event)
+		}
+	}
+	return all
 }
 
 // Count is how many events of one action were read.
@@ -80,8 +84,30 @@ func (r *TopicReader) Count(a evcp.Action) int {
 	return n
 }
 
+// ReadTopic polls the topic until the test ends. A record that is no event fails the test.
+func (b *Testbed) ReadTopic() *TopicReader {
+	b.T.Helper()
+	r, err := NewTopicReader(b.BrokerAddr, b.Topic)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	r.t = b.T
+	b.T.Cleanup(r.Close)
+	b.whileTesting(func(ctx context.Context) {
+		for ctx.Err() == nil {
+			for _, rec := range r.Poll(ctx) {
+				if rec.Err != nil {
+					b.T.Errorf("on the topic: %v", rec.Err)
+				}
+			}
+		}
+	})
+	return r
+}
+
 // CheckSequence fails the test unless the events of each charge point and epoch count
-// up without a gap; repeats are allowed, news out of order is not.
+// up without a gap. Events may come again; new ones may not come out of order.
+// Only for a reader of ReadTopic.
 func (r *TopicReader) CheckSequence() {
 	r.t.Helper()
 	type numbering struct {

@@ -100,9 +100,9 @@ func basicConnection(t *testing.T, g *testbed.Testbed) {
 		t.Errorf("Central shows %s, %s", state, reason)
 	}
 	r.CheckSequence()
-	for _, key := range r.Keys() {
-		if key != "CP_TEST_001" {
-			t.Fatalf("a record's key is %q", key)
+	for _, rec := range r.Records() {
+		if rec.Key != "CP_TEST_001" {
+			t.Fatalf("a record's key is %q", rec.Key)
 		}
 	}
 	for _, line := range []string{"accepted by Central", "OK: the Engine answers in", "Kafka is there", "stopped: Central told, 0 events waiting"} {
