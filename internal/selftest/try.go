@@ -38,14 +38,14 @@ func found(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details
 }
 
 func (o Options) tryCentral(ctx context.Context) finding {
-	a, verdict := uplink.TryRegistration(ctx, o.Dialer, o.Central, o.Framing, o.CP)
+	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, uplink.TextCodec(o.Framing), o.CP)
 	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
 	cause := a.Cause
 	switch {
 	case !a.Received:
-	case verdict == wire.Accepted:
+	case a.Verdict == uplink.Accepted:
 		cause = evcp.NoCause
-	case verdict == wire.Rejected:
+	case a.Verdict == uplink.Rejected:
 		cause = evcp.SaidKO
 	default:
 		cause = evcp.Protocol

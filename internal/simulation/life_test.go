@@ -13,6 +13,7 @@ import (
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
 	"evcp/internal/uplink"
+	"evcp/internal/wire"
 )
 
 // life is one process of the Monitor.
@@ -62,7 +63,7 @@ func (l *life) assemble() {
 	})
 	l.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,
-		Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: l.h.lone(),
+		Codec: uplink.TextCodec(wire.Raw), Dialer: l.central, Facts: l.box.Facts(), State: l.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: l.h.lone(),
 		Observe: func(o evcp.Observation) bool { return l.h.plot.lie.hides(o) || l.monitor.Observe(o) },
 	})
 	l.monitor = monitor.New(monitor.Options{

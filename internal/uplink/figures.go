@@ -6,20 +6,19 @@ import (
 
 	"evcp"
 	"evcp/internal/metrics"
-	"evcp/internal/wire"
 )
 
 // ReportResult is what became of a report that was sent.
 type ReportResult uint8
 
 const (
-	// ReportReceived: Central answered for it.
+	// ReportReceived: Central sent a receipt.
 	ReportReceived ReportResult = iota
-	// ReportNotTaken: Central answered with a no, or with something that is no receipt.
+	// ReportNotTaken: Central answered, but not with a receipt.
 	ReportNotTaken
-	// ReportNotRegistered: Central does not know the Monitor; it registers and tells again.
+	// ReportNotRegistered: Central does not know the Monitor; it registers and reports again.
 	ReportNotRegistered
-	// ReportUnanswered: nothing came in time, or nobody was there.
+	// ReportUnanswered: no reply came in time, or there was no connection.
 	ReportUnanswered
 )
 
@@ -28,13 +27,13 @@ var resultNames = [...]string{"received", "not_taken", "not_registered", "unansw
 // String is the word used in metrics.
 func (r ReportResult) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
 
-func resultOf(v wire.CentralVerdict, came bool) ReportResult {
+func resultOf(reply Reply) ReportResult {
 	switch {
-	case !came:
+	case !reply.Received:
 		return ReportUnanswered
-	case v == wire.Accepted:
+	case reply.Verdict == Accepted:
 		return ReportReceived
-	case v == wire.NotRegistered:
+	case reply.Verdict == NotRegistered:
 		return ReportNotRegistered
 	}
 	return ReportNotTaken
@@ -70,8 +69,8 @@ func (m *meter) begin() {
 		15*time.Second, time.Minute, 5*time.Minute, time.Hour)
 }
 
-// told counts one report.
-func (m *meter) told(r Report, res ReportResult, now evcp.Stamp) {
+// reported counts one report.
+func (m *meter) reported(r Report, res ReportResult, now evcp.Stamp) {
 	kind := 0
 	if r.Recovery {
 		kind = 1
@@ -85,7 +84,7 @@ func (m *meter) told(r Report, res ReportResult, now evcp.Stamp) {
 // Figures reads the counts. Any goroutine may call at any time.
 func (u *Uplink) Figures() Figures {
 	f := Figures{
-		Delivery: u.meter.delivery.Read(), Pending: u.Pending(),
+		Delivery: u.meter.delivery.Read(),
 		Sessions: map[SessionPhase]int{Connecting: 0, Registered: 0, Refused: 0, Away: 0},
 	}
 	for kind := range u.meter.reports {
@@ -94,7 +93,9 @@ func (u *Uplink) Figures() Figures {
 		}
 	}
 	for _, s := range u.sessions {
-		f.Sessions[s.standing().Phase]++
+		status, pending := s.shown()
+		f.Sessions[status.Phase]++
+		f.Pending += pending
 	}
 	return f
 }

@@ -2,155 +2,185 @@ package uplink
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"evcp"
-	"evcp/internal/link"
-	"evcp/internal/wire"
 )
 
-// session is the conversation for one charge point. Its posture belongs to the
-// goroutine of run; others put facts into the mailbox.
-type session struct {
-	cp      evcp.CPID
-	up      *Uplink
-	call    call
-	posture SessionState
+// SessionPhase is the phase of a session as it is shown.
+type SessionPhase uint8
 
-	mu    sync.Mutex // guards mail, size and shows
-	mail  []evcp.Event
-	size  int
-	shows SessionStatus
-	rang  chan struct{}
+const (
+	// Connecting: Central was asked, or is about to be, and has not answered yet.
+	Connecting SessionPhase = iota
+	// Registered: Central has accepted.
+	Registered
+	// Refused: Central rejected the registration and is asked again after RefusalRetry.
+	Refused
+	// Away: Central can't be reached or does not answer.
+	Away
+)
+
+var phaseNames = [...]string{"connecting", "registered", "refused", "away"}
+
+// String is the word used in metrics and in the status.
+func (p SessionPhase) String() string { return phaseNames[min(int(p), len(phaseNames)-1)] }
+
+// SessionStatus is what is shown of one session.
+type SessionStatus struct {
+	Phase        SessionPhase
+	Since        time.Time
+	LastExchange LastExchange
+	Next         string // the next message, without its details; "": none until an event
+	NextAt       time.Time
+}
+
+func (s *SessionStatus) enter(p SessionPhase, now time.Time) {
+	if s.Since.IsZero() || s.Phase != p {
+		s.Phase, s.Since = p, now
+	}
+}
+
+// LastExchange is the newest message and what came of it; zero when there was none.
+type LastExchange struct {
+	At      time.Time // when it ended
+	Message string
+	Repeat  uint32
+	Reply   Reply
+}
+
+// session is the dialogue with Central for one charge point. The goroutine of run owns
+// conn and state.
+type session struct {
+	cp    evcp.CPID
+	up    *Uplink
+	conn  centralConn
+	state SessionState
+
+	mu      sync.Mutex // guards what follows
+	inbox   []evcp.Event
+	pending int // reports without a receipt
+	status  SessionStatus
+
+	wake chan struct{} // there is something in the inbox
 }
 
 func (u *Uplink) newSession(cp evcp.CPID) *session {
-	s := &session{cp: cp, up: u, posture: SessionState{CP: cp}, rang: make(chan struct{}, 1)}
-	s.call = call{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, reply: wire.CentralReply{Framing: u.o.Framing}, first: u.said}
+	s := &session{
+		cp: cp, up: u, wake: make(chan struct{}, 1),
+		conn: newCentralConn(u.o.Dialer, u.o.Central, u.o.Codec, u.markAttempted),
+	}
 	s.resume(u.o.State(cp), time.Now())
 	return s
 }
 
-// resume takes up an incident that Central was told of in an earlier life.
+// resume goes on repeating a failure that an earlier process reported.
 func (s *session) resume(kept evcp.State, now time.Time) {
 	i := kept.Incident
 	if !i.Open || i.Reports == 0 {
 		return
 	}
 	ago := min(max(evcp.StampOf(now).Sub(i.ReportedAt), 0), s.up.o.ReportEvery)
-	s.posture.Open, s.posture.ToldAt = true, now.Add(-ago)
-	s.posture.Last = Report{Incident: i.ID, Repeat: i.Reports - 1}
+	s.state.Repeating, s.state.ReceiptAt = true, now.Add(-ago)
+	s.state.Last = Report{Incident: i.ID, Repeat: i.Reports - 1}
 }
 
-// learn takes a fact from the outbox's reader.
-func (s *session) learn(fact evcp.Event) {
+// deliver puts a fact in the inbox. Any goroutine may call it.
+func (s *session) deliver(fact evcp.Event) {
 	s.mu.Lock()
-	s.mail = append(s.mail, fact)
+	s.inbox = append(s.inbox, fact)
 	s.mu.Unlock()
 	select {
-	case s.rang <- struct{}{}:
+	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// waiting is how many reports have no answer yet.
-func (s *session) waiting() int {
+func (s *session) applyInbox() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.size
-}
-
-// collect folds the mail into the posture.
-func (s *session) collect() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.mail {
-		s.posture.Learn(f)
+	for _, fact := range s.inbox {
+		s.state.Apply(fact)
 	}
-	s.mail = s.mail[:0]
-	s.size = len(s.posture.Queue)
+	s.inbox = s.inbox[:0]
+	s.pending = len(s.state.Queue)
 }
 
+// run sends what is due until ctx ends. Its error is a *RefusedError.
 func (s *session) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		s.collect()
-		say, r, wake := s.up.manner.Next(s.posture, time.Now())
-		if say == wire.NoVerb {
-			s.show(wake)
-			s.rest(ctx, wake)
+		s.applyInbox()
+		op, r, wake := s.up.schedule.Next(s.state, time.Now())
+		if op == NoOperation {
+			s.showNext(wake)
+			s.wait(ctx, wake)
 			continue
 		}
-		if err := s.speak(ctx, say, r); err != nil {
+		if err := s.exchange(ctx, op, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rest waits for wake, news, or the end.
-func (s *session) rest(ctx context.Context, wake time.Time) {
+// wait ends at the moment until, at a fact in the inbox, or with ctx.
+func (s *session) wait(ctx context.Context, until time.Time) {
 	var alarm <-chan time.Time
-	if !wake.IsZero() {
-		timer := time.NewTimer(time.Until(wake))
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
 		defer timer.Stop()
 		alarm = timer.C
 	}
 	select {
 	case <-ctx.Done():
-	case <-s.rang:
+	case <-s.wake:
 	case <-alarm:
 	}
 }
 
-// speak says one thing, hears the answer, and passes on what it means.
-func (s *session) speak(ctx context.Context, say wire.Verb, r Report) error {
-	if say == wire.Registration {
+// exchange sends one message, waits for the reply and passes on what it means.
+func (s *session) exchange(ctx context.Context, op Operation, r Report) error {
+	if op == Register {
 		s.observe(evcp.Observation{Kind: evcp.Registering})
 	}
-	m := message(s.cp, say, s.shown())
-	a := s.call.ask(ctx, m, AnswerLimit)
-	if ctx.Err() != nil && !a.Received {
+	m := Outbound{Operation: op, CP: s.cp, Status: s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)}
+	reply := s.conn.send(ctx, m, AnswerLimit)
+	if ctx.Err() != nil && !reply.Received {
 		return nil
 	}
-	before := s.posture
-	v := s.up.manner.Heard(&s.posture, say, r, a, time.Now(), chance())
-	s.heard(m, r, a, v)
-	s.notice(before, say, v, a)
-	s.up.said()
+	before := s.state
+	s.up.schedule.Replied(&s.state, op, r, reply, time.Now(), rand.Float64())
+	s.showLast(m, r, reply)
+	if d, ok := s.diagnose(before, op, reply); ok {
+		s.up.o.OnDiagnostic(d)
+	}
+	s.up.markAttempted()
+	return s.observeReply(op, r, reply)
+}
+
+// observeReply hands Central's answer to the monitor. The event that it makes of a
+// receipt settles the fact.
+func (s *session) observeReply(op Operation, r Report, reply Reply) error {
+	o := evcp.Observation{Response: reply.Text, Latency: reply.Latency, Incident: r.Incident, Repeat: r.Repeat}
 	switch {
-	case say == wire.Registration:
-		return s.registered(v, a)
-	case say != wire.Heartbeat && v == wire.Accepted:
-		s.received(r, a)
+	case op == Register && reply.Verdict == Accepted:
+		o.Kind = evcp.Registered
+	case op == Register && reply.Verdict == Rejected:
+		o.Kind = evcp.RegistrationRefused
+	case op == ReportFailure && reply.Verdict == Accepted:
+		o.Kind = evcp.FailureReported
+	case op == ReportRecovery && reply.Verdict == Accepted:
+		o.Kind = evcp.RecoveryReported
+	default:
+		return nil
+	}
+	s.observe(o)
+	if o.Kind == evcp.RegistrationRefused && s.up.o.StopWhenRefused && !s.state.RegisteredBefore && !s.up.o.State(s.cp).EverAccepted {
+		return &RefusedError{s.cp, reply.Text}
 	}
 	return nil
-}
-
-func (s *session) shown() evcp.Status {
-	return s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)
-}
-
-func (s *session) registered(v wire.CentralVerdict, a Reply) error {
-	switch v {
-	case wire.Accepted:
-		s.observe(evcp.Observation{Kind: evcp.Registered, Response: a.Text, Latency: a.Latency})
-	case wire.Rejected:
-		s.observe(evcp.Observation{Kind: evcp.RegistrationRefused, Response: a.Text, Latency: a.Latency})
-		if s.up.o.StopWhenRefused && !s.posture.Greeted && !s.up.o.State(s.cp).EverAccepted {
-			return &RefusedError{s.cp, a.Text}
-		}
-	}
-	return nil
-}
-
-// received records Central's receipt. The event that comes of it settles the fact.
-func (s *session) received(r Report, a Reply) {
-	kind := evcp.FailureReported
-	if r.Recovery {
-		kind = evcp.RecoveryReported
-	}
-	s.observe(evcp.Observation{Kind: kind, Incident: r.Incident, Repeat: r.Repeat, Response: a.Text, Latency: a.Latency})
 }
 
 func (s *session) observe(o evcp.Observation) {
@@ -158,35 +188,75 @@ func (s *session) observe(o evcp.Observation) {
 	s.up.o.Observe(o)
 }
 
-// notice tells what no event records: that Central went, came back, or is
-// somebody else. Each once.
-func (s *session) notice(before SessionState, say wire.Verb, v wire.CentralVerdict, a Reply) {
-	n := Diagnostic{CP: s.cp, Cause: a.Cause, Reply: a.Text}
-	now := s.posture
+// diagnose finds what no event records, each once.
+func (s *session) diagnose(before SessionState, op Operation, reply Reply) (d Diagnostic, found bool) {
+	d = Diagnostic{CP: s.cp, Cause: reply.Cause, Reply: reply.Text}
+	now := s.state
 	switch {
 	case now.Away && !before.Away:
-		n.Kind = OutageBegan
+		d.Kind = OutageBegan
 	case before.Away && !now.Away:
-		n.Kind, n.Outage, n.Pending = OutageEnded, time.Since(before.AwaySince), len(now.Queue)
-	case say == wire.Registration && v == wire.Unclear && a.Received && before.Attempts == 0:
-		n.Kind = NotCentral
-	case (say == wire.EngineFailure || say == wire.EngineRecovered) && a.Received && v != wire.Accepted && before.Attempts == 0:
-		n.Kind = ReportRejected
+		d.Kind, d.Outage, d.Pending = OutageEnded, time.Since(before.AwaySince), len(now.Queue)
+	case op == Register && reply.Verdict == Unclear && reply.Received && before.Attempts == 0:
+		d.Kind = NotCentral
+	case op.reports() && reply.Received && reply.Verdict != Accepted && before.Attempts == 0:
+		d.Kind = ReportRejected
 	default:
-		return
+		return Diagnostic{}, false
 	}
-	s.up.o.OnDiagnostic(n)
+	return d, true
 }
 
-// goodbye says disconnect, if Central is there to hear it, and hangs up.
-func (s *session) goodbye(ctx context.Context) bool {
-	defer s.call.link.Close()
-	if !s.posture.Registered {
+// disconnect announces a clean stop if the charge point is registered, and closes the
+// connection. It reports whether Central answered.
+func (s *session) disconnect(ctx context.Context) bool {
+	defer s.conn.link.Close()
+	if !s.state.Registered {
 		return false
 	}
 	limit := time.Second
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = time.Until(deadline)
 	}
-	return s.call.ask(ctx, message(s.cp, wire.Disconnect, evcp.Unknown), limit).Received
+	return s.conn.send(ctx, Outbound{Operation: Disconnect, CP: s.cp}, limit).Received
+}
+
+// showLast counts and shows an exchange that is over.
+func (s *session) showLast(m Outbound, r Report, reply Reply) {
+	now := time.Now()
+	if m.Operation.reports() {
+		s.up.meter.reported(r, resultOf(reply), evcp.StampOf(now))
+	}
+	phase := Connecting
+	switch {
+	case s.state.Away:
+		phase = Away
+	case s.state.Registered:
+		phase = Registered
+	case s.state.Refused:
+		phase = Refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.LastExchange = LastExchange{At: now, Message: s.up.o.Codec.Describe(m), Repeat: r.Repeat, Reply: reply}
+	s.status.enter(phase, now)
+}
+
+// showNext shows what is sent at the moment at, unless an event comes before.
+func (s *session) showNext(at time.Time) {
+	next := ""
+	if !at.IsZero() {
+		if op, _, _ := s.up.schedule.Next(s.state, at); op != NoOperation {
+			next = s.up.o.Codec.Describe(Outbound{Operation: op, CP: s.cp})
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Next, s.status.NextAt = next, at
+}
+
+func (s *session) shown() (status SessionStatus, pending int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status, s.pending
 }

@@ -1,228 +1,76 @@
 package uplink_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"evcp"
-	"evcp/internal/outbox"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
+	"evcp/internal/wire"
 )
 
-// talks is an Uplink of one charge point and a Central that says what it is told to.
-// Its time is synctest's.
-type talks struct {
-	t   *testing.T
-	net simnet.Net
-	dir string
-	box *outbox.Outbox
-	up  *uplink.Uplink
-
-	left time.Duration // for the goodbye; 0 is as long as it likes
-	took time.Duration // the goodbye
-
-	mu      sync.Mutex // guards what follows
-	state   evcp.State
-	kept    []evcp.Action
-	notices []uplink.Diagnostic
-	heard   []string
-	says    map[string][]string // the next answers to a message; then a welcome
-}
-
-// open makes an Uplink on the folder; change alters how it talks.
-func (k *talks) open(change func(*uplink.Options)) {
-	k.t.Helper()
-	box, err := outbox.Open(k.dir, outbox.Options{Readers: []string{outbox.Central}, Instance: "test"})
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	k.box, k.state = box, box.State(cp)
-	o := uplink.Options{
-		CPs: []evcp.CPID{cp}, Central: "central", Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, Interval: time.Second,
-		Dialer: &k.net, Facts: box.Facts(), State: box.State,
-		Observe: func(o evcp.Observation) bool {
-			if o.CP != cp {
-				k.t.Errorf("something of %q was observed", o.CP)
-			}
-			k.judge(o)
-			return true
-		},
-		OnDiagnostic: func(n uplink.Diagnostic) {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			k.notices = append(k.notices, n)
-		},
-	}
-	if change != nil {
-		change(&o)
-	}
-	k.up = uplink.New(o)
-}
-
-// run talks while play goes on, says goodbye, and closes the folder.
-func (k *talks) run(play func()) (answered bool, refused error) {
-	ctx, stop := context.WithCancel(k.t.Context())
-	var talking sync.WaitGroup
-	talking.Go(func() { refused = k.up.Run(ctx) })
-	play()
-	stop()
-	talking.Wait()
-	bye, cancel := k.t.Context(), func() {}
-	if k.left > 0 {
-		bye, cancel = context.WithTimeout(bye, k.left)
-	}
-	defer cancel()
-	began := time.Now()
-	answered = k.up.Disconnect(bye)
-	k.took = time.Since(began).Round(time.Millisecond)
-	if err := k.box.Close(k.t.Context()); err != nil {
-		k.t.Error(err)
-	}
-	return answered, refused
-}
-
-func (k *talks) judge(o evcp.Observation) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	o.CP, o.At = cp, evcp.StampOf(time.Now())
-	var made []evcp.Event
-	k.state, made = evcp.Policy{Fall: 1, Rise: 1, Instance: "test"}.Next(k.state, o, nil)
-	for _, e := range made {
-		if e.CP != cp {
-			k.t.Errorf("%s of %q", e.Action, e.CP)
-		}
-		k.kept = append(k.kept, e.Action)
-	}
-	k.box.Append(outbox.Batch{Generation: k.box.Generation(), CP: cp, Events: made, State: k.state})
-}
-
-func (k *talks) engine(s evcp.Status, c evcp.Cause) {
-	k.judge(evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Cause: c}})
-}
-
-// central begins to answer, and returns how to end it.
-func (k *talks) central() (stop func()) {
-	return central(k.t, &k.net, func() {}, func(words string) string {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		words = strings.TrimPrefix(words, "EV_CP_M CP_001 ")
-		k.heard = append(k.heard, words)
-		next := k.says[words]
-		if len(next) == 0 {
-			return welcome
-		}
-		k.says[words] = next[1:]
-		return next[0]
-	})
-}
-
-// answers says what Central answers to a message next.
-func (k *talks) answers(words string, next ...string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.says[words] = next
-}
-
-func (k *talks) times(words, story string) (n int) {
-	for _, heard := range strings.Split(story, ", ") {
-		if heard == words {
-			n++
-		}
-	}
-	return n
-}
-
-// story is what Central heard since the last time, heartbeats alike only once.
-func (k *talks) story() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	heard := k.heard
-	k.heard = nil
-	return strings.Join(slices.CompactFunc(heard, func(a, b string) bool { return a == b && strings.HasPrefix(a, "heartbeat") }), ", ")
-}
-
-func (k *talks) noticed() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var all []string
-	for _, n := range k.notices {
-		all = append(all, fmt.Sprintf("%s %s %q %d", [...]string{"gone", "back", "stranger", "unreceived"}[n.Kind], n.Cause, n.Reply, n.Pending))
-	}
-	k.notices = nil
-	return strings.Join(all, ", ")
-}
-
-func (k *talks) want(what, got, want string) {
-	k.t.Helper()
-	if got != want {
-		k.t.Errorf("%s:\n got %s\nwant %s", what, got, want)
-	}
-}
-
-// TestADayWithCentral goes through all that can happen between them.
-func TestADayWithCentral(t *testing.T) {
+// TestSession goes through an outage, rejected reports, a Central that forgot the charge
+// point, an unanswered heartbeat and a clean stop.
+func TestSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{}}
-		k.open(nil)
+		h := newHarness(t)
+		h.open(nil)
 		var stop func()
-		answered, _ := k.run(func() {
-			synctest.Wait() // it has asked
-			k.engine(evcp.OK, evcp.NoCause)
+		answered, _ := h.run(func() {
+			synctest.Wait() // until the first registration failed
+			h.checked(evcp.OK, evcp.NoCause)
 			time.Sleep(3 * time.Second)
-			<-k.up.Attempted()
-			k.want("nobody there", k.noticed(), `gone refused "" 0`)
-			k.engine(evcp.KO, evcp.SaidKO)
+			<-h.up.Attempted()
+			h.want("no Central", h.diagnosed(), `outage began refused "" 0`)
+			h.checked(evcp.KO, evcp.SaidKO)
 			time.Sleep(time.Second)
-			if s := k.up.Status(cp); s.Phase != uplink.Away || k.up.Pending() != 1 || s.Next.String() != "registration request" {
-				t.Errorf("%+v, %d waiting", s, k.up.Pending())
+			if s := h.up.Status(cp); s.Phase != uplink.Away || h.up.Pending() != 1 || s.Next != "registration request" {
+				t.Errorf("%+v, %d pending", s, h.up.Pending())
 			}
-			stop = k.central()
+			stop = h.serveCentral()
 			time.Sleep(5 * time.Second)
-			k.want("Central came", k.story(), "registration request, ENGINE_FAILURE, heartbeat KO")
-			k.want("Central came", k.noticed(), `back  "Authentication successful" 1`)
-			if s := k.up.Status(cp); s.Phase != uplink.Registered || s.LastExchange.Message != "heartbeat KO" || s.LastExchange.Reply.Text != "Authentication successful" || s.NextAt.Sub(s.LastExchange.At) != 5*time.Second {
+			h.want("Central started", h.received(), "registration request, ENGINE_FAILURE, heartbeat KO")
+			h.want("Central started", h.diagnosed(), `outage ended  "Authentication successful" 1`)
+			if s := h.up.Status(cp); s.Phase != uplink.Registered || s.LastExchange.Message != "heartbeat KO" || s.LastExchange.Reply.Text != "Authentication successful" || s.NextAt.Sub(s.LastExchange.At) != 5*time.Second {
 				t.Errorf("%+v", s)
 			}
 
-			k.answers("ENGINE_FAILURE", "ERROR database\n", "ERROR database\n")
+			h.setReplies("ENGINE_FAILURE", "ERROR database\n", "ERROR database\n")
 			time.Sleep(33 * time.Second)
-			if story := k.story(); k.times("ENGINE_FAILURE", story) != 3 || k.times("heartbeat KO", story) < 1 {
-				t.Errorf("repeated till it was taken: %s", story)
+			if got := h.received(); count("ENGINE_FAILURE", got) != 3 || count("heartbeat KO", got) < 1 {
+				t.Errorf("repeated until it was accepted: %s", got)
 			}
-			k.want("not taken", k.noticed(), `unreceived  "ERROR database" 0`)
+			h.want("rejected", h.diagnosed(), `report rejected  "ERROR database" 0`)
 
-			k.answers("ENGINE_RECOVERED", "KO not registered\n")
-			k.engine(evcp.OK, evcp.NoCause)
+			h.setReplies("ENGINE_RECOVERED", "KO not registered\n")
+			h.checked(evcp.OK, evcp.NoCause)
 			time.Sleep(4 * time.Second)
-			k.want("forgotten", k.story(), "ENGINE_RECOVERED, registration request, ENGINE_RECOVERED, heartbeat OK")
-			k.want("forgotten", k.noticed(), `unreceived  "KO not registered" 0`)
+			h.want("forgotten", h.received(), "ENGINE_RECOVERED, registration request, ENGINE_RECOVERED, heartbeat OK")
+			h.want("forgotten", h.diagnosed(), `report rejected  "KO not registered" 0`)
 
-			k.answers("heartbeat OK", "")
-			k.engine(evcp.OK, evcp.NoCause)
+			h.setReplies("heartbeat OK", "")
+			h.checked(evcp.OK, evcp.NoCause)
 			time.Sleep(9 * time.Second)
-			k.want("one heartbeat without an answer", k.story(), "heartbeat OK")
-			k.want("one heartbeat without an answer", k.noticed(), "")
-			figures(t, k.up.Figures())
+			h.want("one heartbeat without an answer", h.received(), "heartbeat OK")
+			h.want("one heartbeat without an answer", h.diagnosed(), "")
+			checkFigures(t, h.up.Figures())
 		})
-		k.want("the end", k.story(), "disconnect")
+		h.want("the end", h.received(), "disconnect")
 		if !answered {
-			t.Error("the goodbye had no answer")
+			t.Error("disconnect had no reply")
 		}
 		stop()
-		k.want("kept", fmt.Sprint(k.kept), "[register_to_central health_check health_check engine_failed authenticated_with_central report_engine_failure"+
+		h.want("kept", fmt.Sprint(h.kept), "[register_to_central health_check health_check engine_failed authenticated_with_central report_engine_failure"+
 			" report_engine_failure health_check engine_recovered register_to_central authenticated_with_central report_engine_recovery health_check]")
 	})
 }
 
-func figures(t *testing.T, f uplink.Figures) {
+func checkFigures(t *testing.T, f uplink.Figures) {
 	t.Helper()
 	want := map[string]uint64{
 		"false received": 2, "false not_taken": 2, "true not_registered": 1, "true received": 1,
@@ -241,100 +89,103 @@ func figures(t *testing.T, f uplink.Figures) {
 	}
 }
 
-// TestARefusal ends only a lone Monitor that Central never accepted; any other asks
-// again every minute.
-func TestARefusal(t *testing.T) {
-	const no = "Authentication denied: unknown charging point CP_001"
+// TestARejectedRegistration ends only a Monitor under StopWhenRefused that Central never
+// accepted; any other registers again every minute.
+func TestARejectedRegistration(t *testing.T) {
+	const rejected = "Authentication denied: unknown charging point CP_001"
 	for name, tt := range map[string]struct {
-		lone, before, greeted, ends bool
+		stop, before, inProcess, ends bool
 	}{
-		"lone, for the first time":      {lone: true, ends: true},
-		"lone, accepted before":         {lone: true, before: true},
-		"lone, accepted in this life":   {lone: true, greeted: true},
-		"one of a fleet":                {},
-		"one of a fleet, once accepted": {before: true},
+		"for the first time":             {stop: true, ends: true},
+		"accepted by an earlier process": {stop: true, before: true},
+		"accepted in this process":       {stop: true, inProcess: true},
+		"in a fleet":                     {},
+		"in a fleet, once accepted":      {before: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{}}
-				defer k.central()()
-				k.open(func(o *uplink.Options) {
-					o.StopWhenRefused, o.Heartbeat = tt.lone, 0
-					if tt.greeted { // the receipt of the acceptance is never kept
+				h := newHarness(t)
+				defer h.serveCentral()()
+				h.open(func(o *uplink.Options) {
+					o.StopWhenRefused, o.Heartbeat = tt.stop, 0
+					if tt.inProcess { // the acceptance is never kept
 						o.Observe = func(evcp.Observation) bool { return false }
 					}
 				})
 				if tt.before {
-					k.judge(evcp.Observation{Kind: evcp.Registered})
+					h.judge(evcp.Observation{Kind: evcp.Registered})
 					time.Sleep(time.Second) // it is kept
 				}
-				refusals := []string{no + "\n", no + "\n", no + "\n"}
-				if tt.greeted {
-					refusals = append([]string{welcome}, refusals...)
-					k.answers("ENGINE_FAILURE", "not registered\n")
+				rejections := []string{rejected + "\n", rejected + "\n", rejected + "\n"}
+				if tt.inProcess {
+					rejections = append([]string{accepted}, rejections...)
+					h.setReplies("ENGINE_FAILURE", "not registered\n")
 				}
-				k.answers("registration request", refusals...)
-				_, err := k.run(func() {
+				h.setReplies("registration request", rejections...)
+				_, err := h.run(func() {
 					time.Sleep(time.Second)
-					if tt.greeted {
-						k.engine(evcp.KO, evcp.SaidKO)
+					if tt.inProcess {
+						h.checked(evcp.KO, evcp.SaidKO)
 					}
 					time.Sleep(118 * time.Second)
-					if f := k.up.Figures(); !tt.ends && (f.Refused() != 1 || k.up.Status(cp).Phase.String() != "refused") {
+					if f := h.up.Figures(); !tt.ends && (f.Refused() != 1 || h.up.Status(cp).Phase.String() != "refused") {
 						t.Errorf("%+v", f)
 					}
 				})
 				var refused *uplink.RefusedError
-				if errors.As(err, &refused) != tt.ends || err != nil && err.Error() != `Central refused CP_001: "`+no+`"` {
+				if errors.As(err, &refused) != tt.ends || err != nil && err.Error() != `Central refused CP_001: "`+rejected+`"` {
 					t.Errorf("ended with %v", err)
 				}
-				k.mu.Lock()
-				defer k.mu.Unlock()
-				if !tt.greeted && !slices.Contains(k.kept, evcp.RegistrationRejected) {
-					t.Errorf("the refusal was not kept: %v", k.kept)
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				if !tt.inProcess && !slices.Contains(h.kept, evcp.RegistrationRejected) {
+					t.Errorf("the rejection was not kept: %v", h.kept)
 				}
-				asked := len(k.heard)
-				if want := map[bool]int{true: 1, false: 2}[tt.ends]; !tt.greeted && asked != want || tt.greeted && asked != 4 {
-					t.Errorf("heard %q in two minutes", k.heard)
+				asked := len(h.messages)
+				if want := map[bool]int{true: 1, false: 2}[tt.ends]; !tt.inProcess && asked != want || tt.inProcess && asked != 4 {
+					t.Errorf("received %q in two minutes", h.messages)
 				}
 			})
 		})
 	}
 }
 
-// TestAStranger is told once, however often it is asked.
-func TestAStranger(t *testing.T) {
+// TestAPeerThatIsNotCentral is diagnosed once, however often it is asked.
+func TestAPeerThatIsNotCentral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{"registration request": slices.Repeat([]string{"HTTP/1.1 400 Bad Request\n"}, 100)}}
-		defer k.central()()
-		k.open(func(o *uplink.Options) { o.StopWhenRefused = true })
-		answered, err := k.run(func() { time.Sleep(30 * time.Second) })
-		if asked := k.times("registration request", k.story()); err != nil || answered || asked < 5 {
-			t.Errorf("%v after %d questions, goodbye answered %t", err, asked, answered)
+		h := newHarness(t)
+		h.setReplies("registration request", slices.Repeat([]string{"HTTP/1.1 400 Bad Request\n"}, 100)...)
+		defer h.serveCentral()()
+		h.open(func(o *uplink.Options) { o.StopWhenRefused = true })
+		answered, err := h.run(func() { time.Sleep(30 * time.Second) })
+		if asked := count("registration request", h.received()); err != nil || answered || asked < 5 {
+			t.Errorf("%v after %d registrations, disconnect answered %t", err, asked, answered)
 		}
-		k.want("stranger", k.noticed(), `stranger  "HTTP/1.1 400 Bad Request" 0`)
-		if s := k.up.Status(cp); s.Phase.String() != "connecting" || s.Since.IsZero() || s.LastExchange.Message != "registration request" || k.up.Status("CP_999") != (uplink.SessionStatus{}) {
+		h.want("not Central", h.diagnosed(), `not Central  "HTTP/1.1 400 Bad Request" 0`)
+		if s := h.up.Status(cp); s.Phase.String() != "connecting" || s.Since.IsZero() || s.LastExchange.Message != "registration request" || h.up.Status("CP_999") != (uplink.SessionStatus{}) {
 			t.Errorf("%+v", s)
 		}
 	})
 }
 
-// TestASmallMishap has Central forget the Monitor between two heartbeats, and then leave
-// one report without an answer.
-func TestASmallMishap(t *testing.T) {
+// TestForgottenAndUnanswered has Central forget the Monitor between two heartbeats, and
+// then leave one report without a reply.
+func TestForgottenAndUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &talks{t: t, dir: t.TempDir(), says: map[string][]string{"heartbeat MONITORING": {"OK\n", "KO not registered\n"}, "ENGINE_FAILURE": {""}}}
-		defer k.central()()
-		k.open(nil)
-		k.run(func() {
+		h := newHarness(t)
+		h.setReplies("heartbeat MONITORING", "OK\n", "KO not registered\n")
+		h.setReplies("ENGINE_FAILURE", "")
+		defer h.serveCentral()()
+		h.open(nil)
+		h.run(func() {
 			time.Sleep(7 * time.Second)
-			k.want("forgotten", k.story(), "registration request, heartbeat MONITORING, registration request, heartbeat MONITORING")
-			k.want("forgotten", k.noticed(), "")
-			k.engine(evcp.KO, evcp.SaidKO)
+			h.want("forgotten", h.received(), "registration request, heartbeat MONITORING, registration request, heartbeat MONITORING")
+			h.want("forgotten", h.diagnosed(), "")
+			h.checked(evcp.KO, evcp.SaidKO)
 			time.Sleep(4 * time.Second)
-			k.want("no answer", k.story(), "ENGINE_FAILURE, registration request, ENGINE_FAILURE, heartbeat KO")
-			k.want("no answer", k.noticed(), `gone timeout "" 0, back  "Authentication successful" 1`)
-			for _, r := range k.up.Figures().Reports {
+			h.want("no reply", h.received(), "ENGINE_FAILURE, registration request, ENGINE_FAILURE, heartbeat KO")
+			h.want("no reply", h.diagnosed(), `outage began timeout "" 0, outage ended  "Authentication successful" 1`)
+			for _, r := range h.up.Figures().Reports {
 				want := map[string]uint64{"false unanswered": 1, "false received": 1}[fmt.Sprint(r.Recovery, " ", r.Result)]
 				if r.Count != want {
 					t.Errorf("%d reports %s, want %d", r.Count, r.Result, want)
@@ -342,4 +193,55 @@ func TestASmallMishap(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestDisconnectIsBounded by a second, or by the caller's deadline.
+func TestDisconnectIsBounded(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{0: time.Second, 400 * time.Millisecond: 400 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarness(t)
+			h.disconnectLimit = limit
+			h.setReplies("disconnect", "")
+			defer h.serveCentral()()
+			h.open(nil)
+			if answered, err := h.run(func() { time.Sleep(time.Second) }); answered || err != nil || h.disconnectTook != want {
+				t.Errorf("took %s, answered %t, %v; want %s and no reply", h.disconnectTook, answered, err, want)
+			}
+		})
+	}
+}
+
+// TestTryRegistration sends one registration. A peer that answers only the two empty
+// lines after it is a server of another kind.
+func TestTryRegistration(t *testing.T) {
+	for name, tt := range map[string]struct {
+		away    bool
+		replies []string
+		want    uplink.Reply
+	}{
+		"accepted":    {replies: []string{accepted}, want: uplink.Reply{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
+		"rejected":    {replies: []string{"denied\n"}, want: uplink.Reply{Text: "denied", Verdict: uplink.Rejected, Received: true, Connected: true}},
+		"no listener": {away: true, want: uplink.Reply{Cause: evcp.Refused}},
+		"no reply":    {replies: []string{"", ""}, want: uplink.Reply{Connected: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},
+		"a web server": {replies: []string{"", "HTTP/1.1 400 Bad Request\r\n"},
+			want: uplink.Reply{Text: "HTTP/1.1 400 Bad Request", Received: true, Connected: true}},
+		"a peer that accepts two empty lines": {replies: []string{"", "OK\n"}, want: uplink.Reply{Text: "OK", Received: true, Connected: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, received := &simnet.Net{}, 0
+				if !tt.away {
+					defer serveCentral(t, n, func() {}, func(string) string {
+						received++
+						return tt.replies[received-1]
+					})()
+				}
+				got := uplink.TryRegistration(t.Context(), n, "central", uplink.TextCodec(wire.Raw), cp)
+				got.Latency = got.Latency.Round(time.Millisecond)
+				if got != tt.want || received != len(tt.replies) {
+					t.Errorf("%+v after %d messages, want %+v and %d", got, received, tt.want, len(tt.replies))
+				}
+			})
+		})
+	}
 }

@@ -1,22 +1,21 @@
-// Package uplink is the conversation of a Monitor with Central: it registers,
-// reports failures and recoveries, gives signs of life, waits for each answer,
-// and comes back after every outage.
+// Package uplink is the dialogue of a Monitor with Central: it registers, reports
+// failures and recoveries, sends heartbeats, waits for each reply, and comes back
+// after every outage.
 //
-// It knows events and Central's receipts, and never peeks into the monitor. What
-// Central must be told are the engine_failed and engine_recovered events that the
-// outbox has kept; they are told at least once, in order, across restarts of
-// either side. What Central answered goes in by the monitor's front door as an
-// Observation and comes back as a kept event, so that the next life knows it.
+// What Central must learn of are the engine_failed and engine_recovered events that
+// the outbox has kept. They are reported at least once, in order, across restarts of
+// either side. Central's answer goes to the monitor as an Observation and comes back
+// as a kept event, so that the next process knows it.
 //
-// What to say and when is decided by Manner, in values. A session per charge
-// point does the talking, on one connection, one question at a time.
+// Schedule decides what to send and when, in values. A session per charge point sends
+// it, on one connection, one message at a time. A Codec turns messages into bytes, and
+// bytes into verdicts.
 package uplink
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,82 +24,83 @@ import (
 	"evcp/internal/link"
 	"evcp/internal/outbox"
 	"evcp/internal/pace"
-	"evcp/internal/wire"
 )
 
-// RefusalRetry is how long a Monitor waits after Central has refused it.
+// RefusalRetry is how long after a rejected registration Central is asked again.
 const RefusalRetry = time.Minute
 
 // Options are what an Uplink needs.
 type Options struct {
 	CPs         []evcp.CPID
 	Central     string // host:port
-	Framing     wire.Framing
+	Codec       Codec
 	Heartbeat   time.Duration
 	ReportEvery time.Duration
-	Interval    time.Duration // of the checks: how fast a verdict goes stale
+	Interval    time.Duration // of the checks; for State.Shown
 	Dialer      link.Dialer
 	Facts       *outbox.Facts
 	// State is the fold of the kept events of a charge point.
 	State func(evcp.CPID) evcp.State
-	// Observe is the monitor's front door.
+	// Observe hands an observation to the monitor.
 	Observe func(evcp.Observation) bool
-	// OnDiagnostic is told what no event records. It must not block.
+	// OnDiagnostic is called with what no event records. It must not block.
 	OnDiagnostic func(Diagnostic)
-	// StopWhenRefused: a refusal ends Run, unless Central accepted this Monitor before.
+	// StopWhenRefused: a rejected registration ends Run, unless Central accepted this
+	// Monitor before.
 	StopWhenRefused bool
 }
 
-// DiagnosticKind says what a Notice tells.
+// DiagnosticKind says what a Diagnostic is about, and so which of its fields are set.
 type DiagnosticKind uint8
 
 const (
 	// OutageBegan: Central can't be reached or does not answer. Cause.
 	OutageBegan DiagnosticKind = iota
-	// OutageEnded: it answers again. After, Waiting.
+	// OutageEnded: Central answers again. Outage, Pending.
 	OutageEnded
-	// NotCentral: something answered, but not as EV_Central. Text.
+	// NotCentral: something answered a registration, but not as EV_Central. Reply.
 	NotCentral
-	// ReportRejected: Central answered a report with a no. Text.
+	// ReportRejected: Central answered a report without a receipt. Reply.
 	ReportRejected
 )
 
-// Diagnostic is a change between one charge point and Central.
+// Diagnostic is a change in the dialogue with Central that no event records.
 type Diagnostic struct {
 	CP      evcp.CPID
 	Kind    DiagnosticKind
 	Cause   evcp.Cause
 	Reply   string
 	Outage  time.Duration
-	Pending int
+	Pending int // reports without a receipt
 }
 
-// RefusedError ends a lone Monitor that Central never accepted.
+// RefusedError ends a Monitor that Central never accepted; see StopWhenRefused.
 type RefusedError struct {
 	CP    evcp.CPID
 	Reply string
 }
 
-// Error says who refused whom, and in which words.
+// Error names the charge point and Central's reply.
 func (e *RefusedError) Error() string { return fmt.Sprintf("Central refused %s: %q", e.CP, e.Reply) }
 
-// Uplink talks to Central for a number of charge points. Run it once.
+// Uplink is the dialogue with Central for a number of charge points. Run it once.
 type Uplink struct {
 	o        Options
-	manner   Schedule
+	schedule Schedule
 	sessions []*session
-	index    map[evcp.CPID]int
-	ledger   ledger
+	index    map[evcp.CPID]int // in sessions
+	receipts receiptTracker
 	meter    meter
-	spoke    chan struct{}
-	speak    sync.Once
+
+	attempted     chan struct{}
+	attemptedOnce sync.Once
 }
 
 // New makes an Uplink; it dials nothing before Run.
 func New(o Options) *Uplink {
 	u := &Uplink{
-		o: o, spoke: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), ledger: ledger{facts: o.Facts},
-		manner: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.Outage},
+		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), receipts: receiptTracker{facts: o.Facts},
+		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.Outage},
 	}
 	u.meter.begin()
 	for i, cp := range o.CPs {
@@ -110,100 +110,66 @@ func New(o Options) *Uplink {
 	return u
 }
 
-// Attempted is closed once Central has said its first word, or can't be reached.
-func (u *Uplink) Attempted() <-chan struct{} { return u.spoke }
+// Attempted is closed at the first byte from Central, or when the first message had
+// no reply.
+func (u *Uplink) Attempted() <-chan struct{} { return u.attempted }
 
-func (u *Uplink) said() { u.speak.Do(func() { close(u.spoke) }) }
+func (u *Uplink) markAttempted() { u.attemptedOnce.Do(func() { close(u.attempted) }) }
 
-// Run talks until ctx ends. It returns a *RefusedError when a lone Monitor is
-// refused that was never accepted before, otherwise nil.
+// Run sends until ctx ends. It returns a *RefusedError when a registration is rejected
+// under StopWhenRefused, otherwise nil.
 func (u *Uplink) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var talking sync.WaitGroup
+	var sessions sync.WaitGroup
 	for _, s := range u.sessions {
-		talking.Go(func() {
+		sessions.Go(func() {
 			if err := s.run(ctx); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	u.deliver(ctx)
-	talking.Wait()
+	u.deliverFacts(ctx)
+	sessions.Wait()
 	if refused := (*RefusedError)(nil); errors.As(context.Cause(ctx), &refused) {
 		return refused
 	}
 	return nil
 }
 
-// deliver hands each fact to the session of its charge point.
-func (u *Uplink) deliver(ctx context.Context) {
-	for {
-		facts, err := u.o.Facts.Next(ctx)
-		if err != nil {
-			return
-		}
-		for _, f := range facts {
-			i, watched := u.index[f.Event.CP]
-			u.ledger.add(f, watched)
-			if watched {
-				u.sessions[i].learn(f.Event)
-			}
-		}
-	}
-}
-
-// Disconnect tells Central that the Monitors stop, hangs up, and reports whether
-// Central answered for all of them. It is to be called after Run has returned;
+// Disconnect announces a clean stop for all charge points, closes the connections, and
+// reports whether Central answered for all of them. Call it after Run has returned;
 // ctx bounds it.
 func (u *Uplink) Disconnect(ctx context.Context) bool {
-	var talking sync.WaitGroup
-	var deaf atomic.Bool
+	var sessions sync.WaitGroup
+	var unanswered atomic.Bool
 	for _, s := range u.sessions {
-		talking.Go(func() {
-			if !s.goodbye(ctx) {
-				deaf.Store(true)
+		sessions.Go(func() {
+			if !s.disconnect(ctx) {
+				unanswered.Store(true)
 			}
 		})
 	}
-	talking.Wait()
-	return !deaf.Load()
+	sessions.Wait()
+	return !unanswered.Load()
 }
 
-// TryRegistration asks Central once to accept cp: what --test does. Nothing is kept.
-// Whoever is silent gets two empty lines at the end: a web server waits for them,
-// and what it then says shows that it is not EV_Central.
-func TryRegistration(ctx context.Context, d link.Dialer, central string, form wire.Framing, cp evcp.CPID) (Reply, wire.CentralVerdict) {
-	c := call{link: link.Link{Address: central, Dialer: d}, reply: wire.CentralReply{Framing: form}, first: func() {}}
-	defer c.link.Close()
-	began := time.Now()
-	a := c.once(ctx, message(cp, wire.Registration, evcp.Unknown), false, began.Add(AnswerLimit))
-	a.Latency = c.heard.Sub(began)
-	if a.Received {
-		return a, a.verdict(wire.JudgeRegistration, cp)
+// Status is what is shown of the session of cp; zero for a charge point that has none.
+// Any goroutine may call it.
+func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
+	i, ok := u.index[cp]
+	if !ok {
+		return SessionStatus{}
 	}
-	const nudge = 500 * time.Millisecond
-	if a.Connected && a.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
-		if late := c.listen(time.Now().Add(nudge)); late.Received {
-			return late, wire.Unclear
-		}
-	}
-	return a, wire.Unclear
+	status, _ := u.sessions[i].shown()
+	return status
 }
 
-// Pending is how many reports have no answer yet.
-func (u *Uplink) Pending() int {
-	n := 0
+// Pending is how many reports have no receipt yet. Any goroutine may call it.
+func (u *Uplink) Pending() (n int) {
 	for _, s := range u.sessions {
-		n += s.waiting()
+		_, pending := s.shown()
+		n += pending
 	}
 	return n
-}
-
-// chance is the jitter's dice.
-func chance() float64 { return rand.Float64() }
-
-// message is a sentence of one charge point.
-func message(cp evcp.CPID, v wire.Verb, shown evcp.Status) wire.Message {
-	return wire.Message{CP: cp, Verb: v, Status: shown}
 }

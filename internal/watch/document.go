@@ -147,8 +147,8 @@ func exchange(s uplink.LastExchange) *explain.MessageStatus {
 // next is what happens by itself, by time.
 func (w *watcher) next(cp evcp.CPID) []explain.ScheduleStatus {
 	steps := []explain.ScheduleStatus{{At: explain.MomentOf(w.monitor.Figures().Next), To: "engine", What: wire.HealthCheck.String()}}
-	if s := w.uplink.Status(cp); s.Next != wire.NoVerb {
-		steps = append(steps, explain.ScheduleStatus{At: explain.MomentOf(s.NextAt), To: "central", What: s.Next.String()})
+	if s := w.uplink.Status(cp); s.Next != "" {
+		steps = append(steps, explain.ScheduleStatus{At: explain.MomentOf(s.NextAt), To: "central", What: s.Next})
 	}
 	slices.SortStableFunc(steps, func(a, b explain.ScheduleStatus) int { return int(a.At - b.At) })
 	return steps

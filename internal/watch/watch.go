@@ -146,7 +146,7 @@ func (w *watcher) assemble() error {
 		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept,
 	})
 	w.uplink = uplink.New(uplink.Options{
-		CPs: cps, Central: o.Central, Framing: o.Framing, Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
+		CPs: cps, Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
 		Dialer: o.Dialer, Facts: w.box.Facts(), State: w.box.State, OnDiagnostic: w.voice.onCentral, StopWhenRefused: true,
 		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
 	})

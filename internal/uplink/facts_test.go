@@ -9,26 +9,26 @@ import (
 	"evcp/internal/outbox"
 )
 
-// settled is how far the outbox was told that it may forget.
-type settled int64
+// settledUpTo stands for the outbox.
+type settledUpTo int64
 
-func (s *settled) Settle(pos int64) { *s = settled(pos) }
+func (s *settledUpTo) Settle(pos int64) { *s = settledUpTo(pos) }
 
 // TestTheOldestOpenFactIsKept adds facts and receipts of any order, of two charge
 // points, one of them watched, and compares with a list that is read anew each time.
 func TestTheOldestOpenFactIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var far settled
-		l := ledger{facts: &far}
-		var all []evcp.Event            // by position, from 1; a zero Action is settled
-		over := map[evcp.EventID]bool{} // incidents that have recovered, which they do once
+		var far settledUpTo
+		tracker := receiptTracker{facts: &far}
+		var all []evcp.Event                 // by position, from 1; a zero Action is settled
+		recovered := map[evcp.EventID]bool{} // an incident recovers once
 		for range rapid.IntRange(1, 40).Draw(t, "facts") {
-			e := anyFact(t, all, over)
+			e := anyFact(t, all, recovered)
 			all = append(all, e)
-			over[e.Incident] = over[e.Incident] || e.Action == evcp.EngineRecovered
+			recovered[e.Incident] = recovered[e.Incident] || e.Action == evcp.EngineRecovered
 			watched := e.CP == "A"
-			l.add(outbox.Fact{Event: e, Pos: int64(len(all))}, watched)
-			settleByHand(all, e, watched)
+			tracker.add(outbox.Fact{Event: e, Pos: int64(len(all))}, watched)
+			settleInList(all, e, watched)
 			oldest := 0
 			for oldest < len(all) && all[oldest].Action == evcp.NoAction {
 				oldest++
@@ -36,8 +36,8 @@ func TestTheOldestOpenFactIsKept(t *testing.T) {
 			if int(far) != oldest {
 				t.Fatalf("settled up to %d, want %d of %+v", far, oldest, all)
 			}
-			if oldest == len(all) && len(l.known)+len(l.open) > 0 {
-				t.Fatalf("%d names and %d facts are remembered of nothing", len(l.known), len(l.open))
+			if oldest == len(all) && len(tracker.keys)+len(tracker.open) > 0 {
+				t.Fatalf("%d keys and %d facts are kept of settled facts", len(tracker.keys), len(tracker.open))
 			}
 		}
 	})
@@ -45,7 +45,7 @@ func TestTheOldestOpenFactIsKept(t *testing.T) {
 
 // anyFact is a new failure or recovery, an old one that a refusing disk numbered
 // anew, or the receipt of one.
-func anyFact(t *rapid.T, all []evcp.Event, over map[evcp.EventID]bool) evcp.Event {
+func anyFact(t *rapid.T, all []evcp.Event, recovered map[evcp.EventID]bool) evcp.Event {
 	n := uint64(len(all) + 1)
 	e := evcp.Event{CP: rapid.SampledFrom([]evcp.CPID{"A", "A", "B"}).Draw(t, "cp"), Action: evcp.EngineFailed, At: evcp.Stamp(n), Epoch: 1, Seq: n}
 	e.Incident = e.ID()
@@ -54,7 +54,7 @@ func anyFact(t *rapid.T, all []evcp.Event, over map[evcp.EventID]bool) evcp.Even
 	}
 	of := rapid.SampledFrom(all).Draw(t, "of")
 	again := rapid.SampledFrom([]string{"recovery", "anew", "receipt"}).Draw(t, "again")
-	if of.Action == evcp.NoAction || again == "recovery" && over[of.Incident] {
+	if of.Action == evcp.NoAction || again == "recovery" && recovered[of.Incident] {
 		return e
 	}
 	receipts := map[evcp.Action]evcp.Action{evcp.EngineFailed: evcp.ReportEngineFailure, evcp.EngineRecovered: evcp.ReportEngineRecovery}
@@ -69,7 +69,7 @@ func anyFact(t *rapid.T, all []evcp.Event, over map[evcp.EventID]bool) evcp.Even
 	return e
 }
 
-func settleByHand(all []evcp.Event, e evcp.Event, watched bool) {
+func settleInList(all []evcp.Event, e evcp.Event, watched bool) {
 	receipt := e.Action == evcp.ReportEngineFailure || e.Action == evcp.ReportEngineRecovery
 	if receipt || !watched {
 		all[len(all)-1].Action = evcp.NoAction

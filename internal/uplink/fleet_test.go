@@ -12,12 +12,13 @@ import (
 	"evcp/internal/outbox"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
+	"evcp/internal/wire"
 )
 
-// TestACentralThatReturnsIsNotTrampled lets Central be away for a minute from 500
-// charge points: all are back within the longest back-off, and no tenth of a second
-// brings more than a tenth of them.
-func TestACentralThatReturnsIsNotTrampled(t *testing.T) {
+// TestReconnectionsAreSpread has an outage of Central of a minute for 500 charge points:
+// all are back within the longest backoff, and no tenth of a second brings more than a
+// tenth of them.
+func TestReconnectionsAreSpread(t *testing.T) {
 	const many, away, most = 500, time.Minute, 5 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		box, err := outbox.Open(t.TempDir(), outbox.Options{Instance: "test"})
@@ -26,25 +27,25 @@ func TestACentralThatReturnsIsNotTrampled(t *testing.T) {
 		}
 		n := &simnet.Net{}
 		u := uplink.New(uplink.Options{
-			CPs: fleet(many), Central: "central", Interval: time.Second, Dialer: n, Facts: box.Facts(), State: box.State,
+			CPs: manyCPs(many), Central: "central", Codec: uplink.TextCodec(wire.Raw), Interval: time.Second, Dialer: n, Facts: box.Facts(), State: box.State,
 			Observe: func(evcp.Observation) bool { return true }, OnDiagnostic: func(uplink.Diagnostic) {},
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), away+most+time.Second)
 		defer cancel()
-		var talking sync.WaitGroup
-		talking.Go(func() { _ = u.Run(ctx) }) // not Lone: a refusal ends nothing
+		var running sync.WaitGroup
+		running.Go(func() { _ = u.Run(ctx) })
 		time.Sleep(away)
-		came, stop := returns(t, n)
-		talking.Wait()
+		arrivals, stop := countConnections(t, n)
+		running.Wait()
 		u.Disconnect(t.Context())
 		stop()
 		if err := box.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		perTenth, back := came()
-		for tenth, arrivals := range perTenth {
-			if arrivals > many/10 {
-				t.Errorf("%d of %d came in one tenth of a second, %s after the return", arrivals, many, time.Duration(tenth)*100*time.Millisecond)
+		perTenth, back := arrivals()
+		for tenth, n := range perTenth {
+			if n > many/10 {
+				t.Errorf("%d of %d came in one tenth of a second, %s after the outage", n, many, time.Duration(tenth)*100*time.Millisecond)
 			}
 		}
 		if back != many {
@@ -53,20 +54,20 @@ func TestACentralThatReturnsIsNotTrampled(t *testing.T) {
 	})
 }
 
-func fleet(many int) (cps []evcp.CPID) {
+func manyCPs(many int) (cps []evcp.CPID) {
 	for i := range many {
 		cps = append(cps, evcp.CPID(fmt.Sprintf("CP_%03d", i)))
 	}
 	return cps
 }
 
-// returns lets Central be there, which notes when each connection came.
-func returns(t *testing.T, n *simnet.Net) (came func() (perTenth map[int]int, all int), stop func()) {
+// countConnections starts Central and counts its connections.
+func countConnections(t *testing.T, n *simnet.Net) (arrivals func() (perTenth map[int]int, all int), stop func()) {
 	t.Helper()
 	began, perTenth, all := time.Now(), map[int]int{}, 0
-	stop = central(t, n, func() {
+	stop = serveCentral(t, n, func() {
 		perTenth[int(time.Since(began)/(100*time.Millisecond))]++
 		all++
-	}, func(string) string { return welcome })
+	}, func(string) string { return accepted })
 	return func() (map[int]int, int) { return perTenth, all }, stop
 }

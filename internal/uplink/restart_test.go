@@ -1,0 +1,122 @@
+package uplink_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"evcp"
+	"evcp/internal/uplink"
+)
+
+// TestReportsAfterARestart are those without a receipt, each once.
+func TestReportsAfterARestart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		away, over bool // Central during the first run; the incident
+		want       string
+	}{
+		"without a receipt":            {away: true, want: "registration request, ENGINE_FAILURE"},
+		"failure and recovery without": {away: true, over: true, want: "registration request, ENGINE_FAILURE, ENGINE_RECOVERED"},
+		"both with a receipt":          {over: true, want: "registration request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t)
+				if !tt.away {
+					defer h.serveCentral()()
+				}
+				h.open(nil)
+				h.run(func() {
+					h.checked(evcp.KO, evcp.SaidKO)
+					time.Sleep(2 * time.Second)
+					if tt.over {
+						h.checked(evcp.OK, evcp.NoCause)
+					}
+					time.Sleep(2 * time.Second)
+				})
+				if tt.away {
+					defer h.serveCentral()()
+				}
+				h.received()
+				h.open(func(o *uplink.Options) { o.Heartbeat = 0 })
+				h.run(func() {
+					time.Sleep(25 * time.Second)
+					if tt.over { // there is nothing to repeat
+						time.Sleep(time.Minute)
+					}
+					h.want("second run", h.received(), tt.want)
+				})
+				h.open(nil)
+				late, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if facts, err := h.box.Facts().Next(late); err == nil && tt.over {
+					t.Errorf("facts with receipts were kept for Central: %+v", facts)
+				}
+				if err := h.box.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestARestartKeepsTheRepeatInterval: the report is repeated 30 s after its last receipt,
+// which came in the first run, and its repeat number goes on.
+func TestARestartKeepsTheRepeatInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		defer h.serveCentral()()
+		h.open(nil)
+		began := time.Now()
+		h.run(func() {
+			h.checked(evcp.KO, evcp.SaidKO)
+			time.Sleep(10 * time.Second)
+		})
+		h.received()
+		h.open(func(o *uplink.Options) { o.Heartbeat = 0 })
+		h.run(func() {
+			time.Sleep(19*time.Second - time.Since(began)%time.Second)
+			h.want("too early", h.received(), "registration request")
+			time.Sleep(2 * time.Second)
+			h.want("in time", h.received(), "ENGINE_FAILURE")
+			if s := h.up.Status(cp).LastExchange; s.Repeat != 1 {
+				t.Errorf("repeat %d", s.Repeat)
+			}
+		})
+		if i := h.state.Incident; i.Reports != 2 {
+			t.Errorf("%d reports", i.Reports)
+		}
+	})
+}
+
+// TestAReportIsSentAgainUntilItsReceiptIsKept loses the receipt, as when the monitor has
+// ended already: the next run reports again, and once that receipt is kept, no more.
+func TestAReportIsSentAgainUntilItsReceiptIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t)
+		defer h.serveCentral()()
+		reports := 0
+		run := func(options func(*uplink.Options), first func()) {
+			h.open(options)
+			first()
+			h.run(func() { time.Sleep(time.Second) })
+			reports += count("ENGINE_FAILURE", h.received())
+		}
+		run(func(o *uplink.Options) {
+			o.ReportEvery, o.Observe = time.Hour, func(evcp.Observation) bool { return false }
+		}, func() { h.checked(evcp.KO, evcp.SaidKO) })
+		if reports != 1 {
+			t.Fatalf("%d reports in the first run, want 1", reports)
+		}
+		for n := range 2 {
+			run(func(o *uplink.Options) { o.ReportEvery = time.Hour }, func() {})
+			if reports != 2 {
+				t.Fatalf("%d reports after run %d, want 2", reports, n+2)
+			}
+		}
+		if i := h.state.Incident; !i.Open || i.Reports != 1 {
+			t.Errorf("incident %+v, want it open and reported once", i)
+		}
+	})
+}

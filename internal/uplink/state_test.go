@@ -1,0 +1,352 @@
+package uplink
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/pace"
+	"evcp/internal/wire"
+)
+
+var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, RefusalRetry: time.Minute, Backoff: pace.Outage}
+
+// dialogue plays a session with a Central that exists only as its replies.
+type dialogue struct {
+	t   *testing.T
+	s   SessionState
+	now time.Time
+}
+
+func newDialogue(t *testing.T) *dialogue {
+	t.Helper()
+	return &dialogue{t: t, now: time.Unix(1640000000, 0)}
+}
+
+// expect waits for the next message, which must be of op, and answers it. The text "-"
+// is no reply on a connection, "x" a dial that failed, and one that begins with ? a
+// reply that came damaged.
+func (d *dialogue) expect(op Operation, text string) Report {
+	d.t.Helper()
+	got, r := d.next()
+	if got != op {
+		d.t.Fatalf("sends operation %d, want %d", got, op)
+	}
+	d.reply(op, r, text)
+	return r
+}
+
+// next lets time pass until there is something to send.
+func (d *dialogue) next() (Operation, Report) {
+	op, r, wake := schedule.Next(d.s, d.now)
+	for op == NoOperation && !wake.IsZero() {
+		d.now = wake
+		op, r, wake = schedule.Next(d.s, d.now)
+	}
+	return op, r
+}
+
+func (d *dialogue) reply(op Operation, r Report, text string) {
+	reply := Reply{Text: text, Received: true, Connected: true}
+	switch {
+	case text == "-":
+		reply = Reply{Connected: true, Cause: evcp.Timeout}
+	case text == "x":
+		reply = Reply{Cause: evcp.Refused}
+	case text[0] != '?':
+		reader := TextCodec(wire.Raw).NewReplyReader()
+		reader.Begin(Outbound{Operation: op})
+		reader.Feed([]byte(text), true)
+		reply.Text, reply.Verdict = reader.Reply()
+	}
+	schedule.Replied(&d.s, op, r, reply, d.now, 0.999)
+}
+
+func (d *dialogue) apply(e evcp.Event) { d.s.Apply(e) }
+
+// at is when the event of that number happened.
+func at(seq uint64) evcp.Stamp { return evcp.Stamp(seq) * 1e6 }
+
+func failed(seq uint64) evcp.Event {
+	return evcp.Event{Action: evcp.EngineFailed, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: seq}}
+}
+
+func recovered(seq, incident uint64) evcp.Event {
+	return evcp.Event{Action: evcp.EngineRecovered, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+}
+
+func receipt(seq, incident uint64, action evcp.Action) evcp.Event {
+	return evcp.Event{Action: action, At: at(seq), Epoch: 1, Seq: seq, Incident: evcp.EventID{Epoch: 1, Seq: incident}}
+}
+
+func TestAnIncidentIsReportedAndRepeated(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "Authentication successful")
+	d.expect(Heartbeat, "OK")
+	d.apply(failed(5))
+	d.expect(ReportFailure, "Failure report received")
+	reported := d.now
+	d.apply(receipt(6, 5, evcp.ReportEngineFailure))
+	for range 5 {
+		d.expect(Heartbeat, "OK")
+	}
+	if r := d.expect(ReportFailure, "Failure report received"); r.Repeat != 1 || d.now.Sub(reported) != 30*time.Second {
+		t.Errorf("repeat %d after %s", r.Repeat, d.now.Sub(reported))
+	}
+	d.apply(recovered(9, 5))
+	d.expect(ReportRecovery, "Recovery report received")
+	d.apply(receipt(10, 5, evcp.ReportEngineRecovery))
+	for range 20 {
+		d.expect(Heartbeat, "OK")
+	}
+}
+
+// TestAnIncidentNumberedAnewIsReportedOnce has a disk that refuses after the receipts
+// came: the same incidents return under other event ids.
+func TestAnIncidentNumberedAnewIsReportedOnce(t *testing.T) {
+	anew := func(e evcp.Event) evcp.Event {
+		e.Epoch, e.Incident.Epoch = 2, 2
+		return e
+	}
+	d := newDialogue(t)
+	d.expect(Register, "Authentication successful")
+	d.expect(Heartbeat, "OK")
+	d.apply(failed(5))
+	d.expect(ReportFailure, "Failure report received")
+	d.apply(recovered(6, 5))
+	d.apply(failed(7))
+	d.expect(ReportRecovery, "Recovery report received")
+	d.expect(ReportFailure, "Failure report received")
+	d.apply(recovered(9, 7))
+	for _, e := range []evcp.Event{failed(5), recovered(6, 5), failed(7), recovered(9, 7)} {
+		d.apply(anew(e))
+	}
+	if r := d.expect(ReportRecovery, "Recovery report received"); r.Incident.Epoch != 2 {
+		t.Errorf("reported under its old id %v", r.Incident)
+	}
+	for range 20 {
+		d.expect(Heartbeat, "OK")
+	}
+	for _, e := range []evcp.Event{
+		receipt(10, 5, evcp.ReportEngineFailure), receipt(11, 5, evcp.ReportEngineRecovery),
+		receipt(12, 7, evcp.ReportEngineFailure), receipt(13, 7, evcp.ReportEngineRecovery),
+	} {
+		d.apply(anew(e))
+	}
+	if len(d.s.Unkept) != 0 {
+		t.Errorf("%v are not known to be kept", d.s.Unkept)
+	}
+}
+
+// TestReportsAfterAnOutageOfCentral sends failures and recoveries of the outage in
+// order, and does not repeat what is over.
+func TestReportsAfterAnOutageOfCentral(t *testing.T) {
+	d := newDialogue(t)
+	d.apply(failed(5))
+	d.apply(recovered(8, 5))
+	d.apply(failed(12))
+	for range 5 {
+		d.expect(Register, "x")
+	}
+	if !d.s.Away {
+		t.Error("no outage")
+	}
+	d.expect(Register, "Authentication successful")
+	d.expect(ReportFailure, "Failure report received")
+	d.expect(ReportRecovery, "Recovery report received")
+	if r := d.expect(ReportFailure, "Failure report received"); r.Incident.Seq != 12 || r.Repeat != 0 {
+		t.Errorf("reported %+v", r)
+	}
+	d.expect(Heartbeat, "OK")
+	d.apply(recovered(14, 12))
+	d.apply(failed(15))
+	d.apply(recovered(16, 15))
+	d.expect(ReportRecovery, "Recovery report received")
+	d.expect(ReportFailure, "Failure report received")
+	d.expect(ReportRecovery, "Recovery report received")
+	for range 20 {
+		d.expect(Heartbeat, "OK")
+	}
+}
+
+// TestARepeatHasTheNewID repeats under the id that the incident got when the disk had
+// refused the first one, and backs off as any report when Central does not accept it.
+func TestARepeatHasTheNewID(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "OK")
+	d.apply(failed(5))
+	d.expect(ReportFailure, "received")
+	again := failed(5)
+	again.Epoch, again.Incident.Epoch = 2, 2
+	d.apply(again)
+	for {
+		op, r := d.next()
+		if op == ReportFailure && (r.Repeat != 1 || r.Incident.Epoch != 2) {
+			t.Errorf("repeats %+v", r)
+		}
+		if op == ReportFailure {
+			break
+		}
+		d.reply(op, r, "OK")
+	}
+	began := d.now
+	for sent := 0; sent < 8; {
+		op, r := d.next()
+		answer := "OK"
+		if op == ReportFailure {
+			answer = "ERROR database"
+			sent++
+		}
+		d.reply(op, r, answer)
+	}
+	if took := d.now.Sub(began); took < 10*time.Second {
+		t.Errorf("sent 8 times within %s", took)
+	}
+}
+
+func TestRegistrationAfterCentralRestarted(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "OK")
+	for _, seq := range []uint64{5, 7} { // once is a restart, and so is once again later
+		d.apply(failed(seq))
+		asked := d.now
+		d.expect(ReportFailure, "KO not registered")
+		d.expect(Register, "OK")
+		if d.now != asked {
+			t.Errorf("registers %s later", d.now.Sub(asked))
+		}
+		d.expect(ReportFailure, "Failure report received")
+	}
+	d.expect(Heartbeat, "KO not registered")
+	d.expect(Register, "OK")
+	if before := d.now; true {
+		d.expect(Heartbeat, "OK")
+		if d.now != before {
+			t.Error("the first heartbeat after the registration is late")
+		}
+	}
+}
+
+func TestAnUnansweredHeartbeatIsNoOutage(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "OK")
+	d.expect(Heartbeat, "-")
+	d.expect(Heartbeat, "-")
+	if d.s.Away || !d.s.Registered {
+		t.Errorf("%+v", d.s)
+	}
+	d.expect(Heartbeat, "x")
+	if !d.s.Away || d.s.Registered {
+		t.Errorf("a heartbeat that could not be sent: %+v", d.s)
+	}
+	d.expect(Register, "OK")
+}
+
+func TestAReportWithoutAnAnswerIsAnOutage(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "OK")
+	d.apply(failed(5))
+	d.expect(ReportFailure, "-")
+	d.expect(Register, "OK")
+	if r := d.expect(ReportFailure, "received"); r.Repeat != 0 {
+		t.Errorf("an unanswered report was counted: repeat %d", r.Repeat)
+	}
+}
+
+func TestARejectedRegistrationIsRetriedAfterAMinute(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "Authentication denied: unknown charging point CP_001")
+	if refused := (SessionState{Refused: true, RetryAt: d.s.RetryAt}); !reflect.DeepEqual(d.s, refused) {
+		t.Errorf("after the rejection: %+v", d.s)
+	}
+	before := d.now
+	d.expect(Register, "OK")
+	if accepted := (SessionState{Registered: true, RegisteredBefore: true}); !reflect.DeepEqual(d.s, accepted) {
+		t.Errorf("after the acceptance: %+v", d.s)
+	}
+	if waited := d.now.Sub(before); waited != time.Minute {
+		t.Errorf("asked again after %s", waited)
+	}
+}
+
+// TestARejectedReportIsSentAgain with a growing backoff, and is never lost. Heartbeats
+// go on meanwhile.
+func TestARejectedReportIsSentAgain(t *testing.T) {
+	for _, answer := range []string{"ERROR database", "?Failure report received", "HTTP/1.1 200 OK"} {
+		d := newDialogue(t)
+		d.expect(Register, "OK")
+		d.expect(Heartbeat, "OK")
+		d.apply(failed(5))
+		began, beat := d.now, d.now
+		for sent := 0; len(d.s.Queue) > 0; {
+			op, r := d.next()
+			if silent := d.now.Sub(beat); silent > schedule.Heartbeat {
+				t.Fatalf("%s: no heartbeat for %s", answer, silent)
+			}
+			switch op {
+			case Heartbeat:
+				beat = d.now
+				d.reply(op, r, "OK")
+			case ReportFailure:
+				if sent++; sent == 20 {
+					answer = "received"
+				}
+				d.reply(op, r, answer)
+			default:
+				t.Fatalf("%s: sends operation %d", answer, op)
+			}
+		}
+		if took := d.now.Sub(began); took < time.Minute {
+			t.Errorf("%s: sent 20 times within %s", answer, took)
+		}
+	}
+}
+
+// TestADamagedReplyChangesNothing has a Central whose frames come damaged: they accept,
+// reject and forget nobody.
+func TestADamagedReplyChangesNothing(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "?Authentication successful")
+	d.expect(Register, "?Authentication denied")
+	if d.s.Registered || d.s.Refused || d.s.Away {
+		t.Errorf("%+v", d.s)
+	}
+	d.expect(Register, "OK")
+	d.expect(Heartbeat, "?KO not registered")
+	d.expect(Heartbeat, "OK")
+}
+
+// TestACentralThatForgetsAtOnce is not asked in a tight loop.
+func TestACentralThatForgetsAtOnce(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "OK")
+	d.apply(failed(5))
+	began := d.now
+	for range 8 {
+		d.expect(ReportFailure, "not registered")
+		d.expect(Register, "OK")
+	}
+	if took := d.now.Sub(began); took < 10*time.Second {
+		t.Errorf("asked 8 times within %s", took)
+	}
+}
+
+// TestARestartSendsNoReportAgain whose receipt is kept.
+func TestARestartSendsNoReportAgain(t *testing.T) {
+	d := newDialogue(t)
+	d.apply(failed(5))
+	d.apply(receipt(6, 5, evcp.ReportEngineFailure))
+	d.apply(recovered(8, 5))
+	d.expect(Register, "OK")
+	d.expect(ReportRecovery, "Recovery report received")
+	d.expect(Heartbeat, "OK")
+}
+
+func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
+	silent := Schedule{RefusalRetry: time.Minute, Backoff: pace.Outage}
+	s := SessionState{Registered: true, Repeating: true}
+	if op, _, wake := silent.Next(s, time.Now()); op != NoOperation || !wake.IsZero() {
+		t.Errorf("sends operation %d, wakes %s", op, wake)
+	}
+}
