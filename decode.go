@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// eventJSON is an event as JSON has it: the union of the fields of every action.
+// eventJSON has the JSON fields of every action.
 type eventJSON struct {
 	CP        string   `json:"cp_id"`
 	Action    string   `json:"action"`
@@ -41,9 +41,8 @@ type eventJSON struct {
 	Count     uint64   `json:"count"`
 }
 
-// ParseEvent reads what AppendJSON wrote, exactly: times are whole microseconds
-// on both sides. Fields that a later version added are passed over. The error
-// says which field of which event is wrong.
+// ParseEvent reads what AppendJSON wrote, without loss: times are whole microseconds
+// in both. Unknown fields are ignored. The error names the field and the event.
 func ParseEvent(line []byte) (Event, error) {
 	var r eventJSON
 	if err := json.Unmarshal(line, &r); err != nil {

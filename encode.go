@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON writes the event as one JSON object without a newline, the very
-// bytes that go to Kafka. The seed's fields come first and in the seed's order;
-// ours follow. It allocates nothing when dst has room.
+// AppendJSON appends the event as one JSON object without a newline, the bytes that
+// go to Kafka. The seed's fields come first, in the seed's order; the added fields
+// follow. It allocates nothing when dst has room.
 func (e Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"cp_id":"`...)
 	dst = append(dst, e.CP...)
@@ -19,7 +19,7 @@ func (e Event) AppendJSON(dst []byte) []byte {
 		dst = e.appendCheck(dst)
 	} else {
 		dst = appendStamp(dst, `,"timestamp":`, e.At)
-		dst = e.appendOwn(dst)
+		dst = e.appendOthers(dst)
 	}
 	dst = appendText(dst, `,"instance":`, e.Instance)
 	dst = appendInt(dst, `,"epoch":`, e.Epoch)
@@ -41,29 +41,29 @@ func (e Event) appendCheck(dst []byte) []byte {
 	return appendLatency(dst, e.Latency)
 }
 
-// appendAnswer writes what Central said and how long it took.
-func (e Event) appendAnswer(dst []byte) []byte {
+// appendReply writes what Central replied and how long it took.
+func (e Event) appendReply(dst []byte) []byte {
 	dst = appendText(dst, `,"central_response":`, e.Response)
 	return appendLatency(dst, e.Latency)
 }
 
-// appendOwn writes the fields of every other action.
-func (e Event) appendOwn(dst []byte) []byte {
+// appendOthers writes the fields of every action but health_check.
+func (e Event) appendOthers(dst []byte) []byte {
 	switch e.Action {
 	case RegisterToCentral:
 		dst = append(dst, `,"status":"connecting"`...)
 	case AuthenticatedWithCentral:
 		dst = append(dst, `,"status":"success"`...)
-		dst = e.appendAnswer(dst)
+		dst = e.appendReply(dst)
 	case RegistrationRejected:
 		dst = append(dst, `,"status":"rejected"`...)
-		dst = e.appendAnswer(dst)
+		dst = e.appendReply(dst)
 	case ConnectedToEngine:
 		dst = appendText(dst, `,"engine_response":`, e.Response)
 	case EngineFailed, EngineRecovered:
 		dst = e.appendIncident(dst)
 	case ReportEngineFailure, ReportEngineRecovery:
-		dst = e.appendAnswer(dst)
+		dst = e.appendReply(dst)
 		dst = appendID(dst, `,"incident_id":"`, e.CP, e.Incident)
 		dst = appendUint(dst, `,"repeat":`, uint64(e.Repeat))
 	default:
@@ -82,7 +82,7 @@ func (e Event) appendIncident(dst []byte) []byte {
 	return appendStamp(dst, `,"last_ok":`, e.LastOK)
 }
 
-// appendMonitor writes what a Monitor says of itself.
+// appendMonitor writes the fields of events about the Monitor itself.
 func (e Event) appendMonitor(dst []byte) []byte {
 	switch e.Action {
 	case MonitorStarted:
@@ -125,20 +125,20 @@ func appendStamp(dst []byte, name string, at Stamp) []byte {
 	if at == 0 {
 		return append(dst, "null"...)
 	}
-	return appendThousandths(dst, int64(at), 6)
+	return appendDecimal(dst, int64(at), 6)
 }
 
 func appendSeconds(dst []byte, name string, d time.Duration) []byte {
-	return appendThousandths(append(dst, name...), int64(d/time.Microsecond), 6)
+	return appendDecimal(append(dst, name...), int64(d/time.Microsecond), 6)
 }
 
 func appendLatency(dst []byte, d time.Duration) []byte {
-	return appendThousandths(append(dst, `,"latency_ms":`...), int64(d/time.Microsecond), 3)
+	return appendDecimal(append(dst, `,"latency_ms":`...), int64(d/time.Microsecond), 3)
 }
 
-// appendThousandths writes v / 10^digits exactly, with one decimal at least, as
-// the seed's examples do: 1640000000.0. No float rounds it on the way.
-func appendThousandths(dst []byte, v int64, digits int) []byte {
+// appendDecimal writes v / 10^digits exactly, with at least one decimal, as in the
+// seed's examples: 1640000000.0. It uses no float, so nothing is rounded.
+func appendDecimal(dst []byte, v int64, digits int) []byte {
 	if v < 0 {
 		dst, v = append(dst, '-'), -v
 	}
@@ -157,8 +157,8 @@ func appendThousandths(dst []byte, v int64, digits int) []byte {
 	return dst
 }
 
-// appendText writes a JSON string. Texts are already printable; this escapes
-// what JSON must, and makes invalid UTF-8 valid should any get here.
+// appendText writes a JSON string. It escapes what JSON requires and replaces invalid
+// UTF-8; peers' texts are printable already.
 func appendText(dst []byte, name, s string) []byte {
 	dst = append(append(dst, name...), '"')
 	start := 0

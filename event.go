@@ -7,19 +7,79 @@ import (
 	"time"
 )
 
-// Action names what an event records. The words are the seed's where it has one.
+// CPID names one charge point, as OCPP's charge point identity does: 1 to 64 of
+// A-Z a-z 0-9 . _ -. A value of this type comes from ParseCPID, so it needs no
+// escaping in a message, a file name, a log line or a page.
+type CPID string
+
+// maxCPID is the longest id in bytes. It keeps every message of the protocol far
+// below the 1 KiB that a peer reads at most.
+const maxCPID = 64
+
+// ParseCPID checks an id that came from outside. The error names the input and
+// says what is allowed.
+func ParseCPID(s string) (CPID, error) {
+	if s == "" || len(s) > maxCPID {
+		return "", fmt.Errorf("%s: a charge point id has 1 to %d characters", quoteShort(s), maxCPID)
+	}
+	for i := range len(s) {
+		if !idByte(s[i]) {
+			return "", fmt.Errorf("%s: a charge point id holds only A-Z a-z 0-9 . _ -", quoteShort(s))
+		}
+	}
+	return CPID(s), nil
+}
+
+func idByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// quoteShort quotes a rejected input for an error message, cut to 80 bytes.
+func quoteShort(s string) string {
+	const most = 80
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// Stamp is a moment on the wall clock, in whole microseconds since 1970: the
+// resolution of events, so that what is read back equals what was written. The
+// zero Stamp means never.
+type Stamp int64
+
+// StampOf is the moment t, cut to the microsecond.
+func StampOf(t time.Time) Stamp { return Stamp(t.UnixMicro()) }
+
+// Time is the moment as the standard library knows it, in UTC.
+func (s Stamp) Time() time.Time { return time.UnixMicro(int64(s)).UTC() }
+
+// Add moves a moment; never stays never.
+func (s Stamp) Add(d time.Duration) Stamp {
+	if s == 0 {
+		return 0
+	}
+	return s + Stamp(d.Microseconds())
+}
+
+// Sub is the time from earlier to s.
+func (s Stamp) Sub(earlier Stamp) time.Duration {
+	return time.Duration(s-earlier) * time.Microsecond
+}
+
+// Action names what an event records. The names are the seed's where it has one.
 type Action uint8
 
 const (
 	// NoAction is the zero Action; no event has it.
 	NoAction Action = iota
-	// RegisterToCentral: Central is being asked; once per outage.
+	// RegisterToCentral: a registration request is being sent; once per outage.
 	RegisterToCentral
 	// AuthenticatedWithCentral: Central accepted.
 	AuthenticatedWithCentral
-	// RegistrationRejected: Central said no.
+	// RegistrationRejected: Central refused.
 	RegistrationRejected
-	// ConnectedToEngine: the Engine answered the greeting.
+	// ConnectedToEngine: the Engine replied to "monitor connection".
 	ConnectedToEngine
 	// HealthCheck: one check of the Engine.
 	HealthCheck
@@ -27,19 +87,19 @@ const (
 	EngineFailed
 	// EngineRecovered closes it.
 	EngineRecovered
-	// ReportEngineFailure: Central answered a failure report.
+	// ReportEngineFailure: Central gave a receipt for a failure report.
 	ReportEngineFailure
-	// ReportEngineRecovery: Central answered a recovery report.
+	// ReportEngineRecovery: Central gave a receipt for the recovery report.
 	ReportEngineRecovery
-	// MonitorStarted: a Monitor begins to watch.
+	// MonitorStarted: a Monitor begins to check.
 	MonitorStarted
-	// MonitorStopped: it ended in good order.
+	// MonitorStopped: it was asked to stop, and did.
 	MonitorStopped
-	// MonitorStalled: it stood still and could not watch.
+	// MonitorStalled: it stood still and could not check.
 	MonitorStalled
 	// ClockStep: the wall clock was set.
 	ClockStep
-	// EventsDropped: kept events were given up; covers their seqs in their epoch.
+	// EventsDropped: kept events were deleted unsent; names their seqs and their epoch.
 	EventsDropped
 )
 
@@ -49,10 +109,10 @@ var actionNames = [...]string{
 	"monitor_started", "monitor_stopped", "monitor_stalled", "clock_stepped", "events_dropped",
 }
 
-// String is the word used in events.
+// String is the name used in events.
 func (a Action) String() string { return nameOf(actionNames[:], int(a)) }
 
-// ParseAction reads the word of an Action.
+// ParseAction reads the name of an Action.
 func ParseAction(s string) (Action, bool) {
 	i, _ := indexOf(actionNames[:], s)
 	return Action(i), i != 0
@@ -83,7 +143,7 @@ type Event struct {
 	Cause    Cause         // health_check, engine_failed
 	Response string        // engine_response or central_response, safe to print
 	Failures uint32        // health_check: consecutive_failures
-	Latency  time.Duration // health_check, and Central's answers
+	Latency  time.Duration // health_check, and Central's replies
 	Incident EventID       // engine_*, report_*
 	Since    Stamp         // engine_*
 	LastOK   Stamp         // engine_failed
@@ -104,11 +164,11 @@ type Event struct {
 // ID is the event's number.
 func (e Event) ID() EventID { return EventID{e.Epoch, e.Seq} }
 
-// Fact reports whether the event is more than one more OK: facts are synced at
-// once and given up last.
+// Fact reports whether the event is anything but a plain OK check. Facts are synced at
+// once and dropped last.
 func (e Event) Fact() bool { return e.Action != HealthCheck || e.Status != OK }
 
-// Text is the id as it stands in events: CP_001-1640000000000-42.
+// Text is the id as events carry it: CP_001-1640000000000-42.
 func (id EventID) Text(cp CPID) string { return string(id.append(nil, cp)) }
 
 func (id EventID) append(dst []byte, cp CPID) []byte {
@@ -119,8 +179,8 @@ func (id EventID) append(dst []byte, cp CPID) []byte {
 	return strconv.AppendUint(dst, id.Seq, 10)
 }
 
-// parseEventID reads the text of an id of cp. A charge point id may itself hold
-// dashes and digits, so it is cut off whole and not searched.
+// parseEventID reads the text of an id of cp. A charge point id may itself contain
+// dashes and digits, so the known id is cut off as a prefix.
 func parseEventID(cp CPID, s string) (EventID, error) {
 	rest, ok := strings.CutPrefix(s, string(cp)+"-")
 	epoch, seq, _ := strings.Cut(rest, "-")

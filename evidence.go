@@ -2,130 +2,134 @@ package evcp
 
 import "time"
 
-// EvidenceRules holds the rules by which one check is heard. Only the Engine testifies
-// against the Engine: a Monitor that stood still, or a machine that slept, makes
-// a check Unknown and accuses nobody. A stopped process still has a kernel that
-// receives for it, so the kernel is the witness.
+// EvidenceRules decide what the evidence of one check is worth. Only what the
+// Engine did counts against the Engine: when the Monitor stood still, or the machine
+// slept, the check is Unknown and counts neither way. A stopped process still has a
+// kernel that accepts and buffers for it. So what the Engine did is seen correctly
+// after a stall too, but it may be seen late, and then the rules ask whether late is
+// the Monitor's doing.
 //
 // All times are durations on one monotonic clock. A check begins at Began, just
-// before its first system call; the question leaves between Sent, before the write,
-// and Asked, when it has returned. Connecting may take Timeout, and so may the whole
-// answer. Which of the two it is counted from is what errs safely: a Monitor that
-// stood still inside the write reads Asked too late, so an OK is counted from Sent, and
-// silence from Asked.
+// before its first system call. The question is written between WriteBegan and
+// WriteEnded. Connecting may take Timeout, and so may the reply after it. A Monitor
+// that stood still inside the write reads WriteEnded too late. Each rule counts from
+// the reading that errs towards Unknown: an OK from WriteBegan, silence from
+// WriteEnded.
 type EvidenceRules struct {
 	Timeout time.Duration
-	Grace   time.Duration // how late a wake-up may be and still be called awake
+	Grace   time.Duration // a wake-up later than this is a stall
 }
 
 // DefaultGrace is the Grace of every program here. Lower, and a busy machine
-// turns answers into Unknown; higher, and a dead Engine is found that much later.
+// turns replies into Unknown; higher, and a dead Engine is found that much later.
 const DefaultGrace = 25 * time.Millisecond
 
-// Signal says what spoke in a check, or that nothing did.
+// Signal is how a check ended.
 type Signal uint8
 
 const (
-	// SignalNone is the zero Testimony: nothing came while the Monitor listened
-	// awake, as Vigil says.
+	// SignalNone is the zero Signal: no complete reply by the end of the
+	// DeadlineGrace, and the Monitor was awake to receive one.
 	SignalNone Signal = iota
-	// SignalReply: a complete answer. Status, Cause and Response say which.
+	// SignalReply: a complete reply. Status, Cause and Response say which.
 	SignalReply
-	// SignalRefused: the connection was refused. Nobody but the Engine's side does that.
+	// SignalRefused: the connection was refused. Only the Engine's side does that.
 	SignalRefused
-	// SignalBroken: the connection was reset or closed without an answer.
+	// SignalBroken: the connection was reset, or closed without a reply.
 	SignalBroken
-	// SignalUnreachable: no machine, no network or no name there.
+	// SignalUnreachable: the machine, its network or its name was not found.
 	SignalUnreachable
-	// SignalLocalError: the Monitor's own machine refused a socket, or its vigil failed.
+	// SignalLocalError: the Monitor's own machine refused a socket, or the
+	// DeadlineGrace never had an undisturbed wait.
 	SignalLocalError
 )
 
 // Evidence is all that was seen of one check.
 type Evidence struct {
 	Signal        Signal
-	Reply         Outcome       // Word: Status, Cause, Response. Otherwise Cause alone.
+	Reply         Outcome       // SignalReply, and SignalNone with a part of a reply: Status, Cause, Response. Otherwise Cause alone.
 	Began         time.Duration // before the first system call
 	WriteBegan    time.Duration // before the question's write
-	WriteEnded    time.Duration // after the write returned; 0 = the question never left
-	Noticed       time.Duration // when the Monitor took notice
-	Slept         time.Duration // how long the machine slept meanwhile
-	RecentlyAwake bool          // it slept before: see Drowsy
+	WriteEnded    time.Duration // after the write returned; 0 = the question was never sent
+	Noticed       time.Duration // when the Monitor noticed the end
+	Slept         time.Duration // how long the machine slept; never less than between Began and Noticed
+	RecentlyAwake bool          // the machine slept less than WakeGrace before the check
 }
 
-// Judge says what the evidence is worth.
-func (h EvidenceRules) Judge(e Evidence) Outcome {
+// Judge turns the evidence of one check into its Outcome.
+func (r EvidenceRules) Judge(e Evidence) Outcome {
 	o := e.Reply
 	o.Latency = e.Noticed - e.Began
-	why := h.doubt(e)
+	unknown := r.unknownCause(e)
 	switch {
-	case why != NoCause:
-		return Outcome{Status: Unknown, Cause: why, Response: o.Response, Latency: o.Latency}
+	case unknown != NoCause:
+		return Outcome{Status: Unknown, Cause: unknown, Response: o.Response, Latency: o.Latency}
 	case e.Signal == SignalReply:
 		return o
-	case e.Signal == SignalNone && o.Status == KO: // half an answer, never finished
+	case e.Signal == SignalNone && o.Status == KO: // a part of a reply, never completed
 		return o
 	default:
 		return Outcome{Status: ConnectionError, Cause: o.Cause, Latency: o.Latency}
 	}
 }
 
-// doubt is the reason not to believe the evidence, NoCause when there is none.
-func (h EvidenceRules) doubt(e Evidence) Cause {
-	sure := e.Signal == SignalRefused || e.Signal == SignalReply && e.Reply.Status != OK
+// unknownCause is why the evidence proves nothing about the Engine; NoCause when it does.
+func (r EvidenceRules) unknownCause(e Evidence) Cause {
+	refusedOrBad := e.Signal == SignalRefused || e.Signal == SignalReply && e.Reply.Status != OK
 	switch {
 	case e.Signal == SignalLocalError:
 		return e.Reply.Cause
-	case e.Slept > h.Grace: // whatever it is, it may be hours old
+	case e.Slept > r.Grace: // any reply may be as old as the sleep was long
 		return Slept
-	case sure: // a no counts whenever it is noticed
+	case refusedOrBad: // counts, however late it was noticed
 		return NoCause
-	case e.Signal == SignalReply: // an OK that may have come late is none
-		return when(e.Noticed > e.WriteBegan+h.Timeout+h.Grace, Stalled)
+	case e.Signal == SignalReply: // an OK noticed too late may have been sent too late
+		return causeIf(e.Noticed > e.WriteBegan+r.Timeout+r.Grace, Stalled)
 	case e.RecentlyAwake:
 		return Slept
-	case e.Signal == SignalBroken: // the Engine may have given up on a Monitor that stood still
-		return when(e.WriteEnded-e.Began > h.Timeout, Stalled)
+	case e.Signal == SignalBroken: // the Engine may have given up waiting for a stalled Monitor
+		return causeIf(e.WriteEnded-e.Began > r.Timeout, Stalled)
 	default:
 		return NoCause
 	}
 }
 
-func when(doubtful bool, why Cause) Cause {
-	if doubtful {
-		return why
+func causeIf(unknown bool, cause Cause) Cause {
+	if unknown {
+		return cause
 	}
 	return NoCause
 }
 
-// WakeGrace is how long after the machine slept only refusals and words count,
-// unless the Engine says OK before.
+// WakeGrace is how long after the machine slept only refusals and complete replies
+// count. The first OK ends it early.
 const WakeGrace = 10 * time.Second
 
-// DeadlineGrace is the listening at the end of a check's time. Silence is pronounced
-// only awake: when the time is over, listen for Grace once more and look again.
-// A listener that overslept may have missed the answer's time, not the answer,
-// so it listens again. The zero Vigil is ready.
+// DeadlineGrace extends a check's deadline until the Monitor has waited for one
+// whole Grace undisturbed. A Monitor that stood still while the deadline passed may
+// find the reply only after it, so it waits for Grace and reads again; if it stood
+// still in that wait too, it waits once more. The zero DeadlineGrace is ready.
 type DeadlineGrace struct {
-	rounds uint8
-	since  time.Duration
+	waits uint8
+	since time.Duration // when the last wait began
 }
 
-// maxRounds bounds a vigil. A machine that can't wake up in time eight times in
-// a row can't pronounce anything.
-const maxRounds = 8
+// maxWaits bounds a DeadlineGrace: a Monitor that stood still in eight waits in a
+// row can't tell whether the Engine was silent.
+const maxWaits = 8
 
-// Extend asks for the next step at the moment now. It answers until when to
-// listen, or, when until is 0, what the vigil came to: heard is true if silence
-// may be pronounced, false if the Monitor was too sleepy to.
-func (v *DeadlineGrace) Extend(now time.Duration, h EvidenceRules) (until time.Duration, heard bool) {
-	if v.rounds > 0 && now-v.since <= 2*h.Grace {
+// Extend is called at the deadline and after each wait, at the moment now. It
+// returns until when to wait for the reply. When until is 0 there is no further
+// wait: silent reports whether the Engine was silent; if not, the Monitor stood
+// still too often to know.
+func (g *DeadlineGrace) Extend(now time.Duration, r EvidenceRules) (until time.Duration, silent bool) {
+	if g.waits > 0 && now-g.since <= 2*r.Grace {
 		return 0, true
 	}
-	if v.rounds == maxRounds {
+	if g.waits == maxWaits {
 		return 0, false
 	}
-	v.rounds++
-	v.since = now
-	return now + h.Grace, false
+	g.waits++
+	g.since = now
+	return now + r.Grace, false
 }

@@ -2,55 +2,56 @@ package evcp
 
 import "time"
 
-// ObservationKind says what an Observation tells.
+// ObservationKind says what was observed.
 type ObservationKind uint8
 
 const (
-	// NoObservation is the zero Kind: Next ignores it.
+	// NoObservation is the zero ObservationKind: Next ignores it.
 	NoObservation ObservationKind = iota
 	// Started: the Monitor begins to watch this charge point. Version.
 	Started
-	// Stopping: the Monitor ends in good order. Reason.
+	// Stopping: the Monitor was asked to stop. Reason.
 	Stopping
 	// Checked: one check of the Engine has its Outcome.
 	Checked
-	// Greeted: the Engine answered "monitor connection". Response.
+	// Greeted: the Engine replied to "monitor connection". Response.
 	Greeted
-	// Registering: Central is about to be asked for acceptance.
+	// Registering: a registration request is about to be sent.
 	Registering
-	// Registered: Central accepted. Response.
+	// Registered: Central accepted the registration. Response.
 	Registered
 	// RegistrationRefused: Central rejected the registration. Response.
 	RegistrationRefused
-	// FailureReported: Central answered a failure report. Incident, Repeat, Response.
+	// FailureReported: Central replied to a failure report. Incident, Repeat, Response.
 	FailureReported
-	// RecoveryReported: Central answered a recovery report. Incident, Response.
+	// RecoveryReported: Central replied to a recovery report. Incident, Response.
 	RecoveryReported
-	// StallEnded: the Monitor itself stood still. Gap, Missed.
+	// StallEnded: the Monitor itself stood still, and goes on. Gap, Missed.
 	StallEnded
 	// ClockStepped: the wall clock was set. Gap is the step, negative backwards.
 	ClockStepped
-	// Dropped: kept events were given up. DroppedEpoch, From, To, Count, Reason.
+	// Dropped: kept events were deleted unsent. DroppedEpoch, From, To, Count, Reason.
 	Dropped
 )
 
-// Observation is anything the Monitor learned of one charge point: of its
-// Engine, of Central, or of the Monitor itself. All come in by the same door.
+// Observation is anything the Monitor learned about one charge point: from its
+// Engine, from Central, or about the Monitor itself. Every Observation goes through
+// Policy.Next.
 type Observation struct {
 	CP   CPID
 	Kind ObservationKind
 	// At is the moment it was learned. For a check: the moment of its outcome.
 	At Stamp
-	// Renumber asks for a new epoch, since the last number can't be proven.
+	// Renumber begins a new epoch, because the last number used is not known for certain.
 	Renumber bool
 
 	Outcome  Outcome       // Checked
-	Response string        // what Central or the Engine said, safe to print
-	Latency  time.Duration // of Central's answer
-	Incident EventID       // FailureTold, RecoveryTold
-	Repeat   uint32        // FailureTold: 0 for the first report of the incident
-	Gap      time.Duration // Stood, ClockStepped
-	Missed   uint32        // Stood: ticks that passed unchecked
+	Response string        // from Central or the Engine, safe to print
+	Latency  time.Duration // of Central's reply
+	Incident EventID       // FailureReported, RecoveryReported
+	Repeat   uint32        // FailureReported: 0 for the first report of the incident
+	Gap      time.Duration // StallEnded, ClockStepped
+	Missed   uint32        // StallEnded: ticks that passed without a check
 	Version  string        // Started
 	Reason   string        // Stopping, Dropped
 	// DroppedEpoch is the numbering of From and To. Dropped.

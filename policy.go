@@ -2,22 +2,22 @@ package evcp
 
 import "time"
 
-// Policy says how a charge point is judged. It is the same for every charge
-// point of a process, or its own for each.
+// Policy decides when failed checks become an incident, and makes the events. Charge
+// points of one process may share a Policy or have their own.
 type Policy struct {
 	Fall     uint32 // failures in a row that open an incident; at least 1
 	Rise     uint32 // OKs in a row that close it; at least 1
-	Instance string // which Monitor speaks; stands in every event
+	Instance string // which Monitor makes the events; stands in each of them
 }
 
-// jitter is how far an observation may lie before the last event and still be
-// of the same clock: two threads saw things in one order and told them in the
-// other. Further back the clock was set.
+// jitter is how far an observation may be dated before the last event while the wall
+// clock was not set: two goroutines read the clock in one order and deliver in the
+// other. An observation dated further back means that the clock was set back.
 const jitter = time.Second
 
-// Next is the judgement: what is known and what was just learned in, what is
-// known now and the events that say so out. Events are appended to out, numbered
-// and dated; nothing is allocated when out has room.
+// Next applies one observation to the state of its charge point. It returns the new
+// state, and out with the events that record the change, numbered and dated. It
+// allocates nothing when out has room.
 func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	j := judgement{policy: p, state: s, cp: o.CP, at: o.At, renumber: o.Renumber, out: out}
 	j.clock(o)
@@ -44,7 +44,7 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	return j.state, j.out
 }
 
-// judgement is one call of Next at work.
+// judgement is the working state of one call of Next.
 type judgement struct {
 	policy   Policy
 	state    State
@@ -54,7 +54,7 @@ type judgement struct {
 	out      []Event
 }
 
-// emit numbers and dates an event, folds it into the state and hands it out.
+// emit numbers and dates an event, applies it to the state and appends it to out.
 func (j *judgement) emit(e Event) {
 	e.CP, e.Instance, e.At = j.cp, j.policy.Instance, j.at
 	e.Span, e.Latency = e.Span.Truncate(time.Microsecond), e.Latency.Truncate(time.Microsecond)
@@ -71,8 +71,9 @@ func (j *judgement) emit(e Event) {
 	j.out = append(j.out, e)
 }
 
-// clock keeps timestamps from running backwards along seq: a small step back is
-// jitter between threads, a larger one is told.
+// clock keeps timestamps from running backwards along seq: an observation dated
+// before the last event takes that event's time, or, beyond jitter, follows a
+// clock_stepped event.
 func (j *judgement) clock(o Observation) {
 	back := j.state.At.Sub(o.At)
 	switch {
@@ -98,13 +99,13 @@ func (j *judgement) check(o Outcome) {
 	}
 	j.emit(e)
 	if e.Status.Countable() {
-		j.verdict(o.Cause)
+		j.incident(o.Cause)
 	}
 }
 
-// verdict opens or closes an incident when the streak just counted is long
-// enough for it.
-func (j *judgement) verdict(cause Cause) {
+// incident opens or closes an incident when the check just counted completes the
+// streak for it.
+func (j *judgement) incident(cause Cause) {
 	s := &j.state
 	switch {
 	case !s.Incident.Open && s.Failures >= j.policy.Fall && s.Failures > 0:
@@ -115,8 +116,8 @@ func (j *judgement) verdict(cause Cause) {
 	}
 }
 
-// registration records what changed between Monitor and Central: one question
-// and one answer for each outage, however many attempts it takes.
+// registration records a change of the registration: one request and one result for
+// each outage, however many attempts it takes.
 func (j *judgement) registration(o Observation) {
 	was := j.state.Central
 	switch {

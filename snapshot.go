@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// snapshotVersion opens every encoded State. A reader that meets a newer one
-// refuses it and folds the events instead.
+// snapshotVersion is the first byte of every encoded State. A reader refuses any other
+// version and folds the events instead.
 const snapshotVersion = 1
 
-// MaxSnapshot is the most that an encoded State takes, in bytes: small enough
-// for a record of a compacted topic.
+// MaxSnapshot is the largest encoded State in bytes: small enough for a record of a
+// compacted topic.
 const MaxSnapshot = 200
 
 var errSnapshot = errors.New("read state: it ends too early")
 
-// AppendBinary writes the State, versioned. It never fails.
+// AppendBinary appends the encoded State to dst. The error is always nil.
 func (s State) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, snapshotVersion)
 	dst = binary.AppendVarint(dst, s.Epoch)
@@ -33,7 +33,7 @@ func (s State) AppendBinary(dst []byte) ([]byte, error) {
 	return append(dst, byte(s.Status), byte(s.Cause), byte(s.Incident.Cause), byte(s.Central), flags), nil
 }
 
-// UnmarshalBinary reads what AppendBinary wrote.
+// UnmarshalBinary reads what AppendBinary wrote. On an error s is unchanged.
 func (s *State) UnmarshalBinary(b []byte) error {
 	if len(b) == 0 || b[0] != snapshotVersion {
 		return fmt.Errorf("read state: this program reads version %d, not %x", snapshotVersion, b[:min(1, len(b))])
@@ -73,8 +73,8 @@ func bit(set bool, n uint) byte {
 	return 0
 }
 
-// snapshotReader takes numbers off the front; after the first that failed there is
-// nothing left.
+// snapshotReader reads numbers from the front of b. After a malformed number b is
+// empty, and every further read returns 0.
 type snapshotReader struct{ b []byte }
 
 func (r *snapshotReader) signed() int64 {

@@ -2,17 +2,17 @@ package evcp
 
 import "time"
 
-// Registration is where a Monitor stands with Central.
+// Registration is how far the registration with Central has come.
 type Registration uint8
 
 const (
-	// Unregistered: Central was not asked since the Monitor started.
+	// Unregistered: no request was sent since the Monitor started.
 	Unregistered Registration = iota
-	// Asking: asked, no answer yet. Lasts through any number of attempts.
+	// Asking: requested, no reply yet. Lasts through any number of attempts.
 	Asking
-	// Accepted: Central accepted. A new question begins a new outage.
+	// Accepted: Central accepted. The next request means that there was an outage.
 	Accepted
-	// Rejected: Central said no. It is asked again, and may change its mind.
+	// Rejected: Central refused. The request is repeated, and may be accepted later.
 	Rejected
 )
 
@@ -22,16 +22,16 @@ type Incident struct {
 	Since   Stamp   // the first of the failed checks that opened it
 	Cause   Cause   // of the check that opened it
 	Open    bool
-	Reports uint32 // failure reports that Central has answered
-	// ReportedAt is when Central last answered one.
+	Reports uint32 // failure reports with a receipt from Central
+	// ReportedAt is when the last of these receipts came.
 	ReportedAt Stamp
-	// RecoveryReported: Central has answered the recovery report.
+	// RecoveryReported: the recovery report has its receipt.
 	RecoveryReported bool
 }
 
-// State is all that is known of one charge point, small and comparable. It is
-// the fold of the events that were kept: every field is carried by some event,
-// and After is the only function that changes one.
+// State is all that is known of one charge point, small and comparable. It is the
+// fold of its kept events: every field comes from some event, and After is the only
+// function that changes one.
 type State struct {
 	Epoch int64  // of the numbering in use; 0 before the first event
 	Seq   uint64 // of the last event
@@ -39,8 +39,8 @@ type State struct {
 
 	Failures      uint32 // failed checks in a row
 	Oks           uint32 // OKs in a row since an incident opened
-	FirstFailed   Stamp  // the first of Failures
-	LastCountable Stamp  // the last check that said anything of the Engine
+	FirstFailed   Stamp  // the first check of Failures
+	LastCountable Stamp  // the last check that was not Unknown
 	LastOK        Stamp
 	Status        Status // of the last countable check
 	Cause         Cause
@@ -51,7 +51,7 @@ type State struct {
 	EverAccepted bool // Central has accepted this Monitor at least once
 }
 
-// After is the state once e is known.
+// After returns the state after e.
 func (s State) After(e Event) State {
 	s.Epoch, s.Seq, s.At = e.Epoch, e.Seq, e.At
 	switch e.Action {
@@ -100,13 +100,13 @@ func (s State) afterCheck(e Event) State {
 }
 
 // streakLasts is how old the last countable check may be for a streak to go on.
-// Failures, or OKs, before a longer silence say nothing of now.
+// After a longer pause, failures or OKs in a row are counted from zero.
 const streakLasts = 30 * time.Second
 
 func (s State) stale(now Stamp) bool { return now.Sub(s.LastCountable) > streakLasts }
 
-// afterReceipt counts an answer of Central. One that belongs to an older
-// incident changes nothing: it was late, and the newer one has its own reports.
+// afterReceipt counts a receipt. A late one that belongs to an older incident changes
+// nothing: the newer incident has its own reports.
 func (i Incident) afterReceipt(e Event) Incident {
 	if e.Incident != i.ID {
 		return i
@@ -119,8 +119,8 @@ func (i Incident) afterReceipt(e Event) Incident {
 	return i
 }
 
-// shifted expresses every remembered moment in the clock as it was set, so that
-// differences stay what the monotonic clock would have said.
+// shifted moves every remembered time by the step of the wall clock, so that the
+// time elapsed since then stays right.
 func (s State) shifted(by time.Duration) State {
 	s.FirstFailed = s.FirstFailed.Add(by)
 	s.LastCountable = s.LastCountable.Add(by)
@@ -132,14 +132,14 @@ func (s State) shifted(by time.Duration) State {
 
 // Shown is the state as people and Central see it: the outcome of the last
 // countable check while an incident is open, otherwise OK until Policy.Fall
-// failures; Monitoring before the first verdict and after ten intervals without
+// failures; Monitoring before the first OK and after ten intervals without
 // a countable check.
 func (s State) Shown(now Stamp, interval time.Duration) Status {
 	const silent = 10
 	if s.Incident.Open {
 		return s.Status
 	}
-	// Never is far more than ten intervals ago.
+	// The zero Stamp, never, is more than ten intervals before any real one.
 	if s.FirstFailed.Sub(s.LastOK) > silent*interval || now.Sub(s.LastCountable) > silent*interval {
 		return Monitoring
 	}

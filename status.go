@@ -2,66 +2,66 @@ package evcp
 
 import "time"
 
-// Status is what one check said, or what a charge point is shown as. The names
+// Status is the result of one check, or what a charge point is shown as. The names
 // are those of the first EV_CP_M and of its events.
 type Status uint8
 
 const (
-	// Unknown is the zero Status: the Monitor itself was the trouble, and the
-	// check says nothing of the Engine. It neither counts nor resets.
+	// Unknown is the zero Status: the Monitor itself was the cause, and the check
+	// proves nothing about the Engine. It neither counts as a failure nor ends a streak.
 	Unknown Status = iota
-	// OK: the Engine answered with the word OK, in time.
+	// OK: the Engine replied OK, in time.
 	OK
-	// KO: the Engine answered in time, and it was not OK.
+	// KO: the Engine replied, and it was not OK.
 	KO
-	// ConnectionError: no answer could be had.
+	// ConnectionError: there was no reply.
 	ConnectionError
-	// Monitoring: watching, no verdict yet. A charge point is shown so, a check
-	// never says it.
+	// Monitoring: no result yet. A charge point may be shown so; no check has this
+	// status.
 	Monitoring
 )
 
 var statusNames = [...]string{"UNKNOWN", "OK", "KO", "CONNECTION_ERROR", "MONITORING"}
 
-// String is the word used on the wire and in events.
+// String is the name used on the wire and in events.
 func (s Status) String() string { return nameOf(statusNames[:], int(s)) }
 
-// Countable reports whether a check with this status says anything of the Engine.
+// Countable reports whether a check with this status proves anything about the Engine.
 func (s Status) Countable() bool { return s == OK || s.Failed() }
 
-// Failed reports whether a check with this status speaks against the Engine.
+// Failed reports whether a check with this status counts as a failure.
 func (s Status) Failed() bool { return s == KO || s == ConnectionError }
 
-// ParseStatus reads the word of a Status.
+// ParseStatus reads the name of a Status.
 func ParseStatus(s string) (Status, bool) {
 	i, ok := indexOf(statusNames[:], s)
 	return Status(i), ok
 }
 
-// Cause says why a check was not OK. It decides where a person goes: said_ko
-// sends them to the charger, timeout to the program, unreachable to the network.
+// Cause is why a check was not OK. It says where to look first: said_ko at the
+// charger, timeout at the Engine's program, unreachable at the network.
 type Cause uint8
 
 const (
 	// NoCause belongs to OK.
 	NoCause Cause = iota
-	// SaidKO: the answer's first word was KO.
+	// SaidKO: the reply's first word was KO.
 	SaidKO
-	// Protocol: an answer that is neither OK nor KO, or an unfinished one.
+	// Protocol: a reply that is neither OK nor KO, or an incomplete one.
 	Protocol
 	// Refused: nothing listens on the Engine's port.
 	Refused
-	// Timeout: not a word within the timeout.
+	// Timeout: no reply within the timeout.
 	Timeout
-	// Reset: the connection was broken off.
+	// Reset: the connection was reset.
 	Reset
-	// Closed: the connection was closed without an answer.
+	// Closed: the connection was closed without a reply.
 	Closed
 	// Unreachable: no route to the machine.
 	Unreachable
 	// DNS: the Engine's name has no address.
 	DNS
-	// Other: an error of the Engine's side that fits no other name.
+	// Other: any other error of the connection.
 	Other
 	// Stalled: the Monitor noticed too late to judge; goes with Unknown.
 	Stalled
@@ -76,21 +76,22 @@ var causeNames = [...]string{
 	"stalled", "slept", "local",
 }
 
-// String is the word used in events and metrics; "" for NoCause.
+// String is the name used in events and metrics; "" for NoCause.
 func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
 
-// ParseCause reads the word of a Cause.
+// ParseCause reads the name of a Cause.
 func ParseCause(s string) (Cause, bool) {
 	i, ok := indexOf(causeNames[:], s)
 	return Cause(i), ok
 }
 
-// Outcome is what one check said. The zero Outcome is Unknown and harms nobody.
+// Outcome is the result of one check. The zero Outcome is Unknown, and so counts for
+// nothing.
 type Outcome struct {
 	Status   Status
 	Cause    Cause
-	Response string        // the Engine's words, safe to print, at most 128 characters; "" when there were none
-	Latency  time.Duration // from the first system call to the answer or the verdict
+	Response string        // the Engine's reply, safe to print, at most 128 characters; "" when there was none
+	Latency  time.Duration // from the first system call to the reply or the end of the check
 }
 
 func nameOf(names []string, i int) string {
