@@ -12,8 +12,8 @@ import (
 	"evcp"
 )
 
-// TestSeedEvents holds the four events of the seed, word for word: each is the
-// beginning of the record that we write, byte for byte.
+// TestSeedEvents compares with the four events of the seed: each must be the beginning
+// of the record that is written, byte for byte.
 func TestSeedEvents(t *testing.T) {
 	events := map[string]evcp.Event{
 		"register_to_central":        {Action: evcp.RegisterToCentral},
@@ -91,7 +91,7 @@ func TestWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// TestIDsOfAnySize reads back the largest numbers, of an id that looks like one.
+// TestIDsOfAnySize reads back the largest numbers, with a charge point id that contains numbers.
 func TestIDsOfAnySize(t *testing.T) {
 	e := evcp.Event{CP: "CP-1-2", Action: evcp.EngineFailed, At: seedTime, Epoch: math.MaxInt64, Seq: math.MaxUint64}
 	e.Incident = e.ID()
@@ -150,7 +150,7 @@ func BenchmarkAppendJSON(b *testing.B) {
 	}
 }
 
-// TestNothingIsAllocated guards what the benchmarks measure.
+// TestNothingIsAllocated fails when Next or AppendJSON allocates.
 func TestNothingIsAllocated(t *testing.T) {
 	p := evcp.Policy{Fall: 1, Rise: 1, Instance: "host"}
 	out, buf := make([]evcp.Event, 0, 4), make([]byte, 0, 1024)

@@ -1,6 +1,7 @@
 package evcp_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"evcp"
 )
 
-// anyObservation draws what a Monitor may learn, in any order the world likes.
+// anyObservation draws an observation of any kind.
 func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 	o := evcp.Observation{CP: "CP_001", At: now, Response: rapid.String().Draw(t, "response")}
 	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.NoObservation), int(evcp.Dropped)).Draw(t, "kind"))
@@ -33,13 +34,13 @@ func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 }
 
 func anyOutcome(t *rapid.T) evcp.Outcome {
-	o := evcp.Outcome{Status: evcp.Status(rapid.IntRange(0, 4).Draw(t, "status")), Response: rapid.String().Draw(t, "said")}
+	o := evcp.Outcome{Status: evcp.Status(rapid.IntRange(0, 4).Draw(t, "status")), Response: rapid.String().Draw(t, "response")}
 	o.Cause = evcp.Cause(rapid.IntRange(0, int(evcp.Local)).Draw(t, "cause"))
 	o.Latency = time.Duration(rapid.Int64Range(0, 2e9).Draw(t, "latency"))
 	return o
 }
 
-// history plays a drawn history and hands every step to see.
+// history draws a sequence of observations and calls see after each.
 func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State)) {
 	p := evcp.Policy{Fall: rapid.Uint32Range(1, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(1, 3).Draw(t, "rise"), Instance: "host"}
 	now := seedTime
@@ -57,7 +58,8 @@ func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []
 	}
 }
 
-// TestEveryHistory holds the promises that need no knowledge of the judgement.
+// TestEveryHistory checks what must hold whatever Policy decides: numbering, dates, that
+// incidents open and close in turn, and that the state is the fold of the events.
 func TestEveryHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var folded evcp.State
@@ -119,9 +121,9 @@ func dated(t *rapid.T, s evcp.State, e evcp.Event) {
 	}
 }
 
-// TestAgainstADumbOracle judges by rereading the whole list of outcomes each
-// time, as a person with a pencil would.
-func TestAgainstADumbOracle(t *testing.T) {
+// TestAgainstASimpleModel compares with a model that counts through all outcomes from
+// the beginning each time.
+func TestAgainstASimpleModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := evcp.Policy{Fall: rapid.Uint32Range(0, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(0, 3).Draw(t, "rise")}
 		var s evcp.State
@@ -141,15 +143,16 @@ func TestAgainstADumbOracle(t *testing.T) {
 					got = append(got, e.Action)
 				}
 			}
-			if want := oracle(seen, int(max(p.Fall, 1)), int(max(p.Rise, 1))); !equal(got, want) {
+			if want := incidents(seen, int(max(p.Fall, 1)), int(max(p.Rise, 1))); !slices.Equal(got, want) {
 				t.Fatalf("fall %d rise %d after %v: %v, want %v", p.Fall, p.Rise, seen, got, want)
 			}
 		}
 	})
 }
 
-func oracle(seen []evcp.Status, fall, rise int) []evcp.Action {
-	var said []evcp.Action
+// incidents are the incident events that must follow from these checks.
+func incidents(seen []evcp.Status, fall, rise int) []evcp.Action {
+	var all []evcp.Action
 	bad, good, open := 0, 0, false
 	for _, s := range seen {
 		switch {
@@ -161,28 +164,15 @@ func oracle(seen []evcp.Status, fall, rise int) []evcp.Action {
 			bad, good = bad+1, 0
 		}
 		if !open && bad >= fall {
-			said, open, good = append(said, evcp.EngineFailed), true, 0
+			all, open, good = append(all, evcp.EngineFailed), true, 0
 		} else if open && good >= rise {
-			said, open = append(said, evcp.EngineRecovered), false
+			all, open = append(all, evcp.EngineRecovered), false
 		}
 	}
-	return said
+	return all
 }
 
-func equal(a, b []evcp.Action) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// TestCutAnywhere saves the state in the middle of a history and goes on from
-// what was read: the same events come out.
+// TestCutAnywhere encodes the state after every step and reads it back without loss.
 func TestCutAnywhere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		history(t, func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State) {

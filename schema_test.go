@@ -23,9 +23,8 @@ func openSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// life is a charge point's story in observations: every kind of them, and every
-// shape of event that follows.
-var life = []evcp.Observation{
+// everyKind has every kind of observation, in an order that makes every form of event.
+var everyKind = []evcp.Observation{
 	{Kind: evcp.Started, Version: "0.1.0"}, // nothing is known: last_kept null
 	{Kind: evcp.Registering},
 	{Kind: evcp.Registered, Response: "Authentication successful", Latency: 3 * time.Millisecond},
@@ -60,18 +59,18 @@ var life = []evcp.Observation{
 	{Kind: evcp.Started, Version: "0.1.0", Renumber: true}, // prev_epoch and prev_seq
 }
 
-func checked(s evcp.Status, c evcp.Cause, said string) evcp.Observation {
-	return evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Cause: c, Response: said, Latency: 1500 * time.Microsecond}}
+func checked(s evcp.Status, c evcp.Cause, response string) evcp.Observation {
+	return evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Cause: c, Response: response, Latency: 1500 * time.Microsecond}}
 }
 
-// records are the events of life as they stand on the topic.
+// records are the events that follow from everyKind, as the topic holds them.
 func records(t *testing.T) [][]byte {
 	t.Helper()
 	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "site-7"}
 	var state evcp.State
 	var all [][]byte
 	made := map[evcp.Action]bool{}
-	for i, o := range life {
+	for i, o := range everyKind {
 		o.CP, o.At, o.Incident = "CP-1.a_b", seedTime.Add(time.Duration(i)*time.Second), state.Incident.ID
 		var events []evcp.Event
 		state, events = policy.Next(state, o, nil)
@@ -82,7 +81,7 @@ func records(t *testing.T) [][]byte {
 	}
 	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {
 		if !made[a] {
-			t.Errorf("the story makes no %s", a)
+			t.Errorf("everyKind makes no %s", a)
 		}
 	}
 	return all
@@ -113,7 +112,7 @@ func TestSchemaHoldsForEveryEvent(t *testing.T) {
 }
 
 // TestSchemaRefusesWhatIsNoEvent takes each field away from each event, and gives
-// it a value of another kind: a schema that lets that pass says nothing.
+// it a value of another type. The schema must refuse both.
 func TestSchemaRefusesWhatIsNoEvent(t *testing.T) {
 	schema := openSchema(t)
 	for _, record := range records(t) {
@@ -135,17 +134,17 @@ func TestSchemaRefusesWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// wrongFor are values that a field with this value can't have. null may be one
-// of a moment's, and the negative of a number may not be one of an offset's.
+// wrongFor are values of a type that a field with this value can't have. null is not
+// among them for a number: some timestamps may be null.
 func wrongFor(value any) map[string]any {
 	wrong := map[string]any{"a list": []any{}, "an object": map[string]any{}}
 	switch value.(type) {
 	case string:
 		wrong["a number"], wrong["null"] = 1.0, nil
 	case bool:
-		wrong["a number"], wrong["null"], wrong["words"] = 1.0, nil, "true"
+		wrong["a number"], wrong["null"], wrong["text"] = 1.0, nil, "true"
 	default:
-		wrong["a boolean"], wrong["words"] = true, "1640000000.0"
+		wrong["a boolean"], wrong["text"] = true, "1640000000.0"
 	}
 	return wrong
 }
@@ -169,7 +168,7 @@ func TestSchemaKnowsTheBounds(t *testing.T) {
 		{"health_check", "event_id", "CP_001"},
 		{"health_check", "status", "MONITORING"},
 		{"health_check", "cause", "bored"},
-		{"health_check", "cause", "stalled"}, // the first check of the story says KO
+		{"health_check", "cause", "stalled"}, // the first check in everyKind is KO
 		{"health_check", "consecutive_failures", 0.0},
 		{"health_check", "latency_ms", -1.0},
 		{"health_check", "engine_response", long},

@@ -9,8 +9,7 @@ import (
 	"evcp"
 )
 
-// saved is a state as the first version wrote it. Later ones read it or refuse it
-// by its number.
+// saved is savedState as version 1 encodes it.
 const saved = "0180c0f0f9ba5f2a8080f496c8e4e9058280f496c8e4e9058480f496c8e4e905fafff396c8e4e9058880f496c8e4e9058a80f496c8e4e905" +
 	"03020780c0f0f9ba5f290201040307"
 

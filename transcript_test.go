@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the transcripts anew instead of checking them")
 
-// TestTranscripts tells the judgement as stories: testdata holds what a Monitor
-// learned, and below the line every event that followed from it.
+// TestTranscripts runs the files in testdata: each holds observations, and below the
+// line the events that must follow.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -33,42 +33,42 @@ func runTranscript(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story, want, _ := strings.Cut(string(text), "\n----\n")
-	s := newScene()
-	for n, line := range strings.Split(story, "\n") {
-		if err := s.play(line); err != nil {
+	script, want, _ := strings.Cut(string(text), "\n----\n")
+	r := newReplay()
+	for n, line := range strings.Split(script, "\n") {
+		if err := r.run(line); err != nil {
 			t.Fatalf("%s:%d: %v", file, n+1, err)
 		}
 	}
-	got := s.said.String()
+	got := r.out.String()
 	if *update {
-		if err := os.WriteFile(file, []byte(story+"\n----\n"+got), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(script+"\n----\n"+got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if got != want {
-		t.Errorf("%s says\n%s\nwant\n%s", file, got, want)
+		t.Errorf("%s gives\n%s\nwant\n%s", file, got, want)
 	}
 }
 
-// scene is a Monitor on a stage: time moves when a line says so.
-type scene struct {
+// replay runs the lines of a transcript. Time moves only when a line says so.
+type replay struct {
 	policy evcp.Policy
 	state  evcp.State
 	now    evcp.Stamp
 	events []evcp.Event
-	said   strings.Builder
+	out    strings.Builder
 }
 
 // seedTime is the timestamp in all of the seed's examples.
 const seedTime = evcp.Stamp(1640000000 * 1e6)
 
-func newScene() *scene {
-	return &scene{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, now: seedTime}
+func newReplay() *replay {
+	return &replay{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, now: seedTime}
 }
 
-func (s *scene) play(line string) error {
+func (r *replay) run(line string) error {
 	words := strings.Fields(line)
 	if len(words) == 0 || strings.HasPrefix(line, "#") {
 		return nil
@@ -76,35 +76,35 @@ func (s *scene) play(line string) error {
 	verb, args := words[0], words[1:]
 	switch verb {
 	case "policy":
-		return s.setPolicy(args)
+		return r.setPolicy(args)
 	case "observe":
-		return s.observe(args)
+		return r.observe(args)
 	case "wait":
 		d, err := time.ParseDuration(args[0])
-		s.now = s.now.Add(d)
+		r.now = r.now.Add(d)
 		return err
-	case "cut":
-		return s.cut()
-	case "known":
-		s.said.WriteString(s.known())
+	case "reload":
+		return r.reload()
+	case "state":
+		r.out.WriteString(r.stateLine())
 		return nil
 	case "shown":
-		fmt.Fprintf(&s.said, "shown %s\n", s.state.Shown(s.now, time.Second))
+		fmt.Fprintf(&r.out, "shown %s\n", r.state.Shown(r.now, time.Second))
 		return nil
 	default:
-		return s.learn(verb, args)
+		return r.observeOther(verb, args)
 	}
 }
 
-func (s *scene) setPolicy(args []string) error {
+func (r *replay) setPolicy(args []string) error {
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		n, err := strconv.Atoi(value)
 		switch name {
 		case "fall":
-			s.policy.Fall = uint32(n)
+			r.policy.Fall = uint32(n)
 		case "rise":
-			s.policy.Rise = uint32(n)
+			r.policy.Rise = uint32(n)
 		default:
 			err = fmt.Errorf("no policy %q", name)
 		}
@@ -125,26 +125,26 @@ var outcomes = map[string]evcp.Outcome{
 }
 
 // observe makes a check for each word, a second apart.
-func (s *scene) observe(args []string) error {
+func (r *replay) observe(args []string) error {
 	for _, word := range args {
 		o, ok := outcomes[word]
 		if !ok {
 			return fmt.Errorf("no outcome %q", word)
 		}
-		s.next(evcp.Observation{Kind: evcp.Checked, Outcome: o})
-		s.now = s.now.Add(time.Second)
+		r.next(evcp.Observation{Kind: evcp.Checked, Outcome: o})
+		r.now = r.now.Add(time.Second)
 	}
 	return nil
 }
 
-// learn plays every other observation: a verb, then its figures or its words.
-func (s *scene) learn(verb string, args []string) error {
+// observeOther makes every other observation: a verb, then its numbers or text.
+func (r *replay) observeOther(verb string, args []string) error {
 	text := strings.Join(args, " ")
 	o := evcp.Observation{Response: text, Version: text, Reason: text, Latency: 3 * time.Millisecond}
 	switch verb {
 	case "start":
 		o.Kind = evcp.Started
-	case "start-anew":
+	case "start-renumbered":
 		o.Kind, o.Renumber = evcp.Started, true
 	case "stop":
 		o.Kind = evcp.Stopping
@@ -154,38 +154,38 @@ func (s *scene) learn(verb string, args []string) error {
 		o.Kind = evcp.Registering
 	case "registered":
 		o.Kind = evcp.Registered
-	case "refusal":
+	case "refused":
 		o.Kind = evcp.RegistrationRefused
-	case "failure-told", "recovery-told", "late-told":
-		return s.told(verb, args)
-	case "stood", "clock":
-		return s.itself(verb, args)
+	case "failure-receipt", "recovery-receipt", "late-receipt":
+		return r.receipt(verb, args)
+	case "stalled", "clock":
+		return r.gap(verb, args)
 	case "dropped":
 		_, err := fmt.Sscan(text, &o.DroppedEpoch, &o.From, &o.To, &o.Count, &o.Reason)
 		o.Kind = evcp.Dropped
-		s.next(o)
+		r.next(o)
 		return err
 	default:
 		return fmt.Errorf("no verb %q", verb)
 	}
-	s.next(o)
+	r.next(o)
 	return nil
 }
 
-// known is what a restart, and Central's uplink, need of the state.
-func (s *scene) known() string {
-	i := s.state.Incident
-	return fmt.Sprintf("known central=%d ever_accepted=%t incident=%d open=%t told=%d at=%s closed_told=%t\n",
-		s.state.Central, s.state.EverAccepted, i.ID.Seq, i.Open, i.Reports, at(i.ReportedAt), i.RecoveryReported)
+// stateLine is the part of the state that a restart and the uplink need.
+func (r *replay) stateLine() string {
+	i := r.state.Incident
+	return fmt.Sprintf("state central=%d ever_accepted=%t incident=%d open=%t receipts=%d at=%s recovery_receipt=%t\n",
+		r.state.Central, r.state.EverAccepted, i.ID.Seq, i.Open, i.Reports, at(i.ReportedAt), i.RecoveryReported)
 }
 
-// told plays an answer of Central for the newest incident: repeat, then words.
-func (s *scene) told(verb string, args []string) error {
-	o := evcp.Observation{Kind: evcp.RecoveryReported, Incident: s.state.Incident.ID, Latency: 2 * time.Millisecond}
-	if verb == "late-told" { // of an incident before
+// receipt makes a receipt of Central for the newest incident: repeat, then text.
+func (r *replay) receipt(verb string, args []string) error {
+	o := evcp.Observation{Kind: evcp.RecoveryReported, Incident: r.state.Incident.ID, Latency: 2 * time.Millisecond}
+	if verb == "late-receipt" { // for the incident before
 		o.Incident.Seq--
 	}
-	if verb != "recovery-told" {
+	if verb != "recovery-receipt" {
 		o.Kind = evcp.FailureReported
 		n, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -194,13 +194,12 @@ func (s *scene) told(verb string, args []string) error {
 		o.Repeat, args = uint32(n), args[1:]
 	}
 	o.Response = strings.Join(args, " ")
-	s.next(o)
+	r.next(o)
 	return nil
 }
 
-// itself plays what the Monitor learns of itself: a gap and what it swallowed,
-// or a step of the wall clock.
-func (s *scene) itself(verb string, args []string) error {
+// gap makes a stall, with its length and its missed ticks, or a step of the wall clock.
+func (r *replay) gap(verb string, args []string) error {
 	gap, err := time.ParseDuration(args[0])
 	if err != nil {
 		return err
@@ -208,23 +207,23 @@ func (s *scene) itself(verb string, args []string) error {
 	o := evcp.Observation{Kind: evcp.StallEnded, Gap: gap}
 	if verb == "clock" {
 		o.Kind = evcp.ClockStepped
-		s.now = s.now.Add(gap)
+		r.now = r.now.Add(gap)
 	} else {
-		s.now = s.now.Add(gap)
+		r.now = r.now.Add(gap)
 		n, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
 		o.Missed = uint32(n)
 	}
-	s.next(o)
+	r.next(o)
 	return nil
 }
 
-// cut saves the state, forgets everything, reads it back, and compares it with
-// the fold of all events as they stand on the topic.
-func (s *scene) cut() error {
-	saved, err := s.state.AppendBinary(nil)
+// reload encodes and decodes the state, and compares it with the fold of all events
+// as the topic holds them.
+func (r *replay) reload() error {
+	saved, err := r.state.AppendBinary(nil)
 	if err != nil {
 		return err
 	}
@@ -232,32 +231,32 @@ func (s *scene) cut() error {
 	if err := loaded.UnmarshalBinary(saved); err != nil {
 		return err
 	}
-	for _, e := range s.events {
+	for _, e := range r.events {
 		read, err := evcp.ParseEvent(e.AppendJSON(nil))
 		if err != nil {
 			return err
 		}
 		folded = folded.After(read)
 	}
-	if loaded != s.state || folded != s.state {
-		return fmt.Errorf("state %+v\nsaved %+v\nfolded %+v", s.state, loaded, folded)
+	if loaded != r.state || folded != r.state {
+		return fmt.Errorf("state %+v\nsaved %+v\nfolded %+v", r.state, loaded, folded)
 	}
-	s.state = loaded
+	r.state = loaded
 	return nil
 }
 
-func (s *scene) next(o evcp.Observation) {
-	o.CP, o.At = "CP_001", s.now
+func (r *replay) next(o evcp.Observation) {
+	o.CP, o.At = "CP_001", r.now
 	var made []evcp.Event
-	s.state, made = s.policy.Next(s.state, o, nil)
-	s.events = append(s.events, made...)
+	r.state, made = r.policy.Next(r.state, o, nil)
+	r.events = append(r.events, made...)
 	for _, e := range made {
-		s.said.WriteString(summary(e))
+		r.out.WriteString(summary(e))
 	}
 }
 
-// summary is an event as a reader of the story wants it: what is always so is
-// left out, and times count from the seed's.
+// summary is one line for an event, without the constant fields; times count from
+// seedTime.
 func summary(e evcp.Event) string {
 	head := fmt.Sprintf("%d %s", e.Seq, e.Action)
 	if e.PrevEpoch != 0 {

@@ -29,7 +29,7 @@ func TestCPID(t *testing.T) {
 	}
 }
 
-// TestNames reads every word back, and knows no other.
+// TestNames parses every name back, and refuses others.
 func TestNames(t *testing.T) {
 	for s := evcp.Unknown; s <= evcp.Monitoring; s++ {
 		if again, ok := evcp.ParseStatus(s.String()); again != s || !ok {
@@ -52,11 +52,11 @@ func TestNames(t *testing.T) {
 		}
 	}
 	if s, c := (evcp.Monitoring + 1).String(), evcp.Cause(255).String(); s != "invalid" || c != "invalid" {
-		t.Errorf("what has no name is called %q, %q", s, c)
+		t.Errorf("an invalid value is named %q, %q", s, c)
 	}
 }
 
-// TestFact: everything but one more OK.
+// TestFact: every event is a fact but an OK check.
 func TestFact(t *testing.T) {
 	for e, want := range map[evcp.Event]bool{
 		{Action: evcp.HealthCheck, Status: evcp.OK}:      false,
