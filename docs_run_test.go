@@ -12,24 +12,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"evcp"
 	"evcp/internal/testbed"
 )
 
-// programs builds what the pages speak of, into a folder of its own.
-func programs(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	build := exec.Command("go", "build", "-o", dir+string(os.PathSeparator),
-		"./cmd/ev-cp-m", "./cmd/ev-central", "./cmd/ev-cp-e", "./cmd/ev-demo")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return dir
-}
+func TestMain(m *testing.M) { testbed.Main(m, nil) }
 
 // pages are the ones whose flags and variables a person types.
 var pages = []string{"README.md", "README.es.md", "docs/OPERATIONS.md", "docs/PROTOCOL.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md"}
@@ -48,15 +37,14 @@ var notOurs = []string{"--hostname"} // docker's
 // TestFlagsOnThePages holds pages and --help to each other: a flag or variable on
 // a page exists, and each flag of the Monitor is on a page.
 func TestFlagsOnThePages(t *testing.T) {
-	dir := programs(t)
 	known := map[string]bool{}
 	var monitors []string
 	for _, name := range []string{"ev-cp-m", "ev-central", "ev-cp-e", "ev-demo"} {
-		help, err := exec.Command(filepath.Join(dir, name), "--help").Output()
-		if err != nil {
-			t.Fatal(err)
+		help, _, code := testbed.RunProcess(t, testbed.Built(t, name, "--help"))
+		if code != 0 {
+			t.Fatalf("%s --help: exit code %d", name, code)
 		}
-		for _, m := range helpFlag.FindAllStringSubmatch(string(help), -1) {
+		for _, m := range helpFlag.FindAllStringSubmatch(help, -1) {
 			known[m[1]] = true
 			if name == "ev-cp-m" {
 				monitors = append(monitors, m[1])
@@ -106,7 +94,6 @@ func ourLines(text string) string {
 // one flag that is wrong: all errors are shown at once, so there is only that one,
 // and nothing is dialled.
 func TestNetworkYAMLOfThePages(t *testing.T) {
-	dir := programs(t)
 	for _, page := range []string{"README.md", "README.es.md"} {
 		examples := blocks(readDoc(t, page), "yaml")
 		if len(examples) != 1 {
@@ -117,9 +104,9 @@ func TestNetworkYAMLOfThePages(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, wrong := range map[string]string{"ev-cp-m": "--cp-id=C P", "ev-central": "--listen=nowhere"} {
-			out, err := exec.Command(filepath.Join(dir, name), "--config", file, wrong).CombinedOutput()
-			if err == nil || strings.Contains(string(out), "errors") || !strings.Contains(string(out), strings.SplitN(wrong, "=", 2)[0]) {
-				t.Errorf("%s: %s said %v\n%s", page, name, err, out)
+			out, said, code := testbed.RunProcess(t, testbed.Built(t, name, "--config", file, wrong))
+			if code == 0 || strings.Contains(out+said, "errors") || !strings.Contains(out+said, strings.SplitN(wrong, "=", 2)[0]) {
+				t.Errorf("%s: %s exits with %d\n%s%s", page, name, code, out, said)
 			}
 		}
 	}
@@ -134,15 +121,14 @@ type site struct {
 // openSite lets a Monitor see an incident and its end, and stops both programs.
 func openSite(t *testing.T) site {
 	t.Helper()
-	dir := programs(t)
 	g := testbed.New(t)
 	g.StartEngine("ok")
 	g.StartBroker()
 	s := site{Testbed: g, home: t.TempDir(), page: testbed.FreeAddr(t)}
 	r := g.ReadTopic()
-	central := s.start(filepath.Join(dir, "ev-central"), "--listen", g.CentralAddr, "--http", s.page)
+	central := s.start("ev-central", "--listen", g.CentralAddr, "--http", s.page)
 	g.Until("Central's page", func() bool { _, err := s.get("/healthz"); return err == nil })
-	m := s.start(filepath.Join(dir, "ev-cp-m"), "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
+	m := s.start("ev-cp-m", "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
 		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr,
 		"--interval", "50ms", "--heartbeat", "100ms")
 	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
@@ -151,38 +137,18 @@ func openSite(t *testing.T) site {
 	s.fieldsOfCentral()
 	g.SetBehaviour("ok")
 	g.Until("the other", func() bool { return r.Count(evcp.ReportEngineRecovery) > 0 })
-	m()
-	central()
+	m.Terminate()
+	central.Terminate()
 	g.Until("the end", func() bool { return r.Count(evcp.MonitorStopped) > 0 })
 	return s
 }
 
-// start runs a program in the site's home; stop ends it in good order.
-func (s site) start(program string, args ...string) (stop func()) {
+// start starts a program in the site's home.
+func (s site) start(program string, args ...string) *testbed.Subprocess {
 	s.T.Helper()
-	cmd := exec.Command(program, args...)
-	var said bytes.Buffer
-	cmd.Env, cmd.Dir, cmd.Stderr = []string{"HOME=" + s.home, "PATH=" + os.Getenv("PATH")}, s.home, &said
-	if err := cmd.Start(); err != nil {
-		s.T.Fatal(err)
-	}
-	ended := false
-	s.T.Cleanup(func() {
-		if !ended {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	})
-	return func() {
-		s.T.Helper()
-		ended = true
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			s.T.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			s.T.Errorf("%s: %v\n%s", program, err, said.String())
-		}
-	}
+	cmd := testbed.Built(s.T, program, args...)
+	cmd.Dir, cmd.Env = s.home, append(cmd.Env, "HOME="+s.home)
+	return testbed.StartProcess(s.T, cmd)
 }
 
 // get asks Central's page.

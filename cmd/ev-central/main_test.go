@@ -2,13 +2,10 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,36 +16,12 @@ import (
 	"evcp/internal/testbed"
 )
 
-// The test binary is the program when this variable is set.
-const asProgram = "EV_CENTRAL_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), self, args...)
-	c.Dir = t.TempDir()
-	c.Env = []string{asProgram + "=1", "LANG=C.UTF-8", "TERM=xterm", "HOME=" + c.Dir}
-	return c
-}
+func TestMain(m *testing.M) { testbed.Main(m, main) }
 
 // output runs the program to its end.
 func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	c := command(t, args...)
-	var out, err bytes.Buffer
-	c.Stdout, c.Stderr = &out, &err
-	_ = c.Run() // the exit code is looked at
-	return out.String(), err.String(), c.ProcessState.ExitCode()
+	return testbed.RunProcess(t, testbed.Self(t, args...))
 }
 
 func TestHelpFitsTheScreen(t *testing.T) {
@@ -118,40 +91,9 @@ func TestTakenPort(t *testing.T) {
 	}
 }
 
-// runningProgram is the program, with its log.
-type runningProgram struct {
-	*exec.Cmd
-	log *bufio.Reader
-	all strings.Builder
-}
-
-func start(t *testing.T, args ...string) *runningProgram {
+func start(t *testing.T, args ...string) *testbed.Subprocess {
 	t.Helper()
-	r := &runningProgram{Cmd: command(t, args...)}
-	stderr, err := r.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.log = bufio.NewReader(stderr)
-	if err := r.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// waitForLog reads the log to a line with these words.
-func (r *runningProgram) waitForLog(t *testing.T, words string) {
-	t.Helper()
-	for {
-		line, err := r.log.ReadString('\n')
-		r.all.WriteString(line)
-		if strings.Contains(line, words) {
-			return
-		}
-		if err != nil {
-			t.Fatalf("never said %s:\n%s", words, r.all.String())
-		}
-	}
+	return testbed.StartProcess(t, testbed.Self(t, args...))
 }
 
 func TestServesAndStops(t *testing.T) {
@@ -159,7 +101,7 @@ func TestServesAndStops(t *testing.T) {
 	monitors, pages := testbed.FreeAddr(t), testbed.FreeAddr(t)
 	args := []string{"--listen", monitors, "--http", pages, "--state-dir", dir, "--log-format", "text"}
 	r := start(t, args...)
-	r.waitForLog(t, "· started")
+	r.Stderr.Line("· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
 		t.Fatal(err)
@@ -173,9 +115,9 @@ func TestServesAndStops(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.waitForLog(t, "● CP_001 activated: registered from 127.0.0.1\n")
-	r.waitForLog(t, "▲ CP_001 faulted: ENGINE_FAILURE\n")
-	r.waitForLog(t, "● CP_001 activated after ")
+	r.Stderr.Line("● CP_001 activated: registered from 127.0.0.1\n")
+	r.Stderr.Line("▲ CP_001 faulted: ENGINE_FAILURE\n")
+	r.Stderr.Line("● CP_001 activated after ")
 	resp, err := http.Get("http://" + pages + "/api/v1/events") // an open page delays no stop
 	if err != nil {
 		t.Fatal(err)
@@ -184,20 +126,17 @@ func TestServesAndStops(t *testing.T) {
 	terminate(t, r)
 
 	again := start(t, args...)
-	again.waitForLog(t, "remembers charge points")
+	again.Stderr.Line("remembers charge points")
 	terminate(t, again)
 }
 
-func terminate(t *testing.T, r *runningProgram) {
+func terminate(t *testing.T, p *testbed.Subprocess) {
 	t.Helper()
 	began := time.Now()
-	if err := r.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	r.waitForLog(t, "stopped: 1 charge point kept")
-	rest, _ := io.ReadAll(r.log)
-	if err := r.Wait(); err != nil {
-		t.Errorf("%v after SIGTERM: %s", err, rest)
+	p.Signal(syscall.SIGTERM)
+	p.Stderr.Line("stopped: 1 charge point kept")
+	if code := p.Wait(); code != cli.ExitOK {
+		t.Errorf("exit code %d after SIGTERM", code)
 	}
 	t.Logf("stopped within %v", time.Since(began).Round(time.Millisecond))
 }
@@ -207,7 +146,7 @@ func terminate(t *testing.T, r *runningProgram) {
 func TestStoppedCentralAccusesNobody(t *testing.T) {
 	monitors := testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
-	r.waitForLog(t, "· started")
+	r.Stderr.Line("· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
 		t.Fatal(err)
@@ -217,17 +156,15 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 		<-beats
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
-		if err := r.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
+		r.Signal(sig)
 		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may find fault
 	}
 	terminate(t, r)
 	conn.Close()
 	for range beats {
 	}
-	if strings.Contains(r.all.String(), "no sign of life") {
-		t.Errorf("accused a Monitor of its own pause:\n%s", r.all.String())
+	if strings.Contains(r.Stderr.String(), "no sign of life") {
+		t.Errorf("accused a Monitor of its own pause:\n%s", r.Stderr.String())
 	}
 }
 

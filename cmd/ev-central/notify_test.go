@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/cli"
 	"evcp/internal/testbed"
 )
 
@@ -21,11 +22,9 @@ func TestUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	cmd := command(t, "--listen", testbed.FreeAddr(t), "--http", "")
+	cmd := testbed.Self(t, "--listen", testbed.FreeAddr(t), "--http", "")
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=400000")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p := testbed.StartProcess(t, cmd)
 	var heard []string
 	until := func(want string) {
 		t.Helper()
@@ -42,12 +41,10 @@ func TestUnderSystemd(t *testing.T) {
 	until("READY=1")
 	until("STATUS=0 activated, 0 faulted, 0 disconnected")
 	until("WATCHDOG=1")
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	p.Signal(syscall.SIGTERM)
 	until("STOPPING=1")
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+	if code := p.Wait(); code != cli.ExitOK {
+		t.Errorf("exit code %d", code)
 	}
 	if patience := "WATCHDOG_USEC=6000000"; !slices.ContainsFunc(heard, func(m string) bool { return strings.HasPrefix(m, patience) }) {
 		t.Errorf("a watchdog faster than its meals was not asked to wait: %q", heard)

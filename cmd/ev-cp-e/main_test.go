@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,40 +13,17 @@ import (
 	"evcp/internal/testbed"
 )
 
-// The test binary is the program when this variable is set.
-const asProgram = "EV_CP_E_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { testbed.Main(m, main) }
 
 const (
 	soon     = 20 * time.Second
 	question = "EV_CP_M CP_001 health_check"
 )
 
-func program(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), self, args...)
-	c.Env = []string{asProgram + "=1", "LANG=C.UTF-8", "TERM=xterm"}
-	return c
-}
-
 // output runs the program to its end.
 func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	c := program(t, args...)
-	var out, err bytes.Buffer
-	c.Stdout, c.Stderr = &out, &err
-	_ = c.Run() // the exit code is looked at
-	return out.String(), err.String(), c.ProcessState.ExitCode()
+	return testbed.RunProcess(t, testbed.Self(t, args...))
 }
 
 func TestHelp(t *testing.T) {
@@ -113,56 +86,14 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// logs reads a running program's log line by line.
-type logs struct {
-	*exec.Cmd
-	lines chan string
-	all   strings.Builder
+func start(t *testing.T, args ...string) *testbed.Subprocess {
+	t.Helper()
+	return testbed.StartProcess(t, testbed.Self(t, args...))
 }
 
-func started(t *testing.T, args ...string) *logs {
-	t.Helper()
-	l := &logs{Cmd: program(t, args...), lines: make(chan string, 1000)}
-	pipe, err := l.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(l.lines)
-		for s := bufio.NewScanner(pipe); s.Scan(); {
-			l.lines <- s.Text()
-		}
-	}()
-	return l
-}
-
-// until returns the first line that holds text.
-func (l *logs) until(t *testing.T, text string) string {
-	t.Helper()
-	late := time.After(soon)
-	for {
-		select {
-		case line, ok := <-l.lines:
-			if !ok {
-				t.Fatalf("it ended without saying %q:\n%s", text, l.all.String())
-			}
-			l.all.WriteString(line + "\n")
-			if strings.Contains(line, text) {
-				return line
-			}
-		case <-late:
-			t.Fatalf("it did not say %q:\n%s", text, l.all.String())
-		}
-	}
-}
-
-// address is where it listens, from its first line.
-func (l *logs) address(t *testing.T) string {
-	t.Helper()
-	_, after, _ := strings.Cut(l.until(t, "msg=listening"), " address=")
+// listenAddress is where the program listens, from its first line.
+func listenAddress(p *testbed.Subprocess) string {
+	_, after, _ := strings.Cut(p.Stderr.Line("msg=listening"), " address=")
 	address, _, _ := strings.Cut(after, " ")
 	return strings.Trim(address, `"`)
 }
@@ -170,32 +101,30 @@ func (l *logs) address(t *testing.T) string {
 // Without a terminal: logfmt, a script, both of the seed's ways to ask, and a
 // clean end.
 func TestService(t *testing.T) {
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
-		l := started(t, "--listen", testbed.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
-		address := l.address(t)
-		l.until(t, "behaviour=ok")
-		l.until(t, "behaviour=ko")
-		l.until(t, `behaviour="say=BROKEN"`)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		p := start(t, "--listen", testbed.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
+		address := listenAddress(p)
+		p.Stderr.Line("behaviour=ok")
+		p.Stderr.Line("behaviour=ko")
+		p.Stderr.Line(`behaviour="say=BROKEN"`)
 		if got := ask(t, address); got != "BROKEN" {
 			t.Errorf("it said %q", got)
 		}
-		l.until(t, `cp=CP_001 msg="Monitor connected"`)
-		if err := l.Process.Signal(signal); err != nil {
-			t.Fatal(err)
+		p.Stderr.Line(`cp=CP_001 msg="Monitor connected"`)
+		p.Signal(signal)
+		p.Stderr.Line("1 question, 1 answered")
+		if code := p.Wait(); code != 0 {
+			t.Errorf("exit code %d", code)
 		}
-		l.until(t, "1 question, 1 answered")
-		if err := l.Wait(); err != nil {
-			t.Errorf("%v:\n%s", err, l.all.String())
-		}
-		if strings.Contains(l.all.String(), "\x1b") {
-			t.Errorf("escape sequences in a file:\n%s", l.all.String())
+		if strings.Contains(p.Stderr.String(), "\x1b") {
+			t.Errorf("escape sequences in a file:\n%s", p.Stderr.String())
 		}
 	}
 }
 
 func TestCloseAfterReply(t *testing.T) {
-	l := started(t, "--listen", testbed.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
-	c, err := net.Dial("tcp", l.address(t))
+	p := start(t, "--listen", testbed.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
+	c, err := net.Dial("tcp", listenAddress(p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,12 +134,10 @@ func TestCloseAfterReply(t *testing.T) {
 	if got, err := io.ReadAll(c); string(got) != "KO\n" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := l.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	l.until(t, "stopped after")
-	if err := l.Wait(); err != nil {
-		t.Error(err)
+	p.Signal(syscall.SIGTERM)
+	p.Stderr.Line("stopped after")
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

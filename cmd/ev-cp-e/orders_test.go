@@ -15,9 +15,9 @@ import (
 // script no further.
 func TestOrdersByHTTP(t *testing.T) {
 	orders := testbed.FreeAddr(t)
-	l := started(t, "--listen", testbed.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
-	l.until(t, `msg="takes orders"`)
-	address := l.address(t)
+	p := start(t, "--listen", testbed.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
+	p.Stderr.Line(`msg="takes orders"`)
+	address := listenAddress(p)
 	if got := send(t, http.MethodPut, orders, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
 		t.Errorf("PUT: %s", got)
 	}
@@ -30,15 +30,13 @@ func TestOrdersByHTTP(t *testing.T) {
 	if got := send(t, http.MethodGet, orders, ""); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
 		t.Errorf("GET: %s", got)
 	}
-	if err := l.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	p.Signal(syscall.SIGTERM)
+	p.Stderr.Line("stopped after")
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
-	l.until(t, "stopped after")
-	if err := l.Wait(); err != nil {
-		t.Errorf("%v:\n%s", err, l.all.String())
-	}
-	if strings.Contains(l.all.String(), "behaviour=mute") {
-		t.Errorf("the script went on:\n%s", l.all.String())
+	if strings.Contains(p.Stderr.String(), "behaviour=mute") {
+		t.Errorf("the script went on:\n%s", p.Stderr.String())
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -62,17 +61,18 @@ func (s *screen) read() {
 // shows waits until text stands there n times.
 func (s *screen) shows(t *testing.T, text string, n int) {
 	t.Helper()
-	for end := time.Now().Add(soon); ; time.Sleep(5 * time.Millisecond) {
+	all := ""
+	defer func() {
+		if t.Failed() {
+			t.Logf("shown:\n%s", all)
+		}
+	}()
+	testbed.Until(t, fmt.Sprintf("%q shown %d times", text, n), func() bool {
 		s.mu.Lock()
-		all := s.text.String()
-		s.mu.Unlock()
-		if strings.Count(all, text) >= n {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%q is not shown %d times:\n%s", text, n, all)
-		}
-	}
+		defer s.mu.Unlock()
+		all = s.text.String()
+		return strings.Count(all, text) >= n
+	})
 }
 
 func (s *screen) press(t *testing.T, key string) {
@@ -88,12 +88,10 @@ func TestTerminal(t *testing.T) {
 	for _, last := range []string{"\x03", "q"} {
 		s, tty := openScreen(t)
 		address := testbed.FreeAddr(t)
-		c := program(t, "--listen", address, "--script", "ok 1h, reset", "--color", "always")
+		c := testbed.Self(t, "--listen", address, "--script", "ok 1h, reset", "--color", "always")
 		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
+		p := testbed.StartProcess(t, c)
 		tty.Close()
 		read := make(chan struct{})
 		go func() { s.read(); close(read) }()
@@ -122,8 +120,8 @@ func TestTerminal(t *testing.T) {
 		s.shows(t, "x refuse", 2)
 		s.press(t, last)
 		s.shows(t, "stopped after ", 1)
-		if err := c.Wait(); err != nil {
-			t.Errorf("%v:\n%s", err, s.text.String())
+		if code := p.Wait(); code != 0 {
+			t.Errorf("exit code %d:\n%s", code, s.text.String())
 		}
 		<-read
 		if strings.Contains(s.text.String(), "behaviour reset") {

@@ -16,13 +16,13 @@ import (
 
 func TestHelpWordForWord(t *testing.T) {
 	t.Parallel()
-	p := spawn(t, clean(t), "--help")
+	p := start(t, nil, "--help")
 	want, err := os.ReadFile("testdata/help.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := p.waited(); code != cli.ExitOK || p.out.String() != string(want) {
-		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.out.String(), want)
+	if code := p.Wait(); code != cli.ExitOK || p.Stdout.String() != string(want) {
+		t.Errorf("exit code %d, said\n%s\nwant\n%s", code, p.Stdout.String(), want)
 	}
 }
 
@@ -79,12 +79,12 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"events", "--since", "yesterday"}, []string{"--since yesterday: a time is so long ago, as 10m"}},
 	}
 	for _, tt := range tests {
-		p := spawn(t, clean(t, tt.env), tt.args...)
-		if code := p.waited(); code != cli.ExitUsage {
+		p := start(t, []string{tt.env}, tt.args...)
+		if code := p.Wait(); code != cli.ExitUsage {
 			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
 		}
 		for _, want := range tt.says {
-			if said := p.err.String(); !strings.Contains(said, want) && !strings.Contains(unwrapped(said), want) {
+			if said := p.Stderr.String(); !strings.Contains(said, want) && !strings.Contains(unwrapped(said), want) {
 				t.Errorf("%s %v said\n%s\nwithout %q", tt.env, tt.args, said, want)
 			}
 		}
@@ -130,15 +130,15 @@ func TestTrials(t *testing.T) {
 			g := testbed.New(t)
 			tt.set(g)
 			state := filepath.Join(t.TempDir(), "state")
-			p := spawn(t, clean(t), append(flags(g, state), "--test")...)
-			if code := p.waited(); code != tt.code {
+			p := start(t, nil, append(flags(g, state), "--test")...)
+			if code := p.Wait(); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
-			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), alike(p.out.String(), g))
+			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), alike(p.Stdout.String(), g))
 			if _, err := os.Stat(state); err == nil {
 				t.Error("--test made a state folder")
 			}
-			for i, line := range strings.Split(p.out.String(), "\n") {
+			for i, line := range strings.Split(p.Stdout.String(), "\n") {
 				if n := len([]rune(line)); n > columns {
 					t.Errorf("line %d has %d columns", i+1, n)
 				}

@@ -21,9 +21,9 @@ import (
 // ask runs a command beside the Monitor that has dir.
 func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	p := spawn(t, clean(t, "LANG=C.UTF-8"), append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
-	code = p.waited()
-	return code, p.out.String(), p.err.String()
+	p := start(t, []string{"LANG=C.UTF-8"}, append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
+	code = p.Wait()
+	return code, p.Stdout.String(), p.Stderr.String()
 }
 
 // TestAskingARunningMonitor goes through a fault with every command, and asks
@@ -42,7 +42,7 @@ func TestAskingARunningMonitor(t *testing.T) {
 	if _, _, said := ask(t, dir, "events"); !strings.Contains(said, "no Monitor of CP_001 has kept anything here") || !strings.Contains(said, "\nIn "+dir+" there are: CP_7.\n") {
 		t.Errorf("beside another: %s", said)
 	}
-	p := spawn(t, clean(t), flags(g, dir)...)
+	p := start(t, nil, flags(g, dir)...)
 	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
@@ -58,8 +58,8 @@ func TestAskingARunningMonitor(t *testing.T) {
 	if d := map[string]any{}; code != cli.ExitOK || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
 		t.Errorf("exit %d, %s", code, out)
 	}
-	p.signal(syscall.SIGTERM)
-	p.waited()
+	p.Signal(syscall.SIGTERM)
+	p.Wait()
 	code, out, said = ask(t, dir, "events")
 	if code != cli.ExitOK || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
@@ -112,11 +112,11 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
-	follower := spawn(t, clean(t), "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
-	p := spawn(t, clean(t), flags(g, dir)...)
+	follower := start(t, nil, "events", "--json", "--follow", "--cp-id", "CP_001", "--state-dir", dir)
+	p := start(t, nil, flags(g, dir)...)
 	g.Until("some checks", func() bool { return r.Count(evcp.HealthCheck) >= 3 })
-	p.signal(syscall.SIGTERM)
-	p.waited()
+	p.Signal(syscall.SIGTERM)
+	p.Wait()
 	g.Until("the end", func() bool { return r.Count(evcp.MonitorStopped) == 1 })
 	var want []string
 	for _, e := range r.Events() {
@@ -130,12 +130,12 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	if got := strings.TrimSpace(out); got != want[len(want)-1] {
 		t.Errorf("since the last: %s", out)
 	}
-	g.Until("all of it followed", func() bool { return len(follower.out.String()) > len(strings.Join(want, "\n")) })
-	follower.signal(syscall.SIGTERM)
-	if code := follower.waited(); code != cli.ExitOK {
-		t.Errorf("the follower: exit %d, %s", code, follower.err.String())
+	g.Until("all of it followed", func() bool { return len(follower.Stdout.String()) > len(strings.Join(want, "\n")) })
+	follower.Signal(syscall.SIGTERM)
+	if code := follower.Wait(); code != cli.ExitOK {
+		t.Errorf("the follower: exit %d, %s", code, follower.Stderr.String())
 	}
-	if got := strings.Split(strings.TrimSpace(follower.out.String()), "\n"); !slices.Equal(got, want) {
+	if got := strings.Split(strings.TrimSpace(follower.Stdout.String()), "\n"); !slices.Equal(got, want) {
 		t.Errorf("followed\n%s", strings.Join(got, "\n"))
 	}
 }
@@ -144,11 +144,11 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 func TestAMonitorThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
-	p := spawn(t, clean(t), flags(g, dir)...)
+	p := start(t, nil, flags(g, dir)...)
 	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
-	p.signal(syscall.SIGSTOP)
+	p.Signal(syscall.SIGSTOP)
 	code, _, said := ask(t, dir, "healthcheck")
-	p.signal(syscall.SIGCONT)
+	p.Signal(syscall.SIGCONT)
 	if code != cli.ExitFailed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
 		t.Errorf("exit %d, %s", code, said)
 	}
@@ -165,8 +165,8 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	defer c.Close()
 	face := testbed.FreeAddr(t)
-	env := clean(t, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=10000000", "EVCP_HTTP="+face)
-	p := spawn(t, env, flags(g, dir)...)
+	env := []string{"NOTIFY_SOCKET=" + address, "WATCHDOG_USEC=10000000", "EVCP_HTTP=" + face}
+	p := start(t, env, flags(g, dir)...)
 	hears(t, c, "READY=1")
 	hears(t, c, "WATCHDOG=1")
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/api/v1/status": 200, "/x": 404} {
@@ -180,14 +180,14 @@ func TestUnderSystemd(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	hears(t, c, "STOPPING=1")
-	if code := p.waited(); code != cli.ExitOK {
+	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("exit %d", code)
 	}
-	taken := spawn(t, clean(t), append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
-	if code := taken.waited(); code != cli.ExitFailed || !strings.Contains(taken.err.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
-		t.Errorf("a taken port: exit %d, %s", code, taken.err.String())
+	taken := start(t, nil, append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
+	if code := taken.Wait(); code != cli.ExitFailed || !strings.Contains(taken.Stderr.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
+		t.Errorf("a taken port: exit %d, %s", code, taken.Stderr.String())
 	}
 }
 

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,89 +15,15 @@ import (
 	"evcp/internal/testbed"
 )
 
-// program under test: the static binary as it is shipped.
-var binary string
+func TestMain(m *testing.M) { testbed.Main(m, nil) }
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "ev-cp-m")
-	if err != nil {
-		panic(err)
-	}
-	binary = filepath.Join(dir, "ev-cp-m")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// clean is an environment in which nothing is set that a Monitor reads.
-func clean(t *testing.T, more ...string) []string {
+// start starts the static binary, as it is shipped, in an environment that sets
+// nothing but more.
+func start(t *testing.T, more []string, args ...string) *testbed.Subprocess {
 	t.Helper()
-	return append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TZ=UTC"}, more...)
-}
-
-// process is a Monitor as an operating system sees it.
-type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	out    syncBuffer
-	err    syncBuffer
-	waited func() int
-}
-
-// spawn starts the binary. It is killed when the test ends.
-func spawn(t *testing.T, env []string, args ...string) *process {
-	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...)}
-	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = env, t.TempDir(), &p.out, &p.err
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.waited = sync.OnceValue(func() int {
-		err := p.cmd.Wait()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Error(err)
-		}
-		return p.cmd.ProcessState.ExitCode()
-	})
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		p.waited()
-		if t.Failed() {
-			t.Logf("%v said:\n%s%s", args, p.out.String(), p.err.String())
-		}
-	})
-	return p
-}
-
-func (p *process) signal(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// syncBuffer may be read while the process still writes to it.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	cmd := testbed.Built(t, name, args...)
+	cmd.Env = append(append(cmd.Env, "LANG="), more...)
+	return testbed.StartProcess(t, cmd)
 }
 
 // flags are what a Monitor needs to find everybody on the ground.
@@ -126,16 +49,16 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 			return false
 		}
 	}
-	p := spawn(t, clean(t), flags(g, dir)...)
+	p := start(t, nil, flags(g, dir)...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
 	g.Until("two failed checks", failed(2))
-	p.signal(syscall.SIGKILL)
-	p.waited()
+	p.Signal(syscall.SIGKILL)
+	p.Wait()
 	if r.Count(evcp.EngineFailed) != 0 {
 		t.Fatal("the machine was too slow to kill it in time: three checks had failed")
 	}
-	spawn(t, clean(t), flags(g, dir)...)
+	start(t, nil, flags(g, dir)...)
 	g.UntilCentralState("CP_001", "faulted")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	r.CheckSequence()
@@ -165,12 +88,12 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	g := testbed.Start(t)
 	r := g.ReadTopic()
 	g.SetBehaviour("slow=600ms")
-	p := spawn(t, clean(t), flags(g, t.TempDir())...)
+	p := start(t, nil, flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	stop := func(d time.Duration) {
-		p.signal(syscall.SIGSTOP)
+		p.Signal(syscall.SIGSTOP)
 		time.Sleep(d) // the stop itself is the story
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 	}
 	stop(4 * time.Second)
 	for range 12 {
@@ -200,13 +123,13 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	t.Parallel()
 	g := testbed.Start(t)
 	r := g.ReadTopic()
-	p := spawn(t, clean(t), flags(g, t.TempDir())...)
+	p := start(t, nil, flags(g, t.TempDir())...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("mute")
 	for r.Count(evcp.EngineFailed) == 0 && !t.Failed() {
-		p.signal(syscall.SIGSTOP)
+		p.Signal(syscall.SIGSTOP)
 		time.Sleep(300 * time.Millisecond) // the stop itself is the story
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 		checks := r.Count(evcp.HealthCheck)
 		g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > checks })
 		if checks > 30 {
@@ -223,11 +146,11 @@ func TestAnOrderlyEndWhateverHangs(t *testing.T) {
 	g := testbed.New(t)
 	g.StartEngine("mute")
 	g.CentralAddr, g.BrokerAddr = testbed.SilentServer(t), testbed.SilentServer(t)
-	p := spawn(t, clean(t), flags(g, t.TempDir())...)
+	p := start(t, nil, flags(g, t.TempDir())...)
 	g.Until("three questions", func() bool { return len(g.Exchanges()) >= 3 })
 	began := time.Now()
-	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != cli.ExitOK {
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	t.Logf("gone after %s", time.Since(began))
@@ -242,8 +165,8 @@ func TestEnvironmentOfAContainer(t *testing.T) {
 	t.Parallel()
 	g := testbed.Start(t)
 	state := t.TempDir()
-	spawn(t, []string{
-		"CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
+	start(t, []string{
+		"HOME=", "PATH=", "CP_ID=CP_042", "CENTRAL_IP=127.0.0.1", "ENGINE_IP=127.0.0.1", "EVCP_STATE_DIR=" + state,
 		"CENTRAL_PORT=tcp://10.96.0.7:5000", "EVCP_CENTRAL_PORT=" + testbed.Port(g.CentralAddr),
 		"ENGINE_PORT=" + testbed.Port(g.EngineAddr), "KAFKA_BROKERS=" + g.BrokerAddr, "EVCP_ENGINE_IP=",
 	})
@@ -251,7 +174,7 @@ func TestEnvironmentOfAContainer(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(state, "CP_042")); err != nil {
 		t.Error(err)
 	}
-	if out, err := exec.Command("file", binary).CombinedOutput(); err == nil && !strings.Contains(string(out), "statically linked") {
+	if out, err := exec.Command("file", testbed.Built(t, name).Path).CombinedOutput(); err == nil && !strings.Contains(string(out), "statically linked") {
 		t.Errorf("not static: %s", out)
 	}
 }
@@ -278,24 +201,24 @@ func TestRefusedForGood(t *testing.T) {
 	write("CP_777\n")
 	stop := g.StartCentral(open())
 	dir := t.TempDir()
-	p := spawn(t, clean(t), flags(g, dir)...)
-	if code := p.waited(); code != exitRefused {
+	p := start(t, nil, flags(g, dir)...)
+	if code := p.Wait(); code != exitRefused {
 		t.Errorf("exit code %d", code)
 	}
-	if said := p.err.String(); !strings.Contains(said, `Authentication denied: unknown charging point CP_001`) || !strings.Contains(said, "--registry") {
+	if said := p.Stderr.String(); !strings.Contains(said, `Authentication denied: unknown charging point CP_001`) || !strings.Contains(said, "--registry") {
 		t.Errorf("said %s", said)
 	}
 	stop()
 	write("CP_777\nCP_001\n")
 	stop = g.StartCentral(open())
-	p = spawn(t, clean(t), flags(g, dir)...)
+	p = start(t, nil, flags(g, dir)...)
 	g.UntilCentralState("CP_001", "activated")
 	stop()
 	write("CP_777\n")
 	g.StartCentral(open())
-	g.Until("the refusal", func() bool { return strings.Contains(p.err.String(), "the watch goes on, asked again every 1m") })
-	p.signal(syscall.SIGTERM)
-	if code := p.waited(); code != cli.ExitOK {
+	g.Until("the refusal", func() bool { return strings.Contains(p.Stderr.String(), "the watch goes on, asked again every 1m") })
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("a Monitor that was accepted before ended with %d", code)
 	}
 }
@@ -304,13 +227,13 @@ func TestRefusedForGood(t *testing.T) {
 func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
-	spawn(t, clean(t), flags(g, dir)...)
+	start(t, nil, flags(g, dir)...)
 	g.UntilCentralState("CP_001", "activated")
-	second := spawn(t, clean(t), flags(g, dir)...)
-	if code := second.waited(); code != cli.ExitFailed {
+	second := start(t, nil, flags(g, dir)...)
+	if code := second.Wait(); code != cli.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	if said := second.err.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {
+	if said := second.Stderr.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {
 		t.Errorf("said %s", said)
 	}
 }

@@ -62,7 +62,8 @@ func Env(home string) []string {
 }
 
 // Start starts cmd in a process group of its own, so that the terminal's Ctrl-C does
-// not reach it. Where cmd has no Stdout or Stderr, the file log takes it; log may be "".
+// not reach it, unless cmd has a SysProcAttr. Where cmd has no Stdout or Stderr, the file
+// log takes it; log may be "".
 func (g *Group) Start(name, log string, cmd *exec.Cmd) (*Child, error) {
 	c := &Child{Name: name, Log: log, group: g, cmd: cmd, exited: make(chan struct{})}
 	if log != "" {
@@ -78,7 +79,9 @@ func (g *Group) Start(name, log string, cmd *exec.Cmd) (*Child, error) {
 			cmd.Stderr = out
 		}
 	}
-	cmd.SysProcAttr = pdeathsig()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = pdeathsig()
+	}
 	started := make(chan error)
 	g.forks <- func() {
 		c.Started = time.Now()

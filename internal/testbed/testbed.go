@@ -18,7 +18,6 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/engine"
-	"evcp/internal/wait"
 )
 
 // topic is the default of every Monitor.
@@ -186,16 +185,10 @@ func (b *Testbed) whileTesting(f func(context.Context)) (stop func()) {
 	return stop
 }
 
-// Until polls ok until it is true, and fails the test after a minute: enough for what
-// must happen, on a machine of any speed.
+// Until polls until ok, and fails the test after Patience; what names it in the error.
 func (b *Testbed) Until(what string, ok func() bool) {
 	b.T.Helper()
-	const patience = 60 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if !wait.Until(ctx, 5*time.Millisecond, ok) {
-		b.T.Fatalf("%s did not happen in %s", what, patience)
-	}
+	Until(b.T, what, ok)
 }
 
 // CentralState is the state and reason of a charge point at Central; both are "" for

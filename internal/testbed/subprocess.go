@@ -1,0 +1,257 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"evcp/internal/process"
+	"evcp/internal/wait"
+)
+
+// Patience bounds every wait of this package. It is for what must come, however slow
+// the machine: a test that needs it all has failed.
+const Patience = 60 * time.Second
+
+// selfVariable makes the test binary run its program instead of its tests.
+const selfVariable = "EVCP_TEST_RUN_AS_PROGRAM"
+
+// Main is the body of TestMain in a package that uses Self or Built:
+//
+//	func TestMain(m *testing.M) { testbed.Main(m, main) }
+//
+// In the child process of a Self it calls program, which is nil where there is no Self.
+// Otherwise it runs the tests, removes what Built has built, and exits.
+func Main(m *testing.M, program func()) {
+	if os.Getenv(selfVariable) != "" {
+		program()
+		os.Exit(0)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(binaries.dir) // "" is nothing; what stays lies in the folder for temporary files
+	os.Exit(code)
+}
+
+// Self is a call of the program that Main was given, in the running test binary. It
+// needs no build, and its coverage is not counted.
+func Self(tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := command(tb, self, args)
+	cmd.Env = append(cmd.Env, selfVariable+"=1")
+	return cmd
+}
+
+// Built is a call of the program evcp/cmd/name, built static, as it is shipped. Each
+// program is built once in a test binary.
+func Built(tb testing.TB, name string, args ...string) *exec.Cmd {
+	tb.Helper()
+	file, err := binaries.build(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return command(tb, file, args)
+}
+
+// command runs file in a new folder that is also its HOME, and with no variable that
+// configures a program of ours. The caller may change all of it before the start; in
+// Env the last value of a variable counts, and an empty one is as good as none.
+func command(tb testing.TB, file string, args []string) *exec.Cmd {
+	cmd := exec.Command(file, args...)
+	cmd.Dir = tb.TempDir()
+	cmd.Env = append(process.Env(cmd.Dir), "TERM=xterm")
+	return cmd
+}
+
+// binaries are the programs that were built by this test binary.
+var binaries = builds{done: map[string]error{}}
+
+type builds struct {
+	mu   sync.Mutex
+	dir  string // "" until the first build
+	done map[string]error
+}
+
+func (b *builds) build(name string) (file string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dir == "" {
+		if b.dir, err = os.MkdirTemp("", "evcp-test"); err != nil {
+			return "", err
+		}
+	}
+	file = filepath.Join(b.dir, name)
+	if err, done := b.done[name]; done {
+		return file, err
+	}
+	build := exec.Command("go", "build", "-o", file, "evcp/cmd/"+name)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, failed := build.CombinedOutput(); failed != nil {
+		err = fmt.Errorf("build %s: %w\n%s", name, failed, out)
+	}
+	b.done[name] = err
+	return file, err
+}
+
+// Subprocess is a program that a test has started. It is killed when the test ends;
+// its output is then logged, if the test has failed. Any goroutine may call its
+// methods; those that fail the test, only the test's own.
+type Subprocess struct {
+	Stdout, Stderr *Output // nil if the command had its own
+
+	tb    testing.TB
+	child *process.Child
+}
+
+// StartProcess starts cmd, which Self, Built or the test itself has made. Stdout and
+// Stderr are collected unless cmd has its own, such as a terminal.
+func StartProcess(tb testing.TB, cmd *exec.Cmd) *Subprocess {
+	tb.Helper()
+	p := &Subprocess{tb: tb}
+	if cmd.Stdout == nil {
+		p.Stdout = &Output{process: p}
+		cmd.Stdout = p.Stdout
+	}
+	if cmd.Stderr == nil {
+		p.Stderr = &Output{process: p}
+		cmd.Stderr = p.Stderr
+	}
+	group := process.NewGroup()
+	tb.Cleanup(func() {
+		group.Close()
+		if tb.Failed() {
+			tb.Logf("output of %v:\n%s%s", cmd.Args, p.Stdout, p.Stderr)
+		}
+	})
+	child, err := group.Start(filepath.Base(cmd.Path), "", cmd)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.child = child
+	return p
+}
+
+// RunProcess runs cmd to its end, and gives what it wrote and its exit code.
+func RunProcess(tb testing.TB, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	tb.Helper()
+	p := StartProcess(tb, cmd)
+	code = p.Wait()
+	return p.Stdout.String(), p.Stderr.String(), code
+}
+
+// Signal sends s; a process that has exited gets nothing.
+func (p *Subprocess) Signal(s syscall.Signal) { p.child.Signal(s) }
+
+// Wait waits for the exit, at most for Patience, and gives the exit code; -1 means that
+// a signal ended the process.
+func (p *Subprocess) Wait() (code int) {
+	p.tb.Helper()
+	select {
+	case <-p.child.Exited():
+		return p.child.ExitCode()
+	case <-time.After(Patience):
+		p.tb.Fatalf("%s did not exit within %s", p.child.Name, Patience)
+		return -1
+	}
+}
+
+// Terminate sends SIGTERM and waits. An exit code other than 0 fails the test.
+func (p *Subprocess) Terminate() {
+	p.tb.Helper()
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
+		p.tb.Errorf("%s: exit code %d after SIGTERM", p.child.Name, code)
+	}
+}
+
+// exited reports whether the process has exited and all its output is collected.
+func (p *Subprocess) exited() bool {
+	select {
+	case <-p.child.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+// Output collects one stream of a Subprocess. It can be read while the process writes.
+type Output struct {
+	process *Subprocess
+
+	mu   sync.Mutex
+	text strings.Builder
+	read int // up to where Line has read
+}
+
+// Write is for the process.
+func (o *Output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+// String is all that was written so far; "" for a nil Output.
+func (o *Output) String() string {
+	if o == nil {
+		return ""
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// Line waits for a line that contains text, and returns it without its newline. It
+// begins behind the line that the last call returned. A text that ends with a newline
+// matches the end of a line. The test fails when the process exits without such a
+// line, or after Patience.
+func (o *Output) Line(text string) string {
+	tb := o.process.tb
+	tb.Helper()
+	line, found, exited := "", false, false
+	Until(tb, fmt.Sprintf("a line with %q", text), func() bool {
+		exited = o.process.exited()
+		line, found = o.next(text)
+		return found || exited
+	})
+	if !found {
+		tb.Fatalf("%s exited, and no line contains %q", o.process.child.Name, text)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+// next reads on to the first whole line that contains text.
+func (o *Output) next(text string) (line string, found bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for line := range strings.Lines(o.text.String()[o.read:]) {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
+		o.read += len(line)
+		if strings.Contains(line, text) {
+			return line, true
+		}
+	}
+	return "", false
+}
+
+// Until polls until ok, and fails the test after Patience; what names it in the error.
+func Until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	const every = 5 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	if !wait.Until(ctx, every, ok) {
+		tb.Fatalf("%s did not happen in %s", what, Patience)
+	}
+}
