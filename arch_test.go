@@ -68,7 +68,7 @@ var house = map[string]room{
 	"internal/version":         {decides, nil},
 	"internal/simnet":          {does, nil},
 	"internal/process":         {does, []string{"internal/wait"}},
-	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine", "internal/wait"}},
+	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine", "internal/process", "internal/wait"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":      {does, []string{"internal/wait"}},
 	"internal/simulation":      {decides, nil},
