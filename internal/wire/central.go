@@ -2,17 +2,18 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode"
 
 	"evcp"
 )
 
-// CentralReply collects Central's answer to one message: complete at a newline,
+// CentralReply collects Central's reply to one message: complete at a newline,
 // when the peer closes, after Quiet without a byte, or at MaxMessage. The zero
 // value is ready.
 type CentralReply struct {
-	Framing Framing // in which Central was spoken to: Raw, which takes lines too, or STX
+	Framing Framing // of the message: Raw, which also takes lines, or STX
 	held    []byte
 }
 
@@ -20,7 +21,7 @@ type CentralReply struct {
 func (r *CentralReply) Reset() { r.held = r.held[:0] }
 
 // Feed takes what was read and reports whether the reply is complete. When it is
-// not, the caller waits for Quiet once Begun, and takes what is there.
+// not, the caller waits for Quiet once it has Started, and takes what is there.
 func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
@@ -31,8 +32,8 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
 }
 
-// Started reports whether a first word has come. Before a frame an acknowledgement is
-// none; from a Central that is spoken to without frames any byte is an answer.
+// Started reports whether more than blanks has come. Under STX framing an
+// acknowledgement before the frame does not count.
 func (r *CentralReply) Started() bool {
 	none := blanks
 	if r.Framing == STX {
@@ -41,17 +42,17 @@ func (r *CentralReply) Started() bool {
 	return len(bytes.Trim(r.held, none)) > 0
 }
 
-// Valid reports whether the answer came as it should. Where frames are spoken, half a
-// frame, a damaged one, <NACK>, and words without a frame say nothing that counts.
+// Valid reports whether the reply is in the framing of the message. Under STX framing an
+// incomplete or damaged frame, <NACK>, and text without a frame are not.
 func (r *CentralReply) Valid() bool {
 	f := readFrame(r.held)
-	return r.Framing != STX || f.decided && !f.bad
+	return r.Framing != STX || f.decided && !f.invalid
 }
 
-// Acknowledgement is what the answer is acknowledged with; nil for nothing.
-func (r *CentralReply) Acknowledgement() []byte { return receipt(r.Framing, r.held) }
+// Acknowledgement is what the reply is acknowledged with; nil for nothing.
+func (r *CentralReply) Acknowledgement() []byte { return acknowledgement(r.Framing, r.held) }
 
-// Text is the answer's first line, safe to print; "" when there was none.
+// Text is the reply's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {
 	if r.Framing == STX && r.Valid() {
 		return Text(readFrame(r.held).data)
@@ -60,47 +61,48 @@ func (r *CentralReply) Text() string {
 	return Text(line)
 }
 
-// CentralVerdict is what an answer of Central means for the message it answers.
+// CentralVerdict is what Central's reply means for the message that it answers.
 type CentralVerdict uint8
 
 const (
-	// Unclear is the zero Verdict: an answer, but none that Central would give.
+	// Unclear is the zero CentralVerdict: a reply, but none that Central would give.
 	Unclear CentralVerdict = iota
 	// Accepted: registered, or the report has its receipt.
 	Accepted
-	// Rejected: Central will not have it.
+	// Rejected: Central refuses the registration or the report.
 	Rejected
-	// NotRegistered: Central does not know this Monitor; register, then say it again.
+	// NotRegistered: Central does not know this Monitor; register, then send again.
 	NotRegistered
 )
 
 var (
-	noes = words("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
-	yeas = words("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
-	// no first word of these is a receipt; x15 is the byte <NACK> as Text shows it
-	refusals = words("ko nack x15 error denied")
+	rejecting = wordSet("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
+	accepting = wordSet("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
+	// A reply to a report whose first word is one of these is no receipt. x15 is the
+	// byte <NACK> as Text shows it.
+	rejectingFirst = wordSet("ko nack x15 error denied")
 )
 
-// JudgeRegistration reads the answer to a registration request of cp, whose own id
-// counts for nothing in it. A no anywhere wins: "Authentication unsuccessful" and "Authentication successful" differ by
-// less than a substring search can see.
+// JudgeRegistration judges the reply to a registration request of cp, by whole words: a
+// substring search can't tell "Authentication unsuccessful" from "Authentication
+// successful". A rejecting word anywhere wins. The id of cp is left out.
 func JudgeRegistration(text string, cp evcp.CPID) CentralVerdict {
 	if strings.HasPrefix(text, "HTTP/") {
 		return Unclear // a web server; its "200 OK" accepts nobody
 	}
-	said := wordsOf(text, cp)
+	words := wordsOf(text, cp)
 	switch {
-	case anyIn(said, noes):
+	case containsAny(words, rejecting):
 		return Rejected
-	case anyIn(said, yeas):
+	case containsAny(words, accepting):
 		return Accepted
 	default:
 		return Unclear
 	}
 }
 
-// JudgeHeartbeat reads the answer to a sign of life. Only "not registered" asks
-// for anything: an older Central that does not know the message is left in peace.
+// JudgeHeartbeat judges the reply to a heartbeat. Only "not registered" matters: an
+// older Central may not know the message and reject it.
 func JudgeHeartbeat(text string, cp evcp.CPID) CentralVerdict {
 	if strings.Contains(spaced(wordsOf(text, cp)), " not registered ") {
 		return NotRegistered
@@ -108,42 +110,42 @@ func JudgeHeartbeat(text string, cp evcp.CPID) CentralVerdict {
 	return Accepted
 }
 
-// JudgeReceipt reads the answer to a report: anything but a no in its first word
-// is a receipt. "unknown message" is no question of registration.
+// JudgeReceipt judges the reply to a report: it is a receipt unless its first word
+// rejects. "unknown" means not registered, but "unknown message" does not.
 func JudgeReceipt(text string, cp evcp.CPID) CentralVerdict {
-	said := wordsOf(text, cp)
-	joined := spaced(said)
+	words := wordsOf(text, cp)
+	joined := spaced(words)
 	switch {
-	case len(said) == 0 || strings.HasPrefix(text, "HTTP/"):
+	case len(words) == 0 || strings.HasPrefix(text, "HTTP/"):
 		return Unclear
 	case strings.Contains(joined, " not registered "):
 		return NotRegistered
 	case strings.Contains(joined, " unknown ") && !strings.Contains(joined, " unknown message "):
 		return NotRegistered
-	case refusals[said[0]]:
+	case rejectingFirst[words[0]]:
 		return Rejected
 	default:
 		return Accepted
 	}
 }
 
-// wordsOf are the words of an answer without the id that it may echo: a charge
-// point called CP-KO-1 is no reason for a no.
+// wordsOf are the words of a reply, in lower case, without the id that it may echo: a
+// charge point may be called CP-KO-1.
 func wordsOf(text string, cp evcp.CPID) []string {
-	var said []string
+	var words []string
 	for _, token := range strings.FieldsFunc(text, func(r rune) bool { return !idRune(r) }) {
 		if echoes(token, cp) {
 			continue
 		}
 		for _, w := range strings.FieldsFunc(token, func(r rune) bool { return strings.ContainsRune("._-", r) }) {
-			said = append(said, strings.ToLower(w))
+			words = append(words, strings.ToLower(w))
 		}
 	}
-	return said
+	return words
 }
 
-// echoes reports whether token is the id of cp, perhaps at the end of a sentence. An
-// id of letters alone, such as OK, can't be told from a word and is one.
+// echoes reports whether token is the id of cp, perhaps with a full stop after it. An
+// id of letters alone, such as OK, counts as a word.
 func echoes(token string, cp evcp.CPID) bool {
 	bare := strings.TrimRight(token, ".")
 	return bare == strings.TrimRight(string(cp), ".") && strings.ContainsAny(bare, "._-0123456789")
@@ -154,10 +156,10 @@ func idRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-", r)
 }
 
-// spaced joins words so that a phrase can be looked for between blanks.
-func spaced(said []string) string { return " " + strings.Join(said, " ") + " " }
+// spaced joins words so that a phrase of whole words can be searched for.
+func spaced(words []string) string { return " " + strings.Join(words, " ") + " " }
 
-func words(list string) map[string]bool {
+func wordSet(list string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Fields(list) {
 		set[w] = true
@@ -165,11 +167,6 @@ func words(list string) map[string]bool {
 	return set
 }
 
-func anyIn(said []string, set map[string]bool) bool {
-	for _, w := range said {
-		if set[w] {
-			return true
-		}
-	}
-	return false
+func containsAny(words []string, set map[string]bool) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return set[w] })
 }

@@ -84,7 +84,7 @@ func TestJudgeReceipt(t *testing.T) {
 	}
 }
 
-// Nothing but "not registered" asks for anything after a sign of life.
+// TestJudgeHeartbeat: only "not registered" matters.
 func TestJudgeHeartbeat(t *testing.T) {
 	for text, want := range map[string]CentralVerdict{
 		"KO not registered": NotRegistered, "CP_001: Not registered.": NotRegistered,
@@ -123,17 +123,17 @@ func TestCentralReply(t *testing.T) {
 			t.Errorf("%.40q: complete %v", c.reply, got)
 		}
 		if r.Started() != (c.text != "") {
-			t.Errorf("%.40q: begun %v", c.reply, r.Started())
+			t.Errorf("%.40q: started %v", c.reply, r.Started())
 		}
 		if got := r.Text(); got != c.text {
 			t.Errorf("%.40q reads %q, want %q", c.reply, got, c.text)
 		}
 		if !r.Feed(nil, true) || r.Text() != c.text {
-			t.Errorf("%.40q: the end changes it", c.reply)
+			t.Errorf("%.40q: a close changes it", c.reply)
 		}
 		r.Reset()
 		if r.Started() || r.Text() != "" {
-			t.Errorf("%.40q: Reset keeps something", c.reply)
+			t.Errorf("%.40q: bytes are held after Reset", c.reply)
 		}
 	}
 }
@@ -170,22 +170,22 @@ func FuzzCentralReply(f *testing.F) {
 		}
 		text := r.Text()
 		checkText(t, text)
-		said := " " + strings.Join(wordsOf(text, "CP_001"), " ") + " "
-		if v := JudgeRegistration(text, "CP_001"); v == Accepted && (strings.Contains(said, " not ") || strings.Contains(said, " ko ") || strings.Contains(said, " denied ")) {
+		words := " " + strings.Join(wordsOf(text, "CP_001"), " ") + " "
+		if v := JudgeRegistration(text, "CP_001"); v == Accepted && (strings.Contains(words, " not ") || strings.Contains(words, " ko ") || strings.Contains(words, " denied ")) {
 			t.Errorf("%q is accepted", text)
 		}
-		if v := JudgeReceipt(text, "CP_001"); v == Accepted && (!r.Started() || strings.HasPrefix(said, " ko ")) {
+		if v := JudgeReceipt(text, "CP_001"); v == Accepted && (!r.Started() || strings.HasPrefix(words, " ko ")) {
 			t.Errorf("%q is a receipt", text)
 		}
 	})
 }
 
-// TestAnEchoedIdIsNoWord reads answers that name the charge point: its id is
-// neither a yes nor a no. Other ids are words, and so is an id of letters alone.
+// TestAnEchoedIdIsNoWord judges replies that name the charge point: its own id neither
+// accepts nor rejects. Other ids are words, and so is an id of letters alone.
 func TestAnEchoedIdIsNoWord(t *testing.T) {
 	for id, text := range map[evcp.CPID]string{"CP_001": "KO-17: overload", "KO": "KO", "Denied": "denied"} {
 		if v := JudgeReceipt(text, id); v != Rejected {
-			t.Errorf("%s hears %q: %v", id, text, v)
+			t.Errorf("%s: %q is %v", id, text, v)
 		}
 	}
 	for _, id := range []evcp.CPID{"CP-KO-1", "UNKNOWN-7", "ERROR_9", "not.registered.1", "KO-1.", "KO1"} {

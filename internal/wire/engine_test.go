@@ -10,87 +10,88 @@ import (
 	"evcp"
 )
 
-// judged is an Engine's answer without its words.
-type judged struct {
+// statusCause is an EngineResult without its text.
+type statusCause struct {
 	status evcp.Status
 	cause  evcp.Cause
 }
 
 var (
-	well     = judged{evcp.OK, evcp.NoCause}
-	saysSick = judged{evcp.KO, evcp.SaidKO}
-	strange  = judged{evcp.KO, evcp.Protocol}
-	silent   = judged{evcp.ConnectionError, evcp.Timeout}
+	repliedOK = statusCause{evcp.OK, evcp.NoCause}
+	repliedKO = statusCause{evcp.KO, evcp.SaidKO}
+	garbage   = statusCause{evcp.KO, evcp.Protocol}
+	noReply   = statusCause{evcp.ConnectionError, evcp.Timeout}
 )
 
-// Every reply that the design and the lessons name. at is after which byte the
-// reply is decided without its newline or end; 0: only these decide it.
+// engineReplies are replies of every kind. at is the byte after which the reply is
+// decided without a newline or close; 0: only these decide it.
 var engineReplies = []struct {
 	reply    string
-	want     judged
+	want     statusCause
 	response string
 	at       int
 }{
-	{"OK", well, "OK", 2},
-	{"ok", well, "ok", 2},
-	{"Ok\r\n", well, "Ok", 2},
-	{"OK\n", well, "OK", 2},
-	{"OK\x00", well, "", 2}, // a C string; how its end is shown doesn't matter
-	{" \r\n OK", well, "OK", 6},
-	{"OK 23.5C", well, "OK 23.5C", 2},
-	{"OK\tcharging\n", well, `OK\x09charging`, 2},
-	{"OK 23\xc2\xb0C", well, "OK 23°C", 2},
-	{"OK 23\xb0C", well, `OK 23\xb0C`, 2}, // Latin-1 after the word is still OK
+	{"OK", repliedOK, "OK", 2},
+	{"ok", repliedOK, "ok", 2},
+	{"Ok\r\n", repliedOK, "Ok", 2},
+	{"OK\n", repliedOK, "OK", 2},
+	{"OK\x00", repliedOK, "", 2}, // a C string; how its end is shown doesn't matter
+	{" \r\n OK", repliedOK, "OK", 6},
+	{"OK 23.5C", repliedOK, "OK 23.5C", 2},
+	{"OK\tcharging\n", repliedOK, `OK\x09charging`, 2},
+	{"OK 23\xc2\xb0C", repliedOK, "OK 23°C", 2},
+	{"OK 23\xb0C", repliedOK, `OK 23\xb0C`, 2}, // Latin-1 after the word is still OK
 
-	{"KO", saysSick, "KO", 2},
-	{"ko\n", saysSick, "ko", 2},
-	{"KO\r\n", saysSick, "KO", 2},
-	{"KO overheated", saysSick, "KO overheated", 2},
-	{"KO: TOKEN EXPIRED", saysSick, "KO: TOKEN EXPIRED", 2},
-	{"KO;", saysSick, "KO;", 2},
-	{"KO \xff", saysSick, `KO \xff`, 2},
+	{"KO", repliedKO, "KO", 2},
+	{"ko\n", repliedKO, "ko", 2},
+	{"KO\r\n", repliedKO, "KO", 2},
+	{"KO overheated", repliedKO, "KO overheated", 2},
+	{"KO: TOKEN EXPIRED", repliedKO, "KO: TOKEN EXPIRED", 2},
+	{"KO;", repliedKO, "KO;", 2},
+	{"KO \xff", repliedKO, `KO \xff`, 2},
 
-	{"BROKEN", strange, "BROKEN", 1},
-	{"NOT OK", strange, "NOT OK", 1},
-	{"NOK", strange, "NOK", 1},
-	{"NOTOK", strange, "NOTOK", 1},
-	{"FAULT", strange, "FAULT", 1},
-	{"OKAY", strange, "OKAY", 0},     // in one piece it is no OK
-	{"OK, really", strange, "", 0},   // compared whole
-	{"OVERLOAD", strange, "", 2},     // begins like OK
-	{"KAPUTT", strange, "KAPUTT", 2}, // begins like KO
-	{"K", strange, "K", 0},
-	{"O", strange, "O", 0},
-	{"K\n", strange, "K", 2},
-	{"OO", strange, "OO", 2},
-	{"O\u212a", strange, "O\u212a", 2}, // the sign of kelvin folds to k in Unicode
-	{"\x06", strange, `\x06`, 1},       // acknowledges a frame that nobody sent
-	{"\xff\xfe\x80OK\xc0", strange, `\xff\xfe\x80OK\xc0`, 1},
-	{"\xef\xbb\xbfOK", strange, `\ufeffOK`, 1},
-	{"HTTP/1.1 200 OK\r\n", strange, "HTTP/1.1 200 OK", 1},
-	{"\x1b[32mOK", strange, `\x1b[32mOK`, 1},
-	{"EV_CP_M CP_001 health_check", strange, "EV_CP_M CP_001 health_check", 1}, // an echo server
+	{"BROKEN", garbage, "BROKEN", 1},
+	{"NOT OK", garbage, "NOT OK", 1},
+	{"NOK", garbage, "NOK", 1},
+	{"NOTOK", garbage, "NOTOK", 1},
+	{"FAULT", garbage, "FAULT", 1},
+	{"OKAY", garbage, "OKAY", 0},     // compared whole
+	{"OK, really", garbage, "", 0},   // compared whole
+	{"OVERLOAD", garbage, "", 2},     // begins like OK
+	{"KAPUTT", garbage, "KAPUTT", 2}, // begins like KO
+	{"K", garbage, "K", 0},
+	{"O", garbage, "O", 0},
+	{"K\n", garbage, "K", 2},
+	{"OO", garbage, "OO", 2},
+	{"O\u212a", garbage, "O\u212a", 2}, // the sign of kelvin folds to k in Unicode
+	{"\x06", garbage, `\x06`, 1},       // acknowledges a frame that nobody sent
+	{"\xff\xfe\x80OK\xc0", garbage, `\xff\xfe\x80OK\xc0`, 1},
+	{"\xef\xbb\xbfOK", garbage, `\ufeffOK`, 1},
+	{"HTTP/1.1 200 OK\r\n", garbage, "HTTP/1.1 200 OK", 1},
+	{"\x1b[32mOK", garbage, `\x1b[32mOK`, 1},
+	{"EV_CP_M CP_001 health_check", garbage, "EV_CP_M CP_001 health_check", 1}, // an echo server
 
-	{"", silent, "", 0},
-	{" ", silent, "", 0},
-	{"\r\n\t \x00\n", silent, "", 0},
-	{strings.Repeat(" ", 900), silent, "", 0},
+	{"", noReply, "", 0},
+	{" ", noReply, "", 0},
+	{"\r\n\t \x00\n", noReply, "", 0},
+	{strings.Repeat(" ", 900), noReply, "", 0},
 }
 
 func TestEngineReplies(t *testing.T) {
 	for _, c := range engineReplies {
 		var r EngineReply
 		if !r.Feed([]byte(c.reply), true) {
-			t.Errorf("%q: nothing can follow the end", c.reply)
+			t.Errorf("%q: not decided at close", c.reply)
 		}
 		a := r.Result(evcp.Timeout)
-		if got := (judged{a.Status, a.Cause}); got != c.want || c.response != "" && a.Response != c.response {
+		if got := (statusCause{a.Status, a.Cause}); got != c.want || c.response != "" && a.Response != c.response {
 			t.Errorf("%q is %v %v %q, want %v %v %q", c.reply, got.status, got.cause, a.Response, c.want.status, c.want.cause, c.response)
 		}
 	}
 }
 
-// A byte at a time: decided as early as it can be, never earlier.
+// TestEngineReplyIsDecidedInTime feeds one byte at a time: a reply is decided as early as
+// it can be, never earlier.
 func TestEngineReplyIsDecidedInTime(t *testing.T) {
 	for _, c := range engineReplies {
 		var r EngineReply
@@ -118,9 +119,9 @@ func TestEngineReplySplit(t *testing.T) {
 				t.Errorf("%q: decided %v after part %d", parts, done, i)
 			}
 		}
-		want := well
+		want := repliedOK
 		if strings.ContainsAny(parts[len(parts)-1], "Oo") {
-			want = saysSick
+			want = repliedKO
 		}
 		if a := r.Result(evcp.Timeout); a.Status != want.status || a.Cause != want.cause {
 			t.Errorf("%q is %+v", parts, a)
@@ -128,7 +129,7 @@ func TestEngineReplySplit(t *testing.T) {
 	}
 }
 
-// The drip: blanks decide nothing, and no drip is held longer than a message.
+// TestEngineReplyDrip: blanks decide nothing, and no more than a message is held.
 func TestEngineReplyDrip(t *testing.T) {
 	for _, drop := range []string{" ", "\x00", "K", "O", "x", "\xff", strings.Repeat(" ", 600)} {
 		var r EngineReply
@@ -139,19 +140,19 @@ func TestEngineReplyDrip(t *testing.T) {
 			}
 		}
 		if len(r.held) > 1024 || r.Reusable() && len(r.held) == 1024 {
-			t.Errorf("%.9q: %d bytes held; a connection in the middle of a drip is no good", drop, len(r.held))
+			t.Errorf("%.9q: %d bytes held, and the connection counts as reusable", drop, len(r.held))
 		}
 	}
 }
 
 func TestEngineReplyLong(t *testing.T) {
-	for reply, want := range map[string]judged{
-		"OK " + strings.Repeat("é", MaxMessage):    well, // cut in the middle of a character
-		"OK " + strings.Repeat("é", MaxMessage/2):  well,
-		"OK  " + strings.Repeat("é", MaxMessage/2): well,
-		"KO " + strings.Repeat("x", MaxMessage):    saysSick,
-		strings.Repeat("x", 100*MaxMessage):        strange,
-		strings.Repeat(" ", 1022) + "KO":           saysSick,
+	for reply, want := range map[string]statusCause{
+		"OK " + strings.Repeat("é", MaxMessage):    repliedOK, // cut in the middle of a character
+		"OK " + strings.Repeat("é", MaxMessage/2):  repliedOK,
+		"OK  " + strings.Repeat("é", MaxMessage/2): repliedOK,
+		"KO " + strings.Repeat("x", MaxMessage):    repliedKO,
+		strings.Repeat("x", 100*MaxMessage):        garbage,
+		strings.Repeat(" ", 1022) + "KO":           repliedKO,
 	} {
 		var r EngineReply
 		if !r.Feed([]byte(reply), false) {
@@ -161,12 +162,12 @@ func TestEngineReplyLong(t *testing.T) {
 			t.Errorf("%.20q… of %d bytes is %v %v", reply, len(reply), a.Status, a.Cause)
 		}
 		if len(reply) >= MaxMessage && r.Reusable() {
-			t.Errorf("%.20q… of %d bytes: what follows is still on its way", reply, len(reply))
+			t.Errorf("%.20q… of %d bytes: reusable, with more bytes to come", reply, len(reply))
 		}
 	}
 }
 
-// A segment may end in the middle of a character.
+// TestEngineReplyCutInACharacter: a segment may end in the middle of a character.
 func TestEngineReplyCutInACharacter(t *testing.T) {
 	var r EngineReply
 	r.Feed([]byte("OK 23\xc2"), false)
@@ -204,8 +205,8 @@ func TestEngineReplyReusable(t *testing.T) {
 	}
 }
 
-// Whatever begins with a whole word means the same however it is cut; the oracle
-// knows nothing of bytes that come one by one.
+// TestEngineReplyAnySplit: a reply that begins with a whole word has the same result
+// however it is cut.
 func TestEngineReplyAnySplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.SampledFrom([]string{"OK", "KO", "ok", "Ko", "KO:", "BROKEN", "NOT", "\xff", "oops", "kk"}).Draw(t, "word")
@@ -250,12 +251,12 @@ func FuzzEngineReply(f *testing.F) {
 		if len(r.held) > MaxMessage {
 			t.Errorf("%d bytes are held", len(r.held))
 		}
-		checkAnswer(t, r.Result(evcp.Timeout), r.held)
+		checkResult(t, r.Result(evcp.Timeout), r.held)
 	})
 }
 
-// checkAnswer compares with the shortest reading of the rules.
-func checkAnswer(t *testing.T, a EngineResult, held []byte) {
+// checkResult compares with the shortest form of the rules.
+func checkResult(t *testing.T, a EngineResult, held []byte) {
 	t.Helper()
 	checkText(t, a.Response)
 	line, _, _ := bytes.Cut(bytes.TrimLeft(held, blanks), []byte("\n"))
@@ -263,17 +264,17 @@ func checkAnswer(t *testing.T, a EngineResult, held []byte) {
 	if i := bytes.IndexAny(line, blanks); i >= 0 {
 		word = line[:i]
 	}
-	want := strange
+	want := garbage
 	switch strings.Map(asciiUpper, string(word)) {
 	case "":
-		want = silent
+		want = noReply
 	case "OK":
-		want = well
+		want = repliedOK
 	case "KO", "KO:", "KO;", "KO,", "KO.":
-		want = saysSick
+		want = repliedKO
 	}
-	got := judged{a.Status, a.Cause}
-	if got == saysSick && want == strange && strings.TrimRight(strings.Map(asciiUpper, string(word)), ":;,.") == "KO" {
+	got := statusCause{a.Status, a.Cause}
+	if got == repliedKO && want == garbage && strings.TrimRight(strings.Map(asciiUpper, string(word)), ":;,.") == "KO" {
 		return // KO... and the like
 	}
 	if got != want {

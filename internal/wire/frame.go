@@ -5,18 +5,18 @@ import (
 	"fmt"
 )
 
-// Framing is how a message is wrapped on the wire. A server answers in the form of
-// the question.
+// Framing is how a message is delimited on the wire. A server replies in the framing of
+// the request.
 type Framing uint8
 
 const (
-	// Raw is text without any mark of its end, as the first peers send it.
+	// Raw is text without a delimiter, as the first peers send it.
 	Raw Framing = iota
 	// Line is text that ends with a newline.
 	Line
 	// STX is <STX>DATA<ETX><LRC>, where LRC is the XOR of all bytes of DATA. The
-	// receiver answers a whole frame with <ACK> and a damaged one with <NACK>;
-	// what it has to say follows in a frame of its own.
+	// receiver acknowledges a valid frame with <ACK> and a damaged one with <NACK>; its
+	// reply follows in a frame of its own.
 	STX
 )
 
@@ -28,18 +28,18 @@ const (
 	nack = 0x15
 )
 
-// Ack is what a whole frame is answered with, Nack what a damaged one is.
+// Ack acknowledges a valid frame, Nack a damaged one.
 var (
 	Ack  = []byte{ack}
 	Nack = []byte{nack}
 )
 
-// ErrDamaged is the error of a frame whose LRC does not fit. Its answer is <NACK>.
+// ErrDamaged is the error of a frame with a wrong LRC. It is answered with <NACK>.
 var ErrDamaged = fmt.Errorf("%w: a frame that is damaged", ErrUnknownMessage)
 
-// AppendFramed wraps a message.
-func AppendFramed(dst, message []byte, form Framing) []byte {
-	switch form {
+// AppendFramed writes a message with its framing.
+func AppendFramed(dst, message []byte, framing Framing) []byte {
+	switch framing {
 	case Line:
 		return append(append(dst, message...), '\n')
 	case STX:
@@ -58,9 +58,9 @@ func lrc(data []byte) byte {
 	return sum
 }
 
-// cutFrame takes the frame that b, whose first byte is STX, begins with. whole is false while it goes on;
-// sound is false when its LRC does not fit.
-func cutFrame(b []byte) (data, rest []byte, whole, sound bool) {
+// cutFrame takes the frame off the beginning of b, whose first byte is STX. valid: its
+// LRC is right.
+func cutFrame(b []byte) (data, rest []byte, complete, valid bool) {
 	end := bytes.IndexByte(b, etx)
 	if end < 0 || end+1 == len(b) {
 		return nil, b, false, false
@@ -69,22 +69,22 @@ func cutFrame(b []byte) (data, rest []byte, whole, sound bool) {
 	return data, b[end+2:], true, b[end+1] == lrc(data)
 }
 
-// framed is an answer in STX framing as it comes in: acknowledgements before it
-// are passed over.
-type framed struct {
-	data    []byte // of a whole and sound frame
-	excess  bool   // something follows it
-	decided bool   // nothing that comes can change it
-	bad     bool   // damaged, refused, or no frame at all
-	damaged bool
+// stxReply is what has come of a reply in STX framing, without the acknowledgements
+// before it.
+type stxReply struct {
+	data    []byte
+	excess  bool // bytes came after the frame
+	decided bool // further bytes can't change it
+	invalid bool // damaged, or no frame at all
+	damaged bool // the LRC is wrong
 }
 
-// receipt is what an answer is acknowledged with: nothing in other forms, while it
-// goes on, and when it is no frame.
-func receipt(form Framing, held []byte) []byte {
+// acknowledgement of a reply; nil under other framings, for an incomplete frame, and for
+// bytes that are no frame.
+func acknowledgement(framing Framing, held []byte) []byte {
 	f := readFrame(held)
 	switch {
-	case form != STX || !f.decided || f.bad && !f.damaged:
+	case framing != STX || !f.decided || f.invalid && !f.damaged:
 		return nil
 	case f.damaged:
 		return Nack
@@ -93,16 +93,16 @@ func receipt(form Framing, held []byte) []byte {
 	}
 }
 
-// readFrame looks at everything that has come of an answer.
-func readFrame(held []byte) framed {
+// readFrame looks at everything that has come of a reply.
+func readFrame(held []byte) stxReply {
 	b := bytes.TrimLeft(held, blanks+string(Ack))
 	switch {
 	case len(b) == 0:
-		return framed{}
+		return stxReply{}
 	case b[0] != stx:
-		return framed{decided: true, bad: true}
+		return stxReply{decided: true, invalid: true}
 	}
-	data, rest, whole, sound := cutFrame(b)
-	damaged := whole && !sound
-	return framed{data: data, excess: len(rest) > 0, decided: whole, bad: damaged, damaged: damaged}
+	data, rest, complete, valid := cutFrame(b)
+	damaged := complete && !valid
+	return stxReply{data: data, excess: len(rest) > 0, decided: complete, invalid: damaged, damaged: damaged}
 }

@@ -18,7 +18,7 @@ func TestFrameByteForByte(t *testing.T) {
 }
 
 // TestFramedRequests cuts frames out of any segments, back to back, with
-// acknowledgements of our answers between them; a damaged one is answered with
+// acknowledgements of our replies between them; a damaged one is answered with
 // <NACK> alone.
 func TestFramedRequests(t *testing.T) {
 	one := AppendFramed(nil, Message{CP: "CP_001", Verb: HealthCheck}.Append(nil), STX)
@@ -43,10 +43,10 @@ func TestFramedRequests(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		if a := string(AppendReply(nil, "OK", got[0])); a != "\x06\x02OK\x03\x04" {
-			t.Fatalf("answer %q", a)
+			t.Fatalf("reply %q", a)
 		}
 		if a := string(AppendReply(nil, "OK", got[1])); a != "\x15" {
-			t.Fatalf("answer to a damaged frame %q", a)
+			t.Fatalf("reply to a damaged frame %q", a)
 		}
 		if r.Wait() != 0 {
 			t.Fatalf("still holds %q", r.held)
@@ -54,7 +54,7 @@ func TestFramedRequests(t *testing.T) {
 	})
 }
 
-func TestFramedAnswers(t *testing.T) {
+func TestFramedEngineReplies(t *testing.T) {
 	frame := func(s string) string { return string(AppendFramed(nil, []byte(s), STX)) }
 	tests := map[string]struct {
 		status   evcp.Status
@@ -78,24 +78,24 @@ func TestFramedAnswers(t *testing.T) {
 		"\x06\x02OK":                 {evcp.KO, evcp.Protocol, false, `\x06\x02OK`, false, ""},
 		"\x06":                       {evcp.ConnectionError, evcp.Timeout, false, "", false, ""},
 	}
-	for said, want := range tests {
+	for text, want := range tests {
 		r := EngineReply{Framing: STX}
 		done := false
-		for i := range len(said) {
-			done = r.Feed([]byte{said[i]}, false)
+		for i := range len(text) {
+			done = r.Feed([]byte{text[i]}, false)
 		}
 		if a := r.Result(evcp.Timeout); done != want.done || a != (EngineResult{want.status, want.cause, want.response}) || r.Reusable() != want.reusable || string(r.Acknowledgement()) != want.receipt {
-			t.Errorf("%q: done %t, %+v, reusable %t, receipt %q, want %+v", said, done, a, r.Reusable(), r.Acknowledgement(), want)
+			t.Errorf("%q: done %t, %+v, reusable %t, acknowledgement %q, want %+v", text, done, a, r.Reusable(), r.Acknowledgement(), want)
 		}
 		if !r.Feed(nil, true) {
-			t.Errorf("%q: nothing can follow the end", said)
+			t.Errorf("%q: not complete at close", text)
 		}
 	}
 }
 
-func TestFramedCentral(t *testing.T) {
+func TestFramedCentralReplies(t *testing.T) {
 	frame := string(AppendFramed(nil, []byte("Authentication successful"), STX))
-	for said, want := range map[string]struct {
+	for text, want := range map[string]struct {
 		complete, begun, sound bool
 		text, receipt          string
 	}{
@@ -109,12 +109,12 @@ func TestFramedCentral(t *testing.T) {
 		"\x02" + strings.Repeat("x", 1024): {true, true, false, `\x02` + strings.Repeat("x", 123) + "…", ""},
 	} {
 		c := CentralReply{Framing: STX}
-		complete := c.Feed([]byte(said), false)
+		complete := c.Feed([]byte(text), false)
 		if complete != want.complete || c.Started() != want.begun || c.Valid() != want.sound || c.Text() != want.text || string(c.Acknowledgement()) != want.receipt {
-			t.Errorf("%.40q: complete %t, begun %t, sound %t, %q, receipt %q, want %+v", said, complete, c.Started(), c.Valid(), c.Text(), c.Acknowledgement(), want)
+			t.Errorf("%.40q: complete %t, started %t, valid %t, %q, acknowledgement %q, want %+v", text, complete, c.Started(), c.Valid(), c.Text(), c.Acknowledgement(), want)
 		}
 		if !c.Feed(nil, true) {
-			t.Errorf("%.40q: nothing can follow the end", said)
+			t.Errorf("%.40q: not complete at close", text)
 		}
 	}
 	raw := CentralReply{}
@@ -124,17 +124,17 @@ func TestFramedCentral(t *testing.T) {
 	}
 	raw.Reset()
 	if raw.Feed([]byte("\x06"+frame), true); raw.Acknowledgement() != nil {
-		t.Error("a frame that nobody asked for is acknowledged")
+		t.Error("a frame is acknowledged under raw framing")
 	}
 	for _, more := range []string{frame, "x"} {
 		e := EngineReply{Framing: STX}
 		if e.Feed([]byte(frame+more), false); e.Reusable() {
-			t.Errorf("%.9q follows the answer, and the connection is used again", more)
+			t.Errorf("%.9q follows the reply, and the connection counts as reusable", more)
 		}
 	}
 	e := EngineReply{Framing: STX}
 	if !e.Feed([]byte("\x02"+strings.Repeat("x", 1024)), false) || e.Result(evcp.Timeout).Cause != evcp.Protocol {
-		t.Error("a frame without end is listened to for ever")
+		t.Error("a frame without end is not decided")
 	}
 }
 

@@ -1,15 +1,15 @@
 // Package wire turns bytes into messages and messages into bytes, for both links
 // of a Monitor: to Central and to the Engine. It holds no socket and no clock.
 //
-// The first peers of this protocol send raw text without newline or length, so
-// the question "is this all of it?" is answered here, once for each direction:
+// The first peers of this protocol send raw text without newline or length, so this
+// package decides when a message is complete, once for each direction:
 //
-//   - Requests cuts what a server receives into messages.
-//   - EngineReply and CentralReply collect an answer and say when it is complete.
+//   - RequestDecoder cuts what a server receives into messages.
+//   - EngineReply and CentralReply collect a reply and report when it is complete.
 //
-// All of them are values fed with bytes. Each holds at most MaxMessage bytes,
-// whatever the peer sends, and what a peer said leaves this package only through
-// Text: bounded, valid UTF-8, control characters escaped.
+// All of them are values that are fed with bytes. Each holds at most MaxMessage bytes,
+// whatever the peer sends. A peer's text leaves this package only through Text: bounded,
+// valid UTF-8, control characters escaped.
 package wire
 
 import (
@@ -20,10 +20,10 @@ import (
 	"evcp"
 )
 
-// MaxMessage is the most that is read of one message or answer, in bytes.
+// MaxMessage is the most that is read of one message or reply, in bytes.
 const MaxMessage = 1024
 
-// Verb is what a message of the Monitor says.
+// Verb is the kind of a message of the Monitor.
 type Verb uint8
 
 const (
@@ -31,15 +31,15 @@ const (
 	NoVerb Verb = iota
 	// Registration asks Central to accept the Monitor.
 	Registration
-	// EngineFailure tells Central that an incident opened or still lasts.
+	// EngineFailure reports to Central that an incident opened or still lasts.
 	EngineFailure
-	// EngineRecovered tells Central that the incident closed.
+	// EngineRecovered reports to Central that the incident closed.
 	EngineRecovered
-	// Heartbeat is a sign of life to Central, with the state shown.
+	// Heartbeat is a sign of life to Central, with the state of the charge point.
 	Heartbeat
-	// Disconnect tells Central of a clean stop.
+	// Disconnect announces a clean stop to Central.
 	Disconnect
-	// MonitorConnection greets the Engine.
+	// MonitorConnection introduces the Monitor to the Engine.
 	MonitorConnection
 	// HealthCheck asks the Engine whether it is well.
 	HealthCheck
@@ -63,17 +63,17 @@ func (v Verb) String() string {
 	return verbs[NoVerb]
 }
 
-// sender opens every message. One id of one program: the Monitor.
+// sender is the name of the Monitor; every message begins with it.
 const sender = "EV_CP_M "
 
-// Message is one sentence of the Monitor. Status is used by a Heartbeat alone.
+// Message is one message of the Monitor.
 type Message struct {
 	CP     evcp.CPID
 	Verb   Verb
-	Status evcp.Status
+	Status evcp.Status // of a Heartbeat
 }
 
-// Append writes the message as it goes over the wire, without any terminator.
+// Append writes the message as it goes over the wire, without framing.
 func (m Message) Append(dst []byte) []byte {
 	dst = append(dst, sender...)
 	dst = append(dst, m.CP...)
@@ -89,28 +89,28 @@ func (m Message) Append(dst []byte) []byte {
 // String is the message as text.
 func (m Message) String() string { return string(m.Append(nil)) }
 
-// ErrUnknownMessage is what Parse answers to bytes that are no message.
+// ErrUnknownMessage is the error of bytes that are no message.
 var ErrUnknownMessage = errors.New("unknown message")
 
-// Parse reads one whole message; blanks around it are dropped. Its errors are
-// safe to print and wrap ErrUnknownMessage.
+// Parse reads one complete message; blanks around it are dropped. Its errors are safe
+// to print and wrap ErrUnknownMessage.
 func Parse(b []byte) (Message, error) {
 	b = bytes.TrimSpace(b)
-	m, rest, ok := cut(b)
+	m, rest, ok := cutMessage(b)
 	if !ok || len(rest) > 0 {
 		return Message{}, fmt.Errorf(`%w "%s"`, ErrUnknownMessage, Text(b))
 	}
 	return m, nil
 }
 
-// cut takes the one known message that b begins with. No verb is the beginning
-// of another, so a message is complete as soon as its last letter is there.
-func cut(b []byte) (m Message, rest []byte, ok bool) {
+// cutMessage takes the known message that b begins with. No message is the beginning of
+// another, so it is complete as soon as its last letter is there.
+func cutMessage(b []byte) (m Message, rest []byte, ok bool) {
 	after, found := bytes.CutPrefix(b, []byte(sender))
 	if !found {
 		return Message{}, b, false
 	}
-	id, said, found := bytes.Cut(after, []byte(" "))
+	id, text, found := bytes.Cut(after, []byte(" "))
 	if !found {
 		return Message{}, b, false
 	}
@@ -118,38 +118,38 @@ func cut(b []byte) (m Message, rest []byte, ok bool) {
 	if err != nil {
 		return Message{}, b, false
 	}
-	for _, s := range sentences {
-		if rest, ok := bytes.CutPrefix(said, s.words); ok {
-			return Message{CP: cp, Verb: s.verb, Status: s.status}, rest, true
+	for _, k := range knownTexts {
+		if rest, ok := bytes.CutPrefix(text, k.text); ok {
+			return Message{CP: cp, Verb: k.verb, Status: k.status}, rest, true
 		}
 	}
 	return Message{}, b, false
 }
 
-// sentences are all that can follow an id, byte for byte.
-var sentences = allSentences()
+// knownTexts are all texts that can follow an id, byte for byte.
+var knownTexts = allTexts()
 
-type sentence struct {
-	words  []byte
+type knownText struct {
+	text   []byte
 	verb   Verb
 	status evcp.Status
 }
 
-func allSentences() []sentence {
-	var all []sentence
+func allTexts() []knownText {
+	var all []knownText
 	for v := Registration; v <= HealthCheck; v++ {
 		if v != Heartbeat {
-			all = append(all, sentence{words: []byte(verbs[v]), verb: v})
+			all = append(all, knownText{text: []byte(verbs[v]), verb: v})
 		}
 	}
 	for _, s := range []evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring} {
-		all = append(all, sentence{words: []byte(verbs[Heartbeat] + " " + s.String()), verb: Heartbeat, status: s})
+		all = append(all, knownText{text: []byte(verbs[Heartbeat] + " " + s.String()), verb: Heartbeat, status: s})
 	}
 	return all
 }
 
-// unfinished reports whether more bytes could make b a message.
-func unfinished(b []byte) bool {
+// incomplete reports whether more bytes could make b a message.
+func incomplete(b []byte) bool {
 	if len(b) < len(sender) {
 		return bytes.HasPrefix([]byte(sender), b)
 	}
@@ -157,7 +157,7 @@ func unfinished(b []byte) bool {
 	if !found {
 		return false
 	}
-	id, said, found := bytes.Cut(after, []byte(" "))
+	id, text, found := bytes.Cut(after, []byte(" "))
 	if !found {
 		_, err := evcp.ParseCPID(string(id))
 		return len(id) == 0 || err == nil
@@ -165,8 +165,8 @@ func unfinished(b []byte) bool {
 	if _, err := evcp.ParseCPID(string(id)); err != nil {
 		return false
 	}
-	for _, s := range sentences {
-		if bytes.HasPrefix(s.words, said) {
+	for _, k := range knownTexts {
+		if bytes.HasPrefix(k.text, text) {
 			return true
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"evcp"
 )
 
-// The table of the protocol, byte for byte.
+// TestMessages is the table of the protocol, byte for byte.
 func TestMessages(t *testing.T) {
 	for want, m := range map[string]Message{
 		"EV_CP_M CP_001 registration request":       {CP: "CP_001", Verb: Registration},
@@ -39,7 +39,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// noMessages are refused, and none of them passes for another one's words.
+// noMessages must not be parsed as any message.
 var noMessages = []string{
 	"", " ", "\x00", "hello", "EV_CP_M", "EV_CP_M ", "EV_CP_M CP_001", "EV_CP_M CP_001 ",
 	"EV_CP_M  health_check",
@@ -69,7 +69,7 @@ var noMessages = []string{
 
 func TestNoMessages(t *testing.T) {
 	if s := (HealthCheck + 1).String(); s != "" {
-		t.Errorf("a verb that is none says %q", s)
+		t.Errorf("an invalid verb is %q", s)
 	}
 	for _, s := range noMessages {
 		m, err := Parse([]byte(s))
@@ -81,7 +81,7 @@ func TestNoMessages(t *testing.T) {
 	}
 }
 
-// An id may look like anything else in a message.
+// TestAnyID has ids that look like other parts of a message.
 func TestAnyID(t *testing.T) {
 	ids := rapid.OneOf(
 		rapid.SampledFrom([]string{"EV_CP_M", "ENGINE_FAILURE", "health_check", "OK", "KO", "heartbeat", ".", "-", "..", "0", strings.Repeat("x", 64)}),
@@ -102,8 +102,8 @@ func FuzzParse(f *testing.F) {
 	for _, s := range noMessages {
 		f.Add([]byte(s))
 	}
-	for _, s := range sentences {
-		f.Add([]byte(sender + "CP_001 " + string(s.words)))
+	for _, k := range knownTexts {
+		f.Add([]byte(sender + "CP_001 " + string(k.text)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Parse(b)

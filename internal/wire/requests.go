@@ -7,33 +7,32 @@ import (
 	"time"
 )
 
-// Quiet is how long a peer that sends raw text must be silent before its words
-// count as finished: longer than the gap inside one message on a slow link,
-// shorter than anyone notices.
+// Quiet is how long a peer must send nothing before its raw text counts as complete. It
+// is longer than the gap inside one message on a slow link.
 const Quiet = 20 * time.Millisecond
 
-// PartialTimeout is how long a server waits for the rest of a message whose beginning
-// it has: a split over two segments may take a retransmission.
+// PartialTimeout is how long a server waits for the rest of a message that has begun: the
+// next segment may need a retransmission.
 const PartialTimeout = time.Second
 
 // Request is one message as a server received it.
 type Request struct {
 	Message
-	Framing Framing // of the question, and so of the answer
-	Err     error   // it is no message; wraps ErrUnknownMessage and is safe to print
+	Framing Framing // of the message, and so of the reply
+	Err     error   // the bytes are no message; wraps ErrUnknownMessage, safe to print
 }
 
-// RequestDecoder cuts the bytes of one connection into messages. Raw text, lines and
-// messages sent back to back in one segment are all accepted. The zero value is
-// ready. The server feeds what it read, takes requests until there are none, and
-// reads on; when nothing came for Wait it calls Flush.
+// RequestDecoder cuts the bytes of one connection into messages: raw text, lines, frames,
+// also several in one segment. The zero value is ready. The server feeds what it read,
+// calls Next until there is none, and reads on. When nothing came for Wait, or the peer
+// closed, it calls Flush.
 type RequestDecoder struct {
 	held []byte
 }
 
-// Feed takes what was read, half of MaxMessage at a time at most, so that messages
-// sent back to back are not cut off. It keeps at most MaxMessage bytes and reports false
-// when a message did not end within them: answer and close.
+// Feed takes what was read, at most half of MaxMessage at a time, so that messages sent
+// back to back are not cut off. It keeps at most MaxMessage bytes and reports false when
+// a message did not end within them: reply and close.
 func (r *RequestDecoder) Feed(b []byte) bool {
 	room := MaxMessage - len(r.held)
 	r.held = append(r.held, b[:min(room, len(b))]...)
@@ -42,15 +41,15 @@ func (r *RequestDecoder) Feed(b []byte) bool {
 
 // Next takes the next complete message.
 func (r *RequestDecoder) Next() (Request, bool) {
-	r.held = bytes.TrimLeft(r.held, blanks+acknowledgements)
+	r.held = bytes.TrimLeft(r.held, blanks+ackBytes)
 	if len(r.held) > 0 && r.held[0] == stx {
 		return r.nextFrame()
 	}
-	m, rest, known := cut(r.held)
-	if known && startsAnew(rest) {
-		rest, form := dropNewline(rest)
+	m, rest, known := cutMessage(r.held)
+	if known && mayFollow(rest) {
+		rest, framing := dropNewline(rest)
 		r.held = append(r.held[:0], rest...)
-		return Request{Message: m, Framing: form}, true
+		return Request{Message: m, Framing: framing}, true
 	}
 	end := bytes.IndexByte(r.held, '\n')
 	if end < 0 {
@@ -59,37 +58,36 @@ func (r *RequestDecoder) Next() (Request, bool) {
 	return r.take(end, Line), true
 }
 
-// acknowledgements are what a peer says to our answers; nothing follows from them.
-var acknowledgements = string([]byte{ack, nack})
+// ackBytes acknowledge our replies. They are skipped.
+var ackBytes = string([]byte{ack, nack})
 
 func (r *RequestDecoder) nextFrame() (Request, bool) {
-	data, rest, whole, sound := cutFrame(r.held)
-	if !whole {
+	data, rest, complete, valid := cutFrame(r.held)
+	if !complete {
 		return Request{}, false
 	}
 	q := Request{Framing: STX, Err: ErrDamaged}
-	if sound {
+	if valid {
 		q.Message, q.Err = Parse(data)
 	}
 	r.held = append(r.held[:0], rest...)
 	return q, true
 }
 
-// Wait says how long the server may wait for more before it calls Flush; 0 means
-// that nothing is held and it may wait as long as it likes.
+// Wait is how long the server waits for more bytes before it calls Flush; 0 means that
+// nothing is held, and there is no limit.
 func (r *RequestDecoder) Wait() time.Duration {
 	switch {
 	case len(r.held) == 0:
 		return 0
-	case r.held[0] == stx || unfinished(r.held):
+	case r.held[0] == stx || incomplete(r.held):
 		return PartialTimeout
 	default:
 		return Quiet
 	}
 }
 
-// Flush takes what is held as a message: the peer is quiet, or has closed. Blanks
-// of any kind are none, and forgotten.
+// Flush takes what is held as a message. Blanks are dropped.
 func (r *RequestDecoder) Flush() (Request, bool) {
 	if len(bytes.TrimSpace(r.held)) == 0 {
 		r.held = r.held[:0]
@@ -98,25 +96,25 @@ func (r *RequestDecoder) Flush() (Request, bool) {
 	return r.take(len(r.held), Raw), true
 }
 
-func (r *RequestDecoder) take(end int, form Framing) Request {
+func (r *RequestDecoder) take(end int, framing Framing) Request {
 	m, err := Parse(r.held[:end])
 	r.held = append(r.held[:0], r.held[min(len(r.held), end+1):]...)
 	if err != nil {
-		return Request{Framing: form, Err: err}
+		return Request{Framing: framing, Err: err}
 	}
-	return Request{Message: m, Framing: form}
+	return Request{Message: m, Framing: framing}
 }
 
-// startsAnew reports whether rest, which follows a whole message, may: nothing,
-// a blank, or the next message.
-func startsAnew(rest []byte) bool {
+// mayFollow reports whether rest can stand behind a complete message: nothing, a blank,
+// or the next message.
+func mayFollow(rest []byte) bool {
 	if len(rest) == 0 || rest[0] == stx || bytes.IndexByte([]byte(blanks), rest[0]) >= 0 {
 		return true
 	}
 	return bytes.HasPrefix(rest, []byte(sender)) || bytes.HasPrefix([]byte(sender), rest)
 }
 
-// dropNewline drops the terminator of a message and says in which form it so was.
+// dropNewline drops the newline behind a message and reports the framing.
 func dropNewline(rest []byte) ([]byte, Framing) {
 	trimmed := bytes.TrimLeft(rest, " \t\r\x00")
 	if len(trimmed) > 0 && trimmed[0] == '\n' {
@@ -125,16 +123,16 @@ func dropNewline(rest []byte) ([]byte, Framing) {
 	return trimmed, Raw
 }
 
-// AppendReply writes the answer to q in its form: words, or <ACK> and a frame of
-// them, or <NACK> alone for a frame that came damaged.
-func AppendReply(dst []byte, words string, q Request) []byte {
+// AppendReply writes the reply to q in its framing: text, or <ACK> and a frame of it, or
+// <NACK> alone for a damaged frame.
+func AppendReply(dst []byte, text string, q Request) []byte {
 	switch {
 	case errors.Is(q.Err, ErrDamaged):
 		return append(dst, nack)
 	case q.Framing == STX:
 		dst = append(dst, ack)
 	}
-	return AppendFramed(dst, []byte(words), q.Framing)
+	return AppendFramed(dst, []byte(text), q.Framing)
 }
 
 // ErrTooLong is the error of a message that does not end within MaxMessage.

@@ -13,7 +13,7 @@ import (
 	"evcp"
 )
 
-// drain takes what is complete.
+// drain takes all complete requests.
 func drain(r *RequestDecoder) []Request {
 	var all []Request
 	for {
@@ -25,8 +25,8 @@ func drain(r *RequestDecoder) []Request {
 	}
 }
 
-// told is a request in short: what it says, | for a line, ? for no message.
-func told(all []Request) string {
+// summary is all requests in short: id and verb, | for a line, ? for no message.
+func summary(all []Request) string {
 	var words []string
 	for _, r := range all {
 		word := "?"
@@ -45,8 +45,8 @@ const (
 	check   = "EV_CP_M A health_check"
 	failure = "EV_CP_M A ENGINE_FAILURE"
 
-	quiet    = 20 * time.Millisecond // the end of raw text
-	patience = time.Second           // with a message that has begun
+	quiet   = 20 * time.Millisecond // the end of raw text
+	partial = time.Second           // for the rest of a message
 )
 
 func TestRequests(t *testing.T) {
@@ -66,17 +66,17 @@ func TestRequests(t *testing.T) {
 		{check + check, "A:health_check A:health_check", 0, ""},
 		{check + failure + "\n" + check, "A:health_check A:ENGINE_FAILURE| A:health_check", 0, ""},
 		{check + "\n\n" + failure + "\n", "A:health_check| A:ENGINE_FAILURE|", 0, ""},
-		{check + "E", "A:health_check", patience, "?"},
-		{check[:10], "", patience, "?"},
-		{check[:1], "", patience, "?"},
-		{"EV_CP_M A heartbeat ", "", patience, "?"},
+		{check + "E", "A:health_check", partial, "?"},
+		{check[:10], "", partial, "?"},
+		{check[:1], "", partial, "?"},
+		{"EV_CP_M A heartbeat ", "", partial, "?"},
 		{"EV_CP_M A heartbeat OK", "A:heartbeat", 0, ""},
-		{"EV_CP_M ", "", patience, "?"},
-		{"EV_CP_M A", "", patience, "?"},
+		{"EV_CP_M ", "", partial, "?"},
+		{"EV_CP_M A", "", partial, "?"},
 		{"EV_CP_M \x1b health", "", quiet, "?"},
 		{"GET / HTTP/1.1", "", quiet, "?"},
-		{"\x02EV_CP_M A", "", patience, "?"},
-		{check + "\x02", "A:health_check", patience, "?"},
+		{"\x02EV_CP_M A", "", partial, "?"},
+		{check + "\x02", "A:health_check", partial, "?"},
 		{check + "\v", "", quiet, "A:health_check"}, // a blank of another alphabet
 		{check + "\v\n", "A:health_check|", 0, ""},
 		{"hello", "", quiet, "?"},
@@ -94,18 +94,18 @@ func TestRequests(t *testing.T) {
 		if !r.Feed([]byte(c.in)) {
 			t.Errorf("%q is too long", c.in)
 		}
-		if got := told(drain(&r)); got != c.at {
+		if got := summary(drain(&r)); got != c.at {
 			t.Errorf("%q: %s, want %s", c.in, got, c.at)
 		}
 		if got := r.Wait(); got != c.wait {
 			t.Errorf("%q: wait %s, want %s", c.in, got, c.wait)
 		}
 		one, ok := r.Flush()
-		if got := told([]Request{one}[:count(ok)]); got != c.flushed {
+		if got := summary([]Request{one}[:count(ok)]); got != c.flushed {
 			t.Errorf("%q: flushed %s, want %s", c.in, got, c.flushed)
 		}
 		if r.Wait() != 0 {
-			t.Errorf("%q: something stays after Flush", c.in)
+			t.Errorf("%q: bytes are held after Flush", c.in)
 		}
 	}
 }
@@ -117,16 +117,16 @@ func count(ok bool) int {
 	return 0
 }
 
-// Blanks of every kind are nobody's message, and nothing to wait for after Flush:
-// a server would wake every 20 ms for as long as the peer stays.
-func TestRequestsOfBlanks(t *testing.T) {
+// TestBlanksAreNoRequest, and nothing to wait for after Flush: a server would wake every
+// 20 ms for as long as the connection lasts.
+func TestBlanksAreNoRequest(t *testing.T) {
 	for _, s := range []string{" ", "\v", "\f", "\u00a0", "\u2028", "\x00", " \v\x00"} {
 		var r RequestDecoder
 		r.Feed([]byte(s))
 		drain(&r)
 		r.Flush()
 		if r.Wait() != 0 {
-			t.Errorf("%q: a server would wait for it for ever", s)
+			t.Errorf("%q: a server would wait for ever", s)
 		}
 	}
 }
@@ -139,8 +139,8 @@ func TestRequestsTooLong(t *testing.T) {
 	if r.Feed([]byte("x")) {
 		t.Error("one more is")
 	}
-	if got := told(drain(&r)); got != "" {
-		t.Errorf("it says %s", got)
+	if got := summary(drain(&r)); got != "" {
+		t.Errorf("read as %s", got)
 	}
 	one, ok := r.Flush()
 	if !ok || !errors.Is(one.Err, ErrUnknownMessage) {
@@ -152,10 +152,10 @@ func TestRequestsTooLong(t *testing.T) {
 	}
 }
 
-// The same bytes give the same messages however they are cut.
+// TestRequestsAnySplit: the same bytes give the same messages however they are cut.
 func TestRequestsAnySplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text, want := conversation(t)
+		text, want := anyRequests(t)
 		var r RequestDecoder
 		var got []Request
 		for _, part := range parts(t, []byte(text)) {
@@ -171,16 +171,15 @@ func TestRequestsAnySplit(t *testing.T) {
 		if r.Wait() != 0 {
 			t.Fatalf("%q: %q stays", text, r.held)
 		}
-		if a, b := withoutLines(told(got)), withoutLines(want); a != b {
+		if a, b := withoutLines(summary(got)), withoutLines(want); a != b {
 			t.Fatalf("%q: %s, want %s", text, a, b)
 		}
 	})
 }
 
-// conversation is any messages back to back, raw or as lines, and lines that are
-// no message and begin on their own: what sticks to a raw message can't be told
-// from the next one before its end.
-func conversation(t *rapid.T) (text, want string) {
+// anyRequests are messages back to back, raw or as lines, and lines of their own that
+// are no message: garbage right behind a raw message is only known at its end.
+func anyRequests(t *rapid.T) (text, want string) {
 	var b strings.Builder
 	var all []Request
 	for range rapid.IntRange(1, 40).Draw(t, "messages") {
@@ -189,13 +188,13 @@ func conversation(t *rapid.T) (text, want string) {
 			all = append(all, Request{Framing: Line, Err: ErrUnknownMessage})
 			continue
 		}
-		s := rapid.SampledFrom(sentences).Draw(t, "sentence")
+		k := rapid.SampledFrom(knownTexts).Draw(t, "message")
 		id := rapid.SampledFrom([]string{"A", "EV_CP_M", "CP_001", "OK"}).Draw(t, "id")
 		end := rapid.SampledFrom([]string{"", "\n", "\r\n", " ", "\x00"}).Draw(t, "end")
-		fmt.Fprint(&b, sender, id, " ", string(s.words), end)
-		all = append(all, Request{Message: Message{CP: evcp.CPID(id), Verb: s.verb, Status: s.status}})
+		fmt.Fprint(&b, sender, id, " ", string(k.text), end)
+		all = append(all, Request{Message: Message{CP: evcp.CPID(id), Verb: k.verb, Status: k.status}})
 	}
-	return b.String(), told(all)
+	return b.String(), summary(all)
 }
 
 func withoutLines(s string) string { return strings.ReplaceAll(s, "|", "") }

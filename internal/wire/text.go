@@ -7,14 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is the longest text of a peer that is kept, in characters.
+// maxText bounds the text of a peer, in characters.
 const maxText = 128
 
-// Text makes what a peer sent fit for an event, a log, a terminal or a page: at
-// most 128 characters, valid UTF-8, blanks around it dropped, and everything
-// that could move a cursor, turn writing round or hide a letter shown as \x1b or
-// \u202e. A text that was cut ends with an ellipsis. A backslash stays as it is:
-// the escapes are for eyes, not for parsers.
+// Text makes what a peer sent safe for an event, a log, a terminal or a page: at most 128
+// characters, valid UTF-8, no blanks around it. Control characters, also those that change
+// the direction of text or are invisible, are shown as \x1b or \u202e. A text that was cut
+// ends with an ellipsis. A backslash stays as it is: nobody parses the escapes.
 func Text(b []byte) string {
 	s := strings.TrimSpace(string(b))
 	if plain(s) {
