@@ -54,7 +54,7 @@ var house = map[string]room{
 	"internal/watch":           {does, []string{".", "internal/console", "internal/display", "internal/explain", "internal/kafka", "internal/link", "internal/logtext", "internal/metrics", "internal/monitor", "internal/outbox", "internal/probe", "internal/status", "internal/systemd", "internal/uplink", "internal/version", "internal/wire"}},
 	"internal/engine":          {does, []string{".", "internal/wait", "internal/wire"}},
 	"internal/central/cpstate": {decides, []string{".", "internal/wire"}},
-	"internal/central":         {does, []string{".", "internal/central/cpstate", "internal/console", "internal/display", "internal/folder", "internal/sqlite", "internal/wait", "internal/wire"}},
+	"internal/central":         {does, []string{".", "internal/central/cpstate", "internal/console", "internal/display", "internal/folder", "internal/pace", "internal/sqlite", "internal/wait", "internal/wire"}},
 	"internal/dashboard":       {does, []string{".", "internal/central", "internal/central/cpstate", "internal/metrics", "internal/wait", "internal/status", "internal/version", "internal/wire"}},
 	"internal/demo":            {does, []string{".", "internal/advice", "internal/central", "internal/central/cpstate", "internal/console", "internal/console/cell", "internal/dashboard", "internal/display", "internal/engine", "internal/link", "internal/outbox", "internal/wait", "internal/watch", "internal/wire"}},
 	"internal/engine/remote":   {does, []string{"internal/engine"}},

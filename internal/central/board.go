@@ -1,9 +1,7 @@
 package central
 
 import (
-	"cmp"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,94 +13,102 @@ import (
 // CPView is one charge point as Central shows it.
 type CPView struct {
 	cpstate.Condition
-	Peer             string // the address that spoke last; "" since a restart
+	Peer             string // the address that sent last; "" since a restart
 	HeartbeatSources int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
-	RecentHeartbeats string // its last heartbeats, the newest last: O, K, C or M each
+	RecentHeartbeats string // the newest last: O, K, C or M each
 }
 
-// board owns what Central believes. Sessions write to it, readers follow it.
+// board owns what Central knows of the charge points. Connections write to it,
+// readers follow it.
 type board struct {
 	expected time.Duration // --heartbeat
 	limit    int           // most charge points; a registry is a bound of its own
 
 	mu          sync.Mutex
 	cps         map[evcp.CPID]*boardEntry
+	newest      *boardEntry // the end of the list in order of version
 	version     uint64
 	changes     changeRing
-	faultsBegun map[cpstate.Reason]uint64 // begun since the start
+	counts      [cpstate.Disconnected + 1]int // charge points by state
+	lastMessage time.Time                     // of any charge point
+	faultsBegun map[cpstate.Reason]uint64     // since the start
+	silence     deadlineHeap                  // charge points that may become silent
+	recount     map[*boardEntry]struct{}      // whose HeartbeatSources may change
 	watchers    map[chan struct{}]struct{}
 }
 
-// boardEntry is one charge point on the board.
+// boardEntry is one charge point on the board. The entries form a list in order of
+// version, so a reader that is up to date looks at those alone that changed.
 type boardEntry struct {
 	CPView
-	version uint64
-	sources heartbeatSources
+	version      uint64 // of its last change
+	older, newer *boardEntry
+	sources      heartbeatSources
+	deadline     time.Time // of silence; zero: not in board.silence
+	index        int       // in board.silence
 }
 
 func newBoard(o Options) *board {
-	room := o.MaxCPs
+	limit := o.MaxCPs
 	if o.Registry != nil {
-		room = math.MaxInt
+		limit = math.MaxInt
 	}
 	return &board{
-		expected: o.Heartbeat, limit: room,
-		cps: map[evcp.CPID]*boardEntry{}, faultsBegun: map[cpstate.Reason]uint64{}, watchers: map[chan struct{}]struct{}{},
+		expected: o.Heartbeat, limit: limit,
+		cps: map[evcp.CPID]*boardEntry{}, faultsBegun: map[cpstate.Reason]uint64{},
+		recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
-// heard is what follows from one message.
-type heard struct {
-	reply string
-	born  uint64 // the number of the change by which it became known; 0: it was, or is not
-}
-
-// noRoom is the answer to a registration beyond MaxCPs.
-const noRoom = "Authentication denied: Central has no room for another charging point"
-
-// receive gives the answer to one message. listed says whether the registry has the
-// charge point.
-func (b *board) receive(v *source, m wire.Message, listed bool, now time.Time) heard {
+// receive decides the reply to one message. listed says whether the registry has the
+// charge point. created is the number of the change by which the charge point became
+// known; 0: it was known before, or is not.
+func (b *board) receive(s *source, m wire.Message, listed bool, now time.Time) (reply cpstate.Reply, created uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p, known := b.cps[m.CP]
 	switch {
 	case !listed && m.Verb == wire.Registration:
-		return heard{reply: cpstate.Denied(m.CP)}
+		return cpstate.Denied, 0
 	case !listed && m.Verb < wire.MonitorConnection:
-		return heard{reply: cpstate.NotRegistered}
+		return cpstate.NotRegistered, 0
 	case !known && m.Verb == wire.Registration:
 		if len(b.cps) >= b.limit {
-			return heard{reply: noRoom}
+			return cpstate.NoRoom, 0
 		}
-		p = &boardEntry{}
-		b.cps[m.CP] = p
+		p = b.add(m.CP, cpstate.Condition{})
 	case !known:
-		_, reply := cpstate.Condition{}.Receive(m, now)
-		return heard{reply: reply}
+		_, reply = cpstate.Condition{}.Receive(m, now)
+		return reply, 0
 	}
-	h := heard{reply: b.apply(p, v, m, now)}
+	reply = b.apply(p, s, m, now)
 	if !known {
-		h.born = b.changes.next
+		created = b.changes.next
 	}
-	return h
+	return reply, created
 }
 
-// apply lets a charge point hear one message, and gives its answer.
-func (b *board) apply(p *boardEntry, v *source, m wire.Message, now time.Time) (reply string) {
+// apply updates a charge point by one message.
+func (b *board) apply(p *boardEntry, s *source, m wire.Message, now time.Time) cpstate.Reply {
 	next, reply := p.Receive(m, now)
-	p.Peer = v.peer
+	p.Peer = s.peer
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
-		p.sources.record(v, now)
 		p.HeartbeatSources = max(1, p.HeartbeatSources)
+		if p.sources.record(s, now); len(p.sources.live) > 1 {
+			b.recount[p] = struct{}{}
+		}
 	}
-	v.count(m)
+	s.count(m)
+	if reply != cpstate.UnknownMessage {
+		b.lastMessage = now
+	}
 	b.update(p, next, now)
 	return reply
 }
 
-// maxRecentHeartbeats is how many heartbeats a page can draw: four minutes of the usual five seconds.
+// maxRecentHeartbeats is how many heartbeats a page can draw: four minutes of the
+// usual five seconds.
 const maxRecentHeartbeats = 48
 
 func appendHeartbeat(recent string, s evcp.Status) string {
@@ -110,12 +116,24 @@ func appendHeartbeat(recent string, s evcp.Status) string {
 	return recent[max(0, len(recent)-maxRecentHeartbeats):]
 }
 
-// update stores the next standing of a charge point and tells who watches.
+// add makes an entry; update follows.
+func (b *board) add(id evcp.CPID, c cpstate.Condition) *boardEntry {
+	p := &boardEntry{CPView: CPView{Condition: c}}
+	b.cps[id] = p
+	b.counts[c.State]++
+	return p
+}
+
+// update stores the next condition of a charge point and notifies the readers.
 func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	was := p.Condition
 	p.Condition = next
+	b.counts[was.State]--
+	b.counts[next.State]++
 	b.version++
 	p.version = b.version
+	b.moveToNewest(p)
+	b.schedule(p, time.Time{})
 	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
 		b.faultsBegun[next.Fault.Reason]++
 	}
@@ -128,7 +146,7 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	for w := range b.watchers {
 		select {
 		case w <- struct{}{}:
-		default: // it has yet to look
+		default: // the signal is still raised
 		}
 	}
 }
@@ -140,44 +158,40 @@ func lasted(was cpstate.Condition, now time.Time) time.Duration {
 	return now.Sub(was.Since)
 }
 
-// updateAll applies one verdict to every charge point: silence, or a new registry.
-func (b *board) updateAll(now time.Time, verdict func(cpstate.Condition) cpstate.Condition) {
+// moveToNewest moves an entry to the end of the list, or adds it there.
+func (b *board) moveToNewest(p *boardEntry) {
+	if b.newest == p {
+		return
+	}
+	if p.older != nil {
+		p.older.newer = p.newer
+	}
+	if p.newer != nil {
+		p.newer.older = p.older
+	}
+	p.older, p.newer = b.newest, nil
+	if b.newest != nil {
+		b.newest.newer = p
+	}
+	b.newest = p
+}
+
+// updateListed applies the registry: who is not listed any more is disconnected.
+func (b *board) updateListed(now time.Time, listed func(evcp.CPID) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, p := range b.cps {
-		if next := verdict(p.Condition); next != p.Condition {
+	for id, p := range b.cps {
+		if listed(id) {
+			continue
+		}
+		if next := p.AfterUnlisting(now); next != p.Condition {
 			b.update(p, next, now)
 		}
 	}
 }
 
-// duplicate is a charge point for which two addresses have begun to speak.
-type duplicate struct {
-	cp          evcp.CPID
-	peer, other string
-}
-
-// countSources finds out how many speak for each charge point. It is not done while they
-// speak: the last word of a connection and its end may come together.
-func (b *board) countSources(now time.Time) (begun []duplicate) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range b.cps {
-		was := p.HeartbeatSources
-		if p.HeartbeatSources = p.sources.count(now, p.SilenceTimeout(b.expected)); p.HeartbeatSources == was {
-			continue
-		}
-		if was < 2 && p.HeartbeatSources > 1 {
-			peer, other := p.sources.newestTwo()
-			begun = append(begun, duplicate{p.ID, peer, other})
-		}
-		b.update(p, p.Condition, now)
-	}
-	return begun
-}
-
-// connectionEnded judges one charge point whose connection ended, unless another connection
-// speaks for it.
+// connectionEnded updates a charge point whose connection ended a while ago, unless
+// another connection sends heartbeats for it.
 func (b *board) connectionEnded(id evcp.CPID, ended, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -190,8 +204,8 @@ func (b *board) connectionEnded(id evcp.CPID, ended, now time.Time) {
 	}
 }
 
-// restore puts what the disk remembers on the board, and counts it. What is there
-// already is newer.
+// restore puts the charge points of the state file on the board, and counts them.
+// One that is there already is newer.
 func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -199,111 +213,11 @@ func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 		if b.cps[cp.ID] != nil {
 			continue
 		}
-		p := &boardEntry{CPView: CPView{Condition: cp}}
-		b.cps[cp.ID] = p
-		b.update(p, cp.AfterRestart(now), now)
+		if cp.LastSeen.After(b.lastMessage) {
+			b.lastMessage = cp.LastSeen
+		}
+		b.update(b.add(cp.ID, cp), cp.AfterRestart(now), now)
 		n++
-	}
-	return n
-}
-
-// Delta is what changed on the board since a Cursor.
-type Delta struct {
-	CPs     []CPView // the charge points that changed, by id; all of them for the zero Cursor
-	Changes []Change // changes of state, in order
-	Missed  uint64   // changes that were already forgotten
-	Next    Position
-}
-
-// Position is how far one reader has come. The zero Cursor has seen nothing.
-type Position struct{ version, seq uint64 }
-
-func (b *board) since(c Position) Delta {
-	b.mu.Lock()
-	d := b.collect(c)
-	b.mu.Unlock()
-	d.sort()
-	return d
-}
-
-// picture is what changed since the cursor, and everything, of one moment.
-func (b *board) picture(c Position) (news, all Delta) {
-	b.mu.Lock()
-	news, all = b.collect(c), b.collect(Position{})
-	b.mu.Unlock()
-	news.sort()
-	all.sort()
-	return news, all
-}
-
-// collect copies what changed. Whoever calls holds the board.
-func (b *board) collect(c Position) Delta {
-	d := Delta{Next: Position{version: b.version, seq: b.changes.next}}
-	d.Changes, d.Missed = b.changes.after(c.seq)
-	if c.version == b.version {
-		return d
-	}
-	for _, p := range b.cps {
-		if p.version > c.version {
-			d.CPs = append(d.CPs, p.CPView)
-		}
-	}
-	return d
-}
-
-// sort is done when the board is free again: it takes longer than the copying.
-func (d *Delta) sort() {
-	slices.SortFunc(d.CPs, func(x, y CPView) int { return cmp.Compare(x.ID, y.ID) })
-}
-
-// watch gives a signal that stays raised until it is looked at. It is raised at
-// first: what happened between a reader's cursor and its watch is waiting too.
-func (b *board) watch() (signal <-chan struct{}, stop func()) {
-	w := make(chan struct{}, 1)
-	w <- struct{}{}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.watchers[w] = struct{}{}
-	return w, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.watchers, w)
-	}
-}
-
-// changesSince is since for a reader of the changes alone.
-func (b *board) changesSince(c Position) (changes []Change, missed uint64, next Position) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	changes, missed = b.changes.after(c.seq)
-	return changes, missed, Position{version: b.version, seq: b.changes.next}
-}
-
-// StateCounts are how many charge points are in each state.
-type StateCounts struct {
-	Activated, Faulted, Disconnected int
-	LastSeen                         time.Time // the newest word of any
-}
-
-// Total is how many charge points are known.
-func (n StateCounts) Total() int { return n.Activated + n.Faulted + n.Disconnected }
-
-func (b *board) counts() StateCounts {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var n StateCounts
-	for _, p := range b.cps {
-		switch p.State {
-		case cpstate.Activated:
-			n.Activated++
-		case cpstate.Faulted:
-			n.Faulted++
-		case cpstate.Disconnected:
-			n.Disconnected++
-		}
-		if p.LastSeen.After(n.LastSeen) {
-			n.LastSeen = p.LastSeen
-		}
 	}
 	return n
 }

@@ -9,11 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"evcp"
-	"evcp/internal/central/cpstate"
-	"evcp/internal/console"
 	"evcp/internal/folder"
-	"evcp/internal/wire"
 )
 
 // Options say how Central works; the zero value accepts anyone, expects a
@@ -49,14 +45,13 @@ type Central struct {
 	log      *slog.Logger
 	meter    meter
 	board    *board
-	store    *stateFile // nil = in memory
+	file     *stateFile // nil = in memory
 	started  time.Time
 	connEnds chan connectionEnd
 	commits  *commitWaiter
-	warnings rateLimiter // what strangers bring about
-	// restored counts what came from the disk and was not told yet.
-	restored int
-	logFrom  Position // what the log has not told yet; a restart is one line, not ten thousand
+	warnings rateLimiter // of what unregistered peers cause
+	restored int         // charge points read from the disk and not logged yet
+	logFrom  Position    // of the first change to log; what New restores is one line, not ten thousand
 
 	mu         sync.Mutex
 	addr       net.Addr
@@ -64,7 +59,7 @@ type Central struct {
 	fullLogged time.Time // when the log last said that no connection is free
 }
 
-// New opens the state folder and puts what is known from before on the board. It
+// New opens the state folder and puts the charge points it holds on the board. It
 // answers nobody yet.
 func New(o Options) (*Central, error) {
 	o = o.withDefaults()
@@ -88,27 +83,27 @@ func New(o Options) (*Central, error) {
 }
 
 func (c *Central) openState() error {
-	store, aside, err := openStateFile(c.o.StateDir)
+	file, aside, err := openStateFile(c.o.StateDir)
 	if diskFault(c.o.StateDir, err) {
-		c.store = newStateFile(c.o.StateDir) // whoever keeps it says so, and tries again
+		c.file = newStateFile(c.o.StateDir) // the persister logs it, and tries again
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, note := range aside {
-		c.log.Warn("put an unusable state file aside and began a new one", "file", note.file, "why", note.why)
+	if aside.file != "" {
+		aside.log(c.log)
 	}
-	c.store = store
+	c.file = file
 	if err := c.restore(c.started); err != nil {
-		return errors.Join(err, store.close())
+		return errors.Join(err, file.close())
 	}
 	return nil
 }
 
-// restore puts on the board what the disk knows and the board does not.
+// restore puts on the board what the disk has and the board has not.
 func (c *Central) restore(now time.Time) error {
-	cps, skipped, err := c.store.load()
+	cps, skipped, err := c.file.load()
 	if err != nil {
 		return err
 	}
@@ -119,7 +114,7 @@ func (c *Central) restore(now time.Time) error {
 	return nil
 }
 
-// logRestored logs what came from the disk since it was last told.
+// logRestored logs how many charge points came from the disk since it was last called.
 func (c *Central) logRestored() {
 	if c.restored > 0 {
 		c.log.Info("remembers charge points; each is disconnected until it speaks", "charge_points", c.restored)
@@ -127,43 +122,39 @@ func (c *Central) logRestored() {
 	}
 }
 
+// Serve answers Monitors on ln until ctx ends or ln fails; then it closes every
+// connection, writes what the disk should hold, and returns. It may be called once.
+func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
+	c.mu.Lock()
+	c.addr = ln.Addr()
+	c.mu.Unlock()
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the helpers outlive the connections
+	var helpers, conns sync.WaitGroup
+	helpers.Go(func() { c.superviseCPs(inner) })
+	helpers.Go(func() { c.logChanges(inner) })
+	if c.file != nil {
+		helpers.Go(func() { c.persist(inner) })
+	}
+	release := context.AfterFunc(ctx, func() { ln.Close(); c.closeAll() })
+	err := c.accept(ctx, ln, &conns)
+	release()
+	ln.Close()
+	c.closeAll()
+	conns.Wait()
+	cancel()
+	helpers.Wait()
+	return err
+}
+
 // Close gives the state folder back. Call it after Serve has returned.
 func (c *Central) Close() error {
-	if c.store == nil {
+	if c.file == nil {
 		return nil
 	}
-	return c.store.close()
+	return c.file.close()
 }
 
-// receive gives the answer to one message of a session.
-func (c *Central) receive(s *monitorConn, m wire.Message) string {
-	listed := c.o.Registry == nil || c.o.Registry.Listed(m.CP)
-	h := c.board.receive(s.source, m, listed, time.Now())
-	s.registered = s.registered || accepted(h.reply)
-	denied := h.reply == cpstate.Denied(m.CP)
-	c.meter.count(m.Verb, h.reply, denied)
-	if denied {
-		c.warnLimited("denied: not in the registry", console.CP(m.CP), slog.String("peer", s.source.peer))
-	}
-	if h.reply == noRoom {
-		c.warnLimited("denied: no room for another charge point", console.CP(m.CP), slog.String("peer", s.source.peer), slog.Int("limit", c.o.MaxCPs))
-	}
-	if h.born > 0 && c.store != nil {
-		c.commits.wait(h.born, registrationWait)
-	}
-	return h.reply
-}
-
-func accepted(reply string) bool {
-	switch reply {
-	case cpstate.Authenticated, cpstate.FailureReceived, cpstate.RecoveryReceived, cpstate.Received:
-		return true
-	default:
-		return false
-	}
-}
-
-// Started is when Central began to listen for signs of life.
+// Started is when New was called.
 func (c *Central) Started() time.Time { return c.started }
 
 // Addr is where Monitors reach it; nil before Serve.
@@ -173,56 +164,5 @@ func (c *Central) Addr() net.Addr {
 	return c.addr
 }
 
-// Since is what changed on the board since the cursor.
-func (c *Central) Since(cur Position) Delta { return c.board.since(cur) }
-
-// Watch gives a signal for every change since the last look, and a func that ends it.
-func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
-
-// Snapshot is what changed since the cursor and all that there is, of one moment.
-func (c *Central) Snapshot(cur Position) (news, all Delta) { return c.board.picture(cur) }
-
-// CPs are all charge points, by id.
-func (c *Central) CPs() []CPView { return c.board.since(Position{}).CPs }
-
-// CP is one charge point.
-func (c *Central) CP(id evcp.CPID) (CPView, bool) {
-	c.board.mu.Lock()
-	defer c.board.mu.Unlock()
-	p, ok := c.board.cps[id]
-	if !ok {
-		return CPView{}, false
-	}
-	return p.CPView, true
-}
-
-// Follow calls f for each change of state from now on, in order, until ctx ends.
-// f may take its time; when it is more than some thousand changes behind, the
-// oldest are skipped and missed says how many.
-func (c *Central) Follow(ctx context.Context, f func(change Change, missed uint64)) {
-	signal, stop := c.Watch()
-	defer stop()
-	c.follow(ctx, c.Since(Position{}).Next, signal, f)
-}
-
-func (c *Central) follow(ctx context.Context, cur Position, signal <-chan struct{}, f func(Change, uint64)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-signal:
-		}
-		changes, missed, next := c.board.changesSince(cur)
-		cur = next
-		for _, change := range changes {
-			f(change, missed)
-			missed = 0
-		}
-	}
-}
-
-// Heartbeat is what Central expects of Monitors.
+// Heartbeat is the interval at which Central expects heartbeats.
 func (c *Central) Heartbeat() time.Duration { return c.o.Heartbeat }
-
-// Counts are how many charge points are in each state.
-func (c *Central) Counts() StateCounts { return c.board.counts() }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +57,7 @@ func serve(t *testing.T, c *Central) (addr string, stop func()) {
 	return ln.Addr().String(), stop
 }
 
-// testClient is a client that talks raw text.
+// testClient sends raw text.
 type testClient struct {
 	t    *testing.T
 	conn net.Conn
@@ -88,7 +87,7 @@ func (p *testClient) expect(want string) {
 	p.t.Helper()
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(p.conn, got); err != nil || string(got) != want {
-		p.t.Fatalf("heard %q (%v), want %q", got[:n], err, want)
+		p.t.Fatalf("received %q (%v), want %q", got[:n], err, want)
 	}
 }
 
@@ -102,10 +101,10 @@ func (p *testClient) expectClosed() {
 // waitFor polls with a deadline that no slow machine reaches.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("waited in vain: " + what)
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, 5*time.Millisecond, ok) {
+		t.Fatal("did not happen: " + what)
 	}
 }
 
@@ -144,19 +143,6 @@ func TestLinesAreAnsweredWithLines(t *testing.T) {
 	p.ask("nonsense\n", "KO unknown message\n")
 }
 
-func TestConnectionPerMessage(t *testing.T) {
-	c, addr, _ := start(t, Options{})
-	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	for range 3 {
-		p := dial(t, addr)
-		p.ask("EV_CP_M CP_001 ENGINE_FAILURE", "Failure report received")
-		p.conn.Close()
-	}
-	if !c.isState("CP_001", cpstate.Faulted, cpstate.EngineFailure)() {
-		t.Error("the first Monitors open a connection for each message; that is no loss")
-	}
-}
-
 func TestHalfClosedPeerGetsItsAnswer(t *testing.T) {
 	_, addr, _ := start(t, Options{})
 	p := dial(t, addr)
@@ -170,58 +156,7 @@ func TestHalfClosedPeerGetsItsAnswer(t *testing.T) {
 	p.expectClosed()
 }
 
-func TestConnectionLost(t *testing.T) {
-	c, addr, _ := start(t, Options{})
-	p := dial(t, addr)
-	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	began := time.Now()
-	p.conn.Close()
-	waitFor(t, "connection_lost", c.isState("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
-	if took := time.Since(began); took < reconnectGrace {
-		t.Errorf("lost after %v; another connection had %v to speak", took, reconnectGrace)
-	}
-	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	if !c.isState("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
-		t.Error("not activated although it is heard again")
-	}
-}
-
-func TestReconnectingIsNotLosing(t *testing.T) {
-	c, addr, _ := start(t, Options{})
-	p := dial(t, addr)
-	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	p.conn.Close()
-	q := dial(t, addr)
-	q.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	other := dial(t, addr) // its loss comes later in the same queue
-	other.ask("EV_CP_M CP_002 registration request", "Authentication successful")
-	other.ask("EV_CP_M CP_002 heartbeat OK", "OK")
-	other.conn.Close()
-	waitFor(t, "connection_lost of the other", c.isState("CP_002", cpstate.Disconnected, cpstate.ConnectionLost))
-	if v, _ := c.CP("CP_001"); v.State != cpstate.Activated || v.Reason != cpstate.Registered {
-		t.Errorf("%v (%v) although a new connection spoke at once", v.State, v.Reason)
-	}
-}
-
-func TestTwoMonitorsOfOneChargePoint(t *testing.T) {
-	c, addr, _ := start(t, Options{})
-	p, q := dial(t, addr), dial(t, addr)
-	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	q.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	if v, _ := c.CP("CP_001"); v.HeartbeatSources != 1 {
-		t.Errorf("%d speakers when an old connection may just not have ended", v.HeartbeatSources)
-	}
-	p.ask("EV_CP_M CP_001 heartbeat OK", "OK")
-	waitFor(t, "two speakers", func() bool { v, _ := c.CP("CP_001"); return v.HeartbeatSources == 2 })
-	q.conn.Close()
-	waitFor(t, "one speaker", func() bool { v, _ := c.CP("CP_001"); return v.HeartbeatSources == 1 })
-}
-
-func TestStrangers(t *testing.T) {
+func TestMessagesWithoutEnd(t *testing.T) {
 	_, addr, _ := start(t, Options{})
 	tests := map[string]string{
 		"1 MiB without end":         strings.Repeat("A", 1<<20),
@@ -238,10 +173,10 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-func TestCrowd(t *testing.T) {
+func TestManyConnections(t *testing.T) {
 	c, addr, _ := start(t, Options{})
 	for range 20 {
-		dial(t, addr) // idle, to the end
+		dial(t, addr) // stays idle
 	}
 	var wg sync.WaitGroup
 	for n := range 200 {
@@ -259,14 +194,14 @@ func TestCrowd(t *testing.T) {
 
 // registerAndReport is one of many clients: half of them keep the connection.
 func registerAndReport(addr string, n int) error {
-	say := func(conn net.Conn, text, want string) error {
+	send := func(conn net.Conn, text, want string) error {
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
 		if _, err := fmt.Fprintf(conn, "EV_CP_M CP_%03d %s\n", n, text); err != nil {
 			return err
 		}
 		got, err := bufio.NewReader(conn).ReadString('\n')
 		if err != nil || got != want+"\n" {
-			return fmt.Errorf("CP_%03d: %s: heard %q: %w", n, text, got, err)
+			return fmt.Errorf("CP_%03d: %s: received %q: %w", n, text, got, err)
 		}
 		return nil
 	}
@@ -274,7 +209,7 @@ func registerAndReport(addr string, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := say(conn, "registration request", "Authentication successful"); err != nil {
+	if err := send(conn, "registration request", "Authentication successful"); err != nil {
 		return err
 	}
 	if n%2 == 0 {
@@ -284,7 +219,7 @@ func registerAndReport(addr string, n int) error {
 		}
 	}
 	defer conn.Close()
-	return say(conn, "ENGINE_FAILURE", "Failure report received")
+	return send(conn, "ENGINE_FAILURE", "Failure report received")
 }
 
 func TestSlowReaderDelaysNobody(t *testing.T) {
@@ -327,68 +262,7 @@ func TestFull(t *testing.T) {
 	})
 }
 
-func TestRegistry(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "registry")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("# north\nCP_001\n  CP_002 # bay 2\n\n")
-	r, err := OpenRegistry(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, addr, _ := start(t, Options{Registry: r})
-	p := dial(t, addr)
-	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_X registration request", "Authentication denied: unknown charging point CP_X")
-	p.ask("EV_CP_M CP_X heartbeat OK", "KO not registered")
-	write("CP_002\nCP_X\nCP_003\n")
-	waitFor(t, "not_listed", c.isState("CP_001", cpstate.Disconnected, cpstate.NotListed))
-	p.ask("EV_CP_M CP_001 heartbeat OK", "KO not registered")
-	p.ask("EV_CP_M CP_X registration request", "Authentication successful")
-	p.ask("EV_CP_M CP_002 heartbeat OK", "OK")
-}
-
-func TestRegistryErrors(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "registry")
-	if err := os.WriteFile(path, []byte("CP_001\nCP 2\n\nCP/3\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := OpenRegistry(path)
-	if err == nil || !strings.Contains(err.Error(), path+":2: ") || !strings.Contains(err.Error(), path+":4: ") {
-		t.Errorf("%v; want both lines by number", err)
-	}
-	if _, err := OpenRegistry(path + ".none"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v; want that the file is not there", err)
-	}
-	if err := os.WriteFile(path, []byte("CP_001\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r, err := OpenRegistry(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("# all gone\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Refresh(); err == nil || !r.Listed("CP_001") {
-		t.Errorf("%v; an empty list must be refused, and the old one kept", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	_, first := r.Refresh()
-	_, second := r.Refresh()
-	if first == nil || second != nil || !r.Listed("CP_001") {
-		t.Errorf("%v, then %v; a missing file is told once, and the list kept", first, second)
-	}
-}
-
-func TestPanicInOneSession(t *testing.T) {
+func TestPanicInOneConnection(t *testing.T) {
 	c, addr, _ := start(t, Options{})
 	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	a, b := net.Pipe()

@@ -2,6 +2,7 @@ package central
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -11,25 +12,10 @@ import (
 	"evcp/internal/wire"
 )
 
-// ReportResult is what Central answered to a report.
-type ReportResult uint8
-
-const (
-	// ReportReceived: it was taken.
-	ReportReceived ReportResult = iota
-	// ReportNotRegistered: its Monitor has to register first.
-	ReportNotRegistered
-)
-
-var resultNames = [...]string{"received", "not_registered"}
-
-// String is the word used in metrics.
-func (r ReportResult) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
-
 // Figures are what Central counts of its own work, since it was made.
 type Figures struct {
-	Messages       map[wire.Verb]uint64 // understood, by what they say
-	Reports        []ReportCount        // every pair there is
+	Messages       map[wire.Verb]uint64 // understood, by verb
+	Reports        []ReportCount        // every combination
 	Incidents      map[cpstate.Reason]uint64
 	Denied         uint64    // registrations
 	Connections    int       // open now
@@ -37,54 +23,51 @@ type Figures struct {
 	DiskError      string    // why the state folder can't be written; "" while it can, or there is none
 }
 
-// ReportCount counts reports that were heard, repeats included.
+// ReportCount counts the reports of one kind with one reply, repeats included.
 type ReportCount struct {
-	Recovery bool
-	Result   ReportResult
-	Count    uint64
+	Recovery      bool // else failure
+	NotRegistered bool // the reply; else the receipt
+	Count         uint64
 }
 
-// meter is what the sessions and the board count and others read.
+// meter is counted by the connections and read by Figures.
 type meter struct {
 	messages       [wire.HealthCheck + 1]atomic.Uint64
-	reports        [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
+	reports        [2][2]atomic.Uint64 // of failures, of recoveries: received, not registered
 	denied         atomic.Uint64
 	silenceChecked atomic.Pointer[time.Time]
 	diskError      atomic.Pointer[string]
 }
 
-// count counts a message and its answer.
-func (m *meter) count(verb wire.Verb, reply string, denied bool) {
+// count counts a message and its reply.
+func (m *meter) count(verb wire.Verb, reply cpstate.Reply) {
 	if int(verb) < len(m.messages) {
 		m.messages[verb].Add(1)
 	}
-	if denied {
+	if reply == cpstate.Denied {
 		m.denied.Add(1)
 	}
-	kind := 0
+	refused := 0
+	if !reply.Accepted() {
+		refused = 1
+	}
 	switch verb {
 	case wire.EngineFailure:
+		m.reports[0][refused].Add(1)
 	case wire.EngineRecovered:
-		kind = 1
-	default:
-		return
+		m.reports[1][refused].Add(1)
 	}
-	result := ReportReceived
-	if !accepted(reply) {
-		result = ReportNotRegistered
-	}
-	m.reports[kind][result].Add(1)
 }
 
-// Figures reads the counts. Any goroutine may call at any time.
+// Figures reads the counts. Any goroutine may call it at any time.
 func (c *Central) Figures() Figures {
 	f := Figures{Messages: map[wire.Verb]uint64{}, Incidents: c.board.incidents(), Denied: c.meter.denied.Load()}
 	for verb := wire.Registration; verb <= wire.Disconnect; verb++ {
 		f.Messages[verb] = c.meter.messages[verb].Load()
 	}
 	for kind := range c.meter.reports {
-		for result := range resultNames {
-			f.Reports = append(f.Reports, ReportCount{kind == 1, ReportResult(result), c.meter.reports[kind][result].Load()})
+		for refused := range c.meter.reports[kind] {
+			f.Reports = append(f.Reports, ReportCount{kind == 1, refused == 1, c.meter.reports[kind][refused].Load()})
 		}
 	}
 	if at := c.meter.silenceChecked.Load(); at != nil {
@@ -99,13 +82,36 @@ func (c *Central) Figures() Figures {
 	return f
 }
 
-// FaultedCP is a charge point that is faulted, and what brought it.
+func (b *board) incidents() map[cpstate.Reason]uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.faultsBegun)
+}
+
+// StateCounts are how many charge points are in each state.
+type StateCounts struct {
+	Activated, Faulted, Disconnected int
+	LastSeen                         time.Time // the last message of any
+}
+
+// Total is how many charge points are known.
+func (n StateCounts) Total() int { return n.Activated + n.Faulted + n.Disconnected }
+
+// Counts are how many charge points are in each state now.
+func (c *Central) Counts() StateCounts {
+	b := c.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return StateCounts{b.counts[cpstate.Activated], b.counts[cpstate.Faulted], b.counts[cpstate.Disconnected], b.lastMessage}
+}
+
+// FaultedCP is a charge point that is faulted, and the reason.
 type FaultedCP struct {
 	CP     evcp.CPID
 	Reason cpstate.Reason
 }
 
-// Faulted are those that are faulted now, by id.
+// Faulted are the charge points that are faulted now, by id.
 func (c *Central) Faulted() []FaultedCP {
 	all := c.board.faulted()
 	slices.SortFunc(all, func(x, y FaultedCP) int { return cmp.Compare(x.CP, y.CP) })
@@ -119,16 +125,6 @@ func (b *board) faulted() (all []FaultedCP) {
 		if p.State == cpstate.Faulted {
 			all = append(all, FaultedCP{CP: id, Reason: p.Reason})
 		}
-	}
-	return all
-}
-
-func (b *board) incidents() map[cpstate.Reason]uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make(map[cpstate.Reason]uint64, len(b.faultsBegun))
-	for reason, n := range b.faultsBegun {
-		all[reason] = n
 	}
 	return all
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
+	"time"
 
 	"evcp"
 	"evcp/internal/central/cpstate"
@@ -11,7 +13,7 @@ import (
 	"evcp/internal/display"
 )
 
-// logChanges writes one line for each change of state, never one for a heartbeat.
+// logChanges logs each change of state, and no heartbeat.
 func (c *Central) logChanges(ctx context.Context) {
 	signal, stop := c.Watch()
 	defer stop()
@@ -43,7 +45,7 @@ func (c Change) shape() display.Shape {
 	}
 }
 
-// Text says the change in words, without the charge point's name.
+// Text is the change as a log line, without the charge point's name.
 func (c Change) Text() string {
 	switch c.Reason {
 	case cpstate.Registered:
@@ -74,7 +76,7 @@ func (c Change) Text() string {
 	}
 }
 
-// host is an address without the port, which says nothing to a person.
+// host is an address without the port.
 func host(peer string) string {
 	if h, _, err := net.SplitHostPort(peer); err == nil {
 		return h
@@ -87,4 +89,45 @@ func detail(s evcp.Status) string {
 		return ", heartbeat " + s.String()
 	}
 	return ""
+}
+
+// warningsPerMinute is how many log lines a minute unregistered peers may cause: a
+// peer that tries ids, or sends without an end, must not fill a disk.
+const warningsPerMinute = 30
+
+// rateLimiter limits warnings. The zero value is ready.
+type rateLimiter struct {
+	mu         sync.Mutex
+	began      time.Time // of the present minute
+	allowed    int
+	suppressed int
+}
+
+// allow asks for one line. suppressed is how many were refused since the last that
+// was allowed.
+func (l *rateLimiter) allow(now time.Time) (suppressed int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.began) >= time.Minute {
+		l.began, l.allowed = now, 0
+	}
+	if l.allowed == warningsPerMinute {
+		l.suppressed++
+		return 0, false
+	}
+	l.allowed++
+	suppressed, l.suppressed = l.suppressed, 0
+	return suppressed, true
+}
+
+// warnLimited logs what anyone on the network can cause.
+func (c *Central) warnLimited(message string, attrs ...slog.Attr) {
+	suppressed, ok := c.warnings.allow(time.Now())
+	if !ok {
+		return
+	}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("withheld", suppressed))
+	}
+	c.log.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +19,20 @@ import (
 	"evcp/internal/sqlite"
 )
 
-func TestKnownAcrossRestarts(t *testing.T) {
+// countOnDisk counts the charge points in the file, as another process sees it.
+func countOnDisk(t *testing.T, dir string) int {
+	t.Helper()
+	db, err := fileSchema.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)})
+	if err != nil {
+		return -1
+	}
+	defer func() { _ = db.Close() }()
+	n := int64(-1)
+	_ = db.QueryInts("SELECT count(*) FROM charge_points", &n)
+	return int(n)
+}
+
+func TestChargePointsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	_, addr, stop := start(t, Options{StateDir: dir})
 	p := dial(t, addr)
@@ -84,7 +98,7 @@ func TestUnusableFilesArePutAside(t *testing.T) {
 		"another program's": func(t *testing.T, path string) { t.Helper(); execute(t, path, "CREATE TABLE other (a)") },
 		"newer":             func(t *testing.T, path string) { t.Helper(); execute(t, path, "PRAGMA user_version = 99") },
 	}
-	for name, spoil := range tests {
+	for name, damage := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, fileName)
@@ -92,7 +106,7 @@ func TestUnusableFilesArePutAside(t *testing.T) {
 				_, _, stop := start(t, Options{StateDir: dir})
 				stop()
 			}
-			spoil(t, path)
+			damage(t, path)
 			before, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -108,7 +122,7 @@ func TestUnusableFilesArePutAside(t *testing.T) {
 				t.Errorf("the file put aside is not what it was (%v)", err)
 			}
 			if c, _, _ := start(t, Options{StateDir: dir}); len(c.CPs()) != 1 {
-				t.Error("the new file does not know what registered since")
+				t.Error("the new file has not what registered since")
 			}
 		})
 	}
@@ -152,16 +166,16 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// A disk that refuses costs the history, not the service: Central goes on, and
-// writes when it can.
-func TestDiskThatRefuses(t *testing.T) {
+// A disk that fails costs the history, not the service: Central goes on in memory,
+// and writes when it can.
+func TestDiskThatFails(t *testing.T) {
 	dir := t.TempDir()
 	c, addr, stop := start(t, Options{StateDir: dir})
 	block, err := sqlite3.Open(filepath.Join(dir, fileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := block.Exec("BEGIN IMMEDIATE"); err != nil { // every write of Central is refused as busy
+	if err := block.Exec("BEGIN IMMEDIATE"); err != nil { // every write of Central fails as busy
 		t.Fatal(err)
 	}
 	p := dial(t, addr)
@@ -172,6 +186,103 @@ func TestDiskThatRefuses(t *testing.T) {
 	}
 	stop()
 	if again, _, _ := start(t, Options{StateDir: dir}); len(again.CPs()) != len(c.CPs()) {
-		t.Error("what was refused was not written later")
+		t.Error("what failed was not written later")
+	}
+}
+
+// A first Monitor registers once and ignores "not registered": a registration that was
+// answered must be on disk, unless the disk took longer than registrationWait.
+func TestAnsweredRegistrationIsKept(t *testing.T) {
+	dir := t.TempDir()
+	_, addr, _ := start(t, Options{StateDir: dir})
+	p := dial(t, addr)
+	for n := 1; n <= 20; n++ {
+		asked := time.Now()
+		p.ask(fmt.Sprintf("EV_CP_M CP_%03d registration request", n), "Authentication successful")
+		if took, got := time.Since(asked), countOnDisk(t, dir); got != n && took < registrationWait {
+			t.Fatalf("%d charge points on disk when %d were answered, after %s", got, n, took)
+		}
+	}
+}
+
+// A disk that fails is tried again although no further message comes.
+func TestFailingDiskIsTriedAgainWithoutMessages(t *testing.T) {
+	dir := t.TempDir()
+	c, addr, _ := start(t, Options{StateDir: dir})
+	waitFor(t, "the file", func() bool { return countOnDisk(t, dir) == 0 })
+	block, err := sqlite3.Open(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := block.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	waitFor(t, "that the figures say so", func() bool { return c.Figures().DiskError != "" })
+	if err := errors.Join(block.Exec("ROLLBACK"), block.Close()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the charge point on disk", func() bool { return countOnDisk(t, dir) == 1 })
+	waitFor(t, "that the figures say so", func() bool { return c.Figures().DiskError == "" })
+}
+
+// A folder that is deleted while Central runs is made anew, with all charge points, and
+// locked again.
+func TestFolderTakenAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	_, addr, stop := start(t, Options{StateDir: dir})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	waitFor(t, "both in the new file", func() bool { return countOnDisk(t, dir) == 2 })
+	if _, err := New(Options{StateDir: dir}); !errors.Is(err, folder.ErrInUse) {
+		t.Errorf("a second Central in the new folder: %v", err)
+	}
+	stop()
+}
+
+// A folder that could not be opened at the start is opened later: the board takes the
+// charge points that are new to it, and keeps what was received meanwhile.
+func TestFolderThatOpensLater(t *testing.T) {
+	dir := t.TempDir()
+	_, addr, stop := start(t, Options{StateDir: dir})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	stop()
+
+	c, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.o.StateDir, c.file = dir, newStateFile(dir) // as New leaves it on a full disk
+	c.board.restore([]cpstate.Condition{{ID: "CP_002", State: cpstate.Activated, Reason: cpstate.Registered}}, time.Now())
+	_, stop = serve(t, c)
+	waitFor(t, "what the disk has", c.isState("CP_001", cpstate.Disconnected, cpstate.CentralRestarted))
+	stop()
+	if len(c.CPs()) != 2 {
+		t.Errorf("%d charge points", len(c.CPs()))
+	}
+}
+
+// A failing disk may recover; a wrong name or missing rights end the start.
+func TestDiskFault(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		disk bool
+	}{
+		{nil, false},
+		{&os.PathError{Op: "mkdir", Path: "/x", Err: syscall.EROFS}, true},
+		{fmt.Errorf("lock: %w", syscall.ENOSPC), true},
+		{os.ErrPermission, false},
+		{os.ErrNotExist, false},
+		{folder.InUseError{Dir: "/x"}, false},
+	} {
+		if got := diskFault(t.TempDir(), c.err); got != c.disk {
+			t.Errorf("%v: a disk fault: %v", c.err, got)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // file that can't be used leaves the list as it was.
 type Registry struct {
 	path string
-	seen os.FileInfo // as it was when last read, usable or not
+	seen os.FileInfo // of the last read, usable or not
 
 	mu     sync.RWMutex
 	listed map[evcp.CPID]struct{}
@@ -48,8 +48,8 @@ func (r *Registry) Len() int {
 	return len(r.listed)
 }
 
-// Refresh reads the file if it is another than last time: another inode, size or
-// time. One caller at a time. The same trouble is told once.
+// Refresh reads the file if its inode, size or time of modification changed. One
+// caller at a time. It returns the same error once.
 func (r *Registry) Refresh() (changed bool, err error) {
 	info, err := os.Stat(r.path)
 	if err != nil {
@@ -78,8 +78,8 @@ func (r *Registry) Refresh() (changed bool, err error) {
 	return true, nil
 }
 
-// parseRegistry reads the whole list and shows its errors at once. A list
-// without a single id is an error: half-written files begin so.
+// parseRegistry reads the whole list and returns all its errors. A list without a
+// single id is an error: a file that is half written may be empty.
 func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 	listed := map[evcp.CPID]struct{}{}
 	var errs []error
@@ -108,9 +108,9 @@ func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 }
 
 const (
-	// byteOrderMark is what editors of Windows put before a text.
+	// byteOrderMark is what Windows editors put before a text.
 	byteOrderMark = "\ufeff"
-	// shownErrors is how many errors of one file are told: another file by mistake
+	// shownErrors is how many errors of one file are returned: a file that is no list
 	// has one in each line.
 	shownErrors = 10
 )

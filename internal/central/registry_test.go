@@ -1,6 +1,7 @@
 package central
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,67 @@ import (
 
 	"evcp/internal/central/cpstate"
 )
+
+func TestRegistry(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# north\nCP_001\n  CP_002 # bay 2\n\n")
+	r, err := OpenRegistry(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, addr, _ := start(t, Options{Registry: r})
+	p := dial(t, addr)
+	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_X registration request", "Authentication denied: unknown charging point CP_X")
+	p.ask("EV_CP_M CP_X heartbeat OK", "KO not registered")
+	write("CP_002\nCP_X\nCP_003\n")
+	waitFor(t, "not_listed", c.isState("CP_001", cpstate.Disconnected, cpstate.NotListed))
+	p.ask("EV_CP_M CP_001 heartbeat OK", "KO not registered")
+	p.ask("EV_CP_M CP_X registration request", "Authentication successful")
+	p.ask("EV_CP_M CP_002 heartbeat OK", "OK")
+}
+
+func TestRegistryErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry")
+	if err := os.WriteFile(path, []byte("CP_001\nCP 2\n\nCP/3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenRegistry(path)
+	if err == nil || !strings.Contains(err.Error(), path+":2: ") || !strings.Contains(err.Error(), path+":4: ") {
+		t.Errorf("%v; want both lines by number", err)
+	}
+	if _, err := OpenRegistry(path + ".none"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want that the file is not there", err)
+	}
+	if err := os.WriteFile(path, []byte("CP_001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRegistry(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("# all gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Refresh(); err == nil || !r.Listed("CP_001") {
+		t.Errorf("%v; an empty list must be refused, and the old one kept", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, first := r.Refresh()
+	_, second := r.Refresh()
+	if first == nil || second != nil || !r.Listed("CP_001") {
+		t.Errorf("%v, then %v; a missing file is an error once, and the list kept", first, second)
+	}
+}
 
 func TestRegistryText(t *testing.T) {
 	for _, c := range []struct {
@@ -32,8 +94,8 @@ func TestRegistryText(t *testing.T) {
 	}
 }
 
-// The registry may change while no Central runs; and it is a bound of its own: who
-// is listed finds room, whoever filled Central before there was a list.
+// The registry may change while no Central runs. With a registry MaxCPs does not apply:
+// a listed charge point is accepted although Central is full.
 func TestRegistryAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	_, addr, stop := start(t, Options{StateDir: dir, MaxCPs: 2})

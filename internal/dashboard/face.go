@@ -77,11 +77,14 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	}
 	m.Counter("evcentral_reports_total", "Reports heard, repeats included, by what was answered.")
 	for _, r := range f.Reports {
-		kind := "failure"
+		kind, result := "failure", "received"
 		if r.Recovery {
 			kind = "recovery"
 		}
-		m.Value(float64(r.Count), "kind", kind, "result", r.Result.String())
+		if r.NotRegistered {
+			result = "not_registered"
+		}
+		m.Value(float64(r.Count), "kind", kind, "result", result)
 	}
 	m.Counter("evcentral_messages_total", "Messages understood, by what they say.")
 	for _, verb := range slices.Sorted(maps.Keys(f.Messages)) {

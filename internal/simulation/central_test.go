@@ -149,6 +149,7 @@ func (c *central) hear(m wire.Message) (answer string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes[m.CP], answer = c.believes[m.CP].Receive(m, time.Now())
-	return answer
+	next, reply := c.believes[m.CP].Receive(m, time.Now())
+	c.believes[m.CP] = next
+	return reply.Text(m.CP)
 }

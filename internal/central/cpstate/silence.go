@@ -1,21 +1,18 @@
 package cpstate
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
-	// maxSilence is the most silence that is ever waited for.
+	// maxSilence is the longest SilenceTimeout.
 	maxSilence = 15 * time.Minute
-	// unknownGapTimeout is waited for while the usual gap is not known yet: a Monitor that
-	// beats once a minute must not be called silent after each of its starts.
+	// unknownGapTimeout applies while the usual gap is not known yet: a Monitor that
+	// sends a heartbeat once a minute must not be called silent after each start.
 	unknownGapTimeout = time.Minute
 )
 
-// learnGap learns the usual gap. A gap that a restart of either side is part of is
-// nobody's habit; one that Central called silence is, or a slow Monitor would be
-// called silent for ever.
+// learnGap records the time since the last heartbeat. A gap that contains a restart
+// of either side is left out. One that Central called silence is recorded: otherwise
+// a slow Monitor would be called silent for ever.
 func (c Condition) learnGap(now time.Time) Condition {
 	if !c.LastHeartbeat.IsZero() && (c.State != Disconnected || c.Reason == Silent) {
 		copy(c.gaps[1:], c.gaps[:len(c.gaps)-1])
@@ -26,18 +23,18 @@ func (c Condition) learnGap(now time.Time) Condition {
 }
 
 // UsualGap is the usual time between its heartbeats: the upper median of the last
-// four gaps, so that one long pause teaches nothing and two do. 0 = not known.
+// four gaps, so that one long pause changes nothing and two do. 0 = not known.
 func (c Condition) UsualGap() time.Duration {
-	known := slices.DeleteFunc(slices.Clone(c.gaps[:]), func(d time.Duration) bool { return d == 0 })
-	if len(known) == 0 {
-		return 0
+	g := c.gaps
+	if g[2] == 0 { // at most two are known: the larger
+		return max(g[0], g[1])
 	}
-	slices.Sort(known)
-	return known[len(known)/2]
+	// The second largest of three or four: an unknown gap is 0 and ranks last.
+	return max(min(max(g[0], g[1]), max(g[2], g[3])), min(g[0], g[1]), min(g[2], g[3]))
 }
 
-// SilenceTimeout is how long the charge point may say nothing: three of its usual gaps,
-// at least three of the heartbeat that Central expects. 0 = for ever.
+// SilenceTimeout is how long the charge point may send nothing: three of its usual
+// gaps, at least three of the heartbeat that Central expects. 0 = for ever.
 func (c Condition) SilenceTimeout(expected time.Duration) time.Duration {
 	switch gap := c.UsualGap(); {
 	case !c.SendsHeartbeats:
@@ -49,25 +46,33 @@ func (c Condition) SilenceTimeout(expected time.Duration) time.Duration {
 	}
 }
 
-// AfterSilence judges silence. awake is since when Central itself has been listening
-// without a pause: what it slept through was not silence.
-func (c Condition) AfterSilence(now, awake time.Time, expected time.Duration) Condition {
-	patience := c.SilenceTimeout(expected)
-	if patience == 0 || c.State == Disconnected || !c.Known() {
-		return c
+// SilenceDeadline is when the charge point becomes silent unless it sends something
+// before; the zero time is never. listening is since when Central itself has received
+// without a pause: time in which Central stood still does not count.
+func (c Condition) SilenceDeadline(listening time.Time, expected time.Duration) time.Time {
+	timeout := c.SilenceTimeout(expected)
+	if timeout == 0 || c.State == Disconnected || !c.Known() {
+		return time.Time{}
 	}
-	heard := c.LastSeen
-	if awake.After(heard) {
-		heard = awake
+	from := c.LastSeen
+	if listening.After(from) {
+		from = listening
 	}
-	if now.Sub(heard) < patience {
+	return from.Add(timeout)
+}
+
+// AfterSilence is disconnected (silent) if its SilenceDeadline has passed.
+func (c Condition) AfterSilence(now, listening time.Time, expected time.Duration) Condition {
+	deadline := c.SilenceDeadline(listening, expected)
+	if deadline.IsZero() || now.Before(deadline) {
 		return c
 	}
 	return c.changeState(Disconnected, Silent, now)
 }
 
-// AfterConnectionEnd judges a connection of its heartbeats that ended a second ago: lost,
-// unless a word came since.
+// AfterConnectionEnd is called a second after the connection that carried its
+// heartbeats ended: the charge point is disconnected (connection_lost) unless a
+// message came since.
 func (c Condition) AfterConnectionEnd(ended time.Time) Condition {
 	if !c.Known() || c.LastSeen.After(ended) {
 		return c
@@ -75,21 +80,21 @@ func (c Condition) AfterConnectionEnd(ended time.Time) Condition {
 	return c.changeState(Disconnected, ConnectionLost, ended)
 }
 
-// AfterRestart is the charge point after a restart of Central: nothing is known
-// until it speaks. One that was disconnected keeps its reason.
+// AfterRestart is the charge point after a restart of Central: disconnected until it
+// sends something. One that was disconnected before keeps its reason.
 func (c Condition) AfterRestart(now time.Time) Condition {
-	c.BeatSinceRegistration, c.LastHeartbeat, c.gaps = c.SendsHeartbeats, time.Time{}, [4]time.Duration{}
+	c = c.resetHeartbeats(c.SendsHeartbeats)
 	if !c.Known() {
 		return c
 	}
 	return c.changeState(Disconnected, CentralRestarted, now)
 }
 
-// AfterUnlisting is the charge point after it was taken off the registry.
+// AfterUnlisting is the charge point after it was removed from the registry.
 func (c Condition) AfterUnlisting(now time.Time) Condition {
 	if !c.Known() || c.Reason == NotListed {
 		return c
 	}
-	c.State = Unregistered // leaves whatever was before, also disconnected
+	c.State = Unregistered // so that changeState also leaves Disconnected
 	return c.changeState(Disconnected, NotListed, now)
 }

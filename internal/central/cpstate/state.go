@@ -1,83 +1,125 @@
 package cpstate
 
-// Availability is what Central shows of a charge point.
+import (
+	"slices"
+
+	"evcp"
+)
+
+// Availability is the state of a charge point as Central shows it.
 type Availability uint8
 
 const (
-	// Unregistered is the zero State: never heard of. Only a registration leaves it.
+	// Unregistered is the zero value: not known. Only a registration leaves it.
 	Unregistered Availability = iota
-	// Activated: its Monitor is heard and says nothing against the Engine.
+	// Activated: its Monitor sends, and reports nothing against the Engine.
 	Activated
-	// Faulted: its Monitor said that the Engine is not well, and has not taken it back.
+	// Faulted: its Monitor reported that the Engine failed, and no recovery since.
 	Faulted
-	// Disconnected: nobody is heard for it, so nobody knows how the Engine is.
+	// Disconnected: no Monitor sends for it, so the Engine's state is not known.
 	Disconnected
 )
 
-var availabilityNames = [...]string{"unregistered", "activated", "faulted", "disconnected"}
+var availabilityNames = []string{"unregistered", "activated", "faulted", "disconnected"}
 
-// String is the word used by the API and in the log.
-func (s Availability) String() string { return availabilityNames[s] }
+// String is the name in the API, in the state file and in the log.
+func (a Availability) String() string { return availabilityNames[a] }
 
-// ParseAvailability reads the word of a State.
+// ParseAvailability reads what String wrote.
 func ParseAvailability(s string) (Availability, bool) {
-	i, ok := indexOf(availabilityNames[:], s)
-	return Availability(i), ok
+	i := slices.Index(availabilityNames, s)
+	return Availability(max(i, 0)), i >= 0
 }
 
-// Reason says what moved a charge point into its State.
+// Reason says what moved a charge point into its state.
 type Reason uint8
 
 const (
 	// NoReason belongs to Unregistered.
 	NoReason Reason = iota
-	// Registered (activated): it registered, and nothing is known against it.
+	// Registered (activated): it registered, and no fault is open.
 	Registered
 	// EngineRecovered (activated): its Monitor reported the recovery.
 	EngineRecovered
-	// HeartbeatOK (activated): the state in its heartbeat was OK.
+	// HeartbeatOK (activated): a heartbeat carried OK.
 	HeartbeatOK
-	// HeartbeatMonitoring (activated): it is heard again and has no verdict yet.
+	// HeartbeatMonitoring (activated): it sends again and has no verdict yet.
 	HeartbeatMonitoring
 	// EngineFailure (faulted): its Monitor reported the failure.
 	EngineFailure
-	// HeartbeatKO (faulted): the state in its heartbeat was KO.
+	// HeartbeatKO (faulted): a heartbeat carried KO.
 	HeartbeatKO
-	// HeartbeatConnectionError (faulted): the state in its heartbeat was CONNECTION_ERROR.
+	// HeartbeatConnectionError (faulted): a heartbeat carried CONNECTION_ERROR.
 	HeartbeatConnectionError
-	// SaidGoodbye (disconnected): its Monitor stopped cleanly.
+	// SaidGoodbye (disconnected): its Monitor sent disconnect.
 	SaidGoodbye
-	// ConnectionLost (disconnected): the connection of its heartbeats ended and
-	// nobody else spoke for it within a second.
+	// ConnectionLost (disconnected): the connection that carried its heartbeats ended
+	// and no other sent for it within a second.
 	ConnectionLost
-	// Silent (disconnected): no sign of life for three of its usual gaps.
+	// Silent (disconnected): no message for three of its usual gaps.
 	Silent
-	// CentralRestarted (disconnected): Central restarted and has not heard it since.
+	// CentralRestarted (disconnected): Central restarted and received nothing since.
 	CentralRestarted
-	// NotListed (disconnected): it was taken off Central's registry.
+	// NotListed (disconnected): it was removed from Central's registry.
 	NotListed
 )
 
-var reasonNames = [...]string{
+var reasonNames = []string{
 	"", "registered", "engine_recovered", "heartbeat_ok", "heartbeat_monitoring",
 	"engine_failure", "heartbeat_ko", "heartbeat_connection_error",
 	"said_goodbye", "connection_lost", "silent", "central_restarted", "not_listed",
 }
 
-// String is the word used by the API and in the log; "" for NoReason.
+// String is the name in the API, in the state file and in the log; "" for NoReason.
 func (r Reason) String() string { return reasonNames[r] }
 
-// ParseReason reads the word of a Reason.
+// ParseReason reads what String wrote.
 func ParseReason(s string) (Reason, bool) {
-	i, ok := indexOf(reasonNames[:], s)
-	return Reason(i), ok
+	i := slices.Index(reasonNames, s)
+	return Reason(max(i, 0)), i >= 0
 }
 
-func indexOf(names []string, s string) (int, bool) {
-	for i, name := range names {
-		if name == s {
-			return i, true
-		}
+// Reply is Central's answer to one message.
+type Reply uint8
+
+const (
+	// UnknownMessage is the zero Reply: the message is none of Central's.
+	UnknownMessage Reply = iota
+	// NotRegistered: the Monitor has to register first.
+	NotRegistered
+	// Denied refuses a registration: the registry does not list the charge point.
+	Denied
+	// NoRoom refuses a registration: Central holds as many charge points as it may.
+	NoRoom
+	// Authenticated accepts a registration.
+	Authenticated
+	// FailureReceived is the receipt for ENGINE_FAILURE.
+	FailureReceived
+	// RecoveryReceived is the receipt for ENGINE_RECOVERED.
+	RecoveryReceived
+	// Received acknowledges a heartbeat and a disconnect.
+	Received
+)
+
+var replyTexts = [...]string{
+	UnknownMessage:   "KO unknown message",
+	NotRegistered:    "KO not registered",
+	Denied:           "Authentication denied: unknown charging point ",
+	NoRoom:           "Authentication denied: Central has no room for another charging point",
+	Authenticated:    "Authentication successful",
+	FailureReceived:  "Failure report received",
+	RecoveryReceived: "Recovery report received",
+	Received:         "OK",
+}
+
+// Accepted reports whether the message came from a registered charge point and was
+// taken.
+func (r Reply) Accepted() bool { return r >= Authenticated }
+
+// Text is the reply to the charge point, as it is sent.
+func (r Reply) Text(id evcp.CPID) string {
+	if r == Denied {
+		return replyTexts[r] + string(id)
 	}
-	return 0, false
+	return replyTexts[r]
 }

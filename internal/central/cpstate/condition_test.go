@@ -1,6 +1,7 @@
 package cpstate
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ type sentMessage struct {
 	status evcp.Status
 }
 
-func (s sentMessage) to(c Condition) (Condition, string) {
+func (s sentMessage) to(c Condition) (Condition, Reply) {
 	return c.Receive(wire.Message{CP: "CP_001", Verb: s.verb, Status: s.status}, at(s.at))
 }
 
@@ -33,26 +34,26 @@ const (
 	bye  = wire.Disconnect
 )
 
-func TestHear(t *testing.T) {
+func TestReceive(t *testing.T) {
 	tests := []struct {
 		name   string
-		said   []sentMessage
+		sent   []sentMessage
 		state  Availability
 		reason Reason
 		since  float64
 		status evcp.Status
-		answer string
+		reply  Reply
 	}{
 		{"a registration activates", []sentMessage{{at: 1, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
 		{"registering again changes nothing", []sentMessage{{at: 1, verb: reg}, {at: 9, verb: reg}}, Activated, Registered, 1, evcp.Unknown, Authenticated},
 		{"a report without a registration", []sentMessage{{at: 1, verb: fail}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
 		{"a heartbeat without a registration", []sentMessage{{1, beat, evcp.OK}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
-		{"a goodbye without a registration", []sentMessage{{at: 1, verb: bye}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
-		{"words for an Engine", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: wire.HealthCheck}}, Activated, Registered, 1, evcp.Unknown, UnknownMessage},
+		{"a disconnect without a registration", []sentMessage{{at: 1, verb: bye}}, Unregistered, NoReason, 0, evcp.Unknown, NotRegistered},
+		{"a message for an Engine", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: wire.HealthCheck}}, Activated, Registered, 1, evcp.Unknown, UnknownMessage},
 		{"a report faults", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
 		{"a repeated report keeps the first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 32, verb: fail}}, Faulted, EngineFailure, 2, evcp.Unknown, FailureReceived},
 		{"the heartbeat adds the cause", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.ConnectionError}}, Faulted, EngineFailure, 2, evcp.ConnectionError, Received},
-		{"an OK older than the report is forgotten", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}}, Faulted, EngineFailure, 3, evcp.Unknown, FailureReceived},
+		{"an OK older than the report is dropped", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}}, Faulted, EngineFailure, 3, evcp.Unknown, FailureReceived},
 		{"a recovery activates", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.KO}, {at: 4, verb: rec}}, Activated, EngineRecovered, 4, evcp.Unknown, RecoveryReceived},
 		{"a recovery of nothing changes nothing", []sentMessage{{at: 1, verb: reg}, {at: 4, verb: rec}}, Activated, Registered, 1, evcp.Unknown, RecoveryReceived},
 		{"a heartbeat KO faults", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.KO}}, Faulted, HeartbeatKO, 2, evcp.KO, Received},
@@ -60,21 +61,21 @@ func TestHear(t *testing.T) {
 		{"a heartbeat OK clears", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.OK}}, Activated, HeartbeatOK, 3, evcp.OK, Received},
 		{"MONITORING leaves a fault", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {3, beat, evcp.Monitoring}}, Faulted, EngineFailure, 2, evcp.Monitoring, Received},
 		{"MONITORING leaves activated", []sentMessage{{at: 1, verb: reg}, {3, beat, evcp.Monitoring}}, Activated, Registered, 1, evcp.Monitoring, Received},
-		{"a goodbye disconnects", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}}, Disconnected, SaidGoodbye, 2, evcp.Unknown, Received},
-		{"heard after a goodbye", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}, {3, beat, evcp.Monitoring}}, Activated, HeartbeatMonitoring, 3, evcp.Monitoring, Received},
-		{"a fault outlives a goodbye, with its first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 5, verb: bye}, {9, beat, evcp.KO}}, Faulted, EngineFailure, 2, evcp.KO, Received},
-		{"whoever sends heartbeats keeps a fault over a registration", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Faulted, EngineFailure, 3, evcp.Unknown, Authenticated},
-		{"the first Monitors clear a fault by a registration, or nothing would", []sentMessage{{at: 1, verb: reg}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Activated, Registered, 9, evcp.Unknown, Authenticated},
+		{"a disconnect message disconnects", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}}, Disconnected, SaidGoodbye, 2, evcp.Unknown, Received},
+		{"a heartbeat after a disconnect", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}, {3, beat, evcp.Monitoring}}, Activated, HeartbeatMonitoring, 3, evcp.Monitoring, Received},
+		{"a fault outlasts a disconnect, with its first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 5, verb: bye}, {9, beat, evcp.KO}}, Faulted, EngineFailure, 2, evcp.KO, Received},
+		{"where heartbeats are sent, a registration keeps a fault", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Faulted, EngineFailure, 3, evcp.Unknown, Authenticated},
+		{"where none are sent, a registration clears a fault", []sentMessage{{at: 1, verb: reg}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Activated, Registered, 9, evcp.Unknown, Authenticated},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			var c Condition
-			var answer string
-			for _, s := range tc.said {
-				c, answer = s.to(c)
+			var reply Reply
+			for _, s := range tc.sent {
+				c, reply = s.to(c)
 			}
-			if answer != tc.answer {
-				t.Errorf("answer %q, want %q", answer, tc.answer)
+			if reply != tc.reply {
+				t.Errorf("reply %q, want %q", reply.Text("CP_001"), tc.reply.Text("CP_001"))
 			}
 			if c.State != tc.state || c.Reason != tc.reason || c.Status != tc.status {
 				t.Errorf("%v (%v), heartbeat %v; want %v (%v), %v", c.State, c.Reason, c.Status, tc.state, tc.reason, tc.status)
@@ -95,7 +96,7 @@ func afterHeartbeats(seconds ...float64) Condition {
 	return c
 }
 
-func TestPatience(t *testing.T) {
+func TestSilenceTimeout(t *testing.T) {
 	const expected = 5 * time.Second
 	relearned, _ := sentMessage{at: 100, verb: reg}.to(afterHeartbeats(5, 10, 15))
 	replaced, _ := sentMessage{at: 200, verb: reg}.to(relearned)
@@ -109,44 +110,64 @@ func TestPatience(t *testing.T) {
 		{"three usual gaps", afterHeartbeats(10, 20, 30, 40), 30 * time.Second},
 		{"never under three expected heartbeats", afterHeartbeats(1, 2, 3), 15 * time.Second},
 		{"never over 15 minutes", afterHeartbeats(600, 1200, 1800), 15 * time.Minute},
-		{"one long pause teaches nothing", afterHeartbeats(10, 20, 30, 40, 300), 30 * time.Second},
+		{"one long pause changes nothing", afterHeartbeats(10, 20, 30, 40, 300), 30 * time.Second},
 		{"two do", afterHeartbeats(10, 20, 30, 60, 90), 90 * time.Second},
 		{"a registration begins anew", relearned, time.Minute},
-		{"a whole registration without heartbeats ends the habit", replaced, 0},
-		{"a restart of Central keeps the habit, not the gap", afterHeartbeats(5, 10).AfterRestart(at(12)), time.Minute},
+		{"a whole registration without heartbeats: for ever", replaced, 0},
+		{"a restart of Central: heartbeats are expected, the gap is not known", afterHeartbeats(5, 10).AfterRestart(at(12)), time.Minute},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.cp.SilenceTimeout(expected); got != tc.want {
-				t.Errorf("waits %v, want %v", got, tc.want)
+				t.Errorf("timeout %v, want %v", got, tc.want)
 			}
 		})
 	}
 }
 
-func TestSilent(t *testing.T) {
+// UsualGap equals the upper median found by sorting the gaps that are known.
+func TestUsualGap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c Condition
+		now, next := noon, rapid.OneOf(rapid.Int64Range(0, 5), rapid.Int64Range(0, int64(time.Hour)))
+		for range rapid.IntRange(0, 8).Draw(t, "heartbeats") {
+			c = c.learnGap(now)
+			now = now.Add(time.Duration(next.Draw(t, "gap")))
+		}
+		known := slices.DeleteFunc(slices.Sorted(slices.Values(c.gaps[:])), func(d time.Duration) bool { return d == 0 })
+		want := time.Duration(0)
+		if len(known) > 0 {
+			want = known[len(known)/2]
+		}
+		if got := c.UsualGap(); got != want {
+			t.Fatalf("the usual of %v is %v, want %v", c.gaps, got, want)
+		}
+	})
+}
+
+func TestAfterSilence(t *testing.T) {
 	const expected = 5 * time.Second
 	faulty, _ := sentMessage{at: 20, verb: fail}.to(afterHeartbeats(5, 10, 15))
 	gone, _ := sentMessage{at: 16, verb: bye}.to(afterHeartbeats(5, 10, 15))
 	tests := []struct {
-		name   string
-		cp     Condition
-		now    float64
-		awake  float64
-		reason Reason
+		name      string
+		cp        Condition
+		now       float64
+		listening float64
+		reason    Reason
 	}{
 		{"just before three gaps", afterHeartbeats(5, 10, 15), 29.9, 0, Registered},
 		{"after three gaps", afterHeartbeats(5, 10, 15), 30, 0, Silent},
-		{"any word is a sign of life", faulty, 34.9, 0, EngineFailure},
+		{"any message ends silence", faulty, 34.9, 0, EngineFailure},
 		{"a faulty one falls silent too", faulty, 35, 0, Silent},
-		{"what Central slept through was not silence", afterHeartbeats(5, 10, 15), 40, 39, Registered},
-		{"but silence goes on after that", afterHeartbeats(5, 10, 15), 54, 39, Silent},
-		{"without heartbeats there is no silence", afterHeartbeats(), 86400, 0, Registered},
-		{"a goodbye stays a goodbye", gone, 86400, 0, SaidGoodbye},
+		{"time in which Central stood still does not count", afterHeartbeats(5, 10, 15), 40, 39, Registered},
+		{"silence counts from then on", afterHeartbeats(5, 10, 15), 54, 39, Silent},
+		{"without heartbeats: never silent", afterHeartbeats(), 86400, 0, Registered},
+		{"a disconnect keeps its reason", gone, 86400, 0, SaidGoodbye},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := tc.cp.AfterSilence(at(tc.now), at(tc.awake), expected); got.Reason != tc.reason {
+			if got := tc.cp.AfterSilence(at(tc.now), at(tc.listening), expected); got.Reason != tc.reason {
 				t.Errorf("%v (%v), want %v", got.State, got.Reason, tc.reason)
 			}
 		})
@@ -163,18 +184,18 @@ func TestSlowMonitorIsNotCalledSilentForEver(t *testing.T) {
 		c, _ = sentMessage{s, beat, evcp.OK}.to(c)
 	}
 	if silences > 2 {
-		t.Errorf("called silent %d times; two gaps are a habit", silences)
+		t.Errorf("called silent %d times; two gaps change the usual gap", silences)
 	}
 }
 
-func TestLost(t *testing.T) {
+func TestAfterConnectionEnd(t *testing.T) {
 	c := afterHeartbeats(5, 10)
 	if got := c.AfterConnectionEnd(at(11)); got.Reason != ConnectionLost || !got.Since.Equal(at(11)) {
 		t.Errorf("%v since %v; want connection_lost since the connection ended", got.Reason, got.Since)
 	}
-	spoke, _ := sentMessage{11.5, beat, evcp.OK}.to(c)
-	if got := spoke.AfterConnectionEnd(at(11)); got.State != Activated {
-		t.Errorf("%v although it spoke after the connection ended", got.State)
+	sent, _ := sentMessage{11.5, beat, evcp.OK}.to(c)
+	if got := sent.AfterConnectionEnd(at(11)); got.State != Activated {
+		t.Errorf("%v although it sent after the connection ended", got.State)
 	}
 }
 
@@ -185,22 +206,22 @@ func TestRestartAndRegistry(t *testing.T) {
 		t.Fatalf("%v (%v) after a restart", restarted.State, restarted.Reason)
 	}
 	if again, _ := (sentMessage{at: 31, verb: reg}).to(restarted); again.State != Faulted || !again.Since.Equal(at(20)) {
-		t.Errorf("%v since %v; the fault stands until its Monitor takes it back", again.State, again.Since)
+		t.Errorf("%v since %v; the fault lasts until its Monitor reports the recovery", again.State, again.Since)
 	}
 	if ok, _ := (sentMessage{31, beat, evcp.OK}).to(restarted); ok.State != Activated || ok.Fault != (OpenFault{}) {
 		t.Errorf("%v, fault %v after OK", ok.State, ok.Fault)
 	}
 	off := restarted.AfterUnlisting(at(40))
 	if off.Reason != NotListed || off.AfterUnlisting(at(50)) != off {
-		t.Errorf("%v since %v after it was taken off the registry", off.Reason, off.Since)
+		t.Errorf("%v since %v after it was removed from the registry", off.Reason, off.Since)
 	}
 	if (Condition{}).AfterRestart(at(1)).Known() || (Condition{}).AfterUnlisting(at(1)).Known() || (Condition{}).AfterConnectionEnd(at(1)).Known() {
-		t.Error("the zero CP became known without a registration")
+		t.Error("the zero Condition became known without a registration")
 	}
 }
 
-// Whatever is said in whatever order, the belief stays whole.
-func TestBeliefStaysWhole(t *testing.T) {
+// Any messages in any order keep the invariants of Condition.
+func TestConditionInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c Condition
 		now := 0.0
@@ -243,7 +264,7 @@ func checkInvariants(t *rapid.T, was, c Condition, now time.Time) {
 	}
 }
 
-func TestWordsReadBack(t *testing.T) {
+func TestNamesReadBack(t *testing.T) {
 	for s := Unregistered; s <= Disconnected; s++ {
 		if got, ok := ParseAvailability(s.String()); !ok || got != s {
 			t.Errorf("%v reads back as %v", s, got)
@@ -255,6 +276,19 @@ func TestWordsReadBack(t *testing.T) {
 		}
 	}
 	if _, ok := ParseAvailability("well"); ok {
-		t.Error("a word that is no state was read")
+		t.Error("an unknown name was read")
+	}
+}
+
+// The replies are the protocol's, byte for byte.
+func TestReplyText(t *testing.T) {
+	for r, want := range []string{
+		"KO unknown message", "KO not registered", "Authentication denied: unknown charging point CP_001",
+		"Authentication denied: Central has no room for another charging point",
+		"Authentication successful", "Failure report received", "Recovery report received", "OK",
+	} {
+		if got := Reply(r).Text("CP_001"); got != want || Reply(r).Accepted() != (r >= 4) {
+			t.Errorf("reply %d is %q, accepted %v; want %q", r, got, Reply(r).Accepted(), want)
+		}
 	}
 }

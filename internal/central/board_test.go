@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"evcp"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
@@ -41,7 +43,7 @@ func TestSinceGivesWhatChanged(t *testing.T) {
 	}
 }
 
-func TestSlowReaderIsToldWhatItMissed(t *testing.T) {
+func TestMissedChangesAreCounted(t *testing.T) {
 	b, v := testBoard(), newSource("10.0.0.1:1")
 	b.receiveNow(v, "CP_001", wire.Registration, 0)
 	at := b.since(Position{}).Next
@@ -60,17 +62,19 @@ func TestSlowReaderIsToldWhatItMissed(t *testing.T) {
 	}
 }
 
-func TestFollowTellsEachChangeInOrder(t *testing.T) {
+func TestFollowGivesEachChangeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := New(Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		v := newSource("10.0.0.1:1")
-		c.board.receiveNow(v, "CP_000", wire.Registration, 0) // before Follow: not told
+		c.board.receiveNow(v, "CP_000", wire.Registration, 0) // before the position: left out
 		ctx, cancel := context.WithCancel(t.Context())
-		var told []string
-		go c.Follow(ctx, func(change Change, _ uint64) { told = append(told, fmt.Sprint(change.CP, " ", change.Text())) })
+		var got []string
+		signal, stop := c.Watch()
+		defer stop()
+		go c.follow(ctx, c.Since(Position{}).Next, signal, func(change Change, _ uint64) { got = append(got, fmt.Sprint(change.CP, " ", change.Text())) })
 		synctest.Wait()
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		time.Sleep(66 * time.Second)
@@ -82,8 +86,8 @@ func TestFollowTellsEachChangeInOrder(t *testing.T) {
 		cancel()
 		want := "[CP_001 activated: registered from 10.0.0.1 CP_001 faulted: ENGINE_FAILURE" +
 			" CP_001 activated after 1m6s CP_001 disconnected: its Monitor said goodbye]"
-		if got := fmt.Sprint(told); got != want {
-			t.Errorf("told %s", got)
+		if got := fmt.Sprint(got); got != want {
+			t.Errorf("followed %s", got)
 		}
 	})
 }
@@ -117,4 +121,83 @@ func TestSilenceInTime(t *testing.T) {
 			t.Error("a charge point without heartbeats did not keep its state")
 		}
 	})
+}
+
+// The board looks at those charge points alone that may have changed. A walk over all
+// of them, after any messages at any times, finds the same.
+func TestBoardEqualsAWalkOverAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b, now := testBoard(), time.Now()
+		listening := now
+		sources := []*source{newSource("10.0.0.1:1"), newSource("10.0.0.2:1"), newSource("10.0.0.3:1")}
+		var read Position
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
+			n := rapid.IntRange(0, len(sources)-1).Draw(t, "source")
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			case 0:
+				expireSilentEqualsWalk(t, b, now, listening)
+			case 1:
+				countSourcesEqualsWalk(t, b, now)
+			case 2:
+				b.drop(sources[n])
+				sources[n] = newSource(sources[n].peer)
+			case 3:
+				listening = now
+			case 4:
+				read = sinceEqualsWalk(t, b, read)
+			default:
+				id := rapid.SampledFrom([]evcp.CPID{"CP_1", "CP_2", "CP_3", "CP_4"}).Draw(t, "cp")
+				verb := rapid.SampledFrom([]wire.Verb{wire.Registration, wire.Heartbeat, wire.Heartbeat, wire.EngineFailure, wire.Disconnect}).Draw(t, "verb")
+				b.receive(sources[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, true, now)
+			}
+		}
+	})
+}
+
+func expireSilentEqualsWalk(t *rapid.T, b *board, now, listening time.Time) {
+	want := map[evcp.CPID]cpstate.Condition{}
+	for id, p := range b.cps {
+		want[id] = p.AfterSilence(now, listening, b.expected)
+	}
+	b.expireSilent(now, listening)
+	for id, p := range b.cps {
+		if p.Condition != want[id] {
+			t.Fatalf("%s is %v (%v), want %v (%v)", id, p.State, p.Reason, want[id].State, want[id].Reason)
+		}
+	}
+}
+
+func countSourcesEqualsWalk(t *rapid.T, b *board, now time.Time) {
+	b.countSources(now)
+	for id, p := range b.cps {
+		if want := p.sources.count(now, p.SilenceTimeout(b.expected)); p.HeartbeatSources != want {
+			t.Fatalf("%s has %d heartbeat sources, want %d", id, p.HeartbeatSources, want)
+		}
+	}
+}
+
+func sinceEqualsWalk(t *rapid.T, b *board, read Position) Position {
+	changed, counts := map[evcp.CPID]bool{}, map[cpstate.Availability]int{}
+	for id, p := range b.cps {
+		counts[p.State]++
+		if p.version > read.version {
+			changed[id] = true
+		}
+	}
+	d := b.since(read)
+	for _, v := range d.CPs {
+		if !changed[v.ID] || v != b.cps[v.ID].CPView {
+			t.Fatalf("since gives %+v", v)
+		}
+	}
+	if len(d.CPs) != len(changed) {
+		t.Fatalf("since gives %d charge points, want %d", len(d.CPs), len(changed))
+	}
+	for state, n := range b.counts {
+		if counts[cpstate.Availability(state)] != n {
+			t.Fatalf("%d charge points are %v, want %d", n, cpstate.Availability(state), counts[cpstate.Availability(state)])
+		}
+	}
+	return d.Next
 }

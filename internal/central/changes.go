@@ -1,0 +1,168 @@
+package central
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"evcp"
+	"evcp/internal/central/cpstate"
+)
+
+// Change is one charge point that moved from a state to another.
+type Change struct {
+	Seq    uint64 // from 1, gapless since Central started
+	CP     evcp.CPID
+	From   cpstate.Availability
+	To     cpstate.Availability
+	Reason cpstate.Reason
+	Status evcp.Status   // of its last heartbeat; Unknown if a later report contradicts it
+	At     time.Time     // when Central saw it
+	Lasted time.Duration // how long From lasted; 0 for a first registration
+	Peer   string        // the address that sent last
+}
+
+// Position is how far one reader of the board has come. The zero Position has read
+// nothing.
+type Position struct{ version, seq uint64 }
+
+// Delta is what changed on the board since a Position.
+type Delta struct {
+	CPs     []CPView // the charge points that changed, by id; all of them for the zero Position
+	Changes []Change // changes of state, in order
+	Missed  uint64   // changes that were no longer held
+	Next    Position
+}
+
+// Since is what changed on the board since the position.
+func (c *Central) Since(p Position) Delta { return c.board.since(p) }
+
+// Snapshot is what changed since the position, and everything, of one moment.
+func (c *Central) Snapshot(p Position) (changed, all Delta) { return c.board.snapshot(p) }
+
+// Watch gives a signal that is raised at every change and stays raised until it is
+// received, and a func that ends it. It is raised at first: what changed between a
+// reader's position and its Watch is to be read too.
+func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
+
+// CPs are all charge points, by id.
+func (c *Central) CPs() []CPView { return c.board.since(Position{}).CPs }
+
+// CP is one charge point.
+func (c *Central) CP(id evcp.CPID) (CPView, bool) {
+	c.board.mu.Lock()
+	defer c.board.mu.Unlock()
+	p, ok := c.board.cps[id]
+	if !ok {
+		return CPView{}, false
+	}
+	return p.CPView, true
+}
+
+// follow calls f for each change of state after a position, in order, until ctx ends.
+// When f is more than maxChanges behind, the oldest are skipped and missed says how
+// many.
+func (c *Central) follow(ctx context.Context, p Position, signal <-chan struct{}, f func(Change, uint64)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+		}
+		changes, missed, next := c.board.changesSince(p)
+		p = next
+		for _, change := range changes {
+			f(change, missed)
+			missed = 0
+		}
+	}
+}
+
+func (b *board) since(p Position) Delta {
+	b.mu.Lock()
+	d := b.collect(p)
+	b.mu.Unlock()
+	d.sort()
+	return d
+}
+
+func (b *board) snapshot(p Position) (changed, all Delta) {
+	b.mu.Lock()
+	changed, all = b.collect(p), b.collect(Position{})
+	b.mu.Unlock()
+	changed.sort()
+	all.sort()
+	return changed, all
+}
+
+// collect copies what changed, the newest first. The caller holds the lock.
+func (b *board) collect(p Position) Delta {
+	d := Delta{Next: Position{version: b.version, seq: b.changes.next}}
+	d.Changes, d.Missed = b.changes.after(p.seq)
+	if p.version == 0 {
+		d.CPs = make([]CPView, 0, len(b.cps))
+	}
+	for e := b.newest; e != nil && e.version > p.version; e = e.older {
+		d.CPs = append(d.CPs, e.CPView)
+	}
+	return d
+}
+
+// sort is called without the lock: it takes longer than the copying.
+func (d *Delta) sort() {
+	slices.SortFunc(d.CPs, func(x, y CPView) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+func (b *board) watch() (signal <-chan struct{}, stop func()) {
+	w := make(chan struct{}, 1)
+	w <- struct{}{}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watchers[w] = struct{}{}
+	return w, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.watchers, w)
+	}
+}
+
+// changesSince is since for a reader of the changes alone.
+func (b *board) changesSince(p Position) (changes []Change, missed uint64, next Position) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changes, missed = b.changes.after(p.seq)
+	return changes, missed, Position{version: b.version, seq: b.changes.next}
+}
+
+// maxChanges is how far behind a reader of the changes may be: enough for eight
+// thousand charge points that change at once.
+const maxChanges = 8192
+
+// changeRing holds the last changes. The zero value is ready.
+type changeRing struct {
+	changes []Change
+	next    uint64 // the number of the last change
+}
+
+func (r *changeRing) add(c Change) {
+	r.next++
+	c.Seq = r.next
+	if len(r.changes) < maxChanges {
+		r.changes = append(r.changes, c)
+		return
+	}
+	r.changes[(r.next-1)%maxChanges] = c
+}
+
+// after copies the changes after a number, and counts those that are no longer held.
+func (r *changeRing) after(seq uint64) (changes []Change, missed uint64) {
+	if behind := r.next - seq; behind > uint64(len(r.changes)) {
+		missed = behind - uint64(len(r.changes))
+		seq += missed
+	}
+	for n := seq; n < r.next; n++ {
+		changes = append(changes, r.changes[n%maxChanges])
+	}
+	return changes, missed
+}

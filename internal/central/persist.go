@@ -1,0 +1,261 @@
+package central
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"evcp/internal/central/cpstate"
+	"evcp/internal/sqlite"
+	"evcp/internal/wait"
+)
+
+const (
+	// batchDelay is how long changes are collected into one transaction. A first
+	// registration does not wait for it.
+	batchDelay = 100 * time.Millisecond
+	// diskRetry is the pause after a write that failed.
+	diskRetry = 5 * time.Second
+	// fullWriteInterval is how often the times of the last messages are written.
+	fullWriteInterval = time.Minute
+	// registrationWait is how long the reply to a first registration waits for the disk.
+	registrationWait = 200 * time.Millisecond
+)
+
+// persister writes the board to disk, at the disk's own pace. It holds nothing but two
+// positions: what it has not written it reads from the board again, the newest
+// conditions and those changes that are still held.
+type persister struct {
+	c       *Central
+	states  Position // conditions are written up to here
+	changes Position // changes are written up to here
+	failing bool
+}
+
+// stateBatch is what one transaction writes.
+type stateBatch struct {
+	cps     []cpstate.Condition
+	changes []Change
+	written func() // moves the positions
+}
+
+// persist runs until ctx ends, and then writes what is left.
+func (c *Central) persist(ctx context.Context) {
+	c.logRestored()
+	signal, stop := c.Watch()
+	defer stop()
+	k := &persister{c: c}
+	full := time.NewTicker(fullWriteInterval)
+	defer full.Stop()
+	for {
+		k.write(k.takeChanged)
+		select {
+		case <-ctx.Done():
+			k.write(k.takeAll)
+			return
+		case <-k.retry(): // also when no message comes
+		case <-full.C:
+			k.write(k.takeAll)
+			k.trimHistory()
+		case <-signal:
+			k.awaitBatch(ctx)
+		}
+	}
+}
+
+// retry is when a failing disk is tried again; never while none fails.
+func (k *persister) retry() <-chan time.Time {
+	if !k.failing {
+		return nil
+	}
+	return time.After(diskRetry)
+}
+
+// awaitBatch waits for more to write, unless a reply waits for the disk.
+func (k *persister) awaitBatch(ctx context.Context) {
+	if k.failing {
+		wait.For(ctx, diskRetry)
+		return
+	}
+	enough := time.NewTimer(batchDelay)
+	defer enough.Stop()
+	select {
+	case <-ctx.Done():
+	case <-enough.C:
+	case <-k.c.commits.urgent:
+	}
+}
+
+// takeChanged takes the changes since the last time and the conditions they led to.
+// If some changes are no longer held, it takes all.
+func (k *persister) takeChanged() stateBatch {
+	changes, missed, next := k.c.board.changesSince(k.changes)
+	if missed > 0 {
+		return k.takeAll()
+	}
+	b := stateBatch{changes: changes, written: func() { k.changes = next }}
+	for _, id := range changedCPs(changes) {
+		if v, ok := k.c.CP(id); ok {
+			b.cps = append(b.cps, v.Condition)
+		}
+	}
+	return b
+}
+
+// takeAll takes the conditions that changed in any way, such as by a last message.
+func (k *persister) takeAll() stateBatch {
+	d := k.c.board.since(Position{version: k.states.version, seq: k.changes.seq})
+	b := stateBatch{cps: make([]cpstate.Condition, len(d.CPs)), changes: d.Changes}
+	for i, v := range d.CPs {
+		b.cps[i] = v.Condition
+	}
+	b.written = func() {
+		if d.Missed > 0 {
+			k.c.log.Error("the history has a gap: the disk was too slow", "changes", d.Missed)
+		}
+		k.states, k.changes = d.Next, d.Next
+	}
+	return b
+}
+
+// write writes one batch. The positions move when it is on disk.
+func (k *persister) write(take func() stateBatch) {
+	err := k.ensureFile()
+	if err == nil {
+		err = k.save(take())
+	}
+	if sqlite.Unusable(err) != "" {
+		err = k.replaceFile(err)
+	}
+	if err == nil {
+		k.recovered()
+	} else {
+		k.failed(err)
+	}
+	k.c.commits.advance(k.changes.seq, k.failing)
+}
+
+func (k *persister) save(b stateBatch) error {
+	err := k.c.file.save(b.cps, b.changes)
+	if err == nil {
+		b.written()
+	}
+	return err
+}
+
+func (k *persister) recovered() {
+	if k.failing {
+		k.c.log.Info("the state folder can be written again")
+		k.c.meter.diskError.Store(nil)
+	}
+	k.failing = false
+}
+
+func (k *persister) failed(err error) {
+	why := sqlite.DiskError(k.c.o.StateDir, err)
+	k.c.meter.diskError.Store(&why)
+	if !k.failing {
+		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", diskRetry)
+	}
+	k.failing = true
+}
+
+// ensureFile makes sure that the open file is the one in the folder. A file that was
+// deleted is made anew, with all conditions. A file that could not be opened before,
+// or that somebody put there, is read for charge points that are not known.
+func (k *persister) ensureFile() error {
+	hadFile := k.c.file.db != nil
+	opened, err := k.c.file.ensure()
+	if !opened {
+		return err
+	}
+	if hadFile {
+		k.c.log.Warn("the state file was taken away or replaced; all that is known is written again", "folder", k.c.o.StateDir)
+	}
+	now := time.Now()
+	if err := k.c.restore(now); err != nil {
+		return err
+	}
+	k.c.logRestored()
+	if k.c.o.Registry != nil {
+		k.c.applyRegistry(now)
+	}
+	return k.rewrite()
+}
+
+// replaceFile replaces a file that broke while it was open.
+func (k *persister) replaceFile(why error) error {
+	aside, err := k.c.file.replace(why)
+	if err != nil {
+		return err
+	}
+	aside.log(k.c.log)
+	return k.rewrite()
+}
+
+// rewrite writes all conditions, and the changes that are still held.
+func (k *persister) rewrite() error {
+	k.states = Position{}
+	return k.save(k.takeAll())
+}
+
+func (k *persister) trimHistory() {
+	if k.failing {
+		return
+	}
+	if err := k.c.file.trimHistory(time.Now(), historyTotal); err != nil {
+		k.c.log.Error("can't shorten the history", "error", err)
+	}
+}
+
+// commitWaiter lets a reply wait until a change is on disk. A registration that was
+// answered and then lost would silence a first Monitor for good: it registers once,
+// and does not react to "not registered".
+type commitWaiter struct {
+	urgent chan struct{} // somebody waits
+
+	mu        sync.Mutex
+	committed uint64        // the last change on disk
+	failing   bool          // the disk fails: nobody waits
+	changed   chan struct{} // closed when one of them changes
+}
+
+func newCommitWaiter() *commitWaiter {
+	return &commitWaiter{urgent: make(chan struct{}, 1), changed: make(chan struct{})}
+}
+
+// advance records how far the disk is, and whether it fails.
+func (w *commitWaiter) advance(committed uint64, failing bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.committed == committed && w.failing == failing {
+		return
+	}
+	w.committed, w.failing = committed, failing
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// wait returns when the numbered change is on disk, at once if the disk fails, and
+// after the limit in any case.
+func (w *commitWaiter) wait(change uint64, limit time.Duration) {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for {
+		w.mu.Lock()
+		over, changed := w.committed >= change || w.failing, w.changed
+		w.mu.Unlock()
+		if over {
+			return
+		}
+		select {
+		case w.urgent <- struct{}{}:
+		default: // already signalled
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return
+		}
+	}
+}

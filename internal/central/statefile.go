@@ -1,0 +1,252 @@
+package central
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"evcp"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/folder"
+	"evcp/internal/sqlite"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// fileSchema names the file: "EVCT".
+var fileSchema = sqlite.Schema{ApplicationID: 0x45564354, Migrations: migrations}
+
+const (
+	fileName = "central.db"
+	lockName = "central.lock"
+	// maxIntegrityCheck is the largest file, in bytes, that is checked as a whole.
+	maxIntegrityCheck = 256 << 20
+	// historyPerCP, historyAge and historyTotal bound the history on disk; the last is
+	// some 150 MB, however many charge points are invented.
+	historyPerCP = 1000
+	historyAge   = 30 * 24 * time.Hour
+	historyTotal = 1_000_000
+)
+
+// stateFile keeps the charge points on disk. One goroutine at a time may use it.
+type stateFile struct {
+	dir  string
+	lock *folder.Lock
+	db   *sqlite.DB  // nil while there is none
+	info os.FileInfo // which file db has; nil = not known
+}
+
+// asideFile is a file that could not be used: its new name, and why in one line.
+type asideFile struct{ file, why string }
+
+func (a asideFile) log(l *slog.Logger) {
+	l.Warn("put an unusable state file aside and began a new one", "file", a.file, "why", a.why)
+}
+
+// openStateFile takes the folder; a folder that another process has is
+// folder.ErrInUse. A file that is damaged, foreign or newer than this program is put
+// aside and named, never deleted; aside is zero if there was none.
+func openStateFile(dir string) (s *stateFile, aside asideFile, err error) {
+	s = newStateFile(dir)
+	_, err = s.ensure()
+	if sqlite.Unusable(err) != "" {
+		aside, err = s.replace(err)
+	}
+	if errors.Is(err, folder.ErrInUse) {
+		return nil, asideFile{}, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
+	}
+	if err != nil {
+		return nil, asideFile{}, errors.Join(err, s.close())
+	}
+	return s, aside, nil
+}
+
+// newStateFile is not open yet; ensure opens it.
+func newStateFile(dir string) *stateFile { return &stateFile{dir: dir} }
+
+func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
+
+// open opens the file and checks that it is whole.
+func (s *stateFile) open() error {
+	db, err := fileSchema.Open(sqlite.Location{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
+	if err != nil {
+		return err
+	}
+	info, _ := os.Stat(s.path()) // without it, the removal of the file goes unnoticed
+	if info == nil || info.Size() <= maxIntegrityCheck {
+		if err := db.QuickCheck(); err != nil {
+			return errors.Join(err, db.Close())
+		}
+	}
+	s.db, s.info = db, info
+	return nil
+}
+
+// ensure makes sure that a file is open, and that it is the one in the folder: the
+// folder may be deleted, or a backup put in its place, while Central runs. opened: a
+// file was opened now; it may hold nothing.
+func (s *stateFile) ensure() (opened bool, err error) {
+	if s.db != nil && !s.replaced() {
+		return false, nil
+	}
+	_ = s.close() // its file is not in the folder any more
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return false, fmt.Errorf("create it: %w", err)
+	}
+	if s.lock, err = folder.Acquire(s.dir, lockName); err != nil {
+		return false, err
+	}
+	if err := s.open(); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// replaced reports whether the open file is not the one in the folder.
+func (s *stateFile) replaced() bool {
+	now, err := os.Stat(s.path())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && s.info != nil && !os.SameFile(s.info, now)
+}
+
+// replace puts the present file aside and begins a new one.
+func (s *stateFile) replace(why error) (asideFile, error) {
+	_ = s.db.Close() // its file is put aside next
+	s.db = nil
+	name, err := folder.PutAside(s.path(), sqlite.Unusable(why), time.Now())
+	if err != nil {
+		return asideFile{}, err
+	}
+	return asideFile{file: name, why: sqlite.Reason(why)}, s.open()
+}
+
+// close gives the folder back.
+func (s *stateFile) close() error {
+	err := s.db.Close()
+	s.db = nil
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
+	}
+	return err
+}
+
+// diskFault reports whether the disk failed in a way that may pass, so that Central
+// starts without it. Missing rights or a wrong name do not pass: they end the start.
+func diskFault(dir string, err error) bool {
+	if err == nil || errors.Is(err, folder.ErrInUse) {
+		return false
+	}
+	err = errors.Join(err, sqlite.ProbeWrite(dir))
+	for _, fault := range []syscall.Errno{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads the charge points. A row that makes no sense is skipped and counted: one
+// bad row must not cost the others.
+func (s *stateFile) load() (cps []cpstate.Condition, skipped int, err error) {
+	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats
+		FROM charge_points ORDER BY cp_id`
+	err = s.db.Query(all, func(row *sqlite.Stmt) error {
+		if cp, ok := readCP(row); ok {
+			cps = append(cps, cp)
+		} else {
+			skipped++
+		}
+		return nil
+	})
+	return cps, skipped, err
+}
+
+func readCP(row *sqlite.Stmt) (cpstate.Condition, bool) {
+	id, err := evcp.ParseCPID(row.ColumnText(0))
+	state, ok1 := cpstate.ParseAvailability(row.ColumnText(1))
+	reason, ok2 := cpstate.ParseReason(row.ColumnText(2))
+	status, ok3 := evcp.ParseStatus(row.ColumnText(6))
+	why, ok4 := cpstate.ParseReason(row.ColumnText(8))
+	return cpstate.Condition{
+		ID: id, State: state, Reason: reason, Status: status,
+		Since: fromMillis(row.ColumnInt64(3)), Registered: fromMillis(row.ColumnInt64(4)), LastSeen: fromMillis(row.ColumnInt64(5)),
+		Fault: cpstate.OpenFault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, SendsHeartbeats: row.ColumnBool(9),
+	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
+}
+
+// save writes conditions and history in one transaction.
+func (s *stateFile) save(cps []cpstate.Condition, changes []Change) error {
+	if len(cps) == 0 && len(changes) == 0 {
+		return nil
+	}
+	return s.db.Transact(false, func() error { return errors.Join(s.saveCPs(cps), s.saveChanges(changes)) })
+}
+
+func (s *stateFile) saveCPs(cps []cpstate.Condition) error {
+	const put = `INSERT OR REPLACE INTO charge_points
+		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?)`
+	for _, cp := range cps {
+		if err := s.db.Exec(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
+			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stateFile) saveChanges(changes []Change) error {
+	const add = `INSERT INTO changes (cp_id, at, from_state, to_state, reason, status, peer) VALUES (?,?,?,?,?,?,?)`
+	const trim = `DELETE FROM changes WHERE cp_id = ?1 AND id <=
+		(SELECT id FROM changes WHERE cp_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`
+	for _, c := range changes {
+		if err := s.db.Exec(add, string(c.CP), millis(c.At), c.From.String(), c.To.String(), c.Reason.String(), c.Status.String(), c.Peer); err != nil {
+			return err
+		}
+	}
+	for _, id := range changedCPs(changes) {
+		if err := s.db.Exec(trim, string(id), historyPerCP); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedCPs names each charge point once.
+func changedCPs(changes []Change) (ids []evcp.CPID) {
+	seen := map[evcp.CPID]bool{}
+	for _, c := range changes {
+		if !seen[c.CP] {
+			seen[c.CP] = true
+			ids = append(ids, c.CP)
+		}
+	}
+	return ids
+}
+
+// trimHistory deletes changes that are too old, and the oldest beyond the limit.
+func (s *stateFile) trimHistory(now time.Time, limit int64) error {
+	const old = `DELETE FROM changes WHERE at < ?`
+	const excess = `DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?`
+	return errors.Join(s.db.Exec(old, millis(now.Add(-historyAge))), s.db.Exec(excess, limit))
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

@@ -1,0 +1,157 @@
+package central
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/console"
+)
+
+const (
+	// silenceCheckInterval is how often silence is looked for.
+	silenceCheckInterval = time.Second
+	// reconnectGrace is how long another connection may take to send for a charge
+	// point whose connection ended: a Monitor that reconnects is not lost.
+	reconnectGrace = time.Second
+	// sleepThreshold is how late a silence check may be; later, Central itself stood
+	// still.
+	sleepThreshold = time.Second / 2
+)
+
+// connectionEnd is a connection that carried a charge point's heartbeats and ended.
+type connectionEnd struct {
+	cp evcp.CPID
+	at time.Time
+}
+
+// superviseCPs handles what no message brings: silence, lost connections, a changed
+// registry. It takes connectionEnds until the last connection is closed, and so never
+// blocks one.
+func (c *Central) superviseCPs(ctx context.Context) {
+	tick := time.NewTicker(silenceCheckInterval)
+	defer tick.Stop()
+	due := time.NewTimer(reconnectGrace)
+	defer due.Stop()
+	var queue []connectionEnd
+	listening, last := time.Now(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-c.connEnds:
+			if queue = append(queue, e); len(queue) == 1 {
+				due.Reset(reconnectGrace)
+			}
+		case <-due.C:
+			queue = c.expireLost(queue, due)
+		case <-tick.C:
+			now := time.Now()
+			slept := now.Sub(last) > silenceCheckInterval+sleepThreshold
+			if slept {
+				listening = now // heartbeats may still wait in the sockets
+			}
+			last = now
+			c.board.expireSilent(now, listening)
+			c.refreshRegistry(now)
+			if !slept { // ends of connections may wait too
+				c.logDuplicates(now)
+			}
+			c.meter.silenceChecked.Store(&now)
+		}
+	}
+}
+
+// expireLost handles the ends that are due and sets the timer for the next.
+func (c *Central) expireLost(queue []connectionEnd, due *time.Timer) []connectionEnd {
+	now := time.Now()
+	for len(queue) > 0 && now.Sub(queue[0].at) >= reconnectGrace {
+		c.board.connectionEnded(queue[0].cp, queue[0].at, now)
+		queue = queue[1:]
+	}
+	if len(queue) > 0 {
+		due.Reset(reconnectGrace - now.Sub(queue[0].at))
+	}
+	return queue
+}
+
+func (c *Central) refreshRegistry(now time.Time) {
+	if c.o.Registry == nil {
+		return
+	}
+	switch changed, err := c.o.Registry.Refresh(); {
+	case err != nil:
+		why, _, _ := strings.Cut(err.Error(), "\n") // the first of several; the attribute has all
+		c.log.Error("keeps the registry as it was: "+why, "error", err)
+	case changed:
+		c.log.Info("registry re-read", "file", c.o.Registry.Path(), "charge_points", c.o.Registry.Len())
+		c.applyRegistry(now)
+	}
+}
+
+func (c *Central) applyRegistry(now time.Time) { c.board.updateListed(now, c.o.Registry.Listed) }
+
+// logDuplicates logs the charge points that a second connection began to send for.
+func (c *Central) logDuplicates(now time.Time) {
+	for _, d := range c.board.countSources(now) {
+		c.warnLimited("two connections send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
+	}
+}
+
+// expireSilent disconnects the charge points whose deadline of silence has passed. It
+// looks at those alone whose deadline has come.
+func (b *board) expireSilent(now, listening time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.silence) > 0 && !now.Before(b.silence[0].deadline) {
+		p := b.silence[0]
+		if next := p.AfterSilence(now, listening, b.expected); next != p.Condition {
+			b.update(p, next, now)
+		} else {
+			b.schedule(p, listening) // Central stood still meanwhile: the deadline is later
+		}
+	}
+}
+
+// schedule puts a charge point into board.silence by its deadline, or takes it out.
+func (b *board) schedule(p *boardEntry, listening time.Time) {
+	was := p.deadline
+	p.deadline = p.SilenceDeadline(listening, b.expected)
+	switch {
+	case was.IsZero() && !p.deadline.IsZero():
+		heap.Push(&b.silence, p)
+	case !was.IsZero() && p.deadline.IsZero():
+		heap.Remove(&b.silence, p.index)
+	case !was.IsZero():
+		heap.Fix(&b.silence, p.index)
+	}
+}
+
+// deadlineHeap is a heap of charge points: the first has the earliest deadline.
+type deadlineHeap []*boardEntry
+
+func (h deadlineHeap) Len() int           { return len(h) }
+func (h deadlineHeap) Less(i, j int) bool { return h[i].deadline.Before(h[j].deadline) }
+func (h deadlineHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push is called by package heap.
+func (h *deadlineHeap) Push(x any) {
+	p, _ := x.(*boardEntry)
+	p.index = len(*h)
+	*h = append(*h, p)
+}
+
+// Pop is called by package heap.
+func (h *deadlineHeap) Pop() any {
+	last := len(*h) - 1
+	p := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return p
+}
