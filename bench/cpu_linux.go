@@ -5,17 +5,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"evcp/internal/process"
 )
 
-// cpu is the time that all threads of the process have spent on a processor,
-// ended ones too, in nanoseconds: the kernel's clock of that process.
-// /proc/PID/stat counts in hundredths of a second, longer than twenty checks take.
-func (p *process) cpu() (time.Duration, error) {
+// processorTime is what all threads of the process have used, ended ones too, by
+// the kernel's clock of that process, in nanoseconds. /proc/PID/stat counts in
+// hundredths of a second, which is longer than twenty checks take.
+func processorTime(c *process.Child) (time.Duration, error) {
 	const sched = 2 // CPUCLOCK_SCHED of include/linux/posix-timers.h
-	clock := int32(^p.cmd.Process.Pid)<<3 | sched
+	clock := int32(^c.PID())<<3 | sched
 	var t unix.Timespec
 	if err := unix.ClockGettime(clock, &t); err != nil {
-		return 0, fmt.Errorf("read the processor time of %s: %w", p.name, err)
+		return 0, fmt.Errorf("read the processor time of %s: %w", c.Name, err)
 	}
 	return time.Duration(t.Nano()), nil
 }

@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"time"
+
+	"evcp/internal/process"
 )
 
-func (p *process) cpu() (time.Duration, error) {
-	return 0, errors.New("processor time of another process is read on Linux only")
+func processorTime(*process.Child) (time.Duration, error) {
+	return 0, errors.New("the processor time of another process is read on Linux only")
 }

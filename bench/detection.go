@@ -11,82 +11,83 @@ import (
 	"time"
 
 	"evcp/internal/engine"
+	"evcp/internal/process"
 	"evcp/internal/wait"
 )
 
-// Bounds, in seconds: a word or an act is known at once, silence after the
-// timeout. They are written with one decimal, and compared so.
+// Bounds in seconds. A wrong reply or a refused or broken connection is noticed at
+// once, silence after the timeout. Figures are compared with them at one decimal.
 const (
-	wordFromFault  = 3.0
-	silenceBound   = 3.9
-	wordFromFailed = 2.0
+	noticedAtOnce     = 3.0 // since the fault
+	noticedByTimeout  = 3.9 // since the fault
+	sinceFirstFailure = 2.0 // since the first failed check
 )
 
-// fault is one way in which an Engine fails, and what came of it.
-type fault struct {
+// faultKind is one way in which an Engine fails, and what was measured of it.
+type faultKind struct {
 	behaviour string
-	bound     float64
+	bound     float64 // noticedAtOnce or noticedByTimeout
 
-	fromFault  spread // seconds until Central had the ENGINE_FAILURE
-	fromFailed spread // and since the first failed check, where somebody saw it
-	trials     []trial
+	detections []detection
+	sinceFault samples // seconds until Central received the ENGINE_FAILURE
+	sinceCheck samples // and since the first failed check, where the Engine saw it
 }
 
-// trial is one fault, from when the Engine broke until Central had the report.
-type trial struct {
-	broke, reported time.Time
+// detection is from when the Engine began to fail until Central had the report.
+type detection struct {
+	failed, reported time.Time
 }
 
-// measureDetection lets eight Engines fail at once, again and again, while a
-// sleeper notes when the machine stands still.
-func measureDetection(ctx context.Context, l *lab) ([]table, error) {
-	faults := []*fault{
-		{behaviour: "ko", bound: wordFromFault}, {behaviour: "refuse", bound: wordFromFault},
-		{behaviour: "reset", bound: wordFromFault}, {behaviour: "close", bound: wordFromFault},
-		{behaviour: "garbage", bound: wordFromFault}, {behaviour: "split", bound: wordFromFault},
-		{behaviour: "mute", bound: silenceBound}, {behaviour: "drip", bound: silenceBound},
+// measureDetection lets eight Engines fail again and again, at the same time. A
+// sleeper records meanwhile when the machine stands still.
+func measureDetection(ctx context.Context, h *harness) ([]resultTable, error) {
+	kinds := []*faultKind{
+		{behaviour: "ko", bound: noticedAtOnce}, {behaviour: "refuse", bound: noticedAtOnce},
+		{behaviour: "reset", bound: noticedAtOnce}, {behaviour: "close", bound: noticedAtOnce},
+		{behaviour: "garbage", bound: noticedAtOnce}, {behaviour: "split", bound: noticedAtOnce},
+		{behaviour: "mute", bound: noticedByTimeout}, {behaviour: "drip", bound: noticedByTimeout},
 	}
-	sleeper := &rhythm{every: 10 * time.Millisecond}
-	sleeping, wake := context.WithCancel(ctx)
-	var all, bed sync.WaitGroup
-	bed.Go(func() { sleeper.sleep(sleeping, time.Hour) })
-	failed := make([]error, len(faults))
-	for i, f := range faults {
-		all.Go(func() { failed[i] = l.detect(ctx, f) })
-		if !wait.For(ctx, 130*time.Millisecond) { // no two Monitors start in step
+	sleeper := &tickRecorder{every: 10 * time.Millisecond}
+	sleeperCtx, stopSleeper := context.WithCancel(ctx)
+	var detecting, sleeping sync.WaitGroup
+	sleeping.Go(func() { sleeper.sleep(sleeperCtx, time.Hour) })
+	errs := make([]error, len(kinds))
+	for i, f := range kinds {
+		detecting.Go(func() { errs[i] = h.detect(ctx, f) })
+		if !wait.For(ctx, 130*time.Millisecond) { // so that no two Monitors check at the same moment
 			break
 		}
 	}
-	all.Wait()
-	wake()
-	bed.Wait()
-	return []table{detectionTable(faults, sleeper)}, errors.Join(failed...)
+	detecting.Wait()
+	stopSleeper()
+	sleeping.Wait()
+	return []resultTable{detectionTable(kinds, sleeper)}, errors.Join(errs...)
 }
 
-// scene is one Engine that fails, its Monitor, and the Central that is told.
-type scene struct {
+// detectionRig is one Engine that fails, its Monitor, and the reports that Central
+// receives.
+type detectionRig struct {
 	engine  *engine.Engine
-	monitor *process
-	reports chan report
+	monitor *process.Child
+	reports chan receivedReport
 
-	mu     sync.Mutex // guards below
-	failed time.Time  // when the first answer under the fault was out
-	during string     // the fault
+	mu          sync.Mutex // guards below
+	fault       string     // the behaviour
+	firstFailed time.Time  // when the first reply under the fault was sent completely
 }
 
-// report is one that Central was told.
-type report struct {
+type receivedReport struct {
 	verb string
 	at   time.Time
 }
 
-func (l *lab) detect(ctx context.Context, f *fault) error {
+func (h *harness) detect(ctx context.Context, f *faultKind) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &scene{reports: make(chan report, 64)}
+	r := &detectionRig{reports: make(chan receivedReport, 64)}
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer cancel()
-	central, err := listen(false, asCentral(s.hear))
+	central, err := startStub(false, centralReplies(r.receive))
 	if err != nil {
 		return err
 	}
@@ -95,122 +96,128 @@ func (l *lab) detect(ctx context.Context, f *fault) error {
 	if err != nil {
 		return fmt.Errorf("open an Engine's port: %w", err)
 	}
-	s.engine = engine.New(engine.Options{Listen: port.Listen, Observe: s.observe})
-	serving.Go(func() { _ = s.engine.Serve(ctx) }) // if it could not, no check is answered, and that is found
+	r.engine = engine.New(engine.Options{Listen: port.Listen, Observe: r.observe})
+	serving.Go(func() { _ = r.engine.Serve(ctx) }) // if it fails, a report too many or too few shows it
 	_, at, _ := strings.Cut(port.Addr().String(), ":")
-	if s.monitor, err = ours("CP_"+f.behaviour, central.port(), "")(ctx, l, at); err != nil {
+	if r.monitor, err = monitorOf("CP_"+f.behaviour, central.port(), "")(ctx, h, at); err != nil {
 		return err
 	}
-	defer s.monitor.stop()
-	return s.repeat(ctx, l.effort.faults, f)
+	defer stop(r.monitor)
+	if err := r.repeat(ctx, h.sizes.faults, f); err != nil {
+		return fmt.Errorf("fault %s: %w", f.behaviour, err)
+	}
+	return nil
 }
 
-// repeat breaks the Engine and mends it. The phases are spread over the second,
-// with chance within each part, so that few faults still meet the worst.
-func (s *scene) repeat(ctx context.Context, times int, f *fault) error {
+// repeat makes the Engine fail and recover. The moments of the faults are spread
+// evenly over the interval, with chance inside each part, so that a few faults too
+// meet the worst moment.
+func (r *detectionRig) repeat(ctx context.Context, times int, f *faultKind) error {
 	well, _ := engine.ParseBehaviour("ok")
-	ill, err := engine.ParseBehaviour(f.behaviour)
+	failing, err := engine.ParseBehaviour(f.behaviour)
 	if err != nil {
-		return fmt.Errorf("fault %s: %w", f.behaviour, err)
+		return err
 	}
 	wait.For(ctx, 1500*time.Millisecond)
 	for i := range times {
 		phase := (float64(i) + rand.Float64()) / float64(times)
 		wait.For(ctx, time.Second+time.Duration(phase*float64(time.Second)))
-		if err := s.once(ctx, f, ill, well); err != nil {
-			return fmt.Errorf("fault %s: %w", f.behaviour, err)
+		if err := r.once(ctx, f, failing, well); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *scene) once(ctx context.Context, f *fault, ill, well engine.Behaviour) error {
-	s.mu.Lock()
-	s.failed, s.during = time.Time{}, ill.String()
-	s.mu.Unlock()
-	broke := time.Now()
-	s.engine.SetBehaviour(ill)
-	at, err := s.wait(ctx, "ENGINE_FAILURE")
+func (r *detectionRig) once(ctx context.Context, f *faultKind, failing, well engine.Behaviour) error {
+	r.mu.Lock()
+	r.firstFailed, r.fault = time.Time{}, failing.String()
+	r.mu.Unlock()
+	failed := time.Now()
+	r.engine.SetBehaviour(failing)
+	reported, err := r.wait(ctx, "ENGINE_FAILURE")
 	if err != nil {
 		return err
 	}
-	f.trials = append(f.trials, trial{broke, at})
-	f.fromFault.add(at.Sub(broke).Seconds())
-	s.mu.Lock()
-	if !s.failed.IsZero() && f.bound == wordFromFault {
-		f.fromFailed.add(at.Sub(s.failed).Seconds())
+	f.detections = append(f.detections, detection{failed, reported})
+	f.sinceFault.add(reported.Sub(failed).Seconds())
+	r.mu.Lock()
+	if !r.firstFailed.IsZero() && f.bound == noticedAtOnce {
+		f.sinceCheck.add(reported.Sub(r.firstFailed).Seconds())
 	}
-	s.mu.Unlock()
-	s.engine.SetBehaviour(well)
-	_, err = s.wait(ctx, "ENGINE_RECOVERED")
+	r.mu.Unlock()
+	r.engine.SetBehaviour(well)
+	_, err = r.wait(ctx, "ENGINE_RECOVERED")
 	return err
 }
 
-// hear is Central's ear. Nothing but reports counts.
-func (s *scene) hear(message string, at time.Time) {
+// receive is called for each message to Central. Only reports count.
+func (r *detectionRig) receive(message string, at time.Time) {
 	if verb := message[strings.LastIndexByte(message, ' ')+1:]; strings.HasPrefix(verb, "ENGINE_") {
-		s.reports <- report{verb, at}
+		r.reports <- receivedReport{verb, at}
 	}
 }
 
-// observe notes when the first check that met the fault had its answer, whole: an
-// answer in two segments fails no earlier than its second one.
-func (s *scene) observe(x engine.ServedRequest) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if x.Behaviour == s.during && s.failed.IsZero() {
-		s.failed = x.Done
+// observe records when the first check under the fault had its complete reply: a
+// reply in two segments does not fail before its second one.
+func (r *detectionRig) observe(x engine.ServedRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x.Behaviour == r.fault && r.firstFailed.IsZero() {
+		r.firstFailed = x.Done
 	}
 }
 
-// wait wants the report to be the next one: one too many is no detection.
-func (s *scene) wait(ctx context.Context, verb string) (time.Time, error) {
+// wait returns when Central received the report. Any other report before it is an
+// error: a superfluous one must not count as a detection.
+func (r *detectionRig) wait(ctx context.Context, verb string) (time.Time, error) {
 	select {
-	case r := <-s.reports:
-		if r.verb != verb {
-			return r.at, fmt.Errorf("Central was told %s instead of %s", r.verb, verb)
+	case got := <-r.reports:
+		if got.verb != verb {
+			return got.at, fmt.Errorf("Central received %s instead of %s", got.verb, verb)
 		}
-		return r.at, nil
-	case <-s.monitor.gone:
-		return time.Time{}, s.monitor.alive()
+		return got.at, nil
+	case <-r.monitor.Exited():
+		return time.Time{}, endedError(r.monitor)
 	case <-ctx.Done():
 		return time.Time{}, ctx.Err()
 	case <-time.After(15 * time.Second):
-		return time.Time{}, fmt.Errorf("no %s within 15 s; %s", verb, s.monitor.tail())
+		return time.Time{}, fmt.Errorf("no %s within 15 s; %s", verb, r.monitor.Tail())
 	}
 }
 
-// excused counts the trials over the bound, those of them in which the sleeper
-// stood still, and those of the others: where these are as many, a hole explains
-// nothing.
-func (f *fault) excused(sleeper *rhythm) (over, still, others int) {
-	for _, t := range f.trials {
-		late := tenths(t.reported.Sub(t.broke).Seconds()) > f.bound
-		stood := sleeper.stoodStill(t.broke, t.reported)
+// countLate counts the detections over the bound, those of them in which the machine
+// stood still, and the others in which it did. If the last two are alike, standing
+// still does not explain the lateness.
+func (f *faultKind) countLate(sleeper *tickRecorder) (over, overStill, heldStill int) {
+	for _, d := range f.detections {
+		late := tenths(d.reported.Sub(d.failed).Seconds()) > f.bound
+		still := sleeper.stoodStill(d.failed, d.reported)
 		switch {
-		case late && stood:
-			over, still = over+1, still+1
+		case late && still:
+			over, overStill = over+1, overStill+1
 		case late:
 			over++
-		case stood:
-			others++
+		case still:
+			heldStill++
 		}
 	}
-	return over, still, others
+	return over, overStill, heldStill
 }
 
-func detectionTable(faults []*fault, sleeper *rhythm) table {
-	t := table{name: "detection", title: "From a fault to ENGINE_FAILURE at Central, s", head: []string{"", "faults", "median", "max", "at most", "", "over", "of them while a sleeper stood still", "and of the others", "from the first failed check, max", "at most 2.0"}}
-	for _, f := range faults {
-		since, held := "–", "–" // nobody is there to see a refused check come
-		if len(f.fromFailed) > 0 {
-			since, held = fmt.Sprintf("%.3f", f.fromFailed.max()), verdict(tenths(f.fromFailed.max()), wordFromFailed)
+func detectionTable(kinds []*faultKind, sleeper *tickRecorder) resultTable {
+	t := resultTable{name: "detection", title: "From a fault to ENGINE_FAILURE at Central, s",
+		head: []string{"", "faults", "median", "max", "at most", "", "over", "of them while the sleeper stood still", "of the others", "from the first failed check, max", "at most 2.0"}}
+	for _, f := range kinds {
+		since, held := "–", "–" // the Engine sees no refused check
+		if len(f.sinceCheck) > 0 {
+			since, held = fmt.Sprintf("%.3f", f.sinceCheck.max()), verdict(tenths(f.sinceCheck.max()), sinceFirstFailure)
 		}
-		worst := f.fromFault.max()
-		over, still, others := f.excused(sleeper)
-		t.add(f.behaviour, fmt.Sprint(len(f.trials)), fmt.Sprintf("%.3f", f.fromFault.median()), fmt.Sprintf("%.3f", worst),
+		worst := f.sinceFault.max()
+		over, overStill, heldStill := f.countLate(sleeper)
+		t.add(f.behaviour, fmt.Sprint(len(f.detections)), fmt.Sprintf("%.3f", f.sinceFault.median()), fmt.Sprintf("%.3f", worst),
 			fmt.Sprintf("%.1f", f.bound), verdict(tenths(worst), f.bound),
-			fmt.Sprint(over), fmt.Sprint(still), fmt.Sprint(others), since, held)
+			fmt.Sprint(over), fmt.Sprint(overStill), fmt.Sprint(heldStill), since, held)
 	}
 	return t
 }

@@ -1,40 +1,66 @@
-// Command bench measures what one Monitor costs and how exact it is, beside what
-// the least possible checker costs on the same machine at the same time, and
+// Command bench measures what one Monitor costs and how punctual it is, beside a
+// checker of the least possible cost on the same machine at the same time, and
 // writes the tables of docs/BENCHMARKS.md. scripts/bench.sh builds what it needs
 // and starts it; everything stays on loopback and in one folder.
 //
-// It judges nothing but what the design promises as a number, and a promise that
-// is not held is a line in a table, never a failure: the machine may be slow. It
-// exits 1 only if something could not be measured.
+// Figures are compared only with the bounds that the design promises. A bound that
+// is missed is a word in a table, never a failure: the machine may be slow. It exits
+// 1 only if something could not be measured.
 //
-// It reads /proc and the kernel's clocks of other processes, and so needs Linux.
+// It reads /proc and the processor clocks of other processes, and so needs Linux.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"evcp/internal/process"
 	"evcp/internal/testbed"
 )
 
-// step is one measurement, and the sections of the document that it fills.
-type step struct {
-	name    string
-	measure func(context.Context, *lab) ([]table, error)
+// measurement fills one or more tables of the document.
+type measurement struct {
+	name string
+	run  func(context.Context, *harness) ([]resultTable, error)
 }
 
-var steps = []step{
+var measurements = []measurement{
 	{"start", measureStart},
 	{"rounds", measureRounds},
 	{"lateness", measureLateness},
 	{"detection", measureDetection},
 	{"gobench", measureGo},
 }
+
+// sampleSizes is how long and how often is measured.
+type sampleSizes struct {
+	starts    int           // of each kind
+	rounds    int           // of the comparison
+	warmup    time.Duration // before each measured time
+	window    time.Duration // measured in each round
+	intervals time.Duration // over which intervals are collected
+	faults    int           // of each kind
+	goCount   string        // runs of each Go benchmark
+	goTime    string        // length of each run
+}
+
+// The document is written from full. Its memory is "resident after 60 s of
+// watching", hence the window; a median of fewer than five rounds says little.
+var (
+	full  = sampleSizes{starts: 20, rounds: 5, warmup: 3 * time.Second, window: time.Minute, intervals: 3 * time.Minute, faults: 10, goCount: "5", goTime: "1s"}
+	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms"}
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -44,21 +70,22 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	if len(args) == 2 && args[0] == "broker" { // the process that a measurement freezes
-		return complain(serveBroker(ctx, args[1]))
+	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
+		return exitCode(serveBroker(ctx, args[1]))
 	}
 	var o options
 	if err := o.parse(args); err != nil {
 		return 2
 	}
-	l := &lab{bin: o.bin, dir: o.dir, effort: full, ports: testbed.NewPorts()}
+	h := &harness{bin: o.bin, dir: o.dir, sizes: full, ports: testbed.NewPorts(), children: process.NewGroup()}
+	defer h.children.Close()
 	if o.quick {
-		l.effort = quick
+		h.sizes = quick
 	}
-	return complain(measure(ctx, l, o))
+	return exitCode(measureAll(ctx, h, o))
 }
 
-func complain(err error) int {
+func exitCode(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
@@ -72,24 +99,93 @@ type options struct {
 }
 
 func (o *options) parse(args []string) error {
+	var names []string
+	for _, m := range measurements {
+		names = append(names, m.name)
+	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.bin, "bin", "bin", "folder of the programs that are measured, and of their peers")
 	f.StringVar(&o.dir, "dir", "", "empty folder, on a real disk, for state and logs")
-	f.StringVar(&o.document, "document", "", "file whose marked tables are written anew; none: only print")
-	f.StringVar(&o.only, "only", "", "comma-separated steps: "+names(steps))
-	f.BoolVar(&o.quick, "quick", false, "shorter and fewer; good for a look, not for a document")
+	f.StringVar(&o.document, "document", "", "file whose marked tables are rewritten; none: only print")
+	f.StringVar(&o.only, "only", "", "comma-separated measurements: "+strings.Join(names, ", "))
+	f.BoolVar(&o.quick, "quick", false, "shorter and fewer; for a look, not for a document")
 	return f.Parse(args)
 }
 
-// wants reports whether the step is to be measured.
 func (o *options) wants(name string) bool {
 	return o.only == "" || strings.Contains(","+o.only+",", ","+name+",")
 }
 
-func names(all []step) string {
-	var list []string
-	for _, s := range all {
-		list = append(list, s.name)
+// measureAll runs the measurements one after another. If one fails the others still
+// run, but the document is not rewritten.
+func measureAll(ctx context.Context, h *harness, o options) error {
+	before := readMachine(ctx)
+	fmt.Println(before.String())
+	var tables []resultTable
+	var failed []error
+	for _, m := range measurements {
+		if !o.wants(m.name) || ctx.Err() != nil {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s  %s …\n", time.Now().Format(time.TimeOnly), m.name)
+		got, err := m.run(ctx, h)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
+		}
+		tables = append(tables, got...)
+		for _, t := range got {
+			fmt.Printf("\n%s\n\n%s", t.title, t.markdown())
+		}
 	}
-	return strings.Join(list, ", ")
+	tables = append(tables, before.table(loadAverage()))
+	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+		return fmt.Errorf("not everything could be measured:\n%w", err)
+	}
+	if o.document == "" {
+		return nil
+	}
+	return rewrite(o.document, tables)
+}
+
+// measureGo runs the Go benchmarks of the code that every check runs through.
+func measureGo(ctx context.Context, h *harness) ([]resultTable, error) {
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Next|AppendJSON)$", "-benchmem",
+		"-count", h.sizes.goCount, "-benchtime", h.sizes.goTime, ".").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)
+	}
+	t := resultTable{name: "gobench", title: "Judging and encoding one check", head: []string{"", "ns", "bytes allocated", "allocations"}}
+	for _, name := range []string{"Next", "AppendJSON"} {
+		ns, space, allocs := parseGoBench(out, "Benchmark"+name)
+		if len(ns) == 0 {
+			return nil, fmt.Errorf("no Benchmark%s in the root package", name)
+		}
+		t.add("`"+name+"`", ns.String(), fmt.Sprint(space.max()), fmt.Sprint(allocs.max()))
+	}
+	return []resultTable{t}, nil
+}
+
+// parseGoBench reads lines like "BenchmarkNext-2  123  45.6 ns/op  0 B/op  0 allocs/op".
+func parseGoBench(out []byte, name string) (ns, space, allocs samples) {
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || fields[0] != name && !strings.HasPrefix(fields[0], name+"-") {
+			continue
+		}
+		for i := 3; i < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i-1], 64)
+			if err != nil {
+				continue
+			}
+			switch fields[i] {
+			case "ns/op":
+				ns.add(v)
+			case "B/op":
+				space.add(v)
+			case "allocs/op":
+				allocs.add(v)
+			}
+		}
+	}
+	return ns, space, allocs
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what docs/BENCHMARKS.md says, and writes its tables anew: about twelve
+# Measures the figures of docs/BENCHMARKS.md and rewrites its tables: about ten
 # minutes on loopback. BENCH_QUICK=1 takes under two and only prints; so does
 # BENCH_ONLY=start,lateness (see bench/main.go for the names).
 #

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"evcp/internal/process"
+	"evcp/internal/wait"
+)
+
+// residentAtMost bounds the memory of a Monitor of one charge point, in MB.
+const residentAtMost = 20.0
+
+// reference is the checker with whose cost, for one target, the others are compared.
+const reference = "C, epoll (limit.c)"
+
+// startFunc starts a program that checks the Engine on a port.
+type startFunc func(ctx context.Context, h *harness, engine string) (*process.Child, error)
+
+// checker is a program that checks Engines once a second, and what was measured of
+// it, one sample for each round.
+type checker struct {
+	name    string
+	targets int
+	closes  bool // its Engine closes each connection after one reply
+	start   startFunc
+
+	cost         samples // µs of processor time per check
+	relative     samples // cost, divided by the reference's of the same round
+	rate         samples // checks per target and second
+	resident     samples // MB, and so below
+	proportional samples
+	private      samples
+	anonymous    samples
+}
+
+// measureRounds runs all checkers at the same time, each with an Engine of its own,
+// in several rounds: so whatever else the machine does affects all of them. A few
+// more Monitors run through all rounds, for what takes longer to show.
+func measureRounds(ctx context.Context, h *harness) ([]resultTable, error) {
+	b, err := h.broker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop(b.Child)
+	c, central, err := h.central(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop(c)
+	away, err := h.freePort()
+	if err != nil {
+		return nil, err
+	}
+	soaked, err := h.startSoak(ctx, central, b.port, away)
+	defer stopSoak(soaked)
+	if err != nil {
+		return nil, err
+	}
+	checkers := allCheckers(central, b.port, away)
+	for range h.sizes.rounds {
+		if err := h.round(ctx, checkers); err != nil {
+			return nil, err
+		}
+	}
+	memory := memoryTable(checkers)
+	for _, m := range soaked[:2] {
+		if err := m.addMemory(&memory); err != nil {
+			return nil, err
+		}
+	}
+	disk, err := diskTable(soaked)
+	return []resultTable{memory, costTable(checkers), disk}, err
+}
+
+// allCheckers lists what is compared. On port away no broker listens.
+func allCheckers(central, broker, away string) []*checker {
+	all := []*checker{
+		{name: "ev-cp-m", targets: 1, start: monitorOf("CP_KEPT", central, broker)},
+		{name: "ev-cp-m, Engine closes after each reply", targets: 1, closes: true, start: monitorOf("CP_CLOSED", central, broker)},
+		{name: "ev-cp-m, broker away", targets: 1, start: monitorOf("CP_AWAY", central, away)},
+		{name: `ev-cp-m, no broker (--kafka-brokers "")`, targets: 1, start: monitorOf("CP_NONE", central, "")},
+		{name: reference, targets: 1, start: plainC("limit", 1)},
+		{name: reference, targets: 100, start: plainC("limit", 100)},
+		{name: "C, 10 ms ticks (floor.c)", targets: 1, start: plainC("floor", 1)},
+		{name: "C, 10 ms ticks (floor.c)", targets: 100, start: plainC("floor", 100)},
+	}
+	if haproxyPath() == "" {
+		fmt.Fprint(os.Stderr, "\n***** SKIPPED: HAProxy is not installed (Debian: apt-get install haproxy) *****\n\n")
+		return all
+	}
+	return append(all, &checker{name: "HAProxy tcp-check, fresh connections", targets: 1, start: haproxy})
+}
+
+// monitorOf starts ev-cp-m with a state folder of its own.
+func monitorOf(cp, central, broker string, flags ...string) startFunc {
+	return func(ctx context.Context, h *harness, engine string) (*process.Child, error) {
+		state, err := h.folder("state")
+		if err != nil {
+			return nil, err
+		}
+		return h.monitor(ctx, monitorConfig{cp: cp, central: central, engine: engine, broker: broker, stateDir: state, flags: flags})
+	}
+}
+
+// plainC starts peers/limit.c or peers/floor.c, for an hour at most.
+func plainC(program string, targets int) startFunc {
+	return func(ctx context.Context, h *harness, engine string) (*process.Child, error) {
+		return h.start(ctx, h.program(program), engine, fmt.Sprint(targets), "1000", "3600")
+	}
+}
+
+// haproxy starts HAProxy, configured by peers/haproxy.sh.
+func haproxy(ctx context.Context, h *harness, engine string) (*process.Child, error) {
+	dir, err := h.folder("haproxy-configuration")
+	if err != nil {
+		return nil, err
+	}
+	text, err := exec.CommandContext(ctx, "sh", h.program("haproxy.sh"), "1", engine).Output()
+	if err != nil {
+		return nil, fmt.Errorf("write a configuration for HAProxy: %w", err)
+	}
+	file := filepath.Join(dir, "haproxy.cfg")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return nil, err
+	}
+	return h.start(ctx, haproxyPath(), "-db", "-f", file)
+}
+
+// haproxyPath is "" if it is not installed. Debian installs it outside of a user's
+// PATH.
+func haproxyPath() string {
+	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+func haproxyVersion(ctx context.Context) string {
+	if haproxyPath() == "" {
+		return "not installed, left out"
+	}
+	return firstLine(ctx, haproxyPath(), "-v")
+}
+
+// runningChecker is a checker in one round, and what it has used up to at.
+type runningChecker struct {
+	*checker
+	engine, process *process.Child
+	at              time.Time
+	checks          int64
+	cpu             time.Duration
+	memory          memoryUse
+}
+
+// round starts all checkers, lets them warm up, and measures them.
+func (h *harness) round(ctx context.Context, checkers []*checker) error {
+	var running []*runningChecker
+	defer func() {
+		for _, r := range running {
+			r.stop()
+		}
+	}()
+	for _, c := range checkers {
+		r, err := h.startChecker(ctx, c)
+		if r != nil {
+			running = append(running, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !wait.For(ctx, h.sizes.warmup) {
+		return ctx.Err()
+	}
+	return h.measureWindow(ctx, running)
+}
+
+// startChecker starts a checker and its Engine. On an error the result, unless nil,
+// has to be stopped all the same.
+func (h *harness) startChecker(ctx context.Context, c *checker) (*runningChecker, error) {
+	port, err := h.freePort()
+	if err != nil {
+		return nil, err
+	}
+	mode := "keep"
+	if c.closes {
+		mode = "close"
+	}
+	engine, err := h.startServer(ctx, port, h.program("engine"), port, mode)
+	if err != nil {
+		return nil, err
+	}
+	r := &runningChecker{checker: c, engine: engine}
+	r.process, err = c.start(ctx, h, port)
+	return r, err
+}
+
+func (r *runningChecker) stop() {
+	if r.process != nil {
+		stop(r.process)
+	}
+	stop(r.engine)
+}
+
+// measureWindow adds one sample to each checker.
+func (h *harness) measureWindow(ctx context.Context, running []*runningChecker) error {
+	before := make([]runningChecker, len(running))
+	for i, r := range running {
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		before[i] = *r
+	}
+	if !wait.For(ctx, h.sizes.window) {
+		return ctx.Err()
+	}
+	unit := 0.0
+	for i, r := range running {
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		if err := r.addSamples(before[i]); err != nil {
+			return err
+		}
+		if r.name == reference && r.targets == 1 {
+			unit = r.cost.last()
+		}
+	}
+	for _, r := range running {
+		r.relative.add(r.cost.last() / unit)
+	}
+	return nil
+}
+
+// read takes what the checker has used since its start.
+func (r *runningChecker) read(ctx context.Context) (err error) {
+	if err := endedError(r.process); err != nil {
+		return err
+	}
+	if r.checks, err = replies(ctx, r.engine); err != nil {
+		return err
+	}
+	r.at = time.Now()
+	if r.cpu, err = processorTime(r.process); err != nil {
+		return err
+	}
+	r.memory, err = readMemory(r.process)
+	return err
+}
+
+func (r *runningChecker) addSamples(before runningChecker) error {
+	checks := r.checks - before.checks
+	if checks == 0 {
+		return fmt.Errorf("%s made no check: %s", r.name, r.process.Tail())
+	}
+	r.cost.add(float64((r.cpu - before.cpu).Nanoseconds()) / 1e3 / float64(checks))
+	r.rate.add(float64(checks) / float64(r.targets) / r.at.Sub(before.at).Seconds())
+	r.resident.add(megabytes(r.memory.resident))
+	r.proportional.add(megabytes(r.memory.proportional))
+	r.private.add(megabytes(r.memory.private))
+	r.anonymous.add(megabytes(r.memory.anonymous))
+	return nil
+}
+
+func costTable(all []*checker) resultTable {
+	t := resultTable{name: "cost", title: "Processor time per check, µs: median (min–max)", head: []string{"", "targets", "µs per check", "× limit.c, 1 target", "checks per target and second"}}
+	for _, c := range all {
+		t.add(c.name, fmt.Sprint(c.targets), c.cost.String(), figure(c.relative.median()), fmt.Sprintf("%.3f", c.rate.median()))
+	}
+	return t
+}
+
+func memoryTable(all []*checker) resultTable {
+	t := resultTable{name: "memory", title: "Memory, MB: median (min–max)", head: []string{"", "targets", "resident", "proportional", "private", "anonymous", "at most 20"}}
+	for _, c := range all {
+		held := "–"
+		if strings.HasPrefix(c.name, "ev-cp-m") {
+			held = verdict(c.resident.median(), residentAtMost)
+		}
+		t.add(c.name, fmt.Sprint(c.targets), c.resident.String(), figure(c.proportional.median()), figure(c.private.median()), figure(c.anonymous.median()), held)
+	}
+	return t
+}
