@@ -10,11 +10,11 @@ import (
 
 // Figures are what a Monitor counts of its own work, since it was made.
 type Figures struct {
-	Checks     []Checks // every pair that can occur, and whatever else did
+	Checks     []Checks // every pair that usual names, and every other that occurred
 	Incidents  []Incidents
 	Missed     uint64        // ticks that passed without a check
-	Stalls     uint64        // one per charge point that one spoiled, as the events
-	StalledFor time.Duration // in all
+	Stalls     uint64        // as many as monitor_stalled events
+	StalledFor time.Duration // sum of the stalls
 	Duration   metrics.Distribution
 	Lateness   metrics.Distribution // from a tick to its check
 	Last       time.Time            // when a check was last completed; zero before the first
@@ -34,20 +34,20 @@ type Incidents struct {
 	Count uint64
 }
 
-// meter is what the owner counts and others read. A moment is kept as the time
-// since born, which the monotonic clock carries.
+// meter counts. Run writes it, other goroutines read it. A moment is stored as the time
+// since born by the monotonic clock.
 type meter struct {
 	born              time.Time
 	begun, last, next atomic.Int64 // 0: never
 	checks            [evcp.Monitoring + 1][evcp.Local + 1]atomic.Uint64
 	incidents         [evcp.Local + 1]atomic.Uint64
 	missed, stalls    atomic.Uint64
-	stood             atomic.Int64
+	stalledFor        atomic.Int64
 	duration          *metrics.Histogram
 	lateness          *metrics.Histogram
 }
 
-func (m *meter) begin() {
+func (m *meter) start() {
 	const ms = time.Millisecond
 	m.born = time.Now()
 	m.duration = metrics.NewHistogram(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms)
@@ -77,7 +77,7 @@ func (m *meter) checked(at time.Time, o evcp.Outcome) {
 
 func (m *meter) stalled(gap time.Duration) {
 	m.stalls.Add(1)
-	m.stood.Add(int64(gap))
+	m.stalledFor.Add(int64(gap))
 }
 
 // opened counts the incidents among events.
@@ -89,11 +89,11 @@ func (m *meter) opened(events []evcp.Event) {
 	}
 }
 
-// Figures reads the counts. Any goroutine may call at any time.
+// Figures reads the counts. Any goroutine may call it at any time.
 func (m *Monitor) Figures() Figures {
 	c := &m.meter
 	f := Figures{
-		Missed: c.missed.Load(), Stalls: c.stalls.Load(), StalledFor: time.Duration(c.stood.Load()),
+		Missed: c.missed.Load(), Stalls: c.stalls.Load(), StalledFor: time.Duration(c.stalledFor.Load()),
 		Duration: c.duration.Read(), Lateness: c.lateness.Read(),
 		Last: c.moment(&c.last), Next: c.moment(&c.next),
 	}
@@ -112,14 +112,14 @@ func (m *Monitor) Figures() Figures {
 	return f
 }
 
-// Progress is when the watch began, and when a check was last completed; both
-// zero before. Any goroutine may call at any time.
+// Progress is when Run began, and when a check was last completed; each zero before
+// that. Any goroutine may call it at any time.
 func (m *Monitor) Progress() (begun, last time.Time) {
 	return m.meter.moment(&m.meter.begun), m.meter.moment(&m.meter.last)
 }
 
-// usual names the outcomes that are shown before they occur: who watches a count
-// misses the first of those that come out of nothing.
+// usual names the outcomes that are shown before they occur. A counter that appears
+// only with its first increment hides that increment from a rate in Prometheus.
 func usual(s evcp.Status, c evcp.Cause) bool {
 	switch s {
 	case evcp.OK:
@@ -134,28 +134,28 @@ func usual(s evcp.Status, c evcp.Cause) bool {
 	return false
 }
 
-// Since is when the charge point came to be as it is shown, as far as this life
-// of the Monitor knows: the first failed check of an open incident, the end of
-// the last one, or the first OK. Any goroutine may call at any time.
+// Since is when the shown state of the charge point began, as far as this process
+// knows: the first failed check of an open incident, the end of the last incident, or
+// the first OK. Any goroutine may call it at any time.
 func (m *Monitor) Since(cp evcp.CPID) evcp.Stamp {
 	if i, ok := m.index[cp]; ok {
-		return evcp.Stamp(m.watches[i].since.Load())
+		return evcp.Stamp(m.cps[i].since.Load())
 	}
 	return 0
 }
 
-// turn remembers when the charge point became what it is.
-func (w *watch) turn(events []evcp.Event) {
+// trackSince keeps what Since returns.
+func (c *monitoredCP) trackSince(events []evcp.Event) {
 	for i := range events {
 		switch e := &events[i]; {
 		case e.Action == evcp.EngineFailed:
-			w.since.Store(int64(e.Since))
+			c.since.Store(int64(e.Since))
 		case e.Action == evcp.EngineRecovered:
-			w.since.Store(int64(e.At))
-		case e.Action == evcp.HealthCheck && e.Status == evcp.OK && w.since.Load() == 0:
-			w.since.Store(int64(e.At))
-		case e.Action == evcp.ClockStep && w.since.Load() != 0:
-			w.since.Add(e.Span.Microseconds())
+			c.since.Store(int64(e.At))
+		case e.Action == evcp.HealthCheck && e.Status == evcp.OK && c.since.Load() == 0:
+			c.since.Store(int64(e.At))
+		case e.Action == evcp.ClockStep && c.since.Load() != 0:
+			c.since.Add(e.Span.Microseconds())
 		}
 	}
 }

@@ -12,23 +12,23 @@ import (
 // TestFiguresCountWhatHappened compares what is counted with the events, through a
 // fault and through a machine that slept.
 func TestFiguresCountWhatHappened(t *testing.T) {
-	onBench(t, func(b *bench) {
-		var f monitor.Figures
+	withEngine(t, func(f *fixture) {
+		var fig monitor.Figures
 		var since [3]evcp.Stamp
-		events := b.life(func(m *monitor.Monitor) {
+		events := f.run(func(m *monitor.Monitor) {
 			time.Sleep(5*time.Second + 500*time.Millisecond)
 			since[0] = m.Since("CP_001")
-			b.answer.Store("KO")
+			f.reply.Store("KO")
 			time.Sleep(6 * time.Second)
 			since[1] = m.Since("CP_001")
-			b.answer.Store("OK")
+			f.reply.Store("OK")
 			time.Sleep(3 * time.Second)
 			since[2] = m.Since("CP_001")
-			b.slept.Store(int64(10 * time.Second))
+			f.slept.Store(int64(10 * time.Second))
 			time.Sleep(3*time.Second + 500*time.Millisecond)
-			f = m.Figures()
-			if _, last := m.Progress(); !last.Equal(f.Last) || time.Since(last) > 2*time.Second || !f.Next.After(time.Now()) {
-				t.Errorf("last %s, next %s", f.Last, f.Next)
+			fig = m.Figures()
+			if _, last := m.Progress(); !last.Equal(fig.Last) || time.Since(last) > 2*time.Second || !fig.Next.After(time.Now()) {
+				t.Errorf("last %s, next %s", fig.Last, fig.Next)
 			}
 		})
 		checks, failed := map[string]uint64{}, uint64(0)
@@ -37,7 +37,7 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 				checks[e.Status.String()+" "+e.Cause.String()]++
 			}
 		}
-		for _, c := range f.Checks {
+		for _, c := range fig.Checks {
 			if key := c.Status.String() + " " + c.Cause.String(); c.Count != checks[key] {
 				t.Errorf("%d times %q counted, %d happened", c.Count, key, checks[key])
 			}
@@ -45,28 +45,27 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 				failed += c.Count
 			}
 		}
-		if observed := sum(f.Duration.Counts); failed == 0 || observed != checks["OK "]+failed {
+		if observed := sum(fig.Duration.Counts); failed == 0 || observed != checks["OK "]+failed {
 			t.Errorf("%d durations, %d failed", observed, failed)
 		}
-		// The first check of a lone Monitor stands outside the rhythm, the last one came after f.
-		if n := sum(f.Lateness.Counts); int(n) < len(b.questions())-2 || int(n) > len(b.questions())-1 || f.Lateness.Counts[0] != n {
-			t.Errorf("lateness %v of %d checks in a world without delay", f.Lateness.Counts, len(b.questions()))
+		// The first check of a lone Monitor stands outside the rhythm, the last one came after fig.
+		if n := sum(fig.Lateness.Counts); int(n) < len(f.questions())-2 || int(n) > len(f.questions())-1 || fig.Lateness.Counts[0] != n {
+			t.Errorf("lateness %v of %d checks without any delay", fig.Lateness.Counts, len(f.questions()))
 		}
-		for _, i := range f.Incidents {
+		for _, i := range fig.Incidents {
 			if want := map[evcp.Cause]uint64{evcp.SaidKO: 1}[i.Cause]; i.Count != want {
 				t.Errorf("%d incidents of %s", i.Count, i.Cause)
 			}
 		}
-		if n := count(events, evcp.MonitorStalled); f.Stalls != uint64(n) || n == 0 || f.StalledFor < 10*time.Second {
-			t.Errorf("%d stalls of %s, %d events", f.Stalls, f.StalledFor, n)
+		if n := count(events, evcp.MonitorStalled); fig.Stalls != uint64(n) || n == 0 || fig.StalledFor < 10*time.Second {
+			t.Errorf("%d stalls of %s, %d events", fig.Stalls, fig.StalledFor, n)
 		}
-		turns(t, events, since)
+		stateChanges(t, events, since)
 	})
 }
 
-// TestFiguresAreThereBeforeTheyCount shows every outcome and cause that can occur, so
-// that who watches a count sees the first.
-func TestFiguresAreThereBeforeTheyCount(t *testing.T) {
+// TestFiguresBeforeTheFirstCheck: every usual outcome and cause is shown with 0.
+func TestFiguresBeforeTheFirstCheck(t *testing.T) {
 	usual := map[string]bool{}
 	for _, pair := range []string{
 		"OK ", "KO said_ko", "KO protocol", "UNKNOWN stalled", "UNKNOWN slept", "UNKNOWN local",
@@ -75,30 +74,30 @@ func TestFiguresAreThereBeforeTheyCount(t *testing.T) {
 	} {
 		usual[pair] = true
 	}
-	onBench(t, func(b *bench) {
-		b.gate = nil // so that the first check comes after 200 ms
-		b.life(func(m *monitor.Monitor) {
+	withEngine(t, func(f *fixture) {
+		f.gate = nil // so that the first check comes after 200 ms
+		f.run(func(m *monitor.Monitor) {
 			time.Sleep(100 * time.Millisecond)
-			f := m.Figures()
-			for _, c := range f.Checks {
+			fig := m.Figures()
+			for _, c := range fig.Checks {
 				if pair := c.Status.String() + " " + c.Cause.String(); !usual[pair] || c.Count != 0 {
 					t.Errorf("%q %d times", pair, c.Count)
 				}
 			}
-			if len(f.Checks) != len(usual) {
-				t.Errorf("%d pairs, want %d", len(f.Checks), len(usual))
+			if len(fig.Checks) != len(usual) {
+				t.Errorf("%d pairs, want %d", len(fig.Checks), len(usual))
 			}
 			for cause := evcp.SaidKO; cause <= evcp.Other; cause++ {
-				if i := f.Incidents[cause-evcp.SaidKO]; i.Cause != cause || i.Count != 0 {
+				if i := fig.Incidents[cause-evcp.SaidKO]; i.Cause != cause || i.Count != 0 {
 					t.Errorf("%d incidents of %s", i.Count, i.Cause)
 				}
 			}
 			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.ClockStepped, Gap: time.Hour})
 			synctest.Wait()
 			if since := m.Since("CP_001"); since != 0 {
-				t.Errorf("nothing is known yet, but since %s", since.Time())
+				t.Errorf("no state is known yet, but since %s", since.Time())
 			}
-			if begun, last := m.Progress(); !last.IsZero() || !f.Last.IsZero() || time.Since(begun).Round(time.Millisecond) != 100*time.Millisecond {
+			if begun, last := m.Progress(); !last.IsZero() || !fig.Last.IsZero() || time.Since(begun).Round(time.Millisecond) != 100*time.Millisecond {
 				t.Errorf("begun %s, last %s before the first check", begun, last)
 			}
 			time.Sleep(10 * time.Second)
@@ -109,13 +108,13 @@ func TestFiguresAreThereBeforeTheyCount(t *testing.T) {
 	})
 }
 
-// TestSinceOutlivesARestart knows in the next life since when the Engine has failed,
-// and follows the wall clock.
+// TestSinceOutlivesARestart: after a restart Since is still when the incident began, and
+// it moves with a step of the wall clock.
 func TestSinceOutlivesARestart(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.answer.Store("KO")
-		events := b.life(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
-		b.life(func(m *monitor.Monitor) {
+	withEngine(t, func(f *fixture) {
+		f.reply.Store("KO")
+		events := f.run(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
+		f.run(func(m *monitor.Monitor) {
 			time.Sleep(time.Second)
 			if since := m.Since("CP_001"); count(events, evcp.EngineFailed) != 1 || since != first(events, evcp.HealthCheck).At {
 				t.Errorf("since %s, want %s", since.Time(), first(events, evcp.HealthCheck).At.Time())
@@ -129,7 +128,7 @@ func TestSinceOutlivesARestart(t *testing.T) {
 				t.Errorf("the clock was set by an hour, since by %s", by)
 			}
 			if since := m.Since("CP_999"); since != 0 {
-				t.Errorf("nobody is what it is since %d", since)
+				t.Errorf("an unknown charge point has since %d", since)
 			}
 		})
 	})
@@ -144,8 +143,9 @@ func first(events []evcp.Event, a evcp.Action) evcp.Event {
 	return evcp.Event{}
 }
 
-// turns: the first OK, the first failed check of the incident, its end.
-func turns(t *testing.T, events []evcp.Event, since [3]evcp.Stamp) {
+// stateChanges compares with the first OK, the first failed check of the incident and
+// its end.
+func stateChanges(t *testing.T, events []evcp.Event, since [3]evcp.Stamp) {
 	t.Helper()
 	var want [3]evcp.Stamp
 	for _, e := range events {

@@ -19,17 +19,18 @@ import (
 	"evcp/internal/simnet"
 )
 
-// bench is a Monitor of one charge point on a network in memory, with a real
-// outbox on disk. Run under synctest: time is free.
-type bench struct {
-	t      *testing.T
-	dir    string
-	net    *simnet.Net
-	answer atomic.Value // string: the Engine's; "" is silence
-	slow   atomic.Int64 // how long it takes
-	slept  atomic.Int64
-	frozen atomic.Int64 // how long the next question takes to leave: the Monitor stood still
-	gate   chan struct{}
+// fixture runs a Monitor on a network in memory, under synctest, with a real outbox on
+// disk and one Engine for all charge points.
+type fixture struct {
+	t          *testing.T
+	dir        string
+	net        *simnet.Net
+	reply      atomic.Value // string: the Engine's; "" is none
+	replyDelay atomic.Int64 // how long the Engine takes to reply
+	slept      atomic.Int64 // how long the machine has slept
+	sleptReads atomic.Int64 // how often the Monitor read that
+	writeDelay atomic.Int64 // how long the Monitor stands still in its next write
+	gate       chan struct{}
 
 	fleet    int // 0: a lone Monitor of CP_001
 	greet    bool
@@ -41,48 +42,48 @@ type bench struct {
 	by    map[evcp.CPID][]time.Time // asked, for each charge point
 }
 
-func (b *bench) cps() (cps []evcp.CPID) {
-	for i := range max(b.fleet, 1) {
+func (f *fixture) cps() (cps []evcp.CPID) {
+	for i := range max(f.fleet, 1) {
 		cps = append(cps, evcp.CPID(fmt.Sprintf("CP_%03d", i+1)))
 	}
 	return cps
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{
+	f := &fixture{
 		t: t, dir: t.TempDir(), net: &simnet.Net{}, gate: make(chan struct{}),
 		interval: time.Second, timeout: 900 * time.Millisecond, by: map[evcp.CPID][]time.Time{},
 	}
-	b.answer.Store("OK")
-	close(b.gate)
-	return b
+	f.reply.Store("OK")
+	close(f.gate)
+	return f
 }
 
-// DialContext makes connections whose questions can be frozen.
-func (b *bench) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := b.net.DialContext(ctx, network, address)
+// DialContext makes connections whose writes can be delayed.
+func (f *fixture) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := f.net.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return icy{c, b}, nil
+	return delayedConn{c, f}, nil
 }
 
-type icy struct {
+type delayedConn struct {
 	net.Conn
-	b *bench
+	f *fixture
 }
 
-func (c icy) Write(p []byte) (int, error) {
-	time.Sleep(time.Duration(c.b.frozen.Swap(0)))
+func (c delayedConn) Write(p []byte) (int, error) {
+	time.Sleep(time.Duration(c.f.writeDelay.Swap(0)))
 	return c.Conn.Write(p)
 }
 
-// engine answers every health check as it is told to.
-func (b *bench) engine(ctx context.Context) {
-	l, err := b.net.Listen("engine")
+// engine replies to every health check.
+func (f *fixture) engine(ctx context.Context) {
+	l, err := f.net.Listen("engine")
 	if err != nil {
-		b.t.Error(err)
+		f.t.Error(err)
 		return
 	}
 	context.AfterFunc(ctx, func() { l.Close() })
@@ -92,25 +93,25 @@ func (b *bench) engine(ctx context.Context) {
 			return
 		}
 		context.AfterFunc(ctx, func() { c.Close() })
-		go b.serve(c)
+		go f.serve(c)
 	}
 }
 
-// questions are when any charge point was asked.
-func (b *bench) questions() []time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.asked)
+// questions are the times of all health checks.
+func (f *fixture) questions() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
 }
 
-// questionsTo are when one was.
-func (b *bench) questionsTo(cp evcp.CPID) []time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.by[cp])
+// questionsTo are those of one charge point.
+func (f *fixture) questionsTo(cp evcp.CPID) []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.by[cp])
 }
 
-func (b *bench) serve(c net.Conn) {
+func (f *fixture) serve(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 1024)
 	for {
@@ -118,47 +119,50 @@ func (b *bench) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		b.mu.Lock()
+		f.mu.Lock()
 		cp := evcp.CPID(strings.Fields(string(buf[:n]))[1])
-		b.asked, b.by[cp] = append(b.asked, time.Now()), append(b.by[cp], time.Now())
-		b.mu.Unlock()
-		time.Sleep(time.Duration(b.slow.Load()))
-		if a := b.answer.Load().(string); a != "" {
-			c.Write([]byte(a))
+		f.asked, f.by[cp] = append(f.asked, time.Now()), append(f.by[cp], time.Now())
+		f.mu.Unlock()
+		time.Sleep(time.Duration(f.replyDelay.Load()))
+		if r := f.reply.Load().(string); r != "" {
+			c.Write([]byte(r))
 		}
 	}
 }
 
-// life runs one Monitor for as long as play takes and returns what it kept.
-func (b *bench) life(play func(m *monitor.Monitor)) []evcp.Event {
-	b.t.Helper()
-	box, err := outbox.Open(b.dir, outbox.Options{})
+// run runs one Monitor for as long as meanwhile takes and returns the kept events.
+func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
+	f.t.Helper()
+	box, err := outbox.Open(f.dir, outbox.Options{})
 	if err != nil {
-		b.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	tail := box.Tail(10000)
-	slept := func() time.Duration { return time.Duration(b.slept.Load()) }
+	slept := func() time.Duration {
+		f.sleptReads.Add(1)
+		return time.Duration(f.slept.Load())
+	}
 	var targets []probe.Target
-	for _, cp := range b.cps() {
+	for _, cp := range f.cps() {
 		targets = append(targets, probe.Target{CP: cp, Address: "engine"})
 	}
 	p := probe.New(probe.Options{
-		Targets: targets, Greet: b.greet,
-		Rules:  evcp.EvidenceRules{Timeout: b.timeout, Grace: evcp.DefaultGrace},
-		Dialer: b, Slept: slept,
+		Targets: targets, Greet: f.greet,
+		Rules:  evcp.EvidenceRules{Timeout: f.timeout, Grace: evcp.DefaultGrace},
+		Dialer: f,
 	})
 	m := monitor.New(monitor.Options{
-		CPs: b.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: b.interval,
-		Lone: b.fleet == 0, Gate: b.gate, Probe: p, Box: box, Slept: slept, Version: "test",
+		CPs: f.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: f.interval,
+		Lone: f.fleet == 0, Gate: f.gate, Probe: p, Box: box, Slept: slept, Version: "test",
 	})
-	ctx, stop := context.WithCancel(b.t.Context())
+	ctx, stop := context.WithCancel(f.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { m.Run(ctx) })
-	play(m)
+	meanwhile(m)
 	stop()
 	running.Wait()
 	if err := box.Close(context.Background()); err != nil {
-		b.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	var kept []evcp.Event
 	for {
@@ -171,14 +175,14 @@ func (b *bench) life(play func(m *monitor.Monitor)) []evcp.Event {
 	}
 }
 
-// onBench runs a test in a bubble with an Engine.
-func onBench(t *testing.T, play func(b *bench)) {
+// withEngine runs a test under synctest, with an Engine.
+func withEngine(t *testing.T, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
+		f := newFixture(t)
 		ctx, stop := context.WithCancel(t.Context())
-		go b.engine(ctx)
-		play(b)
+		go f.engine(ctx)
+		test(f)
 		stop()
 		time.Sleep(time.Minute)
 	})
@@ -197,13 +201,13 @@ func count(events []evcp.Event, a evcp.Action) int {
 // TestChecksDoNotDrift counts the checks of an hour against an Engine that takes
 // 300 ms: 3,600 and not 2,770.
 func TestChecksDoNotDrift(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.slow.Store(int64(300 * time.Millisecond))
-		events := b.life(func(*monitor.Monitor) { time.Sleep(time.Hour) })
+	withEngine(t, func(f *fixture) {
+		f.replyDelay.Store(int64(300 * time.Millisecond))
+		events := f.run(func(*monitor.Monitor) { time.Sleep(time.Hour) })
 		if n := count(events, evcp.HealthCheck); n < 3599 || n > 3602 {
 			t.Errorf("%d checks in an hour", n)
 		}
-		asked := b.questions()
+		asked := f.questions()
 		for i := 2; i < len(asked)-1; i++ {
 			if every := asked[i+1].Sub(asked[i]); every != time.Second {
 				t.Fatalf("check %d came %s after the one before", i, every)
@@ -212,16 +216,16 @@ func TestChecksDoNotDrift(t *testing.T) {
 	})
 }
 
-// TestAnIncidentFromEndToEnd sees KO three times, and the recovery.
+// TestAnIncidentFromEndToEnd fails the Engine for ten checks.
 func TestAnIncidentFromEndToEnd(t *testing.T) {
-	onBench(t, func(b *bench) {
+	withEngine(t, func(f *fixture) {
 		var fault time.Time
-		events := b.life(func(*monitor.Monitor) {
+		events := f.run(func(*monitor.Monitor) {
 			time.Sleep(5 * time.Second)
 			fault = time.Now()
-			b.answer.Store("KO")
+			f.reply.Store("KO")
 			time.Sleep(10 * time.Second)
-			b.answer.Store("OK")
+			f.reply.Store("OK")
 			time.Sleep(5 * time.Second)
 		})
 		if count(events, evcp.EngineFailed) != 1 || count(events, evcp.EngineRecovered) != 1 {
@@ -237,14 +241,14 @@ func TestAnIncidentFromEndToEnd(t *testing.T) {
 	})
 }
 
-// TestAMuteEngineIsFoundInTime holds the bound of the design: 3.9 s and the graces.
+// TestAMuteEngineIsFoundInTime allows 3.9 s and three graces.
 func TestAMuteEngineIsFoundInTime(t *testing.T) {
-	onBench(t, func(b *bench) {
+	withEngine(t, func(f *fixture) {
 		var fault time.Time
-		events := b.life(func(*monitor.Monitor) {
+		events := f.run(func(*monitor.Monitor) {
 			time.Sleep(5*time.Second + time.Millisecond)
 			fault = time.Now()
-			b.answer.Store("")
+			f.reply.Store("")
 			time.Sleep(10 * time.Second)
 		})
 		for _, e := range events {
@@ -259,20 +263,20 @@ func TestAMuteEngineIsFoundInTime(t *testing.T) {
 	})
 }
 
-// TestARestartIsInvisible cuts the watch at two of three.
+// TestARestartIsInvisible restarts the Monitor at two failures of three.
 func TestARestartIsInvisible(t *testing.T) {
-	onBench(t, func(b *bench) {
-		first := b.life(func(*monitor.Monitor) {
+	withEngine(t, func(f *fixture) {
+		first := f.run(func(*monitor.Monitor) {
 			time.Sleep(2900 * time.Millisecond)
-			b.answer.Store("KO")
+			f.reply.Store("KO")
 			time.Sleep(2 * time.Second)
 		})
 		if count(first, evcp.EngineFailed) != 0 {
-			t.Fatal("too many checks failed in the first life")
+			t.Fatal("too many checks failed before the restart")
 		}
-		second := b.life(func(*monitor.Monitor) { time.Sleep(100 * time.Millisecond) })
+		second := f.run(func(*monitor.Monitor) { time.Sleep(100 * time.Millisecond) })
 		if count(second, evcp.EngineFailed) != 1 {
-			t.Errorf("the next failed check did not report: %v", second)
+			t.Errorf("the next failed check opened no incident: %v", second)
 		}
 		last := first[len(first)-1]
 		if e := second[0]; e.Action != evcp.MonitorStarted || !e.Resumed || e.Epoch != last.Epoch || e.Seq != last.Seq+1 {
@@ -283,61 +287,61 @@ func TestARestartIsInvisible(t *testing.T) {
 
 // TestALoneMonitorWaitsForCentral gives Central 200 ms before the first check.
 func TestALoneMonitorWaitsForCentral(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.gate = make(chan struct{})
+	withEngine(t, func(f *fixture) {
+		f.gate = make(chan struct{})
 		began := time.Now()
-		b.life(func(*monitor.Monitor) { time.Sleep(time.Second) })
-		if waited := b.questions()[0].Sub(began); waited != 200*time.Millisecond {
+		f.run(func(*monitor.Monitor) { time.Sleep(time.Second) })
+		if waited := f.questions()[0].Sub(began); waited != 200*time.Millisecond {
 			t.Errorf("waited %s", waited)
 		}
 	})
-	onBench(t, func(b *bench) { // its word comes after the first check, and changes nothing
-		b.gate = make(chan struct{})
-		time.AfterFunc(300*time.Millisecond, func() { close(b.gate) })
-		b.life(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
-		asked := b.questions()
+	withEngine(t, func(f *fixture) { // Central replies after the first check, which changes nothing
+		f.gate = make(chan struct{})
+		time.AfterFunc(300*time.Millisecond, func() { close(f.gate) })
+		f.run(func(*monitor.Monitor) { time.Sleep(5 * time.Second) })
+		asked := f.questions()
 		if wait := asked[1].Sub(asked[0]); wait < 500*time.Millisecond || asked[3].Sub(asked[2]).Round(time.Millisecond) != time.Second {
 			t.Errorf("asked at %v", asked)
 		}
 	})
 }
 
-// TestAStallIsToldOnce freezes the Monitor for 2.3 s in the middle of a question: the
-// check it spoiled and the ticks it swallowed are one event.
-func TestAStallIsToldOnce(t *testing.T) {
-	onBench(t, func(b *bench) {
-		events := b.life(func(*monitor.Monitor) {
+// TestAStallIsOneEvent stops the Monitor for 2.3 s in the middle of a write: the check
+// without a result and the missed ticks are one event.
+func TestAStallIsOneEvent(t *testing.T) {
+	withEngine(t, func(f *fixture) {
+		events := f.run(func(*monitor.Monitor) {
 			time.Sleep(3 * time.Second)
-			b.frozen.Store(int64(2300 * time.Millisecond))
+			f.writeDelay.Store(int64(2300 * time.Millisecond))
 			time.Sleep(7 * time.Second)
 		})
 		e := first(events, evcp.MonitorStalled)
 		if n := count(events, evcp.MonitorStalled); n != 1 || e.Span.Round(time.Millisecond) != 2300*time.Millisecond {
-			t.Errorf("%d stalls told, of %s", n, e.Span)
+			t.Errorf("%d stalls recorded, of %s", n, e.Span)
 		}
 		unknown := 0
 		for i, e := range events {
 			if e.Action == evcp.HealthCheck && e.Status == evcp.Unknown {
 				if unknown++; events[i+1].Action != evcp.MonitorStalled {
-					t.Errorf("the spoiled check is followed by %s", events[i+1].Action)
+					t.Errorf("the unknown check is followed by %s", events[i+1].Action)
 				}
 			}
 		}
 		if unknown != 1 {
-			t.Errorf("%d checks came to nothing", unknown)
+			t.Errorf("%d checks are unknown", unknown)
 		}
 	})
 }
 
-// TestAMachineThatSlept tells one stall, and no failure, for a sleep of an hour.
+// TestAMachineThatSlept: a sleep of an hour is one stall, and no failure.
 func TestAMachineThatSlept(t *testing.T) {
-	onBench(t, func(b *bench) {
-		events := b.life(func(*monitor.Monitor) {
+	withEngine(t, func(f *fixture) {
+		events := f.run(func(*monitor.Monitor) {
 			time.Sleep(3500 * time.Millisecond)
-			b.answer.Store("")
-			b.slept.Add(int64(time.Hour))
+			f.reply.Store("")
+			f.slept.Add(int64(time.Hour))
 			time.Sleep(5 * time.Second)
-			b.answer.Store("OK")
+			f.reply.Store("OK")
 			time.Sleep(5 * time.Second)
 		})
 		for _, e := range events {
@@ -346,25 +350,25 @@ func TestAMachineThatSlept(t *testing.T) {
 			}
 		}
 		if n := count(events, evcp.MonitorStalled); n != 1 {
-			t.Errorf("%d stalls told", n)
+			t.Errorf("%d stalls recorded", n)
 		}
-		if n := count(events, evcp.ClockStep); n != 1 { // the wall clock of the bubble slept too
-			t.Errorf("%d steps of the wall clock told", n)
+		if n := count(events, evcp.ClockStep); n != 1 { // synctest's wall clock did not go on during the sleep
+			t.Errorf("%d steps of the wall clock recorded", n)
 		}
 		if n := count(events, evcp.EngineFailed); n != 0 {
-			t.Errorf("a machine that slept accused the Engine %d times", n)
+			t.Errorf("%d incidents after a sleep", n)
 		}
 	})
 }
 
-// TestTheFrontDoor judges what others learned, and refuses it after the end.
-func TestTheFrontDoor(t *testing.T) {
-	onBench(t, func(b *bench) {
+// TestObserve judges the observations of others, and refuses them after the end.
+func TestObserve(t *testing.T) {
+	withEngine(t, func(f *fixture) {
 		var m *monitor.Monitor
-		events := b.life(func(running *monitor.Monitor) {
+		events := f.run(func(running *monitor.Monitor) {
 			m = running
 			if !m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering}) {
-				t.Error("a Monitor that runs took no observation")
+				t.Error("a running Monitor refused an observation")
 			}
 			m.Observe(evcp.Observation{CP: "CP_999", Kind: evcp.Registering})
 			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "OK"})
@@ -374,7 +378,23 @@ func TestTheFrontDoor(t *testing.T) {
 			t.Errorf("%v", events)
 		}
 		if m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering}) {
-			t.Error("a Monitor that has stopped took an observation")
+			t.Error("a stopped Monitor took an observation")
 		}
 	})
+}
+
+// TestSleptIsReadOncePerWakeUp counts the readings of the time slept. A check of a lone
+// Monitor has two wake-ups, the tick and its result; a check of a fleet has no more,
+// and fewer where charge points share one.
+func TestSleptIsReadOncePerWakeUp(t *testing.T) {
+	for _, fleet := range []int{0, 20} {
+		withEngine(t, func(f *fixture) {
+			f.fleet = fleet
+			f.run(func(*monitor.Monitor) { time.Sleep(time.Minute) })
+			const others = 5 // at the start, for the gate and at the end
+			if reads, checks := f.sleptReads.Load(), int64(len(f.questions())); reads > 2*checks+others || reads < checks {
+				t.Errorf("fleet of %d: %d readings in %d checks", fleet, reads, checks)
+			}
+		})
+	}
 }

@@ -13,144 +13,158 @@ import (
 	"evcp/internal/probe"
 )
 
-// TestAMachineThatSlept accuses nobody for ten seconds after each time, be it between
-// checks or in the middle of one, or until the first OK.
+// TestAMachineThatSlept: for WakeGrace after each sleep, between checks or during one, or
+// until the first OK, no silence counts.
 func TestAMachineThatSlept(t *testing.T) {
-	var well atomic.Bool
+	var replies atomic.Bool
 	engine := func(c net.Conn) {
 		for {
 			if _, ok := read(c); !ok {
 				return
 			}
-			if well.Load() {
+			if replies.Load() {
 				c.Write([]byte("OK"))
 			}
 		}
 	}
-	onStage(t, engine, func(s *stage) {
-		nap := func() { s.slept.Add(int64(time.Hour)) }
-		accusesNobody := func() {
-			for woke := time.Now(); time.Since(woke) < drowsy-time.Second; {
-				if f := s.want(evcp.Unknown, evcp.Slept, ""); f.Gap != 0 {
-					t.Errorf("a stall of %s, but the machine was awake", f.Gap)
+	withEngine(t, engine, func(fx *fixture) {
+		sleep := func() { fx.slept.Add(int64(time.Hour)) }
+		unknownForWakeGrace := func() {
+			for woke := time.Now(); time.Since(woke) < wakeGrace-time.Second; {
+				if f := fx.want(evcp.Unknown, evcp.Slept, ""); f.gap != 0 {
+					t.Errorf("a stall of %s while the machine was awake", f.gap)
 				}
 			}
 			time.Sleep(time.Second)
 		}
-		s.want(evcp.ConnectionError, evcp.Timeout, "")
-		nap()
-		accusesNobody()
-		s.want(evcp.ConnectionError, evcp.Timeout, "")
-		for range 2 { // in the middle of a check, the second time while still drowsy
-			time.AfterFunc(tau/2, nap)
-			if f := s.want(evcp.Unknown, evcp.Slept, ""); f.Gap != time.Hour {
-				t.Errorf("slept %s", f.Gap)
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
+		sleep()
+		unknownForWakeGrace()
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
+		for range 2 { // during a check, the second time within the WakeGrace of the first
+			time.AfterFunc(tau/2, sleep)
+			if f := fx.want(evcp.Unknown, evcp.Slept, ""); f.gap != time.Hour {
+				t.Errorf("slept %s", f.gap)
 			}
-			time.Sleep(drowsy / 2)
+			time.Sleep(wakeGrace / 2)
 		}
-		well.Store(true)
-		s.want(evcp.OK, evcp.NoCause, "OK")
-		well.Store(false)
-		s.want(evcp.ConnectionError, evcp.Timeout, "")
+		replies.Store(true)
+		fx.want(evcp.OK, evcp.NoCause, "OK")
+		replies.Store(false)
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
 		for range 2 {
-			time.AfterFunc(tau/2, nap)
-			s.want(evcp.Unknown, evcp.Slept, "")
+			time.AfterFunc(tau/2, sleep)
+			fx.want(evcp.Unknown, evcp.Slept, "")
 		}
-		accusesNobody()
-		s.want(evcp.ConnectionError, evcp.Timeout, "")
-		time.AfterFunc(tau/2, nap)
-		s.want(evcp.Unknown, evcp.Slept, "")
-		accusesNobody()
+		unknownForWakeGrace()
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
+		time.AfterFunc(tau/2, sleep)
+		fx.want(evcp.Unknown, evcp.Slept, "")
+		unknownForWakeGrace()
 	})
 }
 
-// TestASlowLink takes 400 ms for the connection and as much each way: the answer's time
+// TestASlowLink delays the connection and each way by 400 ms: the time for the reply
 // counts from the question.
 func TestASlowLink(t *testing.T) {
-	onStageWith(t, func(o *probe.Options) { o.Greet = false }, answers("OK"), func(s *stage) {
-		s.net.Delay(400 * time.Millisecond)
-		if f := s.want(evcp.OK, evcp.NoCause, "OK"); f.Outcome.Latency.Round(time.Millisecond) != 1200*time.Millisecond {
-			t.Errorf("latency %s", f.Outcome.Latency)
+	withEngineAndOptions(t, func(o *probe.Options) { o.Greet = false }, replies("OK"), func(fx *fixture) {
+		fx.net.Delay(400 * time.Millisecond)
+		if f := fx.want(evcp.OK, evcp.NoCause, "OK"); f.outcome.Latency.Round(time.Millisecond) != 1200*time.Millisecond {
+			t.Errorf("latency %s", f.outcome.Latency)
 		}
 	})
 }
 
-// leaky is a connection that breaks at its third message, and is the first to know.
-type leaky struct {
+// breakingConn is a connection whose third write fails.
+type breakingConn struct {
 	net.Conn
 	asked *int
 }
 
-func (c leaky) Write(b []byte) (int, error) {
+func (c breakingConn) Write(b []byte) (int, error) {
 	if *c.asked++; *c.asked == 3 {
 		return 0, syscall.EPIPE
 	}
 	return c.Conn.Write(b)
 }
 
-type leakyNet struct {
+type breakingDialer struct {
 	link.Dialer
 	asked int
 }
 
-func (n *leakyNet) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (n *breakingDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := n.Dialer.DialContext(ctx, network, address)
-	return leaky{c, &n.asked}, err
+	return breakingConn{c, &n.asked}, err
 }
 
-// TestAQuestionThatDidNotLeave is asked on a fresh connection.
-func TestAQuestionThatDidNotLeave(t *testing.T) {
-	broken := func(o *probe.Options) { o.Dialer = &leakyNet{Dialer: o.Dialer} }
-	onStageWith(t, broken, answers("OK"), func(s *stage) {
+// TestAFailedWrite is repeated on a fresh connection.
+func TestAFailedWrite(t *testing.T) {
+	broken := func(o *probe.Options) { o.Dialer = &breakingDialer{Dialer: o.Dialer} }
+	withEngineAndOptions(t, broken, replies("OK"), func(fx *fixture) {
 		for range 3 {
-			if f := s.want(evcp.OK, evcp.NoCause, "OK"); f.Outcome.Latency > time.Millisecond {
-				t.Errorf("after %s", f.Outcome.Latency)
+			if f := fx.want(evcp.OK, evcp.NoCause, "OK"); f.outcome.Latency > time.Millisecond {
+				t.Errorf("after %s", f.outcome.Latency)
 			}
 		}
 	})
 }
 
-// TestNothingIsHeardTwice has an Engine that answers, hangs up, and then can't be
-// reached: what it said before is no part of the next check.
-func TestNothingIsHeardTwice(t *testing.T) {
-	onStage(t, func(c net.Conn) { read(c); c.Write([]byte("KO")) }, func(s *stage) {
-		s.want(evcp.KO, evcp.SaidKO, "KO")
-		s.net.Blackhole(true)
-		s.want(evcp.ConnectionError, evcp.Timeout, "")
+// TestAReplyIsUsedOnce has an Engine that replies, closes the connection, and then can't
+// be reached: its last reply has no part in the next check.
+func TestAReplyIsUsedOnce(t *testing.T) {
+	withEngine(t, func(c net.Conn) { read(c); c.Write([]byte("KO")) }, func(fx *fixture) {
+		fx.want(evcp.KO, evcp.SaidKO, "KO")
+		fx.net.Blackhole(true)
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
 	})
 }
 
-// TestTheOwnerMayBeLate finds what was seen, however late it looks.
+// TestTheOwnerMayBeLate: findings wait for Take.
 func TestTheOwnerMayBeLate(t *testing.T) {
-	onStage(t, answers("OK"), func(s *stage) {
-		s.probe.Ask(0)
+	withEngine(t, replies("OK"), func(fx *fixture) {
+		fx.probe.Ask(fx.sleptNow(), 0)
 		time.Sleep(time.Minute)
 		select {
-		case <-s.probe.Ready():
+		case <-fx.probe.Ready():
 		default:
-			t.Error("nobody told")
+			t.Error("not ready")
 		}
-		if found := s.probe.Take(nil); len(found) != 2 || !found[0].Greeted || !found[1].Checked || !found[1].Last {
+		if found := fx.probe.Take(nil); len(found) != 2 || !found[0].Greeted || !found[1].Checked || !found[1].Last {
 			t.Errorf("found %+v", found)
 		}
 	})
 }
 
-// TestCloseBreaksOff ends an exchange in flight without a finding, in the greeting and
-// in the check.
+// TestCloseBreaksOff ends an exchange in flight without a finding, during the greeting
+// and during the check.
 func TestCloseBreaksOff(t *testing.T) {
 	for _, after := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond} {
-		onStage(t, mute, func(s *stage) {
-			s.probe.Ask(0)
+		withEngine(t, mute, func(fx *fixture) {
+			fx.probe.Ask(fx.sleptNow(), 0)
 			time.Sleep(after)
 			began := time.Now()
-			s.probe.Close()
+			fx.probe.Close()
 			if took := time.Since(began); took > 2*grace {
 				t.Errorf("took %s after %s", took, after)
 			}
-			if found := s.probe.Take(nil); len(found) != 0 {
+			if found := fx.probe.Take(nil); len(found) != 0 {
 				t.Errorf("found %v", found)
 			}
 		})
 	}
+}
+
+// TestASleepNextToACheck: one between Take and Judge counts as a sleep during the check,
+// since the owner reads the time slept only then.
+func TestASleepNextToACheck(t *testing.T) {
+	withEngine(t, replies("KO"), func(fx *fixture) {
+		found := fx.ask()
+		fx.slept.Add(int64(time.Hour))
+		o, gap := fx.probe.Judge(found[len(found)-1], fx.sleptNow())
+		if o.Status != evcp.Unknown || o.Cause != evcp.Slept || gap != time.Hour {
+			t.Errorf("%s %s, a stall of %s", o.Status, o.Cause, gap)
+		}
+		fx.want(evcp.KO, evcp.SaidKO, "KO")
+	})
 }

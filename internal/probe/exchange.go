@@ -4,74 +4,74 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"evcp"
 	"evcp/internal/link"
 )
 
-// exchange is one question and what came back, timed from its beginning.
+// exchange is one question and its reply. Its times are counted from its beginning.
 type exchange struct {
-	line    *line
-	hearing evcp.EvidenceRules
-	began   time.Time     // just before the first system call
-	slept   time.Duration // then
-	sent    time.Duration // just before the question's write
-	asked   time.Duration // when the write had returned
+	conn       *targetConn
+	rules      evcp.EvidenceRules
+	began      time.Time     // just before the first system call
+	writeBegan time.Duration // just before the write of the question
+	writeEnded time.Duration // when that write had returned
 }
 
-func (p *Probe) begin(l *line) *exchange {
-	l.reply.Reset() // a dial that fails must not repeat what the last exchange heard
-	return &exchange{line: l, hearing: p.hearing, began: time.Now(), slept: p.slept()}
+func (p *Probe) begin(c *targetConn) *exchange {
+	c.reply.Reset() // a dial that fails must not repeat the reply of the last exchange
+	return &exchange{conn: c, rules: p.rules, began: time.Now()}
 }
 
 func (x *exchange) now() time.Duration { return time.Since(x.began) }
 
-// run asks on the kept connection, or on a fresh one, and listens. A kept
-// connection that breaks under the question is confirmed on a fresh one.
+// run asks on the kept connection, or on a fresh one. A kept connection that breaks
+// during the question is confirmed on a fresh one.
 func (x *exchange) run(ctx context.Context) evcp.Evidence {
-	kept := x.line.link.Ready()
+	kept := x.conn.link.Ready()
 	if !kept {
-		if e := x.dial(ctx, x.hearing.Timeout); e != nil {
+		if e := x.dial(ctx, x.rules.Timeout); e != nil {
 			return *e
 		}
 	}
-	e := x.askAndListen()
+	e := x.ask()
 	if kept && e.Signal == evcp.SignalBroken {
 		e = x.confirm(ctx, e)
 	}
-	if e.Signal != evcp.SignalReply || !x.line.reply.Reusable() {
-		x.line.link.Close() // a late answer must never be read as the next one
+	if e.Signal != evcp.SignalReply || !x.conn.reply.Reusable() {
+		x.conn.link.Close() // a late reply must never be read as the next one
 	}
 	return e
 }
 
-// askAndListen sends the question and hears the answer out.
-func (x *exchange) askAndListen() evcp.Evidence {
-	err := x.write(x.line.question, x.hearing.Timeout)
-	if err != nil {
+// ask sends the question and reads the reply.
+func (x *exchange) ask() evcp.Evidence {
+	if err := x.write(x.conn.healthCheck, x.rules.Timeout); err != nil {
 		return x.failed(err)
 	}
-	return x.listen(x.asked + x.hearing.Timeout)
+	return x.read(x.writeEnded + x.rules.Timeout)
 }
 
-func (x *exchange) write(question []byte, limit time.Duration) error {
-	x.line.interruptible()
-	x.line.reply.Reset()
-	x.sent = x.now()
-	err := x.line.link.Write(question, time.Now().Add(limit))
-	x.asked = x.now()
+func (x *exchange) write(message []byte, limit time.Duration) error {
+	x.conn.interruptible()
+	x.conn.reply.Reset()
+	x.writeBegan = x.now()
+	err := x.conn.link.Write(message, time.Now().Add(limit))
+	x.writeEnded = x.now()
 	return err
 }
 
-// listen reads until the reply is decided or silence may be pronounced.
-func (x *exchange) listen(until time.Duration) evcp.Evidence {
-	var vigil evcp.DeadlineGrace
+// read reads until the reply is decided, the connection fails, or the deadline and
+// its grace are over.
+func (x *exchange) read(until time.Duration) evcp.Evidence {
+	var grace evcp.DeadlineGrace
 	for {
-		b, err := x.line.link.Read(x.began.Add(until))
+		b, err := x.conn.link.Read(x.began.Add(until))
 		closed := errors.Is(err, io.EOF)
-		if x.line.reply.Feed(b, closed) && !x.line.reply.Empty() {
-			return x.word()
+		if x.conn.reply.Feed(b, closed) && !x.conn.reply.Empty() {
+			return x.replied()
 		}
 		if err == nil {
 			continue
@@ -79,18 +79,18 @@ func (x *exchange) listen(until time.Duration) evcp.Evidence {
 		if link.CauseOf(err) != evcp.Timeout {
 			return x.failed(err)
 		}
-		var heard bool
-		if until, heard = vigil.Extend(x.now(), x.hearing); until == 0 {
-			return x.silence(heard)
+		var silent bool
+		if until, silent = grace.Extend(x.now(), x.rules); until == 0 {
+			return x.timedOut(silent)
 		}
 	}
 }
 
-// confirm asks once more on a fresh connection, within what is left of the
-// check's time. Any complete answer wins; otherwise the break is the failure, from
-// the moment that nothing can speak against it any more.
+// confirm asks once more on a fresh connection, within what is left of the check's
+// time. Any complete reply counts. Without one the check failed by the break, noticed
+// when the confirmation failed.
 func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Evidence {
-	until := x.asked + x.hearing.Timeout
+	until := x.writeEnded + x.rules.Timeout
 	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply {
 		return e
 	}
@@ -100,32 +100,107 @@ func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Eviden
 
 func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evidence {
 	left := until - x.now()
-	if left <= 0 || x.dial(ctx, left) != nil || x.write(x.line.question, left) != nil {
+	if left <= 0 || x.dial(ctx, left) != nil || x.write(x.conn.healthCheck, left) != nil {
 		return evcp.Evidence{}
 	}
-	return x.listen(until)
+	return x.read(until)
 }
 
-func (x *exchange) word() evcp.Evidence {
-	a := x.line.reply.Result(evcp.Closed)
+// greet sends "monitor connection" and reports whether the reply was read to its end.
+func (x *exchange) greet(ctx context.Context) (complete bool) {
+	c := x.conn
+	if !c.link.Ready() && x.dial(ctx, greetingLimit) != nil {
+		return false
+	}
+	if x.write(c.monitorConnection, greetingLimit) != nil {
+		return false
+	}
+	for {
+		b, err := c.link.Read(x.began.Add(greetingLimit))
+		if c.reply.Feed(b, err != nil) {
+			return err == nil
+		}
+	}
+}
+
+// dialResult is how a dial ended.
+type dialResult struct {
+	conn net.Conn
+	err  error
+}
+
+// dial opens a fresh connection and returns nil, or the evidence of why not. It may
+// take limit and the grace after it, in which the dial goes on; then it is cancelled.
+func (x *exchange) dial(ctx context.Context, limit time.Duration) *evcp.Evidence {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan dialResult, 1)
+	go func() {
+		conn, err := x.conn.link.Dialer.DialContext(ctx, "tcp", x.conn.link.Address)
+		ended <- dialResult{conn, err}
+	}()
+	defer cancel()
+	got, silent := x.await(ended, x.now()+limit)
+	if got == nil {
+		cancel()
+		if late := <-ended; late.conn != nil {
+			late.conn.Close()
+		}
+		e := x.timedOut(silent)
+		return &e
+	}
+	if got.err != nil {
+		e := x.failed(got.err)
+		return &e
+	}
+	x.conn.link.Adopt(got.conn)
+	return nil
+}
+
+// await waits for the dial until its deadline and the grace are over.
+func (x *exchange) await(ended <-chan dialResult, until time.Duration) (got *dialResult, silent bool) {
+	var grace evcp.DeadlineGrace
+	timer := time.NewTimer(until - x.now())
+	defer timer.Stop()
+	for {
+		select {
+		case d := <-ended:
+			return &d, true
+		case <-timer.C:
+		}
+		select { // both may have been ready, and then the dial counts
+		case d := <-ended:
+			return &d, true
+		default:
+		}
+		next, silent := grace.Extend(x.now(), x.rules)
+		if next == 0 {
+			return nil, silent
+		}
+		timer.Reset(next - x.now())
+	}
+}
+
+func (x *exchange) replied() evcp.Evidence {
+	r := x.conn.reply.Result(evcp.Closed)
 	e := x.evidence(evcp.SignalReply)
-	x.line.acknowledge()
-	e.Reply = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
+	x.conn.acknowledge()
+	e.Reply = evcp.Outcome{Status: r.Status, Cause: r.Cause, Response: r.Response}
 	return e
 }
 
-// silence is what the end of the vigil means; half an answer is a bad one.
-func (x *exchange) silence(heard bool) evcp.Evidence {
-	if !heard {
+// timedOut is the evidence at the end of the grace. A part of a reply counts as a bad
+// reply.
+func (x *exchange) timedOut(silent bool) evcp.Evidence {
+	if !silent {
 		return x.because(evcp.SignalLocalError, evcp.Stalled)
 	}
-	a := x.line.reply.Result(evcp.Timeout)
+	r := x.conn.reply.Result(evcp.Timeout)
 	e := x.evidence(evcp.SignalNone)
-	e.Reply = evcp.Outcome{Status: a.Status, Cause: a.Cause, Response: a.Response}
+	e.Reply = evcp.Outcome{Status: r.Status, Cause: r.Cause, Response: r.Response}
 	return e
 }
 
-// failed is what an error of the network testifies.
+// failed is the evidence of an error of the network.
 func (x *exchange) failed(err error) evcp.Evidence {
 	cause := link.CauseOf(err)
 	switch cause {
@@ -142,12 +217,12 @@ func (x *exchange) failed(err error) evcp.Evidence {
 	}
 }
 
-func (x *exchange) because(t evcp.Signal, cause evcp.Cause) evcp.Evidence {
-	e := x.evidence(t)
+func (x *exchange) because(s evcp.Signal, cause evcp.Cause) evcp.Evidence {
+	e := x.evidence(s)
 	e.Reply.Cause = cause
 	return e
 }
 
-func (x *exchange) evidence(t evcp.Signal) evcp.Evidence {
-	return evcp.Evidence{Signal: t, WriteBegan: x.sent, WriteEnded: x.asked, Noticed: x.now()}
+func (x *exchange) evidence(s evcp.Signal) evcp.Evidence {
+	return evcp.Evidence{Signal: s, WriteBegan: x.writeBegan, WriteEnded: x.writeEnded, Noticed: x.now()}
 }

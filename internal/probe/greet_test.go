@@ -12,10 +12,10 @@ import (
 	"evcp/internal/wire"
 )
 
-// TestAGreetingSpoilsNoCheck has Engines whose answer to the greeting comes late, in
-// halves, or with more than was asked: none of it is the answer to the check.
-func TestAGreetingSpoilsNoCheck(t *testing.T) {
-	for name, words := range map[string][]string{"late": {"", "KO"}, "in halves": {"K", "O"}, "too much": {"hi\nKO\n", ""}} {
+// TestAGreetingHasNoPartInTheCheck has Engines whose reply to the greeting comes late, in
+// halves, or is too long: none of it is read as the reply to the check.
+func TestAGreetingHasNoPartInTheCheck(t *testing.T) {
+	for name, parts := range map[string][]string{"late": {"", "KO"}, "in halves": {"K", "O"}, "too much": {"hi\nKO\n", ""}} {
 		t.Run(name, func(t *testing.T) {
 			var checked time.Time
 			engine := func(c net.Conn) {
@@ -31,29 +31,29 @@ func TestAGreetingSpoilsNoCheck(t *testing.T) {
 						continue
 					}
 					go func() {
-						c.Write([]byte(words[0]))
+						c.Write([]byte(parts[0]))
 						time.Sleep(250 * time.Millisecond)
-						c.Write([]byte(words[1]))
+						c.Write([]byte(parts[1]))
 					}()
 				}
 			}
-			onStage(t, engine, func(s *stage) {
+			withEngine(t, engine, func(fx *fixture) {
 				began := time.Now()
-				s.want(evcp.OK, evcp.NoCause, "OK")
+				fx.want(evcp.OK, evcp.NoCause, "OK")
 				want := 200 * time.Millisecond
-				if words[1] == "" {
+				if parts[1] == "" {
 					want = 0
 				}
 				if waited := checked.Sub(began).Round(time.Millisecond); waited != want {
-					t.Errorf("the greeting kept the check waiting for %s, want %s", waited, want)
+					t.Errorf("the greeting delayed the check by %s, want %s", waited, want)
 				}
 			})
 		})
 	}
 }
 
-// TestWhoIsGreeted counts the greetings that three checks bring with them.
-func TestWhoIsGreeted(t *testing.T) {
+// TestGreetingCounts counts the greetings sent with three checks.
+func TestGreetingCounts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		greet     bool
 		slow      time.Duration // to answer a check
@@ -61,10 +61,10 @@ func TestWhoIsGreeted(t *testing.T) {
 		greetings int
 		dials     int
 	}{
-		"nobody":              {answers: true, dials: 1},
-		"who answers, once":   {greet: true, answers: true, greetings: 1, dials: 1},
-		"who does not, twice": {greet: true, greetings: 2, dials: 3}, // an unanswered one leaves no connection
-		"who is slow and does not, once, for ever": {greet: true, slow: 300 * time.Millisecond, greetings: 1, dials: 2},
+		"not wanted":                     {answers: true, dials: 1},
+		"with a reply, once":             {greet: true, answers: true, greetings: 1, dials: 1},
+		"without, twice":                 {greet: true, greetings: 2, dials: 3}, // one without a reply leaves no connection
+		"without, and slow checks, once": {greet: true, slow: 300 * time.Millisecond, greetings: 1, dials: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			greetings, dials := 0, 0
@@ -86,11 +86,11 @@ func TestWhoIsGreeted(t *testing.T) {
 					}
 				}
 			}
-			onStageWith(t, func(o *probe.Options) { o.Greet = tt.greet }, engine, func(s *stage) {
+			withEngineAndOptions(t, func(o *probe.Options) { o.Greet = tt.greet }, engine, func(fx *fixture) {
 				for n := range 3 {
-					f := s.want(evcp.OK, evcp.NoCause, "OK")
-					if want := n == 0 && tt.greet && tt.answers; f.Greeted != want {
-						t.Errorf("greeted in check %d is %t", n, f.Greeted)
+					f := fx.want(evcp.OK, evcp.NoCause, "OK")
+					if want := n == 0 && tt.greet && tt.answers; f.greeted != want {
+						t.Errorf("greeted in check %d is %t", n, f.greeted)
 					}
 				}
 				synctest.Wait()
@@ -102,21 +102,21 @@ func TestWhoIsGreeted(t *testing.T) {
 	}
 }
 
-// TestALateEngineIsGreeted comes after the first check was refused.
+// TestALateEngineIsGreeted starts the Engine after the first check was refused.
 func TestALateEngineIsGreeted(t *testing.T) {
-	onStage(t, nil, func(s *stage) {
-		s.want(evcp.ConnectionError, evcp.Refused, "")
-		defer s.engine(answers("OK"))()
-		if f := s.want(evcp.OK, evcp.NoCause, "OK"); !f.Greeted {
+	withEngine(t, nil, func(fx *fixture) {
+		fx.want(evcp.ConnectionError, evcp.Refused, "")
+		defer fx.engine(replies("OK"))()
+		if f := fx.want(evcp.OK, evcp.NoCause, "OK"); !f.greeted {
 			t.Error("not greeted")
 		}
 	})
 }
 
-// TestFramesAreAcknowledged speaks STX with an Engine whose every third answer is
-// damaged on the way.
+// TestFramesAreAcknowledged uses STX framing with an Engine whose third reply has a wrong
+// checksum.
 func TestFramesAreAcknowledged(t *testing.T) {
-	var heard strings.Builder
+	var received strings.Builder
 	n := 0
 	engine := func(c net.Conn) {
 		for {
@@ -124,7 +124,7 @@ func TestFramesAreAcknowledged(t *testing.T) {
 			if !ok {
 				return
 			}
-			heard.WriteString(m)
+			received.WriteString(m)
 			if len(m) == 1 {
 				continue
 			}
@@ -135,20 +135,20 @@ func TestFramesAreAcknowledged(t *testing.T) {
 			c.Write(append([]byte("\x06"), answer...))
 		}
 	}
-	onStageWith(t, func(o *probe.Options) { o.Framing = wire.STX }, engine, func(s *stage) {
-		s.want(evcp.OK, evcp.NoCause, "OK")
+	withEngineAndOptions(t, func(o *probe.Options) { o.Framing = wire.STX }, engine, func(fx *fixture) {
+		fx.want(evcp.OK, evcp.NoCause, "OK")
 		time.Sleep(time.Second)
-		s.want(evcp.KO, evcp.Protocol, `\x06\x02OK\x03\x05`)
+		fx.want(evcp.KO, evcp.Protocol, `\x06\x02OK\x03\x05`)
 		time.Sleep(time.Second)
-		s.want(evcp.OK, evcp.NoCause, "OK")
+		fx.want(evcp.OK, evcp.NoCause, "OK")
 		time.Sleep(time.Second)
-		frame := func(words string) string {
-			return string(wire.AppendFramed(nil, []byte("EV_CP_M CP_001 "+words), wire.STX))
+		frame := func(text string) string {
+			return string(wire.AppendFramed(nil, []byte("EV_CP_M CP_001 "+text), wire.STX))
 		}
 		synctest.Wait() // the last acknowledgement has come
 		check := frame("health_check")
-		if want := frame("monitor connection") + "\x06" + check + "\x06" + check + "\x15" + check + "\x06"; heard.String() != want {
-			t.Errorf("heard %q, want %q", heard.String(), want)
+		if want := frame("monitor connection") + "\x06" + check + "\x06" + check + "\x15" + check + "\x06"; received.String() != want {
+			t.Errorf("received %q, want %q", received.String(), want)
 		}
 	})
 }

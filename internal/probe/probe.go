@@ -1,11 +1,15 @@
-// Package probe asks Engines whether they are well: one exchange with one Engine
-// under its deadlines, for any number of Engines at once.
+// Package probe checks Engines: one exchange with one Engine under its deadlines, for
+// any number of Engines at once.
 //
-// The contract is batches in and batches out. The owner asks the targets that
-// are due, waits for Ready, and takes all findings there are. A target has at
-// most one exchange in flight. Each brings one finding or more, told as soon as it
-// is seen, and the last one says so; after Close none come. The probe sees and times; whether to believe what was seen is
-// evcp.Hearing's, and what follows from it is the owner's.
+// Targets go in by Ask and findings come out by Take. The owner asks the targets that
+// are due, waits for Ready, takes all findings there are, and lets Judge say what each
+// check came to. A target has at most one exchange in flight. An exchange brings one
+// finding or more, each as soon as it is there; the last one is marked. After Close
+// there are none.
+//
+// Ask and Judge need the time that the machine has slept. The owner reads it once for
+// each wake-up and passes it on: after Take and before Ask and Judge. Then a sleep
+// next to a check counts as one inside the check, and none is missed.
 package probe
 
 import (
@@ -18,7 +22,7 @@ import (
 	"evcp/internal/wire"
 )
 
-// Target is one Engine.
+// Target is one Engine to check.
 type Target struct {
 	CP      evcp.CPID
 	Address string // host:port
@@ -29,73 +33,55 @@ type Options struct {
 	Targets []Target
 	Rules   evcp.EvidenceRules
 	Dialer  link.Dialer
-	Greet   bool         // say "monitor connection" first
-	Framing wire.Framing // how questions are wrapped: wire.Raw or wire.STX
-	// Slept is how long this machine has slept since it booted: the boot clock
-	// minus the monotonic clock.
-	Slept func() time.Duration
+	Greet   bool          // send "monitor connection" first
+	Framing wire.Framing  // of the questions: wire.Raw or wire.STX
+	Slept   time.Duration // the time this machine has slept, as of now
 }
 
-// Finding is one thing that an exchange came to: an answered greeting, a check's
-// outcome, or nothing but its end.
+// Finding is one thing that an exchange came to: a reply to the greeting, the end of
+// a check, or nothing but the end of the exchange.
 type Finding struct {
 	Target int       // index into Options.Targets
-	At     time.Time // when it was seen; never before the target's last finding
+	At     time.Time // when it was noticed; never before the target's last finding
 
-	Checked bool
-	Outcome evcp.Outcome // Checked
-	// Gap is how long the Monitor stood still at most, when the Outcome is
-	// Unknown for that reason.
-	Gap time.Duration
+	Checked  bool
+	Evidence evcp.Evidence // Checked; without Slept and RecentlyAwake, which Judge adds
 
 	Greeted  bool
-	Greeting string // Greeted: the Engine's answer to "monitor connection"
+	Greeting string // Greeted: the Engine's reply to "monitor connection"
 
 	Last bool // nothing of the exchange is in flight any more
 }
 
-// Probe asks Engines. Ask and Take belong to one goroutine, the owner's.
+// Probe checks Engines. Ask, Take and Judge belong to one goroutine, the owner's.
 type Probe struct {
-	hearing evcp.EvidenceRules
-	slept   func() time.Duration
-	lines   []line
-	ctx     context.Context
-	cancel  context.CancelFunc
-	asking  sync.WaitGroup
+	rules     evcp.EvidenceRules
+	targets   []targetConn
+	ctx       context.Context
+	cancel    context.CancelFunc
+	exchanges sync.WaitGroup
 
 	mu    sync.Mutex // guards found
 	found []Finding
 	ready chan struct{}
 }
 
-// New makes a probe. It dials nothing yet.
+// New makes a Probe. It dials nothing yet.
 func New(o Options) *Probe {
-	p := &Probe{hearing: o.Rules, slept: o.Slept, ready: make(chan struct{}, 1)}
+	p := &Probe{rules: o.Rules, ready: make(chan struct{}, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.lines = make([]line, len(o.Targets))
+	p.targets = make([]targetConn, len(o.Targets))
 	for i, t := range o.Targets {
-		p.lines[i] = newLine(t, o)
+		p.targets[i] = newTargetConn(t, o)
 	}
 	return p
 }
 
 // Ask begins one exchange with each of the targets. None may have one in flight.
-func (p *Probe) Ask(targets ...int) {
+func (p *Probe) Ask(slept time.Duration, targets ...int) {
 	for _, i := range targets {
-		p.asking.Go(func() { p.exchange(i) })
-	}
-}
-
-func (p *Probe) tell(f Finding) {
-	if p.ctx.Err() != nil {
-		return
-	}
-	p.mu.Lock()
-	p.found = append(p.found, f)
-	p.mu.Unlock()
-	select {
-	case p.ready <- struct{}{}:
-	default:
+		p.targets[i].sleep.atAsk = slept
+		p.exchanges.Go(func() { p.exchange(i) })
 	}
 }
 
@@ -111,63 +97,98 @@ func (p *Probe) Take(into []Finding) []Finding {
 	return into
 }
 
-// Close breaks off what is in flight, without findings, and hangs up.
-func (p *Probe) Close() {
-	p.cancel()
-	for i := range p.lines {
-		p.lines[i].interrupt()
-	}
-	p.asking.Wait()
-	for i := range p.lines {
-		p.lines[i].link.Close()
-	}
+// Judge decides what a check came to. It is called once for each Checked finding,
+// before its target is asked again; slept was read after Take. gap is how long the
+// Monitor stood still, at most, when the outcome is Unknown for that reason.
+func (p *Probe) Judge(f Finding, slept time.Duration) (o evcp.Outcome, gap time.Duration) {
+	s, e := &p.targets[f.Target].sleep, f.Evidence
+	e.Slept = slept - s.atAsk
+	e.RecentlyAwake = s.recentlyAwake(f.At.Add(-e.Noticed), p.rules)
+	o = p.rules.Judge(e)
+	s.checked(o, f.At, slept, p.rules)
+	return o, stall(o, e, p.rules)
 }
 
-// exchange is one check of target i, with the greeting where it is due. What the
-// check came to is told before the Engine is greeted again: nothing may keep it back.
-func (p *Probe) exchange(i int) {
-	l := &p.lines[i]
-	if l.greeting == ungreeted {
-		l.greeting = unanswered
-		if f := p.greet(i); f.Greeted {
-			p.tell(f)
-		}
-	}
-	f := p.check(i)
-	f.Last = !l.greetsAfter(f.Outcome)
-	p.tell(f)
-	if !f.Last {
-		again := p.greet(i)
-		l.greeting, again.Last = over, true
-		p.tell(again)
-	}
-}
-
-// check asks target i whether it is well, and judges what was seen.
-func (p *Probe) check(i int) Finding {
-	l := &p.lines[i]
-	x := p.begin(l)
-	e := x.run(p.ctx)
-	f := Finding{Target: i, At: x.began.Add(e.Noticed), Checked: true}
-	slept := p.slept()
-	e.Slept = slept - x.slept
-	e.RecentlyAwake = l.drowsy(x.slept, x.began, p.hearing)
-	f.Outcome = p.hearing.Judge(e)
-	l.heard(f.Outcome, e.Slept, slept, f.At, p.hearing)
-	f.Gap = gap(f.Outcome, e, p.hearing)
-	return f
-}
-
-// gap is how long the Monitor stood still in a check that it could not judge. An
-// OK that came a moment too late was noticed awake, and is no stall.
-func gap(o evcp.Outcome, e evcp.Evidence, h evcp.EvidenceRules) time.Duration {
-	late := e.Noticed - (e.WriteEnded + h.Timeout + h.Grace)
+// stall is how long the Monitor stood still in a check that it could not judge. An
+// OK that came a moment too late was noticed at once, and is no stall.
+func stall(o evcp.Outcome, e evcp.Evidence, r evcp.EvidenceRules) time.Duration {
+	late := e.Noticed - (e.WriteEnded + r.Timeout + r.Grace)
 	switch {
-	case e.Slept > h.Grace:
+	case e.Slept > r.Grace:
 		return e.Slept
-	case o.Cause == evcp.Stalled && (late > h.Grace || e.WriteEnded-e.Began > h.Timeout):
+	case o.Cause == evcp.Stalled && (late > r.Grace || e.WriteEnded-e.Began > r.Timeout):
 		return max(e.Noticed-e.WriteEnded, e.WriteEnded-e.Began)
 	default:
 		return 0
 	}
+}
+
+// Close breaks off what is in flight, without findings, and closes the connections.
+func (p *Probe) Close() {
+	p.cancel()
+	for i := range p.targets {
+		p.targets[i].interrupt()
+	}
+	p.exchanges.Wait()
+	for i := range p.targets {
+		p.targets[i].link.Close()
+	}
+}
+
+func (p *Probe) add(f Finding) {
+	if p.ctx.Err() != nil {
+		return
+	}
+	p.mu.Lock()
+	p.found = append(p.found, f)
+	p.mu.Unlock()
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+// exchange is one check of target i, with the greeting when it is due. The check's
+// finding is added before the second greeting, which must not delay it.
+func (p *Probe) exchange(i int) {
+	c := &p.targets[i]
+	if c.greeting == notGreeted {
+		c.greeting = noReply
+		if f := p.greet(i); f.Greeted {
+			p.add(f)
+		}
+	}
+	f := p.check(i)
+	f.Last = !c.greetsAfter(f.Evidence)
+	p.add(f)
+	if !f.Last {
+		again := p.greet(i)
+		c.greeting, again.Last = greeted, true
+		p.add(again)
+	}
+}
+
+// check sends target i one health_check.
+func (p *Probe) check(i int) Finding {
+	x := p.begin(&p.targets[i])
+	e := x.run(p.ctx)
+	return Finding{Target: i, At: x.began.Add(e.Noticed), Checked: true, Evidence: e}
+}
+
+// greet sends target i "monitor connection". Whatever it replies, or fails to, has no
+// part in the check.
+func (p *Probe) greet(i int) Finding {
+	c := &p.targets[i]
+	x := p.begin(c)
+	complete := x.greet(p.ctx)
+	f := Finding{Target: i, At: time.Now(), Greeted: !c.reply.Empty()}
+	if f.Greeted {
+		c.greeting = greeted
+		f.Greeting = c.reply.Result(evcp.Closed).Response
+		c.acknowledge()
+	}
+	if !complete || !c.reply.Reusable() || !f.Greeted {
+		c.link.Close() // the rest of the reply must never be read as the reply to a check
+	}
+	return f
 }

@@ -17,51 +17,51 @@ const (
 	tau   = 900 * time.Millisecond
 	grace = evcp.DefaultGrace
 
-	drowsy = 10 * time.Second
+	wakeGrace = 10 * time.Second
 )
 
-// stage is one Engine in a network in memory, and the probe that asks it.
-type stage struct {
+// fixture is one Engine on a network in memory, and the probe that checks it.
+type fixture struct {
 	t     *testing.T
 	net   *simnet.Net
 	probe *probe.Probe
-	slept atomic.Int64 // of this machine, a Duration
+	slept atomic.Int64 // how long the machine has slept, a Duration
 }
 
-// onStage runs a test in a bubble of its own, where time is free.
-func onStage(t *testing.T, engine func(net.Conn), play func(s *stage)) {
+// withEngine runs a test under synctest.
+func withEngine(t *testing.T, engine func(net.Conn), test func(fx *fixture)) {
 	t.Helper()
-	onStageWith(t, func(*probe.Options) {}, engine, play)
+	withEngineAndOptions(t, func(*probe.Options) {}, engine, test)
 }
 
-func onStageWith(t *testing.T, change func(*probe.Options), engine func(net.Conn), play func(s *stage)) {
+func withEngineAndOptions(t *testing.T, change func(*probe.Options), engine func(net.Conn), test func(fx *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{t: t, net: &simnet.Net{}}
-		defer time.Sleep(time.Minute) // what still runs sees that nobody listens any more
+		fx := &fixture{t: t, net: &simnet.Net{}}
+		defer time.Sleep(time.Minute) // goroutines of the Engine end meanwhile
 		if engine != nil {
-			stop := s.engine(engine)
+			stop := fx.engine(engine)
 			defer stop()
 		}
 		o := probe.Options{
 			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
 			Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace},
-			Dialer:  s.net,
+			Dialer:  fx.net,
 			Greet:   true,
-			Slept:   func() time.Duration { return time.Duration(s.slept.Load()) },
+			Slept:   fx.sleptNow(),
 		}
 		change(&o)
-		s.probe = probe.New(o)
-		defer s.probe.Close()
-		play(s)
+		fx.probe = probe.New(o)
+		defer fx.probe.Close()
+		test(fx)
 	})
 }
 
 // engine serves every connection with serve until stop is called.
-func (s *stage) engine(serve func(net.Conn)) (stop func()) {
-	l, err := s.net.Listen("engine")
+func (fx *fixture) engine(serve func(net.Conn)) (stop func()) {
+	l, err := fx.net.Listen("engine")
 	if err != nil {
-		s.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	go func() {
 		for {
@@ -78,52 +78,66 @@ func (s *stage) engine(serve func(net.Conn)) (stop func()) {
 	return func() { l.Close() }
 }
 
-// ask has one exchange and returns all it came to.
-func (s *stage) ask() (found []probe.Finding) {
-	s.probe.Ask(0)
+func (fx *fixture) sleptNow() time.Duration { return time.Duration(fx.slept.Load()) }
+
+// ask makes one exchange and returns all findings.
+func (fx *fixture) ask() (found []probe.Finding) {
+	fx.probe.Ask(fx.sleptNow(), 0)
 	for len(found) == 0 || !found[len(found)-1].Last {
-		<-s.probe.Ready()
-		found = s.probe.Take(found)
+		<-fx.probe.Ready()
+		found = fx.probe.Take(found)
 	}
 	return found
 }
 
-// check asks once and returns all findings as one.
-func (s *stage) check() probe.Finding {
-	s.t.Helper()
-	var all probe.Finding
-	for _, f := range s.ask() {
-		switch {
-		case f.Checked && !all.Checked:
-			all.At, all.Outcome, all.Gap, all.Checked = f.At, f.Outcome, f.Gap, true
-		case f.Checked:
-			s.t.Error("two outcomes of one check")
+// result is what one exchange came to.
+type result struct {
+	at       time.Time // of the check's end
+	outcome  evcp.Outcome
+	gap      time.Duration
+	greeted  bool
+	greeting string
+}
+
+// check makes one exchange and judges it.
+func (fx *fixture) check() result {
+	fx.t.Helper()
+	var r result
+	checks := 0
+	for _, f := range fx.ask() {
+		if f.Checked {
+			checks++
+			r.at = f.At
+			r.outcome, r.gap = fx.probe.Judge(f, fx.sleptNow())
 		}
 		if f.Greeted {
-			all.Greeted, all.Greeting = true, f.Greeting
+			r.greeted, r.greeting = true, f.Greeting
 		}
 	}
-	return all
-}
-
-func (s *stage) want(status evcp.Status, cause evcp.Cause, response string) probe.Finding {
-	s.t.Helper()
-	f := s.check()
-	if o := f.Outcome; o.Status != status || o.Cause != cause || o.Response != response {
-		s.t.Errorf("%s %s %q, want %s %s %q", o.Status, o.Cause, o.Response, status, cause, response)
+	if checks != 1 {
+		fx.t.Errorf("%d findings of one check", checks)
 	}
-	return f
+	return r
 }
 
-// read takes one message; a closed connection ends the goroutine's work.
+func (fx *fixture) want(status evcp.Status, cause evcp.Cause, response string) result {
+	fx.t.Helper()
+	r := fx.check()
+	if o := r.outcome; o.Status != status || o.Cause != cause || o.Response != response {
+		fx.t.Errorf("%s %s %q, want %s %s %q", o.Status, o.Cause, o.Response, status, cause, response)
+	}
+	return r
+}
+
+// read reads one message, and reports false at the end of the connection.
 func read(c net.Conn) (string, bool) {
 	b := make([]byte, 1024)
 	n, err := c.Read(b)
 	return string(b[:n]), err == nil
 }
 
-// answers gives a fixed answer to every message, on a connection that is kept.
-func answers(words ...string) func(net.Conn) {
+// replies sends a fixed reply to every message, on a connection that is kept.
+func replies(words ...string) func(net.Conn) {
 	return func(c net.Conn) {
 		for {
 			if _, ok := read(c); !ok {
@@ -155,20 +169,20 @@ func TestEveryReply(t *testing.T) {
 		cause    evcp.Cause
 		response string
 	}{
-		{"OK", answers("OK"), evcp.OK, evcp.NoCause, "OK"},
-		{"OK with newline", answers("OK\r\n"), evcp.OK, evcp.NoCause, "OK"},
-		{"ok", answers("ok"), evcp.OK, evcp.NoCause, "ok"},
-		{"OK and more", answers("OK 23.5C"), evcp.OK, evcp.NoCause, "OK 23.5C"},
-		{"O, K", answers("O", "K"), evcp.OK, evcp.NoCause, "OK"},
-		{"KO", answers("KO"), evcp.KO, evcp.SaidKO, "KO"},
-		{"K, O", answers("K", "O"), evcp.KO, evcp.SaidKO, "KO"},
-		{"KO with a reason", answers("KO: TOKEN EXPIRED"), evcp.KO, evcp.SaidKO, "KO: TOKEN EXPIRED"},
-		{"BROKEN", answers("BROKEN"), evcp.KO, evcp.Protocol, "BROKEN"},
-		{"NOT OK", answers("NOT OK"), evcp.KO, evcp.Protocol, "NOT OK"},
-		{"NOK", answers("NOK"), evcp.KO, evcp.Protocol, "NOK"},
-		{"garbage", answers("\xff\x00\x1b[31m"), evcp.KO, evcp.Protocol, `\xff\x00\x1b[31m`},
-		{"K and no more", answers("K"), evcp.KO, evcp.Protocol, "K"},
-		{"blanks", answers(" \n\r\n "), evcp.ConnectionError, evcp.Timeout, ""},
+		{"OK", replies("OK"), evcp.OK, evcp.NoCause, "OK"},
+		{"OK with newline", replies("OK\r\n"), evcp.OK, evcp.NoCause, "OK"},
+		{"ok", replies("ok"), evcp.OK, evcp.NoCause, "ok"},
+		{"OK and more", replies("OK 23.5C"), evcp.OK, evcp.NoCause, "OK 23.5C"},
+		{"O, K", replies("O", "K"), evcp.OK, evcp.NoCause, "OK"},
+		{"KO", replies("KO"), evcp.KO, evcp.SaidKO, "KO"},
+		{"K, O", replies("K", "O"), evcp.KO, evcp.SaidKO, "KO"},
+		{"KO with a reason", replies("KO: TOKEN EXPIRED"), evcp.KO, evcp.SaidKO, "KO: TOKEN EXPIRED"},
+		{"BROKEN", replies("BROKEN"), evcp.KO, evcp.Protocol, "BROKEN"},
+		{"NOT OK", replies("NOT OK"), evcp.KO, evcp.Protocol, "NOT OK"},
+		{"NOK", replies("NOK"), evcp.KO, evcp.Protocol, "NOK"},
+		{"garbage", replies("\xff\x00\x1b[31m"), evcp.KO, evcp.Protocol, `\xff\x00\x1b[31m`},
+		{"K and no more", replies("K"), evcp.KO, evcp.Protocol, "K"},
+		{"blanks", replies(" \n\r\n "), evcp.ConnectionError, evcp.Timeout, ""},
 		{"mute", mute, evcp.ConnectionError, evcp.Timeout, ""},
 		{"closes", func(c net.Conn) { read(c) }, evcp.ConnectionError, evcp.Closed, ""},
 		{"resets", func(c net.Conn) { read(c); c.(*simnet.Conn).Reset() }, evcp.ConnectionError, evcp.Reset, ""},
@@ -176,9 +190,9 @@ func TestEveryReply(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			onStage(t, tt.engine, func(s *stage) {
+			withEngine(t, tt.engine, func(fx *fixture) {
 				for range 3 {
-					s.want(tt.status, tt.cause, tt.response)
+					fx.want(tt.status, tt.cause, tt.response)
 					time.Sleep(100 * time.Millisecond)
 				}
 			})
@@ -186,8 +200,8 @@ func TestEveryReply(t *testing.T) {
 	}
 }
 
-// TestSilenceHasABound pronounces a mute Engine after the timeout and one grace,
-// and an endless drip no later.
+// TestSilenceHasABound: an Engine that never replies fails after the timeout and one
+// grace, and so does one that sends blanks for ever.
 func TestSilenceHasABound(t *testing.T) {
 	drip := func(c net.Conn) {
 		for range 1000 {
@@ -199,10 +213,10 @@ func TestSilenceHasABound(t *testing.T) {
 	}
 	for name, engine := range map[string]func(net.Conn){"mute": mute, "drip of blanks": drip} {
 		t.Run(name, func(t *testing.T) {
-			onStage(t, engine, func(s *stage) {
-				s.check() // with the greeting
+			withEngine(t, engine, func(fx *fixture) {
+				fx.check() // with the greeting
 				began := time.Now()
-				s.want(evcp.ConnectionError, evcp.Timeout, "")
+				fx.want(evcp.ConnectionError, evcp.Timeout, "")
 				if took := time.Since(began); took > tau+2*grace {
 					t.Errorf("took %s", took)
 				}
@@ -210,11 +224,11 @@ func TestSilenceHasABound(t *testing.T) {
 		})
 	}
 	t.Run("black hole", func(t *testing.T) {
-		onStage(t, nil, func(s *stage) {
-			s.net.Blackhole(true)
-			s.check()
+		withEngine(t, nil, func(fx *fixture) {
+			fx.net.Blackhole(true)
+			fx.check()
 			began := time.Now()
-			s.want(evcp.ConnectionError, evcp.Timeout, "")
+			fx.want(evcp.ConnectionError, evcp.Timeout, "")
 			if took := time.Since(began); took > tau+2*grace {
 				t.Errorf("took %s", took)
 			}
@@ -222,9 +236,9 @@ func TestSilenceHasABound(t *testing.T) {
 	})
 }
 
-// TestALateAnswerIsNotTheNext has an Engine that answers each question 1.5 s
-// late: every check fails, and one answered in time again is OK at once.
-func TestALateAnswerIsNotTheNext(t *testing.T) {
+// TestALateReplyIsNotTheNext has an Engine that replies 1.5 s late each time: every check
+// fails, and the first with a reply in time is OK.
+func TestALateReplyIsNotTheNext(t *testing.T) {
 	var late atomic.Int64
 	late.Store(int64(1500 * time.Millisecond))
 	engine := func(c net.Conn) {
@@ -236,18 +250,18 @@ func TestALateAnswerIsNotTheNext(t *testing.T) {
 			c.Write([]byte("OK"))
 		}
 	}
-	onStage(t, engine, func(s *stage) {
+	withEngine(t, engine, func(fx *fixture) {
 		for range 4 {
-			s.want(evcp.ConnectionError, evcp.Timeout, "")
+			fx.want(evcp.ConnectionError, evcp.Timeout, "")
 			time.Sleep(75 * time.Millisecond)
 		}
 		late.Store(0)
-		s.want(evcp.OK, evcp.NoCause, "OK")
+		fx.want(evcp.OK, evcp.NoCause, "OK")
 	})
 }
 
-// TestALateHalfIsNotTheNext sends OK in time and the word KO after it, unasked:
-// the connection is not used again.
+// TestALateHalfIsNotTheNext sends OK in time and an unasked KO after it: the connection
+// is not used again.
 func TestALateHalfIsNotTheNext(t *testing.T) {
 	engine := func(c net.Conn) {
 		for {
@@ -262,16 +276,16 @@ func TestALateHalfIsNotTheNext(t *testing.T) {
 			}
 		}
 	}
-	onStage(t, engine, func(s *stage) {
+	withEngine(t, engine, func(fx *fixture) {
 		for range 5 {
-			s.want(evcp.OK, evcp.NoCause, "OK")
+			fx.want(evcp.OK, evcp.NoCause, "OK")
 			time.Sleep(time.Second)
 		}
 	})
 }
 
-// TestConnectionsAreKept counts dials: one for an Engine that keeps its
-// connections, one for each question to one that closes.
+// TestConnectionsAreKept counts dials: one for an Engine that keeps its connections,
+// one for each message to an Engine that closes.
 func TestConnectionsAreKept(t *testing.T) {
 	for name, tt := range map[string]struct {
 		closes bool
@@ -279,8 +293,8 @@ func TestConnectionsAreKept(t *testing.T) {
 		answer string
 	}{
 		"kept": {false, 1, "OK"}, "closing": {true, 6, "OK"},
-		"saying more than was asked": {false, 6, "OK\nOK\n"},
-		"closing without a word":     {true, 6, ""},
+		"replying more than asked": {false, 6, "OK\nOK\n"},
+		"closing without a reply":  {true, 6, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var dials atomic.Int32
@@ -296,12 +310,12 @@ func TestConnectionsAreKept(t *testing.T) {
 					}
 				}
 			}
-			onStage(t, engine, func(s *stage) {
+			withEngine(t, engine, func(fx *fixture) {
 				for range 5 {
 					if tt.answer != "" {
-						s.want(evcp.OK, evcp.NoCause, "OK")
-					} else { // a fresh connection needs no second opinion
-						s.want(evcp.ConnectionError, evcp.Closed, "")
+						fx.want(evcp.OK, evcp.NoCause, "OK")
+					} else { // a break of a fresh connection is not confirmed
+						fx.want(evcp.ConnectionError, evcp.Closed, "")
 					}
 					time.Sleep(time.Second)
 				}
@@ -313,8 +327,8 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// TestABreakIsConfirmed breaks a kept connection under the question: a complete
-// answer on a fresh one wins, otherwise the break was the failure.
+// TestABreakIsConfirmed breaks a kept connection after the question: a complete reply on
+// a fresh connection counts.
 func TestABreakIsConfirmed(t *testing.T) {
 	var connections atomic.Int32
 	engine := func(c net.Conn) {
@@ -330,9 +344,9 @@ func TestABreakIsConfirmed(t *testing.T) {
 			c.Write([]byte("OK"))
 		}
 	}
-	onStage(t, engine, func(s *stage) {
+	withEngine(t, engine, func(fx *fixture) {
 		for range 6 {
-			s.want(evcp.OK, evcp.NoCause, "OK")
+			fx.want(evcp.OK, evcp.NoCause, "OK")
 			time.Sleep(time.Second)
 		}
 		if n := connections.Load(); n < 3 {
@@ -343,8 +357,8 @@ func TestABreakIsConfirmed(t *testing.T) {
 
 func TestABreakThatIsNotConfirmedFails(t *testing.T) {
 	var stop func()
-	onStage(t, nil, func(s *stage) {
-		stop = s.engine(func(c net.Conn) {
+	withEngine(t, nil, func(fx *fixture) {
+		stop = fx.engine(func(c net.Conn) {
 			for range 2 {
 				read(c)
 				c.Write([]byte("OK"))
@@ -352,55 +366,55 @@ func TestABreakThatIsNotConfirmedFails(t *testing.T) {
 			read(c)
 			stop()
 		})
-		s.want(evcp.OK, evcp.NoCause, "OK")
-		s.want(evcp.ConnectionError, evcp.Closed, "")
-		s.want(evcp.ConnectionError, evcp.Refused, "")
+		fx.want(evcp.OK, evcp.NoCause, "OK")
+		fx.want(evcp.ConnectionError, evcp.Closed, "")
+		fx.want(evcp.ConnectionError, evcp.Refused, "")
 	})
 }
 
-// TestGreeting is said before the first check; if unanswered, once more after
-// the first answered check, and never again.
+// TestGreeting: sent before the first check; without a reply, once more after the first
+// check with a reply; then never again.
 func TestGreeting(t *testing.T) {
-	var heard []string
-	deaf := 2 // messages that get no answer
+	var received []string
+	ignored := 2 // messages without a reply
 	engine := func(c net.Conn) {
 		for {
 			m, ok := read(c)
 			if !ok {
 				return
 			}
-			heard = append(heard, m)
-			if deaf--; deaf < 0 {
+			received = append(received, m)
+			if ignored--; ignored < 0 {
 				c.Write([]byte("OK"))
 			}
 		}
 	}
-	onStage(t, engine, func(s *stage) {
-		if f := s.want(evcp.ConnectionError, evcp.Timeout, ""); f.Greeted {
-			t.Error("greeted by nobody")
+	withEngine(t, engine, func(fx *fixture) {
+		if f := fx.want(evcp.ConnectionError, evcp.Timeout, ""); f.greeted {
+			t.Error("greeted without a reply")
 		}
-		if f := s.want(evcp.OK, evcp.NoCause, "OK"); !f.Greeted || f.Greeting != "OK" {
-			t.Errorf("greeting %t %q", f.Greeted, f.Greeting)
+		if f := fx.want(evcp.OK, evcp.NoCause, "OK"); !f.greeted || f.greeting != "OK" {
+			t.Errorf("greeting %t %q", f.greeted, f.greeting)
 		}
-		s.want(evcp.OK, evcp.NoCause, "OK")
+		fx.want(evcp.OK, evcp.NoCause, "OK")
 	})
 	want := []string{
 		"EV_CP_M CP_001 monitor connection", "EV_CP_M CP_001 health_check",
 		"EV_CP_M CP_001 health_check", "EV_CP_M CP_001 monitor connection", "EV_CP_M CP_001 health_check",
 	}
-	if len(heard) != len(want) {
-		t.Fatalf("heard %q", heard)
+	if len(received) != len(want) {
+		t.Fatalf("received %q", received)
 	}
 	for i := range want {
-		if heard[i] != want[i] {
-			t.Errorf("message %d is %q, want %q", i, heard[i], want[i])
+		if received[i] != want[i] {
+			t.Errorf("message %d is %q, want %q", i, received[i], want[i])
 		}
 	}
 }
 
-// TestAGreetingKeepsNothingBack has an Engine that takes 150 ms for the second
-// greeting: what the check came to is told at once, and the greeting after it.
-func TestAGreetingKeepsNothingBack(t *testing.T) {
+// TestAGreetingDelaysNoFinding has an Engine that takes 150 ms for the second greeting:
+// the check's finding comes at once, and the greeting's after it.
+func TestAGreetingDelaysNoFinding(t *testing.T) {
 	const slow = 150 * time.Millisecond
 	greetings := 0
 	engine := func(c net.Conn) {
@@ -419,13 +433,13 @@ func TestAGreetingKeepsNothingBack(t *testing.T) {
 			}
 		}
 	}
-	onStage(t, engine, func(s *stage) {
-		found := s.ask()
+	withEngine(t, engine, func(fx *fixture) {
+		found := fx.ask()
 		if len(found) != 2 || !found[0].Checked || found[0].Last || !found[1].Greeted || !found[1].Last {
 			t.Fatalf("findings %+v, want the check and then the greeting", found)
 		}
 		if between := found[1].At.Sub(found[0].At); between < slow || between > slow+time.Millisecond {
-			t.Errorf("the check was told %s before the greeting's answer, want %s", between, slow)
+			t.Errorf("the check's finding came %s before the greeting's, want %s", between, slow)
 		}
 		if found[1].Greeting != "hello" {
 			t.Errorf("greeting %q", found[1].Greeting)
@@ -433,10 +447,10 @@ func TestAGreetingKeepsNothingBack(t *testing.T) {
 	})
 }
 
-// TestABreakIsDatedByItsVerdict breaks a kept connection and then swallows every
-// dial: the break counts when the check's time is over, not before.
-func TestABreakIsDatedByItsVerdict(t *testing.T) {
-	var s *stage
+// TestABreakIsDatedAtTheDeadline resets a kept connection, and no dial succeeds after it:
+// the check ends at its deadline, not at the reset.
+func TestABreakIsDatedAtTheDeadline(t *testing.T) {
+	var fx *fixture
 	asked := 0
 	engine := func(c net.Conn) {
 		for {
@@ -446,19 +460,19 @@ func TestABreakIsDatedByItsVerdict(t *testing.T) {
 			if asked++; asked > 2 {
 				time.Sleep(tau / 2)
 				c.(*simnet.Conn).Reset()
-				s.net.Blackhole(true)
+				fx.net.Blackhole(true)
 				return
 			}
 			c.Write([]byte("OK"))
 		}
 	}
-	onStage(t, engine, func(stage *stage) {
-		s = stage
-		s.want(evcp.OK, evcp.NoCause, "OK")
+	withEngine(t, engine, func(f *fixture) {
+		fx = f
+		fx.want(evcp.OK, evcp.NoCause, "OK")
 		began := time.Now()
-		f := s.want(evcp.ConnectionError, evcp.Reset, "")
-		if took := f.At.Sub(began); took < tau || took > tau+2*grace || f.Outcome.Latency != took {
-			t.Errorf("found after %s, latency %s; want both between %s and %s", took, f.Outcome.Latency, tau, tau+2*grace)
+		r := fx.want(evcp.ConnectionError, evcp.Reset, "")
+		if took := r.at.Sub(began); took < tau || took > tau+2*grace || r.outcome.Latency != took {
+			t.Errorf("found after %s, latency %s; want both between %s and %s", took, r.outcome.Latency, tau, tau+2*grace)
 		}
 	})
 }

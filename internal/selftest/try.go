@@ -59,16 +59,17 @@ func (o Options) tryEngine(ctx context.Context) finding {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept,
+		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept(),
 	})
 	defer p.Close()
-	p.Ask(0)
+	p.Ask(o.Slept(), 0)
 	select {
 	case <-p.Ready():
 	case <-ctx.Done():
 		return found(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
 	}
-	outcome := p.Take(nil)[0].Outcome
+	checked := p.Take(nil)[0]
+	outcome, _ := p.Judge(checked, o.Slept())
 	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
 	return found(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
 }

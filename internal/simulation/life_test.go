@@ -59,7 +59,7 @@ func (l *life) assemble() {
 	p := probe.New(probe.Options{
 		Targets: targets,
 		Rules:   evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  l.engines, Greet: true, Slept: l.h.slept,
+		Dialer:  l.engines, Greet: true, Slept: l.h.slept(),
 	})
 	l.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,

@@ -6,15 +6,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Slept is how long this machine has slept since it booted: the boot clock goes
-// on while it sleeps, the monotonic one does not. A reading between whose two
-// halves this process was stopped is taken again.
+// The boot clock is read first: a pause between the two adds to every reading of Slept
+// alike, and only their differences matter.
+var (
+	bootTimeAtInit = bootTime()
+	processBegan   = time.Now()
+)
+
+// Slept is how long this machine has slept since this process began: the boot clock
+// goes on while the machine sleeps, the monotonic clock does not. A reading is
+// repeated when this process stood still between the two clocks.
 func Slept() time.Duration {
 	const near, tries = time.Millisecond, 3
 	for range tries {
-		before := read(unix.CLOCK_MONOTONIC)
-		boot := read(unix.CLOCK_BOOTTIME)
-		after := read(unix.CLOCK_MONOTONIC)
+		before := time.Since(processBegan)
+		boot := bootTime() - bootTimeAtInit
+		after := time.Since(processBegan)
 		if after-before < near {
 			return max(boot-after, 0).Round(near)
 		}
@@ -22,9 +29,11 @@ func Slept() time.Duration {
 	return 0
 }
 
-func read(clock int32) time.Duration {
+// bootTime is the one raw system call of a reading; the monotonic clock is read
+// without one.
+func bootTime() time.Duration {
 	var t unix.Timespec
-	if unix.ClockGettime(clock, &t) != nil {
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
 		return 0
 	}
 	return time.Duration(t.Nano())

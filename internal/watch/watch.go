@@ -143,7 +143,7 @@ func (w *watcher) assemble() error {
 	w.probe = probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept,
+		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept(),
 	})
 	w.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,

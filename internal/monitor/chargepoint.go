@@ -1,0 +1,162 @@
+package monitor
+
+import (
+	"container/heap"
+	"sync/atomic"
+	"time"
+
+	"evcp"
+	"evcp/internal/pace"
+)
+
+// monitoredCP is one charge point of a Monitor, owned by Run but for since.
+type monitoredCP struct {
+	cp       evcp.CPID
+	state    evcp.State
+	grid     pace.Grid
+	due      time.Time // the next tick
+	begun    bool      // the first check was made
+	inFlight bool      // an exchange is under way
+
+	stall       time.Duration // how long the Monitor stood still; not recorded yet
+	stallMissed uint32        // ticks missed in that stall
+
+	renumber bool                 // the next event begins a new epoch
+	since    atomic.Int64         // a Stamp: see Monitor.Since; read by other goroutines
+	kept     evcp.State           // after the last event known to be kept
+	pending  []pendingObservation // judged after that
+	// newIDs are the ids of incidents that were judged again in a new epoch, by the
+	// id before. Central may know an incident by the old id, and its receipt names it.
+	newIDs map[evcp.EventID]evcp.EventID
+}
+
+// pendingObservation is an observation whose events are not kept yet.
+type pendingObservation struct {
+	ticket      uint64 // of its events in the outbox
+	observation evcp.Observation
+	after       evcp.State
+}
+
+// tick handles the tick that is due. It returns whether to check, or how many ticks
+// were missed: one noticed too late, or with a check in flight, is not made up for.
+func (c *monitoredCP) tick(now time.Time, lone bool) (check bool, missed uint32) {
+	due := c.due
+	first := lone && !c.begun
+	c.begun = true
+	c.due = c.grid.After(now)
+	if first { // is not on the grid, and can't be late
+		c.due = c.grid.AfterFirst(now)
+		c.inFlight = true
+		return true, 0
+	}
+	if c.grid.TooLate(due, now) {
+		missed = c.grid.Missed(due, now)
+		c.stalled(now.Sub(due), missed)
+		return false, missed
+	}
+	if c.inFlight {
+		return false, 1
+	}
+	c.inFlight = true
+	return true, 0
+}
+
+// stalled notes that the Monitor stood still, and the ticks missed by that. What is
+// noted before recordStall is one stall.
+func (c *monitoredCP) stalled(gap time.Duration, missed uint32) {
+	c.stall = max(c.stall, gap)
+	c.stallMissed += missed
+}
+
+// addPending adds what may have to be judged again, and removes what is kept now.
+func (c *monitoredCP) addPending(p pendingObservation, kept uint64) {
+	c.dropKept(kept)
+	c.pending = append(c.pending, p)
+}
+
+func (c *monitoredCP) dropKept(kept uint64) {
+	n := 0
+	for n < len(c.pending) && c.pending[n].ticket <= kept {
+		c.kept = c.pending[n].after
+		n++
+	}
+	c.pending = append(c.pending[:0], c.pending[n:]...)
+}
+
+// rollBack returns to the kept state, and begins a new epoch. It returns what was judged
+// after that state, to be judged again.
+func (c *monitoredCP) rollBack(kept uint64) []pendingObservation {
+	c.dropKept(kept)
+	again := c.pending
+	c.pending, c.state, c.renumber, c.newIDs = nil, c.kept, true, nil
+	return again
+}
+
+// renumbered notes that an incident has a new id.
+func (c *monitoredCP) renumbered(before, now evcp.EventID) {
+	if before == now {
+		return
+	}
+	if c.newIDs == nil {
+		c.newIDs = map[evcp.EventID]evcp.EventID{}
+	}
+	c.newIDs[before] = now
+}
+
+// currentID is the present id of an incident.
+func (c *monitoredCP) currentID(incident evcp.EventID) evcp.EventID {
+	if now, ok := c.newIDs[incident]; ok {
+		return now
+	}
+	return incident
+}
+
+// tickQueue orders the charge points by their next tick. It holds each of them once, and
+// is never empty.
+type tickQueue struct {
+	entries []tickEntry // a heap
+	place   []int       // charge point → its index in entries
+}
+
+type tickEntry struct {
+	cp int
+	at time.Time
+}
+
+func (q *tickQueue) first() int      { return q.entries[0].cp }
+func (q *tickQueue) next() time.Time { return q.entries[0].at }
+
+// push adds charge point number len(entries): they are added in order, each once.
+func (q *tickQueue) push(cp int, at time.Time) {
+	q.place = append(q.place, len(q.entries))
+	heap.Push((*tickHeap)(q), tickEntry{cp, at})
+}
+
+// move gives a charge point its next tick.
+func (q *tickQueue) move(cp int, at time.Time) {
+	q.entries[q.place[cp]].at = at
+	heap.Fix((*tickHeap)(q), q.place[cp])
+}
+
+// tickHeap makes the queue a heap.Interface.
+type tickHeap tickQueue
+
+func (h *tickHeap) Len() int           { return len(h.entries) }
+func (h *tickHeap) Less(i, j int) bool { return h.entries[i].at.Before(h.entries[j].at) }
+
+func (h *tickHeap) Swap(i, j int) {
+	h.entries[i], h.entries[j] = h.entries[j], h.entries[i]
+	h.place[h.entries[i].cp], h.place[h.entries[j].cp] = i, j
+}
+
+func (h *tickHeap) Push(x any) {
+	if i, ok := x.(tickEntry); ok {
+		h.entries = append(h.entries, i)
+	}
+}
+
+func (h *tickHeap) Pop() any {
+	last := h.entries[len(h.entries)-1]
+	h.entries = h.entries[:len(h.entries)-1]
+	return last
+}
