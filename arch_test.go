@@ -48,7 +48,7 @@ var house = map[string]room{
 	"internal/outbox":          {does, []string{".", "internal/folder", "internal/sqlite"}},
 	"internal/monitor":         {does, []string{".", "internal/outbox", "internal/pace", "internal/probe", "internal/metrics"}},
 	"internal/uplink":          {does, []string{".", "internal/link", "internal/outbox", "internal/pace", "internal/metrics", "internal/wire"}},
-	"internal/kafka":           {does, []string{".", "internal/link", "internal/outbox", "internal/pace", "internal/wire"}},
+	"internal/kafka":           {does, []string{".", "internal/link", "internal/outbox", "internal/pace", "internal/wait", "internal/wire"}},
 	"internal/logtext":         {decides, []string{".", "internal/advice", "internal/display"}},
 	"internal/selftest":        {does, []string{".", "internal/advice", "internal/console/cell", "internal/display", "internal/kafka", "internal/link", "internal/probe", "internal/uplink", "internal/wire"}},
 	"internal/watch":           {does, []string{".", "internal/console", "internal/display", "internal/explain", "internal/kafka", "internal/link", "internal/logtext", "internal/metrics", "internal/monitor", "internal/outbox", "internal/probe", "internal/status", "internal/systemd", "internal/uplink", "internal/version", "internal/wire"}},

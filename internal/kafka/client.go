@@ -2,31 +2,45 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"evcp"
+	"evcp/internal/link"
+	"evcp/internal/pace"
 )
 
-// A frozen broker is noticed after writeTimeout + overhead.
+// A broker that does not answer is noticed after writeTimeout + overhead.
 const (
 	dialTimeout  = 3 * time.Second
 	writeTimeout = 2 * time.Second
 	overhead     = 2 * time.Second
-	backoffCap   = 5 * time.Second
 	closeLimit   = 250 * time.Millisecond
 
-	// Bytes of a batch and of a shipment. One shipment is under way at a time, so
-	// this over a round trip is the greatest rate: 50 MB a second at 5 ms. Brokers
-	// take 1 MB unless told otherwise; shipments of that size made a Monitor that
-	// catches up grow by 5 MB, for good.
-	batchMost  = 256 << 10
-	batchLeast = 4 << 10
+	// Bounds of a batch in bytes. All records in flight are in one batch for each
+	// partition, so maxBatchBytes over a round trip is the greatest rate: 50 MB a second
+	// at 5 ms. Brokers accept 1 MB by default, but with batches of that size a Monitor
+	// that catches up grew by 5 MB, for good.
+	maxBatchBytes = 256 << 10
+	minBatchBytes = 4 << 10
 )
 
-// dial makes a client; it dials nothing yet.
-func (o Options) dial(more ...kgo.Opt) (*kgo.Client, error) {
+// retry is the backoff of the client and of the Sender.
+var retry = pace.Backoff{First: 100 * time.Millisecond, Cap: 5 * time.Second}
+
+func backoff(failures int) time.Duration {
+	return retry.Delay(failures, rand.Float64()) + time.Millisecond
+}
+
+// newClient makes a client. It dials nothing yet.
+func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...),
 		kgo.ClientID("ev-cp-m"),
@@ -41,7 +55,7 @@ func (o Options) dial(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.MetadataMaxAge(time.Minute),
 		kgo.UnknownTopicRetries(-1),
 		kgo.AllowAutoTopicCreation(),
-		kgo.MaxBufferedRecords(1 << 20), // a shipment bounds them
+		kgo.MaxBufferedRecords(1 << 20), // inFlight bounds them
 		kgo.ManualFlushing(),
 		kgo.DisableClientMetrics(),
 	}
@@ -49,19 +63,13 @@ func (o Options) dial(more ...kgo.Opt) (*kgo.Client, error) {
 		opts = append(opts, kgo.Dialer(o.Dial))
 	}
 	if o.Logger != nil {
-		opts = append(opts, kgo.WithLogger(words{o.Logger}))
+		opts = append(opts, kgo.WithLogger(clientLogger{o.Logger}))
 	}
 	return kgo.NewClient(append(opts, more...)...)
 }
 
-// backoff waits with full jitter, capped.
-func backoff(failures int) time.Duration {
-	most := min(backoffCap, 100*time.Millisecond<<min(max(failures-1, 0), 6))
-	return time.Duration(rand.Int64N(int64(most))) + time.Millisecond
-}
-
-// closeClient ends a client. With a frozen broker that may take for ever, so it is
-// given up after a while: the client no longer sends by then.
+// closeClient closes a client. With a broker that does not answer that may take for
+// ever, so it waits closeLimit at most: the client no longer sends by then.
 func closeClient(cl *kgo.Client) {
 	done := make(chan struct{})
 	go func() {
@@ -76,17 +84,64 @@ func closeClient(cl *kgo.Client) {
 	}
 }
 
-// words brings the client's log to ours, all of it at debug: what matters to
-// people is told by State.
-type words struct{ log *slog.Logger }
+// clientLogger logs everything of the client at debug: what matters to people is in
+// ConnectionStatus.
+type clientLogger struct{ log *slog.Logger }
 
-func (w words) Level() kgo.LogLevel {
-	if w.log.Enabled(context.Background(), slog.LevelDebug) {
+func (l clientLogger) Level() kgo.LogLevel {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		return kgo.LogLevelInfo
 	}
 	return kgo.LogLevelNone
 }
 
-func (w words) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
-	w.log.Debug("kafka client: "+msg, keyvals...)
+func (l clientLogger) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
+	l.log.Debug("kafka client: "+msg, keyvals...)
+}
+
+// connHooks passes on the errors of the client's connections, on its goroutines.
+type connHooks struct{ errored func(error) }
+
+func (h connHooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if foreign(err) {
+		h.errored(err)
+	}
+}
+
+func (h connHooks) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+	if err := e2e.Err(); foreign(err) {
+		h.errored(err)
+	}
+}
+
+// foreign leaves out the errors of what this side closed or cancelled itself: their reason
+// was an error before.
+func foreign(err error) bool {
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) &&
+		!errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe)
+}
+
+// rejections are the errors of a broker that answers and rejects the request.
+var rejections = []error{
+	errNoTopic, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID,
+	kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.SaslAuthenticationFailed,
+	kerr.MessageTooLarge, kerr.RecordListTooLarge,
+}
+
+// CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
+// this Monitor, or a record.
+func CauseOf(err error) evcp.Cause {
+	for _, r := range rejections {
+		if errors.Is(err, r) {
+			return evcp.SaidKO
+		}
+	}
+	switch {
+	case errors.Is(err, errNoAck):
+		return evcp.Timeout
+	case errors.Is(err, kgo.ErrClientClosed):
+		return evcp.Closed
+	default:
+		return link.CauseOf(err)
+	}
 }

@@ -15,8 +15,8 @@ import (
 	"evcp"
 )
 
-// forbid keeps everybody from making the topic. It counts the tries.
-func forbid(s *story, c *kfake.Cluster) *atomic.Int64 {
+// forbidCreate forbids to create the topic, and counts the attempts.
+func forbidCreate(s *fixture, c *kfake.Cluster) *atomic.Int64 {
 	var tries atomic.Int64
 	c.ControlKey(19, func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -30,38 +30,38 @@ func forbid(s *story, c *kfake.Cluster) *atomic.Int64 {
 	return &tries
 }
 
-// Tries that fail before a record is under way share one client: a broker that is
-// there and says no is asked again and again over the same few connections.
-func TestOneClientForManyTries(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, c *kfake.Cluster) {
-		tries := forbid(s, c)
+// TestOneClientForManyAttempts: attempts that fail before a record is in flight share one
+// client, and so the same few connections.
+func TestOneClientForManyAttempts(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster) {
+		tries := forbidCreate(s, c)
 		s.start()
 		s.tick(120)
-		if n := tries.Load(); n < 20 || g.dialled() > 3 {
-			t.Errorf("%d connections for %d tries", g.dialled(), n)
+		if n := tries.Load(); n < 20 || g.dialCount() > 3 {
+			t.Errorf("%d connections for %d attempts", g.dialCount(), n)
 		}
 		if err := c.CreateTopic(s.topic, 3, nil); err != nil {
 			t.Fatal(err)
 		}
 		s.tick(20)
-		s.until("delivery", s.delivered)
-		s.complete(s.seen(3 * 140))
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(3 * 140))
 	})
 }
 
-// While nobody listens a try costs a dial, some 2 KiB. With a client for each it
-// is 80.
-func TestAnAbsentBrokerCostsLittle(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, _ *kfake.Cluster) {
+// TestAttemptsAreCheap: while no broker listens, an attempt costs a dial, some 2 KiB. With
+// a client for each it is 80 KiB.
+func TestAttemptsAreCheap(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
 		g.cut()
 		s.start()
 		time.Sleep(time.Minute)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		dialled := g.dialled()
+		dialled := g.dialCount()
 		time.Sleep(time.Hour)
 		runtime.ReadMemStats(&after)
-		dials := g.dialled() - dialled
+		dials := g.dialCount() - dialled
 		each := (after.TotalAlloc - before.TotalAlloc) / uint64(max(dials, 1))
 		t.Logf("%d dials in an hour, %d bytes each", dials, each)
 		if dials < 600 || each > 10<<10 {
@@ -70,15 +70,16 @@ func TestAnAbsentBrokerCostsLittle(t *testing.T) {
 	})
 }
 
-// A broker that answers and takes no record is away, and that is told once. The
-// small batches that it was offered at last catch up in several shipments.
+// TestWritingIsDenied: a broker that answers and rejects all records is away, which is
+// one change of phase. After MessageTooLarge the batches are small, so catching up takes
+// several.
 func TestWritingIsDenied(t *testing.T) {
 	for why, back := range map[*kerr.Error][]ConnectionPhase{
 		kerr.TopicAuthorizationFailed: {Connected, Away, Connected},
 		kerr.MessageTooLarge:          {Connected, Away, CatchingUp, Connected},
 	} {
 		t.Run(why.Message, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
+			inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
 				var allowed atomic.Bool
 				c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
 					c.KeepControl()
@@ -89,29 +90,29 @@ func TestWritingIsDenied(t *testing.T) {
 				})
 				s.start()
 				s.tick(60)
-				samePhases(t, s.told(), Connected, Away)
+				samePhases(t, s.phases(), Connected, Away)
 				if st := s.last(); st.Cause != evcp.SaidKO {
 					t.Errorf("%+v", st)
 				}
 				allowed.Store(true)
 				s.tick(20)
-				s.until("delivery", s.delivered)
-				samePhases(t, s.told(), back...)
-				s.complete(s.seen(3 * 80))
+				s.waitUntil("delivery", s.delivered)
+				samePhases(t, s.phases(), back...)
+				s.checkComplete(s.seqs(3 * 80))
 			})
 		})
 	}
 }
 
-// onDisk is a broker that keeps its records and may be killed and started again.
-type onDisk struct {
+// diskBroker is a broker that keeps its records and may be killed and started again.
+type diskBroker struct {
 	t       *testing.T
 	network kfake.VirtualNetwork
 	dir     string
 	*kfake.Cluster
 }
 
-func (d *onDisk) up() {
+func (d *diskBroker) up() {
 	c, err := kfake.NewCluster(kfake.ListenFn(d.network.Listen), kfake.Ports(9092), kfake.NumBrokers(1),
 		kfake.DefaultNumPartitions(3), kfake.DataDir(d.dir), kfake.SyncWrites())
 	if err != nil {
@@ -120,28 +121,28 @@ func (d *onDisk) up() {
 	d.Cluster = c
 }
 
-// A broker is cut off, frozen and started again, one after the other in any order
-// and for any time, while three checks a second happen: all are there, in order.
+// TestManyOutages cuts off, freezes and restarts a broker in random order, with three
+// checks a second: all arrive, in order.
 func TestManyOutages(t *testing.T) {
 	for seed := range uint64(4) {
 		synctest.Test(t, func(t *testing.T) {
-			d := &onDisk{t: t, dir: t.TempDir()}
+			d := &diskBroker{t: t, dir: t.TempDir()}
 			d.up()
-			g := newGate(d.network.DialContext)
-			s := newStory(t, "localhost:9092")
+			g := newBrokerLink(d.network.DialContext)
+			s := newFixture(t, "localhost:9092")
 			s.dial = g.Dial
 			s.start()
 			s.tick(3)
 			random := rand.New(rand.NewPCG(seed, 0))
 			rounds := 3
 			for range 12 {
-				rounds += s.suffer(random, g, d)
+				rounds += s.outage(random, g, d)
 			}
 			s.tick(30)
-			s.until("delivery", s.delivered)
-			t.Logf("seed %d: %d rounds, told %v", seed, rounds, s.told())
-			s.complete(s.seen(3 * (rounds + 30)))
-			s.halt()
+			s.waitUntil("delivery", s.delivered)
+			t.Logf("seed %d: %d rounds, phases %v", seed, rounds, s.phases())
+			s.checkComplete(s.seqs(3 * (rounds + 30)))
+			s.close()
 			d.Close()
 			g.cut()
 			synctest.Wait()
@@ -149,14 +150,14 @@ func TestManyOutages(t *testing.T) {
 	}
 }
 
-// suffer is one outage and what follows. It answers how many seconds it took.
-func (s *story) suffer(random *rand.Rand, g *gate, d *onDisk) (seconds int) {
-	away, well := 1+random.IntN(20), random.IntN(10)
+// outage is one outage and the time after it. It returns how many seconds it took.
+func (s *fixture) outage(random *rand.Rand, g *brokerLink, d *diskBroker) (seconds int) {
+	away, up := 1+random.IntN(20), random.IntN(10)
 	switch random.IntN(3) {
 	case 0:
 		g.cut()
 		s.tick(away)
-		g.mend()
+		g.restore()
 	case 1:
 		g.freeze(true)
 		s.tick(away)
@@ -166,6 +167,6 @@ func (s *story) suffer(random *rand.Rand, g *gate, d *onDisk) (seconds int) {
 		s.tick(away)
 		d.up()
 	}
-	s.tick(well)
-	return away + well
+	s.tick(up)
+	return away + up
 }

@@ -17,12 +17,13 @@ import (
 	"evcp"
 	"evcp/internal/outbox"
 	"evcp/internal/testbed"
+	"evcp/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// story is one outbox that sends to one topic.
-type story struct {
+// fixture is one outbox that sends to one topic.
+type fixture struct {
 	t      *testing.T
 	dir    string
 	topic  string
@@ -34,26 +35,26 @@ type story struct {
 	stop   func()
 	states map[evcp.CPID]evcp.State
 
-	mu     sync.Mutex
-	phases []ConnectionStatus
+	mu       sync.Mutex
+	statuses []ConnectionStatus
 }
 
 var topics int
 
-func newStory(t *testing.T, broker string) *story {
+func newFixture(t *testing.T, broker string) *fixture {
 	topics++
-	s := &story{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
+	s := &fixture{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
 	s.topic = fmt.Sprintf("evcp-%d-%d", time.Now().UnixNano(), topics)
 	s.open()
 	t.Cleanup(func() {
 		if s.stop != nil {
-			s.halt()
+			s.close()
 		}
 	})
 	return s
 }
 
-func (s *story) open() {
+func (s *fixture) open() {
 	box, err := outbox.Open(s.dir, outbox.Options{SyncEvery: 5 * time.Millisecond, Readers: []string{outbox.Kafka}})
 	if err != nil {
 		s.t.Fatal(err)
@@ -65,7 +66,7 @@ func (s *story) open() {
 }
 
 // start runs a sender; options may be changed first.
-func (s *story) start(change ...func(*Options)) {
+func (s *fixture) start(change ...func(*Options)) {
 	o := Options{Brokers: []string{s.broker}, Topic: s.topic, OnStatus: s.changed, Dial: s.dial}
 	for _, c := range change {
 		c(&o)
@@ -84,13 +85,13 @@ func (s *story) start(change ...func(*Options)) {
 	}
 }
 
-func (s *story) changed(state ConnectionStatus) {
+func (s *fixture) changed(state ConnectionStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phases = append(s.phases, state)
+	s.statuses = append(s.statuses, state)
 }
 
-func (s *story) halt() {
+func (s *fixture) close() {
 	s.stop()
 	s.stop = nil
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -100,8 +101,8 @@ func (s *story) halt() {
 	}
 }
 
-// happen appends n checks for each of some charge points.
-func (s *story) happen(n, cps int) {
+// appendChecks appends n checks for each of some charge points.
+func (s *fixture) appendChecks(n, cps int) {
 	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
 	for range n {
 		for i := range cps {
@@ -116,40 +117,40 @@ func (s *story) happen(n, cps int) {
 	}
 }
 
-func (s *story) flush() {
+func (s *fixture) flush() {
 	s.t.Helper()
 	if err := s.box.Flush(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// until waits for a condition of the sender.
-func (s *story) until(what string, ok func() bool) {
+// waitUntil waits for a condition of the sender.
+func (s *fixture) waitUntil(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("waited in vain for %s; state %+v", what, s.sender.Status())
-		}
+	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if !wait.Until(limit, 5*time.Millisecond, ok) {
+		s.t.Fatalf("no %s; status %+v", what, s.sender.Status())
 	}
 }
 
-func (s *story) delivered() bool {
+func (s *fixture) delivered() bool {
 	n, _ := s.box.Cursor(outbox.Kafka).Pending()
 	return n == 0 && s.box.Stats().Waiting == 0
 }
 
-func (s *story) phase(p ConnectionPhase) func() bool {
+func (s *fixture) phase(p ConnectionPhase) func() bool {
 	return func() bool { return s.sender.Status().Phase == p }
 }
 
-// seen reads the topic and answers, for each charge point, the seqs in order.
-func (s *story) seen(want int) map[string][]uint64 {
+// seqs reads the topic and returns, for each charge point, the seqs in order.
+func (s *fixture) seqs(want int) map[string][]uint64 {
 	s.t.Helper()
 	return s.read(want, nil)
 }
 
-// read is seen, and each record is shown to look.
-func (s *story) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]uint64 {
+// read is seqs, and calls look for each record.
+func (s *fixture) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]uint64 {
 	s.t.Helper()
 	opts := []kgo.Opt{kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(s.topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100 * time.Millisecond)}
@@ -167,7 +168,7 @@ func (s *story) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]
 	for n := 0; n < want; {
 		fetches := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
-			s.t.Fatalf("%d of %d records seen", n, want)
+			s.t.Fatalf("%d of %d records read", n, want)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			n++
@@ -193,9 +194,9 @@ func (s *story) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]
 	return seqs
 }
 
-// complete holds the topic to the promise: in order, none missing; what comes
-// twice comes as a whole from an earlier point.
-func (s *story) complete(seqs map[string][]uint64) {
+// checkComplete wants all events in order, none missing; after a repeat all that follows
+// it stands there again.
+func (s *fixture) checkComplete(seqs map[string][]uint64) {
 	s.t.Helper()
 	for cp, state := range s.states {
 		next := uint64(1)
@@ -224,32 +225,32 @@ func brokerFor(t *testing.T) string {
 	return c.ListenAddrs()[0]
 }
 
-// All events arrive, in order, keyed and dated, uncompressed.
-func TestEverythingArrives(t *testing.T) {
-	s := newStory(t, brokerFor(t))
+// TestDelivery: all events arrive, in order, keyed and dated, uncompressed.
+func TestDelivery(t *testing.T) {
+	s := newFixture(t, brokerFor(t))
 	s.start()
-	s.happen(50, 20)
-	s.until("delivery", s.delivered)
-	s.complete(s.seen(1000))
-	if st := s.phases[0]; st.Phase != Connected || len(s.phases) != 1 {
-		t.Errorf("told %+v", s.phases)
+	s.appendChecks(50, 20)
+	s.waitUntil("delivery", s.delivered)
+	s.checkComplete(s.seqs(1000))
+	if st := s.statuses[0]; st.Phase != Connected || len(s.statuses) != 1 {
+		t.Errorf("phases %+v", s.statuses)
 	}
 }
 
-// A broker that comes later gets everything that happened before.
-func TestBrokerComesLater(t *testing.T) {
+// TestBrokerStartsLater: a broker that starts later gets all earlier events.
+func TestBrokerStartsLater(t *testing.T) {
 	address := testbed.FreeAddr(t)
 	port, err := strconv.Atoi(testbed.Port(address))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStory(t, address)
+	s := newFixture(t, address)
 	s.start()
-	s.happen(10, 2)
-	if err := s.box.Flush(t.Context()); err != nil { // what is kept later counts as no part of the outage
+	s.appendChecks(10, 2)
+	if err := s.box.Flush(t.Context()); err != nil { // events kept later do not count for the outage
 		t.Fatal(err)
 	}
-	s.until("absence", s.phase(Away))
+	s.waitUntil("absence", s.phase(Away))
 	if st := s.sender.Status(); st.Cause != evcp.Refused || st.EverConnected {
 		t.Errorf("away with %+v", st)
 	}
@@ -258,50 +259,51 @@ func TestBrokerComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	s.until("arrival", s.phase(Connected))
-	s.until("delivery", s.delivered)
-	s.complete(s.seen(20))
-	last := s.phases[len(s.phases)-1]
+	s.waitUntil("arrival", s.phase(Connected))
+	s.waitUntil("delivery", s.delivered)
+	s.checkComplete(s.seqs(20))
+	last := s.statuses[len(s.statuses)-1]
 	if last.Phase != Connected || last.Delivered != 20 || last.Outage <= 0 || !last.EverConnected {
-		t.Errorf("told %+v", last)
+		t.Errorf("phases %+v", last)
 	}
 }
 
-// What one life has not delivered, the next one delivers; what it has, it doesn't.
+// TestCursorSurvivesRestart: the next process delivers what was not delivered, and nothing
+// else.
 func TestCursorSurvivesRestart(t *testing.T) {
-	s := newStory(t, brokerFor(t))
+	s := newFixture(t, brokerFor(t))
 	s.start()
-	s.happen(10, 2)
-	s.until("delivery", s.delivered)
+	s.appendChecks(10, 2)
+	s.waitUntil("delivery", s.delivered)
 	s.stop()
-	s.happen(10, 2)
+	s.appendChecks(10, 2)
 	s.stop = func() {}
-	s.halt()
+	s.close()
 	s.open()
 	s.start()
-	s.happen(10, 2)
-	s.until("delivery", s.delivered)
-	seqs := s.seen(60)
-	s.complete(seqs)
+	s.appendChecks(10, 2)
+	s.waitUntil("delivery", s.delivered)
+	seqs := s.seqs(60)
+	s.checkComplete(seqs)
 	if n := len(seqs["CP_001"]); n != 30 {
 		t.Errorf("%d records, want 30", n)
 	}
 }
 
-// Each codec that may be asked for is used, and none when none is. Not in a
-// bubble: codecs are pooled and outlive it.
+// TestCompression uses each codec. Not in a synctest bubble: codecs are pooled and outlive
+// it.
 func TestCompression(t *testing.T) {
 	for name, attr := range map[string]uint8{"": 0, "none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4} {
 		t.Run(name, func(t *testing.T) {
-			s := newStory(t, brokerFor(t))
+			s := newFixture(t, brokerFor(t))
 			s.codec = attr
 			s.start(func(o *Options) { o.Compression = name })
-			s.happen(50, 1)
-			s.until("delivery", s.delivered)
-			s.complete(s.seen(50))
+			s.appendChecks(50, 1)
+			s.waitUntil("delivery", s.delivered)
+			s.checkComplete(s.seqs(50))
 		})
 	}
 	if _, err := New(Options{Brokers: []string{"x"}, Topic: "t", Compression: "rar"}, nil); err == nil {
-		t.Error("rar is taken")
+		t.Error("rar is accepted")
 	}
 }

@@ -13,128 +13,129 @@ import (
 	"evcp"
 )
 
-// inBubble tells a story in no time at all: broker, network and clock are all in
-// memory; only the outbox's disk is real.
-func inBubble(t *testing.T, f func(t *testing.T, s *story, g *gate, c *kfake.Cluster)) {
+// inBubble runs f with broker, network and clock in memory; only the outbox's disk is
+// real.
+func inBubble(t *testing.T, f func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster)) {
 	synctest.Test(t, func(t *testing.T) {
 		var network kfake.VirtualNetwork
 		c, err := kfake.NewCluster(kfake.ListenFn(network.Listen), kfake.Ports(9092), kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := newGate(network.DialContext)
-		s := newStory(t, "localhost:9092")
+		g := newBrokerLink(network.DialContext)
+		s := newFixture(t, "localhost:9092")
 		s.dial = g.Dial
 		f(t, s, g, c)
-		s.halt()
+		s.close()
 		c.Close()
 		g.cut()
 		synctest.Wait()
 	})
 }
 
-// tick lets checks happen once a second.
-func (s *story) tick(seconds int) {
+// tick appends checks once a second.
+func (s *fixture) tick(seconds int) {
 	for range seconds {
-		s.happen(1, 3)
+		s.appendChecks(1, 3)
 		time.Sleep(time.Second)
 	}
 }
 
-func (s *story) told() (phases []ConnectionPhase) {
+func (s *fixture) phases() (phases []ConnectionPhase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.phases {
+	for _, p := range s.statuses {
 		phases = append(phases, p.Phase)
 	}
 	return phases
 }
 
-func (s *story) last() ConnectionStatus {
+func (s *fixture) last() ConnectionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.phases[len(s.phases)-1]
+	return s.statuses[len(s.statuses)-1]
 }
 
 func samePhases(t *testing.T, got []ConnectionPhase, want ...ConnectionPhase) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("told %v, want %v", got, want)
+		t.Fatalf("phases %v, want %v", got, want)
 	}
 	for i := range want {
 		if got[i] != want[i] {
-			t.Fatalf("told %v, want %v", got, want)
+			t.Fatalf("phases %v, want %v", got, want)
 		}
 	}
 }
 
-// Ten minutes without a broker: told once, why; then everything is sent, nothing
-// twice, and that is told once.
+// TestTenMinutesAway: an outage is one change of phase, with its cause; after it everything
+// is sent once, and the return is one change to CatchingUp and one to Connected.
 func TestTenMinutesAway(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(10)
-		samePhases(t, s.told(), Connected)
+		samePhases(t, s.phases(), Connected)
 		g.cut()
 		began := time.Now()
 		s.tick(3)
-		samePhases(t, s.told(), Connected, Away)
+		samePhases(t, s.phases(), Connected, Away)
 		away := s.last()
 		if away.Cause != evcp.Refused || away.Since.Sub(began) > 2500*time.Millisecond || away.ErrorText() == "" {
 			t.Errorf("away %+v after %v", away, away.Since.Sub(began))
 		}
 		s.tick(597)
-		samePhases(t, s.told(), Connected, Away)
-		g.mend()
-		mended := time.Now()
+		samePhases(t, s.phases(), Connected, Away)
+		g.restore()
+		restored := time.Now()
 		s.tick(20)
-		samePhases(t, s.told(), Connected, Away, CatchingUp, Connected)
+		samePhases(t, s.phases(), Connected, Away, CatchingUp, Connected)
 		back := s.last()
-		if took := back.Since.Sub(mended); took > 8*time.Second {
+		if took := back.Since.Sub(restored); took > 8*time.Second {
 			t.Errorf("back after %v", took)
 		}
 		if back.Delivered < 3*598 || back.Delivered > 3*610 || back.Outage < 590*time.Second || back.Outage > 610*time.Second {
 			t.Errorf("back %+v", back)
 		}
-		s.until("delivery", s.delivered)
-		seqs := s.seen(3 * 630)
-		s.complete(seqs)
+		s.waitUntil("delivery", s.delivered)
+		seqs := s.seqs(3 * 630)
+		s.checkComplete(seqs)
 		if n := len(seqs["CP_001"]); n != 630 {
 			t.Errorf("%d records of CP_001, want 630", n)
 		}
 	})
 }
 
-// A frozen broker is noticed within 6 s. Nothing is missing when it thaws.
+// TestFrozen: a broker that does not answer is noticed within 6 s. Nothing is missing when
+// it goes on.
 func TestFrozen(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(5)
 		g.freeze(true)
 		began := time.Now()
 		s.tick(7)
-		samePhases(t, s.told(), Connected, Away)
+		samePhases(t, s.phases(), Connected, Away)
 		if away := s.last(); away.Cause != evcp.Timeout || away.Since.Sub(began) > 6*time.Second {
 			t.Errorf("away %+v after %v", away, away.Since.Sub(began))
 		}
 		s.tick(120)
 		g.freeze(false)
 		s.tick(20)
-		if p := s.told(); p[len(p)-1] != Connected || len(p) > 4 {
-			t.Errorf("told %v", p)
+		if p := s.phases(); p[len(p)-1] != Connected || len(p) > 4 {
+			t.Errorf("phases %v", p)
 		}
-		s.until("delivery", s.delivered)
-		s.complete(s.seen(3 * 152))
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(3 * 152))
 	})
 }
 
-// A broker that is away or frozen holds up neither Drain nor the end of Run.
+// TestStopIsBounded: a broker that is away or frozen delays neither Drain nor Run.
 func TestStopIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(2)
 		g.freeze(true)
-		s.happen(1, 3)
+		s.appendChecks(1, 3)
 		s.flush()
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -148,7 +149,7 @@ func TestStopIsBounded(t *testing.T) {
 		}
 		g.freeze(false)
 		s.start()
-		s.happen(1, 3)
+		s.appendChecks(1, 3)
 		s.flush()
 		if !s.sender.Drain(t.Context()) {
 			t.Error("not drained")
@@ -157,20 +158,20 @@ func TestStopIsBounded(t *testing.T) {
 		s.tick(4)
 		began = time.Now()
 		if s.sender.Drain(t.Context()) || time.Since(began) != 0 {
-			t.Error("Drain waits for a broker that is away")
+			t.Error("Drain waited while Kafka was away")
 		}
 	})
 }
 
-// A topic that is deleted, and made again by somebody or by us, gets everything
-// that happens from then on.
+// TestTopicIsDeleted: a topic that is created again, by somebody else or by us, gets all
+// later events.
 func TestTopicIsDeleted(t *testing.T) {
-	for name, again := range map[string]bool{"and made again": true, "for us to make": false} {
+	for name, again := range map[string]bool{"and created again": true, "for us to create": false} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
+			inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
 				s.start()
 				s.tick(5)
-				s.until("delivery", s.delivered)
+				s.waitUntil("delivery", s.delivered)
 				if err := c.DeleteTopic(s.topic); err != nil {
 					t.Fatal(err)
 				}
@@ -180,8 +181,8 @@ func TestTopicIsDeleted(t *testing.T) {
 					}
 				}
 				s.tick(100)
-				s.until("delivery", s.delivered)
-				for cp, seqs := range s.seen(300) {
+				s.waitUntil("delivery", s.delivered)
+				for cp, seqs := range s.seqs(300) {
 					for i, seq := range seqs[1:] {
 						if seq > seqs[i]+1 {
 							t.Errorf("%s: %d comes after %d", cp, seq, seqs[i])
@@ -196,14 +197,14 @@ func TestTopicIsDeleted(t *testing.T) {
 	}
 }
 
-// A topic that is missing and that we may not make is told once; when somebody
-// makes it everything is sent.
+// TestTopicIsForbidden: a missing topic that we may not create is an outage; when somebody
+// creates it, everything is sent.
 func TestTopicIsForbidden(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
-		forbid(s, c)
+	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+		forbidCreate(s, c)
 		s.start()
 		s.tick(60)
-		samePhases(t, s.told(), Away)
+		samePhases(t, s.phases(), Away)
 		if st := s.last(); st.Cause != evcp.SaidKO {
 			t.Errorf("%+v", st)
 		}
@@ -211,32 +212,31 @@ func TestTopicIsForbidden(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.tick(20)
-		s.until("delivery", s.delivered)
-		s.complete(s.seen(3 * 80))
-		if p := s.told(); p[len(p)-1] != Connected {
-			t.Errorf("told %v", p)
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(3 * 80))
+		if p := s.phases(); p[len(p)-1] != Connected {
+			t.Errorf("phases %v", p)
 		}
 	})
 }
 
-// A broker that takes only small batches gets small batches.
+// TestSmallBatches: a broker that accepts only small batches gets small batches.
 func TestSmallBatches(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
 		if err := c.CreateTopic(s.topic, 1, map[string]string{"max.message.bytes": "20000"}); err != nil {
 			t.Fatal(err)
 		}
-		s.happen(200, 5)
+		s.appendChecks(200, 5)
 		s.start()
 		s.tick(60)
-		s.until("delivery", s.delivered)
-		s.complete(s.seen(1000 + 180))
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(1000 + 180))
 	})
 }
 
-// A produce request whose answer is lost is written once: the client is
-// idempotent. An answer that says no makes whole runs come again.
-func TestNoFromTheBroker(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, _ *gate, c *kfake.Cluster) {
+// TestRejectedBatches: after a rejected batch whole runs are sent again.
+func TestRejectedBatches(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
 		n := 0
 		c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()
@@ -247,12 +247,12 @@ func TestNoFromTheBroker(t *testing.T) {
 		})
 		s.start()
 		s.tick(60)
-		s.until("delivery", s.delivered)
-		s.complete(s.seen(180))
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(180))
 	})
 }
 
-// deny answers every batch of a request with an error, one that no retry mends.
+// deny answers every batch of a request with an error that the client does not retry.
 func deny(r *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range r.Topics {
@@ -268,16 +268,16 @@ func deny(r *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 	return resp
 }
 
-// A probe asks and changes nothing.
+// TestProbe: a probe changes nothing.
 func TestProbe(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *story, g *gate, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster) {
 		o := Options{Brokers: []string{s.broker}, Topic: s.topic, Dial: s.dial}
 		r, err := Probe(t.Context(), o)
 		if err != nil || r.Exists || r.Broker != "localhost:9092" {
 			t.Errorf("%+v, %v", r, err)
 		}
 		if c.TopicInfo(s.topic) != nil {
-			t.Error("the probe made the topic")
+			t.Error("the probe created the topic")
 		}
 		if err := c.CreateTopic(s.topic, 1, nil); err != nil {
 			t.Fatal(err)

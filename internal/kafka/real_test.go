@@ -16,10 +16,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// realBroker is a story with an Apache Kafka of its own, which may be frozen and
-// killed, and the script that does so. There is one to be had where
-// EVCP_TEST_KAFKA names the one that all packages share.
-func realBroker(t *testing.T) (s *story, do func(...string) string) {
+// realBroker is a fixture with an Apache Kafka of its own, and the script that freezes and
+// kills it. It needs EVCP_TEST_KAFKA, which names the broker that all packages share: then
+// Kafka is installed.
+func realBroker(t *testing.T) (s *fixture, do func(...string) string) {
 	t.Helper()
 	if os.Getenv("EVCP_TEST_KAFKA") == "" {
 		if os.Getenv("CI") == "true" {
@@ -32,17 +32,17 @@ func realBroker(t *testing.T) (s *story, do func(...string) string) {
 		t.Helper()
 		script := exec.Command("../../scripts/kafka.sh", args...)
 		script.Env = env
-		var said bytes.Buffer
-		script.Stderr = &said
+		var stderr bytes.Buffer
+		script.Stderr = &stderr
 		out, err := script.Output()
 		if err != nil {
-			t.Fatalf("kafka.sh %v: %v: %s", args, err, said.String())
+			t.Fatalf("kafka.sh %v: %v: %s", args, err, stderr.String())
 		}
 		return strings.TrimSpace(string(out))
 	}
 	broker := do("start")
 	t.Cleanup(func() { do("kill") })
-	return newStory(t, broker), do
+	return newFixture(t, broker), do
 }
 
 // freePorts finds a port whose next one, the controller's, is free too.
@@ -64,8 +64,8 @@ func freePorts(t *testing.T) string {
 	return ""
 }
 
-// steadily makes things happen until stop is called. It answers how many rounds.
-func (s *story) steadily() (stop func() (rounds int)) {
+// appendSteadily appends checks until stop is called, which returns the rounds.
+func (s *fixture) appendSteadily() (stop func() (rounds int)) {
 	quit, done := make(chan struct{}), make(chan int)
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -73,7 +73,7 @@ func (s *story) steadily() (stop func() (rounds int)) {
 		for n := 0; ; n++ {
 			select {
 			case <-tick.C:
-				s.happen(1, 3)
+				s.appendChecks(1, 3)
 			case <-quit:
 				done <- n
 				return
@@ -83,43 +83,43 @@ func (s *story) steadily() (stop func() (rounds int)) {
 	return func() int { close(quit); return <-done }
 }
 
-// Apache Kafka is frozen, thawed, killed with -9 and started again while events
-// come: all are there, in order, and each outage is told.
+// TestRealOutages freezes, thaws, kills and restarts Apache Kafka while events are
+// appended: all arrive, in order, and each outage is a change of phase.
 func TestRealOutages(t *testing.T) {
 	s, do := realBroker(t)
 	s.start()
-	stop := s.steadily()
-	s.until("Kafka", s.phase(Connected))
+	stop := s.appendSteadily()
+	s.waitUntil("Kafka", s.phase(Connected))
 	for _, outage := range [][2]string{{"freeze", "thaw"}, {"kill", "start"}} {
 		began := time.Now()
 		do(outage[0])
-		s.until("absence", s.phase(Away))
+		s.waitUntil("absence", s.phase(Away))
 		t.Logf("%s: away after %v: %v", outage[0], time.Since(began).Round(time.Millisecond), s.sender.Status().Err)
 		time.Sleep(2 * time.Second)
 		do(outage[1])
 		began = time.Now()
-		s.until("return", s.phase(Connected))
+		s.waitUntil("return", s.phase(Connected))
 		t.Logf("%s: back after %v: %d events sent", outage[1], time.Since(began).Round(time.Millisecond), s.sender.Status().Delivered)
 	}
 	rounds := stop()
-	s.until("delivery", s.delivered)
-	seqs := s.seen(3 * rounds)
-	s.complete(seqs)
-	t.Logf("%d events, told %v", 3*rounds, s.told())
+	s.waitUntil("delivery", s.delivered)
+	seqs := s.seqs(3 * rounds)
+	s.checkComplete(seqs)
+	t.Logf("%d events, phases %v", 3*rounds, s.phases())
 }
 
-// A topic of Apache Kafka is deleted under way.
+// TestRealTopicIsDeleted deletes a topic of Apache Kafka while events are sent.
 func TestRealTopicIsDeleted(t *testing.T) {
 	s, _ := realBroker(t)
 	s.start()
-	s.happen(20, 3)
-	s.until("delivery", s.delivered)
-	stop := s.steadily()
+	s.appendChecks(20, 3)
+	s.waitUntil("delivery", s.delivered)
+	stop := s.appendSteadily()
 	deleteTopic(t, s.broker, s.topic)
 	time.Sleep(3 * time.Second)
 	stop()
-	s.until("delivery", s.delivered)
-	for cp, seqs := range s.seen(30) {
+	s.waitUntil("delivery", s.delivered)
+	for cp, seqs := range s.seqs(30) {
 		for i, seq := range seqs[1:] {
 			if seq > seqs[i]+1 {
 				t.Errorf("%s: %d comes after %d", cp, seq, seqs[i])

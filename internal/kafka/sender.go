@@ -1,8 +1,32 @@
+// Package kafka sends the events that the outbox keeps to a Kafka topic.
+//
+// Delivery is at least once, and in order for each charge point. The cursor advances
+// when the brokers have acknowledged a whole run. After any error it is rewound, and
+// whole runs are sent again. While Kafka is away nothing is lost and nothing waits: the
+// outbox keeps the events, and this package retries for ever, with a backoff of full
+// jitter capped at 5 s.
+//
+// The records in flight are at most one batch for each partition: when a broker rejects
+// a batch, nothing later has overtaken it. A record's value is the JSON line of the
+// outbox, its key the charge point, its timestamp the event's.
+//
+// One client is used for as long as every record that it was given is acknowledged,
+// through any number of attempts to reach a broker: while Kafka is away for days, an
+// attempt costs a dial and little else. After a batch that failed, the next attempt makes
+// a new client, and until something is delivered, a broker that merely answers does not
+// count as connected.
+//
+// What the client library must not do is ruled out here: there are no record retries and
+// no delivery timeout, and no produce context is ever cancelled, since each of these can
+// acknowledge a record that was never written.
 package kafka
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -11,10 +35,43 @@ import (
 
 	"evcp"
 	"evcp/internal/outbox"
+	"evcp/internal/wait"
 )
 
-// RunSource is where the events come from. Next is called from one goroutine at a
-// time, Rewind only while none is in Next.
+// Options say where the events go.
+type Options struct {
+	Brokers     []string // HOST:PORT
+	Topic       string
+	Compression string       // none, gzip, snappy, lz4 or zstd; "" is none
+	Logger      *slog.Logger // of the client library, at debug; nil = none
+	// OnStatus is called at each change of phase, one at a time. It must not block.
+	OnStatus func(ConnectionStatus)
+	// Dial opens connections; nil is a plain TCP dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+var codecs = map[string]kgo.CompressionCodec{
+	"":       kgo.NoCompression(),
+	"none":   kgo.NoCompression(),
+	"gzip":   kgo.GzipCompression(),
+	"snappy": kgo.SnappyCompression(),
+	"lz4":    kgo.Lz4Compression(),
+	"zstd":   kgo.ZstdCompression(),
+}
+
+// check finds wrong options before anything is dialled.
+func (o Options) check() error {
+	if len(o.Brokers) == 0 || o.Topic == "" {
+		return fmt.Errorf("send to Kafka: brokers and a topic are needed")
+	}
+	if _, ok := codecs[o.Compression]; !ok {
+		return fmt.Errorf("send to Kafka: unknown compression %q; known are none, gzip, snappy, lz4 and zstd", o.Compression)
+	}
+	return nil
+}
+
+// RunSource is the outbox's cursor for Kafka. Next is called by one goroutine at a time,
+// Rewind only while none is in Next.
 type RunSource interface {
 	Next(ctx context.Context) (outbox.Run, error)
 	TryNext() (run outbox.Run, ok bool, err error)
@@ -23,122 +80,110 @@ type RunSource interface {
 	Pending() (events int64, oldest evcp.Stamp)
 }
 
-// Sender sends what a cursor yields.
+// Sender sends the runs of a RunSource to the topic.
 type Sender struct {
-	o        Options
-	cursor   RunSource
-	progress chan struct{} // for Drain: something was delivered, or Kafka went away
-	news     chan struct{} // for Run: the client met an error
+	o           Options
+	runs        RunSource
+	progress    chan struct{} // wakes Drain: events were delivered, or Kafka went away
+	clientError chan struct{} // wakes await: the client had an error
 
-	// Run's own.
-	batch  int32       // bytes of a batch at most
-	client *kgo.Client // kept from try to try; nil makes the next try make one
-	failed bool        // the last shipment failed: only a delivery proves that Kafka is back
+	// These belong to the goroutine of Run.
+	batchBytes int32       // at most in one batch
+	client     *kgo.Client // kept between attempts; nil: the next attempt makes one
+	failed     bool        // the last batch failed: only a delivery proves that Kafka is back
 
-	mu       sync.Mutex
-	standing standing
+	mu    sync.Mutex // guards phase
+	phase phaseTracker
 }
 
 // New checks the options. It dials nothing.
-func New(o Options, cursor RunSource) (*Sender, error) {
+func New(o Options, runs RunSource) (*Sender, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Sender{o: o, cursor: cursor, progress: make(chan struct{}, 1), news: make(chan struct{}, 1), batch: batchMost}
-	s.standing.Since = time.Now()
+	s := &Sender{o: o, runs: runs, progress: make(chan struct{}, 1), clientError: make(chan struct{}, 1), batchBytes: maxBatchBytes}
+	s.phase.Since = time.Now()
 	return s, nil
 }
 
-// Status is how it stands now.
+// Status is the connection's. Any goroutine may call it.
 func (s *Sender) Status() ConnectionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.standing.ConnectionStatus
+	return s.phase.ConnectionStatus
 }
 
-// Run sends until ctx ends or the outbox is closed, and never gives up before.
+// Run sends until ctx ends or the outbox is closed. It retries for ever.
 func (s *Sender) Run(ctx context.Context) {
-	defer s.discard()
+	defer s.discardClient()
 	for failures := 1; ; failures++ {
-		delivered, err := s.try(ctx)
+		delivered, err := s.attempt(ctx)
 		if ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) {
 			return
 		}
 		if delivered {
 			failures = 1
 		}
-		s.cursor.Rewind()
-		s.shrink(err)
-		s.bad(err)
-		s.judge()
-		if !s.pause(ctx, backoff(failures)) {
+		s.runs.Rewind()
+		s.shrinkBatches(err)
+		s.errored(err)
+		s.checkErrors()
+		if !wait.For(ctx, backoff(failures)) {
 			return
 		}
+		s.checkErrors()
 	}
 }
 
-// shrink makes smaller batches when the broker takes none of this size. An event
-// has about 1 KiB at most; a broker that does not take that is told as it is.
-func (s *Sender) shrink(err error) {
+// shrinkBatches halves the batches when the broker rejects their size, down to
+// minBatchBytes: an event has at most about 1 KiB.
+func (s *Sender) shrinkBatches(err error) {
 	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-		s.batch = max(batchLeast, s.batch/2)
+		s.batchBytes = max(minBatchBytes, s.batchBytes/2)
 	}
 }
 
-// pause waits before the next try, and lets the errors come of age meanwhile.
-func (s *Sender) pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		s.judge()
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// bad takes in an error, from any goroutine.
-func (s *Sender) bad(err error) {
+// errored records an error. Any goroutine may call it.
+func (s *Sender) errored(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.standing.bad(time.Now(), err)
-	poke(s.news)
+	s.phase.errored(time.Now(), err)
+	wake(s.clientError)
 }
 
-// good takes in that Kafka answered and has n events more.
-func (s *Sender) good(n int64) {
-	waiting, _ := s.cursor.Pending()
-	s.mu.Lock()
-	changed := s.standing.good(time.Now(), n, waiting)
-	state := s.standing.ConnectionStatus
-	s.mu.Unlock()
-	s.tell(changed, state)
+// answered records that Kafka answered and has taken n more events.
+func (s *Sender) answered(n int64) {
+	pending, _ := s.runs.Pending()
+	s.update(func(now time.Time) bool { return s.phase.answered(now, n, pending) })
 }
 
-// judge looks whether errors have lasted too long. It answers when to look again.
-func (s *Sender) judge() (again time.Time) {
-	waiting, _ := s.cursor.Pending()
-	s.mu.Lock()
-	changed, again := s.standing.judge(time.Now(), waiting)
-	state := s.standing.ConnectionStatus
-	s.mu.Unlock()
-	s.tell(changed, state)
+// checkErrors records an outage when errors have lasted too long. It returns when to
+// check again; zero is never.
+func (s *Sender) checkErrors() (again time.Time) {
+	pending, _ := s.runs.Pending()
+	s.update(func(now time.Time) (changed bool) {
+		changed, again = s.phase.checkErrors(now, pending)
+		return changed
+	})
 	return again
 }
 
-func (s *Sender) tell(changed bool, state ConnectionStatus) {
-	poke(s.progress)
+func (s *Sender) update(change func(now time.Time) (changed bool)) {
+	s.mu.Lock()
+	changed := change(time.Now())
+	status := s.phase.ConnectionStatus
+	s.mu.Unlock()
+	wake(s.progress)
 	if changed && s.o.OnStatus != nil {
-		s.o.OnStatus(state)
+		s.o.OnStatus(status)
 	}
 }
 
-// Drain waits until everything is delivered, or Kafka is away, or ctx ends. Run
-// must still be running. It reports whether everything is delivered.
+// Drain waits until everything is delivered, or Kafka is away, or ctx ends, and reports
+// whether everything is delivered. Run must still be running.
 func (s *Sender) Drain(ctx context.Context) bool {
 	for {
-		if waiting, _ := s.cursor.Pending(); waiting == 0 {
+		if pending, _ := s.runs.Pending(); pending == 0 {
 			return true
 		}
 		if s.Status().Phase == Away {

@@ -7,31 +7,31 @@ import (
 	"syscall"
 )
 
-// gate is the way to a broker, and can be frozen or cut. Frozen it is what a
-// stopped process looks like: its kernel still takes connections and bytes.
-type gate struct {
+// brokerLink is the network to a broker, and can be frozen or cut. Frozen, it acts as a
+// stopped process does: its kernel still accepts connections and bytes.
+type brokerLink struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu     sync.Mutex
 	cond   *sync.Cond
 	frozen bool
-	gone   bool
+	down   bool
 	conns  map[net.Conn]bool
-	dials  int // tried
+	dials  int // attempted
 }
 
-func newGate(dial func(ctx context.Context, network, address string) (net.Conn, error)) *gate {
-	g := &gate{dial: dial, conns: map[net.Conn]bool{}}
+func newBrokerLink(dial func(ctx context.Context, network, address string) (net.Conn, error)) *brokerLink {
+	g := &brokerLink{dial: dial, conns: map[net.Conn]bool{}}
 	g.cond = sync.NewCond(&g.mu)
 	return g
 }
 
-func (g *gate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (g *brokerLink) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	g.mu.Lock()
-	gone := g.gone
+	down := g.down
 	g.dials++
 	g.mu.Unlock()
-	if gone {
+	if down {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
 	up, err := g.dial(ctx, network, address)
@@ -42,14 +42,14 @@ func (g *gate) Dial(ctx context.Context, network, address string) (net.Conn, err
 	g.mu.Lock()
 	g.conns[up], g.conns[far] = true, true
 	g.mu.Unlock()
-	go g.carry(far, up)
-	go g.carry(up, far)
+	go g.forward(far, up)
+	go g.forward(up, far)
 	return near, nil
 }
 
-// carry takes bytes off one end as a kernel does, whatever the process does, and
-// hands them over when it runs.
-func (g *gate) carry(from, to net.Conn) {
+// forward reads from one end as a kernel does, also while the process is stopped, and
+// writes to the other end when it runs.
+func (g *brokerLink) forward(from, to net.Conn) {
 	pieces := make(chan []byte, 1<<16)
 	go func() {
 		defer from.Close()
@@ -72,7 +72,7 @@ func (g *gate) carry(from, to net.Conn) {
 	}
 }
 
-func (g *gate) wait() {
+func (g *brokerLink) wait() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.frozen {
@@ -80,32 +80,32 @@ func (g *gate) wait() {
 	}
 }
 
-func (g *gate) freeze(on bool) {
+func (g *brokerLink) freeze(on bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.frozen = on
 	g.cond.Broadcast()
 }
 
-// cut breaks all connections and refuses new ones, until mend.
-func (g *gate) cut() {
+// cut closes all connections and refuses new ones, until restore.
+func (g *brokerLink) cut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.gone = true
+	g.down = true
 	for c := range g.conns {
 		c.Close()
 		delete(g.conns, c)
 	}
 }
 
-func (g *gate) dialled() int {
+func (g *brokerLink) dialCount() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.dials
 }
 
-func (g *gate) mend() {
+func (g *brokerLink) restore() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.gone = false
+	g.down = false
 }
