@@ -12,6 +12,7 @@ import (
 
 	"evcp/internal/engine"
 	"evcp/internal/process"
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -87,19 +88,18 @@ func (h *harness) detect(ctx context.Context, f *faultKind) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer cancel()
-	central, err := startStub(false, centralReplies(r.receive))
+	central, err := stubPeer(false, centralReplies(r.receive))
 	if err != nil {
 		return err
 	}
-	defer central.stop()
+	defer central.Close()
 	port, err := engine.Bind(ctx, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open an Engine's port: %w", err)
 	}
 	r.engine = engine.New(engine.Options{Listen: port.Listen, Observe: r.observe})
 	serving.Go(func() { _ = r.engine.Serve(ctx) }) // if it fails, a report too many or too few shows it
-	_, at, _ := strings.Cut(port.Addr().String(), ":")
-	if r.monitor, err = monitorOf("CP_"+f.behaviour, central.port(), "")(ctx, h, at); err != nil {
+	if r.monitor, err = monitorOf("CP_"+f.behaviour, testbed.Port(central.Address), "")(ctx, h, testbed.Port(port.Addr().String())); err != nil {
 		return err
 	}
 	defer stop(r.monitor)

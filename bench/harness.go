@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -55,8 +55,7 @@ func (h *harness) freePort() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, port, err := net.SplitHostPort(addresses[0])
-	return port, err
+	return testbed.Port(addresses[0]), nil
 }
 
 // start starts a program with its output in a file: a pipe would need a goroutine
@@ -195,4 +194,45 @@ func logLines(c *process.Child) [][]byte {
 	b, _ := os.ReadFile(c.Log) // a missing file has no lines
 	all := bytes.Split(b, []byte("\n"))
 	return all[:len(all)-1]
+}
+
+// replyFunc returns the reply to a message that was received at the given time. The
+// goroutines of several connections may call it at once.
+type replyFunc = func(message string, at time.Time) string
+
+// stubPeer starts an Engine or a Central in this process, so that the times of its
+// messages and of what is done to the Monitor are of one clock. A message's time is
+// late by what an idle process needs to wake a goroutine.
+func stubPeer(closes bool, reply replyFunc) (*testbed.TextPeer, error) {
+	return testbed.ListenText("127.0.0.1:0", closes, reply)
+}
+
+// centralReplies accepts every Monitor and every report; received, unless nil, is
+// called for each message first.
+func centralReplies(received func(message string, at time.Time)) replyFunc {
+	return func(message string, at time.Time) string {
+		if received != nil {
+			received(message, at)
+		}
+		switch {
+		case strings.HasSuffix(message, "registration request"):
+			return "Authentication successful"
+		case strings.HasSuffix(message, "ENGINE_FAILURE"):
+			return "Failure report received"
+		case strings.HasSuffix(message, "ENGINE_RECOVERED"):
+			return "Recovery report received"
+		}
+		return "OK"
+	}
+}
+
+// engineReplies replies OK after delay; received is called for each health check.
+func engineReplies(delay time.Duration, received func(at time.Time)) replyFunc {
+	return func(message string, at time.Time) string {
+		if strings.HasSuffix(message, "health_check") {
+			received(at)
+			time.Sleep(delay)
+		}
+		return "OK"
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -77,14 +78,14 @@ func (h *harness) recordChecks(ctx context.Context, r *tickRecorder, cp, central
 	if err != nil {
 		return nil, err
 	}
-	engine, err := startStub(false, engineReplies(r.delay, r.add))
+	engine, err := stubPeer(false, engineReplies(r.delay, r.add))
 	if err != nil {
 		stop(b.Child)
 		return nil, err
 	}
-	m, err := monitorOf(cp, central, b.port)(ctx, h, engine.port())
+	m, err := monitorOf(cp, central, b.port)(ctx, h, testbed.Port(engine.Address))
 	if err != nil {
-		engine.stop()
+		engine.Close()
 		stop(b.Child)
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (h *harness) recordChecks(ctx context.Context, r *tickRecorder, cp, central
 	return func() {
 		b.thaw()
 		stop(m)
-		engine.stop()
+		engine.Close()
 		stop(b.Child)
 	}, nil
 }

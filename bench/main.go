@@ -11,8 +11,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -20,7 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strconv"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -156,7 +154,14 @@ func measureGo(ctx context.Context, h *harness) ([]resultTable, error) {
 	}
 	t := resultTable{name: "gobench", title: "Judging and encoding one check", head: []string{"", "ns", "bytes allocated", "allocations"}}
 	for _, name := range []string{"Next", "AppendJSON"} {
-		ns, space, allocs := parseGoBench(out, "Benchmark"+name)
+		var ns, space, allocs samples
+		for _, m := range goBenchLine.FindAllStringSubmatch(string(out), -1) {
+			if m[1] == name {
+				ns.add(number(m[2]))
+				space.add(number(m[3]))
+				allocs.add(number(m[4]))
+			}
+		}
 		if len(ns) == 0 {
 			return nil, fmt.Errorf("no Benchmark%s in the root package", name)
 		}
@@ -165,27 +170,5 @@ func measureGo(ctx context.Context, h *harness) ([]resultTable, error) {
 	return []resultTable{t}, nil
 }
 
-// parseGoBench reads lines like "BenchmarkNext-2  123  45.6 ns/op  0 B/op  0 allocs/op".
-func parseGoBench(out []byte, name string) (ns, space, allocs samples) {
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 0 || fields[0] != name && !strings.HasPrefix(fields[0], name+"-") {
-			continue
-		}
-		for i := 3; i < len(fields); i += 2 {
-			v, err := strconv.ParseFloat(fields[i-1], 64)
-			if err != nil {
-				continue
-			}
-			switch fields[i] {
-			case "ns/op":
-				ns.add(v)
-			case "B/op":
-				space.add(v)
-			case "allocs/op":
-				allocs.add(v)
-			}
-		}
-	}
-	return ns, space, allocs
-}
+// goBenchLine matches "BenchmarkNext-2  123  45.6 ns/op  0 B/op  0 allocs/op".
+var goBenchLine = regexp.MustCompile(`(?m)^Benchmark(\w+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op\s+(\d+) B/op\s+(\d+) allocs/op`)

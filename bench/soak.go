@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"evcp/internal/process"
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -13,7 +14,7 @@ import (
 type soakedMonitor struct {
 	*process.Child
 	name    string
-	engine  *stubPeer
+	engine  *testbed.TextPeer
 	since   time.Time // the end of its warm-up
 	written int64     // bytes, until then
 }
@@ -49,13 +50,13 @@ func stopSoak(all []*soakedMonitor) {
 
 // soak starts a Monitor and lets it warm up; what it writes is counted from then on.
 func (h *harness) soak(ctx context.Context, name string, start startFunc) (*soakedMonitor, error) {
-	engine, err := startStub(false, engineReplies(0, func(time.Time) {}))
+	engine, err := stubPeer(false, engineReplies(0, func(time.Time) {}))
 	if err != nil {
 		return nil, err
 	}
-	c, err := start(ctx, h, engine.port())
+	c, err := start(ctx, h, testbed.Port(engine.Address))
 	if err != nil {
-		engine.stop()
+		engine.Close()
 		return nil, err
 	}
 	s := &soakedMonitor{Child: c, name: name, engine: engine}
@@ -73,7 +74,7 @@ func (h *harness) soak(ctx context.Context, name string, start startFunc) (*soak
 
 func (s *soakedMonitor) stop() {
 	stop(s.Child)
-	s.engine.stop()
+	s.engine.Close()
 }
 
 // addMemory adds its memory at the end. A round is too short for that: Go's heap has

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"evcp/internal/testbed"
 )
 
 // firstCheckWithin bounds the time from the start of a Monitor to its first check,
@@ -32,16 +34,16 @@ func measureStart(ctx context.Context, h *harness) ([]resultTable, error) {
 		return nil, err
 	}
 	defer stop(central)
-	closing, err := startStub(true, centralReplies(nil))
+	closing, err := stubPeer(true, centralReplies(nil))
 	if err != nil {
 		return nil, err
 	}
-	defer closing.stop()
+	defer closing.Close()
 	cases := []*startCase{
 		{name: "ev-central, state resumed", central: port},
 		{name: "ev-central, first start", central: port, fresh: true},
-		{name: "Central closes after each reply, state resumed", central: closing.port()},
-		{name: "Central closes after each reply, first start", central: closing.port(), fresh: true},
+		{name: "Central closes after each reply, state resumed", central: testbed.Port(closing.Address)},
+		{name: "Central closes after each reply, first start", central: testbed.Port(closing.Address), fresh: true},
 	}
 	if err := h.startAll(ctx, cases, b.port); err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func measureStart(ctx context.Context, h *harness) ([]resultTable, error) {
 // makes the states that are resumed; it is not counted.
 func (h *harness) startAll(ctx context.Context, cases []*startCase, broker string) error {
 	checks := make(chan time.Time, 16)
-	engine, err := startStub(false, engineReplies(0, func(at time.Time) {
+	engine, err := stubPeer(false, engineReplies(0, func(at time.Time) {
 		select {
 		case checks <- at:
 		default: // nobody waits for a check of a Monitor that has started already
@@ -62,7 +64,7 @@ func (h *harness) startAll(ctx context.Context, cases []*startCase, broker strin
 	if err != nil {
 		return err
 	}
-	defer engine.stop()
+	defer engine.Close()
 	for n := range h.sizes.starts + 1 {
 		for i, c := range cases {
 			if c.fresh || n == 0 {
@@ -70,7 +72,7 @@ func (h *harness) startAll(ctx context.Context, cases []*startCase, broker strin
 					return err
 				}
 			}
-			m := monitorConfig{cp: fmt.Sprintf("CP_%d", i), central: c.central, engine: engine.port(), broker: broker, stateDir: c.stateDir}
+			m := monitorConfig{cp: fmt.Sprintf("CP_%d", i), central: c.central, engine: testbed.Port(engine.Address), broker: broker, stateDir: c.stateDir}
 			took, err := h.firstCheck(ctx, m, checks)
 			if err != nil {
 				return err

@@ -1,5 +1,5 @@
-// Command ev-demo is the five-minute tour of EV_CP_M: six charge points with their
-// Monitors, Central and a broker in one process. Try ev-demo --help.
+// Command ev-demo shows EV_CP_M at work: six charge points with their Monitors,
+// Central and a broker in one process. Try ev-demo --help.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os/signal"
 
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/demo"
 	"evcp/internal/version"
@@ -22,9 +23,9 @@ func main() {
 	os.Exit(code)
 }
 
-// interrupts gives a context that ends at the first signal, and one that ends at
-// the second. No further one breaks the end off: it is bounded, and it removes
-// the files.
+// interrupts returns a context that ends at the first signal, and one that ends at
+// the second. Further signals do nothing: the shutdown takes a bounded time, and has
+// to remove the files.
 func interrupts() (first, second context.Context, stop func()) {
 	first, endFirst := context.WithCancel(context.Background())
 	second, endSecond := context.WithCancel(context.Background())
@@ -42,7 +43,8 @@ func interrupts() (first, second context.Context, stop func()) {
 	return first, second, func() { signal.Stop(signals); close(signals); <-done; endFirst(); endSecond() }
 }
 
-// run is the program: answers go to stdout, what happens to stderr.
+// run writes help and version to stdout, the log to stderr, and returns the exit
+// code.
 func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
@@ -63,4 +65,28 @@ func play(ctx, hurry context.Context, o options, stderr *os.File) error {
 		Console: c, Keys: keys, Version: version.String(),
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
+}
+
+// options are the values of the flags.
+type options struct {
+	page, kafka, central uint16
+	color                console.ColorMode
+}
+
+// program declares the flags, their defaults and their help.
+func program(o *options) config.Program {
+	const ports, run = "Ports that are wanted; one that is taken gives way to the next", "Running"
+	return config.Program{
+		Name:  name,
+		About: "Shows EV_CP_M at work: six charge points, Central, a broker, and faults.",
+		Usage: []config.Usage{{Args: "[flags]", Help: "play until Ctrl-C; leaves nothing behind"}},
+		Settings: []config.Setting{
+			{Name: "page", Arg: "PORT", Default: "8080", Group: ports, Help: "Central's page", Scope: config.FlagOnly, Set: config.Port(&o.page)},
+			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.Port(&o.kafka)},
+			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.Port(&o.central)},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile,
+				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
+		},
+		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage."},
+	}
 }

@@ -42,8 +42,8 @@ func TestAnswers(t *testing.T) {
 
 var address = regexp.MustCompile(`page=(http://localhost:\d+/)`)
 
-// Without a terminal it plays as well. However often it is told to end, it ends
-// in order and leaves nothing behind.
+// It runs without a terminal too. However many signals it gets, it shuts down
+// properly and leaves no files.
 func TestSignals(t *testing.T) {
 	for _, signals := range [][]syscall.Signal{{syscall.SIGINT}, {syscall.SIGTERM}, {syscall.SIGHUP}, {syscall.SIGINT, syscall.SIGTERM, syscall.SIGINT}} {
 		tmp := t.TempDir()

@@ -28,6 +28,27 @@ type correlator struct {
 	lines     []logLine // not written yet
 }
 
+// figures is what was counted. The summary contains nothing else.
+type figures struct {
+	Lasted time.Duration
+	Checks int
+	Late   int // ticks without a check
+
+	Faults      int // incidents that a Monitor opened
+	FaultsShown int // times that Central showed a charge point as faulted
+	Cleared     int // times that Central showed it as activated again
+	FalseAlarms int // of FaultsShown: the Engine had replied OK meanwhile
+
+	Killed     int // Monitors
+	KillsShown int // times that Central noticed a lost Monitor
+	Returned   int // times that Central had one again
+
+	Events   int // committed by the Monitors
+	Arrived  int // of them on the topic
+	Repeated int // records that came again
+	Missing  int // seqs that never came though a later one did
+}
+
 type logLine struct {
 	cp    evcp.CPID // "" if it is about more than one
 	shape display.Shape

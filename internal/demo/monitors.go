@@ -184,7 +184,10 @@ func (d *cutDialer) DialContext(ctx context.Context, network, address string) (n
 	if address != d.central {
 		return d.dialer.DialContext(ctx, network, address)
 	}
-	if d.isCut() {
+	d.mu.Lock()
+	done := d.done
+	d.mu.Unlock()
+	if done {
 		return nil, errCut
 	}
 	conn, err := d.dialer.DialContext(ctx, network, address)
@@ -199,12 +202,6 @@ func (d *cutDialer) DialContext(ctx context.Context, network, address string) (n
 	}
 	d.conn = conn
 	return conn, nil
-}
-
-func (d *cutDialer) isCut() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.done
 }
 
 // cut closes the connection to Central and refuses every later one.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evcp/internal/console"
+	"evcp/internal/console/cell"
 	"evcp/internal/display"
 	"evcp/internal/engine"
 )
@@ -138,4 +139,43 @@ func (u *terminalUI) summary(f figures) {
 		"faults", f.Faults, "told", f.FaultsShown, "cleared", f.Cleared, "false_alarms", f.FalseAlarms,
 		"lost_monitors", f.Killed, "lost_told", f.KillsShown, "lost_returned", f.Returned,
 		"events", f.Events, "arrived", f.Arrived, "sent_twice", f.Repeated)
+}
+
+// summary writes it as text, in lines of at most columns, with what to do next.
+func (f figures) summary(columns int) []string {
+	counted := fmt.Sprintf(english.counted, display.Duration(f.Lasted), english.checks.of(f.Checks), f.Late)
+	text := counted + " " + f.incidents() + " " + english.alarms.of(f.FalseAlarms) + ". " + f.delivery()
+	return append(cell.Wrap(text, columns), english.next)
+}
+
+func (f figures) incidents() string {
+	all, open := f.Faults+f.Killed, f.Faults+f.Killed-f.Cleared-f.Returned
+	if all+f.FaultsShown+f.KillsShown == 0 {
+		return english.noIncidents
+	}
+	return fmt.Sprintf(english.incidents, english.faults.of(f.Faults), english.losses.of(f.Killed), f.outcome(all, open))
+}
+
+// outcome says whether each incident was shown once and cleared at most once.
+func (f figures) outcome(all, open int) string {
+	once := f.FaultsShown == f.Faults && f.KillsShown == f.Killed && f.Cleared <= f.Faults && f.Returned <= f.Killed
+	switch {
+	case !once:
+		return fmt.Sprintf(english.mismatch, f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
+	case all == 1 && open == 0:
+		return english.oneCleared
+	case all == 1:
+		return english.oneOpen
+	case open == 0:
+		return english.allCleared
+	default:
+		return fmt.Sprintf(english.someOpen, open)
+	}
+}
+
+func (f figures) delivery() string {
+	if f.Arrived == f.Events {
+		return fmt.Sprintf(english.allArrived, english.events.of(f.Events))
+	}
+	return fmt.Sprintf(english.someArrived, f.Arrived, english.events.of(f.Events))
 }

@@ -1,10 +1,12 @@
 package testbed
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TextPeer is a server for the unframed protocol of the first programs: one read is
@@ -12,9 +14,10 @@ import (
 type TextPeer struct {
 	Address string
 
-	closes  bool // each connection after its first answer
-	answer  func(message string) string
-	serving sync.WaitGroup
+	listener net.Listener
+	closes   bool // each connection after its first answer
+	answer   func(message string, at time.Time) string
+	serving  sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
 	received []string
@@ -26,27 +29,40 @@ type TextPeer struct {
 // message, and nothing for "". closes ends a connection after its first answer.
 func NewTextPeer(tb testing.TB, address string, closes bool, answer func(message string) string) *TextPeer {
 	tb.Helper()
-	l, err := net.Listen("tcp", address)
+	p, err := ListenText(address, closes, func(message string, _ time.Time) string { return answer(message) })
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &TextPeer{Address: l.Addr().String(), closes: closes, answer: answer, open: map[net.Conn]bool{}}
-	p.serving.Go(func() { p.accept(l) })
-	tb.Cleanup(func() {
-		l.Close()
-		p.mu.Lock()
-		for c := range p.open {
-			c.Close()
-		}
-		p.mu.Unlock()
-		p.serving.Wait()
-	})
+	tb.Cleanup(p.Close)
 	return p
 }
 
-func (p *TextPeer) accept(l net.Listener) {
+// ListenText is NewTextPeer outside of tests; answer also gets the time at which the
+// message was received. Close it.
+func ListenText(address string, closes bool, answer func(message string, at time.Time) string) (*TextPeer, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen as a peer: %w", err)
+	}
+	p := &TextPeer{Address: l.Addr().String(), listener: l, closes: closes, answer: answer, open: map[net.Conn]bool{}}
+	p.serving.Go(p.accept)
+	return p, nil
+}
+
+// Close ends all connections and waits.
+func (p *TextPeer) Close() {
+	p.listener.Close()
+	p.mu.Lock()
+	for c := range p.open {
+		c.Close()
+	}
+	p.mu.Unlock()
+	p.serving.Wait()
+}
+
+func (p *TextPeer) accept() {
 	for {
-		c, err := l.Accept()
+		c, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
@@ -59,10 +75,16 @@ func (p *TextPeer) accept(l net.Listener) {
 }
 
 func (p *TextPeer) serve(c net.Conn) {
-	defer c.Close()
+	defer func() {
+		c.Close()
+		p.mu.Lock()
+		delete(p.open, c)
+		p.mu.Unlock()
+	}()
 	buf := make([]byte, 4096)
 	for {
 		n, err := c.Read(buf)
+		at := time.Now()
 		if err != nil {
 			return
 		}
@@ -70,7 +92,7 @@ func (p *TextPeer) serve(c net.Conn) {
 		p.mu.Lock()
 		p.received = append(p.received, message)
 		p.mu.Unlock()
-		if a := p.answer(message); a != "" {
+		if a := p.answer(message, at); a != "" {
 			if _, err := c.Write([]byte(a)); err != nil || p.closes {
 				return
 			}
