@@ -120,7 +120,7 @@ func ParseAction(s string) (Action, bool) {
 
 // EventID numbers an event of one charge point. The larger Epoch is the newer.
 type EventID struct {
-	Epoch int64  // Unix milliseconds when this numbering began
+	Epoch int64  // Unix microseconds when this numbering began, plus a random part: see newEpoch
 	Seq   uint64 // from 1, without a gap
 }
 
@@ -168,7 +168,7 @@ func (e Event) ID() EventID { return EventID{e.Epoch, e.Seq} }
 // once and dropped last.
 func (e Event) Fact() bool { return e.Action != HealthCheck || e.Status != OK }
 
-// Text is the id as events carry it: CP_001-1640000000000-42.
+// Text is the id as events carry it: CP_001-1640000007340032-42.
 func (id EventID) Text(cp CPID) string { return string(id.append(nil, cp)) }
 
 func (id EventID) append(dst []byte, cp CPID) []byte {

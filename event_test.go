@@ -48,15 +48,15 @@ func TestSeedEvents(t *testing.T) {
 }
 
 func TestEventWordForWord(t *testing.T) {
-	id := evcp.EventID{Epoch: 1640000000000, Seq: 5}
+	id := evcp.EventID{Epoch: 1640000000000000, Seq: 5}
 	tests := map[string]evcp.Event{
-		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"health_check","status":"CONNECTION_ERROR","engine_response":"","consecutive_failures":2,"timestamp":1640000000.25,"cause":"timeout","latency_ms":925.1,"instance":"host \"a\"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7"}`: {
+		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"health_check","status":"CONNECTION_ERROR","engine_response":"","consecutive_failures":2,"timestamp":1640000000.25,"cause":"timeout","latency_ms":925.1,"instance":"host \"a\"","epoch":1640000000000000,"seq":7,"event_id":"CP_001-1640000000000000-7"}`: {
 			Action: evcp.HealthCheck, Status: evcp.ConnectionError, Cause: evcp.Timeout, Failures: 2, Latency: 925100 * time.Microsecond, Instance: `host "a"`},
-		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"engine_failed","timestamp":1640000000.25,"incident_id":"CP_001-1640000000000-5","since":1640000000.0,"cause":"said_ko","last_ok":null,"instance":"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7"}`: {
+		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"engine_failed","timestamp":1640000000.25,"incident_id":"CP_001-1640000000000000-5","since":1640000000.0,"cause":"said_ko","last_ok":null,"instance":"","epoch":1640000000000000,"seq":7,"event_id":"CP_001-1640000000000000-7"}`: {
 			Action: evcp.EngineFailed, Incident: id, Since: seedTime, Cause: evcp.SaidKO},
-		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"clock_stepped","timestamp":1640000000.25,"offset_s":-0.000001,"instance":"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7","prev_epoch":9,"prev_seq":8}`: {
+		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"clock_stepped","timestamp":1640000000.25,"offset_s":-0.000001,"instance":"","epoch":1640000000000000,"seq":7,"event_id":"CP_001-1640000000000000-7","prev_epoch":9,"prev_seq":8}`: {
 			Action: evcp.ClockStep, Span: -time.Microsecond, PrevEpoch: 9, PrevSeq: 8},
-		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"authenticated_with_central","timestamp":1640000000.25,"status":"success","central_response":"a\\\u000a\u001f ` + "\ufffd\ufffd é" + `","latency_ms":0.0,"instance":"","epoch":1640000000000,"seq":7,"event_id":"CP_001-1640000000000-7"}`: {
+		`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"authenticated_with_central","timestamp":1640000000.25,"status":"success","central_response":"a\\\u000a\u001f ` + "\ufffd\ufffd é" + `","latency_ms":0.0,"instance":"","epoch":1640000000000000,"seq":7,"event_id":"CP_001-1640000000000000-7"}`: {
 			Action: evcp.AuthenticatedWithCentral, Response: "a\\\n\x1f \xff\ufffd é"},
 	}
 	for want, e := range tests {
@@ -140,7 +140,7 @@ func BenchmarkNext(b *testing.B) {
 
 func BenchmarkAppendJSON(b *testing.B) {
 	e := evcp.Event{
-		CP: "CP_001", Instance: "host", Action: evcp.HealthCheck, At: seedTime + 123456, Epoch: 1640000000000, Seq: 4711,
+		CP: "CP_001", Instance: "host", Action: evcp.HealthCheck, At: seedTime + 123456, Epoch: 1640000000000000, Seq: 4711,
 		Status: evcp.OK, Response: "OK", Latency: 1234567 * time.Nanosecond,
 	}
 	buf := make([]byte, 0, 512)

@@ -19,7 +19,7 @@ const jitter = time.Second
 // state, and out with the events that record the change, numbered and dated. It
 // allocates nothing when out has room.
 func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
-	j := judgement{policy: p, state: s, cp: o.CP, at: o.At, renumber: o.Renumber, out: out}
+	j := judgement{policy: p, state: s, cp: o.CP, at: o.At, renumber: o.Renumber, epochOffset: o.EpochOffset, out: out}
 	j.clock(o)
 	switch o.Kind {
 	case Started:
@@ -51,7 +51,9 @@ type judgement struct {
 	cp       CPID
 	at       Stamp
 	renumber bool
-	out      []Event
+	// epochOffset is added to the number of a new epoch.
+	epochOffset uint32
+	out         []Event
 }
 
 // emit numbers and dates an event, applies it to the state and appends it to out.
@@ -61,7 +63,7 @@ func (j *judgement) emit(e Event) {
 	e.Epoch, e.Seq = j.state.Epoch, j.state.Seq+1
 	if j.renumber || e.Epoch == 0 {
 		e.PrevEpoch, e.PrevSeq = j.state.Epoch, j.state.Seq
-		e.Epoch, e.Seq = max(int64(j.at)/1000, j.state.Epoch+1), 1
+		e.Epoch, e.Seq = newEpoch(j.at, j.state.Epoch, j.epochOffset), 1
 		j.renumber = false
 	}
 	if e.Action == EngineFailed {
@@ -69,6 +71,17 @@ func (j *judgement) emit(e Event) {
 	}
 	j.state = j.state.After(e)
 	j.out = append(j.out, e)
+}
+
+// MaxEpochOffset bounds Observation.EpochOffset. As microseconds it is 17 s: two owners of
+// one history whose clocks lag behind it choose different epochs, but for one case in
+// 17 million.
+const MaxEpochOffset = 1 << 24
+
+// newEpoch is the number of a numbering that begins now: Unix microseconds, at least the
+// last epoch + 1, plus the offset. It stays below 2^53, so that JavaScript reads it exactly.
+func newEpoch(now Stamp, last int64, offset uint32) int64 {
+	return max(int64(now), last+1) + int64(offset%MaxEpochOffset)
 }
 
 // clock keeps timestamps from running backwards along seq: an observation dated

@@ -27,8 +27,9 @@ func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 		o.At = now.Add(o.Gap)
 	case evcp.Started:
 		o.Renumber = rapid.IntRange(0, 9).Draw(t, "lost") == 0
+		o.EpochOffset = rapid.Uint32().Draw(t, "offset")
 	case evcp.Dropped:
-		o.DroppedEpoch, o.From, o.To, o.Count, o.Reason = 1640000000000, 1, 5, 3, "full"
+		o.DroppedEpoch, o.From, o.To, o.Count, o.Reason = 1640000000000000, 1, 5, 3, "full"
 	}
 	return o
 }
@@ -109,7 +110,7 @@ func kept(e evcp.Event) evcp.Event {
 func numbered(t *rapid.T, s evcp.State, e evcp.Event) {
 	switch {
 	case e.Epoch == s.Epoch && e.Seq == s.Seq+1:
-	case e.Epoch > s.Epoch && e.Seq == 1 && e.PrevEpoch == s.Epoch && e.PrevSeq == s.Seq:
+	case e.Epoch > s.Epoch && e.Epoch < 1<<53 && e.Seq == 1 && e.PrevEpoch == s.Epoch && e.PrevSeq == s.Seq:
 	default:
 		t.Fatalf("number %d-%d after %d-%d", e.Epoch, e.Seq, s.Epoch, s.Seq)
 	}
@@ -186,4 +187,32 @@ func TestCutAnywhere(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestEpochs begins epochs from one state: the number is Unix microseconds, never below
+// the last epoch + 1, and two owners with one slow clock differ by their offsets.
+func TestEpochs(t *testing.T) {
+	const last = int64(seedTime)
+	for _, c := range []struct {
+		name   string
+		last   int64
+		at     evcp.Stamp
+		offset uint32
+		want   int64
+	}{
+		{"the first", 0, seedTime, 0, int64(seedTime)},
+		{"after one in milliseconds", last / 1000, seedTime, 5, last + 5},
+		{"a clock that goes well", last, seedTime + 7, 9, last + 16},
+		{"one copy with a slow clock", last, seedTime - 1e9, 3, last + 4},
+		{"another copy with a slow clock", last, seedTime - 2e9, 8, last + 9},
+		{"the largest offset", last, seedTime - 1e9, evcp.MaxEpochOffset - 1, last + evcp.MaxEpochOffset},
+		{"an offset that is too large", last, seedTime - 1e9, evcp.MaxEpochOffset, last + 1},
+		{"a clock before 1970", 0, -5, 0, 1},
+	} {
+		o := evcp.Observation{CP: "CP_001", Kind: evcp.Started, At: c.at, Renumber: true, EpochOffset: c.offset}
+		_, events := evcp.Policy{}.Next(evcp.State{Epoch: c.last, Seq: 4}, o, nil)
+		if got := events[0]; got.Epoch != c.want || got.Seq != 1 || got.PrevEpoch != c.last {
+			t.Errorf("%s: %d-%d after %d, want epoch %d", c.name, got.Epoch, got.Seq, got.PrevEpoch, c.want)
+		}
+	}
 }

@@ -51,7 +51,7 @@ var everyKind = []evcp.Observation{
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"), // an incident with an OK before
-	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000, From: 2, To: 9, Count: 3, Reason: "outbox full"},
+	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000000, From: 2, To: 9, Count: 3, Reason: "outbox full"},
 	{Kind: evcp.Stopping, Reason: "asked to stop"},
 	{Kind: evcp.Started, Version: "0.1.0"}, // resumed
 	{Kind: evcp.Registering},
@@ -186,7 +186,7 @@ func TestSchemaKnowsTheBounds(t *testing.T) {
 		{"events_dropped", "from_seq", 0.0},
 		{"events_dropped", "dropped_epoch", 0.0},
 		{"register_to_central", "status", "success"},
-		{"monitor_stopped", "prev_epoch", 1640000000000.0}, // without prev_seq, and not the first
+		{"monitor_stopped", "prev_epoch", 1640000000000000.0}, // without prev_seq, and not the first
 	}
 	schema := openSchema(t)
 	first := map[string]map[string]any{}

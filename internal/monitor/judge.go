@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"evcp"
@@ -62,6 +63,9 @@ func (m *Monitor) apply(i int, o evcp.Observation) {
 		o.At = m.clock.stamp(time.Now())
 	}
 	o.Renumber = o.Renumber || c.renumber
+	if o.Renumber || c.state.Epoch == 0 {
+		o.EpochOffset = rand.Uint32N(evcp.MaxEpochOffset)
+	}
 	o.Incident = c.currentID(o.Incident)
 	c.state, m.events = m.o.Policy.Next(c.state, o, m.events[:0])
 	if len(m.events) == 0 {

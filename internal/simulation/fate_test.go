@@ -166,8 +166,7 @@ func (l *lane) central() {
 	l.h.befell(w)
 }
 
-// monitor ends a Monitor and begins another. A process is not there at once; in no
-// time at all two of them would count their epochs from the same millisecond.
+// monitor ends a Monitor and begins another. A process is not there at once.
 func (l *lane) monitor() {
 	l.h.absent(l.r.IntN(3) > 0, []time.Duration{5 * ms, 20 * ms, 5*ms + l.upTo(2*time.Second), 5*ms + l.upTo(40*time.Second)}[l.r.IntN(4)])
 }
