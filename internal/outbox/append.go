@@ -19,31 +19,31 @@ func (o *Outbox) Append(b Batch) (ticket uint64) {
 	if b.Generation != o.generation || o.closing || len(b.Events) == 0 {
 		return o.ticket
 	}
-	o.teller.open()
+	o.notifier.start()
 	o.ticket++
 	fact := anyFact(b.Events)
 	if o.overflows(fact) {
-		o.giveUp(b)
+		o.drop(b)
 		return o.ticket
 	}
-	first := o.load.empty()
+	first := o.pending.empty()
 	o.take(b)
 	if fact || first {
-		o.load.urgent = o.load.urgent || fact
-		poke(o.keeper.wake)
+		o.pending.urgent = o.pending.urgent || fact
+		poke(o.committer.wake)
 	}
 	return o.ticket
 }
 
 func (o *Outbox) overflows(fact bool) bool {
-	waiting := o.load.bytes + o.committing
+	waiting := o.pending.bytes + o.committing
 	return waiting > factsWaiting || waiting > plainWaiting && !fact
 }
 
 // take puts a batch into the load.
 func (o *Outbox) take(b Batch) {
-	l := &o.load
-	c := o.chunk()
+	l := &o.pending
+	c := o.openRun()
 	was := len(c.Lines)
 	for i := range b.Events {
 		o.notice(&b.Events[i], c.ID, c.Count+i)
@@ -54,7 +54,7 @@ func (o *Outbox) take(b Batch) {
 	o.written.events += int64(len(b.Events))
 	o.written.bytes += int64(size)
 	c.events, c.bytes = o.written.events, o.written.bytes
-	l.states = append(l.states, placed{o.place(b.CP), b.State})
+	l.states = append(l.states, stateUpdate{o.indexOf(b.CP), b.State})
 	l.ticket = o.ticket
 	if len(o.tails) > 0 {
 		l.events = append(l.events, b.Events...)
@@ -65,32 +65,32 @@ func (o *Outbox) take(b Batch) {
 func (o *Outbox) notice(e *evcp.Event, run int64, index int) {
 	switch {
 	case e.Action == evcp.EventsDropped:
-		o.load.told = append(o.load.told, *e)
+		o.pending.dropEvents = append(o.pending.dropEvents, *e)
 	case reportable(e.Action) && o.facts.wanted:
 		o.facts.add(*e, position(run, index))
 	}
 }
 
-// chunk is the one in the making. Its buffer is made as large as the last one
+// openRun is the one in the making. Its buffer is made as large as the last one
 // was: it stays with the readers, so there is nothing to use again.
-func (o *Outbox) chunk() *pendingRun {
-	l := &o.load
-	if n := len(l.chunks); n > 0 && len(l.chunks[n-1].Lines) < chunkSize {
-		return l.chunks[n-1]
+func (o *Outbox) openRun() *pendingRun {
+	l := &o.pending
+	if n := len(l.runs); n > 0 && len(l.runs[n-1].Lines) < runSize {
+		return l.runs[n-1]
 	}
 	o.nextRun++
-	c := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usual)}}
-	l.chunks = append(l.chunks, c)
+	c := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
+	l.runs = append(l.runs, c)
 	return c
 }
 
-// place is the number of a charge point in known.
-func (o *Outbox) place(cp evcp.CPID) int {
-	p, ok := o.places[cp]
+// indexOf is the number of a charge point in known.
+func (o *Outbox) indexOf(cp evcp.CPID) int {
+	p, ok := o.index[cp]
 	if !ok {
-		p = len(o.known)
-		o.places[cp] = p
-		o.known = append(o.known, keptState{cp: cp})
+		p = len(o.states)
+		o.index[cp] = p
+		o.states = append(o.states, keptState{cp: cp})
 	}
 	return p
 }

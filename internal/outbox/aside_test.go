@@ -19,7 +19,7 @@ import (
 
 // history makes a folder with something in it, left by a clean stop.
 func someHistory(t *testing.T) (dir string, states map[evcp.CPID]evcp.State) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for i := range 30 {
 		w.check(cpNumber(i%3), []evcp.Outcome{ok(), ko()}[i%2])
 		w.flush()
@@ -53,7 +53,7 @@ func TestPutAside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWorld(t, dir, Options{})
+			w := newTestBox(t, dir, Options{})
 			o := w.box.OpenResult()
 			if o.Found != PutAside || !strings.Contains(filepath.Base(o.File), "Z-"+c.why+".db") {
 				t.Fatalf("origin %+v", o)
@@ -116,7 +116,7 @@ func TestPutAsideTwice(t *testing.T) {
 	dir := t.TempDir()
 	for range 3 {
 		replaceWith(t, filepath.Join(dir, fileName), "neither empty nor ours")
-		newWorld(t, dir, Options{}).close()
+		newTestBox(t, dir, Options{}).close()
 	}
 	if names, _ := filepath.Glob(filepath.Join(dir, "outbox-*-corrupt*.db")); len(names) != 3 {
 		t.Errorf("%v", names)
@@ -128,7 +128,7 @@ func TestPutAsideTwice(t *testing.T) {
 func TestMachineWentDown(t *testing.T) {
 	dir, states := someHistory(t)
 	run(t, filepath.Join(dir, fileName), `UPDATE meta SET value='another boot' WHERE name='open'`)
-	w := newWorld(t, dir, Options{})
+	w := newTestBox(t, dir, Options{})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Resumed || !o.Renumber || !strings.Contains(o.Why, "went down") {
 		t.Errorf("origin %+v", o)
@@ -148,7 +148,7 @@ func TestMachineWentDown(t *testing.T) {
 
 // One process for each folder. The second one is told who has it.
 func TestInUse(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	_, err := Open(w.dir, Options{})
 	want := fmt.Sprintf("state folder %s is in use by process %d; stop it, or choose another --state-dir or --cp-id", w.dir, os.Getpid())
@@ -162,7 +162,7 @@ func TestInUse(t *testing.T) {
 
 // The folder lets go of its process with Close.
 func TestFolderIsFreeAfterClose(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for range 3 {
 		w.reopen()
 	}

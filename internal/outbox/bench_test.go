@@ -61,7 +61,7 @@ func deliver(ctx context.Context, c *Cursor) {
 // BenchmarkLoneCheck is a whole commit for one check: what a lone monitor pays
 // once a second.
 func BenchmarkLoneCheck(b *testing.B) {
-	w := newWorld(alone{}, b.TempDir(), Options{})
+	w := newTestBox(childT{}, b.TempDir(), Options{})
 	c := w.box.Cursor(Kafka)
 	before := writtenBytes()
 	b.ReportAllocs()
@@ -90,7 +90,7 @@ func writtenBytes() int64 {
 // BenchmarkOpen is a restart after kill -9 with as much to replay as there can be
 // for a lone monitor.
 func BenchmarkOpen(b *testing.B) {
-	w := newWorld(alone{}, b.TempDir(), Options{})
+	w := newTestBox(childT{}, b.TempDir(), Options{})
 	for range snapshotRuns - 1 {
 		w.check("CP_001", ok())
 		w.flush()
@@ -103,7 +103,7 @@ func BenchmarkOpen(b *testing.B) {
 		dir := b.TempDir()
 		copyFiles(b, crashed, dir)
 		b.StartTimer()
-		v := newWorld(alone{}, dir, Options{})
+		v := newTestBox(childT{}, dir, Options{})
 		b.StopTimer()
 		v.close()
 		b.StartTimer()

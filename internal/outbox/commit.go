@@ -10,7 +10,7 @@ import (
 // commit writes the work as one transaction. A file that somebody else has
 // locked for the moment is waited for, until the watchdog loses its patience.
 func (k *committer) commit(now time.Time) error {
-	urgent := k.work.urgent || k.always || now.Sub(k.synced) >= syncAtLeast
+	urgent := k.batch.urgent || k.always || now.Sub(k.synced) >= syncAtLeast
 	for {
 		err := k.store.WithLock(func() error { return k.store.Transact(urgent, k.write) })
 		if err == nil && urgent {
@@ -26,17 +26,17 @@ const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
 // write is the body of the transaction.
 func (k *committer) write() error {
-	for _, c := range k.work.chunks {
+	for _, c := range k.batch.runs {
 		if err := k.store.insert(c); err != nil {
 			return err
 		}
 	}
-	for _, e := range k.work.told {
-		if err := k.store.forgetDrop(e); err != nil {
+	for _, e := range k.batch.dropEvents {
+		if err := k.store.deleteDrop(e); err != nil {
 			return err
 		}
 	}
-	if err := k.store.saveDrops(k.lost); err != nil {
+	if err := k.store.saveDrops(k.givenUp); err != nil {
 		return err
 	}
 	return k.store.savePositions(k.positions)

@@ -13,7 +13,7 @@ import (
 // What is appended comes out of a cursor, byte for byte and in order, and State
 // says what the events say.
 func TestWhatGoesInComesOut(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	for i := range 40 {
 		w.check(cpNumber(i%3), []evcp.Outcome{ok(), ok(), ko(), ko(), ko()}[i%5])
@@ -30,7 +30,7 @@ func TestWhatGoesInComesOut(t *testing.T) {
 
 // The caller may use its slice of events again at once.
 func TestAppendCopies(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	tail := w.box.Tail(8)
 	defer tail.Close()
@@ -49,7 +49,7 @@ func TestAppendCopies(t *testing.T) {
 // Nothing is shown before it is kept, and a ticket says when. The first OK after a
 // long quiet is kept at once; those that follow soon wait.
 func TestTicketsAndTail(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{SyncEvery: time.Hour})
+	w := newTestBox(t, t.TempDir(), Options{SyncEvery: time.Hour})
 	defer w.close()
 	tail := w.box.Tail(8)
 	defer tail.Close()
@@ -79,7 +79,7 @@ func TestTicketsAndTail(t *testing.T) {
 
 // A tail that is not read loses whole batches, and counts.
 func TestTailIsBounded(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	tail := w.box.Tail(1)
 	defer tail.Close()
@@ -94,7 +94,7 @@ func TestTailIsBounded(t *testing.T) {
 
 // A cursor goes on where it was: across Rewind, and across a restart.
 func TestCursor(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer func() { w.close() }()
 	for range 3 {
 		w.check("CP_001", ok())
@@ -125,7 +125,7 @@ func TestCursor(t *testing.T) {
 
 // Next waits, and ends with its context or with the outbox.
 func TestNextEnds(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := w.box.Cursor(Kafka).Next(ctx); !errors.Is(err, context.Canceled) {
@@ -147,7 +147,7 @@ func TestNextEnds(t *testing.T) {
 // An outage, its report and its end are facts for Central. What is settled does
 // not come again, what is not does, in the order of append.
 func TestFacts(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	defer func() { w.close() }()
 	for range 3 {
 		w.check("CP_001", ko())
@@ -175,7 +175,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-func (w *world) facts(n int) (facts []Fact) {
+func (w *testBox) facts(n int) (facts []Fact) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -192,7 +192,7 @@ func (w *world) facts(n int) (facts []Fact) {
 // A State after a restart is the fold of all that was kept, whether it came from
 // a snapshot, from the runs, or from both.
 func TestSnapshotEqualsReplay(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for i := range 3 * snapshotRuns {
 		w.check(cpNumber(i%7), []evcp.Outcome{ok(), ko(), ko(), ko(), ok()}[i/7%5])
 		if i%2 == 0 {
@@ -208,14 +208,14 @@ func TestSnapshotEqualsReplay(t *testing.T) {
 		t.Fatalf("no snapshot was written: %s", n)
 	}
 	for name, dir := range map[string]string{"clean": w.dir, "crashed": crashed} {
-		v := newWorld(t, dir, Options{})
+		v := newTestBox(t, dir, Options{})
 		for cp, state := range judged {
 			if got := v.box.State(cp); got != state {
 				t.Errorf("%s: %s is %+v, want %+v", name, cp, got, state)
 			}
 		}
 		v.close()
-		for cp, state := range folded(t, w.written) {
+		for cp, state := range foldLines(t, w.written) {
 			if judged[cp] != state {
 				t.Errorf("%s: the fold is %+v, the judgement %+v", cp, state, judged[cp])
 			}
@@ -225,7 +225,7 @@ func TestSnapshotEqualsReplay(t *testing.T) {
 
 // A person can read the file with sqlite3.
 func TestEventsView(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for i := range 10 {
 		w.check(cpNumber(i), ok())
 	}

@@ -17,11 +17,11 @@ import (
 // child is the life of a process that will be killed: it judges and appends
 // without end, and sends what is kept to a file that stands for Kafka.
 func child(dir string) {
-	w := newWorld(alone{}, dir, Options{SyncEvery: time.Millisecond, Keep: 64 << 10})
+	w := newTestBox(childT{}, dir, Options{SyncEvery: time.Millisecond, Keep: 64 << 10})
 	w.at = evcp.StampOf(time.Now())
 	sink, err := os.OpenFile(filepath.Join(dir, "sent"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		alone{}.Fatal(err)
+		childT{}.Fatal(err)
 	}
 	go send(w.box.Cursor(Kafka), sink)
 	fmt.Println("begun")
@@ -39,10 +39,10 @@ func send(c *Cursor, sink io.Writer) {
 	for {
 		run, err := c.Next(context.Background())
 		if err != nil {
-			alone{}.Fatal(err)
+			childT{}.Fatal(err)
 		}
 		if _, err := sink.Write(run.Lines); err != nil {
-			alone{}.Fatal(err)
+			childT{}.Fatal(err)
 		}
 		if rand.IntN(3) == 0 {
 			c.Advance(run.ID)
@@ -50,13 +50,13 @@ func send(c *Cursor, sink io.Writer) {
 	}
 }
 
-// alone ends a child that can't go on.
-type alone struct{}
+// childT ends a child that can't go on.
+type childT struct{}
 
-func (alone) Helper()                   {}
-func (alone) Fatal(a ...any)            { fmt.Fprintln(os.Stderr, a...); os.Exit(1) }
-func (alone) Fatalf(s string, a ...any) { alone{}.Fatal(fmt.Sprintf(s, a...)) }
-func (alone) Errorf(s string, a ...any) { alone{}.Fatal(fmt.Sprintf(s, a...)) }
+func (childT) Helper()                   {}
+func (childT) Fatal(a ...any)            { fmt.Fprintln(os.Stderr, a...); os.Exit(1) }
+func (childT) Fatalf(s string, a ...any) { childT{}.Fatal(fmt.Sprintf(s, a...)) }
+func (childT) Errorf(s string, a ...any) { childT{}.Fatal(fmt.Sprintf(s, a...)) }
 
 // Ten lives, each ended by kill -9: one numbering without a gap, nothing sent
 // that is not kept, and the state is the fold of what is there.
@@ -69,7 +69,7 @@ func TestKillNine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, dir, Options{})
+	w := newTestBox(t, dir, Options{})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
 		t.Errorf("origin %+v", o)

@@ -18,13 +18,13 @@ type Cursor struct {
 	wake chan struct{}
 
 	// Guarded by the outbox's lock.
-	at     cursorPosition  // delivered up to here
-	saved  cursorPosition  // what the file has
-	next   int64           // the last run that was handed out
-	out    []Run           // handed out and not delivered, without their lines
-	oldest evcp.Stamp      // of the first event not delivered
-	follow bool            // the position is where the facts are settled
-	jumped *cursorPosition // where runs of an unreadable disk were passed over
+	at          cursorPosition  // delivered up to here
+	saved       cursorPosition  // what the file has
+	next        int64           // the last run that was handed out
+	out         []Run           // handed out and not delivered, without their lines
+	oldest      evcp.Stamp      // of the first event not delivered
+	follow      bool            // the position is where the facts are settled
+	skippedFrom *cursorPosition // where runs of an unreadable disk were passed over
 }
 
 // Cursor is the reader of that name. Its first life begins at the oldest event.
@@ -69,7 +69,7 @@ func (c *Cursor) TryNext() (run Run, ok bool, err error) {
 	o.mu.Unlock()
 	switch {
 	case ok:
-		o.reads.rest()
+		o.reader.disconnect()
 	case after >= end:
 		return Run{}, false, nil
 	default:
@@ -104,7 +104,7 @@ func (c *Cursor) Advance(run int64) {
 	defer c.o.mu.Unlock()
 	n := 0
 	for n < len(c.out) && c.out[n].ID <= run {
-		c.pass(c.out[n])
+		c.moveOver(c.out[n])
 		n++
 	}
 	c.out = slices.Delete(c.out, 0, n)
@@ -113,8 +113,8 @@ func (c *Cursor) Advance(run int64) {
 	}
 }
 
-// pass moves the position over a run that is delivered.
-func (c *Cursor) pass(r Run) {
+// moveOver moves the position over a run that is delivered.
+func (c *Cursor) moveOver(r Run) {
 	gone := r.events - c.at.events - int64(r.Count)
 	c.at.run, c.at.events = r.ID, r.events
 	c.at.dropped = max(0, c.at.dropped-gone)
@@ -158,8 +158,8 @@ func (c *Cursor) position() cursorPosition {
 	return c.at
 }
 
-// gaveUp takes into account that events of an undelivered run were dropped.
-func (c *Cursor) gaveUp(run, events int64) {
+// subtract takes into account that events of an undelivered run were dropped.
+func (c *Cursor) subtract(run, events int64) {
 	if run <= c.at.run {
 		return
 	}

@@ -29,12 +29,12 @@ type Facts struct {
 	wanted bool
 
 	// Guarded by the outbox's lock.
-	queue []waitingFact // not handed out yet
-	open  []int64       // positions not settled, handed out or not
-	last  int64         // up to here all is settled
+	queue []queuedFact // not handed out yet
+	open  []int64      // positions not settled, handed out or not
+	last  int64        // up to here all is settled
 }
 
-type waitingFact struct {
+type queuedFact struct {
 	Fact
 	due time.Time // then it goes out, synced or not
 }
@@ -49,7 +49,7 @@ func (o *Outbox) Facts() *Facts { return o.facts }
 
 // add takes in a live fact. The caller holds the lock.
 func (f *Facts) add(e evcp.Event, pos int64) {
-	f.queue = append(f.queue, waitingFact{Fact{e, pos}, time.Now().Add(slowDisk)})
+	f.queue = append(f.queue, queuedFact{Fact{e, pos}, time.Now().Add(slowDisk)})
 	f.open = append(f.open, pos)
 	poke(f.wake)
 }
@@ -98,7 +98,7 @@ func (f *Facts) take(now time.Time) (facts []Fact, wait time.Duration) {
 	return facts, wait
 }
 
-func (w waitingFact) isReceipt() bool {
+func (w queuedFact) isReceipt() bool {
 	return w.Event.Action == evcp.ReportEngineFailure || w.Event.Action == evcp.ReportEngineRecovery
 }
 
@@ -129,8 +129,8 @@ func (f *Facts) pending() (events int64, oldest evcp.Stamp) {
 	return int64(len(f.open)), oldest
 }
 
-// void forgets what was not kept when the disk refused.
-func (f *Facts) void(kept int64) {
+// discard forgets what was not kept when the disk refused.
+func (f *Facts) discard(kept int64) {
 	end := position(kept+1, 0)
 	f.queue = f.queue[:sort.Search(len(f.queue), func(i int) bool { return f.queue[i].Pos >= end })]
 	f.open = f.open[:sort.Search(len(f.open), func(i int) bool { return f.open[i] >= end })]
@@ -151,10 +151,10 @@ func (o *Outbox) readReports(s *runStore) error {
 		for line := range lines(p.ColumnRawText(1)) {
 			e, err := evcp.ParseEvent(line)
 			if err != nil {
-				return content(err)
+				return contentError(err)
 			}
 			if pos := position(p.ColumnInt64(0), index); pos > o.facts.last && reportable(e.Action) {
-				o.facts.recall(e, pos)
+				o.facts.addOld(e, pos)
 			}
 			index++
 		}
@@ -162,8 +162,8 @@ func (o *Outbox) readReports(s *runStore) error {
 	}, from)
 }
 
-// recall takes in a fact of an earlier life.
-func (f *Facts) recall(e evcp.Event, pos int64) {
-	f.queue = append(f.queue, waitingFact{Fact: Fact{e, pos}})
+// addOld takes in a fact of an earlier life.
+func (f *Facts) addOld(e evcp.Event, pos int64) {
+	f.queue = append(f.queue, queuedFact{Fact: Fact{e, pos}})
 	f.open = append(f.open, pos)
 }

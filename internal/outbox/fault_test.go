@@ -83,7 +83,7 @@ func (d *disk) Delete(path string, syncDir bool) error {
 }
 
 // cutPower leaves in a folder what had been synced.
-func (d *disk) cutPower(t fatal, to string) {
+func (d *disk) cutPower(t testingT, to string) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()

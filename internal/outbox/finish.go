@@ -7,7 +7,7 @@ func (k *committer) finish() {
 	if k.move != nil {
 		_ = k.heal(<-k.moved) // if not, once more below
 	}
-	if err := k.keep(); err != nil {
+	if err := k.commitPending(); err != nil {
 		k.giveUp(err)
 	}
 	if k.superseded() {

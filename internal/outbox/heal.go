@@ -10,8 +10,8 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// foundDisk is a disk that works again, or not.
-type foundDisk struct {
+// probeResult is a disk that works again, or not.
+type probeResult struct {
 	store *runStore
 	lock  *folder.Lock // taken now; nil when it was held all the time
 	aside string       // a file that was put aside on the way
@@ -19,7 +19,7 @@ type foundDisk struct {
 }
 
 // release lets go of it.
-func (f foundDisk) release() error {
+func (f probeResult) release() error {
 	err := f.store.close()
 	if f.lock != nil {
 		err = errors.Join(err, f.lock.Close())
@@ -31,12 +31,12 @@ func (f foundDisk) release() error {
 // that stands still must not hold up the keeper.
 func (k *committer) tryDisk() {
 	k.trying = true
-	k.o.reads.begin()
+	k.o.reader.begin()
 	go func() { k.found <- k.o.findDisk(time.Now()) }()
 }
 
 // findDisk opens the file and proves that it can be written and read.
-func (o *Outbox) findDisk(now time.Time) (f foundDisk) {
+func (o *Outbox) findDisk(now time.Time) (f probeResult) {
 	if f.err = os.MkdirAll(o.dir, 0o700); f.err != nil {
 		return f
 	}
@@ -72,7 +72,7 @@ func (o *Outbox) sound(now time.Time) (*runStore, error) {
 
 // moveTo begins to move what is in memory to the disk. Nothing is kept meanwhile,
 // so that what moves is all there is; but only for as long as a commit may take.
-func (k *committer) moveTo(f foundDisk) error {
+func (k *committer) moveTo(f probeResult) error {
 	k.trying = false
 	if f.err != nil {
 		return k.tryLater(f, f.err)
@@ -80,15 +80,15 @@ func (k *committer) moveTo(f foundDisk) error {
 	k.move, k.holding = k.o.plan(k.store, f), true
 	k.patience.Reset(k.o.options.stuckAfter)
 	m := k.move
-	go func() { k.moved <- m.run(k.o.prove) }()
+	go func() { k.moved <- m.run(k.o.placeMarker) }()
 	return nil
 }
 
 // tryLater gives the disk up for now.
-func (k *committer) tryLater(f foundDisk, why error) error {
+func (k *committer) tryLater(f probeResult, why error) error {
 	err := errors.Join(why, f.release())
-	k.healing.Reset(k.o.options.healEvery)
-	k.o.reads.fail()
+	k.healing.Reset(k.o.options.probeEvery)
+	k.o.reader.fail()
 	k.o.wakeCursors()
 	return err
 }
@@ -106,18 +106,18 @@ func (k *committer) heal(err error) error {
 	k.move, k.holding = nil, false
 	k.patience.Stop()
 	if err == nil && !inTime {
-		k.o.disprove()
+		k.o.removeMarker()
 		err = errStuck
 	}
 	if err != nil {
 		return k.tryLater(m.disk, err)
 	}
 	k.o.settle(k, m)
-	k.o.teller.dropped(k.trim.told)
-	k.snapshotRun, k.trim = m.keptRun, trimmer{k: k, told: droplist{}}
-	k.o.reads.succeed()
+	k.o.notifier.dropped(k.trim.dropped)
+	k.snapshotRun, k.trim = m.keptRun, trimmer{k: k, dropped: dropSet{}}
+	k.o.reader.succeed()
 	k.o.wakeCursors()
-	k.o.teller.healed(m.disk.aside)
+	k.o.notifier.healed(m.disk.aside)
 	return m.from.WithLock(m.from.close)
 }
 
@@ -137,7 +137,7 @@ func (k *committer) lastHeal() error {
 }
 
 // settle makes the disk the place where everything is.
-func (o *Outbox) settle(k *committer, m *move) {
+func (o *Outbox) settle(k *committer, m *migration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if m.disk.lock != nil {
@@ -146,15 +146,15 @@ func (o *Outbox) settle(k *committer, m *move) {
 	k.store = m.disk.store
 	o.memoryFrom = 0
 	o.counts.refusedSince, o.counts.refusedWhy = time.Time{}, ""
-	for i := range o.known {
-		o.known[i].changed = false
+	for i := range o.states {
+		o.states[i].changed = false
 	}
 	o.shift(m.shift)
 	for name, at := range m.goBack {
 		c := o.cursors[name]
-		c.at, c.saved, c.next, c.out, c.jumped = at, at, at.run, nil, nil
+		c.at, c.saved, c.next, c.out, c.skippedFrom = at, at, at.run, nil, nil
 	}
-	o.blind = false
+	o.unread = false
 }
 
 // shift adds what the disk had before to the totals that were counted without it.
@@ -165,7 +165,7 @@ func (o *Outbox) shift(by total) {
 	o.written.add(by)
 	o.keptTotal.add(by)
 	o.recent = recent{}
-	for _, c := range o.load.chunks {
+	for _, c := range o.pending.runs {
 		c.events += by.events
 		c.bytes += by.bytes
 	}

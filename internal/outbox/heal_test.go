@@ -14,11 +14,11 @@ import (
 
 // inMemory is an outbox whose disk has refused, with some events on the disk and
 // some in memory.
-func inMemory(t *testing.T, options Options) (*disk, *world) {
+func inMemory(t *testing.T, options Options) (*disk, *testBox) {
 	t.Helper()
 	d := newDisk(t)
 	options.VFS = d.name
-	w := newWorld(t, t.TempDir(), options)
+	w := newTestBox(t, t.TempDir(), options)
 	w.check("CP_001", ok())
 	w.flush()
 	kept := slices.Clone(w.written)
@@ -32,13 +32,13 @@ func inMemory(t *testing.T, options Options) (*disk, *world) {
 	return d, w
 }
 
-func (w *world) isHealed() bool { return w.box.Stats().RefusedSince.IsZero() }
+func (w *testBox) isHealed() bool { return w.box.Stats().RefusedSince.IsZero() }
 
 // A disk that stands still on the way back to it holds nothing up for longer than a
 // commit may take, and is gone back to all the same. What it took when nobody
 // believed in it any more is there once.
 func TestDiskStandsStillWhileHealing(t *testing.T) {
-	d, w := inMemory(t, Options{stuckAfter: 100 * time.Millisecond, healEvery: 5 * time.Millisecond})
+	d, w := inMemory(t, Options{stuckAfter: 100 * time.Millisecond, probeEvery: 5 * time.Millisecond})
 	release := make(chan struct{})
 	var tried atomic.Bool
 	d.hook(func(op, file string) error {
@@ -78,7 +78,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 // Close waits for a move that is under way.
 func TestCloseWhileHealing(t *testing.T) {
 	for _, patience := range []time.Duration{time.Hour, 20 * time.Millisecond} {
-		d, w := inMemory(t, Options{stuckAfter: patience, healEvery: 5 * time.Millisecond})
+		d, w := inMemory(t, Options{stuckAfter: patience, probeEvery: 5 * time.Millisecond})
 		release := make(chan struct{})
 		var waits atomic.Bool
 		d.hook(func(op, file string) error { waits.Store(true); <-release; return nil })
@@ -101,7 +101,7 @@ func TestCloseWhileHealing(t *testing.T) {
 // Readers go on while the disk comes and goes, in order, and miss nothing.
 func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Millisecond})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan []string)
 	go func() {
@@ -151,9 +151,9 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 // What an event has told while the disk refused is not told again, and what nothing
 // has told is.
 func TestDropsAcrossAHealing(t *testing.T) {
-	d, w := inMemory(t, Options{healEvery: time.Hour})
-	if err := w.box.currentKeeper().store.WithLock(func() error {
-		return w.box.currentKeeper().store.saveDrops(droplist{numbering{"CP_001", 7}: drop{"CP_001", 7, 1, 2, 2, reasonFull}})
+	d, w := inMemory(t, Options{probeEvery: time.Hour})
+	if err := w.box.currentCommitter().store.WithLock(func() error {
+		return w.box.currentCommitter().store.saveDrops(dropSet{numberingKey{"CP_001", 7}: dropRange{"CP_001", 7, 1, 2, 2, reasonFull}})
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,27 +11,27 @@ import (
 // host is who keeps in a folder: a Monitor, and the machine it runs on.
 type host struct{ instance, machine string }
 
-// machine names the hardware that sysfs (/sys) shows: the serial number of the board
+// machineID names the hardware that sysfs (/sys) shows: the serial number of the board
 // and the addresses that its network cards were made with, parted by blanks. A copied
 // card has everything of the machine it was copied on but these. "" is a machine that
 // tells neither, as in most containers.
-func machine(sysfs string) string {
+func machineID(sysfs string) string {
 	var marks []string
-	if serial := mark(filepath.Join(sysfs, "firmware", "devicetree", "base", "serial-number")); serial != "" {
+	if serial := sysfsWord(filepath.Join(sysfs, "firmware", "devicetree", "base", "serial-number")); serial != "" {
 		marks = append(marks, serial)
 	}
 	cards, _ := filepath.Glob(filepath.Join(sysfs, "class", "net", "*", "device")) // what is no hardware has none
 	for _, card := range cards {
 		card = filepath.Dir(card)
-		if mark(filepath.Join(card, "addr_assign_type")) == "0" {
-			marks = append(marks, mark(filepath.Join(card, "address")))
+		if sysfsWord(filepath.Join(card, "addr_assign_type")) == "0" {
+			marks = append(marks, sysfsWord(filepath.Join(card, "address")))
 		}
 	}
 	return strings.Join(marks, " ")
 }
 
-// mark reads one word; "" where there is none.
-func mark(file string) string {
+// sysfsWord reads one word; "" where there is none.
+func sysfsWord(file string) string {
 	b, _ := os.ReadFile(file)
 	word, _, _ := strings.Cut(string(bytes.Trim(b, "\x00\n ")), " ")
 	return word

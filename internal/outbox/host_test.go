@@ -18,12 +18,12 @@ func TestAnotherHostBeginsANewEpoch(t *testing.T) {
 	container := sysfs(t, "")
 	for _, tt := range []struct {
 		name  string
-		lives []tenancy
+		lives []hostStart
 	}{
-		{"a name", []tenancy{{"one", charger, false}, {"one", charger, false}, {"two", charger, true}, {"two", charger, false}, {"one", charger, true}}},
-		{"a copied card", []tenancy{{"one", charger, false}, {"one", clone, true}, {"one", clone, false}, {"one", charger, true}}},
-		{"a new network card", []tenancy{{"one", charger, false}, {"one", replaced, false}}},
-		{"a machine that tells nothing", []tenancy{{"one", container, false}, {"one", container, false}, {"one", charger, false}, {"one", container, false}}},
+		{"a name", []hostStart{{"one", charger, false}, {"one", charger, false}, {"two", charger, true}, {"two", charger, false}, {"one", charger, true}}},
+		{"a copied card", []hostStart{{"one", charger, false}, {"one", clone, true}, {"one", clone, false}, {"one", charger, true}}},
+		{"a new network card", []hostStart{{"one", charger, false}, {"one", replaced, false}}},
+		{"a machine that tells nothing", []hostStart{{"one", container, false}, {"one", container, false}, {"one", charger, false}, {"one", container, false}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -36,14 +36,14 @@ func TestAnotherHostBeginsANewEpoch(t *testing.T) {
 	}
 }
 
-// tenancy is a start and a stop on some host.
-type tenancy struct {
+// hostStart is a start and a stop on some host.
+type hostStart struct {
 	instance, sysfs string
 	renumber        bool
 }
 
 // renumbers lives on dir, and reports whether that began a new epoch.
-func (l tenancy) renumbers(t *testing.T, dir string) bool {
+func (l hostStart) renumbers(t *testing.T, dir string) bool {
 	o, err := Open(dir, Options{Instance: l.instance, sysfs: l.sysfs})
 	if err != nil {
 		t.Fatal(err)

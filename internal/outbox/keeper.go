@@ -12,14 +12,14 @@ type committer struct {
 	done     chan struct{}
 	closeErr error // valid when done is closed
 
-	work      pendingBatch     // being kept
-	positions []cursorPosition // of the cursors, kept with the work
-	always    bool             // every commit is synced
-	committed time.Time        // when the last commit began
-	synced    time.Time        // the last synced commit
-	lost      droplist         // given up before it came here, noted with the work
-	unfolded  growth           // since the last snapshot
-	trim      trimmer
+	batch         pendingBatch     // being kept
+	positions     []cursorPosition // of the cursors, kept with the work
+	always        bool             // every commit is synced
+	committed     time.Time        // when the last commit began
+	synced        time.Time        // the last synced commit
+	givenUp       dropSet          // given up before it came here, noted with the work
+	sinceSnapshot volume           // since the last snapshot
+	trim          trimmer
 	// snapshotRun is the run up to which the snapshots tell everything.
 	snapshotRun int64
 	timer       *time.Timer // plain OKs have waited long enough
@@ -28,24 +28,24 @@ type committer struct {
 	// In memory only, on the way back to the disk:
 	healing  *time.Timer // it is tried again
 	trying   bool        // it is being tried
-	found    chan foundDisk
-	move     *move // under way
-	holding  bool  // nothing is kept while it is
+	found    chan probeResult
+	move     *migration // under way
+	holding  bool       // nothing is kept while it is
 	moved    chan error
 	patience *time.Timer // it takes too long
 }
 
-// growth counts what was written since something was last done about it.
-type growth struct {
+// volume counts what was written since something was last done about it.
+type volume struct {
 	runs  int
 	bytes int64
 }
 
-func newKeeper(o *Outbox, s *runStore) *committer {
+func newCommitter(o *Outbox, s *runStore) *committer {
 	k := &committer{
 		o: o, store: s, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		found: make(chan foundDisk, 1), moved: make(chan error, 1), synced: time.Now(), always: bootID() == "",
-		timer: time.NewTimer(time.Hour), healing: time.NewTimer(o.options.healEvery), patience: time.NewTimer(time.Hour),
+		found: make(chan probeResult, 1), moved: make(chan error, 1), synced: time.Now(), always: bootID() == "",
+		timer: time.NewTimer(time.Hour), healing: time.NewTimer(o.options.probeEvery), patience: time.NewTimer(time.Hour),
 	}
 	k.timer.Stop()
 	k.patience.Stop()
@@ -54,7 +54,7 @@ func newKeeper(o *Outbox, s *runStore) *committer {
 	}
 	k.watchdog = time.AfterFunc(o.options.stuckAfter, func() { o.refuse(k, errStuck) })
 	k.watchdog.Stop()
-	k.trim = trimmer{k: k, told: droplist{}}
+	k.trim = trimmer{k: k, dropped: dropSet{}}
 	return k
 }
 
@@ -72,7 +72,7 @@ func (k *committer) run() {
 		case <-k.wake:
 			err = k.woken()
 		case <-k.timer.C:
-			err = k.keep()
+			err = k.commitPending()
 		case <-k.healing.C:
 			k.tryDisk()
 		case f := <-k.found:
@@ -111,21 +111,21 @@ func (k *committer) stopTimers() {
 // enough ago: one a second is kept at once, and wakes nobody twice.
 func (k *committer) woken() error {
 	k.o.mu.Lock()
-	empty, urgent := k.o.load.empty(), k.o.load.urgent
+	empty, urgent := k.o.pending.empty(), k.o.pending.urgent
 	k.o.mu.Unlock()
 	switch left := k.o.options.SyncEvery - time.Since(k.committed); {
 	case empty:
 		return nil
 	case urgent || left <= 0:
-		return k.keep()
+		return k.commitPending()
 	default:
 		k.timer.Reset(left)
 		return nil
 	}
 }
 
-// keep commits what was appended and then tidies up.
-func (k *committer) keep() error {
+// commitPending commits what was appended and then tidies up.
+func (k *committer) commitPending() error {
 	k.timer.Stop()
 	if k.holding || !k.begin() {
 		return nil
@@ -137,7 +137,7 @@ func (k *committer) keep() error {
 	if err := k.commit(began); err != nil {
 		return err
 	}
-	if !k.kept(time.Since(began)) {
+	if !k.publish(time.Since(began)) {
 		return nil
 	}
 	if err := k.snapshotWhenDue(); err != nil {
@@ -151,13 +151,13 @@ func (k *committer) begin() bool {
 	o := k.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.keeper != k || o.load.empty() {
+	if o.committer != k || o.pending.empty() {
 		return false
 	}
-	k.work.reset()
-	k.work, o.load = o.load, k.work
-	o.committing = k.work.bytes
-	k.lost, o.lost = o.lost, droplist{}
+	k.batch.reset()
+	k.batch, o.pending = o.pending, k.batch
+	o.committing = k.batch.bytes
+	k.givenUp, o.givenUp = o.givenUp, dropSet{}
 	k.takePositions()
 	return true
 }
@@ -166,7 +166,7 @@ func (k *committer) begin() bool {
 func (k *committer) superseded() bool {
 	k.o.mu.Lock()
 	defer k.o.mu.Unlock()
-	return k.o.keeper != k
+	return k.o.committer != k
 }
 
 // abandon lets go of a file that refused. What its closing says is of no use.
@@ -174,6 +174,6 @@ func (k *committer) abandon() {
 	k.watchdog.Stop()
 	_ = k.store.close()
 	if !k.store.InMemory() {
-		k.o.reads.abandoned()
+		k.o.reader.abandoned()
 	}
 }

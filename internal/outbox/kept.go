@@ -7,42 +7,42 @@ import (
 	"evcp"
 )
 
-// kept publishes what was committed. It reports false when another keeper has
+// publish publishes what was committed. It reports false when another keeper has
 // taken over meanwhile: then nothing of it was ever kept.
-func (k *committer) kept(took time.Duration) bool {
+func (k *committer) publish(took time.Duration) bool {
 	o := k.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.keeper != k {
+	if o.committer != k {
 		return false
 	}
-	w := &k.work
+	w := &k.batch
 	for _, p := range w.states {
-		st := &o.known[p.place]
+		st := &o.states[p.cp]
 		st.state, st.changed, st.renumber = p.state, true, false
 	}
-	for _, c := range w.chunks {
-		o.show(c)
-		k.unfolded.add(c)
-		k.trim.grown.add(c)
+	for _, c := range w.runs {
+		o.addKeptRun(c)
+		k.sinceSnapshot.add(c)
+		k.trim.sinceCheck.add(c)
 	}
 	o.committing = 0
 	o.counts.commit(took)
-	o.teller.dropped(k.lost)
+	o.notifier.dropped(k.givenUp)
 	o.kept.Store(w.ticket)
-	o.notify(w.events)
+	o.wakeReaders(w.events)
 	return true
 }
 
-// show makes a committed run readable.
-func (o *Outbox) show(c *pendingRun) {
+// addKeptRun makes a committed run readable.
+func (o *Outbox) addKeptRun(c *pendingRun) {
 	o.keptRun, o.keptTotal = c.ID, total{c.events, c.bytes}
-	o.usual = len(c.Lines) + len(c.Lines)/8
+	o.usualSize = len(c.Lines) + len(c.Lines)/8
 	o.recent.add(c.Run)
 }
 
-// notify wakes the readers and feeds the tails.
-func (o *Outbox) notify(events []evcp.Event) {
+// wakeReaders wakes the readers and feeds the tails.
+func (o *Outbox) wakeReaders(events []evcp.Event) {
 	o.pokeCursors()
 	poke(o.facts.wake)
 	for _, done := range o.flushers {
@@ -69,7 +69,7 @@ func (o *Outbox) pokeCursors() {
 	}
 }
 
-func (g *growth) add(c *pendingRun) {
+func (g *volume) add(c *pendingRun) {
 	g.runs++
 	g.bytes += int64(len(c.Lines))
 }

@@ -4,27 +4,27 @@ import "evcp"
 
 // pendingBatch is what was appended and waits for its commit.
 type pendingBatch struct {
-	chunks []*pendingRun
-	states []placed
-	events []evcp.Event // only while somebody has a tail
-	told   []evcp.Event // events_dropped among them
-	ticket uint64       // of the last batch in it
-	urgent bool         // it holds a fact
-	bytes  int
+	runs       []*pendingRun
+	states     []stateUpdate
+	events     []evcp.Event // only while somebody has a tail
+	dropEvents []evcp.Event // events_dropped among them
+	ticket     uint64       // of the last batch in it
+	urgent     bool         // it holds a fact
+	bytes      int
 }
 
-// placed is the state of a charge point after a batch.
-type placed struct {
-	place int
+// stateUpdate is the state of a charge point after a batch.
+type stateUpdate struct {
+	cp    int
 	state evcp.State
 }
 
-func (l *pendingBatch) empty() bool { return len(l.chunks) == 0 }
+func (l *pendingBatch) empty() bool { return len(l.runs) == 0 }
 
 // reset makes the load ready for use again. Chunks belong to the readers now.
 func (l *pendingBatch) reset() {
-	clear(l.chunks)
+	clear(l.runs)
 	clear(l.events)
-	clear(l.told)
-	*l = pendingBatch{chunks: l.chunks[:0], states: l.states[:0], events: l.events[:0], told: l.told[:0]}
+	clear(l.dropEvents)
+	*l = pendingBatch{runs: l.runs[:0], states: l.states[:0], events: l.events[:0], dropEvents: l.dropEvents[:0]}
 }

@@ -21,12 +21,12 @@ var ErrNothingKept = errors.New("nothing is kept there")
 // only of a crashed folder that was copied without its -shm file SQLite makes
 // that one anew. A History belongs to one goroutine.
 type History struct {
-	store *runStore
-	path  string
-	file  os.FileInfo // which file it is: one that was put aside has another in its place
-	still bool        // no process had it when it was opened: it can't grow unseen
-	blind bool        // it is read as it stood then: the disk has no room to follow a writer
-	after int64
+	store     *runStore
+	path      string
+	file      os.FileInfo // which file it is: one that was put aside has another in its place
+	immutable bool        // no process had it when it was opened: it can't grow unseen
+	snapshot  bool        // it is read as it stood then: the disk has no room to follow a writer
+	after     int64
 }
 
 // OpenHistory opens the history of the folder dir for reading. ErrNothingKept
@@ -72,14 +72,14 @@ func (h *History) openOnce() error {
 	if h.file != nil && !os.SameFile(h.file, file) {
 		h.after = 0
 	}
-	h.file, h.still, h.blind = file, !sqlite.HasWAL(h.path), false
+	h.file, h.immutable, h.snapshot = file, !sqlite.HasWAL(h.path), false
 	f := sqlite.Location{Path: h.path}
-	if !h.still {
-		h.store, err = storeOn(ours.OpenReader(f))
-		h.blind = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)
+	if !h.immutable {
+		h.store, err = storeOn(schema.OpenReader(f))
+		h.snapshot = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)
 	}
-	if h.still || h.blind {
-		h.store, err = storeOn(ours.OpenImmutable(f))
+	if h.immutable || h.snapshot {
+		h.store, err = storeOn(schema.OpenImmutable(f))
 	}
 	if errors.Is(err, sqlite.ErrEmpty) {
 		err = ErrNothingKept
@@ -90,7 +90,7 @@ func (h *History) openOnce() error {
 // stale reports whether the file changed hands: a Monitor began or ended, or put
 // it aside; or whether nobody can know.
 func (h *History) stale() bool {
-	if h.blind || sqlite.HasWAL(h.path) == h.still {
+	if h.snapshot || sqlite.HasWAL(h.path) == h.immutable {
 		return true
 	}
 	file, err := os.Stat(h.path)

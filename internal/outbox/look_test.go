@@ -52,7 +52,7 @@ func files(t *testing.T, dir string) (names []string) {
 // TestLookingBesideTheOwner reads what is kept while a process has the folder,
 // follows it through the end of that process, and into the life of the next.
 func TestLookingBesideTheOwner(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())
 	w.check("CP_001", ko())
 	w.flush()
@@ -62,8 +62,8 @@ func TestLookingBesideTheOwner(t *testing.T) {
 	}
 	for _, act := range []func(){func() {}, w.close, w.open, w.reopen} {
 		act()
-		if w.box.currentKeeper().closeErr != nil {
-			t.Fatal(w.box.currentKeeper().closeErr)
+		if w.box.currentCommitter().closeErr != nil {
+			t.Fatal(w.box.currentCommitter().closeErr)
 		}
 		from := len(w.written)
 		select {
@@ -82,7 +82,7 @@ func TestLookingBesideTheOwner(t *testing.T) {
 // TestLookingWithoutAnOwner reads a folder that nobody has, and leaves it as it
 // was: after a clean end, and after a crash.
 func TestLookingWithoutAnOwner(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())
 	w.flush()
 	crashed := t.TempDir()
@@ -121,7 +121,7 @@ func TestLookingWithoutAnOwner(t *testing.T) {
 }
 
 func TestLookingSince(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for range 5 {
 		w.check("CP_001", ok())
 		w.flush()
@@ -154,7 +154,7 @@ func TestLookingWhereNothingIs(t *testing.T) {
 
 // TestLatestWalksBackwards reads the newest events without the file.
 func TestLatestWalksBackwards(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	for range 3 {
 		w.check("CP_001", ok())
 		w.check("CP_002", ko())
@@ -209,7 +209,7 @@ func TestLookingWhileItIsMade(t *testing.T) {
 				h.Close()
 			}
 		}()
-		w := newWorld(t, dir, Options{})
+		w := newTestBox(t, dir, Options{})
 		w.check("CP_001", ok())
 		w.flush()
 		w.check("CP_001", ko())

@@ -2,20 +2,20 @@ package outbox
 
 import "evcp"
 
-// loss is what a slice of trimming gives up.
-type loss struct {
-	reach
+// trimBatch is what a slice of trimming gives up.
+type trimBatch struct {
+	trimRange
 	events      int64
-	undelivered droplist
-	rows        []lostRow
+	undelivered dropSet
+	rows        []trimmedRun
 	dropped     [evcp.EventsDropped + 1]uint64
 }
 
-// lostRow is how many events of a run are gone.
-type lostRow struct{ run, events int64 }
+// trimmedRun is how many events of a run are gone.
+type trimmedRun struct{ run, events int64 }
 
 // take gives up what it may of one row: all of it, its plain OKs, or nothing.
-func (l *loss) take(s *runStore, r trimRow) error {
+func (l *trimBatch) take(s *runStore, r trimRow) error {
 	done := r.id <= l.delivered && (r.reports == 0 || r.id <= l.settled)
 	switch {
 	case done || r.facts == 0 || l.factsToo:
@@ -29,7 +29,7 @@ func (l *loss) take(s *runStore, r trimRow) error {
 }
 
 // note counts what goes, and lists what was not delivered.
-func (l *loss) note(r trimRow, goes func(Line) bool) {
+func (l *trimBatch) note(r trimRow, goes func(Line) bool) {
 	n := int64(0)
 	for line := range lines(r.body) {
 		if !goes(line) {
@@ -42,7 +42,7 @@ func (l *loss) note(r trimRow, goes func(Line) bool) {
 		}
 	}
 	l.events += n
-	l.rows = append(l.rows, lostRow{r.id, n})
+	l.rows = append(l.rows, trimmedRun{r.id, n})
 }
 
 func withoutPlain(body []byte) (facts []byte) {
@@ -54,8 +54,8 @@ func withoutPlain(body []byte) (facts []byte) {
 	return facts
 }
 
-// lose takes the loss into the totals and the positions.
-func (o *Outbox) lose(l *loss) {
+// applyTrim takes the loss into the totals and the positions.
+func (o *Outbox) applyTrim(l *trimBatch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for action, n := range l.dropped {
@@ -63,7 +63,7 @@ func (o *Outbox) lose(l *loss) {
 	}
 	for _, c := range o.cursors {
 		for _, r := range l.rows {
-			c.gaveUp(r.run, r.events)
+			c.subtract(r.run, r.events)
 		}
 	}
 }

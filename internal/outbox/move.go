@@ -9,11 +9,11 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// move is everything that goes from memory to a disk. It may be made again: its
+// migration is everything that goes from memory to a disk. It may be made again: its
 // commit may have taken place although nobody heard of it in time.
-type move struct {
+type migration struct {
 	from      *runStore
-	disk      foundDisk
+	disk      probeResult
 	host      host
 	blind     bool     // nothing was ever read from the disk
 	void      [2]int64 // runs between these never were
@@ -25,33 +25,33 @@ type move struct {
 }
 
 // plan lists what there is to move.
-func (o *Outbox) plan(from *runStore, disk foundDisk) *move {
+func (o *Outbox) plan(from *runStore, disk probeResult) *migration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	m := &move{
-		from: from, disk: disk, host: o.host, blind: o.blind, keptRun: o.keptRun,
+	m := &migration{
+		from: from, disk: disk, host: o.host, blind: o.unread, keptRun: o.keptRun,
 		void: [2]int64{o.diskRun, o.memoryFrom}, goBack: map[string]cursorPosition{},
 	}
-	for i := range o.known {
-		if o.known[i].state != (evcp.State{}) {
-			m.known = append(m.known, o.known[i])
+	for i := range o.states {
+		if o.states[i].state != (evcp.State{}) {
+			m.known = append(m.known, o.states[i])
 		}
 	}
 	for _, c := range o.cursors {
 		switch {
-		case c.follow || !m.blind && c.jumped == nil:
+		case c.follow || !m.blind && c.skippedFrom == nil:
 			m.positions = append(m.positions, c.position())
 		case m.blind:
 			m.goBack[c.name] = cursorPosition{name: c.name}
 		default:
-			m.goBack[c.name] = *c.jumped
+			m.goBack[c.name] = *c.skippedFrom
 		}
 	}
 	return m
 }
 
 // run moves everything in one commit and then says that the file has all numbers.
-func (m *move) run(prove func() error) error {
+func (m *migration) run(prove func() error) error {
 	if err := m.disk.store.Transact(true, m.write); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (m *move) run(prove func() error) error {
 }
 
 // write is the body of the transaction on the disk.
-func (m *move) write() error {
+func (m *migration) write() error {
 	for _, step := range []func() error{m.clear, m.lookBack, m.copyRuns, m.note} {
 		if err := step(); err != nil {
 			return err
@@ -69,11 +69,11 @@ func (m *move) write() error {
 }
 
 // name is the same for every move of one stay in memory.
-func (m *move) name() string { return strconv.FormatInt(m.void[1], 10) }
+func (m *migration) name() string { return strconv.FormatInt(m.void[1], 10) }
 
 // clear removes from the disk what never was: commits that came through after they
 // had been given up, and an earlier move that did.
-func (m *move) clear() error {
+func (m *migration) clear() error {
 	to := m.disk.store
 	moved, err := to.meta("moved")
 	if err == nil && moved == m.name() {
@@ -90,7 +90,7 @@ func (m *move) clear() error {
 var errBehind = errors.New("the clock is behind what is on the disk")
 
 // lookBack reads how far an earlier life had come with a file that was not read.
-func (m *move) lookBack() error {
+func (m *migration) lookBack() error {
 	if !m.blind {
 		return nil
 	}
@@ -102,21 +102,21 @@ func (m *move) lookBack() error {
 	if last >= m.void[1] {
 		return errBehind
 	}
-	return to.waypoints(func(at cursorPosition) {
+	return to.eachPosition(func(at cursorPosition) {
 		if _, ok := m.goBack[at.name]; ok {
 			m.goBack[at.name] = at
 		}
 	})
 }
 
-func (m *move) copyRuns() error {
+func (m *migration) copyRuns() error {
 	for after := int64(0); ; {
 		some, err := m.chunks(after)
 		if err != nil || len(some) == 0 {
 			return err
 		}
 		for _, c := range some {
-			if err := errors.Join(m.disk.store.insert(c), m.disk.store.forgetTold(c)); err != nil {
+			if err := errors.Join(m.disk.store.insert(c), m.disk.store.deleteToldDrops(c)); err != nil {
 				return err
 			}
 			after = c.ID
@@ -126,7 +126,7 @@ func (m *move) copyRuns() error {
 
 // chunks reads some rows from memory. Cursors read there too, and nobody shall wait
 // for the disk meanwhile.
-func (m *move) chunks(after int64) (some []*pendingRun, err error) {
+func (m *migration) chunks(after int64) (some []*pendingRun, err error) {
 	size := 0
 	read := func(p *sqlite.Stmt) error {
 		c := &pendingRun{
@@ -148,7 +148,7 @@ func (m *move) chunks(after int64) (some []*pendingRun, err error) {
 	return some, err
 }
 
-func (m *move) drops() (l droplist, err error) {
+func (m *migration) drops() (l dropSet, err error) {
 	err = m.from.WithLock(func() error {
 		l, err = m.from.drops()
 		return err
@@ -157,7 +157,7 @@ func (m *move) drops() (l droplist, err error) {
 }
 
 // note writes what there is besides the runs.
-func (m *move) note() error {
+func (m *migration) note() error {
 	drops, err := m.drops()
 	if err != nil {
 		return err

@@ -22,8 +22,8 @@ const lockName = "lock"
 func Open(dir string, options Options) (*Outbox, error) {
 	began := time.Now()
 	o := &Outbox{options: options.withDefaults(), dir: dir, generation: 1, closed: make(chan struct{})}
-	o.host = host{o.options.Instance, machine(o.options.sysfs)}
-	o.blank()
+	o.host = host{o.options.Instance, machineID(o.options.sysfs)}
+	o.reset()
 	s, err := o.openDisk(began)
 	if errors.Is(err, folder.ErrInUse) {
 		return nil, fmt.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
@@ -39,10 +39,10 @@ func Open(dir string, options Options) (*Outbox, error) {
 	return o, nil
 }
 
-// blank forgets everything that was read.
-func (o *Outbox) blank() {
-	o.known, o.places = nil, map[evcp.CPID]int{}
-	o.cursors, o.facts, o.untold = map[string]*Cursor{}, nil, nil
+// reset forgets everything that was read.
+func (o *Outbox) reset() {
+	o.states, o.index = nil, map[evcp.CPID]int{}
+	o.cursors, o.facts, o.oldDrops = map[string]*Cursor{}, nil, nil
 	o.keptRun, o.nextRun, o.snapshotRun = 0, 0, 0
 	o.keptTotal, o.written = total{}, total{}
 }
@@ -58,16 +58,16 @@ func (o *Outbox) begin(s *runStore) {
 	if s.InMemory() {
 		o.intoMemory(1 << 62) // nothing of what the disk may hold by then is ours
 	} else {
-		o.reads.writers = 1
+		o.reader.writers = 1
 	}
 	o.counts.bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
-	o.teller = newTeller(o.options)
-	o.keeper = newKeeper(o, s)
-	o.keeper.snapshotRun = o.snapshotRun
-	o.teller.dropped(o.untold)
-	o.untold = nil
-	go o.teller.run()
-	go o.keeper.run()
+	o.notifier = newNotifier(o.options)
+	o.committer = newCommitter(o, s)
+	o.committer.snapshotRun = o.snapshotRun
+	o.notifier.dropped(o.oldDrops)
+	o.oldDrops = nil
+	go o.notifier.run()
+	go o.committer.run()
 }
 
 // openDisk opens the file; one that can't be used makes room for a new one.
@@ -90,7 +90,7 @@ func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
 // openFile opens the file, reads what it knows and marks it as open. On error it
 // holds nothing.
 func (o *Outbox) openFile() (*runStore, error) {
-	found := o.look()
+	found := o.findFile()
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
 		return nil, err
@@ -101,8 +101,8 @@ func (o *Outbox) openFile() (*runStore, error) {
 	return s.checked(s.Transact(true, func() error { return o.markOpen(s) }))
 }
 
-// look says whether there is a file.
-func (o *Outbox) look() Found {
+// findFile says whether there is a file.
+func (o *Outbox) findFile() Found {
 	info, err := os.Stat(o.path())
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
 		return New
@@ -116,12 +116,12 @@ func (o *Outbox) replace(kind string, cause error, now time.Time) (*runStore, er
 	if err != nil {
 		return nil, err
 	}
-	o.blank()
+	o.reset()
 	s, err := o.openFile()
 	if kind != sqlite.Foreign {
-		o.remember(numbers(sqlite.Location{Path: name, VFS: o.options.VFS}))
+		o.setStates(salvageNumbers(sqlite.Location{Path: name, VFS: o.options.VFS}))
 	}
-	o.result = OpenResult{Found: PutAside, File: name, Why: sqlite.Reason(cause), Renumber: len(o.known) > 0}
+	o.result = OpenResult{Found: PutAside, File: name, Why: sqlite.Reason(cause), Renumber: len(o.states) > 0}
 	return s, err
 }
 
@@ -130,41 +130,41 @@ func (o *Outbox) replace(kind string, cause error, now time.Time) (*runStore, er
 func (o *Outbox) goOnInMemory(cause error, now time.Time) {
 	aside := o.result.File
 	if aside == "" {
-		o.blind = !o.recall()
+		o.unread = !o.readImmutable()
 	} else {
-		o.blind = true
+		o.unread = true
 	}
 	o.renumber()
 	o.result.Found, o.result.File, o.result.Why = Refused, aside, sqlite.DiskError(o.dir, cause)
 	o.counts.refusedSince, o.counts.refusedWhy = now, o.result.Why
-	o.disprove()
+	o.removeMarker()
 }
 
-// recall reads what the file knows and writes nothing. It reports false when no more
+// readImmutable reads what the file knows and writes nothing. It reports false when no more
 // than the numbers could be had.
-func (o *Outbox) recall() bool {
-	o.blank()
-	s, err := storeOn(ours.OpenImmutable(o.file()))
+func (o *Outbox) readImmutable() bool {
+	o.reset()
+	s, err := storeOn(schema.OpenImmutable(o.file()))
 	if err == nil {
 		if err = errors.Join(o.read(s, Resumed), s.close()); err == nil {
 			return true
 		}
 	}
-	o.blank()
+	o.reset()
 	if kind := sqlite.Unusable(err); kind == sqlite.Corrupt || kind == sqlite.Newer {
-		o.remember(numbers(o.file()))
+		o.setStates(salvageNumbers(o.file()))
 	}
 	return false
 }
 
-// remember takes over what a file tells.
-func (o *Outbox) remember(h *replayResult) { o.known, o.places = h.known, h.places }
+// setStates takes over what a file tells.
+func (o *Outbox) setStates(h *replayResult) { o.states, o.index = h.states, h.index }
 
 // renumber makes every charge point begin a new epoch.
 func (o *Outbox) renumber() {
-	o.result.Renumber = o.result.Renumber || len(o.known) > 0
-	for i := range o.known {
-		o.known[i].renumber = true
+	o.result.Renumber = o.result.Renumber || len(o.states) > 0
+	for i := range o.states {
+		o.states[i].renumber = true
 	}
 }
 

@@ -34,7 +34,7 @@ type Options struct {
 
 	sysfs      string        // where the kernel shows the hardware; "" is /sys
 	stuckAfter time.Duration // a commit that takes longer counts as refused
-	healEvery  time.Duration // after a refusal the disk is tried again so often
+	probeEvery time.Duration // after a refusal the disk is tried again so often
 }
 
 // Names of the cursors.
@@ -49,7 +49,7 @@ const (
 	memorySize   = 32 * mib               // bound of what is kept while the disk refuses
 	plainWaiting = 16 * mib               // encoded bytes that wait for a commit, when more plain OKs come
 	factsWaiting = 64 * mib               // and when facts come
-	chunkSize    = 256 << 10              // a row is closed when it holds so much
+	runSize      = 256 << 10              // a row is closed when it holds so much
 	syncAtLeast  = 5 * time.Second        // plain OKs are synced with the first commit after this
 	slowDisk     = 200 * time.Millisecond // Central isn't kept waiting longer for a sync
 )
@@ -71,8 +71,8 @@ func (o Options) withDefaults() Options {
 	if o.stuckAfter <= 0 {
 		o.stuckAfter = 30 * time.Second
 	}
-	if o.healEvery <= 0 {
-		o.healEvery = 30 * time.Second
+	if o.probeEvery <= 0 {
+		o.probeEvery = 30 * time.Second
 	}
 	o.Readers = slices.Clone(o.Readers)
 	return o

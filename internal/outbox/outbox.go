@@ -14,41 +14,41 @@ import (
 // Outbox is an open folder. All methods may be called from any goroutine; those
 // of one Cursor, one Facts or one Tail from one goroutine at a time.
 type Outbox struct {
-	options Options
-	dir     string
-	host    host
-	lock    *folder.Lock // nil when the folder can't be locked: then the disk refused
-	result  OpenResult
-	kept    atomic.Uint64
-	closed  chan struct{} // nothing more will be kept
-	teller  *notifier
-	reads   reading
+	options  Options
+	dir      string
+	host     host
+	lock     *folder.Lock // nil when the folder can't be locked: then the disk refused
+	result   OpenResult
+	kept     atomic.Uint64
+	closed   chan struct{} // nothing more will be kept
+	notifier *notifier
+	reader   runReader
 
 	mu          sync.Mutex // guards what follows; never held over a disk
-	keeper      *committer
+	committer   *committer
 	generation  uint64
 	ticket      uint64
 	closing     bool
-	load        pendingBatch
+	pending     pendingBatch
 	committing  int // bytes in the commit under way
 	nextRun     int64
 	written     total // appended so far
-	usual       int   // bytes of a usual chunk
-	places      map[evcp.CPID]int
-	known       []keptState // by place
+	usualSize   int   // bytes of a usual chunk
+	index       map[evcp.CPID]int
+	states      []keptState // by place
 	recent      recent
 	keptRun     int64
 	keptTotal   total
-	snapshotRun int64    // as Open found it
-	untold      droplist // as Open found it
-	blind       bool     // in memory, and nothing was ever read from the disk
-	diskRun     int64    // the last run on disk while the outbox is in memory
-	memoryFrom  int64    // the first run that is in memory only; 0 on disk
+	snapshotRun int64   // as Open found it
+	oldDrops    dropSet // as Open found it
+	unread      bool    // in memory, and nothing was ever read from the disk
+	diskRun     int64   // the last run on disk while the outbox is in memory
+	memoryFrom  int64   // the first run that is in memory only; 0 on disk
 	cursors     map[string]*Cursor
 	facts       *Facts
 	tails       []*Tail
 	flushers    []chan struct{}
-	lost        droplist // given up before they came to the store
+	givenUp     dropSet // given up before they came to the store
 	counts      statCounters
 }
 
@@ -70,8 +70,8 @@ func (o *Outbox) Generation() uint64 {
 func (o *Outbox) State(cp evcp.CPID) evcp.State {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if p, ok := o.places[cp]; ok {
-		return o.known[p].state
+	if p, ok := o.index[cp]; ok {
+		return o.states[p].state
 	}
 	return evcp.State{}
 }
@@ -80,8 +80,8 @@ func (o *Outbox) State(cp evcp.CPID) evcp.State {
 func (o *Outbox) Renumber(cp evcp.CPID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p, ok := o.places[cp]
-	return ok && o.known[p].renumber
+	p, ok := o.index[cp]
+	return ok && o.states[p].renumber
 }
 
 // Kept is the ticket up to which everything is kept.
@@ -94,19 +94,19 @@ func (o *Outbox) Close(ctx context.Context) error {
 	o.mu.Lock()
 	if !o.closing {
 		o.closing = true
-		close(o.keeper.stop)
-		o.teller.close()
+		close(o.committer.stop)
+		o.notifier.close()
 	}
 	o.mu.Unlock()
-	if err := wait(ctx, o.teller.done); err != nil {
+	if err := wait(ctx, o.notifier.done); err != nil {
 		return err
 	}
 	for {
-		k := o.currentKeeper()
+		k := o.currentCommitter()
 		if err := wait(ctx, k.done); err != nil {
 			return fmt.Errorf("close %s: %w", o.dir, err)
 		}
-		if k == o.currentKeeper() {
+		if k == o.currentCommitter() {
 			return k.closeErr
 		}
 	}
@@ -116,9 +116,9 @@ func (o *Outbox) Close(ctx context.Context) error {
 func (o *Outbox) Flush(ctx context.Context) error {
 	o.mu.Lock()
 	ticket, done := o.ticket, make(chan struct{}, 1)
-	o.load.urgent = !o.load.empty()
+	o.pending.urgent = !o.pending.empty()
 	o.flushers = append(o.flushers, done)
-	poke(o.keeper.wake)
+	poke(o.committer.wake)
 	o.mu.Unlock()
 	defer o.forget(done)
 	for o.Kept() < ticket {
@@ -139,10 +139,10 @@ func (o *Outbox) forget(done chan struct{}) {
 	o.flushers = slices.DeleteFunc(o.flushers, func(c chan struct{}) bool { return c == done })
 }
 
-func (o *Outbox) currentKeeper() *committer {
+func (o *Outbox) currentCommitter() *committer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.keeper
+	return o.committer
 }
 
 func wait(ctx context.Context, done <-chan struct{}) error {

@@ -13,7 +13,7 @@ import (
 // in memory because the disk refused. The first is seen by the kernel's boot id;
 // the second by a file that is removed at the refusal: a full disk takes that.
 
-const proofName = "numbering"
+const markerName = "numbering"
 
 // bootID names this run of the machine; "" where it can't be known.
 func bootID() string {
@@ -24,8 +24,8 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// unproven says why the numbers of a file can't be trusted; "" when they can.
-func (o *Outbox) unproven(s *runStore, found Found) (why string, err error) {
+// numberingDoubt says why the numbers of a file can't be trusted; "" when they can.
+func (o *Outbox) numberingDoubt(s *runStore, found Found) (why string, err error) {
 	if found == New {
 		return "", nil
 	}
@@ -37,7 +37,7 @@ func (o *Outbox) unproven(s *runStore, found Found) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, gone := os.Stat(filepath.Join(o.dir, proofName))
+	_, gone := os.Stat(filepath.Join(o.dir, markerName))
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):
 		return "the disk had refused before, and later events were in memory only", s.QuickCheck()
@@ -53,20 +53,20 @@ func (o *Outbox) unproven(s *runStore, found Found) (why string, err error) {
 
 // markOpen notes that this run of the machine has the file open.
 func (o *Outbox) markOpen(s *runStore) error {
-	if err := o.prove(); err != nil {
+	if err := o.placeMarker(); err != nil {
 		return err
 	}
 	return errors.Join(s.setHost(o.host), s.setMeta("open", bootID()))
 }
 
-// prove notes that the file has all numbers.
-func (o *Outbox) prove() error {
-	return os.WriteFile(filepath.Join(o.dir, proofName), nil, 0o600)
+// placeMarker notes that the file has all numbers.
+func (o *Outbox) placeMarker() error {
+	return os.WriteFile(filepath.Join(o.dir, markerName), nil, 0o600)
 }
 
-// disprove notes that numbers go on elsewhere than in the file.
-func (o *Outbox) disprove() {
+// removeMarker notes that numbers go on elsewhere than in the file.
+func (o *Outbox) removeMarker() {
 	if o.isLocked() {
-		_ = os.Remove(filepath.Join(o.dir, proofName)) // a disk that refuses this too is beyond help
+		_ = os.Remove(filepath.Join(o.dir, markerName)) // a disk that refuses this too is beyond help
 	}
 }

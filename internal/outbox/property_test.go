@@ -20,9 +20,9 @@ type model struct {
 	handedOut int      // so many were handed out
 }
 
-// life is what rapid plays with.
-type life struct {
-	*world
+// propertyRun is what rapid plays with.
+type propertyRun struct {
+	*testBox
 	model
 	rt   *rapid.T
 	temp func() string // a new folder
@@ -34,7 +34,7 @@ type life struct {
 // crash takes nothing that was kept and leaves a prefix.
 func TestLikeAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := &life{rt: rt, temp: t.TempDir, world: newWorld(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
+		l := &propertyRun{rt: rt, temp: t.TempDir, world: newTestBox(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
 		l.cur = l.box.Cursor(Kafka)
 		defer func() { l.close() }()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -50,7 +50,7 @@ func TestLikeAList(t *testing.T) {
 	})
 }
 
-func (l *life) append(rt *rapid.T) {
+func (l *propertyRun) append(rt *rapid.T) {
 	for range rapid.IntRange(1, 40).Draw(rt, "batches") {
 		outcome := ok()
 		if rapid.IntRange(0, 9).Draw(rt, "ko") == 0 {
@@ -62,7 +62,7 @@ func (l *life) append(rt *rapid.T) {
 }
 
 // take hands out everything that is kept.
-func (l *life) take() {
+func (l *propertyRun) take() {
 	l.flush()
 	l.kept = len(l.lines)
 	got, _ := l.rest(l.cur)
@@ -71,7 +71,7 @@ func (l *life) take() {
 }
 
 // deliver moves the cursor over some of what was handed out.
-func (l *life) deliver(rt *rapid.T) {
+func (l *propertyRun) deliver(rt *rapid.T) {
 	if len(l.cur.out) == 0 {
 		return
 	}
@@ -82,14 +82,14 @@ func (l *life) deliver(rt *rapid.T) {
 	l.cur.Advance(l.cur.out[n-1].ID)
 }
 
-func (l *life) restart() {
+func (l *propertyRun) restart() {
 	l.reopen()
 	l.kept, l.handedOut = len(l.lines), l.delivered
 	l.cur = l.box.Cursor(Kafka)
 }
 
 // crash goes on with the files as they were at some moment.
-func (l *life) crash(rt *rapid.T) {
+func (l *propertyRun) crash(rt *rapid.T) {
 	dir, kept := l.temp(), l.kept
 	copyFiles(rt, l.dir, dir)
 	l.close()
@@ -113,20 +113,20 @@ func (l *life) crash(rt *rapid.T) {
 }
 
 // everything reads with a cursor of its own.
-func (l *life) everything() []string {
+func (l *propertyRun) everything() []string {
 	c := &Cursor{o: l.box, name: "everything", wake: make(chan struct{}, 1)}
 	got, _ := l.rest(c)
 	return got
 }
 
 // look compares what can be seen at any time.
-func (l *life) look() {
+func (l *propertyRun) look() {
 	if l.kept == len(l.lines) {
 		pending, _ := l.cur.Pending()
 		if want := len(l.lines) - l.delivered; int(pending) != want {
 			l.rt.Fatalf("pending %d, want %d", pending, want)
 		}
-		for cp, want := range folded(l.rt, l.lines) {
+		for cp, want := range foldLines(l.rt, l.lines) {
 			if got := l.box.State(cp); got != want {
 				l.rt.Fatalf("%s is %+v, want %+v", cp, got, want)
 			}
@@ -139,7 +139,7 @@ func (l *life) look() {
 // then what was synced is left, and that holds every fact that was kept.
 func TestCrashAtEveryWrite(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, Keep: 8 << 10})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, Keep: 8 << 10})
 	type moment struct {
 		process, power string
 		kept           uint64
@@ -179,12 +179,12 @@ func TestCrashAtEveryWrite(t *testing.T) {
 }
 
 // survived opens what a crash left and holds it to the promise.
-func survived(t *testing.T, w *world, dir string, atLeast int) {
+func survived(t *testing.T, w *testBox, dir string, atLeast int) {
 	t.Helper()
-	v := newWorld(t, dir, Options{})
+	v := newTestBox(t, dir, Options{})
 	defer v.close()
 	var seqs int
-	for cp, s := range folded(t, w.written) {
+	for cp, s := range foldLines(t, w.written) {
 		got := v.box.State(cp)
 		if got.Seq > s.Seq {
 			t.Fatalf("%s: %d of %d", cp, got.Seq, s.Seq)
@@ -194,7 +194,7 @@ func survived(t *testing.T, w *world, dir string, atLeast int) {
 	if seqs < atLeast {
 		t.Fatalf("%s: %d events survived, want at least %d", dir, seqs, atLeast)
 	}
-	for cp, want := range folded(t, w.written[:seqs]) {
+	for cp, want := range foldLines(t, w.written[:seqs]) {
 		if got := v.box.State(cp); got != want {
 			t.Fatalf("%s: after %d events %s is %+v, want %+v", dir, seqs, cp, got, want)
 		}
@@ -206,7 +206,7 @@ func survived(t *testing.T, w *world, dir string, atLeast int) {
 func TestFailureAtEveryWrite(t *testing.T) {
 	for at := range 40 {
 		d := newDisk(t)
-		w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+		w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
 		w.check("CP_001", ok())
 		w.flush()
 		n := 0

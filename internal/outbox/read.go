@@ -22,7 +22,7 @@ func (o *Outbox) readAfter(c *Cursor, after int64) (Run, bool, error) {
 
 func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
 	o.mu.Lock()
-	from, memory, blind := o.memoryFrom, o.keeper.store, o.blind
+	from, memory, blind := o.memoryFrom, o.committer.store, o.unread
 	o.mu.Unlock()
 	if from == 0 {
 		return o.readDisk(after, 1<<62)
@@ -35,29 +35,29 @@ func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
 		case errors.Is(err, errTrial):
 			return Run{}, false, nil // its end wakes whoever waits
 		case err != nil:
-			c.jump(after)
+			c.markSkipped(after)
 		}
 	}
 	return memory.readAfter(after, 1<<62)
 }
 
-// jump remembers where a cursor passed over what a broken disk holds, so that a
+// markSkipped remembers where a cursor passed over what a broken disk holds, so that a
 // healed one can bring it back.
-func (c *Cursor) jump(after int64) {
+func (c *Cursor) markSkipped(after int64) {
 	c.o.mu.Lock()
 	defer c.o.mu.Unlock()
-	if c.jumped == nil && c.next == after {
+	if c.skippedFrom == nil && c.next == after {
 		at := c.at
-		c.jumped = &at
+		c.skippedFrom = &at
 	}
 }
 
 func (o *Outbox) readDisk(after, before int64) (Run, bool, error) {
-	return o.reads.after(o.file(), after, before)
+	return o.reader.read(o.file(), after, before)
 }
 
 func (o *Outbox) stopReading() {
-	o.reads.end()
+	o.reader.close()
 	close(o.closed)
 }
 

@@ -7,13 +7,13 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// reading is the second connection to the file. It is open only while a cursor is
+// runReader is the second connection to the file. It is open only while a cursor is
 // behind.
-type reading struct {
-	mu     sync.Mutex
-	store  *runStore
-	still  bool // the store reads a file that nobody writes
-	closed bool
+type runReader struct {
+	mu        sync.Mutex
+	store     *runStore
+	immutable bool // the store reads a file that nobody writes
+	closed    bool
 	// writers counts the connections that may write the file. While there are none
 	// it is read as it stands: a full disk has no room for the memory that readers
 	// and writers share.
@@ -25,18 +25,18 @@ type reading struct {
 var errTrial = errors.New("the disk is being tried")
 
 // begin says that the disk is being tried: one more connection may write.
-func (r *reading) begin() {
+func (r *runReader) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trial = true
 	r.writers++
-	if r.still {
+	if r.immutable {
 		r.drop()
 	}
 }
 
 // fail says that nothing came of the trial.
-func (r *reading) fail() {
+func (r *runReader) fail() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trial = false
@@ -44,7 +44,7 @@ func (r *reading) fail() {
 }
 
 // succeed says that its connection is the writer from now on.
-func (r *reading) succeed() {
+func (r *runReader) succeed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trial = false
@@ -52,14 +52,14 @@ func (r *reading) succeed() {
 }
 
 // abandoned says that the writer has let go of the file.
-func (r *reading) abandoned() {
+func (r *runReader) abandoned() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writers--
 }
 
-// after reads the run after a run, up to another one.
-func (r *reading) after(f sqlite.Location, after, before int64) (Run, bool, error) {
+// read reads the run after a run, up to another one.
+func (r *runReader) read(f sqlite.Location, after, before int64) (Run, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -80,32 +80,32 @@ func (r *reading) after(f sqlite.Location, after, before int64) (Run, bool, erro
 	return Run{}, false, err
 }
 
-func (r *reading) open(f sqlite.Location) (err error) {
+func (r *runReader) open(f sqlite.Location) (err error) {
 	switch {
 	case r.store != nil:
 	case r.writers == 0:
-		r.still = true
-		r.store, err = storeOn(ours.OpenImmutable(f))
+		r.immutable = true
+		r.store, err = storeOn(schema.OpenImmutable(f))
 	default:
 		r.store, err = storeOn(sqlite.OpenReader(f))
 	}
 	return err
 }
 
-// rest closes the connection once nobody needs it.
-func (r *reading) rest() {
+// disconnect closes the connection once nobody needs it.
+func (r *runReader) disconnect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop()
 }
 
-func (r *reading) drop() {
+func (r *runReader) drop() {
 	_ = r.store.close() // it has only read
-	r.store, r.still = nil, false
+	r.store, r.immutable = nil, false
 }
 
-// end closes it for good.
-func (r *reading) end() {
+// close closes it for good.
+func (r *runReader) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop()

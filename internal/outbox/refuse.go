@@ -18,13 +18,13 @@ func (o *Outbox) refuse(k *committer, cause error) {
 	if err != nil {
 		panic(fmt.Sprintf("outbox: neither disk nor memory: %v", errors.Join(cause, err)))
 	}
-	next := newKeeper(o, memory)
+	next := newCommitter(o, memory)
 	next.stop = k.stop
 	if !o.succeed(k, next, sqlite.DiskError(o.dir, cause)) {
 		next.drop()
 		return
 	}
-	o.disprove()
+	o.removeMarker()
 	go next.run()
 }
 
@@ -32,14 +32,14 @@ func (o *Outbox) refuse(k *committer, cause error) {
 func (o *Outbox) succeed(k, next *committer, why string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.keeper != k {
+	if o.committer != k {
 		return false
 	}
 	o.generation++
-	o.void()
-	o.keeper = next
+	o.discard()
+	o.committer = next
 	o.counts.refuse(why)
-	o.teller.refused(o.generation, errors.New(why))
+	o.notifier.refused(o.generation, errors.New(why))
 	return true
 }
 
@@ -49,13 +49,13 @@ func (k *committer) drop() {
 	_ = k.store.close()
 }
 
-// void forgets what was appended and not kept, what was given up of it included.
-func (o *Outbox) void() {
-	o.load.reset()
-	o.lost = droplist{}
+// discard forgets what was appended and not kept, what was given up of it included.
+func (o *Outbox) discard() {
+	o.pending.reset()
+	o.givenUp = dropSet{}
 	o.committing = 0
 	o.written = o.keptTotal
-	o.facts.void(o.keptRun)
+	o.facts.discard(o.keptRun)
 	if o.memoryFrom == 0 {
 		o.intoMemory(o.keptRun)
 	}

@@ -16,7 +16,7 @@ import (
 
 // rejudge does what the monitor does after a refusal: everything since the last
 // kept ticket is judged again, renumbered, for the new generation.
-func (w *world) rejudge(observed []evcp.Observation) {
+func (w *testBox) rejudge(observed []evcp.Observation) {
 	for cp := range w.states {
 		w.states[cp] = w.box.State(cp)
 	}
@@ -28,7 +28,7 @@ func (w *world) rejudge(observed []evcp.Observation) {
 	}
 }
 
-func (w *world) refusals() int {
+func (w *testBox) refusals() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.refused)
@@ -48,7 +48,7 @@ func TestRefusedCommit(t *testing.T) {
 
 func refusedCommit(t *testing.T, errno syscall.Errno) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	kept := slices.Clone(w.written)
@@ -91,7 +91,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 // the next life begins new epochs, since numbers were used that it doesn't know.
 func TestRefusedForGood(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: time.Hour})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	before := w.box.State("CP_001")
@@ -117,7 +117,7 @@ func TestRefusedForGood(t *testing.T) {
 // The disk is tried again, and takes over what was kept in memory, in order.
 func TestHealed(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, healEvery: 5 * time.Millisecond})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: 5 * time.Millisecond})
 	c := w.box.Cursor(Kafka)
 	for range 3 {
 		w.check("CP_001", ok())
@@ -145,7 +145,7 @@ func TestHealed(t *testing.T) {
 	crashed := t.TempDir()
 	copyFiles(t, w.dir, crashed)
 	w.close()
-	v := newWorld(t, crashed, Options{})
+	v := newTestBox(t, crashed, Options{})
 	defer v.close()
 	if o := v.box.OpenResult(); o.Renumber || v.box.State("CP_001") != want {
 		t.Errorf("origin %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
@@ -158,7 +158,7 @@ func TestHealed(t *testing.T) {
 // used later, what it knew and what happened since come together.
 func TestRefusedFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	v := newWorld(t, dir, Options{})
+	v := newTestBox(t, dir, Options{})
 	for range 4 {
 		v.check("CP_001", ok())
 		v.flush()
@@ -170,7 +170,7 @@ func TestRefusedFolder(t *testing.T) {
 	if err := errors.Join(os.Rename(dir, hidden), os.WriteFile(file, nil, 0o600), os.Symlink(file, dir)); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, dir, Options{healEvery: 5 * time.Millisecond})
+	w := newTestBox(t, dir, Options{probeEvery: 5 * time.Millisecond})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Refused || !strings.Contains(o.Why, "not a directory") {
 		t.Fatalf("origin %+v", o)
@@ -201,7 +201,7 @@ func TestRefusedFolder(t *testing.T) {
 // for 200 ms.
 func TestStuckDisk(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name, stuckAfter: 300 * time.Millisecond, healEvery: time.Hour})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, stuckAfter: 300 * time.Millisecond, probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	release := make(chan struct{})
@@ -228,7 +228,7 @@ func TestStuckDisk(t *testing.T) {
 // A failure comes after 200 ms, also behind a receipt.
 func TestReceiptsWaitForTheDisk(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
 	release := make(chan struct{})
 	d.hook(func(string, string) error { <-release; return nil })
 	fail := func() {
@@ -264,7 +264,7 @@ func actions(facts []Fact) (all []evcp.Action) {
 // Close is bounded by its context, whatever the disk does.
 func TestCloseIsBounded(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
 	release := make(chan struct{})
 	d.hook(func(string, string) error { <-release; return nil })
 	w.check("CP_001", ko())

@@ -17,19 +17,19 @@ type keptState struct {
 
 // replayResult is what a file tells.
 type replayResult struct {
-	known    []keptState
-	places   map[evcp.CPID]int
+	states   []keptState
+	index    map[evcp.CPID]int
 	snapshot int64 // all snapshots are of this run or unchanged since
 	replayed int
 }
 
 // replay reads the snapshots and folds later runs on top.
 func replay(s *runStore) (*replayResult, error) {
-	h := &replayResult{places: map[evcp.CPID]int{}}
+	h := &replayResult{index: map[evcp.CPID]int{}}
 	err := s.Query(`SELECT cp, run, body FROM states`, func(p *sqlite.Stmt) error {
 		st := h.of(p.ColumnText(0))
 		h.snapshot = max(h.snapshot, p.ColumnInt64(1))
-		return content(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
+		return contentError(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
 	})
 	if err != nil {
 		return h, err
@@ -44,7 +44,7 @@ func (h *replayResult) fold(body []byte) error {
 	for line := range lines(body) {
 		e, err := evcp.ParseEvent(line)
 		if err != nil {
-			return content(err)
+			return contentError(err)
 		}
 		st := h.of(string(e.CP))
 		st.state, st.changed = st.state.After(e), true
@@ -55,27 +55,27 @@ func (h *replayResult) fold(body []byte) error {
 
 func (h *replayResult) of(cp string) *keptState {
 	id := evcp.CPID(cp)
-	p, ok := h.places[id]
+	p, ok := h.index[id]
 	if !ok {
-		p = len(h.known)
-		h.places[id] = p
-		h.known = append(h.known, keptState{cp: id})
+		p = len(h.states)
+		h.index[id] = p
+		h.states = append(h.states, keptState{cp: id})
 	}
-	return &h.known[p]
+	return &h.states[p]
 }
 
-func content(err error) error {
+func contentError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", sqlite.ErrContent, err)
 }
 
-// numbers saves from a file that can't be used the last number of each charge
+// salvageNumbers saves from a file that can't be used the last number of each charge
 // point, as far as it can be read; the file stays as it is. Whatever can't be read is passed over: the new
 // epoch is safe without it.
-func numbers(f sqlite.Location) *replayResult {
-	h := &replayResult{places: map[evcp.CPID]int{}}
+func salvageNumbers(f sqlite.Location) *replayResult {
+	h := &replayResult{index: map[evcp.CPID]int{}}
 	db, err := sqlite.OpenImmutable(f)
 	if err != nil {
 		return h
@@ -84,26 +84,26 @@ func numbers(f sqlite.Location) *replayResult {
 	_ = db.Query(`SELECT cp, body FROM states`, func(p *sqlite.Stmt) error {
 		var st evcp.State
 		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
-			h.saw(p.ColumnText(0), st.Epoch, st.Seq, st.At)
+			h.addNumber(p.ColumnText(0), st.Epoch, st.Seq, st.At)
 		}
 		return nil
 	})
 	_ = db.Query(`SELECT body FROM runs WHERE id > (SELECT coalesce(max(run), 0) FROM states) ORDER BY id`, func(p *sqlite.Stmt) error {
 		for line := range lines(p.ColumnRawText(0)) {
 			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
-				h.saw(string(cp), line.ID().Epoch, line.ID().Seq, line.At())
+				h.addNumber(string(cp), line.ID().Epoch, line.ID().Seq, line.At())
 			}
 		}
 		return nil
 	})
-	for i := range h.known {
-		h.known[i].renumber, h.known[i].changed = true, true
+	for i := range h.states {
+		h.states[i].renumber, h.states[i].changed = true, true
 	}
 	return h
 }
 
-// saw takes in the number of an event, unless a later one is known.
-func (h *replayResult) saw(cp string, epoch int64, seq uint64, at evcp.Stamp) {
+// addNumber takes in the number of an event, unless a later one is known.
+func (h *replayResult) addNumber(cp string, epoch int64, seq uint64, at evcp.Stamp) {
 	st := &h.of(cp).state
 	if epoch > st.Epoch || epoch == st.Epoch && seq > st.Seq {
 		*st = evcp.State{Epoch: epoch, Seq: seq, At: at}

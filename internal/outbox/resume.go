@@ -9,7 +9,7 @@ import (
 // read takes in what the file knows.
 func (o *Outbox) read(s *runStore, found Found) error {
 	o.result.Found = found
-	doubt, err := o.unproven(s, found)
+	doubt, err := o.numberingDoubt(s, found)
 	if err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (o *Outbox) read(s *runStore, found Found) error {
 	if err := o.readPositions(s, h.snapshot); err != nil {
 		return err
 	}
-	o.remember(h)
+	o.setStates(h)
 	o.result.Replayed = h.replayed
 	if doubt != "" {
 		o.result.Renumber, o.result.Why = true, doubt
@@ -47,12 +47,12 @@ func (o *Outbox) readPositions(s *runStore, snapshot int64) (err error) {
 		}
 	}
 	o.nextRun, o.written = o.keptRun, o.keptTotal
-	o.untold, err = s.drops()
+	o.oldDrops, err = s.drops()
 	return err
 }
 
 func (o *Outbox) readCursors(s *runStore) error {
-	return s.waypoints(func(at cursorPosition) {
+	return s.eachPosition(func(at cursorPosition) {
 		c := o.cursor(at.name)
 		c.at, c.saved, c.next = at, at, at.run
 	})

@@ -15,9 +15,9 @@ type smallDisk struct {
 	dir string
 }
 
-// mountDisk makes one. Only root may; where a container's root may not, there is
+// mountSmallDisk makes one. Only root may; where a container's root may not, there is
 // nothing to test on either.
-func mountDisk(t *testing.T) *smallDisk {
+func mountSmallDisk(t *testing.T) *smallDisk {
 	t.Helper()
 	dir := t.TempDir()
 	switch err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); {

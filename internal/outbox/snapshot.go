@@ -9,7 +9,7 @@ const (
 )
 
 func (k *committer) snapshotWhenDue() error {
-	if k.unfolded.runs < snapshotRuns && k.unfolded.bytes < snapshotBytes {
+	if k.sinceSnapshot.runs < snapshotRuns && k.sinceSnapshot.bytes < snapshotBytes {
 		return nil
 	}
 	return k.snapshot()
@@ -18,7 +18,7 @@ func (k *committer) snapshotWhenDue() error {
 // snapshot writes every State that changed since the last one. In memory there is
 // nothing that could replay it.
 func (k *committer) snapshot() error {
-	k.unfolded = growth{}
+	k.sinceSnapshot = volume{}
 	if k.store.InMemory() {
 		return nil
 	}
@@ -35,8 +35,8 @@ func (k *committer) snapshot() error {
 func (o *Outbox) takeChanged() (run int64, changed []keptState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i := range o.known {
-		if st := &o.known[i]; st.changed && st.state != (evcp.State{}) {
+	for i := range o.states {
+		if st := &o.states[i]; st.changed && st.state != (evcp.State{}) {
 			changed = append(changed, *st)
 			st.changed = false
 		}

@@ -51,7 +51,7 @@ func (o *Outbox) Stats() Stats {
 	defer o.mu.Unlock()
 	c := &o.counts
 	s := Stats{
-		Bytes: c.bytes, Limit: o.limit(), Waiting: o.load.bytes + o.committing,
+		Bytes: c.bytes, Limit: o.limit(), Waiting: o.pending.bytes + o.committing,
 		LastCommit: c.last, LongCommit: c.long, Commits: c.commits, Written: o.keptTotal.bytes,
 		Dropped: map[string]uint64{}, RefusedSince: c.refusedSince, RefusedWhy: c.refusedWhy,
 		Cursors: map[string]Pending{},

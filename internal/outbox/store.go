@@ -14,8 +14,8 @@ const fileName = "outbox.db"
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// ours is what the file is: "evcp".
-var ours = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
+// schema is what the file is: "evcp".
+var schema = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
 
 // runStore is the file, or the same in memory.
 type runStore struct{ *sqlite.DB }
@@ -23,21 +23,21 @@ type runStore struct{ *sqlite.DB }
 // openStore opens or makes the file and brings its schema up to date. limit bounds
 // the log as share does.
 func openStore(f sqlite.Location, limit int64) (*runStore, error) {
-	return storeOn(ours.Open(f,
+	return storeOn(schema.Open(f,
 		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 			PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,
-			share(limit), share(limit)/sqlite.PageSize)))
+			boundShare(limit), boundShare(limit)/sqlite.PageSize)))
 }
 
 // openMemory makes the same store without a disk.
 func openMemory() (*runStore, error) {
-	return storeOn(ours.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
+	return storeOn(schema.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
-// share is the part of the bound that the log may take before it is moved into
+// boundShare is the part of the bound that the log may take before it is moved into
 // the file, that may be written between two looks at the size, and that is given
 // up at once. Together they stay within a quarter of the bound.
-func share(limit int64) int64 { return min(2*mib, limit/32) }
+func boundShare(limit int64) int64 { return min(2*mib, limit/32) }
 
 func storeOn(db *sqlite.DB, err error) (*runStore, error) {
 	if err != nil {

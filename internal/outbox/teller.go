@@ -16,7 +16,7 @@ type notifier struct {
 	calls []func()
 }
 
-func newTeller(o Options) *notifier {
+func newNotifier(o Options) *notifier {
 	return &notifier{
 		options: o, ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
@@ -57,7 +57,7 @@ func (t *notifier) add(call func()) {
 	poke(t.wake)
 }
 
-func (t *notifier) open()  { t.once.Do(func() { close(t.ready) }) }
+func (t *notifier) start() { t.once.Do(func() { close(t.ready) }) }
 func (t *notifier) close() { close(t.stop) }
 
 func (t *notifier) refused(generation uint64, err error) {
@@ -72,7 +72,7 @@ func (t *notifier) healed(aside string) {
 	}
 }
 
-func (t *notifier) dropped(l droplist) {
+func (t *notifier) dropped(l dropSet) {
 	if f := t.options.Observe; f != nil && len(l) > 0 {
 		t.add(func() {
 			for _, d := range l.sorted() {

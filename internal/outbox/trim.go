@@ -5,15 +5,15 @@ import "evcp/internal/sqlite"
 // trimmer gives up the oldest of what is kept, a slice after a commit, so that no
 // commit waits long for it.
 type trimmer struct {
-	k       *committer
-	grown   growth // since the last look
-	full    bool   // a stretch is being given up
-	thinned int64  // up to this run only facts are left
-	told    droplist
+	k          *committer
+	sinceCheck volume // since the last look
+	full       bool   // a stretch is being given up
+	thinned    int64  // up to this run only facts are left
+	dropped    dropSet
 }
 
 const (
-	lookRuns  = 64
+	checkRuns = 64
 	sliceRows = 1024
 )
 
@@ -26,8 +26,8 @@ type trimRow struct {
 	body    []byte
 }
 
-// reach says which runs may go.
-type reach struct {
+// trimRange says which runs may go.
+type trimRange struct {
 	after     int64
 	upTo      int64
 	bytes     int64 // runs.bytes up to here
@@ -38,30 +38,30 @@ type reach struct {
 
 // step looks after a commit whether something must go.
 func (t *trimmer) step() error {
-	if !t.full && t.grown.runs < lookRuns && t.grown.bytes < share(t.k.o.options.MaxSize) {
+	if !t.full && t.sinceCheck.runs < checkRuns && t.sinceCheck.bytes < boundShare(t.k.o.options.MaxSize) {
 		return nil
 	}
-	t.grown = growth{}
-	return t.k.store.WithLock(t.look)
+	t.sinceCheck = volume{}
+	return t.k.store.WithLock(t.check)
 }
 
-func (t *trimmer) look() error {
+func (t *trimmer) check() error {
 	used, free, err := t.k.store.Usage()
 	if err != nil {
 		return err
 	}
 	limit, delivered, settled := t.k.o.bounds(used)
-	if err := t.old(delivered, settled); err != nil {
+	if err := t.trimDelivered(delivered, settled); err != nil {
 		return err
 	}
 	switch {
 	case used > limit, t.full && used > limit-limit/16:
 		t.full = true
-		return t.free(delivered, settled)
+		return t.makeRoom(delivered, settled)
 	case t.full:
 		t.full = false
-		t.k.o.teller.dropped(t.told)
-		t.told = droplist{}
+		t.k.o.notifier.dropped(t.dropped)
+		t.dropped = dropSet{}
 	}
 	if free > 1024 && free*sqlite.PageSize > used/4 {
 		return t.k.store.Vacuum(256)
@@ -83,23 +83,23 @@ func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 			delivered = min(delivered, c.at.run)
 		}
 	}
-	return limit - 8*share(limit), delivered, settled
+	return limit - 8*boundShare(limit), delivered, settled
 }
 
-// old gives up what is delivered and beyond Options.Keep.
-func (t *trimmer) old(delivered, settled int64) error {
+// trimDelivered gives up what is delivered and beyond Options.Keep.
+func (t *trimmer) trimDelivered(delivered, settled int64) error {
 	var bytes int64
 	if err := t.k.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
 		return err
 	}
-	_, _, err := t.slice(reach{upTo: delivered, bytes: bytes - t.k.o.options.Keep, delivered: delivered, settled: settled})
+	_, _, err := t.slice(trimRange{upTo: delivered, bytes: bytes - t.k.o.options.Keep, delivered: delivered, settled: settled})
 	return err
 }
 
-// free makes room: what is delivered goes first, then plain OKs, then facts.
-func (t *trimmer) free(delivered, settled int64) error {
+// makeRoom makes room: what is delivered goes first, then plain OKs, then facts.
+func (t *trimmer) makeRoom(delivered, settled int64) error {
 	const all = 1 << 62
-	r := reach{upTo: delivered, bytes: all, delivered: delivered, settled: settled}
+	r := trimRange{upTo: delivered, bytes: all, delivered: delivered, settled: settled}
 	if gone, _, err := t.slice(r); gone > 0 || err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (t *trimmer) free(delivered, settled int64) error {
 	if t.thinned = max(t.thinned, last); last > 0 || err != nil {
 		return err
 	}
-	if t.k.unfolded.runs > snapshotRuns/8 {
+	if t.k.sinceSnapshot.runs > snapshotRuns/8 {
 		return t.k.snapshot() // there are more plain OKs, not yet safe to give up
 	}
 	r.after, r.factsToo = 0, true
@@ -118,12 +118,12 @@ func (t *trimmer) free(delivered, settled int64) error {
 
 // slice gives up what it may of some rows. It answers how many events are gone
 // and which row it looked at last.
-func (t *trimmer) slice(r reach) (gone, last int64, err error) {
+func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	rows, err := t.rows(r)
 	if err != nil || len(rows) == 0 {
 		return 0, 0, err
 	}
-	l := loss{reach: r, undelivered: droplist{}}
+	l := trimBatch{trimRange: r, undelivered: dropSet{}}
 	err = t.k.store.Transact(false, func() error {
 		for _, row := range rows {
 			if err := l.take(t.k.store, row); err != nil {
@@ -135,17 +135,17 @@ func (t *trimmer) slice(r reach) (gone, last int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	t.k.o.lose(&l)
-	t.told.addAll(l.undelivered)
+	t.k.o.applyTrim(&l)
+	t.dropped.addAll(l.undelivered)
 	return l.events, rows[len(rows)-1].id, nil
 }
 
-func (t *trimmer) rows(r reach) (rows []trimRow, err error) {
+func (t *trimmer) rows(r trimRange) (rows []trimRow, err error) {
 	size := 0
 	err = t.k.store.Query(`SELECT id, count, facts, reports, body FROM runs
 		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Stmt) error {
 		rows = append(rows, trimRow{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
-		if size += len(rows[len(rows)-1].body); int64(size) > share(t.k.o.options.MaxSize) {
+		if size += len(rows[len(rows)-1].body); int64(size) > boundShare(t.k.o.options.MaxSize) {
 			return sqlite.ErrStop
 		}
 		return nil

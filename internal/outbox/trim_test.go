@@ -12,7 +12,7 @@ import (
 )
 
 // many appends n rounds of checks, commit by commit.
-func (w *world) many(n, cps int, outcome func(round int) evcp.Outcome) {
+func (w *testBox) many(n, cps int, outcome func(round int) evcp.Outcome) {
 	for round := range n {
 		for cp := range cps {
 			w.check(cpNumber(cp), outcome(round))
@@ -27,7 +27,7 @@ func (w *world) many(n, cps int, outcome func(round int) evcp.Outcome) {
 func alwaysOK(int) evcp.Outcome { return ok() }
 
 // deliverAll takes and delivers what there is.
-func (w *world) deliverAll() []string {
+func (w *testBox) deliverAll() []string {
 	c := w.box.Cursor(Kafka)
 	got, last := w.rest(c)
 	c.Advance(last)
@@ -35,7 +35,7 @@ func (w *world) deliverAll() []string {
 }
 
 // fileSize is what the outbox takes on the disk.
-func (w *world) fileSize() (n int64) {
+func (w *testBox) fileSize() (n int64) {
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(filepath.Join(w.dir, fileName+suffix)); err == nil {
 			n += info.Size()
@@ -47,7 +47,7 @@ func (w *world) fileSize() (n int64) {
 // Delivered events are kept for looking back, and not for ever. No number of a
 // charge point is lost with them.
 func TestKeep(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{Keep: 256 << 10})
+	w := newTestBox(t, t.TempDir(), Options{Keep: 256 << 10})
 	w.check("QUIET", ok()) // its one event is the first to go
 	quiet := w.states["QUIET"]
 	for range 30 {
@@ -75,7 +75,7 @@ func TestKeep(t *testing.T) {
 // within its bound.
 func TestFull(t *testing.T) {
 	const limit = 8 * mib
-	w := newWorld(t, t.TempDir(), Options{MaxSize: limit})
+	w := newTestBox(t, t.TempDir(), Options{MaxSize: limit})
 	kept := map[string]bool{}
 	for range 30 {
 		w.many(200, 8, func(round int) evcp.Outcome {
@@ -129,18 +129,18 @@ func TestFull(t *testing.T) {
 
 // coveredBy checks that what is missing was told, or is noted in the file for the
 // next life to tell.
-func (w *world) coveredBy(t *testing.T, kept map[string]bool) {
+func (w *testBox) coveredBy(t *testing.T, kept map[string]bool) {
 	t.Helper()
-	told := droplist{}
+	told := dropSet{}
 	for _, row := range query(t, w.dir, `SELECT cp, from_seq, to_seq, count, epoch FROM drops`) {
 		f := strings.Split(row, "|")
-		told.add(drop{cp: evcp.CPID(f[0]), epoch: int64(number(f[4])), from: number(f[1]), to: number(f[2]), count: number(f[3])})
+		told.add(dropRange{cp: evcp.CPID(f[0]), epoch: int64(number(f[4])), from: number(f[1]), to: number(f[2]), count: number(f[3])})
 	}
-	missing := droplist{}
+	missing := dropSet{}
 	for _, line := range w.written {
 		if !kept[line] {
 			l := Line(line)
-			missing.add(drop{cp: evcp.CPID(l.CP()), epoch: l.ID().Epoch, from: l.ID().Seq, to: l.ID().Seq, count: 1})
+			missing.add(dropRange{cp: evcp.CPID(l.CP()), epoch: l.ID().Epoch, from: l.ID().Seq, to: l.ID().Seq, count: 1})
 		}
 	}
 	for n, d := range missing {
@@ -162,7 +162,7 @@ func number(s string) (n uint64) {
 
 // A drop is told again in the next life, until an event tells it.
 func TestDropsAreToldUntilKept(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{})
+	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())
 	w.close()
 	run(t, filepath.Join(w.dir, fileName), `INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full')`)
@@ -171,7 +171,7 @@ func TestDropsAreToldUntilKept(t *testing.T) {
 		w.dropped = nil
 		w.check("CP_001", ok())
 		eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
-		if d := w.dropped[0]; d != (drop{"CP_001", 5, 10, 20, 3, reasonFull}) {
+		if d := w.dropped[0]; d != (dropRange{"CP_001", 5, 10, 20, 3, reasonFull}) {
 			t.Errorf("told %+v", d)
 		}
 		w.close()
@@ -191,7 +191,7 @@ func TestDropsAreToldUntilKept(t *testing.T) {
 
 // With nothing but facts left, the oldest facts go.
 func TestFullOfFacts(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{MaxSize: 4 * mib})
+	w := newTestBox(t, t.TempDir(), Options{MaxSize: 4 * mib})
 	w.many(2000, 8, func(int) evcp.Outcome { return ko() })
 	w.many(1000, 8, alwaysOK)
 	if n := w.fileSize(); n > 4*mib {
@@ -206,7 +206,7 @@ func TestFullOfFacts(t *testing.T) {
 
 // What waits for Central only is thinned to what Central needs, and stays.
 func TestCentralIsAway(t *testing.T) {
-	w := newWorld(t, t.TempDir(), Options{Keep: 64 << 10})
+	w := newTestBox(t, t.TempDir(), Options{Keep: 64 << 10})
 	defer func() { w.close() }()
 	for range 3 {
 		w.check("CP_001", ko())
@@ -226,7 +226,7 @@ func TestCentralIsAway(t *testing.T) {
 // first. It is told once the disk is back.
 func TestSlowDiskIsBounded(t *testing.T) {
 	d := newDisk(t)
-	w := newWorld(t, t.TempDir(), Options{VFS: d.name})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
 	release := make(chan struct{})
 	d.hook(func(string, string) error { <-release; return nil })
 	w.check("CP_001", ko())

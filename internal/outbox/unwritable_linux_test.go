@@ -15,7 +15,7 @@ import (
 func TestStartOnAFullDisk(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end, func(t *testing.T) {
-			d := mountDisk(t)
+			d := mountSmallDisk(t)
 			o := before(t, d.dir, end, Options{})
 			d.fill()
 			o.goesOn(t, "no space left on device", d.drain)
@@ -26,7 +26,7 @@ func TestStartOnAFullDisk(t *testing.T) {
 func TestStartOnAReadOnlyDisk(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end, func(t *testing.T) {
-			d := mountDisk(t)
+			d := mountSmallDisk(t)
 			o := before(t, d.dir, end, Options{})
 			d.readOnly()
 			o.goesOn(t, "read-only file system", d.writable)
@@ -36,7 +36,7 @@ func TestStartOnAReadOnlyDisk(t *testing.T) {
 
 // Without a lock file nobody can be kept out, and nobody can have come in.
 func TestReadOnlyAndNeverLocked(t *testing.T) {
-	d := mountDisk(t)
+	d := mountSmallDisk(t)
 	o := before(t, d.dir, "clean", Options{})
 	if err := os.Remove(filepath.Join(o.dir, lockName)); err != nil {
 		t.Fatal(err)
@@ -47,8 +47,8 @@ func TestReadOnlyAndNeverLocked(t *testing.T) {
 
 // A disk that fills up while the Monitor runs is read on, in order.
 func TestDiskFillsUp(t *testing.T) {
-	d := mountDisk(t)
-	w := newWorld(t, d.state(), Options{healEvery: 5 * time.Millisecond})
+	d := mountSmallDisk(t)
+	w := newTestBox(t, d.state(), Options{probeEvery: 5 * time.Millisecond})
 	for range 200 {
 		w.many(1, 8, alwaysOK)
 	}

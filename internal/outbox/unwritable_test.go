@@ -13,17 +13,17 @@ import (
 )
 
 // An outage that Central has heard of, and of which Kafka has the beginning.
-type outage struct {
-	*world
+type openOutage struct {
+	*testBox
 	state  evcp.State // when the disk was still well
 	unsent []string   // what Kafka does not have
 }
 
 // before lives the first life in a folder and ends it: in order, or killed with or
 // without SQLite's shared memory left behind.
-func before(t *testing.T, dir, end string, options Options) *outage {
+func before(t *testing.T, dir, end string, options Options) *openOutage {
 	t.Helper()
-	w := newWorld(t, filepath.Join(dir, "state"), Options{})
+	w := newTestBox(t, filepath.Join(dir, "state"), Options{})
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "welcome"})
 	w.flush()
 	c := w.box.Cursor(Kafka)
@@ -41,7 +41,7 @@ func before(t *testing.T, dir, end string, options Options) *outage {
 	sent += run.Count
 	w.check("CP_001", ko()) // what was settled and sent is kept with it
 	w.flush()
-	o := &outage{world: w, state: w.states["CP_001"], unsent: w.written[sent:]}
+	o := &openOutage{world: w, state: w.states["CP_001"], unsent: w.written[sent:]}
 	w.written = nil
 	dir = w.dir
 	if end != "clean" {
@@ -49,7 +49,7 @@ func before(t *testing.T, dir, end string, options Options) *outage {
 		copyKilled(t, w.dir, dir, end == "killed")
 	}
 	w.close()
-	w.options.healEvery = 5 * time.Millisecond
+	w.options.probeEvery = 5 * time.Millisecond
 	w.dir, w.options.VFS = dir, options.VFS
 	return o
 }
@@ -75,7 +75,7 @@ var ends = []string{"clean", "killed", "killed, no -shm"}
 
 // goesOn opens the folder on a disk that takes nothing and holds it to what is
 // known; then the disk is mended.
-func (o *outage) goesOn(t *testing.T, says string, mend func()) {
+func (o *openOutage) goesOn(t *testing.T, says string, mend func()) {
 	t.Helper()
 	o.open()
 	origin := o.box.OpenResult()
@@ -162,7 +162,7 @@ func TestUnusableOnARefusingDisk(t *testing.T) {
 	run(t, filepath.Join(dir, fileName), `PRAGMA user_version=99`)
 	d := newDisk(t)
 	d.refuse(syscall.ENOSPC)
-	w := newWorld(t, dir, Options{VFS: d.name, healEvery: time.Hour})
+	w := newTestBox(t, dir, Options{VFS: d.name, probeEvery: time.Hour})
 	s := states["CP_000"]
 	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber("CP_000") {
 		t.Errorf("state %+v, want %+v", got, s)

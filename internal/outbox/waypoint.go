@@ -11,8 +11,8 @@ type cursorPosition struct {
 	dropped int64 // events after it that were given up
 }
 
-// waypoints reads how far the cursors are.
-func (s *runStore) waypoints(f func(cursorPosition)) error {
+// eachPosition reads how far the cursors are.
+func (s *runStore) eachPosition(f func(cursorPosition)) error {
 	return s.Query(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Stmt) error {
 		f(cursorPosition{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
 		return nil

@@ -22,13 +22,13 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("EVCP_TEST_CHILD"); dir != "" {
 		child(dir)
 	}
-	fewerChecks()
+	limitRapidChecks()
 	goleak.VerifyTestMain(m)
 }
 
-// fewerChecks is for us, unless somebody asks for a number: each check crashes and
+// limitRapidChecks is for us, unless somebody asks for a number: each check crashes and
 // restarts a database many times.
-func fewerChecks() {
+func limitRapidChecks() {
 	flag.Parse()
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
@@ -37,18 +37,18 @@ func fewerChecks() {
 	}
 }
 
-// fatal is what a test and a rapid test have in common.
-type fatal interface {
+// testingT is what a test and a rapid test have in common.
+type testingT interface {
 	Helper()
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 	Errorf(format string, args ...any)
 }
 
-// world is an outbox with what happens around it: the judgement of its charge
+// testBox is an outbox with what happens around it: the judgement of its charge
 // points, made the way the monitor makes it.
-type world struct {
-	t       fatal
+type testBox struct {
+	t       testingT
 	dir     string
 	options Options
 	box     *Outbox
@@ -57,7 +57,7 @@ type world struct {
 	written []string // every line appended in the life of this world
 
 	mu      sync.Mutex
-	dropped []drop
+	dropped []dropRange
 	refused []uint64
 	why     []error
 	healed  []string
@@ -65,8 +65,8 @@ type world struct {
 
 var policy = evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
 
-func newWorld(t fatal, dir string, options Options) *world {
-	w := &world{t: t, dir: dir, options: options, at: evcp.StampOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)), states: map[evcp.CPID]evcp.State{}}
+func newTestBox(t testingT, dir string, options Options) *testBox {
+	w := &testBox{t: t, dir: dir, options: options, at: evcp.StampOf(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)), states: map[evcp.CPID]evcp.State{}}
 	if w.options.SyncEvery == 0 {
 		w.options.SyncEvery = 2 * time.Millisecond
 	}
@@ -76,7 +76,7 @@ func newWorld(t fatal, dir string, options Options) *world {
 	w.options.Observe = func(o evcp.Observation) bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.dropped = append(w.dropped, drop{o.CP, o.DroppedEpoch, o.From, o.To, o.Count, o.Reason})
+		w.dropped = append(w.dropped, dropRange{o.CP, o.DroppedEpoch, o.From, o.To, o.Count, o.Reason})
 		return true
 	}
 	w.options.Refused = func(generation uint64, err error) {
@@ -93,7 +93,7 @@ func newWorld(t fatal, dir string, options Options) *world {
 	return w
 }
 
-func (w *world) open() {
+func (w *testBox) open() {
 	w.t.Helper()
 	box, err := Open(w.dir, w.options)
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *world) open() {
 	}
 }
 
-func (w *world) close() {
+func (w *testBox) close() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -114,7 +114,7 @@ func (w *world) close() {
 	}
 }
 
-func (w *world) reopen() {
+func (w *testBox) reopen() {
 	w.t.Helper()
 	w.close()
 	w.open()
@@ -128,11 +128,11 @@ func ko() evcp.Outcome {
 }
 
 // check judges one check of a charge point and appends what comes of it.
-func (w *world) check(cp evcp.CPID, outcome evcp.Outcome) (ticket uint64) {
+func (w *testBox) check(cp evcp.CPID, outcome evcp.Outcome) (ticket uint64) {
 	return w.observe(evcp.Observation{CP: cp, Kind: evcp.Checked, Outcome: outcome})
 }
 
-func (w *world) observe(o evcp.Observation) (ticket uint64) {
+func (w *testBox) observe(o evcp.Observation) (ticket uint64) {
 	w.at += 1_000_000
 	o.At = w.at
 	if _, ok := w.states[o.CP]; !ok {
@@ -146,7 +146,7 @@ func (w *world) observe(o evcp.Observation) (ticket uint64) {
 	return w.box.Append(Batch{Generation: w.box.Generation(), CP: o.CP, Events: events, State: state})
 }
 
-func (w *world) flush() {
+func (w *testBox) flush() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -156,7 +156,7 @@ func (w *world) flush() {
 }
 
 // next takes the next run of a cursor.
-func (w *world) next(c *Cursor) Run {
+func (w *testBox) next(c *Cursor) Run {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -169,7 +169,7 @@ func (w *world) next(c *Cursor) Run {
 
 // wait takes n lines from a cursor, or more. While the disk is being tried there may
 // be none for a moment.
-func (w *world) wait(c *Cursor, n int) (got []string, last int64) {
+func (w *testBox) wait(c *Cursor, n int) (got []string, last int64) {
 	w.t.Helper()
 	for len(got) < n {
 		run := w.next(c)
@@ -182,7 +182,7 @@ func (w *world) wait(c *Cursor, n int) (got []string, last int64) {
 }
 
 // rest takes what a cursor has left, without waiting for more.
-func (w *world) rest(c *Cursor) (got []string, last int64) {
+func (w *testBox) rest(c *Cursor) (got []string, last int64) {
 	w.t.Helper()
 	for {
 		run, ok, err := c.TryNext()
@@ -205,7 +205,7 @@ func (w *world) rest(c *Cursor) (got []string, last int64) {
 }
 
 // equal compares lines and shows the first difference.
-func equal(t fatal, what string, got, want []string) {
+func equal(t testingT, what string, got, want []string) {
 	t.Helper()
 	for i := range max(len(got), len(want)) {
 		switch {
@@ -220,7 +220,7 @@ func equal(t fatal, what string, got, want []string) {
 }
 
 // eventually waits for a condition.
-func eventually(t fatal, what string, ok func() bool) {
+func eventually(t testingT, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -230,7 +230,7 @@ func eventually(t fatal, what string, ok func() bool) {
 }
 
 // query asks the file of a closed outbox.
-func query(t fatal, dir, sql string) (rows []string) {
+func query(t testingT, dir, sql string) (rows []string) {
 	t.Helper()
 	s, err := storeOn(sqlite.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)}))
 	if err != nil {
@@ -251,8 +251,8 @@ func query(t fatal, dir, sql string) (rows []string) {
 	return rows
 }
 
-// folded is the state after lines, told by nothing but the lines.
-func folded(t fatal, text []string) map[evcp.CPID]evcp.State {
+// foldLines is the state after lines, told by nothing but the lines.
+func foldLines(t testingT, text []string) map[evcp.CPID]evcp.State {
 	t.Helper()
 	states := map[evcp.CPID]evcp.State{}
 	for _, line := range text {
@@ -267,9 +267,9 @@ func folded(t fatal, text []string) map[evcp.CPID]evcp.State {
 
 // copyFiles copies the files of an outbox as they are at this moment, as a crash
 // of the process would leave them.
-func copyFiles(t fatal, from, to string) {
+func copyFiles(t testingT, from, to string) {
 	t.Helper()
-	for _, name := range []string{fileName, fileName + "-wal", proofName} {
+	for _, name := range []string{fileName, fileName + "-wal", markerName} {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if os.IsNotExist(err) {
 			continue
@@ -287,4 +287,4 @@ func cpNumber(i int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", i)) }
 
 func countLines(b []byte) int { return bytes.Count(b, newline) }
 
-var _ fatal = (*testing.T)(nil)
+var _ testingT = (*testing.T)(nil)
