@@ -72,7 +72,7 @@ func (m *Monitor) apply(i int, o evcp.Observation) {
 		return
 	}
 	c.renumber = false
-	ticket := m.o.Box.Append(outbox.Batch{Generation: m.generation, CP: c.cp, Events: m.events, State: c.state})
+	ticket, _ := m.o.Box.Append(outbox.Batch{Generation: m.generation, CP: c.cp, Events: m.events, State: c.state})
 	c.addPending(pendingObservation{ticket, o, c.state}, m.o.Box.Kept())
 }
 

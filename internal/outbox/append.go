@@ -10,21 +10,26 @@ type Batch struct {
 	State      evcp.State
 }
 
-// Append takes a batch and answers with its ticket. It copies everything: the
-// caller may use Events again at once. It never waits for the disk. A batch of an
-// older generation is void and ignored.
-func (o *Outbox) Append(b Batch) (ticket uint64) {
+// Append takes a batch and answers with its ticket: the batch is kept once Kept has
+// reached it. It copies everything: the caller may use Events again at once. It never
+// waits for the disk. dropped says that too much waits for the disk already: the batch is
+// given up, and counted. A batch of an older generation is ignored, and its ticket is
+// not reached before its owner has judged it again for the new one.
+func (o *Outbox) Append(b Batch) (ticket uint64, dropped bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if b.Generation != o.generation || o.closing || len(b.Events) == 0 {
-		return o.ticket
+	if b.Generation != o.generation || o.closing {
+		return o.ticket + 1, false
+	}
+	if len(b.Events) == 0 {
+		return o.ticket, false
 	}
 	o.notifier.start()
 	o.ticket++
 	fact := anyFact(b.Events)
 	if o.overflows(fact) {
 		o.drop(b)
-		return o.ticket
+		return o.ticket, true
 	}
 	first := o.pending.empty()
 	o.take(b)
@@ -32,7 +37,7 @@ func (o *Outbox) Append(b Batch) (ticket uint64) {
 		o.pending.urgent = o.pending.urgent || fact
 		poke(o.committer.wake)
 	}
-	return o.ticket
+	return o.ticket, false
 }
 
 func (o *Outbox) overflows(fact bool) bool {
@@ -40,29 +45,28 @@ func (o *Outbox) overflows(fact bool) bool {
 	return waiting > factsWaiting || waiting > plainWaiting && !fact
 }
 
-// take puts a batch into the load.
+// take adds a batch to what is pending.
 func (o *Outbox) take(b Batch) {
-	l := &o.pending
-	c := o.openRun()
-	was := len(c.Lines)
+	p := &o.pending
+	r := o.openRun()
+	was := len(r.Lines)
 	for i := range b.Events {
-		o.notice(&b.Events[i], c.ID, c.Count+i)
+		o.takeSpecial(&b.Events[i], r.ID, r.Count+i)
 	}
-	c.add(b.Events)
-	size := len(c.Lines) - was
-	l.bytes += size
-	o.written.events += int64(len(b.Events))
-	o.written.bytes += int64(size)
-	c.events, c.bytes = o.written.events, o.written.bytes
-	l.states = append(l.states, stateUpdate{o.indexOf(b.CP), b.State})
-	l.ticket = o.ticket
+	r.add(b.Events)
+	size := len(r.Lines) - was
+	p.bytes += size
+	o.written.add(total{int64(len(b.Events)), int64(size)})
+	r.events, r.bytes = o.written.events, o.written.bytes
+	p.states = append(p.states, stateUpdate{o.indexOf(b.CP), b.State})
+	p.ticket = o.ticket
 	if len(o.tails) > 0 {
-		l.events = append(l.events, b.Events...)
+		p.events = append(p.events, b.Events...)
 	}
 }
 
-// notice looks for the events that somebody in here waits for.
-func (o *Outbox) notice(e *evcp.Event, run int64, index int) {
+// takeSpecial handles the events that the outbox itself acts on.
+func (o *Outbox) takeSpecial(e *evcp.Event, run int64, index int) {
 	switch {
 	case e.Action == evcp.EventsDropped:
 		o.pending.dropEvents = append(o.pending.dropEvents, *e)
@@ -71,28 +75,38 @@ func (o *Outbox) notice(e *evcp.Event, run int64, index int) {
 	}
 }
 
-// openRun is the one in the making. Its buffer is made as large as the last one
-// was: it stays with the readers, so there is nothing to use again.
+// openRun is the run that takes the next batch. A new one gets a buffer as large as the
+// last run was; readers keep it, so that it can't be used again.
 func (o *Outbox) openRun() *pendingRun {
-	l := &o.pending
-	if n := len(l.runs); n > 0 && len(l.runs[n-1].Lines) < runSize {
-		return l.runs[n-1]
+	p := &o.pending
+	if n := len(p.runs); n > 0 && len(p.runs[n-1].Lines) < runSize {
+		return p.runs[n-1]
 	}
 	o.nextRun++
-	c := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
-	l.runs = append(l.runs, c)
-	return c
+	r := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
+	p.runs = append(p.runs, r)
+	return r
 }
 
-// indexOf is the number of a charge point in known.
+// indexOf is the place of a charge point in states.
 func (o *Outbox) indexOf(cp evcp.CPID) int {
-	p, ok := o.index[cp]
+	i, ok := o.index[cp]
 	if !ok {
-		p = len(o.states)
-		o.index[cp] = p
+		i = len(o.states)
+		o.index[cp] = i
 		o.states = append(o.states, keptState{cp: cp})
 	}
-	return p
+	return i
+}
+
+// drop gives up a batch that came while too much waits. The caller holds the lock.
+func (o *Outbox) drop(b Batch) {
+	for i := range b.Events {
+		e := &b.Events[i]
+		o.givenUp.add(dropRange{b.CP, e.Epoch, e.Seq, e.Seq, 1, reasonStuck})
+		o.counts.dropped[e.Action]++
+	}
+	o.pending.ticket = o.ticket
 }
 
 // poke wakes whoever waits on a channel of capacity 1, or will soon.
@@ -101,4 +115,31 @@ func poke(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// pendingBatch is what was appended and waits for its commit.
+type pendingBatch struct {
+	runs       []*pendingRun
+	states     []stateUpdate
+	events     []evcp.Event // only while there is a Tail
+	dropEvents []evcp.Event // the events_dropped among them
+	ticket     uint64       // of the last batch in it
+	urgent     bool         // it holds a fact
+	bytes      int
+}
+
+// stateUpdate is the state of a charge point after a batch.
+type stateUpdate struct {
+	cp    int // place in Outbox.states
+	state evcp.State
+}
+
+func (p *pendingBatch) empty() bool { return len(p.runs) == 0 }
+
+// reset makes the batch ready for use again. The runs belong to the readers now.
+func (p *pendingBatch) reset() {
+	clear(p.runs)
+	clear(p.events)
+	clear(p.dropEvents)
+	*p = pendingBatch{runs: p.runs[:0], states: p.states[:0], events: p.events[:0], dropEvents: p.dropEvents[:0]}
 }

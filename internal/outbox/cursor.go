@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"evcp"
+	"evcp/internal/sqlite"
 )
 
 // ErrClosed ends every wait of a reader when the outbox is closed.
 var ErrClosed = errors.New("the outbox is closed")
 
-// Cursor is a reader at its own pace. One goroutine at a time.
+// Cursor reads the kept runs at its own pace. One goroutine at a time.
 type Cursor struct {
 	o    *Outbox
 	name string
@@ -23,11 +24,11 @@ type Cursor struct {
 	next        int64           // the last run that was handed out
 	out         []Run           // handed out and not delivered, without their lines
 	oldest      evcp.Stamp      // of the first event not delivered
-	follow      bool            // the position is where the facts are settled
 	skippedFrom *cursorPosition // where runs of an unreadable disk were passed over
 }
 
-// Cursor is the reader of that name. Its first life begins at the oldest event.
+// Cursor is the reader of that name. In a new file it begins at the oldest event.
+// Central is no name of a cursor: see Facts.
 func (o *Outbox) Cursor(name string) *Cursor {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -37,7 +38,7 @@ func (o *Outbox) Cursor(name string) *Cursor {
 func (o *Outbox) cursor(name string) *Cursor {
 	c, ok := o.cursors[name]
 	if !ok {
-		c = &Cursor{o: o, name: name, wake: make(chan struct{}, 1), at: cursorPosition{name: name}, follow: name == Central}
+		c = &Cursor{o: o, name: name, wake: make(chan struct{}, 1), at: cursorPosition{name: name}}
 		o.cursors[name] = c
 	}
 	return c
@@ -98,7 +99,7 @@ func (c *Cursor) handOut(after int64, run Run) bool {
 }
 
 // Advance says that the receiver has everything up to a run. A run that was not
-// handed out since the last Rewind is passed over.
+// handed out since the last Rewind is ignored.
 func (c *Cursor) Advance(run int64) {
 	c.o.mu.Lock()
 	defer c.o.mu.Unlock()
@@ -137,28 +138,14 @@ func (c *Cursor) Pending() (events int64, oldest evcp.Stamp) {
 }
 
 func (c *Cursor) pending() (events int64, oldest evcp.Stamp) {
-	if c.follow {
-		return c.o.facts.pending()
-	}
 	events = max(0, c.o.keptTotal.events-c.at.events-c.at.dropped)
 	if events == 0 {
 		return 0, 0
 	}
-	if run, ok := c.o.recent.after(c.at.run); ok && len(c.out) == 0 {
-		return events, run.First
-	}
 	return events, c.oldest
 }
 
-// position is what the file is told. Central's follows the facts.
-func (c *Cursor) position() cursorPosition {
-	if c.follow {
-		c.at.run, c.at.events = c.o.facts.settled(c.o.keptRun), c.o.facts.last
-	}
-	return c.at
-}
-
-// subtract takes into account that events of an undelivered run were dropped.
+// subtract takes into account that events of a run were given up.
 func (c *Cursor) subtract(run, events int64) {
 	if run <= c.at.run {
 		return
@@ -170,4 +157,62 @@ func (c *Cursor) subtract(run, events int64) {
 			return
 		}
 	}
+}
+
+// cursorPosition is the position of a reader, as the file has it: everything up to the
+// run is delivered.
+type cursorPosition struct {
+	name    string
+	run     int64
+	events  int64 // ever appended, with that run; for Central: the last fact that is settled
+	dropped int64 // events after it that were given up
+}
+
+// eachPosition reads how far the readers are.
+func (s *runStore) eachPosition(f func(cursorPosition)) error {
+	return s.Query(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Stmt) error {
+		f(cursorPosition{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
+		return nil
+	})
+}
+
+// savePositions writes how far the readers are.
+func (s *runStore) savePositions(all []cursorPosition) error {
+	for _, p := range all {
+		if err := s.Exec(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
+			SET run=excluded.run, events=excluded.events, dropped=excluded.dropped`, p.name, p.run, p.events, p.dropped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takePositions lists the positions that moved since they were saved. That of the facts
+// moves with every run: it is written along with others, and alone only after
+// snapshotRuns runs. The caller holds the lock.
+func (c *committer) takePositions() {
+	c.positions = c.positions[:0]
+	for _, r := range c.o.cursors {
+		if r.at != r.saved {
+			r.saved = r.at
+			c.positions = append(c.positions, r.at)
+		}
+	}
+	c.takeFactPosition(len(c.positions) > 0)
+}
+
+func (c *committer) takeFactPosition(always bool) {
+	f := c.o.facts
+	if at := f.position(); f.wanted && at != f.saved && (always || at.run-f.saved.run >= snapshotRuns) {
+		f.saved = at
+		c.positions = append(c.positions, at)
+	}
+}
+
+// takeAllPositions is for the end.
+func (c *committer) takeAllPositions() {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	c.takePositions()
+	c.takeFactPosition(true)
 }

@@ -26,12 +26,13 @@ func position(run int64, index int) int64 { return run<<20 | int64(index) }
 type Facts struct {
 	o      *Outbox
 	wake   chan struct{}
-	wanted bool
+	wanted bool // Central is one of Options.Readers
 
 	// Guarded by the outbox's lock.
-	queue []queuedFact // not handed out yet
-	open  []int64      // positions not settled, handed out or not
-	last  int64        // up to here all is settled
+	queue []queuedFact   // not handed out yet
+	open  []int64        // Fact.Pos of those not settled, handed out or not
+	last  int64          // Fact.Pos up to which all is settled
+	saved cursorPosition // what the file has
 }
 
 type queuedFact struct {
@@ -111,6 +112,11 @@ func (f *Facts) Settle(pos int64) {
 	f.open = f.open[:copy(f.open, f.open[n:])]
 }
 
+// position is what the file is told. The caller holds the lock.
+func (f *Facts) position() cursorPosition {
+	return cursorPosition{name: Central, run: f.settled(f.o.keptRun), events: f.last}
+}
+
 // settled is the run up to which nothing is open.
 func (f *Facts) settled(kept int64) int64 {
 	if len(f.open) == 0 {
@@ -136,16 +142,13 @@ func (f *Facts) discard(kept int64) {
 	f.open = f.open[:sort.Search(len(f.open), func(i int) bool { return f.open[i] >= end })]
 }
 
-// readReports fills the queue with what an earlier life left open.
-func (o *Outbox) readReports(s *runStore) error {
-	o.facts = newFacts(o)
-	if !o.facts.wanted {
+// readFacts fills the queue with what the file holds after the settled position.
+func (o *Outbox) readFacts(s *runStore) error {
+	f := o.facts
+	if !f.wanted {
 		return nil
 	}
-	from := int64(0)
-	if c, ok := o.cursors[Central]; ok {
-		from, o.facts.last = c.at.run, c.at.events
-	}
+	f.last = f.saved.events
 	return s.Query(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite.Stmt) error {
 		index := 0
 		for line := range lines(p.ColumnRawText(1)) {
@@ -153,17 +156,12 @@ func (o *Outbox) readReports(s *runStore) error {
 			if err != nil {
 				return contentError(err)
 			}
-			if pos := position(p.ColumnInt64(0), index); pos > o.facts.last && reportable(e.Action) {
-				o.facts.addOld(e, pos)
+			if pos := position(p.ColumnInt64(0), index); pos > f.last && reportable(e.Action) {
+				f.queue = append(f.queue, queuedFact{Fact: Fact{e, pos}})
+				f.open = append(f.open, pos)
 			}
 			index++
 		}
 		return nil
-	}, from)
-}
-
-// addOld takes in a fact of an earlier life.
-func (f *Facts) addOld(e evcp.Event, pos int64) {
-	f.queue = append(f.queue, queuedFact{Fact: Fact{e, pos}})
-	f.open = append(f.open, pos)
+	}, f.saved.run)
 }

@@ -12,9 +12,9 @@ import (
 	"evcp"
 )
 
-// inMemory is an outbox whose disk has refused, with some events on the disk and
+// newBoxInMemory is an outbox whose disk has refused, with some events on the disk and
 // some in memory.
-func inMemory(t *testing.T, options Options) (*disk, *testBox) {
+func newBoxInMemory(t *testing.T, options Options) (*disk, *testBox) {
 	t.Helper()
 	d := newDisk(t)
 	options.VFS = d.name
@@ -38,7 +38,7 @@ func (w *testBox) isHealed() bool { return w.box.Stats().RefusedSince.IsZero() }
 // commit may take, and is gone back to all the same. What it took when nobody
 // believed in it any more is there once.
 func TestDiskStandsStillWhileHealing(t *testing.T) {
-	d, w := inMemory(t, Options{stuckAfter: 100 * time.Millisecond, probeEvery: 5 * time.Millisecond})
+	d, w := newBoxInMemory(t, Options{stuckAfter: 100 * time.Millisecond, probeEvery: 5 * time.Millisecond})
 	release := make(chan struct{})
 	var tried atomic.Bool
 	d.hook(func(op, file string) error {
@@ -78,7 +78,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 // Close waits for a move that is under way.
 func TestCloseWhileHealing(t *testing.T) {
 	for _, patience := range []time.Duration{time.Hour, 20 * time.Millisecond} {
-		d, w := inMemory(t, Options{stuckAfter: patience, probeEvery: 5 * time.Millisecond})
+		d, w := newBoxInMemory(t, Options{stuckAfter: patience, probeEvery: 5 * time.Millisecond})
 		release := make(chan struct{})
 		var waits atomic.Bool
 		d.hook(func(op, file string) error { waits.Store(true); <-release; return nil })
@@ -151,7 +151,7 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 // What an event has told while the disk refused is not told again, and what nothing
 // has told is.
 func TestDropsAcrossAHealing(t *testing.T) {
-	d, w := inMemory(t, Options{probeEvery: time.Hour})
+	d, w := newBoxInMemory(t, Options{probeEvery: time.Hour})
 	if err := w.box.currentCommitter().store.WithLock(func() error {
 		return w.box.currentCommitter().store.saveDrops(dropSet{numberingKey{"CP_001", 7}: dropRange{"CP_001", 7, 1, 2, 2, reasonFull}})
 	}); err != nil {

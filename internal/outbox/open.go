@@ -1,10 +1,14 @@
 package outbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"evcp"
@@ -16,12 +20,15 @@ import (
 const lockName = "lock"
 
 // Open takes the folder dir for this process, making it when it isn't there, and
-// reads what is known. A folder that another process has is an error that is
-// folder.ErrInUse; any other trouble of the disk is not: the Origin says what it
-// was and the outbox goes on in memory, with what can be read.
+// reads the file in it. A folder that another process has is an error that is
+// folder.ErrInUse. Any other failure of the disk is none: OpenResult says what it
+// was, and the outbox goes on in memory, with what can be read.
 func Open(dir string, options Options) (*Outbox, error) {
 	began := time.Now()
-	o := &Outbox{options: options.withDefaults(), dir: dir, generation: 1, closed: make(chan struct{})}
+	o := &Outbox{
+		options: options.withDefaults(), dir: dir, generation: 1, givenUp: dropSet{},
+		stop: make(chan struct{}), closed: make(chan struct{}), back: newDiskReturn(),
+	}
 	o.host = host{o.options.Instance, machineID(o.options.sysfs)}
 	o.reset()
 	s, err := o.openDisk(began)
@@ -29,12 +36,12 @@ func Open(dir string, options Options) (*Outbox, error) {
 		return nil, fmt.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
 	}
 	if err != nil {
-		o.goOnInMemory(err, began)
-		if s, err = openMemory(); err != nil {
+		o.startInMemory(err, began)
+		if s, err = o.options.openMemory(); err != nil {
 			return nil, fmt.Errorf("open an outbox in memory: %w", err)
 		}
 	}
-	o.begin(s)
+	o.start(s)
 	o.result.Took = time.Since(began)
 	return o, nil
 }
@@ -42,35 +49,35 @@ func Open(dir string, options Options) (*Outbox, error) {
 // reset forgets everything that was read.
 func (o *Outbox) reset() {
 	o.states, o.index = nil, map[evcp.CPID]int{}
-	o.cursors, o.facts, o.oldDrops = map[string]*Cursor{}, nil, nil
+	o.cursors, o.facts, o.oldDrops = map[string]*Cursor{}, newFacts(o), nil
 	o.keptRun, o.nextRun, o.snapshotRun = 0, 0, 0
 	o.keptTotal, o.written = total{}, total{}
 }
 
-// begin starts the goroutines. Nobody else has the outbox yet.
-func (o *Outbox) begin(s *runStore) {
+// start starts the goroutines. Nobody else has the outbox yet.
+func (o *Outbox) start(s *runStore) {
 	for _, name := range o.options.Readers {
-		o.cursor(name)
+		if name != Central {
+			o.cursor(name)
+		}
 	}
-	if o.facts == nil {
-		o.facts = newFacts(o)
-	}
-	if s.InMemory() {
-		o.intoMemory(1 << 62) // nothing of what the disk may hold by then is ours
-	} else {
+	if o.mode == onDisk {
 		o.reader.writers = 1
+	} else {
+		o.beginMemory(1 << 62) // whatever the disk holds by then is valid
+		o.back.probeTimer.Reset(o.options.probeEvery)
 	}
 	o.counts.bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
 	o.notifier = newNotifier(o.options)
 	o.committer = newCommitter(o, s)
-	o.committer.snapshotRun = o.snapshotRun
+	o.committer.snapshot.covered = o.snapshotRun
 	o.notifier.dropped(o.oldDrops)
 	o.oldDrops = nil
 	go o.notifier.run()
 	go o.committer.run()
 }
 
-// openDisk opens the file; one that can't be used makes room for a new one.
+// openDisk opens the file; one that can't be used is put aside for a new one.
 func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, err
@@ -82,13 +89,12 @@ func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
 	o.lock = lock
 	s, err := o.openFile()
 	if kind := sqlite.Unusable(err); kind != "" {
-		return o.replace(kind, err, now)
+		return o.replaceFile(kind, err, now)
 	}
 	return s, err
 }
 
-// openFile opens the file, reads what it knows and marks it as open. On error it
-// holds nothing.
+// openFile opens the file, reads it and marks it as open. On error it holds nothing.
 func (o *Outbox) openFile() (*runStore, error) {
 	found := o.findFile()
 	s, err := openStore(o.file(), o.options.MaxSize)
@@ -110,8 +116,8 @@ func (o *Outbox) findFile() Found {
 	return Resumed
 }
 
-// replace puts the file aside and begins a new one that knows the old numbers.
-func (o *Outbox) replace(kind string, cause error, now time.Time) (*runStore, error) {
+// replaceFile puts the file aside and begins a new one that knows the old numbers.
+func (o *Outbox) replaceFile(kind string, cause error, now time.Time) (*runStore, error) {
 	name, err := folder.PutAside(o.path(), kind, now)
 	if err != nil {
 		return nil, err
@@ -125,23 +131,20 @@ func (o *Outbox) replace(kind string, cause error, now time.Time) (*runStore, er
 	return s, err
 }
 
-// goOnInMemory is what Open does on a disk that takes nothing. What can be read is
+// startInMemory is what Open does on a disk that takes nothing. What can be read is
 // known all the same; but numbers that are used from now on are not in the file.
-func (o *Outbox) goOnInMemory(cause error, now time.Time) {
+func (o *Outbox) startInMemory(cause error, now time.Time) {
 	aside := o.result.File
-	if aside == "" {
-		o.unread = !o.readImmutable()
-	} else {
-		o.unread = true
-	}
+	o.unread = aside != "" || !o.readImmutable()
 	o.renumber()
 	o.result.Found, o.result.File, o.result.Why = Refused, aside, sqlite.DiskError(o.dir, cause)
-	o.counts.refusedSince, o.counts.refusedWhy = now, o.result.Why
+	o.counts.refuse(o.result.Why, now)
+	o.enter(diskRefused)
 	o.removeMarker()
 }
 
-// readImmutable reads what the file knows and writes nothing. It reports false when no more
-// than the numbers could be had.
+// readImmutable reads the file and writes nothing. It reports false when no more than
+// the numbers could be read.
 func (o *Outbox) readImmutable() bool {
 	o.reset()
 	s, err := storeOn(schema.OpenImmutable(o.file()))
@@ -157,8 +160,7 @@ func (o *Outbox) readImmutable() bool {
 	return false
 }
 
-// setStates takes over what a file tells.
-func (o *Outbox) setStates(h *replayResult) { o.states, o.index = h.states, h.index }
+func (o *Outbox) setStates(r *replayResult) { o.states, o.index = r.states, r.index }
 
 // renumber makes every charge point begin a new epoch.
 func (o *Outbox) renumber() {
@@ -171,3 +173,166 @@ func (o *Outbox) renumber() {
 func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
 
 func (o *Outbox) file() sqlite.Location { return sqlite.Location{Path: o.path(), VFS: o.options.VFS} }
+
+// read takes over what the file holds.
+func (o *Outbox) read(s *runStore, found Found) error {
+	o.result.Found = found
+	doubt, err := o.numberingDoubt(s, found)
+	if err != nil {
+		return err
+	}
+	r, err := replay(s)
+	if err != nil {
+		return err
+	}
+	if err := o.readPositions(s, r.snapshot); err != nil {
+		return err
+	}
+	o.setStates(r)
+	o.result.Replayed = r.replayed
+	if doubt != "" {
+		o.result.Renumber, o.result.Why = true, doubt
+		o.renumber()
+	}
+	return errors.Join(o.readFacts(s), o.readOldest(s))
+}
+
+// readPositions finds where writing and reading go on.
+func (o *Outbox) readPositions(s *runStore, snapshot int64) (err error) {
+	o.snapshotRun = snapshot
+	if err := s.QueryInts(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
+		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
+		return err
+	}
+	o.keptRun = max(o.keptRun, snapshot)
+	if err := s.eachPosition(o.setPosition); err != nil {
+		return err
+	}
+	o.nextRun, o.written = o.keptRun, o.keptTotal
+	o.oldDrops, err = s.drops()
+	return err
+}
+
+// setPosition takes over the position of one reader. The runs that it has may be gone.
+func (o *Outbox) setPosition(at cursorPosition) {
+	o.keptRun = max(o.keptRun, at.run)
+	if at.name == Central {
+		o.facts.saved = at
+		return
+	}
+	c := o.cursor(at.name)
+	c.at, c.saved, c.next = at, at, at.run
+	o.keptTotal.events = max(o.keptTotal.events, at.events)
+}
+
+// readOldest finds when the first event happened that a cursor does not have.
+func (o *Outbox) readOldest(s *runStore) error {
+	for _, c := range o.cursors {
+		var at int64
+		if err := s.QueryIntsFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
+			return err
+		}
+		c.oldest = evcp.Stamp(at)
+	}
+	return nil
+}
+
+// host is who keeps in a folder: a Monitor, and the machine it runs on.
+type host struct{ instance, machine string }
+
+// machineID names the hardware that sysfs (/sys) shows: the serial number of the board
+// and the permanent addresses of its network cards, parted by blanks. A copied card has
+// everything of the machine it was copied on but these. "" is a machine that shows
+// neither, as in most containers.
+func machineID(sysfs string) string {
+	var words []string
+	if serial := sysfsWord(filepath.Join(sysfs, "firmware", "devicetree", "base", "serial-number")); serial != "" {
+		words = append(words, serial)
+	}
+	cards, _ := filepath.Glob(filepath.Join(sysfs, "class", "net", "*", "device")) // what is no hardware has none
+	for _, card := range cards {
+		card = filepath.Dir(card)
+		if sysfsWord(filepath.Join(card, "addr_assign_type")) == "0" {
+			words = append(words, sysfsWord(filepath.Join(card, "address")))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// sysfsWord reads one word; "" where there is none.
+func sysfsWord(file string) string {
+	b, _ := os.ReadFile(file)
+	word, _, _ := strings.Cut(string(bytes.Trim(b, "\x00\n ")), " ")
+	return word
+}
+
+// otherMachine reports whether two ids can't be of one machine: neither is empty, and
+// no word is in both. A network card more or less makes no other machine.
+func otherMachine(a, b string) bool {
+	before, now := strings.Fields(a), strings.Fields(b)
+	shared := slices.ContainsFunc(now, func(word string) bool { return slices.Contains(before, word) })
+	return len(before) > 0 && len(now) > 0 && !shared
+}
+
+// markerName is an empty file that stands while the file holds the last number of every
+// charge point. It is removed when the disk refuses, which a full disk still allows.
+const markerName = "numbering"
+
+// bootID names this run of the machine; "" where it can't be known.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// numberingDoubt says why the last numbers in a file may not be the last that were
+// used, so that new epochs must begin; "" when they are. They are not when a process
+// went on in memory because the disk refused (the marker is missing), when another host
+// used the folder, or when the machine went down before a sync (another boot id).
+func (o *Outbox) numberingDoubt(s *runStore, found Found) (why string, err error) {
+	if found == New {
+		return "", nil
+	}
+	boot, err := s.meta("open")
+	if err != nil {
+		return "", err
+	}
+	before, err := s.host()
+	if err != nil {
+		return "", err
+	}
+	_, gone := os.Stat(filepath.Join(o.dir, markerName))
+	switch {
+	case errors.Is(gone, fs.ErrNotExist):
+		return "the disk had refused before, and later events were in memory only", s.QuickCheck()
+	case before.instance != "" && before.instance != o.host.instance:
+		return "another Monitor, instance " + before.instance + ", kept here before", nil
+	case otherMachine(before.machine, o.host.machine):
+		return "another machine of the same name kept here before", nil
+	case boot != "" && boot != bootID():
+		return "the machine went down while the file was open", nil
+	}
+	return "", nil
+}
+
+// markOpen notes that this run of the machine has the file open.
+func (o *Outbox) markOpen(s *runStore) error {
+	if err := o.placeMarker(); err != nil {
+		return err
+	}
+	return errors.Join(s.setHost(o.host), s.setMeta("open", bootID()))
+}
+
+// placeMarker notes that the file has all numbers.
+func (o *Outbox) placeMarker() error {
+	return os.WriteFile(filepath.Join(o.dir, markerName), nil, 0o600)
+}
+
+// removeMarker notes that numbers are used which are not in the file.
+func (o *Outbox) removeMarker() {
+	if o.isLocked() {
+		_ = os.Remove(filepath.Join(o.dir, markerName)) // EVENTS.md says what follows where this fails
+	}
+}

@@ -26,12 +26,15 @@ type Options struct {
 	// up before every reader had them, an evcp.Dropped. False is a Monitor that has
 	// stopped; the next one is told.
 	Observe func(evcp.Observation) bool
+	// Failed is called when neither disk nor memory can keep anything: the outbox has ended.
+	Failed func(error)
 	// Recovered is called when the disk took over again from memory. aside names a
 	// file that had to be put aside for it; else it is "".
 	Recovered func(aside string)
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
 
+	openMemory func() (*runStore, error)
 	sysfs      string        // where the kernel shows the hardware; "" is /sys
 	stuckAfter time.Duration // a commit that takes longer counts as refused
 	probeEvery time.Duration // after a refusal the disk is tried again so often
@@ -65,6 +68,9 @@ func (o Options) withDefaults() Options {
 	if o.SyncEvery <= 0 {
 		o.SyncEvery = 100 * time.Millisecond
 	}
+	if o.openMemory == nil {
+		o.openMemory = openMemory
+	}
 	if o.sysfs == "" {
 		o.sysfs = "/sys"
 	}
@@ -76,4 +82,29 @@ func (o Options) withDefaults() Options {
 	}
 	o.Readers = slices.Clone(o.Readers)
 	return o
+}
+
+// Found says what Open found in the folder.
+type Found uint8
+
+const (
+	// New: nothing was there; a file was made.
+	New Found = iota
+	// Resumed: the history goes on.
+	Resumed
+	// PutAside: a file that can't be used was renamed, and a new one made.
+	PutAside
+	// Refused: the disk refused; everything is kept in memory only.
+	Refused
+)
+
+// OpenResult is what Open found.
+type OpenResult struct {
+	Found Found
+	File  string // PutAside: the new name of the old file
+	Why   string // PutAside, Refused, and a Resumed that must renumber: for people
+	// Renumber: the last numbers can't be proven, so new epochs begin.
+	Renumber bool
+	Replayed int // events folded on top of the snapshots
+	Took     time.Duration
 }

@@ -2,10 +2,12 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"evcp"
 	"evcp/internal/folder"
@@ -19,43 +21,54 @@ type Outbox struct {
 	host     host
 	lock     *folder.Lock // nil when the folder can't be locked: then the disk refused
 	result   OpenResult
-	kept     atomic.Uint64
-	closed   chan struct{} // nothing more will be kept
+	kept     atomic.Uint64 // the ticket up to which everything is kept
+	stop     chan struct{} // closed by Close: commit what is pending and end
+	closed   chan struct{} // closed when nothing more will be kept
 	notifier *notifier
 	reader   runReader
+	back     diskReturn // used by the committer in charge alone
 
-	mu          sync.Mutex // guards what follows; never held over a disk
-	committer   *committer
-	generation  uint64
-	ticket      uint64
-	closing     bool
-	pending     pendingBatch
-	committing  int // bytes in the commit under way
-	nextRun     int64
-	written     total // appended so far
-	usualSize   int   // bytes of a usual chunk
-	index       map[evcp.CPID]int
-	states      []keptState // by place
-	recent      recent
-	keptRun     int64
-	keptTotal   total
-	snapshotRun int64   // as Open found it
-	oldDrops    dropSet // as Open found it
-	unread      bool    // in memory, and nothing was ever read from the disk
-	diskRun     int64   // the last run on disk while the outbox is in memory
-	memoryFrom  int64   // the first run that is in memory only; 0 on disk
-	cursors     map[string]*Cursor
-	facts       *Facts
-	tails       []*Tail
-	flushers    []chan struct{}
-	givenUp     dropSet // given up before they came to the store
-	counts      statCounters
+	mu         sync.Mutex // guards what follows; never held while the disk works
+	committer  *committer // the one in charge
+	mode       mode
+	failure    error // neither disk nor memory can keep anything
+	generation uint64
+	ticket     uint64
+	closing    bool
+	pending    pendingBatch
+	committing int   // bytes in the commit under way
+	nextRun    int64 // id of the last run that was opened
+	written    total // appended so far
+	usualSize  int   // bytes of a usual run
+	index      map[evcp.CPID]int
+	states     []keptState // by index; the committer alone changes the states in it
+	recent     recent
+	keptRun    int64
+	keptTotal  total
+	unread     bool  // in memory, and the file was never read
+	diskRun    int64 // in memory: the last run in the file
+	memoryFrom int64 // in memory: the first run that is not in the file
+	cursors    map[string]*Cursor
+	facts      *Facts
+	tails      []*Tail
+	flushers   []chan struct{}
+	givenUp    dropSet // dropped before they came to the committer
+	counts     statCounters
+
+	// Only while Open reads the file:
+	snapshotRun int64
+	oldDrops    dropSet
 }
 
 // total counts everything that was ever appended.
 type total struct{ events, bytes int64 }
 
-// OpenResult is what Open found.
+func (t *total) add(by total) {
+	t.events += by.events
+	t.bytes += by.bytes
+}
+
+// OpenResult says what Open found.
 func (o *Outbox) OpenResult() OpenResult { return o.result }
 
 // Generation is the one that Append takes. It rises when the disk refuses.
@@ -65,13 +78,13 @@ func (o *Outbox) Generation() uint64 {
 	return o.generation
 }
 
-// State is what the kept events say of a charge point. The zero State is nothing;
-// a State with a number only comes from a file that was put aside.
+// State is the fold of the kept events of a charge point; the zero State when there are
+// none. A State with a number only comes from a file that was put aside.
 func (o *Outbox) State(cp evcp.CPID) evcp.State {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if p, ok := o.index[cp]; ok {
-		return o.states[p].state
+	if i, ok := o.index[cp]; ok {
+		return o.states[i].state
 	}
 	return evcp.State{}
 }
@@ -80,21 +93,21 @@ func (o *Outbox) State(cp evcp.CPID) evcp.State {
 func (o *Outbox) Renumber(cp evcp.CPID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p, ok := o.index[cp]
-	return ok && o.states[p].renumber
+	i, ok := o.index[cp]
+	return ok && o.states[i].renumber
 }
 
 // Kept is the ticket up to which everything is kept.
 func (o *Outbox) Kept() (ticket uint64) { return o.kept.Load() }
 
-// Close keeps what was appended, snapshots every State and lets go of the folder.
-// When ctx ends first, a disk that stands still is left to itself: what it has
-// not taken is lost, together with its numbers.
+// Close commits what was appended, snapshots every State and unlocks the folder.
+// When ctx ends first, Close returns its error and a disk that stands still keeps its
+// goroutine: what it has not taken is lost, together with its numbers.
 func (o *Outbox) Close(ctx context.Context) error {
 	o.mu.Lock()
 	if !o.closing {
 		o.closing = true
-		close(o.committer.stop)
+		close(o.stop)
 		o.notifier.close()
 	}
 	o.mu.Unlock()
@@ -102,12 +115,12 @@ func (o *Outbox) Close(ctx context.Context) error {
 		return err
 	}
 	for {
-		k := o.currentCommitter()
-		if err := wait(ctx, k.done); err != nil {
+		c := o.currentCommitter()
+		if err := wait(ctx, c.done); err != nil {
 			return fmt.Errorf("close %s: %w", o.dir, err)
 		}
-		if k == o.currentCommitter() {
-			return k.closeErr
+		if c == o.currentCommitter() {
+			return c.closeErr
 		}
 	}
 }
@@ -120,7 +133,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	o.flushers = append(o.flushers, done)
 	poke(o.committer.wake)
 	o.mu.Unlock()
-	defer o.forget(done)
+	defer o.removeFlusher(done)
 	for o.Kept() < ticket {
 		select {
 		case <-done:
@@ -133,7 +146,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	return nil
 }
 
-func (o *Outbox) forget(done chan struct{}) {
+func (o *Outbox) removeFlusher(done chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flushers = slices.DeleteFunc(o.flushers, func(c chan struct{}) bool { return c == done })
@@ -160,10 +173,86 @@ func (o *Outbox) isLocked() bool {
 	return o.lock != nil
 }
 
-// unlock lets go of the folder.
+// unlock gives the folder back.
 func (o *Outbox) unlock() error {
 	if o.lock == nil {
 		return nil
 	}
 	return o.lock.Close()
 }
+
+// Stats are the figures of an outbox at one moment.
+type Stats struct {
+	Bytes      int64 // in use, as of the last look
+	Limit      int64 // of Bytes
+	Waiting    int   // encoded bytes that are not kept yet
+	LastCommit time.Duration
+	LongCommit time.Duration // the longest so far
+	Commits    uint64
+	Written    int64             // encoded bytes ever kept
+	Dropped    map[string]uint64 // events given up, by action
+	// RefusedSince is when the disk refused; zero while all is well.
+	RefusedSince time.Time
+	RefusedWhy   string
+	Cursors      map[string]Pending // by reader
+}
+
+// Pending is what a reader does not have yet.
+type Pending struct {
+	Events int64
+	Oldest evcp.Stamp
+}
+
+// statCounters are guarded by the outbox's lock.
+type statCounters struct {
+	bytes        int64
+	last, long   time.Duration
+	commits      uint64
+	dropped      [evcp.EventsDropped + 1]uint64
+	refusedSince time.Time
+	refusedWhy   string
+}
+
+func (c *statCounters) commit(took time.Duration) {
+	c.last, c.long = took, max(c.long, took)
+	c.commits++
+}
+
+func (c *statCounters) refuse(why string, now time.Time) { c.refusedSince, c.refusedWhy = now, why }
+
+// Stats reads all figures at one moment. It reads no file.
+func (o *Outbox) Stats() Stats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c := &o.counts
+	s := Stats{
+		Bytes: c.bytes, Limit: o.limit(), Waiting: o.pending.bytes + o.committing,
+		LastCommit: c.last, LongCommit: c.long, Commits: c.commits, Written: o.keptTotal.bytes,
+		Dropped: map[string]uint64{}, RefusedSince: c.refusedSince, RefusedWhy: c.refusedWhy,
+		Cursors: map[string]Pending{},
+	}
+	for action, n := range c.dropped {
+		if n > 0 {
+			s.Dropped[evcp.Action(action).String()] = n
+		}
+	}
+	for name, cursor := range o.cursors {
+		events, oldest := cursor.pending()
+		s.Cursors[name] = Pending{events, oldest}
+	}
+	if o.facts.wanted {
+		events, oldest := o.facts.pending()
+		s.Cursors[Central] = Pending{events, oldest}
+	}
+	return s
+}
+
+// limit is the bound in force. The caller holds the lock.
+func (o *Outbox) limit() int64 {
+	if o.mode != onDisk {
+		return min(memorySize, o.options.MaxSize)
+	}
+	return o.options.MaxSize
+}
+
+var errNoStore = errors.New("neither disk nor memory can keep events")

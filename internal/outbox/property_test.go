@@ -34,7 +34,7 @@ type propertyRun struct {
 // crash takes nothing that was kept and leaves a prefix.
 func TestLikeAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := &propertyRun{rt: rt, temp: t.TempDir, world: newTestBox(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
+		l := &propertyRun{rt: rt, temp: t.TempDir, testBox: newTestBox(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
 		l.cur = l.box.Cursor(Kafka)
 		defer func() { l.close() }()
 		rt.Repeat(map[string]func(*rapid.T){

@@ -65,9 +65,9 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 		t.Error("Stats says that all is well")
 	}
 	w.written = nil
-	ignored := w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: make([]evcp.Event, 1)})
-	if ignored != void {
-		t.Errorf("an old generation got ticket %d", ignored)
+	ignored, dropped := w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: make([]evcp.Event, 1)})
+	if ignored != void+1 || dropped {
+		t.Errorf("an old generation got ticket %d, dropped %t", ignored, dropped)
 	}
 	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()

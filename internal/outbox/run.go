@@ -1,12 +1,14 @@
 package outbox
 
 import (
+	"bytes"
 	"iter"
+	"strconv"
 
 	"evcp"
 )
 
-// Run is a piece of the history in the order of append. It never changes.
+// Run is a row of events, in the order of Append. It never changes.
 type Run struct {
 	ID    int64  // of the last row it holds; rises
 	Lines []byte // JSON lines, each closed by a newline
@@ -24,30 +26,30 @@ func (r Run) Each() iter.Seq[Line] { return lines(r.Lines) }
 // pendingRun is a run in the making, and one row of the file.
 type pendingRun struct {
 	Run
-	facts   int
-	reports int
-	bytes   int64 // bytes ever appended, with this chunk
+	facts   int   // events that are no plain OK
+	reports int   // events that are reportable
+	bytes   int64 // bytes ever appended, with this run
 }
 
-// add encodes the events of one batch. They are never split over two chunks.
-func (c *pendingRun) add(events []evcp.Event) {
-	if c.Count == 0 {
-		c.First = events[0].At
+// add encodes the events of one batch. They are never split over two runs.
+func (r *pendingRun) add(events []evcp.Event) {
+	if r.Count == 0 {
+		r.First = events[0].At
 	}
 	for i := range events {
-		c.Lines = append(events[i].AppendJSON(c.Lines), '\n')
+		r.Lines = append(events[i].AppendJSON(r.Lines), '\n')
 		if events[i].Fact() {
-			c.facts++
+			r.facts++
 		}
 		if reportable(events[i].Action) {
-			c.reports++
+			r.reports++
 		}
 	}
-	c.Count += len(events)
-	c.Last = events[len(events)-1].At
+	r.Count += len(events)
+	r.Last = events[len(events)-1].At
 }
 
-// reportable names the events that the uplink lives on.
+// reportable reports whether Facts hands out an event: the uplink needs it.
 func reportable(a evcp.Action) bool {
 	switch a {
 	case evcp.EngineFailed, evcp.EngineRecovered, evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
@@ -63,4 +65,90 @@ func anyFact(events []evcp.Event) bool {
 		}
 	}
 	return false
+}
+
+// Line is one event as Event.AppendJSON wrote it. Its methods find a field without
+// parsing the rest. That is exact: a quote inside a JSON string is escaped, so no text
+// can look like the name of a field.
+type Line []byte
+
+var (
+	prefix  = []byte(`{"cp_id":"`)
+	plain   = []byte(`","monitor_id":"EV_CP_M","action":"health_check","status":"OK"`)
+	quote   = []byte(`"`)
+	newline = []byte("\n")
+
+	actionField = []byte(`,"action":"`)
+	epochField  = []byte(`,"epoch":`)
+	seqField    = []byte(`,"seq":`)
+	stampField  = []byte(`,"timestamp":`)
+)
+
+// CP is the charge point's id, a part of the line; nil when it has none.
+func (l Line) CP() []byte {
+	rest, ok := bytes.CutPrefix(l, prefix)
+	if !ok {
+		return nil
+	}
+	cp, _, _ := bytes.Cut(rest, quote)
+	return cp
+}
+
+// Plain reports whether the event is a plain health_check OK, which is no fact.
+func (l Line) Plain() bool {
+	from := len(prefix) + len(l.CP())
+	return from <= len(l) && bytes.HasPrefix(l[from:], plain)
+}
+
+// Action is what the event records.
+func (l Line) Action() evcp.Action {
+	_, rest, _ := bytes.Cut(l, actionField)
+	word, _, _ := bytes.Cut(rest, quote)
+	action, _ := evcp.ParseAction(string(word))
+	return action
+}
+
+// ID is the event's number.
+func (l Line) ID() evcp.EventID {
+	epoch, _ := strconv.ParseInt(string(l.number(epochField)), 10, 64)
+	seq, _ := strconv.ParseUint(string(l.number(seqField)), 10, 64)
+	return evcp.EventID{Epoch: epoch, Seq: seq}
+}
+
+// At is the event's timestamp.
+func (l Line) At() evcp.Stamp {
+	whole, rest, _ := bytes.Cut(l.number(stampField), []byte("."))
+	seconds, _ := strconv.ParseInt(string(whole), 10, 64)
+	micros, unit := int64(0), int64(100_000)
+	for _, digit := range rest {
+		micros += int64(digit-'0') * unit
+		unit /= 10
+	}
+	return evcp.Stamp(seconds*1e6 + micros)
+}
+
+func (l Line) number(field []byte) []byte {
+	at := bytes.Index(l, field)
+	if at < 0 {
+		return nil
+	}
+	rest := l[at+len(field):]
+	end := 0
+	for end < len(rest) && (rest[end] >= '0' && rest[end] <= '9' || rest[end] == '.') {
+		end++
+	}
+	return rest[:end]
+}
+
+// lines yields the lines of a body, without their newlines.
+func lines(body []byte) iter.Seq[Line] {
+	return func(yield func(Line) bool) {
+		for len(body) > 0 {
+			var line []byte
+			line, body, _ = bytes.Cut(body, newline)
+			if len(line) > 0 && !yield(line) {
+				return
+			}
+		}
+	}
 }

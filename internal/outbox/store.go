@@ -21,7 +21,7 @@ var schema = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
 type runStore struct{ *sqlite.DB }
 
 // openStore opens or makes the file and brings its schema up to date. limit bounds
-// the log as share does.
+// the log as boundShare does.
 func openStore(f sqlite.Location, limit int64) (*runStore, error) {
 	return storeOn(schema.Open(f,
 		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
@@ -34,9 +34,9 @@ func openMemory() (*runStore, error) {
 	return storeOn(schema.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
-// boundShare is the part of the bound that the log may take before it is moved into
-// the file, that may be written between two looks at the size, and that is given
-// up at once. Together they stay within a quarter of the bound.
+// boundShare is how many bytes the log may take before it is moved into the file, how
+// many are written between two looks at the size, and how many are given up at once.
+// Together they stay within a quarter of the bound.
 func boundShare(limit int64) int64 { return min(2*mib, limit/32) }
 
 func storeOn(db *sqlite.DB, err error) (*runStore, error) {
@@ -60,6 +60,25 @@ func (s *runStore) close() error {
 		return nil
 	}
 	return s.Close()
+}
+
+const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
+
+// insert writes one row.
+func (s *runStore) insert(r *pendingRun) error {
+	p, err := s.Prepare(insertRun)
+	if err != nil {
+		return err
+	}
+	for i, v := range [...]int64{r.ID, int64(r.First), int64(r.Last), int64(r.Count), int64(r.facts), int64(r.reports), r.events, r.bytes} {
+		if err := p.BindInt64(i+1, v); err != nil {
+			return err
+		}
+	}
+	if err := p.BindRawText(9, r.Lines); err != nil {
+		return err
+	}
+	return p.Exec()
 }
 
 func (s *runStore) meta(name string) (value string, err error) {

@@ -1,17 +1,25 @@
 package outbox
 
-import "evcp/internal/sqlite"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"evcp"
+	"evcp/internal/sqlite"
+)
 
 // trimmer gives up the oldest of what is kept, a slice after a commit, so that no
 // commit waits long for it.
 type trimmer struct {
-	k          *committer
-	sinceCheck volume // since the last look
-	full       bool   // a stretch is being given up
-	thinned    int64  // up to this run only facts are left
-	dropped    dropSet
+	c          *committer
+	sinceCheck volume  // committed since the size was last looked at
+	full       bool    // room is being made, until a sixteenth of the bound is free
+	thinned    int64   // up to this run only facts are left
+	dropped    dropSet // since full; reported when room is made
 }
 
+// The size is looked at after so many runs, and so many rows are given up at once.
 const (
 	checkRuns = 64
 	sliceRows = 1024
@@ -31,26 +39,26 @@ type trimRange struct {
 	after     int64
 	upTo      int64
 	bytes     int64 // runs.bytes up to here
-	delivered int64 // all but Central have everything up to here
+	delivered int64 // every cursor has everything up to here
 	settled   int64 // Central has everything up to here
 	factsToo  bool
 }
 
 // step looks after a commit whether something must go.
 func (t *trimmer) step() error {
-	if !t.full && t.sinceCheck.runs < checkRuns && t.sinceCheck.bytes < boundShare(t.k.o.options.MaxSize) {
+	if !t.full && t.sinceCheck.runs < checkRuns && t.sinceCheck.bytes < boundShare(t.c.o.options.MaxSize) {
 		return nil
 	}
 	t.sinceCheck = volume{}
-	return t.k.store.WithLock(t.check)
+	return t.c.store.WithLock(t.check)
 }
 
 func (t *trimmer) check() error {
-	used, free, err := t.k.store.Usage()
+	used, free, err := t.c.store.Usage()
 	if err != nil {
 		return err
 	}
-	limit, delivered, settled := t.k.o.bounds(used)
+	limit, delivered, settled := t.c.o.bounds(used)
 	if err := t.trimDelivered(delivered, settled); err != nil {
 		return err
 	}
@@ -60,16 +68,16 @@ func (t *trimmer) check() error {
 		return t.makeRoom(delivered, settled)
 	case t.full:
 		t.full = false
-		t.k.o.notifier.dropped(t.dropped)
+		t.c.o.notifier.dropped(t.dropped)
 		t.dropped = dropSet{}
 	}
 	if free > 1024 && free*sqlite.PageSize > used/4 {
-		return t.k.store.Vacuum(256)
+		return t.c.store.Vacuum(256)
 	}
 	return nil
 }
 
-// bounds is what the bound of the log leaves for the file, and how far the
+// bounds is what the bound leaves for the file without its log, and how far the
 // readers are.
 func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 	o.mu.Lock()
@@ -77,10 +85,10 @@ func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 	o.counts.bytes = used
 	limit, delivered, settled = o.limit(), o.keptRun, o.keptRun
 	for _, name := range o.options.Readers {
-		if c := o.cursors[name]; c.follow {
+		if name == Central {
 			settled = o.facts.settled(o.keptRun)
 		} else {
-			delivered = min(delivered, c.at.run)
+			delivered = min(delivered, o.cursors[name].at.run)
 		}
 	}
 	return limit - 8*boundShare(limit), delivered, settled
@@ -89,14 +97,14 @@ func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 // trimDelivered gives up what is delivered and beyond Options.Keep.
 func (t *trimmer) trimDelivered(delivered, settled int64) error {
 	var bytes int64
-	if err := t.k.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
+	if err := t.c.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
 		return err
 	}
-	_, _, err := t.slice(trimRange{upTo: delivered, bytes: bytes - t.k.o.options.Keep, delivered: delivered, settled: settled})
+	_, _, err := t.slice(trimRange{upTo: delivered, bytes: bytes - t.c.o.options.Keep, delivered: delivered, settled: settled})
 	return err
 }
 
-// makeRoom makes room: what is delivered goes first, then plain OKs, then facts.
+// makeRoom gives up what is delivered first, then plain OKs, then facts.
 func (t *trimmer) makeRoom(delivered, settled int64) error {
 	const all = 1 << 62
 	r := trimRange{upTo: delivered, bytes: all, delivered: delivered, settled: settled}
@@ -108,8 +116,8 @@ func (t *trimmer) makeRoom(delivered, settled int64) error {
 	if t.thinned = max(t.thinned, last); last > 0 || err != nil {
 		return err
 	}
-	if t.k.sinceSnapshot.runs > snapshotRuns/8 {
-		return t.k.snapshot() // there are more plain OKs, not yet safe to give up
+	if t.c.snapshot.running || t.c.snapshot.since.runs > snapshotRuns/8 {
+		return t.c.snapshotAll() // there are more plain OKs; no snapshot covers them yet
 	}
 	r.after, r.factsToo = 0, true
 	_, _, err = t.slice(r)
@@ -123,43 +131,218 @@ func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	if err != nil || len(rows) == 0 {
 		return 0, 0, err
 	}
-	l := trimBatch{trimRange: r, undelivered: dropSet{}}
-	err = t.k.store.Transact(false, func() error {
+	b := trimBatch{trimRange: r, undelivered: dropSet{}}
+	err = t.c.store.Transact(false, func() error {
 		for _, row := range rows {
-			if err := l.take(t.k.store, row); err != nil {
+			if err := b.trim(t.c.store, row); err != nil {
 				return err
 			}
 		}
-		return t.k.store.saveDrops(l.undelivered)
+		return t.c.store.saveDrops(b.undelivered)
 	})
 	if err != nil {
 		return 0, 0, err
 	}
-	t.k.o.applyTrim(&l)
-	t.dropped.addAll(l.undelivered)
-	return l.events, rows[len(rows)-1].id, nil
+	t.c.o.applyTrim(&b)
+	t.dropped.addAll(b.undelivered)
+	return b.events, rows[len(rows)-1].id, nil
 }
 
 func (t *trimmer) rows(r trimRange) (rows []trimRow, err error) {
 	size := 0
-	err = t.k.store.Query(`SELECT id, count, facts, reports, body FROM runs
+	err = t.c.store.Query(`SELECT id, count, facts, reports, body FROM runs
 		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Stmt) error {
 		rows = append(rows, trimRow{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
-		if size += len(rows[len(rows)-1].body); int64(size) > boundShare(t.k.o.options.MaxSize) {
+		if size += len(rows[len(rows)-1].body); int64(size) > boundShare(t.c.o.options.MaxSize) {
 			return sqlite.ErrStop
 		}
 		return nil
-	}, r.after, min(r.upTo, t.k.safe()), r.bytes, sliceRows)
+	}, r.after, min(r.upTo, t.c.safe()), r.bytes, sliceRows)
 	return rows, err
 }
 
 // safe is the last run that may go: the newest one stays, since it carries the
-// totals, and so does what the snapshots don't cover, since it carries the states.
-func (k *committer) safe() int64 {
-	k.o.mu.Lock()
-	defer k.o.mu.Unlock()
-	if k.store.InMemory() {
-		return k.o.keptRun - 1
+// totals, and so does what no snapshot covers, since it carries the States.
+func (c *committer) safe() int64 {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	if c.store.InMemory() {
+		return c.o.keptRun - 1
 	}
-	return min(k.snapshotRun, k.o.keptRun-1)
+	return min(c.snapshot.covered, c.o.keptRun-1)
+}
+
+// trimBatch is what a slice of trimming gives up.
+type trimBatch struct {
+	trimRange
+	events      int64
+	undelivered dropSet
+	runs        []trimmedRun
+	dropped     [evcp.EventsDropped + 1]uint64
+}
+
+// trimmedRun is how many events of a run are gone.
+type trimmedRun struct{ run, events int64 }
+
+// trim gives up what it may of one row: all of it, its plain OKs, or nothing.
+func (b *trimBatch) trim(s *runStore, r trimRow) error {
+	done := r.id <= b.delivered && (r.reports == 0 || r.id <= b.settled)
+	switch {
+	case done || r.facts == 0 || b.factsToo:
+		b.count(r, func(Line) bool { return true })
+		return s.Exec(`DELETE FROM runs WHERE id=?`, r.id)
+	case r.facts < r.count:
+		b.count(r, Line.Plain)
+		return s.Exec(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
+	}
+	return nil
+}
+
+// count counts the events that go, and lists those that were not delivered.
+func (b *trimBatch) count(r trimRow, goes func(Line) bool) {
+	n := int64(0)
+	for line := range lines(r.body) {
+		if !goes(line) {
+			continue
+		}
+		n++
+		if r.id > b.delivered {
+			b.undelivered.addLine(line, reasonFull)
+			b.dropped[line.Action()]++
+		}
+	}
+	b.events += n
+	b.runs = append(b.runs, trimmedRun{r.id, n})
+}
+
+func withoutPlain(body []byte) (facts []byte) {
+	for line := range lines(body) {
+		if !line.Plain() {
+			facts = append(append(facts, line...), '\n')
+		}
+	}
+	return facts
+}
+
+// applyTrim takes what is gone into the counters and the positions.
+func (o *Outbox) applyTrim(b *trimBatch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for action, n := range b.dropped {
+		o.counts.dropped[action] += n
+	}
+	for _, c := range o.cursors {
+		for _, r := range b.runs {
+			c.subtract(r.run, r.events)
+		}
+	}
+}
+
+// Reasons of events_dropped.
+const (
+	reasonFull  = "outbox full"
+	reasonStuck = "disk too slow"
+)
+
+// dropRange is a range of one numbering in which events were given up.
+type dropRange struct {
+	cp       evcp.CPID
+	epoch    int64
+	from, to uint64
+	count    uint64
+	reason   string
+}
+
+func (d dropRange) observation() evcp.Observation {
+	return evcp.Observation{
+		CP: d.cp, Kind: evcp.Dropped, DroppedEpoch: d.epoch, From: d.from, To: d.to, Count: d.count, Reason: d.reason,
+	}
+}
+
+// numberingKey is an epoch of one charge point.
+type numberingKey struct {
+	cp    evcp.CPID
+	epoch int64
+}
+
+// dropSet holds one range for each numbering: many drops become one event.
+type dropSet map[numberingKey]dropRange
+
+func (l dropSet) add(d dropRange) {
+	key := numberingKey{d.cp, d.epoch}
+	if was, ok := l[key]; ok {
+		d.from, d.to, d.count = min(was.from, d.from), max(was.to, d.to), was.count+d.count
+	}
+	l[key] = d
+}
+
+func (l dropSet) addLine(line Line, reason string) {
+	id := line.ID()
+	l.add(dropRange{evcp.CPID(line.CP()), id.Epoch, id.Seq, id.Seq, 1, reason})
+}
+
+func (l dropSet) addAll(other dropSet) {
+	for _, d := range other {
+		l.add(d)
+	}
+}
+
+func (l dropSet) sorted() []dropRange {
+	return slices.SortedFunc(maps.Values(l), func(a, b dropRange) int {
+		return cmp.Or(cmp.Compare(a.cp, b.cp), cmp.Compare(a.epoch, b.epoch))
+	})
+}
+
+// saveDrops notes what was given up, until an event says so.
+func (s *runStore) saveDrops(l dropSet) error { return s.putDrops(l, `count+excluded.count`) }
+
+// moveDrops notes what was given up in memory. It may have been noted before.
+func (s *runStore) moveDrops(l dropSet) error { return s.putDrops(l, `max(count, excluded.count)`) }
+
+func (s *runStore) putDrops(l dropSet, count string) error {
+	for _, d := range l {
+		if err := s.Exec(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
+			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteDrop removes what an events_dropped event covers.
+func (s *runStore) deleteDrop(e evcp.Event) error {
+	return s.Exec(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
+		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
+}
+
+// deleteToldDrops removes what the events_dropped events of a run cover.
+func (s *runStore) deleteToldDrops(r *pendingRun) error {
+	if r.facts == 0 {
+		return nil
+	}
+	for line := range r.Each() {
+		if line.Action() != evcp.EventsDropped {
+			continue
+		}
+		e, err := evcp.ParseEvent(line)
+		if err == nil {
+			err = s.deleteDrop(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *runStore) drops() (dropSet, error) {
+	l := dropSet{}
+	return l, s.Query(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Stmt) error {
+		l.add(dropRange{
+			evcp.CPID(p.ColumnText(0)), p.ColumnInt64(1), uint64(p.ColumnInt64(2)), uint64(p.ColumnInt64(3)),
+			uint64(p.ColumnInt64(4)), p.ColumnText(5),
+		})
+		return nil
+	})
 }

@@ -41,7 +41,7 @@ func before(t *testing.T, dir, end string, options Options) *openOutage {
 	sent += run.Count
 	w.check("CP_001", ko()) // what was settled and sent is kept with it
 	w.flush()
-	o := &openOutage{world: w, state: w.states["CP_001"], unsent: w.written[sent:]}
+	o := &openOutage{testBox: w, state: w.states["CP_001"], unsent: w.written[sent:]}
 	w.written = nil
 	dir = w.dir
 	if end != "clean" {

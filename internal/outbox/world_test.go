@@ -143,7 +143,8 @@ func (w *testBox) observe(o evcp.Observation) (ticket uint64) {
 	for _, e := range events {
 		w.written = append(w.written, string(e.AppendJSON(nil)))
 	}
-	return w.box.Append(Batch{Generation: w.box.Generation(), CP: o.CP, Events: events, State: state})
+	ticket, _ = w.box.Append(Batch{Generation: w.box.Generation(), CP: o.CP, Events: events, State: state})
+	return ticket
 }
 
 func (w *testBox) flush() {

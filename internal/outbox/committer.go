@@ -1,0 +1,316 @@
+package outbox
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"evcp"
+)
+
+// committer is the goroutine that writes. When the disk refuses, another one with a
+// store in memory takes its place, and this one never writes again.
+type committer struct {
+	o        *Outbox
+	store    *runStore
+	wake     chan struct{}
+	done     chan struct{}
+	closeErr error // valid when done is closed
+
+	batch     pendingBatch     // being kept
+	positions []cursorPosition // of the readers, kept with the batch
+	givenUp   dropSet          // dropped before they came here, noted with the batch
+	always    bool             // every commit is synced
+	committed time.Time        // when the last commit began
+	synced    time.Time        // when the last synced commit began
+	snapshot  snapshotPass
+	trim      trimmer
+	timer     *time.Timer // plain OKs have waited for Options.SyncEvery
+	watchdog  *time.Timer // the commit under way has taken Options.stuckAfter
+}
+
+// volume counts what was written since some moment.
+type volume struct {
+	runs  int
+	bytes int64
+}
+
+func (v *volume) add(r *pendingRun) {
+	v.runs++
+	v.bytes += int64(len(r.Lines))
+}
+
+func newCommitter(o *Outbox, s *runStore) *committer {
+	c := &committer{
+		o: o, store: s, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		synced: time.Now(), always: bootID() == "", timer: time.NewTimer(time.Hour),
+	}
+	c.timer.Stop()
+	c.watchdog = time.AfterFunc(o.options.stuckAfter, func() { o.fallBack(c, errStuck) })
+	c.watchdog.Stop()
+	c.trim = trimmer{c: c, dropped: dropSet{}}
+	return c
+}
+
+// run commits until Close, or until another committer has taken over. A timer runs
+// only while something waits for it.
+func (c *committer) run() {
+	defer close(c.done)
+	defer c.stopTimers()
+	back := &c.o.back
+	for {
+		var err error
+		select {
+		case <-c.o.stop:
+			c.finish()
+			return
+		case <-c.wake:
+			err = c.commitWhenDue()
+		case <-c.timer.C:
+			err = c.commitPending()
+		case <-back.probeTimer.C:
+			c.startProbe()
+		case r := <-back.probed:
+			_ = c.startMigration(r) // the disk goes on refusing: that is known
+		case moved := <-back.migrated:
+			_ = c.endMigration(moved)
+			err = c.commitWhenDue()
+		case <-back.deadline.C:
+			c.o.transit(migrationLate)
+			err = c.commitWhenDue()
+		}
+		if err != nil {
+			c.giveUp(err)
+		}
+		if c.superseded() {
+			c.abandon()
+			return
+		}
+	}
+}
+
+// giveUp leaves the disk for memory. fallBack asks the disk for the reason; after a
+// second the watchdog no longer waits for that.
+func (c *committer) giveUp(cause error) {
+	c.watchdog.Reset(time.Second)
+	c.o.fallBack(c, cause)
+	c.watchdog.Stop()
+}
+
+func (c *committer) stopTimers() {
+	c.timer.Stop()
+	c.watchdog.Stop()
+}
+
+// commitWhenDue commits at once if a fact is pending or if the last commit is at least
+// Options.SyncEvery ago, and otherwise sets the timer. So a lone charge point's check,
+// one a second, is kept without a wait.
+func (c *committer) commitWhenDue() error {
+	c.o.mu.Lock()
+	empty, urgent := c.o.pending.empty(), c.o.pending.urgent
+	c.o.mu.Unlock()
+	switch left := c.o.options.SyncEvery - time.Since(c.committed); {
+	case empty:
+		return nil
+	case urgent || left <= 0:
+		return c.commitPending()
+	default:
+		c.timer.Reset(left)
+		return nil
+	}
+}
+
+// commitPending commits what was appended, and then does what is due after a commit: a
+// slice of a snapshot, a slice of trimming.
+func (c *committer) commitPending() error {
+	c.timer.Stop()
+	if !c.takePending() {
+		return nil
+	}
+	c.watchdog.Reset(c.o.options.stuckAfter)
+	defer c.watchdog.Stop()
+	began := time.Now()
+	c.committed = began
+	if err := c.commit(began); err != nil {
+		return err
+	}
+	if !c.publish(time.Since(began)) {
+		return nil
+	}
+	if err := c.snapshotStep(); err != nil {
+		return err
+	}
+	return c.trim.step()
+}
+
+// takePending takes over what was appended. It reports false when there is nothing to
+// commit, or when nothing may be committed.
+func (c *committer) takePending() bool {
+	o := c.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.committer != c || o.pending.empty() || o.mode == migrating {
+		return false
+	}
+	c.batch.reset()
+	c.batch, o.pending = o.pending, c.batch
+	o.committing = c.batch.bytes
+	c.givenUp, o.givenUp = o.givenUp, dropSet{}
+	c.takePositions()
+	return true
+}
+
+// commit writes the batch in one transaction. A file that another process has locked
+// for the moment is waited for, until the watchdog ends that.
+func (c *committer) commit(now time.Time) error {
+	sync := c.batch.urgent || c.always || now.Sub(c.synced) >= syncAtLeast
+	for {
+		err := c.store.WithLock(func() error { return c.store.Transact(sync, c.write) })
+		if err == nil && sync {
+			c.synced = now
+		}
+		if !errors.Is(err, sqlite3.BUSY) || c.superseded() {
+			return err
+		}
+	}
+}
+
+// write is the body of the transaction.
+func (c *committer) write() error {
+	for _, r := range c.batch.runs {
+		if err := c.store.insert(r); err != nil {
+			return err
+		}
+	}
+	for _, e := range c.batch.dropEvents {
+		if err := c.store.deleteDrop(e); err != nil {
+			return err
+		}
+	}
+	if err := c.store.saveDrops(c.givenUp); err != nil {
+		return err
+	}
+	return c.store.savePositions(c.positions)
+}
+
+// publish shows what was committed to the readers. It reports false when another
+// committer has taken over meanwhile: then it counts as never kept.
+func (c *committer) publish(took time.Duration) bool {
+	o := c.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.isSuperseded() {
+		return false
+	}
+	b := &c.batch
+	for _, u := range b.states {
+		st := &o.states[u.cp]
+		st.state, st.changed, st.renumber = u.state, true, false
+	}
+	for _, r := range b.runs {
+		o.keptRun, o.keptTotal = r.ID, total{r.events, r.bytes}
+		o.usualSize = len(r.Lines) + len(r.Lines)/8
+		o.recent.add(r.Run)
+		c.snapshot.since.add(r)
+		c.trim.sinceCheck.add(r)
+	}
+	o.committing = 0
+	o.counts.commit(took)
+	o.notifier.dropped(c.givenUp)
+	c.givenUp = nil
+	o.kept.Store(b.ticket)
+	o.wakeReaders(b.events)
+	return true
+}
+
+// wakeReaders wakes whoever waits for kept events, and feeds the tails.
+func (o *Outbox) wakeReaders(events []evcp.Event) {
+	o.pokeCursors()
+	poke(o.facts.wake)
+	for _, done := range o.flushers {
+		poke(done)
+	}
+	if len(o.tails) > 0 && len(events) > 0 {
+		batch := slices.Clone(events)
+		for _, t := range o.tails {
+			t.offer(batch)
+		}
+	}
+}
+
+// wakeCursors makes the cursors look again.
+func (o *Outbox) wakeCursors() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pokeCursors()
+}
+
+func (o *Outbox) pokeCursors() {
+	for _, c := range o.cursors {
+		poke(c.wake)
+	}
+}
+
+// superseded reports whether the committer must not write any more.
+func (c *committer) superseded() bool {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	return c.isSuperseded()
+}
+
+func (c *committer) isSuperseded() bool { return c.o.committer != c || c.o.failure != nil }
+
+// abandon closes a store that refused. Its errors are of no use.
+func (c *committer) abandon() {
+	c.watchdog.Stop()
+	_ = c.store.close()
+	if !c.store.InMemory() {
+		c.o.reader.removeWriter()
+	}
+	c.o.mu.Lock()
+	failure := c.o.failure
+	c.o.mu.Unlock()
+	if failure != nil {
+		c.o.back.stop()
+		c.closeErr = errors.Join(failure, c.o.unlock())
+	}
+}
+
+// finish is the orderly end: it keeps what is pending and closes the file.
+func (c *committer) finish() {
+	if c.o.back.migration != nil {
+		_ = c.endMigration(<-c.o.back.migrated) // if it failed, lastMigration tries again
+	}
+	if err := c.commitPending(); err != nil {
+		c.giveUp(err)
+	}
+	if c.superseded() {
+		c.abandon()
+		return
+	}
+	c.o.stopReading()
+	var err error
+	if c.store.InMemory() {
+		err = c.lastMigration()
+	} else {
+		err = errors.Join(c.seal(), c.store.close())
+	}
+	c.o.back.stop()
+	c.closeErr = errors.Join(err, c.o.unlock())
+}
+
+// seal leaves a file that needs no replay and in which every number is proven.
+func (c *committer) seal() error {
+	c.takeAllPositions()
+	if err := c.snapshotAll(); err != nil {
+		return err
+	}
+	if err := c.store.Transact(true, func() error {
+		return errors.Join(c.store.savePositions(c.positions), c.store.setMeta("open", ""))
+	}); err != nil {
+		return err
+	}
+	return c.store.Checkpoint()
+}

@@ -1,0 +1,185 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+
+	"evcp"
+	"evcp/internal/sqlite"
+)
+
+// migration is everything that goes from memory to a disk. It may be made twice: its
+// commit may have taken place although that was not known in time.
+type migration struct {
+	from      *runStore
+	disk      probeResult
+	host      host
+	unread    bool     // the file was never read
+	invalid   [2]int64 // runs between these are not valid
+	keptRun   int64
+	states    []keptState
+	positions []cursorPosition
+	goBack    map[string]cursorPosition // cursors that passed over what the disk holds
+	shift     total                     // what the file had before, when unread
+}
+
+// plan lists what there is to migrate. The committer calls it.
+func (o *Outbox) plan(from *runStore, disk probeResult) *migration {
+	m := &migration{from: from, disk: disk, host: o.host, states: o.copyStates(), goBack: map[string]cursorPosition{}}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m.unread, m.keptRun, m.invalid = o.unread, o.keptRun, [2]int64{o.diskRun, o.memoryFrom}
+	if o.facts.wanted {
+		m.positions = append(m.positions, o.facts.position())
+	}
+	for _, c := range o.cursors {
+		switch {
+		case m.unread:
+			m.goBack[c.name] = cursorPosition{name: c.name}
+		case c.skippedFrom != nil:
+			m.goBack[c.name] = *c.skippedFrom
+		default:
+			m.positions = append(m.positions, c.at)
+		}
+	}
+	return m
+}
+
+// copyStates copies all States, a slice at a time: Append needs the lock too. The
+// committer, which alone changes them, calls it.
+func (o *Outbox) copyStates() (all []keptState) {
+	for from, more := 0, true; more; from += snapshotSlice {
+		o.mu.Lock()
+		end := min(from+snapshotSlice, len(o.states))
+		for i := from; i < end; i++ {
+			if o.states[i].state != (evcp.State{}) {
+				all = append(all, o.states[i])
+			}
+		}
+		more = end < len(o.states)
+		o.mu.Unlock()
+	}
+	return all
+}
+
+// run migrates everything in one commit, and then places the marker that says that the
+// file has all numbers.
+func (m *migration) run(placeMarker func() error) error {
+	if err := m.disk.store.Transact(true, m.write); err != nil {
+		return err
+	}
+	return placeMarker()
+}
+
+// write is the body of the transaction on the disk.
+func (m *migration) write() error {
+	for _, step := range []func() error{m.deleteInvalid, m.readUnread, m.copyRuns, m.writeRest} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is the same for every migration of one stay in memory.
+func (m *migration) name() string { return strconv.FormatInt(m.invalid[1], 10) }
+
+// deleteInvalid removes from the disk commits that succeeded after they had been given
+// up, and an earlier migration that did.
+func (m *migration) deleteInvalid() error {
+	to := m.disk.store
+	moved, err := to.meta("moved")
+	if err == nil && moved == m.name() {
+		err = to.Exec(`DELETE FROM runs WHERE id >= ?`, m.invalid[1])
+	}
+	if err == nil && !m.unread {
+		err = to.Exec(`DELETE FROM runs WHERE id > ? AND id < ?`, m.invalid[0], m.invalid[1])
+	}
+	return err
+}
+
+// errBehind is a clock that is behind the history on the disk: our runs would come
+// before those that are there.
+var errBehind = errors.New("the clock is behind what is on the disk")
+
+// readUnread reads the totals and positions of a file that was not read before.
+func (m *migration) readUnread() error {
+	if !m.unread {
+		return nil
+	}
+	var last int64
+	to := m.disk.store
+	if err := to.QueryInts(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`, &last, &m.shift.events, &m.shift.bytes); err != nil {
+		return err
+	}
+	if last >= m.invalid[1] {
+		return errBehind
+	}
+	return to.eachPosition(func(at cursorPosition) {
+		if _, ok := m.goBack[at.name]; ok {
+			m.goBack[at.name] = at
+		}
+	})
+}
+
+func (m *migration) copyRuns() error {
+	for after := int64(0); ; {
+		some, err := m.readRuns(after)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, r := range some {
+			if err := errors.Join(m.disk.store.insert(r), m.disk.store.deleteToldDrops(r)); err != nil {
+				return err
+			}
+			after = r.ID
+		}
+	}
+}
+
+// readRuns reads some rows from memory. Cursors read there too: the lock is not held
+// while the disk works.
+func (m *migration) readRuns(after int64) (some []*pendingRun, err error) {
+	size := 0
+	read := func(p *sqlite.Stmt) error {
+		r := &pendingRun{
+			Run: Run{
+				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
+				Count: p.ColumnInt(3), Lines: bytes.Clone(p.ColumnRawText(8)), events: p.ColumnInt64(6) + m.shift.events,
+			},
+			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7) + m.shift.bytes,
+		}
+		some = append(some, r)
+		if size += len(r.Lines); size > mib {
+			return sqlite.ErrStop
+		}
+		return nil
+	}
+	err = m.from.WithLock(func() error {
+		return m.from.Query(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
+	})
+	return some, err
+}
+
+func (m *migration) drops() (l dropSet, err error) {
+	err = m.from.WithLock(func() error {
+		l, err = m.from.drops()
+		return err
+	})
+	return l, err
+}
+
+// writeRest writes what there is besides the runs.
+func (m *migration) writeRest() error {
+	drops, err := m.drops()
+	if err != nil {
+		return err
+	}
+	for _, p := range m.goBack {
+		m.positions = append(m.positions, p)
+	}
+	to := m.disk.store
+	return errors.Join(to.setHost(m.host), to.setMeta("moved", m.name()), to.moveDrops(drops),
+		to.saveStates(m.keptRun, m.states), to.setCovered(m.keptRun), to.savePositions(m.positions))
+}
