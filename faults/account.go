@@ -10,19 +10,19 @@ import (
 	"evcp/internal/wire"
 )
 
-// account is what is known of one charge point when a story is over: what the
+// cpHistory is what is known of one charge point when a story is over: what the
 // oracle read, for the story's own figures.
-type account struct {
+type cpHistory struct {
 	oracle.CPTrace
 	rules  oracle.Rules
 	events []evcp.Event // each once, by number
 }
 
-// accountsOf has one for each point, in their order.
-func accountsOf(r oracle.Trace) []account {
-	all := make([]account, len(r.CPs))
+// histories has one for each point, in their order.
+func histories(r oracle.Trace) []cpHistory {
+	all := make([]cpHistory, len(r.CPs))
 	for i, cp := range r.CPs {
-		all[i] = account{CPTrace: cp, rules: r.Rules, events: eventsOf(cp.Records)}
+		all[i] = cpHistory{CPTrace: cp, rules: r.Rules, events: eventsOf(cp.Records)}
 	}
 	return all
 }
@@ -41,17 +41,17 @@ func eventsOf(entries []oracle.TopicRecord) []evcp.Event {
 	return slices.CompactFunc(all, func(a, b evcp.Event) bool { return a.ID() == b.ID() })
 }
 
-// spell is a time in which an Engine did one thing.
-type spell struct{ from, to evcp.Stamp }
+// timeRange is a time in which an Engine did one thing.
+type timeRange struct{ from, to evcp.Stamp }
 
-// spells are those of a behaviour, in order; the last may still go on.
-func (a account) spells(name string) []spell {
-	var all []spell
+// intervalsOf are those of a behaviour, in order; the last may still go on.
+func (a cpHistory) intervalsOf(name string) []timeRange {
+	var all []timeRange
 	for i, b := range a.Behaviours {
 		if b.Name != name {
 			continue
 		}
-		s := spell{b.At, now()}
+		s := timeRange{b.At, now()}
 		if i+1 < len(a.Behaviours) {
 			s.to = a.Behaviours[i+1].At
 		}
@@ -61,12 +61,12 @@ func (a account) spells(name string) []spell {
 }
 
 // windows are those of a kind, in order.
-func (a account) windows(k oracle.WindowKind) []oracle.Window {
+func (a cpHistory) windows(k oracle.WindowKind) []oracle.Window {
 	return slices.DeleteFunc(slices.Clone(a.Windows), func(w oracle.Window) bool { return w.Kind != k })
 }
 
 // count is how many events of a time are so.
-func (a account) count(s spell, is func(evcp.Event) bool) int {
+func (a cpHistory) count(s timeRange, is func(evcp.Event) bool) int {
 	n := 0
 	for _, e := range a.events {
 		if e.At >= s.from && e.At <= s.to && is(e) {
@@ -76,19 +76,19 @@ func (a account) count(s spell, is func(evcp.Event) bool) int {
 	return n
 }
 
-// all is the whole story.
-func (a account) all() spell { return spell{0, now()} }
+// wholeRun is the whole story.
+func (a cpHistory) wholeRun() timeRange { return timeRange{0, now()} }
 
-func failed(e evcp.Event) bool  { return e.Action == evcp.HealthCheck && e.Status.Failed() }
-func unknown(e evcp.Event) bool { return e.Action == evcp.HealthCheck && !e.Status.Countable() }
-func isOK(e evcp.Event) bool    { return e.Action == evcp.HealthCheck && e.Status == evcp.OK }
+func failedCheck(e evcp.Event) bool  { return e.Action == evcp.HealthCheck && e.Status.Failed() }
+func unknownCheck(e evcp.Event) bool { return e.Action == evcp.HealthCheck && !e.Status.Countable() }
+func okCheck(e evcp.Event) bool    { return e.Action == evcp.HealthCheck && e.Status == evcp.OK }
 
 func isAction(want evcp.Action) func(evcp.Event) bool {
 	return func(e evcp.Event) bool { return e.Action == want }
 }
 
 // after is the first event from a moment on that is so.
-func (a account) after(at evcp.Stamp, is func(evcp.Event) bool) (evcp.Event, bool) {
+func (a cpHistory) after(at evcp.Stamp, is func(evcp.Event) bool) (evcp.Event, bool) {
 	for _, e := range a.events {
 		if e.At >= at && is(e) {
 			return e, true
@@ -97,8 +97,8 @@ func (a account) after(at evcp.Stamp, is func(evcp.Event) bool) (evcp.Event, boo
 	return evcp.Event{}, false
 }
 
-// sent are the messages of a kind that the Monitor sent in a time.
-func (a account) sent(v wire.Verb, s spell) []oracle.CentralMessage {
+// messagesSent are the messages of a kind that the Monitor sent in a time.
+func (a cpHistory) messagesSent(v wire.Verb, s timeRange) []oracle.CentralMessage {
 	var all []oracle.CentralMessage
 	for _, m := range a.Messages {
 		if m.Verb == v && m.Sent >= s.from && m.Sent <= s.to {
@@ -109,7 +109,7 @@ func (a account) sent(v wire.Verb, s spell) []oracle.CentralMessage {
 }
 
 // epochs are the numberings, in order.
-func (a account) epochs() []int64 {
+func (a cpHistory) epochs() []int64 {
 	var all []int64
 	for _, e := range a.events {
 		if len(all) == 0 || all[len(all)-1] != e.Epoch {
@@ -120,7 +120,7 @@ func (a account) epochs() []int64 {
 }
 
 // missing is how many numbers of their epochs are not on the topic.
-func (a account) missing() int {
+func (a cpHistory) missing() int {
 	n, before := 0, evcp.EventID{}
 	for _, e := range a.events {
 		if e.Epoch != before.Epoch {
@@ -132,9 +132,9 @@ func (a account) missing() int {
 	return n
 }
 
-// latest is by how much the latest check missed its tick, as the Engine saw it.
+// maxLateness is by how much the latest check missed its tick, as the Engine saw it.
 // The first check is at once, and so out of step.
-func (a account) latest() time.Duration {
+func (a cpHistory) maxLateness() time.Duration {
 	if len(a.EngineChecks) < 3 {
 		return never
 	}
@@ -151,8 +151,8 @@ func (a account) latest() time.Duration {
 	return max(worst, last-earliest)
 }
 
-// bound is when a mute Engine must have been found at the latest, if nothing
+// maxDetection is when a mute Engine must have been found at the latest, if nothing
 // stood still.
-func bound(r oracle.Rules) time.Duration {
+func maxDetection(r oracle.Rules) time.Duration {
 	return time.Duration(r.Fall)*r.Interval + r.Timeout + 3*evcp.DefaultGrace
 }

@@ -18,14 +18,14 @@ import (
 
 func stampOf(t time.Time) evcp.Stamp { return evcp.StampOf(t) }
 
-// carry plays a plan: every lane in its own goroutine, each fault at its time.
+// runPlan plays a plan: every lane in its own goroutine, each fault at its time.
 // The first thing that could not be done ends it.
-func (c *campaign) carry(ctx context.Context, p plan, told func(fault)) error {
+func (c *campaign) runPlan(ctx context.Context, p plan, told func(plannedFault)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lanes := map[lane][]fault{}
+	lanes := map[resource][]plannedFault{}
 	for _, f := range p.faults {
-		lanes[f.lane()] = append(lanes[f.lane()], f)
+		lanes[f.resource()] = append(lanes[f.resource()], f)
 	}
 	began := time.Now()
 	var playing sync.WaitGroup
@@ -36,7 +36,7 @@ func (c *campaign) carry(ctx context.Context, p plan, told func(fault)) error {
 					return
 				}
 				told(f)
-				if err := c.do(ctx, f); err != nil {
+				if err := c.inject(ctx, f); err != nil {
 					cancel(fmt.Errorf("%s: %w", f, err))
 					return
 				}
@@ -47,64 +47,64 @@ func (c *campaign) carry(ctx context.Context, p plan, told func(fault)) error {
 	return context.Cause(ctx)
 }
 
-// do makes one fault happen and end.
-func (c *campaign) do(ctx context.Context, f fault) error {
+// inject makes one fault happen and end.
+func (c *campaign) inject(ctx context.Context, f plannedFault) error {
 	wait := func() { wait.For(ctx, f.lasts) }
 	switch f.kind {
 	case engineFault:
-		return c.misbehave(c.points[f.cp], f.item, wait)
+		return c.injectBehaviour(c.cps[f.cp], f.catalogueEntry, wait)
 	case engineLink:
-		return c.points[f.cp].linkFails(engineSide, f.mode, wait)
+		return c.cps[f.cp].impairLink(engineSide, f.impairment, wait)
 	case centralLink:
-		return c.points[f.cp].linkFails(centralSide, f.mode, wait)
+		return c.cps[f.cp].impairLink(centralSide, f.impairment, wait)
 	case monitorFault:
-		return c.strikeMonitor(c.points[f.cp], f.what, wait)
+		return c.injectMonitor(c.cps[f.cp], f.name, wait)
 	case centralFault:
-		return c.strikeCentral(f.what, wait)
+		return c.injectCentral(f.name, wait)
 	case brokerFault:
-		return c.strikeBroker(f.what, wait)
+		return c.injectBroker(f.name, wait)
 	case cpuFault:
-		return c.hogs(wait)
+		return c.loadCPU(wait)
 	case diskFault:
 		if c.disk == nil {
 			return nil // the table says so
 		}
-		return c.fillDisk(c.points[f.cp], wait)
+		return c.fillDisk(c.cps[f.cp], wait)
 	}
 	return fmt.Errorf("no such fault: %s", f)
 }
 
-func (c *campaign) misbehave(p *point, i item, wait func()) error {
-	if err := p.behave(i); err != nil {
+func (c *campaign) injectBehaviour(p *cpUnderTest, i catalogueEntry, wait func()) error {
+	if err := p.setBehaviour(i); err != nil {
 		return err
 	}
 	wait()
-	return p.behave(p.usual)
+	return p.setBehaviour(p.usual)
 }
 
-func (c *campaign) strikeMonitor(p *point, what string, wait func()) error {
+func (c *campaign) injectMonitor(p *cpUnderTest, what string, wait func()) error {
 	if p.process().UnexpectedExit() {
-		c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
+		c.truth.addProblem(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
 	}
 	switch what {
 	case "kill":
-		return p.absent((*process.Child).Kill, wait)
+		return p.withMonitorDown((*process.Child).Kill, wait)
 	case "restart":
-		return p.absent(p.retire, wait)
+		return p.withMonitorDown(p.stopMonitor, wait)
 	case "stutter":
-		p.stutter(wait)
+		p.pauseRepeatedly(wait)
 		return nil
 	default:
-		p.stop(wait)
+		p.pauseMonitor(wait)
 		return nil
 	}
 }
 
-// strikeCentral stops or ends Central. While nobody listens, the links refuse, as
+// injectCentral stops or ends Central. While nobody listens, the links refuse, as
 // the kernel would if they were not there.
-func (c *campaign) strikeCentral(what string, wait func()) error {
+func (c *campaign) injectCentral(what string, wait func()) error {
 	from := now()
-	defer func() { c.journal.window(-1, from, oracle.Window{Kind: oracle.CentralDown}) }()
+	defer func() { c.truth.endWindow(-1, from, oracle.Window{Kind: oracle.CentralDown}) }()
 	if what == "stop" {
 		c.central.Signal(syscall.SIGSTOP)
 		wait()
@@ -114,29 +114,29 @@ func (c *campaign) strikeCentral(what string, wait func()) error {
 	if what == "kill" {
 		c.central.Kill()
 	} else if took, ok := c.central.Stop(stopPatience); !ok {
-		c.journal.misfortune(fmt.Sprintf("Central did not stop within %s", took.Round(ms)))
+		c.truth.addProblem(fmt.Sprintf("Central did not stop within %s", took.Round(ms)))
 	}
-	if err := c.centralIsAway(true); err != nil {
+	if err := c.setCentralDown(true); err != nil {
 		return err
 	}
 	wait()
 	if err := c.startCentral(); err != nil {
 		return err
 	}
-	return c.centralIsAway(false)
+	return c.setCentralDown(false)
 }
 
-func (c *campaign) centralIsAway(away bool) error {
-	for _, p := range c.points {
-		if err := p.relink(func() { p.away = away }); err != nil {
+func (c *campaign) setCentralDown(away bool) error {
+	for _, p := range c.cps {
+		if err := p.updateLinks(func() { p.centralDown = away }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *campaign) strikeBroker(what string, wait func()) error {
-	end, begin := c.broker.freeze, c.broker.thaw
+func (c *campaign) injectBroker(what string, wait func()) error {
+	end, begin := c.broker.pause, c.broker.resume
 	switch what {
 	case "kill":
 		end, begin = c.broker.kill, c.broker.start
@@ -150,8 +150,8 @@ func (c *campaign) strikeBroker(what string, wait func()) error {
 	return begin()
 }
 
-// hogs want two CPUs for each that there is.
-func (c *campaign) hogs(wait func()) error {
+// loadCPU want two CPUs for each that there is.
+func (c *campaign) loadCPU(wait func()) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -162,10 +162,10 @@ func (c *campaign) hogs(wait func()) error {
 		for _, h := range all {
 			h.Kill()
 		}
-		c.journal.window(-1, from, oracle.Window{Kind: oracle.CPUBusy})
+		c.truth.endWindow(-1, from, oracle.Window{Kind: oracle.CPUBusy})
 	}()
 	for range 2 * runtime.NumCPU() {
-		h, err := c.startChild("hog", nil, self, partHog)
+		h, err := c.startChild("hog", nil, self, partCPULoad)
 		if err != nil {
 			return err
 		}
@@ -175,31 +175,31 @@ func (c *campaign) hogs(wait func()) error {
 	return nil
 }
 
-// healed is how long after a full disk has room again the outbox may still keep
+// outboxRetry is how long after a full disk has room again the outbox may still keep
 // events in memory: it looks every 30 s.
-const healed = 33 * time.Second
+const outboxRetry = 33 * time.Second
 
 // fillDisk fills the small disk.
-func (c *campaign) fillDisk(p *point, wait func()) error {
+func (c *campaign) fillDisk(p *cpUnderTest, wait func()) error {
 	from := now()
 	err := c.disk.fill()
 	wait()
 	if gone := c.disk.empty(); err == nil {
 		err = gone
 	}
-	c.journal.add(p.number, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(healed)})
+	c.truth.addWindow(p.number, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(outboxRetry)})
 	return err
 }
 
-// fallen notes which programs ended by themselves.
-func (c *campaign) fallen() {
-	for _, p := range c.points {
+// noteExits notes which programs ended by themselves.
+func (c *campaign) noteExits() {
+	for _, p := range c.cps {
 		if p.process().UnexpectedExit() {
-			c.journal.misfortune(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
+			c.truth.addProblem(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, p.process().Tail()))
 		}
 	}
 	if c.central.UnexpectedExit() {
-		c.journal.misfortune("Central ended by itself: " + c.central.Tail())
+		c.truth.addProblem("Central ended by itself: " + c.central.Tail())
 	}
 }
 

@@ -18,14 +18,14 @@ import (
 
 const topic = "monitor-events"
 
-// broker is what takes the events: a process that can be frozen and killed, and
+// controlledBroker is what takes the events: a process that can be frozen and killed, and
 // keeps what it has on disk.
-type broker interface {
+type controlledBroker interface {
 	start() error
 	stop() error // in order
 	kill() error
-	freeze() error
-	thaw() error
+	pause() error
+	resume() error
 	address() string
 }
 
@@ -45,76 +45,76 @@ func serveBroker(ctx context.Context, port, dir string) error {
 	return nil
 }
 
-// fakeBroker is that process, seen from here.
-type fakeBroker struct {
+// kfakeBroker is that process, seen from here.
+type kfakeBroker struct {
 	c          *campaign
 	self       string
 	port, data string
 	now        *process.Child
 }
 
-func newFakeBroker(c *campaign, port, data string) (*fakeBroker, error) {
+func newKfakeBroker(c *campaign, port, data string) (*kfakeBroker, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	return &fakeBroker{c: c, self: self, port: port, data: data}, nil
+	return &kfakeBroker{c: c, self: self, port: port, data: data}, nil
 }
 
-func (b *fakeBroker) address() string { return "127.0.0.1:" + b.port }
+func (b *kfakeBroker) address() string { return "127.0.0.1:" + b.port }
 
-func (b *fakeBroker) start() (err error) {
+func (b *kfakeBroker) start() (err error) {
 	if b.now, err = b.c.startChild("broker", nil, b.self, partBroker, b.port, b.data); err != nil {
 		return err
 	}
-	return b.now.WaitListening(b.c.life, b.address())
+	return b.now.WaitListening(b.c.ctx, b.address())
 }
 
-func (b *fakeBroker) stop() error {
+func (b *kfakeBroker) stop() error {
 	b.now.Stop(stopPatience)
 	return nil
 }
 
-func (b *fakeBroker) kill() error {
+func (b *kfakeBroker) kill() error {
 	b.now.Kill()
 	return nil
 }
 
-func (b *fakeBroker) freeze() error {
+func (b *kfakeBroker) pause() error {
 	b.now.Signal(syscall.SIGSTOP)
 	return nil
 }
 
-func (b *fakeBroker) thaw() error {
+func (b *kfakeBroker) resume() error {
 	b.now.Signal(syscall.SIGCONT)
 	return nil
 }
 
-// realBroker is Apache Kafka by scripts/kafka.sh, in a folder of this run's own.
-type realBroker struct {
+// apacheBroker is Apache Kafka by scripts/kafka.sh, in a folder of this run's own.
+type apacheBroker struct {
 	script string
 	env    []string
 	port   string
 }
 
-func newRealBroker(port, data string) (*realBroker, error) {
+func newApacheBroker(port, data string) (*apacheBroker, error) {
 	script, err := filepath.Abs("scripts/kafka.sh")
 	if err != nil {
 		return nil, fmt.Errorf("find scripts/kafka.sh: %w", err)
 	}
-	return &realBroker{script: script, port: port, env: append(os.Environ(), "KAFKA_PORT="+port, "KAFKA_DIR="+data)}, nil
+	return &apacheBroker{script: script, port: port, env: append(os.Environ(), "KAFKA_PORT="+port, "KAFKA_DIR="+data)}, nil
 }
 
-func (b *realBroker) address() string { return "127.0.0.1:" + b.port }
-func (b *realBroker) start() error    { return b.do("start") }
-func (b *realBroker) stop() error     { return b.do("stop") }
-func (b *realBroker) kill() error     { return b.do("kill") }
-func (b *realBroker) freeze() error   { return b.do("freeze") }
-func (b *realBroker) thaw() error     { return b.do("thaw") }
+func (b *apacheBroker) address() string { return "127.0.0.1:" + b.port }
+func (b *apacheBroker) start() error    { return b.do("start") }
+func (b *apacheBroker) stop() error     { return b.do("stop") }
+func (b *apacheBroker) kill() error     { return b.do("kill") }
+func (b *apacheBroker) pause() error   { return b.do("freeze") }
+func (b *apacheBroker) resume() error     { return b.do("thaw") }
 
 // do runs the script. Its output goes to a file: the broker that it starts keeps
 // what it inherits, and a pipe would never end.
-func (b *realBroker) do(verb string) error {
+func (b *apacheBroker) do(verb string) error {
 	out, err := os.CreateTemp("", "kafka-sh")
 	if err != nil {
 		return fmt.Errorf("kafka.sh %s: %w", verb, err)

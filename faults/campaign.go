@@ -21,24 +21,24 @@ import (
 // close undoes all, in reverse.
 type campaign struct {
 	o        *options
-	pace     pace
+	timing     timing
 	ports    *testbed.Ports
-	journal  *journal
+	truth  *groundTruth
 	children *process.Group
-	life     context.Context // of all that serves here; ends with close
+	ctx     context.Context // of all that serves here; ends with close
 	serving  sync.WaitGroup
 	undos    []func()
 
-	broker         broker
+	broker         controlledBroker
 	central        *process.Child
 	centralAddress string
 	centralPage    string
 	brokerAddress  string
-	points         []*point
+	cps         []*cpUnderTest
 	disk           *smallDisk
-	noDisk         error // why there is none
+	diskErr         error // why there is none
 	from           time.Time
-	wanted         bool // the folder stays: somebody will want to look
+	keepFolder         bool // the folder stays: somebody will want to look
 }
 
 func (c *campaign) undo(f func()) { c.undos = append(c.undos, f) }
@@ -53,9 +53,9 @@ func (c *campaign) close() {
 
 // open starts everybody and returns when all Monitors watch. usual is what each
 // Engine does between faults.
-func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, error) {
+func open(ctx context.Context, o *options, p timing, usual []catalogueEntry) (*campaign, error) {
 	own := *o // its folder is this run's own
-	c := &campaign{o: &own, pace: p, ports: testbed.NewPorts(), journal: &journal{}}
+	c := &campaign{o: &own, timing: p, ports: testbed.NewPorts(), truth: &groundTruth{}}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -63,7 +63,7 @@ func open(ctx context.Context, o *options, p pace, usual []item) (*campaign, err
 	return c, nil
 }
 
-func (c *campaign) start(ctx context.Context, usual []item) error {
+func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 	var err error
 	if c.o.dir, err = filepath.Abs(c.o.dir); err != nil {
 		return fmt.Errorf("folder of the campaign: %w", err)
@@ -77,7 +77,7 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 	c.undo(c.removeFolder)
 	c.children = process.NewGroup()
 	life, stop := context.WithCancel(ctx)
-	c.life = life
+	c.ctx = life
 	c.undo(func() { stop(); c.serving.Wait() })
 	c.undo(c.children.Close)
 	free, err := c.ports.Take(3)
@@ -85,23 +85,23 @@ func (c *campaign) start(ctx context.Context, usual []item) error {
 		return err
 	}
 	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
-	for _, start := range []func() error{c.startCanary, c.startBroker, c.startCentral, c.startDisk} {
+	for _, start := range []func() error{c.startSchedProbe, c.startBroker, c.startCentral, c.startDisk} {
 		if err := start(); err != nil {
 			return err
 		}
 	}
 	for n, i := range usual {
-		if err := c.startPoint(n, i, n == len(usual)-1); err != nil {
+		if err := c.startCP(n, i, n == len(usual)-1); err != nil {
 			return err
 		}
 	}
-	c.serving.Go(func() { c.standWitness(life) })
+	c.serving.Go(func() { c.watchOwnStalls(life) })
 	c.from = time.Now()
-	return c.everybodyWatches(ctx)
+	return c.waitForMonitors(ctx)
 }
 
 func (c *campaign) removeFolder() {
-	if c.wanted {
+	if c.keepFolder {
 		return
 	}
 	if err := os.RemoveAll(c.o.dir); err != nil {
@@ -112,10 +112,10 @@ func (c *campaign) removeFolder() {
 func (c *campaign) startBroker() (err error) {
 	port, data := portOf(c.brokerAddress), filepath.Join(c.o.dir, "kafka")
 	if c.o.kafka == "real" {
-		c.broker, err = newRealBroker(port, data)
+		c.broker, err = newApacheBroker(port, data)
 		c.undo(func() { _ = c.broker.kill() }) // it is gone already, if it fails
 	} else {
-		c.broker, err = newFakeBroker(c, port, data)
+		c.broker, err = newKfakeBroker(c, port, data)
 	}
 	if err != nil {
 		return err
@@ -125,57 +125,57 @@ func (c *campaign) startBroker() (err error) {
 
 func (c *campaign) startCentral() (err error) {
 	c.central, err = c.startChild("central", nil, filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
-		"--http", c.centralPage, "--heartbeat", c.pace.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
+		"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
 	if err != nil {
 		return err
 	}
-	return c.central.WaitListening(c.life, c.centralAddress)
+	return c.central.WaitListening(c.ctx, c.centralAddress)
 }
 
 // startDisk is for drawn faults; a story's Monitors write a true disk.
 func (c *campaign) startDisk() error {
 	if c.o.scenario != "" {
-		c.noDisk = errors.New("no story fills a disk")
+		c.diskErr = errors.New("no story fills a disk")
 		return nil
 	}
 	dir := filepath.Join(c.o.dir, "small")
-	if c.disk, c.noDisk = mountDisk(dir); c.noDisk == nil {
+	if c.disk, c.diskErr = mountDisk(dir); c.diskErr == nil {
 		c.undo(func() { _ = c.disk.close() }) // detached whatever holds it
 	}
 	return nil
 }
 
-// startPoint puts the last charge point on the small disk, if there is one.
-func (c *campaign) startPoint(n int, usual item, last bool) error {
+// startCP puts the last charge point on the small disk, if there is one.
+func (c *campaign) startCP(n int, usual catalogueEntry, last bool) error {
 	state := filepath.Join(c.o.dir, "state")
-	if last && c.noDisk == nil {
+	if last && c.diskErr == nil {
 		state = filepath.Join(c.o.dir, "small")
 	}
-	p, err := c.newPoint(cpID(n), bench, usual, state)
+	p, err := c.newCP(cpID(n), mainInstance, usual, state)
 	if err != nil {
 		return err
 	}
-	c.points = append(c.points, p)
-	return p.launch()
+	c.cps = append(c.cps, p)
+	return p.startMonitor()
 }
 
-// everybodyWatches waits until each Engine was asked twice.
-func (c *campaign) everybodyWatches(ctx context.Context) error {
+// waitForMonitors waits until each Engine was asked twice.
+func (c *campaign) waitForMonitors(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	for _, p := range c.points {
-		if !p.untilAsked(ctx, 2) {
+	for _, p := range c.cps {
+		if !p.waitForCheckCount(ctx, 2) {
 			return fmt.Errorf("%s does not watch: %s", p.id, p.process().Tail())
 		}
 	}
 	return nil
 }
 
-// untilAsked waits until the Engine has dealt with so many questions in all, and
+// waitForCheckCount waits until the Engine has dealt with so many questions in all, and
 // reports whether ctx let it.
-func (p *point) untilAsked(ctx context.Context, want int) bool {
+func (p *cpUnderTest) waitForCheckCount(ctx context.Context, want int) bool {
 	for {
-		n, news := p.c.journal.asked(p.number)
+		n, news := p.c.truth.checkCount(p.number)
 		if n >= want {
 			return true
 		}
@@ -189,16 +189,16 @@ func (p *point) untilAsked(ctx context.Context, want int) bool {
 
 // Bounds of the witness of this process's own sleep.
 const (
-	pulse  = 5 * time.Millisecond
-	asleep = 15 * time.Millisecond
+	wakeInterval  = 5 * time.Millisecond
+	stallTolerance = 15 * time.Millisecond
 )
 
-// standWitness notes when this process itself stood still: Engines and links then
+// watchOwnStalls notes when this process itself stood still: Engines and links then
 // did not do what they were told.
-func (c *campaign) standWitness(ctx context.Context) {
-	for last := time.Now(); wait.For(ctx, pulse); last = time.Now() {
-		if woke := time.Now(); woke.Sub(last) > pulse+asleep {
-			c.journal.window(-1, stampOf(last), oracle.Window{Kind: oracle.HarnessStalled})
+func (c *campaign) watchOwnStalls(ctx context.Context) {
+	for last := time.Now(); wait.For(ctx, wakeInterval); last = time.Now() {
+		if woke := time.Now(); woke.Sub(last) > wakeInterval+stallTolerance {
+			c.truth.endWindow(-1, stampOf(last), oracle.Window{Kind: oracle.HarnessStalled})
 		}
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"evcp/internal/wait"
 )
 
-// faint is how much a canary must oversleep before the machine counts as busy.
-const faint = 40 * time.Millisecond
+// probeTolerance is how much a canary must oversleep before the machine counts as busy.
+const probeTolerance = 40 * time.Millisecond
 
-// canary is a process that does nothing but wake up, as kindly treated as the
+// schedProbe is a process that does nothing but wake up, as kindly treated as the
 // Monitors are. When it oversleeps, somebody else has the CPU, whether we hired
 // them or not, and it prints from when to when.
-func canary(ctx context.Context, out io.Writer) {
-	for last := time.Now(); wait.For(ctx, pulse); last = time.Now() {
-		if woke := time.Now(); woke.Sub(last) > pulse+faint {
+func schedProbe(ctx context.Context, out io.Writer) {
+	for last := time.Now(); wait.For(ctx, wakeInterval); last = time.Now() {
+		if woke := time.Now(); woke.Sub(last) > wakeInterval+probeTolerance {
 			if _, err := fmt.Fprintln(out, stampOf(last), stampOf(woke)); err != nil {
 				return // nobody listens any more
 			}
@@ -29,8 +29,8 @@ func canary(ctx context.Context, out io.Writer) {
 	}
 }
 
-// startCanary notes what it sings. Its pipe ends with it.
-func (c *campaign) startCanary() error {
+// startSchedProbe notes what it sings. Its pipe ends with it.
+func (c *campaign) startSchedProbe() error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -39,7 +39,7 @@ func (c *campaign) startCanary() error {
 	if err != nil {
 		return fmt.Errorf("listen to a canary: %w", err)
 	}
-	_, err = c.startChild("canary", w, self, partCanary)
+	_, err = c.startChild("canary", w, self, partSchedProbe)
 	w.Close() //nolint:errcheck // the child has its own
 	if err != nil {
 		r.Close() //nolint:errcheck // nothing was read
@@ -50,8 +50,8 @@ func (c *campaign) startCanary() error {
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			var from, to evcp.Stamp
 			if _, err := fmt.Sscan(lines.Text(), &from, &to); err == nil {
-				c.journal.add(-1, oracle.Window{Kind: oracle.CPUBusy, From: from, To: to})
-				c.journal.sang(to.Sub(from))
+				c.truth.addWindow(-1, oracle.Window{Kind: oracle.CPUBusy, From: from, To: to})
+				c.truth.addBusy(to.Sub(from))
 			}
 		}
 	})

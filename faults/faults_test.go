@@ -19,7 +19,7 @@ var programs string
 
 // TestMain is also what the campaign starts as its own children.
 func TestMain(m *testing.M) {
-	if code, ours := playPart(context.Background(), os.Args[1:]); ours {
+	if code, ours := runSubcommand(context.Background(), os.Args[1:]); ours {
 		os.Exit(code)
 	}
 	dir, err := os.MkdirTemp("", "faults")
@@ -45,18 +45,18 @@ func TestASeedRepeatsItsPlan(t *testing.T) {
 	if !slices.EqualFunc(p.faults, again.faults, same) || slices.EqualFunc(p.faults, other.faults, same) {
 		t.Error("the seed does not make the plan")
 	}
-	busy := map[lane]time.Duration{}
-	kinds := map[kind]int{}
+	busy := map[resource]time.Duration{}
+	kinds := map[faultKind]int{}
 	last := time.Duration(0)
 	for _, f := range p.faults {
 		if f.at < last {
 			t.Errorf("out of order: %s", f)
 		}
 		last = f.at
-		if busy[f.lane()] > f.at {
+		if busy[f.resource()] > f.at {
 			t.Errorf("two at once: %s", f)
 		}
-		busy[f.lane()] = f.at + f.lasts
+		busy[f.resource()] = f.at + f.lasts
 		kinds[f.kind]++
 	}
 	if len(kinds) != 8 {
@@ -64,20 +64,20 @@ func TestASeedRepeatsItsPlan(t *testing.T) {
 	}
 }
 
-func same(a, b fault) bool { return a.String() == b.String() }
+func same(a, b plannedFault) bool { return a.String() == b.String() }
 
 // TestTheMenuIsTrue holds what the menu tells the oracle of a behaviour to what
 // the Engine makes of it.
 func TestTheMenuIsTrue(t *testing.T) {
-	for _, i := range menu {
+	for _, i := range catalogue {
 		if i.kind != engineFault {
 			continue
 		}
 		if _, err := i.behaviour(); err != nil {
-			t.Errorf("%s: %v", i.what, err)
+			t.Errorf("%s: %v", i.name, err)
 		}
 		if i.most <= i.least {
-			t.Errorf("%s lasts from %s to %s", i.what, i.least, i.most)
+			t.Errorf("%s lasts from %s to %s", i.name, i.least, i.most)
 		}
 	}
 }

@@ -16,8 +16,8 @@ func sec(s float64) evcp.Stamp {
 	return evcp.StampOf(time.Unix(1_800_000_000, 0)).Add(time.Duration(s * float64(time.Second)))
 }
 
-func askedAt(moments ...float64) account {
-	a := account{rules: oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3}}
+func askedAt(moments ...float64) cpHistory {
+	a := cpHistory{rules: oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3}}
 	for _, m := range moments {
 		a.EngineChecks = append(a.EngineChecks, oracle.EngineCheck{Received: sec(m), Done: sec(m), Reply: "OK"})
 	}
@@ -38,7 +38,7 @@ func TestTheLatestCheck(t *testing.T) {
 		{"one is missing", []float64{0, 1, 3, 4}, time.Second},
 	}
 	for _, tt := range tests {
-		if got := askedAt(tt.asked...).latest(); got.Round(ms) != tt.want {
+		if got := askedAt(tt.asked...).maxLateness(); got.Round(ms) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
@@ -51,7 +51,7 @@ func TestUnwrittenChecks(t *testing.T) {
 		a.events = append(a.events, evcp.Event{Action: evcp.HealthCheck, Status: evcp.OK, At: sec(at), Latency: ms, Epoch: 1, Seq: uint64(n + 1)})
 	}
 	a.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: sec(2.01), To: sec(2.02)}}
-	gone := a.unwritten()
+	gone := a.checksWithoutEvent()
 	if len(gone) != 1 || gone[0].Received != sec(2) || a.untilKilled(gone[0]).Round(ms) != 10*ms {
 		t.Errorf("%v", gone)
 	}
@@ -62,7 +62,7 @@ func TestUnwrittenChecks(t *testing.T) {
 
 // TestNumbersThatAreMissing counts within each epoch.
 func TestNumbersThatAreMissing(t *testing.T) {
-	a := account{events: []evcp.Event{{Epoch: 1, Seq: 1}, {Epoch: 1, Seq: 4}, {Epoch: 2, Seq: 2}}}
+	a := cpHistory{events: []evcp.Event{{Epoch: 1, Seq: 1}, {Epoch: 1, Seq: 4}, {Epoch: 2, Seq: 2}}}
 	if a.missing() != 3 || !slices.Equal(a.epochs(), []int64{1, 2}) {
 		t.Errorf("%d missing, epochs %v", a.missing(), a.epochs())
 	}
@@ -73,15 +73,15 @@ func TestReportsAgain(t *testing.T) {
 	told := func(v wire.Verb, receipt evcp.Stamp) oracle.CentralMessage {
 		return oracle.CentralMessage{Verb: v, Returned: receipt}
 	}
-	a := account{CPTrace: oracle.CPTrace{Messages: []oracle.CentralMessage{
+	a := cpHistory{CPTrace: oracle.CPTrace{Messages: []oracle.CentralMessage{
 		told(wire.EngineFailure, 0), told(wire.EngineFailure, sec(1)), told(wire.Heartbeat, sec(2)), told(wire.EngineRecovered, sec(3)),
 		told(wire.EngineFailure, sec(4)),
 	}}}
-	if n := a.again(); n != 0 {
+	if n := a.reportsAfterReceipt(); n != 0 {
 		t.Errorf("%d again in a good story", n)
 	}
 	a.Messages = append(a.Messages, told(wire.EngineFailure, sec(5)))
-	if n := a.again(); n != 1 {
+	if n := a.reportsAfterReceipt(); n != 1 {
 		t.Errorf("%d again, want 1", n)
 	}
 }
@@ -92,18 +92,18 @@ func TestContradictions(t *testing.T) {
 	other := e
 	other.At = sec(2)
 	entry := func(e evcp.Event) []oracle.TopicRecord { return []oracle.TopicRecord{{Raw: string(e.AppendJSON(nil))}} }
-	same := []account{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(e)}}}
-	differ := []account{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(other)}}}
-	if a, b := contradictions(same), contradictions(differ); a != 0 || b != 1 {
+	same := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(e)}}}
+	differ := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(other)}}}
+	if a, b := duplicateIDs(same), duplicateIDs(differ); a != 0 || b != 1 {
 		t.Errorf("%d and %d, want 0 and 1", a, b)
 	}
 }
 
 // TestFiguresBreak at their bounds and not before.
 func TestFiguresBreak(t *testing.T) {
-	good := []figure{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), counted("", 7)}
-	bad := []figure{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
-	if n := printFigures(io.Discard, slices.Concat(good, bad)); n != len(bad) {
+	good := []measurement{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
+	bad := []measurement{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
+	if n := printMeasurements(io.Discard, slices.Concat(good, bad)); n != len(bad) {
 		t.Errorf("%d broken, want %d", n, len(bad))
 	}
 }

@@ -13,78 +13,78 @@ import (
 	"evcp/internal/wire"
 )
 
-// journal is what was truly done, and when: by the Engines, and to everybody. It
+// groundTruth is what was truly done, and when: by the Engines, and to everybody. It
 // may be written by any goroutine.
-type journal struct {
+type groundTruth struct {
 	mu     sync.Mutex
 	shared []oracle.Window
-	points []notes
+	cps []cpTruth
 	busy   time.Duration // as the canary has it
-	events []string      // what ended by itself, or did not end when asked
-	shown  []figure      // what a story measured while it was played
+	problems []string      // what ended by itself, or did not end when asked
+	measured  []measurement      // what a story measured while it was played
 }
 
-// notes are the journal of one charge point.
-type notes struct {
+// cpTruth are the journal of one charge point.
+type cpTruth struct {
 	windows    []oracle.Window
 	behaviours []oracle.EngineBehaviour
-	questions  []oracle.EngineCheck
-	news       chan struct{} // closed at the next question
+	checks  []oracle.EngineCheck
+	newCheck       chan struct{} // closed at the next question
 }
 
-// open begins the notes of one more charge point, and numbers it.
-func (j *journal) open() int {
+// addCP begins the notes of one more charge point, and numbers it.
+func (j *groundTruth) addCP() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.points = append(j.points, notes{news: make(chan struct{})})
-	return len(j.points) - 1
+	j.cps = append(j.cps, cpTruth{newCheck: make(chan struct{})})
+	return len(j.cps) - 1
 }
 
 func now() evcp.Stamp { return evcp.StampOf(time.Now()) }
 
-// window notes one that is over: from its beginning to now.
-func (j *journal) window(cp int, from evcp.Stamp, w oracle.Window) {
+// endWindow notes one that is over: from its beginning to now.
+func (j *groundTruth) endWindow(cp int, from evcp.Stamp, w oracle.Window) {
 	w.From, w.To = from, now()
-	j.add(cp, w)
+	j.addWindow(cp, w)
 }
 
-// add notes a window of one charge point, or of everybody if cp is -1.
-func (j *journal) add(cp int, w oracle.Window) {
+// addWindow notes a window of one charge point, or of everybody if cp is -1.
+func (j *groundTruth) addWindow(cp int, w oracle.Window) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if cp < 0 {
 		j.shared = append(j.shared, w)
 		return
 	}
-	j.points[cp].windows = append(j.points[cp].windows, w)
+	j.cps[cp].windows = append(j.cps[cp].windows, w)
 }
 
-func (j *journal) behaves(cp int, b oracle.EngineBehaviour) {
+func (j *groundTruth) addBehaviour(cp int, b oracle.EngineBehaviour) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.points[cp].behaviours = append(j.points[cp].behaviours, b)
+	j.cps[cp].behaviours = append(j.cps[cp].behaviours, b)
 }
 
-// observe is an Engine's account of one exchange.
-func (j *journal) observe(cp int, x engine.ServedRequest) {
+// addExchange is an Engine's account of one exchange.
+func (j *groundTruth) addExchange(cp int, x engine.ServedRequest) {
 	if x.Verb != wire.HealthCheck {
 		return
 	}
 	q := oracle.EngineCheck{Received: evcp.StampOf(x.Asked), Done: evcp.StampOf(x.Done), Reply: string(x.Answer)}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := &j.points[cp]
-	if n.halvedDuring(q) && len(q.Reply) > 1 {
+	n := &j.cps[cp]
+	if n.splitDuring(q) && len(q.Reply) > 1 {
 		q.Partial = q.Reply[:1]
 	}
-	n.questions = append(n.questions, q)
-	close(n.news)
-	n.news = make(chan struct{})
+	n.checks = append(n.checks, q)
+	close(n.newCheck)
+	n.newCheck = make(chan struct{})
 }
 
-// halvedDuring reports whether the Engine answered in two halves at some time of an
+// splitDuring reports whether the Engine answered in two halves at some time of an
 // exchange: what is in force when it speaks counts, not when it was asked.
-func (n *notes) halvedDuring(q oracle.EngineCheck) bool {
+func (n *cpTruth) splitDuring(q oracle.EngineCheck) bool {
 	until := q.Done
 	for _, b := range slices.Backward(n.behaviours) {
 		if b.At <= q.Done && until >= q.Received && strings.HasPrefix(b.Name, "halves=") {
@@ -95,57 +95,57 @@ func (n *notes) halvedDuring(q oracle.EngineCheck) bool {
 	return false
 }
 
-// asked is how many questions the Engine has dealt with, and what to wait for
+// checkCount is how many questions the Engine has dealt with, and what to wait for
 // until there is one more.
-func (j *journal) asked(cp int) (int, <-chan struct{}) {
+func (j *groundTruth) checkCount(cp int) (int, <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.points[cp].questions), j.points[cp].news
+	return len(j.cps[cp].checks), j.cps[cp].newCheck
 }
 
-// sang notes how long the machine was too busy for a canary.
-func (j *journal) sang(d time.Duration) {
+// addBusy notes how long the machine was too busy for a canary.
+func (j *groundTruth) addBusy(d time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.busy += d
 }
 
-// show notes a figure.
-func (j *journal) show(f figure) {
+// addMeasurement notes a figure.
+func (j *groundTruth) addMeasurement(f measurement) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.shown = append(j.shown, f)
+	j.measured = append(j.measured, f)
 }
 
-// figures are those so far.
-func (j *journal) figures() []figure {
+// measurements are those so far.
+func (j *groundTruth) measurements() []measurement {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clone(j.shown)
+	return slices.Clone(j.measured)
 }
 
-// misfortune notes what should not have happened to a program.
-func (j *journal) misfortune(text string) {
+// addProblem notes what should not have happened to a program.
+func (j *groundTruth) addProblem(text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.events = append(j.events, text)
+	j.problems = append(j.problems, text)
 }
 
-// misfortunes are those so far.
-func (j *journal) misfortunes() []string {
+// problemList are those so far.
+func (j *groundTruth) problemList() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clone(j.events)
+	return slices.Clone(j.problems)
 }
 
-func (j *journal) wasBusy() time.Duration {
+func (j *groundTruth) busyTime() time.Duration {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.busy
 }
 
-// excuses says how often the bench was in no state to witness or to blame.
-func (j *journal) excuses() string {
+// stallSummary says how often the bench was in no state to witness or to blame.
+func (j *groundTruth) stallSummary() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	stood, long := 0, time.Duration(0)

@@ -9,7 +9,7 @@ import (
 	"evcp/internal/oracle"
 )
 
-func writeRecord(name string, r oracle.Trace) error {
+func writeTrace(name string, r oracle.Trace) error {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = os.WriteFile(name, b, 0o600)
@@ -20,8 +20,8 @@ func writeRecord(name string, r oracle.Trace) error {
 	return nil
 }
 
-// judgeAgain asks the oracle about a record that was kept.
-func judgeAgain(name string, out io.Writer) int {
+// verifyFile asks the oracle about a record that was kept.
+func verifyFile(name string, out io.Writer) int {
 	var r oracle.Trace
 	b, err := os.ReadFile(name)
 	if err == nil {
@@ -33,7 +33,7 @@ func judgeAgain(name string, out io.Writer) int {
 	}
 	v := oracle.Verify(r)
 	printTable(out, v)
-	printFindings(out, v, len(v.Violations))
+	printViolations(out, v, len(v.Violations))
 	if len(v.Violations) > 0 {
 		return 1
 	}

@@ -37,14 +37,14 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	if code, ours := playPart(ctx, args); ours {
+	if code, ours := runSubcommand(ctx, args); ours {
 		return code
 	}
 	var o options
 	if err := o.parse(args); err != nil {
 		return 2
 	}
-	broken, err := o.carryOut(ctx)
+	broken, err := o.run(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 	}
@@ -54,9 +54,9 @@ func run(ctx context.Context, args []string) int {
 	return 0
 }
 
-// playPart is what this program does as a child of itself: be the broker, want
+// runSubcommand is what this program does as a child of itself: be the broker, want
 // all the CPU there is, or say who gets none.
-func playPart(ctx context.Context, args []string) (code int, ours bool) {
+func runSubcommand(ctx context.Context, args []string) (code int, ours bool) {
 	switch {
 	case len(args) == 3 && args[0] == partBroker:
 		if err := serveBroker(ctx, args[1], args[2]); err != nil {
@@ -64,14 +64,14 @@ func playPart(ctx context.Context, args []string) (code int, ours bool) {
 			return 1, true
 		}
 		return 0, true
-	case len(args) == 1 && args[0] == partHog:
-		hog(ctx)
+	case len(args) == 1 && args[0] == partCPULoad:
+		cpuLoad(ctx)
 		return 0, true
-	case len(args) == 1 && args[0] == partCanary:
-		canary(ctx, os.Stdout)
+	case len(args) == 1 && args[0] == partSchedProbe:
+		schedProbe(ctx, os.Stdout)
 		return 0, true
-	case len(args) == 2 && args[0] == partJudge:
-		return judgeAgain(args[1], os.Stdout), true
+	case len(args) == 2 && args[0] == partVerify:
+		return verifyFile(args[1], os.Stdout), true
 	}
 	return 0, false
 }
@@ -79,9 +79,9 @@ func playPart(ctx context.Context, args []string) (code int, ours bool) {
 // Names of the parts.
 const (
 	partBroker = "broker"
-	partHog    = "hog"
-	partCanary = "canary"
-	partJudge  = "judge" // a record that was kept, once more
+	partCPULoad    = "hog"
+	partSchedProbe = "canary"
+	partVerify  = "judge" // a record that was kept, once more
 )
 
 func (o *options) parse(args []string) error {

@@ -33,14 +33,14 @@ const (
 )
 
 func (o *options) check(f *flag.FlagSet) error {
-	err := o.wrong()
+	err := o.validate()
 	if err != nil {
 		fmt.Fprintln(f.Output(), "faults:", err)
 	}
 	return err
 }
 
-func (o *options) wrong() error {
+func (o *options) validate() error {
 	switch {
 	case o.monitors < 1 || o.monitors > maxMonitors:
 		return fmt.Errorf("-monitors is 1 to %d", maxMonitors)
@@ -79,30 +79,30 @@ const (
 	heartbeat   = time.Second
 )
 
-// pace is how a Monitor is set, and so what may be asked of it.
-type pace struct {
+// timing is how a Monitor is set, and so what may be asked of it.
+type timing struct {
 	interval, timeout, reportEvery, heartbeat time.Duration
 }
 
-var quick = pace{interval, timeout, reportEvery, heartbeat}
+var campaignTiming = timing{interval, timeout, reportEvery, heartbeat}
 
-// seconds is the pace of design and defaults.
-var seconds = pace{time.Second, 900 * time.Millisecond, 30 * time.Second, 5 * time.Second}
+// realTiming is the pace of design and defaults.
+var realTiming = timing{time.Second, 900 * time.Millisecond, 30 * time.Second, 5 * time.Second}
 
-func (p pace) rules() oracle.Rules {
+func (p timing) rules() oracle.Rules {
 	return oracle.Rules{Interval: p.interval, Timeout: p.timeout, Fall: 3, ReportEvery: p.reportEvery, Ready: 1500 * time.Millisecond}
 }
 
-// carryOut does what the options say and answers how many promises were broken.
-func (o *options) carryOut(ctx context.Context) (broken int, err error) {
+// run does what the options say and answers how many promises were broken.
+func (o *options) run(ctx context.Context) (broken int, err error) {
 	if o.scenario != "" {
-		return o.playScenarios(ctx)
+		return o.runScenarios(ctx)
 	}
 	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
 	if o.show {
 		plan.print(o.output())
 		return 0, nil
 	}
-	came, err := o.playPlan(ctx, plan)
+	came, err := o.runPlan(ctx, plan)
 	return came.broken(), err
 }

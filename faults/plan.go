@@ -8,41 +8,41 @@ import (
 	"time"
 )
 
-// fault is one line of a plan: it begins at a time from the start and lasts.
-type fault struct {
-	item
+// plannedFault is one line of a plan: it begins at a time from the start and lasts.
+type plannedFault struct {
+	catalogueEntry
 	at    time.Duration
 	lasts time.Duration
 	cp    int // whose; -1: everybody's
 }
 
-func (f fault) String() string {
+func (f plannedFault) String() string {
 	whose := "all"
 	if f.cp >= 0 {
 		whose = string(cpID(f.cp))
 	}
-	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), whose, f.kind, f.what, f.lasts.Seconds())
+	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), whose, f.kind, f.name, f.lasts.Seconds())
 }
 
 // plan is a whole campaign, in order of time. The same seed and numbers give the
 // same plan.
 type plan struct {
 	seed   uint64
-	faults []fault
+	faults []plannedFault
 	every  time.Duration
 }
 
 // Rests between two faults of the same lane, so that each is seen to end. The
 // outbox looks after a disk that refused every 30 s.
 const (
-	shortRest = 500 * ms
-	longRest  = 4 * time.Second
-	diskRest  = 36 * time.Second
+	minPause = 500 * ms
+	maxPause  = 4 * time.Second
+	diskPause  = 36 * time.Second
 )
 
-// lane is what is struck by one fault at a time.
-type lane struct {
-	kind kind
+// resource is what is struck by one fault at a time.
+type resource struct {
+	kind faultKind
 	cp   int
 }
 
@@ -51,25 +51,25 @@ type lane struct {
 func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	p := plan{seed: seed, every: every}
-	free := map[lane]time.Duration{}
+	free := map[resource]time.Duration{}
 	for now := time.Duration(0); len(p.faults) < count; {
-		f := draw(r, now, monitors)
-		if free[f.lane()] > f.at || !fits(f, free, monitors) {
+		f := drawFault(r, now, monitors)
+		if free[f.resource()] > f.at || !compatible(f, free, monitors) {
 			now += every / 20
 			continue
 		}
-		free[f.lane()] = f.at + f.lasts + rest(r, f.kind)
+		free[f.resource()] = f.at + f.lasts + drawPause(r, f.kind)
 		p.faults = append(p.faults, f)
 		now = f.at + time.Duration(r.ExpFloat64()*float64(every))
 	}
 	return p
 }
 
-func draw(r *rand.Rand, now time.Duration, monitors int) fault {
-	f := fault{item: choose(r), at: now.Round(ms), cp: -1}
+func drawFault(r *rand.Rand, now time.Duration, monitors int) plannedFault {
+	f := plannedFault{catalogueEntry: drawEntry(r), at: now.Round(ms), cp: -1}
 	f.lasts = (f.least + time.Duration(r.Int64N(int64(f.most-f.least)))).Round(ms)
 	switch {
-	case f.kind.ofOne():
+	case f.kind.ofOneCP():
 		f.cp = r.IntN(monitors)
 	case f.kind == diskFault:
 		f.cp = monitors - 1
@@ -77,35 +77,35 @@ func draw(r *rand.Rand, now time.Duration, monitors int) fault {
 	return f
 }
 
-func choose(r *rand.Rand) item {
+func drawEntry(r *rand.Rand) catalogueEntry {
 	sum := 0
-	for _, i := range menu {
+	for _, i := range catalogue {
 		sum += i.weight
 	}
 	n := r.IntN(sum)
-	at := slices.IndexFunc(menu, func(i item) bool { n -= i.weight; return n < 0 })
-	return menu[at]
+	at := slices.IndexFunc(catalogue, func(i catalogueEntry) bool { n -= i.weight; return n < 0 })
+	return catalogue[at]
 }
 
-func rest(r *rand.Rand, k kind) time.Duration {
+func drawPause(r *rand.Rand, k faultKind) time.Duration {
 	if k == diskFault {
-		return diskRest
+		return diskPause
 	}
-	return shortRest + time.Duration(r.Int64N(int64(longRest-shortRest)))
+	return minPause + time.Duration(r.Int64N(int64(maxPause-minPause)))
 }
 
-func (f fault) lane() lane { return lane{f.kind, f.cp} }
+func (f plannedFault) resource() resource { return resource{f.kind, f.cp} }
 
-// fits keeps two things apart that no promise covers together: while a disk
+// compatible keeps two things apart that no promise covers together: while a disk
 // refuses, events are in memory, and whoever ends the Monitor ends them too. So
 // a disk and its Monitor's life take turns.
-func fits(f fault, free map[lane]time.Duration, monitors int) bool {
+func compatible(f plannedFault, free map[resource]time.Duration, monitors int) bool {
 	last := monitors - 1
 	switch {
-	case f.kind == monitorFault && f.cp == last && (f.what == "kill" || f.what == "restart"):
-		return free[lane{diskFault, last}] <= f.at
+	case f.kind == monitorFault && f.cp == last && (f.name == "kill" || f.name == "restart"):
+		return free[resource{diskFault, last}] <= f.at
 	case f.kind == diskFault:
-		return free[lane{monitorFault, last}] <= f.at
+		return free[resource{monitorFault, last}] <= f.at
 	}
 	return true
 }

@@ -12,24 +12,24 @@ import (
 	"evcp/internal/process"
 )
 
-// point is one charge point: its Engine and its links, in this process, and its
+// cpUnderTest is one charge point: its Engine and its links, in this process, and its
 // Monitor, a process.
-type point struct {
+type cpUnderTest struct {
 	c        *campaign
 	number   int // in the journal
 	id       evcp.CPID
 	instance string // of its Monitor
 	state    string // folder of all Monitors of this disk
-	usual    item   // what the Engine does between faults
+	usual    catalogueEntry   // what the Engine does between faults
 	engine   *engine.Engine
-	mouth    *mouth
-	toward   *faultproxy.Proxy // to the Engine
-	central  *faultproxy.Proxy // to Central
+	hook    *connHook
+	engineLink   *faultproxy.Proxy // to the Engine
+	centralLink  *faultproxy.Proxy // to Central
 
 	mu      sync.Mutex // guards all below
-	shut    bool       // the Engine does not listen
-	away    bool       // Central does not
-	modes   [2]faultproxy.Impairment
+	engineDown    bool       // the Engine does not listen
+	centralDown    bool       // Central does not
+	impairments   [2]faultproxy.Impairment
 	monitor *process.Child
 }
 
@@ -43,37 +43,37 @@ func cpID(n int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", n+1)) }
 
 // The instances: all Monitors are on the bench, but the one that story twins adds.
 const (
-	bench  = "bench"
-	second = "second"
+	mainInstance  = "bench"
+	copyInstance = "second"
 )
 
-// newPoint starts the Engine and opens the links.
-func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state string) (*point, error) {
-	n := c.journal.open()
-	p := &point{c: c, number: n, id: id, instance: instance, state: state, usual: usual, mouth: &mouth{ctx: c.life}}
+// newCP starts the Engine and opens the links.
+func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string) (*cpUnderTest, error) {
+	n := c.truth.addCP()
+	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, hook: &connHook{ctx: c.ctx}}
 	free, err := c.ports.Take(3)
 	if err != nil {
 		return nil, err
 	}
-	port, err := engine.Bind(c.life, free[0])
+	port, err := engine.Bind(c.ctx, free[0])
 	if err != nil {
 		return nil, err
 	}
-	p.engine = engine.New(engine.Options{Listen: p.mouth.over(port.Listen), Observe: func(x engine.ServedRequest) { c.journal.observe(n, x) }})
+	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
 	c.serving.Go(func() {
-		if err := p.engine.Serve(c.life); err != nil {
-			c.journal.misfortune(err.Error())
+		if err := p.engine.Serve(c.ctx); err != nil {
+			c.truth.addProblem(err.Error())
 		}
 	})
-	if p.toward, err = faultproxy.Open(faultproxy.Options{Listen: free[1], Target: port.Addr().String()}); err != nil {
+	if p.engineLink, err = faultproxy.Open(faultproxy.Options{Listen: free[1], Target: port.Addr().String()}); err != nil {
 		return nil, err
 	}
-	c.undo(p.toward.Close)
-	if p.central, err = faultproxy.Open(faultproxy.Options{Listen: free[2], Target: c.centralAddress}); err != nil {
+	c.undo(p.engineLink.Close)
+	if p.centralLink, err = faultproxy.Open(faultproxy.Options{Listen: free[2], Target: c.centralAddress}); err != nil {
 		return nil, err
 	}
-	c.undo(p.central.Close)
-	if err := p.behave(usual); err != nil {
+	c.undo(p.centralLink.Close)
+	if err := p.setBehaviour(usual); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -82,28 +82,28 @@ func (c *campaign) newPoint(id evcp.CPID, instance string, usual item, state str
 // What an Engine does between two faults: every other one takes its time, so that
 // a Monitor that is stopped is stopped in the middle of a check.
 var (
-	wellItem   = say("ok", oracle.ExpectOK, 0)
-	steadyItem = say("slow=80ms", oracle.ExpectOK, 80*ms)
+	okEntry   = engineEntry("ok", oracle.ExpectOK, 0)
+	delayedEntry = engineEntry("slow=80ms", oracle.ExpectOK, 80*ms)
 )
 
-func usual(monitors int) []item {
-	all := make([]item, monitors)
+func usualBehaviours(monitors int) []catalogueEntry {
+	all := make([]catalogueEntry, monitors)
 	for n := range all {
-		all[n] = wellItem
+		all[n] = okEntry
 		if n%2 == 1 {
-			all[n] = steadyItem
+			all[n] = delayedEntry
 		}
 	}
 	return all
 }
 
-func (i item) noted(at evcp.Stamp) oracle.EngineBehaviour {
-	return oracle.EngineBehaviour{At: at, Name: i.what, Expect: i.health, Delay: i.delay, Shut: i.shut}
+func (i catalogueEntry) behaviourAt(at evcp.Stamp) oracle.EngineBehaviour {
+	return oracle.EngineBehaviour{At: at, Name: i.name, Expect: i.expect, Delay: i.delay, Shut: i.shut}
 }
 
 // name is that of its Monitor's log.
-func (p *point) name() string {
-	if p.instance == bench {
+func (p *cpUnderTest) name() string {
+	if p.instance == mainInstance {
 		return string(p.id)
 	}
 	return string(p.id) + "-" + p.instance
@@ -114,68 +114,68 @@ func portOf(address string) string {
 	return port
 }
 
-// behave changes what the Engine does. A change to something sick is noted before
+// setBehaviour changes what the Engine does. A change to something sick is noted before
 // it is made and one to something well after, so that no moment is called well
 // that was not.
-func (p *point) behave(i item) error {
+func (p *cpUnderTest) setBehaviour(i catalogueEntry) error {
 	b, err := i.behaviour()
 	if err != nil {
-		return fmt.Errorf("behaviour %s: %w", i.what, err)
+		return fmt.Errorf("behaviour %s: %w", i.name, err)
 	}
 	before := now()
 	if i.shut {
-		err = p.relink(func() { p.shut = true })
+		err = p.updateLinks(func() { p.engineDown = true })
 	}
-	if i.halves {
-		p.mouth.pause(i.delay)
+	if i.split {
+		p.hook.setGap(i.delay)
 	} else {
-		p.mouth.pause(0)
+		p.hook.setGap(0)
 	}
 	p.engine.SetBehaviour(b)
 	if !i.shut {
-		err = p.relink(func() { p.shut = false })
+		err = p.updateLinks(func() { p.engineDown = false })
 	}
 	at := before
-	if i.health == oracle.ExpectOK && i.delay == 0 {
+	if i.expect == oracle.ExpectOK && i.delay == 0 {
 		at = now()
 	}
-	p.c.journal.behaves(p.number, i.noted(at))
+	p.c.truth.addBehaviour(p.number, i.behaviourAt(at))
 	return err
 }
 
-// relink changes what the links depend on, and puts it in force. A side that does
+// updateLinks changes what the links depend on, and puts it in force. A side that does
 // not listen is refused at the link, which can't look through itself.
-func (p *point) relink(change func()) error {
+func (p *cpUnderTest) updateLinks(change func()) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
 	refuse := faultproxy.Impairment{Kind: faultproxy.Refuse}
-	engineMode, centralMode := p.modes[engineSide], p.modes[centralSide]
-	if p.shut {
+	engineMode, centralMode := p.impairments[engineSide], p.impairments[centralSide]
+	if p.engineDown {
 		engineMode = refuse
 	}
-	if p.away {
+	if p.centralDown {
 		centralMode = refuse
 	}
-	if p.toward.Impairment() != engineMode {
-		if err := p.toward.Set(engineMode); err != nil {
+	if p.engineLink.Impairment() != engineMode {
+		if err := p.engineLink.Set(engineMode); err != nil {
 			return err
 		}
 	}
-	if p.central.Impairment() != centralMode {
-		return p.central.Set(centralMode)
+	if p.centralLink.Impairment() != centralMode {
+		return p.centralLink.Set(centralMode)
 	}
 	return nil
 }
 
-// linkFails puts a mode on a link until wait returns.
-func (p *point) linkFails(side int, m faultproxy.Impairment, wait func()) error {
+// impairLink puts a mode on a link until wait returns.
+func (p *cpUnderTest) impairLink(side int, m faultproxy.Impairment, wait func()) error {
 	from := now()
-	if err := p.relink(func() { p.modes[side] = m }); err != nil {
+	if err := p.updateLinks(func() { p.impairments[side] = m }); err != nil {
 		return err
 	}
 	wait()
-	err := p.relink(func() { p.modes[side] = faultproxy.Impairment{} })
+	err := p.updateLinks(func() { p.impairments[side] = faultproxy.Impairment{} })
 	w := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * m.Delay}
 	if side == engineSide {
 		w.Kind = oracle.EngineLink
@@ -183,6 +183,6 @@ func (p *point) linkFails(side int, m faultproxy.Impairment, wait func()) error 
 			w.Expect = oracle.ExpectFailure
 		}
 	}
-	p.c.journal.window(p.number, from, w)
+	p.c.truth.endWindow(p.number, from, w)
 	return err
 }

@@ -17,20 +17,20 @@ import (
 type scenario struct {
 	name    string
 	about   string
-	points  int
-	play    func(ctx context.Context, c *campaign) error
-	figures func(c *campaign, all []account) []figure
+	cps  int
+	run    func(ctx context.Context, c *campaign) error
+	measure func(c *campaign, all []cpHistory) []measurement
 }
 
 // scenarios in the order of docs/RELIABILITY.md.
 var scenarios = []scenario{
-	{"stops", "a Monitor that is stopped and starved accuses nobody, and misses nobody", 5, playStops, stopsFigures},
-	{"kills", "kill -9 at two of three, after a receipt, and before a recovery", 3, playKills, killsFigures},
-	{"broker", "a broker frozen for 15 s and away for 15 s", 2, playBroker, brokerFigures},
-	{"fifty", "kill -9 of a Monitor at 50 random moments", 2, playFifty, fiftyFigures},
-	{"late", "answers that are whole 1.5 s late, and then in time", 2, playLate, lateFigures},
-	{"holes", "a black hole of 30 s before the Engine, then before Central", 3, playHoles, holesFigures},
-	{"twins", "a state folder that is deleted, and one that is copied to a second host", 3, playTwins, twinsFigures},
+	{"stops", "a Monitor that is stopped and starved accuses nobody, and misses nobody", 5, runStops, measureStops},
+	{"kills", "kill -9 at two of three, after a receipt, and before a recovery", 3, runKills, measureKills},
+	{"broker", "a broker frozen for 15 s and away for 15 s", 2, runBroker, measureBroker},
+	{"fifty", "kill -9 of a Monitor at 50 random moments", 2, runFifty, measureFifty},
+	{"late", "answers that are whole 1.5 s late, and then in time", 2, runLate, measureLate},
+	{"holes", "a black hole of 30 s before the Engine, then before Central", 3, runHoles, measureHoles},
+	{"twins", "a state folder that is deleted, and one that is copied to a second host", 3, runTwins, measureTwins},
 }
 
 func scenarioNames() string {
@@ -46,12 +46,12 @@ func chosen(name string) []scenario {
 	return slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return name != "all" && name != s.name })
 }
 
-// playScenarios plays one story, or all, each with everybody new.
-func (o *options) playScenarios(ctx context.Context) (broken int, err error) {
+// runScenarios plays one story, or all, each with everybody new.
+func (o *options) runScenarios(ctx context.Context) (broken int, err error) {
 	summary := []string{}
 	for _, s := range chosen(o.scenario) {
 		began := time.Now()
-		n, err := o.playScenario(ctx, s)
+		n, err := o.runScenario(ctx, s)
 		if err != nil {
 			return broken, fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -62,34 +62,34 @@ func (o *options) playScenarios(ctx context.Context) (broken int, err error) {
 	return broken, nil
 }
 
-// storyLimit bounds the longest story.
-const storyLimit = 5 * time.Minute
+// scenarioTimeout bounds the longest story.
+const scenarioTimeout = 5 * time.Minute
 
-func (o *options) playScenario(ctx context.Context, s scenario) (broken int, err error) {
-	fmt.Fprintf(o.output(), "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, seconds.interval, o.kafka, o.seed)
-	ctx, cancel := context.WithTimeout(ctx, storyLimit)
+func (o *options) runScenario(ctx context.Context, s scenario) (broken int, err error) {
+	fmt.Fprintf(o.output(), "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, realTiming.interval, o.kafka, o.seed)
+	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	began := time.Now()
-	c, err := open(ctx, o, seconds, slices.Repeat([]item{wellItem}, s.points))
+	c, err := open(ctx, o, realTiming, slices.Repeat([]catalogueEntry{okEntry}, s.cps))
 	if err != nil {
 		return 0, err
 	}
 	defer c.close()
-	if err := s.play(ctx, c); err != nil {
+	if err := s.run(ctx, c); err != nil {
 		return 0, err
 	}
-	r, v, err := c.reckon(ctx)
+	r, v, err := c.collect(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return c.tellStory(s, r, c.outcome(v, began))
+	return c.printScenario(s, r, c.result(v, began))
 }
 
-// tellStory prints what came of a story, by the oracle's columns and its own
+// printScenario prints what came of a story, by the oracle's columns and its own
 // figures, and counts what is broken.
-func (c *campaign) tellStory(s scenario, r oracle.Trace, came outcome) (broken int, err error) {
+func (c *campaign) printScenario(s scenario, r oracle.Trace, came campaignResult) (broken int, err error) {
 	out := c.o.output()
-	c.printOutcome(out, came)
-	broken = came.broken() + printFigures(out, append(s.figures(c, accountsOf(r)), c.journal.figures()...))
-	return broken, c.keepRecord(r, broken > 0)
+	c.printResult(out, came)
+	broken = came.broken() + printMeasurements(out, append(s.measure(c, histories(r)), c.truth.measurements()...))
+	return broken, c.saveTrace(r, broken > 0)
 }

@@ -27,17 +27,17 @@ const (
 
 // sorts are what a minute must have: every kind, and of a kind what is met by a
 // way of its own.
-var sorts = map[string]func(fault) bool{
-	"an Engine that says it is ill": func(f fault) bool {
-		return f.kind == engineFault && f.health == oracle.ExpectFailure && !silent(f) && !f.shut
+var sorts = map[string]func(plannedFault) bool{
+	"an Engine that says it is ill": func(f plannedFault) bool {
+		return f.kind == engineFault && f.expect == oracle.ExpectFailure && !silent(f) && !f.shut
 	},
-	"an Engine that says nothing":       func(f fault) bool { return f.kind == engineFault && silent(f) },
-	"an Engine that does not listen":    func(f fault) bool { return f.kind == engineFault && f.shut },
-	"an Engine that is late":            func(f fault) bool { return f.kind == engineFault && f.delay > timeout },
-	"a dead link to an Engine":          func(f fault) bool { return f.kind == engineLink && dead(f) },
-	"a broken link to an Engine":        func(f fault) bool { return f.kind == engineLink && cut(f) },
-	"a dead link to Central":            func(f fault) bool { return f.kind == centralLink && dead(f) },
-	"a broken link to Central":          func(f fault) bool { return f.kind == centralLink && cut(f) },
+	"an Engine that says nothing":       func(f plannedFault) bool { return f.kind == engineFault && silent(f) },
+	"an Engine that does not listen":    func(f plannedFault) bool { return f.kind == engineFault && f.shut },
+	"an Engine that is late":            func(f plannedFault) bool { return f.kind == engineFault && f.delay > timeout },
+	"a dead link to an Engine":          func(f plannedFault) bool { return f.kind == engineLink && dead(f) },
+	"a broken link to an Engine":        func(f plannedFault) bool { return f.kind == engineLink && cut(f) },
+	"a dead link to Central":            func(f plannedFault) bool { return f.kind == centralLink && dead(f) },
+	"a broken link to Central":          func(f plannedFault) bool { return f.kind == centralLink && cut(f) },
 	"a Monitor killed":                  strikes(monitorFault, "kill"),
 	"a Monitor stopped":                 strikes(monitorFault, "stop"),
 	"a Monitor stopped again and again": strikes(monitorFault, "stutter"),
@@ -50,15 +50,15 @@ var sorts = map[string]func(fault) bool{
 	"a full disk":                       strikes(diskFault, "full"),
 }
 
-func strikes(k kind, what string) func(fault) bool {
-	return func(f fault) bool { return f.kind == k && f.what == what }
+func strikes(k faultKind, what string) func(plannedFault) bool {
+	return func(f plannedFault) bool { return f.kind == k && f.name == what }
 }
 
-func silent(f fault) bool { return f.what == "mute" || f.what == "drip" }
-func dead(f fault) bool {
-	return f.mode.Kind >= faultproxy.BlackHole && f.mode.Kind <= faultproxy.HalfOpenDown
+func silent(f plannedFault) bool { return f.name == "mute" || f.name == "drip" }
+func dead(f plannedFault) bool {
+	return f.impairment.Kind >= faultproxy.BlackHole && f.impairment.Kind <= faultproxy.HalfOpenDown
 }
-func cut(f fault) bool { return f.mode.Kind >= faultproxy.Reset }
+func cut(f plannedFault) bool { return f.impairment.Kind >= faultproxy.Reset }
 
 func shortPlan(seed uint64) plan { return newPlan(seed, shortFaults, shortMonitors, shortEvery) }
 
@@ -115,24 +115,24 @@ func TestShortCampaign(t *testing.T) {
 	defer out.Close()
 	o := &options{bin: programs, dir: t.TempDir(), seed: seed, faults: shortFaults, monitors: shortMonitors, kafka: "fake", every: shortEvery, out: out}
 	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
-	came, err := o.playPlan(t.Context(), plan)
+	came, err := o.runPlan(t.Context(), plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	table, _ := os.ReadFile(out.Name()) // it is only shown
 	t.Logf("\n%s", table)
 	busy := came.busy > came.took/10
-	for _, f := range came.verdict.Violations {
+	for _, f := range came.verification.Violations {
 		if busy && slices.Contains(onTime, f.Promise) {
 			t.Logf("the machine was busy for %s of %s; not held against anybody: %s", came.busy, came.took, f)
 			continue
 		}
 		t.Error(f)
 	}
-	for _, text := range came.also {
+	for _, text := range came.problems {
 		t.Error(text)
 	}
-	if came.verdict.EngineChecks == 0 || came.verdict.Messages == 0 || came.verdict.Events == 0 {
-		t.Errorf("nothing was looked at: %+v", came.verdict)
+	if came.verification.EngineChecks == 0 || came.verification.Messages == 0 || came.verification.Events == 0 {
+		t.Errorf("nothing was looked at: %+v", came.verification)
 	}
 }

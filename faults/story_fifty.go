@@ -14,16 +14,16 @@ import (
 
 const fifty = 50
 
-// playFifty kills two Monitors; what is random here comes from the seed.
-func playFifty(ctx context.Context, c *campaign) error {
-	if err := c.behave(mixedItem, 1); err != nil {
+// runFifty kills two Monitors; what is random here comes from the seed.
+func runFifty(ctx context.Context, c *campaign) error {
+	if err := c.setBehaviour(intermittentEntry, 1); err != nil {
 		return err
 	}
-	err := c.each(func(p *point) error {
+	err := c.forEachCP(func(p *cpUnderTest) error {
 		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
 		for range fifty {
 			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
-			if err := p.absent((*process.Child).Kill, func() {}); err != nil {
+			if err := p.withMonitorDown((*process.Child).Kill, func() {}); err != nil {
 				return err
 			}
 		}
@@ -32,14 +32,14 @@ func playFifty(ctx context.Context, c *campaign) error {
 	if err != nil {
 		return err
 	}
-	return c.well(1)
+	return c.setOK(1)
 }
 
-func fiftyFigures(_ *campaign, all []account) []figure {
-	var told []figure
+func measureFifty(_ *campaign, all []cpHistory) []measurement {
+	var told []measurement
 	for _, a := range all {
 		id := string(a.ID)
-		gone := a.unwritten()
+		gone := a.checksWithoutEvent()
 		oldest := time.Duration(0)
 		for _, q := range gone {
 			oldest = max(oldest, a.untilKilled(q))
@@ -48,31 +48,31 @@ func fiftyFigures(_ *campaign, all []account) []figure {
 			exactly(id+": kills", len(a.windows(oracle.MonitorDown)), fifty),
 			exactly(id+": numbers that are not on the topic", a.missing(), 0),
 			exactly(id+": epochs", len(a.epochs()), 1),
-			counted(id+": checks that the Engine saw", len(a.EngineChecks)),
-			counted(id+": of them without an event", len(gone)),
+			count(id+": checks that the Engine saw", len(a.EngineChecks)),
+			count(id+": of them without an event", len(gone)),
 			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
 		for _, q := range gone {
 			if age := a.untilKilled(q); age > 100*ms {
-				told = append(told, figure{what: fmt.Sprintf("  asked at %s", q.Received.Time().Format("15:04:05.000")), got: inSeconds(age)})
+				told = append(told, measurement{name: fmt.Sprintf("  asked at %s", q.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
 			}
 		}
 	}
 	return told
 }
 
-// sameClock is how far apart two processes may date one moment, by the clock that
+// clockTolerance is how far apart two processes may date one moment, by the clock that
 // both read.
-const sameClock = 5 * ms
+const clockTolerance = 5 * ms
 
-// unwritten are the questions that no event tells of, each event telling of one.
-func (a account) unwritten() []oracle.EngineCheck {
+// checksWithoutEvent are the questions that no event tells of, each event telling of one.
+func (a cpHistory) checksWithoutEvent() []oracle.EngineCheck {
 	var gone []oracle.EngineCheck
 	i := 0
 	for _, q := range a.EngineChecks {
-		for i < len(a.events) && (a.events[i].Action != evcp.HealthCheck || a.events[i].At.Add(sameClock) < q.Received) {
+		for i < len(a.events) && (a.events[i].Action != evcp.HealthCheck || a.events[i].At.Add(clockTolerance) < q.Received) {
 			i++
 		}
-		if i < len(a.events) && a.events[i].At.Add(-a.events[i].Latency-sameClock) <= q.Received {
+		if i < len(a.events) && a.events[i].At.Add(-a.events[i].Latency-clockTolerance) <= q.Received {
 			i++
 			continue
 		}
@@ -82,9 +82,9 @@ func (a account) unwritten() []oracle.EngineCheck {
 }
 
 // untilKilled is how long after a question the next kill came; an hour, if none.
-func (a account) untilKilled(q oracle.EngineCheck) time.Duration {
+func (a cpHistory) untilKilled(q oracle.EngineCheck) time.Duration {
 	for _, w := range a.windows(oracle.MonitorDown) {
-		if w.From.Add(sameClock) >= q.Received {
+		if w.From.Add(clockTolerance) >= q.Received {
 			return w.From.Sub(q.Received)
 		}
 	}

@@ -12,34 +12,34 @@ import (
 const tooLate = 1500 * ms
 
 // What is late: a whole answer, or the second letter of one.
-var wholeLate, halfLate = say("slow=1500ms", oracle.ExpectOK, tooLate), halve(tooLate)
+var wholeLate, halfLate = engineEntry("slow=1500ms", oracle.ExpectOK, tooLate), splitEntry(tooLate)
 
-// playLate changes what the Engines do well away from a question, so that nobody
+// runLate changes what the Engines do well away from a question, so that nobody
 // can be in doubt to which behaviour it came.
-func playLate(ctx context.Context, c *campaign) error {
-	late := []item{wholeLate, halfLate}
-	return c.each(func(p *point) error {
-		p.midCheck(ctx)
-		if err := p.behave(late[p.number]); err != nil {
+func runLate(ctx context.Context, c *campaign) error {
+	late := []catalogueEntry{wholeLate, halfLate}
+	return c.forEachCP(func(p *cpUnderTest) error {
+		p.waitMidCheck(ctx)
+		if err := p.setBehaviour(late[p.number]); err != nil {
 			return err
 		}
 		wait.For(ctx, 10*time.Second)
-		p.midCheck(ctx)
-		err := p.behave(wellItem)
+		p.waitMidCheck(ctx)
+		err := p.setBehaviour(okEntry)
 		wait.For(ctx, 5*time.Second)
 		return err
 	})
 }
 
-func lateFigures(_ *campaign, all []account) []figure {
-	told := all[0].lateFigures("OK 1.5 s late", wholeLate, evcp.ConnectionError)
-	return append(told, all[1].lateFigures("O in time, K 1.5 s late", halfLate, evcp.KO)...)
+func measureLate(_ *campaign, all []cpHistory) []measurement {
+	told := all[0].measureLate("OK 1.5 s late", wholeLate, evcp.ConnectionError)
+	return append(told, all[1].measureLate("O in time, K 1.5 s late", halfLate, evcp.KO)...)
 }
 
-// lateFigures look at the checks that were asked while the Engine was late, and at
+// measureLate look at the checks that were asked while the Engine was late, and at
 // the first one after that.
-func (a account) lateFigures(what string, i item, want evcp.Status) []figure {
-	s := a.spells(i.what)[0]
+func (a cpHistory) measureLate(what string, i catalogueEntry, want evcp.Status) []measurement {
+	s := a.intervalsOf(i.name)[0]
 	asked, bad, after := 0, 0, evcp.Unknown
 	for _, e := range a.events {
 		begun := e.At.Add(-e.Latency)
@@ -54,7 +54,7 @@ func (a account) lateFigures(what string, i item, want evcp.Status) []figure {
 			after = e.Status
 		}
 	}
-	return []figure{
+	return []measurement{
 		exactly(what+": checks that are "+want.String(), bad, asked),
 		holds(what+": the first check after it is OK", after == evcp.OK),
 	}

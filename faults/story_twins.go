@@ -18,49 +18,49 @@ import (
 // The charge points of this story; the twin is the fourth account.
 const (
 	twinsDeleted = 0 // its state is deleted between two runs
-	twinsErased  = 1 // its state is deleted under its Monitor
+	twinsRunning  = 1 // its state is deleted under its Monitor
 	twinsCopied  = 2
-	twinsTwin    = 3
+	twinsCopy    = 3
 )
 
-// playTwins deletes two states, and copies a third to a second host: another
+// runTwins deletes two states, and copies a third to a second host: another
 // Monitor, with an Engine of its own, that speaks for the same id.
-func playTwins(ctx context.Context, c *campaign) error {
+func runTwins(ctx context.Context, c *campaign) error {
 	wait.For(ctx, 3*time.Second)
-	if err := c.points[twinsDeleted].moved(c.points[twinsDeleted].retire, os.RemoveAll); err != nil {
+	if err := c.cps[twinsDeleted].withStateMoved(c.cps[twinsDeleted].stopMonitor, os.RemoveAll); err != nil {
 		return err
 	}
-	erased := c.points[twinsErased]
-	if err := os.RemoveAll(erased.folder()); err != nil {
+	erased := c.cps[twinsRunning]
+	if err := os.RemoveAll(erased.stateFolder()); err != nil {
 		return err
 	}
 	wait.For(ctx, 3*time.Second)
-	if err := erased.moved(erased.retire, func(string) error { return nil }); err != nil {
+	if err := erased.withStateMoved(erased.stopMonitor, func(string) error { return nil }); err != nil {
 		return err
 	}
-	twin, err := c.copyOf(c.points[twinsCopied])
+	twin, err := c.copyCP(c.cps[twinsCopied])
 	if err != nil {
 		return err
 	}
-	twin.untilTwoSpeak(ctx)
+	twin.waitForTwoMonitors(ctx)
 	wait.For(ctx, 15*time.Second)
 	return nil
 }
 
-// copyOf kills a Monitor, copies its state as it lies there, and starts it again,
+// copyCP kills a Monitor, copies its state as it lies there, and starts it again,
 // and with the copy another one under the same id.
-func (c *campaign) copyOf(p *point) (*point, error) {
-	twin, err := c.newPoint(p.id, second, wellItem, filepath.Join(c.o.dir, "state-"+second))
+func (c *campaign) copyCP(p *cpUnderTest) (*cpUnderTest, error) {
+	twin, err := c.newCP(p.id, copyInstance, okEntry, filepath.Join(c.o.dir, "state-"+copyInstance))
 	if err != nil {
 		return nil, err
 	}
-	err = p.moved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, twin.folder()) })
+	err = p.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, twin.stateFolder()) })
 	if err != nil {
 		return nil, err
 	}
-	c.points = append(c.points, twin)
-	c.journal.window(twin.number, stampOf(c.from), oracle.Window{Kind: oracle.MonitorDown})
-	err = twin.launch()
+	c.cps = append(c.cps, twin)
+	c.truth.endWindow(twin.number, stampOf(c.from), oracle.Window{Kind: oracle.MonitorDown})
+	err = twin.startMonitor()
 	return twin, err
 }
 
@@ -84,38 +84,38 @@ func copyFiles(from, to string) error {
 	return nil
 }
 
-// untilTwoSpeak waits until Central says that two Monitors speak for this one's id.
-func (p *point) untilTwoSpeak(ctx context.Context) {
-	most := 3 * p.c.pace.heartbeat
+// waitForTwoMonitors waits until Central says that two Monitors speak for this one's id.
+func (p *cpUnderTest) waitForTwoMonitors(ctx context.Context) {
+	most := 3 * p.c.timing.heartbeat
 	began := time.Now()
 	took := never
 	for took < 0 && time.Since(began) < most+5*time.Second && wait.For(ctx, 50*ms) {
-		if shown, err := p.c.shown(ctx); err == nil && shown[string(p.id)].Speakers == 2 {
+		if shown, err := p.c.centralView(ctx); err == nil && shown[string(p.id)].Monitors == 2 {
 			took = time.Since(began)
 		}
 	}
 	log, err := os.ReadFile(p.c.central.Log)
-	p.c.journal.show(atMost("copied: Central's API says two speakers after", took, most))
-	p.c.journal.show(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
+	p.c.truth.addMeasurement(atMost("copied: Central's API says two speakers after", took, most))
+	p.c.truth.addMeasurement(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
 }
 
-func twinsFigures(_ *campaign, all []account) []figure {
-	told := []figure{exactly("event_ids with two contents", contradictions(all), 0)}
+func measureTwins(_ *campaign, all []cpHistory) []measurement {
+	told := []measurement{exactly("event_ids with two contents", duplicateIDs(all), 0)}
 	for n, what := range []string{"deleted", "deleted under its Monitor"} {
 		told = append(told, exactly(what+": epochs", len(all[n].epochs()), 2),
 			exactly(what+": numbers that are not on the topic", all[n].missing(), 0))
 	}
-	copied, twin := all[twinsCopied], all[twinsTwin]
+	copied, twin := all[twinsCopied], all[twinsCopy]
 	return append(told,
 		exactly("copied: epochs of the first host", len(copied.epochs()), 1),
 		exactly("copied: epochs of the second host", len(twin.epochs()), 1),
 		exactly("copied: numbers that are not on the topic", copied.missing()+twin.missing(), 0),
-		holds("copied: the second host's is newer and names the first host's", follows(twin, copied)))
+		holds("copied: the second host's is newer and names the first host's", continues(twin, copied)))
 }
 
-// follows reports whether the first event of an account names a number of the one
+// continues reports whether the first event of an account names a number of the one
 // before it.
-func follows(a, before account) bool {
+func continues(a, before cpHistory) bool {
 	if len(a.events) == 0 || len(before.events) == 0 {
 		return false
 	}
@@ -123,9 +123,9 @@ func follows(a, before account) bool {
 	return first.Seq == 1 && first.Epoch > old && first.PrevEpoch == old && first.PrevSeq > 0
 }
 
-// contradictions counts the ids under which two different things were sent,
+// duplicateIDs counts the ids under which two different things were sent,
 // whoever sent them.
-func contradictions(all []account) int {
+func duplicateIDs(all []cpHistory) int {
 	said := map[string]string{}
 	n := 0
 	for _, a := range all {

@@ -17,19 +17,19 @@ type progress struct {
 	faults int
 
 	mu   sync.Mutex
-	told int
+	begun int
 	next time.Time
 }
 
 func newProgress(out io.Writer, faults int) *progress { return &progress{out: out, faults: faults} }
 
-func (p *progress) tell(f fault) {
+func (p *progress) report(f plannedFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told++
-	if p.told == p.faults || time.Now().After(p.next) {
+	p.begun++
+	if p.begun == p.faults || time.Now().After(p.next) {
 		p.next = time.Now().Add(10 * time.Second)
-		fmt.Fprintf(p.out, "%d of %d: %s\n", p.told, p.faults, f)
+		fmt.Fprintf(p.out, "%d of %d: %s\n", p.begun, p.faults, f)
 	}
 }
 
@@ -37,10 +37,10 @@ func (p *progress) tell(f fault) {
 func (c *campaign) printFaults(out io.Writer, p plan) {
 	counts := map[string]int{}
 	for _, f := range p.faults {
-		if f.kind == diskFault && c.noDisk != nil {
+		if f.kind == diskFault && c.diskErr != nil {
 			continue
 		}
-		counts[fmt.Sprintf("%-13s%s", f.kind, f.what)]++
+		counts[fmt.Sprintf("%-13s%s", f.kind, f.name)]++
 	}
 	names := make([]string, 0, len(counts))
 	for name := range counts {
@@ -53,17 +53,17 @@ func (c *campaign) printFaults(out io.Writer, p plan) {
 	}
 }
 
-// shownFindings is how many lines the table may be followed by.
-const shownFindings = 40
+// maxViolations is how many lines the table may be followed by.
+const maxViolations = 40
 
-// printOutcome prints the table and what is behind it.
-func (c *campaign) printOutcome(out io.Writer, o outcome) {
-	printTable(out, o.verdict)
-	printFindings(out, o.verdict, shownFindings)
-	for _, text := range o.also {
+// printResult prints the table and what is behind it.
+func (c *campaign) printResult(out io.Writer, o campaignResult) {
+	printTable(out, o.verification)
+	printViolations(out, o.verification, maxViolations)
+	for _, text := range o.problems {
 		fmt.Fprintln(out, "also:", strings.ReplaceAll(text, "\n", "\n      "))
 	}
-	fmt.Fprintf(out, "\n%s on %s.\n%s\n", o.took.Round(time.Second), machine(), c.journal.excuses())
+	fmt.Fprintf(out, "\n%s on %s.\n%s\n", o.took.Round(time.Second), machine(), c.truth.stallSummary())
 }
 
 func printTable(out io.Writer, v *oracle.Verification) {
@@ -77,7 +77,7 @@ func printTable(out io.Writer, v *oracle.Verification) {
 	fmt.Fprintf(out, "Monitors excused themselves %d times (%s) when nobody had stopped or hogged them.\n", v.SelfExcused, v.SelfExcusedFor.Round(ms))
 }
 
-func printFindings(out io.Writer, v *oracle.Verification, most int) {
+func printViolations(out io.Writer, v *oracle.Verification, most int) {
 	if len(v.Violations) > 0 {
 		fmt.Fprintln(out)
 	}

@@ -11,37 +11,37 @@ import (
 	"evcp/internal/oracle"
 )
 
-// reader takes the whole topic from its beginning, as any consumer would, and
+// topicLog takes the whole topic from its beginning, as any consumer would, and
 // tells apart who has sent what.
-type reader struct {
+type topicLog struct {
 	client  *kgo.Client
-	entries map[sender][]oracle.TopicRecord
-	last    map[sender]evcp.Event
+	entries map[eventSource][]oracle.TopicRecord
+	last    map[eventSource]evcp.Event
 }
 
-// sender is a Monitor, as its events name it.
-type sender struct {
+// eventSource is a Monitor, as its events name it.
+type eventSource struct {
 	cp       evcp.CPID
 	instance string
 }
 
-func (p *point) sender() sender { return sender{p.id, p.instance} }
+func (p *cpUnderTest) source() eventSource { return eventSource{p.id, p.instance} }
 
-func newReader(address string) (*reader, error) {
+func newReader(address string) (*topicLog, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.ConsumeTopics(topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("read the topic: %w", err)
 	}
-	return &reader{client: client, entries: map[sender][]oracle.TopicRecord{}, last: map[sender]evcp.Event{}}, nil
+	return &topicLog{client: client, entries: map[eventSource][]oracle.TopicRecord{}, last: map[eventSource]evcp.Event{}}, nil
 }
 
 // until reads until the newest event of every charge point is one that done
 // wants, or ctx ends. It answers those that are not.
-func (r *reader) until(ctx context.Context, points []*point, done func(evcp.Event) bool) (missing []string) {
+func (r *topicLog) until(ctx context.Context, points []*cpUnderTest, done func(evcp.Event) bool) (missing []string) {
 	for {
 		missing = missing[:0]
 		for _, p := range points {
-			if !done(r.last[p.sender()]) {
+			if !done(r.last[p.source()]) {
 				missing = append(missing, p.name())
 			}
 		}
@@ -54,11 +54,11 @@ func (r *reader) until(ctx context.Context, points []*point, done func(evcp.Even
 
 // take keeps a record as it is; what is no event, or nobody's, is held against the
 // first Monitor: the oracle will say.
-func (r *reader) take(rec *kgo.Record) {
-	from := sender{evcp.CPID(rec.Key), bench}
+func (r *topicLog) take(rec *kgo.Record) {
+	from := eventSource{evcp.CPID(rec.Key), mainInstance}
 	e, err := evcp.ParseEvent(rec.Value)
-	if err == nil && e.Instance == second {
-		from.instance = second
+	if err == nil && e.Instance == copyInstance {
+		from.instance = copyInstance
 	}
 	r.entries[from] = append(r.entries[from], oracle.TopicRecord{Raw: string(rec.Value)})
 	if err == nil && e.At >= r.last[from].At {
@@ -66,4 +66,4 @@ func (r *reader) take(rec *kgo.Record) {
 	}
 }
 
-func (r *reader) close() { r.client.Close() }
+func (r *topicLog) close() { r.client.Close() }

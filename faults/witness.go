@@ -16,21 +16,21 @@ import (
 	"evcp/internal/wire"
 )
 
-// testimony gathers all that the oracle reads.
-func (c *campaign) testimony(to evcp.Stamp, shown map[string]face, entries map[sender][]oracle.TopicRecord) (oracle.Trace, error) {
-	c.journal.mu.Lock()
-	defer c.journal.mu.Unlock()
-	r := oracle.Trace{Rules: c.pace.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.journal.shared)}
-	for _, p := range c.points {
-		n := &c.journal.points[p.number]
-		chunks, conns, missed := p.central.Traffic()
+// trace gathers all that the oracle reads.
+func (c *campaign) trace(to evcp.Stamp, shown map[string]centralCP, entries map[eventSource][]oracle.TopicRecord) (oracle.Trace, error) {
+	c.truth.mu.Lock()
+	defer c.truth.mu.Unlock()
+	r := oracle.Trace{Rules: c.timing.rules(), From: stampOf(c.from), To: to, Shared: sortWindows(c.truth.shared)}
+	for _, p := range c.cps {
+		n := &c.truth.cps[p.number]
+		chunks, conns, missed := p.centralLink.Traffic()
 		if missed > 0 {
 			return r, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
-		slices.SortStableFunc(n.questions, func(a, b oracle.EngineCheck) int { return cmp.Compare(a.Received, b.Received) })
+		slices.SortStableFunc(n.checks, func(a, b oracle.EngineCheck) int { return cmp.Compare(a.Received, b.Received) })
 		r.CPs = append(r.CPs, oracle.CPTrace{
-			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), EngineChecks: n.questions,
-			Messages: messages(chunks, conns), Records: entries[p.sender()], Shown: shown[string(p.id)].State,
+			ID: p.id, Behaviours: n.behaviours, Windows: sortWindows(n.windows), EngineChecks: n.checks,
+			Messages: messages(chunks, conns), Records: entries[p.source()], Shown: shown[string(p.id)].State,
 		})
 	}
 	return r, nil
@@ -65,15 +65,15 @@ func stampOrNever(t time.Time) evcp.Stamp {
 	return stampOf(t)
 }
 
-// face is what Central shows of one charge point.
-type face struct {
+// centralCP is what Central shows of one charge point.
+type centralCP struct {
 	ID       string `json:"cp_id"`
 	State    string `json:"state"`
-	Speakers int    `json:"speakers"`
+	Monitors int    `json:"speakers"`
 }
 
-// shown asks Central what it shows.
-func (c *campaign) shown(ctx context.Context) (map[string]face, error) {
+// centralView asks Central what it shows.
+func (c *campaign) centralView(ctx context.Context) (map[string]centralCP, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.centralPage+"/api/v1/cps", http.NoBody)
@@ -86,13 +86,13 @@ func (c *campaign) shown(ctx context.Context) (map[string]face, error) {
 		return nil, fmt.Errorf("ask Central: %w", err)
 	}
 	defer resp.Body.Close()
-	var page []face
+	var page []centralCP
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
 		return nil, fmt.Errorf("read Central's answer: %w", err)
 	}
-	faces := map[string]face{}
-	for _, p := range c.points {
-		faces[string(p.id)] = face{State: "nothing of it"}
+	faces := map[string]centralCP{}
+	for _, p := range c.cps {
+		faces[string(p.id)] = centralCP{State: "nothing of it"}
 	}
 	for _, cp := range page {
 		faces[cp.ID] = cp
