@@ -6,26 +6,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"evcp/internal/oracle"
+	"evcp"
 	"evcp/internal/process"
 	"evcp/internal/testbed"
-	"evcp/internal/wait"
 )
 
-// campaign is everything that takes part. What is acquired registers its undo;
-// close undoes all, in reverse.
+// campaign is everything that runs. What is acquired registers its undo; close calls them
+// in reverse order.
 type campaign struct {
 	o        *options
-	timing     timing
+	timing   timing
 	ports    *testbed.Ports
-	truth  *groundTruth
+	truth    *groundTruth
 	children *process.Group
-	ctx     context.Context // of all that serves here; ends with close
+	ctx      context.Context // of the goroutines in serving; close ends it
 	serving  sync.WaitGroup
 	undos    []func()
 
@@ -34,11 +31,11 @@ type campaign struct {
 	centralAddress string
 	centralPage    string
 	brokerAddress  string
-	cps         []*cpUnderTest
+	cps            []*cpUnderTest
 	disk           *smallDisk
-	diskErr         error // why there is none
-	from           time.Time
-	keepFolder         bool // the folder stays: somebody will want to look
+	diskErr        error      // why there is no disk
+	from           evcp.Stamp // everything had started
+	keepFolder     bool       // after close, for its logs
 }
 
 func (c *campaign) undo(f func()) { c.undos = append(c.undos, f) }
@@ -51,11 +48,11 @@ func (c *campaign) close() {
 	}
 }
 
-// open starts everybody and returns when all Monitors watch. usual is what each
-// Engine does between faults.
-func open(ctx context.Context, o *options, p timing, usual []catalogueEntry) (*campaign, error) {
-	own := *o // its folder is this run's own
-	c := &campaign{o: &own, timing: p, ports: testbed.NewPorts(), truth: &groundTruth{}}
+// open starts everything and returns when all Monitors check their Engines. usual is what
+// each Engine does between faults, and so has one entry for each charge point.
+func open(ctx context.Context, o *options, t timing, usual []catalogueEntry) (*campaign, error) {
+	own := *o // each run has its own folder
+	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -64,7 +61,47 @@ func open(ctx context.Context, o *options, p timing, usual []catalogueEntry) (*c
 }
 
 func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
-	var err error
+	if err := c.makeFolder(); err != nil {
+		return err
+	}
+	c.undo(c.removeFolder)
+	serving, stop := context.WithCancel(ctx)
+	c.ctx = serving
+	c.undo(func() { stop(); c.serving.Wait() })
+	c.children = process.NewGroup()
+	c.undo(c.children.Close)
+	free, err := c.ports.Take(3)
+	if err != nil {
+		return err
+	}
+	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
+	for _, start := range []func() error{c.startSchedProbe, c.startBroker, c.startCentral} {
+		if err := start(); err != nil {
+			return err
+		}
+	}
+	c.mountDisk()
+	for n, entry := range usual {
+		state := filepath.Join(c.o.dir, "state")
+		if n == len(usual)-1 && c.diskErr == nil {
+			state = filepath.Join(c.o.dir, "small")
+		}
+		p, err := c.newCP(cpID(n), mainInstance, entry, state)
+		if err != nil {
+			return err
+		}
+		c.cps = append(c.cps, p)
+		if err := p.startMonitor(); err != nil {
+			return err
+		}
+	}
+	c.serving.Go(func() { c.watchOwnStalls(serving) })
+	c.from = now()
+	return c.waitForMonitors(ctx)
+}
+
+// makeFolder makes a folder for this run in the one of the options.
+func (c *campaign) makeFolder() (err error) {
 	if c.o.dir, err = filepath.Abs(c.o.dir); err != nil {
 		return fmt.Errorf("folder of the campaign: %w", err)
 	}
@@ -74,30 +111,7 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 	if c.o.dir, err = os.MkdirTemp(c.o.dir, "run"); err != nil {
 		return fmt.Errorf("folder of the campaign: %w", err)
 	}
-	c.undo(c.removeFolder)
-	c.children = process.NewGroup()
-	life, stop := context.WithCancel(ctx)
-	c.ctx = life
-	c.undo(func() { stop(); c.serving.Wait() })
-	c.undo(c.children.Close)
-	free, err := c.ports.Take(3)
-	if err != nil {
-		return err
-	}
-	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
-	for _, start := range []func() error{c.startSchedProbe, c.startBroker, c.startCentral, c.startDisk} {
-		if err := start(); err != nil {
-			return err
-		}
-	}
-	for n, i := range usual {
-		if err := c.startCP(n, i, n == len(usual)-1); err != nil {
-			return err
-		}
-	}
-	c.serving.Go(func() { c.watchOwnStalls(life) })
-	c.from = time.Now()
-	return c.waitForMonitors(ctx)
+	return nil
 }
 
 func (c *campaign) removeFolder() {
@@ -110,15 +124,13 @@ func (c *campaign) removeFolder() {
 }
 
 func (c *campaign) startBroker() (err error) {
-	port, data := portOf(c.brokerAddress), filepath.Join(c.o.dir, "kafka")
+	data := filepath.Join(c.o.dir, "kafka")
+	c.broker = &kfakeBroker{c: c, data: data}
 	if c.o.kafka == "real" {
-		c.broker, err = newApacheBroker(port, data)
-		c.undo(func() { _ = c.broker.kill() }) // it is gone already, if it fails
-	} else {
-		c.broker, err = newKfakeBroker(c, port, data)
-	}
-	if err != nil {
-		return err
+		if c.broker, err = newApacheBroker(c.brokerAddress, data); err != nil {
+			return err
+		}
+		c.undo(func() { _ = c.broker.kill() }) // it has exited already, if this fails
 	}
 	return c.broker.start()
 }
@@ -132,34 +144,18 @@ func (c *campaign) startCentral() (err error) {
 	return c.central.WaitListening(c.ctx, c.centralAddress)
 }
 
-// startDisk is for drawn faults; a story's Monitors write a true disk.
-func (c *campaign) startDisk() error {
+// mountDisk mounts the small disk of the last charge point. Only random plans use it.
+func (c *campaign) mountDisk() {
 	if c.o.scenario != "" {
-		c.diskErr = errors.New("no story fills a disk")
-		return nil
+		c.diskErr = errors.New("no scenario fills a disk")
+		return
 	}
-	dir := filepath.Join(c.o.dir, "small")
-	if c.disk, c.diskErr = mountDisk(dir); c.diskErr == nil {
-		c.undo(func() { _ = c.disk.close() }) // detached whatever holds it
+	if c.disk, c.diskErr = mountDisk(filepath.Join(c.o.dir, "small")); c.diskErr == nil {
+		c.undo(func() { _ = c.disk.close() }) // it is detached even while a process uses it
 	}
-	return nil
 }
 
-// startCP puts the last charge point on the small disk, if there is one.
-func (c *campaign) startCP(n int, usual catalogueEntry, last bool) error {
-	state := filepath.Join(c.o.dir, "state")
-	if last && c.diskErr == nil {
-		state = filepath.Join(c.o.dir, "small")
-	}
-	p, err := c.newCP(cpID(n), mainInstance, usual, state)
-	if err != nil {
-		return err
-	}
-	c.cps = append(c.cps, p)
-	return p.startMonitor()
-}
-
-// waitForMonitors waits until each Engine was asked twice.
+// waitForMonitors waits until each Engine has served two checks.
 func (c *campaign) waitForMonitors(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -169,50 +165,4 @@ func (c *campaign) waitForMonitors(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// waitForCheckCount waits until the Engine has dealt with so many questions in all, and
-// reports whether ctx let it.
-func (p *cpUnderTest) waitForCheckCount(ctx context.Context, want int) bool {
-	for {
-		n, news := p.c.truth.checkCount(p.number)
-		if n >= want {
-			return true
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// Bounds of the witness of this process's own sleep.
-const (
-	wakeInterval  = 5 * time.Millisecond
-	stallTolerance = 15 * time.Millisecond
-)
-
-// watchOwnStalls notes when this process itself stood still: Engines and links then
-// did not do what they were told.
-func (c *campaign) watchOwnStalls(ctx context.Context) {
-	for last := time.Now(); wait.For(ctx, wakeInterval); last = time.Now() {
-		if woke := time.Now(); woke.Sub(last) > wakeInterval+stallTolerance {
-			c.truth.endWindow(-1, stampOf(last), oracle.Window{Kind: oracle.HarnessStalled})
-		}
-	}
-}
-
-// machine is a line on where this was carried out.
-func machine() string {
-	model := runtime.GOOS
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if rest, ok := strings.CutPrefix(line, "model name"); ok {
-				model = strings.TrimSpace(strings.TrimLeft(rest, "\t :"))
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), model, runtime.Version())
 }

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// smallDisk is a file system of a few megabytes that can be filled to the last
-// byte. The outbox wants room for four.
+// smallDisk is a file system that can be filled to the last byte. --state-max-size is
+// 4 MiB.
 type smallDisk struct{ dir string }
 
 const smallDiskSize = "12m"
 
-// mountDisk makes one in dir; the error says why there is none.
+// mountDisk mounts a tmpfs at dir, which needs root or a user namespace.
 func mountDisk(dir string) (*smallDisk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the small disk: %w", err)
@@ -45,7 +45,7 @@ func (d *smallDisk) fill() error {
 	return f.Close()
 }
 
-// empty gives it back.
+// empty frees it again.
 func (d *smallDisk) empty() error { return os.Remove(d.ballast()) }
 
 func (d *smallDisk) close() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }

@@ -17,9 +17,9 @@ import (
 // programs is the folder of the static binaries under trial.
 var programs string
 
-// TestMain is also what the campaign starts as its own children.
+// TestMain also runs the subcommands that a campaign starts as its children.
 func TestMain(m *testing.M) {
-	if code, ours := runSubcommand(context.Background(), os.Args[1:]); ours {
+	if code, done := runSubcommand(context.Background(), os.Args[1:]); done {
 		os.Exit(code)
 	}
 	dir, err := os.MkdirTemp("", "faults")
@@ -37,9 +37,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestASeedRepeatsItsPlan also holds what a plan promises: no two faults that
-// would undo each other at the same time, and every kind of fault, now and then.
-func TestASeedRepeatsItsPlan(t *testing.T) {
+// TestSeedRepeatsPlan also checks that a plan is in order of time, that a resource has at
+// most one fault at a time, and that all kinds of faults occur.
+func TestSeedRepeatsPlan(t *testing.T) {
 	const many = 500
 	p, again, other := newPlan(7, many, 6, time.Second), newPlan(7, many, 6, time.Second), newPlan(8, many, 6, time.Second)
 	if !slices.EqualFunc(p.faults, again.faults, same) || slices.EqualFunc(p.faults, other.faults, same) {
@@ -66,24 +66,23 @@ func TestASeedRepeatsItsPlan(t *testing.T) {
 
 func same(a, b plannedFault) bool { return a.String() == b.String() }
 
-// TestTheMenuIsTrue holds what the menu tells the oracle of a behaviour to what
-// the Engine makes of it.
-func TestTheMenuIsTrue(t *testing.T) {
-	for _, i := range catalogue {
-		if i.kind != engineFault {
+// TestCatalogue checks that the Engine knows every behaviour, and that durations are ranges.
+func TestCatalogue(t *testing.T) {
+	for _, e := range catalogue {
+		if e.kind != engineFault {
 			continue
 		}
-		if _, err := i.behaviour(); err != nil {
-			t.Errorf("%s: %v", i.name, err)
+		if _, err := e.behaviour(); err != nil {
+			t.Errorf("%s: %v", e.name, err)
 		}
-		if i.most <= i.least {
-			t.Errorf("%s lasts from %s to %s", i.name, i.least, i.most)
+		if e.most <= e.least {
+			t.Errorf("%s lasts from %s to %s", e.name, e.least, e.most)
 		}
 	}
 }
 
-// TestMessagesAreToldFromChunks pairs questions and answers on two connections.
-func TestMessagesAreToldFromChunks(t *testing.T) {
+// TestMessages pairs messages and answers on two connections.
+func TestMessages(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(1_800_000_000, int64(n)*1000) }
 	chunk := func(conn int, up bool, came, passed int, text string) faultproxy.Chunk {
 		x := faultproxy.Chunk{Conn: conn, Up: up, Received: at(came), Data: []byte(text)}
@@ -108,8 +107,8 @@ func TestMessagesAreToldFromChunks(t *testing.T) {
 	}
 }
 
-// TestOptionsAreChecked is the wrong usage.
-func TestOptionsAreChecked(t *testing.T) {
+// TestOptions refuses wrong usage, and fills in the seed and the time between faults.
+func TestOptions(t *testing.T) {
 	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-scenario", "none"}} {
 		var o options
 		if err := o.parse(args); err == nil {

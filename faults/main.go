@@ -1,32 +1,36 @@
-// Command faults is the fault campaign: real Monitors, Central and a broker, and
-// Engines and links of our own, all on loopback and all made to fail by a seeded
-// random schedule; then an oracle (internal/oracle) says what was promised and
-// not held. The table it prints ends with the seed that repeats the schedule.
+// Command faults is the fault campaign. It runs real Monitors, Central and a broker, with
+// simulated Engines and failing links, all on loopback; injects faults from a seeded
+// random plan or a written scenario; and lets internal/oracle verify what was promised.
+// The table that it prints ends with the command that repeats the plan.
 //
-// scripts/faults.sh builds what it needs and starts it. The programs under trial
-// are the static binaries as they are shipped; the Engines and the links run in
-// this process, since they are the witnesses. Everything that this program starts
-// it ends, by process id, also on Ctrl-C, and the kernel ends it should this
-// program be killed.
+// scripts/faults.sh builds what it needs and starts it. The programs under trial are the
+// static binaries as they are shipped. Engines and links run in this process, which so
+// knows what they did. Every process that this program starts it ends, also on Ctrl-C;
+// on Linux the kernel ends them when this program is killed.
 //
-// Where to read on: menu.go has all faults and plan.go draws from it; act.go does
-// them, to a charge point (point.go, mouth.go), a program (child.go, broker.go) or
-// the machine (hog.go, disk_linux.go). scenario.go has the written stories, one in
-// each story_*.go. journal.go, witness.go and topic.go gather what the oracle
-// reads; play.go is a campaign from its beginning to the verdict, table.go and
-// figure.go print it.
+// Where to read on:
+//   - catalogue.go: every fault that can be injected; plan.go: a seed's choice of them
+//   - inject.go: how each is injected, to one charge point (chargepoint.go) or to all
+//   - campaign.go: what runs; processes.go: child processes; disk_linux.go: a disk to fill
+//   - groundtruth.go, evidence.go: what the oracle reads; result.go: run, verify, print
+//   - scenarios.go: the written scenarios; measurement.go: what they measure
 //
-// Exit codes: 0 every promise was held; 1 one was not, or the campaign could not
-// be carried out; 2 wrong usage.
+// Exit codes: 0 every promise was held; 1 one was broken, or the campaign failed;
+// 2 wrong usage.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"evcp/internal/oracle"
 )
 
 func main() {
@@ -37,7 +41,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	if code, ours := runSubcommand(ctx, args); ours {
+	if code, done := runSubcommand(ctx, args); done {
 		return code
 	}
 	var o options
@@ -46,42 +50,60 @@ func run(ctx context.Context, args []string) int {
 	}
 	broken, err := o.run(ctx)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "faults:", err)
+		return fail(err)
 	}
-	if err != nil || broken > 0 {
-		return 1
-	}
-	return 0
+	return min(broken, 1)
 }
 
-// runSubcommand is what this program does as a child of itself: be the broker, want
-// all the CPU there is, or say who gets none.
-func runSubcommand(ctx context.Context, args []string) (code int, ours bool) {
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "faults:", err)
+	return 1
+}
+
+// The subcommands. All but judge are children that a campaign starts of itself.
+const (
+	partBroker     = "broker"     // PORT DIR
+	partCPULoad    = "cpuload"    //
+	partSchedProbe = "schedprobe" //
+	partVerify     = "judge"      // FILE: verifies a saved trace again
+)
+
+// runSubcommand runs the subcommand that args name, if they do.
+func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 	switch {
 	case len(args) == 3 && args[0] == partBroker:
 		if err := serveBroker(ctx, args[1], args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, "faults:", err)
-			return 1, true
+			return fail(err), true
 		}
-		return 0, true
 	case len(args) == 1 && args[0] == partCPULoad:
 		cpuLoad(ctx)
-		return 0, true
 	case len(args) == 1 && args[0] == partSchedProbe:
 		schedProbe(ctx, os.Stdout)
-		return 0, true
 	case len(args) == 2 && args[0] == partVerify:
 		return verifyFile(args[1], os.Stdout), true
+	default:
+		return 0, false
 	}
-	return 0, false
+	return 0, true
 }
 
-// Names of the parts.
+// options say which campaign to run.
+type options struct {
+	bin, dir string
+	seed     uint64
+	faults   int
+	monitors int
+	every    time.Duration // mean time from fault to fault
+	kafka    string
+	scenario string
+	show     bool
+	keep     string
+	out      *os.File // nil: stdout
+}
+
 const (
-	partBroker = "broker"
-	partCPULoad    = "hog"
-	partSchedProbe = "canary"
-	partVerify  = "judge" // a record that was kept, once more
+	maxMonitors = 40
+	maxFaults   = 100_000
 )
 
 func (o *options) parse(args []string) error {
@@ -99,5 +121,67 @@ func (o *options) parse(args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	return o.check(f)
+	err := o.validate()
+	if err != nil {
+		fmt.Fprintln(f.Output(), "faults:", err)
+	}
+	return err
+}
+
+// validate also fills in what was left to chance or to the other options.
+func (o *options) validate() error {
+	switch {
+	case o.monitors < 1 || o.monitors > maxMonitors:
+		return fmt.Errorf("-monitors is 1 to %d", maxMonitors)
+	case o.faults < 1 || o.faults > maxFaults:
+		return fmt.Errorf("-faults is 1 to %d", maxFaults)
+	case o.kafka != "fake" && o.kafka != "real":
+		return errors.New("-kafka is fake or real")
+	case o.dir == "" && !o.show:
+		return errors.New("-dir is missing")
+	case o.scenario != "" && len(chosen(o.scenario)) == 0:
+		return fmt.Errorf("no such scenario; there are %s", scenarioNames())
+	}
+	if o.seed == 0 {
+		o.seed = rand.Uint64N(1_000_000) + 1
+	}
+	if o.every == 0 {
+		o.every = 6 * time.Second / time.Duration(o.monitors)
+	}
+	if o.out == nil {
+		o.out = os.Stdout
+	}
+	return nil
+}
+
+// timing is how a Monitor is configured, and so what the oracle may ask of it.
+type timing struct {
+	interval, timeout, reportEvery, heartbeat time.Duration
+}
+
+var (
+	// campaignTiming is a quarter of the real one. The timeout leaves a check of a mute
+	// Engine time to end, grace included, before the next is due. 0.9 of so short an
+	// interval would not: each such check would make Monitors skip the next.
+	campaignTiming = timing{250 * ms, 180 * ms, 5 * time.Second, time.Second}
+	// realTiming is that of design and defaults.
+	realTiming = timing{time.Second, 900 * ms, 30 * time.Second, 5 * time.Second}
+)
+
+func (t timing) rules() oracle.Rules {
+	return oracle.Rules{Interval: t.interval, Timeout: t.timeout, Fall: 3, ReportEvery: t.reportEvery, Ready: 1500 * ms}
+}
+
+// run runs what the options say and returns how many promises were broken.
+func (o *options) run(ctx context.Context) (broken int, err error) {
+	if o.scenario != "" {
+		return o.runScenarios(ctx)
+	}
+	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
+	if o.show {
+		plan.print(o.out)
+		return 0, nil
+	}
+	result, err := o.runPlan(ctx, plan)
+	return result.broken(), err
 }

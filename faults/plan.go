@@ -8,49 +8,50 @@ import (
 	"time"
 )
 
-// plannedFault is one line of a plan: it begins at a time from the start and lasts.
+// plannedFault is one line of a plan.
 type plannedFault struct {
 	catalogueEntry
-	at    time.Duration
+	at    time.Duration // from the start of the campaign
 	lasts time.Duration
 	cp    int // whose; -1: everybody's
 }
 
 func (f plannedFault) String() string {
-	whose := "all"
+	cp := "all"
 	if f.cp >= 0 {
-		whose = string(cpID(f.cp))
+		cp = string(cpID(f.cp))
 	}
-	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), whose, f.kind, f.name, f.lasts.Seconds())
+	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), cp, f.kind, f.name, f.lasts.Seconds())
 }
 
-// plan is a whole campaign, in order of time. The same seed and numbers give the
-// same plan.
+// plan is a random campaign, in order of time. The same seed and numbers give the same
+// plan.
 type plan struct {
 	seed   uint64
 	faults []plannedFault
-	every  time.Duration
 }
 
-// Rests between two faults of the same lane, so that each is seen to end. The
-// outbox looks after a disk that refused every 30 s.
+// Pauses between two faults of one resource, so that Monitors notice the end of the
+// first. The outbox retries a failing disk every 30 s.
 const (
-	minPause = 500 * ms
+	minPause  = 500 * ms
 	maxPause  = 4 * time.Second
-	diskPause  = 36 * time.Second
+	diskPause = 36 * time.Second
 )
 
-// resource is what is struck by one fault at a time.
+// resource is what has at most one fault at a time.
 type resource struct {
 	kind faultKind
 	cp   int
 }
 
-// newPlan draws faults until there are enough. One whose lane is still busy is
-// drawn again: many are under way at once, but no two that would undo each other.
+func (f plannedFault) resource() resource { return resource{f.kind, f.cp} }
+
+// newPlan draws faults until there are count. Faults of different resources overlap;
+// one whose resource is still busy is drawn again, since the two would undo each other.
 func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
-	p := plan{seed: seed, every: every}
+	p := plan{seed: seed}
 	free := map[resource]time.Duration{}
 	for now := time.Duration(0); len(p.faults) < count; {
 		f := drawFault(r, now, monitors)
@@ -79,11 +80,11 @@ func drawFault(r *rand.Rand, now time.Duration, monitors int) plannedFault {
 
 func drawEntry(r *rand.Rand) catalogueEntry {
 	sum := 0
-	for _, i := range catalogue {
-		sum += i.weight
+	for _, e := range catalogue {
+		sum += e.weight
 	}
 	n := r.IntN(sum)
-	at := slices.IndexFunc(catalogue, func(i catalogueEntry) bool { n -= i.weight; return n < 0 })
+	at := slices.IndexFunc(catalogue, func(e catalogueEntry) bool { n -= e.weight; return n < 0 })
 	return catalogue[at]
 }
 
@@ -94,11 +95,8 @@ func drawPause(r *rand.Rand, k faultKind) time.Duration {
 	return minPause + time.Duration(r.Int64N(int64(maxPause-minPause)))
 }
 
-func (f plannedFault) resource() resource { return resource{f.kind, f.cp} }
-
-// compatible keeps two things apart that no promise covers together: while a disk
-// refuses, events are in memory, and whoever ends the Monitor ends them too. So
-// a disk and its Monitor's life take turns.
+// compatible keeps a full disk and the end of its Monitor apart. While the disk is full,
+// events are in memory only and end with the process: no promise covers both.
 func compatible(f plannedFault, free map[resource]time.Duration, monitors int) bool {
 	last := monitors - 1
 	switch {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the tree for FUZZTIME (1m). A finding ends the run;
-# go test writes the input to testdata/fuzz, where it belongs in the next commit.
+# Runs every fuzz target of the tree for FUZZTIME (1m each). The first failure ends it;
+# go test writes the failing input to testdata/fuzz: commit it with the fix.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Plays random lives of a Monitor in virtual time, and says which promise was broken
-# and how to see it again. SIM_HISTORIES, SIM_MINUTES, SIM_SEED.
+# Runs simulated histories of Monitors in virtual time (internal/simulation), and prints
+# every broken promise with the command that repeats it.
+#
+#   SIM_HISTORIES=2000   number of histories
+#   SIM_MINUTES=2        virtual length of each
+#   SIM_SEED=            of the first; none: a random one, which is printed
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../internal/simulation" # here go test shows what a test prints
+cd "$(dirname "${BASH_SOURCE[0]}")/../internal/simulation" # only here does go test show output at once
 
 export SIM_HISTORIES=${SIM_HISTORIES:-2000} SIM_MINUTES=${SIM_MINUTES:-2} SIM_SEED=${SIM_SEED:-$RANDOM}
 echo "$SIM_HISTORIES histories of $SIM_MINUTES minutes from seed $SIM_SEED" >&2

@@ -24,8 +24,8 @@ func askedAt(moments ...float64) cpHistory {
 	return a
 }
 
-// TestTheLatestCheck is held against ticks, not against the check before.
-func TestTheLatestCheck(t *testing.T) {
+// TestMaxLateness is measured from ticks, not from the check before.
+func TestMaxLateness(t *testing.T) {
 	tests := []struct {
 		name  string
 		asked []float64
@@ -44,8 +44,8 @@ func TestTheLatestCheck(t *testing.T) {
 	}
 }
 
-// TestUnwrittenChecks: an event tells of one question and no more.
-func TestUnwrittenChecks(t *testing.T) {
+// TestChecksWithoutEvent: an event is about one check only.
+func TestChecksWithoutEvent(t *testing.T) {
 	a := askedAt(1, 2, 2.03, 3)
 	for n, at := range []float64{1.001, 2.031, 3.001} {
 		a.events = append(a.events, evcp.Event{Action: evcp.HealthCheck, Status: evcp.OK, At: sec(at), Latency: ms, Epoch: 1, Seq: uint64(n + 1)})
@@ -56,20 +56,20 @@ func TestUnwrittenChecks(t *testing.T) {
 		t.Errorf("%v", gone)
 	}
 	if got := a.untilKilled(a.EngineChecks[3]); got != time.Hour {
-		t.Errorf("nobody killed it later, and it says %s", got)
+		t.Errorf("no kill came later, and it returns %s", got)
 	}
 }
 
-// TestNumbersThatAreMissing counts within each epoch.
-func TestNumbersThatAreMissing(t *testing.T) {
+// TestMissing counts seqs within each epoch.
+func TestMissing(t *testing.T) {
 	a := cpHistory{events: []evcp.Event{{Epoch: 1, Seq: 1}, {Epoch: 1, Seq: 4}, {Epoch: 2, Seq: 2}}}
 	if a.missing() != 3 || !slices.Equal(a.epochs(), []int64{1, 2}) {
 		t.Errorf("%d missing, epochs %v", a.missing(), a.epochs())
 	}
 }
 
-// TestReportsAgain: one without a receipt may be told again, one with it may not.
-func TestReportsAgain(t *testing.T) {
+// TestReportsAfterReceipt: a report without a receipt may be sent again, one with it may not.
+func TestReportsAfterReceipt(t *testing.T) {
 	told := func(v wire.Verb, receipt evcp.Stamp) oracle.CentralMessage {
 		return oracle.CentralMessage{Verb: v, Returned: receipt}
 	}
@@ -78,16 +78,16 @@ func TestReportsAgain(t *testing.T) {
 		told(wire.EngineFailure, sec(4)),
 	}}}
 	if n := a.reportsAfterReceipt(); n != 0 {
-		t.Errorf("%d again in a good story", n)
+		t.Errorf("%d after a receipt, want 0", n)
 	}
 	a.Messages = append(a.Messages, told(wire.EngineFailure, sec(5)))
 	if n := a.reportsAfterReceipt(); n != 1 {
-		t.Errorf("%d again, want 1", n)
+		t.Errorf("%d after a receipt, want 1", n)
 	}
 }
 
-// TestContradictions: one id, two contents, of two Monitors.
-func TestContradictions(t *testing.T) {
+// TestDuplicateIDs: one id, two contents, from two Monitors.
+func TestDuplicateIDs(t *testing.T) {
 	e := evcp.Event{CP: "CP_001", Action: evcp.MonitorStarted, At: sec(1), Epoch: 1, Seq: 1, Version: "0"}
 	other := e
 	other.At = sec(2)
@@ -99,8 +99,8 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// TestFiguresBreak at their bounds and not before.
-func TestFiguresBreak(t *testing.T) {
+// TestMeasurementsBreak at their bounds and not before.
+func TestMeasurementsBreak(t *testing.T) {
 	good := []measurement{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
 	bad := []measurement{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
 	if n := printMeasurements(io.Discard, slices.Concat(good, bad)); n != len(bad) {

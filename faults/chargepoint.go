@@ -1,0 +1,309 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/engine"
+	"evcp/internal/faultproxy"
+	"evcp/internal/oracle"
+	"evcp/internal/process"
+	"evcp/internal/wait"
+)
+
+// cpUnderTest is one charge point: its Engine and its links, in this process, and its
+// Monitor, a child process.
+type cpUnderTest struct {
+	c        *campaign
+	number   int // in groundTruth
+	id       evcp.CPID
+	instance string         // of its Monitor
+	state    string         // folder of the state folders
+	usual    catalogueEntry // what the Engine does between faults
+	engine   *engine.Engine
+	hook     *connHook
+	links    [sides]*faultproxy.Proxy
+
+	mu          sync.Mutex // guards all below
+	impairments [sides]faultproxy.Impairment
+	down        [sides]bool // nobody listens behind the link
+	monitor     *process.Child
+}
+
+// The links of a charge point.
+const (
+	engineSide = iota
+	centralSide
+	sides
+)
+
+func cpID(n int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", n+1)) }
+
+// The values of --instance: copyInstance is that of the second Monitor that scenario
+// twins starts.
+const (
+	mainInstance = "bench"
+	copyInstance = "second"
+)
+
+// newCP starts the Engine and opens the links.
+func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string) (*cpUnderTest, error) {
+	n := c.truth.addCP()
+	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, hook: &connHook{ctx: c.ctx}}
+	free, err := c.ports.Take(1 + sides)
+	if err != nil {
+		return nil, err
+	}
+	port, err := engine.Bind(c.ctx, free[sides])
+	if err != nil {
+		return nil, err
+	}
+	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
+	c.serving.Go(func() {
+		if err := p.engine.Serve(c.ctx); err != nil {
+			c.truth.addProblem(err.Error())
+		}
+	})
+	for side, target := range []string{engineSide: port.Addr().String(), centralSide: c.centralAddress} {
+		if p.links[side], err = faultproxy.Open(faultproxy.Options{Listen: free[side], Target: target}); err != nil {
+			return nil, err
+		}
+		c.undo(p.links[side].Close)
+	}
+	err = p.setBehaviour(usual)
+	return p, err
+}
+
+// Behaviours without a fault. The delay lets a paused Monitor be in the middle of a check.
+var (
+	okEntry      = engineEntry("ok", oracle.ExpectOK, 0)
+	delayedEntry = engineEntry("slow=80ms", oracle.ExpectOK, 80*ms)
+)
+
+// usualBehaviours delay the replies of every other Engine.
+func usualBehaviours(monitors int) []catalogueEntry {
+	all := make([]catalogueEntry, monitors)
+	for n := range all {
+		all[n] = okEntry
+		if n%2 == 1 {
+			all[n] = delayedEntry
+		}
+	}
+	return all
+}
+
+// setBehaviour changes what the Engine does. The oracle is given the time before a change
+// to something that fails, and the time after a change to OK without delay: it takes no
+// moment for OK that was not.
+func (p *cpUnderTest) setBehaviour(e catalogueEntry) error {
+	b, err := e.behaviour()
+	if err != nil {
+		return fmt.Errorf("behaviour %s: %w", e.name, err)
+	}
+	at := now()
+	if e.shut {
+		err = p.updateLinks(func() { p.down[engineSide] = true })
+	}
+	gap := time.Duration(0)
+	if e.split {
+		gap = e.delay
+	}
+	p.hook.setGap(gap)
+	p.engine.SetBehaviour(b)
+	if !e.shut {
+		err = p.updateLinks(func() { p.down[engineSide] = false })
+	}
+	if e.expect == oracle.ExpectOK && e.delay == 0 {
+		at = now()
+	}
+	p.c.truth.addBehaviour(p.number, oracle.EngineBehaviour{At: at, Name: e.name, Expect: e.expect, Delay: e.delay, Shut: e.shut})
+	return err
+}
+
+// updateLinks changes what the links depend on, and puts it in force. A link refuses when
+// nobody listens behind it: its client would be accepted otherwise.
+func (p *cpUnderTest) updateLinks(change func()) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	for side, link := range p.links {
+		want := p.impairments[side]
+		if p.down[side] {
+			want = faultproxy.Impairment{Kind: faultproxy.Refuse}
+		}
+		if link.Impairment() == want {
+			continue
+		}
+		if err := link.Set(want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *cpUnderTest) startMonitor() error {
+	t := p.c.timing
+	m, err := p.c.startChild(p.name(), nil, filepath.Join(p.c.o.bin, "ev-cp-m"),
+		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.links[engineSide].Addr()),
+		"--central-ip", "127.0.0.1", "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.broker.address(),
+		"--state-dir", p.state, "--interval", t.interval.String(), "--timeout", t.timeout.String(),
+		"--report-every", t.reportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB")
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.monitor = m
+	p.mu.Unlock()
+	return nil
+}
+
+func (p *cpUnderTest) process() *process.Child {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.monitor
+}
+
+// stopMonitor sends SIGTERM, and notes a Monitor that does not stop.
+func (p *cpUnderTest) stopMonitor(m *process.Child) {
+	p.c.stop(m, string(p.id)+": its Monitor did not stop")
+}
+
+func (p *cpUnderTest) noteUnexpectedExit() {
+	if m := p.process(); m.UnexpectedExit() {
+		p.c.truth.addProblem(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, m.Tail()))
+	}
+}
+
+// stateFolder is that of its Monitor.
+func (p *cpUnderTest) stateFolder() string { return filepath.Join(p.state, string(p.id)) }
+
+// name is that of its Monitor's log.
+func (p *cpUnderTest) name() string {
+	if p.instance == mainInstance {
+		return string(p.id)
+	}
+	return string(p.id) + "-" + p.instance
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
+// waitForCheckCount waits until the Engine has served so many checks in all, and reports
+// whether it did before ctx ended.
+func (p *cpUnderTest) waitForCheckCount(ctx context.Context, want int) bool {
+	for {
+		n, more := p.c.truth.checkCount(p.number)
+		if n >= want {
+			return true
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// connHook stands between an Engine and its connections, for what no behaviour of a
+// simulated Engine can do: act between a check and its reply, and split a reply.
+type connHook struct {
+	ctx context.Context // ends every wait
+
+	mu      sync.Mutex // guards all below
+	onCheck func()
+	gap     time.Duration
+}
+
+// onNextCheck calls do once, when the next health check is read; the Engine gets the check
+// when do has returned.
+func (h *connHook) onNextCheck(do func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.onCheck = do
+}
+
+// setGap delays all but the first byte of every reply; 0 does not.
+func (h *connHook) setGap(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gap = d
+}
+
+func (h *connHook) currentGap() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.gap
+}
+
+// received is given what the Engine is about to read.
+func (h *connHook) received(b []byte) {
+	if !bytes.Contains(b, []byte("health_check")) {
+		return
+	}
+	h.mu.Lock()
+	do := h.onCheck
+	h.onCheck = nil
+	h.mu.Unlock()
+	if do != nil {
+		do()
+	}
+}
+
+// wrap is listen with the hook on every connection.
+func (h *connHook) wrap(listen func() (net.Listener, error)) func() (net.Listener, error) {
+	return func() (net.Listener, error) {
+		l, err := listen()
+		if err != nil {
+			return nil, err
+		}
+		return hookedListener{l, h}, nil
+	}
+}
+
+type hookedListener struct {
+	net.Listener
+	hook *connHook
+}
+
+func (l hookedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &hookedConn{c.(*net.TCPConn), l.hook}, nil //nolint:errcheck // a "tcp" listener gives nothing else
+}
+
+type hookedConn struct {
+	*net.TCPConn
+	hook *connHook
+}
+
+func (c *hookedConn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	c.hook.received(b[:n])
+	return n, err
+}
+
+func (c *hookedConn) Write(b []byte) (int, error) {
+	gap := c.hook.currentGap()
+	if gap == 0 || len(b) < 2 {
+		return c.TCPConn.Write(b)
+	}
+	n, err := c.TCPConn.Write(b[:1])
+	if err != nil {
+		return n, err
+	}
+	if !wait.For(c.hook.ctx, gap) {
+		return n, c.hook.ctx.Err()
+	}
+	rest, err := c.TCPConn.Write(b[1:])
+	return n + rest, err
+}

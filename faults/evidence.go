@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"evcp"
+	"evcp/internal/faultproxy"
+	"evcp/internal/oracle"
+	"evcp/internal/testbed"
+	"evcp/internal/wire"
+)
+
+// trace gathers all that the oracle reads.
+func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[eventSource][]oracle.TopicRecord) (oracle.Trace, error) {
+	t := c.truth.trace()
+	t.Rules, t.From, t.To = c.timing.rules(), c.from, to
+	for _, p := range c.cps {
+		chunks, conns, missed := p.links[centralSide].Traffic()
+		if missed > 0 {
+			return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
+		}
+		cp := &t.CPs[p.number]
+		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks, conns), records[p.source()], states[p.id].State
+	}
+	return t, nil
+}
+
+// messages pairs the messages of a Monitor with Central's answers. A chunk is one message,
+// and a connection has at most one message without an answer.
+func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle.CentralMessage {
+	var all []oracle.CentralMessage
+	last := map[int]int{} // connection → index of its last message
+	for _, x := range chunks {
+		if !x.Up {
+			if at, ok := last[x.Conn]; ok && all[at].Answered == 0 {
+				all[at].Answered, all[at].Returned = stampOf(x.Received), stampOf(x.Forwarded)
+			}
+			continue
+		}
+		m, err := wire.Parse(bytes.TrimSpace(x.Data))
+		if err != nil {
+			continue
+		}
+		last[x.Conn] = len(all)
+		all = append(all, oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOf(x.Forwarded), Closed: stampOf(conns[x.Conn-1].Closed)})
+	}
+	return all
+}
+
+// stampOf is 0 for the zero time: never.
+func stampOf(t time.Time) evcp.Stamp {
+	if t.IsZero() {
+		return 0
+	}
+	return evcp.StampOf(t)
+}
+
+// centralState is what Central's API shows of one charge point.
+type centralState struct {
+	ID       evcp.CPID `json:"cp_id"`
+	State    string    `json:"state"`
+	Monitors int       `json:"speakers"` // that send its heartbeats
+}
+
+// centralStates asks Central's API for all charge points.
+func (c *campaign) centralStates(ctx context.Context) (map[evcp.CPID]centralState, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.centralPage+"/api/v1/cps", http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("ask Central: %w", err)
+	}
+	req.Close = true // no connection is kept for the next request
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask Central: %w", err)
+	}
+	defer resp.Body.Close()
+	var page []centralState
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, fmt.Errorf("read Central's answer: %w", err)
+	}
+	states := map[evcp.CPID]centralState{}
+	for _, p := range c.cps {
+		states[p.id] = centralState{State: "nothing of it"}
+	}
+	for _, cp := range page {
+		states[cp.ID] = cp
+	}
+	return states, nil
+}
+
+// eventSource is a Monitor as its events name it.
+type eventSource struct {
+	cp       evcp.CPID
+	instance string
+}
+
+func (p *cpUnderTest) source() eventSource { return eventSource{p.id, p.instance} }
+
+// sourceOf is the Monitor that wrote a record. A record that is no event counts as one of
+// the first Monitor of its key: the oracle finds it there.
+func sourceOf(rec testbed.ConsumedRecord) eventSource {
+	if rec.Err == nil && rec.Event.Instance == copyInstance {
+		return eventSource{evcp.CPID(rec.Key), copyInstance}
+	}
+	return eventSource{evcp.CPID(rec.Key), mainInstance}
+}
+
+// topicLog follows the topic, and knows the newest event of each Monitor.
+type topicLog struct {
+	*testbed.TopicReader
+	newest map[eventSource]evcp.Event
+}
+
+func newTopicLog(broker string) (*topicLog, error) {
+	r, err := testbed.NewTopicReader(broker, topic)
+	return &topicLog{r, map[eventSource]evcp.Event{}}, err
+}
+
+// readUntil reads until the newest event of every Monitor is as wanted, or ctx ends. It
+// returns the names of those of which it is not.
+func (l *topicLog) readUntil(ctx context.Context, cps []*cpUnderTest, wanted func(evcp.Event) bool) (missing []string) {
+	for {
+		missing = missing[:0]
+		for _, p := range cps {
+			if !wanted(l.newest[p.source()]) {
+				missing = append(missing, p.name())
+			}
+		}
+		if len(missing) == 0 || ctx.Err() != nil {
+			return missing
+		}
+		for _, rec := range l.Poll(ctx) {
+			if from := sourceOf(rec); rec.Err == nil && rec.Event.At >= l.newest[from].At {
+				l.newest[from] = rec.Event
+			}
+		}
+	}
+}
+
+// bySource are all records so far, as their bytes are.
+func (l *topicLog) bySource() map[eventSource][]oracle.TopicRecord {
+	all := map[eventSource][]oracle.TopicRecord{}
+	for _, rec := range l.Records() {
+		from := sourceOf(rec)
+		all[from] = append(all[from], oracle.TopicRecord{Raw: rec.Value})
+	}
+	return all
+}
+
+// saveTrace writes what the oracle read to the file of the options, or beside the logs,
+// which are then kept, if a promise was broken.
+func (c *campaign) saveTrace(t oracle.Trace, broken bool) error {
+	c.keepFolder = broken
+	file := c.o.keep
+	if file == "" && broken {
+		fmt.Fprintf(os.Stderr, "What the oracle read, and the logs: %s\n", c.o.dir)
+		file = filepath.Join(c.o.dir, "record.json")
+	}
+	if file == "" {
+		return nil
+	}
+	b, err := json.Marshal(t)
+	if err == nil {
+		err = os.WriteFile(file, b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the record: %w", err)
+	}
+	return nil
+}
+
+func readTrace(file string) (t oracle.Trace, err error) {
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &t)
+	}
+	return t, err
+}

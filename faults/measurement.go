@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+	"evcp/internal/wire"
+)
+
+// measurement is a line of a scenario's table: what was measured, beside what is required.
+type measurement struct {
+	name     string
+	measured string
+	required string // "": anything
+	broken   bool
+}
+
+func exactly(name string, got, want int) measurement {
+	return measurement{name, strconv.Itoa(got), strconv.Itoa(want), got != want}
+}
+
+func atMost(name string, got, most time.Duration) measurement {
+	return measurement{name, inSeconds(got), "at most " + inSeconds(most), got < 0 || got > most}
+}
+
+func atLeast(name string, got, least time.Duration) measurement {
+	return measurement{name, inSeconds(got), "at least " + inSeconds(least), got < least}
+}
+
+func holds(name string, it bool) measurement {
+	got := "no"
+	if it {
+		got = "yes"
+	}
+	return measurement{name, got, "yes", !it}
+}
+
+// count says how much there was to look at; nothing is required of it.
+func count(name string, got int) measurement {
+	return measurement{name: name, measured: strconv.Itoa(got)}
+}
+
+// never is the duration until what did not happen.
+const never = -time.Second
+
+func inSeconds(d time.Duration) string {
+	if d < 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.3f s", d.Seconds())
+}
+
+// printMeasurements prints the table and counts the broken ones.
+func printMeasurements(out io.Writer, all []measurement) (broken int) {
+	fmt.Fprintf(out, "\n%-62s %10s  %s\n", "figure", "measured", "asked")
+	for _, m := range all {
+		mark := ""
+		if m.broken {
+			mark = "  *** broken ***"
+			broken++
+		}
+		fmt.Fprintf(out, "  %-60s %10s  %s%s\n", m.name, m.measured, m.required, mark)
+	}
+	return broken
+}
+
+// cpHistory is what is known of one charge point after a scenario: what the oracle reads,
+// for the scenario's own measurements.
+type cpHistory struct {
+	oracle.CPTrace
+	rules  oracle.Rules
+	events []evcp.Event // each once, by epoch and seq
+}
+
+// histories has one for each charge point, in their order.
+func histories(t oracle.Trace) []cpHistory {
+	all := make([]cpHistory, len(t.CPs))
+	for i, cp := range t.CPs {
+		all[i] = cpHistory{CPTrace: cp, rules: t.Rules, events: eventsOf(cp.Records)}
+	}
+	return all
+}
+
+// eventsOf leaves out what is no event: the oracle finds it.
+func eventsOf(records []oracle.TopicRecord) []evcp.Event {
+	var all []evcp.Event
+	for _, r := range records {
+		if e, err := evcp.ParseEvent([]byte(r.Raw)); err == nil {
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b evcp.Event) int {
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))
+	})
+	return slices.CompactFunc(all, func(a, b evcp.Event) bool { return a.ID() == b.ID() })
+}
+
+// timeRange includes both its ends.
+type timeRange struct{ from, to evcp.Stamp }
+
+func (r timeRange) has(at evcp.Stamp) bool { return at >= r.from && at <= r.to }
+
+// shrunk is r without so much time at each end, where a check may still meet what was
+// before or is after.
+func (r timeRange) shrunk(d time.Duration) timeRange { return timeRange{r.from.Add(d), r.to.Add(-d)} }
+
+// always is the whole scenario.
+func always() timeRange { return timeRange{0, now()} }
+
+// rangesOf are the times in which the Engine had a behaviour, in order; the last may not
+// be over.
+func (h cpHistory) rangesOf(behaviour string) []timeRange {
+	var all []timeRange
+	for i, b := range h.Behaviours {
+		if b.Name != behaviour {
+			continue
+		}
+		r := timeRange{b.At, now()}
+		if i+1 < len(h.Behaviours) {
+			r.to = h.Behaviours[i+1].At
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// windows are those of a kind, in order.
+func (h cpHistory) windows(k oracle.WindowKind) []oracle.Window {
+	return slices.DeleteFunc(slices.Clone(h.Windows), func(w oracle.Window) bool { return w.Kind != k })
+}
+
+func failedCheck(e evcp.Event) bool  { return e.Action == evcp.HealthCheck && e.Status.Failed() }
+func unknownCheck(e evcp.Event) bool { return e.Action == evcp.HealthCheck && !e.Status.Countable() }
+func okCheck(e evcp.Event) bool      { return e.Action == evcp.HealthCheck && e.Status == evcp.OK }
+
+func isAction(want evcp.Action) func(evcp.Event) bool {
+	return func(e evcp.Event) bool { return e.Action == want }
+}
+
+// count is how many events of a time match.
+func (h cpHistory) count(r timeRange, match func(evcp.Event) bool) int {
+	n := 0
+	for _, e := range h.events {
+		if r.has(e.At) && match(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// after is the first event from a time on that matches.
+func (h cpHistory) after(at evcp.Stamp, match func(evcp.Event) bool) (evcp.Event, bool) {
+	i := slices.IndexFunc(h.events, func(e evcp.Event) bool { return e.At >= at && match(e) })
+	if i < 0 {
+		return evcp.Event{}, false
+	}
+	return h.events[i], true
+}
+
+// sent are the messages of a kind that the Monitor sent to Central in a time.
+func (h cpHistory) sent(v wire.Verb, r timeRange) []oracle.CentralMessage {
+	return slices.DeleteFunc(slices.Clone(h.Messages), func(m oracle.CentralMessage) bool { return m.Verb != v || !r.has(m.Sent) })
+}
+
+// epochs are those of the events, in order.
+func (h cpHistory) epochs() []int64 {
+	var all []int64
+	for _, e := range h.events {
+		all = append(all, e.Epoch)
+	}
+	return slices.Compact(all)
+}
+
+// missing is how many seqs of the epochs are not on the topic.
+func (h cpHistory) missing() int {
+	n, before := 0, evcp.EventID{}
+	for _, e := range h.events {
+		if e.Epoch != before.Epoch {
+			before = evcp.EventID{Epoch: e.Epoch}
+		}
+		n += int(e.Seq - before.Seq - 1)
+		before = e.ID()
+	}
+	return n
+}
+
+// maxLateness is the largest lateness of a check, as the Engine saw it. The first check
+// is left out: it is sent at once, without a tick.
+func (h cpHistory) maxLateness() time.Duration {
+	if len(h.EngineChecks) < 3 {
+		return never
+	}
+	checks, every := h.EngineChecks[1:], h.rules.Interval
+	first, worst := checks[0].Received, time.Duration(0)
+	earliest, latest := time.Duration(0), time.Duration(0) // against the ticks that begin at first
+	for i, check := range checks {
+		off := (check.Received.Sub(first)+every/2)%every - every/2
+		earliest, latest = min(earliest, off), max(latest, off)
+		if i > 0 {
+			worst = max(worst, check.Received.Sub(checks[i-1].Received)-every)
+		}
+	}
+	return max(worst, latest-earliest)
+}
+
+// maxDetection is the longest time until a mute Engine has an incident, without stalls.
+func maxDetection(r oracle.Rules) time.Duration {
+	return time.Duration(r.Fall)*r.Interval + r.Timeout + 3*evcp.DefaultGrace
+}

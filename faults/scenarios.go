@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"evcp/internal/oracle"
+	"evcp/internal/wait"
+	"evcp/internal/wire"
+)
+
+// scenario is a written campaign, with realTiming. The oracle verifies it like a random
+// one. Beside that it has measurements of its own: run adds some to groundTruth, measure
+// finds the others in the histories of the charge points.
+type scenario struct {
+	name    string
+	about   string
+	cps     int
+	run     func(ctx context.Context, c *campaign) error
+	measure func(c *campaign, all []cpHistory) []measurement
+}
+
+// scenarios in the order of docs/RELIABILITY.md.
+var scenarios = []scenario{
+	{"stops", "a Monitor that is stopped and starved accuses nobody, and misses nobody", 5, runStops, measureStops},
+	{"kills", "kill -9 at two of three, after a receipt, and before a recovery", 3, runKills, measureKills},
+	{"broker", "a broker frozen for 15 s and away for 15 s", 2, runBroker, measureBroker},
+	{"fifty", "kill -9 of a Monitor at 50 random moments", 2, runFifty, measureFifty},
+	{"late", "answers that are whole 1.5 s late, and then in time", 2, runLate, measureLate},
+	{"holes", "a black hole of 30 s before the Engine, then before Central", 3, runHoles, measureHoles},
+	{"twins", "a state folder that is deleted, and one that is copied to a second host", 3, runTwins, measureTwins},
+}
+
+func scenarioNames() string {
+	names := make([]string, len(scenarios))
+	for i, s := range scenarios {
+		names[i] = s.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// chosen are the scenarios of a name: one, or all.
+func chosen(name string) []scenario {
+	return slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return name != "all" && name != s.name })
+}
+
+// runScenarios runs one scenario, or all, each with new processes.
+func (o *options) runScenarios(ctx context.Context) (broken int, err error) {
+	summary := []string{}
+	for _, s := range chosen(o.scenario) {
+		began := time.Now()
+		n, err := o.runScenario(ctx, s)
+		if err != nil {
+			return broken, fmt.Errorf("%s: %w", s.name, err)
+		}
+		broken += n
+		summary = append(summary, fmt.Sprintf("%-8s %3d broken  %4s", s.name, n, time.Since(began).Round(time.Second)))
+	}
+	fmt.Fprintf(o.out, "\n%s\n", strings.Join(summary, "\n"))
+	return broken, nil
+}
+
+// scenarioTimeout bounds the longest scenario.
+const scenarioTimeout = 5 * time.Minute
+
+func (o *options) runScenario(ctx context.Context, s scenario) (broken int, err error) {
+	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, realTiming.interval, o.kafka, o.seed)
+	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
+	defer cancel()
+	began := time.Now()
+	c, err := open(ctx, o, realTiming, slices.Repeat([]catalogueEntry{okEntry}, s.cps))
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
+	if err := s.run(ctx, c); err != nil {
+		return 0, err
+	}
+	r, err := c.finish(ctx, began)
+	if err != nil {
+		return 0, err
+	}
+	c.printResult(r)
+	broken = r.broken() + printMeasurements(o.out, append(s.measure(c, histories(r.trace)), r.measured...))
+	return broken, c.saveTrace(r.trace, broken > 0)
+}
+
+// What several scenarios use.
+
+func (c *campaign) setMute(cps ...int) error { return c.setBehaviour(failing("mute"), cps...) }
+func (c *campaign) setKO(cps ...int) error   { return c.setBehaviour(failing("ko"), cps...) }
+func (c *campaign) setOK(cps ...int) error   { return c.setBehaviour(okEntry, cps...) }
+
+func (c *campaign) setBehaviour(e catalogueEntry, cps ...int) error {
+	for _, n := range cps {
+		if err := c.cps[n].setBehaviour(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// intermittentEntry makes more events than an Engine that is always OK.
+var intermittentEntry = engineEntry("intermittent", oracle.ExpectEither, 0)
+
+// forEachCP runs do for all charge points at once, and returns one of the errors.
+func (c *campaign) forEachCP(do func(*cpUnderTest) error) error {
+	done := make(chan error, len(c.cps))
+	for _, p := range c.cps {
+		c.serving.Go(func() { done <- do(p) })
+	}
+	var first error
+	for range c.cps {
+		if err := <-done; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// waitMidCheck waits until the Engine has received the next check, and a third of its
+// timeout longer.
+func (p *cpUnderTest) waitMidCheck(ctx context.Context) {
+	received := make(chan struct{})
+	p.hook.onNextCheck(func() { close(received) })
+	select {
+	case <-received:
+		wait.For(ctx, p.c.timing.timeout/3)
+	case <-ctx.Done():
+	}
+}
+
+// waitForChecks waits until the Engine has served so many more checks.
+func (p *cpUnderTest) waitForChecks(ctx context.Context, more int) {
+	have, _ := p.c.truth.checkCount(p.number)
+	p.waitForCheckCount(ctx, have+more)
+}
+
+// answered reports whether Central's answer to such a message went to the Monitor.
+func (p *cpUnderTest) answered(v wire.Verb) bool {
+	chunks, conns, _ := p.links[centralSide].Traffic()
+	return slices.ContainsFunc(messages(chunks, conns), func(m oracle.CentralMessage) bool { return m.Verb == v && m.Returned != 0 })
+}
+
+// waitForAnswer waits until one did.
+func (p *cpUnderTest) waitForAnswer(ctx context.Context, v wire.Verb) {
+	wait.Until(ctx, 10*ms, func() bool { return p.answered(v) })
+}
+
+// waitForCentral polls Central's API until it shows the charge point as wanted, and adds
+// the time that this took as a measurement; it waits 5 s longer than allowed.
+func (p *cpUnderTest) waitForCentral(ctx context.Context, every time.Duration, name string, most time.Duration, wanted func(centralState) bool) {
+	began, took := time.Now(), never
+	ctx, cancel := context.WithTimeout(ctx, most+5*time.Second)
+	defer cancel()
+	wait.Until(ctx, every, func() bool {
+		states, err := p.c.centralStates(ctx)
+		if err != nil || !wanted(states[p.id]) {
+			return false
+		}
+		took = time.Since(began)
+		return true
+	})
+	p.c.truth.addMeasurement(atMost(name, took, most))
+}
+
+// waitForState is waitForCentral for a state.
+func (p *cpUnderTest) waitForState(ctx context.Context, want, name string, most time.Duration) {
+	p.waitForCentral(ctx, 25*ms, string(p.id)+" "+name, most, func(s centralState) bool { return s.State == want })
+}

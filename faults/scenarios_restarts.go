@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/oracle"
+	"evcp/internal/process"
+	"evcp/internal/wait"
+	"evcp/internal/wire"
+)
+
+// runKills kills the Monitor of each charge point at another moment of an incident.
+func runKills(ctx context.Context, c *campaign) error {
+	if err := c.setKO(0, 1, 2); err != nil {
+		return err
+	}
+	parts := []func(context.Context, *cpUnderTest) error{killedAtTwo, killedAfterReceipt, recoveredWhileDown}
+	if err := c.forEachCP(func(p *cpUnderTest) error { return parts[p.number](ctx, p) }); err != nil {
+		return err
+	}
+	return c.setOK(0, 1, 2)
+}
+
+// killedAtTwo kills after two of three failed checks; the next one must report.
+func killedAtTwo(ctx context.Context, p *cpUnderTest) error {
+	p.waitForChecks(ctx, 2)
+	wait.For(ctx, 150*ms) // they are committed then
+	if p.answered(wire.EngineFailure) {
+		return fmt.Errorf("%s: three checks have failed before it could be killed", p.id)
+	}
+	err := p.withMonitorDown((*process.Child).Kill, func() {})
+	p.waitForAnswer(ctx, wire.EngineFailure)
+	return err
+}
+
+// killedAfterReceipt kills after the report's receipt; --report-every must pass before the
+// next report.
+func killedAfterReceipt(ctx context.Context, p *cpUnderTest) error {
+	p.waitForAnswer(ctx, wire.EngineFailure)
+	wait.For(ctx, 300*ms)
+	err := p.withMonitorDown((*process.Child).Kill, func() { wait.For(ctx, 100*ms) })
+	wait.For(ctx, p.c.timing.reportEvery*5/4)
+	return err
+}
+
+// recoveredWhileDown lets the Engine recover while no Monitor runs.
+func recoveredWhileDown(ctx context.Context, p *cpUnderTest) error {
+	p.waitForAnswer(ctx, wire.EngineFailure)
+	wait.For(ctx, 300*ms)
+	var recovered error
+	err := p.withMonitorDown((*process.Child).Kill, func() {
+		wait.For(ctx, time.Second)
+		recovered = p.setBehaviour(okEntry)
+		wait.For(ctx, 3*time.Second)
+	})
+	p.waitForAnswer(ctx, wire.EngineRecovered)
+	return errors.Join(recovered, err)
+}
+
+func measureKills(c *campaign, all []cpHistory) []measurement {
+	found := append(measureKilledAtTwo(all[0]), measureAfterReceipt(all[1], c.timing.reportEvery)...)
+	recovered := all[2].sent(wire.EngineRecovered, always())
+	started := all[2].windows(oracle.MonitorDown)[0].To
+	found = append(found, exactly("recovered meanwhile: ENGINE_RECOVERED", len(recovered), 1),
+		exactly("recovered meanwhile: ENGINE_FAILURE", len(all[2].sent(wire.EngineFailure, always())), 1))
+	if len(recovered) > 0 {
+		found = append(found, atMost("recovered meanwhile: told after the start", recovered[0].Sent.Sub(started), 1500*ms))
+	}
+	return found
+}
+
+func measureKilledAtTwo(h cpHistory) []measurement {
+	down := h.windows(oracle.MonitorDown)[0]
+	incident, _ := h.after(0, isAction(evcp.EngineFailed))
+	took := never
+	if reports := h.sent(wire.EngineFailure, always()); len(reports) > 0 {
+		took = reports[0].Sent.Sub(down.To)
+	}
+	return []measurement{
+		exactly("at two of three: failures kept before the kill", h.count(timeRange{0, down.From}, failedCheck), 2),
+		exactly("at two of three: failed checks from the start to the incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
+		atMost("at two of three: told after the start", took, 1500*ms),
+	}
+}
+
+func measureAfterReceipt(h cpHistory, every time.Duration) []measurement {
+	reports := h.sent(wire.EngineFailure, always())
+	found := []measurement{exactly("after the receipt: ENGINE_FAILURE", len(reports), 2)}
+	if len(reports) < 2 {
+		return found
+	}
+	between := reports[1].Sent.Sub(reports[0].Returned)
+	return append(found, atLeast("after the receipt: the second one, after the first receipt", between, every-50*ms),
+		atMost("  and not much later", between, every+time.Second),
+		exactly("after the receipt: incidents", h.count(always(), isAction(evcp.EngineFailed)), 1))
+}
+
+const fifty = 50
+
+// runFifty kills two Monitors at random moments, which the seed determines.
+func runFifty(ctx context.Context, c *campaign) error {
+	if err := c.setBehaviour(intermittentEntry, 1); err != nil {
+		return err
+	}
+	err := c.forEachCP(func(p *cpUnderTest) error {
+		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
+		for range fifty {
+			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
+			if err := p.withMonitorDown((*process.Child).Kill, func() {}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.setOK(1)
+}
+
+func measureFifty(_ *campaign, all []cpHistory) []measurement {
+	var found []measurement
+	for _, h := range all {
+		id := string(h.ID)
+		lost := h.checksWithoutEvent()
+		oldest := time.Duration(0)
+		for _, check := range lost {
+			oldest = max(oldest, h.untilKilled(check))
+		}
+		found = append(found,
+			exactly(id+": kills", len(h.windows(oracle.MonitorDown)), fifty),
+			exactly(id+": numbers that are not on the topic", h.missing(), 0),
+			exactly(id+": epochs", len(h.epochs()), 1),
+			count(id+": checks that the Engine saw", len(h.EngineChecks)),
+			count(id+": of them without an event", len(lost)),
+			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
+		for _, check := range lost {
+			if age := h.untilKilled(check); age > 100*ms {
+				found = append(found, measurement{name: fmt.Sprintf("  asked at %s", check.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
+			}
+		}
+	}
+	return found
+}
+
+// clockTolerance is how far apart two processes may date one moment; both read one clock.
+const clockTolerance = 5 * ms
+
+// checksWithoutEvent are the Engine's checks that no event is about; each event is about
+// one check.
+func (h cpHistory) checksWithoutEvent() []oracle.EngineCheck {
+	var lost []oracle.EngineCheck
+	i := 0
+	for _, check := range h.EngineChecks {
+		for i < len(h.events) && (h.events[i].Action != evcp.HealthCheck || h.events[i].At.Add(clockTolerance) < check.Received) {
+			i++
+		}
+		if i < len(h.events) && h.events[i].At.Add(-h.events[i].Latency-clockTolerance) <= check.Received {
+			i++
+			continue
+		}
+		lost = append(lost, check)
+	}
+	return lost
+}
+
+// untilKilled is the time from a check to the next kill; an hour if there is none.
+func (h cpHistory) untilKilled(check oracle.EngineCheck) time.Duration {
+	for _, w := range h.windows(oracle.MonitorDown) {
+		if w.From.Add(clockTolerance) >= check.Received {
+			return w.From.Sub(check.Received)
+		}
+	}
+	return time.Hour
+}
+
+// The charge points of scenario twins. The second Monitor of twinsCopied has a history of
+// its own, the fourth.
+const (
+	twinsDeleted = 0 // its state is deleted between two runs
+	twinsRunning = 1 // its state is deleted while its Monitor runs
+	twinsCopied  = 2
+	twinsCopy    = 3
+)
+
+// runTwins deletes two states and copies a third to a second host: another Monitor of the
+// same id, with an Engine of its own.
+func runTwins(ctx context.Context, c *campaign) error {
+	wait.For(ctx, 3*time.Second)
+	deleted, running := c.cps[twinsDeleted], c.cps[twinsRunning]
+	if err := deleted.withStateMoved(deleted.stopMonitor, os.RemoveAll); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(running.stateFolder()); err != nil {
+		return err
+	}
+	wait.For(ctx, 3*time.Second)
+	if err := running.withStateMoved(running.stopMonitor, func(string) error { return nil }); err != nil {
+		return err
+	}
+	second, err := c.startCopy(c.cps[twinsCopied])
+	if err != nil {
+		return err
+	}
+	second.waitForCentral(ctx, 50*ms, "copied: Central's API says two speakers after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
+	log, err := os.ReadFile(c.central.Log)
+	c.truth.addMeasurement(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
+	wait.For(ctx, 15*time.Second)
+	return nil
+}
+
+// startCopy kills a Monitor, copies its state, starts it again, and starts a second one of
+// the same id with the copy.
+func (c *campaign) startCopy(p *cpUnderTest) (*cpUnderTest, error) {
+	second, err := c.newCP(p.id, copyInstance, okEntry, filepath.Join(c.o.dir, "state-"+copyInstance))
+	if err != nil {
+		return nil, err
+	}
+	err = p.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, second.stateFolder()) })
+	if err != nil {
+		return nil, err
+	}
+	c.cps = append(c.cps, second)
+	c.truth.endWindow(second.number, c.from, oracle.Window{Kind: oracle.MonitorDown})
+	err = second.startMonitor()
+	return second, err
+}
+
+// copyFiles copies the regular files of a folder, and not the socket that a killed Monitor
+// leaves.
+func copyFiles(from, to string) error {
+	all, err := os.ReadDir(from)
+	if err != nil {
+		return fmt.Errorf("read a state folder: %w", err)
+	}
+	err = os.MkdirAll(to, 0o700)
+	for _, f := range all {
+		if !f.Type().IsRegular() {
+			continue
+		}
+		b, unread := os.ReadFile(filepath.Join(from, f.Name()))
+		err = errors.Join(err, unread, os.WriteFile(filepath.Join(to, f.Name()), b, 0o600))
+	}
+	if err != nil {
+		return fmt.Errorf("copy a state folder: %w", err)
+	}
+	return nil
+}
+
+func measureTwins(_ *campaign, all []cpHistory) []measurement {
+	found := []measurement{exactly("event_ids with two contents", duplicateIDs(all), 0)}
+	for n, name := range []string{twinsDeleted: "deleted", twinsRunning: "deleted under its Monitor"} {
+		found = append(found, exactly(name+": epochs", len(all[n].epochs()), 2),
+			exactly(name+": numbers that are not on the topic", all[n].missing(), 0))
+	}
+	copied, second := all[twinsCopied], all[twinsCopy]
+	return append(found,
+		exactly("copied: epochs of the first host", len(copied.epochs()), 1),
+		exactly("copied: epochs of the second host", len(second.epochs()), 1),
+		exactly("copied: numbers that are not on the topic", copied.missing()+second.missing(), 0),
+		holds("copied: the second host's is newer and names the first host's", continues(second, copied)))
+}
+
+// continues reports whether the first event of a history begins a newer epoch that names
+// the one before.
+func continues(h, before cpHistory) bool {
+	if len(h.events) == 0 || len(before.events) == 0 {
+		return false
+	}
+	first, old := h.events[0], before.events[0].Epoch
+	return first.Seq == 1 && first.Epoch > old && first.PrevEpoch == old && first.PrevSeq > 0
+}
+
+// duplicateIDs counts the records whose id has another content before, from any Monitor.
+func duplicateIDs(all []cpHistory) int {
+	contents := map[string]string{}
+	n := 0
+	for _, h := range all {
+		for _, r := range h.Records {
+			e, err := evcp.ParseEvent([]byte(r.Raw))
+			if err != nil {
+				continue
+			}
+			id := e.ID().Text(e.CP)
+			if before, known := contents[id]; known && before != r.Raw {
+				n++
+			}
+			contents[id] = r.Raw
+		}
+	}
+	return n
+}
