@@ -1,0 +1,211 @@
+package oracle
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"evcp"
+)
+
+// expectedAt is what a check at a moment must result in.
+func (v *verifier) expectedAt(t evcp.Stamp) Expectation {
+	worst, delay := ExpectOK, time.Duration(0)
+	if b, ok := v.behaviourAt(t); ok {
+		worst, delay = b.Expect, b.Delay
+		if b.Shut {
+			worst = ExpectFailure
+		}
+	}
+	for _, w := range v.cp.Windows {
+		if w.Kind == EngineLink && w.From <= t && t <= w.To {
+			delay += w.Delay
+			worst = combine(worst, w.Expect)
+		}
+	}
+	if v.harnessSleeps().meet(span{t, t}) {
+		worst = combine(worst, ExpectEither)
+	}
+	return combine(worst, v.expectedAfter(delay))
+}
+
+// harnessSleeps are the times in which the Engines and links stood still for at least one
+// interval. A shorter one counts like a stall of the Monitor: see learnStalls.
+func (v *verifier) harnessSleeps() spans {
+	var all spans
+	for _, s := range v.of(HarnessStalled) {
+		if s.length() >= v.trace.Rules.Interval {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// expectedAfter is what a check must result in when its reply has a delay. Around the
+// timeout it can't be known.
+func (v *verifier) expectedAfter(delay time.Duration) Expectation {
+	switch limit := v.trace.Rules.Timeout; {
+	case delay > limit+3*grace:
+		return ExpectFailure
+	case delay > limit-2*grace:
+		return ExpectEither
+	default:
+		return ExpectOK
+	}
+}
+
+// combine joins two expectations of one check: one failure is enough.
+func combine(a, b Expectation) Expectation {
+	switch {
+	case a == ExpectFailure || b == ExpectFailure:
+		return ExpectFailure
+	case a == ExpectEither || b == ExpectEither:
+		return ExpectEither
+	default:
+		return ExpectOK
+	}
+}
+
+func (v *verifier) behaviourAt(t evcp.Stamp) (EngineBehaviour, bool) {
+	for _, b := range slices.Backward(v.cp.Behaviours) {
+		if b.At <= t {
+			return b, true
+		}
+	}
+	return EngineBehaviour{}, false
+}
+
+// period is a time with one expectation.
+type period struct {
+	span
+	expect Expectation
+}
+
+// periods cuts the trace where the expectation changes.
+func (v *verifier) periods() []period {
+	cuts := []evcp.Stamp{v.trace.From, v.trace.To}
+	for _, b := range v.cp.Behaviours {
+		cuts = append(cuts, b.At)
+	}
+	for _, w := range append(slices.Clone(v.cp.Windows), v.trace.Shared...) {
+		if w.Kind == EngineLink || w.Kind == HarnessStalled {
+			cuts = append(cuts, w.From, w.To+1)
+		}
+	}
+	slices.Sort(cuts)
+	var all []period
+	for i := 1; i < len(cuts); i++ {
+		from, to := cuts[i-1], cuts[i]
+		if from == to || from < v.trace.From || to > v.trace.To {
+			continue
+		}
+		e := v.expectedAt(from + (to-from)/2)
+		if n := len(all); n > 0 && all[n-1].expect == e {
+			all[n-1].to = to
+			continue
+		}
+		all = append(all, period{span{from, to}, e})
+	}
+	return all
+}
+
+// notListening are the times in which the Engine did not listen.
+func (v *verifier) notListening() spans {
+	var all []span
+	for i, b := range v.cp.Behaviours {
+		until := v.trace.To
+		if i+1 < len(v.cp.Behaviours) {
+			until = v.cp.Behaviours[i+1].At
+		}
+		if b.Shut {
+			all = append(all, span{b.At, until})
+		}
+	}
+	return union(all)
+}
+
+// checkTime is the time of a check: from its first system call to its outcome.
+func checkTime(e evcp.Event) span { return span{e.At.Add(-e.Latency), e.At} }
+
+// outcomes looks for what caused the outcome of every check.
+func (v *verifier) outcomes() {
+	troubled := union(append(append(v.of(EngineLink, HarnessStalled), v.notListening()...), v.openings()...))
+	for _, e := range v.events {
+		if e.Action != evcp.HealthCheck || !e.Status.Countable() {
+			continue
+		}
+		received := v.checksReceived(checkTime(e).wider(slack))
+		if e.Status == evcp.OK {
+			v.okCheck(e, received)
+			continue
+		}
+		v.failedCheck(e, received, troubled)
+	}
+}
+
+// openings are the moments around a time in which the Engine did not listen:
+// connections are reset then.
+func (v *verifier) openings() []span {
+	var all []span
+	for _, s := range v.notListening() {
+		all = append(all, s.wider(slack))
+	}
+	return all
+}
+
+// failedCheck wants a bad reply for a KO; for a connection error a bad reply or none, a
+// failing link, or an Engine that does not listen.
+func (v *verifier) failedCheck(e evcp.Event, received []EngineCheck, troubled spans) {
+	for _, c := range received {
+		if e.Status == evcp.KO && v.repliedBad(c) || e.Status == evcp.ConnectionError && !v.repliedOK(c) {
+			return
+		}
+	}
+	if e.Status == evcp.ConnectionError && troubled.meet(checkTime(e).wider(slack)) {
+		return
+	}
+	v.violated(FalseFailure, e.At, "seq %d %s %s %q: the Engine did nothing to cause it (%d checks received meanwhile)", e.Seq, e.Status, e.Cause, e.Response, len(received))
+}
+
+// repliedBad reports whether the reply was not OK, or only the first part of an OK came
+// in time.
+func (v *verifier) repliedBad(c EngineCheck) bool {
+	if c.Partial != "" && !v.repliedOK(c) {
+		return !isOK(c.Partial)
+	}
+	return c.Reply != "" && !isOK(c.Reply)
+}
+
+// okCheck wants a reply OK in time.
+func (v *verifier) okCheck(e evcp.Event, received []EngineCheck) {
+	for _, c := range received {
+		if isOK(c.Reply) && c.Done.Sub(c.Received) <= v.trace.Rules.Timeout+2*grace+slack {
+			return
+		}
+	}
+	if limit := 2*v.trace.Rules.Timeout + 2*grace; len(received) > 0 || e.Latency > limit {
+		v.violated(FalseOK, e.At, "seq %d OK after %s: the Engine did not reply OK in time", e.Seq, e.Latency)
+		return
+	}
+	v.violated(FalseOK, e.At, "seq %d OK: the Engine received no check", e.Seq)
+}
+
+// repliedOK reports whether the Engine replied OK in time.
+func (v *verifier) repliedOK(c EngineCheck) bool {
+	return isOK(c.Reply) && v.expectedAfter(c.Done.Sub(c.Received)) == ExpectOK
+}
+
+func isOK(answer string) bool {
+	words := strings.Fields(answer)
+	return len(words) > 0 && strings.EqualFold(words[0], "OK")
+}
+
+func (v *verifier) checksReceived(s span) []EngineCheck {
+	var all []EngineCheck
+	for _, c := range v.cp.EngineChecks {
+		if c.Received >= s.from && c.Received <= s.to {
+			all = append(all, c)
+		}
+	}
+	return all
+}
