@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,99 +11,91 @@ import (
 	"evcp/internal/wire"
 )
 
-// Behaviour says what the Engine does with questions. It is a value from
-// ParseBehaviour; the zero Behaviour is none.
+// Behaviour says what the Engine does with messages. ParseBehaviour makes it; the zero
+// Behaviour is none.
 type Behaviour struct {
 	name     string // as it was written
 	about    string
-	turns    []turn // what the 1st, 2nd, … health check gets
-	loopFrom int    // after the last turn it goes on with this one
-	shut     bool   // the Engine does not even listen
+	sequence []response // to the 1st, 2nd, … health check
+	loopFrom int        // after the last of the sequence comes this one
+	refuses  bool       // the Engine does not listen
 }
 
-// turn is what one question gets.
-type turn struct {
-	wait  time.Duration // before the first segment
-	says  []string      // one segment each; none is silence
-	gap   time.Duration // between segments
-	drips bool          // the segments come again and again, for ever
-	after Disposition
+// response is what the Engine does with one message.
+type response struct {
+	wait     time.Duration // before the first segment
+	segments []string      // of the reply; none = no reply
+	gap      time.Duration // between segments
+	drips    bool          // the segments are repeated for ever
+	after    Disposition
 }
 
-// Disposition is what becomes of the connection after a question.
+// Disposition is what becomes of the connection after a message.
 type Disposition uint8
 
-// The endings.
+// The dispositions.
 const (
-	Kept   Disposition = iota // it carries the next question
-	Closed                    // it was closed in order (FIN)
-	Reset                     // it was broken off (RST)
+	Kept   Disposition = iota // it carries the next message
+	Closed                    // it was closed (FIN)
+	Reset                     // it was reset (RST)
 )
 
-// row is one line of the table of behaviours.
-type row struct {
+// behaviourSpec is one row of the table of behaviours.
+type behaviourSpec struct {
 	name      string
 	about     string // completes "the Engine …"
 	arg       string // what stands after name=; "" for nothing
 	behaviour Behaviour
-	with      func(*turn, string) error // puts the argument in the first turn
+	set       func(*response, string) error // sets the argument in the only response
 }
 
-// splitGap lies well over wire.Quiet, so that a peer that takes silence for an
-// end is caught, and well under any timeout. dripGap keeps every deadline alive
-// that is renewed by a byte.
+// splitGap is well over wire.Quiet, to find peers that take a pause for the end, and well
+// under any timeout. dripGap is short enough to defeat a deadline that every byte extends.
 const (
 	splitGap = 60 * time.Millisecond
 	dripGap  = 100 * time.Millisecond
 )
 
-// A drip is of blanks: they never make a word, so they are what is hardest to
-// give up on in time. Garbage is no UTF-8 from the first byte.
-var table = []row{
-	{name: "ok", about: "answers OK", behaviour: always(say("OK"))},
-	{name: "ko", about: "answers KO", behaviour: always(say("KO"))},
-	{name: "intermittent", about: "OK and KO in turns of three", behaviour: Behaviour{turns: turns(3, say("OK"), 3, say("KO"))}},
-	{name: "delayed-ko", about: "five OK, then KO", behaviour: Behaviour{turns: turns(5, say("OK"), 1, say("KO")), loopFrom: 5}},
+// A drip is of blanks, since any other byte decides the reply. Garbage is invalid UTF-8
+// from the first byte.
+var behaviours = []behaviourSpec{
+	{name: "ok", about: "answers OK", behaviour: always(reply("OK"))},
+	{name: "ko", about: "answers KO", behaviour: always(reply("KO"))},
+	{name: "intermittent", about: "OK and KO in turns of three", behaviour: Behaviour{sequence: repeated(3, reply("OK"), 3, reply("KO"))}},
+	{name: "delayed-ko", about: "five OK, then KO", behaviour: Behaviour{sequence: repeated(5, reply("OK"), 1, reply("KO")), loopFrom: 5}},
 	{name: "mute", about: "reads and never answers", behaviour: Behaviour{}},
-	{name: "slow", about: "answers OK, late", arg: "DURATION", behaviour: always(say("OK")), with: (*turn).setWait},
-	{name: "drip", about: "a blank every 100ms, never a word", behaviour: always(turn{says: []string{" "}, gap: dripGap, drips: true})},
-	{name: "reset", about: "breaks the connection off (RST)", behaviour: always(turn{after: Reset})},
-	{name: "close", about: "closes without an answer", behaviour: always(turn{after: Closed})},
-	{name: "garbage", about: "answers bytes that are no text", behaviour: always(say("\xff\xfe\x80OK\xc0"))},
-	{name: "split", about: "K, and O a moment later", behaviour: always(turn{says: []string{"K", "O"}, gap: splitGap})},
-	{name: "refuse", about: "does not listen", behaviour: Behaviour{shut: true}},
-	{name: "say", about: "answers any words", arg: "TEXT", behaviour: always(say("")), with: (*turn).setText},
+	{name: "slow", about: "answers OK, late", arg: "DURATION", behaviour: always(reply("OK")), set: (*response).setWait},
+	{name: "drip", about: "a blank every 100ms, never a word", behaviour: always(response{segments: []string{" "}, gap: dripGap, drips: true})},
+	{name: "reset", about: "breaks the connection off (RST)", behaviour: always(response{after: Reset})},
+	{name: "close", about: "closes without an answer", behaviour: always(response{after: Closed})},
+	{name: "garbage", about: "answers bytes that are no text", behaviour: always(reply("\xff\xfe\x80OK\xc0"))},
+	{name: "split", about: "K, and O a moment later", behaviour: always(response{segments: []string{"K", "O"}, gap: splitGap})},
+	{name: "refuse", about: "does not listen", behaviour: Behaviour{refuses: true}},
+	{name: "say", about: "answers any words", arg: "TEXT", behaviour: always(reply("")), set: (*response).setText},
 }
 
-func say(text string) turn { return turn{says: []string{text}} }
+func reply(text string) response { return response{segments: []string{text}} }
 
-func always(t turn) Behaviour { return Behaviour{turns: []turn{t}} }
+func always(r response) Behaviour { return Behaviour{sequence: []response{r}} }
 
-// turns is n times a, then m times b.
-func turns(n int, a turn, m int, b turn) []turn {
-	all := make([]turn, 0, n+m)
-	for range n {
-		all = append(all, a)
-	}
-	for range m {
-		all = append(all, b)
-	}
-	return all
+// repeated is n times a, then m times b.
+func repeated(n int, a response, m int, b response) []response {
+	return append(slices.Repeat([]response{a}, n), slices.Repeat([]response{b}, m)...)
 }
 
-// maxSlow bounds how long a connection whose peer has left is held.
+// maxSlow bounds how long a connection is held whose peer has left.
 const maxSlow = 10 * time.Minute
 
-func (t *turn) setWait(arg string) error {
+func (r *response) setWait(arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil || d <= 0 || d > maxSlow {
 		return fmt.Errorf("how slow is a duration up to %s, as in slow=1.5s", maxSlow)
 	}
-	t.wait = d
+	r.wait = d
 	return nil
 }
 
-func (t *turn) setText(arg string) error {
+func (r *response) setText(arg string) error {
 	if strings.HasPrefix(arg, `"`) {
 		text, err := strconv.Unquote(arg)
 		if err != nil {
@@ -113,46 +106,46 @@ func (t *turn) setText(arg string) error {
 	if arg == "" || len(arg) > wire.MaxMessage {
 		return fmt.Errorf("what it says has 1 to %d bytes, as in say=BROKEN", wire.MaxMessage)
 	}
-	t.says = []string{arg}
+	r.segments = []string{arg}
 	return nil
 }
 
 // ParseBehaviour reads a behaviour as a person writes it: ok, slow=1.5s, say=BROKEN,
-// say="OK 23.5C". The error is a reason: it says what is allowed, not what s is.
+// say="OK 23.5C". The error says what is allowed and does not quote s.
 func ParseBehaviour(s string) (Behaviour, error) {
 	name, arg, given := strings.Cut(s, "=")
-	for _, r := range table {
-		if r.name == name {
-			return r.parse(s, arg, given)
+	for _, spec := range behaviours {
+		if spec.name == name {
+			return spec.parse(s, arg, given)
 		}
 	}
 	return Behaviour{}, fmt.Errorf("no such behaviour; choose %s", strings.Join(Behaviours(), ", "))
 }
 
-func (r row) parse(s, arg string, given bool) (Behaviour, error) {
-	b := r.behaviour
-	b.name, b.about = s, r.about
+func (spec behaviourSpec) parse(s, arg string, given bool) (Behaviour, error) {
+	b := spec.behaviour
+	b.name, b.about = s, spec.about
 	switch {
-	case r.with == nil && given:
-		return Behaviour{}, fmt.Errorf("%s takes no value", r.name)
-	case r.with == nil:
+	case spec.set == nil && given:
+		return Behaviour{}, fmt.Errorf("%s takes no value", spec.name)
+	case spec.set == nil:
 		return b, nil
 	}
-	t := b.turns[0]
-	if err := r.with(&t, arg); err != nil {
+	r := b.sequence[0]
+	if err := spec.set(&r, arg); err != nil {
 		return Behaviour{}, err
 	}
-	b.turns = []turn{t}
+	b.sequence = []response{r}
 	return b, nil
 }
 
 // Behaviours lists all names as a person may write them: "ok", "slow=DURATION".
 func Behaviours() []string {
-	names := make([]string, len(table))
-	for i, r := range table {
-		names[i] = r.name
-		if r.arg != "" {
-			names[i] += "=" + r.arg
+	names := make([]string, len(behaviours))
+	for i, spec := range behaviours {
+		names[i] = spec.name
+		if spec.arg != "" {
+			names[i] += "=" + spec.arg
 		}
 	}
 	return names
@@ -164,13 +157,95 @@ func (b Behaviour) String() string { return b.name }
 // About completes "the Engine …": "reads and never answers".
 func (b Behaviour) About() string { return b.about }
 
-// at is the turn of the n-th health check, counted from 0.
-func (b Behaviour) at(n int) turn {
+// at is the response to the n-th health check, counted from 0.
+func (b Behaviour) at(n int) response {
 	switch {
-	case len(b.turns) == 0:
-		return turn{}
-	case n < len(b.turns):
-		return b.turns[n]
+	case len(b.sequence) == 0:
+		return response{}
+	case n < len(b.sequence):
+		return b.sequence[n]
 	}
-	return b.turns[b.loopFrom+(n-b.loopFrom)%(len(b.turns)-b.loopFrom)]
+	return b.sequence[b.loopFrom+(n-b.loopFrom)%(len(b.sequence)-b.loopFrom)]
+}
+
+// Step is one item of a script: a behaviour and how long it lasts. The last step of a
+// script stays in force, whatever its duration.
+type Step struct {
+	Behaviour Behaviour
+	For       time.Duration
+}
+
+// ParseScript reads "ok 10s, ko 5s, mute 5s, ok": behaviours and how long each lasts, to be
+// played once. The last one needs no duration. Text in quotes may hold blanks and commas:
+// say="OK 23.5C" 5s. The error is safe to print and names the item.
+func ParseScript(s string) ([]Step, error) {
+	items := split(s, ",")
+	steps := make([]Step, 0, len(items))
+	for i, item := range items {
+		step, err := parseStep(item, i == len(items)-1)
+		if err != nil {
+			return nil, fmt.Errorf("item %d, %w", i+1, err)
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+func parseStep(item string, last bool) (Step, error) {
+	fields := fieldsOf(item)
+	if len(fields) == 0 {
+		return Step{}, fmt.Errorf("%s: nothing stands here; write a behaviour and how long it lasts, as in ok 10s", shown(item))
+	}
+	b, err := ParseBehaviour(fields[0])
+	if err != nil {
+		return Step{}, fmt.Errorf("%s: %w", shown(fields[0]), err)
+	}
+	d, err := parseDuration(item, fields[1:], last)
+	return Step{Behaviour: b, For: d}, err
+}
+
+func parseDuration(item string, rest []string, last bool) (time.Duration, error) {
+	if len(rest) == 0 && last {
+		return 0, nil
+	}
+	if len(rest) == 1 {
+		if d, err := time.ParseDuration(rest[0]); err == nil && d > 0 {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: after the behaviour stands how long it lasts, as in ko 5s", shown(strings.TrimSpace(item)))
+}
+
+// split cuts s at every separator outside of quotes.
+func split(s, separators string) []string {
+	var all []string
+	start, quoted, escaped := 0, false, false
+	for i := range len(s) {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && s[i] == '\\':
+			escaped = true
+		case s[i] == '"':
+			quoted = !quoted
+		case !quoted && strings.IndexByte(separators, s[i]) >= 0:
+			all = append(all, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(all, s[start:])
+}
+
+// fieldsOf are the parts between blanks.
+func fieldsOf(s string) []string {
+	return slices.DeleteFunc(split(s, " \t\r\n"), func(f string) bool { return f == "" })
+}
+
+// shown quotes s for an error, bounded.
+func shown(s string) string {
+	const most = 60
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
 }

@@ -13,8 +13,8 @@ import (
 	"evcp/internal/wire"
 )
 
-// Every behaviour that answers at once, byte for byte: raw and as a line, greeting
-// and question, on one kept connection.
+// TestAnswers has the behaviours that reply at once, byte for byte: raw and as a line, to
+// both messages, on one kept connection.
 func TestAnswers(t *testing.T) {
 	for _, c := range []struct{ behaviour, want string }{
 		{"ok", "OK"},
@@ -31,41 +31,41 @@ func TestAnswers(t *testing.T) {
 		t.Run(c.behaviour[:min(20, len(c.behaviour))], func(t *testing.T) {
 			r := start(t, c.behaviour, nil)
 			l := r.dial(t)
-			for _, said := range []string{greeting, question} {
-				l.send(t, said)
-				l.hear(t, c.want)
-				l.send(t, said+"\n")
-				l.hear(t, c.want+"\n")
-				l.send(t, said+"\r\n")
-				l.hear(t, c.want+"\n")
+			for _, message := range []string{connection, check} {
+				l.send(t, message)
+				l.expect(t, c.want)
+				l.send(t, message+"\n")
+				l.expect(t, c.want+"\n")
+				l.send(t, message+"\r\n")
+				l.expect(t, c.want+"\n")
 			}
 			l.CloseWrite()
-			l.hearEnd(t)
+			l.expectClose(t)
 		})
 	}
 }
 
 func TestUnknownMessages(t *testing.T) {
 	r := start(t, "ok", nil)
-	for _, c := range []struct{ said, want string }{
+	for _, c := range []struct{ message, want string }{
 		{"hello", "KO unknown message"},
 		{"hello\n", "KO unknown message\n"},
 		{"EV_CP_M CP_001 registration request", "KO unknown message"},
 		{"EV_CP_M CP 001 health_check\n", "KO unknown message\n"},
 		{"GET / HTTP/1.1\r\n", "KO unknown message\n"},
 		{"\xff\xfe", "KO unknown message"},
-		{"EV_CP_M CP_001 health", "KO unknown message"}, // after wire.Patience
+		{"EV_CP_M CP_001 health", "KO unknown message"}, // after wire.PartialTimeout
 	} {
-		if got := r.ask(t, c.said); got != c.want {
-			t.Errorf("%q was answered %q, want %q", c.said, got, c.want)
+		if got := r.ask(t, c.message); got != c.want {
+			t.Errorf("%q was answered %q, want %q", c.message, got, c.want)
 		}
 	}
 	if n := r.Counts()["ok"]; n.Asked != 0 {
-		t.Errorf("%d questions were counted, and there was none", n.Asked)
+		t.Errorf("%d health checks were counted, and there was none", n.Asked)
 	}
 }
 
-// A message without end is answered and the connection closed, in order.
+// TestTooLong: a message without end is answered and the connection closed with a FIN.
 func TestTooLong(t *testing.T) {
 	r := start(t, "ok", nil)
 	l := r.dial(t)
@@ -74,8 +74,8 @@ func TestTooLong(t *testing.T) {
 		defer close(sent)
 		io.WriteString(l, strings.Repeat("x", 1<<20)) // the Engine may close at any byte
 	}()
-	l.hear(t, "KO unknown message")
-	l.hearEnd(t)
+	l.expect(t, "KO unknown message")
+	l.expectClose(t)
 	l.Close()
 	<-sent
 	if x := r.observed(t, 1)[0]; x.Disposition != Closed || x.Verb != wire.NoVerb {
@@ -83,20 +83,20 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-func TestTurns(t *testing.T) {
+func TestSequences(t *testing.T) {
 	for behaviour, want := range map[string]string{
 		"intermittent": "OK OK OK KO KO KO OK OK OK KO KO KO OK",
 		"delayed-ko":   "OK OK OK OK OK KO KO KO KO",
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			r := start(t, behaviour, nil)
-			for range 2 { // the same behaviour again begins anew
+			for range 2 { // the same behaviour again starts anew
 				l := r.dial(t)
-				for _, word := range strings.Fields(want) {
-					l.send(t, greeting) // counts for no turn
-					l.hear(t, word)
-					l.send(t, question)
-					l.hear(t, word)
+				for _, reply := range strings.Fields(want) {
+					l.send(t, connection) // does not advance the sequence
+					l.expect(t, reply)
+					l.send(t, check)
+					l.expect(t, reply)
 				}
 				r.SetBehaviour(parse(t, behaviour))
 			}
@@ -104,58 +104,58 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-func TestMuteReadsAndStaysMuteForWhatItWasAsked(t *testing.T) {
+func TestMuteNeverAnswersWhatCameBefore(t *testing.T) {
 	r := start(t, "mute", nil)
 	l := r.dial(t)
-	l.send(t, greeting)
-	l.send(t, question)
-	l.hearNothing(t, 50*time.Millisecond)
+	l.send(t, connection)
+	l.send(t, check)
+	l.expectNothing(t, 50*time.Millisecond)
 	r.observed(t, 2)
 	r.SetBehaviour(parse(t, "ok"))
-	l.hearNothing(t, 50*time.Millisecond)
-	l.send(t, question)
-	l.hear(t, "OK")
-	l.hearNothing(t, 50*time.Millisecond)
+	l.expectNothing(t, 50*time.Millisecond)
+	l.send(t, check)
+	l.expect(t, "OK")
+	l.expectNothing(t, 50*time.Millisecond)
 	if n := r.Counts()["mute"]; n != (Count{Asked: 1}) {
 		t.Errorf("mute counts %+v", n)
 	}
 }
 
-// The answer comes late, and also when the behaviour has ended meanwhile.
+// TestSlow: the reply comes late, also when the behaviour has been changed meanwhile.
 func TestSlow(t *testing.T) {
 	r := start(t, "slow=300ms", nil)
 	l := r.dial(t)
 	begun := time.Now()
-	l.send(t, question)
+	l.send(t, check)
 	eventually(t, func() bool { return r.Counts()["slow=300ms"].Asked == 1 })
 	r.SetBehaviour(parse(t, "ko"))
-	l.hear(t, "OK")
+	l.expect(t, "OK")
 	if took := time.Since(begun); took < 300*time.Millisecond {
-		t.Errorf("it answered after %s", took)
+		t.Errorf("replied after %s", took)
 	}
-	l.send(t, question)
-	l.hear(t, "KO")
+	l.send(t, check)
+	l.expect(t, "KO")
 }
 
 func TestSplitIsTwoSegments(t *testing.T) {
 	r := start(t, "split", nil)
 	l := r.dial(t)
-	l.send(t, question)
-	l.hear(t, "K")
-	l.hear(t, "O")
+	l.send(t, check)
+	l.expect(t, "K")
+	l.expect(t, "O")
 	x := r.observed(t, 1)[0]
 	if took := x.Done.Sub(x.Asked); took < splitGap {
-		t.Errorf("both halves were there after %s", took)
+		t.Errorf("both segments came after %s", took)
 	}
 }
 
-// A drip goes on until its behaviour ends, and takes the connection with it.
+// TestDrip: a drip goes on until the behaviour is changed, and closes its connection.
 func TestDrip(t *testing.T) {
 	r := start(t, "drip", nil)
 	l := r.dial(t)
 	begun := time.Now()
-	l.send(t, question)
-	l.hear(t, strings.Repeat(" ", 5))
+	l.send(t, check)
+	l.expect(t, strings.Repeat(" ", 5))
 	if took := time.Since(begun); took < 4*dripGap {
 		t.Errorf("5 bytes came within %s", took)
 	}
@@ -172,7 +172,7 @@ func TestDrip(t *testing.T) {
 func TestReset(t *testing.T) {
 	r := start(t, "reset", nil)
 	l := r.dial(t)
-	l.send(t, question)
+	l.send(t, check)
 	if _, err := l.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v, want a reset", err)
 	}
@@ -184,52 +184,53 @@ func TestReset(t *testing.T) {
 func TestClose(t *testing.T) {
 	r := start(t, "close", nil)
 	l := r.dial(t)
-	l.send(t, question)
-	l.hearEnd(t)
+	l.send(t, check)
+	l.expectClose(t)
 	if x := r.observed(t, 1)[0]; x.Disposition != Closed || x.Answer != nil {
 		t.Errorf("observed %+v", x)
 	}
 }
 
-// Refusing cuts what is connected and lets nobody in; then the same port is back.
+// TestRefuse: connections are closed and refused; then the same port is opened again.
 func TestRefuse(t *testing.T) {
 	r := start(t, "ok", nil)
 	l := r.dial(t)
-	l.send(t, question)
-	l.hear(t, "OK")
+	l.send(t, check)
+	l.expect(t, "OK")
 	for range 3 {
 		r.SetBehaviour(parse(t, "refuse"))
-		l.hearEnd(t)
-		if c, err := net.Dial("tcp", r.port.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		l.expectClose(t)
+		if c, err := net.Dial("tcp", r.binding.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatalf("dialled %v, %v; want a refusal", c, err)
 		}
 		r.SetBehaviour(parse(t, "ko"))
 		l = r.dial(t)
-		l.send(t, question)
-		l.hear(t, "KO")
+		l.send(t, check)
+		l.expect(t, "KO")
 	}
 }
 
 func TestRefuseFromTheStart(t *testing.T) {
 	r := start(t, "refuse", nil)
 	eventually(t, func() bool {
-		c, err := net.Dial("tcp", r.port.Addr().String())
+		c, err := net.Dial("tcp", r.binding.Addr().String())
 		if err == nil {
 			c.Close()
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})
 	r.SetBehaviour(parse(t, "ok"))
-	if got := r.ask(t, question); got != "OK" {
-		t.Errorf("said %q", got)
+	if got := r.ask(t, check); got != "OK" {
+		t.Errorf("replied %q", got)
 	}
 }
 
-// Somebody took the port meanwhile: the Engine says so, keeps trying, and is back.
+// TestPortTakenMeanwhile: the Engine logs once that another process has the port, and
+// retries until it has it again.
 func TestPortTakenMeanwhile(t *testing.T) {
-	var text logged
+	var text logBuffer
 	r := start(t, "refuse", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&text, nil)) })
-	address := r.port.Addr().String()
+	address := r.binding.Addr().String()
 	var other net.Listener
 	eventually(t, func() (ok bool) { // as soon as the Engine has given it up
 		var err error
@@ -247,6 +248,6 @@ func TestPortTakenMeanwhile(t *testing.T) {
 		return err == nil
 	})
 	if n := strings.Count(text.String(), "the port can't be had again"); n != 1 {
-		t.Errorf("it said so %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 }

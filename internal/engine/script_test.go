@@ -56,7 +56,7 @@ func TestScriptErrors(t *testing.T) {
 	}
 }
 
-// Steps begin at their time and the last one stays.
+// TestPlay: steps begin at their time and the last one stays.
 func TestPlay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Options{})
@@ -122,7 +122,7 @@ func FuzzParseScript(f *testing.F) {
 				step.Behaviour.at(n)
 			}
 			if again, err := ParseBehaviour(step.Behaviour.String()); err != nil || again.String() != step.Behaviour.String() {
-				t.Errorf("%q: %s is not read again: %v", s, step.Behaviour, err)
+				t.Errorf("%q: %s does not parse again: %v", s, step.Behaviour, err)
 			}
 		}
 	})

@@ -16,7 +16,7 @@ import (
 )
 
 // forbidCreate forbids to create the topic, and counts the attempts.
-func forbidCreate(s *fixture, c *kfake.Cluster) *atomic.Int64 {
+func forbidCreate(s *senderHarness, c *kfake.Cluster) *atomic.Int64 {
 	var tries atomic.Int64
 	c.ControlKey(19, func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
@@ -33,7 +33,7 @@ func forbidCreate(s *fixture, c *kfake.Cluster) *atomic.Int64 {
 // TestOneClientForManyAttempts: attempts that fail before a record is in flight share one
 // client, and so the same few connections.
 func TestOneClientForManyAttempts(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster) {
 		tries := forbidCreate(s, c)
 		s.start()
 		s.tick(120)
@@ -52,7 +52,7 @@ func TestOneClientForManyAttempts(t *testing.T) {
 // TestAttemptsAreCheap: while no broker listens, an attempt costs a dial, some 2 KiB. With
 // a client for each it is 80 KiB.
 func TestAttemptsAreCheap(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, _ *kfake.Cluster) {
 		g.cut()
 		s.start()
 		time.Sleep(time.Minute)
@@ -79,7 +79,7 @@ func TestWritingIsDenied(t *testing.T) {
 		kerr.MessageTooLarge:          {Connected, Away, CatchingUp, Connected},
 	} {
 		t.Run(why.Message, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+			inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 				var allowed atomic.Bool
 				c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
 					c.KeepControl()
@@ -151,7 +151,7 @@ func TestManyOutages(t *testing.T) {
 }
 
 // outage is one outage and the time after it. It returns how many seconds it took.
-func (s *fixture) outage(random *rand.Rand, g *brokerLink, d *diskBroker) (seconds int) {
+func (s *senderHarness) outage(random *rand.Rand, g *brokerLink, d *diskBroker) (seconds int) {
 	away, up := 1+random.IntN(20), random.IntN(10)
 	switch random.IntN(3) {
 	case 0:

@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fixture is one outbox that sends to one topic.
-type fixture struct {
+// senderHarness is one outbox that sends to one topic.
+type senderHarness struct {
 	t      *testing.T
 	dir    string
 	topic  string
@@ -41,9 +41,9 @@ type fixture struct {
 
 var topics int
 
-func newFixture(t *testing.T, broker string) *fixture {
+func newFixture(t *testing.T, broker string) *senderHarness {
 	topics++
-	s := &fixture{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
+	s := &senderHarness{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
 	s.topic = fmt.Sprintf("evcp-%d-%d", time.Now().UnixNano(), topics)
 	s.open()
 	t.Cleanup(func() {
@@ -54,7 +54,7 @@ func newFixture(t *testing.T, broker string) *fixture {
 	return s
 }
 
-func (s *fixture) open() {
+func (s *senderHarness) open() {
 	box, err := outbox.Open(s.dir, outbox.Options{SyncEvery: 5 * time.Millisecond, Readers: []string{outbox.Kafka}})
 	if err != nil {
 		s.t.Fatal(err)
@@ -66,7 +66,7 @@ func (s *fixture) open() {
 }
 
 // start runs a sender; options may be changed first.
-func (s *fixture) start(change ...func(*Options)) {
+func (s *senderHarness) start(change ...func(*Options)) {
 	o := Options{Brokers: []string{s.broker}, Topic: s.topic, OnStatus: s.changed, Dial: s.dial}
 	for _, c := range change {
 		c(&o)
@@ -85,13 +85,13 @@ func (s *fixture) start(change ...func(*Options)) {
 	}
 }
 
-func (s *fixture) changed(state ConnectionStatus) {
+func (s *senderHarness) changed(state ConnectionStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.statuses = append(s.statuses, state)
 }
 
-func (s *fixture) close() {
+func (s *senderHarness) close() {
 	s.stop()
 	s.stop = nil
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -102,7 +102,7 @@ func (s *fixture) close() {
 }
 
 // appendChecks appends n checks for each of some charge points.
-func (s *fixture) appendChecks(n, cps int) {
+func (s *senderHarness) appendChecks(n, cps int) {
 	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
 	for range n {
 		for i := range cps {
@@ -117,7 +117,7 @@ func (s *fixture) appendChecks(n, cps int) {
 	}
 }
 
-func (s *fixture) flush() {
+func (s *senderHarness) flush() {
 	s.t.Helper()
 	if err := s.box.Flush(s.t.Context()); err != nil {
 		s.t.Fatal(err)
@@ -125,7 +125,7 @@ func (s *fixture) flush() {
 }
 
 // waitUntil waits for a condition of the sender.
-func (s *fixture) waitUntil(what string, ok func() bool) {
+func (s *senderHarness) waitUntil(what string, ok func() bool) {
 	s.t.Helper()
 	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -134,23 +134,23 @@ func (s *fixture) waitUntil(what string, ok func() bool) {
 	}
 }
 
-func (s *fixture) delivered() bool {
+func (s *senderHarness) delivered() bool {
 	n, _ := s.box.Cursor(outbox.Kafka).Pending()
 	return n == 0 && s.box.Stats().Waiting == 0
 }
 
-func (s *fixture) phase(p ConnectionPhase) func() bool {
+func (s *senderHarness) phase(p ConnectionPhase) func() bool {
 	return func() bool { return s.sender.Status().Phase == p }
 }
 
 // seqs reads the topic and returns, for each charge point, the seqs in order.
-func (s *fixture) seqs(want int) map[string][]uint64 {
+func (s *senderHarness) seqs(want int) map[string][]uint64 {
 	s.t.Helper()
 	return s.read(want, nil)
 }
 
 // read is seqs, and calls look for each record.
-func (s *fixture) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]uint64 {
+func (s *senderHarness) read(want int, look func(*kgo.Record, evcp.Event)) map[string][]uint64 {
 	s.t.Helper()
 	opts := []kgo.Opt{kgo.SeedBrokers(s.broker), kgo.ConsumeTopics(s.topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100 * time.Millisecond)}
@@ -196,7 +196,7 @@ func (s *fixture) read(want int, look func(*kgo.Record, evcp.Event)) map[string]
 
 // checkComplete wants all events in order, none missing; after a repeat all that follows
 // it stands there again.
-func (s *fixture) checkComplete(seqs map[string][]uint64) {
+func (s *senderHarness) checkComplete(seqs map[string][]uint64) {
 	s.t.Helper()
 	for cp, state := range s.states {
 		next := uint64(1)

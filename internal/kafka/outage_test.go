@@ -15,7 +15,7 @@ import (
 
 // inBubble runs f with broker, network and clock in memory; only the outbox's disk is
 // real.
-func inBubble(t *testing.T, f func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster)) {
+func inBubble(t *testing.T, f func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster)) {
 	synctest.Test(t, func(t *testing.T) {
 		var network kfake.VirtualNetwork
 		c, err := kfake.NewCluster(kfake.ListenFn(network.Listen), kfake.Ports(9092), kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
@@ -34,14 +34,14 @@ func inBubble(t *testing.T, f func(t *testing.T, s *fixture, g *brokerLink, c *k
 }
 
 // tick appends checks once a second.
-func (s *fixture) tick(seconds int) {
+func (s *senderHarness) tick(seconds int) {
 	for range seconds {
 		s.appendChecks(1, 3)
 		time.Sleep(time.Second)
 	}
 }
 
-func (s *fixture) phases() (phases []ConnectionPhase) {
+func (s *senderHarness) phases() (phases []ConnectionPhase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.statuses {
@@ -50,7 +50,7 @@ func (s *fixture) phases() (phases []ConnectionPhase) {
 	return phases
 }
 
-func (s *fixture) last() ConnectionStatus {
+func (s *senderHarness) last() ConnectionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.statuses[len(s.statuses)-1]
@@ -71,7 +71,7 @@ func samePhases(t *testing.T, got []ConnectionPhase, want ...ConnectionPhase) {
 // TestTenMinutesAway: an outage is one change of phase, with its cause; after it everything
 // is sent once, and the return is one change to CatchingUp and one to Connected.
 func TestTenMinutesAway(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(10)
 		samePhases(t, s.phases(), Connected)
@@ -108,7 +108,7 @@ func TestTenMinutesAway(t *testing.T) {
 // TestFrozen: a broker that does not answer is noticed within 6 s. Nothing is missing when
 // it goes on.
 func TestFrozen(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(5)
 		g.freeze(true)
@@ -131,7 +131,7 @@ func TestFrozen(t *testing.T) {
 
 // TestStopIsBounded: a broker that is away or frozen delays neither Drain nor Run.
 func TestStopIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, _ *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, _ *kfake.Cluster) {
 		s.start()
 		s.tick(2)
 		g.freeze(true)
@@ -168,7 +168,7 @@ func TestStopIsBounded(t *testing.T) {
 func TestTopicIsDeleted(t *testing.T) {
 	for name, again := range map[string]bool{"and created again": true, "for us to create": false} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+			inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 				s.start()
 				s.tick(5)
 				s.waitUntil("delivery", s.delivered)
@@ -200,7 +200,7 @@ func TestTopicIsDeleted(t *testing.T) {
 // TestTopicIsForbidden: a missing topic that we may not create is an outage; when somebody
 // creates it, everything is sent.
 func TestTopicIsForbidden(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 		forbidCreate(s, c)
 		s.start()
 		s.tick(60)
@@ -222,7 +222,7 @@ func TestTopicIsForbidden(t *testing.T) {
 
 // TestSmallBatches: a broker that accepts only small batches gets small batches.
 func TestSmallBatches(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 		if err := c.CreateTopic(s.topic, 1, map[string]string{"max.message.bytes": "20000"}); err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +236,7 @@ func TestSmallBatches(t *testing.T) {
 
 // TestRejectedBatches: after a rejected batch whole runs are sent again.
 func TestRejectedBatches(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, _ *brokerLink, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 		n := 0
 		c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()
@@ -270,7 +270,7 @@ func deny(r *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 
 // TestProbe: a probe changes nothing.
 func TestProbe(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *fixture, g *brokerLink, c *kfake.Cluster) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster) {
 		o := Options{Brokers: []string{s.broker}, Topic: s.topic, Dial: s.dial}
 		r, err := Probe(t.Context(), o)
 		if err != nil || r.Exists || r.Broker != "localhost:9092" {

@@ -16,10 +16,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// realBroker is a fixture with an Apache Kafka of its own, and the script that freezes and
+// realBroker is a senderHarness with an Apache Kafka of its own, and the script that freezes and
 // kills it. It needs EVCP_TEST_KAFKA, which names the broker that all packages share: then
 // Kafka is installed.
-func realBroker(t *testing.T) (s *fixture, do func(...string) string) {
+func realBroker(t *testing.T) (s *senderHarness, do func(...string) string) {
 	t.Helper()
 	if os.Getenv("EVCP_TEST_KAFKA") == "" {
 		if os.Getenv("CI") == "true" {
@@ -65,7 +65,7 @@ func freePorts(t *testing.T) string {
 }
 
 // appendSteadily appends checks until stop is called, which returns the rounds.
-func (s *fixture) appendSteadily() (stop func() (rounds int)) {
+func (s *senderHarness) appendSteadily() (stop func() (rounds int)) {
 	quit, done := make(chan struct{}), make(chan int)
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)

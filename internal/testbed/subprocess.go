@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,10 +30,16 @@ const selfVariable = "EVCP_TEST_RUN_AS_PROGRAM"
 //
 // In the child process of a Self it calls program, which is nil where there is no Self.
 // Otherwise it runs the tests, removes what Built has built, and exits.
+//
+// Child processes inherit that SIGHUP is ignored, as under nohup, but not a handler. So
+// where it is ignored, the tests handle it.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(selfVariable) != "" {
 		program()
 		os.Exit(0)
+	}
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	code := m.Run()
 	_ = os.RemoveAll(binaries.dir) // "" is nothing; what stays lies in the folder for temporary files

@@ -61,9 +61,9 @@ func serveConn(c net.Conn, reply func(message string) string) {
 	}
 }
 
-// harness is an Uplink of one charge point over an outbox on a real disk, with a
+// sessionHarness is an Uplink of one charge point over an outbox on a real disk, with a
 // scripted Central and the judgement in place of the monitor.
-type harness struct {
+type sessionHarness struct {
 	t   *testing.T
 	net simnet.Net
 	dir string
@@ -81,13 +81,13 @@ type harness struct {
 	replies     map[string][]string // the next replies to a message; then accepted
 }
 
-func newHarness(t *testing.T) *harness {
+func newHarness(t *testing.T) *sessionHarness {
 	t.Helper()
-	return &harness{t: t, dir: t.TempDir(), replies: map[string][]string{}}
+	return &sessionHarness{t: t, dir: t.TempDir(), replies: map[string][]string{}}
 }
 
 // open makes an Uplink on the folder; change alters its options.
-func (h *harness) open(change func(*uplink.Options)) {
+func (h *sessionHarness) open(change func(*uplink.Options)) {
 	h.t.Helper()
 	box, err := outbox.Open(h.dir, outbox.Options{Readers: []string{outbox.Central}, Instance: "test"})
 	if err != nil {
@@ -117,7 +117,7 @@ func (h *harness) open(change func(*uplink.Options)) {
 }
 
 // run runs the Uplink during play, disconnects, and closes the folder.
-func (h *harness) run(play func()) (answered bool, refused error) {
+func (h *sessionHarness) run(play func()) (answered bool, refused error) {
 	ctx, stop := context.WithCancel(h.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { refused = h.up.Run(ctx) })
@@ -138,7 +138,7 @@ func (h *harness) run(play func()) (answered bool, refused error) {
 	return answered, refused
 }
 
-func (h *harness) judge(o evcp.Observation) {
+func (h *sessionHarness) judge(o evcp.Observation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o.CP, o.At = cp, evcp.StampOf(time.Now())
@@ -154,12 +154,12 @@ func (h *harness) judge(o evcp.Observation) {
 }
 
 // checked judges one check of the Engine.
-func (h *harness) checked(s evcp.Status, c evcp.Cause) {
+func (h *sessionHarness) checked(s evcp.Status, c evcp.Cause) {
 	h.judge(evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Cause: c}})
 }
 
 // serveCentral starts Central, and returns how to stop it.
-func (h *harness) serveCentral() (stop func()) {
+func (h *sessionHarness) serveCentral() (stop func()) {
 	return serveCentral(h.t, &h.net, func() {}, func(message string) string {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -175,7 +175,7 @@ func (h *harness) serveCentral() (stop func()) {
 }
 
 // setReplies sets Central's next replies to a message.
-func (h *harness) setReplies(message string, next ...string) {
+func (h *sessionHarness) setReplies(message string, next ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.replies[message] = next
@@ -193,7 +193,7 @@ func count(message, received string) (n int) {
 
 // received is what Central received since the last call; equal heartbeats in a row
 // stand there once.
-func (h *harness) received() string {
+func (h *sessionHarness) received() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	messages := h.messages
@@ -202,7 +202,7 @@ func (h *harness) received() string {
 }
 
 // diagnosed is what was diagnosed since the last call.
-func (h *harness) diagnosed() string {
+func (h *sessionHarness) diagnosed() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []string
@@ -213,7 +213,7 @@ func (h *harness) diagnosed() string {
 	return strings.Join(all, ", ")
 }
 
-func (h *harness) want(what, got, want string) {
+func (h *sessionHarness) want(what, got, want string) {
 	h.t.Helper()
 	if got != want {
 		h.t.Errorf("%s:\n got %s\nwant %s", what, got, want)

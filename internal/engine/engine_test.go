@@ -14,18 +14,20 @@ import (
 	"testing"
 	"time"
 
+	"evcp"
+
 	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
 
-// The seed's client dials anew for each question and sends once, without newline.
-func TestOneConnectionForEachQuestion(t *testing.T) {
+// TestOneConnectionForEachMessage is what the seed's client does.
+func TestOneConnectionForEachMessage(t *testing.T) {
 	r := start(t, "ok", func(o *Options) { o.CloseAfterReply = true })
 	for range 5 {
 		l := r.dial(t)
-		l.send(t, question)
-		l.hear(t, "OK")
-		l.hearEnd(t)
+		l.send(t, check)
+		l.expect(t, "OK")
+		l.expectClose(t)
 	}
 	for _, x := range r.observed(t, 5) {
 		if x.Disposition != Closed || string(x.Answer) != "OK" || x.CP != "CP_001" || x.Verb != wire.HealthCheck || x.Err != nil {
@@ -34,52 +36,52 @@ func TestOneConnectionForEachQuestion(t *testing.T) {
 	}
 }
 
-// A habit of closing is not a way to answer: mute stays silent and open.
+// TestCloseAfterReplyNeedsAReply: mute sends nothing and stays open.
 func TestCloseAfterReplyNeedsAReply(t *testing.T) {
 	r := start(t, "mute", func(o *Options) { o.CloseAfterReply = true })
 	l := r.dial(t)
-	l.send(t, question)
+	l.send(t, check)
 	r.observed(t, 1)
 	r.SetBehaviour(parse(t, "ok"))
-	l.send(t, question)
-	l.hear(t, "OK")
-	l.hearEnd(t)
+	l.send(t, check)
+	l.expect(t, "OK")
+	l.expectClose(t)
 }
 
 func TestBackToBackAndInPieces(t *testing.T) {
 	r := start(t, "ok", nil)
 	l := r.dial(t)
-	l.send(t, greeting+question+question+"\n"+question)
-	l.hear(t, "OKOKOK\nOK")
-	for i := range len(question) {
-		l.send(t, question[i:i+1])
+	l.send(t, connection+check+check+"\n"+check)
+	l.expect(t, "OKOKOK\nOK")
+	for i := range len(check) {
+		l.send(t, check[i:i+1])
 	}
-	l.hear(t, "OK")
-	l.send(t, strings.Repeat(question+"\n", 200))
-	l.hear(t, strings.Repeat("OK\n", 200))
+	l.expect(t, "OK")
+	l.send(t, strings.Repeat(check+"\n", 200))
+	l.expect(t, strings.Repeat("OK\n", 200))
 }
 
-// printf … | nc -N: the peer closes its side at once and still gets its answer.
+// TestHalfClosed: a peer that closes its side at once, as nc -N, still gets its reply.
 func TestHalfClosed(t *testing.T) {
 	r := start(t, "slow=20ms", nil)
-	for said, want := range map[string]string{question: "OK", "hello": "KO unknown message", "": ""} {
+	for message, want := range map[string]string{check: "OK", "hello": "KO unknown message", "": ""} {
 		l := r.dial(t)
-		l.send(t, said)
+		l.send(t, message)
 		l.CloseWrite()
 		if got, err := io.ReadAll(l); string(got) != want || err != nil {
-			t.Errorf("%q was answered %q, %v", said, got, err)
+			t.Errorf("%q was answered %q, %v", message, got, err)
 		}
 	}
 }
 
 func TestManyAtOnce(t *testing.T) {
-	const clients, questions = 100, 20
+	const clients, checks = 100, 20
 	r := start(t, "ok", nil)
 	var all sync.WaitGroup
 	for i := range clients {
 		l := r.dial(t)
 		all.Go(func() {
-			for range questions {
+			for range checks {
 				if _, err := fmt.Fprintf(l, "EV_CP_M CP_%03d health_check", i); err != nil {
 					t.Error(err)
 				}
@@ -92,11 +94,11 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	eventually(t, func() bool {
-		return r.Counts()["ok"] == Count{Asked: clients * questions, Answered: clients * questions}
+		return r.Counts()["ok"] == Count{Asked: clients * checks, Answered: clients * checks}
 	})
 }
 
-// Behaviours change while questions come: each exchange is one behaviour's, whole.
+// TestSetBehaviourWhileAsked: each reply is of one behaviour.
 func TestSetBehaviourWhileAsked(t *testing.T) {
 	r := start(t, "ok", nil)
 	ctx, stop := context.WithCancel(t.Context())
@@ -104,14 +106,14 @@ func TestSetBehaviourWhileAsked(t *testing.T) {
 	for _, name := range []string{"ok", "ko", "intermittent"} {
 		b := parse(t, name)
 		all.Go(func() {
-			for wait.For(ctx, 10*time.Microsecond) { // a processor that never rests reads no network
+			for wait.For(ctx, 10*time.Microsecond) { // without a pause nobody polls the network
 				r.SetBehaviour(b)
 			}
 		})
 	}
 	l := r.dial(t)
 	for range 500 {
-		l.send(t, question)
+		l.send(t, check)
 		got := make([]byte, 2)
 		if _, err := io.ReadFull(l, got); err != nil || string(got) != "OK" && string(got) != "KO" {
 			t.Fatalf("%q, %v", got, err)
@@ -133,7 +135,7 @@ func TestServeNeedsItsPort(t *testing.T) {
 	}
 	defer taken.Close()
 	if _, err := Bind(t.Context(), taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken.Addr().String()) {
-		t.Errorf("OpenPort: %v", err)
+		t.Errorf("Bind: %v", err)
 	}
 	e := New(Options{Listen: func() (net.Listener, error) { return nil, syscall.EADDRINUSE }})
 	if err := e.Serve(t.Context()); !errors.Is(err, syscall.EADDRINUSE) {
@@ -141,12 +143,12 @@ func TestServeNeedsItsPort(t *testing.T) {
 	}
 }
 
-// What is logged: each behaviour and each Monitor once, no check.
+// TestLog: each behaviour and each Monitor is logged once, checks are not.
 func TestLog(t *testing.T) {
-	var text logged
+	var text logBuffer
 	r := start(t, "ok", func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&text, nil)) })
 	for range 20 {
-		r.ask(t, question)
+		r.ask(t, check)
 	}
 	r.SetBehaviour(parse(t, "mute"))
 	eventually(t, func() bool { return strings.Contains(text.String(), "Monitor connected") })
@@ -160,23 +162,59 @@ func TestLog(t *testing.T) {
 		}
 	}
 	if s := r.LastContact(); s.CP != "CP_001" || s.At.IsZero() {
-		t.Errorf("last sign %+v", s)
+		t.Errorf("last contact %+v", s)
 	}
 }
 
-type logged struct {
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logged) Write(b []byte) (int, error) {
+func (l *logBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(b)
 }
 
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+func TestMonitorChanges(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
+	m := monitorSet{}
+	expect := func(s float64, came, left string) {
+		t.Helper()
+		c, l := m.changes(at(s))
+		if fmt.Sprint(c) != came || fmt.Sprint(l) != left {
+			t.Errorf("after %v s: %v came, %v left; want %s, %s", s, c, l, came, left)
+		}
+	}
+	m.received("B", at(0))
+	m.received("A", at(0))
+	expect(0, "[A B]", "[]")
+	expect(0.1, "[]", "[]")
+	m.received("A", at(4))
+	expect(5.1, "[]", "[B]")
+	expect(15.9, "[]", "[]") // A's own gap was 4 s
+	expect(16.1, "[]", "[A]")
+	m.received("B", at(20)) // from now on its own gap is 20 s
+	expect(20, "[B]", "[]")
+	expect(79, "[]", "[]")
+	m.restart(at(79))
+	expect(138, "[]", "[]")
+	expect(140, "[]", "[B]")
+}
+
+func TestMonitorsAreBounded(t *testing.T) {
+	m := monitorSet{}
+	for i := range 3 * maxMonitors {
+		m.received(evcp.CPID(fmt.Sprint("CP_", i)), time.Unix(0, 0))
+	}
+	if len(m) != maxMonitors {
+		t.Errorf("%d Monitors", len(m))
+	}
 }

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"evcp/internal/wait"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// soon bounds how long a test waits for what must happen.
+const soon = 20 * time.Second
+
+const (
+	connection = "EV_CP_M CP_001 monitor connection"
+	check      = "EV_CP_M CP_001 health_check"
+)
+
+// engineHarness is a running Engine and what it observed.
+type engineHarness struct {
+	*Engine
+	binding *Binding
+
+	mu     sync.Mutex
+	served []ServedRequest
+}
+
+func start(t *testing.T, behaviour string, set func(*Options)) *engineHarness {
+	t.Helper()
+	binding, err := Bind(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &engineHarness{binding: binding}
+	o := Options{Listen: binding.Listen, Behaviour: parse(t, behaviour), Observe: r.observe}
+	if set != nil {
+		set(&o)
+	}
+	r.Engine = New(o)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func parse(t *testing.T, behaviour string) Behaviour {
+	t.Helper()
+	b, err := ParseBehaviour(behaviour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (r *engineHarness) observe(x ServedRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.served = append(r.served, x)
+}
+
+// observed waits for n messages.
+func (r *engineHarness) observed(t *testing.T, n int) []ServedRequest {
+	t.Helper()
+	var seen []ServedRequest
+	eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		seen = append([]ServedRequest(nil), r.served...)
+		return len(seen) >= n
+	})
+	return seen
+}
+
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	limit, cancel := context.WithTimeout(context.Background(), soon)
+	defer cancel()
+	if !wait.Until(limit, 2*time.Millisecond, ok) {
+		t.Fatal("it did not happen")
+	}
+}
+
+// client is one connection of a Monitor.
+type client struct{ *net.TCPConn }
+
+func (r *engineHarness) dial(t *testing.T) client {
+	t.Helper()
+	c, err := net.Dial("tcp", r.binding.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(soon))
+	return client{c.(*net.TCPConn)}
+}
+
+// send is one write without a delimiter, as the first Monitors do.
+func (c client) send(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expect reads exactly as much as is expected.
+func (c client) expect(t *testing.T, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(c, got)
+	if string(got[:n]) != want {
+		t.Fatalf("the Engine replied %q, %v; want %q", got[:n], err, want)
+	}
+}
+
+// expectClose expects that nothing more comes but a FIN.
+func (c client) expectClose(t *testing.T) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("read %d bytes, %v; want the end", n, err)
+	}
+}
+
+// expectNothing expects no byte for d, and the connection open.
+func (c client) expectNothing(t *testing.T, d time.Duration) {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(d))
+	defer c.SetReadDeadline(time.Now().Add(soon))
+	var timeout net.Error
+	if n, err := c.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Fatalf("read %d bytes, %v; want silence", n, err)
+	}
+}
+
+// ask sends one message on a new connection and returns the first read.
+func (r *engineHarness) ask(t *testing.T, text string) string {
+	t.Helper()
+	l := r.dial(t)
+	defer l.Close()
+	l.send(t, text)
+	b := make([]byte, 1024)
+	n, err := l.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b[:n])
+}
