@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reads the code as CI does: golangci-lint by .golangci.yml, shellcheck over
-# every script. The tools are pinned or Debian's; without them it says so.
+# Lints as CI does: golangci-lint with .golangci.yml, shellcheck over every script.
+# golangci-lint is pinned, shellcheck is Debian's; a missing one is skipped.
 set -euo pipefail
 # shellcheck source=scripts/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"

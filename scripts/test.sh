@@ -1,21 +1,39 @@
 #!/usr/bin/env bash
-# What `make test` means: vet, lint, then every test once more with the race
-# detector, against kfake and, where java and mvn are, against a real Kafka.
+# What `make test` does: vet, lint, then every test once with the race detector,
+# against kfake and, where java and mvn are installed, against a real Apache Kafka.
 #
-# Passes on a machine that has only Go; what it then leaves out, it says before
-# the tests. With CI=true whatever is missing is a failure. The last lines are
-# go test's own.
+# It passes on a machine that has only Go. What it then skips, it lists at the end,
+# on stderr after go test's last lines. With CI=true nothing may be skipped.
 #
-# Tests read EVCP_TEST_KAFKA (bootstrap address of a real broker, theirs to fill
-# but not to freeze: packages share it) and EVCP_TEST_PYTHON (a python that has
-# kafka-python 2.0.2). Set beforehand, both are used as they are.
+# Tests read EVCP_TEST_KAFKA (bootstrap address of a real broker; they may write to
+# it but not freeze it, since packages share it), EVCP_TEST_PYTHON (a python that has
+# kafka-python 2.0.2) and EVCP_TEST_SKIPPED (a file to which they append what they
+# skip). The first two are used as they are if set beforehand.
 set -euo pipefail
 # shellcheck source=scripts/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 cd "$root"
 
-# use_kafka starts a broker of this run's own, in a temporary folder and on free
-# ports, so that runs do not meet and nobody's data is touched.
+EVCP_TEST_SKIPPED=$(mktemp)
+export EVCP_TEST_SKIPPED
+trap finish EXIT
+
+# finish ends the broker that use_kafka started, and lists what was skipped. The
+# broker needs no clean stop, since its data is deleted.
+finish() {
+  if [[ -n ${KAFKA_DIR:-} ]]; then
+    scripts/kafka.sh kill 2>/dev/null || true
+    rm -rf "$KAFKA_DIR"
+  fi
+  if [[ -s $EVCP_TEST_SKIPPED ]]; then
+    printf '\n***** SKIPPED in this run *****\n' >&2
+    awk '!seen[$0]++ { print "  " $0 }' "$EVCP_TEST_SKIPPED" >&2
+  fi
+  rm -f "$EVCP_TEST_SKIPPED"
+}
+
+# use_kafka starts a broker for this run only, in a temporary folder and on free
+# ports: runs at the same time do not meet, and no other data is touched.
 use_kafka() {
   [[ -z ${EVCP_TEST_KAFKA:-} ]] || return 0
   if ! have java || ! have mvn; then
@@ -25,7 +43,6 @@ use_kafka() {
   export KAFKA_DIR KAFKA_PORT
   KAFKA_DIR=$(mktemp -d)
   KAFKA_PORT=$(free_port)
-  trap 'end_kafka' EXIT
   if EVCP_TEST_KAFKA=$(scripts/kafka.sh start); then
     export EVCP_TEST_KAFKA
     echo "real Kafka at $EVCP_TEST_KAFKA" >&2
@@ -34,14 +51,7 @@ use_kafka() {
   fi
 }
 
-# end_kafka need not be polite: the data goes too. Without a broker there is
-# nothing to kill.
-end_kafka() {
-  scripts/kafka.sh kill 2>/dev/null || true
-  rm -rf "$KAFKA_DIR"
-}
-
-# free_port finds a pair of ports, below the range from which the kernel lends.
+# free_port finds two adjacent free ports below the kernel's ephemeral range.
 free_port() {
   local port
   for port in $(seq 19092 10 19992); do
@@ -50,7 +60,7 @@ free_port() {
       return
     fi
   done
-  echo "no free pair of ports from 19092 to 19993" >&2
+  echo "no two adjacent free ports from 19092 to 19993" >&2
   return 1
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: where the tools are, and what to do without one.
+# Sourced by the other scripts: finds tools, and reports what is missing.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${EVCP_CACHE:-$root/.cache}
@@ -8,22 +8,25 @@ cache=$(cd "$cache" && pwd)
 
 golangci_version=v2.15.0
 
-# skipped says loudly what a run leaves out. CI leaves out nothing, so that there
-# it is the end.
+# skipped reports what a run leaves out, and appends it to the list that test.sh
+# prints at its end. With CI=true it fails instead.
 skipped() {
   if [[ ${CI:-} == true ]]; then
     echo "FAILED: $1. CI skips nothing; .ci/run installs it." >&2
     exit 1
   fi
   printf '\n***** SKIPPED: %s *****\n\n' "$1" >&2
+  if [[ -n ${EVCP_TEST_SKIPPED:-} ]]; then
+    echo "$1" >>"$EVCP_TEST_SKIPPED"
+  fi
 }
 
 have() {
   command -v "$1" >/dev/null
 }
 
-# golangci prints the path of the pinned golangci-lint: the one in the cache, else
-# the one in PATH. Another version has other rules and would find other things.
+# golangci prints the path of golangci-lint in the pinned version: in the cache, or in
+# PATH. Other versions have other rules.
 golangci() {
   local tool
   for tool in "$cache/bin/golangci-lint" "$(command -v golangci-lint || true)"; do

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/testbed"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -22,10 +24,7 @@ import (
 func realBroker(t *testing.T) (s *senderHarness, do func(...string) string) {
 	t.Helper()
 	if os.Getenv("EVCP_TEST_KAFKA") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("missing: real Kafka (EVCP_TEST_KAFKA)")
-		}
-		t.Skip("SKIPPED: there is no real Kafka (EVCP_TEST_KAFKA) on this machine")
+		testbed.SkipMissing(t, "real Kafka (EVCP_TEST_KAFKA)")
 	}
 	env := append(os.Environ(), "KAFKA_DIR="+t.TempDir(), "KAFKA_PORT="+freePorts(t))
 	do = func(args ...string) string {

@@ -2,10 +2,13 @@ package outbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"evcp/internal/testbed"
 )
 
 // smallDisk is a real file system of a few megabytes, which can be filled to the
@@ -22,7 +25,7 @@ func mountSmallDisk(t *testing.T) *smallDisk {
 	dir := t.TempDir()
 	switch err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); {
 	case errors.Is(err, syscall.EPERM):
-		t.Skipf("NOT TESTED on a real full and read-only disk: uid %d may not mount one (%v)", os.Geteuid(), err)
+		testbed.Skip(t, fmt.Sprintf("a real full and read-only disk is not tested: uid %d may not mount one (%v)", os.Geteuid(), err))
 	case err != nil:
 		t.Fatalf("mount a small disk: %v", err)
 	}

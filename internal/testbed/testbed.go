@@ -5,6 +5,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -78,7 +79,24 @@ func SkipMissing(tb testing.TB, what string) {
 	if os.Getenv("CI") == "true" {
 		tb.Fatalf("missing: %s", what)
 	}
-	tb.Skipf("SKIPPED: there is no %s on this machine", what)
+	Skip(tb, fmt.Sprintf("there is no %s on this machine", what))
+}
+
+// Skip skips a test. It appends the reason to the file that EVCP_TEST_SKIPPED names:
+// go test prints no reasons, and scripts/test.sh lists them at its end.
+func Skip(tb testing.TB, reason string) {
+	tb.Helper()
+	if list := os.Getenv("EVCP_TEST_SKIPPED"); list != "" {
+		f, err := os.OpenFile(list, os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, err = fmt.Fprintf(f, "%s: %s\n", tb.Name(), reason)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			tb.Errorf("list a skipped test: %v", err)
+		}
+	}
+	tb.Skip("SKIPPED: " + reason)
 }
 
 var ports = NewPorts()
