@@ -32,7 +32,7 @@ type campaign struct {
 	centralPage    string
 	brokerAddress  string
 	cps            []*cpUnderTest
-	disk           *smallDisk
+	disk           *tmpfs
 	diskErr        error      // why there is no disk
 	from           evcp.Stamp // everything had started
 	keepFolder     bool       // after close, for its logs

@@ -10,22 +10,22 @@ import (
 
 const ms = time.Millisecond
 
-// faultKind is what a fault happens to.
-type faultKind string
+// faultDomain is what a fault happens to.
+type faultDomain string
 
 const (
-	engineFault  faultKind = "engine"       // the Engine of one charge point
-	engineLink   faultKind = "engine link"  // between one Monitor and its Engine
-	centralLink  faultKind = "central link" // between one Monitor and Central
-	monitorFault faultKind = "monitor"      // one Monitor's process
-	centralFault faultKind = "central"
-	brokerFault  faultKind = "broker"
-	cpuFault     faultKind = "cpu"  // of the machine
-	diskFault    faultKind = "disk" // of the last charge point
+	engineFault  faultDomain = "engine"       // the Engine of one charge point
+	engineLink   faultDomain = "engine link"  // between one Monitor and its Engine
+	centralLink  faultDomain = "central link" // between one Monitor and Central
+	monitorFault faultDomain = "monitor"      // one Monitor's process
+	centralFault faultDomain = "central"
+	brokerFault  faultDomain = "broker"
+	cpuFault     faultDomain = "cpu"  // of the machine
+	diskFault    faultDomain = "disk" // of the last charge point
 )
 
-// ofOneCP reports whether a fault of this kind is drawn for one charge point.
-func (k faultKind) ofOneCP() bool {
+// ofOneCP reports whether a fault of this domain is drawn for one charge point.
+func (k faultDomain) ofOneCP() bool {
 	switch k {
 	case centralFault, brokerFault, cpuFault, diskFault:
 		return false
@@ -36,7 +36,7 @@ func (k faultKind) ofOneCP() bool {
 
 // catalogueEntry is one fault that can be injected.
 type catalogueEntry struct {
-	kind       faultKind
+	domain     faultDomain
 	name       string
 	weight     int           // of its probability
 	least      time.Duration // it lasts at least so long,
@@ -49,7 +49,7 @@ type catalogueEntry struct {
 }
 
 func engineEntry(name string, expect oracle.Expectation, delay time.Duration) catalogueEntry {
-	return catalogueEntry{kind: engineFault, name: name, weight: 3, least: 300 * ms, most: 6 * time.Second, expect: expect, delay: delay}
+	return catalogueEntry{domain: engineFault, name: name, weight: 3, least: 300 * ms, most: 6 * time.Second, expect: expect, delay: delay}
 }
 
 // failing is an Engine of which every check fails.
@@ -80,31 +80,31 @@ var catalogue = append([]catalogueEntry{
 	engineEntry("slow=100ms", oracle.ExpectOK, 100*ms), // in time
 	engineEntry(`say="OK 23.5C"`, oracle.ExpectOK, 0),
 	engineEntry("intermittent", oracle.ExpectEither, 0), engineEntry("delayed-ko", oracle.ExpectEither, 0),
-	{kind: engineFault, name: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, expect: oracle.ExpectFailure, shut: true},
-	{kind: engineFault, name: "ko", weight: 4, least: 7 * time.Second, most: 14 * time.Second, expect: oracle.ExpectFailure}, // its report is repeated
+	{domain: engineFault, name: "refuse", weight: 3, least: 300 * ms, most: 6 * time.Second, expect: oracle.ExpectFailure, shut: true},
+	{domain: engineFault, name: "ko", weight: 4, least: 7 * time.Second, most: 14 * time.Second, expect: oracle.ExpectFailure}, // its report is repeated
 
-	{kind: monitorFault, name: "kill", weight: 12, least: 0, most: 3 * time.Second},
-	{kind: monitorFault, name: "stop", weight: 8, least: 50 * ms, most: 800 * ms},
-	{kind: monitorFault, name: "stop", weight: 5, least: 800 * ms, most: 6 * time.Second},
-	{kind: monitorFault, name: "stutter", weight: 8, least: time.Second, most: 5 * time.Second},
-	{kind: monitorFault, name: "restart", weight: 4, least: 0, most: time.Second},
+	{domain: monitorFault, name: "kill", weight: 12, least: 0, most: 3 * time.Second},
+	{domain: monitorFault, name: "stop", weight: 8, least: 50 * ms, most: 800 * ms},
+	{domain: monitorFault, name: "stop", weight: 5, least: 800 * ms, most: 6 * time.Second},
+	{domain: monitorFault, name: "stutter", weight: 8, least: time.Second, most: 5 * time.Second},
+	{domain: monitorFault, name: "restart", weight: 4, least: 0, most: time.Second},
 
-	{kind: centralFault, name: "kill", weight: 3, least: 0, most: 5 * time.Second},
-	{kind: centralFault, name: "stop", weight: 3, least: 100 * ms, most: 6 * time.Second},
-	{kind: centralFault, name: "restart", weight: 2, least: 0, most: 3 * time.Second},
-	{kind: brokerFault, name: "kill", weight: 5, least: 0, most: 6 * time.Second},
-	{kind: brokerFault, name: "stop", weight: 5, least: 100 * ms, most: 6 * time.Second},
-	{kind: brokerFault, name: "restart", weight: 2, least: 0, most: 3 * time.Second},
-	{kind: cpuFault, name: "hogs", weight: 7, least: time.Second, most: 5 * time.Second},
-	{kind: diskFault, name: "full", weight: 4, least: time.Second, most: 5 * time.Second},
+	{domain: centralFault, name: "kill", weight: 3, least: 0, most: 5 * time.Second},
+	{domain: centralFault, name: "stop", weight: 3, least: 100 * ms, most: 6 * time.Second},
+	{domain: centralFault, name: "restart", weight: 2, least: 0, most: 3 * time.Second},
+	{domain: brokerFault, name: "kill", weight: 5, least: 0, most: 6 * time.Second},
+	{domain: brokerFault, name: "stop", weight: 5, least: 100 * ms, most: 6 * time.Second},
+	{domain: brokerFault, name: "restart", weight: 2, least: 0, most: 3 * time.Second},
+	{domain: cpuFault, name: "hogs", weight: 7, least: time.Second, most: 5 * time.Second},
+	{domain: diskFault, name: "full", weight: 4, least: time.Second, most: 5 * time.Second},
 }, linkEntries()...)
 
 // linkEntries are the impairments of links, each for both kinds of link.
 func linkEntries() []catalogueEntry {
 	var all []catalogueEntry
-	for _, k := range []faultKind{engineLink, centralLink} {
+	for _, k := range []faultDomain{engineLink, centralLink} {
 		add := func(i faultproxy.Impairment, most time.Duration) {
-			all = append(all, catalogueEntry{kind: k, name: i.String(), weight: 3, least: 300 * ms, most: most, impairment: i})
+			all = append(all, catalogueEntry{domain: k, name: i.String(), weight: 3, least: 300 * ms, most: most, impairment: i})
 		}
 		add(faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 20 * ms}, 5*time.Second)
 		add(faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 300 * ms}, 5*time.Second)

@@ -8,27 +8,27 @@ import (
 	"syscall"
 )
 
-// smallDisk is a file system that can be filled to the last byte. --state-max-size is
+// tmpfs is a file system that can be filled to the last byte. --state-max-size is
 // 4 MiB.
-type smallDisk struct{ dir string }
+type tmpfs struct{ dir string }
 
 const smallDiskSize = "12m"
 
 // mountDisk mounts a tmpfs at dir, which needs root or a user namespace.
-func mountDisk(dir string) (*smallDisk, error) {
+func mountDisk(dir string) (*tmpfs, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the small disk: %w", err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+smallDiskSize); err != nil {
 		return nil, fmt.Errorf("mount a small tmpfs: %w", err)
 	}
-	return &smallDisk{dir}, nil
+	return &tmpfs{dir}, nil
 }
 
-func (d *smallDisk) ballast() string { return filepath.Join(d.dir, "ballast") }
+func (d *tmpfs) ballast() string { return filepath.Join(d.dir, "ballast") }
 
 // fill takes every byte that is left.
-func (d *smallDisk) fill() error {
+func (d *tmpfs) fill() error {
 	f, err := os.Create(d.ballast())
 	if err != nil {
 		return fmt.Errorf("fill the disk: %w", err)
@@ -46,6 +46,6 @@ func (d *smallDisk) fill() error {
 }
 
 // empty frees it again.
-func (d *smallDisk) empty() error { return os.Remove(d.ballast()) }
+func (d *tmpfs) empty() error { return os.Remove(d.ballast()) }
 
-func (d *smallDisk) close() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }
+func (d *tmpfs) close() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }

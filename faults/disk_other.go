@@ -4,13 +4,13 @@ package main
 
 import "errors"
 
-// smallDisk needs Linux.
-type smallDisk struct{}
+// tmpfs needs Linux.
+type tmpfs struct{}
 
-var errNoSmallDisk = errors.New("a small disk needs Linux")
+var errNoTmpfs = errors.New("a small disk needs Linux")
 
-func mountDisk(string) (*smallDisk, error) { return nil, errNoSmallDisk }
+func mountDisk(string) (*tmpfs, error) { return nil, errNoTmpfs }
 
-func (*smallDisk) fill() error  { return errNoSmallDisk }
-func (*smallDisk) empty() error { return errNoSmallDisk }
-func (*smallDisk) close() error { return nil }
+func (*tmpfs) fill() error  { return errNoTmpfs }
+func (*tmpfs) empty() error { return errNoTmpfs }
+func (*tmpfs) close() error { return nil }

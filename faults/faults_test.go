@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestSeedRepeatsPlan also checks that a plan is in order of time, that a resource has at
-// most one fault at a time, and that all kinds of faults occur.
+// most one fault at a time, and that all domains occur.
 func TestSeedRepeatsPlan(t *testing.T) {
 	const many = 500
 	p, again, other := newPlan(7, many, 6, time.Second), newPlan(7, many, 6, time.Second), newPlan(8, many, 6, time.Second)
@@ -46,7 +46,7 @@ func TestSeedRepeatsPlan(t *testing.T) {
 		t.Error("the seed does not make the plan")
 	}
 	busy := map[resource]time.Duration{}
-	kinds := map[faultKind]int{}
+	domains := map[faultDomain]int{}
 	last := time.Duration(0)
 	for _, f := range p.faults {
 		if f.at < last {
@@ -57,10 +57,10 @@ func TestSeedRepeatsPlan(t *testing.T) {
 			t.Errorf("two at once: %s", f)
 		}
 		busy[f.resource()] = f.at + f.lasts
-		kinds[f.kind]++
+		domains[f.domain]++
 	}
-	if len(kinds) != 8 {
-		t.Errorf("only %v", kinds)
+	if len(domains) != 8 {
+		t.Errorf("only %v", domains)
 	}
 }
 
@@ -69,7 +69,7 @@ func same(a, b plannedFault) bool { return a.String() == b.String() }
 // TestCatalogue checks that the Engine knows every behaviour, and that durations are ranges.
 func TestCatalogue(t *testing.T) {
 	for _, e := range catalogue {
-		if e.kind != engineFault {
+		if e.domain != engineFault {
 			continue
 		}
 		if _, err := e.behaviour(); err != nil {

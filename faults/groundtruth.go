@@ -20,9 +20,9 @@ type groundTruth struct {
 	mu       sync.Mutex
 	shared   []oracle.Window // of everybody
 	cps      []cpTruth
-	busy     time.Duration // as schedProbe found
-	problems []string      // programs that exited unexpectedly, or did not stop
-	measured []measurement // by a scenario while it ran
+	busy     time.Duration    // as schedProbe found
+	problems []string         // programs that exited unexpectedly, or did not stop
+	metrics  []scenarioMetric // by a scenario while it ran
 }
 
 // cpTruth is that of one charge point.
@@ -110,10 +110,10 @@ func (g *groundTruth) addBusy(d time.Duration) {
 	g.busy += d
 }
 
-func (g *groundTruth) addMeasurement(m measurement) {
+func (g *groundTruth) addMetric(m scenarioMetric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.measured = append(g.measured, m)
+	g.metrics = append(g.metrics, m)
 }
 
 // addProblem adds what should not have happened to a program.
@@ -124,10 +124,10 @@ func (g *groundTruth) addProblem(text string) {
 }
 
 // findings are what the campaign found beside the oracle, so far.
-func (g *groundTruth) findings() (problems []string, measured []measurement, busy time.Duration) {
+func (g *groundTruth) findings() (problems []string, measured []scenarioMetric, busy time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.problems), slices.Clone(g.measured), g.busy
+	return slices.Clone(g.problems), slices.Clone(g.metrics), g.busy
 }
 
 // stallSummary says how often this process or the machine was too busy to hold a bound

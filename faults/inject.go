@@ -49,7 +49,7 @@ func (c *campaign) runPlan(ctx context.Context, p plan, begun func(plannedFault)
 // inject makes one fault happen, and returns when it is over.
 func (c *campaign) inject(ctx context.Context, f plannedFault) error {
 	hold := func() { wait.For(ctx, f.lasts) }
-	switch f.kind {
+	switch f.domain {
 	case engineFault:
 		return c.cps[f.cp].injectBehaviour(f.catalogueEntry, hold)
 	case engineLink:

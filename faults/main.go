@@ -13,7 +13,7 @@
 //   - inject.go: how each is injected, to one charge point (chargepoint.go) or to all
 //   - campaign.go: what runs; processes.go: child processes; disk_linux.go: a disk to fill
 //   - groundtruth.go, evidence.go: what the oracle reads; result.go: run, verify, print
-//   - scenarios.go: the written scenarios; measurement.go: what they measure
+//   - scenarios.go: the written scenarios; metrics.go: what they measure
 //
 // Exit codes: 0 every promise was held; 1 one was broken, or the campaign failed;
 // 2 wrong usage.

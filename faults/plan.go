@@ -21,7 +21,7 @@ func (f plannedFault) String() string {
 	if f.cp >= 0 {
 		cp = string(cpID(f.cp))
 	}
-	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), cp, f.kind, f.name, f.lasts.Seconds())
+	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), cp, f.domain, f.name, f.lasts.Seconds())
 }
 
 // plan is a random campaign, in order of time. The same seed and numbers give the same
@@ -41,11 +41,11 @@ const (
 
 // resource is what has at most one fault at a time.
 type resource struct {
-	kind faultKind
-	cp   int
+	domain faultDomain
+	cp     int
 }
 
-func (f plannedFault) resource() resource { return resource{f.kind, f.cp} }
+func (f plannedFault) resource() resource { return resource{f.domain, f.cp} }
 
 // newPlan draws faults until there are count. Faults of different resources overlap;
 // one whose resource is still busy is drawn again, since the two would undo each other.
@@ -59,7 +59,7 @@ func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
 			now += every / 20
 			continue
 		}
-		free[f.resource()] = f.at + f.lasts + drawPause(r, f.kind)
+		free[f.resource()] = f.at + f.lasts + drawPause(r, f.domain)
 		p.faults = append(p.faults, f)
 		now = f.at + time.Duration(r.ExpFloat64()*float64(every))
 	}
@@ -70,9 +70,9 @@ func drawFault(r *rand.Rand, now time.Duration, monitors int) plannedFault {
 	f := plannedFault{catalogueEntry: drawEntry(r), at: now.Round(ms), cp: -1}
 	f.lasts = (f.least + time.Duration(r.Int64N(int64(f.most-f.least)))).Round(ms)
 	switch {
-	case f.kind.ofOneCP():
+	case f.domain.ofOneCP():
 		f.cp = r.IntN(monitors)
-	case f.kind == diskFault:
+	case f.domain == diskFault:
 		f.cp = monitors - 1
 	}
 	return f
@@ -88,7 +88,7 @@ func drawEntry(r *rand.Rand) catalogueEntry {
 	return catalogue[at]
 }
 
-func drawPause(r *rand.Rand, k faultKind) time.Duration {
+func drawPause(r *rand.Rand, k faultDomain) time.Duration {
 	if k == diskFault {
 		return diskPause
 	}
@@ -100,9 +100,9 @@ func drawPause(r *rand.Rand, k faultKind) time.Duration {
 func compatible(f plannedFault, free map[resource]time.Duration, monitors int) bool {
 	last := monitors - 1
 	switch {
-	case f.kind == monitorFault && f.cp == last && (f.name == "kill" || f.name == "restart"):
+	case f.domain == monitorFault && f.cp == last && (f.name == "kill" || f.name == "restart"):
 		return free[resource{diskFault, last}] <= f.at
-	case f.kind == diskFault:
+	case f.domain == diskFault:
 		return free[resource{monitorFault, last}] <= f.at
 	}
 	return true

@@ -50,9 +50,9 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 type campaignResult struct {
 	trace        oracle.Trace
 	verification *oracle.Verification
-	problems     []string      // programs that exited unexpectedly, or did not stop
-	measured     []measurement // by a scenario while it ran
-	busy         time.Duration // as schedProbe found
+	problems     []string         // programs that exited unexpectedly, or did not stop
+	metrics      []scenarioMetric // by a scenario while it ran
+	busy         time.Duration    // as schedProbe found
 	took         time.Duration
 }
 
@@ -112,7 +112,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 		return campaignResult{}, err
 	}
 	r := campaignResult{trace: t, verification: oracle.Verify(t), took: time.Since(began)}
-	r.problems, r.measured, r.busy = c.truth.findings()
+	r.problems, r.metrics, r.busy = c.truth.findings()
 	return r, ctx.Err()
 }
 
@@ -162,8 +162,8 @@ func (p *progress) report(f plannedFault) {
 func (c *campaign) printFaults(p plan) {
 	counts := map[string]int{}
 	for _, f := range p.faults {
-		if f.kind != diskFault || c.diskErr == nil {
-			counts[fmt.Sprintf("%-13s%s", f.kind, f.name)]++
+		if f.domain != diskFault || c.diskErr == nil {
+			counts[fmt.Sprintf("%-13s%s", f.domain, f.name)]++
 		}
 	}
 	fmt.Fprintln(c.o.out, "\nfault                         times")

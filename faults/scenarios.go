@@ -13,14 +13,14 @@ import (
 )
 
 // scenario is a written campaign, with realTiming. The oracle verifies it like a random
-// one. Beside that it has measurements of its own: run adds some to groundTruth, measure
+// one. Beside that it has metrics of its own: run adds some to groundTruth, measure
 // finds the others in the histories of the charge points.
 type scenario struct {
 	name    string
 	about   string
 	cps     int
 	run     func(ctx context.Context, c *campaign) error
-	measure func(c *campaign, all []cpHistory) []measurement
+	measure func(c *campaign, all []cpHistory) []scenarioMetric
 }
 
 // scenarios in the order of docs/RELIABILITY.md.
@@ -84,7 +84,7 @@ func (o *options) runScenario(ctx context.Context, s scenario) (broken int, err 
 		return 0, err
 	}
 	c.printResult(r)
-	broken = r.broken() + printMeasurements(o.out, append(s.measure(c, histories(r.trace)), r.measured...))
+	broken = r.broken() + printMetrics(o.out, append(s.measure(c, histories(r.trace)), r.metrics...))
 	return broken, c.saveTrace(r.trace, broken > 0)
 }
 
@@ -151,7 +151,7 @@ func (p *cpUnderTest) waitForAnswer(ctx context.Context, v wire.Verb) {
 }
 
 // waitForCentral polls Central's API until it shows the charge point as wanted, and adds
-// the time that this took as a measurement; it waits 5 s longer than allowed.
+// the time that this took as a metric; it waits 5 s longer than allowed.
 func (p *cpUnderTest) waitForCentral(ctx context.Context, every time.Duration, name string, most time.Duration, wanted func(centralState) bool) {
 	began, took := time.Now(), never
 	ctx, cancel := context.WithTimeout(ctx, most+5*time.Second)
@@ -164,7 +164,7 @@ func (p *cpUnderTest) waitForCentral(ctx context.Context, every time.Duration, n
 		took = time.Since(began)
 		return true
 	})
-	p.c.truth.addMeasurement(atMost(name, took, most))
+	p.c.truth.addMetric(atMost(name, took, most))
 }
 
 // waitForState is waitForCentral for a state.

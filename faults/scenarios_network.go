@@ -28,8 +28,8 @@ func runBroker(ctx context.Context, c *campaign) error {
 	return c.setOK(1)
 }
 
-func measureBroker(_ *campaign, all []cpHistory) []measurement {
-	var found []measurement
+func measureBroker(_ *campaign, all []cpHistory) []scenarioMetric {
+	var found []scenarioMetric
 	for _, h := range all {
 		id := string(h.ID)
 		found = append(found,
@@ -98,8 +98,8 @@ func (c *campaign) withBlackHole(ctx context.Context, side int, during, after fu
 	})
 }
 
-func measureHoles(c *campaign, all []cpHistory) []measurement {
-	var found []measurement
+func measureHoles(c *campaign, all []cpHistory) []scenarioMetric {
+	var found []scenarioMetric
 	for n, h := range all {
 		id := string(h.ID)
 		incidents := 1

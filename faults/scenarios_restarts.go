@@ -65,7 +65,7 @@ func recoveredWhileDown(ctx context.Context, p *cpUnderTest) error {
 	return errors.Join(recovered, err)
 }
 
-func measureKills(c *campaign, all []cpHistory) []measurement {
+func measureKills(c *campaign, all []cpHistory) []scenarioMetric {
 	found := append(measureKilledAtTwo(all[0]), measureAfterReceipt(all[1], c.timing.reportEvery)...)
 	recovered := all[2].sent(wire.EngineRecovered, always())
 	started := all[2].windows(oracle.MonitorDown)[0].To
@@ -77,23 +77,23 @@ func measureKills(c *campaign, all []cpHistory) []measurement {
 	return found
 }
 
-func measureKilledAtTwo(h cpHistory) []measurement {
+func measureKilledAtTwo(h cpHistory) []scenarioMetric {
 	down := h.windows(oracle.MonitorDown)[0]
 	incident, _ := h.after(0, isAction(evcp.EngineFailed))
 	took := never
 	if reports := h.sent(wire.EngineFailure, always()); len(reports) > 0 {
 		took = reports[0].Sent.Sub(down.To)
 	}
-	return []measurement{
+	return []scenarioMetric{
 		exactly("at two of three: failures kept before the kill", h.count(timeRange{0, down.From}, failedCheck), 2),
 		exactly("at two of three: failed checks from the start to the incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
 		atMost("at two of three: told after the start", took, 1500*ms),
 	}
 }
 
-func measureAfterReceipt(h cpHistory, every time.Duration) []measurement {
+func measureAfterReceipt(h cpHistory, every time.Duration) []scenarioMetric {
 	reports := h.sent(wire.EngineFailure, always())
-	found := []measurement{exactly("after the receipt: ENGINE_FAILURE", len(reports), 2)}
+	found := []scenarioMetric{exactly("after the receipt: ENGINE_FAILURE", len(reports), 2)}
 	if len(reports) < 2 {
 		return found
 	}
@@ -126,8 +126,8 @@ func runFifty(ctx context.Context, c *campaign) error {
 	return c.setOK(1)
 }
 
-func measureFifty(_ *campaign, all []cpHistory) []measurement {
-	var found []measurement
+func measureFifty(_ *campaign, all []cpHistory) []scenarioMetric {
+	var found []scenarioMetric
 	for _, h := range all {
 		id := string(h.ID)
 		lost := h.checksWithoutEvent()
@@ -144,7 +144,7 @@ func measureFifty(_ *campaign, all []cpHistory) []measurement {
 			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
 		for _, check := range lost {
 			if age := h.untilKilled(check); age > 100*ms {
-				found = append(found, measurement{name: fmt.Sprintf("  asked at %s", check.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
+				found = append(found, scenarioMetric{name: fmt.Sprintf("  asked at %s", check.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
 			}
 		}
 	}
@@ -212,7 +212,7 @@ func runTwins(ctx context.Context, c *campaign) error {
 	}
 	second.waitForCentral(ctx, 50*ms, "copied: Central's API says two speakers after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
 	log, err := os.ReadFile(c.central.Log)
-	c.truth.addMeasurement(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
+	c.truth.addMetric(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
 	wait.For(ctx, 15*time.Second)
 	return nil
 }
@@ -255,8 +255,8 @@ func copyFiles(from, to string) error {
 	return nil
 }
 
-func measureTwins(_ *campaign, all []cpHistory) []measurement {
-	found := []measurement{exactly("event_ids with two contents", duplicateIDs(all), 0)}
+func measureTwins(_ *campaign, all []cpHistory) []scenarioMetric {
+	found := []scenarioMetric{exactly("event_ids with two contents", duplicateIDs(all), 0)}
 	for n, name := range []string{twinsDeleted: "deleted", twinsRunning: "deleted under its Monitor"} {
 		found = append(found, exactly(name+": epochs", len(all[n].epochs()), 2),
 			exactly(name+": numbers that are not on the topic", all[n].missing(), 0))

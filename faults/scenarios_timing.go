@@ -92,8 +92,8 @@ func (p *cpUnderTest) pauseInCheck(ctx context.Context, turn int, long time.Dura
 	p.pauseMonitor(hold)
 }
 
-func measureStops(_ *campaign, all []cpHistory) []measurement {
-	var found []measurement
+func measureStops(_ *campaign, all []cpHistory) []scenarioMetric {
+	var found []scenarioMetric
 	for n, who := range []string{stopsOK: "well", stopsSlow: "well after 0.6 s"} {
 		h := all[n]
 		found = append(found,
@@ -169,14 +169,14 @@ func runLate(ctx context.Context, c *campaign) error {
 	})
 }
 
-func measureLate(_ *campaign, all []cpHistory) []measurement {
+func measureLate(_ *campaign, all []cpHistory) []scenarioMetric {
 	found := all[0].measureLate("OK 1.5 s late", wholeLate, evcp.ConnectionError)
 	return append(found, all[1].measureLate("O in time, K 1.5 s late", halfLate, evcp.KO)...)
 }
 
 // measureLate looks at the checks that began while the Engine was late, and at the first
 // one after that.
-func (h cpHistory) measureLate(name string, late catalogueEntry, want evcp.Status) []measurement {
+func (h cpHistory) measureLate(name string, late catalogueEntry, want evcp.Status) []scenarioMetric {
 	r := h.rangesOf(late.name)[0]
 	checks, asWanted, after := 0, 0, evcp.Unknown
 	for _, e := range h.events {
@@ -192,7 +192,7 @@ func (h cpHistory) measureLate(name string, late catalogueEntry, want evcp.Statu
 			after = e.Status
 		}
 	}
-	return []measurement{
+	return []scenarioMetric{
 		exactly(name+": checks that are "+want.String(), asWanted, checks),
 		holds(name+": the first check after it is OK", after == evcp.OK),
 	}

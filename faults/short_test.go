@@ -24,19 +24,19 @@ const (
 	shortEnds     = 22 * time.Second
 )
 
-// mustHave are the faults of the short campaign: every kind, and those of a kind that other
+// mustHave are the faults of the short campaign: every domain, and those of one that other
 // code deals with.
 var mustHave = map[string]func(plannedFault) bool{
 	"an Engine that replies KO": func(f plannedFault) bool {
-		return f.kind == engineFault && f.expect == oracle.ExpectFailure && !isSilent(f) && !f.shut
+		return f.domain == engineFault && f.expect == oracle.ExpectFailure && !isSilent(f) && !f.shut
 	},
-	"an Engine that does not reply":  func(f plannedFault) bool { return f.kind == engineFault && isSilent(f) },
-	"an Engine that does not listen": func(f plannedFault) bool { return f.kind == engineFault && f.shut },
-	"an Engine that is late":         func(f plannedFault) bool { return f.kind == engineFault && f.delay > campaignTiming.timeout },
-	"a dead link to an Engine":       func(f plannedFault) bool { return f.kind == engineLink && isHeld(f) },
-	"a broken link to an Engine":     func(f plannedFault) bool { return f.kind == engineLink && isBroken(f) },
-	"a dead link to Central":         func(f plannedFault) bool { return f.kind == centralLink && isHeld(f) },
-	"a broken link to Central":       func(f plannedFault) bool { return f.kind == centralLink && isBroken(f) },
+	"an Engine that does not reply":  func(f plannedFault) bool { return f.domain == engineFault && isSilent(f) },
+	"an Engine that does not listen": func(f plannedFault) bool { return f.domain == engineFault && f.shut },
+	"an Engine that is late":         func(f plannedFault) bool { return f.domain == engineFault && f.delay > campaignTiming.timeout },
+	"a dead link to an Engine":       func(f plannedFault) bool { return f.domain == engineLink && isHeld(f) },
+	"a broken link to an Engine":     func(f plannedFault) bool { return f.domain == engineLink && isBroken(f) },
+	"a dead link to Central":         func(f plannedFault) bool { return f.domain == centralLink && isHeld(f) },
+	"a broken link to Central":       func(f plannedFault) bool { return f.domain == centralLink && isBroken(f) },
 	"a Monitor killed":               isFault(monitorFault, "kill"),
 	"a Monitor stopped":              isFault(monitorFault, "stop"),
 	"a Monitor paused repeatedly":    isFault(monitorFault, "stutter"),
@@ -49,8 +49,8 @@ var mustHave = map[string]func(plannedFault) bool{
 	"a full disk":                    isFault(diskFault, "full"),
 }
 
-func isFault(k faultKind, what string) func(plannedFault) bool {
-	return func(f plannedFault) bool { return f.kind == k && f.name == what }
+func isFault(k faultDomain, what string) func(plannedFault) bool {
+	return func(f plannedFault) bool { return f.domain == k && f.name == what }
 }
 
 func isSilent(f plannedFault) bool { return f.name == "mute" || f.name == "drip" }

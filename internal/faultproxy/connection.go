@@ -198,8 +198,8 @@ type ClientConn struct {
 
 const maxData = 256
 
-// recorder keeps what was sent, in the order in which it was received.
-type recorder struct {
+// trafficRecord keeps what was sent, in the order in which it was received.
+type trafficRecord struct {
 	limit int
 
 	mu     sync.Mutex // guards all below
@@ -209,21 +209,21 @@ type recorder struct {
 }
 
 // opened records a connection and returns its number.
-func (r *recorder) opened() int {
+func (r *trafficRecord) opened() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.conns = append(r.conns, ClientConn{Opened: time.Now()})
 	return len(r.conns)
 }
 
-func (r *recorder) closed(conn int) {
+func (r *trafficRecord) closed(conn int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.conns[conn-1].Closed = time.Now()
 }
 
 // received records a chunk and returns its index, -1 when the record is full.
-func (r *recorder) received(conn int, up bool, data []byte) int {
+func (r *trafficRecord) received(conn int, up bool, data []byte) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.chunks) >= r.limit {
@@ -235,7 +235,7 @@ func (r *recorder) received(conn int, up bool, data []byte) int {
 	return len(r.chunks) - 1
 }
 
-func (r *recorder) forwarded(chunk int) {
+func (r *trafficRecord) forwarded(chunk int) {
 	if chunk < 0 {
 		return
 	}

@@ -42,7 +42,7 @@ type Options struct {
 // Proxy is one link. Make it with Open.
 type Proxy struct {
 	o       Options
-	traffic recorder
+	traffic trafficRecord
 
 	mu         sync.Mutex // guards all below
 	impairment Impairment
@@ -62,7 +62,7 @@ func Open(o Options) (*Proxy, error) {
 	if o.Limit <= 0 {
 		o.Limit = 100_000
 	}
-	p := &Proxy{o: o, traffic: recorder{limit: o.Limit}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
+	p := &Proxy{o: o, traffic: trafficRecord{limit: o.Limit}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}

@@ -13,37 +13,37 @@ import (
 	"evcp/internal/wire"
 )
 
-// measurement is a line of a scenario's table: what was measured, beside what is required.
-type measurement struct {
+// scenarioMetric is a line of a scenario's table: what was measured, beside what is required.
+type scenarioMetric struct {
 	name     string
 	measured string
 	required string // "": anything
 	broken   bool
 }
 
-func exactly(name string, got, want int) measurement {
-	return measurement{name, strconv.Itoa(got), strconv.Itoa(want), got != want}
+func exactly(name string, got, want int) scenarioMetric {
+	return scenarioMetric{name, strconv.Itoa(got), strconv.Itoa(want), got != want}
 }
 
-func atMost(name string, got, most time.Duration) measurement {
-	return measurement{name, inSeconds(got), "at most " + inSeconds(most), got < 0 || got > most}
+func atMost(name string, got, most time.Duration) scenarioMetric {
+	return scenarioMetric{name, inSeconds(got), "at most " + inSeconds(most), got < 0 || got > most}
 }
 
-func atLeast(name string, got, least time.Duration) measurement {
-	return measurement{name, inSeconds(got), "at least " + inSeconds(least), got < least}
+func atLeast(name string, got, least time.Duration) scenarioMetric {
+	return scenarioMetric{name, inSeconds(got), "at least " + inSeconds(least), got < least}
 }
 
-func holds(name string, it bool) measurement {
+func holds(name string, it bool) scenarioMetric {
 	got := "no"
 	if it {
 		got = "yes"
 	}
-	return measurement{name, got, "yes", !it}
+	return scenarioMetric{name, got, "yes", !it}
 }
 
 // count says how much there was to look at; nothing is required of it.
-func count(name string, got int) measurement {
-	return measurement{name: name, measured: strconv.Itoa(got)}
+func count(name string, got int) scenarioMetric {
+	return scenarioMetric{name: name, measured: strconv.Itoa(got)}
 }
 
 // never is the duration until what did not happen.
@@ -56,8 +56,8 @@ func inSeconds(d time.Duration) string {
 	return fmt.Sprintf("%.3f s", d.Seconds())
 }
 
-// printMeasurements prints the table and counts the broken ones.
-func printMeasurements(out io.Writer, all []measurement) (broken int) {
+// printMetrics prints the table and counts the broken ones.
+func printMetrics(out io.Writer, all []scenarioMetric) (broken int) {
 	fmt.Fprintf(out, "\n%-62s %10s  %s\n", "figure", "measured", "asked")
 	for _, m := range all {
 		mark := ""
@@ -71,7 +71,7 @@ func printMeasurements(out io.Writer, all []measurement) (broken int) {
 }
 
 // cpHistory is what is known of one charge point after a scenario: what the oracle reads,
-// for the scenario's own measurements.
+// for the scenario's own metrics.
 type cpHistory struct {
 	oracle.CPTrace
 	rules  oracle.Rules

@@ -101,9 +101,9 @@ func TestDuplicateIDs(t *testing.T) {
 
 // TestMeasurementsBreak at their bounds and not before.
 func TestMeasurementsBreak(t *testing.T) {
-	good := []measurement{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
-	bad := []measurement{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
-	if n := printMeasurements(io.Discard, slices.Concat(good, bad)); n != len(bad) {
+	good := []scenarioMetric{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
+	bad := []scenarioMetric{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
+	if n := printMetrics(io.Discard, slices.Concat(good, bad)); n != len(bad) {
 		t.Errorf("%d broken, want %d", n, len(bad))
 	}
 }
