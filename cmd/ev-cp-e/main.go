@@ -1,13 +1,16 @@
-// Command ev-cp-e is a simulated Engine of a charge point, whose faults are
-// commanded by keys or by a script. Try ev-cp-e --help.
+// Command ev-cp-e is a simulated Engine of a charge point. Keys, a script or HTTP choose
+// its faults. Try ev-cp-e --help.
 package main
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"strings"
 
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/engine"
 )
@@ -28,30 +31,99 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	return cli.ExitOK
 }
 
-// serve runs an Engine and its stage until ctx is done or somebody presses q.
+// serve runs an Engine and its controller until ctx is done or q is pressed.
 func serve(ctx context.Context, o options, stderr *os.File) error {
-	port, err := engine.Bind(ctx, o.listen)
+	binding, err := engine.Bind(ctx, o.listen)
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
-	defer c.Close()
+	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
+	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: c.Logger()})
-	s := stage{Engine: e, console: c, log: c.Logger(), quit: quit, orders: make(chan order)}
-	commanded, err := s.listen(ctx, o.http)
+	e := engine.New(engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger()})
+	c := controller{Engine: e, console: con, log: con.Logger(), quit: quit, changes: make(chan behaviourChange)}
+	httpEnded, err := c.serveHTTP(ctx, o.http)
 	if err != nil {
 		return err
 	}
-	keys, restore := cli.Keys(ctx, c)
+	keys, restore := cli.Keys(ctx, con)
 	defer restore()
 	ended := make(chan error, 1)
 	go func() { ended <- e.Serve(ctx) }()
-	s.open(port.Addr().String(), o, keys != nil)
-	s.run(ctx, o.script, keys)
+	c.start(binding.Addr().String(), o, keys != nil)
+	c.run(ctx, o.script, keys)
 	quit()
-	err = errors.Join(<-ended, <-commanded)
-	s.close()
+	err = errors.Join(<-ended, <-httpEnded)
+	c.finish()
 	return err
+}
+
+// options are what flags and variables say.
+type options struct {
+	listen    string
+	http      string // "" = off
+	behaviour engine.Behaviour
+	script    []engine.Step // empty: none
+	written   string        // the script as given
+	closes    bool
+	format    console.Format
+	level     slog.Level
+	color     console.ColorMode
+}
+
+func (o *options) table() config.Program {
+	const play, run = "Engine", "Running"
+	return config.Program{
+		Name:  name,
+		About: "Plays the Engine of a charge point, with faults on command.",
+		Usage: []config.Usage{
+			{Args: "[flags]", Help: "answers; keys change how"},
+			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
+		},
+		Settings: []config.Setting{
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: o.setListen},
+			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
+			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
+			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
+			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
+			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, text, logfmt or json",
+				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
+			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Scope: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
+			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, always or never",
+				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
+		},
+		Example: "listen",
+		Notes: []string{
+			"Behaviours: " + strings.Join(engine.Behaviours(), ", ") + ".",
+			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
+		},
+	}
+}
+
+func (o *options) setListen(s string) error {
+	if s == "" {
+		return errors.New("it must listen somewhere: HOST:PORT or :PORT")
+	}
+	return config.HostPort(&o.listen)(s)
+}
+
+func (o *options) setBehaviour(s string) (err error) {
+	o.behaviour, err = engine.ParseBehaviour(s)
+	return err
+}
+
+func (o *options) setScript(s string) (err error) {
+	o.written = s
+	o.script, err = engine.ParseScript(s)
+	return err
+}
+
+func (o *options) setLevel(s string) error {
+	var word string
+	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
+		return err
+	}
+	o.level = cli.ParseLevel(word)
+	return nil
 }

@@ -16,8 +16,8 @@ import (
 func TestMain(m *testing.M) { testbed.Main(m, main) }
 
 const (
-	soon     = 20 * time.Second
-	question = "EV_CP_M CP_001 health_check"
+	soon        = 20 * time.Second
+	healthCheck = "EV_CP_M CP_001 health_check"
 )
 
 // output runs the program to its end.
@@ -98,8 +98,8 @@ func listenAddress(p *testbed.Subprocess) string {
 	return strings.Trim(address, `"`)
 }
 
-// Without a terminal: logfmt, a script, both of the seed's ways to ask, and a
-// clean end.
+// TestService runs without a terminal: logfmt, a script, a check, and a clean end by each
+// signal.
 func TestService(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		p := start(t, "--listen", testbed.FreeAddr(t), "--script", "ok 50ms, ko 50ms, say=BROKEN")
@@ -107,8 +107,8 @@ func TestService(t *testing.T) {
 		p.Stderr.Line("behaviour=ok")
 		p.Stderr.Line("behaviour=ko")
 		p.Stderr.Line(`behaviour="say=BROKEN"`)
-		if got := ask(t, address); got != "BROKEN" {
-			t.Errorf("it said %q", got)
+		if got := check(t, address); got != "BROKEN" {
+			t.Errorf("replied %q", got)
 		}
 		p.Stderr.Line(`cp=CP_001 msg="Monitor connected"`)
 		p.Signal(signal)
@@ -130,7 +130,7 @@ func TestCloseAfterReply(t *testing.T) {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(soon))
-	io.WriteString(c, question+"\n")
+	io.WriteString(c, healthCheck+"\n")
 	if got, err := io.ReadAll(c); string(got) != "KO\n" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -141,8 +141,8 @@ func TestCloseAfterReply(t *testing.T) {
 	}
 }
 
-// ask asks once, as the first Monitors do.
-func ask(t *testing.T, address string) string {
+// check sends one health check on a new connection, without a newline.
+func check(t *testing.T, address string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -150,7 +150,7 @@ func ask(t *testing.T, address string) string {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(soon))
-	io.WriteString(c, question)
+	io.WriteString(c, healthCheck)
 	b := make([]byte, 100)
 	n, _ := c.Read(b)
 	return string(b[:n])

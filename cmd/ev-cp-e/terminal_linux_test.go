@@ -13,7 +13,7 @@ import (
 	"evcp/internal/testbed"
 )
 
-// screen is a terminal with the program at it.
+// screen is a pseudo-terminal with the program at it.
 type screen struct {
 	keyboard *os.File
 	mu       sync.Mutex
@@ -44,7 +44,7 @@ func openScreen(t *testing.T) (s *screen, tty *os.File) {
 	return &screen{keyboard: keyboard}, tty
 }
 
-// read collects what is shown until the program has ended.
+// read collects the output until the program has ended.
 func (s *screen) read() {
 	b := make([]byte, 4096)
 	for {
@@ -58,7 +58,7 @@ func (s *screen) read() {
 	}
 }
 
-// shows waits until text stands there n times.
+// shows waits until text was written n times.
 func (s *screen) shows(t *testing.T, text string, n int) {
 	t.Helper()
 	all := ""
@@ -82,8 +82,8 @@ func (s *screen) press(t *testing.T, key string) {
 	}
 }
 
-// At a terminal: the keys are shown, change what is answered, end the script, and
-// Ctrl-C and q end the program.
+// TestTerminal: the keys are shown, change the behaviour and end the script; Ctrl-C and q
+// end the program.
 func TestTerminal(t *testing.T) {
 	for _, last := range []string{"\x03", "q"} {
 		s, tty := openScreen(t)
@@ -101,20 +101,20 @@ func TestTerminal(t *testing.T) {
 		s.shows(t, "x refuse", 1)
 		s.shows(t, "no Monitor yet", 1)
 		s.shows(t, "behaviour ok: answers OK", 1)
-		if got := ask(t, address); got != "OK" {
-			t.Errorf("it said %q", got)
+		if got := check(t, address); got != "OK" {
+			t.Errorf("replied %q", got)
 		}
 		s.shows(t, "1 question, last ", 1)
 		s.shows(t, "CP_001 Monitor connected", 1)
 		s.press(t, "k")
 		s.shows(t, "behaviour ko: answers KO", 1)
-		if got := ask(t, address); got != "KO" {
-			t.Errorf("it said %q", got)
+		if got := check(t, address); got != "KO" {
+			t.Errorf("replied %q", got)
 		}
 		s.press(t, "x")
 		s.shows(t, "behaviour refuse: does not listen", 1)
-		if got := ask(t, address); !strings.Contains(got, "connection refused") {
-			t.Errorf("it said %q", got)
+		if got := check(t, address); !strings.Contains(got, "connection refused") {
+			t.Errorf("replied %q", got)
 		}
 		s.press(t, "z?")
 		s.shows(t, "x refuse", 2)

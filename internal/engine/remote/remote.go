@@ -1,12 +1,11 @@
-// Package remote commands a simulated Engine over HTTP.
+// Package remote sets the behaviour of a simulated Engine over HTTP.
 //
 //	GET /api/v1/behaviour   {"behaviour": "slow=1.5s", "about": "answers OK, late"}
-//	PUT /api/v1/behaviour   the same object, or the bare word: curl -X PUT -d ko
+//	PUT /api/v1/behaviour   the same object, or the name alone: curl -X PUT -d ko
 //
-// A PUT is answered when the behaviour is in force; it ends a script, as a key
-// does. What is no behaviour is answered 400 with what is allowed. A body of more
-// than 8 KiB is refused. Browsers send no PUT to another site unless that allows
-// it, and this one does not.
+// A PUT is answered when the behaviour is in force; it ends a script, as a key does. An
+// unknown behaviour is answered with 400 and what is allowed, a body of more than 8 KiB
+// with 413. A page of another site can't send a PUT, since no CORS header allows it.
 package remote
 
 import (
@@ -23,23 +22,23 @@ import (
 	"evcp/internal/engine"
 )
 
-// bodyLimit is more than the longest behaviour takes as a JSON string.
+// bodyLimit is more than the longest behaviour needs as a JSON string.
 const bodyLimit = 8 << 10
 
-// Control is the Engine that is commanded.
+// Control is access to one Engine.
 type Control struct {
 	Behaviour func() engine.Behaviour
-	// Set returns when the behaviour is in force, or ctx has ended.
+	// Set returns when the behaviour is in force, or with an error when ctx has ended.
 	Set func(context.Context, engine.Behaviour) error
 }
 
-// behaviourJSON is one as JSON has it.
+// behaviourJSON is a behaviour in JSON.
 type behaviourJSON struct {
 	Behaviour string `json:"behaviour"`
 	About     string `json:"about"`
 }
 
-// Handler answers for the Engine.
+// Handler serves the paths above.
 func (c Control) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/behaviour", func(w http.ResponseWriter, _ *http.Request) { c.show(w) })
@@ -58,7 +57,7 @@ func (c Control) show(w http.ResponseWriter) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(append(body, '\n')) // a reader that has gone needs none
+	_, _ = w.Write(append(body, '\n')) // the client has gone
 }
 
 func (c Control) put(w http.ResponseWriter, r *http.Request) {
@@ -83,16 +82,16 @@ func (c Control) put(w http.ResponseWriter, r *http.Request) {
 	c.show(w)
 }
 
-// parse reads a body as JSON when it says so or looks so, else as the bare word.
+// parse reads a body as JSON by its content type or its first byte, else as a name.
 func parse(contentType string, body []byte) (engine.Behaviour, error) {
-	word := strings.TrimSpace(string(body))
+	name := strings.TrimSpace(string(body))
 	kind, _, _ := mime.ParseMediaType(contentType)
 	if kind == "application/json" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
 		var b behaviourJSON
 		if err := json.Unmarshal(body, &b); err != nil {
 			return engine.Behaviour{}, errors.New(`the body is no JSON object such as {"behaviour": "ko"}`)
 		}
-		word = b.Behaviour
+		name = b.Behaviour
 	}
-	return engine.ParseBehaviour(word)
+	return engine.ParseBehaviour(name)
 }

@@ -13,8 +13,8 @@ import (
 	"evcp/internal/engine/remote"
 )
 
-// desk is an Engine that is commanded over a real socket.
-func desk(t *testing.T) (url string, now func() string) {
+// serve starts an Engine and its HTTP server; current is its behaviour.
+func serve(t *testing.T) (url string, current func() string) {
 	t.Helper()
 	e := engine.New(engine.Options{})
 	s := httptest.NewServer(remote.Control{
@@ -25,7 +25,7 @@ func desk(t *testing.T) (url string, now func() string) {
 	return s.URL + "/api/v1/behaviour", func() string { return e.Behaviour().String() }
 }
 
-func ask(t *testing.T, method, url, contentType, body string) (int, string) {
+func request(t *testing.T, method, url, contentType, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -47,14 +47,14 @@ func ask(t *testing.T, method, url, contentType, body string) (int, string) {
 }
 
 func TestBehavioursByHTTP(t *testing.T) {
-	url, now := desk(t)
-	if code, body := ask(t, "GET", url, "", ""); code != 200 || body != `{"behaviour":"ok","about":"answers OK"}`+"\n" {
+	url, current := serve(t)
+	if code, body := request(t, "GET", url, "", ""); code != 200 || body != `{"behaviour":"ok","about":"answers OK"}`+"\n" {
 		t.Errorf("at first: %d %s", code, body)
 	}
 	for _, c := range []struct {
 		contentType, body string
 		code              int
-		behaviour, says   string
+		behaviour, reply  string
 	}{
 		{"", "ko", 200, "ko", `"ko"`},
 		{"application/x-www-form-urlencoded", "slow=1.5s\n", 200, "slow=1.5s", `"slow=1.5s"`}, // as curl -d sends it
@@ -67,17 +67,17 @@ func TestBehavioursByHTTP(t *testing.T) {
 		{"application/json", `{"behaviour": 7}`, 400, "mute", "no JSON object"},
 		{"", strings.Repeat("x", 9<<10), 413, "mute", "at most 8192 bytes"},
 	} {
-		code, body := ask(t, "PUT", url, c.contentType, c.body)
-		if code != c.code || !strings.Contains(body, c.says) || now() != c.behaviour {
-			t.Errorf("PUT %.40q: %d %s, now %s", c.body, code, body, now())
+		code, body := request(t, "PUT", url, c.contentType, c.body)
+		if code != c.code || !strings.Contains(body, c.reply) || current() != c.behaviour {
+			t.Errorf("PUT %.40q: %d %s, now %s", c.body, code, body, current())
 		}
 	}
-	if code, _ := ask(t, "POST", url, "", "ok"); code != http.StatusMethodNotAllowed {
+	if code, _ := request(t, "POST", url, "", "ok"); code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", code)
 	}
 }
 
-func TestAnEngineThatStops(t *testing.T) {
+func TestPutWhileTheEngineStops(t *testing.T) {
 	w := httptest.NewRecorder()
 	remote.Control{Set: func(context.Context, engine.Behaviour) error { return errors.New("ended") }}.Handler().
 		ServeHTTP(w, httptest.NewRequest(http.MethodPut, "/api/v1/behaviour", strings.NewReader("ko")))
@@ -86,7 +86,7 @@ func TestAnEngineThatStops(t *testing.T) {
 	}
 }
 
-// FuzzPut lets nobody break the Engine, and nothing but a behaviour get through.
+// FuzzPut sends anything: only a valid behaviour is set.
 func FuzzPut(f *testing.F) {
 	f.Add("", "ko")
 	f.Add("application/json", `{"behaviour":"say=\"OK\\r\""}`)

@@ -11,23 +11,21 @@ import (
 	"evcp/internal/testbed"
 )
 
-// TestOrdersByHTTP commands a running Engine, which obeys at once and plays its
-// script no further.
-func TestOrdersByHTTP(t *testing.T) {
-	orders := testbed.FreeAddr(t)
-	p := start(t, "--listen", testbed.FreeAddr(t), "--http", orders, "--script", "ok 300ms, mute")
+// TestBehaviourByHTTP sets the behaviour of a running Engine, which ends its script.
+func TestBehaviourByHTTP(t *testing.T) {
+	httpAddress := testbed.FreeAddr(t)
+	p := start(t, "--listen", testbed.FreeAddr(t), "--http", httpAddress, "--script", "ok 300ms, mute")
 	p.Stderr.Line(`msg="takes orders"`)
-	address := listenAddress(p)
-	if got := send(t, http.MethodPut, orders, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
+	if got := send(t, http.MethodPut, httpAddress, "ko"); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
 		t.Errorf("PUT: %s", got)
 	}
-	if got := ask(t, address); got != "KO" {
-		t.Errorf("it said %q", got)
+	if got := check(t, listenAddress(p)); got != "KO" {
+		t.Errorf("replied %q", got)
 	}
-	if got := send(t, http.MethodPut, orders, "dance"); !strings.HasPrefix(got, "no such behaviour; choose ok") {
+	if got := send(t, http.MethodPut, httpAddress, "dance"); !strings.HasPrefix(got, "no such behaviour; choose ok") {
 		t.Errorf("PUT: %s", got)
 	}
-	if got := send(t, http.MethodGet, orders, ""); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
+	if got := send(t, http.MethodGet, httpAddress, ""); !strings.HasPrefix(got, `{"behaviour":"ko"`) {
 		t.Errorf("GET: %s", got)
 	}
 	p.Signal(syscall.SIGTERM)

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"evcp/internal/cli"
+	"evcp/internal/console"
+	"evcp/internal/display"
+	"evcp/internal/engine"
+	"evcp/internal/engine/remote"
+	"evcp/internal/status"
+	"evcp/internal/version"
+)
+
+// controller runs the script, takes keys and HTTP requests, and shows the Engine at a
+// terminal. The goroutine of run owns the script.
+type controller struct {
+	*engine.Engine
+	console *console.Console
+	log     *slog.Logger
+	quit    func()
+	began   time.Time
+	changes chan behaviourChange
+
+	script     sync.WaitGroup // the script's goroutine
+	stopScript context.CancelFunc
+}
+
+// start shows or logs the first lines.
+func (c *controller) start(address string, o options, hasKeys bool) {
+	c.began = time.Now()
+	if !c.console.Terminal() {
+		c.log.Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
+		return
+	}
+	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), o.listen), ""}
+	if o.written != "" {
+		lines = append(lines, "  Script  "+o.written, "")
+	}
+	if hasKeys {
+		lines = append(append(lines, legend()...), "")
+	}
+	c.console.Print(lines...)
+}
+
+// run plays the script and takes keys and changes until ctx is done. Either ends the
+// script.
+func (c *controller) run(ctx context.Context, script []engine.Step, keys <-chan rune) {
+	playing, stop := context.WithCancel(ctx)
+	c.stopScript = stop
+	c.script.Go(func() { c.Play(playing, script) })
+	defer c.endScript()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		c.console.Live(c.live(time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case change := <-c.changes:
+			c.setBehaviour(change.behaviour)
+			close(change.done)
+		case key, ok := <-keys:
+			if !ok {
+				keys = nil // the terminal is gone; the Engine goes on
+			}
+			c.press(key)
+		}
+	}
+}
+
+func (c *controller) endScript() {
+	c.stopScript()
+	c.script.Wait()
+}
+
+func (c *controller) press(key rune) {
+	switch key {
+	case keyHelp:
+		c.console.Print(legend()...)
+	case keyQuit:
+		c.quit()
+	}
+	for _, k := range keys {
+		if k.key == key {
+			b, _ := engine.ParseBehaviour(k.behaviour) // a test reads them all
+			c.setBehaviour(b)
+		}
+	}
+}
+
+// setBehaviour ends the script first, which would change the behaviour again.
+func (c *controller) setBehaviour(b engine.Behaviour) {
+	c.endScript()
+	c.SetBehaviour(b)
+}
+
+// live is the last line of the terminal.
+func (c *controller) live(now time.Time) string {
+	line := marked(c.Behaviour().String()) + " | " + questions(c.total().Asked)
+	last := c.LastContact()
+	if last.At.IsZero() {
+		return line + ", no Monitor yet"
+	}
+	return line + fmt.Sprintf(", last %s ago from %s", ago(now.Sub(last.At)), last.CP)
+}
+
+// marked puts the mark of its state before a behaviour.
+func marked(behaviour string) string {
+	switch behaviour {
+	case "ok":
+		return display.Up.Mark() + " OK"
+	case "ko":
+		return display.Failed.Mark() + " KO"
+	case "refuse":
+		return display.Gone.Mark() + " refuse"
+	}
+	return display.Note.Mark() + " " + behaviour
+}
+
+func ago(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", max(d, 0).Seconds())
+	}
+	return display.Duration(d.Round(time.Second))
+}
+
+func (c *controller) total() engine.Count {
+	var all engine.Count
+	for _, n := range c.Counts() {
+		all.Asked += n.Asked
+		all.Answered += n.Answered
+	}
+	return all
+}
+
+func questions(n int) string {
+	if n == 1 {
+		return "1 question"
+	}
+	return fmt.Sprintf("%d questions", n)
+}
+
+// finish logs the totals.
+func (c *controller) finish() {
+	c.console.Live("")
+	n := c.total()
+	after := time.Since(c.began)
+	c.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions(n.Asked), n.Answered),
+		"asked", n.Asked, "answered", n.Answered)
+}
+
+// behaviourChange is a behaviour that was requested by HTTP.
+type behaviourChange struct {
+	behaviour engine.Behaviour
+	done      chan struct{} // closed when it is in force
+}
+
+// serveHTTP serves requests until ctx ends, and then sends its error on ended. Without an
+// address it serves none.
+func (c *controller) serveHTTP(ctx context.Context, address string) (ended <-chan error, err error) {
+	done := make(chan error, 1)
+	if address == "" {
+		done <- nil
+		return done, nil
+	}
+	ln, err := cli.Listen(ctx, address, "--http")
+	if err != nil {
+		return nil, err
+	}
+	control := remote.Control{Behaviour: c.Behaviour, Set: func(asked context.Context, b engine.Behaviour) error { return c.requestChange(ctx, asked, b) }}
+	go func() { done <- status.Serve(ctx, ln, control.Handler()) }()
+	c.log.Info("takes orders", "address", ln.Addr().String())
+	return done, nil
+}
+
+var errStops = errors.New("the Engine stops")
+
+// requestChange hands a behaviour to run and waits until it is in force.
+func (c *controller) requestChange(ctx, asked context.Context, b engine.Behaviour) error {
+	change := behaviourChange{b, make(chan struct{})}
+	select {
+	case c.changes <- change:
+	case <-ctx.Done():
+		return errStops
+	case <-asked.Done():
+		return asked.Err()
+	}
+	<-change.done
+	return nil
+}
+
+// keys are the behaviours at the terminal.
+var keys = []struct {
+	key       rune
+	behaviour string
+}{
+	{'o', "ok"}, {'k', "ko"}, {'i', "intermittent"}, {'d', "delayed-ko"}, {'m', "mute"},
+	{'s', "slow=1.5s"}, {'p', "drip"}, {'r', "reset"}, {'c', "close"}, {'g', "garbage"},
+	{'t', "split"}, {'x', "refuse"},
+}
+
+const (
+	keyHelp = '?'
+	keyQuit = 'q'
+)
+
+// legend lists the keys, five in a line.
+func legend() []string {
+	cells := make([]string, 0, len(keys)+2)
+	for _, k := range keys {
+		cells = append(cells, fmt.Sprintf("%c %-14s", k.key, k.behaviour))
+	}
+	cells = append(cells, fmt.Sprintf("%c %-14s", keyHelp, "keys"), fmt.Sprintf("%c quit", keyQuit))
+	var lines []string
+	for five := range slices.Chunk(cells, 5) {
+		lines = append(lines, strings.TrimRight("  "+strings.Join(five, ""), " "))
+	}
+	return lines
+}
