@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/testbed"
 )
 
@@ -37,6 +39,15 @@ func TestHelpFitsTheScreen(t *testing.T) {
 	for line := range strings.Lines(stdout) {
 		if len([]rune(line)) > 81 {
 			t.Errorf("wider than 80: %s", line)
+		}
+	}
+}
+
+// TestNetworkKeys: the Monitor ignores each key of Central that may stand in the file.
+func TestNetworkKeys(t *testing.T) {
+	for _, s := range program(&options{}).Settings {
+		if s.Scope == config.Anywhere && !slices.Contains(config.NetworkKeys, s.Name) {
+			t.Errorf("config.NetworkKeys lacks %s", s.Name)
 		}
 	}
 }

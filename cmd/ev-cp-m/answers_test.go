@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"evcp/internal/central"
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/testbed"
 )
 
@@ -44,6 +46,20 @@ func TestEverySettingIsInTheManual(t *testing.T) {
 		if !strings.Contains(table, row+"`") {
 			t.Errorf("the table has no %s`", row)
 		}
+	}
+}
+
+// TestNetworkKeys holds the list that Central also reads to the Monitor's table.
+func TestNetworkKeys(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	for _, s := range program(&options{}).Settings {
+		if s.Scope == config.Anywhere {
+			keys = append(keys, strings.ReplaceAll(s.Name, "-", "_"))
+		}
+	}
+	if !slices.Equal(keys, config.NetworkKeys) {
+		t.Errorf("the table has %v, config.NetworkKeys %v", keys, config.NetworkKeys)
 	}
 }
 

@@ -5,12 +5,12 @@
 // A flag beats a variable, a variable beats the file, the file beats the default.
 // Only the value that wins is parsed; an unknown flag, an unknown file key and a
 // line of the file that is no "key: value" are errors whatever wins. Load returns
-// all errors at once and each names its source: the flag, the variable, or file
-// and line. Nothing is half done: after an error the options are not to be used.
+// all errors at once, each with its source: the flag, the variable, or file and line.
+// After an error some options are set and others not: they must not be used.
 //
-// The package decides: it sees the world through the two functions that Load is
-// given, keeps nothing, and calls each Setting's Set at most once, on the
-// caller's goroutine. Text from outside reaches an error escaped and cut.
+// The package decides: it reads the environment and the file through the two functions
+// that Load is given, keeps no state, and calls each Setting's Set at most once, on the
+// caller's goroutine. Text from outside is escaped and cut in errors.
 package config
 
 import "strings"
@@ -51,7 +51,7 @@ type Setting struct {
 // Scope says where a setting may stand besides the command line.
 type Scope uint8
 
-// Places.
+// The scopes.
 const (
 	Anywhere  Scope = iota // command line, environment, file
 	NotInFile              // command line, environment
@@ -106,4 +106,13 @@ func (p Program) setting(name string) (Setting, bool) {
 		}
 	}
 	return Setting{}, false
+}
+
+// NetworkKeys are the keys of network.yaml that the Monitor and Central read. One file
+// serves both, so each of them ignores the keys of the other. A test of each program
+// holds its table to this list.
+var NetworkKeys = []string{
+	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing",
+	"interval", "timeout", "fall", "rise", "report_every", "heartbeat",
+	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep",
 }

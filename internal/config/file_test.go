@@ -1,9 +1,12 @@
 package config_test
 
 import (
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
+	"evcp/internal/config"
 	"evcp/internal/console/cell"
 )
 
@@ -33,9 +36,46 @@ line out
 		"flag only": {"test: true", `./network.yaml:1: test can't stand in a file; it is the flag --test
     1 | test: true
       | ^^^^`},
-		"syntax": {"engine_ip: a: b", `./network.yaml:1: not YAML: mapping value is not allowed in this context
+		"syntax": {"engine_ip: a: b", `./network.yaml:1: not YAML: mapping values are not allowed in this context
     1 | engine_ip: a: b
-      |            ^`},
+      |             ^`},
+		"several": {"engine_ip: a: b\nhello\nfal: 3\ncp_id: \"CP_1\n\n# so\n rise: 2\nfall: 4\nengine_port: @5\nkeep: 5\n", `6 errors in ./network.yaml; nothing was started.
+
+./network.yaml:1: not YAML: mapping values are not allowed in this context
+    1 | engine_ip: a: b
+      |             ^
+./network.yaml:2: each line of this file is one plain key: value
+    2 | hello
+      | ^^^^^
+./network.yaml:3: unknown key fal. Did you mean fall?
+    3 | fal: 3
+      | ^^^
+./network.yaml:7: a key begins its line, without blanks or tabs before it
+    7 |  rise: 2
+      |  ^^^^^^^
+./network.yaml:9: not YAML: found character that cannot start any token
+    9 | engine_port: @5
+      |              ^
+./network.yaml:10: keep "5": a size is a whole number with its unit: 64MiB,
+1GiB
+   10 | keep: 5
+      |       ^`},
+		"open quote": {"fall: 3\ncp_id: 'CP_1\nengine_prt: 1\n", `2 errors in ./network.yaml; nothing was started.
+
+./network.yaml:2: not YAML: found unexpected end of stream
+    2 | cp_id: 'CP_1
+      |        ^
+./network.yaml:3: unknown key engine_prt. Did you mean engine_port?
+    3 | engine_prt: 1
+      | ^^^^^^^^^^`},
+		"alias": {"cp_id: &id CP_1\ninstance: *id\n", `2 errors in ./network.yaml; nothing was started.
+
+./network.yaml:1: each line of this file is one plain key: value
+    1 | cp_id: &id CP_1
+      |        ^
+./network.yaml:2: each line of this file is one plain key: value
+    2 | instance: *id
+      |           ^`},
 		"scalar": {"hello", `./network.yaml:1: each line of this file is one plain key: value
     1 | hello
       | ^^^^^`},
@@ -96,6 +136,30 @@ func TestFilesThatAreFine(t *testing.T) {
 	} {
 		if got := wrong(t, "", nil, map[string]string{"./network.yaml": file}); got != "" {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// The time to read a file grows with its size and not with the square of it, whatever
+// the lines are. Allocated bytes stand for the time.
+func TestReadingIsLinear(t *testing.T) {
+	for name, line := range map[string]string{
+		"keys": "key_%d: value\n", "long key": "x", "far right": " ", "empty values": "k%d:\n", "comments": "# %d\n", "no YAML": "a: b%d: c\n", "indented": " a%d: b\n", "quotes": "k%d: 'v'\n",
+	} {
+		allocated := func(size int) float64 {
+			var b strings.Builder
+			for i := 0; b.Len() < size-len(line)-20; i++ {
+				b.WriteString(strings.ReplaceAll(line, "%d", strconv.Itoa(i)))
+			}
+			files := map[string]string{"./network.yaml": b.String() + "fell: 3"}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _ = monitor(&options{}).Load(nil, env(nil), disk(files))
+			runtime.ReadMemStats(&after)
+			return float64(after.TotalAlloc - before.TotalAlloc)
+		}
+		if small, large := allocated(config.MaxFile/8), allocated(config.MaxFile); large > 12*small {
+			t.Errorf("%s: eight times the size takes %.1f times the memory", name, large/small)
 		}
 	}
 }

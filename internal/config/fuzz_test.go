@@ -10,7 +10,7 @@ import (
 	"evcp/internal/config"
 )
 
-// fit fails unless err is fit to be shown: a UsageError, printable, and no
+// fit fails unless err is fit to be shown: a LoadError, printable, and no
 // control characters but the line breaks.
 func fit(t *testing.T, err error) {
 	t.Helper()

@@ -19,7 +19,7 @@ func wrong(t *testing.T, args string, vars map[string]string, files map[string]s
 		return ""
 	}
 	if _, ok := errors.AsType[*config.LoadError](err); !ok {
-		t.Fatalf("%T is no UsageError", err)
+		t.Fatalf("%T is no LoadError", err)
 	}
 	return err.Error()
 }

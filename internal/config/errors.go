@@ -1,0 +1,262 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"evcp/internal/console/cell"
+)
+
+// problem is one error: a sentence or two, and the lines of the file that show it.
+type problem struct {
+	text    string
+	path    string   // the file; "" for flags and variables
+	line    int      // in the file, from 1; 0 for the whole file
+	excerpt []string // the line and its carets, ready to print
+	seeHelp bool
+}
+
+// LoadError holds everything that is wrong with a command line, its environment
+// and its file. Error is the whole text for a person: several lines, at most 80
+// columns, no newline at the end, no control characters but the line breaks.
+type LoadError struct {
+	program  string
+	problems []problem
+}
+
+// maxProblems are shown; more would scroll the first one away.
+const maxProblems = 20
+
+// prose is where paragraphs wrap: a little before cell.Columns reads better.
+const prose = cell.Columns - 4
+
+// Error words one error as a sentence after the program's name, several as a
+// count and a block for each.
+func (e *LoadError) Error() string {
+	var lines []string
+	if len(e.problems) == 1 {
+		lines = e.problems[0].lines(e.program + ": ")
+	} else {
+		lines = append(cell.Wrap(e.headline(), prose), "")
+		lines = append(lines, e.blocks()...)
+	}
+	if e.seeHelp() {
+		if len(e.problems) > 1 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, fmt.Sprintf(phraseSeeHelp, e.program))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (p problem) lines(lead string) []string {
+	return append(cell.Wrap(lead+p.text, prose), p.excerpt...)
+}
+
+func (e *LoadError) headline() string {
+	if slices.ContainsFunc(e.problems, func(p problem) bool { return p.path == "" }) {
+		return e.program + ": " + fmt.Sprintf(phraseErrors, len(e.problems))
+	}
+	return e.program + ": " + fmt.Sprintf(phraseErrorsIn, len(e.problems), e.problems[0].path)
+}
+
+func (e *LoadError) blocks() []string {
+	var lines []string
+	for _, p := range e.problems[:min(len(e.problems), maxProblems)] {
+		lines = append(lines, p.lines("")...)
+	}
+	if more := len(e.problems) - maxProblems; more > 0 {
+		lines = append(lines, fmt.Sprintf(phraseMore, more))
+	}
+	return lines
+}
+
+func (e *LoadError) seeHelp() bool {
+	return slices.ContainsFunc(e.problems, func(p problem) bool { return p.seeHelp })
+}
+
+// location is a place in a file, with the source line around it.
+type location struct {
+	path                string
+	line                int    // from 1; 0 is the whole file
+	before, span, after string // the source line in three parts; the carets go under span
+}
+
+func (l location) problem(why string) problem {
+	p := problem{path: l.path, line: l.line, text: l.path + ": " + why}
+	if l.line > 0 {
+		p.text = fmt.Sprintf("%s:%d: %s", l.path, l.line, why)
+	}
+	if l.span != "" {
+		p.excerpt = l.excerpt()
+	}
+	return p
+}
+
+// tabsToBlanks makes each tab one blank, as wide as the caret under it.
+func tabsToBlanks(line []rune) string {
+	return cell.Safe(strings.ReplaceAll(string(line), "\t", " "))
+}
+
+// gutter is "    7 | " before the source.
+const gutter = 5 + len(" | ")
+
+// excerpt shows the source line and carets under the span. Of a long line it
+// shows the part around them.
+func (l location) excerpt() []string {
+	before, room := l.before, cell.Columns-gutter
+	if cell.Width(before)+cell.Width(l.span) > room {
+		before = lastCells(before, room/4)
+	}
+	line := cell.Cut(before+l.span+l.after, room, "…")
+	indent := cell.Width(before)
+	carets := max(min(cell.Width(l.span), room-indent), 1)
+	return []string{
+		strings.TrimRight(fmt.Sprintf("%5d | %s", l.line, line), " "),
+		fmt.Sprintf("%5s | %s%s", "", strings.Repeat(" ", indent), strings.Repeat("^", carets)),
+	}
+}
+
+// lastCells keeps the end of s, at most n cells of it.
+func lastCells(s string, n int) string {
+	if cell.Width(s) <= n {
+		return s
+	}
+	runes := []rune(s)
+	runes = runes[max(0, len(runes)-4*n):] // few have no width
+	for cell.Width(string(runes)) > n-1 {
+		runes = runes[1:]
+	}
+	return "…" + string(runes)
+}
+
+// maxShown is how many cells of a bad text an error repeats.
+const maxShown = 60
+
+// quote shows a text from outside between quotes, escaped once.
+func quote(s string) string {
+	return `"` + cell.Cut(strings.ReplaceAll(cell.Safe(firstBytes(s)), `"`, `\"`), maxShown, "…") + `"`
+}
+
+// quoteIfNeeded leaves out the quotes that a shell would not need.
+func quoteIfNeeded(s string) string {
+	if s == "" || len(s) > maxShown || strings.ContainsFunc(s, needsQuotes) {
+		return quote(s)
+	}
+	return s
+}
+
+func flagAndText(name, text string) string { return name + " " + quoteIfNeeded(text) }
+
+func needsQuotes(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:,=+@%", r))
+}
+
+// firstBytes cuts what is escaped only to be cut to maxShown cells.
+func firstBytes(s string) string { return s[:min(len(s), 4*maxShown)] }
+
+func shortKey(key string) string { return cell.Cut(cell.Safe(firstBytes(key)), maxShown, "…") }
+
+// maxGuess bounds the text that is compared, in bytes: the comparison takes the product
+// of both lengths.
+const maxGuess = 64
+
+// closestName finds the name that was probably meant: about a third of its letters may
+// be wrong. It is the first of several that are equally close, and "" for none.
+func closestName(typed string, names []string) string {
+	typed = strings.ToLower(strings.ReplaceAll(typed, "_", "-"))
+	if typed == "" || len(typed) > maxGuess {
+		return ""
+	}
+	best, limit := "", (len(typed)+2)/3
+	for _, name := range names {
+		if d := distance(typed, strings.ReplaceAll(name, "_", "-")); d <= limit {
+			best, limit = name, d-1
+		}
+	}
+	return best
+}
+
+// distance counts the edits between a and b: a byte more, less or other, or two
+// neighbours swapped (optimal string alignment; "prot" is one from "port").
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+unequal(a[i-1], b[j-1]))
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+func unequal(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}
+
+// All texts of this package that a person reads. A reason completes
+// "--engine-port 70000: …" and says what a good value is.
+const (
+	reasonPort           = "a port is a number from 1 to 65535"
+	reasonHost           = "a host is a name or an IP address, without port or scheme"
+	reasonHostPort       = "an address is HOST:PORT, the port a number from 1 to 65535"
+	reasonCPID           = "a charge point id is 1 to 64 of A-Z a-z 0-9 . _ -"
+	reasonDots           = "a charge point id names a folder, and . and .. are other folders"
+	reasonTopic          = "a topic is 1 to 249 of A-Z a-z 0-9 . _ -"
+	reasonDuration       = "a duration is a number with its unit: 500ms, 2s, 1m30s"
+	reasonSize           = "a size is a whole number with its unit: 64MiB, 1GiB"
+	reasonCount          = "a whole number from 1 to 1000000 is needed"
+	reasonSwitch         = "a switch is true or false"
+	reasonText           = "one line of 1 to 255 printable characters is needed"
+	reasonLeast          = "the least is %s"
+	reasonMost           = "the most is %dh"
+	reasonChoice         = "choose %s"
+	wordOr               = " or "
+	reasonNull           = `no value; write "" for none, or take the line out`
+	reasonPlain          = "one plain value is needed here"
+	reasonFlat           = "each line of this file is one plain key: value"
+	reasonTwice          = "%s stands twice; the first is in line %d"
+	reasonNotInFile      = "%s can't stand in a file; it is the flag %s"
+	reasonNotUTF8        = "not UTF-8 text"
+	reasonNotYAML        = "not YAML: %s"
+	reasonIndented       = "a key begins its line, without blanks or tabs before it"
+	reasonTooBig         = "larger than %d KiB"
+	reasonNotThere       = "no such file"
+	phraseUnknownFlag    = "unknown flag %s."
+	phraseUnknownArg     = "unexpected argument %s."
+	phraseUnknownCommand = "unknown command %s."
+	phraseCommands       = " The commands are %s."
+	phraseNoCommands     = " There are only flags."
+	wordAnd              = " and "
+	phraseUnknownKey     = "unknown key %s."
+	phraseDidYouMean     = " Did you mean %s?"
+	phraseNoValue        = "%[1]s needs a value: %[1]s %[2]s"
+	phraseDefault        = "the default of %s: %s"
+	phraseKubernetes     = `. Kubernetes sets this variable itself when a Service is named "%s".` +
+		" Set %s, or enableServiceLinks: false."
+	phraseKubernetesOwn = `. Kubernetes sets this variable itself when a Service is named "%s".` +
+		" Rename the Service, or set enableServiceLinks: false."
+	phraseErrors   = "%d errors; nothing was started."
+	phraseErrorsIn = "%d errors in %s; nothing was started."
+	phraseMore     = "and %d more."
+	phraseSeeHelp  = "All flags: %s --help"
+	phraseUsage    = "Usage: "
+	phraseExample  = "A flag beats a variable, a variable beats the file: --%s is %s there and %s: %s here."
+	phraseNoFile   = "A flag beats a variable: --%s is %s there."
+	phraseAlso     = " Also read: %s."
+	phraseDefaults = "Defaults are in parentheses. Durations: 500ms, 2s, 1m30s."
+	wordFlags      = "flags"
+	wordVariables  = "variables"
+	wordDefaults   = "defaults"
+)

@@ -1,0 +1,299 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"evcp"
+)
+
+// The functions of this file make a Setting's Set for one kind of value. The
+// error of each is a reason: what a good value is, not what was wrong with this one.
+
+// Port takes a TCP port, 1 to 65535.
+func Port(to *uint16) func(string) error {
+	return func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || n == 0 {
+			return errors.New(reasonPort)
+		}
+		*to = uint16(n)
+		return nil
+	}
+}
+
+// CPID takes a charge point's id. Each has a folder of this name, so it can't be
+// the folder itself or the one above.
+func CPID(to *evcp.CPID) func(string) error {
+	return func(s string) error {
+		id, err := evcp.ParseCPID(s)
+		switch {
+		case err != nil:
+			return errors.New(reasonCPID)
+		case isDots(s):
+			return errors.New(reasonDots)
+		}
+		*to = id
+		return nil
+	}
+}
+
+func isDots(s string) bool { return s == "." || s == ".." }
+
+// maxTopic is Kafka's own bound.
+const maxTopic = 249
+
+// Topic takes the name of a Kafka topic.
+func Topic(to *string) func(string) error {
+	return func(s string) error {
+		if s == "" || len(s) > maxTopic || isDots(s) || strings.ContainsFunc(s, notInHost) {
+			return errors.New(reasonTopic)
+		}
+		*to = s
+		return nil
+	}
+}
+
+// maxDuration is far beyond any use, and sums of a few stay far below overflow.
+const maxDuration = 1000 * time.Hour
+
+// Duration takes a duration with its unit, at least least; least 0 allows "0",
+// which all settings read as never.
+func Duration(to *time.Duration, least time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		switch {
+		case err != nil:
+			return errors.New(reasonDuration)
+		case d > maxDuration:
+			return fmt.Errorf(reasonMost, maxDuration/time.Hour)
+		case d < least:
+			return fmt.Errorf(reasonLeast, least)
+		}
+		*to = d
+		return nil
+	}
+}
+
+// maxCount is far beyond any use and far below overflow.
+const maxCount = 1_000_000
+
+// Count takes a whole number from 1.
+func Count(to *int) func(string) error {
+	return func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > maxCount {
+			return errors.New(reasonCount)
+		}
+		*to = n
+		return nil
+	}
+}
+
+// Choice takes one of the words, as written.
+func Choice[T ~string](to *T, words ...T) func(string) error {
+	return func(s string) error {
+		for _, w := range words {
+			if s == string(w) {
+				*to = w
+				return nil
+			}
+		}
+		return fmt.Errorf(reasonChoice, listed(words, wordOr))
+	}
+}
+
+// listed words a list as a sentence does: "a, b or c".
+func listed[T ~string](words []T, last string) string {
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case i == len(words)-1:
+			b.WriteString(last)
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
+}
+
+// maxText keeps a name shorter than what a file system or Kafka takes.
+const maxText = 255
+
+// Text takes one line of printable characters, not empty.
+func Text(to *string) func(string) error {
+	return func(s string) error {
+		if s == "" || len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, notPrintable) {
+			return errors.New(reasonText)
+		}
+		*to = s
+		return nil
+	}
+}
+
+func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// Switch takes true or false, also as yes/no, on/off, 1/0.
+func Switch(to *bool) func(string) error {
+	return func(s string) error {
+		switch strings.ToLower(s) {
+		case "true", "yes", "on", "1":
+			*to = true
+		case "false", "no", "off", "0":
+			*to = false
+		default:
+			return errors.New(reasonSwitch)
+		}
+		return nil
+	}
+}
+
+// Host takes a name or an IP address. Brackets around IPv6 are taken off.
+func Host(to *string) func(string) error {
+	return func(s string) error {
+		host, ok := parseHost(s)
+		if !ok {
+			return errors.New(reasonHost)
+		}
+		*to = host
+		return nil
+	}
+}
+
+// HostPort takes HOST:PORT, [IPv6]:PORT or :PORT (every address of this machine);
+// "" means off.
+func HostPort(to *string) func(string) error {
+	return func(s string) error {
+		address, ok := parseHostPort(s, "")
+		if !ok && s != "" {
+			return errors.New(reasonHostPort)
+		}
+		*to = address
+		return nil
+	}
+}
+
+// HostPortList takes HOST:PORT,HOST:PORT. An empty list is "", or the word none: the
+// environment can't say nothing, since an empty variable counts as unset. An entry
+// without port gets defaultPort.
+func HostPortList(to *[]string, defaultPort uint16) func(string) error {
+	return func(s string) error {
+		if s == "" || s == "none" {
+			*to = nil
+			return nil
+		}
+		var all []string
+		for entry := range strings.SplitSeq(s, ",") {
+			address, ok := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)))
+			if !ok || address[0] == ':' {
+				return errors.New(reasonHostPort)
+			}
+			all = append(all, address)
+		}
+		*to = all
+		return nil
+	}
+}
+
+// maxHost is DNS's own limit.
+const maxHost = 253
+
+func parseHost(s string) (string, bool) {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		return inner, ok && isIPv6(inner)
+	}
+	if strings.ContainsRune(s, ':') {
+		return s, isIPv6(s)
+	}
+	return s, s != "" && len(s) <= maxHost && !strings.ContainsFunc(s, notInHost)
+}
+
+// notInHost allows _ beside what DNS does: container names have it.
+func notInHost(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == '_')
+}
+
+// parseHostPort writes an address as net.Dial takes it. An empty host stays
+// empty; an empty defaultPort means that the port must be there.
+func parseHostPort(s, defaultPort string) (string, bool) {
+	host, port := s, defaultPort
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") && !isIPv6(s) {
+		host, port = s[:i], s[i+1:]
+	}
+	var n uint16
+	if Port(&n)(port) != nil {
+		return "", false
+	}
+	if host == "" {
+		return ":" + port, s != ""
+	}
+	host, ok := parseHost(host)
+	if strings.ContainsRune(host, ':') {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port, ok
+}
+
+// isIPv6 holds the zone to a host's letters, because netip takes anything there.
+func isIPv6(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Is6() && !strings.ContainsFunc(a.Zone(), notInHost)
+}
+
+// sizeUnits are tried in this order, so the longer names come first.
+var sizeUnits = []struct {
+	name  string
+	bytes int64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+	{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+}
+
+// ByteSize takes a size with its unit ("64MiB"), in bytes, at least least.
+func ByteSize(to *int64, least int64) func(string) error {
+	return func(s string) error {
+		n, ok := parseSize(s)
+		switch {
+		case !ok:
+			return errors.New(reasonSize)
+		case n < least:
+			return fmt.Errorf(reasonLeast, sizeText(least))
+		}
+		*to = n
+		return nil
+	}
+}
+
+// parseSize reads a whole number and a unit. Without a unit only 0 is clear.
+func parseSize(s string) (int64, bool) {
+	if s == "0" {
+		return 0, true
+	}
+	for _, u := range sizeUnits {
+		if number, ok := strings.CutSuffix(s, u.name); ok {
+			n, err := strconv.ParseUint(strings.TrimRight(number, " "), 10, 63)
+			return int64(n) * u.bytes, err == nil && int64(n) <= math.MaxInt64/u.bytes
+		}
+	}
+	return 0, false
+}
+
+// sizeText writes n in the largest binary unit that divides it.
+func sizeText(n int64) string {
+	for i := 3; i >= 0; i-- {
+		if u := sizeUnits[i]; n >= u.bytes && n%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", n/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
+}
