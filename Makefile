@@ -1,6 +1,5 @@
-# Everything a contributor or a machine does with this tree. Go alone is enough
-# for build, test and demo; what else a target can use, it names when it is
-# missing. With CI=true nothing may be missing.
+# The commands of a contributor and of CI. build, test and demo need only Go. A target
+# that can use more skips what is missing and names it; with CI=true it fails instead.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -32,7 +31,7 @@ bench: ## the measurements of docs/BENCHMARKS.md
 faults: ## the fault campaign (FAULTS=1000 SEED=7 make faults; SCENARIO=all)
 	@./scripts/faults.sh
 
-simulate: ## thousands of lives in virtual time (SIM_HISTORIES=2000 SIM_MINUTES=2 SIM_SEED=1 make simulate)
+simulate: ## thousands of random histories in virtual time (SIM_HISTORIES=2000 SIM_MINUTES=2 SIM_SEED=1 make simulate)
 	@./scripts/simulate.sh
 
 fuzz: ## every fuzz target for a minute (FUZZTIME=10s make fuzz)
@@ -44,11 +43,11 @@ demo: ## six charge points, Central and a broker in one process
 kafka-start: ## a real Apache Kafka on 127.0.0.1:19092 (needs java and mvn)
 	@./scripts/kafka.sh start
 
-kafka-stop: ## stop it; its data stays
+kafka-stop: ## stop that Kafka; its data stays
 	@./scripts/kafka.sh stop
 
 docker: ## the image ev-cp-m
 	docker build -t ev-cp-m .
 
-clean: ## remove what build made; .cache stays, it is only downloads and test brokers
+clean: ## remove bin; .cache, with downloads and test brokers, stays
 	rm -rf bin

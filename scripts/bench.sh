@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Measures the figures of docs/BENCHMARKS.md and rewrites its tables: about ten
-# minutes on loopback. BENCH_QUICK=1 takes under two and only prints; so does
+# minutes on loopback. BENCH_QUICK=1 takes under two and only prints, and so does
 # BENCH_ONLY=start,lateness (see bench/main.go for the names).
 #
-# Numbers that miss what they should hold are shown, not punished: the exit code
-# is 0 unless something could not be measured.
+# A bound that is missed is shown in its table. The exit code is 0 unless something
+# could not be measured.
 set -euo pipefail
 # shellcheck source=scripts/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 cd "$root"
 
-have cc || { echo "bench.sh: cc is missing; the peers are in C (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
+have cc || { echo "bench.sh: cc is missing; it compiles bench/peers (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
 
-# In the cache and not in /tmp: a state folder in memory would write no disk.
+# In the cache and not in /tmp, which may be in memory: state has to be written to a disk.
 dir=$(mktemp -d "$cache/bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/bin" "$dir/run"

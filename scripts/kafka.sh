@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# A real Apache Kafka on this machine, one unreplicated node, for tests.
+# Runs a real Apache Kafka on this machine for tests: one node, without replicas.
 #
-#   scripts/kafka.sh start [--fresh]   bootstrap address on stdout, once it answers
+#   scripts/kafka.sh start [--fresh]   prints the bootstrap address once it answers
 #   scripts/kafka.sh stop              SIGTERM, and wait
-#   scripts/kafka.sh kill              kill -9; the next start resumes the data
+#   scripts/kafka.sh kill              kill -9; the next start uses the same data
 #   scripts/kafka.sh freeze | thaw     SIGSTOP | SIGCONT
 #   scripts/kafka.sh status            exit 0 only if the broker answers
-#   scripts/kafka.sh wipe              forget the data of a stopped broker
-#   scripts/kafka.sh fetch             only bring the jars
+#   scripts/kafka.sh wipe              delete the data of a stopped broker
+#   scripts/kafka.sh fetch             only download the jars
 #
-# KAFKA_PORT (19092) is the listener's port, the one above it the controller's.
-# KAFKA_DIR holds data, log and pid; the default is a folder for each port, so
-# that brokers on different ports never meet. Jars lie in EVCP_CACHE (.cache).
-# Two starts at once in the same KAFKA_DIR are the caller's mistake.
+# KAFKA_PORT (19092) is the listener's port; the controller has the next one.
+# KAFKA_DIR holds data, log and pid. By default each port has a folder of its own, so
+# that brokers on different ports share nothing. The jars are in EVCP_CACHE (.cache).
+# Do not run two starts at once in the same KAFKA_DIR.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -37,9 +37,8 @@ die() {
   exit 1
 }
 
-# broker prints the recorded pid if that process is our broker. A pid alone
-# proves nothing: after a crash the number may belong to somebody else. The
-# command line names our properties file, which no other process does.
+# broker prints the recorded pid if that process is our broker: its command line
+# names our properties file. After a crash another process may have the same pid.
 broker() {
   local pid
   pid=$(cat "$pidfile" 2>/dev/null) || return 1
@@ -56,14 +55,14 @@ command_line() {
   fi
 }
 
-# need is broker for those who cannot do without.
+# need prints the pid like broker, and exits if there is none.
 need() {
   broker || die "no broker of $dir runs"
 }
 
-# answers asks for the cluster's metadata, version 1 and all topics, and wants
-# to read back at least one broker: an open port alone accepts before the broker
-# serves. Reply: int32 size, int32 correlation id, int32 count of brokers.
+# answers requests the cluster's metadata (version 1, all topics) and succeeds if the
+# response lists at least one broker. The port accepts connections before the broker
+# serves. Response: int32 size, int32 correlation id, int32 number of brokers.
 answers() {
   local reply
   # shellcheck disable=SC2016 # the inner shell expands $0
@@ -79,17 +78,17 @@ port_taken() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# fetch brings the jars once. The copy of the pom is written last and says that
-# the folder is complete, and for which versions.
+# fetch downloads the jars once. The copy of the pom is written last: it marks the
+# folder as complete, and for which versions.
 fetch() {
   cmp -s "$pom" "$lib/pom.xml" && return
-  command -v mvn >/dev/null || die "mvn is missing; it brings the jars (Debian: apt-get install maven)"
-  echo "kafka.sh: bringing the jars of Apache Kafka, about 55 MB" >&2
+  command -v mvn >/dev/null || die "mvn is missing; it downloads the jars (Debian: apt-get install maven)"
+  echo "kafka.sh: downloading the jars of Apache Kafka, about 55 MB" >&2
   local new=$lib.$$
   rm -rf "$new"
   mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies \
     "-DoutputDirectory=$new" -DincludeScope=runtime >&2 ||
-    die "Maven did not bring the jars"
+    die "Maven did not download the jars"
   rm -rf "$lib"
   cp "$pom" "$new/pom.xml"
   mv "$new" "$lib"
@@ -99,8 +98,8 @@ java_main() {
   java -cp "$lib/*" "$@"
 }
 
-# configure leaves everything at Kafka's defaults, but for what one node on
-# loopback needs: its internal topics cannot have the usual three replicas.
+# configure keeps Kafka's defaults, except for what a single node on loopback needs:
+# its internal topics cannot have the usual three replicas.
 configure() {
   cat >"$properties" <<EOF
 process.roles=broker,controller
@@ -119,7 +118,7 @@ group.initial.rebalance.delay.ms=0
 EOF
 }
 
-# format gives a new data folder its cluster id; an old one keeps what it has.
+# format writes a cluster id into a new data folder; an existing one keeps its own.
 format() {
   [[ -e $dir/data/meta.properties ]] && return
   local id
@@ -128,15 +127,15 @@ format() {
     fail "the data folder could not be formatted"
 }
 
-# fail ends a start that did not work, with the reason that the broker gave.
+# fail exits after a start that failed, with the end of the broker's log.
 fail() {
   echo "kafka.sh: $*; the end of $log:" >&2
   tail -n 20 "$log" >&2
   exit 1
 }
 
-# launch starts the broker in this process group, so that whoever ends the group
-# ends the broker too, but deaf to a closed terminal and to its Ctrl-C.
+# launch starts the broker in this process group, so that a signal to the group ends it
+# too. nohup makes it ignore a closed terminal, and a background job ignores Ctrl-C.
 launch() {
   nohup java -Xmx512m -Dorg.slf4j.simpleLogger.showDateTime=true \
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" \
@@ -144,8 +143,8 @@ launch() {
   echo $! >"$pidfile"
 }
 
-# wait_ready asks the shell's table of jobs whether the broker lives: for a
-# moment after the fork its command line is still this script's.
+# wait_ready looks in the shell's table of jobs whether the broker runs: just after the
+# fork its command line is still this script's.
 wait_ready() {
   local deadline=$((SECONDS + 60))
   while ! answers; do
@@ -178,8 +177,8 @@ start() {
   echo "$address"
 }
 
-# stop lets a frozen broker run again, or it would never hear SIGTERM. To have
-# nothing to stop is no error.
+# stop also continues a frozen broker, which would not act on SIGTERM otherwise. It
+# succeeds if no broker runs.
 stop() {
   local pid deadline=$((SECONDS + 30))
   pid=$(broker) || { rm -f "$pidfile"; return 0; }

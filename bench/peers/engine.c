@@ -1,9 +1,9 @@
-// engine: answers "OK" to whatever arrives, as cheaply as possible, so that it is not what a benchmark measures.
+// engine: replies "OK" to every message at the least cost, so that it does not distort what is measured.
 //
 //   cc -O2 -o engine engine.c && ./engine PORT keep|close
 //
-// keep leaves connections open, as most Engines do; close ends each one after its answer, as the first ones did.
-// At every SIGUSR1 it prints how many answers it has given: what a checker costs is divided by what it truly asked.
+// keep leaves connections open, as most Engines do; close ends each one after its reply, as the first Engines did.
+// At each SIGUSR1 it prints its number of replies, by which a checker's processor time is divided.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes an HAProxy configuration that does the Monitor's work: N engines, every
-# second, three failures, "OK" expected. HAProxy refuses to run without anything
-# to listen on; an abstract socket takes no port from anybody.
+# Writes an HAProxy configuration with the Monitor's checks: N engines, every second,
+# three failures in a row, "OK" expected. HAProxy does not run without a listener; an
+# abstract Unix socket takes no port.
 #   sh haproxy.sh N PORT > haproxy.cfg && haproxy -db -f haproxy.cfg
 n=${1:?targets} port=${2:?port of the engine}
 cat <<CFG
