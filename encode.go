@@ -119,26 +119,22 @@ func appendID(dst []byte, name string, cp CPID, id EventID) []byte {
 	return append(id.append(append(dst, name...), cp), '"')
 }
 
-// appendStamp writes seconds since 1970 as a number, or null for never.
+// appendStamp writes at least one decimal, as in the seed's examples: 1640000000.0.
 func appendStamp(dst []byte, name string, at Stamp) []byte {
-	dst = append(dst, name...)
-	if at == 0 {
-		return append(dst, "null"...)
-	}
-	return appendDecimal(dst, int64(at), 6)
+	return at.AppendSeconds(append(dst, name...), 1, 6)
 }
 
 func appendSeconds(dst []byte, name string, d time.Duration) []byte {
-	return appendDecimal(append(dst, name...), int64(d/time.Microsecond), 6)
+	return appendDecimal(append(dst, name...), int64(d/time.Microsecond), 1, 6)
 }
 
 func appendLatency(dst []byte, d time.Duration) []byte {
-	return appendDecimal(append(dst, `,"latency_ms":`...), int64(d/time.Microsecond), 3)
+	return appendDecimal(append(dst, `,"latency_ms":`...), int64(d/time.Microsecond), 1, 3)
 }
 
-// appendDecimal writes v / 10^digits exactly, with at least one decimal, as in the
-// seed's examples: 1640000000.0. It uses no float, so nothing is rounded.
-func appendDecimal(dst []byte, v int64, digits int) []byte {
+// appendDecimal writes v / 10^digits exactly, with at least the given decimals and no
+// more than it needs. It uses no float, so nothing is rounded.
+func appendDecimal(dst []byte, v int64, least, digits int) []byte {
 	if v < 0 {
 		dst, v = append(dst, '-'), -v
 	}
@@ -147,9 +143,11 @@ func appendDecimal(dst []byte, v int64, digits int) []byte {
 		unit *= 10
 	}
 	dst = strconv.AppendInt(dst, v/unit, 10)
-	dst = append(dst, '.')
 	rest := v % unit
-	for first := true; first || rest > 0; first = false {
+	if least > 0 || rest > 0 {
+		dst = append(dst, '.')
+	}
+	for n := 0; n < least || rest > 0; n++ {
 		unit /= 10
 		dst = append(dst, byte('0'+rest/unit))
 		rest %= unit

@@ -48,8 +48,25 @@ func quoteShort(s string) string {
 // zero Stamp means never.
 type Stamp int64
 
-// StampOf is the moment t, cut to the microsecond.
-func StampOf(t time.Time) Stamp { return Stamp(t.UnixMicro()) }
+// StampOf is the moment t, cut to the microsecond; the zero time is never.
+func StampOf(t time.Time) Stamp {
+	if t.IsZero() {
+		return 0
+	}
+	return Stamp(t.UnixMicro())
+}
+
+// AppendSeconds appends the moment as JSON: seconds since 1970 as an exact number with
+// at least and at most so many decimals (0 to 6), cut, not rounded; null for never.
+func (s Stamp) AppendSeconds(dst []byte, least, most int) []byte {
+	if s == 0 {
+		return append(dst, "null"...)
+	}
+	for range 6 - most {
+		s /= 10
+	}
+	return appendDecimal(dst, int64(s), least, most)
+}
 
 // Time is the moment as the standard library knows it, in UTC.
 func (s Stamp) Time() time.Time { return time.UnixMicro(int64(s)).UTC() }

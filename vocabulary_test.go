@@ -86,4 +86,20 @@ func TestStamp(t *testing.T) {
 	if first := evcp.Stamp(1).Add(time.Second); first != 1000001 {
 		t.Errorf("the first moment became %d", first)
 	}
+	if never := evcp.StampOf(time.Time{}); never != 0 {
+		t.Errorf("the zero time became %d", never)
+	}
+	for _, c := range []struct {
+		at          evcp.Stamp
+		least, most int
+		want        string
+	}{
+		{0, 3, 3, "null"}, {s, 1, 6, "1640000000.123456"}, {s, 3, 3, "1640000000.123"},
+		{1_640_000_000_000_000, 1, 6, "1640000000.0"}, {1_640_000_000_000_000, 3, 3, "1640000000.000"}, {1_640_000_000_000_000, 0, 6, "1640000000"},
+		{1_640_000_000_050_000, 0, 6, "1640000000.05"}, {-1_500_000, 0, 6, "-1.5"},
+	} {
+		if got := string(c.at.AppendSeconds(nil, c.least, c.most)); got != c.want {
+			t.Errorf("%d with %d to %d decimals is %s, want %s", c.at, c.least, c.most, got, c.want)
+		}
+	}
 }

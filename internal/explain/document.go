@@ -138,20 +138,10 @@ type LogStatus struct {
 type Moment evcp.Stamp
 
 // MomentOf is the moment t; the zero time is never.
-func MomentOf(t time.Time) Moment {
-	if t.IsZero() {
-		return 0
-	}
-	return Moment(evcp.StampOf(t))
-}
+func MomentOf(t time.Time) Moment { return Moment(evcp.StampOf(t)) }
 
-// MarshalJSON writes it.
-func (m Moment) MarshalJSON() ([]byte, error) {
-	if m == 0 {
-		return []byte("null"), nil
-	}
-	return strconv.AppendFloat(nil, float64(m)/1e6, 'f', -1, 64), nil
-}
+// MarshalJSON writes as many decimals as are needed, at most six.
+func (m Moment) MarshalJSON() ([]byte, error) { return m.Stamp().AppendSeconds(nil, 0, 6), nil }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (m *Moment) UnmarshalJSON(b []byte) error {
