@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Every pair of colours that the page puts on each other, in light and dark:
-// words need 4.5, shapes and edges 3 (WCAG 2.2 AA).
+// Contrast of every pair of colours that the page puts on each other, light and dark:
+// text needs 4.5, shapes and edges 3 (WCAG 2.2 AA).
 func TestContrast(t *testing.T) {
 	colours := tokens(t)
 	pairs := map[[2]string]float64{

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// keepAlive is the longest time without a frame: the page counts the seconds
-	// since the last one and says so when there are too many.
+	// keepAlive is the longest time without a frame: the page shows the seconds since
+	// the last one and counts the link as lost after four.
 	keepAlive = time.Second
 	// frameInterval is the least time between frames: ten a second are enough to look at.
 	frameInterval = 100 * time.Millisecond
-	// writeTimeout ends the stream of a browser that doesn't read.
+	// writeTimeout is how long a frame, or any answer, may wait for its reader.
 	writeTimeout = 10 * time.Second
 	// maxFrameChanges is how many changes a frame carries; the page lists no more.
 	maxFrameChanges = 60
@@ -38,13 +38,13 @@ type deltaJSON struct {
 	Changes []changeJSON `json:"changes"`
 }
 
-// serveEvents sends one page what happens, until it or the server goes.
+// serveEvents sends one page the frames, until the page or the server closes.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if r.Method == http.MethodHead {
-		return // it would be a stream without a word
+		return // a stream would have no body
 	}
 	if !acquire(d.streams, w, "too many pages are open") {
 		return
@@ -70,17 +70,17 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// eventStream is one page that is open.
+// eventStream is one open page.
 type eventStream struct {
 	cache   *frameCache
 	w       http.ResponseWriter
 	control *http.ResponseController
-	seen    uint64 // the last frame
+	seen    uint64 // the number of the last frame
 	sent    time.Time
 }
 
-// next sends what happened since the last frame, or a beat when nothing did for a
-// while. again is when it is worth while to ask once more; 0 = when something happens.
+// next sends the frames after the last one, or a beat if nothing was sent for the time
+// of keepAlive. again is when to call it again; 0 = at the next change.
 func (s *eventStream) next() (again time.Duration, err error) {
 	frames, seen, again, err := s.cache.after(s.seen)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *eventStream) next() (again time.Duration, err error) {
 	}
 	s.seen = seen
 	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= keepAlive {
-		beat, err := frameOf("beat", map[string]seconds{"now": seconds(now)})
+		beat, err := frameOf("beat", map[string]seconds{"now": secondsOf(now)})
 		if err != nil {
 			return 0, err
 		}
@@ -114,11 +114,10 @@ func addrText(a net.Addr) string {
 	return a.String()
 }
 
-// send writes one frame and sees it off.
+// send writes one frame and flushes it.
 func (s *eventStream) send(frame []byte) error {
 	s.sent = time.Now()
-	// Writers without deadlines (tests) just have none.
-	_ = s.control.SetWriteDeadline(s.sent.Add(writeTimeout))
+	_ = s.control.SetWriteDeadline(s.sent.Add(writeTimeout)) // the writers of tests have no deadlines
 	if _, err := s.w.Write(frame); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}

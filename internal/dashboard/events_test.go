@@ -2,14 +2,18 @@ package dashboard
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"evcp/internal/central"
+	"evcp/internal/simnet"
 )
 
 // frameReader reads server-sent events.
@@ -64,8 +68,8 @@ func (f *frameReader) next() (event string, data frame) {
 	}
 }
 
-// until reads frames to the first one that is right.
-func (f *frameReader) until(what string, right func(event string, data frame) bool) frame {
+// waitFor reads frames until one fits.
+func (f *frameReader) waitFor(what string, right func(event string, data frame) bool) frame {
 	f.t.Helper()
 	for range 200 { // a frame comes at least once a second
 		if event, data := f.next(); right(event, data) {
@@ -85,16 +89,16 @@ func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 		t.Fatalf("began with %s %+v", event, first)
 	}
 	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
-	fault := f.until("the fault", func(event string, d frame) bool { return event == "delta" && len(d.Changes) > 0 })
+	fault := f.waitFor("the fault", func(event string, d frame) bool { return event == "delta" && len(d.Changes) > 0 })
 	if fault.CPs[0].State != "faulted" || fault.Changes[0].To != "faulted" {
 		t.Errorf("%+v", fault)
 	}
-	f.until("a beat when nothing happens", func(event string, d frame) bool { return event == "beat" && d.Now > 0 })
+	f.waitFor("a beat when nothing happens", func(event string, d frame) bool { return event == "beat" && d.Now > 0 })
 }
 
-// A browser that stops reading keeps nobody waiting, and when it reads again it
-// is given the present, not the past frame by frame.
-func TestLaggingBrowserGetsThePresent(t *testing.T) {
+// A browser that stopped reading gets one snapshot when it reads again, not all frames in
+// between.
+func TestSlowBrowserGetsASnapshot(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
 	d := New(s.central, Options{})
@@ -103,13 +107,13 @@ func TestLaggingBrowserGetsThePresent(t *testing.T) {
 	if _, err := st.next(); err != nil {
 		t.Fatal(err)
 	}
-	const storm = 4200 // more changes than Central keeps
-	for range storm {
+	const many = 4200 // more changes than Central holds
+	for range many {
 		s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 ENGINE_RECOVERED")
 	}
 	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
 	w.frames = nil
-	for len(w.frames) < 2 { // the second comes when nothing happened for a while
+	for len(w.frames) < 2 { // the second comes after keepAlive without a change
 		again, err := st.next()
 		if err != nil {
 			t.Fatal(err)
@@ -117,7 +121,7 @@ func TestLaggingBrowserGetsThePresent(t *testing.T) {
 		time.Sleep(max(again, frameInterval))
 	}
 	if !strings.HasPrefix(w.frames[0], "event: snapshot\n") || !strings.Contains(w.frames[0], `"state":"faulted"`) || len(w.frames[0]) > 40_000 {
-		t.Errorf("%d bytes after a storm: %.300s", len(w.frames[0]), w.frames[0])
+		t.Errorf("%d bytes after many changes: %.300s", len(w.frames[0]), w.frames[0])
 	}
 	if !strings.HasPrefix(w.frames[1], "event: beat\n") {
 		t.Errorf("then %.80s", w.frames[1])
@@ -152,5 +156,65 @@ func TestTooManyPages(t *testing.T) {
 	d.ServeHTTP(w, req)
 	if got := fmt.Sprint(w.frames); !strings.Contains(got, "too many pages") || w.header.Get("Retry-After") == "" {
 		t.Errorf("answered %s", got)
+	}
+}
+
+// timedWriter is a recordingWriter that sends the time of each frame with a text.
+type timedWriter struct {
+	recordingWriter
+	text  string
+	times chan time.Time
+}
+
+func (w *timedWriter) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), w.text) {
+		w.times <- time.Now()
+	}
+	return w.recordingWriter.Write(b)
+}
+
+// However soon after the frame before a fault comes, it is sent within frameInterval.
+func TestFaultIsSentWithinAFrameInterval(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond, 99 * time.Millisecond, 100 * time.Millisecond, time.Second, 90 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := central.New(central.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			network := &simnet.Net{}
+			ln, err := network.Listen("central:5000")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var serving sync.WaitGroup
+			serving.Go(func() {
+				if err := c.Serve(ctx, ln); err != nil {
+					t.Error(err)
+				}
+			})
+			conn, err := network.DialContext(ctx, "tcp", "central:5000")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &testServer{t: t}
+			w := &timedWriter{recordingWriter{header: http.Header{}}, "event: delta", make(chan time.Time, 100)}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/events", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			serving.Go(func() { New(c, Options{}).ServeHTTP(w, req) })
+			synctest.Wait()
+			s.send(conn, "EV_CP_M CP_001 registration request")
+			frame := <-w.times
+			time.Sleep(after)
+			reported := time.Now()
+			s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
+			if took := (<-w.times).Sub(reported); took > frameInterval || frame.After(reported) {
+				t.Errorf("%s after a frame a fault was reported, and sent %s later", after, took)
+			}
+			cancel()
+			serving.Wait()
+		})
 	}
 }

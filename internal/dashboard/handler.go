@@ -1,12 +1,16 @@
 package dashboard
 
 import (
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"mime"
+	"net"
 	"net/http"
 	"path"
 	"strings"
@@ -19,29 +23,30 @@ import (
 //go:embed web
 var web embed.FS
 
-// Options say what the stream tells about the program.
+// Options describe the program to the page.
 type Options struct {
 	Version string // stands in each snapshot
 }
 
-// Dashboard answers HTTP requests for one Central. Serve is the server made for it;
-// another one should cancel the requests' context when it stops
-// (http.Server.BaseContext), since the streams of the pages end with that alone.
+// Dashboard answers HTTP requests for one Central. Serve is the server made for it.
+// Another server should cancel the requests' context when it stops
+// (http.Server.BaseContext): nothing else ends the streams.
 type Dashboard struct {
 	central *central.Central
 	version string
 	frames  *frameCache
 	list    *listCache
-	streams chan struct{} // a place for each that is open
-	lists   chan struct{}
+	streams chan struct{} // a place for each open stream
+	lists   chan struct{} // a place for each list that is sent
 	mux     *http.ServeMux
 }
 
-// bodyTimeout is how long the body of a request may take.
-const bodyTimeout = 5 * time.Second
-
-// maxStreams is how many pages may be open at once.
-const maxStreams = 256
+const (
+	// bodyTimeout is how long the body of a request may take.
+	bodyTimeout = 5 * time.Second
+	// maxStreams is how many pages may be open at once.
+	maxStreams = 256
+)
 
 // New makes the handler.
 func New(c *central.Central, o Options) *Dashboard {
@@ -51,9 +56,9 @@ func New(c *central.Central, o Options) *Dashboard {
 	}
 	d.mux.HandleFunc("GET /api/v1/cps", d.serveList)
 	d.mux.HandleFunc("GET /api/v1/events", d.serveEvents)
-	face := d.endpoints().Handler()
+	health := d.endpoints().Handler()
 	for _, path := range status.Paths() {
-		d.mux.Handle("GET "+path, face)
+		d.mux.Handle("GET "+path, health)
 	}
 	for name, file := range assets() {
 		d.mux.Handle("GET "+name, file)
@@ -66,13 +71,13 @@ func New(c *central.Central, o Options) *Dashboard {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ServeHTTP answers one request. Its answer must be read within ten seconds (a
-// stream's frames each); a body, which none should have, be sent within five.
+// ServeHTTP answers one request. The answer must be read within ten seconds, and each
+// frame of a stream. No request needs a body; one that announces it has five seconds.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // writers without deadlines (tests) just have none
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the writers of tests have no deadlines
 	if r.ContentLength != 0 {
-		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // the server reads on, in the hope of another request
+		_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // net/http reads the rest of a body before it takes the next request
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -84,26 +89,26 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// embeddedFile is one embedded file. It is asked for again each time and answered "not
-// modified": after an update of Central no browser shows an old page.
+// embeddedFile is one file of the page. Browsers revalidate it each time (ETag), so
+// after an update of Central none shows an old page.
 type embeddedFile struct {
-	body []byte
-	kind string
-	etag string
+	body        []byte
+	contentType string
+	etag        string
 }
 
-func (a embeddedFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f embeddedFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("ETag", a.etag)
-	if strings.Contains(r.Header.Get("If-None-Match"), a.etag) {
+	w.Header().Set("ETag", f.etag)
+	if strings.Contains(r.Header.Get("If-None-Match"), f.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	w.Header().Set("Content-Type", a.kind)
-	_, _ = w.Write(a.body) // a browser that has gone needs none
+	w.Header().Set("Content-Type", f.contentType)
+	_, _ = w.Write(f.body) // fails only if the browser has gone
 }
 
-// assets are the embedded files by the path that they are asked for with.
+// assets are the embedded files by URL path.
 func assets() map[string]embeddedFile {
 	files := map[string]embeddedFile{}
 	err := fs.WalkDir(web, "web", func(name string, entry fs.DirEntry, err error) error {
@@ -119,7 +124,7 @@ func assets() map[string]embeddedFile {
 		if at == "/index.html" {
 			at = "/{$}"
 		}
-		files[at] = embeddedFile{body: body, kind: kindOf(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+		files[at] = embeddedFile{body: body, contentType: contentType(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
 		return nil
 	})
 	if err != nil {
@@ -128,8 +133,8 @@ func assets() map[string]embeddedFile {
 	return files
 }
 
-// kindOf doesn't ask the machine's own table, which may call JavaScript text.
-func kindOf(name string) string {
+// contentType does not depend on the machine's own table, which may call JavaScript text.
+func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".js":
 		return "text/javascript; charset=utf-8"
@@ -140,4 +145,24 @@ func kindOf(name string) string {
 	default:
 		return mime.TypeByExtension(path.Ext(name))
 	}
+}
+
+// Bounds of one connection and of all. Monitors need descriptors too, so browsers may
+// not take them all.
+const (
+	headerLimit = 10 * time.Second
+	idleLimit   = 2 * time.Minute
+	headerSize  = 16 << 10
+	maxConns    = 1024
+)
+
+// Serve answers browsers with h on ln until ctx ends; then it ends the streams, lets
+// answers under way take the time of drain, and closes the rest. It closes ln.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Duration) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: headerSize,
+		BaseContext: func(net.Listener) context.Context { return ctx }, // ends the streams
+		ErrorLog:    log.New(io.Discard, "", 0),                        // requests that are no HTTP are not logged
+	}
+	return status.ServeUntil(ctx, server, status.LimitConns(ln, maxConns), drain)
 }

@@ -13,7 +13,7 @@ import (
 	"evcp/internal/central"
 )
 
-// serve runs the page's own server until the test ends.
+// serve runs Serve until the test ends.
 func (s *testServer) serve() (addr string) {
 	s.t.Helper()
 	ln := listen(s.t, anyPort)
@@ -29,7 +29,7 @@ func (s *testServer) serve() (addr string) {
 	return ln.Addr().String()
 }
 
-// dial connects for a test that would otherwise wait for ever.
+// dial connects with a deadline, so that no test waits for ever.
 func (s *testServer) dial(addr string) net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -41,7 +41,7 @@ func (s *testServer) dial(addr string) net.Conn {
 	return conn
 }
 
-// The head of a stream is no stream.
+// HEAD answers the header and no stream.
 func TestHeadOfTheStream(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	resp, err := http.Head(s.url + "api/v1/events")
@@ -54,8 +54,8 @@ func TestHeadOfTheStream(t *testing.T) {
 	}
 }
 
-// A body that is announced and never sent holds a connection for a few seconds, not
-// for ever.
+// A body that is announced and never sent holds a connection for bodyTimeout, not for
+// ever.
 func TestBodyThatNeverComes(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	addr := s.serve()
@@ -74,7 +74,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 	}
 }
 
-// Browsers, or whoever says that he is one, leave descriptors for the Monitors.
+// Browsers leave descriptors for the Monitors.
 func TestTooManyConnections(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	addr := s.serve()

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testServer is a Central with its page, both on loopback ports.
+// testServer is a Central and a Dashboard, both on loopback ports.
 type testServer struct {
 	t        *testing.T
 	central  *central.Central
@@ -67,7 +67,7 @@ func listen(t *testing.T, addr string) net.Listener {
 
 const anyPort = "127.0.0.1:0"
 
-// monitor says messages over one connection and awaits each answer.
+// monitor sends messages over a new connection and awaits each reply.
 func (s *testServer) monitor(messages ...string) net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.monitors)

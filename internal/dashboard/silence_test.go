@@ -13,15 +13,15 @@ import (
 	"evcp"
 )
 
-// silentCP is a charge point that was heard last so long ago.
+// silentCP is a charge point whose last message came so long ago.
 func silentCP(id evcp.CPID, state, reason string, ago, gap time.Duration, now time.Time) cpJSON {
-	last, word, beat := now.Add(-ago), "OK", gap.Seconds()
+	last, status, beat := now.Add(-ago), "OK", gap.Seconds()
 	c := cpJSON{
-		CP: id, State: state, Reason: reason, Since: seconds(last), LastSeen: seconds(last), Registered: seconds(now.Add(-400 * 24 * time.Hour)),
-		Status: &word, LastBeat: seconds(last), HeartbeatGap: &beat, Heartbeats: "OOOOOOOO", Speakers: 1,
+		CP: id, State: state, Reason: reason, Since: secondsOf(last), LastSeen: secondsOf(last), Registered: secondsOf(now.Add(-400 * 24 * time.Hour)),
+		Status: &status, LastBeat: secondsOf(last), HeartbeatGap: &beat, Heartbeats: "OOOOOOOO", Speakers: 1,
 	}
 	if gap == 0 { // Central does not know yet, or again
-		c.LastBeat, c.HeartbeatGap, c.Heartbeats = seconds{}, nil, ""
+		c.LastBeat, c.HeartbeatGap, c.Heartbeats = 0, nil, ""
 	}
 	return c
 }
@@ -34,7 +34,7 @@ func serveSnapshot(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
 	for name, file := range assets() {
 		mux.Handle("GET "+name, file)
 	}
-	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: seconds(now), CPs: cps, Changes: []changeJSON{}}, Started: seconds(now)})
+	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: secondsOf(now), CPs: cps, Changes: []changeJSON{}}, Started: secondsOf(now)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,31 +59,30 @@ func serveSnapshot(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
 	return server.URL + "/"
 }
 
-// TestSilenceReadsWellHoweverLongItLasts shows charge points that were heard
-// minutes, hours and months ago.
-func TestSilenceReadsWellHoweverLongItLasts(t *testing.T) {
+// The page shows charge points whose last message came seconds, hours and months ago.
+func TestAgeOfTheLastMessage(t *testing.T) {
 	b := chromium(t)
 	now := time.Now()
-	// Central's clock stands still, so the page's own seconds change no word.
+	// Central's clock stands still, so the page's text does not change.
 	url := serveSnapshot(t, now,
 		silentCP("CP_HOURS", "disconnected", "silent", 3*time.Hour+12*time.Minute+5*time.Second, 5*time.Second, now),
 		silentCP("CP_MONTHS", "disconnected", "said_goodbye", 112*24*time.Hour+time.Minute, 5*time.Second, now),
 		silentCP("CP_AGAIN", "disconnected", "central_restarted", 30*time.Hour+time.Second, 0, now),
 		silentCP("CP_FAST", "activated", "heartbeat_ok", 9*time.Second, time.Second, now))
 	b.do(chromedp.Navigate(url + "?lang=en"))
-	says := func(id, field, js string) {
+	shows := func(id, field, js string) {
 		t.Helper()
 		b.waitFor(id+": "+js, fmt.Sprintf(tile, id)+`?.querySelector('[data-k="`+field+`"]').textContent.replaceAll("\u00a0", " ")`+js)
 	}
-	says("CP_HOURS", "seen", ` === "heard 3 h 12 min ago"`)
-	says("CP_HOURS", "beats", `.startsWith("last heartbeat ")`)
-	says("CP_MONTHS", "seen", ` === "heard 112 d 00 h ago"`)
-	says("CP_AGAIN", "seen", ` === "heard 30 h 00 min ago"`)
-	says("CP_AGAIN", "beats", `.trim() === ""`)
-	says("CP_FAST", "beats", `.startsWith("no heartbeat for ")`)
-	b.waitFor("no number of heartbeats that nobody counted", `!document.body.innerText.includes("≥")`)
+	shows("CP_HOURS", "seen", ` === "heard 3 h 12 min ago"`)
+	shows("CP_HOURS", "beats", `.startsWith("last heartbeat ")`)
+	shows("CP_MONTHS", "seen", ` === "heard 112 d 00 h ago"`)
+	shows("CP_AGAIN", "seen", ` === "heard 30 h 00 min ago"`)
+	shows("CP_AGAIN", "beats", `.trim() === ""`)
+	shows("CP_FAST", "beats", `.startsWith("no heartbeat for ")`)
+	b.waitFor("no lower bound while the page is live", `!document.body.innerText.includes("≥")`)
 	b.do(chromedp.Click(`[data-lang="es"]`))
-	says("CP_HOURS", "seen", ` === "oído hace 3 h 12 min"`)
-	says("CP_HOURS", "beats", `.startsWith("último latido ")`)
-	says("CP_FAST", "beats", `.startsWith("sin latidos desde hace ")`)
+	shows("CP_HOURS", "seen", ` === "oído hace 3 h 12 min"`)
+	shows("CP_HOURS", "beats", `.startsWith("último latido ")`)
+	shows("CP_FAST", "beats", `.startsWith("sin latidos desde hace ")`)
 }

@@ -14,9 +14,8 @@ import (
 	"evcp/internal/central"
 )
 
-// TestCentralsOwnFace asks for health, state and metrics, and counts against what
-// was said to Central.
-func TestCentralsOwnFace(t *testing.T) {
+// Health, status and metrics agree with the messages that Central was sent.
+func TestHealthAndMetrics(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK", "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 heartbeat KO")
 	s.monitor("EV_CP_M CP_002 registration request", "EV_CP_M CP_002 ENGINE_FAILURE", "EV_CP_M CP_002 ENGINE_RECOVERED", "EV_CP_M CP_003 ENGINE_FAILURE")
@@ -52,11 +51,11 @@ func TestCentralsOwnFace(t *testing.T) {
 		t.Errorf("%v %s", err, a.body)
 	}
 	if err := Healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
-		t.Errorf("a Central that judged nobody for a minute: %v", err)
+		t.Errorf("a Central that checked nothing for a minute: %v", err)
 	}
 }
 
-// checkDocumented holds the table of docs/OPERATIONS.md to the metrics that there are.
+// checkDocumented compares the metrics with the table of docs/OPERATIONS.md.
 func checkDocumented(t *testing.T, metrics string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/OPERATIONS.md")
@@ -77,7 +76,7 @@ func checkDocumented(t *testing.T, metrics string) {
 	}
 }
 
-// TestNotListeningYet: a Central that does not hear Monitors is not ready.
+// A Central that does not listen yet is not ready.
 func TestNotListeningYet(t *testing.T) {
 	c, err := central.New(central.Options{})
 	if err != nil {

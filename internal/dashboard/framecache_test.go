@@ -12,7 +12,7 @@ import (
 	"evcp/internal/central"
 )
 
-// testPage is a page without a browser.
+// testPage applies frames as a page does.
 type testPage struct {
 	seen      uint64
 	states    map[string]string
@@ -20,20 +20,20 @@ type testPage struct {
 	snapshots int
 }
 
-// read lets it look at the reel, however early that is.
-func (w *testPage) read(r *frameCache) error {
-	r.boardRead = time.Time{}
-	frames, now, _, err := r.after(w.seen)
-	w.seen = now
+// read takes the next frames, however early that is.
+func (p *testPage) read(c *frameCache) error {
+	c.boardRead = time.Time{}
+	frames, now, _, err := c.after(p.seen)
+	p.seen = now
 	for _, f := range frames {
-		if err := w.take(f); err != nil {
+		if err := p.take(f); err != nil {
 			return err
 		}
 	}
 	return err
 }
 
-func (w *testPage) take(frame []byte) error {
+func (p *testPage) take(frame []byte) error {
 	event, rest, _ := strings.Cut(strings.TrimPrefix(string(frame), "event: "), "\ndata: ")
 	var d struct {
 		CPs []struct {
@@ -48,28 +48,28 @@ func (w *testPage) take(frame []byte) error {
 		return err
 	}
 	if event == "snapshot" {
-		w.snapshots++
-		w.states, w.changes = map[string]string{}, 0
+		p.snapshots++
+		p.states, p.changes = map[string]string{}, 0
 	}
 	for _, cp := range d.CPs {
-		w.states[cp.CP] = cp.State
+		p.states[cp.CP] = cp.State
 	}
 	for _, c := range d.Changes {
-		if event == "delta" && c.Seq != w.changes+1 {
-			return fmt.Errorf("change %d came after %d", c.Seq, w.changes)
+		if event == "delta" && c.Seq != p.changes+1 {
+			return fmt.Errorf("change %d came after %d", c.Seq, p.changes)
 		}
-		w.changes = c.Seq
+		p.changes = c.Seq
 	}
 	return nil
 }
 
-// Whenever pages look, and however far behind they are: when all have looked, all
-// show what Central knows, and none was told a change twice or out of order.
+// However often and late pages read: once all have read, all show what Central has, and
+// none got a change twice or out of order.
 func TestAllPagesShowTheSame(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_0 registration request")
 	rapid.Check(t, func(rt *rapid.T) {
-		r := &frameCache{central: s.central}
+		cache := &frameCache{central: s.central}
 		pages := make([]testPage, 4)
 		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 11), 1, 80).Draw(rt, "steps") {
 			switch id := step % 3; {
@@ -78,9 +78,9 @@ func TestAllPagesShowTheSame(t *testing.T) {
 			case step < 6:
 				s.send(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", id), fmt.Sprintf("EV_CP_M CP_%d ENGINE_RECOVERED", id))
 			case step == 11:
-				pages[0] = testPage{} // a page is opened
+				pages[0] = testPage{} // a new page
 			default:
-				if err := pages[step%4].read(r); err != nil {
+				if err := pages[step%4].read(cache); err != nil {
 					rt.Fatal(err)
 				}
 			}
@@ -90,57 +90,57 @@ func TestAllPagesShowTheSame(t *testing.T) {
 			want[string(v.ID)] = v.State.String()
 		}
 		for i := range pages {
-			if err := pages[i].read(r); err != nil {
+			if err := pages[i].read(cache); err != nil {
 				rt.Fatal(err)
 			}
 			if fmt.Sprint(pages[i].states) != fmt.Sprint(want) {
-				rt.Fatalf("page %d shows %v, Central knows %v", i, pages[i].states, want)
+				rt.Fatalf("page %d shows %v, Central has %v", i, pages[i].states, want)
 			}
 		}
 	})
 }
 
-// A hundred pages cost as much as one: they are sent the same bytes.
+// All pages are sent the same bytes, so a hundred cost as much as one.
 func TestPagesShareTheirFrames(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	r := &frameCache{central: s.central}
-	first, seen, _, err := r.after(0)
-	second, _, _, err2 := r.after(0)
+	cache := &frameCache{central: s.central}
+	first, seen, _, err := cache.after(0)
+	second, _, _, err2 := cache.after(0)
 	if err != nil || err2 != nil || &first[0][0] != &second[0][0] {
 		t.Fatalf("two snapshots were made (%v, %v)", err, err2)
 	}
 	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
-	r.boardRead = time.Time{}
-	one, _, _, _ := r.after(seen)
-	two, _, again, _ := r.after(seen)
+	cache.boardRead = time.Time{}
+	one, _, _, _ := cache.after(seen)
+	two, _, again, _ := cache.after(seen)
 	if len(one) != 1 || len(two) != 1 || &one[0][0] != &two[0][0] || again <= 0 {
 		t.Errorf("two deltas were made: %q, %q", one, two)
 	}
 }
 
-// What is kept for pages that lag is bounded.
-func TestReelIsBounded(t *testing.T) {
+// The frames kept for slow pages are bounded.
+func TestFrameCacheIsBounded(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	r := &frameCache{central: s.central}
+	cache := &frameCache{central: s.central}
 	var slow, fast testPage
 	for range 3 * maxFrames {
 		s.send(conn, "EV_CP_M CP_001 heartbeat OK")
-		if err := fast.read(r); err != nil {
+		if err := fast.read(cache); err != nil {
 			t.Fatal(err)
 		}
 		if slow.seen == 0 {
-			if err := slow.read(r); err != nil {
+			if err := slow.read(cache); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := slow.read(r); err != nil {
+	if err := slow.read(cache); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.deltas) > maxFrames || fast.snapshots != 1 || slow.snapshots != 2 {
-		t.Errorf("%d frames kept; snapshots: %d for who follows, %d for who lags", len(r.deltas), fast.snapshots, slow.snapshots)
+	if len(cache.deltas) > maxFrames || fast.snapshots != 1 || slow.snapshots != 2 {
+		t.Errorf("%d frames kept; snapshots: %d for the fast page, %d for the slow one", len(cache.deltas), fast.snapshots, slow.snapshots)
 	}
 }
 
@@ -149,14 +149,14 @@ func TestListsAreShared(t *testing.T) {
 	conn := s.monitor("EV_CP_M CP_001 registration request")
 	l := &listCache{central: s.central}
 	before := time.Now()
-	one, err1 := l.text(before)
-	two, err2 := l.text(before)
+	one, err1 := l.get(before)
+	two, err2 := l.get(before)
 	if err1 != nil || err2 != nil || &one[0] != &two[0] {
-		t.Errorf("who asked before it was made does not share it (%v, %v)", err1, err2)
+		t.Errorf("two requests from before it was made do not share it (%v, %v)", err1, err2)
 	}
 	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
-	three, err := l.text(time.Now())
+	three, err := l.get(time.Now())
 	if err != nil || !strings.Contains(string(three), `"faulted"`) {
-		t.Errorf("who asks now gets what was: %s (%v)", three, err)
+		t.Errorf("a request gets an older list: %s (%v)", three, err)
 	}
 }

@@ -17,17 +17,17 @@ import (
 	"evcp/internal/wire"
 )
 
-// maxNamedFaults is how many open faults are named by a metric: a network that is down
-// must not bring its metrics server down too. The rest is counted.
+// maxNamedFaults is how many open faults have a metric of their own: when a whole
+// network fails, the metrics server must not. The rest is counted.
 const maxNamedFaults = 100
 
-// stalledAfter is how long Central may not have looked for silence. It looks every
-// second, and a busy machine is no reason to restart it.
+// stalledAfter is how old the last check for silence may be. Central checks every
+// second; a busy machine is no reason to restart it.
 const stalledAfter = 10 * time.Second
 
 var errNotListening = errors.New("not listening to Monitors yet")
 
-// endpoints is what Central tells of itself.
+// endpoints are Central's health, metrics and status.
 func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
 		Healthy: func() (string, error) { return note(d.central.Figures()), Healthy(d.central, time.Now()) },
@@ -37,19 +37,19 @@ func (d *Dashboard) endpoints() status.Endpoints {
 	}
 }
 
-// Healthy says why Central does not do its work, nil when it does.
+// Healthy is the error that keeps Central from its work; nil if there is none.
 func Healthy(c *central.Central, now time.Time) error {
 	last := c.Figures().SilenceChecked
 	if last.IsZero() {
 		last = c.Started()
 	}
-	if stood := now.Sub(last); stood > stalledAfter {
-		return fmt.Errorf("stands still: nobody was judged for %s", stood.Round(time.Second))
+	if stalled := now.Sub(last); stalled > stalledAfter {
+		return fmt.Errorf("stands still: nobody was judged for %s", stalled.Round(time.Second))
 	}
 	return nil
 }
 
-// note is what people should know although a restart would mend nothing.
+// note is a trouble that a restart would not mend.
 func note(f central.Figures) string {
 	if f.DiskError == "" {
 		return ""
@@ -64,8 +64,8 @@ func ready(c *central.Central) error {
 	return Healthy(c, time.Now())
 }
 
-// metrics writes everything there is to count. The names are a contract:
-// dashboards and alerts are built on them.
+// metrics writes all metrics. Their names are a contract: dashboards and alerts are
+// built on them.
 func (d *Dashboard) metrics(m *metrics.Writer) {
 	m.Gauge("evcentral_build_info", "The build that runs; always 1.").
 		Value(1, "version", d.version, "revision", version.Revision(), "goversion", runtime.Version())
@@ -95,8 +95,8 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
 }
 
-// verbNames are the messages as label values: the wire's own words hold blanks
-// and capitals.
+// verbNames are the label values of messages: the texts on the wire have blanks and
+// capitals.
 var verbNames = map[wire.Verb]string{
 	wire.Registration: "registration", wire.EngineFailure: "engine_failure", wire.EngineRecovered: "engine_recovered",
 	wire.Heartbeat: "heartbeat", wire.Disconnect: "disconnect",
@@ -117,7 +117,7 @@ func (d *Dashboard) chargePoints(m *metrics.Writer) {
 		Value(float64(max(len(open)-maxNamedFaults, 0)))
 }
 
-// statusJSON is Central's own status.
+// statusJSON is Central's document at /api/v1/status.
 type statusJSON struct {
 	Program      string         `json:"program"`
 	Version      string         `json:"version"`
@@ -126,7 +126,7 @@ type statusJSON struct {
 	Started      seconds        `json:"started"`
 	Healthy      bool           `json:"healthy"`
 	Trouble      string         `json:"trouble,omitempty"`
-	Note         string         `json:"note,omitempty"` // what people should know although all is done
+	Note         string         `json:"note,omitempty"`
 	Listens      string         `json:"listens"`
 	HeartbeatS   float64        `json:"heartbeat_s"`
 	ChargePoints map[string]int `json:"charge_points"`
@@ -137,14 +137,11 @@ type statusJSON struct {
 func (d *Dashboard) status() any {
 	n, f, now := d.central.Counts(), d.central.Figures(), time.Now()
 	a := statusJSON{
-		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: seconds(now), Started: seconds(d.central.Started()), Healthy: true,
-		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: seconds(n.LastSeen), Note: note(f),
+		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: secondsOf(now), Started: secondsOf(d.central.Started()), Healthy: true,
+		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: secondsOf(n.LastSeen), Note: note(f), Listens: addrText(d.central.Addr()),
 		ChargePoints: map[string]int{
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 		},
-	}
-	if addr := d.central.Addr(); addr != nil {
-		a.Listens = addr.String()
 	}
 	if err := Healthy(d.central, now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()

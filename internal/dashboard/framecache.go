@@ -1,0 +1,119 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"evcp/internal/central"
+)
+
+const (
+	// maxFrames and maxFrameBytes are how much a page that reads slowly can catch up
+	// with; a page further behind gets a snapshot.
+	maxFrames     = 20
+	maxFrameBytes = 1 << 20
+)
+
+// frameCache makes the frames that all pages are sent. A frame is made once, when the
+// first page asks for it. So a hundred pages cost Central as much as one, and hold one
+// snapshot in memory.
+type frameCache struct {
+	central *central.Central
+	version string
+
+	mu            sync.Mutex
+	position      central.Position // up to the last frame
+	last          uint64           // the number of the last frame, from 1
+	boardRead     time.Time        // when the board was last read
+	deltas        [][]byte         // the last frames; the newest has the number last
+	size          int              // of deltas, in bytes
+	snapshot      []byte           // nil = none
+	snapshotFrame uint64           // the last frame that it includes
+	snapshotMade  time.Time
+}
+
+// after is what to send, in order, to a page whose last frame was n: deltas, or a
+// snapshot and the deltas after it; nothing if nothing changed. A new page is at 0. now
+// is the page's last frame then. If again is above 0, the board was read less than
+// frameInterval ago; ask again after that time.
+func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Duration, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if again = frameInterval - time.Since(f.boardRead); again <= 0 || f.last == 0 {
+		again = 0
+		if err := f.addChanges(); err != nil {
+			return nil, n, 0, err
+		}
+	}
+	oldest := f.last - uint64(len(f.deltas)) // deltas suffice for a page at this frame or later
+	if n > 0 && n >= oldest {
+		return append(frames, f.deltas[n-oldest:]...), f.last, again, nil
+	}
+	if f.snapshot == nil || f.snapshotFrame < oldest || time.Since(f.snapshotMade) > keepAlive {
+		if err := f.makeSnapshot(); err != nil {
+			return nil, n, 0, err
+		}
+	}
+	frames = append(frames, f.snapshot)
+	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again, nil
+}
+
+// addChanges reads the board and makes a frame of what changed.
+func (f *frameCache) addChanges() error {
+	f.boardRead = time.Now()
+	return f.addDelta(f.central.Since(f.position))
+}
+
+// addDelta makes a frame of a delta. The very first, and one with a gap, make every page
+// start from a snapshot.
+func (f *frameCache) addDelta(d central.Delta) error {
+	if f.last == 0 || d.Missed > 0 {
+		f.deltas, f.size, f.snapshot = nil, 0, nil
+		f.position, f.last = d.Next, f.last+1
+		return nil
+	}
+	if len(d.CPs) == 0 && len(d.Changes) == 0 {
+		return nil
+	}
+	frame, err := frameOf("delta", deltaOf(d, secondsOf(f.boardRead)))
+	if err != nil {
+		return err
+	}
+	f.position, f.last = d.Next, f.last+1
+	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
+	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
+		f.size -= len(f.deltas[0])
+		f.deltas = f.deltas[1:]
+	}
+	return nil
+}
+
+// makeSnapshot makes a snapshot, and the frame that leads to it for pages that need none.
+func (f *frameCache) makeSnapshot() error {
+	f.boardRead = time.Now()
+	changed, all := f.central.Snapshot(f.position)
+	if err := f.addDelta(changed); err != nil {
+		return err
+	}
+	whole, err := frameOf("snapshot", snapshotJSON{
+		deltaJSON: deltaOf(all, secondsOf(f.boardRead)), Started: secondsOf(f.central.Started()), Listen: addrText(f.central.Addr()),
+		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
+	})
+	if err != nil {
+		return err
+	}
+	f.snapshot, f.snapshotFrame, f.snapshotMade = whole, f.last, f.boardRead
+	return nil
+}
+
+// frameOf is one server-sent event.
+func frameOf(event string, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", event, err)
+	}
+	frame := append(make([]byte, 0, len(body)+40), "event: "+event+"\ndata: "...)
+	return append(append(frame, body...), "\n\n"...), nil
+}
