@@ -10,7 +10,7 @@ import (
 	"evcp/internal/link"
 )
 
-// TestDialerLimitsWhatIsUnacknowledged asks the kernel what it was told.
+// TestDialerLimitsWhatIsUnacknowledged reads the socket option back.
 func TestDialerLimitsWhatIsUnacknowledged(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

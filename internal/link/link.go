@@ -1,6 +1,6 @@
-// Package link is one TCP connection to one peer, kept for as long as the peer
-// keeps it. Some peers close after every answer and some never do; both are
-// served by the same three steps: look, dial if need be, use.
+// Package link is one TCP connection to one peer, kept for as long as the peer keeps it.
+// Some peers close after every reply and some never do. Both are served by the same
+// three steps: ask Ready, Dial if it is not, use.
 //
 // A Link belongs to one goroutine at a time.
 package link
@@ -9,15 +9,35 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
+
+	"evcp"
 )
 
 // Dialer opens connections; *net.Dialer is one. It may be called from any number
 // of goroutines at once.
 type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// unacknowledgedLimit is how long sent bytes may stay unacknowledged by the other machine
+// before the connection fails: behind a firewall that drops everything, or a pulled
+// cable. It is longer than the wait for any reply.
+const unacknowledgedLimit = 5 * time.Second
+
+// NewDialer makes the operating system's Dialer, with connections that fail when the other
+// machine is gone.
+func NewDialer() *net.Dialer {
+	return &net.Dialer{
+		Control: limitUnacknowledged,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2,
+		},
+	}
 }
 
 // Link is the connection to Address, or none yet.
@@ -28,9 +48,9 @@ type Link struct {
 	buf     [512]byte
 }
 
-// Ready looks at a kept connection and reports whether the next question may go
-// out on it. A peer that has closed, and one that said something nobody asked
-// for (the late half of an earlier answer), is hung up on; blanks are dropped.
+// Ready reports whether there is a connection on which the next message may be sent. It
+// drops blanks that wait to be read. It closes a connection that the peer has closed,
+// and one with other bytes waiting, such as the late half of an earlier reply.
 func (l *Link) Ready() bool {
 	if l.conn == nil {
 		return false
@@ -41,10 +61,11 @@ func (l *Link) Ready() bool {
 	return l.conn != nil
 }
 
-// silent reads what waits, without waiting for it.
+// silent reads what has arrived, without waiting. It reports false at an end and at
+// anything but blanks.
 func (l *Link) silent() bool {
 	for {
-		n, err := l.peek()
+		n, err := l.readNow()
 		switch {
 		case wouldBlock(err):
 			return true
@@ -56,9 +77,9 @@ func (l *Link) silent() bool {
 	}
 }
 
-// peekBriefly looks by waiting a moment, for a connection that is no socket (tests
-// run in memory) and for systems that can't look without waiting.
-func (l *Link) peekBriefly(moment time.Duration) (int, error) {
+// readBriefly reads with a short deadline, for connections that are no sockets (tests in
+// memory) and for systems without a read that does not block.
+func (l *Link) readBriefly(moment time.Duration) (int, error) {
 	if err := l.conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
 		return 0, err
 	}
@@ -99,7 +120,7 @@ func (l *Link) Write(message []byte, deadline time.Time) error {
 	return err
 }
 
-// Read waits for bytes until the deadline. The slice is good until the next call.
+// Read waits for bytes until the deadline. The slice is valid until the next call.
 func (l *Link) Read(deadline time.Time) ([]byte, error) {
 	if l.conn == nil {
 		return nil, net.ErrClosed
@@ -122,10 +143,45 @@ func (l *Link) Interrupt() func() {
 	}
 }
 
-// Close hangs up. It may be called at any time and twice.
+// Close closes the connection. It may be called at any time, and twice.
 func (l *Link) Close() {
 	if l.conn != nil {
 		l.conn.Close()
 		l.conn = nil
 	}
+}
+
+// CauseOf is the Cause of a failed dial, write or read. Errors of the network are
+// classified here and nowhere else.
+func CauseOf(err error) evcp.Cause {
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return evcp.NoCause
+	case errors.As(err, &dns):
+		return evcp.DNS
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return evcp.Refused
+	case is(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
+		return evcp.Reset
+	case is(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN):
+		return evcp.Unreachable
+	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM):
+		return evcp.Local
+	case is(err, os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
+		return evcp.Timeout
+	case is(err, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe):
+		return evcp.Closed
+	default:
+		return evcp.Other
+	}
+}
+
+func is(err error, targets ...error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }

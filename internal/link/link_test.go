@@ -21,28 +21,28 @@ import (
 
 func TestCauseOf(t *testing.T) {
 	for err, want := range map[error]evcp.Cause{
-		nil:                                    evcp.NoCause,
-		&net.DNSError{Err: "no such host"}:     evcp.DNS,
-		&net.DNSError{IsTimeout: true}:         evcp.DNS,
-		syscall.ECONNREFUSED:                   evcp.Refused,
-		syscall.ECONNRESET:                     evcp.Reset,
-		syscall.EPIPE:                          evcp.Reset,
-		syscall.ECONNABORTED:                   evcp.Reset,
-		syscall.EHOSTUNREACH:                   evcp.Unreachable,
-		syscall.ENETUNREACH:                    evcp.Unreachable,
-		syscall.EMFILE:                         evcp.Local,
-		syscall.EADDRNOTAVAIL:                  evcp.Local,
-		syscall.EPERM:                          evcp.Local,
-		os.ErrDeadlineExceeded:                 evcp.Timeout,
-		context.DeadlineExceeded:               evcp.Timeout,
-		syscall.ETIMEDOUT:                      evcp.Timeout,
-		io.EOF:                                 evcp.Closed,
-		net.ErrClosed:                          evcp.Closed,
-		errors.New("the dog ate the datagram"): evcp.Other,
+		nil:                                evcp.NoCause,
+		&net.DNSError{Err: "no such host"}: evcp.DNS,
+		&net.DNSError{IsTimeout: true}:     evcp.DNS,
+		syscall.ECONNREFUSED:               evcp.Refused,
+		syscall.ECONNRESET:                 evcp.Reset,
+		syscall.EPIPE:                      evcp.Reset,
+		syscall.ECONNABORTED:               evcp.Reset,
+		syscall.EHOSTUNREACH:               evcp.Unreachable,
+		syscall.ENETUNREACH:                evcp.Unreachable,
+		syscall.EMFILE:                     evcp.Local,
+		syscall.EADDRNOTAVAIL:              evcp.Local,
+		syscall.EPERM:                      evcp.Local,
+		os.ErrDeadlineExceeded:             evcp.Timeout,
+		context.DeadlineExceeded:           evcp.Timeout,
+		syscall.ETIMEDOUT:                  evcp.Timeout,
+		io.EOF:                             evcp.Closed,
+		net.ErrClosed:                      evcp.Closed,
+		errors.New("some other error"):     evcp.Other,
 	} {
 		wrapped := err
 		if err != nil {
-			wrapped = &net.OpError{Op: "read", Net: "tcp", Err: fmt.Errorf("on the way: %w", err)}
+			wrapped = &net.OpError{Op: "read", Net: "tcp", Err: fmt.Errorf("wrapped: %w", err)}
 		}
 		if got := link.CauseOf(wrapped); got != want {
 			t.Errorf("%v is %s, want %s", err, got, want)
@@ -93,12 +93,12 @@ func (p *peer) dial() {
 
 func soon() time.Time { return time.Now().Add(10 * time.Second) }
 
-// says writes, or hangs up without a word, and waits until it has come.
-func (p *peer) says(words string) {
+// send sends text, or closes the connection if it is "", and waits until that has arrived.
+func (p *peer) send(text string) {
 	p.Helper()
-	if words == "" {
+	if text == "" {
 		p.Conn.Close()
-	} else if _, err := io.WriteString(p.Conn, words); err != nil {
+	} else if _, err := io.WriteString(p.Conn, text); err != nil {
 		p.Fatal(err)
 	}
 	raw, err := p.near.(syscall.Conn).SyscallConn()
@@ -108,23 +108,23 @@ func (p *peer) says(words string) {
 	_ = p.near.SetReadDeadline(soon())
 	if err := raw.Read(func(fd uintptr) bool {
 		n, _, err := unix.Recvfrom(int(fd), make([]byte, 100), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		return err == nil && n >= len(words)
+		return err == nil && n >= len(text)
 	}); err != nil {
-		p.Errorf("%q has not come: %v", words, err)
+		p.Errorf("%q has not arrived: %v", text, err)
 	}
 }
 
-// TestReady looks at a kept connection: silence and blanks are fine, an end and words
-// that nobody asked for are not.
+// TestReady: a connection is ready when nothing or blanks have arrived, and not at an end
+// or after other bytes.
 func TestReady(t *testing.T) {
 	for name, tt := range map[string]struct {
 		happens func(p *peer)
 		ready   bool
 	}{
 		"silence":                    {func(*peer) {}, true},
-		"blanks":                     {func(p *peer) { p.says(" \r\n\x00\t") }, true},
-		"half of an earlier answer":  {func(p *peer) { p.says("\r\nO") }, false},
-		"an end":                     {func(p *peer) { p.says("") }, false},
+		"blanks":                     {func(p *peer) { p.send(" \r\n\x00\t") }, true},
+		"half of an earlier reply":   {func(p *peer) { p.send("\r\nO") }, false},
+		"an end":                     {func(p *peer) { p.send("") }, false},
 		"a deadline that has passed": {func(p *peer) { _, _ = p.link.Read(time.Unix(1, 0)) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,11 +139,11 @@ func TestReady(t *testing.T) {
 			}
 			if !tt.ready {
 				if err := p.link.Write([]byte("question"), soon()); !errors.Is(err, net.ErrClosed) {
-					t.Errorf("a question on a connection that is no good: %v", err)
+					t.Errorf("a write on a closed connection: %v", err)
 				}
 				return
 			}
-			p.says("OK")
+			p.send("OK")
 			if b, err := p.link.Read(soon()); err != nil || string(b) != "OK" {
 				t.Errorf("read %q, %v", b, err)
 			}
@@ -151,35 +151,35 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestAnExchange asks, hears, and times out.
+// TestAnExchange writes, reads, times out and is interrupted.
 func TestAnExchange(t *testing.T) {
 	p := newPeer(t)
 	if _, err := p.link.Read(soon()); link.CauseOf(err) != evcp.Closed {
-		t.Errorf("read from nobody: %v", err)
+		t.Errorf("read without a connection: %v", err)
 	}
-	p.link.Interrupt()() // there is nothing to break off
+	p.link.Interrupt()() // nothing to interrupt
 	p.dial()
 	if err := p.link.Write([]byte("question"), soon()); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 100)
 	if n, err := p.Conn.Read(b); string(b[:n]) != "question" {
-		t.Errorf("asked %q, %v", b[:n], err)
+		t.Errorf("received %q, %v", b[:n], err)
 	}
 	if _, err := p.link.Read(time.Now().Add(10 * time.Millisecond)); link.CauseOf(err) != evcp.Timeout {
-		t.Errorf("silence is %v", err)
+		t.Errorf("no reply: %v", err)
 	}
 	stop := p.link.Interrupt()
 	time.AfterFunc(10*time.Millisecond, stop)
 	if _, err := p.link.Read(soon()); link.CauseOf(err) != evcp.Timeout {
-		t.Errorf("broken off: %v", err)
+		t.Errorf("interrupted: %v", err)
 	}
 	if err := p.link.Write([]byte("question"), time.Unix(1, 0)); link.CauseOf(err) != evcp.Timeout {
-		t.Errorf("asked too late: %v", err)
+		t.Errorf("write after the deadline: %v", err)
 	}
 }
 
-// TestOneConnection hangs up on the old one, whatever becomes of the new one.
+// TestOneConnection: Dial and Adopt close the old connection, also when the dial fails.
 func TestOneConnection(t *testing.T) {
 	gone := func(c net.Conn) bool {
 		_ = c.SetReadDeadline(soon())

@@ -11,7 +11,7 @@ import (
 func limitUnacknowledged(_, _ string, sock syscall.RawConn) error {
 	var failed error
 	gone := sock.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledged.Milliseconds()))
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds()))
 	})
 	return errors.Join(gone, failed)
 }

@@ -4,6 +4,6 @@ package link
 
 import "syscall"
 
-// limitUnacknowledged does nothing where there is no TCP_USER_TIMEOUT: deadlines
-// on every read still notice, one question later.
+// limitUnacknowledged does nothing where there is no TCP_USER_TIMEOUT: the deadline of the
+// next read finds a dead connection.
 func limitUnacknowledged(string, string, syscall.RawConn) error { return nil }

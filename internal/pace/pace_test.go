@@ -13,14 +13,14 @@ import (
 
 const second = time.Second
 
-// noon is a moment with a monotonic reading, as NewGrid wants it.
-var noon = time.Now()
+// start is a moment with a monotonic reading, as NewGrid needs.
+var start = time.Now()
 
 func TestTicksNeverDrift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		every := time.Duration(rapid.Int64Range(int64(10*time.Millisecond), int64(time.Minute)).Draw(t, "interval"))
-		g := pace.NewGrid("CP_001", every, noon)
-		first := g.After(noon)
+		g := pace.NewGrid("CP_001", every, start)
+		first := g.After(start)
 		now := first
 		for range 50 {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(3*every)).Draw(t, "busy")))
@@ -36,27 +36,27 @@ func TestTicksNeverDrift(t *testing.T) {
 	})
 }
 
-// TestPhaseIsStable puts a charge point on the same ticks of Unix time whenever
-// its Monitor starts.
+// TestPhaseIsStable: a charge point has the same ticks in Unix time whenever its Monitor
+// starts.
 func TestPhaseIsStable(t *testing.T) {
-	phase := func(start time.Time) time.Duration {
-		tick := pace.NewGrid("CP_001", second, start).After(start)
+	phase := func(began time.Time) time.Duration {
+		tick := pace.NewGrid("CP_001", second, began).After(began)
 		return time.Duration(tick.UnixNano() % int64(second))
 	}
-	// Worked out by hand from the id: no release moves a charge point to another place.
+	// Calculated from the id by hand: no release may change the phase of a charge point.
 	const want = 864743961 * time.Nanosecond
 	for _, later := range []time.Duration{0, 1, 333 * time.Millisecond, 999999999, time.Hour + 7} {
-		if got := phase(noon.Add(later)); got != want {
+		if got := phase(start.Add(later)); got != want {
 			t.Errorf("phase %s after %s, was %s", got, later, want)
 		}
 	}
 }
 
-// TestPhasesSpread leaves no tenth of the interval with twice its share.
+// TestPhasesSpread: each tenth of the interval has a tenth of the charge points, ± 20 %.
 func TestPhasesSpread(t *testing.T) {
 	var tenths [10]int
 	for i := range 10000 {
-		tick := pace.NewGrid(evcp.CPID(fmt.Sprintf("CP_%05d", i)), second, noon).After(noon)
+		tick := pace.NewGrid(evcp.CPID(fmt.Sprintf("CP_%05d", i)), second, start).After(start)
 		tenths[tick.UnixNano()%int64(second)/int64(second/10)]++
 	}
 	for i, n := range tenths {
@@ -68,8 +68,8 @@ func TestPhasesSpread(t *testing.T) {
 
 func TestAfterFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := pace.NewGrid("CP_001", second, noon)
-		first := noon.Add(time.Duration(rapid.Int64Range(0, int64(5*second)).Draw(t, "first")))
+		g := pace.NewGrid("CP_001", second, start)
+		first := start.Add(time.Duration(rapid.Int64Range(0, int64(5*second)).Draw(t, "first")))
 		wait := g.AfterFirst(first).Sub(first)
 		if wait < second/2 || wait > second*3/2 {
 			t.Fatalf("the second check comes %s after the first", wait)
@@ -78,8 +78,8 @@ func TestAfterFirst(t *testing.T) {
 }
 
 func TestMissedTicks(t *testing.T) {
-	g := pace.NewGrid("CP_001", second, noon)
-	due := g.After(noon)
+	g := pace.NewGrid("CP_001", second, start)
+	due := g.After(start)
 	tests := []struct {
 		late   time.Duration
 		miss   bool
@@ -97,14 +97,14 @@ func TestMissedTicks(t *testing.T) {
 			t.Errorf("%s late: %d missed, want %d", tt.late, got, tt.missed)
 		}
 	}
-	fast := pace.NewGrid("CP_001", 100*time.Millisecond, noon)
-	if due := fast.After(noon); fast.TooLate(due, due.Add(50*time.Millisecond)) || !fast.TooLate(due, due.Add(51*time.Millisecond)) {
-		t.Error("50 ms is never too late, and for a fast rhythm 51 ms is")
+	fast := pace.NewGrid("CP_001", 100*time.Millisecond, start)
+	if due := fast.After(start); fast.TooLate(due, due.Add(50*time.Millisecond)) || !fast.TooLate(due, due.Add(51*time.Millisecond)) {
+		t.Error("50 ms is never too late, and for a short interval 51 ms is")
 	}
 }
 
 func TestBackoffGrowsAndStops(t *testing.T) {
-	b := pace.Outage
+	b := pace.CentralBackoff
 	want := []time.Duration{500 * time.Millisecond, second, 2 * second, 4 * second, 5 * second, 5 * second}
 	for i, most := range want {
 		if got := b.Delay(i+1, 0.999999999); got > most || got < most-time.Microsecond {

@@ -23,7 +23,7 @@ func title(cp evcp.CPID) string {
 }
 
 // widest is the length of the longest address, within reason.
-func widest(all []finding) int {
+func widest(all []peerResult) int {
 	wide := 0
 	for _, f := range all {
 		wide = max(wide, len(f.address))
@@ -33,7 +33,7 @@ func widest(all []finding) int {
 
 // lines are one finding for a person: what was tried, what came of it, how long
 // it took; and when it is not well, what that means and what to do first.
-func (f finding) lines(wide int) []string {
+func (f peerResult) lines(wide int) []string {
 	head := fmt.Sprintf("  %s %-7s  %-*s   %s", f.shape.Mark(), f.peer, wide, f.address, f.advice.Phrase)
 	lines := []string{timed(head, f)}
 	for _, text := range []string{f.advice.Meaning, f.advice.Do} {
@@ -48,7 +48,7 @@ func (f finding) lines(wide int) []string {
 }
 
 // timed puts the time at the right edge, unless there is none or no room.
-func timed(head string, f finding) string {
+func timed(head string, f peerResult) string {
 	took := display.Milliseconds(f.took)
 	room := edge - utf8.RuneCountInString(head) - len(took)
 	if f.took == 0 || room < 1 {
@@ -58,7 +58,7 @@ func timed(head string, f finding) string {
 }
 
 // verdict says what a Monitor would do if it were started now.
-func verdict(cp evcp.CPID, central, engine, broker finding) []string {
+func verdict(cp evcp.CPID, central, engine, broker peerResult) []string {
 	var then string
 	switch {
 	case central.refused:

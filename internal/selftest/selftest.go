@@ -30,7 +30,7 @@ type Options struct {
 // Run tries all three at once, hands the lines of the answer to say, in order,
 // and reports whether Central and Engine answered well.
 func Run(ctx context.Context, o Options, say func(line string)) bool {
-	var central, engine, broker finding
+	var central, engine, broker peerResult
 	var trying sync.WaitGroup
 	trying.Go(func() { central = o.tryCentral(ctx) })
 	trying.Go(func() { engine = o.tryEngine(ctx) })
@@ -38,7 +38,7 @@ func Run(ctx context.Context, o Options, say func(line string)) bool {
 	say(title(o.CP))
 	say("")
 	trying.Wait()
-	all := []finding{central, engine, broker}
+	all := []peerResult{central, engine, broker}
 	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide) {

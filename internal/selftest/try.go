@@ -15,8 +15,8 @@ import (
 	"evcp/internal/wire"
 )
 
-// finding is what one trial came to.
-type finding struct {
+// peerResult is what one trial came to.
+type peerResult struct {
 	peer    string
 	address string
 	shape   display.Shape
@@ -26,18 +26,18 @@ type finding struct {
 	took    time.Duration
 }
 
-func found(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) finding {
+func found(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) peerResult {
 	shape := display.Failed
 	if c == evcp.NoCause {
 		shape = display.Up
 	}
-	return finding{
+	return peerResult{
 		peer: peer, address: address, shape: shape, well: c == evcp.NoCause, took: took,
 		advice: advice.For(p, c).With(f),
 	}
 }
 
-func (o Options) tryCentral(ctx context.Context) finding {
+func (o Options) tryCentral(ctx context.Context) peerResult {
 	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, uplink.TextCodec(o.Framing), o.CP)
 	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
 	cause := a.Cause
@@ -55,7 +55,7 @@ func (o Options) tryCentral(ctx context.Context) finding {
 	return f
 }
 
-func (o Options) tryEngine(ctx context.Context) finding {
+func (o Options) tryEngine(ctx context.Context) peerResult {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
@@ -76,10 +76,10 @@ func (o Options) tryEngine(ctx context.Context) finding {
 
 // tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a
 // failure.
-func (o Options) tryKafka(ctx context.Context) finding {
+func (o Options) tryKafka(ctx context.Context) peerResult {
 	if len(o.Brokers) == 0 {
 		none := advice.Advice{Phrase: english.onDisk}
-		return finding{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
+		return peerResult{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
 	}
 	facts := advice.Details{CP: o.CP, Topic: o.Topic}
 	began := time.Now()

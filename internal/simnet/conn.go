@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// Conn is one end of a connection. What is written waits in the other end until
-// somebody reads it, as a kernel keeps it.
+// Conn is one end of a connection. What is written is buffered at the other end until it
+// is read, as in a kernel.
 type Conn struct {
 	net        *Net
 	local, far Addr
-	in, out    *stream
+	in, out    *receiveBuffer
 }
 
 func pair(n *Net, client, server Addr) (near, far *Conn) {
-	there, back := newStream(), newStream()
+	there, back := newReceiveBuffer(), newReceiveBuffer()
 	near = &Conn{net: n, local: client, far: server, in: back, out: there}
 	far = &Conn{net: n, local: server, far: client, in: there, out: back}
 	return near, far
 }
 
-// stream is one direction.
-type stream struct {
+// receiveBuffer is one direction of a connection, at its receiving end.
+type receiveBuffer struct {
 	mu       sync.Mutex // guards what follows
-	change   *sync.Cond
+	changed  *sync.Cond
 	held     []byte
-	end      error // io.EOF or ECONNRESET, after what is held
-	broken   bool  // the writer's end may write no more
+	end      error // io.EOF or ECONNRESET, once the held bytes are read; after a reset at once
+	broken   bool  // writes fail
 	deadline time.Time
-	alarm    *time.Timer
+	timer    *time.Timer
 }
 
-func newStream() *stream {
-	s := &stream{}
-	s.change = sync.NewCond(&s.mu)
+func newReceiveBuffer() *receiveBuffer {
+	s := &receiveBuffer{}
+	s.changed = sync.NewCond(&s.mu)
 	return s
 }
 
-// Read waits for bytes, the end, or the deadline. As the real one it answers with
-// the deadline's error first.
+// Read waits for bytes, the end, or the deadline. Like a socket's, it returns the
+// deadline's error first.
 func (c *Conn) Read(b []byte) (int, error) {
 	s := c.in
 	s.mu.Lock()
@@ -61,11 +61,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 		case s.end != nil:
 			return 0, opError("read", s.end)
 		}
-		s.change.Wait()
+		s.changed.Wait()
 	}
 }
 
-// Write hands bytes to the other end. It never waits: the window is endless.
+// Write sends bytes to the other end. It never blocks: the buffer has no limit.
 func (c *Conn) Write(b []byte) (int, error) {
 	s := c.out
 	s.mu.Lock()
@@ -74,10 +74,10 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if broken {
 		return 0, opError("write", syscall.EPIPE)
 	}
-	delay, hole := c.net.weather()
+	delay, blackhole := c.net.conditions()
 	sent := append([]byte(nil), b...)
 	switch {
-	case hole:
+	case blackhole:
 	case delay > 0:
 		time.AfterFunc(delay, func() { s.put(sent) })
 	default:
@@ -86,40 +86,40 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (s *stream) put(b []byte) {
+func (s *receiveBuffer) put(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end == nil {
 		s.held = append(s.held, b...)
-		s.change.Broadcast()
+		s.changed.Broadcast()
 	}
 }
 
-// finish ends a direction: the reader sees err, the writer may write no more.
-func (s *stream) finish(err error) {
+// finish ends a direction: reads return err, writes fail.
+func (s *receiveBuffer) finish(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end == nil || !errors.Is(err, io.EOF) {
 		s.end = err
 	}
 	s.broken = true
-	if s.alarm != nil {
-		s.alarm.Stop()
+	if s.timer != nil {
+		s.timer.Stop()
 	}
-	s.change.Broadcast()
+	s.changed.Broadcast()
 }
 
-// Close ends the connection in order: the other end reads what it has, then EOF.
+// Close closes the connection: the other end reads what is buffered, then EOF.
 func (c *Conn) Close() error {
 	c.in.finish(net.ErrClosed)
-	_, hole := c.net.weather()
-	if !hole {
+	_, blackhole := c.net.conditions()
+	if !blackhole {
 		c.out.finish(io.EOF)
 	}
 	return nil
 }
 
-// Reset breaks the connection off.
+// Reset resets the connection.
 func (c *Conn) Reset() {
 	c.in.finish(net.ErrClosed)
 	c.out.finish(syscall.ECONNRESET)
@@ -131,29 +131,29 @@ func (c *Conn) LocalAddr() net.Addr { return c.local }
 // RemoteAddr is the other end's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.far }
 
-// SetDeadline sets the read deadline; a write never waits.
+// SetDeadline sets the read deadline; a write never blocks.
 func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
 // SetWriteDeadline does nothing.
 func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
-// SetReadDeadline bounds every Read, one that waits included.
+// SetReadDeadline bounds every Read, also one that already waits.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	s := c.in
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deadline = t
-	if s.alarm != nil {
-		s.alarm.Stop()
-		s.alarm = nil
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
 	}
 	if !t.IsZero() {
-		s.alarm = time.AfterFunc(time.Until(t), func() {
+		s.timer = time.AfterFunc(time.Until(t), func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.change.Broadcast()
+			s.changed.Broadcast()
 		})
 	}
-	s.change.Broadcast()
+	s.changed.Broadcast()
 	return nil
 }

@@ -1,7 +1,7 @@
-// Package simnet is a network in memory for tests under testing/synctest: TCP as
-// the Monitor knows it, with a kernel that receives for whoever is not looking,
-// refusals, resets, closes, silence, and delays. Time passes only in its timers,
-// so an hour of faults takes no time at all.
+// Package simnet is a network in memory for tests under testing/synctest. It behaves as
+// TCP does: bytes are buffered until they are read, and connections are refused, reset,
+// closed, delayed or lost in a black hole. It waits only in timers, which synctest
+// skips.
 package simnet
 
 import (
@@ -18,30 +18,30 @@ type Net struct {
 	mu        sync.Mutex // guards what follows
 	listeners map[string]*Listener
 	delay     time.Duration
-	hole      bool
+	blackhole bool
 }
 
-// Delay makes every byte arrive so much later.
+// Delay delays every dial and every byte.
 func (n *Net) Delay(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.delay = d
 }
 
-// Blackhole swallows everything while it is set: dials hang and bytes vanish.
+// Blackhole, while set, drops everything: dials hang and bytes are lost.
 func (n *Net) Blackhole(open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.hole = open
+	n.blackhole = open
 }
 
-func (n *Net) weather() (time.Duration, bool) {
+func (n *Net) conditions() (time.Duration, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.delay, n.hole
+	return n.delay, n.blackhole
 }
 
-// Listen opens an address. A taken one is an error.
+// Listen opens an address. It fails when the address is in use.
 func (n *Net) Listen(address string) (*Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -58,8 +58,8 @@ func (n *Net) Listen(address string) (*Listener, error) {
 
 // DialContext connects to a listener, as net.Dialer does.
 func (n *Net) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
-	delay, hole := n.weather()
-	if hole {
+	delay, blackhole := n.conditions()
+	if blackhole {
 		<-ctx.Done()
 		return nil, opError("dial", ctx.Err())
 	}
@@ -129,7 +129,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close gives the address back; dials are refused from now on.
+// Close frees the address; dials are refused from then on.
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		l.net.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"evcp/internal/wire"
 )
 
-var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, RefusalRetry: time.Minute, Backoff: pace.Outage}
+var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, RefusalRetry: time.Minute, Backoff: pace.CentralBackoff}
 
 // dialogue plays a session with a Central that exists only as its replies.
 type dialogue struct {
@@ -344,7 +344,7 @@ func TestARestartSendsNoReportAgain(t *testing.T) {
 }
 
 func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
-	silent := Schedule{RefusalRetry: time.Minute, Backoff: pace.Outage}
+	silent := Schedule{RefusalRetry: time.Minute, Backoff: pace.CentralBackoff}
 	s := SessionState{Registered: true, Repeating: true}
 	if op, _, wake := silent.Next(s, time.Now()); op != NoOperation || !wake.IsZero() {
 		t.Errorf("sends operation %d, wakes %s", op, wake)

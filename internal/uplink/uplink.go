@@ -100,7 +100,7 @@ type Uplink struct {
 func New(o Options) *Uplink {
 	u := &Uplink{
 		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), receipts: receiptTracker{facts: o.Facts},
-		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.Outage},
+		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.CentralBackoff},
 	}
 	u.meter.begin()
 	for i, cp := range o.CPs {

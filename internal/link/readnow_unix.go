@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peek takes what the kernel holds, without waiting for more.
-func (l *Link) peek() (n int, err error) {
+// readNow reads what the kernel has buffered, without waiting.
+func (l *Link) readNow() (n int, err error) {
 	raw, ok := l.conn.(syscall.Conn)
 	if !ok {
-		return l.peekBriefly(time.Microsecond)
+		return l.readBriefly(time.Microsecond)
 	}
 	sock, err := raw.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
-	// Control and not Read: Read would first answer with a deadline long past.
+	// Control and not Read: Read would first return the error of a deadline in the past.
 	gone := sock.Control(func(fd uintptr) { n, err = receiveNow(int(fd), l.buf[:]) })
 	return n, errors.Join(gone, err)
 }
 
-// receiveNow reads from a socket without waiting.
+// receiveNow reads from a socket without blocking.
 func receiveNow(fd int, into []byte) (int, error) {
 	for {
 		n, _, err := unix.Recvfrom(fd, into, unix.MSG_DONTWAIT)
