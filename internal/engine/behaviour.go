@@ -16,13 +16,13 @@ import (
 type Behaviour struct {
 	name     string // as it was written
 	about    string
-	sequence []response // to the 1st, 2nd, … health check
-	loopFrom int        // after the last of the sequence comes this one
-	refuses  bool       // the Engine does not listen
+	sequence []cannedResponse // to the 1st, 2nd, … health check
+	loopFrom int              // after the last of the sequence comes this one
+	refuses  bool             // the Engine does not listen
 }
 
-// response is what the Engine does with one message.
-type response struct {
+// cannedResponse is what the Engine does with one message.
+type cannedResponse struct {
 	wait     time.Duration // before the first segment
 	segments []string      // of the reply; none = no reply
 	gap      time.Duration // between segments
@@ -46,7 +46,7 @@ type behaviourSpec struct {
 	about     string // completes "the Engine …"
 	arg       string // what stands after name=; "" for nothing
 	behaviour Behaviour
-	set       func(*response, string) error // sets the argument in the only response
+	set       func(*cannedResponse, string) error // sets the argument in the only response
 }
 
 // splitGap is well over wire.Quiet, to find peers that take a pause for the end, and well
@@ -64,29 +64,29 @@ var behaviours = []behaviourSpec{
 	{name: "intermittent", about: "OK and KO in turns of three", behaviour: Behaviour{sequence: repeated(3, reply("OK"), 3, reply("KO"))}},
 	{name: "delayed-ko", about: "five OK, then KO", behaviour: Behaviour{sequence: repeated(5, reply("OK"), 1, reply("KO")), loopFrom: 5}},
 	{name: "mute", about: "reads and never answers", behaviour: Behaviour{}},
-	{name: "slow", about: "answers OK, late", arg: "DURATION", behaviour: always(reply("OK")), set: (*response).setWait},
-	{name: "drip", about: "a blank every 100ms, never a word", behaviour: always(response{segments: []string{" "}, gap: dripGap, drips: true})},
-	{name: "reset", about: "breaks the connection off (RST)", behaviour: always(response{after: Reset})},
-	{name: "close", about: "closes without an answer", behaviour: always(response{after: Closed})},
+	{name: "slow", about: "answers OK, late", arg: "DURATION", behaviour: always(reply("OK")), set: (*cannedResponse).setWait},
+	{name: "drip", about: "a blank every 100ms, never a word", behaviour: always(cannedResponse{segments: []string{" "}, gap: dripGap, drips: true})},
+	{name: "reset", about: "breaks the connection off (RST)", behaviour: always(cannedResponse{after: Reset})},
+	{name: "close", about: "closes without an answer", behaviour: always(cannedResponse{after: Closed})},
 	{name: "garbage", about: "answers bytes that are no text", behaviour: always(reply("\xff\xfe\x80OK\xc0"))},
-	{name: "split", about: "K, and O a moment later", behaviour: always(response{segments: []string{"K", "O"}, gap: splitGap})},
+	{name: "split", about: "K, and O a moment later", behaviour: always(cannedResponse{segments: []string{"K", "O"}, gap: splitGap})},
 	{name: "refuse", about: "does not listen", behaviour: Behaviour{refuses: true}},
-	{name: "say", about: "answers any words", arg: "TEXT", behaviour: always(reply("")), set: (*response).setText},
+	{name: "say", about: "answers any words", arg: "TEXT", behaviour: always(reply("")), set: (*cannedResponse).setText},
 }
 
-func reply(text string) response { return response{segments: []string{text}} }
+func reply(text string) cannedResponse { return cannedResponse{segments: []string{text}} }
 
-func always(r response) Behaviour { return Behaviour{sequence: []response{r}} }
+func always(r cannedResponse) Behaviour { return Behaviour{sequence: []cannedResponse{r}} }
 
 // repeated is n times a, then m times b.
-func repeated(n int, a response, m int, b response) []response {
-	return append(slices.Repeat([]response{a}, n), slices.Repeat([]response{b}, m)...)
+func repeated(n int, a cannedResponse, m int, b cannedResponse) []cannedResponse {
+	return append(slices.Repeat([]cannedResponse{a}, n), slices.Repeat([]cannedResponse{b}, m)...)
 }
 
 // maxSlow bounds how long a connection is held whose peer has left.
 const maxSlow = 10 * time.Minute
 
-func (r *response) setWait(arg string) error {
+func (r *cannedResponse) setWait(arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil || d <= 0 || d > maxSlow {
 		return fmt.Errorf("how slow is a duration up to %s, as in slow=1.5s", maxSlow)
@@ -95,7 +95,7 @@ func (r *response) setWait(arg string) error {
 	return nil
 }
 
-func (r *response) setText(arg string) error {
+func (r *cannedResponse) setText(arg string) error {
 	if strings.HasPrefix(arg, `"`) {
 		text, err := strconv.Unquote(arg)
 		if err != nil {
@@ -135,7 +135,7 @@ func (spec behaviourSpec) parse(s, arg string, given bool) (Behaviour, error) {
 	if err := spec.set(&r, arg); err != nil {
 		return Behaviour{}, err
 	}
-	b.sequence = []response{r}
+	b.sequence = []cannedResponse{r}
 	return b, nil
 }
 
@@ -158,10 +158,10 @@ func (b Behaviour) String() string { return b.name }
 func (b Behaviour) About() string { return b.about }
 
 // at is the response to the n-th health check, counted from 0.
-func (b Behaviour) at(n int) response {
+func (b Behaviour) at(n int) cannedResponse {
 	switch {
 	case len(b.sequence) == 0:
-		return response{}
+		return cannedResponse{}
 	case n < len(b.sequence):
 		return b.sequence[n]
 	}

@@ -221,7 +221,7 @@ func (e *Engine) monitorChanges() (came, left []evcp.CPID) {
 
 // replyPlan is what a connection does with one message.
 type replyPlan struct {
-	response
+	cannedResponse
 	behaviour  string
 	generation int // of the activeBehaviour
 }
@@ -230,7 +230,7 @@ type replyPlan struct {
 func (e *Engine) plan(r wire.Request, now time.Time) replyPlan {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := replyPlan{response: e.active.at(e.active.checks), behaviour: e.active.name, generation: e.active.generation}
+	p := replyPlan{cannedResponse: e.active.at(e.active.checks), behaviour: e.active.name, generation: e.active.generation}
 	if r.Err == nil {
 		e.last = Contact{At: now, CP: r.CP}
 		e.monitors.received(r.CP, now)

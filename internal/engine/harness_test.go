@@ -94,10 +94,10 @@ func eventually(t *testing.T, ok func() bool) {
 	}
 }
 
-// client is one connection of a Monitor.
-type client struct{ *net.TCPConn }
+// engineClient is one connection of a Monitor.
+type engineClient struct{ *net.TCPConn }
 
-func (r *engineHarness) dial(t *testing.T) client {
+func (r *engineHarness) dial(t *testing.T) engineClient {
 	t.Helper()
 	c, err := net.Dial("tcp", r.binding.Addr().String())
 	if err != nil {
@@ -105,11 +105,11 @@ func (r *engineHarness) dial(t *testing.T) client {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(soon))
-	return client{c.(*net.TCPConn)}
+	return engineClient{c.(*net.TCPConn)}
 }
 
 // send is one write without a delimiter, as the first Monitors do.
-func (c client) send(t *testing.T, text string) {
+func (c engineClient) send(t *testing.T, text string) {
 	t.Helper()
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func (c client) send(t *testing.T, text string) {
 }
 
 // expect reads exactly as much as is expected.
-func (c client) expect(t *testing.T, want string) {
+func (c engineClient) expect(t *testing.T, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(c, got)
@@ -127,7 +127,7 @@ func (c client) expect(t *testing.T, want string) {
 }
 
 // expectClose expects that nothing more comes but a FIN.
-func (c client) expectClose(t *testing.T) {
+func (c engineClient) expectClose(t *testing.T) {
 	t.Helper()
 	if n, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("read %d bytes, %v; want the end", n, err)
@@ -135,7 +135,7 @@ func (c client) expectClose(t *testing.T) {
 }
 
 // expectNothing expects no byte for d, and the connection open.
-func (c client) expectNothing(t *testing.T, d time.Duration) {
+func (c engineClient) expectNothing(t *testing.T, d time.Duration) {
 	t.Helper()
 	c.SetReadDeadline(time.Now().Add(d))
 	defer c.SetReadDeadline(time.Now().Add(soon))

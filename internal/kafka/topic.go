@@ -72,8 +72,8 @@ func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
-// ProbeResult is what Probe found.
-type ProbeResult struct {
+// TopicProbe is what Probe found.
+type TopicProbe struct {
 	Exists  bool   // the topic does
 	Broker  string // HOST:PORT of the one that answered
 	Latency time.Duration
@@ -81,21 +81,21 @@ type ProbeResult struct {
 
 // Probe asks for the topic's metadata. It writes nothing and creates no topic. CauseOf
 // classifies its error.
-func Probe(ctx context.Context, o Options) (ProbeResult, error) {
+func Probe(ctx context.Context, o Options) (TopicProbe, error) {
 	if err := o.check(); err != nil {
-		return ProbeResult{}, err
+		return TopicProbe{}, err
 	}
 	began := time.Now()
 	hooks := &probeHooks{}
 	cl, err := o.newClient(kgo.WithHooks(hooks), kgo.RequestRetries(0))
 	if err != nil {
-		return ProbeResult{}, err
+		return TopicProbe{}, err
 	}
 	defer closeClient(cl)
 	err = describe(ctx, cl, o.Topic, false)
 	latency := time.Since(began)
 	broker, first := hooks.result(err)
-	r := ProbeResult{Exists: err == nil || errors.Is(err, kerr.LeaderNotAvailable), Latency: latency, Broker: broker}
+	r := TopicProbe{Exists: err == nil || errors.Is(err, kerr.LeaderNotAvailable), Latency: latency, Broker: broker}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || r.Exists {
 		return r, nil
 	}

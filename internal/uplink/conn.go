@@ -11,8 +11,8 @@ import (
 // AnswerLimit is how long Central may take: to be reached, and to answer.
 const AnswerLimit = 3 * time.Second
 
-// Reply is what came of one message. It is Unclear when nothing was received.
-type Reply struct {
+// SendResult is what came of one message. It is Unclear when nothing was received.
+type SendResult struct {
 	Text      string // Central's own, safe to print; "" when nothing was received
 	Verdict   Verdict
 	Received  bool
@@ -38,7 +38,7 @@ func newCentralConn(d link.Dialer, central string, codec Codec, onFirstByte func
 // send sends a message and waits for the reply. Central may have closed a kept
 // connection as a habit. So when one breaks without a reply, the message is sent once
 // more on a new connection, and what comes of that counts.
-func (c *centralConn) send(ctx context.Context, m Outbound, limit time.Duration) Reply {
+func (c *centralConn) send(ctx context.Context, m Outbound, limit time.Duration) SendResult {
 	began := time.Now()
 	kept := c.link.Ready()
 	r := c.sendOnce(ctx, m, kept, began.Add(limit))
@@ -52,26 +52,26 @@ func (c *centralConn) send(ctx context.Context, m Outbound, limit time.Duration)
 	return r
 }
 
-func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadline time.Time) Reply {
+func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadline time.Time) SendResult {
 	if !kept {
 		dial, cancel := context.WithDeadline(ctx, deadline)
 		err := c.link.Dial(dial)
 		cancel()
 		c.ended = time.Now()
 		if err != nil {
-			return Reply{Cause: link.CauseOf(err)}
+			return SendResult{Cause: link.CauseOf(err)}
 		}
 	}
 	stop := context.AfterFunc(ctx, c.link.Interrupt())
 	defer stop()
 	if err := c.link.Write(c.codec.Append(nil, m), deadline); err != nil {
-		return Reply{Connected: true, Cause: link.CauseOf(err)}
+		return SendResult{Connected: true, Cause: link.CauseOf(err)}
 	}
 	return c.receive(m, deadline)
 }
 
 // receive reads until the reply is complete.
-func (c *centralConn) receive(m Outbound, deadline time.Time) Reply {
+func (c *centralConn) receive(m Outbound, deadline time.Time) SendResult {
 	c.reply.Begin(m)
 	until, started := deadline, false
 	for {
@@ -91,9 +91,9 @@ func (c *centralConn) receive(m Outbound, deadline time.Time) Reply {
 		case complete && started:
 			c.acknowledge(deadline)
 			text, verdict := c.reply.Reply()
-			return Reply{Text: text, Verdict: verdict, Received: true, Connected: true}
+			return SendResult{Text: text, Verdict: verdict, Received: true, Connected: true}
 		case err != nil:
-			return Reply{Connected: true, Cause: link.CauseOf(err)}
+			return SendResult{Connected: true, Cause: link.CauseOf(err)}
 		}
 	}
 }
@@ -115,7 +115,7 @@ func earlier(a, b time.Time) time.Time {
 // TryRegistration asks Central once to accept cp, for --test. Nothing is kept. A peer
 // that does not answer is sent two empty lines at the end: a web server waits for
 // them, and its reply shows that it is not EV_Central.
-func TryRegistration(ctx context.Context, d link.Dialer, central string, codec Codec, cp evcp.CPID) Reply {
+func TryRegistration(ctx context.Context, d link.Dialer, central string, codec Codec, cp evcp.CPID) SendResult {
 	c := newCentralConn(d, central, codec, func() {})
 	defer c.link.Close()
 	m := Outbound{Operation: Register, CP: cp}

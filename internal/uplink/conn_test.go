@@ -76,41 +76,41 @@ func (p *scriptedPeer) answer(c net.Conn, script []scriptedReply) {
 // TestSend sends one or two messages in each framing.
 func TestSend(t *testing.T) {
 	frame := func(text string) string { return string(wire.AppendFramed(nil, []byte(text), wire.STX)) }
-	answer := func(text string, v Verdict, took time.Duration) Reply {
-		return Reply{Text: text, Verdict: v, Received: true, Connected: true, Latency: took}
+	answer := func(text string, v Verdict, took time.Duration) SendResult {
+		return SendResult{Text: text, Verdict: v, Received: true, Connected: true, Latency: took}
 	}
-	none := func(connected bool, why evcp.Cause, took time.Duration) Reply {
-		return Reply{Connected: connected, Cause: why, Latency: took}
+	none := func(connected bool, why evcp.Cause, took time.Duration) SendResult {
+		return SendResult{Connected: connected, Cause: why, Latency: took}
 	}
 	for name, tt := range map[string]struct {
 		framing wire.Framing
 		scripts [][]scriptedReply // nil: nobody listens
-		want    []Reply           // one for each message
+		want    []SendResult      // one for each message
 		takes   time.Duration
 		dials   int
 		acks    string // received besides the messages
 	}{
-		"a line":                       {scripts: [][]scriptedReply{{{5 * ms, "OK\n", false}}}, want: []Reply{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1},
-		"text, and then quiet":         {scripts: [][]scriptedReply{{{5 * ms, "OK", false}}}, want: []Reply{answer("OK", Accepted, 5*ms)}, takes: 25 * ms, dials: 1},
-		"text in two segments":         {scripts: [][]scriptedReply{{{15 * ms, "NO~T OK", false}}}, want: []Reply{answer("NOT OK", Accepted, 30*ms)}, takes: 50 * ms, dials: 1},
-		"text, and then closed":        {scripts: [][]scriptedReply{{{5 * ms, "OK", true}}}, want: []Reply{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1},
-		"no listener":                  {want: []Reply{none(false, evcp.Refused, 0)}},
-		"closed without a reply":       {scripts: [][]scriptedReply{{{0, "", true}}}, want: []Reply{none(true, evcp.Closed, 0)}, dials: 1},
-		"no reply":                     {scripts: [][]scriptedReply{{}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"blanks are no reply":          {scripts: [][]scriptedReply{{{0, " \r\n", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"a connection that is kept":    {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "b\n", false}}}, want: []Reply{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 1},
-		"one closed as a habit":        {scripts: [][]scriptedReply{{{0, "a\n", true}}, {{0, "b\n", true}}}, want: []Reply{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 2},
-		"a kept one that breaks":       {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "", true}}, {{0, "b\n", false}}}, want: []Reply{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 2},
-		"both connections break":       {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "", true}}, {{0, "", true}}}, want: []Reply{answer("a", Accepted, 0), none(true, evcp.Closed, 0)}, dials: 2},
-		"a timeout is not retried":     {scripts: [][]scriptedReply{{{0, "a\n", false}}}, want: []Reply{answer("a", Accepted, 0), none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"a late reply is not the next": {scripts: [][]scriptedReply{{{4 * time.Second, "late\n", true}}, {{0, "b\n", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit), answer("b", Accepted, time.Second)}, takes: 4 * time.Second, dials: 2},
+		"a line":                       {scripts: [][]scriptedReply{{{5 * ms, "OK\n", false}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1},
+		"text, and then quiet":         {scripts: [][]scriptedReply{{{5 * ms, "OK", false}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 25 * ms, dials: 1},
+		"text in two segments":         {scripts: [][]scriptedReply{{{15 * ms, "NO~T OK", false}}}, want: []SendResult{answer("NOT OK", Accepted, 30*ms)}, takes: 50 * ms, dials: 1},
+		"text, and then closed":        {scripts: [][]scriptedReply{{{5 * ms, "OK", true}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1},
+		"no listener":                  {want: []SendResult{none(false, evcp.Refused, 0)}},
+		"closed without a reply":       {scripts: [][]scriptedReply{{{0, "", true}}}, want: []SendResult{none(true, evcp.Closed, 0)}, dials: 1},
+		"no reply":                     {scripts: [][]scriptedReply{{}}, want: []SendResult{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"blanks are no reply":          {scripts: [][]scriptedReply{{{0, " \r\n", false}}}, want: []SendResult{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"a connection that is kept":    {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "b\n", false}}}, want: []SendResult{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 1},
+		"one closed as a habit":        {scripts: [][]scriptedReply{{{0, "a\n", true}}, {{0, "b\n", true}}}, want: []SendResult{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 2},
+		"a kept one that breaks":       {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "", true}}, {{0, "b\n", false}}}, want: []SendResult{answer("a", Accepted, 0), answer("b", Accepted, 0)}, dials: 2},
+		"both connections break":       {scripts: [][]scriptedReply{{{0, "a\n", false}, {0, "", true}}, {{0, "", true}}}, want: []SendResult{answer("a", Accepted, 0), none(true, evcp.Closed, 0)}, dials: 2},
+		"a timeout is not retried":     {scripts: [][]scriptedReply{{{0, "a\n", false}}}, want: []SendResult{answer("a", Accepted, 0), none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"a late reply is not the next": {scripts: [][]scriptedReply{{{4 * time.Second, "late\n", true}}, {{0, "b\n", false}}}, want: []SendResult{none(true, evcp.Timeout, AnswerLimit), answer("b", Accepted, time.Second)}, takes: 4 * time.Second, dials: 2},
 
-		"a frame":                    {framing: wire.STX, scripts: [][]scriptedReply{{{5 * ms, "\x06" + frame("OK"), false}}}, want: []Reply{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1, acks: "\x06"},
-		"a damaged frame":            {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x02OK\x03?", false}}}, want: []Reply{answer(`\x02OK\x03?`, Unclear, 0)}, dials: 1, acks: "\x15"},
-		"<NACK>":                     {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x15", false}}}, want: []Reply{answer(`\x15`, Unclear, 0)}, dials: 1},
-		"<ACK>, and then nothing":    {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x06", false}}}, want: []Reply{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
-		"half a frame":               {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x06\x02OK", false}}}, want: []Reply{answer(`\x06\x02OK`, Unclear, 0)}, takes: AnswerLimit, dials: 1},
-		"text where frames are used": {framing: wire.STX, scripts: [][]scriptedReply{{{0, "OK\n", false}}}, want: []Reply{answer("OK", Unclear, 0)}, dials: 1},
+		"a frame":                    {framing: wire.STX, scripts: [][]scriptedReply{{{5 * ms, "\x06" + frame("OK"), false}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1, acks: "\x06"},
+		"a damaged frame":            {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x02OK\x03?", false}}}, want: []SendResult{answer(`\x02OK\x03?`, Unclear, 0)}, dials: 1, acks: "\x15"},
+		"<NACK>":                     {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x15", false}}}, want: []SendResult{answer(`\x15`, Unclear, 0)}, dials: 1},
+		"<ACK>, and then nothing":    {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x06", false}}}, want: []SendResult{none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
+		"half a frame":               {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x06\x02OK", false}}}, want: []SendResult{answer(`\x06\x02OK`, Unclear, 0)}, takes: AnswerLimit, dials: 1},
+		"text where frames are used": {framing: wire.STX, scripts: [][]scriptedReply{{{0, "OK\n", false}}}, want: []SendResult{answer("OK", Unclear, 0)}, dials: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -27,7 +27,7 @@ var resultNames = [...]string{"received", "not_taken", "not_registered", "unansw
 // String is the word used in metrics.
 func (r ReportResult) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
 
-func resultOf(reply Reply) ReportResult {
+func resultOf(reply SendResult) ReportResult {
 	switch {
 	case !reply.Received:
 		return ReportUnanswered
@@ -41,7 +41,7 @@ func resultOf(reply Reply) ReportResult {
 
 // Figures are what an Uplink counts of its own work.
 type Figures struct {
-	Reports  []ReportCount        // every pair there is
+	Reports  []SentReports        // every pair there is
 	Delivery metrics.Distribution // of first reports: from detection to Central's receipt
 	Pending  int                  // reports without an answer
 	Sessions map[SessionPhase]int // charge points in each phase; all phases
@@ -50,8 +50,8 @@ type Figures struct {
 // Refused is how many charge points Central refuses.
 func (f Figures) Refused() int { return f.Sessions[Refused] }
 
-// ReportCount counts reports that were sent, repeats included.
-type ReportCount struct {
+// SentReports counts reports that were sent, repeats included.
+type SentReports struct {
 	Recovery bool
 	Result   ReportResult
 	Count    uint64
@@ -89,7 +89,7 @@ func (u *Uplink) Figures() Figures {
 	}
 	for kind := range u.meter.reports {
 		for res := range resultNames {
-			f.Reports = append(f.Reports, ReportCount{kind == 1, ReportResult(res), u.meter.reports[kind][res].Load()})
+			f.Reports = append(f.Reports, SentReports{kind == 1, ReportResult(res), u.meter.reports[kind][res].Load()})
 		}
 	}
 	for _, s := range u.sessions {

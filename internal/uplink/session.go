@@ -48,7 +48,7 @@ type LastExchange struct {
 	At      time.Time // when it ended
 	Message string
 	Repeat  uint32
-	Reply   Reply
+	Reply   SendResult
 }
 
 // session is the dialogue with Central for one charge point. The goroutine of run owns
@@ -162,7 +162,7 @@ func (s *session) exchange(ctx context.Context, op Operation, r Report) error {
 
 // observeReply hands Central's answer to the monitor. The event that it makes of a
 // receipt settles the fact.
-func (s *session) observeReply(op Operation, r Report, reply Reply) error {
+func (s *session) observeReply(op Operation, r Report, reply SendResult) error {
 	o := evcp.Observation{Response: reply.Text, Latency: reply.Latency, Incident: r.Incident, Repeat: r.Repeat}
 	switch {
 	case op == Register && reply.Verdict == Accepted:
@@ -189,7 +189,7 @@ func (s *session) observe(o evcp.Observation) {
 }
 
 // diagnose finds what no event records, each once.
-func (s *session) diagnose(before SessionState, op Operation, reply Reply) (d Diagnostic, found bool) {
+func (s *session) diagnose(before SessionState, op Operation, reply SendResult) (d Diagnostic, found bool) {
 	d = Diagnostic{CP: s.cp, Cause: reply.Cause, Reply: reply.Text}
 	now := s.state
 	switch {
@@ -222,7 +222,7 @@ func (s *session) disconnect(ctx context.Context) bool {
 }
 
 // showLast counts and shows an exchange that is over.
-func (s *session) showLast(m Outbound, r Report, reply Reply) {
+func (s *session) showLast(m Outbound, r Report, reply SendResult) {
 	now := time.Now()
 	if m.Operation.reports() {
 		s.up.meter.reported(r, resultOf(reply), evcp.StampOf(now))

@@ -217,15 +217,15 @@ func TestTryRegistration(t *testing.T) {
 	for name, tt := range map[string]struct {
 		away    bool
 		replies []string
-		want    uplink.Reply
+		want    uplink.SendResult
 	}{
-		"accepted":    {replies: []string{accepted}, want: uplink.Reply{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
-		"rejected":    {replies: []string{"denied\n"}, want: uplink.Reply{Text: "denied", Verdict: uplink.Rejected, Received: true, Connected: true}},
-		"no listener": {away: true, want: uplink.Reply{Cause: evcp.Refused}},
-		"no reply":    {replies: []string{"", ""}, want: uplink.Reply{Connected: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},
+		"accepted":    {replies: []string{accepted}, want: uplink.SendResult{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
+		"rejected":    {replies: []string{"denied\n"}, want: uplink.SendResult{Text: "denied", Verdict: uplink.Rejected, Received: true, Connected: true}},
+		"no listener": {away: true, want: uplink.SendResult{Cause: evcp.Refused}},
+		"no reply":    {replies: []string{"", ""}, want: uplink.SendResult{Connected: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},
 		"a web server": {replies: []string{"", "HTTP/1.1 400 Bad Request\r\n"},
-			want: uplink.Reply{Text: "HTTP/1.1 400 Bad Request", Received: true, Connected: true}},
-		"a peer that accepts two empty lines": {replies: []string{"", "OK\n"}, want: uplink.Reply{Text: "OK", Received: true, Connected: true}},
+			want: uplink.SendResult{Text: "HTTP/1.1 400 Bad Request", Received: true, Connected: true}},
+		"a peer that accepts two empty lines": {replies: []string{"", "OK\n"}, want: uplink.SendResult{Text: "OK", Received: true, Connected: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -149,7 +149,7 @@ func (c Schedule) nextReport(s SessionState) (r Report, due time.Time) {
 
 // Replied folds in what came of the message of op. random is in [0, 1) and spreads
 // the retries.
-func (c Schedule) Replied(s *SessionState, op Operation, r Report, reply Reply, now time.Time, random float64) {
+func (c Schedule) Replied(s *SessionState, op Operation, r Report, reply SendResult, now time.Time, random float64) {
 	if op == Heartbeat {
 		s.LastHeartbeat = now
 	}

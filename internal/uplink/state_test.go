@@ -48,12 +48,12 @@ func (d *dialogue) next() (Operation, Report) {
 }
 
 func (d *dialogue) reply(op Operation, r Report, text string) {
-	reply := Reply{Text: text, Received: true, Connected: true}
+	reply := SendResult{Text: text, Received: true, Connected: true}
 	switch {
 	case text == "-":
-		reply = Reply{Connected: true, Cause: evcp.Timeout}
+		reply = SendResult{Connected: true, Cause: evcp.Timeout}
 	case text == "x":
-		reply = Reply{Cause: evcp.Refused}
+		reply = SendResult{Cause: evcp.Refused}
 	case text[0] != '?':
 		reader := TextCodec(wire.Raw).NewReplyReader()
 		reader.Begin(Outbound{Operation: op})
