@@ -18,6 +18,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/link"
+	"evcp/internal/probe"
 	"evcp/internal/selftest"
 	"evcp/internal/systemd"
 	"evcp/internal/uplink"
@@ -94,7 +95,7 @@ func watchOver(ctx context.Context, o options, loaded config.Invocation, stderr 
 	}
 	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
 	err := watch.Run(ctx, watch.Options{
-		CP: o.cp, Engine: o.engine(), Central: o.central(), Framing: o.form(),
+		Targets: []probe.Target{{CP: o.cp, Address: o.engine()}}, Central: o.central(), Framing: o.form(),
 		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
 		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
 		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"syscall"
 
-	"evcp/internal/console"
+	"evcp/internal/console/cell"
 )
 
 // UsageError is an error of the command line or a file that it names, found only
@@ -28,7 +28,7 @@ const mostLines = 20
 func PrintError(stderr io.Writer, program string, err error) int {
 	lines := strings.Split(program+": "+err.Error(), "\n")
 	for _, line := range lines[:min(len(lines), mostLines)] {
-		fmt.Fprintln(stderr, strings.Join(console.Prose(line), "\n"))
+		fmt.Fprintln(stderr, strings.Join(cell.Wrap(line, cell.Columns), "\n"))
 	}
 	if more := len(lines) - mostLines; more > 0 {
 		fmt.Fprintf(stderr, "and %d more.\n", more)

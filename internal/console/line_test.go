@@ -112,7 +112,7 @@ func TestHangBreaksWhatDoesNotFit(t *testing.T) {
 		{"  State    " + strings.Repeat("x", 60), "(resumed: KO since 12:00:00, next event 5)", []string{"  State    " + strings.Repeat("x", 60), "           (resumed: KO since 12:00:00, next event 5)"}},
 		{"  State    here", strings.Repeat("why ", 20), []string{"  State    here", "           " + strings.TrimSpace(strings.Repeat("why ", 17)), "           why why why"}},
 	} {
-		if got := console.Hang(c.lead, c.text, 11); !slices.Equal(got, c.want) {
+		if got := cell.WrapUnder(c.lead, c.text, 11); !slices.Equal(got, c.want) {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}

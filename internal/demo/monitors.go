@@ -13,6 +13,7 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/probe"
 	"evcp/internal/watch"
 )
 
@@ -52,7 +53,7 @@ const noLevel = 100
 // startMonitor starts the Monitor of a charge point.
 func (e *env) startMonitor(c *simulatedCP) error {
 	m, err := runMonitor(watch.Options{
-		CP: c.id, Engine: c.port.Addr().String(), Central: e.central.Addr().String(),
+		Targets: []probe.Target{{CP: c.id, Address: c.port.Addr().String()}}, Central: e.central.Addr().String(),
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
 		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
 		Brokers: []string{e.broker.address}, Topic: topic,

@@ -9,7 +9,7 @@ import (
 	"evcp/internal/pace"
 )
 
-// monitoredCP is one charge point of a Monitor, owned by Run but for since.
+// monitoredCP is one charge point of a Monitor, owned by Run but for since and next.
 type monitoredCP struct {
 	cp       evcp.CPID
 	state    evcp.State
@@ -23,6 +23,7 @@ type monitoredCP struct {
 
 	renumber bool                 // the next event begins a new epoch
 	since    atomic.Int64         // a Stamp: see Monitor.Since; read by other goroutines
+	next     atomic.Int64         // see meter.mark: the next tick; read by other goroutines
 	kept     evcp.State           // after the last event known to be kept
 	pending  []pendingObservation // judged after that
 	// newIDs are the ids of incidents that were judged again in a new epoch, by the

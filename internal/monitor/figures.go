@@ -134,6 +134,15 @@ func usual(s evcp.Status, c evcp.Cause) bool {
 	return false
 }
 
+// NextCheck is when the charge point is checked next; zero before Run. Any goroutine
+// may call it at any time.
+func (m *Monitor) NextCheck(cp evcp.CPID) time.Time {
+	if i, ok := m.index[cp]; ok {
+		return m.meter.moment(&m.cps[i].next)
+	}
+	return time.Time{}
+}
+
 // Since is when the shown state of the charge point began, as far as this process
 // knows: the first failed check of an open incident, the end of the last incident, or
 // the first OK. Any goroutine may call it at any time.

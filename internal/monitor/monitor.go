@@ -130,6 +130,7 @@ func (m *Monitor) start(now time.Time) {
 			c.due = now.Add(gateLimit)
 		}
 		m.due.push(i, c.due)
+		m.meter.mark(&c.next, c.due)
 		m.judge(i, evcp.Observation{Kind: evcp.Started, Version: m.o.Version})
 	}
 }
@@ -209,6 +210,7 @@ func (m *Monitor) tick(now time.Time, slept time.Duration) {
 		m.meter.missed.Add(uint64(missed))
 		m.recordStall(i)
 		m.due.move(i, m.cps[i].due)
+		m.meter.mark(&m.cps[i].next, m.cps[i].due)
 	}
 	m.meter.mark(&m.meter.next, m.due.next())
 	m.o.Probe.Ask(slept, m.asked...)

@@ -93,9 +93,9 @@ func (u *Uplink) Figures() Figures {
 		}
 	}
 	for _, s := range u.sessions {
-		status, pending := s.shown()
+		status := s.shown()
 		f.Sessions[status.Phase]++
-		f.Pending += pending
+		f.Pending += status.Pending
 	}
 	return f
 }

@@ -32,6 +32,7 @@ func (p SessionPhase) String() string { return phaseNames[min(int(p), len(phaseN
 type SessionStatus struct {
 	Phase        SessionPhase
 	Since        time.Time
+	Pending      int // reports without a receipt
 	LastExchange LastExchange
 	Next         string // the next message, without its details; "": none until an event
 	NextAt       time.Time
@@ -59,10 +60,9 @@ type session struct {
 	conn  centralConn
 	state SessionState
 
-	mu      sync.Mutex // guards what follows
-	inbox   []evcp.Event
-	pending int // reports without a receipt
-	status  SessionStatus
+	mu     sync.Mutex // guards what follows
+	inbox  []evcp.Event
+	status SessionStatus
 
 	wake chan struct{} // there is something in the inbox
 }
@@ -105,7 +105,7 @@ func (s *session) applyInbox() {
 		s.state.Apply(fact)
 	}
 	s.inbox = s.inbox[:0]
-	s.pending = len(s.state.Queue)
+	s.status.Pending = len(s.state.Queue)
 }
 
 // run sends what is due until ctx ends. Its error is a *RefusedError.
@@ -255,8 +255,8 @@ func (s *session) showNext(at time.Time) {
 	s.status.Next, s.status.NextAt = next, at
 }
 
-func (s *session) shown() (status SessionStatus, pending int) {
+func (s *session) shown() SessionStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.status, s.pending
+	return s.status
 }

@@ -161,15 +161,13 @@ func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
 	if !ok {
 		return SessionStatus{}
 	}
-	status, _ := u.sessions[i].shown()
-	return status
+	return u.sessions[i].shown()
 }
 
 // Pending is how many reports have no receipt yet. Any goroutine may call it.
 func (u *Uplink) Pending() (n int) {
 	for _, s := range u.sessions {
-		_, pending := s.shown()
-		n += pending
+		n += s.shown().Pending
 	}
 	return n
 }

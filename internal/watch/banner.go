@@ -1,39 +1,65 @@
 package watch
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/console/cell"
 	"evcp/internal/display"
 	"evcp/internal/outbox"
 )
 
-// banner says what is watched, from where, and what was resumed: to a person in
-// a few lines, to a log in one.
-func (w *watcher) banner() {
-	o := w.o
-	defer w.warn()
-	if !o.Console.Terminal() {
-		o.Console.Logger().Info("watching", console.CP(o.CP), slog.String("version", o.Version), slog.String("engine", o.Engine),
-			slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
-			slog.String("state", o.Dir()), slog.String("found", w.found()), slog.String("config", o.Origin))
+// banner says what is watched, where its peers are and what the state folder held:
+// to a person in a few lines, to a log in one.
+func (r *runner) banner() {
+	defer r.warnOfLoss()
+	if r.o.Console.Terminal() {
+		r.o.Console.Print(r.bannerLines()...)
 		return
 	}
-	o.Console.Print(slices.Concat([]string{
-		fmt.Sprintf(english.title, o.Version, o.CP),
+	r.o.Console.Logger().LogAttrs(context.Background(), slog.LevelInfo, "watching", r.bannerAttrs()...)
+}
+
+func (r *runner) bannerLines() []string {
+	o, engines, engine := r.o, english.engine, r.engines()
+	if o.lone() == "" {
+		engines = english.engines
+	}
+	return slices.Concat([]string{
+		fmt.Sprintf(english.title, o.Version, o.name()),
 		"",
-		fmt.Sprintf(english.engine, w.column(o.Engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
-		fmt.Sprintf(english.central, w.column(o.Central), beats(o.Heartbeat)),
-		fmt.Sprintf(english.kafka, w.column(w.brokers()), w.topic()),
-	}, w.folder(), []string{
+		fmt.Sprintf(engines, r.column(engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
+		fmt.Sprintf(english.central, r.column(o.Central), heartbeats(o.Heartbeat)),
+		fmt.Sprintf(english.kafka, r.column(r.brokers()), r.topic()),
+	}, r.folder(), []string{
 		fmt.Sprintf(english.config, o.Origin),
 		"",
-	})...)
+	})
+}
+
+func (r *runner) bannerAttrs() []slog.Attr {
+	o := r.o
+	watched := []slog.Attr{slog.Int("charge_points", len(o.Targets)), slog.String("version", o.Version)}
+	if cp := o.lone(); cp != "" {
+		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}
+	}
+	return append(watched, slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
+		slog.String("state", o.Dir()), slog.String("found", r.found()), slog.String("config", o.Origin))
+}
+
+// engines is the address of the only Engine, or how many there are.
+func (r *runner) engines() string {
+	if r.o.lone() != "" {
+		return r.o.Targets[0].Address
+	}
+	return strconv.Itoa(len(r.o.Targets))
 }
 
 // bannerIndent is where the columns of the banner begin.
@@ -41,51 +67,51 @@ const bannerIndent = 11
 
 // folder says where the state is and what was found there, which may be more than
 // a line has room for.
-func (w *watcher) folder() []string {
-	return console.Hang(fmt.Sprintf(english.state, console.Path(w.o.Dir())), "("+w.found()+")", bannerIndent)
+func (r *runner) folder() []string {
+	return cell.WrapUnder(fmt.Sprintf(english.state, console.Path(r.o.Dir())), "("+r.found()+")", bannerIndent)
 }
 
-// warn says again, as loudly as it deserves, when the folder did not hold what a
-// Monitor needs.
-func (w *watcher) warn() {
-	origin := w.box.OpenResult()
+// warnOfLoss warns when the folder did not hold what an earlier Monitor had kept
+// there, or the disk refused.
+func (r *runner) warnOfLoss() {
+	origin := r.box.OpenResult()
 	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
 		return
 	}
-	w.o.Console.Logger().Warn(w.loss(), console.CP(w.o.CP), console.Shape(display.Gone),
-		slog.String("folder", w.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
+	r.o.Console.Logger().Warn(r.loss(), console.CP(r.o.lone()), console.Shape(display.Gone),
+		slog.String("folder", r.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
 }
 
-// loss is found for a line that is cut: what it comes to first, and why.
-func (w *watcher) loss() string {
-	origin := w.box.OpenResult()
+// loss is found in a sentence for the log: what matters comes first.
+func (r *runner) loss() string {
+	origin := r.box.OpenResult()
 	switch origin.Found {
 	case outbox.Refused:
 		return fmt.Sprintf(english.noDisk, origin.Why)
 	case outbox.PutAside:
 		return fmt.Sprintf(english.asideAs, origin.File, origin.Why)
 	}
-	return fmt.Sprintf(english.stateIs, w.found())
+	return fmt.Sprintf(english.stateIs, r.found())
 }
 
 // column pads an address to the longest of the three.
-func (w *watcher) column(s string) string {
-	wide := max(len(w.o.Engine), len(w.o.Central), len(w.brokers()))
+func (r *runner) column(s string) string {
+	wide := max(len(r.engines()), len(r.o.Central), len(r.brokers()))
 	return fmt.Sprintf("%-*s", min(wide, 30), s)
 }
 
-func (w *watcher) brokers() string {
-	if len(w.o.Brokers) == 0 {
+func (r *runner) brokers() string {
+	if len(r.o.Brokers) == 0 {
 		return english.noBrokers
 	}
-	return strings.Join(w.o.Brokers, ",")
+	return strings.Join(r.o.Brokers, ",")
 }
 
-func (w *watcher) topic() string {
-	if len(w.o.Brokers) == 0 {
+func (r *runner) topic() string {
+	if len(r.o.Brokers) == 0 {
 		return english.onDisk
 	}
-	return fmt.Sprintf(english.topic, w.o.Topic)
+	return fmt.Sprintf(english.topic, r.o.Topic)
 }
 
 func inARow(fall uint32) string {
@@ -95,16 +121,16 @@ func inARow(fall uint32) string {
 	return fmt.Sprintf(english.manyFail, fall)
 }
 
-func beats(every time.Duration) string {
+func heartbeats(every time.Duration) string {
 	if every == 0 {
-		return english.noBeats
+		return english.noHeartbeats
 	}
-	return fmt.Sprintf(english.beats, every)
+	return fmt.Sprintf(english.heartbeats, every)
 }
 
 // found says what the state folder held.
-func (w *watcher) found() string {
-	origin := w.box.OpenResult()
+func (r *runner) found() string {
+	origin := r.box.OpenResult()
 	switch origin.Found {
 	case outbox.New:
 		return english.found
@@ -116,11 +142,27 @@ func (w *watcher) found() string {
 	if origin.Renumber {
 		return fmt.Sprintf(english.anew, origin.Why)
 	}
-	return fmt.Sprintf(english.resumed, standing(w.state, w.o.Policy.Fall), w.state.Seq+1)
+	return r.resumed()
 }
 
-// standing is what a resumed charge point was seen as last.
-func standing(s evcp.State, fall uint32) string {
+// resumed is the last known state of the only charge point, or how many have an
+// open incident.
+func (r *runner) resumed() string {
+	if cp := r.o.lone(); cp != "" {
+		s := r.box.State(cp)
+		return fmt.Sprintf(english.resumed, lastKnown(s, r.o.Policy.Fall), s.Seq+1)
+	}
+	open := 0
+	for _, cp := range r.o.cps() {
+		if r.box.State(cp).Incident.Open {
+			open++
+		}
+	}
+	return fmt.Sprintf(english.resumedAll, open, len(r.o.Targets))
+}
+
+// lastKnown is the state of a charge point as an earlier Monitor left it.
+func lastKnown(s evcp.State, fall uint32) string {
 	switch {
 	case s.Incident.Open:
 		return fmt.Sprintf(english.openSince, s.Status, moment(s.Incident.Since.Time().Local(), time.Now()))

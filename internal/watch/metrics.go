@@ -4,59 +4,55 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"time"
 
 	"evcp"
 	"evcp/internal/metrics"
 	"evcp/internal/version"
 )
 
-// mostOpen is how many open incidents are named by a metric: a fleet that is down
-// must not bring its metrics server down too. The rest is counted.
-const mostOpen = 100
+// maxOpen is how many open incidents a metric names: a fleet that is down must not
+// bring its metrics server down too. The rest is counted.
+const maxOpen = 100
 
-// metrics writes everything there is to count. The names are a contract:
-// dashboards and alerts are built on them.
-func (w *watcher) metrics(m *metrics.Writer) {
+// metrics writes all metrics. Their names are a contract: dashboards and alerts are
+// built on them.
+func (r *runner) metrics(m *metrics.Writer) {
 	m.Gauge("evcp_build_info", "The build that runs; always 1.").
-		Value(1, "version", w.o.Version, "revision", version.Revision(), "goversion", runtime.Version())
-	w.chargePoints(m, []evcp.CPID{w.o.CP})
-	w.checkMetrics(m)
-	w.centralMetrics(m)
-	w.outboxMetrics(m)
+		Value(1, "version", r.o.Version, "revision", version.Revision(), "goversion", runtime.Version())
+	r.chargePointMetrics(m)
+	r.checkMetrics(m)
+	r.centralMetrics(m)
+	r.outboxMetrics(m)
 	m.Counter("evcp_log_dropped_total", "What the log left out because its output stood still: kept events, and notices of Central and Kafka.").
-		Value(float64(w.voice.tail.Dropped()), "kind", "event").Value(float64(w.voice.muted.Load()), "kind", "notice")
+		Value(float64(r.log.tail.Dropped()), "kind", "event").Value(float64(r.log.dropped.Load()), "kind", "notice")
 	m.Gauge("evcp_config_last_reload_successful", "Whether the configuration was read without errors; 1 since the start.").Value(1)
-	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read.").Time(w.started)
+	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read.").Time(r.opened)
 }
 
-// chargePoints counts charge points by what they are shown as, and names those
-// with an open incident.
-func (w *watcher) chargePoints(m *metrics.Writer, cps []evcp.CPID) {
-	now := evcp.StampOf(time.Now())
-	shown := map[evcp.Status]int{}
+// chargePointMetrics counts charge points by the state they are shown in, and names
+// those with an open incident.
+func (r *runner) chargePointMetrics(m *metrics.Writer) {
+	counts := r.countStates()
 	var open []evcp.CPID
-	for _, cp := range cps {
-		s := w.box.State(cp)
-		shown[s.Shown(now, w.o.Interval)]++
-		if s.Incident.Open {
+	for _, cp := range r.o.cps() {
+		if r.box.State(cp).Incident.Open {
 			open = append(open, cp)
 		}
 	}
 	m.Gauge("evcp_charge_points", "Charge points by the state they are shown as.")
-	for _, s := range []evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring} {
-		m.Value(float64(shown[s]), "state", s.String())
+	for _, s := range shownStates {
+		m.Value(float64(counts[s]), "state", s.String())
 	}
 	m.Gauge("evcp_incident_open", "1 for each open incident, at most 100 of them.")
-	for _, cp := range open[:min(len(open), mostOpen)] {
-		m.Value(1, "cp_id", string(cp), "site", "", "cause", w.box.State(cp).Incident.Cause.String())
+	for _, cp := range open[:min(len(open), maxOpen)] {
+		m.Value(1, "cp_id", string(cp), "site", "", "cause", r.box.State(cp).Incident.Cause.String())
 	}
 	m.Gauge("evcp_incident_open_excess", "Open incidents beyond those that evcp_incident_open names.").
-		Value(float64(max(len(open)-mostOpen, 0)))
+		Value(float64(max(len(open)-maxOpen, 0)))
 }
 
-func (w *watcher) checkMetrics(m *metrics.Writer) {
-	f := w.monitor.Figures()
+func (r *runner) checkMetrics(m *metrics.Writer) {
+	f := r.monitor.Figures()
 	m.Counter("evcp_checks_total", "Checks by outcome and cause.")
 	for _, c := range f.Checks {
 		m.Value(float64(c.Count), "outcome", c.Status.String(), "cause", c.Cause.String())
@@ -73,8 +69,8 @@ func (w *watcher) checkMetrics(m *metrics.Writer) {
 	m.Counter("evcp_stall_seconds_total", "How long this Monitor stood still in all.").Value(f.StalledFor.Seconds())
 }
 
-func (w *watcher) centralMetrics(m *metrics.Writer) {
-	f := w.uplink.Figures()
+func (r *runner) centralMetrics(m *metrics.Writer) {
+	f := r.uplink.Figures()
 	m.Counter("evcp_reports_total", "Reports sent to Central, repeats included, by what became of them.")
 	for _, r := range f.Reports {
 		kind := "failure"
@@ -92,8 +88,8 @@ func (w *watcher) centralMetrics(m *metrics.Writer) {
 	m.Gauge("evcp_registration_refused", "Charge points whose registration Central refuses.").Value(float64(f.Refused()))
 }
 
-func (w *watcher) outboxMetrics(m *metrics.Writer) {
-	s := w.box.Stats()
+func (r *runner) outboxMetrics(m *metrics.Writer) {
+	s := r.box.Stats()
 	m.Gauge("evcp_outbox_bytes", "Bytes in use by kept events, as of the last look.").Value(float64(s.Bytes))
 	m.Gauge("evcp_outbox_limit_bytes", "Most bytes that may be in use.").Value(float64(s.Limit))
 	names := slices.Sorted(maps.Keys(s.Cursors))

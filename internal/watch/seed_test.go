@@ -15,6 +15,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/probe"
 	"evcp/internal/testbed"
 	"evcp/internal/watch"
 )
@@ -44,7 +45,7 @@ func start(t *testing.T, g *testbed.Testbed, cp evcp.CPID, dir string, changes .
 		brokers = []string{g.BrokerAddr}
 	}
 	o := watch.Options{
-		CP: cp, Engine: g.EngineAddr, Central: g.CentralAddr,
+		Targets: []probe.Target{{CP: cp, Address: g.EngineAddr}}, Central: g.CentralAddr,
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
 		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
 		Brokers: brokers, Topic: g.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,

@@ -1,13 +1,14 @@
-// Package watch is a whole Monitor: it opens the outbox, starts the monitor, the
-// uplink and the Kafka sender on it, tells a person what happens, and ends it all
-// in order. Run may be called any number of times in one process, each with its
-// own charge point and folder.
+// Package watch is a whole Monitor for any number of charge points: it opens the
+// outbox, starts the monitor, the uplink and the Kafka sender on it, logs what
+// happens, answers questions about itself, and stops it all in order. Run may be
+// called any number of times in one process, each with a state folder of its own.
 package watch
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/kafka"
 	"evcp/internal/link"
 	"evcp/internal/logtext"
@@ -28,8 +30,7 @@ import (
 
 // Options are all that one Monitor needs. Addresses are host:port.
 type Options struct {
-	CP      evcp.CPID
-	Engine  string
+	Targets []probe.Target // at least one; each CP once
 	Central string
 
 	Framing wire.Framing // of both links
@@ -44,7 +45,7 @@ type Options struct {
 	Topic       string
 	Compression string
 
-	StateDir string // the folder of all Monitors; this one's is inside
+	StateDir string // the folder of all Monitors; Dir is inside
 	StateMax int64
 	Keep     int64
 	// SyncEvery is how long plain OKs may wait for the disk; 0 is the outbox's own.
@@ -55,174 +56,247 @@ type Options struct {
 	Console *console.Console
 	Dialer  link.Dialer
 	Slept   func() time.Duration
-	HTTP    net.Listener      // shows the Monitor's face to the network; nil: nobody asked for it
+	HTTP    net.Listener      // serves metrics, health and status; nil: only the socket in Dir does
 	Notify  *systemd.Notifier // nil: systemd did not start this process
-	// Events, if set, is shown every kept event that the live tail carries.
+	// Events, if set, gets every kept event that the live tail carries.
 	Events func([]evcp.Event)
-	// Opened, if set, is called once when the Monitor is open and before it watches.
-	// It is given a function that anyone may call at any time, also after Run.
-	Opened func(stats func() Figures)
+	// Opened, if set, is called once, before the first check. figures may be called
+	// by any goroutine at any time, also after Run.
+	Opened func(figures func() Figures)
 }
 
-// Bounds of an orderly end. Together with the last check, 1.2 s at most, they
-// stay below the 2.5 s after which a Monitor is gone whatever hangs.
+// Figures are counts of one Monitor at one moment.
+type Figures struct {
+	Missed  uint64 // ticks that passed without a check
+	Pending int64  // kept events that Kafka has not got yet; 0 without brokers
+}
+
+// disconnectLimit and closeLimit bound the stop. Together with the last check, 1.2 s
+// at most, they stay below the 2.5 s after which a Monitor has stopped whatever hangs.
 const (
-	goodbyeLimit = 900 * time.Millisecond
-	closeLimit   = 300 * time.Millisecond
+	disconnectLimit = 900 * time.Millisecond
+	closeLimit      = 300 * time.Millisecond
 )
 
-// Dir is the folder of one charge point's Monitor.
-func (o Options) Dir() string { return filepath.Join(o.StateDir, string(o.CP)) }
+// fleetFolder is the state folder of a Monitor with several charge points.
+const fleetFolder = "fleet"
 
-// Run watches until ctx ends and returns nil, or says why it could not go on. The
-// error is a *uplink.RefusedError when Central never accepted this Monitor.
+// Dir is the state folder of this Monitor: named by its charge point, or "fleet".
+func (o Options) Dir() string {
+	if cp := o.lone(); cp != "" {
+		return filepath.Join(o.StateDir, string(cp))
+	}
+	return filepath.Join(o.StateDir, fleetFolder)
+}
+
+// lone is the charge point of a Monitor that has only one; else "".
+func (o Options) lone() evcp.CPID {
+	if len(o.Targets) == 1 {
+		return o.Targets[0].CP
+	}
+	return ""
+}
+
+// name is what the Monitor watches, for a sentence.
+func (o Options) name() string {
+	if cp := o.lone(); cp != "" {
+		return string(cp)
+	}
+	return english.chargePoints.Of(int64(len(o.Targets)))
+}
+
+func (o Options) cps() []evcp.CPID {
+	var cps []evcp.CPID
+	for _, t := range o.Targets {
+		cps = append(cps, t.CP)
+	}
+	return cps
+}
+
+var errNoTarget = errors.New("no charge point to watch")
+
+// Run watches until ctx ends and returns nil, or the reason why it could not go on.
+// That is a *uplink.RefusedError when Central refuses the only charge point and
+// never accepted it before; one refusal does not stop a Monitor of several.
 func Run(ctx context.Context, o Options) error {
-	w, err := start(o)
+	r, err := open(o)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	if o.Opened != nil {
-		o.Opened(w.stats)
+		o.Opened(r.figures)
 	}
-	w.banner()
-	w.launch(stop)
-	w.monitor.Run(ctx)
-	err = w.finish()
+	r.banner()
+	r.start(stop)
+	r.monitor.Run(ctx)
+	err = r.stop()
 	if refused := (*uplink.RefusedError)(nil); errors.As(context.Cause(ctx), &refused) {
 		return refused
 	}
 	return err
 }
 
-// watcher is one Monitor at work.
-type watcher struct {
+// runner is one Monitor at work.
+type runner struct {
 	o       Options
 	box     *outbox.Outbox
-	state   evcp.State // as it was found
 	probe   *probe.Probe
 	monitor *monitor.Monitor
 	uplink  *uplink.Uplink
 	kafka   *kafka.Sender // nil without brokers
-	voice   *logWriter
+	log     *logWriter
+	opened  time.Time
 
-	started time.Time
-
-	talking, sending, telling, facing sync.WaitGroup
-	stopTalk, stopSend, stopFace      context.CancelFunc
+	uplinkRuns, kafkaRuns, logRuns, servers sync.WaitGroup
+	stopUplink, stopKafka, stopServers      context.CancelFunc
 }
 
-func start(o Options) (*watcher, error) {
-	w := &watcher{o: o, started: time.Now()}
+func open(o Options) (*runner, error) {
+	if len(o.Targets) == 0 {
+		return nil, errNoTarget
+	}
+	r := &runner{o: o, opened: time.Now()}
 	readers := []string{outbox.Central}
 	if len(o.Brokers) > 0 {
 		readers = append(readers, outbox.Kafka)
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
 		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
-		Refused: w.refused, Recovered: w.healed,
-		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
+		Refused: r.diskRefused, Recovered: r.diskRecovered, Observe: r.observe,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the state of %s: %w", o.CP, err)
+		return nil, fmt.Errorf("open the state of %s: %w", o.name(), err)
 	}
-	w.box, w.state = box, box.State(o.CP)
-	w.voice = newVoice(o.Console, logtext.Formatter{Timeout: o.Timeout, Zone: time.Local, RefusalRetry: uplink.RefusalRetry, ExitWhenRefused: true, CentralTimeout: uplink.AnswerLimit, Topic: o.Topic}, box.Tail(tailLength))
-	w.voice.teller.Restore(o.CP, w.state)
-	if err := w.assemble(); err != nil {
+	r.box = box
+	r.log = newLogWriter(o.Console, logtext.Formatter{
+		Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
+		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
+	}, box.Tail(tailLength))
+	for _, cp := range o.cps() {
+		r.log.formatter.Restore(cp, box.State(cp))
+	}
+	if err := r.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}
-	return w, nil
+	return r, nil
 }
 
 // assemble makes the parts and joins them; nothing runs yet.
-func (w *watcher) assemble() error {
-	o := w.o
-	cps := []evcp.CPID{o.CP}
-	w.probe = probe.New(probe.Options{
-		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
+func (r *runner) assemble() error {
+	o, lone := r.o, r.o.lone() != ""
+	r.probe = probe.New(probe.Options{
+		Targets: o.Targets,
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
 		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept(),
 	})
-	w.uplink = uplink.New(uplink.Options{
-		CPs: cps, Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
-		Dialer: o.Dialer, Facts: w.box.Facts(), State: w.box.State, OnDiagnostic: w.voice.onCentral, StopWhenRefused: true,
-		Observe: func(obs evcp.Observation) bool { return w.monitor.Observe(obs) },
+	r.uplink = uplink.New(uplink.Options{
+		CPs: o.cps(), Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
+		Dialer: o.Dialer, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
+		Observe: r.observe,
 	})
-	w.monitor = monitor.New(monitor.Options{
-		CPs: cps, Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: true,
-		Gate: w.uplink.Attempted(), Probe: w.probe, Box: w.box, Slept: o.Slept,
+	r.monitor = monitor.New(monitor.Options{
+		CPs: o.cps(), Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: lone,
+		Gate: r.uplink.Attempted(), Probe: r.probe, Box: r.box, Slept: o.Slept,
 	})
 	if len(o.Brokers) == 0 {
 		return nil
 	}
 	sender, err := kafka.New(kafka.Options{
-		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: w.voice.onKafka,
+		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka,
 		Logger: o.Console.Logger(),
-	}, w.box.Cursor(outbox.Kafka))
-	w.kafka = sender
+	}, r.box.Cursor(outbox.Kafka))
+	r.kafka = sender
 	return err
 }
 
-// launch starts everything right of the outbox; each part stops by itself when
-// finish says so.
-func (w *watcher) launch(refused context.CancelCauseFunc) {
-	var talk, send context.Context
-	talk, w.stopTalk = context.WithCancel(context.Background())
-	send, w.stopSend = context.WithCancel(context.Background())
-	w.talking.Go(func() {
-		if err := w.uplink.Run(talk); err != nil {
+// observe passes on to the monitor what the outbox and the uplink have learned.
+func (r *runner) observe(o evcp.Observation) bool { return r.monitor.Observe(o) }
+
+// start starts everything but the monitor itself; each part runs until stop.
+func (r *runner) start(refused context.CancelCauseFunc) {
+	var uplinkCtx, kafkaCtx context.Context
+	uplinkCtx, r.stopUplink = context.WithCancel(context.Background())
+	kafkaCtx, r.stopKafka = context.WithCancel(context.Background())
+	r.uplinkRuns.Go(func() {
+		if err := r.uplink.Run(uplinkCtx); err != nil {
 			refused(err)
 		}
 	})
-	if w.kafka != nil {
-		w.sending.Go(func() { w.kafka.Run(send) })
+	if r.kafka != nil {
+		r.kafkaRuns.Go(func() { r.kafka.Run(kafkaCtx) })
 	}
-	w.telling.Go(func() { w.voice.run(w.live, w.o.Events) })
-	w.showFace()
+	r.logRuns.Go(func() { r.log.run(r.live, r.o.Events) })
+	r.serve()
 }
 
-// finish ends what runs: Central hears a goodbye while Kafka gets what is
-// waiting, then the outbox is closed. Nothing may hold it longer than its bounds.
-func (w *watcher) finish() error {
-	w.stopFace()
-	w.stopTalk()
-	w.talking.Wait()
-	limit, cancel := context.WithTimeout(context.Background(), goodbyeLimit)
+// stop ends what start has started: Central gets a disconnect while Kafka gets what
+// is pending, then the outbox is closed. It takes no longer than its two limits.
+func (r *runner) stop() error {
+	r.stopServers()
+	r.stopUplink()
+	r.uplinkRuns.Wait()
+	limit, cancel := context.WithTimeout(context.Background(), disconnectLimit)
 	defer cancel()
 	var ending sync.WaitGroup
-	told := false
-	ending.Go(func() { told = w.uplink.Disconnect(limit) })
-	if w.kafka != nil {
+	disconnected := false
+	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) })
+	if r.kafka != nil {
 		ending.Go(func() {
-			if w.box.Flush(limit) == nil { // or the last event is not there to be drained
-				w.kafka.Drain(limit)
+			if r.box.Flush(limit) == nil { // before it, the last event can't be drained
+				r.kafka.Drain(limit)
 			}
 		})
 	}
 	ending.Wait()
-	w.stopSend()
-	w.sending.Wait()
-	w.facing.Wait() // the socket goes while the folder is still ours
-	waiting := w.waiting()
+	r.stopKafka()
+	r.kafkaRuns.Wait()
+	r.servers.Wait() // the socket is removed while the folder is still this process's
+	pending := r.pending()
 	closing, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
-	err := w.box.Close(closing)
-	close(w.voice.ended)
-	w.telling.Wait()
-	w.voice.say(w.voice.teller.Stopped(w.o.CP, told, waiting, err == nil && w.box.Stats().RefusedSince.IsZero()))
+	err := r.box.Close(closing)
+	close(r.log.ended)
+	r.logRuns.Wait()
+	r.log.write(r.log.formatter.Stopped(r.o.lone(), disconnected, pending, err == nil && r.box.Stats().RefusedSince.IsZero()))
 	if err != nil {
-		return fmt.Errorf("close the state of %s: %w", w.o.CP, err)
+		return fmt.Errorf("close the state of %s: %w", r.o.name(), err)
 	}
 	return nil
 }
 
-// waiting is how many events Kafka has not got yet.
-func (w *watcher) waiting() int64 {
-	if w.kafka == nil {
+func (r *runner) figures() Figures { return Figures{Missed: r.monitor.Missed(), Pending: r.pending()} }
+
+// pending is how many events Kafka has not got yet.
+func (r *runner) pending() int64 {
+	if r.kafka == nil {
 		return 0
 	}
-	n, _ := w.box.Cursor(outbox.Kafka).Pending()
+	n, _ := r.box.Cursor(outbox.Kafka).Pending()
 	return n
+}
+
+// diskRefused is called by the outbox: what was judged since the last kept event
+// is judged again.
+func (r *runner) diskRefused(generation uint64, err error) {
+	r.o.Console.Logger().Error(fmt.Sprintf(english.refused, err),
+		console.CP(r.o.lone()), console.Shape(display.Failed), slog.String("folder", r.o.Dir()))
+	r.monitor.Refused(generation)
+}
+
+// diskRecovered is called by the outbox; aside names the file that was put aside
+// for it, if one was.
+func (r *runner) diskRecovered(aside string) {
+	r.o.Console.Logger().Info("the disk takes events again", console.CP(r.o.lone()), console.Shape(display.Up),
+		slog.String("folder", r.o.Dir()), slog.String("aside", aside))
+}
+
+// diskTrouble is why the disk refuses, as a sentence; "" when it does not.
+func (r *runner) diskTrouble() string {
+	why := r.box.Stats().RefusedWhy
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf(english.diskTrouble, r.o.Dir(), why)
 }

@@ -7,14 +7,16 @@ import "evcp/internal/display"
 // stand in the order of the call.
 type words struct {
 	title                          string // which version, which charge point
+	chargePoints                   display.Plural
 	engine, central, kafka         string // address, and what follows
+	engines                        string // how many, and what follows
 	state                          string // folder
 	config                         string // where the settings came from
 	everyCheck                     string // how often, what is reported
 	oneFails                       string
 	manyFail                       string // how many in a row
-	noBeats                        string
-	beats                          string // how often
+	noHeartbeats                   string
+	heartbeats                     string // how often
 	noBrokers                      string
 	onDisk                         string
 	topic                          string // which
@@ -22,55 +24,59 @@ type words struct {
 	putAside                       string         // which file, why
 	memory, anew                   string         // why
 	resumed                        string         // what was seen last, which event is next
+	resumedAll                     string         // how many with an open incident, of how many
 	openSince                      string         // what, since when
 	streak                         string         // what, how many of how many
 	liveChecks                     display.Plural // how many, how many failed
 	liveCentral, liveKafka         string         // a shape
-	refused, noDisk, faceless      string         // why
+	refused, noDisk, noServer      string         // why
 	diskTrouble                    string         // which folder, why
 	asideAs                        string         // which file, why
 	stateIs                        string         // what was found
-	notYet                         string
-	stands                         string         // for how long
+	noCheckYet                     string
+	standsStill                    string         // for how long
 	lineCP, lineCentral, lineKafka string         // for systemctl status
-	lineWaits                      display.Plural // how many events
+	linePending                    display.Plural // how many events
 }
 
 var english = words{
-	title:       "ev-cp-m %s watches %s. Ctrl-C stops it.",
-	engine:      "  Engine   %s  %s",
-	central:     "  Central  %s  %s",
-	kafka:       "  Kafka    %s  %s",
-	state:       "  State    %s",
-	config:      "  Config   %s",
-	everyCheck:  "every %s; %s",
-	oneFails:    "a failure is reported",
-	manyFail:    "%d failures in a row are reported",
-	noBeats:     "no signs of life",
-	beats:       "a sign of life every %s",
-	noBrokers:   "none",
-	onDisk:      "events stay on disk",
-	topic:       "topic %s",
-	found:       "new",
-	putAside:    "begun anew; the old one is %s: %s",
-	memory:      "in memory only: %s",
-	anew:        "begun anew: %s",
-	resumed:     "resumed: %s, next event %d",
-	openSince:   "%s since %s",
-	streak:      "%s %d of %d",
-	liveChecks:  display.NewPlural("%d check, %d failed", "%d checks, %d failed"),
-	liveCentral: "Central %s",
-	liveKafka:   "Kafka %s",
-	refused:     "the disk refused: %s; kept in memory",
-	noDisk:      "the disk refuses: %s; kept in memory",
-	diskTrouble: "state folder %s can't be used: %s; events are kept in memory only",
-	asideAs:     "the old state is put aside as %s: %s",
-	stateIs:     "the state is %s",
-	faceless:    "can't be asked how it does: %s; the watch goes on",
-	notYet:      "no check has been completed yet",
-	stands:      "the watch stands still: no check was completed for %s",
-	lineCP:      "%s %s",
-	lineCentral: "Central %s",
-	lineKafka:   "Kafka %s",
-	lineWaits:   display.NewPlural("%d event waits on disk", "%d events wait on disk"),
+	title:        "ev-cp-m %s watches %s. Ctrl-C stops it.",
+	chargePoints: display.NewPlural("%d charge point", "%d charge points"),
+	engine:       "  Engine   %s  %s",
+	engines:      "  Engines  %s  %s",
+	central:      "  Central  %s  %s",
+	kafka:        "  Kafka    %s  %s",
+	state:        "  State    %s",
+	config:       "  Config   %s",
+	everyCheck:   "every %s; %s",
+	oneFails:     "a failure is reported",
+	manyFail:     "%d failures in a row are reported",
+	noHeartbeats: "no signs of life",
+	heartbeats:   "a sign of life every %s",
+	noBrokers:    "none",
+	onDisk:       "events stay on disk",
+	topic:        "topic %s",
+	found:        "new",
+	putAside:     "begun anew; the old one is %s: %s",
+	memory:       "in memory only: %s",
+	anew:         "begun anew: %s",
+	resumed:      "resumed: %s, next event %d",
+	resumedAll:   "resumed: %d of %d with an open incident",
+	openSince:    "%s since %s",
+	streak:       "%s %d of %d",
+	liveChecks:   display.NewPlural("%d check, %d failed", "%d checks, %d failed"),
+	liveCentral:  "Central %s",
+	liveKafka:    "Kafka %s",
+	refused:      "the disk refused: %s; kept in memory",
+	noDisk:       "the disk refuses: %s; kept in memory",
+	diskTrouble:  "state folder %s can't be used: %s; events are kept in memory only",
+	asideAs:      "the old state is put aside as %s: %s",
+	stateIs:      "the state is %s",
+	noServer:     "can't be asked how it does: %s; the watch goes on",
+	noCheckYet:   "no check has been completed yet",
+	standsStill:  "the watch stands still: no check was completed for %s",
+	lineCP:       "%s %s",
+	lineCentral:  "Central %s",
+	lineKafka:    "Kafka %s",
+	linePending:  display.NewPlural("%d event waits on disk", "%d events wait on disk"),
 }

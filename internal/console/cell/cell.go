@@ -98,3 +98,16 @@ func WrapHanging(s string, first, rest, indent int) []string {
 	}
 	return lines
 }
+
+// WrapUnder puts lead and text on one line of Columns if they fit, with a blank
+// between; else lead alone and text under it behind an indent of so many cells.
+func WrapUnder(lead, text string, indent int) []string {
+	if line := lead + " " + text; Width(line) <= Columns {
+		return []string{line}
+	}
+	lines := []string{lead}
+	for _, more := range Wrap(text, Columns-indent) {
+		lines = append(lines, strings.Repeat(" ", indent)+more)
+	}
+	return lines
+}

@@ -29,8 +29,8 @@ func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
-	v := newVoice(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
-	for i := 0; v.muted.Load() < 3; i++ { // nobody listens yet: the queue fills
+	v := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
+	for i := 0; v.dropped.Load() < 3; i++ { // nobody listens yet: the queue fills
 		v.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
 	var state evcp.State

@@ -1,0 +1,160 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"evcp"
+	"evcp/internal/console"
+	"evcp/internal/display"
+	"evcp/internal/kafka"
+	"evcp/internal/status"
+	"evcp/internal/systemd"
+)
+
+// serve answers HTTP on the socket in the state folder and on Options.HTTP, and
+// notifies systemd, until stopServers. A server that fails is logged; the watch
+// goes on without it.
+func (r *runner) serve() {
+	var ctx context.Context
+	ctx, r.stopServers = context.WithCancel(context.Background())
+	handler := status.Endpoints{Healthy: r.healthy, Ready: r.ready, Metrics: r.metrics, Status: func() any { return r.status() }}.Handler()
+	serve := func(ln net.Listener) {
+		r.servers.Go(func() {
+			if err := status.Serve(ctx, ln, handler); err != nil {
+				r.logServerError(err)
+			}
+		})
+	}
+	if ln, err := status.Listen(ctx, r.o.Dir()); err != nil {
+		r.logServerError(err)
+	} else {
+		serve(ln)
+	}
+	if r.o.HTTP != nil {
+		serve(r.o.HTTP)
+	}
+	r.servers.Go(func() {
+		r.o.Notify.Run(ctx, systemd.Activity{Started: r.begun, LastDone: r.lastCheck, MaxPause: r.maxPause(), StatusLine: r.statusLine})
+	})
+}
+
+func (r *runner) logServerError(err error) {
+	why := err.Error()
+	if cause := syscall.Errno(0); errors.As(err, &cause) { // the address would push it off the line
+		why = cause.Error()
+	}
+	r.o.Console.Logger().Warn(fmt.Sprintf(english.noServer, why), console.CP(r.o.lone()), slog.String("error", err.Error()))
+}
+
+// maxPause is the longest time from one completed check to the next while all is
+// well: an interval and a half at the start, a whole timeout at the end, which is
+// an interval at most, and a second for a busy machine.
+func (r *runner) maxPause() time.Duration { return 3*r.o.Interval + time.Second }
+
+var errNoCheckYet = errors.New(english.noCheckYet)
+
+// healthy says that checks are completed. Trouble of the disk or of a peer is no
+// reason to restart a Monitor: a restart would lose what is kept in memory.
+func (r *runner) healthy() (note string, err error) {
+	begun, last := r.monitor.Progress()
+	if begun.IsZero() {
+		return "", errNoCheckYet
+	}
+	if last.IsZero() {
+		last = begun
+	}
+	if pause := time.Since(last); pause > r.maxPause() {
+		return "", fmt.Errorf(english.standsStill, display.Duration(pause))
+	}
+	return r.diskTrouble(), nil
+}
+
+// ready says that the first check was completed, whatever its outcome: a Monitor
+// whose Engine, Central and Kafka are all away does its work.
+func (r *runner) ready() error {
+	if r.lastCheck().IsZero() {
+		return errNoCheckYet
+	}
+	_, err := r.healthy()
+	return err
+}
+
+// firstCheckLimit is when systemd is told that the work has begun although the
+// first check has not been completed: with --timeout 5m that may take so long.
+const firstCheckLimit = 5 * time.Second
+
+func (r *runner) begun() bool {
+	begun, last := r.monitor.Progress()
+	return !last.IsZero() || !begun.IsZero() && time.Since(begun) > firstCheckLimit
+}
+
+func (r *runner) lastCheck() time.Time {
+	_, last := r.monitor.Progress()
+	return last
+}
+
+// statusLine is what systemctl status shows.
+func (r *runner) statusLine() string {
+	parts := []string{r.lineEngines(), r.lineCentral()}
+	if r.kafka != nil {
+		part := fmt.Sprintf(english.lineKafka, r.kafka.Status().Phase)
+		if n := r.pending(); n > 0 && r.kafka.Status().Phase == kafka.Away {
+			part += ", " + english.linePending.Of(n)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r *runner) lineEngines() string {
+	if cp := r.o.lone(); cp != "" {
+		return fmt.Sprintf(english.lineCP, cp, r.shown(cp))
+	}
+	parts, counts := []string{r.o.name()}, r.countStates()
+	for _, s := range shownStates {
+		if counts[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *runner) lineCentral() string {
+	if cp := r.o.lone(); cp != "" {
+		return fmt.Sprintf(english.lineCentral, r.uplink.Status(cp).Phase)
+	}
+	var parts []string
+	sessions := r.uplink.Figures().Sessions
+	for _, phase := range slices.Sorted(maps.Keys(sessions)) {
+		if sessions[phase] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", sessions[phase], phase))
+		}
+	}
+	return fmt.Sprintf(english.lineCentral, strings.Join(parts, ", "))
+}
+
+// shownStates are the states that a charge point is shown in.
+var shownStates = []evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring}
+
+// shown is the state that a charge point is shown in now.
+func (r *runner) shown(cp evcp.CPID) evcp.Status {
+	return r.box.State(cp).Shown(evcp.StampOf(time.Now()), r.o.Interval)
+}
+
+// countStates counts the charge points by the state that they are shown in.
+func (r *runner) countStates() map[evcp.Status]int {
+	counts := map[evcp.Status]int{}
+	for _, cp := range r.o.cps() {
+		counts[r.shown(cp)]++
+	}
+	return counts
+}
