@@ -69,7 +69,7 @@ func (a *aggregator) log(cp evcp.CPID, shape display.Shape, text string) {
 func (a *aggregator) ignoreChanges() { a.with(func(*correlator) { a.closing = true }) }
 
 // takeLines returns the lines to be written, each once.
-func (a *aggregator) takeLines(now time.Time) []logLine {
+func (a *aggregator) takeLines(now time.Time) []unwrittenLine {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.correlator.expire(now)

@@ -25,7 +25,7 @@ type correlator struct {
 	figures   figures
 	backlog   brokerBacklog
 	lastStall time.Time
-	lines     []logLine // not written yet
+	lines     []unwrittenLine // not written yet
 }
 
 // figures is what was counted. The summary contains nothing else.
@@ -49,7 +49,7 @@ type figures struct {
 	Missing  int // seqs that never came though a later one did
 }
 
-type logLine struct {
+type unwrittenLine struct {
 	cp    evcp.CPID // "" if it is about more than one
 	shape display.Shape
 	text  string
@@ -77,7 +77,7 @@ func newCorrelator(cps []evcp.CPID, timeout time.Duration, answeredOK func(evcp.
 }
 
 func (k *correlator) log(cp evcp.CPID, shape display.Shape, text string) {
-	k.lines = append(k.lines, logLine{cp, shape, text})
+	k.lines = append(k.lines, unwrittenLine{cp, shape, text})
 }
 
 // event takes an event that a Monitor has committed.

@@ -43,7 +43,7 @@ const cpCount = 6
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
 	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}, killed: map[evcp.CPID]*runningMonitor{}}
-	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic} {
+	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openPage, e.openBroker, e.readTopic} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
@@ -116,7 +116,7 @@ func (e *env) openEngines() error {
 	return nil
 }
 
-// openCentral starts Central and its page, and passes its changes of state on.
+// openCentral starts Central, and passes its changes of state on.
 func (e *env) openCentral() error {
 	c, err := central.New(central.Options{Heartbeat: e.o.heartbeat(), StateDir: filepath.Join(e.dir, "central")})
 	if err != nil {
@@ -128,8 +128,13 @@ func (e *env) openCentral() error {
 	ctx, serving := e.background()
 	serving.Go(func() { _ = c.Serve(ctx, e.centralTCP) }) // were it to fail, the page would show it
 	serving.Go(func() { defer end(); e.followCentral(ctx, signal) })
-	ctx, serving = e.background()
-	handler := dashboard.New(c, dashboard.Options{Version: e.o.Version})
+	return nil
+}
+
+// openPage serves Central's page; requests under way at the end get 300 ms.
+func (e *env) openPage() error {
+	ctx, serving := e.background()
+	handler := dashboard.New(e.central, dashboard.Options{Version: e.o.Version})
 	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
 }
