@@ -4,16 +4,26 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"os"
+	"sync"
+	"time"
 
+	"evcp/internal/central"
 	"evcp/internal/cli"
+	"evcp/internal/console"
+	"evcp/internal/dashboard"
+	"evcp/internal/systemd"
+	"evcp/internal/version"
 )
 
 const name = "ev-central"
 
 func main() { cli.Main(run) }
 
-// run is the program: answers go to stdout, the log to stderr.
+// run is the program: help goes to stdout, the log to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	var o options
 	p := program(&o)
@@ -27,4 +37,89 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		return cli.PrintError(stderr, name, err)
 	}
 	return cli.ExitOK
+}
+
+const (
+	// httpDrain is how long open requests of the page may take at a stop.
+	httpDrain = time.Second
+	// stopLimit is how long a stop may take even if a disk hangs.
+	stopLimit = 1900 * time.Millisecond
+)
+
+// serve runs Central and its page until ctx ends. The ports come first: they are most
+// often wrong, and the state folder must not be touched then.
+func serve(ctx context.Context, o options, stderr *os.File) error {
+	if err := cli.CheckStateDir(o.stateDir); err != nil {
+		return err
+	}
+	monitors, err := cli.Listen(ctx, o.listen, "--listen")
+	if err != nil {
+		return err
+	}
+	defer monitors.Close()
+	var pages net.Listener
+	if o.http != "" {
+		if pages, err = cli.Listen(ctx, o.http, "--http"); err != nil {
+			return err
+		}
+		defer pages.Close()
+	}
+	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
+	if o.registry != "" {
+		if co.Registry, err = central.OpenRegistry(o.registry); err != nil {
+			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
+		}
+	}
+	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
+	defer con.Close()
+	co.Logger = con.Logger()
+	c, err := central.New(co)
+	if err != nil {
+		return err
+	}
+	notify, err := systemd.Open(os.Getenv)
+	if err != nil {
+		con.Logger().Warn(err.Error())
+	}
+	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: notify}
+	p.showStarted(monitors.Addr(), pages)
+	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
+}
+
+// bounded runs f, and stops waiting for it stopLimit after ctx has ended.
+func bounded(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(stopLimit):
+		return errors.New("stopped without waiting any longer: the state folder does not answer")
+	}
+}
+
+// run serves Monitors and pages at once. When one of them fails, both end.
+func (p *centralProcess) run(ctx context.Context, monitors, pages net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var pageErr error
+	if pages != nil {
+		wg.Go(func() {
+			defer cancel()
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, dashboard.Options{Version: version.String()}), httpDrain)
+		})
+	}
+	wg.Go(func() { p.refreshLive(ctx) })
+	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
+	err := p.central.Serve(ctx, monitors)
+	cancel()
+	wg.Wait()
+	p.showStopped()
+	return errors.Join(err, pageErr)
 }

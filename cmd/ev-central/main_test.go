@@ -58,9 +58,9 @@ func TestWrongUsage(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		args []string
-		code int
-		says string
+		args   []string
+		code   int
+		stderr string
 	}{
 		{[]string{"--lisen", ":0"}, cli.ExitUsage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
 		{[]string{"--listen", ""}, cli.ExitUsage, "it must listen somewhere"},
@@ -72,8 +72,8 @@ func TestWrongUsage(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(strings.Join(tc.args[:2], " "), func(t *testing.T) {
-			if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(unwrapped(stderr), unwrapped(tc.says)) {
-				t.Errorf("exit %d, said %q", code, stderr)
+			if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(unwrapped(stderr), unwrapped(tc.stderr)) {
+				t.Errorf("exit %d, stderr %q", code, stderr)
 			}
 		})
 	}
@@ -81,7 +81,7 @@ func TestWrongUsage(t *testing.T) {
 
 // unwrapped is prose as one line: where it was wrapped depends on a temporary
 // folder's name.
-func unwrapped(said string) string { return strings.Join(strings.Fields(said), " ") }
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func TestTakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -97,7 +97,7 @@ func TestTakenPort(t *testing.T) {
 		stdout, stderr, code := output(t, args...)
 		want := "port " + port + " is taken"
 		if code != cli.ExitFailed || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, flag) {
-			t.Errorf("exit %d, said %q, want %q and %s", code, stderr, want, flag)
+			t.Errorf("exit %d, stderr %q, want %q and %s", code, stderr, want, flag)
 		}
 	}
 }
@@ -152,9 +152,9 @@ func terminate(t *testing.T, p *testbed.Subprocess) {
 	t.Logf("stopped within %v", time.Since(began).Round(time.Millisecond))
 }
 
-// What Central slept through was not silence: a stopped process, or a suspended
-// machine, must not grey every charge point when it wakes.
-func TestStoppedCentralAccusesNobody(t *testing.T) {
+// Time in which Central stood still is not silence: a stopped process, or a suspended
+// machine, must not disconnect every charge point when it continues.
+func TestStoppedCentralCallsNobodySilent(t *testing.T) {
 	monitors := testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
 	r.Stderr.Line("· started")
@@ -162,27 +162,27 @@ func TestStoppedCentralAccusesNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beats := sendHeartbeats(conn)
-	for range 5 { // a habit
-		<-beats
+	replies := sendHeartbeats(conn)
+	for range 5 { // teaches the usual gap
+		<-replies
 	}
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
 		r.Signal(sig)
-		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may find fault
+		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may call the Monitor silent
 	}
 	terminate(t, r)
 	conn.Close()
-	for range beats {
+	for range replies {
 	}
 	if strings.Contains(r.Stderr.String(), "no sign of life") {
-		t.Errorf("accused a Monitor of its own pause:\n%s", r.Stderr.String())
+		t.Errorf("called a Monitor silent for its own pause:\n%s", r.Stderr.String())
 	}
 }
 
 // sendHeartbeats registers and then sends a heartbeat every 20 ms, answered or not,
-// until the connection is closed. It tells of each answer while somebody listens.
+// until the connection is closed. It sends a signal for each reply while somebody receives.
 func sendHeartbeats(conn net.Conn) <-chan struct{} {
-	beats := make(chan struct{})
+	replies := make(chan struct{})
 	go func() {
 		for message := "registration request"; ; message = "heartbeat OK" {
 			if _, err := fmt.Fprintf(conn, "EV_CP_M CP_001 %s\n", message); err != nil {
@@ -192,13 +192,50 @@ func sendHeartbeats(conn net.Conn) <-chan struct{} {
 		}
 	}()
 	go func() {
-		defer close(beats)
+		defer close(replies)
 		for answers := bufio.NewScanner(conn); answers.Scan(); {
 			select {
-			case beats <- struct{}{}:
+			case replies <- struct{}{}:
 			default:
 			}
 		}
 	}()
-	return beats
+	return replies
+}
+
+// Central, started as by systemd, sends READY, WATCHDOG, STATUS and STOPPING.
+func TestUnderSystemd(t *testing.T) {
+	address := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	cmd := testbed.Self(t, "--listen", testbed.FreeAddr(t), "--http", "")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=400000")
+	p := testbed.StartProcess(t, cmd)
+	var received []string
+	waitFor := func(want string) {
+		t.Helper()
+		b := make([]byte, 4096)
+		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		for !slices.Contains(received, want) {
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatalf("did not receive %s, but %q", want, received)
+			}
+			received = append(received, string(b[:n]))
+		}
+	}
+	waitFor("READY=1")
+	waitFor("STATUS=0 activated, 0 faulted, 0 disconnected")
+	waitFor("WATCHDOG=1")
+	p.Signal(syscall.SIGTERM)
+	waitFor("STOPPING=1")
+	if code := p.Wait(); code != cli.ExitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if asked := "WATCHDOG_USEC=6000000"; !slices.ContainsFunc(received, func(m string) bool { return strings.HasPrefix(m, asked) }) {
+		t.Errorf("a watchdog faster than the silence check was not asked to wait longer: %q", received)
+	}
 }

@@ -18,7 +18,7 @@ type options struct {
 	format       console.Format
 	level        string
 	color        console.ColorMode
-	origin       string // where they came from
+	origin       string // which file and variables they came from
 }
 
 // program is the table that flags, variables, file, defaults and help are made of.

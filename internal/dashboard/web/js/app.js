@@ -1,8 +1,8 @@
-// Wires the page: one render per navigation or language, small updates per delta,
-// one clock for everything that ticks.
+// The page: renders as a whole at a snapshot, a filter or a change of language, updates
+// tiles at each delta, and ticks all durations by one timer.
 import { t, lang } from './words.js';
 import { esc, num, dur, durShort, age, clock, zone, NB } from './format.js';
-import { STATES, shape, tile, lasted, wordOf, isOld, missing, beats, beatsWord, seenWord, feedRow, feedStart, chain } from './draw.js';
+import { STATES, shape, tile, lasted, stateText, isOld, missing, heartbeatBars, heartbeatText, lastSeenText, feedRow, feedStart, chain } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
 import { Stream } from './stream.js';
 
@@ -10,20 +10,20 @@ const root = document.getElementById('app');
 const $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
 const BIG = 12; // up to so many charge points get a big tile
 const FEED = 60;
-const MANY = 400; // beyond so many, a tile out of sight is drawn without its bars
+const MANY = 400; // beyond so many, a tile out of view is drawn without its bars
 
 const cps = new Map();
 let central = null; // the last snapshot, without the lists
 let changes = []; // newest first
-let lostAt = 0; // Central's clock when the page was lost
-let held = 0;
-let query = read();
+let lostAt = 0; // Central's clock when the link was lost
+let feedHolds = 0;
+let query = readQuery();
 
-function read() {
+function readQuery() {
   const p = new URLSearchParams(location.search);
   return { states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s))), q: p.get('q') || '' };
 }
-function go(next) {
+function setQuery(next) {
   query = { ...query, ...next };
   const p = new URLSearchParams(location.search);
   const put = (k, v) => (v ? p.set(k, v) : p.delete(k));
@@ -32,14 +32,14 @@ function go(next) {
   const s = p.toString();
   history.replaceState(null, '', s ? '?' + s : location.pathname);
 }
-const keep = (o) => { try { localStorage.setItem('ev', JSON.stringify({ ...JSON.parse(localStorage.getItem('ev') || '{}'), ...o })); } catch (_) { /* private mode */ } };
+const savePreference = (o) => { try { localStorage.setItem('ev', JSON.stringify({ ...JSON.parse(localStorage.getItem('ev') || '{}'), ...o })); } catch (_) { /* private mode */ } };
 const match = (cp) => (!query.states.size || query.states.has(cp.state)) && cp.cp_id.toLowerCase().includes(query.q.toLowerCase());
 
-// moment is what a drawing needs to know of time.
-const moment = () => ({ now: stream.now(), lost: stream.lost, sure: stream.lost ? lostAt : stream.now(), match });
+// timeContext is what the drawing functions need to know of time.
+const timeContext = () => ({ now: stream.now(), lost: stream.lost, knownUntil: stream.lost ? lostAt : stream.now(), match });
 
-let said = '';
-const say = (s) => { if (s !== said) { said = s; $('#say').textContent = s; } };
+let announced = '';
+const announce = (s) => { if (s !== announced) { announced = s; $('#announcer').textContent = s; } };
 
 function counts() {
   const c = { faulted: 0, disconnected: 0, activated: 0 };
@@ -51,7 +51,7 @@ const isBig = () => cps.size <= BIG;
 const isMany = () => cps.size > MANY;
 
 // ---- parts ----
-function top(m) {
+function header(m) {
   return `<header class="top"><a class="brand" href="./"><svg aria-hidden="true"><use href="#i-mark"/></svg>EV_Central</a>
     <label class="find"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" placeholder="${t('search')}" aria-label="${t('search')}" value="${esc(query.q)}"></label>
     <div class="tools"><span class="lang" role="group" aria-label="${t('language')}"><button type="button" data-lang="en" aria-pressed="${lang() === 'en'}">EN</button><button type="button" data-lang="es" aria-pressed="${lang() === 'es'}">ES</button></span>
@@ -60,8 +60,8 @@ function top(m) {
     <span class="pill ${m.lost ? 'lost' : ''}"><i></i>${m.lost ? t('lost') : t('live')}<b data-k="page"></b></span></div></header>`;
 }
 
-// A trouble of our own is said in four parts: what and since when, what still
-// holds, what is not known, what happens next.
+// The banner of a lost link has four parts: what and since when, what still works, what
+// is not known, what happens next.
 function banner(m) {
   if (!m.lost) return '';
   return `<section class="banner" aria-label="${t('lost')}"><div class="bt"><strong data-k="lostT">${t('lost_t', { d: dur(m.now - lostAt) })}</strong> <span>${t('lost_1', { t: clock(lostAt) })}</span></div>
@@ -80,7 +80,7 @@ function headline(m) {
   return t(c.faulted === 1 ? 'h_fault1' : 'h_fault', v);
 }
 
-function believed(m) {
+function confidence(m) {
   if (m.lost) return t('b_lost', { s: dur(m.now - lostAt) });
   if (!cps.size) return t('b_none');
   const live = [...cps.values()].filter((cp) => cp.state !== 'disconnected');
@@ -91,13 +91,13 @@ function believed(m) {
   const v = { n: num(beating.length), all: num(cps.size), s: age(Math.ceil(within * 10) / 10) };
   return t(beating.length === cps.size ? 'b_ok' : 'b_part', v);
 }
-const heard = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected').length;
+const connectedCount = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected').length;
 
 function summary(m) {
   const c = counts();
   const cells = STATES.map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
   return `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${headline(m)}</h1><div class="counts">${cells}</div></div>
-    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${believed(m)}</span></h2><div data-k="chain">${chain(heard(), cps.size, m)}</div></div></section>`;
+    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${confidence(m)}</span></h2><div data-k="chain">${chain(connectedCount(), cps.size, m)}</div></div></section>`;
 }
 
 function feed(m) {
@@ -116,39 +116,39 @@ function board(m) {
     <ul class="tiles ${isBig() ? 'big' : 'small'}${isMany() ? ' many' : ''}">${all().map((cp) => tile(cp, m, isBig(), isMany())).join('')}</ul></section>`;
 }
 
-// ---- what is in sight ----
-// Heartbeats come to all charge points, and people see some: only tiles in sight
-// are redrawn and tick. A change of state is drawn everywhere, at once.
-const tiles = new Map(), stale = new Set(); // by id: all, and those whose drawing is old
-let seen = new Set();
-const sight = new IntersectionObserver((entries) => {
-  const m = moment();
+// ---- tiles in view ----
+// Heartbeats come for all charge points, but only tiles in view are redrawn for them and
+// tick. A change of state is drawn everywhere, at once.
+const tiles = new Map(), stale = new Set(); // by id: all, and those to redraw
+let visible = new Set();
+const tileObserver = new IntersectionObserver((entries) => {
+  const m = timeContext();
   for (const e of entries) {
     const id = e.target.dataset.id;
-    if (!e.isIntersecting) { seen.delete(id); continue; }
-    seen.add(id);
+    if (!e.isIntersecting) { visible.delete(id); continue; }
+    visible.add(id);
     if (stale.has(id)) redraw(cps.get(id), m, false);
     tickTile(tiles.get(id), cps.get(id), m);
   }
 }, { rootMargin: '200px' });
 
-// look learns the tiles of a new board.
-function look() {
-  sight.disconnect();
+// observeTiles starts with the tiles of a new board.
+function observeTiles() {
+  tileObserver.disconnect();
   tiles.clear();
   stale.clear();
-  seen = new Set();
+  visible = new Set();
   for (const a of $$('.tile')) {
     tiles.set(a.dataset.id, a);
     if (isMany()) stale.add(a.dataset.id);
     a.parentNode.dataset.id = a.dataset.id;
-    sight.observe(a.parentNode);
+    tileObserver.observe(a.parentNode);
   }
 }
 
 // ---- rendering ----
-// A board of thousands takes a while: when charge points come one after the other,
-// most of the time must be left for the rest of the page.
+// A board of thousands takes a while to render. When charge points register one after
+// the other, four fifths of the time are left for the rest of the page.
 let rendered = 0, took = 0, waiting = 0;
 function renderSoon() {
   if (waiting) return;
@@ -163,14 +163,14 @@ function render() {
   took = rendered - began;
 }
 function paint() {
-  const m = moment();
+  const m = timeContext();
   document.body.className = [m.lost ? 'is-lost' : '', cps.size ? '' : 'is-empty'].join(' ');
   const focus = document.activeElement && document.activeElement.matches('.find input') ? document.activeElement.selectionStart : -1;
-  root.innerHTML = top(m) + banner(m) + summary(m) + `<main class="work"><div class="main">${board(m)}</div><div class="side">${feed(m)}</div></main>`;
+  root.innerHTML = header(m) + banner(m) + summary(m) + `<main class="work"><div class="main">${board(m)}</div><div class="side">${feed(m)}</div></main>`;
   $('#skip').textContent = t('skip');
   title();
   bind();
-  look();
+  observeTiles();
   if (focus >= 0) { const f = $('.find input'); f.focus(); f.setSelectionRange(focus, focus); }
   tick();
 }
@@ -179,30 +179,30 @@ function title() {
   document.title = (stream.lost ? '⚠ ' : n ? `(${n}) ` : '') + 'EV_Central';
 }
 function bind() {
-  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); go({ states: s }); render(); };
-  for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; keep({ lang: b.dataset.lang }); formatsChanged(); };
+  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); setQuery({ states: s }); render(); };
+  for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; savePreference({ lang: b.dataset.lang }); formatsChanged(); };
   $('.theme').onclick = () => {
     const de = document.documentElement, dark = de.dataset.theme ? de.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
     de.dataset.theme = dark ? 'light' : 'dark';
-    keep({ theme: de.dataset.theme });
+    savePreference({ theme: de.dataset.theme });
   };
-  $('.find input').oninput = (e) => { go({ q: e.target.value }); render(); };
+  $('.find input').oninput = (e) => { setQuery({ q: e.target.value }); render(); };
   const again = $('.try');
   if (again) again.onclick = () => stream.connect();
   const list = $('.feed ol'), note = $('.feed .held');
-  const hold = (d) => { held = Math.max(0, held + d); note.hidden = !held; if (!held) feedNow(); };
-  held = 0;
+  const hold = (d) => { feedHolds = Math.max(0, feedHolds + d); note.hidden = !feedHolds; if (!feedHolds) feedNow(); };
+  feedHolds = 0;
   list.onpointerenter = () => hold(1); list.onpointerleave = () => hold(-1); list.onfocus = () => hold(1); list.onblur = () => hold(-1);
   bindCopy(root);
 }
 const formatsChanged = render;
 
 function feedNow() {
-  const m = moment(), list = $('.feed ol');
+  const m = timeContext(), list = $('.feed ol');
   list.innerHTML = changes.map((c) => feedRow(c, m.now)).join('') + feedStart(central, m.now);
 }
 
-// ---- a frame came ----
+// ---- frames ----
 function snapshot(d) {
   cps.clear();
   for (const cp of d.cps) cps.set(cp.cp_id, cp);
@@ -212,21 +212,21 @@ function snapshot(d) {
 }
 function delta(d) {
   const before = cps.size;
-  const moved = new Set(d.changes.map((c) => c.cp_id)), beaten = [];
+  const moved = new Set(d.changes.map((c) => c.cp_id)), newHeartbeats = [];
   for (const cp of d.cps) {
     const was = cps.get(cp.cp_id);
-    if (was && was.last_heartbeat !== cp.last_heartbeat) beaten.push(cp.cp_id);
+    if (was && was.last_heartbeat !== cp.last_heartbeat) newHeartbeats.push(cp.cp_id);
     cps.set(cp.cp_id, cp);
   }
   changes = [...d.changes.slice().reverse(), ...changes].slice(0, FEED);
-  for (const c of d.changes) if (c.to === 'faulted') say(`${c.cp_id}: ${t('faulted')}`);
+  for (const c of d.changes) if (c.to === 'faulted') announce(`${c.cp_id}: ${t('faulted')}`);
   if (cps.size !== before || waiting) { renderSoon(); return; }
-  const m = moment();
+  const m = timeContext();
   for (const cp of d.cps) {
-    if (seen.has(cp.cp_id) || moved.has(cp.cp_id)) redraw(cp, m, moved.has(cp.cp_id));
+    if (visible.has(cp.cp_id) || moved.has(cp.cp_id)) redraw(cp, m, moved.has(cp.cp_id));
     else stale.add(cp.cp_id);
   }
-  for (const id of beaten) if (seen.has(id)) pulse(id);
+  for (const id of newHeartbeats) if (visible.has(id)) animateHeartbeat(id);
   if (!moved.size) return;
   const c = counts();
   for (const s of STATES) {
@@ -235,13 +235,13 @@ function delta(d) {
     cell.classList.toggle('zero', !c[s]);
     set($('span', cell), t(s + '_n', { n: c[s] }));
   }
-  $('[data-k="chain"]').innerHTML = chain(heard(), cps.size, m);
+  $('[data-k="chain"]').innerHTML = chain(connectedCount(), cps.size, m);
   $('#headline').innerHTML = headline(m);
   title();
-  if (!held) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }
+  if (!feedHolds) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }
 }
 
-// redraw replaces one tile in its place: things stay where they are.
+// redraw replaces one tile where it stands.
 function redraw(cp, m, moved) {
   const old = tiles.get(cp.cp_id);
   if (!old) return;
@@ -253,22 +253,22 @@ function redraw(cp, m, moved) {
   tiles.set(cp.cp_id, now);
   stale.delete(cp.cp_id);
 }
-// A disc beats because a heartbeat was heard, never by itself.
-function pulse(id) {
+// A disc is animated when a heartbeat came, and at no other time.
+function animateHeartbeat(id) {
   const s = document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches ? null : $('.beat', tiles.get(id));
   if (s && s.animate) s.animate([{ opacity: 1 }, { opacity: 0.55 }, { opacity: 1 }], { duration: 900, easing: 'ease-out' });
 }
 
-// ---- one clock: writes only texts that changed ----
+// ---- one timer; writes only texts that changed ----
 const set = (e, v) => { if (e && e.textContent !== v) e.textContent = v; };
 function setHTML(e, v) { if (e && e.dataset.v !== v) { e.dataset.v = v; e.innerHTML = v; } }
 
 function tick() {
   if (document.hidden) return;
-  const m = moment();
+  const m = timeContext();
   set($('[data-k="clock"]'), clock(m.now));
-  for (const e of $$('[data-k="page"]')) set(e, m.lost ? dur(m.now - lostAt) : num(Math.min(99, stream.silence()), 1) + NB + 's');
-  setHTML($('[data-k="bel"]'), believed(m));
+  for (const e of $$('[data-k="page"]')) set(e, m.lost ? dur(m.now - lostAt) : num(Math.min(99, stream.secondsSinceFrame()), 1) + NB + 's');
+  setHTML($('[data-k="bel"]'), confidence(m));
   setHTML($('#headline'), headline(m));
   if (m.lost) {
     set($('[data-k="lostT"]'), t('lost_t', { d: dur(m.now - lostAt) }));
@@ -276,33 +276,33 @@ function tick() {
     set($('[data-k="retry"]'), stream.retryAt ? t('lost_3', { s: s + NB + 's', n: stream.attempt }) : t('lost_try', { n: stream.attempt }));
   }
   if (central) set($('[data-k="listen"]'), t('e_1b', { d: dur(m.now - central.started) }));
-  for (const id of seen) tickTile(tiles.get(id), cps.get(id), m);
+  for (const id of visible) tickTile(tiles.get(id), cps.get(id), m);
 }
 function tickTile(a, cp, m) {
   const big = isBig(), k = (name) => $(`[data-k="${name}"]`, a);
   set(k('dur'), lasted(cp, m, big ? dur : durShort));
   const old = isOld(cp, m.now);
   if (a.classList.contains('old') !== old) a.classList.toggle('old', old);
-  if (!big) { set(k('word'), wordOf(cp, m)); return; }
-  set(k('seen'), seenWord(cp, m.now));
+  if (!big) { set(k('word'), stateText(cp, m)); return; }
+  set(k('seen'), lastSeenText(cp, m.now));
   if (m.lost) return; // what came since is not known
-  set(k('beats'), beatsWord(cp, m.now));
-  setHTML(k('bars'), beats(cp, missing(cp, m.now), 26));
+  set(k('beats'), heartbeatText(cp, m.now));
+  setHTML(k('bars'), heartbeatBars(cp, missing(cp, m.now), 26));
 }
 
 addEventListener('keydown', (e) => {
   if (e.key !== 'Escape' || (!query.states.size && !query.q)) return;
-  go({ states: new Set(), q: '' });
+  setQuery({ states: new Set(), q: '' });
   render();
 });
-addEventListener('popstate', () => { query = read(); render(); });
+addEventListener('popstate', () => { query = readQuery(); render(); });
 
 const stream = new Stream('api/v1/events', {
   snapshot, delta,
   state: () => {
-    if (stream.lost) lostAt = stream.now() - stream.silence();
+    if (stream.lost) lostAt = stream.now() - stream.secondsSinceFrame();
     render();
-    if (stream.lost) say(t('lost_t', { d: dur(stream.silence()) }) + ' ' + t('lost_1', { t: clock(lostAt) }));
+    if (stream.lost) announce(t('lost_t', { d: dur(stream.secondsSinceFrame()) }) + ' ' + t('lost_1', { t: clock(lostAt) }));
   },
 });
 render();

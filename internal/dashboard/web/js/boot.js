@@ -1,5 +1,5 @@
-// Before the first paint: theme and language, so that nothing flashes. The URL
-// wins, then what was chosen last, then the system.
+// Sets theme and language before the first paint. The URL wins, then the last choice,
+// then the system.
 (function () {
   const q = new URLSearchParams(location.search);
   let kept = {};

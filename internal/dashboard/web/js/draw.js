@@ -1,16 +1,16 @@
-// Components as strings. Every value that came from outside goes through esc().
+// Components as HTML strings. Every value from the network goes through esc().
 import { t } from './words.js';
 import { esc, num, dur, durShort, durBound, age, every, clock, when, host, NB } from './format.js';
 
 export const STATES = ['faulted', 'disconnected', 'activated']; // by urgency
 export const shape = (st, cls = '') => `<svg class="shape s-${st} ${cls}" aria-hidden="true"><use href="#i-${st}"/></svg>`;
 
-// sure is the moment up to which things are known: now, or when the page was lost.
-// A duration beyond it is a lower bound.
-export const lasted = (cp, m, f = dur) => (m.lost ? '≥' + NB + (f === durShort ? durBound : f)(m.sure - cp.since) : f(m.sure - cp.since));
+// m.knownUntil is now, or when the link was lost. While it is lost, durations are lower
+// bounds.
+export const lasted = (cp, m, f = dur) => (m.lost ? '≥' + NB + (f === durShort ? durBound : f)(m.knownUntil - cp.since) : f(m.knownUntil - cp.since));
 
-// missing is how many heartbeats are overdue by now, at most MANY: so many are drawn,
-// and beyond them the time says more than the number.
+// missing is how many heartbeats are overdue, at most MANY: beyond that the page shows
+// the time without one.
 const MANY = 6;
 export function missing(cp, now) {
   if (!cp.heartbeat_gap || !cp.last_heartbeat || cp.reason === 'said_goodbye') return 0;
@@ -18,11 +18,11 @@ export function missing(cp, now) {
   return Math.max(0, Math.min(MANY, Math.floor(late - 0.35)));
 }
 
-// Heartbeats, one bar each, the newest right. The taller, the worse: OK low and
-// solid, KO tall and solid, CONNECTION_ERROR tall and hollow, no verdict hatched,
-// missing dotted.
+// heartbeatBars draws one bar for each heartbeat, the newest right: OK low and solid, KO
+// tall and solid, CONNECTION_ERROR tall and hollow, no verdict low and hollow, missing
+// medium and dashed.
 const SLOT = 6, BAR = 3.6, SLOTS = 48, WIDTH = SLOT * (SLOTS - 1) + BAR;
-export function beats(cp, miss, H) {
+export function heartbeatBars(cp, miss, H) {
   const all = (cp.heartbeats + '-'.repeat(miss)).slice(-SLOTS);
   const x0 = (SLOTS - all.length) * SLOT;
   const bars = [...all].map((c, i) => bar(c, x0 + i * SLOT, H)).join('');
@@ -40,47 +40,48 @@ function bar(c, x, H) {
   }
 }
 
-// says is the line under the state: why, as far as Central was told.
-export function says(cp) {
+// reasonText is the line under the state: the reason, as far as Central knows it.
+export function reasonText(cp) {
   if (cp.state === 'disconnected') return t('r_' + cp.reason);
   if (cp.state === 'faulted') return t(cp.status === 'KO' ? 'c_ko' : cp.status === 'CONNECTION_ERROR' ? 'c_noanswer' : 'c_reported');
   if (cp.status === 'OK') return t('c_ok');
   if (cp.status === 'MONITORING') return t('c_monitoring');
   return t(cp.reason === 'engine_recovered' ? 'c_recovered' : 'c_registered');
 }
-const plain = (html) => html.replace(/<[^>]+>/g, '');
+const stripTags = (html) => html.replace(/<[^>]+>/g, '');
 
-// old: nobody would notice its silence, so its word must not look fresh.
+// old: it sends no heartbeats, so Central can't notice its silence; it must not look fresh.
 const OLD = 60;
 export const isOld = (cp, now) => cp.state !== 'disconnected' && !cp.heartbeat_gap && now - cp.last_seen > OLD;
 
-// A bare tile lacks its bars: they are drawn when it comes into sight.
+// A bare tile has no bars: they are drawn when it comes into view.
 export function tile(cp, m, big, bare) {
   const id = esc(cp.cp_id), old = isOld(cp, m.now);
-  const label = [cp.cp_id, t(cp.state), t('for', { d: lasted(cp, m) }), plain(says(cp))].join(', ');
+  const label = [cp.cp_id, t(cp.state), t('for', { d: lasted(cp, m) }), stripTags(reasonText(cp))].join(', ');
   const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${old ? ' old' : ''}${m.match(cp) ? '' : ' dim'}`;
   const time = cp.state === 'activated' ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
   const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
   const two = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : '';
   if (!big) {
-    const bars = bare ? '<span class="beats"></span>' : beats(cp, missing(cp, m.now), 10);
-    return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${wordOf(cp, m)}</span>`}</span>${bars}${end}`;
+    const bars = bare ? '<span class="beats"></span>' : heartbeatBars(cp, missing(cp, m.now), 10);
+    return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${stateText(cp, m)}</span>`}</span>${bars}${end}`;
   }
   const twice = two || esc(host(cp.peer));
   return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b><span class="peer">${twice}</span></span>
     <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
-    <span class="ts">${says(cp)}</span>
-    <span class="cap"><span data-k="beats">${beatsWord(cp, m.now)}</span><span data-k="seen">${seenWord(cp, m.now)}</span></span>
-    <span class="bh2" data-k="bars">${beats(cp, missing(cp, m.now), 26)}</span>${end}`;
+    <span class="ts">${reasonText(cp)}</span>
+    <span class="cap"><span data-k="beats">${heartbeatText(cp, m.now)}</span><span data-k="seen">${lastSeenText(cp, m.now)}</span></span>
+    <span class="bh2" data-k="bars">${heartbeatBars(cp, missing(cp, m.now), 26)}</span>${end}`;
 }
-export const wordOf = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
+export const stateText = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
 
-// seenWord is the age of the last word: what is watched was seen, what is not was heard.
-export const seenWord = (cp, now) => (cp.state === 'disconnected' || isOld(cp, now)
+// lastSeenText is the age of the last message: "seen" while heartbeats are expected,
+// "heard" otherwise.
+export const lastSeenText = (cp, now) => (cp.state === 'disconnected' || isOld(cp, now)
   ? t('heard', { d: dur(now - cp.last_seen) }) : t('seen', { s: age(now - cp.last_seen) }));
 
-export function beatsWord(cp, now) {
-  if (cp.state === 'disconnected') return lastBeat(cp, now);
+export function heartbeatText(cp, now) {
+  if (cp.state === 'disconnected') return lastHeartbeatText(cp, now);
   const miss = missing(cp, now);
   if (miss === MANY) return t('beats_quiet', { d: dur(now - cp.last_heartbeat) });
   if (miss > 0) return t('beats_miss', { n: num(miss) });
@@ -89,9 +90,9 @@ export function beatsWord(cp, now) {
   return t(now - cp.last_seen > 10 ? 'beats_none' : 'beats_wait');
 }
 
-// lastBeat dates the last heartbeat of somebody who is gone; how long that is ago
-// stands beside it.
-function lastBeat(cp, now) {
+// lastHeartbeatText is the time of the last heartbeat of a disconnected charge point; its
+// age stands beside it.
+function lastHeartbeatText(cp, now) {
   if (cp.last_heartbeat) return t('beats_last', { t: when(cp.last_heartbeat, now) });
   return cp.reason === 'central_restarted' ? NB : t('beats_none');
 }
@@ -103,11 +104,11 @@ export function feedRow(c, now) {
   const text = t(key, { a: esc(host(c.peer)), d: dur(c.lasted) });
   return `<li class="${bad ? 'bad' : ''}${c.to === 'faulted' ? ' strong' : ''}"><time>${when(c.at, now)}</time>${shape(c.to, 'fi')}<b>${esc(c.cp_id)}</b><span>${text}</span></li>`;
 }
-// listens is the address without the host that means every address.
-const listens = (a) => a.replace(/^(\[::\]|0\.0\.0\.0)(?=:)/, '');
-export const feedStart = (s, now) => `<li><time>${when(s.started, now)}</time><svg class="fi" aria-hidden="true"><use href="#i-mark"/></svg><b>Central</b><span>${t('f_listen', { a: esc(listens(s.listen)) })}</span></li>`;
+// listenText is the address without a wildcard host.
+const listenText = (a) => a.replace(/^(\[::\]|0\.0\.0\.0)(?=:)/, '');
+export const feedStart = (s, now) => `<li><time>${when(s.started, now)}</time><svg class="fi" aria-hidden="true"><use href="#i-mark"/></svg><b>Central</b><span>${t('f_listen', { a: esc(listenText(s.listen)) })}</span></li>`;
 
-// ---- the way a fact takes to this page; a broken link is drawn broken ----
+// ---- the links from the Monitors to this page; a lost one is drawn broken ----
 export function chain(heard, all, m) {
   const cut = m.lost ? '<g class="cut"><path d="M250 25l8 8m0-8-8 8"/></g>' : '';
   return `<svg class="chain" viewBox="0 0 340 58" role="img" aria-label="${esc(t('n_mon'))} ${num(heard)}/${num(all)}, Central, ${esc(t('n_page'))} ${m.lost ? '✕' : 'OK'}">

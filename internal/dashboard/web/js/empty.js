@@ -1,5 +1,5 @@
-// What stands on the board while no charge point does: the exact command, with
-// Central's own address as this browser reached it.
+// The board without charge points: the command that starts a Monitor, with Central's
+// address as this browser reached it.
 import { t } from './words.js';
 import { esc, dur, every, host } from './format.js';
 

@@ -6,7 +6,7 @@ export const NB = '\u00a0'; // between number and unit
 
 export const pad = (n, w = 2) => String(n).padStart(w, '0');
 
-// esc makes text fit to stand in markup. Everything from the network goes through it.
+// esc escapes text for HTML. Every value from the network goes through it.
 export const esc = (s) => String(s).replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }[c]));
 
 const formats = new Map();
@@ -16,8 +16,8 @@ export function num(x, digits = 0) {
   return formats.get(key).format(x);
 }
 
-// 38 s · 14 min 08 s · 2 h 44 min · 3 d 04 h: two units, the second one padded so
-// that it ticks without jumping.
+// 38 s · 14 min 08 s · 2 h 44 min · 3 d 04 h: two units, the second one padded so that
+// its width stays.
 export function dur(s) {
   s = Math.max(0, Math.floor(s));
   const m = Math.floor(s / 60), h = Math.floor(m / 60), d = Math.floor(h / 24);
@@ -27,10 +27,10 @@ export function dur(s) {
   return d + NB + 'd ' + pad(h % 24) + NB + 'h';
 }
 
-// Short, for a small tile: seconds only while they matter.
+// Short, for a small tile: no seconds from 10 to 60 min.
 export const durShort = (s) => (s < 600 || s >= 3600 ? dur(s) : Math.floor(s / 60) + NB + 'min');
 
-// One unit is honest enough for a lower bound.
+// One unit, for a lower bound.
 export function durBound(s) {
   s = Math.max(0, s);
   if (s < 60) return Math.floor(s) + NB + 's';
@@ -40,7 +40,7 @@ export function durBound(s) {
 
 export const age = (s) => (s < 10 ? num(Math.max(0, s), 1) + NB + 's' : dur(s));
 
-// every rounds a habit: 5 s, 30 s, 2 min.
+// every rounds an interval: 5 s, 30 s, 2 min.
 export const every = (s) => (s < 9.95 ? num(s, Math.abs(s - Math.round(s)) < 0.06 ? 0 : 1) + NB + 's' : dur(Math.round(s)));
 
 export function clock(at) {
@@ -53,7 +53,7 @@ export function zone() {
   return part ? part.value : '';
 }
 
-// when is the clock today, and the day before it.
+// when is the time of day; with the date if it is another day.
 export function when(at, now) {
   const a = new Date(at * 1000), b = new Date(now * 1000);
   if (a.toDateString() === b.toDateString()) return clock(at);

@@ -1,8 +1,7 @@
-// The link to Central: server-sent events, watched. It is lost when the stream
-// breaks or says nothing for QUIET; then it tries again, more slowly each time,
-// and anyone can ask for an attempt at once.
-const QUIET = 4000; // Central sends a frame at least once a second
-const WAITS = [500, 1000, 2000, 5000];
+// The link to Central: server-sent events. It is lost when the stream breaks or brings
+// no frame for FRAME_TIMEOUT; then it reconnects with a backoff, or at once by connect().
+const FRAME_TIMEOUT = 4000; // ms; Central sends a frame at least once a second
+const BACKOFF = [500, 1000, 2000, 5000]; // ms
 
 export class Stream {
   // handlers: snapshot(data), delta(data), state() when alive or lost changed
@@ -11,7 +10,7 @@ export class Stream {
     this.on = handlers;
     this.lost = false;
     this.attempt = 0;
-    this.heardAt = performance.now(); // the last frame
+    this.lastFrameAt = performance.now(); // the last frame
     this.retryAt = 0; // when the next attempt begins; 0 = one is under way
     this.offset = Date.now() / 1000; // Central's clock at performance.now() = 0
     this.connect();
@@ -19,11 +18,11 @@ export class Stream {
     document.addEventListener('visibilitychange', () => this.check());
   }
 
-  // now is Central's clock: a wrong clock in this browser changes no age.
+  // now is Central's clock: a wrong clock of this browser changes no age.
   now() { return this.offset + performance.now() / 1000; }
 
-  // silence is how many seconds ago the last frame came.
-  silence() { return (performance.now() - this.heardAt) / 1000; }
+  // secondsSinceFrame is the age of the last frame.
+  secondsSinceFrame() { return (performance.now() - this.lastFrameAt) / 1000; }
 
   connect() {
     clearTimeout(this.timer);
@@ -31,22 +30,22 @@ export class Stream {
     this.retryAt = 0;
     this.triedAt = performance.now();
     const source = this.source = new EventSource(this.url);
-    const frame = (name, use) => source.addEventListener(name, (e) => { const data = JSON.parse(e.data); this.heard(data.now); use(data); });
-    frame('snapshot', (d) => { this.attempt = 0; this.found(); this.on.snapshot(d); });
+    const frame = (name, use) => source.addEventListener(name, (e) => { const data = JSON.parse(e.data); this.syncClock(data.now); use(data); });
+    frame('snapshot', (d) => { this.attempt = 0; this.connected(); this.on.snapshot(d); });
     frame('delta', (d) => this.on.delta(d));
     frame('beat', () => {});
     source.onerror = () => { if (source === this.source) this.fail(); };
   }
 
-  // heard keeps the smallest delay seen, a little forgetful, so that a late frame
-  // does not set the clock back.
-  heard(now) {
-    this.heardAt = performance.now();
-    const offset = now - this.heardAt / 1000;
+  // syncClock follows the frame with the smallest delay, and a later one slowly: a frame
+  // that was delayed does not set the clock back.
+  syncClock(now) {
+    this.lastFrameAt = performance.now();
+    const offset = now - this.lastFrameAt / 1000;
     this.offset = Math.abs(offset - this.offset) > 2 || offset > this.offset ? offset : this.offset + (offset - this.offset) * 0.05;
   }
 
-  found() {
+  connected() {
     if (!this.lost) return;
     this.lost = false;
     this.on.state();
@@ -55,7 +54,7 @@ export class Stream {
   fail() {
     this.source.close();
     this.attempt++;
-    const wait = WAITS[Math.min(this.attempt, WAITS.length) - 1] * (0.8 + 0.4 * Math.random());
+    const wait = BACKOFF[Math.min(this.attempt, BACKOFF.length) - 1] * (0.8 + 0.4 * Math.random());
     this.retryAt = performance.now() + wait;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), wait);
@@ -64,6 +63,6 @@ export class Stream {
 
   check() {
     const t = performance.now();
-    if (!this.retryAt && t - Math.max(this.heardAt, this.triedAt) > QUIET) this.fail();
+    if (!this.retryAt && t - Math.max(this.lastFrameAt, this.triedAt) > FRAME_TIMEOUT) this.fail();
   }
 }

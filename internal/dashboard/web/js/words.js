@@ -1,4 +1,4 @@
-// Words. One entry, two languages: [English, Spanish]. {x} is filled in; "a|b" is
+// The texts of the page. One entry, two languages: [English, Spanish]. {x} is filled in; "a|b" is
 // one|other, chosen by {n}. Engine, Monitor, Central, OK, KO and
 // CONNECTION_ERROR are names: never translated.
 const WORDS = {
@@ -85,8 +85,8 @@ const WORDS = {
 
 export const lang = () => (document.documentElement.lang === 'es' ? 'es' : 'en');
 
-// t gives the words for a key. Values are put in as they are: what came from
-// outside goes through esc first.
+// t is the text for a key. Values are put in as they are: the caller escapes what came
+// from the network.
 export function t(key, v = {}) {
   const entry = WORDS[key];
   if (!entry) return key;

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"evcp/internal/central"
+	"evcp/internal/console"
+	"evcp/internal/display"
+	"evcp/internal/systemd"
+	"evcp/internal/version"
+)
+
+// centralProcess is the running program: Central, and what the terminal and systemd show
+// of it besides the log.
+type centralProcess struct {
+	console  *console.Console
+	central  *central.Central
+	options  options
+	registry *central.Registry
+	notify   *systemd.Notifier
+}
+
+// showStarted prints a banner at a terminal, else a log line.
+func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
+	page := "off (--http is empty)"
+	if pages != nil {
+		page = "http://" + localAddress(pages.Addr()) + "/"
+	}
+	if !p.console.Terminal() {
+		p.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
+			"page", page, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.origin)
+		return
+	}
+	known := "new"
+	if n := p.central.Counts().Total(); n > 0 {
+		known = fmt.Sprintf("%d known", n)
+	}
+	p.console.Print(
+		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
+		fmt.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), p.whoMayRegister()),
+		fmt.Sprintf("  Page      %s", page),
+		fmt.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
+		fmt.Sprintf("  Config    %s", p.options.origin), "",
+	)
+}
+
+// watchdog is what systemd watches: Central is alive while it checks for silence, every
+// second.
+func (p *centralProcess) watchdog() systemd.Activity {
+	return systemd.Activity{
+		MaxPause: 3 * time.Second,
+
+		Started:  func() bool { return p.central.Addr() != nil },
+		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
+		StatusLine: func() string {
+			n := p.central.Counts()
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected)
+		},
+	}
+}
+
+func (p *centralProcess) whoMayRegister() string {
+	if p.registry == nil {
+		return "anyone may register"
+	}
+	return fmt.Sprintf("%d listed in %s", p.registry.Len(), p.registry.Path())
+}
+
+// refreshLive redraws the live line each second.
+func (p *centralProcess) refreshLive(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		p.console.Live(p.summary(time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *centralProcess) summary(now time.Time) string {
+	n := p.central.Counts()
+	last := "nobody heard yet"
+	if !n.LastSeen.IsZero() {
+		last = "heard " + display.Duration(now.Sub(n.LastSeen)) + " ago"
+	}
+	return fmt.Sprintf("%s %d  %s %d  %s %d | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
+		display.Gone.Mark(), n.Disconnected, last)
+}
+
+func (p *centralProcess) showStopped() {
+	p.console.Close()
+	p.console.Logger().Info(stopped.Of(int64(p.central.Counts().Total())))
+}
+
+var stopped = display.NewPlural("stopped: %d charge point kept", "stopped: %d charge points kept")
+
+// localAddress is an address that can be used on this machine.
+func localAddress(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
