@@ -3,9 +3,13 @@ package outbox
 import (
 	"context"
 	"errors"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"evcp/internal/testbed"
 
 	"evcp"
 )
@@ -223,7 +227,26 @@ func TestSnapshotEqualsReplay(t *testing.T) {
 	}
 }
 
-// A person can read the file with sqlite3.
+// A person can read the file with sqlite3, also beside the process that has it.
+func TestSQLiteShellBesideTheOwner(t *testing.T) {
+	shell, err := exec.LookPath("sqlite3")
+	if err != nil {
+		testbed.Skip(t, err.Error())
+	}
+	w := newTestBox(t, t.TempDir(), Options{})
+	defer w.close()
+	for i := range 10 {
+		w.check(cpNumber(i), ok())
+	}
+	w.flush()
+	out, err := exec.Command(shell, filepath.Join(w.dir, fileName), "SELECT event FROM events ORDER BY run").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	equal(t, "events", strings.Split(strings.TrimSpace(string(out)), "\n"), w.written)
+}
+
+// The view events has the very lines.
 func TestEventsView(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	for i := range 10 {
@@ -232,4 +255,26 @@ func TestEventsView(t *testing.T) {
 	w.close()
 	equal(t, "events", query(t, w.dir, `SELECT event FROM events ORDER BY run`), w.written)
 	equal(t, "field", query(t, w.dir, `SELECT event ->> 'cp_id' FROM events ORDER BY run LIMIT 1`), []string{"CP_000"})
+}
+
+// Small runs stay up to a size, large ones up to a number; none is missing between.
+func TestRecentIsBounded(t *testing.T) {
+	for size, want := range map[int]int{1 << 10: recentSize >> 10, 1 << 20: recentRuns} {
+		var r recent
+		for id := range int64(1000) {
+			r.add(Run{ID: id + 1, after: id, Lines: make([]byte, size)})
+		}
+		if len(r.runs) != want || r.bytes != want*size {
+			t.Errorf("of runs of %d bytes %d stay, %d bytes; want %d", size, len(r.runs), r.bytes, want)
+		}
+		first := r.runs[0].after
+		if _, ok := r.after(first - 1); ok {
+			t.Error("a run that is gone is still there")
+		}
+		for after := first; after < 1000; after++ {
+			if run, ok := r.after(after); !ok || run.ID != after+1 {
+				t.Errorf("after %d comes %d, %t", after, run.ID, ok)
+			}
+		}
+	}
 }

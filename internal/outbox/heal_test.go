@@ -9,20 +9,22 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/faultdisk"
+
 	"evcp"
 )
 
 // newBoxInMemory is an outbox whose disk has refused, with some events on the disk and
 // some in memory.
-func newBoxInMemory(t *testing.T, options Options) (*disk, *testBox) {
+func newBoxInMemory(t *testing.T, options Options) (*faultdisk.Disk, *testBox) {
 	t.Helper()
-	d := newDisk(t)
-	options.VFS = d.name
+	d := faultdisk.New(t)
+	options.VFS = d.Name()
 	w := newTestBox(t, t.TempDir(), options)
 	w.check("CP_001", ok())
 	w.flush()
 	kept := slices.Clone(w.written)
-	d.refuse(syscall.EIO)
+	d.Refuse(syscall.EIO)
 	w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.written = nil
@@ -41,7 +43,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 	d, w := newBoxInMemory(t, Options{stuckAfter: 100 * time.Millisecond, probeEvery: 5 * time.Millisecond})
 	release := make(chan struct{})
 	var tried atomic.Bool
-	d.hook(func(op, file string) error {
+	d.Before(func(op faultdisk.Op, file string) error {
 		if strings.HasSuffix(file, "-wal") {
 			if tried.Load() {
 				<-release
@@ -81,7 +83,7 @@ func TestCloseWhileHealing(t *testing.T) {
 		d, w := newBoxInMemory(t, Options{stuckAfter: patience, probeEvery: 5 * time.Millisecond})
 		release := make(chan struct{})
 		var waits atomic.Bool
-		d.hook(func(op, file string) error { waits.Store(true); <-release; return nil })
+		d.Before(func(op faultdisk.Op, file string) error { waits.Store(true); <-release; return nil })
 		eventually(t, "a trial", waits.Load)
 		w.check("CP_001", ko())
 		closed := make(chan struct{})
@@ -100,8 +102,8 @@ func TestCloseWhileHealing(t *testing.T) {
 
 // Readers go on while the disk comes and goes, in order, and miss nothing.
 func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Millisecond})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	got := make(chan []string)
 	go func() {
@@ -130,13 +132,13 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 		w.flush()
 		kept = append(kept, w.written...)
 		w.written = nil
-		d.refuse(syscall.ENOSPC)
+		d.Refuse(syscall.ENOSPC)
 		w.check("CP_001", ko())
 		eventually(t, "a refusal", func() bool { return w.refusals() == i+1 })
 		w.rejudge([]evcp.Observation{checked(ko())})
 		w.flush()
 		kept = append(kept, w.written[1:]...)
-		d.hook(nil)
+		d.Before(nil)
 		eventually(t, "the disk", w.isHealed)
 	}
 	eventually(t, "the reader", func() bool { n, _ := w.box.Cursor(Kafka).Pending(); return n == 0 })
@@ -157,7 +159,7 @@ func TestDropsAcrossAHealing(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	d.hook(nil)
+	d.Before(nil)
 	run(t, w.box.path(), `PRAGMA busy_timeout=20000; INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full'), ('CP_001', 6, 1, 2, 2, 'outbox full')`)
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, DroppedEpoch: 5, From: 10, To: 20, Count: 3, Reason: reasonFull})
 	w.close()

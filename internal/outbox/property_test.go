@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/faultdisk"
+
 	"pgregory.net/rapid"
 
 	"evcp"
@@ -138,17 +140,19 @@ func (l *propertyRun) look() {
 // left, with everything in it that was kept. The machine may go down there too:
 // then what was synced is left, and that holds every fact that was kept.
 func TestCrashAtEveryWrite(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, Keep: 8 << 10})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), Keep: 8 << 10})
 	type moment struct {
 		process, power string
 		kept           uint64
 	}
 	var moments []moment
-	d.hook(func(op, file string) error {
+	d.Before(func(op faultdisk.Op, file string) error {
 		m := moment{process: t.TempDir(), power: t.TempDir(), kept: w.box.Kept()}
 		copyFiles(t, w.dir, m.process)
-		d.cutPower(t, m.power)
+		if err := d.CutPower(m.power); err != nil {
+			t.Error(err)
+		}
 		moments = append(moments, m)
 		return nil
 	})
@@ -162,7 +166,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			c.Advance(last)
 		}
 	}
-	d.hook(nil)
+	d.Before(nil)
 	w.close()
 	t.Logf("%d moments", len(moments))
 	for i, m := range moments {
@@ -205,12 +209,12 @@ func survived(t *testing.T, w *testBox, dir string, atLeast int) {
 // handed out, and then what was judged again.
 func TestFailureAtEveryWrite(t *testing.T) {
 	for at := range 40 {
-		d := newDisk(t)
-		w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
+		d := faultdisk.New(t)
+		w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: time.Hour})
 		w.check("CP_001", ok())
 		w.flush()
 		n := 0
-		d.hook(func(string, string) error {
+		d.Before(func(faultdisk.Op, string) error {
 			if n++; n > at {
 				return syscall.EIO
 			}
@@ -235,7 +239,7 @@ func TestFailureAtEveryWrite(t *testing.T) {
 		}
 		got, _ := w.rest(w.box.Cursor(Kafka))
 		equal(t, "lines", got, kept)
-		d.hook(nil)
+		d.Before(nil)
 		w.close()
 	}
 }

@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
+
+	"evcp/internal/faultdisk"
 
 	"evcp"
 )
@@ -70,13 +72,12 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// An outbox that is full gives up the oldest plain OKs and says so: every number
+// An outbox that is full gives up the oldest plain OKs and reports them: every number
 // that is missing is covered by a drop, no fact is among them, and the file stays
 // within its bound.
 func TestFull(t *testing.T) {
 	const limit = 8 * mib
 	w := newTestBox(t, t.TempDir(), Options{MaxSize: limit})
-	kept := map[string]bool{}
 	for range 30 {
 		w.many(200, 8, func(round int) evcp.Outcome {
 			if round%50 == 0 {
@@ -88,76 +89,78 @@ func TestFull(t *testing.T) {
 			t.Fatalf("the file takes %d bytes of %d", n, limit)
 		}
 	}
-	w.close() // the keeper may still be at it; what it gives up is settled only now
+	got, missing := w.dropsAreReported(t)
+	for _, line := range missing {
+		if !Line(line).Plain() {
+			t.Fatalf("a fact is missing: %s", line)
+		}
+	}
+	w.open()
+	defer w.close()
+	c := w.box.Cursor(Kafka)
+	if n, _ := c.Pending(); int(n) != len(got) {
+		t.Errorf("after a restart pending is %d, want %d", n, len(got))
+	}
+	again, last := w.rest(c)
+	if !slices.Equal(again, got) {
+		t.Errorf("after a restart come %d lines, want %d", len(again), len(got))
+	}
+	c.Advance(last)
+}
+
+// dropsAreReported closes the outbox and compares three lists: the events that are
+// missing, the counters in Stats, and the drops that the next process reports. It answers
+// with the events that are left and those that are missing, and leaves the outbox closed.
+func (w *testBox) dropsAreReported(t *testing.T) (left, missing []string) {
+	t.Helper()
+	w.close() // the committer may still be trimming: what it gives up is final only now
 	stats := w.box.Stats()
 	w.open()
 	c := w.box.Cursor(Kafka)
 	pending, _ := c.Pending()
-	got, last := w.rest(c)
-	if int(pending) != len(got) {
-		t.Errorf("pending %d, found %d", pending, len(got))
-	}
-	for _, line := range got {
-		kept[line] = true
+	left, _ = w.rest(c)
+	if int(pending) != len(left) {
+		t.Errorf("pending %d, found %d", pending, len(left))
 	}
 	w.close()
-	missing := 0
-	for _, line := range w.written {
-		if kept[line] {
-			continue
-		}
-		missing++
-		if l := Line(line); !l.Plain() {
-			t.Fatalf("a fact is missing: %s", line)
-		}
+	kept := map[string]bool{}
+	for _, line := range left {
+		kept[line] = true
 	}
-	if missing == 0 || stats.Dropped["health_check"] != uint64(missing) {
-		t.Errorf("%d missing, counted %v", missing, stats.Dropped)
-	}
-	w.coveredBy(t, kept)
-	w.open()
-	defer w.close()
-	if n, _ := w.box.Cursor(Kafka).Pending(); n != pending {
-		t.Errorf("after a restart pending is %d, want %d", n, pending)
-	}
-	w.box.Cursor(Kafka).Rewind()
-	if again, _ := w.rest(w.box.Cursor(Kafka)); !slices.Equal(again, got) {
-		t.Errorf("after a restart come %d lines, want %d", len(again), len(got))
-	}
-	w.box.Cursor(Kafka).Advance(last)
-}
-
-// coveredBy checks that what is missing was told, or is noted in the file for the
-// next life to tell.
-func (w *testBox) coveredBy(t *testing.T, kept map[string]bool) {
-	t.Helper()
-	told := dropSet{}
-	for _, row := range query(t, w.dir, `SELECT cp, from_seq, to_seq, count, epoch FROM drops`) {
-		f := strings.Split(row, "|")
-		told.add(dropRange{cp: evcp.CPID(f[0]), epoch: int64(number(f[4])), from: number(f[1]), to: number(f[2]), count: number(f[3])})
-	}
-	missing := dropSet{}
+	counted, dropped := map[string]uint64{}, dropSet{}
 	for _, line := range w.written {
 		if !kept[line] {
-			l := Line(line)
-			missing.add(dropRange{cp: evcp.CPID(l.CP()), epoch: l.ID().Epoch, from: l.ID().Seq, to: l.ID().Seq, count: 1})
+			missing = append(missing, line)
+			counted[Line(line).Action().String()]++
+			dropped.addLine(Line(line), reasonFull)
 		}
 	}
-	for n, d := range missing {
-		if got := told[n]; got != d {
-			t.Errorf("%s: noted %+v, missing %+v", d.cp, got, d)
-		}
+	if len(missing) == 0 || !maps.Equal(counted, stats.Dropped) {
+		t.Errorf("missing %v, counted %v", counted, stats.Dropped)
 	}
-	if len(w.dropped) == 0 {
-		t.Error("nothing was told")
+	if first := w.drops(); len(first) == 0 {
+		t.Error("nothing was reported while it was dropped")
 	}
+	if got := w.dropsOfTheNextProcess(t); !slices.Equal(got, dropped.sorted()) {
+		t.Errorf("reported %+v\nmissing %+v", got, dropped.sorted())
+	}
+	return left, missing
 }
 
-func number(s string) (n uint64) {
-	for _, c := range s {
-		n = n*10 + uint64(c-'0')
+// dropsOfTheNextProcess are the drops that a copy of the folder reports.
+func (w *testBox) dropsOfTheNextProcess(t *testing.T) []dropRange {
+	t.Helper()
+	dir := t.TempDir()
+	copyFiles(t, w.dir, dir)
+	next := newTestBox(t, dir, Options{})
+	next.check("CP_LAST", ok()) // reports wait for the first Append
+	eventually(t, "the reports", func() bool { return len(next.drops()) > 0 })
+	next.close()
+	all := dropSet{}
+	for _, d := range next.drops() {
+		all.add(d)
 	}
-	return n
+	return all.sorted()
 }
 
 // A drop is told again in the next life, until an event tells it.
@@ -197,11 +200,13 @@ func TestFullOfFacts(t *testing.T) {
 	if n := w.fileSize(); n > 4*mib {
 		t.Errorf("the file takes %d bytes", n)
 	}
-	got, _ := w.rest(w.box.Cursor(Kafka))
+	got, missing := w.dropsAreReported(t)
 	if n := len(got); n == 0 || got[n-1] != w.written[len(w.written)-1] {
 		t.Errorf("%d lines are left, and not the newest", n)
 	}
-	w.close()
+	if !slices.ContainsFunc(missing, func(line string) bool { return !Line(line).Plain() }) {
+		t.Error("no fact had to go")
+	}
 }
 
 // What waits for Central only is thinned to what Central needs, and stays.
@@ -225,10 +230,9 @@ func TestCentralIsAway(t *testing.T) {
 // While the disk stands still, what waits is bounded: plain OKs are given up
 // first. It is told once the disk is back.
 func TestSlowDiskIsBounded(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
-	release := make(chan struct{})
-	d.hook(func(string, string) error { <-release; return nil })
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
+	resume := d.Stall()
 	w.check("CP_001", ko())
 	var last uint64
 	for w.box.Stats().Dropped["health_check"] < 10 {
@@ -242,8 +246,7 @@ func TestSlowDiskIsBounded(t *testing.T) {
 	if fact != last+1 {
 		t.Errorf("ticket %d after %d", fact, last)
 	}
-	d.hook(nil)
-	close(release)
+	resume()
 	eventually(t, "the disk", func() bool { return w.box.Kept() == fact })
 	eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
 	if got := w.dropped[0]; got.count != 10 || got.to-got.from != 9 || got.to+1 != w.states["CP_001"].Seq || got.reason != reasonStuck {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/faultdisk"
+
 	"evcp"
 )
 
@@ -128,10 +130,10 @@ func (o *openOutage) goesOn(t *testing.T, says string, mend func()) {
 func TestStartOnARefusingDisk(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end, func(t *testing.T) {
-			d := newDisk(t)
-			o := before(t, t.TempDir(), end, Options{VFS: d.name})
-			d.refuse(syscall.EIO)
-			o.goesOn(t, "unable to open database file", func() { d.hook(nil) })
+			d := faultdisk.New(t)
+			o := before(t, t.TempDir(), end, Options{VFS: d.Name()})
+			d.Refuse(syscall.EIO)
+			o.goesOn(t, "unable to open database file", func() { d.Before(nil) })
 		})
 	}
 }
@@ -139,16 +141,16 @@ func TestStartOnARefusingDisk(t *testing.T) {
 // A process that ends before such a disk is well leaves behind that numbers were
 // used of which the file knows nothing.
 func TestNoHealingAfterSuchAStart(t *testing.T) {
-	d := newDisk(t)
-	o := before(t, t.TempDir(), "killed", Options{VFS: d.name})
-	d.refuse(syscall.EIO)
+	d := faultdisk.New(t)
+	o := before(t, t.TempDir(), "killed", Options{VFS: d.Name()})
+	d.Refuse(syscall.EIO)
 	o.open()
 	o.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Started, Renumber: true})
 	o.flush()
 	if err := o.box.Close(t.Context()); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "is lost") {
 		t.Errorf("Close said %v", err)
 	}
-	d.hook(nil)
+	d.Before(nil)
 	o.open()
 	defer o.close()
 	if origin := o.box.OpenResult(); origin.Found != Resumed || !origin.Renumber || o.box.State("CP_001") != o.state {
@@ -160,9 +162,9 @@ func TestNoHealingAfterSuchAStart(t *testing.T) {
 func TestUnusableOnARefusingDisk(t *testing.T) {
 	dir, states := someHistory(t)
 	run(t, filepath.Join(dir, fileName), `PRAGMA user_version=99`)
-	d := newDisk(t)
-	d.refuse(syscall.ENOSPC)
-	w := newTestBox(t, dir, Options{VFS: d.name, probeEvery: time.Hour})
+	d := faultdisk.New(t)
+	d.Refuse(syscall.ENOSPC)
+	w := newTestBox(t, dir, Options{VFS: d.Name(), probeEvery: time.Hour})
 	s := states["CP_000"]
 	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber("CP_000") {
 		t.Errorf("state %+v, want %+v", got, s)
@@ -170,7 +172,7 @@ func TestUnusableOnARefusingDisk(t *testing.T) {
 	if origin := w.box.OpenResult(); origin.Found != Refused || !origin.Renumber {
 		t.Errorf("origin %+v", origin)
 	}
-	d.hook(nil)
+	d.Before(nil)
 	w.close()
 	if names, _ := filepath.Glob(filepath.Join(dir, "outbox-*-newer.db")); len(names) != 1 {
 		t.Errorf("put aside when the disk was well: %v", names)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +92,13 @@ func newTestBox(t testingT, dir string, options Options) *testBox {
 	}
 	w.open()
 	return w
+}
+
+// drops are those that were reported so far.
+func (w *testBox) drops() []dropRange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.dropped)
 }
 
 func (w *testBox) open() {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/faultdisk"
+
 	"evcp"
 )
 
@@ -47,12 +49,12 @@ func TestRefusedCommit(t *testing.T) {
 }
 
 func refusedCommit(t *testing.T, errno syscall.Errno) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	kept := slices.Clone(w.written)
-	d.refuse(errno)
+	d.Refuse(errno)
 	void := w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	if w.refused[0] != 2 || w.box.Generation() != 2 || w.box.Kept() >= void {
@@ -76,7 +78,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	if s := w.box.State("CP_001"); s.Seq != 1 || s.Failures != 1 {
 		t.Errorf("state %+v", s)
 	}
-	d.hook(nil)
+	d.Before(nil)
 	w.close() // the disk works again: nothing is lost
 	w.open()
 	defer w.close()
@@ -90,12 +92,12 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 // A disk that never works again takes what was in memory with it, and says so;
 // the next life begins new epochs, since numbers were used that it doesn't know.
 func TestRefusedForGood(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: time.Hour})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	before := w.box.State("CP_001")
-	d.refuse(syscall.EIO)
+	d.Refuse(syscall.EIO)
 	w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.rejudge([]evcp.Observation{checked(ko())})
@@ -103,7 +105,7 @@ func TestRefusedForGood(t *testing.T) {
 	if err := w.box.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "is lost") {
 		t.Errorf("Close said %v", err)
 	}
-	d.hook(nil)
+	d.Before(nil)
 	w.open()
 	defer w.close()
 	if o := w.box.OpenResult(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
@@ -116,8 +118,8 @@ func TestRefusedForGood(t *testing.T) {
 
 // The disk is tried again, and takes over what was kept in memory, in order.
 func TestHealed(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, probeEvery: 5 * time.Millisecond})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: 5 * time.Millisecond})
 	c := w.box.Cursor(Kafka)
 	for range 3 {
 		w.check("CP_001", ok())
@@ -126,13 +128,13 @@ func TestHealed(t *testing.T) {
 	first := w.next(c)
 	c.Advance(first.ID)
 	kept := slices.Clone(w.written)
-	d.refuse(syscall.ENOSPC)
+	d.Refuse(syscall.ENOSPC)
 	w.check("CP_001", ko())
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.written = nil
 	w.rejudge([]evcp.Observation{checked(ko()), checked(ko()), checked(ko())})
 	w.flush()
-	d.hook(nil)
+	d.Before(nil)
 	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
 	w.check("CP_001", ok())
 	w.flush()
@@ -200,12 +202,11 @@ func TestRefusedFolder(t *testing.T) {
 // A disk that does not answer is given up; nobody ever waited for it but Central,
 // for 200 ms.
 func TestStuckDisk(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name, stuckAfter: 300 * time.Millisecond, probeEvery: time.Hour})
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), stuckAfter: 300 * time.Millisecond, probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
-	release := make(chan struct{})
-	d.hook(func(string, string) error { <-release; return nil })
+	resume := d.Stall()
 	for range 3 {
 		w.check("CP_001", ko())
 	}
@@ -219,18 +220,16 @@ func TestStuckDisk(t *testing.T) {
 	if s := w.box.State("CP_001"); s.Failures != 3 || !s.Incident.Open {
 		t.Errorf("state %+v", s)
 	}
-	d.hook(nil)
-	close(release)
+	resume()
 	w.close()
 }
 
 // A receipt is no news for Central: it comes when it is kept, however slow the disk.
 // A failure comes after 200 ms, also behind a receipt.
 func TestReceiptsWaitForTheDisk(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
-	release := make(chan struct{})
-	d.hook(func(string, string) error { <-release; return nil })
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
+	resume := d.Stall()
 	fail := func() {
 		for range 3 {
 			w.check("CP_001", ko())
@@ -244,8 +243,7 @@ func TestReceiptsWaitForTheDisk(t *testing.T) {
 	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.EngineFailed, evcp.EngineRecovered, evcp.EngineFailed}) {
 		t.Errorf("while the disk stands still: %v", got)
 	}
-	d.hook(nil)
-	close(release)
+	resume()
 	w.flush()
 	facts, _ = w.box.Facts().take(time.Now())
 	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.ReportEngineFailure}) {
@@ -263,17 +261,15 @@ func actions(facts []Fact) (all []evcp.Action) {
 
 // Close is bounded by its context, whatever the disk does.
 func TestCloseIsBounded(t *testing.T) {
-	d := newDisk(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.name})
-	release := make(chan struct{})
-	d.hook(func(string, string) error { <-release; return nil })
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
+	resume := d.Stall()
 	w.check("CP_001", ko())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := w.box.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	d.hook(nil)
-	close(release)
+	resume()
 	w.close()
 }
