@@ -71,6 +71,7 @@ var house = map[string]room{
 	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine", "internal/process", "internal/wait"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":      {does, []string{"internal/wait"}},
+	"internal/faultdisk":       {does, nil},
 	"internal/simulation":      {decides, nil},
 }
 

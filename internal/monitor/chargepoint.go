@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"container/heap"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type monitoredCP struct {
 // pendingObservation is an observation whose events are not kept yet.
 type pendingObservation struct {
 	ticket      uint64 // of its events in the outbox
+	dropped     bool   // the outbox gave its events up, since too much waits for the disk
 	observation evcp.Observation
 	after       evcp.State
 }
@@ -69,25 +71,42 @@ func (c *monitoredCP) stalled(gap time.Duration, missed uint32) {
 	c.stallMissed += missed
 }
 
-// addPending adds what may have to be judged again, and removes what is kept now.
+// addPending adds what may have to be judged again, and removes what is kept now. The
+// list is bounded as the outbox is: of what the outbox dropped in a row, it holds the last
+// OK and the last failure after it. An OK between failures so ends their streak also when
+// they are judged again, and nothing dropped can open an incident.
 func (c *monitoredCP) addPending(p pendingObservation, kept uint64) {
-	c.dropKept(kept)
+	c.removeKept(kept)
+	if p.dropped {
+		status := p.observation.Outcome.Status
+		if p.observation.Kind != evcp.Checked || !status.Countable() {
+			return
+		}
+		for n := len(c.pending) - 1; n >= 0 && c.pending[n].dropped && (status == evcp.OK || c.pending[n].observation.Outcome.Status.Failed()); n-- {
+			c.pending = c.pending[:n]
+		}
+	}
 	c.pending = append(c.pending, p)
 }
 
-func (c *monitoredCP) dropKept(kept uint64) {
+// removeKept removes what is kept now, and the memory that a disk that stood still made
+// the list take.
+func (c *monitoredCP) removeKept(kept uint64) {
 	n := 0
 	for n < len(c.pending) && c.pending[n].ticket <= kept {
 		c.kept = c.pending[n].after
 		n++
 	}
-	c.pending = append(c.pending[:0], c.pending[n:]...)
+	if n == len(c.pending) && n > 64 {
+		c.pending = nil
+	}
+	c.pending = slices.Delete(c.pending, 0, min(n, len(c.pending)))
 }
 
 // rollBack returns to the kept state, and begins a new epoch. It returns what was judged
 // after that state, to be judged again.
 func (c *monitoredCP) rollBack(kept uint64) []pendingObservation {
-	c.dropKept(kept)
+	c.removeKept(kept)
 	again := c.pending
 	c.pending, c.state, c.renumber, c.newIDs = nil, c.kept, true, nil
 	return again

@@ -2,10 +2,13 @@ package monitor
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/faultdisk"
 	"evcp/internal/outbox"
 	"evcp/internal/pace"
 	"evcp/internal/probe"
@@ -180,4 +183,85 @@ func TestAStepIsRecordedForEveryCP(t *testing.T) {
 	if err := box.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestPendingIsBounded: while the disk stands still, the list of what may have to be judged
+// again grows no further than the outbox does. When the disk refuses at last, a streak
+// that an OK had ended stays ended, and every event that was dropped is reported.
+func TestPendingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := faultdisk.New(t)
+		refused := make(chan uint64, 1)
+		var reported atomic.Uint64
+		box, err := outbox.Open(t.TempDir(), outbox.Options{
+			VFS:     disk.Name(),
+			Refused: func(generation uint64, _ error) { refused <- generation },
+			Observe: func(o evcp.Observation) bool { reported.Add(o.Count); return true },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := New(Options{
+			CPs: []evcp.CPID{"OKS", "KOS", "MIXED"}, Policy: evcp.Policy{Fall: 3, Rise: 1}, Interval: time.Second, Box: box,
+		})
+		check := func(i int, s evcp.Status) {
+			m.judge(i, evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Response: "OK"}})
+		}
+		check(2, evcp.OK)
+		if err := box.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		resume := disk.Stall()
+		check(2, evcp.KO)
+		check(2, evcp.KO)
+		for box.Stats().Dropped["health_check"] == 0 {
+			for range 1000 {
+				check(0, evcp.OK)
+			}
+		}
+		full := len(m.cps[0].pending)
+		for range 10_000 {
+			check(0, evcp.OK)
+			check(2, evcp.OK) // plain, and dropped
+		}
+		if got := len(m.cps[0].pending); got > full+1 {
+			t.Errorf("%d observations pending, %d when the outbox was full", got, full)
+		}
+		if got := len(m.cps[2].pending); got > 4 {
+			t.Errorf("%d observations of another charge point pending", got)
+		}
+		check(2, evcp.KO)                         // a fact, and not dropped: the third KO, after OKs
+		for dropped := uint64(0); dropped == 0; { // facts are dropped last
+			before := m.o.Box.Stats().Dropped["health_check"]
+			check(1, evcp.KO)
+			dropped = m.o.Box.Stats().Dropped["health_check"] - before
+		}
+		full = len(m.cps[1].pending)
+		for range 10_000 {
+			check(1, evcp.KO)
+			check(1, evcp.Unknown)
+		}
+		if got := len(m.cps[1].pending); got > full+1 {
+			t.Errorf("%d failures pending, %d when the outbox was full", got, full)
+		}
+		m.rejudge(<-refused) // after 30 s
+		if s := m.cps[2].state; s.Incident.Open || s.Failures != 1 {
+			t.Errorf("judged again: %+v", s)
+		}
+		if err := box.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		dropped := uint64(0)
+		for _, n := range box.Stats().Dropped {
+			dropped += n
+		}
+		if n := reported.Load(); n != dropped || n == 0 {
+			t.Errorf("%d events reported as dropped, %d counted", n, dropped)
+		}
+		resume()
+		if err := box.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -72,8 +72,8 @@ func (m *Monitor) apply(i int, o evcp.Observation) {
 		return
 	}
 	c.renumber = false
-	ticket, _ := m.o.Box.Append(outbox.Batch{Generation: m.generation, CP: c.cp, Events: m.events, State: c.state})
-	c.addPending(pendingObservation{ticket, o, c.state}, m.o.Box.Kept())
+	ticket, dropped := m.o.Box.Append(outbox.Batch{Generation: m.generation, CP: c.cp, Events: m.events, State: c.state})
+	c.addPending(pendingObservation{ticket, dropped, o, c.state}, m.o.Box.Kept())
 }
 
 // rejudge returns every charge point to its kept state and judges the pending

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/faultdisk"
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
@@ -20,7 +21,7 @@ import (
 type life struct {
 	h       *history
 	dir     string
-	disk    *disk
+	disk    *faultdisk.Disk
 	box     *outbox.Outbox
 	monitor *monitor.Monitor
 	uplink  *uplink.Uplink
@@ -36,7 +37,7 @@ func (h *history) begin(dir string) (*life, error) {
 	l := &life{h: h, dir: dir, disk: newDisk(h.t, h.weather)}
 	l.engines, l.central = &sockets{net: h.links}, &sockets{net: h.central.net, hears: &h.ear}
 	box, err := outbox.Open(dir, outbox.Options{
-		Readers: []string{outbox.Kafka, outbox.Central}, Instance: "sim", VFS: l.disk.name,
+		Readers: []string{outbox.Kafka, outbox.Central}, Instance: "sim", VFS: l.disk.Name(),
 		Refused: func(g uint64, _ error) { l.monitor.Refused(g) },
 		Observe: func(o evcp.Observation) bool { return l.monitor.Observe(o) },
 	})
@@ -120,7 +121,7 @@ func (l *life) kill() (dir string, err error) {
 	if dir, err = os.MkdirTemp(l.h.root, "life"); err != nil {
 		return "", err
 	}
-	if err := l.disk.kill(l.dir, dir); err != nil {
+	if err := l.disk.Kill(l.dir, dir); err != nil {
 		return "", err
 	}
 	l.engines.die() // after the disk: no process sees its own end
