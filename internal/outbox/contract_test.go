@@ -3,12 +3,14 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"evcp/internal/faultdisk"
 	"evcp/internal/testbed"
 
 	"evcp"
@@ -224,6 +226,44 @@ func TestSnapshotEqualsReplay(t *testing.T) {
 				t.Errorf("%s: the fold is %+v, the judgement %+v", cp, state, judged[cp])
 			}
 		}
+	}
+}
+
+// A snapshot of 10,000 States is written in slices, so that neither Append nor the next
+// commit waits for all of them. A crash between two slices loses nothing.
+func TestSnapshotOfManyStates(t *testing.T) {
+	const cps = 10_000
+	for _, slices := range []int{1, 7, 15, cps/snapshotSlice + 2} {
+		d := faultdisk.New(t)
+		d.NoSync()
+		w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), SyncEvery: time.Hour, probeEvery: time.Hour})
+		for i := range cps {
+			w.check(cpNumber(i), ok())
+		}
+		w.flush()
+		for i := 0; w.lastRun() < int64(snapshotRuns+slices-1); i++ { // a run for each commit
+			w.check(cpNumber(i*37%cps), []evcp.Outcome{ok(), ko()}[i%2])
+			w.flush()
+		}
+		crashed := t.TempDir()
+		if err := d.Kill(w.dir, crashed); err != nil {
+			t.Fatal(err)
+		}
+		_ = w.box.Close(t.Context()) // its disk is gone
+		var rows int
+		if _, err := fmt.Sscan(query(t, crashed, `SELECT count(*) FROM states`)[0], &rows); err != nil {
+			t.Fatal(err)
+		}
+		if rows > slices*snapshotSlice || rows < min(cps, (slices-1)*snapshotSlice) { // the last may be under way
+			t.Errorf("%d slices, and %d States are written", slices, rows)
+		}
+		v := newTestBox(t, crashed, Options{})
+		for cp, state := range w.states {
+			if got := v.box.State(cp); got != state {
+				t.Errorf("%d slices: %s is %+v, want %+v", slices, cp, got, state)
+			}
+		}
+		v.close()
 	}
 }
 

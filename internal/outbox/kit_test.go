@@ -164,6 +164,13 @@ func (w *testBox) flush() {
 	}
 }
 
+// lastRun is the newest kept run.
+func (w *testBox) lastRun() int64 {
+	w.box.mu.Lock()
+	defer w.box.mu.Unlock()
+	return w.box.keptRun
+}
+
 // next takes the next run of a cursor.
 func (w *testBox) next(c *Cursor) Run {
 	w.t.Helper()

@@ -40,6 +40,101 @@ func checked(outcome evcp.Outcome) evcp.Observation {
 	return evcp.Observation{CP: "CP_001", Kind: evcp.Checked, Outcome: outcome}
 }
 
+// Every change of mode is one of these; any other event leaves the mode alone.
+func TestTransitions(t *testing.T) {
+	type change struct {
+		from mode
+		e    diskEvent
+	}
+	want := map[change]mode{
+		{onDisk, diskRefused}:           inMemory,
+		{inMemory, probeDue}:            probing,
+		{inMemory, diskRefused}:         inMemory,
+		{probing, probeFailed}:          inMemory,
+		{probing, probeSucceeded}:       migrating,
+		{probing, diskRefused}:          probing,
+		{migrating, migrationSucceeded}: onDisk,
+		{migrating, migrationFailed}:    inMemory,
+		{migrating, migrationLate}:      overdue,
+		{migrating, diskRefused}:        overdue,
+		{overdue, migrationFailed}:      inMemory,
+		{overdue, diskRefused}:          overdue,
+	}
+	for from := onDisk; from <= overdue; from++ {
+		for e := diskRefused; e <= migrationSucceeded; e++ {
+			o := &Outbox{mode: from}
+			entered := o.transit(e)
+			next, listed := want[change{from, e}]
+			if entered != listed || listed && o.mode != next || !listed && o.mode != from {
+				t.Errorf("mode %d, event %d: mode %d, %t", from, e, o.mode, entered)
+			}
+		}
+		if from.trying() != (from > inMemory) {
+			t.Errorf("mode %d: trying is %t", from, from.trying())
+		}
+	}
+}
+
+// Where memory can't be had either, the outbox ends with an error, and says so to all.
+func TestNeitherDiskNorMemory(t *testing.T) {
+	d := faultdisk.New(t)
+	failed := make(chan error, 1)
+	noMemory := errors.New("no memory")
+	w := newTestBox(t, t.TempDir(), Options{
+		VFS: d.Name(), Failed: func(err error) { failed <- err }, openMemory: func() (*runStore, error) { return nil, noMemory },
+	})
+	w.check("CP_001", ok())
+	w.flush()
+	kept := w.box.Kept()
+	d.Refuse(syscall.EIO)
+	w.check("CP_001", ko())
+	if err := <-failed; !errors.Is(err, noMemory) || !errors.Is(err, errNoStore) {
+		t.Errorf("told %v", err)
+	}
+	if _, err := w.box.Facts().Next(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("a reader got %v", err)
+	}
+	w.check("CP_001", ko())
+	if err := w.box.Flush(t.Context()); !errors.Is(err, ErrClosed) || w.box.Kept() != kept || w.box.Stats().RefusedSince.IsZero() {
+		t.Errorf("Flush said %v, kept %d", err, w.box.Kept())
+	}
+	if err := w.box.Close(t.Context()); !errors.Is(err, noMemory) {
+		t.Errorf("Close said %v", err)
+	}
+	d.Before(nil)
+	w.open() // the folder is free
+	defer w.close()
+	if r := w.box.OpenResult(); r.Found != Resumed || !r.Renumber {
+		t.Errorf("found %+v", r)
+	}
+}
+
+// What was dropped while the disk stood still is reported also when it refuses at last,
+// under the epoch that ended with it.
+func TestDropsOfADiskThatRefuses(t *testing.T) {
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), stuckAfter: 2 * time.Second, probeEvery: time.Hour})
+	w.check("CP_001", ok())
+	w.flush()
+	epoch := w.states["CP_001"].Epoch
+	resume := d.Stall()
+	for w.box.Stats().Dropped["health_check"] < 10 && w.refusals() == 0 {
+		w.check("CP_001", ok())
+		w.written = w.written[:0]
+	}
+	dropped, last := w.box.Stats().Dropped["health_check"], w.states["CP_001"].Seq
+	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
+	w.rejudge([]evcp.Observation{checked(ok())})
+	w.flush()
+	eventually(t, "the report", func() bool { return len(w.drops()) > 0 })
+	want := []dropRange{{"CP_001", epoch, last + 1 - dropped, last, dropped, reasonStuck}}
+	if got := w.drops(); !slices.Equal(got, want) || w.states["CP_001"].Epoch <= epoch {
+		t.Errorf("reported %+v, want %+v", got, want)
+	}
+	resume()
+	w.close()
+}
+
 // A commit that fails makes everything since the last one void. What is judged
 // again is kept in memory, and readers get first what was kept before.
 func TestRefusedCommit(t *testing.T) {
