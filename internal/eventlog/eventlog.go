@@ -1,8 +1,7 @@
-// Package lookback tells what an outbox keeps: the events of the past, as their
-// own JSON lines or in the words of the log, and on request those that come.
+// Package eventlog is `ev-cp-m events`: it prints the events that an outbox keeps, as JSON
+// lines or as sentences, and on request those that are added.
 //
-// It reads beside the Monitor that owns the folder, or without one, and changes
-// nothing.
+// It reads beside the Monitor that owns the folder, or without one, and changes nothing.
 package eventlog
 
 import (
@@ -14,22 +13,24 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/display"
 	"evcp/internal/logtext"
 	"evcp/internal/outbox"
 	"evcp/internal/wait"
 )
 
-// Options say what is told.
+// Options say which events are printed, and how.
 type Options struct {
 	Dir    string
 	CP     evcp.CPID     // of this charge point alone
 	Since  time.Time     // zero: from the oldest on
 	Follow bool          // until ctx ends
 	JSON   bool          // the very lines that Kafka gets; else sentences
-	Level  slog.Level    // of sentences: at debug every check is one
-	Wait   time.Duration // of a check; for "no answer in 900ms"
+	Level  slog.Level    // of sentences: at debug level every check is one
+	Wait   time.Duration // the timeout of a check, for "no answer in 900ms"
 	Zone   *time.Location
-	// WriteJSON takes JSON lines, Say a sentence.
+	// WriteJSON takes a JSON line with its newline; its error ends Run. WriteText takes a
+	// sentence without one.
 	WriteJSON func([]byte) error
 	WriteText func(string)
 }
@@ -37,24 +38,25 @@ type Options struct {
 // Summary counts what was read.
 type Summary struct {
 	Events int // of the charge point, in the time asked for
-	Hidden int // of these: too small for a sentence
+	Hidden int // of these: below Options.Level
 }
 
-// pollEvery is how long an event waits to be followed.
+// pollEvery is how often the outbox is asked for more.
 const pollEvery = 200 * time.Millisecond
 
-// Run tells until the end of what is kept, or with Follow until ctx ends.
+// Run prints to the end of what is kept, or with Follow until ctx ends.
+// outbox.ErrNothingKept means that there is no outbox.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	h, err := open(ctx, o)
 	if err != nil {
 		return Summary{}, err
 	}
-	r := &printer{o: o, from: evcp.StampOf(o.Since), teller: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone}}
-	err = r.read(ctx, h)
-	return r.told, errors.Join(err, h.Close())
+	p := &printer{o: o, from: evcp.StampOf(o.Since), formatter: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone}}
+	err = p.read(ctx, h)
+	return p.summary, errors.Join(err, h.Close())
 }
 
-// open waits with Follow until there is something.
+// open opens the history; with Follow it waits until there is one.
 func open(ctx context.Context, o Options) (*outbox.History, error) {
 	for {
 		h, err := outbox.OpenHistory(o.Dir)
@@ -67,76 +69,120 @@ func open(ctx context.Context, o Options) (*outbox.History, error) {
 	}
 }
 
-// printer is one walk.
+// printer is one call of Run.
 type printer struct {
-	o      Options
-	from   evcp.Stamp
-	teller logtext.Formatter
-	told   Summary
-	plain  bool // the last event was one more OK
+	o         Options
+	from      evcp.Stamp
+	formatter logtext.Formatter
+	summary   Summary
+	plain     bool // the last event was a plain OK
 }
 
-func (r *printer) read(ctx context.Context, h *outbox.History) error {
+func (p *printer) read(ctx context.Context, h *outbox.History) error {
 	for ctx.Err() == nil {
 		run, ok, err := h.Next()
 		switch {
 		case err != nil:
 			return err
 		case ok:
-			if err := r.run(run); err != nil {
+			if err := p.run(run); err != nil {
 				return err
 			}
-		case !r.o.Follow || !wait.For(ctx, pollEvery):
+		case !p.o.Follow || !wait.For(ctx, pollEvery):
 			return nil
 		}
 	}
 	return nil
 }
 
-func (r *printer) run(run outbox.Run) error {
+func (p *printer) run(run outbox.Run) error {
 	for line := range run.Each() {
-		if string(line.CP()) != string(r.o.CP) {
+		if string(line.CP()) != string(p.o.CP) {
 			continue
 		}
-		if err := r.line(line); err != nil {
+		if err := p.line(line); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// line tells one event. Those before the time asked for teach the teller only, and
-// of a row of plain OKs the first is enough: they are nearly all there is.
-func (r *printer) line(line outbox.Line) error {
-	early := r.from > 0 && line.At() < r.from
+// line prints one event. The formatter needs those before the time asked for, too: what
+// it prints depends on them. Of plain OKs in a row there the first is enough.
+func (p *printer) line(line outbox.Line) error {
+	early := p.from > 0 && line.At() < p.from
 	plain := line.Plain()
-	if early && plain && r.plain {
+	if early && plain && p.plain {
 		return nil
 	}
-	r.plain = plain
-	if r.o.JSON {
+	p.plain = plain
+	if p.o.JSON {
 		if early {
 			return nil
 		}
-		r.told.Events++
-		return r.o.WriteJSON(append(bytes.Clone(line), '\n'))
+		p.summary.Events++
+		return p.o.WriteJSON(append(bytes.Clone(line), '\n'))
 	}
 	e, err := evcp.ParseEvent(line)
 	if err != nil {
 		return fmt.Errorf("read what is kept: %w", err)
 	}
-	l, worth := r.teller.Event(e)
+	l, logged := p.formatter.Event(e)
 	if early {
 		return nil
 	}
-	r.told.Events++
-	if !worth {
-		l = small(e)
+	p.summary.Events++
+	if !logged {
+		l = unlogged(e)
 	}
-	if slog.Level(l.Level) < r.o.Level {
-		r.told.Hidden++
+	if slog.Level(l.Level) < p.o.Level {
+		p.summary.Hidden++
 		return nil
 	}
-	r.o.WriteText(fmt.Sprintf("%s %s %s %s", e.At.Time().In(r.o.Zone).Format(time.DateTime), l.Shape.Mark(), e.CP, l.Text))
+	p.o.WriteText(fmt.Sprintf("%s %s %s %s", e.At.Time().In(p.o.Zone).Format(time.DateTime), l.Shape.Mark(), e.CP, l.Text))
 	return nil
+}
+
+// words are the sentences for events that the log has no line for, so that another
+// language is another table. The verbs stand in the order of the call.
+type words struct {
+	check     string // what, how fast
+	connected string // the Engine's response
+	registers string
+	began     string // which version
+	stopped   string // the reason
+	accepted  string // Central's response
+}
+
+var english = words{
+	check:     "%s in %s",
+	connected: `connected to the Engine: "%s"`,
+	registers: "asks Central for registration",
+	began:     "a Monitor began to watch, version %s",
+	stopped:   "the Monitor stopped: %s",
+	accepted:  `accepted by Central: "%s"`,
+}
+
+// unlogged is the line of an event that the log has none for: at debug level, but for the
+// start and the end of a Monitor and its registration.
+func unlogged(e evcp.Event) logtext.LogLine {
+	switch e.Action {
+	case evcp.HealthCheck:
+		shape := display.Up
+		if e.Status.Failed() {
+			shape = display.Failed
+		}
+		return logtext.LogLine{Level: logtext.Debug, Shape: shape, Text: fmt.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
+	case evcp.ConnectedToEngine:
+		return logtext.LogLine{Level: logtext.Debug, Text: fmt.Sprintf(english.connected, e.Response)}
+	case evcp.RegisterToCentral:
+		return logtext.LogLine{Level: logtext.Debug, Text: english.registers}
+	case evcp.MonitorStarted:
+		return logtext.LogLine{Text: fmt.Sprintf(english.began, e.Version)}
+	case evcp.MonitorStopped:
+		return logtext.LogLine{Text: fmt.Sprintf(english.stopped, e.Reason)}
+	case evcp.AuthenticatedWithCentral:
+		return logtext.LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response)}
+	}
+	return logtext.LogLine{Level: logtext.Debug, Text: e.Action.String()}
 }

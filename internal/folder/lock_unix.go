@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// takeFile opens the file and locks it.
-func takeFile(path string) (*os.File, error) {
+// lockFile opens the file and locks it.
+func lockFile(path string) (*os.File, error) {
 	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errTaken
+		err = errLocked
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -25,7 +25,7 @@ func takeFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// openLock makes the file; where nothing can be written, one that is there will do.
+// openLock opens or makes the file; where nothing can be written, it opens one that exists.
 func openLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) {

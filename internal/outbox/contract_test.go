@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"evcp"
 	"evcp/internal/faultdisk"
 	"evcp/internal/testbed"
-
-	"evcp"
 )
 
 // What is appended comes out of a cursor, byte for byte and in order, and State

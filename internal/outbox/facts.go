@@ -10,14 +10,14 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// Fact is an event that the uplink lives on.
+// Fact is an event that the uplink needs.
 type Fact struct {
 	Event evcp.Event
-	// Pos is where it stands: rising, and the same after a restart.
+	// Pos is its place in the order of append: rising, and the same after a restart.
 	Pos int64
 }
 
-// position is made of the run and the place in it.
+// position makes a Pos of the run and the index in it.
 func position(run int64, index int) int64 { return run<<20 | int64(index) }
 
 // Facts is the reader for Central: every engine_failed, engine_recovered,
@@ -37,26 +37,26 @@ type Facts struct {
 
 type queuedFact struct {
 	Fact
-	due time.Time // then it goes out, synced or not
+	due time.Time // when it is handed out, synced or not
 }
 
 func newFacts(o *Outbox) *Facts {
 	return &Facts{o: o, wake: make(chan struct{}, 1), wanted: slices.Contains(o.options.Readers, Central)}
 }
 
-// Facts is the one reader of facts. It yields none unless Central is one of
-// Options.Readers: nobody would settle them.
+// Facts is the reader for Central. It hands out nothing unless Central is one of
+// Options.Readers: nobody would settle it.
 func (o *Outbox) Facts() *Facts { return o.facts }
 
-// add takes in a live fact. The caller holds the lock.
+// add queues a fact that was just appended. The caller holds the lock.
 func (f *Facts) add(e evcp.Event, pos int64) {
 	f.queue = append(f.queue, queuedFact{Fact{e, pos}, time.Now().Add(slowDisk)})
 	f.open = append(f.open, pos)
 	poke(f.wake)
 }
 
-// Next waits for facts: each comes once it is synced, or 200 ms after its Append.
-// Receipts come to be known, and only when they are kept.
+// Next waits for facts: each is handed out once it is synced, or 200 ms after its Append.
+// A receipt (report_engine_*) is handed out only once it is kept: Central waits for none.
 func (f *Facts) Next(ctx context.Context) ([]Fact, error) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -103,7 +103,7 @@ func (w queuedFact) isReceipt() bool {
 	return w.Event.Action == evcp.ReportEngineFailure || w.Event.Action == evcp.ReportEngineRecovery
 }
 
-// Settle says that Central's receipt is there for everything up to pos.
+// Settle says that Central has answered everything up to pos.
 func (f *Facts) Settle(pos int64) {
 	f.o.mu.Lock()
 	defer f.o.mu.Unlock()
@@ -112,7 +112,7 @@ func (f *Facts) Settle(pos int64) {
 	f.open = f.open[:copy(f.open, f.open[n:])]
 }
 
-// position is what the file is told. The caller holds the lock.
+// position is what is saved in the file. The caller holds the lock.
 func (f *Facts) position() cursorPosition {
 	return cursorPosition{name: Central, run: f.settled(f.o.keptRun), events: f.last}
 }

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/faultdisk"
-
 	"evcp"
+	"evcp/internal/faultdisk"
 )
 
 // newBoxInMemory is an outbox whose disk has refused, with some events on the disk and

@@ -13,19 +13,19 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// ErrNothingKept is a folder in which no Monitor has kept anything.
+// ErrNothingKept is a folder in which no Monitor has kept an event.
 var ErrNothingKept = errors.New("nothing is kept there")
 
 // History reads what a folder keeps, beside the process that owns it or without
-// one. It changes no file and makes none, so that it may run as another user;
-// only of a crashed folder that was copied without its -shm file SQLite makes
-// that one anew. A History belongs to one goroutine.
+// one. It changes no file and makes none, so that it may run as another user; one
+// exception: in a crashed folder that was copied without its -shm file, SQLite makes that
+// file anew. A History belongs to one goroutine.
 type History struct {
 	store     *runStore
 	path      string
-	file      os.FileInfo // which file it is: one that was put aside has another in its place
-	immutable bool        // no process had it when it was opened: it can't grow unseen
-	snapshot  bool        // it is read as it stood then: the disk has no room to follow a writer
+	file      os.FileInfo // to notice that the file was put aside and replaced
+	immutable bool        // no process had it when it was opened
+	snapshot  bool        // opened as if no process had it: the disk has no room to read beside a writer
 	after     int64
 }
 
@@ -46,9 +46,8 @@ func (h *History) wrap(err error) error {
 	return fmt.Errorf("read %s: %w", h.path, err)
 }
 
-// open connects. The owner may begin or end just now, which takes files away or
-// brings them, or have made the file just now: then it is tried once more as things
-// are by then.
+// open connects. While the owner starts or ends, files appear or vanish, and the file may
+// be half made: then it is tried again.
 func (h *History) open() (err error) {
 	for range 3 {
 		if err = h.openOnce(); err == nil || !errors.Is(err, sqlite3.NOTADB) && !h.stale() {
@@ -58,9 +57,9 @@ func (h *History) open() (err error) {
 	return err
 }
 
-// openOnce connects. Without a log nobody has the file open, and nothing but the
-// file itself is needed. With one, readers and the writer agree in the files that
-// the writer has made; where the disk does not let them, nobody writes either.
+// openOnce connects. Without a log no process has the file open, and the file is read
+// alone. With one, reader and writer share the files that the writer made; where the disk
+// does not allow that, nobody can be writing.
 func (h *History) openOnce() error {
 	file, err := os.Stat(h.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,8 +86,8 @@ func (h *History) openOnce() error {
 	return err
 }
 
-// stale reports whether the file changed hands: a Monitor began or ended, or put
-// it aside; or whether nobody can know.
+// stale reports whether the way the file is open is the wrong one by now, or may be: a
+// Monitor has started or ended, or has put the file aside.
 func (h *History) stale() bool {
 	if h.snapshot || sqlite.HasWAL(h.path) == h.immutable {
 		return true
@@ -97,13 +96,13 @@ func (h *History) stale() bool {
 	return err == nil && h.file != nil && !os.SameFile(h.file, file)
 }
 
-// Since passes over what was kept before the run that holds the moment from.
+// Since skips the runs that end before the moment from.
 func (h *History) Since(from evcp.Stamp) error {
 	return h.wrap(h.store.QueryIntsFor(`SELECT id - 1 FROM runs WHERE until >= ? ORDER BY id LIMIT 1`, []any{int64(from)}, &h.after))
 }
 
-// Next reads the next run; false when there is none yet. A process that began to
-// write since is noticed, and followed.
+// Next reads the next run; false when there is none yet. It follows a process that has
+// begun to write since.
 func (h *History) Next() (Run, bool, error) {
 	run, ok, err := h.read()
 	if (!ok || err != nil) && h.stale() {
@@ -132,7 +131,7 @@ func (h *History) read() (Run, bool, error) {
 	return h.store.readAfter(h.after, 1<<62)
 }
 
-// Close lets go of the file.
+// Close closes the file.
 func (h *History) Close() error {
 	s := h.store
 	h.store = nil

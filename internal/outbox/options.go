@@ -10,26 +10,25 @@ import (
 // Options say how much is kept and who must have it.
 type Options struct {
 	MaxSize   int64         // bytes on disk at most; 0 is 512 MiB, less than 4 MiB is 4 MiB
-	Keep      int64         // bytes of delivered events kept for looking back; 0 is 64 MiB
+	Keep      int64         // bytes of delivered events kept for History; 0 is 64 MiB
 	SyncEvery time.Duration // plain OKs wait for a commit at most this long; 0 is 100 ms
-	// Readers are the cursors that must have an event before it counts as
-	// delivered. Central has facts only.
+	// Readers must have an event before it counts as delivered: names of cursors, and
+	// Central for Facts.
 	Readers []string
-	// Instance is who keeps here. When another one did before (the folder was
-	// copied, or the machine got a new name), or one of this name on another machine
-	// (the whole card was copied), new epochs begin.
+	// Instance is the Monitor that uses the folder. When another one did before (the
+	// folder was copied, or the machine got a new name), or one of this name on another
+	// machine (the whole card was copied), new epochs begin.
 	Instance string
 	// Refused is called when the disk refused after Open. Everything appended and
-	// not kept is void; Append takes only the new generation.
+	// not kept is discarded; Append takes only the new generation.
 	Refused func(generation uint64, err error)
-	// Observe is told what the outbox learns of a charge point: that events were given
-	// up before every reader had them, an evcp.Dropped. False is a Monitor that has
-	// stopped; the next one is told.
+	// Observe gets an evcp.Dropped observation for events that were given up before every
+	// reader had them. False is a Monitor that has stopped; the next one gets it again.
 	Observe func(evcp.Observation) bool
 	// Failed is called when neither disk nor memory can keep anything: the outbox has ended.
 	Failed func(error)
-	// Recovered is called when the disk took over again from memory. aside names a
-	// file that had to be put aside for it; else it is "".
+	// Recovered is called when the disk took over again from memory. aside is the new name
+	// of a file that had to be put aside for it, or "".
 	Recovered func(aside string)
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
@@ -40,7 +39,7 @@ type Options struct {
 	probeEvery time.Duration // after a refusal the disk is tried again so often
 }
 
-// Names of the cursors.
+// Names of the readers.
 const (
 	Kafka   = "kafka"
 	Central = "central"
@@ -84,17 +83,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Found says what Open found in the folder.
+// Found says what Open found in the folder. It does not change afterwards.
 type Found uint8
 
 const (
 	// New: nothing was there; a file was made.
 	New Found = iota
-	// Resumed: the history goes on.
+	// Resumed: a file was there, and is continued.
 	Resumed
 	// PutAside: a file that can't be used was renamed, and a new one made.
 	PutAside
-	// Refused: the disk refused; everything is kept in memory only.
+	// Refused: the disk refused; everything is kept in memory until it works.
 	Refused
 )
 

@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/faultdisk"
-
 	"pgregory.net/rapid"
 
 	"evcp"
+	"evcp/internal/faultdisk"
 )
 
 // model is the outbox as a child would build it: a list, and a mark in it for

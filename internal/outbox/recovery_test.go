@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/faultdisk"
-
 	"evcp"
+	"evcp/internal/faultdisk"
 )
 
 // rejudge does what the monitor does after a refusal: everything since the last

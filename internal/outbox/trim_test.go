@@ -8,9 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"evcp/internal/faultdisk"
-
 	"evcp"
+	"evcp/internal/faultdisk"
 )
 
 // many appends n rounds of checks, commit by commit.

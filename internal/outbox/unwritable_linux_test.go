@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/testbed"
-
 	"evcp"
+	"evcp/internal/testbed"
 )
 
 // smallDisk is a real file system of a few megabytes, which can be filled to the

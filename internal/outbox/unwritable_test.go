@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/faultdisk"
-
 	"evcp"
+	"evcp/internal/faultdisk"
 )
 
 // An outage that Central has heard of, and of which Kafka has the beginning.

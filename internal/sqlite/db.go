@@ -1,16 +1,17 @@
-// Package sqlite is a program's own file in SQLite's format: whose it is, which
-// schema it has, what is prepared in it, and the ways it can be opened: to be
-// written, beside its writer, on a disk that takes nothing, or in memory. What is
-// kept in it is its owner's affair.
+// Package sqlite opens a program's own SQLite file and brings its schema up to date. A
+// file is opened to be written (Schema.Open), for reading beside its writer
+// (OpenReader), for reading on a disk that takes no writes (OpenImmutable), or in memory
+// (Schema.OpenMemory).
 //
-// A file that belongs to another program, or was written by a newer version of its
-// own, is refused before anything in it is changed. SQLite's own errors come as they
-// are, so that errors.Is knows sqlite3.BUSY and its like.
+// A file that belongs to another program, or was written by a newer version of this one,
+// is refused before anything in it is changed. SQLite's own errors are returned as they
+// are, so that errors.Is finds sqlite3.BUSY and its like.
 package sqlite
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -20,7 +21,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Stmt is where a query stands: its columns are read from it.
+// Stmt is a prepared statement. While it is at a row, the columns are read from it.
 type Stmt = sqlite3.Stmt
 
 // Location is where a file is: its path, and the SQLite VFS that is the disk; "" is the
@@ -30,8 +31,8 @@ type Location struct{ Path, VFS string }
 // PageSize is SQLite's own choice, in bytes.
 const PageSize = 4096
 
-// DB is a connection with what it has prepared. One goroutine owns it; where a second
-// one reads, both go through Locked.
+// DB is a connection with its prepared statements. One goroutine owns it; where a second
+// one reads, both use WithLock.
 type DB struct {
 	mu       sync.Mutex
 	conn     *sqlite3.Conn // nil when it is closed
@@ -40,36 +41,36 @@ type DB struct {
 	prepared map[string]*sqlite3.Stmt
 }
 
-// Open opens or makes a file and brings its schema up to date. What
-// pragmas ask for happens before that, and only to a file of this kind. ErrForeign
-// and ErrNewer are files that stay as they are.
-func (k Schema) Open(f Location, pragmas string) (*DB, error) {
+// Open opens or makes a file and brings its schema up to date. The pragmas are executed
+// before that, and only on a file of this schema. On ErrForeign and ErrNewer the file is
+// unchanged.
+func (s Schema) Open(f Location, pragmas string) (*DB, error) {
 	db, err := connect(context.Background(), f.uri("rwc"))
 	if err != nil {
 		return nil, err
 	}
-	return db.checked(k.prepare(db, pragmas))
+	return db.checked(s.prepare(db, pragmas))
 }
 
-// OpenMemory makes the same without a disk. More than limit bytes it takes never.
-func (k Schema) OpenMemory(limit int64, pragmas string) (*DB, error) {
+// OpenMemory makes the same in memory. Beyond limit bytes a write fails.
+func (s Schema) OpenMemory(limit int64, pragmas string) (*DB, error) {
 	db, err := connect(sqlite3.WithMaxMemory(context.Background(), limit), ":memory:")
 	if err != nil {
 		return nil, err
 	}
 	db.inMemory = true
-	return db.checked(k.prepare(db, pragmas))
+	return db.checked(s.prepare(db, pragmas))
 }
 
 // OpenReader opens a file for reading that this process has open for writing.
 func OpenReader(f Location) (*DB, error) { return read(f.uri("rw"), "") }
 
 // OpenReader opens a file for reading that another process has open for writing, and
-// changes nothing. ErrEmpty is one that is just being made. Without a writer SQLite
-// would make a log: see HasLog, and Still.
-func (k Schema) OpenReader(f Location) (*DB, error) {
-	db, err := k.ours(read(f.uri("ro"), ""))
-	return db, early(f, err)
+// changes nothing. ErrEmpty is one that a process is just making. Without a writer SQLite
+// would make a log: see HasWAL, and OpenImmutable.
+func (s Schema) OpenReader(f Location) (*DB, error) {
+	db, err := s.verified(read(f.uri("ro"), ""))
+	return db, emptyWhileMade(f, err)
 }
 
 // read opens for reading only, with few pages in memory.
@@ -110,7 +111,7 @@ func (db *DB) checked(err error) (*DB, error) {
 	return db, nil
 }
 
-// InMemory reports whether there is no disk under it.
+// InMemory reports whether OpenMemory made it.
 func (db *DB) InMemory() bool { return db.inMemory }
 
 // WithLock runs f while nobody else uses the connection.
@@ -142,7 +143,7 @@ func (db *DB) Vacuum(pages int64) error {
 // Closed reports whether Close was called.
 func (db *DB) Closed() bool { return db.conn == nil }
 
-// Close lets go of the file. It may be called again, and of none.
+// Close closes the connection. It may be called again, and on nil.
 func (db *DB) Close() error {
 	if db == nil || db.Closed() {
 		return nil
@@ -154,4 +155,128 @@ func (db *DB) Close() error {
 	errs = append(errs, db.conn.Close())
 	db.conn = nil
 	return errors.Join(errs...)
+}
+
+// Prepare prepares a statement once; later calls return the same.
+func (db *DB) Prepare(sql string) (*Stmt, error) {
+	if p, ok := db.prepared[sql]; ok {
+		return p, nil
+	}
+	p, _, err := db.conn.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, err
+	}
+	db.prepared[sql] = p
+	return p, nil
+}
+
+// Exec executes a statement that returns nothing.
+func (db *DB) Exec(sql string, args ...any) error {
+	p, err := db.bind(sql, args)
+	if err != nil {
+		return err
+	}
+	return p.Exec()
+}
+
+// ErrStop, returned by the function that Query calls, ends Query without an error.
+var ErrStop = errors.New("stop")
+
+// Query calls row for each row of the result.
+func (db *DB) Query(sql string, row func(*Stmt) error, args ...any) error {
+	p, err := db.bind(sql, args)
+	if err != nil {
+		return err
+	}
+	for p.Step() {
+		err := row(p)
+		if errors.Is(err, ErrStop) {
+			return p.Reset()
+		}
+		if err != nil {
+			return errors.Join(err, p.Reset())
+		}
+	}
+	return errors.Join(p.Err(), p.Reset())
+}
+
+// QueryInts reads the integers of the first row; without a row they stay as they were.
+func (db *DB) QueryInts(sql string, into ...*int64) error { return db.QueryIntsFor(sql, nil, into...) }
+
+// QueryIntsFor is QueryInts with values for the question marks.
+func (db *DB) QueryIntsFor(sql string, args []any, into ...*int64) error {
+	return db.Query(sql, func(p *Stmt) error {
+		for i := range into {
+			*into[i] = p.ColumnInt64(i)
+		}
+		return nil
+	}, args...)
+}
+
+func (db *DB) bind(sql string, args []any) (*Stmt, error) {
+	p, err := db.Prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range args {
+		if err := bindOne(p, i+1, a); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func bindOne(p *Stmt, i int, a any) error {
+	switch v := a.(type) {
+	case int64:
+		return p.BindInt64(i, v)
+	case int:
+		return p.BindInt(i, v)
+	case bool:
+		return p.BindBool(i, v)
+	case string:
+		return p.BindText(i, v)
+	case []byte:
+		return p.BindBlob(i, v)
+	}
+	return fmt.Errorf("bind %T", a)
+}
+
+// Transact runs f in a transaction. When synced, its commit survives power loss,
+// and so does everything before it.
+func (db *DB) Transact(synced bool, f func() error) error {
+	if err := db.sync(synced); err != nil {
+		return err
+	}
+	if err := db.Exec(`BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		err = db.Exec(`COMMIT`)
+	}
+	if err != nil {
+		return errors.Join(err, db.rollback())
+	}
+	return nil
+}
+
+// sync sets whether commits wait until they are on stable storage.
+func (db *DB) sync(on bool) error {
+	if db.inMemory || on == db.synced {
+		return nil
+	}
+	db.synced = on
+	if on {
+		return db.conn.Exec(`PRAGMA synchronous=FULL`)
+	}
+	return db.conn.Exec(`PRAGMA synchronous=NORMAL`)
+}
+
+// rollback ends a transaction that failed, unless SQLite has done that already.
+func (db *DB) rollback() error {
+	if db.conn.GetAutocommit() {
+		return nil
+	}
+	return db.conn.Exec(`ROLLBACK`)
 }

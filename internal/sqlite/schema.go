@@ -27,15 +27,15 @@ var (
 	ErrEmpty   = errors.New("nothing is in it yet")
 )
 
-// What a file is called that is put aside.
+// The answers of Unusable, which stand in the name of a file that is put aside.
 const (
 	Corrupt = "corrupt"
 	Foreign = "foreign"
 	Newer   = "newer"
 )
 
-// Unusable says in one word why a file must be put aside; "" when the trouble is not
-// the file's: the disk's, say, or the rights'.
+// Unusable says in one word why a file must be put aside; "" when the error is not the
+// file's fault but, say, the disk's.
 func Unusable(err error) string {
 	switch {
 	case errors.Is(err, ErrForeign):
@@ -59,64 +59,60 @@ func Reason(err error) string {
 	return folder.OneLine(err)
 }
 
-// stamps says whose file it is: all are 0 in one that was just made.
-type stamps struct{ id, version, tables int64 }
+// fileHeader says whose file it is: all are 0 in one that was just made.
+type fileHeader struct{ id, version, tables int64 }
 
-func (db *DB) stamps() (st stamps, err error) {
-	err = errors.Join(db.QueryInts(`PRAGMA application_id`, &st.id), db.QueryInts(`PRAGMA user_version`, &st.version),
-		db.QueryInts(`SELECT count(*) FROM sqlite_schema`, &st.tables))
-	return st, err
-}
-
-// usable reports whether this version, which knows so many steps, can use the file.
-func (k Schema) usable(st stamps, steps int) error {
+// check reads the header, and reports whether this version, which has so many
+// migrations, can use the file.
+func (s Schema) check(db *DB, migrations int) (h fileHeader, err error) {
+	err = errors.Join(db.QueryInts(`PRAGMA application_id`, &h.id), db.QueryInts(`PRAGMA user_version`, &h.version),
+		db.QueryInts(`SELECT count(*) FROM sqlite_schema`, &h.tables))
 	switch {
-	case st.id != k.ApplicationID && st != stamps{}:
-		return ErrForeign
-	case st.version > int64(steps):
-		return ErrNewer
+	case err != nil:
+		return h, err
+	case h.id != s.ApplicationID && h != fileHeader{}:
+		return h, ErrForeign
+	case h.version > int64(migrations):
+		return h, ErrNewer
 	}
-	return nil
+	return h, nil
 }
 
-func (k Schema) steps() ([]string, error) { return fs.Glob(k.Migrations, "migrations/*.sql") }
+func (s Schema) list() ([]string, error) { return fs.Glob(s.Migrations, "migrations/*.sql") }
 
-// prepare looks whose file it is before it changes anything in it.
-func (k Schema) prepare(db *DB, pragmas string) error {
-	all, err := k.steps()
+// prepare checks whose file it is before it changes anything in it.
+func (s Schema) prepare(db *DB, pragmas string) error {
+	all, err := s.list()
 	if err != nil {
 		return err
 	}
-	st, err := db.stamps()
+	h, err := s.check(db, len(all))
 	if err != nil {
-		return err
-	}
-	if err := k.usable(st, len(all)); err != nil {
 		return err
 	}
 	if err := db.conn.Exec(pragmas); err != nil {
 		return err
 	}
-	return k.migrate(db, all[st.version:], int(st.version))
+	return s.migrate(db, all[h.version:], int(h.version))
 }
 
-func (k Schema) migrate(db *DB, todo []string, version int) error {
-	for i, step := range todo {
-		sql, err := fs.ReadFile(k.Migrations, step)
+func (s Schema) migrate(db *DB, todo []string, version int) error {
+	for i, name := range todo {
+		sql, err := fs.ReadFile(s.Migrations, name)
 		if err != nil {
 			return err
 		}
 		if err := db.conn.Exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-			sql, k.ApplicationID, version+i+1)); err != nil {
-			return errors.Join(fmt.Errorf("apply %s: %w", step, err), db.rollback())
+			sql, s.ApplicationID, version+i+1)); err != nil {
+			return errors.Join(fmt.Errorf("apply %s: %w", name, err), db.rollback())
 		}
 	}
 	return nil
 }
 
-// early is the error of a reader, who may have come while the file was made: it has its
-// size before it has its first page, and a journal beside it till then.
-func early(f Location, err error) error {
+// emptyWhileMade is the error of a reader that opens a file while it is made: it has its
+// size before it has its first page, and a journal beside it until then.
+func emptyWhileMade(f Location, err error) error {
 	if errors.Is(err, sqlite3.NOTADB) {
 		if _, gone := os.Stat(f.Path + "-journal"); gone == nil {
 			return ErrEmpty
@@ -125,32 +121,29 @@ func early(f Location, err error) error {
 	return err
 }
 
-// ours is a connection that reads, if the file is of this kind. It looks at one
-// moment: a process may be making the file.
-func (k Schema) ours(db *DB, err error) (*DB, error) {
+// verified is a connection for reading, if the file is of this schema.
+func (s Schema) verified(db *DB, err error) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db.checked(k.look(db))
+	return db.checked(s.verify(db))
 }
 
-func (k Schema) look(db *DB) (err error) {
+// verify reads in one transaction: a process may be making the file.
+func (s Schema) verify(db *DB) (err error) {
 	if err := db.conn.Exec(`BEGIN`); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.rollback()) }()
-	all, err := k.steps()
+	all, err := s.list()
 	if err != nil {
 		return err
 	}
-	st, err := db.stamps()
-	switch {
-	case err != nil:
-		return err
-	case st == stamps{}:
-		return ErrEmpty
+	h, err := s.check(db, len(all))
+	if err == nil && h == (fileHeader{}) {
+		err = ErrEmpty
 	}
-	return k.usable(st, len(all))
+	return err
 }
 
 // QuickCheck reads the whole file and reports damage as ErrContent.
@@ -159,6 +152,31 @@ func (db *DB) QuickCheck() error {
 	err := db.QueryInts(`SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'`, &problems)
 	if err == nil && problems > 0 {
 		err = ErrContent
+	}
+	return err
+}
+
+// DiskError says for people, in one line, why a file in dir can't be written. SQLite
+// reports a full disk and a broken one alike; so another write is tried.
+func DiskError(dir string, err error) string {
+	if errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.FULL) {
+		if cause := ProbeWrite(dir); cause != nil {
+			return cause.Error()
+		}
+	}
+	return folder.OneLine(err)
+}
+
+// ProbeWrite writes as much to dir as SQLite may want at once, and returns the system's
+// bare error, or nil.
+func ProbeWrite(dir string) error {
+	f, err := os.CreateTemp(dir, "room-*")
+	if err == nil {
+		_, err = f.Write(make([]byte, 64<<10))
+		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return path.Err
 	}
 	return err
 }

@@ -1,0 +1,128 @@
+// Package folder locks the folder that holds a program's state, so that one process has
+// it at a time, and puts a file in it that can't be used aside, under a name that says
+// when and why. Nothing is ever deleted.
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Lock is the lock of a folder that this process has.
+type Lock struct{ file *os.File }
+
+// Acquire locks the folder dir for this process, by the file of that name in it. An
+// InUseError names the process that has it. The system unlocks it when the process ends,
+// however it ends.
+//
+// A folder that can't be written is locked all the same, if the file is there.
+func Acquire(dir, name string) (*Lock, error) {
+	path := filepath.Join(dir, name)
+	f, err := lockFile(path)
+	if errors.Is(err, errLocked) {
+		return nil, InUseError{Dir: dir, PID: owner(path)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	writePID(f)
+	return &Lock{f}, nil
+}
+
+// Close unlocks the folder.
+func (l *Lock) Close() error { return l.file.Close() }
+
+// writePID writes the process id, for the InUseError of another process. On a full disk it
+// takes the room of the id before; where it can't be written, the old one is removed.
+func writePID(f *os.File) {
+	n, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+	if err != nil {
+		n = 0
+	}
+	_ = f.Truncate(int64(n))
+}
+
+// owner is the process that the file names; "" when it names none.
+func owner(path string) string {
+	pid, err := os.ReadFile(path)
+	if err != nil || len(pid) > 20 {
+		return ""
+	}
+	return strings.TrimSpace(string(pid))
+}
+
+// errLocked is a file that another process has locked.
+var errLocked = errors.New("another process has it")
+
+// ErrInUse is what errors.Is finds in an InUseError.
+var ErrInUse = errors.New("the folder is in use")
+
+// InUseError says which process has the folder.
+type InUseError struct {
+	Dir string
+	PID string // "" when it isn't known
+}
+
+func (e InUseError) Error() string {
+	who := "another process"
+	if e.PID != "" {
+		who = "process " + e.PID
+	}
+	return fmt.Sprintf("state folder %s is in use by %s", e.Dir, who)
+}
+
+// Is makes errors.Is(err, ErrInUse) true.
+func (e InUseError) Is(target error) bool { return target == ErrInUse }
+
+// PutAside renames the SQLite file at path, its log and its shared memory, and returns
+// the new name: outbox.db that is corrupt becomes
+// outbox-20260102T150405Z-corrupt.db. why is one word.
+func PutAside(path, why string, now time.Time) (string, error) {
+	aside, err := freeName(path, now.UTC().Format("20060102T150405Z")+"-"+why)
+	if err != nil {
+		return "", err
+	}
+	for _, suffix := range []string{"-wal", "-shm", ""} { // the file last: while it has its name, this can be tried again
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("put aside %s: %w", path, err)
+		}
+	}
+	return aside, nil
+}
+
+// freeName finds an unused name: two files may be put aside in one second.
+func freeName(path, why string) (string, error) {
+	ext := filepath.Ext(path)
+	stem := strings.TrimSuffix(path, ext) + "-" + why
+	for i := 1; i < 1000; i++ {
+		name := stem + ext
+		if i > 1 {
+			name = fmt.Sprintf("%s-%d%s", stem, i, ext)
+		}
+		switch _, err := os.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return name, nil
+		case err != nil:
+			return "", fmt.Errorf("put aside %s: %w", path, err)
+		}
+	}
+	return "", fmt.Errorf("put aside %s: a thousand files stand there already", path)
+}
+
+// OneLine is an error for people: its lines joined by "; ", each once, without SQLite's
+// prefix. SQLite and errors.Join repeat themselves on several lines.
+func OneLine(err error) string {
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimPrefix(strings.TrimSpace(line), "sqlite3: "); line != "" && !slices.Contains(parts, line) {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
