@@ -64,10 +64,11 @@ type Codec interface {
 type ReplyReader interface {
 	// Begin forgets the last reply. What is fed from now on answers m.
 	Begin(m Outbound)
-	// Feed takes bytes. last: no more will come. started: there is more than blanks.
-	Feed(b []byte, last bool) (started, complete bool)
-	// Reply is the text of a complete reply, safe to print, and what it means.
-	Reply() (text string, v Verdict)
-	// Acknowledgement is what a complete reply is acknowledged with; nil for nothing.
-	Acknowledgement() []byte
+	// Feed takes bytes, and reports whether the reply is complete. last: no more will come.
+	Feed(b []byte, last bool) (complete bool)
+	// Started reports whether more than blanks has come.
+	Started() bool
+	// Reply is the text of a complete reply, safe to print, what it means, and what it is
+	// acknowledged with; nil for nothing.
+	Reply() (text string, v Verdict, acknowledgement []byte)
 }

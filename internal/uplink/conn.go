@@ -73,35 +73,29 @@ func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadl
 // receive reads until the reply is complete.
 func (c *centralConn) receive(m Outbound, deadline time.Time) SendResult {
 	c.reply.Begin(m)
-	until, started := deadline, false
+	until := deadline
 	for {
 		b, err := c.link.Read(until)
-		if err == nil || !started {
+		if err == nil || !c.reply.Started() {
 			c.ended = time.Now()
 		}
-		var complete bool
-		started, complete = c.reply.Feed(b, err != nil)
-		if started {
+		complete := c.reply.Feed(b, err != nil)
+		if c.reply.Started() {
 			c.onFirstByte()
 			if quiet := c.codec.Quiet(); quiet > 0 {
 				until = earlier(deadline, time.Now().Add(quiet))
 			}
 		}
 		switch {
-		case complete && started:
-			c.acknowledge(deadline)
-			text, verdict := c.reply.Reply()
+		case complete && c.reply.Started():
+			text, verdict, ack := c.reply.Reply()
+			if ack != nil {
+				_ = c.link.Write(ack, deadline) // the next message finds out that the connection broke
+			}
 			return SendResult{Text: text, Verdict: verdict, Received: true, Connected: true}
 		case err != nil:
 			return SendResult{Connected: true, Cause: link.CauseOf(err)}
 		}
-	}
-}
-
-// acknowledge ignores errors: the next message finds out that the connection broke.
-func (c *centralConn) acknowledge(deadline time.Time) {
-	if a := c.reply.Acknowledgement(); a != nil {
-		_ = c.link.Write(a, deadline)
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *dialogue) reply(op Operation, r Report, text string) {
 		reader := TextCodec(wire.Raw).NewReplyReader()
 		reader.Begin(Outbound{Operation: op})
 		reader.Feed([]byte(text), true)
-		reply.Text, reply.Verdict = reader.Reply()
+		reply.Text, reply.Verdict, _ = reader.Reply()
 	}
 	schedule.Replied(&d.s, op, r, reply, d.now, 0.999)
 }

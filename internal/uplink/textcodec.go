@@ -43,22 +43,17 @@ func (c textCodec) Quiet() time.Duration {
 }
 
 func (c textCodec) NewReplyReader() ReplyReader {
-	return &textReply{reply: wire.CentralReply{Framing: c.framing}}
+	return &textReply{CentralReply: wire.CentralReply{Framing: c.framing}}
 }
 
 type textReply struct {
-	reply wire.CentralReply
-	to    Outbound
+	wire.CentralReply
+	to Outbound
 }
 
 func (r *textReply) Begin(m Outbound) {
-	r.reply.Reset()
+	r.Reset()
 	r.to = m
-}
-
-func (r *textReply) Feed(b []byte, last bool) (started, complete bool) {
-	complete = r.reply.Feed(b, last)
-	return r.reply.Started(), complete
 }
 
 var verdicts = [...]Verdict{
@@ -68,12 +63,12 @@ var verdicts = [...]Verdict{
 	wire.NotRegistered: NotRegistered,
 }
 
-func (r *textReply) Reply() (text string, v Verdict) {
-	text = r.reply.Text()
-	if !r.reply.Valid() {
-		return text, Unclear
+func (r *textReply) Reply() (text string, v Verdict, acknowledgement []byte) {
+	text = r.Text()
+	if r.Valid() {
+		v = verdicts[r.judge(text)]
 	}
-	return text, verdicts[r.judge(text)]
+	return text, v, r.Acknowledgement()
 }
 
 func (r *textReply) judge(text string) wire.CentralVerdict {
@@ -86,5 +81,3 @@ func (r *textReply) judge(text string) wire.CentralVerdict {
 		return wire.JudgeReceipt(text, r.to.CP)
 	}
 }
-
-func (r *textReply) Acknowledgement() []byte { return r.reply.Acknowledgement() }
