@@ -1,21 +1,20 @@
-// Package console is what a person or a log collector sees of a program: log
-// lines, one live line at the bottom of a terminal, and single keys.
+// Package console writes what a person or a log collector sees of a program: log
+// lines and one live line at the bottom of a terminal. It also reads single keys.
 //
 // A Console owns one output, normally stderr, and is safe for any number of
-// goroutines. Everything printed goes out whole, in one write, in the order of the
-// calls. Nothing is queued: a call waits as long as the output does, which at a
-// terminal stopped with Ctrl-S is until Ctrl-Q. So a goroutine that must not wait
-// hands its news to one that may, and logs there. A failed write is dropped:
-// there is nowhere left to say so.
+// goroutines. Each call is one write, in the order of the calls. Nothing is queued: a
+// call blocks while the output does, which at a terminal stopped with Ctrl-S is until
+// Ctrl-Q. A goroutine that must not block leaves logging to another one. A failed
+// write is dropped: there is nowhere to report it.
 //
-// Whatever is printed has no control characters, invisible characters or bytes
-// that are not UTF-8: they come out escaped. That is the last line of defence;
-// packages that hear strangers make their text safe before.
+// Control characters, invisible characters and bytes that are not UTF-8 are escaped
+// in all that is printed. Packages that receive text from peers escape it before.
 package console
 
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ const (
 	JSON   Format = "json"   // the same as one object
 )
 
-// Options are the ways to set a Console up. The zero value with Out is usable.
+// Options set a Console up. Only Out is required.
 type Options struct {
 	Out    *os.File
 	Getenv func(string) string // os.Getenv or alike; nil: an empty environment
@@ -90,8 +89,8 @@ func Open(o Options) *Console {
 	return c
 }
 
-// Terminal says whether Out is a terminal that shows Text: whether a person is
-// looking, who likes a banner and a summary.
+// Terminal reports whether Out is a terminal that shows Text: whether a person reads
+// it, for whom a banner and a summary are worth printing.
 func (c *Console) Terminal() bool { return c.tty && c.format == Text }
 
 // Style is how text looks at this Console.
@@ -123,7 +122,7 @@ func (c *Console) width(most int) int {
 	return min(most, cell.Columns)
 }
 
-// unlimited is wider than any line.
+// unlimited is more cells than any line has.
 const unlimited = 1 << 30
 
 // write is the only place that writes. c.mu is held.
@@ -160,4 +159,85 @@ func orEmpty(getenv func(string) string) func(string) string {
 		return func(string) string { return "" }
 	}
 	return getenv
+}
+
+// The live line is drawn with the cursor put back to its start. A terminal that is
+// made narrower breaks the line in two and leaves the cursor there, so "erase from
+// here to the end" always removes all of it and never a log line above.
+const (
+	eraseLive = "\r\x1b[J"
+	home      = "\r"
+	wordLive  = "live  "
+)
+
+// Live shows a text as the last line, in place of what was there; "" takes it away.
+// Shapes in it are painted. Of several texts, the best first, it is the first that
+// fits the terminal's width at this moment, or the last, cut; so a caller who calls
+// each second follows a resize within one. Where the last line
+// can't be redrawn (a file, a pipe, a dumb terminal, logfmt) nothing happens, and
+// neither while a shell has the program in the background: that line is the
+// shell's prompt then.
+func (c *Console) Live(texts ...string) {
+	if !c.redraw || c.format != Text {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = texts
+	c.write(c.erase() + c.draw())
+}
+
+// above writes whole lines above the live line.
+func (c *Console) above(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write(c.erase() + text + c.draw())
+}
+
+// Close takes the live line away. Lines logged afterwards are still written.
+func (c *Console) Close() {
+	c.Live("")
+}
+
+// erase returns what takes the live line off the screen. c.mu is held.
+func (c *Console) erase() string {
+	if !c.on {
+		return ""
+	}
+	c.on = false
+	if !isForeground(int(c.out.Fd())) {
+		return ""
+	}
+	return eraseLive
+}
+
+// draw returns the live line, one cell short of the width because a few terminals
+// move on by themselves after the last. c.mu is held.
+func (c *Console) draw() string {
+	columns := c.width(cell.Columns) - 1
+	text := c.liveIn(columns)
+	if text == "" || !isForeground(int(c.out.Fd())) {
+		return ""
+	}
+	c.on = true
+	return c.style.Line(wordLive+text, columns) + home
+}
+
+// liveIn is the text of the live line for a width.
+func (c *Console) liveIn(columns int) (text string) {
+	for _, text = range c.live {
+		if cell.Width(wordLive+text) <= columns {
+			break
+		}
+	}
+	return text
+}
+
+// Path shortens the home directory in a path: ~/state.
+func Path(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); err == nil && ok {
+		return filepath.Join("~", rest)
+	}
+	return path
 }

@@ -8,16 +8,18 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-// Keys delivers the keys that are pressed at the terminal in, each at once and
-// without showing it. Ctrl-C and Ctrl-Z still do what they always do. Only what
-// prints and Enter (as '\n') comes through; arrows and function keys don't.
+// Keys sends the keys that are pressed at the terminal in, each at once and without
+// echo. Ctrl-C and Ctrl-Z keep their effect. Only printable characters and Enter (as
+// '\n') are sent; arrows and function keys are dropped.
 //
-// The channel is nil if in is no terminal, so that a select waits for ever on it;
-// it is closed when ctx ends, restore is called or the terminal goes away.
+// The channel is nil if in is no terminal, so that a select waits on it for ever. It
+// is closed when ctx ends, restore is called or the terminal goes away.
 // restore puts the terminal back as it was, waits for Keys' goroutine, and may be
 // called twice. Only one Keys may be open at a time.
 //
@@ -79,7 +81,7 @@ func (k *keyboard) run() {
 	for {
 		front := isForeground(k.fd)
 		if front {
-			k.quiet()
+			k.setUnbuffered()
 		}
 		ready, ended := k.wait(front)
 		if ended {
@@ -122,9 +124,10 @@ func (k *keyboard) deliver(keys []rune) bool {
 	return true
 }
 
-// quiet makes the terminal give each key at once and show none. ISIG stays: it is
-// what makes Ctrl-C a signal. A shell may have set it back while we were stopped.
-func (k *keyboard) quiet() {
+// setUnbuffered switches line buffering and echo off. ISIG stays on, which makes
+// Ctrl-C a signal. It is repeated, since a shell may have restored the settings while
+// this process was stopped.
+func (k *keyboard) setUnbuffered() {
 	now, err := unix.IoctlGetTermios(k.fd, ioctlGet)
 	if err != nil || now.Lflag&(unix.ICANON|unix.ECHO) == 0 {
 		return
@@ -132,4 +135,58 @@ func (k *keyboard) quiet() {
 	now.Lflag &^= unix.ICANON | unix.ECHO
 	now.Cc[unix.VMIN], now.Cc[unix.VTIME] = 1, 0
 	_ = unix.IoctlSetTermios(k.fd, ioctlSet, now)
+}
+
+// isForeground reports whether this process may use the terminal fd now, and is not in
+// the background of a shell. Without job control it always may.
+func isForeground(fd int) bool {
+	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	return err != nil || group == unix.Getpgrp()
+}
+
+// keyDecoder turns what a terminal sends into keys, across reads. It drops control
+// characters and the sequences of arrows and function keys, which begin with ESC:
+// "ESC [ … letter" or "ESC O letter". A lone ESC swallows the key after it.
+type keyDecoder struct {
+	rest  []byte // the start of a character that is not whole yet
+	state keyState
+}
+
+type keyState uint8
+
+const (
+	plainKey keyState = iota
+	afterESC          // next: '[' or 'O' or the one key that Alt was held with
+	inCSI             // until a final byte, '@' to '~'
+	inSS3             // one more
+)
+
+func (d *keyDecoder) feed(input []byte) []rune {
+	var keys []rune
+	d.rest = append(d.rest, input...)
+	for utf8.FullRune(d.rest) {
+		r, n := utf8.DecodeRune(d.rest)
+		d.rest = d.rest[n:]
+		if d.isKey(r) {
+			keys = append(keys, r)
+		}
+	}
+	return keys
+}
+
+func (d *keyDecoder) isKey(r rune) bool {
+	switch {
+	case r == '\x1b':
+		d.state = afterESC
+	case d.state == afterESC && r == '[':
+		d.state = inCSI
+	case d.state == afterESC && r == 'O':
+		d.state = inSS3
+	case d.state == inCSI && (r < '@' || r > '~'):
+	case d.state != plainKey:
+		d.state = plainKey
+	default:
+		return r == '\n' || r != utf8.RuneError && unicode.IsPrint(r)
+	}
+	return false
 }

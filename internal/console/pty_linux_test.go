@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
@@ -99,4 +104,66 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// toForeground gives the terminal on stdin to a process group, as a shell's fg does.
+func toForeground(group int) error {
+	signal.Ignore(syscall.SIGTTOU)
+	return unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, group)
+}
+
+// screen plays the few things a Console asks of a terminal and returns the rows
+// with "_" where the cursor is. Anything else fails the test.
+func screen(t *testing.T, printed string) string {
+	t.Helper()
+	rows, row, col := [][]rune{nil}, 0, 0
+	for rest := printed; rest != ""; {
+		r, n := utf8.DecodeRuneInString(rest)
+		line := rows[row]
+		switch {
+		case r == '\r':
+			col = 0
+		case r == '\n':
+			if row++; row == len(rows) {
+				rows = append(rows, nil)
+			}
+		case strings.HasPrefix(rest, "\x1b[J"):
+			rows, rows[row], n = rows[:row+1], line[:min(col, len(line))], 3
+		case strings.HasPrefix(rest, "\x1b["):
+			n = strings.IndexByte(rest, 'm') + 1
+			if n == 0 || strings.Trim(rest[2:n-1], "0123456789") != "" {
+				t.Fatalf("unexpected sequence in %q", rest)
+			}
+		case r < ' ':
+			t.Fatalf("unexpected %q", r)
+		case col < len(line):
+			line[col] = r
+			col++
+		default:
+			rows[row] = append(line, r)
+			col++
+		}
+		rest = rest[n:]
+	}
+	var text []string
+	for i, r := range rows {
+		line := string(r)
+		if i == row {
+			line = "_" + line
+			if col > 0 {
+				t.Fatalf("the cursor stays at column %d", col)
+			}
+		}
+		text = append(text, line)
+	}
+	return strings.Join(text, "\n")
+}
+
+// TestMain also plays the programs that the tests need in a terminal of their own.
+func TestMain(m *testing.M) {
+	if play, ok := plays[os.Getenv("CONSOLE_TEST_PLAY")]; ok {
+		play()
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
 }

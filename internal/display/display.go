@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// Shape says at a glance what a line is about. The same shapes stand on
-// Central's page.
+// Shape is the symbol in front of a line. Central's page has the same ones.
 type Shape uint8
 
 // Shapes.
 const (
 	Note        Shape = iota // worth knowing, nothing to do
-	Up                       // a charge point, Central or Kafka is well: activated, OK
-	Failed                   // it is there and faulted: KO, no answer
-	Gone                     // it is not there: disconnected, absent
+	Up                       // a charge point is OK, or Central or Kafka answers
+	Failed                   // a charge point has failed, or Central refuses it
+	Gone                     // a peer or the disk is away
 	Maintenance              // somebody took it out of service
-	Unknown                  // nobody can say
-	Reported                 // somebody was told
+	Unknown                  // there is no verdict
+	Reported                 // Central has answered a report or a registration
 )
 
 // appearance is how a shape is shown.
 type appearance struct {
 	name  string   // in logfmt and JSON
 	mark  rune     // at a terminal
-	ascii byte     // at one that knows no better
+	ascii byte     // at a terminal without UTF-8
 	color string   // SGR parameters of the 16 colours; "" = the terminal's own
-	words []string // the states that share its colour
+	words []string // states that are painted with it
 }
 
 var appearances = [...]appearance{
@@ -49,8 +48,8 @@ func (s Shape) appearance() appearance {
 	return appearances[Note]
 }
 
-// shapeOf finds the shape that r stands for. The question mark is none: sentences
-// end with it, and it has no colour.
+// shapeOf is the shape with the mark r. The question mark counts as none: sentences
+// end with it, and Unknown has no colour.
 func shapeOf(r rune) (Shape, bool) {
 	if r < 0x80 {
 		return Note, false
@@ -63,14 +62,13 @@ func shapeOf(r rune) (Shape, bool) {
 	return Note, false
 }
 
-// String is the name in a machine's log: "failed".
+// String is the name in logfmt and JSON: "failed".
 func (s Shape) String() string { return s.appearance().name }
 
-// Mark is the character that stands for s in a text for Print, Live or
-// Style.Line, which paint it.
+// Mark is the character that stands for s in a text; Style.Line paints it.
 func (s Shape) Mark() string { return string(s.appearance().mark) }
 
-// Milliseconds words a latency: "3 ms", rounded down; "<1 ms" below one.
+// Milliseconds formats a latency: "3 ms", rounded down; "<1 ms" below one.
 func Milliseconds(d time.Duration) string {
 	if d < time.Millisecond {
 		return "<1 ms"
@@ -78,9 +76,8 @@ func Milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
 
-// Duration words how long something took or lasted, with the two figures that
-// matter: "900ms", "10.2s", "45s", "1m6s", "3h12m", "5d2h". A negative span
-// is worded as none.
+// Duration formats how long something took, with two units at most: "900ms", "10.2s",
+// "45s", "1m6s", "3h12m", "5d2h". A negative one is "0s".
 func Duration(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -101,13 +98,13 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
 }
 
-// Plural is a phrase with its number in it.
+// Plural is a phrase with a number in it, for one and for any other number.
 type Plural struct{ one, many string }
 
-// NewPlural makes a phrase for one and one for any other number; each has a %d.
+// NewPlural takes two formats, each with a %d first.
 func NewPlural(one, many string) Plural { return Plural{one, many} }
 
-// Of is the phrase for n, and for what else it names.
+// Of formats n and what follows it in the format.
 func (c Plural) Of(n int64, more ...any) string {
 	phrase := c.many
 	if n == 1 {

@@ -12,10 +12,9 @@ type Style struct {
 	Color bool // SGR sequences of the 16 colours
 }
 
-// Line makes text fit to print on one line of at most columns cells: escaped, cut
-// with an ellipsis, and each shape in it painted together with the state's word
-// that follows it. What comes after the first quotation mark may be a stranger's
-// word and stays unpainted.
+// Line makes text safe to print on one line of at most columns cells: escaped, cut
+// with an ellipsis, and each shape painted together with the state that follows it.
+// What comes after the first quotation mark may be a peer's text and stays unpainted.
 func (s Style) Line(text string, columns int) string {
 	own, quoted := ownWords(s.fit(text, columns))
 	var b strings.Builder
@@ -35,8 +34,8 @@ func (s Style) Line(text string, columns int) string {
 	return b.String() + s.ascii(quoted)
 }
 
-// Entry is Line for a log line: the shape stands after head, and the state's word
-// is the first in text that belongs to the shape. id is never taken for one.
+// Entry is Line for a log line. The shape stands after head; the first state in text
+// that belongs to the shape is painted. id is never taken for a state.
 func (s Style) Entry(head string, sh Shape, id, text string, columns int) string {
 	line := s.fit(head+sh.Mark()+" "+id+text, columns)
 	own, quoted := ownWords(line)
@@ -56,8 +55,8 @@ func ownWords(text string) (own, quoted string) {
 	return text, ""
 }
 
-// fit escapes what is dangerous, and in ASCII all that is beyond but the shapes,
-// and cuts. Shapes stay their own characters, one cell each, until paint.
+// fit escapes and cuts. In ASCII it also escapes every character beyond ASCII but the
+// shapes, which stay one cell each until ascii replaces them.
 func (s Style) fit(text string, columns int) string {
 	if !s.ASCII {
 		return shorten(cell.Safe(text), columns, ellipsis)
@@ -76,11 +75,11 @@ func (s Style) fit(text string, columns int) string {
 	return shorten(b.String(), columns, asciiEllipsis)
 }
 
-// leastQuoted is how many cells of a stranger's words are worth showing.
+// leastQuoted is the fewest cells of a peer's text that are worth showing.
 const leastQuoted = 12
 
-// shorten cuts text. A stranger's words between quotation marks give way first:
-// what we say after them is shorter, and more often what somebody looks for.
+// shorten cuts text. A peer's text between quotation marks is cut first: what follows
+// it is shorter, and more often what somebody looks for.
 func shorten(text string, columns int, mark string) string {
 	from, to := strings.IndexByte(text, '"')+1, strings.LastIndexByte(text, '"')
 	if from > 0 && to > from && to < len(text)-1 {
@@ -96,7 +95,7 @@ const (
 	asciiEllipsis = "..."
 )
 
-// ascii exchanges the shapes in text that fit has seen, if it must.
+// ascii replaces the shapes in a text from fit, if the output is ASCII only.
 func (s Style) ascii(text string) string {
 	if !s.ASCII {
 		return text

@@ -1,10 +1,10 @@
-// Package explain is what a running Monitor says of itself: the document behind
-// GET /api/v1/status, and its words for a person (ev-cp-m status and explain).
+// Package explain is a running Monitor's status: the document behind
+// GET /api/v1/status, and its text for a person (ev-cp-m status and explain).
 //
-// It decides: whoever runs the Monitor fills the document in, whoever asks reads
-// it, perhaps another version of the program. So fields are only added, and what
-// is not known is null or absent. Text of peers in it was made safe to print
-// where it was heard, and is made safe again where it is printed.
+// It decides: the Monitor fills the document in, and whoever asks turns it into
+// lines, perhaps with another version of the program. So fields are only added, and
+// what is not known is null or absent. Texts of peers in it are safe to print, and
+// are made safe again where they are printed.
 package explain
 
 import (
@@ -14,7 +14,7 @@ import (
 	"evcp"
 )
 
-// MonitorStatus is all that one process tells. Times are Unix seconds as a number,
+// MonitorStatus is the document: the status of one process. Times are Unix seconds as a number,
 // durations say their unit.
 type MonitorStatus struct {
 	Program      string              `json:"program"`
@@ -25,7 +25,7 @@ type MonitorStatus struct {
 	Started      Moment              `json:"started"`
 	Healthy      bool                `json:"healthy"`
 	Trouble      string              `json:"trouble,omitempty"` // why it is not healthy
-	Note         string              `json:"note,omitempty"`    // what people should know anyhow
+	Note         string              `json:"note,omitempty"`    // what people should know although it is healthy
 	ChargePoints []ChargePointStatus `json:"charge_points"`
 	Totals       TotalsStatus        `json:"checks"`
 	Kafka        *KafkaStatus        `json:"kafka"` // null without brokers
@@ -33,7 +33,7 @@ type MonitorStatus struct {
 	Log          LogStatus           `json:"log"`
 }
 
-// ChargePointStatus is one that is watched.
+// ChargePointStatus is one charge point and its Engine.
 type ChargePointStatus struct {
 	CP       evcp.CPID        `json:"cp_id"`
 	Engine   string           `json:"engine"` // HOST:PORT
@@ -42,9 +42,9 @@ type ChargePointStatus struct {
 	Cause    string           `json:"cause,omitempty"`
 	LastOK   Moment           `json:"last_ok"`
 	Failures uint32           `json:"consecutive_failures"`
-	Fall     uint32           `json:"fall"` // so many open an incident
+	Fall     uint32           `json:"fall"` // failures in a row that open an incident
 	OKs      uint32           `json:"consecutive_oks,omitempty"`
-	Rise     uint32           `json:"rise"` // so many close it
+	Rise     uint32           `json:"rise"` // OKs in a row that close it
 	Incident *IncidentStatus  `json:"incident"`
 	Checks   []CheckStatus    `json:"last_checks"` // the oldest first
 	Central  CentralStatus    `json:"central"`
@@ -53,7 +53,7 @@ type ChargePointStatus struct {
 	TimeoutMS float64 `json:"timeout_ms"`
 }
 
-// IncidentStatus is the one that is open.
+// IncidentStatus is the open incident.
 type IncidentStatus struct {
 	ID         string `json:"incident_id"`
 	Since      Moment `json:"since"`
@@ -72,17 +72,17 @@ type CheckStatus struct {
 	Failures  uint32  `json:"consecutive_failures"`
 }
 
-// CentralStatus is how it stands with Central.
+// CentralStatus is the session with Central.
 type CentralStatus struct {
 	Address  string          `json:"address"`
 	State    string          `json:"state"` // connecting, registered, refused or away
 	Since    Moment          `json:"since"`
-	Pending  int             `json:"reports_waiting"` // for an answer
-	Last     *MessageStatus  `json:"last"`            // signs of life included
+	Pending  int             `json:"reports_waiting"` // without a receipt
+	Last     *MessageStatus  `json:"last"`            // heartbeats included
 	Answered []MessageStatus `json:"told"`            // registrations and reports that were answered; the oldest first
 }
 
-// MessageStatus is something that Central was told.
+// MessageStatus is one message to Central and its answer.
 type MessageStatus struct {
 	At        Moment  `json:"at"`
 	Message   string  `json:"told"`
@@ -93,7 +93,7 @@ type MessageStatus struct {
 	LatencyMS float64 `json:"latency_ms"`
 }
 
-// ScheduleStatus is what happens next, unless something else happens before.
+// ScheduleStatus is a message that is due at a time, unless an event comes first.
 type ScheduleStatus struct {
 	At   Moment `json:"at"`
 	To   string `json:"to"`   // engine or central
@@ -108,7 +108,7 @@ type TotalsStatus struct {
 	Last   Moment `json:"last"`
 }
 
-// KafkaStatus is how it stands with Kafka.
+// KafkaStatus is the connection to Kafka.
 type KafkaStatus struct {
 	Brokers []string `json:"brokers"`
 	Topic   string   `json:"topic"`
@@ -119,16 +119,16 @@ type KafkaStatus struct {
 	Pending int64    `json:"events_waiting"`
 }
 
-// OutboxStatus is what is kept on disk.
+// OutboxStatus is the disk.
 type OutboxStatus struct {
 	Folder  string `json:"folder"`
 	Bytes   int64  `json:"bytes"`
 	Limit   int64  `json:"limit_bytes"`
 	Dropped uint64 `json:"events_dropped"`
-	Refused string `json:"disk_refused,omitempty"` // what the disk said
+	Refused string `json:"disk_refused,omitempty"` // why the disk refuses
 }
 
-// LogStatus is what the log could not show because its output stood still.
+// LogStatus counts what has no log line because the log's output stood still.
 type LogStatus struct {
 	Events  uint64 `json:"events_left_out"`
 	Notices uint64 `json:"notices_left_out"` // of Central and Kafka
@@ -169,4 +169,4 @@ func (m Moment) Stamp() evcp.Stamp { return evcp.Stamp(m) }
 // Millis is a duration as the document has it.
 func Millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-func span(ms float64) time.Duration { return time.Duration(ms*1e3) * time.Microsecond }
+func duration(ms float64) time.Duration { return time.Duration(ms*1e3) * time.Microsecond }

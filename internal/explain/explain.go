@@ -5,24 +5,27 @@ import (
 	"strings"
 	"time"
 
+	"evcp"
+
 	"evcp/internal/advice"
+	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
-// ExplainLines says how a Monitor does and why: what it saw last, what Central was
-// told and answered, and what happens next and when.
+// ExplainLines are StatusLines and the reasons: the last checks, the last messages to
+// Central and their answers, and what happens next and when.
 func ExplainLines(d MonitorStatus, zone *time.Location, columns int) []string {
 	v := view{MonitorStatus: d, zone: zone, columns: columns}
 	lines := StatusLines(d, zone, columns)
 	for _, c := range d.ChargePoints {
-		lines = append(append(lines, "", v.lastOf(c)), v.outcomes(c)...)
-		lines = append(append(lines, "", english.heard), v.told(c)...)
-		lines = append(append(lines, "", english.next), v.next(c)...)
+		lines = append(append(lines, "", v.checksTitle(c)), v.checks(c)...)
+		lines = append(append(lines, "", english.messages), v.messages(c)...)
+		lines = append(append(lines, "", english.next), v.schedule(c)...)
 	}
-	return append(append(lines, ""), v.kept()...)
+	return append(append(lines, ""), v.outbox()...)
 }
 
-func (v view) lastOf(c ChargePointStatus) string {
+func (v view) checksTitle(c ChargePointStatus) string {
 	switch n := len(c.Checks); n {
 	case 0:
 		return fmt.Sprintf(english.noCheck, c.Engine)
@@ -33,38 +36,38 @@ func (v view) lastOf(c ChargePointStatus) string {
 	}
 }
 
-// outcomes is a line for each check, under one another also across midnight.
-func (v view) outcomes(c ChargePointStatus) (lines []string) {
+// checks is a line for each check; the columns also stand under one another when
+// some of them have a date.
+func (v view) checks(c ChargePointStatus) (lines []string) {
 	wide := 0
 	for _, o := range c.Checks {
-		wide = max(wide, len(v.brief(o.At)))
+		wide = max(wide, len(v.shortClock(o.At)))
 	}
 	for i, o := range c.Checks {
-		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.brief(o.At), o.text(c, i == len(c.Checks)-1)))
+		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.shortClock(o.At), o.text(c, i == len(c.Checks)-1)))
 	}
 	return lines
 }
 
-// text is one check: what it said, how fast, of the last one which failure in a
-// row it is, and why. Words of the Engine stand at the end, where a narrow line
-// may cut them.
+// text is one check: outcome, latency, of the last one which failure in a row it is,
+// and the cause. The Engine's response comes last, where a narrow terminal may cut it.
 func (o CheckStatus) text(c ChargePointStatus, last bool) string {
-	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, display.Milliseconds(span(o.LatencyMS)))
+	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, display.Milliseconds(duration(o.LatencyMS)))
 	if last && o.failed() && o.Failures > 1 {
 		text += fmt.Sprintf(english.inARow, o.Failures)
 	}
 	if o.Cause != "" {
-		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause)).With(c.facts(o)).Phrase)
+		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause)).With(c.details(o)).Phrase)
 	}
 	return strings.TrimRight(text, " ")
 }
 
-func (v view) told(c ChargePointStatus) (lines []string) {
+func (v view) messages(c ChargePointStatus) (lines []string) {
 	for _, x := range c.Central.Answered {
-		lines = append(lines, v.exchange(x))
+		lines = append(lines, v.message(x))
 	}
-	if last := c.Central.Last; last != nil && !recorded(*last, c.Central.Answered) {
-		lines = append(lines, v.exchange(*last))
+	if last := c.Central.Last; last != nil && !contains(*last, c.Central.Answered) {
+		lines = append(lines, v.message(*last))
 	}
 	if len(lines) == 0 {
 		return []string{english.nothing}
@@ -72,10 +75,10 @@ func (v view) told(c ChargePointStatus) (lines []string) {
 	return lines
 }
 
-// recorded reports whether an exchange is one of told already: the same message,
-// answered within the same second.
-func recorded(x MessageStatus, told []MessageStatus) bool {
-	for _, t := range told {
+// contains reports whether x is one of the messages: the same text and answer, within
+// a second.
+func contains(x MessageStatus, messages []MessageStatus) bool {
+	for _, t := range messages {
 		if t.Message == x.Message && t.Answer == x.Answer && t.At.Stamp().Sub(x.At.Stamp()).Abs() < time.Second {
 			return true
 		}
@@ -83,41 +86,41 @@ func recorded(x MessageStatus, told []MessageStatus) bool {
 	return false
 }
 
-func (v view) exchange(x MessageStatus) string {
+func (v view) message(x MessageStatus) string {
 	text := fmt.Sprintf("  %s %s %s", v.clock(x.At), display.Reported.Mark(), x.Message)
 	if x.Repeat > 0 {
 		text += fmt.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		return text + fmt.Sprintf(english.silence, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Details{}).Phrase)
+		return text + fmt.Sprintf(english.noReceipt, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Details{}).Phrase)
 	}
-	return text + fmt.Sprintf(english.receipt, display.Milliseconds(span(x.LatencyMS)), x.Answer)
+	return text + fmt.Sprintf(english.receipt, display.Milliseconds(duration(x.LatencyMS)), x.Answer)
 }
 
-func (v view) next(c ChargePointStatus) (lines []string) {
+func (v view) schedule(c ChargePointStatus) (lines []string) {
 	for _, s := range c.Next {
 		to := english.central
 		if s.To == "engine" {
 			to = english.engine
 		}
-		lines = append(lines, fmt.Sprintf(english.step, v.clock(s.At), v.in(s.At), s.What, to))
+		lines = append(lines, fmt.Sprintf(english.step, v.clock(s.At), v.until(s.At), s.What, to))
 	}
-	if text := c.judgement(); text != "" {
+	if text := c.untilVerdict(); text != "" {
 		lines = append(lines, "  "+text)
 	}
 	return lines
 }
 
-// in is how long it is until a moment.
-func (v view) in(m Moment) string {
+// until is how long it is from now to m.
+func (v view) until(m Moment) string {
 	if left := m.Stamp().Sub(v.Now.Stamp()); left > 0 {
 		return fmt.Sprintf(english.within, display.Duration(left))
 	}
 	return english.now
 }
 
-// judgement is how far the next verdict is.
-func (c ChargePointStatus) judgement() string {
+// untilVerdict is how many OKs close the open incident, or how many failures open one.
+func (c ChargePointStatus) untilVerdict() string {
 	switch {
 	case c.Incident != nil && c.OKs < c.Rise:
 		return english.closes.Of(int64(c.Rise - c.OKs))
@@ -129,10 +132,10 @@ func (c ChargePointStatus) judgement() string {
 	return ""
 }
 
-func (v view) kept() []string {
+func (v view) outbox() []string {
 	const mib = 1 << 20
 	lines := []string{
-		fmt.Sprintf(english.state, v.Outbox.Folder),
+		fmt.Sprintf(english.folder, v.Outbox.Folder),
 		fmt.Sprintf(english.size, float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
 	}
 	if n := v.Outbox.Dropped; n > 0 {
@@ -142,4 +145,92 @@ func (v view) kept() []string {
 		lines = append(lines, fmt.Sprintf(english.leftOut, english.events.Of(int64(l.Events)), english.notices.Of(int64(l.Notices))))
 	}
 	return lines
+}
+
+// Cells: where the text under a row begins, the widest column of addresses, and the
+// least room in which text is begun.
+const (
+	indent    = 13
+	maxColumn = 24
+	minText   = 20
+)
+
+// row is shape, name, address and text, on as many lines as it takes.
+func (v view) row(sh display.Shape, name, address, text string) []string {
+	head := fmt.Sprintf("  %s %-8s %-*s", sh.Mark(), name, v.column(), address)
+	room := v.columns - cell.Width(head) - 2
+	if room < minText {
+		return append([]string{strings.TrimRight(head, " ")}, v.indented(text)...)
+	}
+	lines := cell.WrapHanging(text, room, max(v.columns-indent, minText), indent)
+	lines[0] = head + "  " + lines[0]
+	return lines
+}
+
+// column is the length of the longest address, at most maxColumn.
+func (v view) column() int {
+	wide := len(v.Instance)
+	for _, c := range v.ChargePoints {
+		wide = max(wide, len(c.Engine), len(c.Central.Address))
+	}
+	if v.Kafka != nil {
+		wide = max(wide, len(strings.Join(v.Kafka.Brokers, ",")))
+	}
+	return min(wide, maxColumn)
+}
+
+// indented is text under a row; none for an empty one.
+func (v view) indented(text string) (lines []string) {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	for _, line := range cell.Wrap(text, max(v.columns-indent, minText)) {
+		lines = append(lines, strings.Repeat(" ", indent)+line)
+	}
+	return lines
+}
+
+// clock is a time of day, with its date unless it is today's.
+func (v view) clock(m Moment) string { return v.dated(m, time.DateTime) }
+
+// shortClock is clock without the year.
+func (v view) shortClock(m Moment) string { return v.dated(m, "01-02 15:04:05") }
+
+func (v view) dated(m Moment, layout string) string {
+	t, now := m.Stamp().Time().In(v.zone), v.Now.Stamp().Time().In(v.zone)
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(layout)
+}
+
+// age is the time from m to now.
+func (v view) age(m Moment) string { return display.Duration(v.Now.Stamp().Sub(m.Stamp())) }
+
+// zoneName is the abbreviation of the time zone: CET.
+func (v view) zoneName() string {
+	name, _ := v.Now.Stamp().Time().In(v.zone).Zone()
+	return name
+}
+
+// shapeOf is the shape of a state or of a check's status.
+func shapeOf(status string) display.Shape {
+	s, _ := evcp.ParseStatus(status)
+	switch {
+	case s == evcp.OK:
+		return display.Up
+	case s.Failed():
+		return display.Failed
+	}
+	return display.Unknown
+}
+
+func (o CheckStatus) failed() bool { return shapeOf(o.Status) == display.Failed }
+
+// causeOf is the cause of that name; Other when only a later version knows it.
+func causeOf(name string) evcp.Cause {
+	if c, known := evcp.ParseCause(name); known {
+		return c
+	}
+	return evcp.Other
 }

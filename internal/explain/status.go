@@ -11,63 +11,63 @@ import (
 	"evcp/internal/display"
 )
 
-// StatusLines says in a few lines how a Monitor does. Times are shown in zone, lines
-// are broken at so many columns.
+// StatusLines is the document in a few lines for a person. Times are shown in zone,
+// lines are broken at columns cells.
 func StatusLines(d MonitorStatus, zone *time.Location, columns int) []string {
 	v := view{MonitorStatus: d, zone: zone, columns: columns}
 	var lines []string
 	for _, c := range d.ChargePoints {
-		lines = append(lines, v.peer(shapeOf(c.State), string(c.CP), c.Engine, v.standing(c))...)
+		lines = append(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c))...)
 		lines = append(lines, v.advised(c)...)
 		lines = append(lines, v.central(c)...)
 	}
 	lines = append(append(lines, v.kafka()...), v.monitor()...)
 	if d.Note != "" {
-		lines = append(lines, v.hang(d.Note)...)
+		lines = append(lines, v.indented(d.Note)...)
 	}
 	if d.Outbox.Refused != "" {
-		lines = append(lines, v.hang(english.refusedDisk)...)
+		lines = append(lines, v.indented(english.refusedDisk)...)
 	}
 	return lines
 }
 
-// view is a document that is being told.
+// view is a document and how it is shown.
 type view struct {
 	MonitorStatus
 	zone    *time.Location
 	columns int
 }
 
-// standing is what a charge point is seen as, since when and why.
-func (v view) standing(c ChargePointStatus) string {
+// state is the state that a charge point is shown in, since when and why.
+func (v view) state(c ChargePointStatus) string {
 	text := c.State
 	if c.Since != 0 {
-		text = fmt.Sprintf(english.standing, c.State, v.age(c.Since), v.clock(c.Since))
+		text = fmt.Sprintf(english.state, c.State, v.age(c.Since), v.clock(c.Since))
 	}
 	switch i := c.Incident; {
-	case i != nil: // it may have failed in several ways since
+	case i != nil: // the cause may have changed since it opened
 		return fmt.Sprintf(english.failing, c.State, v.age(i.Since), v.clock(i.Since), v.failure(c).Phrase)
 	case c.Failures == 1:
 		return fmt.Sprintf(english.oneMore, text, v.failure(c).Phrase, c.Fall)
 	case c.Failures > 1:
 		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
 	case c.State == evcp.Monitoring.String():
-		return fmt.Sprintf(english.because, c.State, v.verdict(c))
+		return fmt.Sprintf(english.because, c.State, v.noVerdict(c))
 	case len(c.Checks) > 0:
-		return fmt.Sprintf(english.answers, text, display.Milliseconds(span(c.Checks[len(c.Checks)-1].LatencyMS)))
+		return fmt.Sprintf(english.answers, text, display.Milliseconds(duration(c.Checks[len(c.Checks)-1].LatencyMS)))
 	}
 	return text
 }
 
-// verdict says for how long there has been none.
-func (v view) verdict(c ChargePointStatus) string {
+// noVerdict says for how long there has been no countable check.
+func (v view) noVerdict(c ChargePointStatus) string {
 	if c.Since == 0 {
 		return english.watching
 	}
-	return fmt.Sprintf(english.verdict, v.age(c.Since), v.clock(c.Since))
+	return fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since))
 }
 
-// failure is what the one table says of the last failed check.
+// failure is the advice for the last failed check.
 func (v view) failure(c ChargePointStatus) advice.Advice {
 	last := CheckStatus{Cause: cmp.Or(c.Cause, evcp.Other.String())}
 	for _, o := range c.Checks {
@@ -75,25 +75,25 @@ func (v view) failure(c ChargePointStatus) advice.Advice {
 			last = o
 		}
 	}
-	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.facts(last))
+	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.details(last))
 }
 
-func (c ChargePointStatus) facts(o CheckStatus) advice.Details {
-	return advice.Details{CP: c.CP, Reply: o.Response, Timeout: span(c.TimeoutMS)}
+func (c ChargePointStatus) details(o CheckStatus) advice.Details {
+	return advice.Details{CP: c.CP, Reply: o.Response, Timeout: duration(c.TimeoutMS)}
 }
 
-// advised says what an open incident means, what to do first, and whether Central
-// knows.
+// advised says what an open incident means, what to do first, and whether Central has
+// answered a report of it.
 func (v view) advised(c ChargePointStatus) []string {
 	if c.Incident == nil {
 		return nil
 	}
 	a := v.failure(c)
-	lines := append(v.hang(a.Meaning), v.hang(a.Do)...)
+	lines := append(v.indented(a.Meaning), v.indented(a.Do)...)
 	if at := c.Incident.ReportedAt; at != 0 {
-		return append(lines, v.hang(fmt.Sprintf(english.told, v.clock(at), v.age(at)))...)
+		return append(lines, v.indented(fmt.Sprintf(english.reported, v.clock(at), v.age(at)))...)
 	}
-	return append(lines, v.hang(english.notTold)...)
+	return append(lines, v.indented(english.notReported)...)
 }
 
 func (v view) central(c ChargePointStatus) []string {
@@ -120,11 +120,11 @@ func (v view) central(c ChargePointStatus) []string {
 	if c.Central.Pending > 0 {
 		text += english.reports.Of(int64(c.Central.Pending))
 	}
-	lines := v.peer(shape, english.central, c.Central.Address, text)
-	return append(append(lines, v.hang(trouble.Meaning)...), v.hang(trouble.Do)...)
+	lines := v.row(shape, english.central, c.Central.Address, text)
+	return append(append(lines, v.indented(trouble.Meaning)...), v.indented(trouble.Do)...)
 }
 
-// centralTrouble is what the one table says of Central's absence or refusal.
+// centralTrouble is the advice for Central's absence or refusal; zero otherwise.
 func (c ChargePointStatus) centralTrouble() advice.Advice {
 	last := c.Central.Last
 	switch {
@@ -136,7 +136,7 @@ func (c ChargePointStatus) centralTrouble() advice.Advice {
 	return advice.Advice{}
 }
 
-// refusal is what Central said last to a registration.
+// refusal is Central's last answer to a registration.
 func (c ChargePointStatus) refusal() (words string) {
 	for _, x := range c.Central.Answered {
 		if x.Message == registration {
@@ -146,13 +146,13 @@ func (c ChargePointStatus) refusal() (words string) {
 	return words
 }
 
-// registration is how a document names the message that Central may refuse.
+// registration is the message that Central may refuse, as it stands in a document.
 const registration = "registration request"
 
 func (v view) kafka() []string {
 	k := v.Kafka
 	if k == nil {
-		return v.peer(display.Note, english.kafka, english.none, english.onDisk)
+		return v.row(display.Note, english.kafka, english.none, english.onDisk)
 	}
 	text, known := english.kafkaIs[k.State]
 	if !known { // of a later version
@@ -177,25 +177,26 @@ func (v view) kafka() []string {
 	case k.State == "away":
 		text += english.disk
 	}
-	return append(v.peer(shape, english.kafka, strings.Join(k.Brokers, ","), text), v.hang(trouble.Do)...)
+	return append(v.row(shape, english.kafka, strings.Join(k.Brokers, ","), text), v.indented(trouble.Do)...)
 }
 
-// beginning is how long a Monitor may take to its first check.
-const beginning = 10 * time.Second
+// startLimit is how long a Monitor may take until its first check before that counts
+// as unhealthy.
+const startLimit = 10 * time.Second
 
 func (v view) monitor() []string {
 	shape, text := display.Up, english.watches
-	begun := v.Totals.Last != 0 || v.Now.Stamp().Sub(v.Started.Stamp()) > beginning
+	begun := v.Totals.Last != 0 || v.Now.Stamp().Sub(v.Started.Stamp()) > startLimit
 	switch {
 	case !v.Healthy && begun:
-		shape, text = display.Failed, english.unwell
+		shape, text = display.Failed, english.unhealthy
 	case !v.Healthy:
 		shape = display.Note
 	}
 	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Totals.Total)), v.Totals.Failed, v.Totals.Missed)
-	lines := append(v.peer(shape, english.monitor, v.Instance, text), v.hang(v.Trouble)...)
+	lines := append(v.row(shape, english.monitor, v.Instance, text), v.indented(v.Trouble)...)
 	if !v.Healthy && begun {
-		lines = append(lines, v.hang(english.restart)...)
+		lines = append(lines, v.indented(english.restart)...)
 	}
 	return lines
 }

@@ -9,16 +9,16 @@ type words struct {
 	central, kafka, monitor string // names of the rows
 
 	// A charge point and its Engine.
-	standing string // what, for how long, since when
-	failing  string // what, for how long, since when, why
-	verdict  string // for how long, since when: no verdict
-	watching string
-	because  string // what, why
-	answers  string // what, how fast
-	oneMore  string // what, why the last check failed, how many in a row open an incident
-	more     string // what, how many failed, why, how many in a row open an incident
-	notTold  string
-	told     string // when Central last answered a report of this incident, how long ago
+	state       string // what, for how long, since when
+	failing     string // what, for how long, since when, why
+	noVerdict   string // for how long, since when
+	watching    string
+	because     string // what, why
+	answers     string // what, how fast
+	oneMore     string // what, why the last check failed, how many in a row open an incident
+	more        string // what, how many failed, why, how many in a row open an incident
+	notReported string
+	reported    string // when Central last answered a report of this incident, how long ago
 
 	// Central.
 	registered, connecting, away, refuses string // for how long
@@ -35,50 +35,50 @@ type words struct {
 	inMemory   string // the same while the disk refuses
 
 	// The Monitor itself.
-	watches, unwell string // for how long, checks, failed, missed
-	checks          display.Plural
-	restart         string
-	refusedDisk     string
+	watches, unhealthy string // for how long, checks, failed, missed
+	checks             display.Plural
+	restart            string
+	refusedDisk        string
 
 	// The headings and rows of explain.
-	noCheck  string // of which Engine
-	oneCheck string // of which Engine, the time zone
-	checked  string // how many, of which Engine, the time zone
-	inARow   string // how many
-	heard    string // the heading of what Central was told
-	nothing  string
-	repeat   string // which
-	receipt  string // how fast, Central's words
-	silence  string // why there was no answer
-	next     string // the heading of what comes
-	step     string // when, in how long, what, to whom
-	engine   string // to whom
-	within   string // how long
-	now      string
-	closes   display.Plural // OKs
-	opens    display.Plural // failed checks
-	opensYet display.Plural // more of them
-	state    string         // folder
-	size     string         // MiB in use, MiB allowed, process, version
-	dropped  display.Plural
-	leftOut  string // how many events, how many notices
-	events   display.Plural
-	notices  display.Plural
+	noCheck   string // of which Engine
+	oneCheck  string // of which Engine, the time zone
+	checked   string // how many, of which Engine, the time zone
+	inARow    string // how many
+	messages  string // the heading of the messages to Central
+	nothing   string
+	repeat    string // which
+	receipt   string // how fast, Central's answer
+	noReceipt string // why there was no answer
+	next      string // the heading of what comes
+	step      string // when, in how long, what, to whom
+	engine    string // to whom
+	within    string // how long
+	now       string
+	closes    display.Plural // OKs
+	opens     display.Plural // failed checks
+	opensYet  display.Plural // more of them
+	folder    string         // folder
+	size      string         // MiB in use, MiB allowed, process, version
+	dropped   display.Plural
+	leftOut   string // how many events, how many notices
+	events    display.Plural
+	notices   display.Plural
 }
 
 var english = words{
 	central: "Central", kafka: "Kafka", monitor: "Monitor",
 
-	standing: "%s for %s, since %s",
-	failing:  "%s, failing for %s, since %s: %s",
-	verdict:  "no verdict for %s, since %s",
-	watching: "watching, no verdict yet",
-	because:  "%s: %s",
-	answers:  "%s; answers in %s",
-	oneMore:  "%s, but the last check failed: %s; %d in a row open an incident",
-	more:     "%s, but the last %d checks failed: %s; %d in a row open an incident",
-	notTold:  "Central does not know it yet.",
-	told:     "Central knows it: it last answered a report at %s, %s ago.",
+	state:       "%s for %s, since %s",
+	failing:     "%s, failing for %s, since %s: %s",
+	noVerdict:   "no verdict for %s, since %s",
+	watching:    "watching, no verdict yet",
+	because:     "%s: %s",
+	answers:     "%s; answers in %s",
+	oneMore:     "%s, but the last check failed: %s; %d in a row open an incident",
+	more:        "%s, but the last %d checks failed: %s; %d in a row open an incident",
+	notReported: "Central does not know it yet.",
+	reported:    "Central knows it: it last answered a report at %s, %s ago.",
 
 	registered: "registered for %s",
 	connecting: "connecting for %s",
@@ -98,32 +98,32 @@ var english = words{
 	inMemory:   " in memory",
 
 	watches:     "watches for %s; %s, %d failed, %d missed",
-	unwell:      "is not well, up for %s; %s, %d failed, %d missed",
+	unhealthy:   "is not well, up for %s; %s, %d failed, %d missed",
 	checks:      display.NewPlural("%d check", "%d checks"),
 	restart:     "Restart it: it resumes where it was.",
 	refusedDisk: "Make room, or let this user write there: it tries again every 30s.",
 
-	noCheck:  "No check of %s yet",
-	oneCheck: "The last check of %s (times are %s)",
-	checked:  "The last %d checks of %s (times are %s)",
-	inARow:   ", %d in a row",
-	heard:    "What Central was told",
-	nothing:  "  nothing yet",
-	repeat:   " (repeat %d)",
-	receipt:  `: answered in %s: "%s"`,
-	silence:  ": not answered: %s",
-	next:     "What happens next",
-	step:     "  %s  %-9s  %s to %s",
-	engine:   "the Engine",
-	within:   "in %s",
-	now:      "now",
-	closes:   display.NewPlural("%d OK closes the incident", "%d OKs in a row close the incident"),
-	opens:    display.NewPlural("%d failed check opens an incident", "%d failed checks in a row open an incident"),
-	opensYet: display.NewPlural("%d more failed check opens an incident", "%d more failed checks in a row open an incident"),
-	state:    "State %s",
-	size:     "      %.1f of %.0f MiB; process %d, version %s",
-	dropped:  display.NewPlural("      %d event was given up", "      %d events were given up"),
-	leftOut:  "      the log stood still and left out %s and %s",
-	events:   display.NewPlural("%d event", "%d events"),
-	notices:  display.NewPlural("%d notice", "%d notices"),
+	noCheck:   "No check of %s yet",
+	oneCheck:  "The last check of %s (times are %s)",
+	checked:   "The last %d checks of %s (times are %s)",
+	inARow:    ", %d in a row",
+	messages:  "What Central was told",
+	nothing:   "  nothing yet",
+	repeat:    " (repeat %d)",
+	receipt:   `: answered in %s: "%s"`,
+	noReceipt: ": not answered: %s",
+	next:      "What happens next",
+	step:      "  %s  %-9s  %s to %s",
+	engine:    "the Engine",
+	within:    "in %s",
+	now:       "now",
+	closes:    display.NewPlural("%d OK closes the incident", "%d OKs in a row close the incident"),
+	opens:     display.NewPlural("%d failed check opens an incident", "%d failed checks in a row open an incident"),
+	opensYet:  display.NewPlural("%d more failed check opens an incident", "%d more failed checks in a row open an incident"),
+	folder:    "State %s",
+	size:      "      %.1f of %.0f MiB; process %d, version %s",
+	dropped:   display.NewPlural("      %d event was given up", "      %d events were given up"),
+	leftOut:   "      the log stood still and left out %s and %s",
+	events:    display.NewPlural("%d event", "%d events"),
+	notices:   display.NewPlural("%d notice", "%d notices"),
 }

@@ -1,7 +1,7 @@
-// Package cell knows how much room text takes at a terminal, in cells: one for
-// a Latin letter, two for a wide East Asian character or an emoji, none for a
-// combining accent. It also makes text harmless. It decides: strings in, strings
-// out, nothing is kept, any goroutine may call.
+// Package cell measures, cuts and wraps text in the cells of a terminal: one for a
+// Latin letter, two for a wide East Asian character or an emoji, none for a combining
+// accent. It also escapes text that is not safe to print. Strings in, strings out; any
+// goroutine may call.
 //
 // Every function takes any bytes. Width, Cut and Wrap count what they are given,
 // so text from outside goes through Safe first.
@@ -26,8 +26,8 @@ func Width(s string) int {
 	return n
 }
 
-// runeWidth is 0, 1 or 2. Characters of ambiguous width (● → ·) count as 1: so
-// they are drawn outside old CJK terminals.
+// runeWidth is 0, 1 or 2. Characters of ambiguous width (● → ·) count as 1, as all
+// terminals but old CJK ones draw them.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
@@ -65,9 +65,8 @@ func prefix(s string, n int) int {
 	return len(s)
 }
 
-// Wrap breaks a paragraph at blanks into lines of at most n cells. A word longer
-// than that stands alone, too wide, rather than broken: it may be a path that
-// somebody copies.
+// Wrap breaks a paragraph at blanks into lines of at most n cells. A longer word is
+// not broken but gets a line of its own, too wide: it may be a path to be copied.
 func Wrap(s string, n int) []string {
 	var lines []string
 	line := ""

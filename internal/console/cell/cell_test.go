@@ -49,6 +49,36 @@ func TestWrapBreaksAtBlanks(t *testing.T) {
 	}
 }
 
+// TestWrapHanging gives the first line another length, and indents the others.
+func TestWrapHanging(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                   {""},
+		"all of it":          {"all of it"},
+		"the rest  hangs":    {"the rest", "  hangs"},
+		"the rest hangs low": {"the rest", "  hangs", "  low"},
+		"unbreakableword":    {"unbreakableword"},
+	} {
+		if got := cell.WrapHanging(text, 9, 6, 2); !slices.Equal(got, want) {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWrapUnder(t *testing.T) {
+	for _, c := range []struct {
+		lead, text string
+		want       []string
+	}{
+		{"  State    here", "(new)", []string{"  State    here (new)"}},
+		{"  State    " + strings.Repeat("x", 60), "(resumed: KO since 12:00:00, next event 5)", []string{"  State    " + strings.Repeat("x", 60), "           (resumed: KO since 12:00:00, next event 5)"}},
+		{"  State    here", strings.Repeat("why ", 20), []string{"  State    here", "           " + strings.TrimSpace(strings.Repeat("why ", 17)), "           why why why"}},
+	} {
+		if got := cell.WrapUnder(c.lead, c.text, 11); !slices.Equal(got, c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestSafeEscapesWhatATerminalObeys(t *testing.T) {
 	for s, want := range map[string]string{
 		"plain":                  "plain",

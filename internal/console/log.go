@@ -1,0 +1,252 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"evcp"
+	"evcp/internal/console/cell"
+	"evcp/internal/display"
+)
+
+// Keys of the attributes that have a place of their own in every format.
+const (
+	timeKey  = "time"
+	levelKey = "level"
+	textKey  = "msg"
+	shapeKey = "shape"
+	cpKey    = "cp"
+)
+
+// CP says which charge point a log record is about.
+func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
+
+// Shape gives a log record its shape. A record without one is a Note.
+func Shape(s display.Shape) slog.Attr { return slog.Any(shapeKey, s) }
+
+// Logger writes to c. A record's message is a sentence for a person; in Text its
+// attributes besides Shape and CP show only when Level is debug, in Logfmt
+// and JSON always. Groups become prefixes: "kafka.topic".
+func (c *Console) Logger() *slog.Logger { return slog.New(logHandler{c: c}) }
+
+// logRecord is a slog.Record whose attributes with a place of their own are fields.
+type logRecord struct {
+	at     time.Time // zero: unknown
+	level  slog.Level
+	shape  display.Shape
+	shaped bool // it was given a shape
+	cp     string
+	text   string
+	fields []attribute
+}
+
+type attribute struct {
+	key   string
+	value slog.Value
+}
+
+// logHandler is c with the attributes and groups that a Logger has collected. It never
+// changes: WithAttrs and WithGroup make new ones.
+type logHandler struct {
+	c      *Console
+	given  logRecord // only shape, cp and fields
+	prefix string
+}
+
+func (h logHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.c.level }
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	h.given.fields = slices.Clip(h.given.fields)
+	for _, a := range attrs {
+		h.given.add(h.prefix, a)
+	}
+	return h
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler {
+	if name != "" {
+		h.prefix += name + "."
+	}
+	return h
+}
+
+// Handle writes one line. It never fails: see the package comment.
+func (h logHandler) Handle(_ context.Context, r slog.Record) error {
+	e := h.given
+	e.fields = slices.Clip(e.fields)
+	e.at, e.level, e.text = r.Time, r.Level, r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		e.add(h.prefix, a)
+		return true
+	})
+	h.c.above(h.c.format.encode(e, h.c) + "\n")
+	return nil
+}
+
+func (e *logRecord) add(prefix string, a slog.Attr) {
+	if shape, ok := a.Value.Any().(display.Shape); ok && a.Key == shapeKey {
+		e.shape, e.shaped = shape, true
+		return
+	}
+	v := a.Value.Resolve()
+	switch {
+	case a.Equal(slog.Attr{}):
+	case v.Kind() == slog.KindGroup:
+		if a.Key != "" {
+			prefix += a.Key + "."
+		}
+		for _, inner := range v.Group() {
+			e.add(prefix, inner)
+		}
+	case prefix == "" && a.Key == cpKey:
+		e.cp = v.String()
+	default:
+		e.fields = append(e.fields, attribute{prefix + a.Key, v})
+	}
+}
+
+// encode writes e as one line without its newline.
+func (f Format) encode(e logRecord, c *Console) string {
+	switch f {
+	case JSON:
+		return e.json()
+	case Logfmt:
+		return e.logfmt()
+	}
+	return e.human(c)
+}
+
+// Times in the log for a person and for a machine.
+const (
+	clockLayout   = "15:04:05 "
+	machineLayout = "2006-01-02T15:04:05.000Z07:00"
+)
+
+func (e logRecord) human(c *Console) string {
+	head, id, text, columns := "", "", e.text, cell.Columns
+	if !e.at.IsZero() {
+		head = e.at.In(c.zone).Format(clockLayout)
+	}
+	if e.cp != "" {
+		id = cell.ASCII(e.cp) + " "
+	}
+	if c.level <= slog.LevelDebug {
+		columns = unlimited
+		for _, f := range e.fields {
+			text += " " + f.key + "=" + logfmtText(machineText(f.value))
+		}
+	}
+	return c.style.Entry(head, e.shape, id, text, c.width(columns))
+}
+
+// attributes are all of e, in the order of a machine's line.
+func (e logRecord) attributes() []attribute {
+	var all []attribute
+	if !e.at.IsZero() {
+		all = append(all, attribute{timeKey, slog.TimeValue(e.at)})
+	}
+	all = append(all, attribute{levelKey, slog.StringValue(strings.ToLower(e.level.String()))})
+	if e.cp != "" {
+		all = append(all, attribute{cpKey, slog.StringValue(e.cp)})
+	}
+	all = append(all, attribute{textKey, slog.StringValue(e.text)})
+	if e.shaped {
+		all = append(all, attribute{shapeKey, slog.StringValue(e.shape.String())})
+	}
+	return append(all, e.fields...)
+}
+
+func (e logRecord) logfmt() string {
+	var b strings.Builder
+	for i, f := range e.attributes() {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(strings.Map(logfmtKey, f.key) + "=" + logfmtText(machineText(f.value)))
+	}
+	return b.String()
+}
+
+func (e logRecord) json() string {
+	var b strings.Builder
+	for i, f := range e.attributes() {
+		b.WriteByte("{,"[min(i, 1)])
+		b.WriteString(jsonText(f.key) + ":" + jsonValue(f.value))
+	}
+	return b.String() + "}"
+}
+
+func jsonValue(v slog.Value) string {
+	text := machineText(v)
+	switch v.Kind() {
+	case slog.KindBool, slog.KindInt64, slog.KindUint64:
+		return text
+	case slog.KindFloat64:
+		if f := v.Float64(); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return text
+		}
+	}
+	return jsonText(text)
+}
+
+// machineText is the value as text: times in UTC, everything else as fmt writes it;
+// fmt survives a String method that panics.
+func machineText(v slog.Value) string {
+	switch v.Kind() {
+	case slog.KindTime:
+		return v.Time().UTC().Format(machineLayout)
+	case slog.KindDuration:
+		return v.Duration().Round(time.Microsecond).String()
+	case slog.KindAny:
+		return fmt.Sprint(v.Any())
+	}
+	return v.String()
+}
+
+// logfmtText quotes a text that logfmt would not read as one value.
+func logfmtText(s string) string {
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, needsQuotes) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func needsQuotes(r rune) bool {
+	return r == ' ' || r == '"' || r == '=' || r == '\\' || !unicode.IsPrint(r)
+}
+
+func logfmtKey(r rune) rune {
+	if needsQuotes(r) || r == utf8.RuneError {
+		return '_'
+	}
+	return r
+}
+
+// jsonText is a JSON string in which every unprintable character is escaped.
+// encoding/json would keep those that change the direction of writing.
+func jsonText(s string) string {
+	b := []byte{'"'}
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case unicode.IsPrint(r):
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return string(append(b, '"'))
+}

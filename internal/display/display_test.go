@@ -1,0 +1,64 @@
+package display
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"evcp/internal/console/cell"
+)
+
+func TestStyleLine(t *testing.T) {
+	for _, c := range []struct {
+		s       Style
+		columns int
+		text    string
+		want    string
+	}{
+		{Style{}, 80, "CP_001 ● OK 1 ms | Kafka ○", "CP_001 ● OK 1 ms | Kafka ○"},
+		{Style{ASCII: true}, 80, "● ▲ ○ ■ ? → · … ñ", `+ ! o # ? > - ... \u00f1`},
+		{Style{Color: true}, 80, "● OK ▲ OK ○", "\x1b[32m●\x1b[0m \x1b[32mOK\x1b[0m \x1b[31m▲\x1b[0m OK \x1b[90m○\x1b[0m"},
+		{Style{Color: true}, 80, `"● OK"`, `"● OK"`},
+		{Style{Color: true}, 80, "●", "\x1b[32m●\x1b[0m"},
+		{Style{Color: true}, 3, "a● OK", "a\x1b[32m●\x1b[0m…"},
+		{Style{ASCII: true, Color: true}, 80, "■ maintenance", "\x1b[33m#\x1b[0m \x1b[33mmaintenance\x1b[0m"},
+		{Style{}, 80, "a\x1b[31mb", `a\x1b[31mb`},
+		{Style{ASCII: true}, 10, "ññññ", `\u00f1\...`},
+	} {
+		if got := c.s.Line(c.text, c.columns); got != c.want {
+			t.Errorf("%+v %q: got %q, want %q", c.s, c.text, got, c.want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 0: "0s", time.Microsecond: "1ms", 900 * time.Millisecond: "900ms", 999_600 * time.Microsecond: "1s",
+		10*time.Second + 230*time.Millisecond: "10.2s", 45 * time.Second: "45s", 59_960 * time.Millisecond: "1m0s", time.Minute: "1m0s",
+		66 * time.Second: "1m6s", 101 * time.Second: "1m41s", time.Hour - time.Millisecond: "1h0m", 192 * time.Minute: "3h12m",
+		48*time.Hour - time.Second: "2d0h", 122 * time.Hour: "5d2h",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("Duration(%d) = %q, want %q", d, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{-1: "<1 ms", 0: "<1 ms", 999_999: "<1 ms", time.Millisecond: "1 ms", 3900 * time.Microsecond: "3 ms", 3 * time.Second: "3000 ms"} {
+		if got := Milliseconds(d); got != want {
+			t.Errorf("Milliseconds(%d) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func FuzzStyleLine(f *testing.F) {
+	f.Add("CP_001 ● OK \"● KO\" \x1b[2J…", 20, true, true)
+	f.Fuzz(func(t *testing.T, text string, columns int, ascii, color bool) {
+		got := Style{ASCII: ascii, Color: color}.Line(text, columns)
+		for _, sgr := range []string{"\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"} {
+			got = strings.ReplaceAll(got, sgr, "")
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) || ascii && r > '~' }) || cell.Width(got) > max(columns, 0) {
+			t.Fatalf("%q → %q", text, got)
+		}
+	})
+}
