@@ -11,16 +11,16 @@ import (
 	"evcp/internal/wire"
 )
 
-// central is EV_Central's rules behind the smallest of servers.
+// central is a small server with EV_Central's cpstate.
 type central struct {
 	net     *simnet.Net
 	serving sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
-	believes map[evcp.CPID]cpstate.Condition
+	states   map[evcp.CPID]cpstate.Condition
 	listener *simnet.Listener
 	conns    []*simnet.Conn
-	thaws    chan struct{} // closed when it moves again; nil while it does
+	resumes  chan struct{} // closed at the end of a freeze; nil: not frozen
 }
 
 // start listens.
@@ -36,7 +36,7 @@ func (c *central) start() error {
 	return nil
 }
 
-// stop ends it as a kill does: the kernel hangs up.
+// stop ends it like a kill: all connections are reset.
 func (c *central) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,11 +48,12 @@ func (c *central) stop() {
 	c.conns = nil
 }
 
-// restart is away for so long, and comes back with what it had kept, or nothing.
-func (c *central) restart(away time.Duration, keeps bool) error {
+// restart stops it and starts it again later, with the states as after a restart or with
+// none.
+func (c *central) restart(away time.Duration, keepsStates bool) error {
 	c.stop()
 	time.Sleep(away)
-	if keeps {
+	if keepsStates {
 		c.resume()
 	} else {
 		c.forget()
@@ -60,41 +61,41 @@ func (c *central) restart(away time.Duration, keeps bool) error {
 	return c.start()
 }
 
-// resume takes up what it had kept.
+// resume loads the kept states.
 func (c *central) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, believed := range c.believes {
-		c.believes[id] = believed.AfterRestart(time.Now())
+	for id, state := range c.states {
+		c.states[id] = state.AfterRestart(time.Now())
 	}
 }
 
-// forget loses what it believes, and no connection.
+// forget loses the states, but no connection.
 func (c *central) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.believes = map[evcp.CPID]cpstate.Condition{}
+	c.states = map[evcp.CPID]cpstate.Condition{}
 }
 
-// freeze stands still for so long: its kernel takes connections and words.
+// freeze stops all replies for so long. Connections and messages are still accepted.
 func (c *central) freeze(long time.Duration) {
-	thaws := make(chan struct{})
-	c.set(thaws)
+	resumes := make(chan struct{})
+	c.setFrozen(resumes)
 	time.Sleep(long)
-	c.set(nil)
-	close(thaws)
+	c.setFrozen(nil)
+	close(resumes)
 }
 
-func (c *central) set(thaws chan struct{}) {
+func (c *central) setFrozen(resumes chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.thaws = thaws
+	c.resumes = resumes
 }
 
 func (c *central) shows(id evcp.CPID) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.believes[id].State.String()
+	return c.states[id].State.String()
 }
 
 func (c *central) accept(l *simnet.Listener) {
@@ -116,7 +117,7 @@ func (c *central) accept(l *simnet.Listener) {
 }
 
 func (c *central) serve(conn *simnet.Conn) {
-	defer c.hangUp(conn)
+	defer c.removeConn(conn)
 	buf := make([]byte, 512)
 	for {
 		n, err := conn.Read(buf)
@@ -127,29 +128,29 @@ func (c *central) serve(conn *simnet.Conn) {
 		if err != nil {
 			return
 		}
-		if _, err := conn.Write([]byte(c.hear(m))); err != nil {
+		if _, err := conn.Write([]byte(c.receive(m))); err != nil {
 			return
 		}
 	}
 }
 
-func (c *central) hangUp(conn *simnet.Conn) {
+func (c *central) removeConn(conn *simnet.Conn) {
 	conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conns = slices.DeleteFunc(c.conns, func(o *simnet.Conn) bool { return o == conn })
 }
 
-func (c *central) hear(m wire.Message) (answer string) {
+func (c *central) receive(m wire.Message) (answer string) {
 	c.mu.Lock()
-	thaws := c.thaws
+	resumes := c.resumes
 	c.mu.Unlock()
-	if thaws != nil {
-		<-thaws
+	if resumes != nil {
+		<-resumes
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next, reply := c.believes[m.CP].Receive(m, time.Now())
-	c.believes[m.CP] = next
+	next, reply := c.states[m.CP].Receive(m, time.Now())
+	c.states[m.CP] = next
 	return reply.Text(m.CP)
 }

@@ -9,12 +9,12 @@ import (
 	"evcp/internal/faultdisk"
 )
 
-// newDisk is SQLite's disk for one life of a Monitor. Its machine never loses power.
-func newDisk(t *testing.T, w *weather) *faultdisk.Disk {
+// newDisk is the SQLite VFS of one process of the Monitor. Its machine never loses power.
+func newDisk(t *testing.T, faults *diskFaults) *faultdisk.Disk {
 	d := faultdisk.New(t)
 	d.NoSync()
 	d.Before(func(op faultdisk.Op, _ string) error {
-		if full := w.now(); full && (op == faultdisk.Write || op == faultdisk.Sync) {
+		if full := faults.wait(); full && (op == faultdisk.Write || op == faultdisk.Sync) {
 			return syscall.ENOSPC
 		}
 		return nil
@@ -22,42 +22,48 @@ func newDisk(t *testing.T, w *weather) *faultdisk.Disk {
 	return d
 }
 
-// weather is what befalls the machine's disk, whoever writes.
-type weather struct {
-	mu    sync.Mutex
-	full  bool
-	still chan struct{} // closed when the disk moves again; nil while it does
+// diskFaults are the faults of the machine's disk, for every process.
+type diskFaults struct {
+	mu      sync.Mutex
+	full    bool
+	resumes chan struct{} // closed at the end of a hang; nil: no hang
 }
 
-// fill makes every write and sync fail until it is called with false.
-func (w *weather) fill(full bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.full = full
+// fill makes every write and sync fail, until it is called with false.
+func (f *diskFaults) fill(full bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full = full
 }
 
-// freeze holds every write up for so long.
-func (w *weather) freeze(long time.Duration) {
-	moves := make(chan struct{})
-	w.set(moves)
+// hang blocks every write for so long.
+func (f *diskFaults) hang(long time.Duration) {
+	resumes := make(chan struct{})
+	f.set(resumes)
 	time.Sleep(long)
-	w.set(nil)
-	close(moves)
+	f.set(nil)
+	close(resumes)
 }
 
-func (w *weather) set(still chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.still = still
+func (f *diskFaults) set(resumes chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resumes = resumes
 }
 
-// now waits while the disk stands still, and reports whether it is full.
-func (w *weather) now() (full bool) {
-	w.mu.Lock()
-	still, full := w.still, w.full
-	w.mu.Unlock()
-	if still != nil {
-		<-still
+// wait waits while the disk hangs, and reports whether it is full.
+func (f *diskFaults) wait() (full bool) {
+	f.mu.Lock()
+	resumes, full := f.resumes, f.full
+	f.mu.Unlock()
+	if resumes != nil {
+		<-resumes
 	}
 	return full
+}
+
+func (f *diskFaults) active() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.full || f.resumes != nil
 }

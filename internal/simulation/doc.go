@@ -1,25 +1,24 @@
-// Package simulation plays the life of a Monitor in memory, again and again, and
-// lets the oracle judge each one. It holds only tests.
+// Package simulation runs a Monitor in memory through random faults, many times, and lets
+// the oracle verify each run. It holds only tests.
 //
-// The Monitor is the real one: monitor, probe, uplink and outbox, joined as watch
-// joins them. Around it, under testing/synctest, stand an Engine and a Central on
-// a network in memory, a reader that stands for Kafka and its topic, and a disk
-// that can refuse, stand still, and end with the process. A seed decides what
-// befalls whom and when. Time is virtual, so that ten minutes of faults cost less
-// than a second; the promises are judged at the real pace, one check a second.
+// The Monitor is the real one: monitor, probe, uplink and outbox, joined as watch joins
+// them. Around it, under testing/synctest, are an Engine and a Central on a network in
+// memory, a reader in place of Kafka and its topic, and a disk that can refuse, hang,
+// and be cut off when the process is killed. A seed decides which fault begins when.
+// Time is virtual, so ten minutes of faults take less than a second. The interval is one
+// second, as in production.
 //
-// What is as in the world: every event goes through SQLite on files; a kill stops
-// the disk between any two writes, the network and the topic, and the next life
-// begins from a copy of the files as they were. What is not: syncs do nothing (a
-// process dies, never the machine), the wall clock can't be set (a machine that
-// slept finds it standing, and tells a step back), a stopped process can't be had,
-// and bytes lost in a black hole are not sent again. For those there is the fault
-// campaign with real processes.
+// What is real: every event goes through SQLite on files. A kill cuts off the disk
+// between any two writes, then the network and the topic, and the next process starts
+// from a copy of the files as they were. What is not: syncs do nothing, since only the
+// process dies, never the machine; the wall clock can't be set, and after a sleep it is
+// behind, which the Monitor records as a step back; a process can't be paused; bytes lost
+// in a black hole are not retransmitted. The fault campaign with real processes covers
+// these.
 //
-// Nobody is killed while the disk refuses or stands still, but in a test of its
-// own: what is in memory only is lost then, by design, and the oracle has no word
-// for that.
+// No process is killed while the disk refuses or hangs, except in one test: events in
+// memory are lost then, as specified, and the oracle has no rule for that.
 //
-// The seed repeats the schedule. The jitter of Central's back-off and the order of
-// what happens at one instant are the runtime's own.
+// A seed repeats the schedule of faults. The jitter of Central's backoff and the order of
+// simultaneous steps differ from run to run.
 package simulation

@@ -14,47 +14,47 @@ import (
 
 const centralAddress = "central"
 
-// manner is what an Engine does with a question.
-type manner struct {
+// behaviour is what an Engine does with a check.
+type behaviour struct {
 	oracle.EngineBehaviour
-	answer string        // "" is none
-	rest   string        // the other half of the answer, restAfter later
-	after  time.Duration // between the halves
-	end    ending
+	reply   string        // "": none
+	rest    string        // the second part of the reply, sent later
+	after   time.Duration // between the two parts
+	connEnd connEnd
 }
 
-// ending is what becomes of the connection after the answer.
-type ending uint8
+// connEnd is what happens to the connection after the reply.
+type connEnd uint8
 
 const (
-	stays ending = iota
+	keeps connEnd = iota
 	closes
 	resets
 )
 
-// engine is an Engine, and the record of what it truly did.
+// engine is an Engine, and the record of what it did.
 type engine struct {
 	cp      evcp.CPID // and its address
 	net     *simnet.Net
 	serving sync.WaitGroup
 
 	mu        sync.Mutex // guards what follows
-	now       manner
+	now       behaviour
 	listener  *simnet.Listener
 	conns     []*simnet.Conn
 	changes   []oracle.EngineBehaviour
 	questions []oracle.EngineCheck
 }
 
-// behave changes what it does from now on.
-func (e *engine) behave(m manner) error {
+// behave sets the behaviour from now on.
+func (e *engine) behave(m behaviour) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m.At = stamp()
 	e.now = m
 	e.changes = append(e.changes, m.EngineBehaviour)
 	if m.Shut {
-		e.shut()
+		e.stopListening()
 		return nil
 	}
 	if e.listener != nil {
@@ -69,7 +69,7 @@ func (e *engine) behave(m manner) error {
 	return nil
 }
 
-func (e *engine) shut() {
+func (e *engine) stopListening() {
 	if e.listener != nil {
 		e.listener.Close()
 		e.listener = nil
@@ -80,10 +80,10 @@ func (e *engine) shut() {
 	e.conns = nil
 }
 
-// end hangs up and waits for everybody.
-func (e *engine) end() {
+// stop closes all connections and waits for their goroutines.
+func (e *engine) stop() {
 	e.mu.Lock()
-	e.shut()
+	e.stopListening()
 	e.mu.Unlock()
 	e.serving.Wait()
 }
@@ -107,7 +107,7 @@ func (e *engine) accept(l *simnet.Listener) {
 }
 
 func (e *engine) serve(c *simnet.Conn) {
-	defer e.forget(c)
+	defer e.removeConn(c)
 	buf := make([]byte, 512)
 	for {
 		n, err := c.Read(buf)
@@ -118,62 +118,62 @@ func (e *engine) serve(c *simnet.Conn) {
 		if err != nil {
 			return
 		}
-		if !e.hear(c, m.Verb == wire.HealthCheck) {
+		if !e.receive(c, m.Verb == wire.HealthCheck) {
 			return
 		}
 	}
 }
 
-func (e *engine) forget(c *simnet.Conn) {
+func (e *engine) removeConn(c *simnet.Conn) {
 	c.Close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.conns = slices.DeleteFunc(e.conns, func(o *simnet.Conn) bool { return o == c })
 }
 
-// hear deals with one question and reports whether the connection goes on.
-func (e *engine) hear(c *simnet.Conn, count bool) bool {
-	m, done := e.asked(count)
+// receive handles one message and reports whether the connection keeps.
+func (e *engine) receive(c *simnet.Conn, count bool) bool {
+	m, done := e.record(count)
 	time.Sleep(m.Delay)
-	if m.answer == "" {
-		return m.leave(c)
+	if m.reply == "" {
+		return m.finish(c)
 	}
-	if !said(c, m.answer) {
+	if !wrote(c, m.reply) {
 		return false
 	}
-	done(m.answer)
+	done(m.reply)
 	if m.rest != "" {
 		time.Sleep(m.after)
-		if !said(c, m.rest) {
-			done(m.answer) // half of it; till now it could have been whole
+		if !wrote(c, m.rest) {
+			done(m.reply) // only the first part was sent
 			return false
 		}
-		done(m.answer + m.rest)
+		done(m.reply + m.rest)
 	}
-	return m.leave(c)
+	return m.finish(c)
 }
 
-func said(c net.Conn, words string) bool {
+func wrote(c net.Conn, words string) bool {
 	_, err := c.Write([]byte(words))
 	return err == nil
 }
 
-func (m manner) leave(c *simnet.Conn) bool {
-	switch m.end {
-	case stays:
+func (m behaviour) finish(c *simnet.Conn) bool {
+	switch m.connEnd {
+	case keeps:
 		return true
 	case resets:
 		c.Reset()
 	case closes:
-		if m.answer != "" {
-			time.Sleep(550 * ms) // a slow link must bring it first
+		if m.reply != "" {
+			time.Sleep(550 * ms) // a slow link must deliver the reply first
 		}
 	}
 	return false
 }
 
-// asked records a question; done is to be told what was answered.
-func (e *engine) asked(count bool) (m manner, done func(answer string)) {
+// record records a check; done is called with the reply.
+func (e *engine) record(count bool) (m behaviour, done func(answer string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !count {

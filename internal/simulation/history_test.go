@@ -16,62 +16,62 @@ import (
 const (
 	ms        = time.Millisecond
 	heartbeat = 5 * time.Second
-	// settle is how long everybody is left in peace at the end: a disk is tried
-	// again every 30 s, and Central after that.
-	settle = 50 * time.Second
+	// settleTime is how long there is no fault at the end: the outbox tries a disk again
+	// every 30 s, and Central comes after that.
+	settleTime = 50 * time.Second
 )
 
-// rules are the promises at the real pace. A fleet has two ticks more until it is
-// ready: only a lone Monitor asks at once, and a greeting without an answer lets the
-// first check run into the next tick.
+// rules are the settings of production. A fleet has two ticks more until its first check:
+// only a lone Monitor checks at once, and a greeting without a reply delays the first
+// check into the next tick.
 var rules = oracle.Rules{Interval: time.Second, Timeout: 900 * ms, Fall: 3, ReportEvery: 30 * time.Second, Ready: time.Second}
 
-// plot is what a history is made of.
-type plot struct {
-	seed   uint64
-	long   time.Duration
-	cps    int     // charge points that one Monitor watches; 0 is 1
-	lanes  []fault // nil: all but sleep
-	mortal bool    // a Monitor dies also while its events are in memory only
-	lie    lie
+// scenario is the input of a history.
+type scenario struct {
+	seed         uint64
+	duration     time.Duration
+	cps          int     // charge points of the Monitor; 0 is 1
+	faults       []fault // nil: allFaults
+	killInMemory bool    // Monitors are killed also while events are in memory only
+	bug          plantedBug
 }
 
-// history is one Monitor, through all its lives, and what befell it.
+// history is one run: a Monitor through all its processes, and the faults.
 type history struct {
-	t       *testing.T
-	plot    plot
-	root    string
-	links   *simnet.Net // to the Engines
-	engines []*engine
-	central central
-	ear     ear
-	topic   topic
-	weather *weather
-	nap     atomic.Int64 // how long the machine has slept
-	burying sync.WaitGroup
+	t          *testing.T
+	scenario   scenario
+	root       string
+	links      *simnet.Net // to the Engines
+	engines    []*engine
+	central    central
+	messages   messageLog
+	topic      topic
+	diskFaults *diskFaults
+	slept      atomic.Int64 // how long the machine has slept
+	cleaningUp sync.WaitGroup
 
 	began evcp.Stamp
 	until time.Time // no fault begins or goes on after this
 
-	mu        sync.Mutex // guards what follows
-	windows   []oracle.Window
-	refusedAt evcp.Stamp // since then events may be in memory only; 0: they are not
-	now       *life      // nil: no Monitor
-	ending    bool       // one is about to be none
+	mu               sync.Mutex // guards what follows
+	windows          []oracle.Window
+	diskFailingSince evcp.Stamp // events may be in memory only since; 0: they are not
+	process          *process   // nil: no Monitor
+	stopping         bool       // process is being stopped or killed
 }
 
-// play lives one history in a bubble of its own and writes it down.
-func play(t *testing.T, p plot) oracle.Trace {
+// simulate runs one history, under synctest, and returns its trace.
+func simulate(t *testing.T, s scenario) oracle.Trace {
 	t.Helper()
-	h := &history{t: t, plot: p, root: t.TempDir(), weather: &weather{}, began: stamp(), until: time.Now().Add(p.long)}
-	h.topic.lie, h.topic.chance = &h.plot.lie, h.dice(1000)
-	h.build(max(1, p.cps))
+	h := &history{t: t, scenario: s, root: t.TempDir(), diskFaults: &diskFaults{}, began: stamp(), until: time.Now().Add(s.duration)}
+	h.topic.bug, h.topic.random = &h.scenario.bug, h.random(1000)
+	h.build(max(1, s.cps))
 	h.must(h.central.start())
-	h.launch(h.folder())
-	h.befell(oracle.Window{Kind: oracle.MonitorDown, From: h.began}) // it was not there before
-	h.suffer()
-	time.Sleep(settle)
-	return h.reckon()
+	h.startProcess(h.folder())
+	h.addWindow(oracle.Window{Kind: oracle.MonitorDown, From: h.began}) // not running before
+	h.runFaults()
+	time.Sleep(settleTime)
+	return h.finish()
 }
 
 // build makes the Engines and the networks.
@@ -80,7 +80,7 @@ func (h *history) build(cps int) {
 	h.central.forget()
 	for n := range cps {
 		e := &engine{cp: evcp.CPID(fmt.Sprintf("CP_%03d", n+1)), net: h.links}
-		h.must(e.behave(well))
+		h.must(e.behave(okBehaviour))
 		h.engines = append(h.engines, e)
 	}
 }
@@ -94,27 +94,27 @@ func (h *history) must(err error) {
 	}
 }
 
-// dice are those of one lane.
-func (h *history) dice(lane uint64) *rand.Rand { return rand.New(rand.NewPCG(h.plot.seed, lane)) }
+// random are the random numbers of one lane.
+func (h *history) random(lane uint64) *rand.Rand { return rand.New(rand.NewPCG(h.scenario.seed, lane)) }
 
-// reckon ends everybody in order.
-func (h *history) reckon() oracle.Trace {
+// finish stops all parts in order and collects the trace.
+func (h *history) finish() oracle.Trace {
 	r := oracle.Trace{Rules: rules, From: h.began, To: stamp()}
 	for _, e := range h.engines {
 		r.CPs = append(r.CPs, oracle.CPTrace{ID: e.cp, Shown: h.central.shows(e.cp)})
 	}
 	time.Sleep(2 * time.Second)
-	if h.now != nil {
-		h.must(h.now.end())
+	if h.process != nil {
+		h.must(h.process.stop())
 	}
 	h.central.stop()
 	for _, e := range h.engines {
-		e.end()
+		e.stop()
 	}
 	h.central.serving.Wait()
-	h.burying.Wait()
-	if h.refusedAt != 0 {
-		h.t.Error("the disk was well, and the outbox is not")
+	h.cleaningUp.Wait()
+	if h.diskFailingSince != 0 {
+		h.t.Error("the disk recovered, but not the outbox")
 	}
 	if !h.lone() {
 		r.Rules.Ready += 2 * rules.Interval
@@ -122,66 +122,66 @@ func (h *history) reckon() oracle.Trace {
 	for i, e := range h.engines {
 		c := &r.CPs[i]
 		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.questions, h.windows
-		c.Messages, c.Records = h.ear.of(e.cp), h.topic.of(e.cp)
+		c.Messages, c.Records = h.messages.of(e.cp), h.topic.of(e.cp)
 	}
 	return r
 }
 
-// befell notes a window that ends now.
-func (h *history) befell(w oracle.Window) {
+// addWindow adds a window that ends now.
+func (h *history) addWindow(w oracle.Window) {
 	w.To = stamp()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.windows = append(h.windows, w)
 }
 
-// launch begins a life.
-func (h *history) launch(dir string) {
-	l, err := h.begin(dir)
+// startProcess starts a process of the Monitor.
+func (h *history) startProcess(dir string) {
+	l, err := h.newProcess(dir)
 	if err != nil {
-		h.t.Errorf("begin a life: %v", err)
+		h.t.Errorf("start a Monitor: %v", err)
 	}
 	h.mu.Lock()
-	h.now = l
+	h.process = l
 	h.mu.Unlock()
 }
 
-// absent ends the present life, with a kill or in order, and begins the next one
-// so much later.
-func (h *history) absent(killed bool, long time.Duration) {
-	l := h.leave()
+// restartMonitor ends the process, by a kill or in order, and starts the next one after
+// away.
+func (h *history) restartMonitor(killed bool, away time.Duration) {
+	l := h.takeProcess()
 	if l == nil {
 		return
 	}
 	gone := oracle.Window{Kind: oracle.MonitorDown, From: stamp(), Killed: killed}
 	dir := l.dir
 	if !killed {
-		// A process whose disk stands still is gone all the same.
-		killed = l.end() != nil
+		// It could not stop in order, because its disk hangs.
+		killed = l.stop() != nil
 	}
 	if killed {
 		var err error
 		dir, err = l.kill()
 		h.must(err)
 	}
-	h.set(&h.ending, false)
-	time.Sleep(long)
-	h.launch(dir)
-	h.befell(gone)
-	h.lookAtDisk()
+	h.set(&h.stopping, false)
+	time.Sleep(away)
+	h.startProcess(dir)
+	h.addWindow(gone)
+	h.diskRecovered()
 }
 
-// leave takes the present life out of the history. What is in memory only dies with
-// a process, although Central and the topic may know of it, and no promise covers
-// that: then it is nil, and lives on.
-func (h *history) leave() *life {
+// takeProcess removes the process from the history, to end it. It returns nil while events
+// are in memory only: they would be lost, although Central and the topic may have them,
+// and the oracle has no rule for that.
+func (h *history) takeProcess() *process {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.refusedAt != 0 && !h.plot.mortal {
+	if h.diskFailingSince != 0 && !h.scenario.killInMemory {
 		return nil
 	}
-	l := h.now
-	h.now, h.ending = nil, l != nil
+	l := h.process
+	h.process, h.stopping = nil, l != nil
 	return l
 }
 
@@ -191,39 +191,33 @@ func (h *history) set(flag *bool, to bool) {
 	*flag = to
 }
 
-// refuses notes that the disk refuses, or stands still, from now on, and reports
-// whether it may: what an ending Monitor has in memory only is lost too. One may
-// begin on such a disk.
-func (h *history) refuses() bool {
+// failDisk notes that the disk fails from now on. It reports false while a Monitor is being
+// ended: that one's events in memory would be lost too. A Monitor may start on such a
+// disk.
+func (h *history) failDisk() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ending && !h.plot.mortal {
+	if h.stopping && !h.scenario.killInMemory {
 		return false
 	}
-	if h.refusedAt == 0 {
-		h.refusedAt = stamp()
+	if h.diskFailingSince == 0 {
+		h.diskFailingSince = stamp()
 	}
 	return true
 }
 
-// lookAtDisk ends the time of the refusal, once the disk is well and the Monitor
-// knows it. Without a Monitor nobody does.
-func (h *history) lookAtDisk() (well bool) {
+// diskRecovered ends the window of the disk's fault once the fault is over and the outbox
+// has noticed. It reports whether there is no fault.
+func (h *history) diskRecovered() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.refusedAt == 0:
+	case h.diskFailingSince == 0:
 		return true
-	case h.weather.unwell() || h.now == nil || !h.now.box.Stats().RefusedSince.IsZero():
+	case h.diskFaults.active() || h.process == nil || !h.process.box.Stats().RefusedSince.IsZero():
 		return false
 	}
-	h.windows = append(h.windows, oracle.Window{Kind: oracle.DiskFailing, From: h.refusedAt, To: stamp()})
-	h.refusedAt = 0
+	h.windows = append(h.windows, oracle.Window{Kind: oracle.DiskFailing, From: h.diskFailingSince, To: stamp()})
+	h.diskFailingSince = 0
 	return true
-}
-
-func (w *weather) unwell() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.full || w.still != nil
 }

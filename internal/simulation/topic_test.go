@@ -11,13 +11,13 @@ import (
 	"evcp/internal/outbox"
 )
 
-// topic is what Kafka holds, over all lives.
+// topic is the topic of Kafka, over all processes.
 type topic struct {
-	lie *lie
+	bug *plantedBug
 
 	mu      sync.Mutex // guards what follows
-	chance  *rand.Rand
-	buried  []*life // dead processes send nothing
+	random  *rand.Rand
+	killed  []*process // processes that were killed: they send nothing
 	away    chan struct{}
 	records []outbox.Line
 }
@@ -34,22 +34,22 @@ func (t *topic) of(id evcp.CPID) (entries []oracle.TopicRecord) {
 	return entries
 }
 
-// follow sends what the outbox keeps until ctx ends. At times the broker's word is
-// lost, and everything since the last one goes again.
-func (t *topic) follow(ctx context.Context, l *life) {
-	c := l.box.Cursor(outbox.Kafka)
+// follow sends the events of the outbox until ctx ends. Sometimes the broker's
+// acknowledgement is lost, and everything since the last one is sent again.
+func (t *topic) follow(ctx context.Context, p *process) {
+	c := p.box.Cursor(outbox.Kafka)
 	for ctx.Err() == nil {
 		run, err := c.Next(ctx)
 		if err != nil {
-			if ctx.Err() == nil && !t.isBuried(l) {
-				l.h.t.Errorf("read the outbox: %v", err)
+			if ctx.Err() == nil && !t.isKilled(p) {
+				p.h.t.Errorf("read the outbox: %v", err)
 			}
 			return
 		}
 		if !t.reachable(ctx) {
 			return
 		}
-		if t.take(l, run) {
+		if t.take(p, run) {
 			c.Advance(run.ID)
 		} else {
 			c.Rewind()
@@ -57,7 +57,7 @@ func (t *topic) follow(ctx context.Context, l *life) {
 	}
 }
 
-// reachable waits until the broker is there.
+// reachable waits until the broker is up.
 func (t *topic) reachable(ctx context.Context) bool {
 	t.mu.Lock()
 	away := t.away
@@ -73,58 +73,58 @@ func (t *topic) reachable(ctx context.Context) bool {
 	}
 }
 
-// take adds the events of a run, and reports whether the sender learns of it.
-func (t *topic) take(l *life, run outbox.Run) (known bool) {
+// take adds the events of a run, and reports whether the acknowledgement arrives.
+func (t *topic) take(p *process, run outbox.Run) (known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if slices.Contains(t.buried, l) {
+	if slices.Contains(t.killed, p) {
 		return true
 	}
 	for line := range run.Each() {
-		if !t.lie.drops(line) {
+		if !t.bug.drops(line) {
 			t.records = append(t.records, slices.Clone(line))
 		}
 	}
-	return t.chance.IntN(50) > 0
+	return t.random.IntN(50) > 0
 }
 
-// drain takes what is left, if the broker is there.
-func (t *topic) drain(l *life) {
-	c := l.box.Cursor(outbox.Kafka)
+// drain takes what is left, if the broker is up.
+func (t *topic) drain(p *process) {
+	c := p.box.Cursor(outbox.Kafka)
 	c.Rewind()
-	for t.isHere() {
+	for t.available() {
 		run, ok, err := c.TryNext()
 		if err != nil {
-			l.h.t.Errorf("read the outbox: %v", err)
+			p.h.t.Errorf("read the outbox: %v", err)
 		}
 		if !ok || err != nil {
 			return
 		}
-		t.take(l, run)
+		t.take(p, run)
 		c.Advance(run.ID)
 	}
 }
 
-func (t *topic) isHere() bool {
+func (t *topic) available() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.away == nil
 }
 
-func (t *topic) isBuried(l *life) bool {
+func (t *topic) isKilled(p *process) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Contains(t.buried, l)
+	return slices.Contains(t.killed, p)
 }
 
-func (t *topic) bury(l *life) {
+func (t *topic) kill(p *process) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.buried = append(t.buried, l)
+	t.killed = append(t.killed, p)
 }
 
-// leave takes the broker away until back is called.
-func (t *topic) leave() (back func()) {
+// stop stops the broker until start is called.
+func (t *topic) stop() (start func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	away := make(chan struct{})
@@ -137,31 +137,31 @@ func (t *topic) leave() (back func()) {
 	}
 }
 
-// lie is a bug that a test plants: what a Monitor might do wrong.
-type lie struct {
-	lostEvery int  // this many events, one does not reach the topic
-	slowToSay bool // one failure more than promised
-	forgetful bool // Central's receipts are not recorded
+// plantedBug is a bug planted by a test, to prove that the oracle finds it.
+type plantedBug struct {
+	dropEvery    int  // one check in so many does not reach the topic
+	lateIncident bool // one failure more than Rules.Fall
+	dropReceipts bool // Central's receipts are not recorded
 
 	seen int
 }
 
-func (l *lie) drops(line outbox.Line) bool {
+func (b *plantedBug) drops(line outbox.Line) bool {
 	e, err := evcp.ParseEvent(line)
-	if l.lostEvery == 0 || err != nil || e.Action != evcp.HealthCheck {
+	if b.dropEvery == 0 || err != nil || e.Action != evcp.HealthCheck {
 		return false
 	}
-	l.seen++
-	return l.seen%l.lostEvery == 0
+	b.seen++
+	return b.seen%b.dropEvery == 0
 }
 
-func (l *lie) fall() uint32 {
-	if l.slowToSay {
+func (b *plantedBug) fall() uint32 {
+	if b.lateIncident {
 		return uint32(rules.Fall) + 1
 	}
 	return uint32(rules.Fall)
 }
 
-func (l *lie) hides(o evcp.Observation) bool {
-	return l.forgetful && (o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported)
+func (b *plantedBug) hides(o evcp.Observation) bool {
+	return b.dropReceipts && (o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported)
 }
