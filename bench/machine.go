@@ -95,10 +95,6 @@ func loadAverage() string {
 	return "unknown"
 }
 
-func (m machine) String() string {
-	return fmt.Sprintf("%s, %s, %d cores, %s, %s, commit %s, load %s", m.date, m.cpu, m.cores, m.kernel, m.goVersion, m.commit, m.load)
-}
-
 func (m machine) table(loadAtEnd string) resultTable {
 	t := resultTable{name: "machine", title: "Where and when", head: []string{"", ""}}
 	t.add("date", m.date)

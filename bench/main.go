@@ -60,14 +60,11 @@ var (
 	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms"}
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
-}
+func main() { os.Exit(run(os.Args[1:])) }
 
-func run(ctx context.Context, args []string) int {
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
 		return exitCode(serveBroker(ctx, args[1]))
 	}
@@ -118,7 +115,7 @@ func (o *options) wants(name string) bool {
 // run, but the document is not rewritten.
 func measureAll(ctx context.Context, h *harness, o options) error {
 	before := readMachine(ctx)
-	fmt.Println(before.String())
+	fmt.Printf("%s, commit %s, load %s\n", before.date, before.commit, before.load)
 	var tables []resultTable
 	var failed []error
 	for _, m := range measurements {
