@@ -13,7 +13,6 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/cli"
-	"evcp/internal/console"
 	"evcp/internal/dashboard"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
@@ -70,7 +69,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
 		}
 	}
-	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
+	con := o.log.Open(stderr)
 	defer con.Close()
 	co.Logger = con.Logger()
 	c, err := central.New(co)

@@ -6,7 +6,6 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
-	"evcp/internal/console"
 )
 
 // options are Central's settings, parsed.
@@ -15,9 +14,7 @@ type options struct {
 	registry     string // "" = anyone
 	heartbeat    time.Duration
 	stateDir     string
-	format       console.Format
-	level        string
-	color        console.ColorMode
+	log          cli.LogSettings
 	origin       string // which file and variables they came from
 }
 
@@ -28,18 +25,15 @@ func program(o *options) config.Program {
 		Name:  name,
 		About: "Registers Monitors, keeps the state of their charge points and shows it.",
 		Usage: []config.Usage{{Args: "[flags]", Help: "serve until Ctrl-C"}},
-		Settings: []config.Setting{
+		Settings: append([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: o.setListen},
 			{Name: "http", Arg: "HOST:PORT", Default: ":8080", Group: central, Help: `page and API; "" = none`, Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "registry", Arg: "FILE", DefaultText: "anyone", Group: central, Help: "who may register: one id a line", Scope: config.NotInFile, Set: config.Text(&o.registry)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Scope: config.NotInFile, Set: config.Text(&o.stateDir)},
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
-			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Scope: config.NotInFile, Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
-			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Scope: config.NotInFile, Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile, Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
-		},
-		Files:   []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
+		}, o.log.Settings(run)...),
+		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,
 		Example: "heartbeat",
 		Notes: []string{

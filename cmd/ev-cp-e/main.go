@@ -5,13 +5,11 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"strings"
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
-	"evcp/internal/console"
 	"evcp/internal/engine"
 )
 
@@ -37,7 +35,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}
-	con := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: o.level})
+	con := o.log.Open(stderr)
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
@@ -67,9 +65,7 @@ type options struct {
 	script    []engine.Step // empty: none
 	written   string        // the script as given
 	closes    bool
-	format    console.Format
-	level     slog.Level
-	color     console.ColorMode
+	log       cli.LogSettings
 }
 
 func (o *options) table() config.Program {
@@ -81,18 +77,13 @@ func (o *options) table() config.Program {
 			{Args: "[flags]", Help: "answers; keys change how"},
 			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
 		},
-		Settings: []config.Setting{
+		Settings: append([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: o.setListen},
 			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
-			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, text, logfmt or json",
-				Set: config.Choice(&o.format, console.Auto, console.Text, console.Logfmt, console.JSON)},
-			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Scope: config.NotInFile, Help: "debug, info, warn or error", Set: o.setLevel},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Scope: config.NotInFile, Help: "auto, always or never",
-				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
-		},
+		}, o.log.Settings(run)...),
 		Example: "listen",
 		Notes: []string{
 			"Behaviours: " + strings.Join(engine.Behaviours(), ", ") + ".",
@@ -117,13 +108,4 @@ func (o *options) setScript(s string) (err error) {
 	o.written = s
 	o.script, err = engine.ParseScript(s)
 	return err
-}
-
-func (o *options) setLevel(s string) error {
-	var word string
-	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
-		return err
-	}
-	o.level = cli.ParseLevel(word)
-	return nil
 }

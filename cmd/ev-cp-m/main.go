@@ -1,5 +1,5 @@
-// Command ev-cp-m is EV_CP_M, the Monitor of a charge point: it watches the
-// Engine, tells Central when it fails, and writes what happened to Kafka.
+// Command ev-cp-m is EV_CP_M, the Monitor of a charge point: it checks the Engine,
+// reports to Central when it fails, and writes every event to Kafka.
 package main
 
 import (
@@ -7,22 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 
-	"evcp"
 	"evcp/internal/cli"
-	"evcp/internal/config"
 	"evcp/internal/console"
-	"evcp/internal/link"
-	"evcp/internal/probe"
 	"evcp/internal/selftest"
 	"evcp/internal/systemd"
 	"evcp/internal/uplink"
-	"evcp/internal/version"
 	"evcp/internal/watch"
 )
 
@@ -31,9 +24,9 @@ const name = "ev-cp-m"
 // exitRefused is the one exit code that only the Monitor has.
 const exitRefused = 3
 
-// gcPercent lets the heap grow by half between collections, and not to double.
-// With Go's own 100 a lone Monitor was seen above the 20 MB that it may have
-// within ten minutes; with 50 it was 1 MB below, and 25 gained nothing more.
+// gcPercent lets the heap grow by half between collections, where Go's own 100 lets it
+// double. With 100 a lone Monitor was seen above the 20 MB that it may have within ten
+// minutes; with 50 it was 1 MB below, and 25 gained nothing more.
 const gcPercent = 50
 
 func main() {
@@ -50,31 +43,32 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	if !goOn {
 		return code
 	}
-	o.fill(os.Hostname, os.Getenv)
-	if err := cli.CheckStateDir(o.stateDir); err != nil {
+	o.complete(loaded, os.Hostname, os.Getenv)
+	if err := cli.CheckStateDir(o.StateDir); err != nil {
 		return cli.PrintError(stderr, name, err)
 	}
 	command := strings.Join(loaded.Args, " ") // one at most
-	if why := o.misplaced(command); why != "" {
+	if why := o.misplacedFlag(command); why != "" {
 		fmt.Fprintln(stderr, "ev-cp-m:", why)
 		return cli.ExitUsage
 	}
-	if command != "" {
-		return obey(ctx, command, o, stdout, stderr)
+	switch {
+	case command != "":
+		return runCommand(ctx, command, o, stdout, stderr)
+	case o.test:
+		return runSelfTest(ctx, o, stdout)
+	default:
+		return runMonitor(ctx, o, stderr)
 	}
-	if o.test {
-		return try(ctx, o, stdout)
-	}
-	return watchOver(ctx, o, loaded, stderr)
 }
 
-func try(ctx context.Context, o options, stdout *os.File) int {
-	style := console.StyleOf(stdout, os.Getenv, o.color)
-	well := selftest.Run(ctx, selftest.Options{
-		CP: o.cp, Central: o.central(), Engine: o.engine(), Framing: o.form(), Timeout: o.timeout, Brokers: o.brokers, Topic: o.topic,
-		Dialer: link.NewDialer(), Slept: watch.Slept,
+func runSelfTest(ctx context.Context, o options, stdout *os.File) int {
+	style := console.StyleOf(stdout, os.Getenv, o.log.Color)
+	passed := selftest.Run(ctx, selftest.Options{
+		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
+		Dialer: o.Dialer, Slept: o.Slept,
 	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
-	if !well {
+	if !passed {
 		return cli.ExitFailed
 	}
 	return cli.ExitOK
@@ -83,32 +77,23 @@ func try(ctx context.Context, o options, stdout *os.File) int {
 // columns is the widest line of an answer.
 const columns = 80
 
-func watchOver(ctx context.Context, o options, loaded config.Invocation, stderr *os.File) int {
-	var face net.Listener
+func runMonitor(ctx context.Context, o options, stderr *os.File) int {
 	if o.http != "" {
-		ln, err := cli.Listen(ctx, o.http, "--http")
+		l, err := cli.Listen(ctx, o.http, "--http")
 		if err != nil {
 			return cli.PrintError(stderr, name, err)
 		}
-		defer ln.Close()
-		face = ln
+		defer l.Close()
+		o.HTTP = l
 	}
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Format: o.format, Color: o.color, Level: cli.ParseLevel(o.level)})
-	err := watch.Run(ctx, watch.Options{
-		Targets: []probe.Target{{CP: o.cp, Address: o.engine()}}, Central: o.central(), Framing: o.form(),
-		Policy:   evcp.Policy{Fall: uint32(o.fall), Rise: uint32(o.rise), Instance: o.instance},
-		Interval: o.interval, Timeout: o.timeout, ReportEvery: o.reportEvery, Heartbeat: o.heartbeat,
-		Brokers: o.brokers, Topic: o.topic, Compression: o.compression,
-		StateDir: o.stateDir, StateMax: o.stateMax, Keep: o.keep, SyncEvery: o.syncEvery,
-		Version: version.String(), Origin: loaded.Sources, Console: c, Dialer: link.NewDialer(), Slept: watch.Slept,
-		HTTP: face, Notify: notifier(c),
-	})
-	return exitCode(err, o, stderr)
+	o.Console = o.log.Open(stderr)
+	o.Notify = openNotifier(o.Console)
+	return exitCode(watch.Run(ctx, o.Options), o, stderr)
 }
 
-// notifier is nil unless systemd started this process. One that can't be reached
-// is told: systemd will soon restart what it never hears of.
-func notifier(c *console.Console) *systemd.Notifier {
+// openNotifier returns nil unless systemd started this process. A socket that can't be
+// reached is logged: systemd will restart a process that never reports itself ready.
+func openNotifier(c *console.Console) *systemd.Notifier {
 	n, err := systemd.Open(os.Getenv)
 	if err != nil {
 		c.Logger().Warn(err.Error())
@@ -122,17 +107,10 @@ func exitCode(err error, o options, stderr io.Writer) int {
 	case err == nil:
 		return cli.ExitOK
 	case errors.As(err, &refused):
-		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.central())
+		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.Central)
 		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
 		return exitRefused
 	default:
 		return cli.PrintError(stderr, name, err)
 	}
-}
-
-func (o options) central() string { return hostPort(o.centralIP, o.centralPort) }
-func (o options) engine() string  { return hostPort(o.engineIP, o.enginePort) }
-
-func hostPort(host string, port uint16) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }

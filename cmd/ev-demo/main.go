@@ -9,7 +9,6 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
-	"evcp/internal/console"
 	"evcp/internal/demo"
 	"evcp/internal/version"
 )
@@ -58,7 +57,7 @@ func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int
 }
 
 func play(ctx, hurry context.Context, o options, stderr *os.File) error {
-	c := console.Open(console.Options{Out: stderr, Getenv: os.Getenv, Color: o.color})
+	c := o.log.Open(stderr)
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, hurry, demo.Options{
@@ -70,7 +69,7 @@ func play(ctx, hurry context.Context, o options, stderr *os.File) error {
 // options are the values of the flags.
 type options struct {
 	page, kafka, central uint16
-	color                console.ColorMode
+	log                  cli.LogSettings
 }
 
 // program declares the flags, their defaults and their help.
@@ -84,8 +83,7 @@ func program(o *options) config.Program {
 			{Name: "page", Arg: "PORT", Default: "8080", Group: ports, Help: "Central's page", Scope: config.FlagOnly, Set: config.Port(&o.page)},
 			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.Port(&o.kafka)},
 			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.Port(&o.central)},
-			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Scope: config.NotInFile,
-				Set: config.Choice(&o.color, console.ColorAuto, console.ColorAlways, console.ColorNever)},
+			o.log.ColorSetting(run),
 		},
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage."},
 	}

@@ -27,15 +27,13 @@ const (
 	ExitUsage  = 2 // wrong usage or configuration
 )
 
-// Program is all that a program does. It ends soon after ctx, whatever hangs, and
-// returns its exit code. Answers go to stdout, the log to stderr.
-type Program func(ctx context.Context, args []string, stdout, stderr *os.File) int
-
-// Main runs a program until it ends by itself, or in good order after one of Ends. A
-// second signal changes nothing: the end is bounded. It does not return.
-func Main(p Program) {
+// Main calls run, which is all that a program does, and exits with the code that run
+// returns; it does not return. The first of StopSignals ends ctx, and run must return
+// soon after, whatever hangs; further signals change nothing. Answers go to stdout,
+// the log to stderr.
+func Main(run func(ctx context.Context, args []string, stdout, stderr *os.File) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
-	code := p(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -92,11 +90,42 @@ func StateDir(program string, getenv func(string) string) string {
 	return filepath.Join(getenv("HOME"), ".local", "state", program)
 }
 
-// ParseLevel is a --log-level. The settings' table admits only words that are one.
-func ParseLevel(word string) slog.Level {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(word))
-	return level
+// LogSettings are the settings of a program's log.
+type LogSettings struct {
+	Format console.Format
+	Level  slog.Level
+	Color  console.ColorMode
+}
+
+// Settings are their rows in a program's table, the last of the group.
+func (l *LogSettings) Settings(group string) []config.Setting {
+	return []config.Setting{
+		{Name: "log-format", Arg: "NAME", Default: "auto", Group: group, Help: "auto, text, logfmt or json", Scope: config.NotInFile,
+			Set: config.Choice(&l.Format, console.Auto, console.Text, console.Logfmt, console.JSON)},
+		{Name: "log-level", Arg: "NAME", Default: "info", Group: group, Help: "debug, info, warn or error", Scope: config.NotInFile, Set: l.setLevel},
+		l.ColorSetting(group),
+	}
+}
+
+// ColorSetting is the row of a program that has no other setting for its log.
+func (l *LogSettings) ColorSetting(group string) config.Setting {
+	return config.Setting{
+		Name: "color", Arg: "WHEN", Default: "auto", Group: group, Help: "auto, always or never", Scope: config.NotInFile,
+		Set: config.Choice(&l.Color, console.ColorAuto, console.ColorAlways, console.ColorNever),
+	}
+}
+
+func (l *LogSettings) setLevel(s string) error {
+	var word string
+	if err := config.Choice(&word, "debug", "info", "warn", "error")(s); err != nil {
+		return err
+	}
+	return l.Level.UnmarshalText([]byte(word))
+}
+
+// Open opens a console on out.
+func (l LogSettings) Open(out *os.File) *console.Console {
+	return console.Open(console.Options{Out: out, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color})
 }
 
 // Keys are the keys of the terminal, nil when nobody sits there. Call restore at

@@ -68,10 +68,19 @@ func TestStateDir(t *testing.T) {
 	}
 }
 
-func TestLevel(t *testing.T) {
+func TestLogSettings(t *testing.T) {
 	for word, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
-		if got := cli.ParseLevel(word); got != want {
-			t.Errorf("%s is %v", word, got)
+		var l cli.LogSettings
+		for _, s := range l.Settings("Running") {
+			if s.Name != "log-level" {
+				continue
+			}
+			if err := s.Set(word); err != nil || l.Level != want {
+				t.Errorf("%s is %v, %v", word, l.Level, err)
+			}
+			if s.Set("loud") == nil {
+				t.Error("a level that is none was taken")
+			}
 		}
 	}
 }

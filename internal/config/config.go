@@ -108,6 +108,9 @@ func (p Program) setting(name string) (Setting, bool) {
 	return Setting{}, false
 }
 
+// NetworkFiles are the places of network.yaml, the best first.
+var NetworkFiles = []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"}
+
 // NetworkKeys are the keys of network.yaml that the Monitor and Central read. One file
 // serves both, so each of them ignores the keys of the other. A test of each program
 // holds its table to this list.

@@ -86,13 +86,13 @@ func Duration(to *time.Duration, least time.Duration) func(string) error {
 const maxCount = 1_000_000
 
 // Count takes a whole number from 1.
-func Count(to *int) func(string) error {
+func Count[N int | uint32](to *N) func(string) error {
 	return func(s string) error {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > maxCount {
 			return errors.New(reasonCount)
 		}
-		*to = n
+		*to = N(n)
 		return nil
 	}
 }

@@ -213,7 +213,7 @@ func TestAnEventIsBrokenAndNotCut(t *testing.T) {
 		80: strings.TrimSuffix(line, " ms)") + "\n" + strings.Repeat(" ", 22) + "ms)",
 		60: "2026-11-24 14:31:21 → CP_1 accepted by Central:\n" + strings.Repeat(" ", 22) + `"Authentication successful" (1 ms)`,
 	} {
-		if got := strings.Join(broken(line, columns), "\n"); got != want {
+		if got := strings.Join(wrapTo(line, columns), "\n"); got != want {
 			t.Errorf("%d columns:\n%s\nwant\n%s", columns, got, want)
 		}
 	}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"evcp"
+
+	"evcp/internal/cli"
+	"evcp/internal/console"
+	"evcp/internal/console/cell"
+	"evcp/internal/eventlog"
+	"evcp/internal/explain"
+	"evcp/internal/outbox"
+	"evcp/internal/status"
+)
+
+// commands are the arguments that may follow the program's name. Each prints to stdout.
+var commands = map[string]func(context.Context, options, *os.File) error{
+	"status": printStatus, "explain": printExplanation, "healthcheck": printHealth, "events": printEvents,
+}
+
+// errUnhealthy is a Monitor that runs and is not healthy; its reason is printed already.
+var errUnhealthy = errors.New("")
+
+// runCommand runs a command and makes its error an exit code.
+func runCommand(ctx context.Context, command string, o options, stdout, stderr *os.File) int {
+	err := commands[command](ctx, o, stdout)
+	switch {
+	case err == nil:
+		return cli.ExitOK
+	case errors.Is(err, errUnhealthy):
+	default:
+		cli.PrintError(stderr, name, err)
+		if a := (advisedError{}); errors.As(err, &a) {
+			fmt.Fprintln(stderr, a.advice)
+		}
+	}
+	return cli.ExitFailed
+}
+
+// advisedError is an error with what to do first.
+type advisedError struct {
+	error
+	advice string
+}
+
+// Unwrap is the error itself.
+func (e advisedError) Unwrap() error { return e.error }
+
+// get reads a path of the running Monitor. If there is none the error says so, with where
+// it was looked for.
+func (o options) get(ctx context.Context, path string) (status.Response, error) {
+	a, err := status.Get(ctx, o.Dir(), path)
+	switch {
+	case errors.Is(err, status.ErrNotRunning):
+		return a, advisedError{fmt.Errorf(english.notRunning, o.cp), o.whereLooked()}
+	case errors.Is(err, fs.ErrPermission):
+		return a, advisedError{fmt.Errorf(english.otherUser, o.cp, fs.ErrPermission), english.askAsUser}
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return a, advisedError{fmt.Errorf(english.noReply, o.cp, status.GetTimeout), english.restart}
+	case err != nil:
+		return a, fmt.Errorf(english.badReply, o.cp, err)
+	}
+	return a, nil
+}
+
+func printStatus(ctx context.Context, o options, stdout *os.File) error {
+	return o.printDocument(ctx, stdout, explain.StatusLines)
+}
+
+func printExplanation(ctx context.Context, o options, stdout *os.File) error {
+	return o.printDocument(ctx, stdout, explain.ExplainLines)
+}
+
+// printDocument prints the Monitor's status document, as text or as it came.
+func (o options) printDocument(ctx context.Context, stdout *os.File, text func(explain.MonitorStatus, *time.Location, int) []string) error {
+	a, err := o.get(ctx, status.StatusPath)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		_, err := stdout.Write(a.Body)
+		return err
+	}
+	var d explain.MonitorStatus
+	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
+		return fmt.Errorf(english.noStatus, o.cp, a.Code)
+	}
+	out := o.answerOn(stdout)
+	out.Print(text(d, time.Local, out.Columns())...)
+	return nil
+}
+
+// answerOn is a console for the answer to a command; --log-format is for the log alone.
+func (o options) answerOn(stdout *os.File) *console.Console {
+	return cli.LogSettings{Color: o.log.Color}.Open(stdout)
+}
+
+func printHealth(ctx context.Context, o options, stdout *os.File) error {
+	a, err := o.get(ctx, status.HealthPath)
+	if err != nil {
+		return err
+	}
+	if _, err := stdout.Write(a.Body); err != nil {
+		return err
+	}
+	if a.Code != http.StatusOK {
+		return errUnhealthy
+	}
+	return nil
+}
+
+func printEvents(ctx context.Context, o options, stdout *os.File) error {
+	out, from := o.answerOn(stdout), o.since.from(time.Now())
+	if o.follow && out.Terminal() && !o.json {
+		out.Print(english.following, "")
+	}
+	shown, err := eventlog.Run(ctx, eventlog.Options{
+		Dir: o.Dir(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
+		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local,
+		WriteJSON: func(b []byte) error { _, err := stdout.Write(b); return err },
+		WriteText: func(line string) { out.Print(wrapEvent(line, out)...) },
+	})
+	switch {
+	case errors.Is(err, outbox.ErrNothingKept):
+		return advisedError{fmt.Errorf(english.noState, o.cp), o.whereLooked()}
+	case errors.Is(err, fs.ErrPermission):
+		return advisedError{fmt.Errorf(english.unreadable, o.cp, fs.ErrPermission), english.readAsUser}
+	case err != nil:
+		return err
+	}
+	if out.Terminal() && !o.json {
+		out.Print(o.summary(shown, from)...)
+	}
+	return nil
+}
+
+// eventIndent is the column at which the text of an event begins, behind date, time and
+// shape.
+const eventIndent = 22
+
+// wrapEvent breaks a line to the width of the terminal; elsewhere it stays whole. The log
+// may cut its lines, since they are printed in full here.
+func wrapEvent(line string, out *console.Console) []string {
+	if !out.Terminal() {
+		return []string{line}
+	}
+	return wrapTo(line, out.Columns())
+}
+
+func wrapTo(line string, columns int) []string {
+	if cell.Width(line) <= columns {
+		return []string{line}
+	}
+	return cell.WrapHanging(line, columns, max(columns-eventIndent, eventIndent), eventIndent)
+}
+
+// summary is what a person reads behind the events: that there were none, or how many
+// were left out.
+func (o options) summary(shown eventlog.Summary, from time.Time) []string {
+	switch {
+	case shown.Events == 0 && from.IsZero():
+		return []string{fmt.Sprintf(english.noEvents, o.cp)}
+	case shown.Events == 0:
+		return []string{fmt.Sprintf(english.noEventsSince, o.cp, from.Local().Format(time.DateTime))}
+	case shown.Hidden > 0:
+		zone, _ := time.Now().Zone()
+		return []string{"", fmt.Sprintf(english.leftOut, shown.Events, shown.Hidden), fmt.Sprintf(english.zone, zone)}
+	}
+	return nil
+}
+
+// systemdDir is where the units of packaging/systemd keep state.
+const systemdDir = "/var/lib/ev-cp-m"
+
+// whereLooked says in which folder a Monitor was looked for, which others are there, and
+// how to look elsewhere.
+func (o options) whereLooked() string {
+	text := fmt.Sprintf(english.lookedIn, o.Dir())
+	if others := o.otherCPs(); len(others) > 0 {
+		text += "\n" + fmt.Sprintf(english.others, o.StateDir, strings.Join(others, ", "))
+	}
+	if _, err := os.Stat(filepath.Join(o.Dir(), "outbox.db")); err == nil {
+		text += "\n" + english.ranBefore
+	}
+	if _, err := os.Lstat(filepath.Join(systemdDir, string(o.cp))); err == nil && o.StateDir != systemdDir {
+		text += "\n" + fmt.Sprintf(english.bySystemd, systemdDir)
+	}
+	return text
+}
+
+// maxOtherCPs are named.
+const maxOtherCPs = 5
+
+// otherCPs are the charge points whose Monitors keep their state in the same folder.
+func (o options) otherCPs() (ids []string) {
+	entries, err := os.ReadDir(o.StateDir)
+	if err != nil {
+		return nil // there is none, or it is not ours to see
+	}
+	for _, e := range entries {
+		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || id == o.cp {
+			continue
+		}
+		if len(ids) == maxOtherCPs {
+			return append(ids, "…")
+		}
+		ids = append(ids, cell.Safe(e.Name()))
+	}
+	return ids
+}
+
+// words are the sentences of this program, so that another language is another table.
+// Each comment names the arguments in order. What a Monitor answers has its sentences in
+// internal/explain, and events have theirs in internal/eventlog.
+type words struct {
+	notRunning    string // charge point
+	noState       string // charge point
+	lookedIn      string // folder
+	others        string // folder, charge points
+	ranBefore     string
+	bySystemd     string // folder
+	otherUser     string // charge point, error
+	askAsUser     string
+	unreadable    string // charge point, error
+	readAsUser    string
+	noReply       string // charge point, limit
+	restart       string
+	badReply      string // charge point, error
+	following     string
+	noStatus      string // charge point, HTTP status code
+	leftOut       string // number of events, number left out
+	zone          string // time zone
+	noEvents      string // charge point
+	noEventsSince string // charge point, start
+	needsCommand  string
+	goesWith      string // flag, commands
+	noTest        string // command
+}
+
+var english = words{
+	notRunning:    "no Monitor of %s runs here",
+	noState:       "no Monitor of %s has kept anything here",
+	lookedIn:      "Looked in %s;\n--cp-id and --state-dir (or EVCP_STATE_DIR) say where.",
+	others:        "In %s there are: %s.",
+	ranBefore:     "One ran there before: ev-cp-m events says what it saw.",
+	bySystemd:     "The one that systemd starts is asked with --state-dir %s, as root.",
+	otherUser:     "the Monitor of %s belongs to another user: %w",
+	askAsUser:     "Ask as that user, or as root.",
+	unreadable:    "the state of %s belongs to another user: %w",
+	readAsUser:    "Read it as that user, or as root.",
+	noReply:       "the Monitor of %s does not answer within %s",
+	restart:       "It stands still. Stop it and start it again: it resumes where it was.",
+	badReply:      "the Monitor of %s does not answer as it should: %w",
+	following:     "What comes is added as it comes; Ctrl-C ends it.",
+	noStatus:      "the Monitor of %s answers %d and no status; is it of another version?",
+	leftOut:       "%[2]d of %[1]d events are left out, mostly single checks: --log-level debug.",
+	zone:          "Times are %s.",
+	noEvents:      "No event of %s is kept.",
+	noEventsSince: "No event of %s is kept since %s.",
+	needsCommand:  "--json, --follow and --since go with a command: ev-cp-m events --follow",
+	goesWith:      "%s goes with %s",
+	noTest:        "--test is no part of %s: ev-cp-m --test",
+}
