@@ -76,14 +76,14 @@ func (e *LoadError) seeHelp() bool {
 	return slices.ContainsFunc(e.problems, func(p problem) bool { return p.seeHelp })
 }
 
-// location is a place in a file, with the source line around it.
-type location struct {
+// filePosition is a place in a file, with the source line around it.
+type filePosition struct {
 	path                string
 	line                int    // from 1; 0 is the whole file
 	before, span, after string // the source line in three parts; the carets go under span
 }
 
-func (l location) problem(why string) problem {
+func (l filePosition) problem(why string) problem {
 	p := problem{path: l.path, line: l.line, text: l.path + ": " + why}
 	if l.line > 0 {
 		p.text = fmt.Sprintf("%s:%d: %s", l.path, l.line, why)
@@ -104,7 +104,7 @@ const gutter = 5 + len(" | ")
 
 // excerpt shows the source line and carets under the span. Of a long line it
 // shows the part around them.
-func (l location) excerpt() []string {
+func (l filePosition) excerpt() []string {
 	before, room := l.before, cell.Columns-gutter
 	if cell.Width(before)+cell.Width(l.span) > room {
 		before = lastCells(before, room/4)

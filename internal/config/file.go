@@ -64,9 +64,9 @@ func (r *resolver) readFile(path string, source []byte, err error) {
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
 			err = p.Err // the problem names the path
 		}
-		f.reject(location{}, cell.Safe(err.Error()))
+		f.reject(filePosition{}, cell.Safe(err.Error()))
 	case len(source) > MaxFile:
-		f.reject(location{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
+		f.reject(filePosition{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
 	default:
 		f.parse(source)
 	}
@@ -109,7 +109,7 @@ func beginsBlock(line string) bool { return line != "" && !strings.ContainsRune(
 func (f *settingsFile) isUTF8() bool {
 	for i, line := range f.lines {
 		if !utf8.ValidString(line) {
-			f.reject(location{line: i + 1}, reasonNotUTF8)
+			f.reject(filePosition{line: i + 1}, reasonNotUTF8)
 			return false
 		}
 	}
@@ -191,7 +191,7 @@ func (f *settingsFile) rejectSyntax(block []string, err error) {
 			return
 		}
 	}
-	at, message := location{line: f.offset + 1}, err.Error()
+	at, message := filePosition{line: f.offset + 1}, err.Error()
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		message = e.Message
 		mark := e.Mark
@@ -268,7 +268,7 @@ func isScalar(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Anchor == "" && n.Style&^quoted == 0 && n.ShortTag() != "!!merge"
 }
 
-func (f *settingsFile) rejectKey(at location, key string) {
+func (f *settingsFile) rejectKey(at filePosition, key string) {
 	var known []string
 	for _, s := range f.program.Settings {
 		if s.Scope == Anywhere {
@@ -289,20 +289,20 @@ func (p Program) settingOfKey(key string) (Setting, bool) {
 	return p.setting(strings.ReplaceAll(key, "_", "-"))
 }
 
-func (f *settingsFile) reject(at location, why string) {
+func (f *settingsFile) reject(at filePosition, why string) {
 	at.path = f.path
 	f.problems = append(f.problems, at.problem(why))
 }
 
 // locate is the place of width runes of a line; line and column count from 1.
-func (f *settingsFile) locate(line, column, width int) location {
+func (f *settingsFile) locate(line, column, width int) filePosition {
 	if line < 1 || line > len(f.lines) {
-		return location{path: f.path}
+		return filePosition{path: f.path}
 	}
 	text := []rune(f.lines[line-1])
 	from := min(max(column-1, 0), len(text))
 	to := min(from+width, len(text))
-	return location{
+	return filePosition{
 		path: f.path, line: line,
 		before: tabsToBlanks(text[:from]), span: tabsToBlanks(text[from:to]), after: tabsToBlanks(text[to:]),
 	}
@@ -310,7 +310,7 @@ func (f *settingsFile) locate(line, column, width int) location {
 
 // locateNode is the place of a node: of a scalar its source in the first line, of
 // anything else its first rune.
-func (f *settingsFile) locateNode(n *yaml.Node) location {
+func (f *settingsFile) locateNode(n *yaml.Node) filePosition {
 	width := 1
 	switch {
 	case !isScalar(n):

@@ -125,7 +125,7 @@ type value struct {
 	name    string // as its source names it: --engine-port, CENTRAL_PORT, engine_port
 	text    string
 	setting Setting
-	at      location // in the file
+	at      filePosition // in the file
 }
 
 // problem is an error that names the source of v; why is the reason.
