@@ -256,7 +256,7 @@ func TestFull(t *testing.T) {
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
-		io.WriteString(conn, "EV_CP_M CP_001 heartbeat OK") // the Read says
+		io.WriteString(conn, "EV_CP_M CP_001 heartbeat OK") // if it fails, so does the Read
 		n, _ := conn.Read(make([]byte, 2))
 		return n == 2
 	})

@@ -61,8 +61,7 @@ func (c *Central) CP(id evcp.CPID) (CPView, bool) {
 }
 
 // follow calls f for each change of state after a position, in order, until ctx ends.
-// When f is more than maxChanges behind, the oldest are skipped and missed says how
-// many.
+// When f is more than maxChanges behind, the oldest are skipped and missed counts them.
 func (c *Central) follow(ctx context.Context, p Position, signal <-chan struct{}, f func(Change, uint64)) {
 	for {
 		select {

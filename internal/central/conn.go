@@ -175,11 +175,11 @@ func (m *monitorConn) readDeadline() time.Time {
 	if !m.registered {
 		until = m.opened.Add(registerWithin)
 	}
-	wait := m.requests.Wait()
-	if wait == 0 {
+	rest := m.requests.Wait() // for the rest of a message
+	if rest == 0 {
 		return until
 	}
-	if soon := time.Now().Add(wait); until.IsZero() || soon.Before(until) {
+	if soon := time.Now().Add(rest); until.IsZero() || soon.Before(until) {
 		return soon
 	}
 	return until

@@ -61,7 +61,10 @@ func (m *meter) count(verb wire.Verb, reply cpstate.Reply) {
 
 // Figures reads the counts. Any goroutine may call it at any time.
 func (c *Central) Figures() Figures {
-	f := Figures{Messages: map[wire.Verb]uint64{}, Incidents: c.board.incidents(), Denied: c.meter.denied.Load()}
+	c.board.mu.Lock()
+	incidents := maps.Clone(c.board.faultsBegun)
+	c.board.mu.Unlock()
+	f := Figures{Messages: map[wire.Verb]uint64{}, Incidents: incidents, Denied: c.meter.denied.Load()}
 	for verb := wire.Registration; verb <= wire.Disconnect; verb++ {
 		f.Messages[verb] = c.meter.messages[verb].Load()
 	}
@@ -80,12 +83,6 @@ func (c *Central) Figures() Figures {
 	defer c.mu.Unlock()
 	f.Connections = len(c.conns)
 	return f
-}
-
-func (b *board) incidents() map[cpstate.Reason]uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return maps.Clone(b.faultsBegun)
 }
 
 // StateCounts are how many charge points are in each state.
@@ -112,19 +109,14 @@ type FaultedCP struct {
 }
 
 // Faulted are the charge points that are faulted now, by id.
-func (c *Central) Faulted() []FaultedCP {
-	all := c.board.faulted()
-	slices.SortFunc(all, func(x, y FaultedCP) int { return cmp.Compare(x.CP, y.CP) })
-	return all
-}
-
-func (b *board) faulted() (all []FaultedCP) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id, p := range b.cps {
+func (c *Central) Faulted() (all []FaultedCP) {
+	c.board.mu.Lock()
+	for id, p := range c.board.cps {
 		if p.State == cpstate.Faulted {
 			all = append(all, FaultedCP{CP: id, Reason: p.Reason})
 		}
 	}
+	c.board.mu.Unlock()
+	slices.SortFunc(all, func(x, y FaultedCP) int { return cmp.Compare(x.CP, y.CP) })
 	return all
 }

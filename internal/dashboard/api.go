@@ -67,7 +67,8 @@ func (l *listCache) get(asked time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the list: %w", err)
 	}
-	l.began, l.body = began, append(body, '\n')
+	body = append(body, '\n')
+	l.began, l.body = began, body
 	return l.body, nil
 }
 
