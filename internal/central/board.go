@@ -63,7 +63,7 @@ func newBoard(o Options) *board {
 // receive decides the reply to one message. listed says whether the registry has the
 // charge point. created is the number of the change by which the charge point became
 // known; 0: it was known before, or is not.
-func (b *board) receive(s *source, m wire.Message, listed bool, now time.Time) (reply cpstate.Reply, created uint64) {
+func (b *board) receive(r *connRecord, m wire.Message, listed bool, now time.Time) (reply cpstate.Reply, created uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p, known := b.cps[m.CP]
@@ -81,7 +81,7 @@ func (b *board) receive(s *source, m wire.Message, listed bool, now time.Time) (
 		_, reply = cpstate.Condition{}.Receive(m, now)
 		return reply, 0
 	}
-	reply = b.apply(p, s, m, now)
+	reply = b.apply(p, r, m, now)
 	if !known {
 		created = b.changes.next
 	}
@@ -89,17 +89,17 @@ func (b *board) receive(s *source, m wire.Message, listed bool, now time.Time) (
 }
 
 // apply updates a charge point by one message.
-func (b *board) apply(p *boardEntry, s *source, m wire.Message, now time.Time) cpstate.Reply {
+func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) cpstate.Reply {
 	next, reply := p.Receive(m, now)
-	p.Peer = s.peer
+	p.Peer = r.peer
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
 		p.HeartbeatSources = max(1, p.HeartbeatSources)
-		if p.sources.record(s, now); len(p.sources.live) > 1 {
+		if p.sources.add(r, now); len(p.sources.live) > 1 {
 			b.recount[p] = struct{}{}
 		}
 	}
-	s.count(m)
+	r.count(m)
 	if reply != cpstate.UnknownMessage {
 		b.lastMessage = now
 	}

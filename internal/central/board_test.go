@@ -16,12 +16,12 @@ import (
 
 func testBoard() *board { return newBoard(Options{}.withDefaults()) }
 
-func (b *board) receiveNow(v *source, id evcp.CPID, verb wire.Verb, s evcp.Status) {
+func (b *board) receiveNow(v *connRecord, id evcp.CPID, verb wire.Verb, s evcp.Status) {
 	b.receive(v, wire.Message{CP: id, Verb: verb, Status: s}, true, time.Now())
 }
 
 func TestSinceGivesWhatChanged(t *testing.T) {
-	b, v := testBoard(), newSource("10.0.0.1:1")
+	b, v := testBoard(), newConnRecord("10.0.0.1:1")
 	b.receiveNow(v, "CP_002", wire.Registration, 0)
 	b.receiveNow(v, "CP_001", wire.Registration, 0)
 	all := b.since(Position{})
@@ -44,7 +44,7 @@ func TestSinceGivesWhatChanged(t *testing.T) {
 }
 
 func TestMissedChangesAreCounted(t *testing.T) {
-	b, v := testBoard(), newSource("10.0.0.1:1")
+	b, v := testBoard(), newConnRecord("10.0.0.1:1")
 	b.receiveNow(v, "CP_001", wire.Registration, 0)
 	at := b.since(Position{}).Next
 	for range maxChanges/2 + 5 {
@@ -68,7 +68,7 @@ func TestFollowGivesEachChangeInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := newSource("10.0.0.1:1")
+		v := newConnRecord("10.0.0.1:1")
 		c.board.receiveNow(v, "CP_000", wire.Registration, 0) // before the position: left out
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []string
@@ -101,7 +101,7 @@ func TestSilenceInTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go c.superviseCPs(ctx)
-		v := newSource("10.0.0.1:1")
+		v := newConnRecord("10.0.0.1:1")
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		c.board.receiveNow(v, "CP_QUIET", wire.Registration, 0)
 		for range 4 {
@@ -129,19 +129,19 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b, now := testBoard(), time.Now()
 		listening := now
-		sources := []*source{newSource("10.0.0.1:1"), newSource("10.0.0.2:1"), newSource("10.0.0.3:1")}
+		conns := []*connRecord{newConnRecord("10.0.0.1:1"), newConnRecord("10.0.0.2:1"), newConnRecord("10.0.0.3:1")}
 		var read Position
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
-			n := rapid.IntRange(0, len(sources)-1).Draw(t, "source")
+			n := rapid.IntRange(0, len(conns)-1).Draw(t, "connection")
 			switch rapid.IntRange(0, 9).Draw(t, "step") {
 			case 0:
 				expireSilentEqualsWalk(t, b, now, listening)
 			case 1:
 				countSourcesEqualsWalk(t, b, now)
 			case 2:
-				b.drop(sources[n])
-				sources[n] = newSource(sources[n].peer)
+				b.drop(conns[n])
+				conns[n] = newConnRecord(conns[n].peer)
 			case 3:
 				listening = now
 			case 4:
@@ -149,7 +149,7 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 			default:
 				id := rapid.SampledFrom([]evcp.CPID{"CP_1", "CP_2", "CP_3", "CP_4"}).Draw(t, "cp")
 				verb := rapid.SampledFrom([]wire.Verb{wire.Registration, wire.Heartbeat, wire.Heartbeat, wire.EngineFailure, wire.Disconnect}).Draw(t, "verb")
-				b.receive(sources[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, true, now)
+				b.receive(conns[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, true, now)
 			}
 		}
 	})

@@ -90,11 +90,11 @@ func (c *Central) closeAll() {
 
 // serveConn serves one connection; a panic ends it alone.
 func (c *Central) serveConn(conn net.Conn) {
-	m := &monitorConn{c: c, conn: conn, source: newSource(conn.RemoteAddr().String()), opened: time.Now()}
+	m := &monitorConn{c: c, conn: conn, record: newConnRecord(conn.RemoteAddr().String()), opened: time.Now()}
 	defer m.end()
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.Error("a session broke; the others go on", "peer", m.source.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.log.Error("a session broke; the others go on", "peer", m.record.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	if tcp, ok := conn.(*net.TCPConn); ok { // notices within half a minute that the peer's machine is gone; without it silence is still noticed
@@ -107,7 +107,7 @@ func (c *Central) serveConn(conn net.Conn) {
 type monitorConn struct {
 	c          *Central
 	conn       net.Conn
-	source     *source
+	record     *connRecord
 	opened     time.Time
 	registered bool // a registered charge point has sent a message
 	requests   wire.RequestDecoder
@@ -122,7 +122,7 @@ func (m *monitorConn) end() {
 	delete(m.c.conns, m.conn)
 	m.c.mu.Unlock()
 	ended := time.Now()
-	for _, id := range m.c.board.drop(m.source) {
+	for _, id := range m.c.board.drop(m.record) {
 		m.c.connEnds <- connectionEnd{cp: id, at: ended}
 	}
 }
@@ -188,7 +188,7 @@ func (m *monitorConn) readDeadline() time.Time {
 // answer answers one request and reports whether the reply was sent.
 func (m *monitorConn) answer(r wire.Request) bool {
 	if r.Err != nil {
-		m.c.log.Debug("answered an unknown message", "peer", m.source.peer, "error", r.Err)
+		m.c.log.Debug("answered an unknown message", "peer", m.record.peer, "error", r.Err)
 		return m.write(cpstate.UnknownMessage, r)
 	}
 	return m.write(m.receive(r.Message), r)
@@ -198,10 +198,10 @@ func (m *monitorConn) answer(r wire.Request) bool {
 func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 	c := m.c
 	listed := c.o.Registry == nil || c.o.Registry.Listed(msg.CP)
-	reply, created := c.board.receive(m.source, msg, listed, time.Now())
+	reply, created := c.board.receive(m.record, msg, listed, time.Now())
 	m.registered = m.registered || reply.Accepted()
 	c.meter.count(msg.Verb, reply)
-	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.source.peer); reply {
+	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.peer); reply {
 	case cpstate.Denied:
 		c.warnLimited("denied: not in the registry", cp, peer)
 	case cpstate.NoRoom:
@@ -222,7 +222,7 @@ func (m *monitorConn) write(reply cpstate.Reply, r wire.Request) bool {
 
 // rejectTooLong ends a connection whose message does not end within wire.MaxMessage.
 func (m *monitorConn) rejectTooLong() {
-	m.c.warnLimited("closed a connection: its message has no end", slog.String("peer", m.source.peer), slog.Int("limit_bytes", wire.MaxMessage))
+	m.c.warnLimited("closed a connection: its message has no end", slog.String("peer", m.record.peer), slog.Int("limit_bytes", wire.MaxMessage))
 	if !m.write(cpstate.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
 		return
 	}

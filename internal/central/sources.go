@@ -9,8 +9,8 @@ import (
 	"evcp/internal/wire"
 )
 
-// source is one connection as the board knows it. It is guarded by the board.
-type source struct {
+// connRecord is one connection as the board knows it. It is guarded by the board.
+type connRecord struct {
 	peer string // address
 	sent map[evcp.CPID]messageCounts
 }
@@ -18,28 +18,30 @@ type source struct {
 // messageCounts is how much one connection has sent for one charge point.
 type messageCounts struct{ all, heartbeats int }
 
-func newSource(peer string) *source { return &source{peer: peer, sent: map[evcp.CPID]messageCounts{}} }
+func newConnRecord(peer string) *connRecord {
+	return &connRecord{peer: peer, sent: map[evcp.CPID]messageCounts{}}
+}
 
-func (s *source) count(m wire.Message) {
-	n := s.sent[m.CP]
+func (r *connRecord) count(m wire.Message) {
+	n := r.sent[m.CP]
 	n.all++
 	if m.Verb == wire.Heartbeat {
 		n.heartbeats++
 	}
-	s.sent[m.CP] = n
+	r.sent[m.CP] = n
 }
 
 // drop takes a connection that ended off the board. It returns the charge points that
 // may be lost: the connection was kept for more than one message, the charge point
 // sends heartbeats, and no other connection carries them. A peer that opens a
 // connection for each message keeps none, so the end of one means nothing.
-func (b *board) drop(s *source) (lost []evcp.CPID) {
+func (b *board) drop(r *connRecord) (lost []evcp.CPID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for id, n := range s.sent {
+	for id, n := range r.sent {
 		p := b.cps[id]
-		if _, live := p.sources.live[s]; live {
-			delete(p.sources.live, s)
+		if _, live := p.sources.live[r]; live {
+			delete(p.sources.live, r)
 			b.recount[p] = struct{}{}
 		}
 		kept := n.all > 1 && (n.heartbeats > 0 || p.SendsHeartbeats)
@@ -54,22 +56,22 @@ func (b *board) drop(s *source) (lost []evcp.CPID) {
 // There should be one. A Monitor that reconnected leaves an old connection behind for
 // a while, which sends no more; two Monitors send in turns.
 type heartbeatSources struct {
-	live       map[*source]time.Time // open connections, with their last heartbeat
-	latest     *source
+	live       map[*connRecord]time.Time // open connections, with their last heartbeat
+	latest     *connRecord
 	alternated time.Time // when an older connection last sent after a newer one had
 }
 
-// record notes a heartbeat.
-func (h *heartbeatSources) record(s *source, now time.Time) {
+// add notes a heartbeat.
+func (h *heartbeatSources) add(r *connRecord, now time.Time) {
 	if h.live == nil {
-		h.live = map[*source]time.Time{}
+		h.live = map[*connRecord]time.Time{}
 	}
-	_, sentBefore := h.live[s]
+	_, sentBefore := h.live[r]
 	_, latestLives := h.live[h.latest]
-	if latestLives && h.latest != s && sentBefore {
+	if latestLives && h.latest != r && sentBefore {
 		h.alternated = now
 	}
-	h.live[s], h.latest = now, s
+	h.live[r], h.latest = now, r
 }
 
 // count is how many connections sent in turns within the timeout.
@@ -88,7 +90,7 @@ func (h *heartbeatSources) count(now time.Time, timeout time.Duration) int {
 
 // newestTwo are the addresses that sent last. There are two connections at least.
 func (h *heartbeatSources) newestTwo() (peer, other string) {
-	live := slices.SortedFunc(maps.Keys(h.live), func(a, b *source) int { return h.live[b].Compare(h.live[a]) })
+	live := slices.SortedFunc(maps.Keys(h.live), func(a, b *connRecord) int { return h.live[b].Compare(h.live[a]) })
 	return live[0].peer, live[1].peer
 }
 

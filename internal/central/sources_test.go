@@ -80,12 +80,12 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 	for name, ends := range map[string]bool{"an old connection": true, "a second Monitor": false} {
 		t.Run(name, func(t *testing.T) {
 			b, now := newBoard(Options{}.withDefaults()), time.Now()
-			old, present := newSource("10.0.0.1:1"), newSource("10.0.0.2:2")
+			old, present := newConnRecord("10.0.0.1:1"), newConnRecord("10.0.0.2:2")
 			for _, sent := range []struct {
-				source *source
-				verb   wire.Verb
+				conn *connRecord
+				verb wire.Verb
 			}{{old, wire.Registration}, {old, wire.Heartbeat}, {present, wire.Heartbeat}, {old, wire.Heartbeat}} {
-				b.receive(sent.source, wire.Message{CP: "CP_001", Verb: sent.verb, Status: evcp.OK}, true, now)
+				b.receive(sent.conn, wire.Message{CP: "CP_001", Verb: sent.verb, Status: evcp.OK}, true, now)
 			}
 			if ends {
 				b.drop(old)
