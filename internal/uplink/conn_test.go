@@ -84,7 +84,7 @@ func TestSend(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		framing wire.Framing
-		scripts [][]scriptedReply // nil: nobody listens
+		scripts [][]scriptedReply // nil: no listener
 		want    []SendResult      // one for each message
 		takes   time.Duration
 		dials   int

@@ -192,12 +192,12 @@ func TestEngineReplyReusable(t *testing.T) {
 	late.Feed([]byte("OK"), false)
 	late.Feed([]byte("\r\n"), false)
 	if !late.Reusable() {
-		t.Error("a late newline spoils nothing")
+		t.Error("not reusable after a late newline")
 	}
 	late.Feed([]byte("K"), false)
 	late.Feed([]byte("\n"), false)
 	if late.Reusable() {
-		t.Error("a late word does, whatever follows it")
+		t.Error("reusable after late bytes that are not blank")
 	}
 	late.Reset()
 	if late.Feed(nil, false) || !late.Empty() {
