@@ -66,7 +66,7 @@ var house = map[string]room{
 	"internal/eventlog":        {does, []string{".", "internal/display", "internal/logtext", "internal/outbox", "internal/wait"}},
 	"internal/cli":             {does, []string{"internal/config", "internal/console", "internal/console/cell", "internal/version"}},
 	"internal/version":         {decides, nil},
-	"internal/simnet":          {does, nil},
+	"internal/simnet":          {does, []string{"internal/wait"}},
 	"internal/process":         {does, []string{"internal/wait"}},
 	"internal/testbed":         {does, []string{".", "internal/central", "internal/engine", "internal/process", "internal/wait"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},

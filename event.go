@@ -2,6 +2,7 @@ package evcp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (a Action) String() string { return nameOf(actionNames[:], int(a)) }
 
 // ParseAction reads the name of an Action.
 func ParseAction(s string) (Action, bool) {
-	i, _ := indexOf(actionNames[:], s)
+	i := max(slices.Index(actionNames[:], s), 0)
 	return Action(i), i != 0
 }
 

@@ -1,6 +1,9 @@
 package evcp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is the result of one check, or what a charge point is shown as. The names
 // are those of the first EV_CP_M and of its events.
@@ -34,8 +37,8 @@ func (s Status) Failed() bool { return s == KO || s == ConnectionError }
 
 // ParseStatus reads the name of a Status.
 func ParseStatus(s string) (Status, bool) {
-	i, ok := indexOf(statusNames[:], s)
-	return Status(i), ok
+	i := slices.Index(statusNames[:], s)
+	return Status(max(i, 0)), i >= 0
 }
 
 // Cause is why a check was not OK. It says where to look first: said_ko at the
@@ -81,8 +84,8 @@ func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
 
 // ParseCause reads the name of a Cause.
 func ParseCause(s string) (Cause, bool) {
-	i, ok := indexOf(causeNames[:], s)
-	return Cause(i), ok
+	i := slices.Index(causeNames[:], s)
+	return Cause(max(i, 0)), i >= 0
 }
 
 // Outcome is the result of one check. The zero Outcome is Unknown, and so counts for
@@ -99,13 +102,4 @@ func nameOf(names []string, i int) string {
 		return names[i]
 	}
 	return "invalid"
-}
-
-func indexOf(names []string, s string) (int, bool) {
-	for i, name := range names {
-		if name == s {
-			return i, true
-		}
-	}
-	return 0, false
 }

@@ -141,14 +141,10 @@ func (v *verifier) firstChecks() {
 		if v.of(CPUBusy).meet(span{down.to, due}) {
 			due = due.Add(r.Ready)
 		}
-		if !v.receivedBetween(down.to, due) {
+		if len(v.checksReceived(span{down.to, due})) == 0 {
 			v.violated(LateCheck, due, "started %s ago without a check", due.Sub(down.to))
 		}
 	}
-}
-
-func (v *verifier) receivedBetween(from, to evcp.Stamp) bool {
-	return len(v.checksReceived(span{from, to})) > 0
 }
 
 // lost looks for checks that the Engine received and that have no event. A kill may

@@ -129,7 +129,11 @@ func checkTime(e evcp.Event) span { return span{e.At.Add(-e.Latency), e.At} }
 
 // outcomes looks for what caused the outcome of every check.
 func (v *verifier) outcomes() {
-	troubled := union(append(append(v.of(EngineLink, HarnessStalled), v.notListening()...), v.openings()...))
+	excused := v.of(EngineLink, HarnessStalled)
+	for _, s := range v.notListening() { // connections are reset at both ends of it
+		excused = append(excused, s.wider(slack))
+	}
+	excused = union(excused)
 	for _, e := range v.events {
 		if e.Action != evcp.HealthCheck || !e.Status.Countable() {
 			continue
@@ -139,29 +143,19 @@ func (v *verifier) outcomes() {
 			v.okCheck(e, received)
 			continue
 		}
-		v.failedCheck(e, received, troubled)
+		v.failedCheck(e, received, excused)
 	}
-}
-
-// openings are the moments around a time in which the Engine did not listen:
-// connections are reset then.
-func (v *verifier) openings() []span {
-	var all []span
-	for _, s := range v.notListening() {
-		all = append(all, s.wider(slack))
-	}
-	return all
 }
 
 // failedCheck wants a bad reply for a KO; for a connection error a bad reply or none, a
 // failing link, or an Engine that does not listen.
-func (v *verifier) failedCheck(e evcp.Event, received []EngineCheck, troubled spans) {
+func (v *verifier) failedCheck(e evcp.Event, received []EngineCheck, excused spans) {
 	for _, c := range received {
 		if e.Status == evcp.KO && v.repliedBad(c) || e.Status == evcp.ConnectionError && !v.repliedOK(c) {
 			return
 		}
 	}
-	if e.Status == evcp.ConnectionError && troubled.meet(checkTime(e).wider(slack)) {
+	if e.Status == evcp.ConnectionError && excused.meet(checkTime(e).wider(slack)) {
 		return
 	}
 	v.violated(FalseFailure, e.At, "seq %d %s %s %q: the Engine did nothing to cause it (%d checks received meanwhile)", e.Seq, e.Status, e.Cause, e.Response, len(received))

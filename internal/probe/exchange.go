@@ -181,10 +181,8 @@ func (x *exchange) await(ended <-chan dialResult, until time.Duration) (got *dia
 }
 
 func (x *exchange) replied() evcp.Evidence {
-	r := x.conn.reply.Result(evcp.Closed)
-	e := x.evidence(evcp.SignalReply)
+	e := x.received(evcp.SignalReply, evcp.Closed)
 	x.conn.acknowledge()
-	e.Reply = evcp.Outcome{Status: r.Status, Cause: r.Cause, Response: r.Response}
 	return e
 }
 
@@ -194,8 +192,13 @@ func (x *exchange) timedOut(silent bool) evcp.Evidence {
 	if !silent {
 		return x.because(evcp.SignalLocalError, evcp.Stalled)
 	}
-	r := x.conn.reply.Result(evcp.Timeout)
-	e := x.evidence(evcp.SignalNone)
+	return x.received(evcp.SignalNone, evcp.Timeout)
+}
+
+// received is the evidence of what was read; empty is the cause when that is nothing.
+func (x *exchange) received(s evcp.Signal, empty evcp.Cause) evcp.Evidence {
+	r := x.conn.reply.Result(empty)
+	e := x.evidence(s)
 	e.Reply = evcp.Outcome{Status: r.Status, Cause: r.Cause, Response: r.Response}
 	return e
 }

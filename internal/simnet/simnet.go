@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"evcp/internal/wait"
 )
 
 // Net is one network. Its zero value is ready; all methods may be called from any
@@ -28,7 +30,7 @@ func (n *Net) Delay(d time.Duration) {
 	n.delay = d
 }
 
-// Blackhole, while set, drops everything: dials hang and bytes are lost.
+// Blackhole drops everything while it is open: dials hang and bytes are lost.
 func (n *Net) Blackhole(open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -63,8 +65,8 @@ func (n *Net) DialContext(ctx context.Context, _, address string) (net.Conn, err
 		<-ctx.Done()
 		return nil, opError("dial", ctx.Err())
 	}
-	if err := sleep(ctx, delay); err != nil {
-		return nil, opError("dial", err)
+	if !wait.For(ctx, delay) {
+		return nil, opError("dial", ctx.Err())
 	}
 	n.mu.Lock()
 	l := n.listeners[address]
@@ -80,20 +82,6 @@ func (n *Net) DialContext(ctx context.Context, _, address string) (net.Conn, err
 		return nil, opError("dial", syscall.ECONNREFUSED)
 	case <-ctx.Done():
 		return nil, opError("dial", ctx.Err())
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d == 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
