@@ -70,17 +70,17 @@ func TestMissing(t *testing.T) {
 
 // TestReportsAfterReceipt: a report without a receipt may be sent again, one with it may not.
 func TestReportsAfterReceipt(t *testing.T) {
-	told := func(v wire.Verb, receipt evcp.Stamp) oracle.CentralMessage {
+	answered := func(v wire.Verb, receipt evcp.Stamp) oracle.CentralMessage {
 		return oracle.CentralMessage{Verb: v, Returned: receipt}
 	}
 	a := cpHistory{CPTrace: oracle.CPTrace{Messages: []oracle.CentralMessage{
-		told(wire.EngineFailure, 0), told(wire.EngineFailure, sec(1)), told(wire.Heartbeat, sec(2)), told(wire.EngineRecovered, sec(3)),
-		told(wire.EngineFailure, sec(4)),
+		answered(wire.EngineFailure, 0), answered(wire.EngineFailure, sec(1)), answered(wire.Heartbeat, sec(2)), answered(wire.EngineRecovered, sec(3)),
+		answered(wire.EngineFailure, sec(4)),
 	}}}
 	if n := a.reportsAfterReceipt(); n != 0 {
 		t.Errorf("%d after a receipt, want 0", n)
 	}
-	a.Messages = append(a.Messages, told(wire.EngineFailure, sec(5)))
+	a.Messages = append(a.Messages, answered(wire.EngineFailure, sec(5)))
 	if n := a.reportsAfterReceipt(); n != 1 {
 		t.Errorf("%d after a receipt, want 1", n)
 	}
