@@ -12,10 +12,10 @@ import (
 	"evcp/internal/wire"
 )
 
-// scenario is a written campaign, with realTiming. The oracle verifies it like a random
+// writtenScenario is a written campaign, with realTiming. The oracle verifies it like a random
 // one. Beside that it has metrics of its own: run adds some to groundTruth, measure
 // finds the others in the histories of the charge points.
-type scenario struct {
+type writtenScenario struct {
 	name    string
 	about   string
 	cps     int
@@ -24,7 +24,7 @@ type scenario struct {
 }
 
 // scenarios in the order of docs/RELIABILITY.md.
-var scenarios = []scenario{
+var scenarios = []writtenScenario{
 	{"stops", "a Monitor that is stopped and starved accuses nobody, and misses nobody", 5, runStops, measureStops},
 	{"kills", "kill -9 at two of three, after a receipt, and before a recovery", 3, runKills, measureKills},
 	{"broker", "a broker frozen for 15 s and away for 15 s", 2, runBroker, measureBroker},
@@ -43,8 +43,8 @@ func scenarioNames() string {
 }
 
 // chosen are the scenarios of a name: one, or all.
-func chosen(name string) []scenario {
-	return slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return name != "all" && name != s.name })
+func chosen(name string) []writtenScenario {
+	return slices.DeleteFunc(slices.Clone(scenarios), func(s writtenScenario) bool { return name != "all" && name != s.name })
 }
 
 // runScenarios runs one scenario, or all, each with new processes.
@@ -66,7 +66,7 @@ func (o *options) runScenarios(ctx context.Context) (broken int, err error) {
 // scenarioTimeout bounds the longest scenario.
 const scenarioTimeout = 5 * time.Minute
 
-func (o *options) runScenario(ctx context.Context, s scenario) (broken int, err error) {
+func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken int, err error) {
 	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, realTiming.interval, o.kafka, o.seed)
 	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
