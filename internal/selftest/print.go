@@ -22,7 +22,7 @@ func title(cp evcp.CPID) string {
 	return fmt.Sprintf(english.title, cp)
 }
 
-// widest is the length of the longest address, within reason.
+// widest is the length of the longest address, at most 24.
 func widest(all []peerResult) int {
 	wide := 0
 	for _, f := range all {
@@ -31,8 +31,8 @@ func widest(all []peerResult) int {
 	return min(wide, 24)
 }
 
-// lines are one finding for a person: what was tried, what came of it, how long
-// it took; and when it is not well, what that means and what to do first.
+// lines are one result for a person: what was tried, the outcome, how long it took;
+// and when it is not well, what that means and what to do first.
 func (f peerResult) lines(wide int) []string {
 	head := fmt.Sprintf("  %s %-7s  %-*s   %s", f.shape.Mark(), f.peer, wide, f.address, f.advice.Phrase)
 	lines := []string{timed(head, f)}
@@ -79,4 +79,37 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult) []string {
 		problems = english.twoProblems
 	}
 	return cell.Wrap(fmt.Sprintf(problems, then), prose+indent)
+}
+
+// words are the texts of --test but the outcomes, their meaning and what to do, which
+// are internal/advice's. Another language is another table. The verbs stand in the
+// order of the call.
+type words struct {
+	title                  string // which charge point
+	central, engine, kafka string // names of the rows
+	none                   string // in the place of brokers
+	onDisk                 string
+	toCreate               string // which topic
+
+	allWell, withoutKafka   string
+	oneProblem, twoProblems string // what a Monitor would do
+	stop, watch             string
+	report, reportLater     string // which charge point
+}
+
+var english = words{
+	title:   "Testing %s. It registers with Central; Kafka is only asked, not written.",
+	central: "Central", engine: "Engine", kafka: "Kafka",
+	none:     "none",
+	onDisk:   "events stay on disk",
+	toCreate: "topic %s would be created",
+
+	allWell:      "All well. The same command without --test starts the watch.",
+	withoutKafka: "Ready, without Kafka. The same command without --test starts the watch.",
+	oneProblem:   "1 problem. A Monitor started now would %s",
+	twoProblems:  "2 problems. A Monitor started now would %s",
+	stop:         "stop with exit code 3.",
+	watch:        "watch, and go on asking for Central.",
+	report:       "report %s as faulted.",
+	reportLater:  "report %s as faulted once Central is there.",
 }

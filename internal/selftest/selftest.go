@@ -1,20 +1,26 @@
-// Package trial is what --test does: it tries Central, Engine and Kafka once, each
-// by itself, and says of each what came of it and what to do next. It writes
-// nothing, opens no state and sends no goodbye, so it is safe beside a running
-// Monitor.
+// Package selftest is --test: it tries Central, Engine and Kafka once, each on its own,
+// and prints for each the result and what to do next. It writes nothing, opens no
+// state folder and sends no disconnect, so it is safe beside a running Monitor.
 package selftest
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/display"
+	"evcp/internal/kafka"
 	"evcp/internal/link"
+	"evcp/internal/probe"
+	"evcp/internal/uplink"
 	"evcp/internal/wire"
 )
 
-// Options are what a trial needs. Addresses are host:port.
+// Options are what a self-test needs. Addresses are host:port.
 type Options struct {
 	CP      evcp.CPID
 	Central string
@@ -27,27 +33,109 @@ type Options struct {
 	Slept   func() time.Duration
 }
 
-// Run tries all three at once, hands the lines of the answer to say, in order,
+// Run tries all three at once, passes the lines of the output to printLine in order,
 // and reports whether Central and Engine answered well.
-func Run(ctx context.Context, o Options, say func(line string)) bool {
+func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	var central, engine, broker peerResult
 	var trying sync.WaitGroup
 	trying.Go(func() { central = o.tryCentral(ctx) })
 	trying.Go(func() { engine = o.tryEngine(ctx) })
 	trying.Go(func() { broker = o.tryKafka(ctx) })
-	say(title(o.CP))
-	say("")
+	printLine(title(o.CP))
+	printLine("")
 	trying.Wait()
 	all := []peerResult{central, engine, broker}
 	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide) {
-			say(line)
+			printLine(line)
 		}
 	}
-	say("")
+	printLine("")
 	for _, line := range verdict(o.CP, central, engine, broker) {
-		say(line)
+		printLine(line)
 	}
 	return central.well && engine.well
+}
+
+// peerResult is the result for one peer.
+type peerResult struct {
+	peer    string
+	address string
+	shape   display.Shape
+	well    bool
+	refused bool // by Central
+	advice  advice.Advice
+	took    time.Duration
+}
+
+func result(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) peerResult {
+	shape := display.Failed
+	if c == evcp.NoCause {
+		shape = display.Up
+	}
+	return peerResult{
+		peer: peer, address: address, shape: shape, well: c == evcp.NoCause, took: took,
+		advice: advice.For(p, c).With(f),
+	}
+}
+
+func (o Options) tryCentral(ctx context.Context) peerResult {
+	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, uplink.TextCodec(o.Framing), o.CP)
+	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
+	cause := a.Cause
+	switch {
+	case !a.Received:
+	case a.Verdict == uplink.Accepted:
+		cause = evcp.NoCause
+	case a.Verdict == uplink.Rejected:
+		cause = evcp.SaidKO
+	default:
+		cause = evcp.Protocol
+	}
+	r := result(english.central, o.Central, advice.Central, cause, facts, a.Latency)
+	r.refused = cause == evcp.SaidKO
+	return r
+}
+
+func (o Options) tryEngine(ctx context.Context) peerResult {
+	p := probe.New(probe.Options{
+		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
+		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
+		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept(),
+	})
+	defer p.Close()
+	p.Ask(o.Slept(), 0)
+	select {
+	case <-p.Ready():
+	case <-ctx.Done():
+		return result(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
+	}
+	checked := p.Take(nil)[0]
+	outcome, _ := p.Judge(checked, o.Slept())
+	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
+	return result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+}
+
+// tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a
+// failure.
+func (o Options) tryKafka(ctx context.Context) peerResult {
+	if len(o.Brokers) == 0 {
+		none := advice.Advice{Phrase: english.onDisk}
+		return peerResult{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
+	}
+	facts := advice.Details{CP: o.CP, Topic: o.Topic}
+	began := time.Now()
+	topic, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
+	if err != nil {
+		facts.Reply = wire.Text([]byte(err.Error()))
+	}
+	r := result(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
+	if !r.well {
+		r.shape = display.Gone
+	}
+	if r.well && !topic.Exists {
+		r.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
+	}
+	return r
 }

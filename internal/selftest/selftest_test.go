@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// try runs a trial of CP_001 on the ground.
+// try runs the self-test of CP_001 on the testbed.
 func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
@@ -55,7 +55,7 @@ func row(lines []string, peer, address string) string {
 // with a broker, and without one.
 func TestEachVerdict(t *testing.T) {
 	deny := func(g *testbed.Testbed) {
-		g.CentralAddr = says(g.T, "Authentication denied: unknown charging point CP_001")
+		g.CentralAddr = answeringCentral(g.T, "Authentication denied: unknown charging point CP_001")
 	}
 	for name, c := range map[string]struct {
 		set             func(g *testbed.Testbed)
@@ -75,7 +75,7 @@ func TestEachVerdict(t *testing.T) {
 			"▲ refused CP_001", "● answered OK", "1 problem. A Monitor started now would stop with exit code 3."},
 		"a refusal and a sick Engine": {func(g *testbed.Testbed) { deny(g); g.StartEngine("ko") }, false,
 			"▲ refused CP_001", "▲ says KO", "2 problems. A Monitor started now would stop with exit code 3."},
-		"not Central": {func(g *testbed.Testbed) { g.CentralAddr = says(g.T, "220 mail ready"); g.StartEngine("ok") }, false,
+		"not Central": {func(g *testbed.Testbed) { g.CentralAddr = answeringCentral(g.T, "220 mail ready"); g.StartEngine("ok") }, false,
 			`▲ answered, but not as EV_Central: "220 mail ready"`, "● answered OK", "1 problem. A Monitor started now would watch, and go on asking for Central."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,15 +107,15 @@ func end(lines []string) string {
 	return strings.Join(lines[slices.Index(lines[2:], "")+3:], " ")
 }
 
-// says is a Central with one answer to everything.
-func says(tb testing.TB, words string) (address string) {
+// answeringCentral is a Central with one answer to everything.
+func answeringCentral(tb testing.TB, reply string) (address string) {
 	tb.Helper()
 	address = testbed.FreeAddr(tb)
-	testbed.NewTextPeer(tb, address, false, func(string) string { return words })
+	testbed.NewTextPeer(tb, address, false, func(string) string { return reply })
 	return address
 }
 
-// TestKafkaIsNoCondition: a Monitor does without, so a trial is well without.
+// TestKafkaIsNoCondition: a Monitor does without, so the self-test is well without.
 func TestKafkaIsNoCondition(t *testing.T) {
 	for name, c := range map[string]struct {
 		set  func(t *testing.T, g *testbed.Testbed)
@@ -159,9 +159,9 @@ func TestKafkaIsNoCondition(t *testing.T) {
 	}
 }
 
-// TestATrialIsSafeBesideAMonitor says what it says to Central and Engine: nothing
+// TestSafeBesideAMonitor checks what Central and Engine receive: nothing
 // that would end the session of a Monitor that runs.
-func TestATrialIsSafeBesideAMonitor(t *testing.T) {
+func TestSafeBesideAMonitor(t *testing.T) {
 	g := testbed.New(t)
 	c := testbed.NewTextPeer(t, g.CentralAddr, false, func(string) string { return "OK" })
 	e := testbed.NewTextPeer(t, g.EngineAddr, false, func(string) string { return "OK" })
@@ -169,15 +169,15 @@ func TestATrialIsSafeBesideAMonitor(t *testing.T) {
 		t.Error(lines)
 	}
 	if got := c.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request"}) {
-		t.Errorf("Central heard %q", got)
+		t.Errorf("Central received %q", got)
 	}
 	if got := e.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {
-		t.Errorf("the Engine heard %q", got)
+		t.Errorf("the Engine received %q", got)
 	}
 }
 
-// TestATrialCanBeBrokenOff ends the context while nobody answers.
-func TestATrialCanBeBrokenOff(t *testing.T) {
+// TestCanBeCancelled ends the context while nobody answers.
+func TestCanBeCancelled(t *testing.T) {
 	g := testbed.New(t)
 	g.CentralAddr, g.EngineAddr, g.BrokerAddr = testbed.SilentServer(t), testbed.SilentServer(t), testbed.SilentServer(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestATrialCanBeBrokenOff(t *testing.T) {
 			t.Error("well, although nobody answered")
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("still at it after a minute")
+		t.Fatal("it did not return within a minute")
 	}
 }
 
