@@ -208,7 +208,7 @@ func TestNoLineIsWiderThanATerminal(t *testing.T) {
 			o.Central, o.Engine = net.JoinHostPort(host, "1"), net.JoinHostPort(host, "1")
 		})
 		for _, line := range lines[2:] {
-			if n := utf8.RuneCountInString(line); n > 80 && !strings.Contains(line, host) {
+			if n := utf8.RuneCountInString(line); n > 80 && (len(host) < 24 || !strings.Contains(line, host)) {
 				t.Errorf("%d wide: %s", n, line)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,12 +16,13 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/logtext"
 	"evcp/internal/outbox"
+	"evcp/internal/probe"
 	"evcp/internal/uplink"
 )
 
-// TestALogThatStoodStillSaysWhatItLeftOut lets nobody read the log, as a terminal
-// after Ctrl-S, until both queues are full, and then reads on.
-func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
+// TestBlockedLogCountsWhatItDrops lets nobody read the log, as a terminal after Ctrl-S,
+// until both queues are full, and then reads on.
+func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 	box, err := outbox.Open(t.TempDir(), outbox.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -29,13 +32,13 @@ func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
-	v := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
-	for i := 0; v.dropped.Load() < 3; i++ { // nobody listens yet: the queue fills
-		v.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
+	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
+	for i := 0; w.dropped.Load() < 3; i++ { // run has not begun: the queue fills
+		w.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
 	var state evcp.State
 	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
-	for v.tail.Dropped() == 0 {
+	for w.tail.Dropped() == 0 {
 		next, events := policy.Next(state, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: evcp.StampOf(time.Now()), Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO}}, nil)
 		state = next
 		box.Append(outbox.Batch{Generation: box.Generation(), CP: "CP_001", Events: events, State: next})
@@ -43,22 +46,87 @@ func TestALogThatStoodStillSaysWhatItLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lost := v.tail.Dropped()
-	var speaking sync.WaitGroup
-	speaking.Go(func() { v.run(nil, nil); out.Close() })
-	var said strings.Builder
+	lost := w.tail.Dropped()
+	var writing sync.WaitGroup
+	writing.Go(func() { w.run(nil, nil); out.Close() })
+	var logged strings.Builder
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		said.WriteString(lines.Text() + "\n")
+		logged.WriteString(lines.Text() + "\n")
 		if strings.Contains(lines.Text(), "left out") {
-			close(v.ended)
+			close(w.ended)
 		}
 	}
-	speaking.Wait()
-	if want := fmt.Sprintf("left out %d event", lost); !strings.Contains(said.String(), want) || strings.Count(said.String(), "left out") != 1 ||
-		!strings.Contains(said.String(), "and 3 notices; see ev-cp-m events") {
-		t.Errorf("%d lost; said\n%s", lost, said.String())
+	writing.Wait()
+	if want := fmt.Sprintf("left out %d event", lost); !strings.Contains(logged.String(), want) || strings.Count(logged.String(), "left out") != 1 ||
+		!strings.Contains(logged.String(), "and 3 notices; see ev-cp-m events") {
+		t.Errorf("%d lost; logged\n%s", lost, logged.String())
 	}
 	if err := box.Close(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatPeopleRead holds the banner, the live line and systemd's line of a Monitor
+// that has not begun: of one charge point, and of three.
+func TestWhatPeopleRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		targets                       []probe.Target
+		title, engines, folder        string
+		live, narrow, statusLine, log string
+	}{
+		"one": {
+			targets: []probe.Target{{CP: "CP_001", Address: "10.0.1.1:5001"}},
+			title:   "ev-cp-m test watches CP_001. Ctrl-C stops it.",
+			engines: "  Engine   10.0.1.1:5001  every 1s; 3 failures in a row are reported",
+			folder:  "CP_001", live: "CP_001 ? MONITORING | 0 checks, 0 failed | Central ○", narrow: "CP_001 ? MONITORING | Central ○",
+			statusLine: "CP_001 MONITORING; Central connecting",
+			log:        "cp=CP_001 msg=watching version=test engine=10.0.1.1:5001 central=10.0.0.5:5000",
+		},
+		"three": {
+			targets: []probe.Target{{CP: "CP_001", Address: "10.0.1.1:5001"}, {CP: "CP_002", Address: "10.0.1.2:5001"}, {CP: "CP_003", Address: "10.0.1.3:5001"}},
+			title:   "ev-cp-m test watches 3 charge points. Ctrl-C stops it.",
+			engines: "  Engines  3              every 1s; 3 failures in a row are reported",
+			folder:  "fleet", live: "● 0  ▲ 0  ? 3 | 0 checks, 0 failed | Central ○", narrow: "● 0  ▲ 0  ? 3 | Central ○",
+			statusLine: "3 charge points, 3 MONITORING; Central 3 connecting",
+			log:        "msg=watching charge_points=3 version=test central=10.0.0.5:5000",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			out, err := os.Create(filepath.Join(dir, "log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close()
+			r, err := open(Options{
+				Targets: c.targets, Central: "10.0.0.5:5000", Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}, Interval: time.Second,
+				StateDir: dir, Version: "test", Origin: "flags", Console: console.Open(console.Options{Out: out}), Slept: Slept,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := r.box.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}()
+			banner := r.bannerLines()
+			if banner[0] != c.title || banner[2] != c.engines {
+				t.Errorf("the banner is %q", banner)
+			}
+			if live := r.live(); !slices.Equal(live, []string{c.live, c.narrow}) {
+				t.Errorf("the live line is %q", live)
+			}
+			if line := r.statusLine(); line != c.statusLine {
+				t.Errorf("systemd's line is %q", line)
+			}
+			if r.o.Dir() != filepath.Join(dir, c.folder) {
+				t.Errorf("the state is in %s", r.o.Dir())
+			}
+			r.banner()
+			if b, err := os.ReadFile(out.Name()); err != nil || !strings.Contains(string(b), c.log) {
+				t.Errorf("the log is %s (%v)", b, err)
+			}
+		})
 	}
 }

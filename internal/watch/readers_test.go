@@ -23,31 +23,31 @@ var seedFields = map[string][]string{
 // kafka-python 2.0.2 without further packages, as the seed's own consumers use.
 func TestReadersInUse(t *testing.T) { testbed.ForEachBroker(t, readersInUse) }
 
-func readersInUse(t *testing.T, g *testbed.Testbed) {
+func readersInUse(t *testing.T, bed *testbed.Testbed) {
 	t.Helper()
-	r := g.ReadTopic()
-	w := start(t, g, "CP_001", t.TempDir())
-	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	g.SetBehaviour("ko")
-	g.Until("a receipt", func() bool { return r.Count(evcp.ReportEngineFailure) > 0 })
+	r := bed.ReadTopic()
+	w := start(t, bed, "CP_001", t.TempDir())
+	bed.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	bed.SetBehaviour("ko")
+	bed.Until("a receipt", func() bool { return r.Count(evcp.ReportEngineFailure) > 0 })
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	g.Until("the end", func() bool { return r.Count(evcp.MonitorStopped) > 0 })
+	bed.Until("the end", func() bool { return r.Count(evcp.MonitorStopped) > 0 })
 	total := len(r.Events())
 	t.Run("kcat", func(t *testing.T) {
 		kcat, err := exec.LookPath("kcat")
 		if err != nil {
 			testbed.SkipMissing(t, "kcat")
 		}
-		hasSeedEvents(t, run(t, kcat, "-C", "-q", "-e", "-b", g.BrokerAddr, "-t", g.Topic), total)
+		hasSeedEvents(t, run(t, kcat, "-C", "-q", "-e", "-b", bed.BrokerAddr, "-t", bed.Topic), total)
 	})
 	t.Run("kafka-python", func(t *testing.T) {
 		python := os.Getenv("EVCP_TEST_PYTHON")
 		if python == "" {
 			testbed.SkipMissing(t, "Python with kafka-python 2.0.2 (EVCP_TEST_PYTHON)")
 		}
-		hasSeedEvents(t, run(t, python, "testdata/consumer.py", g.BrokerAddr, g.Topic), total)
+		hasSeedEvents(t, run(t, python, "testdata/consumer.py", bed.BrokerAddr, bed.Topic), total)
 	})
 }
 

@@ -22,33 +22,33 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// interval is faster than life, so that the stories are short.
+// interval is shorter than the default, so that the tests are short.
 const interval = 200 * time.Millisecond
 
-// watched is one running Monitor and its log.
-type watched struct {
+// testMonitor is one running Monitor and its log.
+type testMonitor struct {
 	t    *testing.T
 	log  string
 	stop func() error
 }
 
-// start runs a Monitor of cp on the ground until stop is called or the test ends.
-func start(t *testing.T, g *testbed.Testbed, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *watched {
+// start runs a Monitor of cp on the testbed until stop is called or the test ends.
+func start(t *testing.T, bed *testbed.Testbed, cp evcp.CPID, dir string, changes ...func(*watch.Options)) *testMonitor {
 	t.Helper()
-	w := &watched{t: t, log: filepath.Join(t.TempDir(), "log")}
+	w := &testMonitor{t: t, log: filepath.Join(t.TempDir(), "log")}
 	out, err := os.Create(w.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var brokers []string
-	if g.BrokerAddr != "" {
-		brokers = []string{g.BrokerAddr}
+	if bed.BrokerAddr != "" {
+		brokers = []string{bed.BrokerAddr}
 	}
 	o := watch.Options{
-		Targets: []probe.Target{{CP: cp, Address: g.EngineAddr}}, Central: g.CentralAddr,
+		Targets: []probe.Target{{CP: cp, Address: bed.EngineAddr}}, Central: bed.CentralAddr,
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
 		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
-		Brokers: brokers, Topic: g.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
+		Brokers: brokers, Topic: bed.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
 		Version: "test", Console: console.Open(console.Options{Out: out}), Dialer: &net.Dialer{}, Slept: watch.Slept,
 	}
 	for _, change := range changes {
@@ -70,24 +70,27 @@ func start(t *testing.T, g *testbed.Testbed, cp evcp.CPID, dir string, changes .
 	return w
 }
 
-func (w *watched) says(text string) bool {
+// count is how many times a text stands in the log.
+func (w *testMonitor) count(text string) int {
 	b, err := os.ReadFile(w.log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return strings.Contains(string(b), text)
+	return strings.Count(string(b), text)
 }
+
+func (w *testMonitor) logs(text string) bool { return w.count(text) > 0 }
 
 // TestBasicConnection is the seed's first test: the Monitor authenticates with
 // Central, reaches the Engine, and what it did is on the topic.
 func TestBasicConnection(t *testing.T) { testbed.ForEachBroker(t, basicConnection) }
 
-func basicConnection(t *testing.T, g *testbed.Testbed) {
+func basicConnection(t *testing.T, bed *testbed.Testbed) {
 	t.Helper()
-	r := g.ReadTopic()
-	w := start(t, g, "CP_TEST_001", t.TempDir())
-	g.UntilCentralState("CP_TEST_001", "activated")
-	g.Until("five checks", func() bool { return r.Count(evcp.HealthCheck) >= 5 })
+	r := bed.ReadTopic()
+	w := start(t, bed, "CP_TEST_001", t.TempDir())
+	bed.UntilCentralState("CP_TEST_001", "activated")
+	bed.Until("five checks", func() bool { return r.Count(evcp.HealthCheck) >= 5 })
 	for _, a := range []evcp.Action{evcp.MonitorStarted, evcp.RegisterToCentral, evcp.AuthenticatedWithCentral, evcp.ConnectedToEngine} {
 		if n := r.Count(a); n != 1 {
 			t.Errorf("%d %s on the topic", n, a)
@@ -96,8 +99,8 @@ func basicConnection(t *testing.T, g *testbed.Testbed) {
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	g.Until("the goodbye", func() bool { return r.Count(evcp.MonitorStopped) == 1 })
-	if state, reason := g.CentralState("CP_TEST_001"); state != "disconnected" || reason != "said_goodbye" {
+	bed.Until("the last event", func() bool { return r.Count(evcp.MonitorStopped) == 1 })
+	if state, reason := bed.CentralState("CP_TEST_001"); state != "disconnected" || reason != "said_goodbye" {
 		t.Errorf("Central shows %s, %s", state, reason)
 	}
 	r.CheckSequence()
@@ -107,7 +110,7 @@ func basicConnection(t *testing.T, g *testbed.Testbed) {
 		}
 	}
 	for _, line := range []string{"accepted by Central", "OK: the Engine answers in", "Kafka is there", "stopped: Central told, 0 events waiting"} {
-		if !w.says(line) {
+		if !w.logs(line) {
 			t.Errorf("the log does not say %q", line)
 		}
 	}
@@ -117,17 +120,17 @@ func basicConnection(t *testing.T, g *testbed.Testbed) {
 // reported once, and once more when it is well again.
 func TestEngineFailureDetection(t *testing.T) { testbed.ForEachBroker(t, engineFailureDetection) }
 
-func engineFailureDetection(t *testing.T, g *testbed.Testbed) {
+func engineFailureDetection(t *testing.T, bed *testbed.Testbed) {
 	t.Helper()
-	r := g.ReadTopic()
-	w := start(t, g, "CP_TEST_001", t.TempDir())
-	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+	r := bed.ReadTopic()
+	w := start(t, bed, "CP_TEST_001", t.TempDir())
+	bed.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	for round := 1; round <= 2; round++ {
-		g.SetBehaviour("ko")
-		g.UntilCentralState("CP_TEST_001", "faulted")
-		g.SetBehaviour("ok")
-		g.UntilCentralState("CP_TEST_001", "activated")
-		g.Until("both receipts", func() bool { return r.Count(evcp.ReportEngineRecovery) == round })
+		bed.SetBehaviour("ko")
+		bed.UntilCentralState("CP_TEST_001", "faulted")
+		bed.SetBehaviour("ok")
+		bed.UntilCentralState("CP_TEST_001", "activated")
+		bed.Until("both receipts", func() bool { return r.Count(evcp.ReportEngineRecovery) == round })
 	}
 	for a, want := range map[evcp.Action]int{evcp.EngineFailed: 2, evcp.EngineRecovered: 2, evcp.ReportEngineFailure: 2} {
 		if n := r.Count(a); n != want {
@@ -139,7 +142,7 @@ func engineFailureDetection(t *testing.T, g *testbed.Testbed) {
 			t.Errorf("receipt %q, repeat %d", e.Response, e.Repeat)
 		}
 	}
-	if !w.says("KO: 3 checks in a row since") {
+	if !w.logs("KO: 3 checks in a row since") {
 		t.Error("the log does not say what failed")
 	}
 	r.CheckSequence()
@@ -149,12 +152,12 @@ func engineFailureDetection(t *testing.T, g *testbed.Testbed) {
 // Fewer than three in a row are nothing to report; three are.
 func TestIntermittentFailures(t *testing.T) { testbed.ForEachBroker(t, intermittentFailures) }
 
-func intermittentFailures(t *testing.T, g *testbed.Testbed) {
+func intermittentFailures(t *testing.T, bed *testbed.Testbed) {
 	t.Helper()
-	r := g.ReadTopic()
-	start(t, g, "CP_TEST_001", t.TempDir())
-	g.SetBehaviour("intermittent")
-	g.Until("two incidents", func() bool { return r.Count(evcp.EngineRecovered) >= 2 })
+	r := bed.ReadTopic()
+	start(t, bed, "CP_TEST_001", t.TempDir())
+	bed.SetBehaviour("intermittent")
+	bed.Until("two incidents", func() bool { return r.Count(evcp.EngineRecovered) >= 2 })
 	failures := uint32(0)
 	for _, e := range r.Events() {
 		switch e.Action {
@@ -180,23 +183,26 @@ func intermittentFailures(t *testing.T, g *testbed.Testbed) {
 // TestEverybodyMayBeAbsent starts a Monitor alone, and lets the others come, go
 // and come back.
 func TestEverybodyMayBeAbsent(t *testing.T) {
-	g := testbed.New(t)
-	g.BrokerAddr = testbed.FreeAddr(t)
-	w := start(t, g, "CP_001", t.TempDir())
-	g.Until("the incident", func() bool { return w.says("CONNECTION_ERROR: connection refused, 3 checks since ") })
-	g.Until("the news of Central", func() bool { return w.says("Central is not there: connection refused") })
-	g.Until("the news of Kafka", func() bool { return w.says("Kafka is not there: connection refused") })
-	stopCentral := g.StartCentral(central.Options{})
-	g.UntilCentralState("CP_001", "faulted")
-	g.StartEngine("ok")
-	g.UntilCentralState("CP_001", "activated")
+	bed := testbed.New(t)
+	bed.BrokerAddr = testbed.FreeAddr(t)
+	w := start(t, bed, "CP_001", t.TempDir())
+	bed.Until("the incident", func() bool { return w.logs("CONNECTION_ERROR: connection refused, 3 checks since ") })
+	bed.Until("the line on Central", func() bool { return w.logs("Central is not there: connection refused") })
+	bed.Until("the line on Kafka", func() bool { return w.logs("Kafka is not there: connection refused") })
+	stopCentral := bed.StartCentral(central.Options{})
+	bed.UntilCentralState("CP_001", "faulted")
+	bed.StartEngine("ok")
+	bed.UntilCentralState("CP_001", "activated")
 	stopCentral()
-	g.Until("the outage of Central", func() bool { return w.says("Central is gone: connection refused") })
-	g.SetBehaviour("ko")
-	g.Until("the second incident", func() bool { return w.says("KO: 3 checks in a row") })
-	g.SetBehaviour("ok")
-	g.Until("the second recovery", func() bool { return w.says("and 3 failed checks") || w.says("failed checks") })
-	g.StartCentral(central.Options{})
-	g.UntilCentralState("CP_001", "activated")
-	g.Until("the return of Central", func() bool { return w.says("Central is back after") })
+	bed.Until("the outage of Central", func() bool { return w.logs("Central is gone: connection refused") })
+	bed.SetBehaviour("ko")
+	bed.Until("the second incident", func() bool { return w.logs("KO: 3 checks in a row") })
+	bed.SetBehaviour("ok")
+	bed.Until("the second recovery", func() bool { return w.count(" action=engine_recovered ") == 2 })
+	if n := w.count(" failed checks"); n != 2 {
+		t.Errorf("%d recoveries with their failed checks in the log, want 2", n)
+	}
+	bed.StartCentral(central.Options{})
+	bed.UntilCentralState("CP_001", "activated")
+	bed.Until("the return of Central", func() bool { return w.logs("Central is back after") })
 }

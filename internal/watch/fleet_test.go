@@ -1,0 +1,128 @@
+package watch_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"evcp"
+	"evcp/internal/central"
+	"evcp/internal/explain"
+	"evcp/internal/probe"
+	"evcp/internal/status"
+	"evcp/internal/testbed"
+	"evcp/internal/watch"
+)
+
+// TestThreeChargePoints runs one Monitor for three. All are registered and checked, one
+// fails and recovers while the others stay OK, and the events of all are on the topic.
+func TestThreeChargePoints(t *testing.T) {
+	bed, dir := testbed.New(t), t.TempDir()
+	bed.StartCentral(central.Options{})
+	bed.StartBroker()
+	topic := bed.ReadTopic()
+	var sick atomic.Value
+	sick.Store("OK")
+	ok := func(string) string { return "OK" }
+	replies := map[evcp.CPID]func(string) string{"CP_001": ok, "CP_002": func(string) string { return sick.Load().(string) }, "CP_003": ok}
+	var targets []probe.Target
+	for cp, reply := range replies {
+		engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, reply)
+		targets = append(targets, probe.Target{CP: cp, Address: engine.Address})
+	}
+	w := start(t, bed, "", dir, func(o *watch.Options) { o.Targets = targets })
+	all := func(state string) {
+		for cp := range replies {
+			bed.UntilCentralState(cp, state)
+		}
+	}
+	all("activated")
+	sick.Store("KO")
+	bed.UntilCentralState("CP_002", "faulted")
+	for _, cp := range []evcp.CPID{"CP_001", "CP_003"} {
+		if state, _ := bed.CentralState(cp); state != "activated" {
+			t.Errorf("%s is %s while CP_002 is faulted", cp, state)
+		}
+	}
+	oneFailed(t, filepath.Join(dir, "fleet"))
+	sick.Store("OK")
+	all("activated")
+	bed.Until("the receipt of the recovery", func() bool { return topic.Count(evcp.ReportEngineRecovery) == 1 })
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	bed.Until("the last event of each", func() bool { return topic.Count(evcp.MonitorStopped) == len(replies) })
+	all("disconnected")
+	topic.CheckSequence()
+	counts := map[evcp.CPID]map[evcp.Action]int{}
+	for _, r := range topic.Records() {
+		if r.Err != nil || r.Key != string(r.Event.CP) {
+			t.Fatalf("key %q, record %s (%v)", r.Key, r.Value, r.Err)
+		}
+		if counts[r.Event.CP] == nil {
+			counts[r.Event.CP] = map[evcp.Action]int{}
+		}
+		counts[r.Event.CP][r.Event.Action]++
+	}
+	for cp := range replies {
+		incidents := 0
+		if cp == "CP_002" {
+			incidents = 1
+		}
+		for action, want := range map[evcp.Action]int{
+			evcp.MonitorStarted: 1, evcp.AuthenticatedWithCentral: 1, evcp.ConnectedToEngine: 1, evcp.MonitorStopped: 1,
+			evcp.EngineFailed: incidents, evcp.ReportEngineFailure: incidents, evcp.EngineRecovered: incidents, evcp.ReportEngineRecovery: incidents,
+		} {
+			if n := counts[cp][action]; n != want {
+				t.Errorf("%d %s of %s, want %d", n, action, cp, want)
+			}
+		}
+		if n := counts[cp][evcp.HealthCheck]; n < 3 {
+			t.Errorf("%d checks of %s", n, cp)
+		}
+		if line := " cp=" + string(cp) + " msg=\"accepted by Central"; w.count(line) != 1 {
+			t.Errorf("%d times in the log: %s", w.count(line), line)
+		}
+	}
+	if len(counts) != len(replies) {
+		t.Errorf("events of %d charge points", len(counts))
+	}
+	if !w.logs(`msg="stopped: Central told, 0 events waiting, state kept"`) {
+		t.Error("the log does not say that it stopped")
+	}
+}
+
+// oneFailed asks the Monitor itself while CP_002 is failed.
+func oneFailed(t *testing.T, folder string) {
+	t.Helper()
+	_, body := getFrom(t, folder, status.StatusPath)
+	var d explain.MonitorStatus
+	if err := json.Unmarshal([]byte(body), &d); err != nil || len(d.ChargePoints) != 3 {
+		t.Fatalf("%v in %s", err, body)
+	}
+	for _, c := range d.ChargePoints {
+		want := "OK"
+		if c.CP == "CP_002" {
+			want = "KO"
+		}
+		if c.State != want || (c.Incident != nil) != (want == "KO") || len(c.Checks) == 0 || len(c.Next) == 0 || c.Central.State != "registered" {
+			t.Errorf("%+v", c)
+		}
+		for _, check := range c.Checks {
+			if want == "OK" && check.Status == "KO" {
+				t.Errorf("%s has a check of another", c.CP)
+			}
+		}
+	}
+	_, metrics := getFrom(t, folder, status.MetricsPath)
+	for _, line := range []string{
+		`evcp_charge_points{state="OK"} 2`, `evcp_charge_points{state="KO"} 1`, `evcp_central_sessions{state="registered"} 3`,
+		`evcp_incident_open{cp_id="CP_002",site="",cause="said_ko"} 1`,
+	} {
+		if !strings.Contains(metrics, "\n"+line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+}
