@@ -61,7 +61,7 @@ var house = map[string]room{
 	"internal/metrics":         {does, nil},
 	"internal/wait":            {does, nil},
 	"internal/status":          {does, []string{"internal/metrics"}},
-	"internal/systemd":         {does, nil},
+	"internal/systemd":         {does, []string{"internal/wait"}},
 	"internal/explain":         {decides, []string{".", "internal/advice", "internal/console/cell", "internal/display"}},
 	"internal/eventlog":        {does, []string{".", "internal/display", "internal/logtext", "internal/outbox", "internal/wait"}},
 	"internal/cli":             {does, []string{"internal/config", "internal/console", "internal/console/cell", "internal/version"}},

@@ -1,89 +1,189 @@
-// Package advice is the one table that says of everything that can go wrong with
-// a peer what it means and what to do first. The log, --test, the page and the
-// docs read it, so that they never disagree.
+// Package advice is the table of everything that can go wrong with the Engine, Central or
+// Kafka: what happened, what it means and what to do first. The log, --test, the page and
+// the docs read it, so that they never disagree.
 //
-// It decides: values in, words out. A cause keeps its name for every peer. What
-// SaidKO and Protocol mean depends on who says it: Central says no to a
-// registration and Kafka to a record; a web server on Central's port answers, but
-// not as EV_Central.
+// It decides: a cause goes in, sentences come out. Causes are the same for all three.
+// What SaidKO and Protocol mean depends on who replied: Central refuses a registration and
+// Kafka a record; a web server on Central's port replies, but not as EV_Central.
 //
 // "Says KO" and "no answer" never stand in one advice: the first sends a person to
 // the charger, the second to a program or a network.
 package advice
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"evcp"
 )
 
-// Remote is whom the Monitor talks to.
+// Remote is a program that the Monitor is connected to.
 type Remote uint8
 
-// The peers.
+// The remotes.
 const (
 	Engine Remote = iota
 	Central
 	Kafka
 )
 
-var peers = [...]string{Engine: "the Engine", Central: "Central", Kafka: "Kafka"}
+var remotes = [...]string{Engine: "the Engine", Central: "Central", Kafka: "Kafka"}
 
-// Advice is one row. Its texts are English sentences without a line break; who
-// prints them wraps them. Until With has been called they may hold {wait},
-// {words}, {cp} and {topic}.
+// Advice is one row. Its texts are English sentences without a line break; who prints them
+// wraps them. Before With they may contain {timeout}, {reply}, {cp} and {topic}.
 type Advice struct {
 	Phrase  string // what happened, for a log line: "connection refused"
 	Meaning string // one or two sentences; "" when all is well
 	Do      string // the first step, with the flag it takes; "" when all is well
 }
 
-// Details are what the sentences of an Advice need. Whatever is zero is left out
-// where a sentence can do without it.
+// Details are the values in the sentences of an Advice. A sentence leaves out a zero value
+// where it can, and has a general word for it elsewhere.
 type Details struct {
 	Timeout time.Duration // how long an answer was awaited
-	Reply   string        // what the peer said, safe to print
+	Reply   string        // what the remote replied, safe to print
 	CP      evcp.CPID
 	Topic   string
 }
 
-// For is the advice for a cause at a peer. A cause without a row of its own is
-// Other.
-func For(p Remote, c evcp.Cause) Advice {
-	rows := english[min(p, Kafka)]
+// For is the advice for a cause at a remote. A cause without a row has that of Other.
+func For(r Remote, c evcp.Cause) Advice {
+	rows := english[min(r, Kafka)]
 	a, ok := rows[c]
 	if !ok {
-		a, ok = own[c]
+		a, ok = monitorCauses[c]
 	}
 	if !ok {
 		a = rows[evcp.Other]
 	}
-	return a.replaced("{peer}", peers[min(p, Kafka)])
+	return a.replaced("{remote}", remotes[min(r, Kafka)])
 }
 
-// With fills in the facts.
-func (a Advice) With(f Details) Advice {
-	if f.Reply == "" {
-		a = a.replaced(`: "{words}"`, "", `"{words}"`, noWords)
+// With fills in the details.
+func (a Advice) With(d Details) Advice {
+	if d.Reply == "" {
+		a = a.replaced(`: "{reply}"`, "", `"{reply}"`, noReason)
 	}
-	if f.Timeout == 0 {
-		a = a.replaced(" in {wait}", "")
+	if d.Timeout == 0 {
+		a = a.replaced(" in {timeout}", "")
 	}
-	return a.replaced("{wait}", f.Timeout.String(), "{cp}", orThis(string(f.CP), "this id"),
-		"{topic}", orThis(f.Topic, "for events"), "{words}", f.Reply)
+	return a.replaced("{timeout}", d.Timeout.String(), "{cp}", cmp.Or(string(d.CP), "this id"),
+		"{topic}", cmp.Or(d.Topic, "for events"), "{reply}", d.Reply)
 }
 
-const noWords = "It gave no reason."
-
-func orThis(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
+const noReason = "It gave no reason."
 
 func (a Advice) replaced(oldnew ...string) Advice {
 	r := strings.NewReplacer(oldnew...)
 	return Advice{Phrase: r.Replace(a.Phrase), Meaning: r.Replace(a.Meaning), Do: r.Replace(a.Do)}
+}
+
+// Texts that several rows share.
+const (
+	refused     = "connection refused"
+	nobodyThere = "The machine is there, but nothing listens on this port."
+	noAnswer    = "no answer in {timeout}"
+	reset       = "connection reset"
+	closed      = "closed without an answer"
+	unreachable = "no route to the machine"
+	noName      = "the name has no address"
+	failed      = `failed: "{reply}"`
+	debug       = "Start once with --log-level debug: it shows the error itself."
+)
+
+// english is the table.
+var english = [...]map[evcp.Cause]Advice{
+	Engine: {
+		evcp.NoCause: {Phrase: "answered OK"},
+		evcp.SaidKO: {"says KO",
+			"The Engine runs, and says itself that the charger is not well.",
+			"Go to the charger: a fault, an emergency stop or maintenance."},
+		evcp.Protocol: {`answered, but neither OK nor KO: "{reply}"`,
+			"Another program listens there, or this Engine speaks another protocol.",
+			"Correct --engine-port, or make the Engine answer OK or KO."},
+		evcp.Refused: {refused, nobodyThere, "Start the Engine (ours: ev-cp-e) or correct --engine-port."},
+		evcp.Timeout: {noAnswer,
+			"The Engine hangs or is too slow, or a firewall swallows the question.",
+			"Look whether the Engine still runs; if it is only slow, raise --timeout."},
+		evcp.Reset: {reset,
+			"The Engine broke the connection off: it crashed, or was restarted.",
+			"Look at the Engine's own log, at this moment."},
+		evcp.Closed: {closed,
+			"Whoever listens there took the question and hung up.",
+			"Look at the Engine's own log; if it saw nothing, correct --engine-port."},
+		evcp.Unreachable: {unreachable,
+			"The Engine's machine is off, or the network does not lead to it.",
+			"Check its power and network, or correct --engine-ip."},
+		evcp.DNS: {noName,
+			"No name server knows the Engine's machine by this name.",
+			"Correct --engine-ip, or give an IP address there."},
+		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
+	},
+	Central: {
+		evcp.NoCause: {Phrase: "accepted {cp}"},
+		evcp.SaidKO: {"refused {cp}", `"{reply}"`,
+			"Add {cp} to Central's --registry file or correct --cp-id."},
+		evcp.Protocol: {`answered, but not as EV_Central: "{reply}"`,
+			"Another program listens on this port. On a Mac, 5000 is taken by the system.",
+			"Correct --central-ip or --central-port."},
+		evcp.Refused: {refused, nobodyThere, "Start Central (ours: ev-central) or correct --central-port."},
+		evcp.Timeout: {noAnswer,
+			"A firewall, or Central hangs.",
+			"Look whether Central runs; then check the firewall and --central-ip."},
+		evcp.Reset: {reset,
+			"Central broke the connection off: it crashed, or was restarted.",
+			"Look at Central's own log, at this moment."},
+		evcp.Closed: {closed,
+			"Whoever listens there took the message and hung up.",
+			"Look at Central's own log; if it saw nothing, correct --central-port."},
+		evcp.Unreachable: {unreachable,
+			"Central's machine is off, or the network does not lead to it.",
+			"Check the network, or correct --central-ip."},
+		evcp.DNS: {noName,
+			"No name server knows Central's machine by this name.",
+			"Correct --central-ip, or give an IP address there."},
+		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
+	},
+	Kafka: {
+		evcp.NoCause: {Phrase: "topic {topic} exists"},
+		evcp.SaidKO: {`refused: "{reply}"`,
+			"The broker is there, but does not let this Monitor use its topic. Events would wait on disk.",
+			"Create the topic {topic} or allow writing to it, or correct --kafka-topic."},
+		evcp.Protocol: {`answered, but not as Kafka: "{reply}"`,
+			"Another program listens on this port, or the broker wants TLS. Events would wait on disk.",
+			"Correct --kafka-brokers."},
+		evcp.Refused: {refused,
+			"Events would wait on disk and be sent when a broker comes.",
+			`If you have none, say so: --kafka-brokers ""`},
+		evcp.Timeout: {noAnswer,
+			"A firewall, or the broker hangs. Events would wait on disk.",
+			"Look whether the broker runs; then check the firewall and --kafka-brokers."},
+		evcp.Reset: {reset,
+			"The broker broke the connection off: it crashed, or was restarted. Events would wait on disk.",
+			"Look at the broker's own log, at this moment."},
+		evcp.Closed: {closed,
+			"The broker hung up; one that wants TLS or a login does so. Events would wait on disk.",
+			"Look at the broker's own log, or correct --kafka-brokers."},
+		evcp.Unreachable: {unreachable,
+			"The broker's machine is off, or the network does not lead to the address it names as its own.",
+			"Correct --kafka-brokers, or advertised.listeners at the broker."},
+		evcp.DNS: {noName,
+			"No name server knows the broker, or the name that the broker gives itself.",
+			"Correct --kafka-brokers, or advertised.listeners at the broker."},
+		evcp.Other: {failed, "The broker gave an error that fits no other case. Events would wait on disk.", debug},
+	},
+}
+
+// monitorCauses have their reason in the Monitor itself: no remote has failed.
+var monitorCauses = map[evcp.Cause]Advice{
+	evcp.Stalled: {"not judged: this Monitor was late",
+		"This Monitor stood still, so it can't say whether {remote} answered in time.",
+		"Give this machine more processor time, or raise --interval."},
+	evcp.Slept: {"not judged: this machine slept",
+		"The Monitor's machine was suspended, so it can't say what {remote} did.",
+		"Switch its power saving off: a Monitor that sleeps sees nothing."},
+	evcp.Local: {"not judged: no socket to be had",
+		"The Monitor's own machine refused a connection to {remote}: no free file descriptor or port, or no permission.",
+		"Raise the limit of open files (ulimit -n), and see what uses them up."},
 }

@@ -27,12 +27,12 @@ const (
 func TestEveryCauseHasItsRow(t *testing.T) {
 	every(func(p Remote, c evcp.Cause, a Advice) {
 		if _, here := english[p][c]; !here {
-			if _, here = own[c]; !here {
-				t.Errorf("%s, %s: no row", peers[p], c)
+			if _, here = monitorCauses[c]; !here {
+				t.Errorf("%s, %s: no row", remotes[p], c)
 			}
 		}
 		if a.Phrase == "" || (a.Meaning == "") != (c == evcp.NoCause) || (a.Do == "") != (c == evcp.NoCause) {
-			t.Errorf("%s, %s: something is missing: %+v", peers[p], c, a)
+			t.Errorf("%s, %s: something is missing: %+v", remotes[p], c, a)
 		}
 	})
 }
@@ -43,15 +43,15 @@ func TestLimits(t *testing.T) {
 		every(func(p Remote, c evcp.Cause, a Advice) {
 			a = a.With(f)
 			if n := utf8.RuneCountInString(a.Phrase); n > mostPhrase || strings.HasSuffix(a.Phrase, ".") {
-				t.Errorf("%s, %s: %q is %d long", peers[p], c, a.Phrase, n)
+				t.Errorf("%s, %s: %q is %d long", remotes[p], c, a.Phrase, n)
 			}
 			for _, s := range []string{a.Meaning, a.Do} {
 				if utf8.RuneCountInString(s) > mostSentence || s != strings.TrimSpace(s) || strings.ContainsAny(s, "\n\t{}") {
-					t.Errorf("%s, %s: %q", peers[p], c, s)
+					t.Errorf("%s, %s: %q", remotes[p], c, s)
 				}
 			}
 			if strings.ContainsAny(a.Phrase, "\n\t{}") {
-				t.Errorf("%s, %s: %q", peers[p], c, a.Phrase)
+				t.Errorf("%s, %s: %q", remotes[p], c, a.Phrase)
 			}
 		})
 	}
@@ -62,10 +62,10 @@ func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
 	every(func(p Remote, c evcp.Cause, a Advice) {
 		all := strings.ToLower(a.Phrase + " " + a.Meaning + " " + a.Do)
 		if strings.Contains(all, "says ko") && strings.Contains(all, "no answer") {
-			t.Errorf("%s, %s: %+v", peers[p], c, a)
+			t.Errorf("%s, %s: %+v", remotes[p], c, a)
 		}
 		if c == evcp.Timeout && strings.Contains(all, "charger") || c == evcp.SaidKO && strings.Contains(all, "network") {
-			t.Errorf("%s, %s sends to the wrong place: %+v", peers[p], c, a)
+			t.Errorf("%s, %s sends to the wrong place: %+v", remotes[p], c, a)
 		}
 	})
 }
@@ -79,7 +79,7 @@ func TestFlagsBelongToThePeer(t *testing.T) {
 		for of, names := range flags {
 			for _, name := range names {
 				if of != p && strings.Contains(a.Do+a.Meaning, name) {
-					t.Errorf("%s, %s names %s", peers[p], c, name)
+					t.Errorf("%s, %s names %s", remotes[p], c, name)
 				}
 			}
 		}
@@ -87,7 +87,7 @@ func TestFlagsBelongToThePeer(t *testing.T) {
 	for p, names := range flags {
 		for _, c := range []evcp.Cause{evcp.Refused, evcp.Unreachable, evcp.DNS, evcp.Protocol} {
 			if do := For(p, c).Do; !strings.Contains(do, names[0]) && !strings.Contains(do, names[len(names)-1]) {
-				t.Errorf("%s, %s names no flag: %q", peers[p], c, do)
+				t.Errorf("%s, %s names no flag: %q", remotes[p], c, do)
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func TestTranscript(t *testing.T) {
 
 // A peer's words are words, whatever they look like.
 func TestWordsAreNotFilledIn(t *testing.T) {
-	if got := For(Central, evcp.SaidKO).With(Details{Reply: "{cp} {wait}", CP: "A"}).Meaning; got != `"{cp} {wait}"` {
+	if got := For(Central, evcp.SaidKO).With(Details{Reply: "{cp} {timeout}", CP: "A"}).Meaning; got != `"{cp} {timeout}"` {
 		t.Errorf("%s", got)
 	}
 }

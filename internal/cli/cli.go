@@ -38,8 +38,8 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr *os.File) 
 	os.Exit(code)
 }
 
-// StopSignals are the signals that ask for the end: SIGINT, SIGTERM, and SIGHUP, by which a
-// terminal says that it is gone, unless nohup had it ignored.
+// StopSignals are SIGINT, SIGTERM, and SIGHUP, which comes when the terminal closes, unless
+// nohup has it ignored.
 func StopSignals() []os.Signal {
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -48,8 +48,8 @@ func StopSignals() []os.Signal {
 	return ends
 }
 
-// LoadSettings loads the settings of p. When that is all there is to do (help, version,
-// an error), it has been said, goOn is false, and code is the exit code.
+// LoadSettings loads the settings of p. Help, version and errors are printed; then goOn is
+// false, and code is the exit code.
 func LoadSettings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Invocation, code int, goOn bool) {
 	l, err := p.Load(args, os.Getenv, readFile)
 	switch {
@@ -66,8 +66,8 @@ func LoadSettings(p config.Program, args []string, stdout, stderr io.Writer) (l 
 	return l, ExitOK, true
 }
 
-// readFile reads as much of a configuration file as Load looks at: somebody may name
-// a disk image, or /dev/zero.
+// readFile reads as much of a settings file as Load looks at: somebody may name a disk
+// image, or /dev/zero.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -77,11 +77,11 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, config.MaxFile+1))
 }
 
-// StateDir is where systemd, the desktop's standard or habit keeps the state of a
-// program.
+// StateDir is the folder for the state of a program: what systemd gives, else the one of
+// the XDG standard, else its default under HOME.
 func StateDir(program string, getenv func(string) string) string {
 	if dir := getenv("STATE_DIRECTORY"); dir != "" {
-		first, _, _ := strings.Cut(dir, ":") // systemd lists several so
+		first, _, _ := strings.Cut(dir, ":") // systemd separates several with colons
 		return first
 	}
 	if dir := getenv("XDG_STATE_HOME"); dir != "" {
@@ -128,8 +128,7 @@ func (l LogSettings) Open(out *os.File) *console.Console {
 	return console.Open(console.Options{Out: out, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color})
 }
 
-// Keys are the keys of the terminal, nil when nobody sits there. Call restore at
-// the end.
+// Keys are the keys that are pressed, nil without a terminal. Call restore at the end.
 func Keys(ctx context.Context, c *console.Console) (keys <-chan rune, restore func()) {
 	if !c.Terminal() {
 		return nil, func() {}

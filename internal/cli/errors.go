@@ -1,18 +1,21 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 
 	"evcp/internal/console/cell"
 )
 
-// UsageError is an error of the command line or a file that it names, found only
-// when that was used.
+// UsageError is an error of the command line, or of a file that it names, that was found
+// after the settings were loaded.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
@@ -20,17 +23,17 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap is the error itself.
 func (e UsageError) Unwrap() error { return e.Err }
 
-// mostLines is how many lines of an error are shown; more would scroll the first
-// away.
-const mostLines = 20
+// maxLines of an error are printed; more would scroll the first one away.
+const maxLines = 20
 
-// PrintError says why a program ends, on lines that fit, and returns its exit code.
+// PrintError prints the error with which a program ends, on lines that fit, and returns
+// its exit code.
 func PrintError(stderr io.Writer, program string, err error) int {
 	lines := strings.Split(program+": "+err.Error(), "\n")
-	for _, line := range lines[:min(len(lines), mostLines)] {
+	for _, line := range lines[:min(len(lines), maxLines)] {
 		fmt.Fprintln(stderr, strings.Join(cell.Wrap(line, cell.Columns), "\n"))
 	}
-	if more := len(lines) - mostLines; more > 0 {
+	if more := len(lines) - maxLines; more > 0 {
 		fmt.Fprintf(stderr, "and %d more.\n", more)
 	}
 	if errors.As(err, &UsageError{}) {
@@ -39,13 +42,38 @@ func PrintError(stderr io.Writer, program string, err error) int {
 	return ExitFailed
 }
 
-// CheckStateDir says what is wrong with a --state-dir that can never be one: it, or
-// something on the way to it, is a file. One that is only absent can be made, and
-// one that refuses may come back.
+// CheckStateDir rejects a --state-dir that can never be a folder: it, or a part of its path,
+// is a file. A missing folder can be made, and one that can't be read may work later.
 func CheckStateDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
 		return UsageError{Err: fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir)}
 	}
 	return nil
+}
+
+// Listen listens on the TCP address that a flag names. The error says what to do first.
+func Listen(ctx context.Context, address, flag string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, PortError(err, address, flag)
+	}
+	return ln, nil
+}
+
+// PortError explains an error of listening on the address that a flag names; its second
+// line is what to do first.
+func PortError(err error, address, flag string) error {
+	port := address[strings.LastIndexByte(address, ':')+1:]
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && port == "5000" && runtime.GOOS == "darwin":
+		return fmt.Errorf("port 5000 is taken, most likely by macOS itself (AirPlay Receiver).\nSwitch that off in System Settings, or choose another port with %s", flag)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("port %s is taken by another program.\nStop that program, or choose another port with %s", port, flag)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("port %s is not allowed to this user.\nChoose one from 1024 on with %s", port, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
+	}
+	return fmt.Errorf("listen on %s (%s): %w", address, flag, err)
 }

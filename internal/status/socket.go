@@ -1,36 +1,39 @@
 package status
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// SocketName is the socket's in the state folder.
+// SocketName is the file name of the socket in the state folder.
 const SocketName = "status.sock"
 
-// longestPath is what a socket's address holds everywhere: 104 bytes on BSD and
-// macOS, 108 on Linux, with a zero at the end. A longer one is reached through a
-// descriptor of its folder, where the system can (Linux); elsewhere it is an
-// error that says so.
-const longestPath = 103
+// maxPath is what the address of a Unix socket holds on every system: 104 bytes on BSD
+// and macOS, 108 on Linux, with a zero at the end. On Linux a longer path is opened
+// through a descriptor of its folder; elsewhere it is an error.
+const maxPath = 103
 
-// ErrInUse is a socket that somebody answers on: another process has it.
+// ErrInUse means that another process answers on the socket.
 var ErrInUse = errors.New("another process answers there")
 
-// Listen opens the socket in the folder dir, for the user of this process alone.
-// What an earlier process has left there is replaced; a socket that somebody
-// answers on is ErrAnswered, and anything that is no socket is an error too.
-// Closing the listener removes the socket.
+// Listen opens the socket in the folder dir, for the user of this process alone. It
+// replaces a socket that an earlier process has left. ErrInUse means that another process
+// answers there; a file that is no socket is an error too. Closing the listener removes
+// the socket.
 func Listen(ctx context.Context, dir string) (net.Listener, error) {
 	path := filepath.Join(dir, SocketName)
-	if err := makeRoom(ctx, path); err != nil {
+	if err := removeStale(ctx, path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	short, done, err := shorten(dir)
@@ -43,16 +46,16 @@ func Listen(ctx context.Context, dir string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), done())
 	}
 	if u, ok := ln.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // the short path says nothing once its folder is closed
+		u.SetUnlinkOnClose(false) // by its short path, which means nothing once the descriptor is closed
 	}
 	if err := errors.Join(done(), os.Chmod(path, 0o600)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), ln.Close(), os.Remove(path))
 	}
-	return &socket{Listener: ln, path: path}, nil
+	return &socketListener{Listener: ln, path: path}, nil
 }
 
-// makeRoom makes room for the socket.
-func makeRoom(ctx context.Context, path string) error {
+// removeStale removes a socket on which no process answers.
+func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -83,25 +86,79 @@ func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	return c, done()
 }
 
-// shorten is a path of the socket that an address has room for, good until done
+// shorten returns a path of the socket that fits into an address. It is valid until done
 // is called.
 func shorten(dir string) (path string, done func() error, err error) {
 	path = filepath.Join(dir, SocketName)
-	if len(path) <= longestPath {
+	if len(path) <= maxPath {
 		return path, func() error { return nil }, nil
 	}
 	return throughDescriptor(dir)
 }
 
-// socket removes itself when it is closed.
-type socket struct {
+// socketListener removes its socket when it is closed.
+type socketListener struct {
 	net.Listener
 	path string
 	once sync.Once
 }
 
 // Close closes the socket and removes it.
-func (s *socket) Close() (err error) {
+func (s *socketListener) Close() (err error) {
 	s.once.Do(func() { err = errors.Join(os.Remove(s.path), s.Listener.Close()) })
 	return err
+}
+
+// ErrNotRunning means that no process answers in the folder.
+var ErrNotRunning = errors.New("no process answers")
+
+// GetTimeout bounds one Get.
+const GetTimeout = 5 * time.Second
+
+// maxResponse bounds a response in bytes, with its headers.
+const maxResponse = 4 << 20
+
+// HTTPResponse is the answer of a process.
+type HTTPResponse struct {
+	Code int // HTTP status code
+	Body []byte
+}
+
+// Get requests one of Paths from the process that has the folder dir. ErrNotRunning means
+// that there is no such process, os.ErrDeadlineExceeded that it did not answer within
+// GetTimeout, and any other error that its answer is no HTTP.
+//
+// The request is HTTP/1.0, written by hand: net/http's client would triple what this costs a
+// Monitor in memory (docs/decisions/0014), and one request on one connection needs none of it.
+func Get(ctx context.Context, dir, path string) (HTTPResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, GetTimeout)
+	defer cancel()
+	c, err := Dial(ctx, dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return HTTPResponse{}, ErrNotRunning
+	case err != nil:
+		return HTTPResponse{}, fmt.Errorf("ask for %s: %w", path, err)
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	a, err := exchange(c, path)
+	if err != nil {
+		return HTTPResponse{}, fmt.Errorf("ask for %s: %w", path, err)
+	}
+	return a, nil
+}
+
+func exchange(c net.Conn, path string) (HTTPResponse, error) {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.0\r\nHost: monitor\r\n\r\n"); err != nil {
+		return HTTPResponse{}, err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(c, maxResponse)), nil)
+	if err != nil {
+		return HTTPResponse{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return HTTPResponse{Code: resp.StatusCode, Body: body}, err
 }

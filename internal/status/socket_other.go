@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// throughDescriptor has no way here.
+// throughDescriptor is not possible here.
 func throughDescriptor(string) (path string, done func() error, err error) {
-	return "", nil, fmt.Errorf("the path is longer than the %d bytes that a socket's address holds; choose a shorter --state-dir", longestPath)
+	return "", nil, fmt.Errorf("the path is longer than the %d bytes that a socket's address holds; choose a shorter --state-dir", maxPath)
 }
 
-// private has nothing to do before the socket has a name: the state folder keeps
-// other users out until Listen has set its mode.
+// private does nothing: Listen sets the mode once the socket has a name, and until then
+// the state folder keeps other users out.
 func private(_, _ string, _ syscall.RawConn) error { return nil }

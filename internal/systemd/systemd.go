@@ -1,13 +1,14 @@
-// Package systemd tells systemd how this process does: that it has begun its
-// work, that it still does it, that it stops, and in one line what it sees
-// (sd_notify(3), by the socket that NOTIFY_SOCKET names).
+// Package systemd notifies systemd that this process is ready, that it is alive, that it
+// stops, and of its status in one line (sd_notify(3), by the socket that NOTIFY_SOCKET
+// names).
 //
-// Telling never waits and never fails the process: a message that systemd does
-// not take is lost, and the watchdog is fed often enough to lose some. A nil
-// *Notifier is one that nobody listens to; all its methods do nothing.
+// A notification waits at most 50 ms and never fails the process: one that systemd does
+// not take is lost, and watchdog messages are sent often enough to lose some. All methods
+// of a nil *Notifier do nothing.
 package systemd
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"evcp/internal/wait"
 )
 
 // Notifier sends to systemd. Any goroutine may call.
@@ -26,21 +29,21 @@ type Notifier struct {
 	conn *net.UnixConn
 }
 
-// Open finds who wants to be notified: nobody, and nil, unless systemd started
-// this process with Type=notify.
+// Open connects to systemd. It returns nil unless systemd started this process with
+// Type=notify.
 func Open(getenv func(string) string) (*Notifier, error) {
 	name := getenv("NOTIFY_SOCKET")
 	if name == "" {
-		return nil, nil //nolint:nilnil // a nil Notifier is the usual one: nobody listens
+		return nil, nil //nolint:nilnil // nil is valid, and the usual case
 	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"}) // @ is an abstract one, here as there
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"}) // @ begins an abstract name, for Go as for systemd
 	if err != nil {
 		return nil, fmt.Errorf("notify systemd: %w", err)
 	}
 	return &Notifier{conn: conn, watchdog: watchdog(getenv)}, nil
 }
 
-// watchdog is how long systemd waits between two signs of life; 0 is for ever.
+// watchdog reads the longest time between two watchdog messages; 0 is no limit.
 func watchdog(getenv func(string) string) time.Duration {
 	if pid := getenv("WATCHDOG_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return 0 // meant for another process
@@ -52,8 +55,8 @@ func watchdog(getenv func(string) string) time.Duration {
 	return time.Duration(µs) * time.Microsecond
 }
 
-// Watchdog is how long systemd waits for a sign of life before it kills this
-// process; 0 is for ever.
+// Watchdog is how long systemd waits for KeepAlive before it kills this process; 0 is no
+// limit.
 func (n *Notifier) Watchdog() time.Duration {
 	if n == nil {
 		return 0
@@ -61,20 +64,20 @@ func (n *Notifier) Watchdog() time.Duration {
 	return n.watchdog
 }
 
-// Ready says that the work has begun.
+// Ready reports that the start is complete.
 func (n *Notifier) Ready() { n.send("READY=1") }
 
-// KeepAlive is a sign of life.
+// KeepAlive is the watchdog message.
 func (n *Notifier) KeepAlive() { n.send("WATCHDOG=1") }
 
-// Status says in one line what is going on, for systemctl status.
+// Status is one line for systemctl status.
 func (n *Notifier) Status(line string) { n.send("STATUS=" + oneLine(line)) }
 
-// Stopping says that the end has begun.
+// Stopping reports that the shutdown has begun.
 func (n *Notifier) Stopping() { n.send("STOPPING=1") }
 
-// ExtendWatchdog asks systemd to wait at least d between signs of life, where it would
-// wait less: a process that has work once a minute shows life once a minute.
+// ExtendWatchdog asks systemd to wait at least d between watchdog messages: a process that
+// has work once a minute sends one once a minute. A longer watchdog is left as it is.
 func (n *Notifier) ExtendWatchdog(d time.Duration) {
 	if n == nil || n.watchdog == 0 || n.watchdog >= d {
 		return
@@ -83,7 +86,7 @@ func (n *Notifier) ExtendWatchdog(d time.Duration) {
 	n.send("WATCHDOG_USEC=" + strconv.FormatInt(d.Microseconds(), 10))
 }
 
-// Close lets go of the socket.
+// Close closes the socket.
 func (n *Notifier) Close() error {
 	if n == nil {
 		return nil
@@ -91,8 +94,7 @@ func (n *Notifier) Close() error {
 	return n.conn.Close()
 }
 
-// send must not wait: systemd reads its socket, but one that does not may stand
-// there too.
+// send waits for 50 ms at most, should systemd not read its socket.
 func (n *Notifier) send(message string) {
 	if n == nil {
 		return
@@ -100,10 +102,10 @@ func (n *Notifier) send(message string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_ = n.conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // only fails when closed
-	_, _ = n.conn.Write([]byte(message))                               // see the package comment
+	_, _ = n.conn.Write([]byte(message))                               // a lost message: see the package comment
 }
 
-// oneLine keeps text from becoming a message of its own.
+// oneLine keeps a text from becoming several messages.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -111,4 +113,67 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Activity is what Run observes. Its functions may not block.
+type Activity struct {
+	// Started reports whether the start is complete. It is called until it is.
+	Started func() bool
+	// LastDone is when a piece of work was last completed; the zero time is never. Only a
+	// newer time than before sends KeepAlive.
+	LastDone func() time.Time
+	// MaxPause is the longest time between two pieces of work when all is well. Systemd
+	// is asked to wait at least twice as long.
+	MaxPause time.Duration
+	// StatusLine is for systemctl status.
+	StatusLine func() string
+}
+
+const (
+	startPoll = 50 * time.Millisecond // until the start is complete
+	runPoll   = 2500 * time.Millisecond
+)
+
+// Run polls a and notifies systemd until ctx ends, and then sends Stopping.
+func (n *Notifier) Run(ctx context.Context, a Activity) {
+	if n == nil {
+		return
+	}
+	defer n.Stopping()
+	n.ExtendWatchdog(2 * a.MaxPause)
+	every := runPoll
+	if n.watchdog > 0 {
+		every = min(every, n.watchdog/4)
+	}
+	o := observer{n: n, activity: a}
+	wait.Until(ctx, startPoll, o.poll)
+	for wait.For(ctx, every) {
+		o.poll()
+	}
+}
+
+// observer remembers what was sent to systemd.
+type observer struct {
+	n        *Notifier
+	activity Activity
+	started  bool
+	done     time.Time
+	line     string
+}
+
+// poll sends what is new, and reports whether the start is complete.
+func (o *observer) poll() (started bool) {
+	if !o.started && o.activity.Started() {
+		o.started = true
+		o.n.Ready()
+	}
+	if done := o.activity.LastDone(); done.After(o.done) {
+		o.done = done
+		o.n.KeepAlive()
+	}
+	if line := o.activity.StatusLine(); line != o.line {
+		o.line = line
+		o.n.Status(line)
+	}
+	return o.started
 }

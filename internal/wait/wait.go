@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// For waits for d, at once over if d is not positive, and reports whether ctx let
-// it: false means that ctx ended first, or had ended already.
+// For waits for d; not at all if d is not positive. It returns false if ctx ended first or
+// had ended already, else true.
 func For(ctx context.Context, d time.Duration) bool {
 	if ctx.Err() != nil {
 		return false
@@ -23,8 +23,8 @@ func For(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Until calls ok every interval, the first time at once, until it answers true.
-// It reports whether ok did so before ctx ended.
+// Until calls ok at once and then every interval until it returns true, and reports
+// whether it did so before ctx ended.
 func Until(ctx context.Context, every time.Duration, ok func() bool) bool {
 	for !ok() {
 		if !For(ctx, every) {

@@ -11,9 +11,9 @@ import (
 
 func TestFor(t *testing.T) {
 	for name, c := range map[string]struct {
-		wait, life time.Duration // of the pause, of the context; 0: it had ended
-		let        bool
-		took       time.Duration
+		wait, ctx time.Duration // how long to wait, when the context ends; 0: it had ended
+		want      bool
+		took      time.Duration
 	}{
 		"its time":               {time.Minute, time.Hour, true, time.Minute},
 		"the context's end":      {time.Hour, time.Minute, false, time.Minute},
@@ -24,14 +24,41 @@ func TestFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), c.life)
+				ctx, cancel := context.WithTimeout(t.Context(), c.ctx)
 				defer cancel()
 				began := time.Now()
-				if let := wait.For(ctx, c.wait); let != c.let {
-					t.Errorf("let it: %v", let)
+				if got := wait.For(ctx, c.wait); got != c.want {
+					t.Errorf("%v, want %v", got, c.want)
 				}
 				if took := time.Since(began); took != c.took {
 					t.Errorf("took %s, want %s", took, c.took)
+				}
+			})
+		})
+	}
+}
+
+func TestUntil(t *testing.T) {
+	for name, c := range map[string]struct {
+		ctx   time.Duration // after which the context ends; 0: it had ended
+		calls int           // the call that returns true; 0: none
+		want  bool
+		took  time.Duration
+	}{
+		"the first call":             {time.Hour, 1, true, 0},
+		"a later call":               {time.Hour, 4, true, 3 * time.Minute},
+		"the context ends":           {150 * time.Second, 0, false, 150 * time.Second},
+		"a context that is over":     {0, 0, false, 0},
+		"true although that is over": {0, 1, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), c.ctx)
+				defer cancel()
+				began, calls := time.Now(), 0
+				got := wait.Until(ctx, time.Minute, func() bool { calls++; return calls == c.calls })
+				if got != c.want || time.Since(began) != c.took {
+					t.Errorf("%v after %s and %d calls, want %v after %s", got, time.Since(began), calls, c.want, c.took)
 				}
 			})
 		})
