@@ -22,7 +22,7 @@ import (
 // countOnDisk counts the charge points in the file, as another process sees it.
 func countOnDisk(t *testing.T, dir string) int {
 	t.Helper()
-	db, err := fileSchema.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)})
+	db, err := fileSchema.OpenReader(sqlite.DBFile{Path: filepath.Join(dir, fileName)})
 	if err != nil {
 		return -1
 	}

@@ -75,7 +75,7 @@ func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
 
 // open opens the file and checks that it is whole.
 func (s *stateFile) open() error {
-	db, err := fileSchema.Open(sqlite.Location{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
+	db, err := fileSchema.Open(sqlite.DBFile{Path: s.path()}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL`)
 	if err != nil {
 		return err
 	}

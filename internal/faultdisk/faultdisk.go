@@ -52,10 +52,11 @@ var disks atomic.Int64
 // New registers a disk until the test ends. Every sync is done, and what it makes
 // durable is remembered for CutPower.
 func New(tb testing.TB) *Disk {
-	d := &Disk{
-		name:        fmt.Sprintf("fault-%d", disks.Add(1)),
-		VFSFilename: vfs.Find("os").(vfs.VFSFilename), synced: map[string][]byte{},
+	system, ok := vfs.Find("os").(vfs.VFSFilename)
+	if !ok {
+		tb.Fatal("SQLite has no VFS of the operating system")
 	}
+	d := &Disk{name: fmt.Sprintf("fault-%d", disks.Add(1)), VFSFilename: system, synced: map[string][]byte{}}
 	vfs.Register(d.name, d)
 	tb.Cleanup(func() { vfs.Unregister(d.name) })
 	return d
@@ -187,7 +188,11 @@ func (d *Disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (f vfs.File,
 	if err != nil {
 		return nil, flags, err
 	}
-	return &diskFile{File: f, d: d, name: name.String()}, out, nil
+	system, ok := f.(systemFile)
+	if !ok {
+		return nil, flags, fmt.Errorf("%T is no file of the operating system", f)
+	}
+	return &diskFile{File: f, system: system, d: d, name: name.String()}, out, nil
 }
 
 // Delete deletes a file.
@@ -200,11 +205,21 @@ func (d *Disk) Delete(path string, syncDir bool) error {
 	}, nothing)
 }
 
+// systemFile is what a file of the operating system's VFS can do.
+type systemFile interface {
+	vfs.File
+	vfs.FileSharedMemory
+	vfs.FileLockState
+	vfs.FilePersistWAL
+	vfs.FilePowersafeOverwrite
+}
+
 // diskFile is a file on such a disk.
 type diskFile struct {
 	vfs.File
-	d    *Disk
-	name string
+	system systemFile // the same file
+	d      *Disk
+	name   string
 }
 
 // WriteAt writes; a write that is refused is done by half.
@@ -243,15 +258,9 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 
 // What SQLite asks of a file beyond vfs.File, handed on.
 
-func (f *diskFile) SharedMemory() vfs.SharedMemory {
-	return f.File.(vfs.FileSharedMemory).SharedMemory()
-}
-func (f *diskFile) LockState() vfs.LockLevel { return f.File.(vfs.FileLockState).LockState() }
-func (f *diskFile) PersistWAL() bool         { return f.File.(vfs.FilePersistWAL).PersistWAL() }
-func (f *diskFile) SetPersistWAL(keep bool)  { f.File.(vfs.FilePersistWAL).SetPersistWAL(keep) }
-func (f *diskFile) PowersafeOverwrite() bool {
-	return f.File.(vfs.FilePowersafeOverwrite).PowersafeOverwrite()
-}
-func (f *diskFile) SetPowersafeOverwrite(on bool) {
-	f.File.(vfs.FilePowersafeOverwrite).SetPowersafeOverwrite(on)
-}
+func (f *diskFile) SharedMemory() vfs.SharedMemory { return f.system.SharedMemory() }
+func (f *diskFile) LockState() vfs.LockLevel       { return f.system.LockState() }
+func (f *diskFile) PersistWAL() bool               { return f.system.PersistWAL() }
+func (f *diskFile) SetPersistWAL(keep bool)        { f.system.SetPersistWAL(keep) }
+func (f *diskFile) PowersafeOverwrite() bool       { return f.system.PowersafeOverwrite() }
+func (f *diskFile) SetPowersafeOverwrite(on bool)  { f.system.SetPowersafeOverwrite(on) }

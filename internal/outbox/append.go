@@ -24,7 +24,7 @@ func (o *Outbox) Append(b Batch) (ticket uint64, dropped bool) {
 	if len(b.Events) == 0 {
 		return o.ticket, false
 	}
-	o.notifier.start()
+	o.owner.start()
 	o.ticket++
 	fact := anyFact(b.Events)
 	if o.overflows(fact) {

@@ -218,7 +218,7 @@ func (c *committer) publish(took time.Duration) bool {
 	}
 	o.committing = 0
 	o.counts.commit(took)
-	o.notifier.dropped(c.givenUp)
+	o.owner.dropped(c.givenUp)
 	c.givenUp = nil
 	o.kept.Store(b.ticket)
 	o.wakeReaders(b.events)

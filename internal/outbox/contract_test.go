@@ -24,7 +24,7 @@ func TestWhatGoesInComesOut(t *testing.T) {
 		w.check(cpNumber(i%3), []evcp.Outcome{ok(), ok(), ko(), ko(), ko()}[i%5])
 	}
 	w.flush()
-	got, _ := w.rest(w.box.Cursor(Kafka))
+	got, _ := w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines", got, w.written)
 	for cp, state := range w.states {
 		if w.box.State(cp) != state {
@@ -120,7 +120,7 @@ func TestCursor(t *testing.T) {
 	if n, oldest := c.Pending(); n != 2 || oldest != second.First {
 		t.Errorf("after a restart: pending %d since %v", n, oldest)
 	}
-	got, last := w.rest(c)
+	got, last := w.readAll(c)
 	equal(t, "lines", got, w.written[1:])
 	c.Advance(last)
 	if n, _ := c.Pending(); n != 0 {

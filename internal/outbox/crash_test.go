@@ -75,7 +75,7 @@ func TestKillNine(t *testing.T) {
 		t.Errorf("origin %+v", o)
 	}
 	ends := gapless(t, b)
-	kept, _ := w.rest(w.box.Cursor(Kafka))
+	kept, _ := w.readAll(w.box.Cursor(Kafka))
 	for _, line := range kept { // what was kept and not sent continues what was
 		seqOf(t, line, ends)
 	}

@@ -72,7 +72,7 @@ func (h *History) openOnce() error {
 		h.after = 0
 	}
 	h.file, h.immutable, h.snapshot = file, !sqlite.HasWAL(h.path), false
-	f := sqlite.Location{Path: h.path}
+	f := sqlite.DBFile{Path: h.path}
 	if !h.immutable {
 		h.store, err = storeOn(schema.OpenReader(f))
 		h.snapshot = errors.Is(err, sqlite3.IOERR) || errors.Is(err, sqlite3.CANTOPEN)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// readAll reads what a History has left, as lines.
-func readAll(t *testing.T, h *History) (all []string) {
+// readHistory reads what a History has left, as lines.
+func readHistory(t *testing.T, h *History) (all []string) {
 	t.Helper()
 	for {
 		run, ok, err := h.Next()
@@ -27,7 +27,7 @@ func readAll(t *testing.T, h *History) (all []string) {
 	}
 }
 
-func look(t *testing.T, dir string) *History {
+func openTestHistory(t *testing.T, dir string) *History {
 	t.Helper()
 	h, err := OpenHistory(dir)
 	if err != nil {
@@ -56,8 +56,8 @@ func TestLookingBesideTheOwner(t *testing.T) {
 	w.check("CP_001", ok())
 	w.check("CP_001", ko())
 	w.flush()
-	h := look(t, w.dir)
-	if got := readAll(t, h); !slices.Equal(got, w.written) {
+	h := openTestHistory(t, w.dir)
+	if got := readHistory(t, h); !slices.Equal(got, w.written) {
 		t.Fatalf("read %q, want %q", got, w.written)
 	}
 	for _, act := range []func(){func() {}, w.close, w.open, w.reopen} {
@@ -72,7 +72,7 @@ func TestLookingBesideTheOwner(t *testing.T) {
 			w.check("CP_001", ok())
 			w.flush()
 		}
-		if got := readAll(t, h); !slices.Equal(got, w.written[from:]) {
+		if got := readHistory(t, h); !slices.Equal(got, w.written[from:]) {
 			t.Fatalf("then read %q, want %q", got, w.written[from:])
 		}
 	}
@@ -103,8 +103,8 @@ func TestLookingWithoutAnOwner(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := look(t, dir)
-			if got := readAll(t, h); !slices.Equal(got, w.written) {
+			h := openTestHistory(t, dir)
+			if got := readHistory(t, h); !slices.Equal(got, w.written) {
 				t.Errorf("read %q, want %q", got, w.written)
 			}
 			if err := h.Close(); err != nil {
@@ -129,11 +129,11 @@ func TestLookingSince(t *testing.T) {
 	from := w.at
 	w.check("CP_001", ok())
 	w.flush()
-	h := look(t, w.dir)
+	h := openTestHistory(t, w.dir)
 	if err := h.Since(from + 1); err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, h); !slices.Equal(got, w.written[5:]) {
+	if got := readHistory(t, h); !slices.Equal(got, w.written[5:]) {
 		t.Errorf("read %q, want %q", got, w.written[5:])
 	}
 	w.close()

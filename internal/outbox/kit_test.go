@@ -183,9 +183,9 @@ func (w *testBox) next(c *Cursor) Run {
 	return run
 }
 
-// wait takes n lines from a cursor, or more. While the disk is being tried there may
+// waitLines takes n lines from a cursor, or more. While the disk is being tried there may
 // be none for a moment.
-func (w *testBox) wait(c *Cursor, n int) (got []string, last int64) {
+func (w *testBox) waitLines(c *Cursor, n int) (got []string, last int64) {
 	w.t.Helper()
 	for len(got) < n {
 		run := w.next(c)
@@ -197,8 +197,8 @@ func (w *testBox) wait(c *Cursor, n int) (got []string, last int64) {
 	return got, last
 }
 
-// rest takes what a cursor has left, without waiting for more.
-func (w *testBox) rest(c *Cursor) (got []string, last int64) {
+// readAll takes what a cursor has left, without waiting for more.
+func (w *testBox) readAll(c *Cursor) (got []string, last int64) {
 	w.t.Helper()
 	for {
 		run, ok, err := c.TryNext()
@@ -248,7 +248,7 @@ func eventually(t testingT, what string, ok func() bool) {
 // query asks the file of a closed outbox.
 func query(t testingT, dir, sql string) (rows []string) {
 	t.Helper()
-	s, err := storeOn(sqlite.OpenReader(sqlite.Location{Path: filepath.Join(dir, fileName)}))
+	s, err := storeOn(sqlite.OpenReader(sqlite.DBFile{Path: filepath.Join(dir, fileName)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"evcp"
 )
 
-// notifier calls the owner back, from its own goroutine and one call at a time. It
+// ownerCalls calls the owner back, from its own goroutine and one call at a time. It
 // waits for the first Append: before that the owner may not be complete.
-type notifier struct {
+type ownerCalls struct {
 	options Options
 	ready   chan struct{}
 	once    sync.Once
@@ -23,14 +23,14 @@ type notifier struct {
 	calls []func()
 }
 
-func newNotifier(o Options) *notifier {
-	return &notifier{
+func newOwnerCalls(o Options) *ownerCalls {
+	return &ownerCalls{
 		options: o, ready: make(chan struct{}), wake: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-func (n *notifier) run() {
+func (n *ownerCalls) run() {
 	defer close(n.done)
 	select {
 	case <-n.ready:
@@ -49,7 +49,7 @@ func (n *notifier) run() {
 	}
 }
 
-func (n *notifier) take() []func() {
+func (n *ownerCalls) take() []func() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	calls := n.calls
@@ -57,35 +57,35 @@ func (n *notifier) take() []func() {
 	return calls
 }
 
-func (n *notifier) add(call func()) {
+func (n *ownerCalls) add(call func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.calls = append(n.calls, call)
 	poke(n.wake)
 }
 
-func (n *notifier) start() { n.once.Do(func() { close(n.ready) }) }
-func (n *notifier) close() { close(n.stop) }
+func (n *ownerCalls) start() { n.once.Do(func() { close(n.ready) }) }
+func (n *ownerCalls) close() { close(n.stop) }
 
-func (n *notifier) refused(generation uint64, err error) {
+func (n *ownerCalls) refused(generation uint64, err error) {
 	if f := n.options.Refused; f != nil {
 		n.add(func() { f(generation, err) })
 	}
 }
 
-func (n *notifier) recovered(aside string) {
+func (n *ownerCalls) recovered(aside string) {
 	if f := n.options.Recovered; f != nil {
 		n.add(func() { f(aside) })
 	}
 }
 
-func (n *notifier) failed(err error) {
+func (n *ownerCalls) failed(err error) {
 	if f := n.options.Failed; f != nil {
 		n.add(func() { f(err) })
 	}
 }
 
-func (n *notifier) dropped(l dropSet) {
+func (n *ownerCalls) dropped(l dropSet) {
 	if f := n.options.Observe; f != nil && len(l) > 0 {
 		n.add(func() {
 			for _, d := range l.sorted() {

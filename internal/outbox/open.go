@@ -68,12 +68,12 @@ func (o *Outbox) start(s *runStore) {
 		o.back.probeTimer.Reset(o.options.probeEvery)
 	}
 	o.counts.bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
-	o.notifier = newNotifier(o.options)
+	o.owner = newOwnerCalls(o.options)
 	o.committer = newCommitter(o, s)
 	o.committer.snapshot.covered = o.snapshotRun
-	o.notifier.dropped(o.oldDrops)
+	o.owner.dropped(o.oldDrops)
 	o.oldDrops = nil
-	go o.notifier.run()
+	go o.owner.run()
 	go o.committer.run()
 }
 
@@ -125,7 +125,7 @@ func (o *Outbox) replaceFile(kind string, cause error, now time.Time) (*runStore
 	o.reset()
 	s, err := o.openFile()
 	if kind != sqlite.Foreign {
-		o.setStates(salvageNumbers(sqlite.Location{Path: name, VFS: o.options.VFS}))
+		o.setStates(salvageNumbers(sqlite.DBFile{Path: name, VFS: o.options.VFS}))
 	}
 	o.result = OpenResult{Found: PutAside, File: name, Why: sqlite.Reason(cause), Renumber: len(o.states) > 0}
 	return s, err
@@ -172,7 +172,7 @@ func (o *Outbox) renumber() {
 
 func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
 
-func (o *Outbox) file() sqlite.Location { return sqlite.Location{Path: o.path(), VFS: o.options.VFS} }
+func (o *Outbox) file() sqlite.DBFile { return sqlite.DBFile{Path: o.path(), VFS: o.options.VFS} }
 
 // read takes over what the file holds.
 func (o *Outbox) read(s *runStore, found Found) error {

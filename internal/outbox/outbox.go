@@ -16,17 +16,17 @@ import (
 // Outbox is an open folder. All methods may be called from any goroutine; those
 // of one Cursor, one Facts or one Tail from one goroutine at a time.
 type Outbox struct {
-	options  Options
-	dir      string
-	host     host
-	lock     *folder.Lock // nil when the folder can't be locked: then the disk refused
-	result   OpenResult
-	kept     atomic.Uint64 // the ticket up to which everything is kept
-	stop     chan struct{} // closed by Close: commit what is pending and end
-	closed   chan struct{} // closed when nothing more will be kept
-	notifier *notifier
-	reader   runReader
-	back     diskReturn // used by the committer in charge alone
+	options Options
+	dir     string
+	host    host
+	lock    *folder.Lock // nil when the folder can't be locked: then the disk refused
+	result  OpenResult
+	kept    atomic.Uint64 // the ticket up to which everything is kept
+	stop    chan struct{} // closed by Close: commit what is pending and end
+	closed  chan struct{} // closed when nothing more will be kept
+	owner   *ownerCalls
+	reader  runReader
+	back    diskReturn // used by the committer in charge alone
 
 	mu         sync.Mutex // guards what follows; never held while the disk works
 	committer  *committer // the one in charge
@@ -108,10 +108,10 @@ func (o *Outbox) Close(ctx context.Context) error {
 	if !o.closing {
 		o.closing = true
 		close(o.stop)
-		o.notifier.close()
+		o.owner.close()
 	}
 	o.mu.Unlock()
-	if err := wait(ctx, o.notifier.done); err != nil {
+	if err := wait(ctx, o.owner.done); err != nil {
 		return err
 	}
 	for {

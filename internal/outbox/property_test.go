@@ -12,19 +12,19 @@ import (
 	"evcp/internal/faultdisk"
 )
 
-// model is the outbox as a child would build it: a list, and a mark in it for
+// listModel is the outbox as a child would build it: a list, and a mark in it for
 // each reader.
-type model struct {
+type listModel struct {
 	lines     []string // everything kept or appended
 	kept      int      // so many are known to be kept
 	delivered int      // Kafka has so many
 	handedOut int      // so many were handed out
 }
 
-// propertyRun is what rapid plays with.
-type propertyRun struct {
+// boxModel is what rapid plays with.
+type boxModel struct {
 	*testBox
-	model
+	listModel
 	rt   *rapid.T
 	temp func() string // a new folder
 	cur  *Cursor
@@ -35,7 +35,7 @@ type propertyRun struct {
 // crash takes nothing that was kept and leaves a prefix.
 func TestLikeAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := &propertyRun{rt: rt, temp: t.TempDir, testBox: newTestBox(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
+		l := &boxModel{rt: rt, temp: t.TempDir, testBox: newTestBox(rt, t.TempDir(), Options{SyncEvery: time.Hour})}
 		l.cur = l.box.Cursor(Kafka)
 		defer func() { l.close() }()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -51,7 +51,7 @@ func TestLikeAList(t *testing.T) {
 	})
 }
 
-func (l *propertyRun) append(rt *rapid.T) {
+func (l *boxModel) append(rt *rapid.T) {
 	for range rapid.IntRange(1, 40).Draw(rt, "batches") {
 		outcome := ok()
 		if rapid.IntRange(0, 9).Draw(rt, "ko") == 0 {
@@ -63,16 +63,16 @@ func (l *propertyRun) append(rt *rapid.T) {
 }
 
 // take hands out everything that is kept.
-func (l *propertyRun) take() {
+func (l *boxModel) take() {
 	l.flush()
 	l.kept = len(l.lines)
-	got, _ := l.rest(l.cur)
+	got, _ := l.readAll(l.cur)
 	equal(l.rt, "handed out", got, l.lines[l.handedOut:])
 	l.handedOut = len(l.lines)
 }
 
 // deliver moves the cursor over some of what was handed out.
-func (l *propertyRun) deliver(rt *rapid.T) {
+func (l *boxModel) deliver(rt *rapid.T) {
 	if len(l.cur.out) == 0 {
 		return
 	}
@@ -83,14 +83,14 @@ func (l *propertyRun) deliver(rt *rapid.T) {
 	l.cur.Advance(l.cur.out[n-1].ID)
 }
 
-func (l *propertyRun) restart() {
+func (l *boxModel) restart() {
 	l.reopen()
 	l.kept, l.handedOut = len(l.lines), l.delivered
 	l.cur = l.box.Cursor(Kafka)
 }
 
 // crash goes on with the files as they were at some moment.
-func (l *propertyRun) crash(rt *rapid.T) {
+func (l *boxModel) crash(rt *rapid.T) {
 	dir, kept := l.temp(), l.kept
 	copyFiles(rt, l.dir, dir)
 	l.close()
@@ -114,14 +114,14 @@ func (l *propertyRun) crash(rt *rapid.T) {
 }
 
 // everything reads with a cursor of its own.
-func (l *propertyRun) everything() []string {
+func (l *boxModel) everything() []string {
 	c := &Cursor{o: l.box, name: "everything", wake: make(chan struct{}, 1)}
-	got, _ := l.rest(c)
+	got, _ := l.readAll(c)
 	return got
 }
 
 // look compares what can be seen at any time.
-func (l *propertyRun) look() {
+func (l *boxModel) look() {
 	if l.kept == len(l.lines) {
 		pending, _ := l.cur.Pending()
 		if want := len(l.lines) - l.delivered; int(pending) != want {
@@ -161,7 +161,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 		w.check(cpNumber(i%2), []evcp.Outcome{ok(), ok(), ok(), ko()}[i%4])
 		ends = append(ends, len(w.written))
 		w.flush()
-		if _, last := w.rest(c); i%3 == 0 {
+		if _, last := w.readAll(c); i%3 == 0 {
 			c.Advance(last)
 		}
 	}
@@ -235,7 +235,7 @@ func TestFailureAtEveryWrite(t *testing.T) {
 			w.flush()
 			kept = append(kept, w.written...)
 		}
-		got, _ := w.rest(w.box.Cursor(Kafka))
+		got, _ := w.readAll(w.box.Cursor(Kafka))
 		equal(t, "lines", got, kept)
 		d.Before(nil)
 		w.close()

@@ -178,7 +178,7 @@ func (r *runReader) removeWriter() {
 }
 
 // read reads the run after a run, up to another one.
-func (r *runReader) read(f sqlite.Location, after, before int64) (Run, bool, error) {
+func (r *runReader) read(f sqlite.DBFile, after, before int64) (Run, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -194,7 +194,7 @@ func (r *runReader) read(f sqlite.Location, after, before int64) (Run, bool, err
 	return run, ok && err == nil, err
 }
 
-func (r *runReader) open(f sqlite.Location) (err error) {
+func (r *runReader) open(f sqlite.DBFile) (err error) {
 	switch {
 	case r.store != nil:
 	case r.writers == 0:

@@ -146,7 +146,7 @@ func (o *Outbox) replaceCommitter(c, next *committer, why string) bool {
 	o.enter(diskRefused)
 	o.committer = next
 	o.counts.refuse(why, time.Now())
-	o.notifier.refused(o.generation, errors.New(why))
+	o.owner.refused(o.generation, errors.New(why))
 	return true
 }
 
@@ -179,7 +179,7 @@ func (o *Outbox) fail(c *committer, err error) {
 	o.generation++
 	o.discard(c)
 	o.counts.refuse(errNoStore.Error(), time.Now())
-	o.notifier.failed(o.failure)
+	o.owner.failed(o.failure)
 	o.mu.Unlock()
 	o.removeMarker()
 	o.stopReading()
@@ -277,11 +277,11 @@ func (c *committer) endMigration(err error) error {
 	if err != nil {
 		return c.probeLater(m.disk, err, migrationFailed)
 	}
-	o.notifier.dropped(c.trim.dropped)
+	o.owner.dropped(c.trim.dropped)
 	c.snapshot, c.trim = snapshotPass{covered: m.keptRun}, trimmer{c: c, dropped: dropSet{}}
 	o.reader.disconnect()
 	o.wakeCursors()
-	o.notifier.recovered(m.disk.aside)
+	o.owner.recovered(m.disk.aside)
 	return m.from.WithLock(m.from.close)
 }
 

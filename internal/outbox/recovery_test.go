@@ -167,7 +167,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	}
 	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
-	got, _ := w.rest(w.box.Cursor(Kafka))
+	got, _ := w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines", got, append(kept, w.written...))
 	if s := w.box.State("CP_001"); s.Seq != 1 || s.Failures != 1 {
 		t.Errorf("state %+v", s)
@@ -179,7 +179,7 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
 		t.Errorf("origin %+v", o)
 	}
-	got, _ = w.rest(w.box.Cursor(Kafka))
+	got, _ = w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines after a restart", got, append(kept, w.written...))
 }
 
@@ -235,7 +235,7 @@ func TestHealed(t *testing.T) {
 	if n, _ := c.Pending(); n != int64(len(kept)-1+len(w.written)) {
 		t.Errorf("pending %d", n)
 	}
-	got, _ := w.rest(c)
+	got, _ := w.readAll(c)
 	equal(t, "lines", got, append(kept[1:], w.written...))
 	want := w.states["CP_001"]
 	crashed := t.TempDir()
@@ -246,7 +246,7 @@ func TestHealed(t *testing.T) {
 	if o := v.box.OpenResult(); o.Renumber || v.box.State("CP_001") != want {
 		t.Errorf("origin %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
 	}
-	got, _ = v.rest(v.box.Cursor(Kafka))
+	got, _ = v.readAll(v.box.Cursor(Kafka))
 	equal(t, "lines after a crash", got, append(kept[1:], w.written...))
 }
 
@@ -285,7 +285,7 @@ func TestRefusedFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
-	got, last := w.rest(c)
+	got, last := w.readAll(c)
 	equal(t, "lines", got, append(v.written[1:], w.written...))
 	c.Advance(last)
 	if n, _ := c.Pending(); n != 0 {

@@ -201,7 +201,7 @@ func contentError(err error) error {
 // salvageNumbers reads from a file that can't be used the last number of each charge
 // point. The file stays as it is. What can't be read is passed over: a new epoch is safe
 // without it.
-func salvageNumbers(f sqlite.Location) *replayResult {
+func salvageNumbers(f sqlite.DBFile) *replayResult {
 	r := newReplayResult()
 	db, err := sqlite.OpenImmutable(f)
 	if err != nil {

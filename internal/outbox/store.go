@@ -22,7 +22,7 @@ type runStore struct{ *sqlite.DB }
 
 // openStore opens or makes the file and brings its schema up to date. limit bounds
 // the log as boundShare does.
-func openStore(f sqlite.Location, limit int64) (*runStore, error) {
+func openStore(f sqlite.DBFile, limit int64) (*runStore, error) {
 	return storeOn(schema.Open(f,
 		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 			PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,

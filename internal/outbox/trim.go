@@ -68,7 +68,7 @@ func (t *trimmer) check() error {
 		return t.makeRoom(delivered, settled)
 	case t.full:
 		t.full = false
-		t.c.o.notifier.dropped(t.dropped)
+		t.c.o.owner.dropped(t.dropped)
 		t.dropped = dropSet{}
 	}
 	if free > 1024 && free*sqlite.PageSize > used/4 {

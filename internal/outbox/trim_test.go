@@ -12,8 +12,8 @@ import (
 	"evcp/internal/faultdisk"
 )
 
-// many appends n rounds of checks, commit by commit.
-func (w *testBox) many(n, cps int, outcome func(round int) evcp.Outcome) {
+// checkMany appends n rounds of checks, commit by commit.
+func (w *testBox) checkMany(n, cps int, outcome func(round int) evcp.Outcome) {
 	for round := range n {
 		for cp := range cps {
 			w.check(cpNumber(cp), outcome(round))
@@ -30,7 +30,7 @@ func alwaysOK(int) evcp.Outcome { return ok() }
 // deliverAll takes and delivers what there is.
 func (w *testBox) deliverAll() []string {
 	c := w.box.Cursor(Kafka)
-	got, last := w.rest(c)
+	got, last := w.readAll(c)
 	c.Advance(last)
 	return got
 }
@@ -52,7 +52,7 @@ func TestKeep(t *testing.T) {
 	w.check("QUIET", ok()) // its one event is the first to go
 	quiet := w.states["QUIET"]
 	for range 30 {
-		w.many(80, 4, alwaysOK)
+		w.checkMany(80, 4, alwaysOK)
 		w.deliverAll()
 	}
 	last := w.states[cpNumber(0)]
@@ -78,7 +78,7 @@ func TestFull(t *testing.T) {
 	const limit = 8 * mib
 	w := newTestBox(t, t.TempDir(), Options{MaxSize: limit})
 	for range 30 {
-		w.many(200, 8, func(round int) evcp.Outcome {
+		w.checkMany(200, 8, func(round int) evcp.Outcome {
 			if round%50 == 0 {
 				return ko()
 			}
@@ -100,7 +100,7 @@ func TestFull(t *testing.T) {
 	if n, _ := c.Pending(); int(n) != len(got) {
 		t.Errorf("after a restart pending is %d, want %d", n, len(got))
 	}
-	again, last := w.rest(c)
+	again, last := w.readAll(c)
 	if !slices.Equal(again, got) {
 		t.Errorf("after a restart come %d lines, want %d", len(again), len(got))
 	}
@@ -117,7 +117,7 @@ func (w *testBox) dropsAreReported(t *testing.T) (left, missing []string) {
 	w.open()
 	c := w.box.Cursor(Kafka)
 	pending, _ := c.Pending()
-	left, _ = w.rest(c)
+	left, _ = w.readAll(c)
 	if int(pending) != len(left) {
 		t.Errorf("pending %d, found %d", pending, len(left))
 	}
@@ -194,8 +194,8 @@ func TestDropsAreToldUntilKept(t *testing.T) {
 // With nothing but facts left, the oldest facts go.
 func TestFullOfFacts(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{MaxSize: 4 * mib})
-	w.many(2000, 8, func(int) evcp.Outcome { return ko() })
-	w.many(1000, 8, alwaysOK)
+	w.checkMany(2000, 8, func(int) evcp.Outcome { return ko() })
+	w.checkMany(1000, 8, alwaysOK)
 	if n := w.fileSize(); n > 4*mib {
 		t.Errorf("the file takes %d bytes", n)
 	}
@@ -216,7 +216,7 @@ func TestCentralIsAway(t *testing.T) {
 		w.check("CP_001", ko())
 	}
 	for range 10 {
-		w.many(80, 4, alwaysOK)
+		w.checkMany(80, 4, alwaysOK)
 		w.deliverAll()
 	}
 	w.close()

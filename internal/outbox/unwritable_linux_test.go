@@ -120,7 +120,7 @@ func TestDiskFillsUp(t *testing.T) {
 	d := mountSmallDisk(t)
 	w := newTestBox(t, d.state(), Options{probeEvery: 5 * time.Millisecond})
 	for range 200 {
-		w.many(1, 8, alwaysOK)
+		w.checkMany(1, 8, alwaysOK)
 	}
 	kept := slices.Clone(w.written)
 	d.fill()
@@ -137,12 +137,12 @@ func TestDiskFillsUp(t *testing.T) {
 	w.written = nil
 	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
-	got, _ := w.wait(w.box.Cursor(Kafka), len(kept)+len(w.written))
+	got, _ := w.waitLines(w.box.Cursor(Kafka), len(kept)+len(w.written))
 	equal(t, "lines", got, append(kept, w.written...))
 	d.drain()
 	eventually(t, "the disk", w.isHealed)
 	w.reopen()
 	defer w.close()
-	got, _ = w.wait(w.box.Cursor(Kafka), len(kept)+len(w.written))
+	got, _ = w.waitLines(w.box.Cursor(Kafka), len(kept)+len(w.written))
 	equal(t, "lines in the next life", got, append(kept, w.written...))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // An outage that Central has heard of, and of which Kafka has the beginning.
-type openOutage struct {
+type outageAtStart struct {
 	*testBox
 	state  evcp.State // when the disk was still well
 	unsent []string   // what Kafka does not have
@@ -22,7 +22,7 @@ type openOutage struct {
 
 // before lives the first life in a folder and ends it: in order, or killed with or
 // without SQLite's shared memory left behind.
-func before(t *testing.T, dir, end string, options Options) *openOutage {
+func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	t.Helper()
 	w := newTestBox(t, filepath.Join(dir, "state"), Options{})
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "welcome"})
@@ -42,7 +42,7 @@ func before(t *testing.T, dir, end string, options Options) *openOutage {
 	sent += run.Count
 	w.check("CP_001", ko()) // what was settled and sent is kept with it
 	w.flush()
-	o := &openOutage{testBox: w, state: w.states["CP_001"], unsent: w.written[sent:]}
+	o := &outageAtStart{testBox: w, state: w.states["CP_001"], unsent: w.written[sent:]}
 	w.written = nil
 	dir = w.dir
 	if end != "clean" {
@@ -76,7 +76,7 @@ var ends = []string{"clean", "killed", "killed, no -shm"}
 
 // goesOn opens the folder on a disk that takes nothing and holds it to what is
 // known; then the disk is mended.
-func (o *openOutage) goesOn(t *testing.T, says string, mend func()) {
+func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	t.Helper()
 	o.open()
 	origin := o.box.OpenResult()
@@ -102,9 +102,9 @@ func (o *openOutage) goesOn(t *testing.T, says string, mend func()) {
 		t.Errorf("pending %d", n)
 	}
 	want := slices.Concat(o.unsent, o.written)
-	got, last := o.wait(c, len(want))
+	got, last := o.waitLines(c, len(want))
 	equal(t, "lines", got, want)
-	if h := look(t, o.dir); len(readAll(t, h)) == 0 {
+	if h := openTestHistory(t, o.dir); len(readHistory(t, h)) == 0 {
 		t.Error("nobody can look at what is kept")
 	}
 	mend()
@@ -118,7 +118,7 @@ func (o *openOutage) goesOn(t *testing.T, says string, mend func()) {
 	if origin := o.box.OpenResult(); origin.Found != Resumed || origin.Renumber || o.box.State("CP_001") != state {
 		t.Errorf("in the next life: origin %+v, state %+v", origin, o.box.State("CP_001"))
 	}
-	got, _ = o.rest(o.box.Cursor(Kafka))
+	got, _ = o.readAll(o.box.Cursor(Kafka))
 	equal(t, "lines after the next start", got, o.written[len(o.written)-1:])
 	if facts := o.facts(1); facts[0].Event.Action != evcp.EngineRecovered {
 		t.Errorf("%+v", facts)

@@ -24,9 +24,9 @@ import (
 // Stmt is a prepared statement. While it is at a row, the columns are read from it.
 type Stmt = sqlite3.Stmt
 
-// Location is where a file is: its path, and the SQLite VFS that is the disk; "" is the
+// DBFile is where a file is: its path, and the SQLite VFS that is the disk; "" is the
 // operating system's.
-type Location struct{ Path, VFS string }
+type DBFile struct{ Path, VFS string }
 
 // PageSize is SQLite's own choice, in bytes.
 const PageSize = 4096
@@ -44,7 +44,7 @@ type DB struct {
 // Open opens or makes a file and brings its schema up to date. The pragmas are executed
 // before that, and only on a file of this schema. On ErrForeign and ErrNewer the file is
 // unchanged.
-func (s Schema) Open(f Location, pragmas string) (*DB, error) {
+func (s Schema) Open(f DBFile, pragmas string) (*DB, error) {
 	db, err := connect(context.Background(), f.uri("rwc"))
 	if err != nil {
 		return nil, err
@@ -63,12 +63,12 @@ func (s Schema) OpenMemory(limit int64, pragmas string) (*DB, error) {
 }
 
 // OpenReader opens a file for reading that this process has open for writing.
-func OpenReader(f Location) (*DB, error) { return read(f.uri("rw"), "") }
+func OpenReader(f DBFile) (*DB, error) { return read(f.uri("rw"), "") }
 
 // OpenReader opens a file for reading that another process has open for writing, and
 // changes nothing. ErrEmpty is one that a process is just making. Without a writer SQLite
 // would make a log: see HasWAL, and OpenImmutable.
-func (s Schema) OpenReader(f Location) (*DB, error) {
+func (s Schema) OpenReader(f DBFile) (*DB, error) {
 	db, err := s.verified(read(f.uri("ro"), ""))
 	return db, emptyWhileMade(f, err)
 }
@@ -92,7 +92,7 @@ func connect(ctx context.Context, uri string) (*DB, error) {
 }
 
 // uri names the file to SQLite.
-func (f Location) uri(mode string, more ...string) string {
+func (f DBFile) uri(mode string, more ...string) string {
 	query := url.Values{"mode": {mode}}
 	if f.VFS != "" {
 		query.Set("vfs", f.VFS)
@@ -179,7 +179,7 @@ func (db *DB) Exec(sql string, args ...any) error {
 	return p.Exec()
 }
 
-// ErrStop, returned by the function that Query calls, ends Query without an error.
+// ErrStop ends Query without an error, when the function that it calls returns it.
 var ErrStop = errors.New("stop")
 
 // Query calls row for each row of the result.

@@ -28,7 +28,7 @@ func kind(steps ...string) Schema {
 	return Schema{ApplicationID: 0x74657374, Migrations: all}
 }
 
-func open(t *testing.T, k Schema, f Location) *DB {
+func open(t *testing.T, k Schema, f DBFile) *DB {
 	t.Helper()
 	db, err := k.Open(f, `PRAGMA journal_mode=WAL`)
 	if err != nil {
@@ -55,7 +55,7 @@ func words(t *testing.T, db *DB) string {
 	return strings.Join(all, " ")
 }
 
-func newFile(t *testing.T) Location { return Location{Path: filepath.Join(t.TempDir(), "a.db")} }
+func newFile(t *testing.T) DBFile { return DBFile{Path: filepath.Join(t.TempDir(), "a.db")} }
 
 // A file of an older version is brought up to date, with what is in it.
 func TestStepsAreTakenOnce(t *testing.T) {
@@ -119,7 +119,7 @@ func TestNotOurs(t *testing.T) {
 }
 
 // files is everything beside a file, to be compared.
-func files(t *testing.T, f Location) string {
+func files(t *testing.T, f DBFile) string {
 	t.Helper()
 	all, err := filepath.Glob(f.Path + "*")
 	must(t, err)
@@ -140,7 +140,7 @@ func TestUnusable(t *testing.T) {
 	if Unusable(err) != Corrupt || strings.Contains(Reason(err), "\n") {
 		t.Errorf("%v: %q, %q", err, Unusable(err), Reason(err))
 	}
-	_, err = kind(first).Open(Location{Path: filepath.Join(f.Path, "a.db")}, ``)
+	_, err = kind(first).Open(DBFile{Path: filepath.Join(f.Path, "a.db")}, ``)
 	if err == nil || Unusable(err) != "" {
 		t.Errorf("%v: %q", err, Unusable(err))
 	}
@@ -208,7 +208,7 @@ func TestEach(t *testing.T) {
 func TestBeside(t *testing.T) {
 	f := newFile(t)
 	w := open(t, kind(first), f)
-	for name, beside := range map[string]func(Location) (*DB, error){"own": OpenReader, "another's": kind(first).OpenReader} {
+	for name, beside := range map[string]func(DBFile) (*DB, error){"own": OpenReader, "another's": kind(first).OpenReader} {
 		r, err := beside(f)
 		must(t, err)
 		must(t, w.Exec(`INSERT INTO words (word) VALUES (?)`, name))
@@ -236,7 +236,7 @@ func TestBesideTooEarly(t *testing.T) {
 func TestHalfMade(t *testing.T) {
 	f := newFile(t)
 	must(t, os.WriteFile(f.Path, make([]byte, PageSize), 0o600))
-	for name, read := range map[string]func(Location) (*DB, error){"beside": kind(first).OpenReader, "still": kind(first).OpenImmutable} {
+	for name, read := range map[string]func(DBFile) (*DB, error){"beside": kind(first).OpenReader, "still": kind(first).OpenImmutable} {
 		if _, err := read(f); Unusable(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -254,14 +254,14 @@ func TestStill(t *testing.T) {
 	f := newFile(t)
 	w := open(t, kind(first), f)
 	must(t, w.Exec(`INSERT INTO words (word) VALUES ('logged')`))
-	crashed := Location{Path: filepath.Join(t.TempDir(), "a.db")}
+	crashed := DBFile{Path: filepath.Join(t.TempDir(), "a.db")}
 	for _, part := range []string{"", "-wal"} {
 		b, err := os.ReadFile(f.Path + part)
 		must(t, err)
 		must(t, os.WriteFile(crashed.Path+part, b, 0o400))
 	}
 	must(t, w.Close())
-	for name, f := range map[string]Location{"with a log": crashed, "without": f} {
+	for name, f := range map[string]DBFile{"with a log": crashed, "without": f} {
 		before := files(t, f)
 		r, err := kind(first).OpenImmutable(f)
 		must(t, err)

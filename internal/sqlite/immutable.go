@@ -17,13 +17,13 @@ import (
 
 // OpenImmutable opens a file that nobody writes, its log included, and changes nothing.
 // ErrEmpty is one that a process is just making.
-func (s Schema) OpenImmutable(f Location) (*DB, error) {
+func (s Schema) OpenImmutable(f DBFile) (*DB, error) {
 	db, err := s.verified(OpenImmutable(f))
 	return db, emptyWhileMade(f, err)
 }
 
 // OpenImmutable does the same with any file, whatever is in it.
-func OpenImmutable(f Location) (*DB, error) {
+func OpenImmutable(f DBFile) (*DB, error) {
 	if !HasWAL(f.Path) {
 		return read(f.uri("ro", "immutable"), exclusive) // without immutable SQLite would make a log
 	}
@@ -31,7 +31,7 @@ func OpenImmutable(f Location) (*DB, error) {
 	if !ok {
 		return nil, fmt.Errorf("no disk is called %q", f.VFS)
 	}
-	readOnly := Location{f.Path, "read-only-" + f.VFS}
+	readOnly := DBFile{f.Path, "read-only-" + f.VFS}
 	vfs.Register(readOnly.VFS, readOnlyVFS{system})
 	return read(readOnly.uri("ro"), exclusive)
 }

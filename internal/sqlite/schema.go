@@ -112,7 +112,7 @@ func (s Schema) migrate(db *DB, todo []string, version int) error {
 
 // emptyWhileMade is the error of a reader that opens a file while it is made: it has its
 // size before it has its first page, and a journal beside it until then.
-func emptyWhileMade(f Location, err error) error {
+func emptyWhileMade(f DBFile, err error) error {
 	if errors.Is(err, sqlite3.NOTADB) {
 		if _, gone := os.Stat(f.Path + "-journal"); gone == nil {
 			return ErrEmpty

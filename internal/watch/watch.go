@@ -125,6 +125,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	r.end = stop
 	if o.Opened != nil {
 		o.Opened(r.figures)
 	}
@@ -148,6 +149,7 @@ type runner struct {
 	kafka   *kafka.Sender // nil without brokers
 	log     *logWriter
 	opened  time.Time
+	end     context.CancelCauseFunc // ends Run
 
 	uplinkRuns, kafkaRuns, logRuns, servers sync.WaitGroup
 	stopUplink, stopKafka, stopServers      context.CancelFunc
@@ -165,6 +167,7 @@ func open(o Options) (*runner, error) {
 	box, err := outbox.Open(o.Dir(), outbox.Options{
 		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
 		Refused: r.diskRefused, Recovered: r.diskRecovered, Observe: r.observe,
+		Failed: func(err error) { r.end(err) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the state of %s: %w", o.name(), err)

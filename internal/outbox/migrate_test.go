@@ -60,7 +60,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 	eventually(t, "the disk", w.isHealed)
 	w.check("CP_001", ok())
 	w.flush()
-	got, last := w.rest(w.box.Cursor(Kafka))
+	got, last := w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines", got, w.written)
 	want := w.states["CP_001"]
 	w.reopen()
@@ -69,7 +69,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 		t.Errorf("origin %+v, state %+v, want %+v", o, w.box.State("CP_001"), want)
 	}
 	c := w.box.Cursor(Kafka)
-	got, again := w.rest(c)
+	got, again := w.readAll(c)
 	equal(t, "lines in the next life", got, w.written)
 	if last != again {
 		t.Errorf("the last run was %d and is %d", last, again)
@@ -90,7 +90,7 @@ func TestCloseWhileHealing(t *testing.T) {
 		close(release)
 		<-closed
 		w.open()
-		got, _ := w.rest(w.box.Cursor(Kafka))
+		got, _ := w.readAll(w.box.Cursor(Kafka))
 		equal(t, "lines", got, w.written)
 		if o := w.box.OpenResult(); o.Renumber {
 			t.Errorf("origin %+v", o)
