@@ -50,11 +50,16 @@ func (h *History) wrap(err error) error {
 // be half made: then it is tried again.
 func (h *History) open() (err error) {
 	for range 3 {
-		if err = h.openOnce(); err == nil || !errors.Is(err, sqlite3.NOTADB) && !h.stale() {
+		if err = h.openOnce(); err == nil || !halfMade(err) && !h.stale() {
 			return err
 		}
 	}
 	return err
+}
+
+// halfMade reports whether an error may come from a file that is made or closed just now.
+func halfMade(err error) bool {
+	return errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT)
 }
 
 // openOnce connects. Without a log no process has the file open, and the file is read
@@ -105,7 +110,7 @@ func (h *History) Since(from evcp.Stamp) error {
 // begun to write since.
 func (h *History) Next() (Run, bool, error) {
 	run, ok, err := h.read()
-	if (!ok || err != nil) && h.stale() {
+	if halfMade(err) || (!ok || err != nil) && h.stale() {
 		if err = errors.Join(h.Close(), h.open()); err == nil {
 			run, ok, err = h.read()
 		}
