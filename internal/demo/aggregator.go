@@ -60,8 +60,8 @@ func (a *aggregator) change(c central.Change) {
 
 func (a *aggregator) record(value []byte) { a.with(func(k *correlator) { k.record(value) }) }
 
-func (a *aggregator) log(cp evcp.CPID, shape display.Shape, text string) {
-	a.with(func(k *correlator) { k.log(cp, shape, text) })
+func (a *aggregator) logf(cp evcp.CPID, shape display.Shape, format string, args ...any) {
+	a.with(func(k *correlator) { k.logf(cp, shape, format, args...) })
 }
 
 // ignoreChanges is called before the demo ends: that Monitors then disconnect from

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -18,29 +19,21 @@ const (
 	cleanerIntervalMS = "60000"
 )
 
-// freezableBroker is a Kafka-compatible broker of one node. It keeps its records in
-// a folder, without replicas: good enough for a demo only.
-type freezableBroker struct {
-	freezer
-	address string
-	cluster *kfake.Cluster
-}
-
-// openBroker starts the broker with a topic of one partition: who consumes it reads
-// the events of all charge points in the order in which they arrived.
+// openBroker starts a Kafka-compatible broker of one node. It keeps its records in a
+// folder, without replicas: good enough for a demo only. Its topic has one partition:
+// who consumes it reads the events of all charge points in the order in which they
+// arrived.
 func (e *env) openBroker() error {
-	b := &freezableBroker{address: e.kafka.Addr().String()}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.DataDir(filepath.Join(e.dir, "broker")),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return b.listener(e.kafka), nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return freezeListener{e.kafka, &e.broker}, nil }),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": cleanerIntervalMS}),
 	)
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
-	b.cluster, e.broker = cluster, b
 	e.onClose(func() error {
-		b.thaw() // a frozen connection would never end
+		e.broker.thaw() // a frozen connection would never end
 		cluster.Close()
 		return nil
 	})
@@ -54,7 +47,7 @@ func (e *env) openBroker() error {
 // consumer would get them.
 func (e *env) readTopic() error {
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(e.broker.address), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SeedBrokers(e.kafka.Addr().String()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		// A request is not given up while the broker is frozen.
 		kgo.RequestTimeoutOverhead(time.Minute), kgo.DisableClientMetrics(),
 	)
@@ -95,26 +88,23 @@ func (f *freezer) thaw() {
 	}
 }
 
-// wait returns when the server is not frozen, or when closed is closed.
-func (f *freezer) wait(closed <-chan struct{}) {
+// wait returns when the server is not frozen, or when ctx has ended.
+func (f *freezer) wait(ctx context.Context) {
 	f.mu.Lock()
 	thawed := f.thawed
 	f.mu.Unlock()
-	if thawed == nil {
-		return
-	}
-	select {
-	case <-thawed:
-	case <-closed:
+	if thawed != nil {
+		select {
+		case <-thawed:
+		case <-ctx.Done():
+		}
 	}
 }
 
-// listener freezes the connections that l accepts.
-func (f *freezer) listener(l net.Listener) net.Listener { return freezeListener{l, f} }
-
+// freezeListener freezes the connections that it accepts.
 type freezeListener struct {
 	net.Listener
-	freezer *freezer
+	*freezer
 }
 
 // Accept does not wait while frozen: a connection that is accepted and never read
@@ -124,30 +114,31 @@ func (l freezeListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &freezeConn{Conn: conn, freezer: l.freezer, closed: make(chan struct{})}, nil
+	open, end := context.WithCancel(context.Background())
+	return freezeConn{conn, l.freezer, open, end}, nil
 }
 
 type freezeConn struct {
 	net.Conn
 	freezer *freezer
-	once    sync.Once
-	closed  chan struct{}
+	open    context.Context // until Close, which calls end
+	end     func()
 }
 
 // Read waits once more afterwards: the freeze may have begun while it was reading.
-func (c *freezeConn) Read(b []byte) (int, error) {
-	c.freezer.wait(c.closed)
+func (c freezeConn) Read(b []byte) (int, error) {
+	c.freezer.wait(c.open)
 	n, err := c.Conn.Read(b)
-	c.freezer.wait(c.closed)
+	c.freezer.wait(c.open)
 	return n, err
 }
 
-func (c *freezeConn) Write(b []byte) (int, error) {
-	c.freezer.wait(c.closed)
+func (c freezeConn) Write(b []byte) (int, error) {
+	c.freezer.wait(c.open)
 	return c.Conn.Write(b)
 }
 
-func (c *freezeConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
+func (c freezeConn) Close() error {
+	c.end()
 	return c.Conn.Close()
 }

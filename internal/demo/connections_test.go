@@ -56,7 +56,7 @@ func TestNextPortWhenTakenOnIPv6(t *testing.T) {
 // A frozen server reads nothing; thawed, it reads what has arrived meanwhile.
 func TestFreezer(t *testing.T) {
 	var f freezer
-	near, far := connect(t, f.listener(opened(t, 0)))
+	near, far := connect(t, freezeListener{opened(t, 0), &f})
 	received := make(chan byte)
 	go func() {
 		defer close(received)

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"evcp"
@@ -76,9 +78,20 @@ func newCorrelator(cps []evcp.CPID, timeout time.Duration, answeredOK func(evcp.
 	return k
 }
 
-func (k *correlator) log(cp evcp.CPID, shape display.Shape, text string) {
-	k.lines = append(k.lines, unwrittenLine{cp, shape, text})
+// logf makes a line; a text that ends with an empty value ends without a blank.
+func (k *correlator) logf(cp evcp.CPID, shape display.Shape, format string, args ...any) {
+	k.lines = append(k.lines, unwrittenLine{cp, shape, strings.TrimRight(fmt.Sprintf(format, args...), " ")})
 }
+
+// The nouns that stand after a number.
+var (
+	events       = display.NewPlural("%d event", "%d events")
+	checks       = display.NewPlural("%d check", "%d checks")
+	failedChecks = display.NewPlural("%d failed check", "%d failed checks")
+	faults       = display.NewPlural("%d fault", "%d faults")
+	losses       = display.NewPlural("%d lost Monitor", "%d lost Monitors")
+	falseAlarms  = display.NewPlural("%d false alarm", "%d false alarms")
+)
 
 // event takes an event that a Monitor has committed.
 func (k *correlator) event(e evcp.Event) {
@@ -101,7 +114,7 @@ func (k *correlator) event(e evcp.Event) {
 	case evcp.MonitorStalled:
 		k.stall(e)
 	case evcp.EventsDropped:
-		k.log(e.CP, display.Gone, phrase(english.dropped, english.events.of(int(e.Count)), e.Reason))
+		k.logf(e.CP, display.Gone, "%s given up: %s", events.Of(int64(e.Count)), e.Reason)
 	}
 }
 
@@ -109,8 +122,7 @@ func (k *correlator) event(e evcp.Event) {
 func (k *correlator) check(before evcp.State, e evcp.Event) {
 	k.figures.Checks++
 	if e.Status == evcp.OK && before.Failures > 0 && !before.Incident.Open {
-		failed := countNoun{"failed check", "failed checks"}
-		k.log(e.CP, display.Note, phrase(english.okAgain, failed.of(int(before.Failures))))
+		k.logf(e.CP, display.Note, "OK again after %s; nothing to report", failedChecks.Of(int64(before.Failures)))
 	}
 }
 
@@ -121,7 +133,7 @@ const oneStall = 2 * time.Second
 func (k *correlator) stall(e evcp.Event) {
 	at := e.At.Time()
 	if at.Sub(k.lastStall).Abs() > oneStall {
-		k.log("", display.Unknown, phrase(english.stalled, display.Duration(e.Span)))
+		k.logf("", display.Unknown, "this program stood still for %s; no Engine is blamed", display.Duration(e.Span))
 	}
 	k.lastStall = at
 }
@@ -144,12 +156,12 @@ func (k *correlator) change(c central.Change) {
 		r.unlogged = &c
 		k.match(c.CP)
 	case c.To == cpstate.Activated:
-		k.log(c.CP, display.Up, phrase(english.monitorBack, display.Duration(c.Lasted)))
+		k.logf(c.CP, display.Up, "activated after %s: its Monitor is back", display.Duration(c.Lasted))
 	case c.To == cpstate.Disconnected:
 		if c.Reason == cpstate.ConnectionLost || c.Reason == cpstate.Silent {
 			k.figures.KillsShown++
 		}
-		k.log(c.CP, display.Gone, c.Text())
+		k.logf(c.CP, display.Gone, "%s", c.Text())
 	}
 }
 
@@ -157,7 +169,7 @@ func (k *correlator) change(c central.Change) {
 func (k *correlator) checkAllUp() {
 	if n := k.count(cpstate.Activated); !k.allUp && n == len(k.cps) {
 		k.allUp = true
-		k.log("", display.Up, phrase(english.allUp, n, len(k.cps)))
+		k.logf("", display.Up, "%d of %d activated", n, len(k.cps))
 	}
 }
 
@@ -192,13 +204,13 @@ func (k *correlator) logFault(r *cpRecord) {
 		k.countFault(e.CP, e.Since.Time(), e.At.Time())
 	}
 	r.lastFault = e.ID()
-	format := english.failed
+	failed := checks.Of(int64(r.failures))
 	if e.Cause == evcp.SaidKO {
-		format = english.failedKO
+		failed += " in a row"
 	}
 	why := advice.For(advice.Engine, e.Cause).With(advice.Details{Timeout: k.timeout}).Phrase
 	since := e.Since.Time().In(k.zone).Format(time.TimeOnly)
-	k.log(e.CP, display.Failed, phrase(format, why, english.checks.of(int(r.failures)), since))
+	k.logf(e.CP, display.Failed, "faulted: %s, %s since %s", why, failed, since)
 }
 
 func (k *correlator) countFault(cp evcp.CPID, from, to time.Time) {
@@ -210,7 +222,7 @@ func (k *correlator) countFault(cp evcp.CPID, from, to time.Time) {
 
 func (k *correlator) logRecovery(r *cpRecord, after time.Duration) {
 	k.figures.Cleared++
-	k.log(r.unlogged.CP, display.Up, phrase(english.activated, display.Duration(after)))
+	k.logf(r.unlogged.CP, display.Up, "activated after %s", display.Duration(after))
 	r.unlogged = nil
 }
 
@@ -229,17 +241,15 @@ func (k *correlator) expire(now time.Time) {
 // logUnmatched logs a waiting change without its Monitor's event. A fault is then a
 // false alarm if the Engine replied OK shortly before it.
 func (k *correlator) logUnmatched(r *cpRecord) {
-	c := r.unlogged
-	switch {
+	switch c := r.unlogged; {
 	case c == nil:
-		return
 	case c.To == cpstate.Activated:
 		k.logRecovery(r, c.Lasted)
-		return
+	default:
+		k.countFault(c.CP, c.At.Add(-matchWithin), c.At)
+		k.logf(c.CP, display.Failed, "%s", c.Text())
+		r.unlogged = nil
 	}
-	k.countFault(c.CP, c.At.Add(-matchWithin), c.At)
-	k.log(c.CP, display.Failed, c.Text())
-	r.unlogged = nil
 }
 
 // record takes a record of the topic. Other programs may write to it too: what is
@@ -280,12 +290,12 @@ func (k *correlator) checkBacklog() {
 		return
 	}
 	k.backlog = brokerBacklog{}
-	sent := english.events.of(b.size)
+	sent := events.Of(int64(b.size))
 	if missing := k.figures.Missing - b.missing; missing > 0 {
-		k.log("", display.Failed, phrase(english.brokerBackMissing, sent, missing))
+		k.logf("", display.Failed, "broker back: %s sent, %d missing", sent, missing)
 		return
 	}
-	k.log("", display.Note, phrase(english.brokerBack, sent))
+	k.logf("", display.Note, "broker back: %s sent, none lost", sent)
 }
 
 // seqTracker holds the highest seq of one charge point's events, by epoch.

@@ -118,7 +118,7 @@ func (e *env) waitForBacklog(hurry context.Context) {
 		return
 	}
 	_, pending := e.monitorStats()
-	e.aggregator.log("", display.Note, phrase(english.ending, english.events.of(int(pending))))
+	e.aggregator.logf("", display.Note, "ending; the broker still takes %s. Ctrl-C doesn't wait for it", events.Of(pending))
 	within(hurry, backlogLimit, taken)
 }
 

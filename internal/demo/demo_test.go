@@ -295,7 +295,7 @@ func TestEndWhileTheBrokerIsFrozen(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	d := start(t, t.TempDir(), Options{Script: Script{Round: time.Hour, Steps: []ScriptStep{
 		{act: (*env).freezeBroker},
-		{act: afterwards(hasBacklog(10), func(e *env) { e.aggregator.log("", display.Note, "enough") })},
+		{act: afterwards(hasBacklog(10), func(e *env) { e.aggregator.logf("", display.Note, "enough") })},
 	}}})
 	d.logs("msg=enough")
 	if f := d.end(); f.Arrived != f.Events || f.Missing != 0 {
@@ -348,7 +348,7 @@ func TestBannerShowsTheScript(t *testing.T) {
 	if got := strings.Join(defaultScript.lines(), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, line := range append(defaultScript.lines(), english.banner...) {
+	for _, line := range append(defaultScript.lines(), introduction()...) {
 		if n := utf8.RuneCountInString(line); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -28,21 +27,20 @@ type env struct {
 	page, kafka, centralTCP net.Listener
 	aggregator              *aggregator
 	central                 *central.Central
-	broker                  *freezableBroker
+	broker                  freezer
 	cps                     []*simulatedCP
 	closers                 []func() error // called last first
 
 	mu       sync.Mutex                    // guards below
-	monitors map[evcp.CPID]*runningMonitor // has no entry for a CP whose Monitor was killed
-	killed   map[evcp.CPID]*runningMonitor // not replaced yet
-	missed   int                           // ticks that Monitors missed which have ended
+	monitors map[evcp.CPID]*runningMonitor // killed ones too, until they are replaced
+	missed   int                           // ticks, by Monitors that were removed from monitors
 }
 
 const cpCount = 6
 
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
-	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}, killed: map[evcp.CPID]*runningMonitor{}}
+	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}}
 	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openPage, e.openBroker, e.readTopic} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, e.close())
@@ -170,7 +168,7 @@ func (e *env) answeredOK(cp evcp.CPID, from, to time.Time) bool {
 
 func (e *env) freezeBroker() {
 	e.broker.freeze()
-	e.aggregator.log("", display.Gone, english.frozen)
+	e.aggregator.logf("", display.Gone, "broker frozen; events wait on disk")
 }
 
 func (e *env) thawBroker() {
@@ -181,13 +179,10 @@ func (e *env) thawBroker() {
 // command makes a charge point behave as a key asks, and logs text.
 func (e *env) command(c *simulatedCP, b engine.Behaviour, text string) {
 	c.behave(b)
-	e.mu.Lock()
-	watched := e.monitors[c.id] != nil
-	e.mu.Unlock()
-	if !watched {
-		text += english.noMonitor
+	if _, watched := e.monitor(c); !watched {
+		text += " (its Monitor is away and can't see it)"
 	}
-	e.aggregator.log(c.id, display.Note, text)
+	e.aggregator.logf(c.id, display.Note, "%s", text)
 }
 
 // portTries is how many ports above the wanted one are tried.
@@ -210,17 +205,15 @@ func openPort(wanted uint16) (net.Listener, error) {
 // listen opens a port of 127.0.0.1 that is free on ::1 too: a browser resolves
 // "localhost" to ::1 first and would reach another program there.
 func listen(port int) (net.Listener, error) {
-	six, err := net.Listen("tcp6", address("::1", port))
+	six, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, err
 	}
 	if err == nil { // otherwise this machine has no ::1
 		defer six.Close()
 	}
-	return net.Listen("tcp4", address("127.0.0.1", port))
+	return net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 }
-
-func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 func portOf(l net.Listener) int {
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"evcp"
@@ -20,6 +19,7 @@ import (
 // runningMonitor is one Monitor in a goroutine of its own.
 type runningMonitor struct {
 	dialer *cutDialer
+	killed bool // guarded by env.mu
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error                // how it ended; valid after done
@@ -56,7 +56,7 @@ func (e *env) startMonitor(c *simulatedCP) error {
 		Targets: []probe.Target{{CP: c.id, Address: c.port.Addr().String()}}, Central: e.central.Addr().String(),
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
 		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
-		Brokers: []string{e.broker.address}, Topic: topic,
+		Brokers: []string{e.kafka.Addr().String()}, Topic: topic,
 		StateDir: filepath.Join(e.dir, "monitors"), StateMax: 64 << 20, Keep: 8 << 20,
 		Version: e.o.Version, Origin: "the demo", Console: console.Open(console.Options{Level: noLevel}),
 		Slept: watch.Slept, Events: e.aggregator.events,
@@ -87,11 +87,10 @@ func (e *env) killMonitor(c *simulatedCP) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := e.monitors[c.id]
-	if m == nil {
+	if m == nil || m.killed {
 		return
 	}
-	delete(e.monitors, c.id)
-	e.killed[c.id] = m
+	m.killed = true
 	e.aggregator.with(func(k *correlator) { k.figures.Killed++ })
 	m.dialer.cut()
 	m.stop()
@@ -102,50 +101,48 @@ func (e *env) killMonitor(c *simulatedCP) {
 func (e *env) restoreAll() {
 	for _, c := range e.cps {
 		c.behave(ok)
-		if e.hasMonitor(c) {
+		m, runs := e.monitor(c)
+		if runs {
 			continue
 		}
+		if m != nil {
+			_ = e.remove(c.id, m) // a killed one; its folder is free afterwards
+		}
 		if err := e.startMonitor(c); err != nil {
-			e.aggregator.log(c.id, display.Failed, phrase(english.monitorFailed, err))
+			e.aggregator.logf(c.id, display.Failed, "its Monitor could not go on: %v", err)
 		}
 	}
 }
 
-// hasMonitor reports whether a Monitor runs. If one was killed it first waits for
-// its end, so that its folder is free.
-func (e *env) hasMonitor(c *simulatedCP) bool {
+// monitor returns the newest Monitor of a charge point, and whether it runs.
+func (e *env) monitor(c *simulatedCP) (m *runningMonitor, runs bool) {
 	e.mu.Lock()
-	killed, running := e.killed[c.id], e.monitors[c.id] != nil
-	e.mu.Unlock()
-	if killed != nil {
-		<-killed.done
-		e.mu.Lock()
-		delete(e.killed, c.id)
-		e.missed += int(killed.stats().Missed)
-		e.mu.Unlock()
-	}
-	return running
+	defer e.mu.Unlock()
+	m = e.monitors[c.id]
+	return m, m != nil && !m.killed
+}
+
+// remove waits for the end of a Monitor that was stopped, and returns its error.
+func (e *env) remove(cp evcp.CPID, m *runningMonitor) error {
+	<-m.done
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.monitors, cp)
+	e.missed += int(m.stats().Missed)
+	return m.err
 }
 
 // stopMonitors stops all Monitors at once. Each takes 2.5 s at most.
 func (e *env) stopMonitors() error {
 	e.mu.Lock()
-	all := slices.AppendSeq(slices.Collect(maps.Values(e.monitors)), maps.Values(e.killed))
-	clear(e.monitors)
-	clear(e.killed)
+	all := maps.Clone(e.monitors)
 	e.mu.Unlock()
 	for _, m := range all {
 		m.stop()
 	}
 	var errs []error
-	for _, m := range all {
-		<-m.done
-		errs = append(errs, m.err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, m := range all {
-		e.missed += int(m.stats().Missed)
+	for cp, m := range all {
+		errs = append(errs, e.remove(cp, m))
 	}
 	return errors.Join(errs...)
 }
@@ -156,12 +153,10 @@ func (e *env) monitorStats() (missed int, pending int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	missed = e.missed
-	for _, all := range []map[evcp.CPID]*runningMonitor{e.monitors, e.killed} {
-		for _, m := range all {
-			stats := m.stats()
-			missed += int(stats.Missed)
-			pending += stats.Pending
-		}
+	for _, m := range e.monitors {
+		stats := m.stats()
+		missed += int(stats.Missed)
+		pending += stats.Pending
 	}
 	return missed, pending
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"evcp/internal/wait"
@@ -59,11 +60,11 @@ func (e *env) play(ctx context.Context, script Script) {
 
 // lines announce the script in the banner.
 func (s Script) lines() []string {
-	all := []string{fmt.Sprintf(english.everyRound, s.Round.Seconds())}
+	all := []string{fmt.Sprintf("Every %v s the same story:", s.Round.Seconds())}
 	for _, step := range s.Steps {
 		if step.What != "" {
 			at := fmt.Sprintf("%d:%02d", int(step.At.Minutes()), int(step.At.Seconds())%60)
-			all = append(all, phrase("  %s  %-27s  %s", at, step.What, step.Effect))
+			all = append(all, strings.TrimRight(fmt.Sprintf("  %s  %-27s  %s", at, step.What, step.Effect), " "))
 		}
 	}
 	return all

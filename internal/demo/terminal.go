@@ -30,19 +30,26 @@ func (u *terminalUI) banner() {
 	page, kafka := portOf(u.page), portOf(u.kafka)
 	if !u.console.Terminal() {
 		u.console.Logger().Info("demo started", "page", fmt.Sprintf("http://localhost:%d/", page),
-			"kafka", u.broker.address, "topic", topic, "central", u.centralTCP.Addr().String(), "version", u.o.Version)
+			"kafka", u.kafka.Addr().String(), "topic", topic, "central", u.centralTCP.Addr().String(), "version", u.o.Version)
 		return
 	}
-	lines := append([]string{}, english.banner...)
-	lines = append(lines, "", fmt.Sprintf(english.page, page), fmt.Sprintf(english.kafka, kafka, topic), "")
+	lines := append(introduction(), "", fmt.Sprintf("  Page    http://localhost:%d/", page),
+		fmt.Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
 	if replaced := u.replacedPorts(); len(replaced) > 0 {
 		lines = append(append(lines, replaced...), "")
 	}
 	lines = append(append(lines, u.o.Script.lines()...), "")
 	if u.o.Keys != nil {
-		lines = append(lines, english.keysHelp, "")
+		lines = append(lines, "Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.", "")
 	}
 	u.console.Print(lines...)
+}
+
+func introduction() []string {
+	return []string{
+		"EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all",
+		"in this process. Ctrl-C ends it and leaves nothing behind.",
+	}
 }
 
 // replacedPorts says which of the wanted ports were in use.
@@ -52,9 +59,9 @@ func (u *terminalUI) replacedPorts() []string {
 		wanted uint16
 		what   string
 		got    net.Listener
-	}{{u.o.PagePort, english.thePage, u.page}, {u.o.KafkaPort, english.theBroker, u.kafka}, {u.o.CentralPort, english.central, u.centralTCP}} {
+	}{{u.o.PagePort, "the page", u.page}, {u.o.KafkaPort, "the broker", u.kafka}, {u.o.CentralPort, "Central", u.centralTCP}} {
 		if got := portOf(p.got); p.wanted != 0 && got != int(p.wanted) {
-			lines = append(lines, fmt.Sprintf(english.portTaken, p.wanted, p.what, got))
+			lines = append(lines, fmt.Sprintf("Port %d is taken by another program; %s is on %d.", p.wanted, p.what, got))
 		}
 	}
 	return lines
@@ -103,8 +110,8 @@ func (u *terminalUI) live(now time.Time) string {
 	}
 	activated, faulted, disconnected := u.aggregator.states()
 	missed, pending := u.monitorStats()
-	return fmt.Sprintf(english.live, display.Up.Mark(), activated, display.Failed.Mark(), faulted, display.Gone.Mark(), disconnected,
-		english.checks.of(u.aggregator.figures().Checks), missed, english.events.of(int(pending)))
+	return fmt.Sprintf("%s %d  %s %d  %s %d | %s, %d late | %s waiting", display.Up.Mark(), activated, display.Failed.Mark(), faulted, display.Gone.Mark(), disconnected,
+		checks.Of(int64(u.aggregator.figures().Checks)), missed, events.Of(pending))
 }
 
 // press handles one key: a digit chooses a charge point, a letter sets the chosen
@@ -112,17 +119,21 @@ func (u *terminalUI) live(now time.Time) string {
 func (u *terminalUI) press(key rune, now time.Time) {
 	if n := int(key - '0'); n >= 1 && n <= len(u.cps) {
 		u.chosen = u.cp(n)
-		u.hint, u.hintEnds = fmt.Sprintf(english.chosen, u.chosen.id), now.Add(hintLasts)
+		u.hint, u.hintEnds = fmt.Sprintf("%s: k answers KO, m is mute, o answers OK", u.chosen.id), now.Add(hintLasts)
 		return
 	}
 	command, known := map[rune]struct {
 		behaviour engine.Behaviour
 		text      string
-	}{'k': {ko, english.willKO}, 'm': {mute, english.willBeMute}, 'o': {ok, english.willOK}}[key]
+	}{
+		'k': {ko, "answers KO from now on, as you asked"},
+		'm': {mute, "is mute from now on, as you asked"},
+		'o': {ok, "answers OK from now on, as you asked"},
+	}[key]
 	switch {
 	case !known:
 	case u.chosen == nil:
-		u.hint, u.hintEnds = english.notChosen, now.Add(hintLasts)
+		u.hint, u.hintEnds = "first choose a charge point: 1 to 6", now.Add(hintLasts)
 	default:
 		u.hintEnds = time.Time{}
 		u.command(u.chosen, command.behaviour, command.text)
@@ -143,17 +154,17 @@ func (u *terminalUI) summary(f figures) {
 
 // summary writes it as text, in lines of at most columns, with what to do next.
 func (f figures) summary(columns int) []string {
-	counted := fmt.Sprintf(english.counted, display.Duration(f.Lasted), english.checks.of(f.Checks), f.Late)
-	text := counted + " " + f.incidents() + " " + english.alarms.of(f.FalseAlarms) + ". " + f.delivery()
-	return append(cell.Wrap(text, columns), english.next)
+	counted := fmt.Sprintf("%s, %s, %d late.", display.Duration(f.Lasted), checks.Of(int64(f.Checks)), f.Late)
+	text := counted + " " + f.incidents() + " " + falseAlarms.Of(int64(f.FalseAlarms)) + ". " + f.delivery()
+	return append(cell.Wrap(text, columns), `Next: "Three terminals" in README.md.`)
 }
 
 func (f figures) incidents() string {
 	all, open := f.Faults+f.Killed, f.Faults+f.Killed-f.Cleared-f.Returned
 	if all+f.FaultsShown+f.KillsShown == 0 {
-		return english.noIncidents
+		return "No fault and no lost Monitor."
 	}
-	return fmt.Sprintf(english.incidents, english.faults.of(f.Faults), english.losses.of(f.Killed), f.outcome(all, open))
+	return fmt.Sprintf("%s and %s%s", faults.Of(int64(f.Faults)), losses.Of(int64(f.Killed)), f.outcome(all, open))
 }
 
 // outcome says whether each incident was shown once and cleared at most once.
@@ -161,21 +172,21 @@ func (f figures) outcome(all, open int) string {
 	once := f.FaultsShown == f.Faults && f.KillsShown == f.Killed && f.Cleared <= f.Faults && f.Returned <= f.Killed
 	switch {
 	case !once:
-		return fmt.Sprintf(english.mismatch, f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
+		return fmt.Sprintf("; told %d and %d, cleared %d and %d.", f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
 	case all == 1 && open == 0:
-		return english.oneCleared
+		return ", told once and cleared once."
 	case all == 1:
-		return english.oneOpen
+		return ", told once, not cleared yet."
 	case open == 0:
-		return english.allCleared
+		return ", each told once and cleared once."
 	default:
-		return fmt.Sprintf(english.someOpen, open)
+		return fmt.Sprintf(", each told once; %d not cleared yet.", open)
 	}
 }
 
 func (f figures) delivery() string {
 	if f.Arrived == f.Events {
-		return fmt.Sprintf(english.allArrived, english.events.of(f.Events))
+		return fmt.Sprintf("All %s reached the topic.", events.Of(int64(f.Events)))
 	}
-	return fmt.Sprintf(english.someArrived, f.Arrived, english.events.of(f.Events))
+	return fmt.Sprintf("Only %d of %s reached the topic.", f.Arrived, events.Of(int64(f.Events)))
 }
