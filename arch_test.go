@@ -6,9 +6,9 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,16 +23,16 @@ const (
 	does                // owns one resource, or joins packages that do
 )
 
-// room is one package: what it may do, and whom it may know. Who is not named
-// here does not exist; who is named and does not exist is an error too.
-type room struct {
-	kind  kind
-	knows []string
+// contract is what one package may do, and which packages of this module its
+// non-test files may import.
+type contract struct {
+	kind    kind
+	imports []string
 }
 
-// house is the import lattice. Data flows from the left of the design's picture
-// to the right; no arrow points back.
-var house = map[string]room{
+// packages is the import lattice. A package that is missing here, a package here that
+// does not exist, and an import here that nobody uses are errors.
+var packages = map[string]contract{
 	".":                        {decides, nil},
 	"internal/pace":            {decides, []string{"."}},
 	"internal/wire":            {decides, []string{"."}},
@@ -75,16 +75,21 @@ var house = map[string]room{
 	"internal/simulation":      {decides, nil},
 }
 
-// badNames say nothing of what is inside.
+// badNames are package names that say nothing of what is inside.
 var badNames = []string{"util", "utils", "common", "types", "ops", "misc", "helper", "helpers", "manager", "service", "base", "lib"}
 
 // source is one Go file that is no test.
 type source struct {
-	pkg  string
+	pkg  string // directory, relative to the module; "." is the root
 	path string
 	file *ast.File
 	set  *token.FileSet
 }
+
+func (s source) lines() int { return s.set.File(s.file.Pos()).LineCount() }
+
+// command reports whether the file belongs to a program, which may import everything.
+func (s source) command() bool { return s.file.Name.Name == "main" }
 
 func sources(t *testing.T) []source {
 	t.Helper()
@@ -119,39 +124,50 @@ func imports(f *ast.File) []string {
 	return all
 }
 
-// TestImportLattice holds who may know whom.
+// TestImportLattice compares the imports between packages with the lattice.
 func TestImportLattice(t *testing.T) {
-	seen := map[string]bool{}
+	used := map[string]map[string]bool{}
 	for _, s := range sources(t) {
-		seen[s.pkg] = true
-		if s.file.Name.Name == "main" {
-			continue // main translates, and may know everybody
-		}
-		r, known := house[s.pkg]
-		if !known {
-			t.Errorf("%s: package %s has no room in the house: name it in arch_test.go and docs/ARCHITECTURE.md", s.path, s.pkg)
+		if s.command() {
 			continue
+		}
+		c, known := packages[s.pkg]
+		if !known {
+			t.Errorf("%s: package %s is missing in arch_test.go and docs/ARCHITECTURE.md", s.path, s.pkg)
+			continue
+		}
+		if used[s.pkg] == nil {
+			used[s.pkg] = map[string]bool{}
 		}
 		for _, p := range imports(s.file) {
 			rest, ours := strings.CutPrefix(p+"/", "evcp/")
 			to := path.Clean(rest)
-			if ours && !slices.Contains(r.knows, to) {
-				t.Errorf("%s: %s may not know %s", s.path, s.pkg, to)
+			if !ours {
+				continue
+			}
+			used[s.pkg][to] = true
+			if !slices.Contains(c.imports, to) {
+				t.Errorf("%s: %s may not import %s", s.path, s.pkg, to)
 			}
 		}
 	}
-	for name := range house {
-		if !seen[name] {
-			t.Errorf("no package %s", name)
+	for pkg, c := range packages {
+		if used[pkg] == nil {
+			t.Errorf("arch_test.go names package %s, which does not exist", pkg)
+		}
+		for _, to := range c.imports {
+			if !used[pkg][to] {
+				t.Errorf("arch_test.go allows %s to import %s, which it does not", pkg, to)
+			}
 		}
 	}
 }
 
-// TestDecidersAreBlindAndStill holds that a package that decides touches nothing:
-// no network, no disk, no clock, no log, no goroutine.
-func TestDecidersAreBlindAndStill(t *testing.T) {
+// TestDecidersHaveNoEffects checks that a package that decides touches nothing: no
+// network, disk, clock, log or goroutine.
+func TestDecidersHaveNoEffects(t *testing.T) {
 	forbidden := func(p string) bool {
-		if p == "net/netip" || p == "io/fs" { // values and errors, nothing that acts
+		if p == "net/netip" || p == "io/fs" { // values and errors only
 			return false
 		}
 		for _, bad := range []string{"net", "os", "log", "syscall", "sync", "context", "database", "io/ioutil", "math/rand"} {
@@ -163,7 +179,7 @@ func TestDecidersAreBlindAndStill(t *testing.T) {
 	}
 	clocks := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}
 	for _, s := range sources(t) {
-		if r, ok := house[s.pkg]; !ok || r.kind != decides {
+		if c, ok := packages[s.pkg]; !ok || c.kind != decides {
 			continue
 		}
 		for _, p := range imports(s.file) {
@@ -185,56 +201,106 @@ func TestDecidersAreBlindAndStill(t *testing.T) {
 	}
 }
 
-// TestTheMapNamesEveryPackage holds docs/ARCHITECTURE.md to the tree.
-func TestTheMapNamesEveryPackage(t *testing.T) {
-	text, err := os.ReadFile("docs/ARCHITECTURE.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rooms := map[string]bool{}
+// TestPackageComments checks that every package has a comment and no name that could
+// stand for anything.
+func TestPackageComments(t *testing.T) {
+	commented := map[string]bool{}
 	for _, s := range sources(t) {
-		rooms[s.pkg] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(rooms)) {
-		shown := name
-		if name == "." {
-			shown = "evcp"
-		}
-		if !strings.Contains(string(text), "`"+shown+"`") {
-			t.Errorf("docs/ARCHITECTURE.md does not name `%s`", shown)
-		}
-	}
-}
-
-// TestEveryPackageSaysWhatItIs wants a comment on each package and no name that
-// could stand for anything.
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
-	said := map[string]bool{}
-	for _, s := range sources(t) {
-		said[s.pkg] = said[s.pkg] || s.file.Doc.Text() != ""
+		commented[s.pkg] = commented[s.pkg] || s.file.Doc.Text() != ""
 		if slices.Contains(badNames, s.file.Name.Name) {
 			t.Errorf("%s: a package called %s could hold anything", s.path, s.file.Name.Name)
 		}
 	}
-	for pkg, ok := range said {
+	for pkg, ok := range commented {
 		if !ok {
-			t.Errorf("package %s does not say what it is for", pkg)
+			t.Errorf("package %s has no package comment", pkg)
 		}
 	}
 }
 
-// TestHumanSizes asks which noun hides in a file that grew too long.
-func TestHumanSizes(t *testing.T) {
-	const lines = 400
+// TestFileSizes bounds files from above, and the number of small files of a package: a
+// file that grew too long hides a noun, and many small ones belong together. Files of
+// one operating system are as small as they need to be.
+func TestFileSizes(t *testing.T) {
+	const (
+		longest = 400
+		small   = 60
+		most    = 3 // small files in one package
+	)
+	smallFiles := map[string][]string{}
 	for _, s := range sources(t) {
-		if n := s.set.File(s.file.Pos()).LineCount(); n > lines {
-			t.Errorf("%s has %d lines: which noun hides in it?", s.path, n)
+		if n := s.lines(); n > longest {
+			t.Errorf("%s has %d lines, more than %d: which noun hides in it?", s.path, n, longest)
+		} else if n < small && !forOneSystem(s) && path.Base(s.path) != "doc.go" {
+			smallFiles[s.pkg] = append(smallFiles[s.pkg], path.Base(s.path))
+		}
+	}
+	for pkg, files := range smallFiles {
+		if len(files) > most {
+			t.Errorf("%s has %d files of under %d lines: which of %s are read together?", pkg, len(files), small, strings.Join(files, ", "))
 		}
 	}
 }
 
-// TestNoNameAttics looks for type names that mean nothing.
-func TestNoNameAttics(t *testing.T) {
+// forOneSystem reports whether a file is built on some operating systems only.
+func forOneSystem(s source) bool {
+	if m, _ := path.Match("*_linux.go", path.Base(s.path)); m {
+		return true
+	}
+	for _, group := range s.file.Comments {
+		for _, c := range group.List {
+			if strings.HasPrefix(c.Text, "//go:build ") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sharedNames are the type names that several packages may declare, each with the
+// reason. They mean the same thing in each.
+var sharedNames = map[string]string{
+	"options": "what a constructor or a program takes",
+	"figures": "what a package has measured of its own work, read at one moment",
+	"meter":   "the counters behind a package's Figures",
+	"words":   "a package's table of the sentences that people read",
+}
+
+// TestOneMeaningPerTypeName checks that no two packages declare a type of one name,
+// compared without case.
+func TestOneMeaningPerTypeName(t *testing.T) {
+	declared := map[string]map[string]bool{}
+	for _, s := range sources(t) {
+		for _, decl := range s.file.Decls {
+			d, ok := decl.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range d.Specs {
+				if ts, ok := spec.(*ast.TypeSpec); ok {
+					name := strings.ToLower(ts.Name.Name)
+					if declared[name] == nil {
+						declared[name] = map[string]bool{}
+					}
+					declared[name][s.pkg] = true
+				}
+			}
+		}
+	}
+	for name, in := range declared {
+		if len(in) > 1 && sharedNames[name] == "" {
+			t.Errorf("type %s is declared in %s", name, strings.Join(slices.Sorted(maps.Keys(in)), " and "))
+		}
+	}
+	for name := range sharedNames {
+		if len(declared[name]) < 2 {
+			t.Errorf("sharedNames allows %s, which does not need it", name)
+		}
+	}
+}
+
+// TestTypeNames looks for type names that mean nothing.
+func TestTypeNames(t *testing.T) {
 	for _, s := range sources(t) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			d, ok := n.(*ast.TypeSpec)
@@ -249,4 +315,79 @@ func TestNoNameAttics(t *testing.T) {
 			return true
 		})
 	}
+}
+
+// TestArchitectureNamesEveryPackage compares docs/ARCHITECTURE.md with the tree.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	text := readDoc(t, "docs/ARCHITECTURE.md")
+	all := map[string]bool{}
+	for _, s := range sources(t) {
+		all[s.pkg] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		shown := name
+		if name == "." {
+			shown = "evcp"
+		}
+		if !strings.Contains(text, "`"+shown+"`") {
+			t.Errorf("docs/ARCHITECTURE.md does not name `%s`", shown)
+		}
+	}
+}
+
+var answerRow = regexp.MustCompile("(?m)^\\| [^|]+\\? \\| \\[([^]]+)\\]\\(\\.\\./([^)]+)\\) \\| `([A-Za-z.]+)` \\|$")
+
+// TestArchitectureAnswersQuestions checks that each name in the table "Where to look" is
+// declared in the file beside it: a function, a method as Type.Method, a type or a variable.
+func TestArchitectureAnswersQuestions(t *testing.T) {
+	table := section(readDoc(t, "docs/ARCHITECTURE.md"), "## Where to look")
+	rows := answerRow.FindAllStringSubmatch(table, -1)
+	if questions := strings.Count(table, "? |"); len(rows) != questions || questions < 5 {
+		t.Fatalf("%d of %d questions have an answer that can be checked", len(rows), questions)
+	}
+	declared := map[string][]string{}
+	for _, s := range sources(t) {
+		declared[filepath.ToSlash(s.path)] = declarations(s.file)
+	}
+	for _, row := range rows {
+		if shown, file, name := row[1], row[2], row[3]; shown != file || !slices.Contains(declared[file], name) {
+			t.Errorf("%s does not declare %s", file, name)
+		}
+	}
+}
+
+// declarations are the names that a file declares at its top level.
+func declarations(f *ast.File) []string {
+	var names []string
+	for _, decl := range f.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			names = append(names, receiver(d)+d.Name.Name)
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					names = append(names, spec.Name.Name)
+				case *ast.ValueSpec:
+					names = append(names, spec.Names[0].Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// receiver is "Type." for a method, "" for a function.
+func receiver(d *ast.FuncDecl) string {
+	if d.Recv == nil {
+		return ""
+	}
+	expr := d.Recv.List[0].Type
+	if star, ok := expr.(*ast.StarExpr); ok {
+		expr = star.X
+	}
+	if name, ok := expr.(*ast.Ident); ok {
+		return name.Name + "."
+	}
+	return ""
 }

@@ -20,7 +20,7 @@ type centralProcess struct {
 	central  *central.Central
 	options  options
 	registry *central.Registry
-	notify   *systemd.Notifier
+	notify   *systemd.NotifySocket
 }
 
 // showStarted prints a banner at a terminal, else a log line.

@@ -93,7 +93,7 @@ func runMonitor(ctx context.Context, o options, stderr *os.File) int {
 
 // openNotifier returns nil unless systemd started this process. A socket that can't be
 // reached is logged: systemd will restart a process that never reports itself ready.
-func openNotifier(c *console.Console) *systemd.Notifier {
+func openNotifier(c *console.Console) *systemd.NotifySocket {
 	n, err := systemd.Open(os.Getenv)
 	if err != nil {
 		c.Logger().Warn(err.Error())

@@ -4,7 +4,7 @@
 //
 // A notification waits at most 50 ms and never fails the process: one that systemd does
 // not take is lost, and watchdog messages are sent often enough to lose some. All methods
-// of a nil *Notifier do nothing.
+// of a nil *NotifySocket do nothing.
 package systemd
 
 import (
@@ -21,8 +21,8 @@ import (
 	"evcp/internal/wait"
 )
 
-// Notifier sends to systemd. Any goroutine may call.
-type Notifier struct {
+// NotifySocket sends to systemd. Any goroutine may call.
+type NotifySocket struct {
 	watchdog time.Duration
 
 	mu   sync.Mutex // guards conn
@@ -31,7 +31,7 @@ type Notifier struct {
 
 // Open connects to systemd. It returns nil unless systemd started this process with
 // Type=notify.
-func Open(getenv func(string) string) (*Notifier, error) {
+func Open(getenv func(string) string) (*NotifySocket, error) {
 	name := getenv("NOTIFY_SOCKET")
 	if name == "" {
 		return nil, nil //nolint:nilnil // nil is valid, and the usual case
@@ -40,7 +40,7 @@ func Open(getenv func(string) string) (*Notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify systemd: %w", err)
 	}
-	return &Notifier{conn: conn, watchdog: watchdog(getenv)}, nil
+	return &NotifySocket{conn: conn, watchdog: watchdog(getenv)}, nil
 }
 
 // watchdog reads the longest time between two watchdog messages; 0 is no limit.
@@ -57,7 +57,7 @@ func watchdog(getenv func(string) string) time.Duration {
 
 // Watchdog is how long systemd waits for KeepAlive before it kills this process; 0 is no
 // limit.
-func (n *Notifier) Watchdog() time.Duration {
+func (n *NotifySocket) Watchdog() time.Duration {
 	if n == nil {
 		return 0
 	}
@@ -65,20 +65,20 @@ func (n *Notifier) Watchdog() time.Duration {
 }
 
 // Ready reports that the start is complete.
-func (n *Notifier) Ready() { n.send("READY=1") }
+func (n *NotifySocket) Ready() { n.send("READY=1") }
 
 // KeepAlive is the watchdog message.
-func (n *Notifier) KeepAlive() { n.send("WATCHDOG=1") }
+func (n *NotifySocket) KeepAlive() { n.send("WATCHDOG=1") }
 
 // Status is one line for systemctl status.
-func (n *Notifier) Status(line string) { n.send("STATUS=" + oneLine(line)) }
+func (n *NotifySocket) Status(line string) { n.send("STATUS=" + oneLine(line)) }
 
 // Stopping reports that the shutdown has begun.
-func (n *Notifier) Stopping() { n.send("STOPPING=1") }
+func (n *NotifySocket) Stopping() { n.send("STOPPING=1") }
 
 // ExtendWatchdog asks systemd to wait at least d between watchdog messages: a process that
 // has work once a minute sends one once a minute. A longer watchdog is left as it is.
-func (n *Notifier) ExtendWatchdog(d time.Duration) {
+func (n *NotifySocket) ExtendWatchdog(d time.Duration) {
 	if n == nil || n.watchdog == 0 || n.watchdog >= d {
 		return
 	}
@@ -87,7 +87,7 @@ func (n *Notifier) ExtendWatchdog(d time.Duration) {
 }
 
 // Close closes the socket.
-func (n *Notifier) Close() error {
+func (n *NotifySocket) Close() error {
 	if n == nil {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (n *Notifier) Close() error {
 }
 
 // send waits for 50 ms at most, should systemd not read its socket.
-func (n *Notifier) send(message string) {
+func (n *NotifySocket) send(message string) {
 	if n == nil {
 		return
 	}
@@ -135,7 +135,7 @@ const (
 )
 
 // Run polls a and notifies systemd until ctx ends, and then sends Stopping.
-func (n *Notifier) Run(ctx context.Context, a Activity) {
+func (n *NotifySocket) Run(ctx context.Context, a Activity) {
 	if n == nil {
 		return
 	}
@@ -154,7 +154,7 @@ func (n *Notifier) Run(ctx context.Context, a Activity) {
 
 // observer remembers what was sent to systemd.
 type observer struct {
-	n        *Notifier
+	n        *NotifySocket
 	activity Activity
 	started  bool
 	done     time.Time

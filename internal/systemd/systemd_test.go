@@ -61,7 +61,7 @@ func (m manager) until(want string) {
 	m.t.Fatalf("never heard %q, but %q", want, heard)
 }
 
-func open(t *testing.T, env map[string]string) *systemd.Notifier {
+func open(t *testing.T, env map[string]string) *systemd.NotifySocket {
 	t.Helper()
 	n, err := systemd.Open(func(name string) string { return env[name] })
 	if err != nil {

@@ -56,8 +56,8 @@ type Options struct {
 	Console *console.Console
 	Dialer  link.Dialer
 	Slept   func() time.Duration
-	HTTP    net.Listener      // serves metrics, health and status; nil: only the socket in Dir does
-	Notify  *systemd.Notifier // nil: systemd did not start this process
+	HTTP    net.Listener          // serves metrics, health and status; nil: only the socket in Dir does
+	Notify  *systemd.NotifySocket // nil: systemd did not start this process
 	// Events, if set, gets every kept event that the live tail carries.
 	Events func([]evcp.Event)
 	// Opened, if set, is called once, before the first check. figures may be called
