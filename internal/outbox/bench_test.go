@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkAppend is what a check costs its owner: one plain OK appended while
-// the keeper commits in the background. bytes/event is what goes through write(2)
+// the committer commits in the background. bytes/event is what goes through write(2)
 // for each, with logs and checkpoints.
 func BenchmarkAppend(b *testing.B) {
 	o, err := Open(b.TempDir(), Options{Readers: []string{Kafka, Central}, Keep: 8 * mib})

@@ -14,7 +14,7 @@ import (
 	"evcp"
 )
 
-// child is the life of a process that will be killed: it judges and appends
+// child is a process that will be killed: it judges and appends
 // without end, and sends what is kept to a file that stands for Kafka.
 func child(dir string) {
 	w := newTestBox(childT{}, dir, Options{SyncEvery: time.Millisecond, Keep: 64 << 10})
@@ -58,12 +58,12 @@ func (childT) Fatal(a ...any)            { fmt.Fprintln(os.Stderr, a...); os.Exi
 func (childT) Fatalf(s string, a ...any) { childT{}.Fatal(fmt.Sprintf(s, a...)) }
 func (childT) Errorf(s string, a ...any) { childT{}.Fatal(fmt.Sprintf(s, a...)) }
 
-// Ten lives, each ended by kill -9: one numbering without a gap, nothing sent
+// Ten processes, each ended by kill -9: one numbering without a gap, nothing sent
 // that is not kept, and the state is the fold of what is there.
 func TestKillNine(t *testing.T) {
 	dir := t.TempDir()
 	for range 10 {
-		live(t, dir, time.Duration(20+rand.IntN(100))*time.Millisecond)
+		runAndKill(t, dir, time.Duration(20+rand.IntN(100))*time.Millisecond)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "sent"))
 	if err != nil {
@@ -72,7 +72,7 @@ func TestKillNine(t *testing.T) {
 	w := newTestBox(t, dir, Options{})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
-		t.Errorf("origin %+v", o)
+		t.Errorf("open result %+v", o)
 	}
 	ends := gapless(t, b)
 	kept, _ := w.readAll(w.box.Cursor(Kafka))
@@ -84,10 +84,10 @@ func TestKillNine(t *testing.T) {
 			t.Errorf("%s: the state is at %d-%d, the events end with %d-%d", cp, got.Epoch, got.Seq, end.Epoch, end.Seq)
 		}
 	}
-	t.Logf("%d events sent in ten lives", countLines(b))
+	t.Logf("%d events sent by ten processes", countLines(b))
 }
 
-func live(t *testing.T, dir string, life time.Duration) {
+func runAndKill(t *testing.T, dir string, after time.Duration) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "EVCP_TEST_CHILD="+dir)
@@ -102,7 +102,7 @@ func live(t *testing.T, dir string, life time.Duration) {
 	if _, err := out.Read(make([]byte, 16)); err != nil {
 		t.Fatal("the child did not begin")
 	}
-	time.Sleep(life)
+	time.Sleep(after)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func closeLine(t *testing.T, name string) {
 
 // gapless holds what was sent to the promise: a number is followed by the next,
 // or by an earlier one when a run is repeated. A line may be torn at the end of
-// each life: that is the sink's own crash.
+// each process: that is the sink's own crash.
 func gapless(t *testing.T, sent []byte) map[string]evcp.EventID {
 	t.Helper()
 	ends := map[string]evcp.EventID{}

@@ -50,7 +50,7 @@ func files(t *testing.T, dir string) (names []string) {
 }
 
 // TestLookingBesideTheOwner reads what is kept while a process has the folder,
-// follows it through the end of that process, and into the life of the next.
+// follows it through the end of that process, and into the next one.
 func TestLookingBesideTheOwner(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())

@@ -55,13 +55,13 @@ type testBox struct {
 	box     *Outbox
 	at      evcp.Stamp
 	states  map[evcp.CPID]evcp.State
-	written []string // every line appended in the life of this world
+	written []string // every line appended
 
-	mu      sync.Mutex
-	dropped []dropRange
-	refused []uint64
-	why     []error
-	healed  []string
+	mu        sync.Mutex
+	dropped   []dropRange
+	refused   []uint64
+	why       []error
+	recovered []string
 }
 
 var policy = evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
@@ -88,7 +88,7 @@ func newTestBox(t testingT, dir string, options Options) *testBox {
 	w.options.Recovered = func(aside string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.healed = append(w.healed, aside)
+		w.recovered = append(w.recovered, aside)
 	}
 	w.open()
 	return w
@@ -267,7 +267,7 @@ func query(t testingT, dir, sql string) (rows []string) {
 	return rows
 }
 
-// foldLines is the state after lines, told by nothing but the lines.
+// foldLines is the fold of the events in the lines.
 func foldLines(t testingT, text []string) map[evcp.CPID]evcp.State {
 	t.Helper()
 	states := map[evcp.CPID]evcp.State{}

@@ -33,12 +33,12 @@ func newBoxInMemory(t *testing.T, options Options) (*faultdisk.Disk, *testBox) {
 	return d, w
 }
 
-func (w *testBox) isHealed() bool { return w.box.Stats().RefusedSince.IsZero() }
+func (w *testBox) hasRecovered() bool { return w.box.Stats().RefusedSince.IsZero() }
 
 // A disk that stands still on the way back to it holds nothing up for longer than a
 // commit may take, and is gone back to all the same. What it took when nobody
 // believed in it any more is there once.
-func TestDiskStandsStillWhileHealing(t *testing.T) {
+func TestDiskStandsStillDuringMigration(t *testing.T) {
 	d, w := newBoxInMemory(t, Options{stuckAfter: 100 * time.Millisecond, probeEvery: 5 * time.Millisecond})
 	release := make(chan struct{})
 	var tried atomic.Bool
@@ -57,7 +57,7 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 		eventually(t, "what came meanwhile", func() bool { return w.box.Kept() >= ticket })
 	}
 	close(release)
-	eventually(t, "the disk", w.isHealed)
+	eventually(t, "the disk", w.hasRecovered)
 	w.check("CP_001", ok())
 	w.flush()
 	got, last := w.readAll(w.box.Cursor(Kafka))
@@ -66,18 +66,18 @@ func TestDiskStandsStillWhileHealing(t *testing.T) {
 	w.reopen()
 	defer w.close()
 	if o := w.box.OpenResult(); o.Renumber || w.box.State("CP_001") != want {
-		t.Errorf("origin %+v, state %+v, want %+v", o, w.box.State("CP_001"), want)
+		t.Errorf("open result %+v, state %+v, want %+v", o, w.box.State("CP_001"), want)
 	}
 	c := w.box.Cursor(Kafka)
 	got, again := w.readAll(c)
-	equal(t, "lines in the next life", got, w.written)
+	equal(t, "lines after a restart", got, w.written)
 	if last != again {
 		t.Errorf("the last run was %d and is %d", last, again)
 	}
 }
 
 // Close waits for a move that is under way.
-func TestCloseWhileHealing(t *testing.T) {
+func TestCloseDuringMigration(t *testing.T) {
 	for _, patience := range []time.Duration{time.Hour, 20 * time.Millisecond} {
 		d, w := newBoxInMemory(t, Options{stuckAfter: patience, probeEvery: 5 * time.Millisecond})
 		release := make(chan struct{})
@@ -93,7 +93,7 @@ func TestCloseWhileHealing(t *testing.T) {
 		got, _ := w.readAll(w.box.Cursor(Kafka))
 		equal(t, "lines", got, w.written)
 		if o := w.box.OpenResult(); o.Renumber {
-			t.Errorf("origin %+v", o)
+			t.Errorf("open result %+v", o)
 		}
 		w.close()
 	}
@@ -138,7 +138,7 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 		w.flush()
 		kept = append(kept, w.written[1:]...)
 		d.Before(nil)
-		eventually(t, "the disk", w.isHealed)
+		eventually(t, "the disk", w.hasRecovered)
 	}
 	eventually(t, "the reader", func() bool { n, _ := w.box.Cursor(Kafka).Pending(); return n == 0 })
 	cancel()
@@ -149,9 +149,9 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 	w.close()
 }
 
-// What an event has told while the disk refused is not told again, and what nothing
-// has told is.
-func TestDropsAcrossAHealing(t *testing.T) {
+// A drop that an event covered while the disk refused is not reported again, and another
+// one is.
+func TestDropsAcrossMigration(t *testing.T) {
 	d, w := newBoxInMemory(t, Options{probeEvery: time.Hour})
 	if err := w.box.currentCommitter().store.WithLock(func() error {
 		return w.box.currentCommitter().store.saveDrops(dropSet{numberingKey{"CP_001", 7}: dropRange{"CP_001", 7, 1, 2, 2, reasonFull}})

@@ -56,7 +56,7 @@ func TestPutAside(t *testing.T) {
 			w := newTestBox(t, dir, Options{})
 			o := w.box.OpenResult()
 			if o.Found != PutAside || !strings.Contains(filepath.Base(o.File), "Z-"+c.why+".db") {
-				t.Fatalf("origin %+v", o)
+				t.Fatalf("open result %+v", o)
 			}
 			if !strings.HasPrefix(o.Why, c.says) || strings.Count(o.Why, c.says) != 1 || strings.Contains(o.Why, "\n") {
 				t.Errorf("says %q", o.Why)
@@ -78,7 +78,7 @@ func TestPutAside(t *testing.T) {
 			w.reopen()
 			defer w.close()
 			if o := w.box.OpenResult(); o.Found != Resumed || w.box.Renumber("CP_000") {
-				t.Errorf("origin of the next life %+v", o)
+				t.Errorf("open result after a restart %+v", o)
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func TestMachineWentDown(t *testing.T) {
 	w := newTestBox(t, dir, Options{})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Resumed || !o.Renumber || !strings.Contains(o.Why, "went down") {
-		t.Errorf("origin %+v", o)
+		t.Errorf("open result %+v", o)
 	}
 	for cp, s := range states {
 		if w.box.State(cp) != s || !w.box.Renumber(cp) {
@@ -146,7 +146,7 @@ func TestMachineWentDown(t *testing.T) {
 	}
 }
 
-// One process for each folder. The second one is told who has it.
+// One process for each folder. The error of a second one names the first.
 func TestInUse(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
@@ -177,8 +177,8 @@ func TestAnotherHostBeginsANewEpoch(t *testing.T) {
 	clone := sysfs(t, "10000000ffffffff\x00", "b8:27:eb:00:00:02")
 	container := sysfs(t, "")
 	for _, tt := range []struct {
-		name  string
-		lives []hostStart
+		name   string
+		starts []hostStart
 	}{
 		{"a name", []hostStart{{"one", charger, false}, {"one", charger, false}, {"two", charger, true}, {"two", charger, false}, {"one", charger, true}}},
 		{"a copied card", []hostStart{{"one", charger, false}, {"one", clone, true}, {"one", clone, false}, {"one", charger, true}}},
@@ -187,9 +187,9 @@ func TestAnotherHostBeginsANewEpoch(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			for i, l := range tt.lives {
+			for i, l := range tt.starts {
 				if got := l.renumbers(t, dir); got != l.renumber {
-					t.Errorf("life %d, instance %s: renumber is %t", i+1, l.instance, got)
+					t.Errorf("start %d, instance %s: renumber is %t", i+1, l.instance, got)
 				}
 			}
 		})
@@ -202,7 +202,7 @@ type hostStart struct {
 	renumber        bool
 }
 
-// renumbers lives on dir, and reports whether that began a new epoch.
+// renumbers starts and stops on dir, and reports whether that began a new epoch.
 func (l hostStart) renumbers(t *testing.T, dir string) bool {
 	o, err := Open(dir, Options{Instance: l.instance, sysfs: l.sysfs})
 	if err != nil {

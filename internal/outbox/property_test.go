@@ -12,7 +12,7 @@ import (
 	"evcp/internal/faultdisk"
 )
 
-// listModel is the outbox as a child would build it: a list, and a mark in it for
+// listModel is the simplest outbox: a list, and a position in it for
 // each reader.
 type listModel struct {
 	lines     []string // everything kept or appended
@@ -21,7 +21,7 @@ type listModel struct {
 	handedOut int      // so many were handed out
 }
 
-// boxModel is what rapid plays with.
+// boxModel is an outbox beside the list that it must equal; rapid calls its methods.
 type boxModel struct {
 	*testBox
 	listModel

@@ -88,7 +88,7 @@ func TestNeitherDiskNorMemory(t *testing.T) {
 	d.Refuse(syscall.EIO)
 	w.check("CP_001", ko())
 	if err := <-failed; !errors.Is(err, noMemory) || !errors.Is(err, errNoStore) {
-		t.Errorf("told %v", err)
+		t.Errorf("Failed got %v", err)
 	}
 	if _, err := w.box.Facts().Next(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("a reader got %v", err)
@@ -177,14 +177,14 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 	w.open()
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Resumed || o.Renumber {
-		t.Errorf("origin %+v", o)
+		t.Errorf("open result %+v", o)
 	}
 	got, _ = w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines after a restart", got, append(kept, w.written...))
 }
 
 // A disk that never works again takes what was in memory with it, and says so;
-// the next life begins new epochs, since numbers were used that it doesn't know.
+// the next process begins new epochs, since numbers were used that it doesn't know.
 func TestRefusedForGood(t *testing.T) {
 	d := faultdisk.New(t)
 	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: time.Hour})
@@ -203,7 +203,7 @@ func TestRefusedForGood(t *testing.T) {
 	w.open()
 	defer w.close()
 	if o := w.box.OpenResult(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
-		t.Errorf("origin %+v, state %+v", o, w.box.State("CP_001"))
+		t.Errorf("open result %+v, state %+v", o, w.box.State("CP_001"))
 	}
 	if w.box.Renumber("CP_009") {
 		t.Error("a charge point that nobody knows has nothing to renumber")
@@ -211,7 +211,7 @@ func TestRefusedForGood(t *testing.T) {
 }
 
 // The disk is tried again, and takes over what was kept in memory, in order.
-func TestHealed(t *testing.T) {
+func TestRecovered(t *testing.T) {
 	d := faultdisk.New(t)
 	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), probeEvery: 5 * time.Millisecond})
 	c := w.box.Cursor(Kafka)
@@ -229,7 +229,7 @@ func TestHealed(t *testing.T) {
 	w.rejudge([]evcp.Observation{checked(ko()), checked(ko()), checked(ko())})
 	w.flush()
 	d.Before(nil)
-	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
+	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.recovered) == 1 })
 	w.check("CP_001", ok())
 	w.flush()
 	if n, _ := c.Pending(); n != int64(len(kept)-1+len(w.written)) {
@@ -244,7 +244,7 @@ func TestHealed(t *testing.T) {
 	v := newTestBox(t, crashed, Options{})
 	defer v.close()
 	if o := v.box.OpenResult(); o.Renumber || v.box.State("CP_001") != want {
-		t.Errorf("origin %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
+		t.Errorf("open result %+v, state %+v, want %+v", o, v.box.State("CP_001"), want)
 	}
 	got, _ = v.readAll(v.box.Cursor(Kafka))
 	equal(t, "lines after a crash", got, append(kept[1:], w.written...))
@@ -269,7 +269,7 @@ func TestRefusedFolder(t *testing.T) {
 	w := newTestBox(t, dir, Options{probeEvery: 5 * time.Millisecond})
 	defer w.close()
 	if o := w.box.OpenResult(); o.Found != Refused || !strings.Contains(o.Why, "not a directory") {
-		t.Fatalf("origin %+v", o)
+		t.Fatalf("open result %+v", o)
 	}
 	w.at = evcp.StampOf(time.Now())
 	w.check("CP_001", ok())
@@ -284,7 +284,7 @@ func TestRefusedFolder(t *testing.T) {
 	if err := errors.Join(os.Symlink(hidden, link), os.Rename(link, dir)); err != nil { // at once: a new one is made every 5 ms
 		t.Fatal(err)
 	}
-	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.healed) == 1 })
+	eventually(t, "the disk", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.recovered) == 1 })
 	got, last := w.readAll(c)
 	equal(t, "lines", got, append(v.written[1:], w.written...))
 	c.Advance(last)

@@ -67,7 +67,7 @@ func TestKeep(t *testing.T) {
 		t.Errorf("QUIET is %+v", w.box.State("QUIET"))
 	}
 	if n := len(w.dropped); n != 0 {
-		t.Errorf("%d drops told; all was delivered", n)
+		t.Errorf("%d drops reported; all was delivered", n)
 	}
 }
 
@@ -162,8 +162,8 @@ func (w *testBox) dropsOfTheNextProcess(t *testing.T) []dropRange {
 	return all.sorted()
 }
 
-// A drop is told again in the next life, until an event tells it.
-func TestDropsAreToldUntilKept(t *testing.T) {
+// A drop is reported again after each restart, until an event covers it.
+func TestDropsAreReportedUntilKept(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())
 	w.close()
@@ -174,19 +174,19 @@ func TestDropsAreToldUntilKept(t *testing.T) {
 		w.check("CP_001", ok())
 		eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
 		if d := w.dropped[0]; d != (dropRange{"CP_001", 5, 10, 20, 3, reasonFull}) {
-			t.Errorf("told %+v", d)
+			t.Errorf("reported %+v", d)
 		}
 		w.close()
 	}
-	for _, told := range []struct {
+	for _, covered := range []struct {
 		epoch int64
 		left  int
 	}{{w.states["CP_001"].Epoch, 1}, {5, 0}} {
 		w.open()
-		w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, DroppedEpoch: told.epoch, From: 10, To: 20, Count: 3, Reason: reasonFull})
+		w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, DroppedEpoch: covered.epoch, From: 10, To: 20, Count: 3, Reason: reasonFull})
 		w.close()
-		if rows := query(t, w.dir, `SELECT * FROM drops`); len(rows) != told.left {
-			t.Errorf("epoch %d told, and %v is noted", told.epoch, rows)
+		if rows := query(t, w.dir, `SELECT * FROM drops`); len(rows) != covered.left {
+			t.Errorf("epoch %d reported, and %v is noted", covered.epoch, rows)
 		}
 	}
 }
@@ -227,7 +227,7 @@ func TestCentralIsAway(t *testing.T) {
 }
 
 // While the disk stands still, what waits is bounded: plain OKs are given up
-// first. It is told once the disk is back.
+// first. They are reported once the disk works again.
 func TestSlowDiskIsBounded(t *testing.T) {
 	d := faultdisk.New(t)
 	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
@@ -249,7 +249,7 @@ func TestSlowDiskIsBounded(t *testing.T) {
 	eventually(t, "the disk", func() bool { return w.box.Kept() == fact })
 	eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
 	if got := w.dropped[0]; got.count != 10 || got.to-got.from != 9 || got.to+1 != w.states["CP_001"].Seq || got.reason != reasonStuck {
-		t.Errorf("told %+v", got)
+		t.Errorf("reported %+v", got)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -140,9 +140,9 @@ func TestDiskFillsUp(t *testing.T) {
 	got, _ := w.waitLines(w.box.Cursor(Kafka), len(kept)+len(w.written))
 	equal(t, "lines", got, append(kept, w.written...))
 	d.drain()
-	eventually(t, "the disk", w.isHealed)
+	eventually(t, "the disk", w.hasRecovered)
 	w.reopen()
 	defer w.close()
 	got, _ = w.waitLines(w.box.Cursor(Kafka), len(kept)+len(w.written))
-	equal(t, "lines in the next life", got, append(kept, w.written...))
+	equal(t, "lines after a restart", got, append(kept, w.written...))
 }

@@ -20,7 +20,7 @@ type outageAtStart struct {
 	unsent []string   // what Kafka does not have
 }
 
-// before lives the first life in a folder and ends it: in order, or killed with or
+// before runs the first process in a folder and ends it: in order, or killed with or
 // without SQLite's shared memory left behind.
 func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	t.Helper()
@@ -81,13 +81,13 @@ func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	o.open()
 	origin := o.box.OpenResult()
 	if origin.Found != Refused || !origin.Renumber || !strings.Contains(origin.Why, says) || strings.Contains(origin.Why, "\n") {
-		t.Fatalf("origin %+v", origin)
+		t.Fatalf("open result %+v", origin)
 	}
 	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Reports != 1 || !o.box.Renumber("CP_001") {
 		t.Fatalf("state %+v,\nwant %+v", s, o.state)
 	}
 	if facts, _ := o.box.Facts().take(time.Now()); len(facts) != 0 {
-		t.Errorf("told again: %+v", facts)
+		t.Errorf("handed out again: %+v", facts)
 	}
 	o.at = evcp.StampOf(time.Now())
 	o.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Started, Renumber: true})
@@ -116,7 +116,7 @@ func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	o.reopen()
 	defer o.close()
 	if origin := o.box.OpenResult(); origin.Found != Resumed || origin.Renumber || o.box.State("CP_001") != state {
-		t.Errorf("in the next life: origin %+v, state %+v", origin, o.box.State("CP_001"))
+		t.Errorf("after a restart: open result %+v, state %+v", origin, o.box.State("CP_001"))
 	}
 	got, _ = o.readAll(o.box.Cursor(Kafka))
 	equal(t, "lines after the next start", got, o.written[len(o.written)-1:])
@@ -139,7 +139,7 @@ func TestStartOnARefusingDisk(t *testing.T) {
 
 // A process that ends before such a disk is well leaves behind that numbers were
 // used of which the file knows nothing.
-func TestNoHealingAfterSuchAStart(t *testing.T) {
+func TestNoRecoveryAfterSuchAStart(t *testing.T) {
 	d := faultdisk.New(t)
 	o := before(t, t.TempDir(), "killed", Options{VFS: d.Name()})
 	d.Refuse(syscall.EIO)
@@ -153,7 +153,7 @@ func TestNoHealingAfterSuchAStart(t *testing.T) {
 	o.open()
 	defer o.close()
 	if origin := o.box.OpenResult(); origin.Found != Resumed || !origin.Renumber || o.box.State("CP_001") != o.state {
-		t.Errorf("origin %+v, state %+v", origin, o.box.State("CP_001"))
+		t.Errorf("open result %+v, state %+v", origin, o.box.State("CP_001"))
 	}
 }
 
@@ -169,7 +169,7 @@ func TestUnusableOnARefusingDisk(t *testing.T) {
 		t.Errorf("state %+v, want %+v", got, s)
 	}
 	if origin := w.box.OpenResult(); origin.Found != Refused || !origin.Renumber {
-		t.Errorf("origin %+v", origin)
+		t.Errorf("open result %+v", origin)
 	}
 	d.Before(nil)
 	w.close()
