@@ -138,7 +138,7 @@ func ParseAction(s string) (Action, bool) {
 
 // EventID numbers an event of one charge point. The larger Epoch is the newer.
 type EventID struct {
-	Epoch int64  // Unix microseconds when this numbering began, plus a random part: see newEpoch
+	Epoch int64  // Unix microseconds when this numbering began: see newEpoch
 	Seq   uint64 // from 1, without a gap
 }
 

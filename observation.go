@@ -44,8 +44,9 @@ type Observation struct {
 	At Stamp
 	// Renumber begins a new epoch, because the last number used is not known for certain.
 	Renumber bool
-	// EpochOffset is added to the number of an epoch that this observation begins. Whoever
-	// observes draws it at random below MaxEpochOffset: Next itself is pure.
+	// EpochOffset is added to the number of an epoch that this observation begins while the
+	// clock is not beyond the last one. Whoever observes draws it at random below
+	// MaxEpochOffset: Next itself is pure.
 	EpochOffset uint32
 
 	Outcome  Outcome       // Checked

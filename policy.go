@@ -78,10 +78,15 @@ func (j *judgement) emit(e Event) {
 // 17 million.
 const MaxEpochOffset = 1 << 24
 
-// newEpoch is the number of a numbering that begins now: Unix microseconds, at least the
-// last epoch + 1, plus the offset. It stays below 2^53, so that JavaScript reads it exactly.
+// newEpoch is the number of a numbering that begins now: Unix microseconds. Where the
+// clock is not beyond the last epoch, it is the last one + 1 + the offset. With the clock
+// beyond it the offset is left out: a state that is lost seconds later would else begin a
+// smaller epoch. The number stays below 2^53, so that JavaScript reads it exactly.
 func newEpoch(now Stamp, last int64, offset uint32) int64 {
-	return max(int64(now), last+1) + int64(offset%MaxEpochOffset)
+	if int64(now) > last {
+		return int64(now)
+	}
+	return last + 1 + int64(offset%MaxEpochOffset)
 }
 
 // clock keeps timestamps from running backwards along seq: an observation dated

@@ -189,8 +189,8 @@ func TestCutAnywhere(t *testing.T) {
 	})
 }
 
-// TestEpochs begins epochs from one state: the number is Unix microseconds, never below
-// the last epoch + 1, and two owners with one slow clock differ by their offsets.
+// TestEpochs begins epochs from one state: the number is Unix microseconds, and where the
+// clock is not beyond the last epoch, two owners differ by their offsets.
 func TestEpochs(t *testing.T) {
 	const last = int64(seedTime)
 	for _, c := range []struct {
@@ -201,12 +201,13 @@ func TestEpochs(t *testing.T) {
 		want   int64
 	}{
 		{"the first", 0, seedTime, 0, int64(seedTime)},
-		{"after one in milliseconds", last / 1000, seedTime, 5, last + 5},
-		{"a clock that goes well", last, seedTime + 7, 9, last + 16},
+		{"after one in milliseconds", last / 1000, seedTime, 5, last},
+		{"a clock that goes well", last, seedTime + 7, 9, last + 7},
 		{"one copy with a slow clock", last, seedTime - 1e9, 3, last + 4},
 		{"another copy with a slow clock", last, seedTime - 2e9, 8, last + 9},
 		{"the largest offset", last, seedTime - 1e9, evcp.MaxEpochOffset - 1, last + evcp.MaxEpochOffset},
 		{"an offset that is too large", last, seedTime - 1e9, evcp.MaxEpochOffset, last + 1},
+		{"a clock that stands still", last, seedTime, 2, last + 3},
 		{"a clock before 1970", 0, -5, 0, 1},
 	} {
 		o := evcp.Observation{CP: "CP_001", Kind: evcp.Started, At: c.at, Renumber: true, EpochOffset: c.offset}
@@ -215,4 +216,20 @@ func TestEpochs(t *testing.T) {
 			t.Errorf("%s: %d-%d after %d, want epoch %d", c.name, got.Epoch, got.Seq, got.PrevEpoch, c.want)
 		}
 	}
+}
+
+// TestALaterEpochIsLarger begins an epoch, loses the state and begins another one, on a
+// clock that goes well: whatever the offsets, the second is the larger.
+func TestALaterEpochIsLarger(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		first := evcp.Observation{CP: "CP_001", Kind: evcp.Started, At: seedTime, EpochOffset: rapid.Uint32().Draw(t, "offset")}
+		second := first
+		second.At += evcp.Stamp(rapid.Int64Range(1, 60e6).Draw(t, "microseconds later"))
+		second.EpochOffset = rapid.Uint32().Draw(t, "offset of the second")
+		_, a := evcp.Policy{}.Next(evcp.State{}, first, nil)
+		_, b := evcp.Policy{}.Next(evcp.State{}, second, nil)
+		if b[0].Epoch <= a[0].Epoch {
+			t.Fatalf("epoch %d, %s later epoch %d", a[0].Epoch, second.At.Sub(first.At), b[0].Epoch)
+		}
+	})
 }
