@@ -38,7 +38,7 @@ var packages = map[string]contract{
 	"internal/wire":            {decides, []string{"."}},
 	"internal/advice":          {decides, []string{"."}},
 	"internal/console/cell":    {decides, nil},
-	"internal/display":         {decides, []string{"internal/console/cell"}},
+	"internal/display":         {decides, []string{".", "internal/console/cell"}},
 	"internal/config":          {decides, []string{".", "internal/console/cell"}},
 	"internal/console":         {does, []string{".", "internal/console/cell", "internal/display"}},
 	"internal/link":            {does, []string{"."}},

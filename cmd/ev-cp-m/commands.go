@@ -78,7 +78,7 @@ func printStatus(ctx context.Context, o options, stdout *os.File) error {
 }
 
 func printExplanation(ctx context.Context, o options, stdout *os.File) error {
-	return o.printDocument(ctx, stdout, explain.ExplainLines)
+	return o.printDocument(ctx, stdout, explain.Lines)
 }
 
 // printDocument prints the Monitor's status document, as text or as it came.

@@ -1,11 +1,13 @@
 // Package display decides how values look to a person: the shape in front of a
-// line, durations, and phrases with a number in them. Values in, texts out; any
+// line, times and durations, and phrases with a number in them. Values in, texts out; any
 // goroutine may call.
 package display
 
 import (
 	"fmt"
 	"time"
+
+	"evcp"
 )
 
 // Shape is the symbol in front of a line. Central's page has the same ones.
@@ -62,6 +64,17 @@ func shapeOf(r rune) (Shape, bool) {
 	return Note, false
 }
 
+// ShapeOf is the shape of a check's status or of a charge point's state.
+func ShapeOf(s evcp.Status) Shape {
+	switch {
+	case s == evcp.OK:
+		return Up
+	case s.Failed():
+		return Failed
+	}
+	return Unknown
+}
+
 // String is the name in logfmt and JSON: "failed".
 func (s Shape) String() string { return s.appearance().name }
 
@@ -96,6 +109,14 @@ func Duration(d time.Duration) string {
 	d = d.Round(time.Hour)
 	const day = 24 * time.Hour
 	return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+}
+
+// TimeOfDay formats t as a time when now is on the same day, else with layout.
+func TimeOfDay(t, now time.Time, layout string) string {
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		layout = time.TimeOnly
+	}
+	return t.Format(layout)
 }
 
 // Plural is a phrase with a number in it, for one and for any other number.

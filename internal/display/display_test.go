@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"evcp"
+
 	"evcp/internal/console/cell"
 )
 
@@ -61,4 +63,23 @@ func FuzzStyleLine(f *testing.F) {
 			t.Fatalf("%q → %q", text, got)
 		}
 	})
+}
+
+func TestTimeOfDay(t *testing.T) {
+	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for want, at := range map[string]time.Time{"11:59:59": noon.Add(-time.Second), "2026-11-23 12:00:00": noon.Add(-24 * time.Hour)} {
+		if got := TimeOfDay(at, noon, time.DateTime); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestShapeOf(t *testing.T) {
+	for s, want := range map[evcp.Status]Shape{
+		evcp.OK: Up, evcp.KO: Failed, evcp.ConnectionError: Failed, evcp.Unknown: Unknown, evcp.Monitoring: Unknown,
+	} {
+		if got := ShapeOf(s); got != want {
+			t.Errorf("%s is %s, want %s", s, got, want)
+		}
+	}
 }

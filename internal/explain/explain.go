@@ -6,15 +6,14 @@ import (
 	"time"
 
 	"evcp"
-
 	"evcp/internal/advice"
 	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
-// ExplainLines are StatusLines and the reasons: the last checks, the last messages to
+// Lines are StatusLines and the reasons: the last checks, the last messages to
 // Central and their answers, and what happens next and when.
-func ExplainLines(d MonitorStatus, zone *time.Location, columns int) []string {
+func Lines(d MonitorStatus, zone *time.Location, columns int) []string {
 	v := view{MonitorStatus: d, zone: zone, columns: columns}
 	lines := StatusLines(d, zone, columns)
 	for _, c := range d.ChargePoints {
@@ -197,11 +196,7 @@ func (v view) clock(m Moment) string { return v.dated(m, time.DateTime) }
 func (v view) shortClock(m Moment) string { return v.dated(m, "01-02 15:04:05") }
 
 func (v view) dated(m Moment, layout string) string {
-	t, now := m.Stamp().Time().In(v.zone), v.Now.Stamp().Time().In(v.zone)
-	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return t.Format(time.TimeOnly)
-	}
-	return t.Format(layout)
+	return display.TimeOfDay(m.Stamp().Time().In(v.zone), v.Now.Stamp().Time().In(v.zone), layout)
 }
 
 // age is the time from m to now.
@@ -213,16 +208,10 @@ func (v view) zoneName() string {
 	return name
 }
 
-// shapeOf is the shape of a state or of a check's status.
+// shapeOf is the shape of a state or of a check's status by its name.
 func shapeOf(status string) display.Shape {
 	s, _ := evcp.ParseStatus(status)
-	switch {
-	case s == evcp.OK:
-		return display.Up
-	case s.Failed():
-		return display.Failed
-	}
-	return display.Unknown
+	return display.ShapeOf(s)
 }
 
 func (o CheckStatus) failed() bool { return shapeOf(o.Status) == display.Failed }

@@ -66,7 +66,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
-			got := strings.Join(append(append(explain.StatusLines(d, time.UTC, 80), "----"), explain.ExplainLines(d, time.UTC, 80)...), "\n") + "\n"
+			got := strings.Join(append(append(explain.StatusLines(d, time.UTC, 80), "----"), explain.Lines(d, time.UTC, 80)...), "\n") + "\n"
 			for line := range strings.Lines(got) {
 				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
 					t.Errorf("too wide: %s", line)
@@ -187,7 +187,7 @@ func FuzzDocument(f *testing.F) {
 			return
 		}
 		style := display.Style{}
-		for _, line := range explain.ExplainLines(d, time.UTC, 80) {
+		for _, line := range explain.Lines(d, time.UTC, 80) {
 			shown := style.Line(line, 80)
 			if utf8.RuneCountInString(shown) > 80 || strings.ContainsAny(shown, "\n\r\x1b\x00") {
 				t.Errorf("%q", shown)

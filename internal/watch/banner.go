@@ -165,7 +165,7 @@ func (r *runner) resumed() string {
 func lastKnown(s evcp.State, fall uint32) string {
 	switch {
 	case s.Incident.Open:
-		return fmt.Sprintf(english.openSince, s.Status, moment(s.Incident.Since.Time().Local(), time.Now()))
+		return fmt.Sprintf(english.openSince, s.Status, display.TimeOfDay(s.Incident.Since.Time().Local(), time.Now(), time.DateTime))
 	case s.Failures > 0:
 		return fmt.Sprintf(english.streak, s.Status, s.Failures, fall)
 	case s.LastOK != 0:
@@ -173,12 +173,4 @@ func lastKnown(s evcp.State, fall uint32) string {
 	default:
 		return evcp.Monitoring.String()
 	}
-}
-
-// moment is a time of today, another with its date.
-func moment(t, now time.Time) string {
-	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
-		return t.Format(time.TimeOnly)
-	}
-	return t.Format(time.DateTime)
 }

@@ -203,11 +203,11 @@ func (r *runner) liveEngines() string {
 		if status == evcp.OK {
 			latency = " " + display.Milliseconds(r.log.latency)
 		}
-		return fmt.Sprintf("%s %s %s%s", cp, shapeOf(status).Mark(), status, latency)
+		return fmt.Sprintf("%s %s %s%s", cp, display.ShapeOf(status).Mark(), status, latency)
 	}
 	counts := map[display.Shape]int{}
 	for status, n := range r.countStates() {
-		counts[shapeOf(status)] += n
+		counts[display.ShapeOf(status)] += n
 	}
 	return fmt.Sprintf("%s %d  %s %d  %s %d", display.Up.Mark(), counts[display.Up], display.Failed.Mark(), counts[display.Failed],
 		display.Unknown.Mark(), counts[display.Unknown])
@@ -225,17 +225,6 @@ func (w *logWriter) centralShape(cps []evcp.CPID) display.Shape {
 		}
 	}
 	return worst
-}
-
-func shapeOf(s evcp.Status) display.Shape {
-	switch {
-	case s == evcp.OK:
-		return display.Up
-	case s.Failed():
-		return display.Failed
-	default:
-		return display.Unknown
-	}
 }
 
 func upOrGone(up bool) display.Shape {
