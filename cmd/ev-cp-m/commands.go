@@ -58,7 +58,7 @@ func (e advisedError) Unwrap() error { return e.error }
 
 // get reads a path of the running Monitor. If there is none the error says so, with where
 // it was looked for.
-func (o options) get(ctx context.Context, path string) (status.HTTPResponse, error) {
+func (o options) get(ctx context.Context, path string) (status.SocketReply, error) {
 	a, err := status.Get(ctx, o.Dir(), path)
 	switch {
 	case errors.Is(err, status.ErrNotRunning):

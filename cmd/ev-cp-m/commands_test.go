@@ -18,60 +18,60 @@ import (
 	"evcp/internal/testbed"
 )
 
-// ask runs a command beside the Monitor that has dir.
-func ask(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+// runBeside runs a command beside the Monitor that has dir.
+func runBeside(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	p := start(t, []string{"LANG=C.UTF-8"}, append(args, "--cp-id", "CP_001", "--state-dir", dir)...)
 	code = p.Wait()
 	return code, p.Stdout.String(), p.Stderr.String()
 }
 
-// TestAskingARunningMonitor goes through a fault with every command, and asks
+// TestCommandsBesideARunningMonitor goes through a fault with every command, and asks
 // again when nobody is there to answer.
-func TestAskingARunningMonitor(t *testing.T) {
+func TestCommandsBesideARunningMonitor(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
-	code, out, said := ask(t, dir, "status")
+	code, out, said := runBeside(t, dir, "status")
 	if code != cli.ExitFailed || out != "" || !strings.Contains(said, "ev-cp-m: no Monitor of CP_001 runs here\nLooked in "+dir) {
 		t.Errorf("before: exit %d, %s%s", code, out, said)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "CP_7"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, said := ask(t, dir, "events"); !strings.Contains(said, "no Monitor of CP_001 has kept anything here") || !strings.Contains(said, "\nIn "+dir+" there are: CP_7.\n") {
+	if _, _, said := runBeside(t, dir, "events"); !strings.Contains(said, "no Monitor of CP_001 has kept anything here") || !strings.Contains(said, "\nIn "+dir+" there are: CP_7.\n") {
 		t.Errorf("beside another: %s", said)
 	}
 	p := start(t, nil, flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
+	g.Until("health", func() bool { code, _, _ := runBeside(t, dir, "healthcheck"); return code == cli.ExitOK })
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	for _, command := range []string{"status", "explain"} {
-		code, out, said := ask(t, dir, command)
+		code, out, said := runBeside(t, dir, command)
 		if code != cli.ExitOK || said != "" {
 			t.Errorf("%s: exit %d, %s", command, code, said)
 		}
-		golden(t, "testdata/"+command+"-ko.txt", still(out, g, dir))
+		golden(t, "testdata/"+command+"-ko.txt", normalise(out, g, dir))
 	}
-	code, out, _ = ask(t, dir, "status", "--json")
+	code, out, _ = runBeside(t, dir, "status", "--json")
 	if d := map[string]any{}; code != cli.ExitOK || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
 		t.Errorf("exit %d, %s", code, out)
 	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
-	code, out, said = ask(t, dir, "events")
+	code, out, said = runBeside(t, dir, "events")
 	if code != cli.ExitOK || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
 	}
-	golden(t, "testdata/events.txt", still(out, g, dir))
-	if code, _, said := ask(t, dir, "healthcheck"); code != cli.ExitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
+	golden(t, "testdata/events.txt", normalise(out, g, dir))
+	if code, _, said := runBeside(t, dir, "healthcheck"); code != cli.ExitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
 		t.Errorf("after: exit %d, %s", code, said)
 	}
 }
 
-// still takes out of an answer what differs from run to run.
-func still(said string, g *testbed.Testbed, dir string) string {
+// normalise takes out of an answer what differs from run to run.
+func normalise(said string, g *testbed.Testbed, dir string) string {
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr, "DIR": dir} {
 		said = strings.ReplaceAll(said, address, name)
 	}
@@ -85,12 +85,12 @@ func still(said string, g *testbed.Testbed, dir string) string {
 	} {
 		said = regexp.MustCompile(r.from).ReplaceAllString(said, r.to)
 	}
-	return steady(strings.Split(said, "\n"))
+	return dropVariable(strings.Split(said, "\n"))
 }
 
-// steady takes out what is up to the machine: how many checks there were, which of
+// dropVariable takes out what is up to the machine: how many checks there were, which of
 // two peers was first, and that the Monitor itself stood still.
-func steady(lines []string) string {
+func dropVariable(lines []string) string {
 	lines = slices.DeleteFunc(lines, func(line string) bool {
 		return strings.Contains(line, "heartbeat") || strings.Contains(line, "UNKNOWN") || strings.Contains(line, "stood still")
 	})
@@ -106,9 +106,9 @@ func steady(lines []string) string {
 	return strings.Join(slices.Compact(lines), "\n")
 }
 
-// TestEventsAreTheVeryOnes compares what the outbox keeps with what Kafka got, and
+// TestEventsEqualTheTopic compares what the outbox keeps with what Kafka got, and
 // follows what comes.
-func TestEventsAreTheVeryOnes(t *testing.T) {
+func TestEventsEqualTheTopic(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
@@ -122,11 +122,11 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	for _, e := range r.Events() {
 		want = append(want, string(e.AppendJSON(nil)))
 	}
-	code, out, said := ask(t, dir, "events", "--json")
+	code, out, said := runBeside(t, dir, "events", "--json")
 	if got := strings.Split(strings.TrimSpace(out), "\n"); code != cli.ExitOK || said != "" || !slices.Equal(got, want) {
 		t.Errorf("exit %d, %s\nkept\n%s\nsent\n%s", code, said, out, strings.Join(want, "\n"))
 	}
-	_, out, _ = ask(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
+	_, out, _ = runBeside(t, dir, "events", "--json", "--since", r.Events()[len(want)-1].At.Time().Format(time.RFC3339Nano))
 	if got := strings.TrimSpace(out); got != want[len(want)-1] {
 		t.Errorf("since the last: %s", out)
 	}
@@ -140,14 +140,14 @@ func TestEventsAreTheVeryOnes(t *testing.T) {
 	}
 }
 
-// TestAMonitorThatDoesNotAnswer is stopped: whoever asks is told so in time.
-func TestAMonitorThatDoesNotAnswer(t *testing.T) {
+// TestAStoppedMonitorDoesNotAnswer: the command says so within its limit.
+func TestAStoppedMonitorDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
 	p := start(t, nil, flags(g, dir)...)
-	g.Until("health", func() bool { code, _, _ := ask(t, dir, "healthcheck"); return code == cli.ExitOK })
+	g.Until("health", func() bool { code, _, _ := runBeside(t, dir, "healthcheck"); return code == cli.ExitOK })
 	p.Signal(syscall.SIGSTOP)
-	code, _, said := ask(t, dir, "healthcheck")
+	code, _, said := runBeside(t, dir, "healthcheck")
 	p.Signal(syscall.SIGCONT)
 	if code != cli.ExitFailed || !strings.Contains(said, "the Monitor of CP_001 does not answer within 5s\nIt stands still.") {
 		t.Errorf("exit %d, %s", code, said)
@@ -164,13 +164,13 @@ func TestUnderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	face := testbed.FreeAddr(t)
-	env := []string{"NOTIFY_SOCKET=" + address, "WATCHDOG_USEC=10000000", "EVCP_HTTP=" + face}
+	httpAddress := testbed.FreeAddr(t)
+	env := []string{"NOTIFY_SOCKET=" + address, "WATCHDOG_USEC=10000000", "EVCP_HTTP=" + httpAddress}
 	p := start(t, env, flags(g, dir)...)
-	hears(t, c, "READY=1")
-	hears(t, c, "WATCHDOG=1")
+	waitForNotification(t, c, "READY=1")
+	waitForNotification(t, c, "WATCHDOG=1")
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/api/v1/status": 200, "/x": 404} {
-		resp, err := http.Get("http://" + face + path)
+		resp, err := http.Get("http://" + httpAddress + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	p.Signal(syscall.SIGTERM)
-	hears(t, c, "STOPPING=1")
+	waitForNotification(t, c, "STOPPING=1")
 	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("exit %d", code)
 	}
@@ -191,14 +191,14 @@ func TestUnderSystemd(t *testing.T) {
 	}
 }
 
-func hears(t *testing.T, c *net.UnixConn, want string) {
+func waitForNotification(t *testing.T, c *net.UnixConn, want string) {
 	t.Helper()
 	b := make([]byte, 4096)
 	_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
 	for {
 		n, err := c.Read(b)
 		if err != nil {
-			t.Fatalf("never heard %s: %v", want, err)
+			t.Fatalf("never received %s: %v", want, err)
 		}
 		if string(b[:n]) == want {
 			return
@@ -206,7 +206,7 @@ func hears(t *testing.T, c *net.UnixConn, want string) {
 	}
 }
 
-func TestAnEventIsBrokenAndNotCut(t *testing.T) {
+func TestAnEventIsWrappedAndNotCut(t *testing.T) {
 	const line = `2026-11-24 14:31:21 → CP_1 accepted by Central: "Authentication successful" (1 ms)`
 	for columns, want := range map[int]string{
 		90: line,

@@ -87,13 +87,13 @@ func runMonitor(ctx context.Context, o options, stderr *os.File) int {
 		o.HTTP = l
 	}
 	o.Console = o.log.Open(stderr)
-	o.Notify = openNotifier(o.Console)
+	o.Notify = openNotifySocket(o.Console)
 	return exitCode(watch.Run(ctx, o.Options), o, stderr)
 }
 
-// openNotifier returns nil unless systemd started this process. A socket that can't be
+// openNotifySocket returns nil unless systemd started this process. A socket that can't be
 // reached is logged: systemd will restart a process that never reports itself ready.
-func openNotifier(c *console.Console) *systemd.NotifySocket {
+func openNotifySocket(c *console.Console) *systemd.NotifySocket {
 	n, err := systemd.Open(os.Getenv)
 	if err != nil {
 		c.Logger().Warn(err.Error())

@@ -111,22 +111,22 @@ func TestWrongUsage(t *testing.T) {
 // folder's name.
 func unwrapped(said string) string { return strings.Join(strings.Fields(said), " ") }
 
-// TestTrials runs --test against every kind of trouble. The transcripts stand in
+// TestSelfTest runs --test against every kind of trouble. The transcripts stand in
 // testdata, with times and ports made alike.
-func TestTrials(t *testing.T) {
+func TestSelfTest(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
 		set  func(g *testbed.Testbed)
 		code int
 	}{
-		{"all-well", func(g *testbed.Testbed) { everything(g) }, cli.ExitOK},
+		{"all-well", func(g *testbed.Testbed) { startAll(g) }, cli.ExitOK},
 		{"engine-refuses", func(g *testbed.Testbed) { g.StartCentral(central.Options{}); g.StartBroker() }, cli.ExitFailed},
-		{"engine-ko", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("ko") }, cli.ExitFailed},
-		{"engine-mute", func(g *testbed.Testbed) { everything(g); g.SetBehaviour("mute") }, cli.ExitFailed},
+		{"engine-ko", func(g *testbed.Testbed) { startAll(g); g.SetBehaviour("ko") }, cli.ExitFailed},
+		{"engine-mute", func(g *testbed.Testbed) { startAll(g); g.SetBehaviour("mute") }, cli.ExitFailed},
 		{"central-refuses", func(g *testbed.Testbed) { g.StartEngine("ok"); g.StartBroker() }, cli.ExitFailed},
-		{"central-denies", denying, cli.ExitFailed},
-		{"central-is-a-web-server", webServer, cli.ExitFailed},
+		{"central-denies", startDenying, cli.ExitFailed},
+		{"central-is-a-web-server", startWebServer, cli.ExitFailed},
 		{"central-mute", func(g *testbed.Testbed) {
 			g.StartEngine("ok")
 			g.StartBroker()
@@ -150,7 +150,7 @@ func TestTrials(t *testing.T) {
 			if code := p.Wait(); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
-			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), alike(p.Stdout.String(), g))
+			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), normaliseSelfTest(p.Stdout.String(), g))
 			if _, err := os.Stat(state); err == nil {
 				t.Error("--test made a state folder")
 			}
@@ -163,13 +163,13 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-func everything(g *testbed.Testbed) {
+func startAll(g *testbed.Testbed) {
 	g.StartCentral(central.Options{})
 	g.StartEngine("ok")
 	g.StartBroker()
 }
 
-func denying(g *testbed.Testbed) {
+func startDenying(g *testbed.Testbed) {
 	t := g.T
 	t.Helper()
 	list := filepath.Join(t.TempDir(), "registry")
@@ -185,8 +185,8 @@ func denying(g *testbed.Testbed) {
 	g.StartBroker()
 }
 
-// webServer is what listens on port 5000 of a Mac.
-func webServer(g *testbed.Testbed) {
+// startWebServer is what listens on port 5000 of a Mac.
+func startWebServer(g *testbed.Testbed) {
 	t := g.T
 	t.Helper()
 	g.StartEngine("ok")
@@ -204,11 +204,11 @@ func webServer(g *testbed.Testbed) {
 	})
 }
 
-var took = regexp.MustCompile(` +(<1|\d+) ms\n`)
+var elapsed = regexp.MustCompile(` +(<1|\d+) ms\n`)
 
-// alike replaces what differs from run to run: ports and times.
-func alike(said string, g *testbed.Testbed) string {
-	said = took.ReplaceAllString(said, "  (ms)\n")
+// normaliseSelfTest replaces what differs from run to run: ports and times.
+func normaliseSelfTest(said string, g *testbed.Testbed) string {
+	said = elapsed.ReplaceAllString(said, "  (ms)\n")
 	for name, address := range map[string]string{"CENTRAL": g.CentralAddr, "ENGINE": g.EngineAddr, "BROKER": g.BrokerAddr} {
 		if address != "" {
 			said = strings.ReplaceAll(said, address, name)

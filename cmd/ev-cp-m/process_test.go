@@ -34,8 +34,8 @@ func flags(g *testbed.Testbed, dir string) []string {
 	}
 }
 
-// TestKilledAtTwoOfThree takes the Monitor away after two failed checks: the next
-// life's first failed check reports, under the next number.
+// TestKilledAtTwoOfThree kills the Monitor after two failed checks: the next process's
+// first failed check reports, under the next number.
 func TestKilledAtTwoOfThree(t *testing.T) {
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
@@ -81,9 +81,9 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 	}
 }
 
-// TestAStoppedMonitorAccusesNobody stops the process in the middle of checks of
+// TestAStoppedMonitorBlamesNoEngine stops the process in the middle of checks of
 // an Engine that takes 0.6 s, for long and for short.
-func TestAStoppedMonitorAccusesNobody(t *testing.T) {
+func TestAStoppedMonitorBlamesNoEngine(t *testing.T) {
 	t.Parallel()
 	g := testbed.Start(t)
 	r := g.ReadTopic()
@@ -92,7 +92,7 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	stop := func(d time.Duration) {
 		p.Signal(syscall.SIGSTOP)
-		time.Sleep(d) // the stop itself is the story
+		time.Sleep(d) // how long the process is stopped is what is tested
 		p.Signal(syscall.SIGCONT)
 	}
 	stop(4 * time.Second)
@@ -109,7 +109,7 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 		}
 	}
 	if r.Count(evcp.MonitorStalled) == 0 {
-		t.Error("the long stop was not told")
+		t.Error("no monitor_stalled for the long stop")
 	}
 	if state, _ := g.CentralState("CP_001"); state != "activated" {
 		t.Errorf("Central shows %s", state)
@@ -117,9 +117,9 @@ func TestAStoppedMonitorAccusesNobody(t *testing.T) {
 	r.CheckSequence()
 }
 
-// TestAMuteEngineIsFoundThroughStops is the other half: the same stops hide no
-// sick Engine.
-func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
+// TestASilentEngineIsFoundDespiteStops is the other half: the same stops hide no
+// failed Engine.
+func TestASilentEngineIsFoundDespiteStops(t *testing.T) {
 	t.Parallel()
 	g := testbed.Start(t)
 	r := g.ReadTopic()
@@ -128,7 +128,7 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	g.SetBehaviour("mute")
 	for r.Count(evcp.EngineFailed) == 0 && !t.Failed() {
 		p.Signal(syscall.SIGSTOP)
-		time.Sleep(300 * time.Millisecond) // the stop itself is the story
+		time.Sleep(300 * time.Millisecond) // how long the process is stopped is what is tested
 		p.Signal(syscall.SIGCONT)
 		checks := r.Count(evcp.HealthCheck)
 		g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > checks })
@@ -139,9 +139,9 @@ func TestAMuteEngineIsFoundThroughStops(t *testing.T) {
 	g.UntilCentralState("CP_001", "faulted")
 }
 
-// TestAnOrderlyEndWhateverHangs ends a Monitor whose Engine, Central and broker
-// all listen and never say a word.
-func TestAnOrderlyEndWhateverHangs(t *testing.T) {
+// TestStopIsBoundedWhateverHangs stops a Monitor whose Engine, Central and broker
+// all listen and never reply.
+func TestStopIsBoundedWhateverHangs(t *testing.T) {
 	t.Parallel()
 	g := testbed.New(t)
 	g.StartEngine("mute")

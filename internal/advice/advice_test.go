@@ -58,7 +58,7 @@ func TestLimits(t *testing.T) {
 }
 
 // The first sends a person to the charger, the second to a program.
-func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
+func TestKOAndSilenceShareNoAdvice(t *testing.T) {
 	every(func(p Remote, c evcp.Cause, a Advice) {
 		all := strings.ToLower(a.Phrase + " " + a.Meaning + " " + a.Do)
 		if strings.Contains(all, "says ko") && strings.Contains(all, "no answer") {
@@ -70,8 +70,8 @@ func TestSaysKOAndNoAnswerNeverMeet(t *testing.T) {
 	})
 }
 
-// Whoever wants to try another address is told the flag of this peer, no other.
-func TestFlagsBelongToThePeer(t *testing.T) {
+// An advice to correct an address names the flag of this remote and no other.
+func TestFlagsBelongToTheRemote(t *testing.T) {
 	flags := map[Remote][]string{
 		Engine: {"--engine-ip", "--engine-port"}, Central: {"--central-ip", "--central-port"}, Kafka: {"--kafka-brokers"},
 	}
@@ -126,7 +126,7 @@ func TestTranscript(t *testing.T) {
 }
 
 // A peer's words are words, whatever they look like.
-func TestWordsAreNotFilledIn(t *testing.T) {
+func TestRepliesAreNotFilledIn(t *testing.T) {
 	if got := For(Central, evcp.SaidKO).With(Details{Reply: "{cp} {timeout}", CP: "A"}).Meaning; got != `"{cp} {timeout}"` {
 		t.Errorf("%s", got)
 	}

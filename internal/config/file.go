@@ -89,8 +89,9 @@ func (f *settingsFile) parse(source []byte) {
 		f.addAll(documents)
 		return
 	}
-	for from, to := 0, 0; from < len(lines); from = to {
-		for to = from + 1; to < len(lines) && !beginsBlock(lines[to]); {
+	for from := 0; from < len(lines); {
+		to := from + 1
+		for to < len(lines) && !beginsBlock(lines[to]) {
 			to++
 		}
 		f.offset = from
@@ -99,6 +100,7 @@ func (f *settingsFile) parse(source []byte) {
 			f.rejectSyntax(lines[from:to], err)
 		}
 		f.addAll(documents)
+		from = to
 	}
 }
 

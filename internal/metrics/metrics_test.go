@@ -9,7 +9,7 @@ import (
 	"evcp/internal/metrics"
 )
 
-func TestBucketsHoldTheirBound(t *testing.T) {
+func TestBucketsIncludeTheirBound(t *testing.T) {
 	h := metrics.NewHistogram(time.Millisecond, time.Second)
 	for _, d := range []time.Duration{-time.Hour, 0, time.Millisecond, time.Millisecond + 1, time.Second, time.Second + 1, time.Hour} {
 		h.Observe(d)
@@ -23,7 +23,7 @@ func TestBucketsHoldTheirBound(t *testing.T) {
 	}
 }
 
-func TestCountingFromManySides(t *testing.T) {
+func TestConcurrentObserve(t *testing.T) {
 	const sides, each = 8, 1000
 	h := metrics.NewHistogram(time.Millisecond)
 	var all sync.WaitGroup

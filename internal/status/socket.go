@@ -118,8 +118,8 @@ const GetTimeout = 5 * time.Second
 // maxResponse bounds a response in bytes, with its headers.
 const maxResponse = 4 << 20
 
-// HTTPResponse is the answer of a process.
-type HTTPResponse struct {
+// SocketReply is the answer of a process.
+type SocketReply struct {
 	Code int // HTTP status code
 	Body []byte
 }
@@ -130,35 +130,35 @@ type HTTPResponse struct {
 //
 // The request is HTTP/1.0, written by hand: net/http's client would triple what this costs a
 // Monitor in memory (docs/decisions/0014), and one request on one connection needs none of it.
-func Get(ctx context.Context, dir, path string) (HTTPResponse, error) {
+func Get(ctx context.Context, dir, path string) (SocketReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, GetTimeout)
 	defer cancel()
 	c, err := Dial(ctx, dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return HTTPResponse{}, ErrNotRunning
+		return SocketReply{}, ErrNotRunning
 	case err != nil:
-		return HTTPResponse{}, fmt.Errorf("ask for %s: %w", path, err)
+		return SocketReply{}, fmt.Errorf("ask for %s: %w", path, err)
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	a, err := exchange(c, path)
 	if err != nil {
-		return HTTPResponse{}, fmt.Errorf("ask for %s: %w", path, err)
+		return SocketReply{}, fmt.Errorf("ask for %s: %w", path, err)
 	}
 	return a, nil
 }
 
-func exchange(c net.Conn, path string) (HTTPResponse, error) {
+func exchange(c net.Conn, path string) (SocketReply, error) {
 	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.0\r\nHost: monitor\r\n\r\n"); err != nil {
-		return HTTPResponse{}, err
+		return SocketReply{}, err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(c, maxResponse)), nil)
 	if err != nil {
-		return HTTPResponse{}, err
+		return SocketReply{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return HTTPResponse{Code: resp.StatusCode, Body: body}, err
+	return SocketReply{Code: resp.StatusCode, Body: body}, err
 }

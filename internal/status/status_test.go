@@ -25,8 +25,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// well is a face of a process that does its work.
-func well() status.Endpoints {
+// healthy are the endpoints of a process that does its work.
+func healthy() status.Endpoints {
 	return status.Endpoints{
 		Healthy: func() (string, error) { return "", nil },
 		Ready:   func() error { return nil },
@@ -35,7 +35,7 @@ func well() status.Endpoints {
 	}
 }
 
-// serve shows a face on ln until the test ends or stop is called.
+// serve serves f on ln until the test ends or stop is called.
 func serve(t *testing.T, ln net.Listener, f status.Endpoints) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -78,8 +78,8 @@ func get(t *testing.T, address, path string) (int, http.Header, string) {
 	return resp.StatusCode, resp.Header, string(body)
 }
 
-func TestAFaceOverTCP(t *testing.T) {
-	f := well()
+func TestEndpointsOverTCP(t *testing.T) {
+	f := healthy()
 	note, trouble := "", error(nil)
 	f.Healthy = func() (string, error) { return note, trouble }
 	f.Ready = func() error { return errors.New("not yet") }
@@ -110,11 +110,11 @@ func TestAFaceOverTCP(t *testing.T) {
 	}
 }
 
-// TestStrangersHoldUpNobody has all connections taken by peers who say nothing,
+// TestSilentClientsBlockNobody has all connections taken by clients that send nothing,
 // and some who say too much; whoever comes then is closed and not kept waiting,
 // and when they leave there is room again.
-func TestStrangersHoldUpNobody(t *testing.T) {
-	address := onTCP(t, well())
+func TestSilentClientsBlockNobody(t *testing.T) {
+	address := onTCP(t, healthy())
 	var idle []net.Conn
 	for range 70 {
 		c, err := net.Dial("tcp", address)
@@ -167,13 +167,13 @@ func TestStrangersHoldUpNobody(t *testing.T) {
 	}
 }
 
-func TestTheSocketIsOursAlone(t *testing.T) {
+func TestSocketPermissions(t *testing.T) {
 	dir := t.TempDir()
 	ln, err := status.Listen(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := serve(t, ln, well())
+	stop := serve(t, ln, healthy())
 	info, err := os.Stat(filepath.Join(dir, status.SocketName))
 	if err != nil || info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
@@ -194,8 +194,8 @@ func TestTheSocketIsOursAlone(t *testing.T) {
 	}
 }
 
-// TestWhatStandsInTheWay replaces what a killed process has left, and nothing else.
-func TestWhatStandsInTheWay(t *testing.T) {
+// TestStaleSocketIsReplaced replaces what a killed process has left, and nothing else.
+func TestStaleSocketIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, status.SocketName)
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -236,7 +236,7 @@ func TestALongPath(t *testing.T) {
 	if err != nil {
 		t.Skipf("this system has no way to a long path, and says: %v", err)
 	}
-	stop := serve(t, ln, well())
+	stop := serve(t, ln, healthy())
 	if a, err := status.Get(t.Context(), dir, status.HealthPath); err != nil || a.Code != 200 {
 		t.Errorf("%d, %v", a.Code, err)
 	}
@@ -249,8 +249,8 @@ func TestALongPath(t *testing.T) {
 	}
 }
 
-// TestAMuteProcess is stopped, or hangs: whoever asks gets an error in time.
-func TestAMuteProcess(t *testing.T) {
+// TestProcessThatDoesNotAnswer is stopped, or hangs: whoever asks gets an error in time.
+func TestProcessThatDoesNotAnswer(t *testing.T) {
 	dir := t.TempDir()
 	ln, err := status.Listen(t.Context(), dir)
 	if err != nil {
@@ -309,7 +309,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- status.Serve(ctx, ln, well().Handler()) }()
+	go func() { done <- status.Serve(ctx, ln, healthy().Handler()) }()
 	f.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

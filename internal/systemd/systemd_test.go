@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manager plays systemd: it hears everything that a process says.
+// manager is systemd's end of the socket.
 type manager struct {
 	t    *testing.T
 	conn *net.UnixConn
@@ -50,15 +50,15 @@ func (m manager) next(patience time.Duration) string {
 
 func (m manager) until(want string) {
 	m.t.Helper()
-	var heard []string
+	var received []string
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
 		got := m.next(time.Second)
 		if got == want {
 			return
 		}
-		heard = append(heard, got)
+		received = append(received, got)
 	}
-	m.t.Fatalf("never heard %q, but %q", want, heard)
+	m.t.Fatalf("never received %q, but %q", want, received)
 }
 
 func open(t *testing.T, env map[string]string) *systemd.NotifySocket {
@@ -88,19 +88,19 @@ func TestEveryMessage(t *testing.T) {
 			n.ExtendWatchdog(time.Second)
 			n.ExtendWatchdog(time.Minute)
 			n.Stopping()
-			var heard []string
+			var received []string
 			for range 5 {
-				heard = append(heard, m.next(10*time.Second))
+				received = append(received, m.next(10*time.Second))
 			}
 			want := []string{"READY=1", "WATCHDOG=1", "STATUS=CP_001 OK?READY=0?[2J", "WATCHDOG_USEC=60000000", "STOPPING=1"}
-			if !slices.Equal(heard, want) {
-				t.Errorf("heard %q, want %q", heard, want)
+			if !slices.Equal(received, want) {
+				t.Errorf("received %q, want %q", received, want)
 			}
 		})
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestWithoutSystemd(t *testing.T) {
 	n := open(t, nil)
 	n.Ready()
 	n.KeepAlive()
@@ -116,7 +116,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-func TestWhoseWatchdog(t *testing.T) {
+func TestWatchdogVariables(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "notify")
 	listen(t, address)
 	for _, c := range []struct {
@@ -133,9 +133,9 @@ func TestWhoseWatchdog(t *testing.T) {
 	}
 }
 
-// TestTheWatchdogEatsWorkOnly feeds the watchdog while work is completed, and
-// lets it starve when the work stands still although the process lives.
-func TestTheWatchdogEatsWorkOnly(t *testing.T) {
+// TestWatchdogNeedsCompletedWork sends watchdog messages while work is completed, and none
+// when the work stands still although the process lives.
+func TestWatchdogNeedsCompletedWork(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "notify")
 	m := listen(t, address)
 	n := open(t, map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "80000"})
