@@ -164,7 +164,7 @@ func TestImportLattice(t *testing.T) {
 }
 
 // TestDecidersHaveNoEffects checks that a package that decides touches nothing: no
-// network, disk, clock, log or goroutine.
+// network, disk, clock, log or goroutine, and no package that does.
 func TestDecidersHaveNoEffects(t *testing.T) {
 	forbidden := func(p string) bool {
 		if p == "net/netip" || p == "io/fs" { // values and errors only
@@ -185,6 +185,9 @@ func TestDecidersHaveNoEffects(t *testing.T) {
 		for _, p := range imports(s.file) {
 			if forbidden(p) {
 				t.Errorf("%s imports %s, but %s decides", s.path, p, s.pkg)
+			}
+			if c, ours := packages[strings.TrimPrefix(p, "evcp/")]; ours && c.kind != decides {
+				t.Errorf("%s imports %s, which does not decide, but %s does", s.path, p, s.pkg)
 			}
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
