@@ -81,7 +81,7 @@ func result(peer, address string, p advice.Remote, c evcp.Cause, f advice.Detail
 }
 
 func (o Options) tryCentral(ctx context.Context) peerResult {
-	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, uplink.TextCodec(o.Framing), o.CP)
+	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, o.Framing, o.CP)
 	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
 	cause := a.Cause
 	switch {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/link"
 )
 
 // Operation is what a message asks of Central.
@@ -47,28 +48,23 @@ const (
 	NotRegistered
 )
 
-// Codec is one protocol in which Central is spoken to. All sessions share it.
-type Codec interface {
-	// Append writes a message with its framing.
-	Append(dst []byte, m Outbound) []byte
-	// Describe names a message for people, without the charge point: "heartbeat OK".
-	Describe(m Outbound) string
-	// Quiet is how long a peer must send nothing for a reply that has started to be
-	// complete; 0 where the bytes themselves show the end.
-	Quiet() time.Duration
-	// NewReplyReader makes a reader for one connection.
-	NewReplyReader() ReplyReader
+// SendResult is what came of one message. It is Unclear when nothing was received.
+type SendResult struct {
+	Text      string // Central's own, safe to print; "" when nothing was received
+	Verdict   Verdict
+	Received  bool
+	Connected bool       // there was a connection to send the message on
+	Cause     evcp.Cause // why nothing was received
+	Latency   time.Duration
 }
 
-// ReplyReader collects one reply at a time. One goroutine uses it.
-type ReplyReader interface {
-	// Begin forgets the last reply. What is fed from now on answers m.
-	Begin(m Outbound)
-	// Feed takes bytes, and reports whether the reply is complete. last: no more will come.
-	Feed(b []byte, last bool) (complete bool)
-	// Started reports whether more than blanks has come.
-	Started() bool
-	// Reply is the text of a complete reply, safe to print, what it means, and what it is
-	// acknowledged with; nil for nothing.
-	Reply() (text string, v Verdict, acknowledgement []byte)
+// Codec is one protocol in which messages and replies are exchanged with Central. All
+// sessions share it. A protocol with a handshake brings a Dialer that makes it.
+type Codec interface {
+	// Exchange writes m to a connection and reads the reply, both before the deadline. It
+	// calls onFirstByte as soon as the reply has begun. It sets neither Connected nor
+	// Latency; ended is when the last byte was received, or the failure noticed.
+	Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (r SendResult, ended time.Time)
+	// Describe names a message for people, without the charge point: "heartbeat OK".
+	Describe(m Outbound) string
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/link"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
 )
@@ -124,10 +125,9 @@ func TestSend(t *testing.T) {
 					go p.serve(l, tt.scripts)
 				}
 				firsts := 0
-				codec := TextCodec(tt.framing)
-				c := newCentralConn(n, "central", codec, func() { firsts++ })
+				c := centralConn{link: link.Link{Address: "central", Dialer: n}, codec: TextCodec(tt.framing), onFirstByte: func() { firsts++ }}
 				m := Outbound{Operation: ReportFailure, CP: "A"}
-				message := string(codec.Append(nil, m))
+				message := string(wire.AppendFramed(nil, []byte("EV_CP_M A ENGINE_FAILURE"), tt.framing))
 				began, replies := time.Now(), 0
 				for i, want := range tt.want {
 					got := c.send(context.Background(), m, AnswerLimit)

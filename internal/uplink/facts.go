@@ -15,10 +15,10 @@ func (u *Uplink) deliverFacts(ctx context.Context) {
 			return
 		}
 		for _, f := range facts {
-			i, watched := u.index[f.Event.CP]
+			s, watched := u.index[f.Event.CP]
 			u.receipts.add(f, watched)
 			if watched {
-				u.sessions[i].deliver(f.Event)
+				s.deliver(f.Event)
 			}
 		}
 	}

@@ -8,35 +8,27 @@ import (
 	"evcp/internal/metrics"
 )
 
-// ReportResult is what became of a report that was sent.
-type ReportResult uint8
-
+// What became of a report that was sent.
 const (
-	// ReportReceived: Central sent a receipt.
-	ReportReceived ReportResult = iota
-	// ReportNotTaken: Central answered, but not with a receipt.
-	ReportNotTaken
-	// ReportNotRegistered: Central does not know the Monitor; it registers and reports again.
-	ReportNotRegistered
-	// ReportUnanswered: no reply came in time, or there was no connection.
-	ReportUnanswered
+	received      = iota // Central sent a receipt
+	notTaken             // Central answered, but not with a receipt
+	notRegistered        // Central does not know the Monitor, which registers and reports again
+	unanswered           // no reply came in time, or there was no connection
 )
 
-var resultNames = [...]string{"received", "not_taken", "not_registered", "unanswered"}
+var resultNames = [...]string{received: "received", notTaken: "not_taken", notRegistered: "not_registered", unanswered: "unanswered"}
 
-// String is the word used in metrics.
-func (r ReportResult) String() string { return resultNames[min(int(r), len(resultNames)-1)] }
-
-func resultOf(reply SendResult) ReportResult {
+func resultOf(reply SendResult) int {
 	switch {
 	case !reply.Received:
-		return ReportUnanswered
+		return unanswered
 	case reply.Verdict == Accepted:
-		return ReportReceived
+		return received
 	case reply.Verdict == NotRegistered:
-		return ReportNotRegistered
+		return notRegistered
+	default:
+		return notTaken
 	}
-	return ReportNotTaken
 }
 
 // Figures are what an Uplink counts of its own work.
@@ -47,13 +39,10 @@ type Figures struct {
 	Sessions map[SessionPhase]int // charge points in each phase; all phases
 }
 
-// Refused is how many charge points Central refuses.
-func (f Figures) Refused() int { return f.Sessions[Refused] }
-
 // SentReports counts reports that were sent, repeats included.
 type SentReports struct {
 	Recovery bool
-	Result   ReportResult
+	Result   string // received, not_taken, not_registered or unanswered
 	Count    uint64
 }
 
@@ -63,20 +52,20 @@ type meter struct {
 	delivery *metrics.Histogram
 }
 
-func (m *meter) begin() {
+func newMeter() *meter {
 	const ms = time.Millisecond
-	m.delivery = metrics.NewHistogram(5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms, 1000*ms, 2500*ms, 5000*ms,
-		15*time.Second, time.Minute, 5*time.Minute, time.Hour)
+	return &meter{delivery: metrics.NewHistogram(5*ms, 10*ms, 25*ms, 50*ms, 100*ms, 250*ms, 500*ms, 1000*ms, 2500*ms, 5000*ms,
+		15*time.Second, time.Minute, 5*time.Minute, time.Hour)}
 }
 
 // reported counts one report.
-func (m *meter) reported(r Report, res ReportResult, now evcp.Stamp) {
+func (m *meter) reported(r Report, result int, now evcp.Stamp) {
 	kind := 0
 	if r.Recovery {
 		kind = 1
 	}
-	m.reports[kind][res].Add(1)
-	if res == ReportReceived && r.Repeat == 0 && r.At != 0 {
+	m.reports[kind][result].Add(1)
+	if result == received && r.Repeat == 0 && r.At != 0 {
 		m.delivery.Observe(now.Sub(r.At))
 	}
 }
@@ -88,8 +77,8 @@ func (u *Uplink) Figures() Figures {
 		Sessions: map[SessionPhase]int{Connecting: 0, Registered: 0, Refused: 0, Away: 0},
 	}
 	for kind := range u.meter.reports {
-		for res := range resultNames {
-			f.Reports = append(f.Reports, SentReports{kind == 1, ReportResult(res), u.meter.reports[kind][res].Load()})
+		for result, name := range resultNames {
+			f.Reports = append(f.Reports, SentReports{kind == 1, name, u.meter.reports[kind][result].Load()})
 		}
 	}
 	for _, s := range u.sessions {

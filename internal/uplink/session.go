@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/link"
 )
 
 // SessionPhase is the phase of a session as it is shown.
@@ -38,12 +39,6 @@ type SessionStatus struct {
 	NextAt       time.Time
 }
 
-func (s *SessionStatus) enter(p SessionPhase, now time.Time) {
-	if s.Since.IsZero() || s.Phase != p {
-		s.Phase, s.Since = p, now
-	}
-}
-
 // LastExchange is the newest message and what came of it; zero when there was none.
 type LastExchange struct {
 	At      time.Time // when it ended
@@ -70,7 +65,7 @@ type session struct {
 func (u *Uplink) newSession(cp evcp.CPID) *session {
 	s := &session{
 		cp: cp, up: u, wake: make(chan struct{}, 1),
-		conn: newCentralConn(u.o.Dialer, u.o.Central, u.o.Codec, u.markAttempted),
+		conn: centralConn{link: link.Link{Address: u.o.Central, Dialer: u.o.Dialer}, codec: u.o.Codec, onFirstByte: u.markAttempted},
 	}
 	s.resume(u.o.State(cp), time.Now())
 	return s
@@ -239,7 +234,9 @@ func (s *session) showLast(m Outbound, r Report, reply SendResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.LastExchange = LastExchange{At: now, Message: s.up.o.Codec.Describe(m), Repeat: r.Repeat, Reply: reply}
-	s.status.enter(phase, now)
+	if s.status.Since.IsZero() || s.status.Phase != phase {
+		s.status.Phase, s.status.Since = phase, now
+	}
 }
 
 // showNext shows what is sent at the moment at, unless an event comes before.

@@ -29,8 +29,8 @@ func TestSession(t *testing.T) {
 			h.want("no Central", h.diagnosed(), `outage began refused "" 0`)
 			h.checked(evcp.KO, evcp.SaidKO)
 			time.Sleep(time.Second)
-			if s := h.up.Status(cp); s.Phase != uplink.Away || h.up.Pending() != 1 || s.Next != "registration request" {
-				t.Errorf("%+v, %d pending", s, h.up.Pending())
+			if s := h.up.Status(cp); s.Phase != uplink.Away || h.up.Figures().Pending != 1 || s.Next != "registration request" {
+				t.Errorf("%+v, %d pending", s, h.up.Figures().Pending)
 			}
 			stop = h.serveCentral()
 			time.Sleep(5 * time.Second)
@@ -84,7 +84,7 @@ func checkFigures(t *testing.T, f uplink.Figures) {
 	for _, n := range f.Delivery.Counts {
 		delivered += n
 	}
-	if len(f.Reports) != 8 || delivered != 2 || f.Pending != 0 || f.Refused() != 0 || len(f.Sessions) != 4 || f.Sessions[uplink.Registered] != 1 {
+	if len(f.Reports) != 8 || delivered != 2 || f.Pending != 0 || f.Sessions[uplink.Refused] != 0 || len(f.Sessions) != 4 || f.Sessions[uplink.Registered] != 1 {
 		t.Errorf("%+v", f)
 	}
 }
@@ -128,7 +128,7 @@ func TestARejectedRegistration(t *testing.T) {
 						h.checked(evcp.KO, evcp.SaidKO)
 					}
 					time.Sleep(118 * time.Second)
-					if f := h.up.Figures(); !tt.ends && (f.Refused() != 1 || h.up.Status(cp).Phase.String() != "refused") {
+					if f := h.up.Figures(); !tt.ends && (f.Sessions[uplink.Refused] != 1 || h.up.Status(cp).Phase.String() != "refused") {
 						t.Errorf("%+v", f)
 					}
 				})
@@ -236,7 +236,7 @@ func TestTryRegistration(t *testing.T) {
 						return tt.replies[received-1]
 					})()
 				}
-				got := uplink.TryRegistration(t.Context(), n, "central", uplink.TextCodec(wire.Raw), cp)
+				got := uplink.TryRegistration(t.Context(), n, "central", wire.Raw, cp)
 				got.Latency = got.Latency.Round(time.Millisecond)
 				if got != tt.want || received != len(tt.replies) {
 					t.Errorf("%+v after %d messages, want %+v and %d", got, received, tt.want, len(tt.replies))

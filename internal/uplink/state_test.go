@@ -55,10 +55,9 @@ func (d *dialogue) reply(op Operation, r Report, text string) {
 	case text == "x":
 		reply = SendResult{Cause: evcp.Refused}
 	case text[0] != '?':
-		reader := TextCodec(wire.Raw).NewReplyReader()
-		reader.Begin(Outbound{Operation: op})
-		reader.Feed([]byte(text), true)
-		reply.Text, reply.Verdict, _ = reader.Reply()
+		var central wire.CentralReply
+		central.Feed([]byte(text), true)
+		reply.Text, reply.Verdict = central.Text(), textCodec{}.judge(Outbound{Operation: op}, &central)
 	}
 	schedule.Replied(&d.s, op, r, reply, d.now, 0.999)
 }

@@ -1,9 +1,11 @@
 package uplink
 
 import (
+	"context"
 	"time"
 
 	"evcp"
+	"evcp/internal/link"
 	"evcp/internal/wire"
 )
 
@@ -21,11 +23,6 @@ var textVerbs = [...]wire.Verb{
 	Disconnect:     wire.Disconnect,
 }
 
-func (c textCodec) Append(dst []byte, m Outbound) []byte {
-	text := wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(nil)
-	return wire.AppendFramed(dst, text, c.framing)
-}
-
 // Describe leaves the status out where it is not known yet.
 func (c textCodec) Describe(m Outbound) string {
 	verb := textVerbs[m.Operation].String()
@@ -35,25 +32,43 @@ func (c textCodec) Describe(m Outbound) string {
 	return verb
 }
 
-func (c textCodec) Quiet() time.Duration {
-	if c.framing == wire.STX {
-		return 0
+func (c textCodec) Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (SendResult, time.Time) {
+	text := wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(nil)
+	if err := l.Write(wire.AppendFramed(nil, text, c.framing), deadline); err != nil {
+		return SendResult{Cause: link.CauseOf(err)}, time.Now()
 	}
-	return wire.Quiet
+	return c.receive(l, m, deadline, onFirstByte)
 }
 
-func (c textCodec) NewReplyReader() ReplyReader {
-	return &textReply{CentralReply: wire.CentralReply{Framing: c.framing}}
-}
-
-type textReply struct {
-	wire.CentralReply
-	to Outbound
-}
-
-func (r *textReply) Begin(m Outbound) {
-	r.Reset()
-	r.to = m
+// receive reads until the reply is complete, and acknowledges it.
+func (c textCodec) receive(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (r SendResult, ended time.Time) {
+	reply := wire.CentralReply{Framing: c.framing}
+	for until := deadline; ; {
+		b, err := l.Read(until)
+		if err == nil || !reply.Started() {
+			ended = time.Now()
+		}
+		complete := reply.Feed(b, err != nil)
+		if !reply.Started() {
+			if err != nil {
+				return SendResult{Cause: link.CauseOf(err)}, ended
+			}
+			continue
+		}
+		onFirstByte()
+		if complete {
+			if ack := reply.Acknowledgement(); ack != nil {
+				_ = l.Write(ack, deadline) // the next message finds out that the connection broke
+			}
+			return SendResult{Text: reply.Text(), Verdict: c.judge(m, &reply), Received: true}, ended
+		}
+		if c.framing != wire.STX {
+			until = time.Now().Add(wire.Quiet)
+			if until.After(deadline) {
+				until = deadline
+			}
+		}
+	}
 }
 
 var verdicts = [...]Verdict{
@@ -63,21 +78,37 @@ var verdicts = [...]Verdict{
 	wire.NotRegistered: NotRegistered,
 }
 
-func (r *textReply) Reply() (text string, v Verdict, acknowledgement []byte) {
-	text = r.Text()
-	if r.Valid() {
-		v = verdicts[r.judge(text)]
+// judge is Unclear on a reply in another framing, or a damaged one.
+func (c textCodec) judge(m Outbound, reply *wire.CentralReply) Verdict {
+	if !reply.Valid() {
+		return Unclear
 	}
-	return text, v, r.Acknowledgement()
+	switch m.Operation {
+	case Register:
+		return verdicts[wire.JudgeRegistration(reply.Text(), m.CP)]
+	case Heartbeat:
+		return verdicts[wire.JudgeHeartbeat(reply.Text(), m.CP)]
+	default:
+		return verdicts[wire.JudgeReceipt(reply.Text(), m.CP)]
+	}
 }
 
-func (r *textReply) judge(text string) wire.CentralVerdict {
-	switch r.to.Operation {
-	case Register:
-		return wire.JudgeRegistration(text, r.to.CP)
-	case Heartbeat:
-		return wire.JudgeHeartbeat(text, r.to.CP)
-	default:
-		return wire.JudgeReceipt(text, r.to.CP)
+// TryRegistration asks Central once to accept cp, for --test. Nothing is kept. A peer
+// that does not answer is sent two empty lines at the end: a web server waits for
+// them, and its reply shows that it is not EV_Central.
+func TryRegistration(ctx context.Context, d link.Dialer, central string, framing wire.Framing, cp evcp.CPID) SendResult {
+	codec, noted := textCodec{framing}, func() {}
+	c := centralConn{link: link.Link{Address: central, Dialer: d}, codec: codec, onFirstByte: noted}
+	defer c.link.Close()
+	m := Outbound{Operation: Register, CP: cp}
+	began := time.Now()
+	r, ended := c.sendOnce(ctx, m, false, began.Add(AnswerLimit))
+	r.Latency = ended.Sub(began)
+	const nudge = 500 * time.Millisecond
+	if r.Connected && r.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
+		if late, _ := codec.receive(&c.link, m, time.Now().Add(nudge), noted); late.Received {
+			return SendResult{Text: late.Text, Received: true, Connected: true}
+		}
 	}
+	return r
 }

@@ -8,8 +8,8 @@
 // as a kept event, so that the next process knows it.
 //
 // Schedule decides what to send and when, in values. A session per charge point sends
-// it, on one connection, one message at a time. A Codec turns messages into bytes, and
-// bytes into verdicts.
+// it, on one connection, one message at a time. A Codec is the
+// protocol: it exchanges a message for a verdict.
 package uplink
 
 import (
@@ -88,9 +88,9 @@ type Uplink struct {
 	o        Options
 	schedule Schedule
 	sessions []*session
-	index    map[evcp.CPID]int // in sessions
+	index    map[evcp.CPID]*session
 	receipts receiptTracker
-	meter    meter
+	meter    *meter
 
 	attempted     chan struct{}
 	attemptedOnce sync.Once
@@ -99,13 +99,12 @@ type Uplink struct {
 // New makes an Uplink; it dials nothing before Run.
 func New(o Options) *Uplink {
 	u := &Uplink{
-		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]int, len(o.CPs)), receipts: receiptTracker{facts: o.Facts},
+		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]*session, len(o.CPs)), receipts: receiptTracker{facts: o.Facts}, meter: newMeter(),
 		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.CentralBackoff},
 	}
-	u.meter.begin()
-	for i, cp := range o.CPs {
-		u.index[cp] = i
-		u.sessions = append(u.sessions, u.newSession(cp))
+	for _, cp := range o.CPs {
+		u.index[cp] = u.newSession(cp)
+		u.sessions = append(u.sessions, u.index[cp])
 	}
 	return u
 }
@@ -157,17 +156,8 @@ func (u *Uplink) Disconnect(ctx context.Context) bool {
 // Status is what is shown of the session of cp; zero for a charge point that has none.
 // Any goroutine may call it.
 func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
-	i, ok := u.index[cp]
-	if !ok {
-		return SessionStatus{}
+	if s := u.index[cp]; s != nil {
+		return s.shown()
 	}
-	return u.sessions[i].shown()
-}
-
-// Pending is how many reports have no receipt yet. Any goroutine may call it.
-func (u *Uplink) Pending() (n int) {
-	for _, s := range u.sessions {
-		n += s.shown().Pending
-	}
-	return n
+	return SessionStatus{}
 }

@@ -7,6 +7,7 @@ import (
 
 	"evcp"
 	"evcp/internal/metrics"
+	"evcp/internal/uplink"
 	"evcp/internal/version"
 )
 
@@ -77,7 +78,7 @@ func (r *runner) centralMetrics(m *metrics.Writer) {
 		if r.Recovery {
 			kind = "recovery"
 		}
-		m.Value(float64(r.Count), "kind", kind, "result", r.Result.String())
+		m.Value(float64(r.Count), "kind", kind, "result", r.Result)
 	}
 	m.Histogram("evcp_report_delivery_seconds", "From detection to Central's receipt, first reports only.", f.Delivery)
 	m.Gauge("evcp_reports_pending", "Reports that Central has not answered yet.").Value(float64(f.Pending))
@@ -85,7 +86,7 @@ func (r *runner) centralMetrics(m *metrics.Writer) {
 	for _, phase := range slices.Sorted(maps.Keys(f.Sessions)) {
 		m.Value(float64(f.Sessions[phase]), "state", phase.String())
 	}
-	m.Gauge("evcp_registration_refused", "Charge points whose registration Central refuses.").Value(float64(f.Refused()))
+	m.Gauge("evcp_registration_refused", "Charge points whose registration Central refuses.").Value(float64(f.Sessions[uplink.Refused]))
 }
 
 func (r *runner) outboxMetrics(m *metrics.Writer) {
