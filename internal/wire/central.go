@@ -17,45 +17,34 @@ type CentralReply struct {
 	held    []byte
 }
 
-// Reset forgets the last reply and keeps its memory.
-func (r *CentralReply) Reset() { r.held = r.held[:0] }
-
 // Feed takes what was read and reports whether the reply is complete. When it is
 // not, the caller waits for Quiet once it has Started, and takes what is there.
 func (r *CentralReply) Feed(b []byte, closed bool) bool {
-	room := MaxMessage - len(r.held)
-	r.held = append(r.held, b[:min(room, len(b))]...)
-	if r.Framing == STX {
-		return closed || len(r.held) == MaxMessage || readFrame(r.held).decided
+	r.held = hold(r.held, b)
+	if closed || len(r.held) == MaxMessage {
+		return true
 	}
-	text := bytes.TrimLeft(r.held, blanks)
-	return closed || len(r.held) == MaxMessage || bytes.IndexByte(text, '\n') >= 0
+	if r.Framing == STX {
+		return readFrame(r.held).decided
+	}
+	return bytes.IndexByte(bytes.TrimLeft(r.held, blanks), '\n') >= 0
 }
 
 // Started reports whether more than blanks has come. Under STX framing an
 // acknowledgement before the frame does not count.
-func (r *CentralReply) Started() bool {
-	none := blanks
-	if r.Framing == STX {
-		none += string(Ack)
-	}
-	return len(bytes.Trim(r.held, none)) > 0
-}
+func (r *CentralReply) Started() bool { return started(r.Framing, r.held) }
 
 // Valid reports whether the reply is in the framing of the message. Under STX framing an
 // incomplete or damaged frame, <NACK>, and text without a frame are not.
-func (r *CentralReply) Valid() bool {
-	f := readFrame(r.held)
-	return r.Framing != STX || f.decided && !f.invalid
-}
+func (r *CentralReply) Valid() bool { return r.Framing != STX || readFrame(r.held).valid }
 
 // Acknowledgement is what the reply is acknowledged with; nil for nothing.
 func (r *CentralReply) Acknowledgement() []byte { return acknowledgement(r.Framing, r.held) }
 
 // Text is the reply's first line, safe to print; "" when there was none.
 func (r *CentralReply) Text() string {
-	if r.Framing == STX && r.Valid() {
-		return Text(readFrame(r.held).data)
+	if f := readFrame(r.held); r.Framing == STX && f.valid {
+		return Text(f.data)
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	return Text(line)

@@ -38,18 +38,15 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 		r.excess = r.excess || len(bytes.TrimSpace(b)) > 0
 		return true
 	}
-	room := MaxMessage - len(r.held)
-	r.held = append(r.held, b[:min(room, len(b))]...)
+	r.held = hold(r.held, b)
 	if r.Framing == STX {
 		f := readFrame(r.held)
-		r.excess = f.excess
-		r.done = closed || f.decided || len(r.held) == MaxMessage
-		return r.done
+		r.done, r.excess = f.decided, f.excess
+	} else {
+		line, after, ended := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+		r.done, r.excess = ended || decided(line), len(bytes.TrimSpace(after)) > 0
 	}
-	text := bytes.TrimLeft(r.held, blanks)
-	line, after, ended := bytes.Cut(text, []byte("\n"))
-	r.excess = len(bytes.TrimSpace(after)) > 0
-	r.done = closed || ended || len(r.held) == MaxMessage || decided(line)
+	r.done = r.done || closed || len(r.held) == MaxMessage
 	return r.done
 }
 
@@ -77,34 +74,27 @@ func (r *EngineReply) Reusable() bool { return r.done && !r.excess && len(r.held
 // Acknowledgement is what the reply is acknowledged with; nil for nothing.
 func (r *EngineReply) Acknowledgement() []byte { return acknowledgement(r.Framing, r.held) }
 
-// Empty reports whether nothing but blanks has come.
-func (r *EngineReply) Empty() bool {
-	return len(bytes.Trim(r.held, blanks)) == 0 || r.Framing == STX && len(bytes.Trim(r.held, blanks+string(Ack))) == 0
-}
+// Empty reports whether nothing but blanks has come, and under STX framing an
+// acknowledgement.
+func (r *EngineReply) Empty() bool { return !started(r.Framing, r.held) }
 
 // Result judges the reply: call it when Feed reports true, or at the deadline. empty is
-// the cause of an empty reply, Closed or Timeout.
+// the cause of an empty reply, Closed or Timeout. Under STX framing anything but a valid
+// frame is a protocol error, also an OK in another framing.
 func (r *EngineReply) Result(empty evcp.Cause) EngineResult {
 	if r.Empty() {
 		return EngineResult{Status: evcp.ConnectionError, Cause: empty}
 	}
-	if r.Framing == STX {
-		return r.stxResult()
-	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
-	status, cause := judge(line)
-	return EngineResult{Status: status, Cause: cause, Response: Text(line)}
-}
-
-// stxResult judges a reply under STX framing. Anything but a valid frame is a protocol
-// error, also an OK in another framing.
-func (r *EngineReply) stxResult() EngineResult {
-	f := readFrame(r.held)
-	if !f.decided || f.invalid {
-		return EngineResult{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
+	if r.Framing == STX {
+		f := readFrame(r.held)
+		if !f.valid {
+			return EngineResult{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
+		}
+		line = f.data
 	}
-	status, cause := judge(bytes.TrimLeft(f.data, blanks))
-	return EngineResult{Status: status, Cause: cause, Response: Text(f.data)}
+	status, cause := judge(bytes.TrimLeft(line, blanks))
+	return EngineResult{Status: status, Cause: cause, Response: Text(line)}
 }
 
 // judge looks at the first word only. What follows may be in another encoding, or cut
@@ -117,14 +107,9 @@ func judge(line []byte) (evcp.Status, evcp.Cause) {
 	switch {
 	case equalFold(word, "OK"):
 		return evcp.OK, evcp.NoCause
-	case isKO(word):
+	case equalFold(bytes.TrimRight(word, ":;,."), "KO"): // also KO: TOKEN EXPIRED
 		return evcp.KO, evcp.SaidKO
 	default:
 		return evcp.KO, evcp.Protocol
 	}
-}
-
-// isKO accepts KO, also with punctuation after it as in KO: TOKEN EXPIRED.
-func isKO(word []byte) bool {
-	return equalFold(bytes.TrimRight(word, ":;,."), "KO")
 }

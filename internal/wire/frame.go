@@ -28,12 +28,6 @@ const (
 	nack = 0x15
 )
 
-// Ack acknowledges a valid frame, Nack a damaged one.
-var (
-	Ack  = []byte{ack}
-	Nack = []byte{nack}
-)
-
 // ErrDamaged is the error of a frame with a wrong LRC. It is answered with <NACK>.
 var ErrDamaged = fmt.Errorf("%w: a frame that is damaged", ErrUnknownMessage)
 
@@ -75,8 +69,8 @@ type stxReply struct {
 	data    []byte
 	excess  bool // bytes came after the frame
 	decided bool // further bytes can't change it
-	invalid bool // damaged, or no frame at all
-	damaged bool // the LRC is wrong
+	valid   bool // a whole frame
+	damaged bool // one with a wrong LRC
 }
 
 // acknowledgement of a reply; nil under other framings, for an incomplete frame, and for
@@ -84,25 +78,36 @@ type stxReply struct {
 func acknowledgement(framing Framing, held []byte) []byte {
 	f := readFrame(held)
 	switch {
-	case framing != STX || !f.decided || f.invalid && !f.damaged:
-		return nil
-	case f.damaged:
-		return Nack
+	case framing == STX && f.valid:
+		return []byte{ack}
+	case framing == STX && f.damaged:
+		return []byte{nack}
 	default:
-		return Ack
+		return nil
 	}
+}
+
+// hold keeps what was read, up to MaxMessage bytes in all.
+func hold(held, b []byte) []byte {
+	return append(held, b[:min(MaxMessage-len(held), len(b))]...)
+}
+
+// started reports whether more than blanks has come of a reply. Under STX framing an
+// acknowledgement before the frame does not count.
+func started(framing Framing, held []byte) bool {
+	none := blanks
+	if framing == STX {
+		none += string(rune(ack))
+	}
+	return len(bytes.Trim(held, none)) > 0
 }
 
 // readFrame looks at everything that has come of a reply.
 func readFrame(held []byte) stxReply {
-	b := bytes.TrimLeft(held, blanks+string(Ack))
-	switch {
-	case len(b) == 0:
-		return stxReply{}
-	case b[0] != stx:
-		return stxReply{decided: true, invalid: true}
+	b := bytes.TrimLeft(held, blanks+string(rune(ack)))
+	if len(b) == 0 || b[0] != stx {
+		return stxReply{decided: len(b) > 0}
 	}
 	data, rest, complete, valid := cutFrame(b)
-	damaged := complete && !valid
-	return stxReply{data: data, excess: len(rest) > 0, decided: complete, invalid: damaged, damaged: damaged}
+	return stxReply{data: data, excess: len(rest) > 0, decided: complete, valid: valid, damaged: complete && !valid}
 }

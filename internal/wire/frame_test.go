@@ -122,7 +122,7 @@ func TestFramedCentralReplies(t *testing.T) {
 	if v := JudgeReceipt(raw.Text(), "CP_001"); !raw.Valid() || raw.Acknowledgement() != nil || v != Rejected {
 		t.Errorf("<NACK> without frames is %d", v)
 	}
-	raw.Reset()
+	raw = CentralReply{}
 	if raw.Feed([]byte("\x06"+frame), true); raw.Acknowledgement() != nil {
 		t.Error("a frame is acknowledged under raw framing")
 	}

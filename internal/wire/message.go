@@ -99,7 +99,7 @@ var ErrUnknownMessage = errors.New("unknown message")
 // to print and wrap ErrUnknownMessage.
 func Parse(b []byte) (Message, error) {
 	b = bytes.TrimSpace(b)
-	m, rest, ok := cutMessage(b)
+	m, rest, ok, _ := cutMessage(b)
 	if !ok || len(rest) > 0 {
 		return Message{}, fmt.Errorf(`%w "%s"`, ErrUnknownMessage, Text(b))
 	}
@@ -107,26 +107,25 @@ func Parse(b []byte) (Message, error) {
 }
 
 // cutMessage takes the known message that b begins with. No message is the beginning of
-// another, so it is complete as soon as its last letter is there.
-func cutMessage(b []byte) (m Message, rest []byte, ok bool) {
+// another, so it is complete as soon as its last letter is there. incomplete: further
+// bytes could make b a message.
+func cutMessage(b []byte) (m Message, rest []byte, ok, incomplete bool) {
 	after, found := bytes.CutPrefix(b, []byte(sender))
 	if !found {
-		return Message{}, b, false
+		return Message{}, b, false, bytes.HasPrefix([]byte(sender), b)
 	}
 	id, text, found := bytes.Cut(after, []byte(" "))
-	if !found {
-		return Message{}, b, false
-	}
 	cp, err := evcp.ParseCPID(string(id))
-	if err != nil {
-		return Message{}, b, false
+	if !found || err != nil {
+		return Message{}, b, false, !found && (len(id) == 0 || err == nil)
 	}
 	for _, k := range knownTexts {
 		if rest, ok := bytes.CutPrefix(text, k.text); ok {
-			return Message{CP: cp, Verb: k.verb, Status: k.status}, rest, true
+			return Message{CP: cp, Verb: k.verb, Status: k.status}, rest, true, false
 		}
+		incomplete = incomplete || bytes.HasPrefix(k.text, text)
 	}
-	return Message{}, b, false
+	return Message{}, b, false, incomplete
 }
 
 // knownTexts are all texts that can follow an id, byte for byte.
@@ -149,31 +148,6 @@ func allTexts() []knownText {
 		all = append(all, knownText{text: []byte(verbs[Heartbeat] + " " + s.String()), verb: Heartbeat, status: s})
 	}
 	return all
-}
-
-// incomplete reports whether more bytes could make b a message.
-func incomplete(b []byte) bool {
-	if len(b) < len(sender) {
-		return bytes.HasPrefix([]byte(sender), b)
-	}
-	after, found := bytes.CutPrefix(b, []byte(sender))
-	if !found {
-		return false
-	}
-	id, text, found := bytes.Cut(after, []byte(" "))
-	if !found {
-		_, err := evcp.ParseCPID(string(id))
-		return len(id) == 0 || err == nil
-	}
-	if _, err := evcp.ParseCPID(string(id)); err != nil {
-		return false
-	}
-	for _, k := range knownTexts {
-		if bytes.HasPrefix(k.text, text) {
-			return true
-		}
-	}
-	return false
 }
 
 // maxText bounds the text of a peer, in characters.

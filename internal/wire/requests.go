@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -34,9 +35,9 @@ type RequestDecoder struct {
 // back to back are not cut off. It keeps at most MaxMessage bytes and reports false when
 // a message did not end within them: reply and close.
 func (r *RequestDecoder) Feed(b []byte) bool {
-	room := MaxMessage - len(r.held)
-	r.held = append(r.held, b[:min(room, len(b))]...)
-	return len(b) <= room
+	fits := len(r.held)+len(b) <= MaxMessage
+	r.held = hold(r.held, b)
+	return fits
 }
 
 // Next takes the next complete message.
@@ -45,7 +46,7 @@ func (r *RequestDecoder) Next() (Request, bool) {
 	if len(r.held) > 0 && r.held[0] == stx {
 		return r.nextFrame()
 	}
-	m, rest, known := cutMessage(r.held)
+	m, rest, known, _ := cutMessage(r.held)
 	if known && mayFollow(rest) {
 		rest, framing := dropNewline(rest)
 		r.held = append(r.held[:0], rest...)
@@ -77,14 +78,13 @@ func (r *RequestDecoder) nextFrame() (Request, bool) {
 // Wait is how long the server waits for more bytes before it calls Flush; 0 means that
 // nothing is held, and there is no limit.
 func (r *RequestDecoder) Wait() time.Duration {
-	switch {
-	case len(r.held) == 0:
+	if len(r.held) == 0 {
 		return 0
-	case r.held[0] == stx || incomplete(r.held):
-		return PartialTimeout
-	default:
-		return Quiet
 	}
+	if _, _, _, incomplete := cutMessage(r.held); incomplete || r.held[0] == stx {
+		return PartialTimeout
+	}
+	return Quiet
 }
 
 // Flush takes what is held as a message. Blanks are dropped.
@@ -99,19 +99,14 @@ func (r *RequestDecoder) Flush() (Request, bool) {
 func (r *RequestDecoder) take(end int, framing Framing) Request {
 	m, err := Parse(r.held[:end])
 	r.held = append(r.held[:0], r.held[min(len(r.held), end+1):]...)
-	if err != nil {
-		return Request{Framing: framing, Err: err}
-	}
-	return Request{Message: m, Framing: framing}
+	return Request{Message: m, Framing: framing, Err: err}
 }
 
 // mayFollow reports whether rest can stand behind a complete message: nothing, a blank,
 // or the next message.
 func mayFollow(rest []byte) bool {
-	if len(rest) == 0 || rest[0] == stx || bytes.IndexByte([]byte(blanks), rest[0]) >= 0 {
-		return true
-	}
-	return bytes.HasPrefix(rest, []byte(sender)) || bytes.HasPrefix([]byte(sender), rest)
+	return len(rest) == 0 || rest[0] == stx || strings.IndexByte(blanks, rest[0]) >= 0 ||
+		bytes.HasPrefix(rest, []byte(sender)) || bytes.HasPrefix([]byte(sender), rest)
 }
 
 // dropNewline drops the newline behind a message and reports the framing.
