@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -52,8 +53,7 @@ type Child struct {
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when it has been waited for
 
-	mu       sync.Mutex
-	expected bool // Stop, Kill or Close was called
+	exitExpected atomic.Bool // Stop, Kill or Close was called
 }
 
 // Env is an environment without any variable that configures a program of ours.
@@ -101,7 +101,7 @@ func (g *Group) Start(name, log string, cmd *exec.Cmd) (*Child, error) {
 func (g *Group) Close() {
 	g.mu.Lock()
 	for c := range g.running {
-		c.expectExit()
+		c.exitExpected.Store(true)
 		c.Signal(syscall.SIGKILL)
 	}
 	g.mu.Unlock()
@@ -125,7 +125,7 @@ func (c *Child) Signal(s syscall.Signal) { _ = c.cmd.Process.Signal(s) }
 
 // Kill sends SIGKILL and waits.
 func (c *Child) Kill() {
-	c.expectExit()
+	c.exitExpected.Store(true)
 	c.Signal(syscall.SIGKILL)
 	<-c.exited
 }
@@ -133,7 +133,7 @@ func (c *Child) Kill() {
 // Stop sends SIGTERM and waits; after patience it kills. It reports how long the exit
 // took, and whether SIGTERM was enough.
 func (c *Child) Stop(patience time.Duration) (took time.Duration, stopped bool) {
-	c.expectExit()
+	c.exitExpected.Store(true)
 	began := time.Now()
 	c.Signal(syscall.SIGTERM)
 	select {
@@ -143,12 +143,6 @@ func (c *Child) Stop(patience time.Duration) (took time.Duration, stopped bool) 
 		c.Kill()
 		return time.Since(began), false
 	}
-}
-
-func (c *Child) expectExit() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expected = true
 }
 
 // Exited is closed when the process has exited and all its output is written.
@@ -164,12 +158,10 @@ func (c *Child) ExitCode() int {
 func (c *Child) UnexpectedExit() bool {
 	select {
 	case <-c.exited:
+		return !c.exitExpected.Load()
 	default:
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.expected
 }
 
 // Tail is the end of its log, at most 600 bytes.

@@ -5,6 +5,7 @@
 package simnet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -56,7 +57,7 @@ func (n *Net) Listen(address string) (*Listener, error) {
 	if n.listeners[address] != nil {
 		return nil, opError("listen", syscall.EADDRINUSE)
 	}
-	l := &Listener{net: n, address: Addr(address), queue: make(chan *Conn, 128), closed: make(chan struct{})}
+	l := &Listener{net: n, address: addr(address), queue: make(chan *Conn, 128), closed: make(chan struct{})}
 	n.listeners[address] = l
 	return l, nil
 }
@@ -77,7 +78,9 @@ func (n *Net) DialContext(ctx context.Context, _, address string) (net.Conn, err
 	if l == nil {
 		return nil, opError("dial", syscall.ECONNREFUSED)
 	}
-	near, far := pair(n, Addr("client"), l.address)
+	there, back := newReceiveBuffer(), newReceiveBuffer()
+	near := &Conn{net: n, local: addr("client"), far: l.address, in: back, out: there}
+	far := &Conn{net: n, local: l.address, far: near.local, in: there, out: back}
 	select {
 	case l.queue <- far:
 		return near, nil
@@ -92,19 +95,12 @@ func opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "sim", Err: err}
 }
 
-// Addr is an address in a Net.
-type Addr string
-
-// Network is "sim".
-func (Addr) Network() string { return "sim" }
-
-// String is the address as given to Listen.
-func (a Addr) String() string { return string(a) }
+func addr(name string) net.Addr { return &net.UnixAddr{Name: name, Net: "sim"} }
 
 // Listener accepts connections to one address.
 type Listener struct {
 	net     *Net
-	address Addr
+	address net.Addr
 	queue   chan *Conn
 	once    sync.Once
 	closed  chan struct{}
@@ -124,7 +120,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) Close() error {
 	l.once.Do(func() {
 		l.net.mu.Lock()
-		delete(l.net.listeners, string(l.address))
+		delete(l.net.listeners, l.address.String())
 		l.net.mu.Unlock()
 		close(l.closed)
 		for {
@@ -146,15 +142,8 @@ func (l *Listener) Addr() net.Addr { return l.address }
 // is read, as in a kernel.
 type Conn struct {
 	net        *Net
-	local, far Addr
+	local, far net.Addr
 	in, out    *receiveBuffer
-}
-
-func pair(n *Net, client, server Addr) (near, far *Conn) {
-	there, back := newReceiveBuffer(), newReceiveBuffer()
-	near = &Conn{net: n, local: client, far: server, in: back, out: there}
-	far = &Conn{net: n, local: server, far: client, in: there, out: back}
-	return near, far
 }
 
 // receiveBuffer is one direction of a connection, at its receiving end.
@@ -162,8 +151,7 @@ type receiveBuffer struct {
 	mu       sync.Mutex // guards what follows
 	changed  *sync.Cond
 	held     []byte
-	end      error // io.EOF or ECONNRESET, once the held bytes are read; after a reset at once
-	broken   bool  // writes fail
+	end      error // of reads, once the held bytes are read; after a reset at once. Writes fail
 	deadline time.Time
 	timer    *time.Timer
 }
@@ -201,13 +189,13 @@ func (c *Conn) Read(b []byte) (int, error) {
 func (c *Conn) Write(b []byte) (int, error) {
 	s := c.out
 	s.mu.Lock()
-	broken := s.broken
+	ended := s.end != nil
 	s.mu.Unlock()
-	if broken {
+	if ended {
 		return 0, opError("write", syscall.EPIPE)
 	}
 	delay, blackhole := c.net.conditions()
-	sent := append([]byte(nil), b...)
+	sent := bytes.Clone(b)
 	switch {
 	case blackhole:
 	case delay > 0:
@@ -234,7 +222,6 @@ func (s *receiveBuffer) finish(err error) {
 	if s.end == nil || !errors.Is(err, io.EOF) {
 		s.end = err
 	}
-	s.broken = true
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -244,8 +231,7 @@ func (s *receiveBuffer) finish(err error) {
 // Close closes the connection: the other end reads what is buffered, then EOF.
 func (c *Conn) Close() error {
 	c.in.finish(net.ErrClosed)
-	_, blackhole := c.net.conditions()
-	if !blackhole {
+	if _, blackhole := c.net.conditions(); !blackhole {
 		c.out.finish(io.EOF)
 	}
 	return nil
