@@ -43,26 +43,23 @@ type checker struct {
 // in several rounds: so whatever else the machine does affects all of them. A few
 // more Monitors run through all rounds, for what takes longer to show.
 func measureRounds(ctx context.Context, h *harness) ([]resultTable, error) {
-	b, err := h.broker(ctx)
+	_, broker, err := h.broker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stop(b.Child)
-	c, central, err := h.central(ctx)
+	central, err := h.central(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stop(c)
 	away, err := h.freePort()
 	if err != nil {
 		return nil, err
 	}
-	soaked, err := h.startSoak(ctx, central, b.port, away)
-	defer stopSoak(soaked)
+	soaked, err := h.startSoak(ctx, central, broker, away)
 	if err != nil {
 		return nil, err
 	}
-	checkers := allCheckers(central, b.port, away)
+	checkers := allCheckers(central, broker, away)
 	for range h.sizes.rounds {
 		if err := h.round(ctx, checkers); err != nil {
 			return nil, err
@@ -81,10 +78,10 @@ func measureRounds(ctx context.Context, h *harness) ([]resultTable, error) {
 // allCheckers lists what is compared. On port away no broker listens.
 func allCheckers(central, broker, away string) []*checker {
 	all := []*checker{
-		{name: "ev-cp-m", targets: 1, start: monitorOf("CP_KEPT", central, broker)},
-		{name: "ev-cp-m, Engine closes after each reply", targets: 1, closes: true, start: monitorOf("CP_CLOSED", central, broker)},
-		{name: "ev-cp-m, broker away", targets: 1, start: monitorOf("CP_AWAY", central, away)},
-		{name: `ev-cp-m, no broker (--kafka-brokers "")`, targets: 1, start: monitorOf("CP_NONE", central, "")},
+		{name: "ev-cp-m", targets: 1, start: monitorConfig{cp: "CP_KEPT", central: central, broker: broker}.start},
+		{name: "ev-cp-m, Engine closes after each reply", targets: 1, closes: true, start: monitorConfig{cp: "CP_CLOSED", central: central, broker: broker}.start},
+		{name: "ev-cp-m, broker away", targets: 1, start: monitorConfig{cp: "CP_AWAY", central: central, broker: away}.start},
+		{name: `ev-cp-m, no broker (--kafka-brokers "")`, targets: 1, start: monitorConfig{cp: "CP_NONE", central: central}.start},
 		{name: reference, targets: 1, start: plainC("limit", 1)},
 		{name: reference, targets: 100, start: plainC("limit", 100)},
 		{name: "C, 10 ms ticks (floor.c)", targets: 1, start: plainC("floor", 1)},
@@ -97,21 +94,10 @@ func allCheckers(central, broker, away string) []*checker {
 	return append(all, &checker{name: "HAProxy tcp-check, fresh connections", targets: 1, start: haproxy})
 }
 
-// monitorOf starts ev-cp-m with a state folder of its own.
-func monitorOf(cp, central, broker string, flags ...string) startFunc {
-	return func(ctx context.Context, h *harness, engine string) (*process.Child, error) {
-		state, err := h.folder("state")
-		if err != nil {
-			return nil, err
-		}
-		return h.monitor(ctx, monitorConfig{cp: cp, central: central, engine: engine, broker: broker, stateDir: state, flags: flags})
-	}
-}
-
-// plainC starts peers/limit.c or peers/floor.c, for an hour at most.
+// plainC starts peers/limit.c or peers/floor.c.
 func plainC(program string, targets int) startFunc {
 	return func(ctx context.Context, h *harness, engine string) (*process.Child, error) {
-		return h.start(ctx, h.program(program), engine, fmt.Sprint(targets), "1000", "3600")
+		return h.start(ctx, h.program(program), engine, fmt.Sprint(targets), "1000")
 	}
 }
 
@@ -121,7 +107,7 @@ func haproxy(ctx context.Context, h *harness, engine string) (*process.Child, er
 	if err != nil {
 		return nil, err
 	}
-	text, err := exec.CommandContext(ctx, "sh", h.program("haproxy.sh"), "1", engine).Output()
+	text, err := exec.CommandContext(ctx, "sh", h.program("haproxy.sh"), engine).Output()
 	if err != nil {
 		return nil, fmt.Errorf("write a configuration for HAProxy: %w", err)
 	}
@@ -162,20 +148,15 @@ type runningChecker struct {
 
 // round starts all checkers, lets them warm up, and measures them.
 func (h *harness) round(ctx context.Context, checkers []*checker) error {
+	h = h.scope()
+	defer h.close()
 	var running []*runningChecker
-	defer func() {
-		for _, r := range running {
-			r.stop()
-		}
-	}()
 	for _, c := range checkers {
 		r, err := h.startChecker(ctx, c)
-		if r != nil {
-			running = append(running, r)
-		}
 		if err != nil {
 			return err
 		}
+		running = append(running, r)
 	}
 	if !wait.For(ctx, h.sizes.warmup) {
 		return ctx.Err()
@@ -183,8 +164,7 @@ func (h *harness) round(ctx context.Context, checkers []*checker) error {
 	return h.measureWindow(ctx, running)
 }
 
-// startChecker starts a checker and its Engine. On an error the result, unless nil,
-// has to be stopped all the same.
+// startChecker starts a checker and its Engine.
 func (h *harness) startChecker(ctx context.Context, c *checker) (*runningChecker, error) {
 	port, err := h.freePort()
 	if err != nil {
@@ -198,16 +178,8 @@ func (h *harness) startChecker(ctx context.Context, c *checker) (*runningChecker
 	if err != nil {
 		return nil, err
 	}
-	r := &runningChecker{checker: c, engine: engine}
-	r.process, err = c.start(ctx, h, port)
-	return r, err
-}
-
-func (r *runningChecker) stop() {
-	if r.process != nil {
-		stop(r.process)
-	}
-	stop(r.engine)
+	process, err := c.start(ctx, h, port)
+	return &runningChecker{checker: c, engine: engine, process: process}, err
 }
 
 // measureWindow adds one sample to each checker.
@@ -263,10 +235,10 @@ func (r *runningChecker) addSamples(before runningChecker) error {
 	}
 	r.cost.add(float64((r.cpu - before.cpu).Nanoseconds()) / 1e3 / float64(checks))
 	r.rate.add(float64(checks) / float64(r.targets) / r.at.Sub(before.at).Seconds())
-	r.resident.add(megabytes(r.memory.resident))
-	r.proportional.add(megabytes(r.memory.proportional))
-	r.private.add(megabytes(r.memory.private))
-	r.anonymous.add(megabytes(r.memory.anonymous))
+	r.resident.add(r.memory.resident)
+	r.proportional.add(r.memory.proportional)
+	r.private.add(r.memory.private)
+	r.anonymous.add(r.memory.anonymous)
 	return nil
 }
 

@@ -83,26 +83,26 @@ type receivedReport struct {
 }
 
 func (h *harness) detect(ctx context.Context, f *faultKind) error {
-	ctx, cancel := context.WithCancel(ctx)
+	h = h.scope()
+	defer h.close()
 	r := &detectionRig{reports: make(chan receivedReport, 64)}
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer cancel()
-	central, err := stubPeer(false, centralReplies(r.receive))
+	central, err := h.peer(false, centralReplies(r.receive))
 	if err != nil {
 		return err
 	}
-	defer central.Close()
 	port, err := engine.Bind(ctx, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open an Engine's port: %w", err)
 	}
 	r.engine = engine.New(engine.Options{Listen: port.Listen, Observe: r.observe})
-	serving.Go(func() { _ = r.engine.Serve(ctx) }) // if it fails, a report too many or too few shows it
-	if r.monitor, err = monitorOf("CP_"+f.behaviour, testbed.Port(central.Address), "")(ctx, h, testbed.Port(port.Addr().String())); err != nil {
+	serveCtx, cancel := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = r.engine.Serve(serveCtx) }) // if it fails, a report too many or too few shows it
+	h.onClose(func() { cancel(); serving.Wait() })
+	m := monitorConfig{cp: "CP_" + f.behaviour, central: central}
+	if r.monitor, err = m.start(ctx, h, testbed.Port(port.Addr().String())); err != nil {
 		return err
 	}
-	defer stop(r.monitor)
 	if err := r.repeat(ctx, h.sizes.faults, f); err != nil {
 		return fmt.Errorf("fault %s: %w", f.behaviour, err)
 	}

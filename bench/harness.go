@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -21,33 +22,39 @@ import (
 )
 
 // harness starts the programs that are measured and their peers, each in a folder
-// of its own, on ports of 127.0.0.1. Any goroutine may use it.
+// of its own, on ports of 127.0.0.1. One goroutine uses it; another one needs a scope.
 type harness struct {
-	bin      string // folder of the programs
+	bin      string // folder of the programs; absolute, as dir is
 	dir      string // folder for state and logs
 	sizes    sampleSizes
 	ports    *testbed.Ports
 	children *process.Group
+	folders  *atomic.Int32 // made so far
+	undo     []func()      // called last first by close
+}
 
-	folders atomic.Int32 // made so far
+// scope is a harness that ends by its close what it has started.
+func (h *harness) scope() *harness {
+	inner := *h
+	inner.undo = nil
+	return &inner
+}
+
+func (h *harness) onClose(f func()) { h.undo = append(h.undo, f) }
+
+func (h *harness) close() {
+	for _, f := range slices.Backward(h.undo) {
+		f()
+	}
 }
 
 func (h *harness) folder(name string) (string, error) {
-	dir, err := filepath.Abs(filepath.Join(h.dir, fmt.Sprintf("%03d-%s", h.folders.Add(1), name)))
-	if err != nil {
-		return "", fmt.Errorf("name a folder: %w", err)
-	}
+	dir := filepath.Join(h.dir, fmt.Sprintf("%03d-%s", h.folders.Add(1), name))
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
 // program is the path of a program that scripts/bench.sh has built.
-func (h *harness) program(name string) string {
-	path, err := filepath.Abs(filepath.Join(h.bin, name))
-	if err != nil {
-		return name
-	}
-	return path
-}
+func (h *harness) program(name string) string { return filepath.Join(h.bin, name) }
 
 // freePort is a port that nobody listens on now.
 func (h *harness) freePort() (string, error) {
@@ -59,7 +66,7 @@ func (h *harness) freePort() (string, error) {
 }
 
 // start starts a program with its output in a file: a pipe would need a goroutine
-// of this process for each child.
+// of this process for each child. At the end it gets SIGTERM, and SIGKILL after 5 s.
 func (h *harness) start(ctx context.Context, program string, args ...string) (*process.Child, error) {
 	name := filepath.Base(program)
 	dir, err := h.folder(name)
@@ -68,7 +75,11 @@ func (h *harness) start(ctx context.Context, program string, args ...string) (*p
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = dir, process.Env(dir)
-	return h.children.Start(name, filepath.Join(dir, "log"), cmd)
+	c, err := h.children.Start(name, filepath.Join(dir, "log"), cmd)
+	if err == nil {
+		h.onClose(func() { c.Stop(5 * time.Second) })
+	}
+	return c, err
 }
 
 // startServer starts a program that listens on port, and waits until it does.
@@ -77,15 +88,8 @@ func (h *harness) startServer(ctx context.Context, port, program string, args ..
 	if err != nil {
 		return nil, err
 	}
-	if err := c.WaitListening(ctx, "127.0.0.1:"+port); err != nil {
-		stop(c)
-		return nil, err
-	}
-	return c, nil
+	return c, c.WaitListening(ctx, "127.0.0.1:"+port)
 }
-
-// stop sends SIGTERM, after 5 s SIGKILL, and waits.
-func stop(c *process.Child) { c.Stop(5 * time.Second) }
 
 // endedError is nil unless the process has exited by itself.
 func endedError(c *process.Child) error {
@@ -95,17 +99,21 @@ func endedError(c *process.Child) error {
 	return nil
 }
 
-// monitorConfig is one charge point to watch, by ports of 127.0.0.1.
+// monitorConfig is an ev-cp-m to be started, by ports of 127.0.0.1.
 type monitorConfig struct {
-	cp              string
-	central, engine string
-	broker          string // "": none is configured
-	stateDir        string
-	flags           []string // further ones
+	cp, central string
+	broker      string // "": none is configured
+	stateDir    string // "": a new one at each start
+	flags       []string
 }
 
-// monitor starts ev-cp-m.
-func (h *harness) monitor(ctx context.Context, m monitorConfig) (*process.Child, error) {
+// start is a startFunc.
+func (m monitorConfig) start(ctx context.Context, h *harness, engine string) (_ *process.Child, err error) {
+	if m.stateDir == "" {
+		if m.stateDir, err = h.folder("state"); err != nil {
+			return nil, err
+		}
+	}
 	brokers := ""
 	if m.broker != "" {
 		brokers = "127.0.0.1:" + m.broker
@@ -113,51 +121,40 @@ func (h *harness) monitor(ctx context.Context, m monitorConfig) (*process.Child,
 	return h.start(ctx, h.program("ev-cp-m"), append([]string{
 		"--cp-id", m.cp, "--instance", "bench",
 		"--central-ip", "127.0.0.1", "--central-port", m.central,
-		"--engine-ip", "127.0.0.1", "--engine-port", m.engine,
+		"--engine-ip", "127.0.0.1", "--engine-port", engine,
 		"--kafka-brokers", brokers, "--state-dir", m.stateDir,
 	}, m.flags...)...)
 }
 
 // central starts ev-central and returns its port.
-func (h *harness) central(ctx context.Context) (*process.Child, string, error) {
-	port, err := h.freePort()
+func (h *harness) central(ctx context.Context) (string, error) {
+	addresses, err := h.ports.Take(2)
 	if err != nil {
-		return nil, "", err
-	}
-	page, err := h.freePort()
-	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	state, err := h.folder("central-state")
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	c, err := h.startServer(ctx, port, h.program("ev-central"), "--listen", "127.0.0.1:"+port, "--http", "127.0.0.1:"+page, "--state-dir", state)
-	return c, port, err
+	port := testbed.Port(addresses[0])
+	_, err = h.startServer(ctx, port, h.program("ev-central"), "--listen", addresses[0], "--http", addresses[1], "--state-dir", state)
+	return port, err
 }
 
-// brokerProcess is a Kafka-compatible broker in memory, in a process of its own: so
-// it can be frozen, and costs the measuring process nothing.
-type brokerProcess struct {
-	*process.Child
-	port string
-}
-
-func (h *harness) broker(ctx context.Context) (brokerProcess, error) {
+// broker starts a Kafka-compatible broker in memory, and returns its port. It has a
+// process of its own: so it can be frozen, and costs the measuring process nothing.
+func (h *harness) broker(ctx context.Context) (*process.Child, string, error) {
 	port, err := h.freePort()
 	if err != nil {
-		return brokerProcess{}, err
+		return nil, "", err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return brokerProcess{}, fmt.Errorf("find this program: %w", err)
+		return nil, "", fmt.Errorf("find this program: %w", err)
 	}
 	c, err := h.startServer(ctx, port, self, "broker", port)
-	return brokerProcess{c, port}, err
+	return c, port, err
 }
-
-func (b brokerProcess) freeze() { b.Signal(syscall.SIGSTOP) }
-func (b brokerProcess) thaw()   { b.Signal(syscall.SIGCONT) }
 
 // serveBroker runs in the process that harness.broker starts.
 func serveBroker(ctx context.Context, port string) error {
@@ -200,11 +197,16 @@ func logLines(c *process.Child) [][]byte {
 // goroutines of several connections may call it at once.
 type replyFunc = func(message string, at time.Time) string
 
-// stubPeer starts an Engine or a Central in this process, so that the times of its
-// messages and of what is done to the Monitor are of one clock. A message's time is
-// late by what an idle process needs to wake a goroutine.
-func stubPeer(closes bool, reply replyFunc) (*testbed.TextPeer, error) {
-	return testbed.ListenText("127.0.0.1:0", closes, reply)
+// peer starts an Engine or a Central in this process, and returns its port: so the
+// times of its messages and of what is done to the Monitor are of one clock. A
+// message's time is late by what an idle process needs to wake a goroutine.
+func (h *harness) peer(closes bool, reply replyFunc) (string, error) {
+	p, err := testbed.ListenText("127.0.0.1:0", closes, reply)
+	if err != nil {
+		return "", err
+	}
+	h.onClose(p.Close)
+	return testbed.Port(p.Address), nil
 }
 
 // centralReplies accepts every Monitor and every report; received, unless nil, is

@@ -6,9 +6,9 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
-	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -27,28 +27,19 @@ type tickRecorder struct {
 // measureLateness watches three Engines at the same time, and beside them sleepers:
 // their lateness is the machine's and not a Monitor's.
 func measureLateness(ctx context.Context, h *harness) ([]resultTable, error) {
-	c, central, err := h.central(ctx)
+	central, err := h.central(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stop(c)
 	monitors := []*tickRecorder{
 		{name: "calm", every: time.Second},
 		{name: "broker frozen (SIGSTOP)", every: time.Second, frozen: true},
 		{name: "Engine takes 300 ms", every: time.Second, delay: 300 * time.Millisecond},
 	}
-	var stops []func()
-	defer func() {
-		for _, stop := range stops {
-			stop()
-		}
-	}()
 	for i, r := range monitors {
-		stop, err := h.recordChecks(ctx, r, fmt.Sprintf("CP_%d", i), central)
-		if err != nil {
+		if err := h.recordChecks(ctx, r, fmt.Sprintf("CP_%d", i), central); err != nil {
 			return nil, err
 		}
-		stops = append(stops, stop)
 	}
 	if !wait.For(ctx, h.sizes.warmup) {
 		return nil, ctx.Err()
@@ -73,32 +64,24 @@ func measureLateness(ctx context.Context, h *harness) ([]resultTable, error) {
 
 // recordChecks starts a Monitor with an Engine and a broker of its own. A broker is
 // frozen after the Monitor's warm-up.
-func (h *harness) recordChecks(ctx context.Context, r *tickRecorder, cp, central string) (stopAll func(), err error) {
-	b, err := h.broker(ctx)
+func (h *harness) recordChecks(ctx context.Context, r *tickRecorder, cp, central string) error {
+	broker, port, err := h.broker(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	engine, err := stubPeer(false, engineReplies(r.delay, r.add))
+	engine, err := h.peer(false, engineReplies(r.delay, r.add))
 	if err != nil {
-		stop(b.Child)
-		return nil, err
+		return err
 	}
-	m, err := monitorOf(cp, central, b.port)(ctx, h, testbed.Port(engine.Address))
-	if err != nil {
-		engine.Close()
-		stop(b.Child)
-		return nil, err
+	if _, err := (monitorConfig{cp: cp, central: central, broker: port}).start(ctx, h, engine); err != nil {
+		return err
 	}
 	if r.frozen {
 		wait.For(ctx, h.sizes.warmup)
-		b.freeze()
+		broker.Signal(syscall.SIGSTOP)
+		h.onClose(func() { broker.Signal(syscall.SIGCONT) })
 	}
-	return func() {
-		b.thaw()
-		stop(m)
-		engine.Close()
-		stop(b.Child)
-	}, nil
+	return nil
 }
 
 func (r *tickRecorder) add(at time.Time) {

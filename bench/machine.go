@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -13,15 +11,17 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"evcp/internal/process"
 )
 
-// machine is where and when was measured, as far as it helps to judge the figures.
+// machine is what has to be read before anything is measured, so that it can be told
+// where, when and how undisturbed that was.
 type machine struct {
-	date, cpu, kernel, goVersion, commit, haproxy, load string
-	cores                                               int
-	began                                               time.Time
-	contention                                          cpuContention
+	began        time.Time
+	commit, load string
+	contention   cpuContention
 }
 
 // cpuContention is how much the machine lacked processors since its start; NaN
@@ -57,14 +57,14 @@ func number(s string) float64 {
 }
 
 func readMachine(ctx context.Context) machine {
-	now := time.Now()
 	return machine{
-		date: now.UTC().Format("2006-01-02 15:04 UTC"), began: now,
-		cpu: cpuModel(), cores: runtime.NumCPU(), kernel: firstLine(ctx, "uname", "-sr"), goVersion: runtime.Version(),
+		began:  time.Now(),
 		commit: firstLine(ctx, "git", "describe", "--always", "--dirty=, with changes not committed"),
-		load:   loadAverage(), contention: readContention(), haproxy: haproxyVersion(ctx),
+		load:   loadAverage(), contention: readContention(),
 	}
 }
+
+func (m machine) date() string { return m.began.UTC().Format("2006-01-02 15:04 UTC") }
 
 // firstLine is the first line that a program prints, or "unknown".
 func firstLine(ctx context.Context, program string, args ...string) string {
@@ -78,8 +78,8 @@ func firstLine(ctx context.Context, program string, args ...string) string {
 
 func cpuModel() string {
 	b, _ := os.ReadFile("/proc/cpuinfo") // unknown, if it fails
-	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
-		if name, model, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
+	for line := range strings.Lines(string(b)) {
+		if name, model, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
 			return strings.TrimSpace(model)
 		}
 	}
@@ -88,57 +88,55 @@ func cpuModel() string {
 
 // loadAverage is of the last 1, 5 and 15 minutes.
 func loadAverage() string {
-	b, _ := os.ReadFile("/proc/loadavg") // unknown, if it fails
-	if fields := strings.Fields(string(b)); len(fields) > 2 {
-		return strings.Join(fields[:3], " ")
-	}
-	return "unknown"
+	const file = "/proc/loadavg"
+	return fieldOf(file, 0) + " " + fieldOf(file, 1) + " " + fieldOf(file, 2)
 }
 
-func (m machine) table(loadAtEnd string) resultTable {
+// table reads the machine again, at the end.
+func (m machine) table(ctx context.Context) resultTable {
+	cores, took, now := runtime.NumCPU(), time.Since(m.began), readContention()
 	t := resultTable{name: "machine", title: "Where and when", head: []string{"", ""}}
-	t.add("date", m.date)
-	t.add("took", time.Since(m.began).Round(time.Second).String())
-	t.add("processor", fmt.Sprintf("%s, %d cores", m.cpu, m.cores))
-	t.add("kernel", m.kernel)
-	t.add("Go", m.goVersion)
-	t.add("HAProxy", m.haproxy)
+	t.add("date", m.date())
+	t.add("took", took.Round(time.Second).String())
+	t.add("processor", fmt.Sprintf("%s, %d cores", cpuModel(), cores))
+	t.add("kernel", firstLine(ctx, "uname", "-sr"))
+	t.add("Go", runtime.Version())
+	t.add("HAProxy", haproxyVersion(ctx))
 	t.add("commit", m.commit)
 	t.add("load average before", m.load)
-	t.add("load average after", loadAtEnd)
-	took, now := time.Since(m.began).Seconds(), readContention()
-	t.add("a task waited for a processor", figure(100*(now.waited-m.contention.waited)/took)+" % of the time")
-	t.add("stolen by the hypervisor", figure(100*(now.stolen-m.contention.stolen)/took/float64(m.cores))+" %")
+	t.add("load average after", loadAverage())
+	t.add("a task waited for a processor", figure(100*(now.waited-m.contention.waited)/took.Seconds())+" % of the time")
+	t.add("stolen by the hypervisor", figure(100*(now.stolen-m.contention.stolen)/took.Seconds()/float64(cores))+" %")
 	t.add("command", "`make bench`")
 	return t
 }
 
-// memoryUse is what a process holds, in bytes. A page of the binary that two
+// memoryUse is what a process holds, in MB of 10^6 bytes. A page of the binary that two
 // processes have touched counts whole in the resident memory of each, half in the
 // proportional memory of each, and in no private memory.
 type memoryUse struct {
-	resident     int64
-	proportional int64
-	private      int64
-	anonymous    int64 // heap, stacks, what the Go runtime keeps
+	resident     float64
+	proportional float64
+	private      float64
+	anonymous    float64 // heap, stacks, what the Go runtime keeps
 }
+
+const megabytesPerKiB = 1024 / 1e6
 
 func readMemory(c *process.Child) (memoryUse, error) {
 	kib, err := readProc(c, "smaps_rollup")
-	if err != nil {
-		return memoryUse{}, err
-	}
 	return memoryUse{
-		resident: kib["Rss"] * 1024, proportional: kib["Pss"] * 1024,
-		private:   (kib["Private_Clean"] + kib["Private_Dirty"]) * 1024,
-		anonymous: kib["Anonymous"] * 1024,
-	}, nil
+		resident:     float64(kib["Rss"]) * megabytesPerKiB,
+		proportional: float64(kib["Pss"]) * megabytesPerKiB,
+		private:      float64(kib["Private_Clean"]+kib["Private_Dirty"]) * megabytesPerKiB,
+		anonymous:    float64(kib["Anonymous"]) * megabytesPerKiB,
+	}, err
 }
 
-// peakResident is the most that was ever resident, in bytes.
-func peakResident(c *process.Child) (int64, error) {
+// peakResident is the most that was ever resident, in MB.
+func peakResident(c *process.Child) (float64, error) {
 	kib, err := readProc(c, "status")
-	return kib["VmHWM"] * 1024, err
+	return float64(kib["VmHWM"]) * megabytesPerKiB, err
 }
 
 // bytesWritten is what the process has caused to be written to disk, in whole pages
@@ -155,13 +153,25 @@ func readProc(c *process.Child, file string) (map[string]int64, error) {
 		return nil, fmt.Errorf("look at %s: %w", c.Name, err)
 	}
 	all := map[string]int64{}
-	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
-		name, rest, _ := strings.Cut(lines.Text(), ":")
-		if fields := strings.Fields(rest); len(fields) > 0 {
-			if n, err := strconv.ParseInt(fields[0], 10, 64); err == nil {
-				all[name] = n
-			}
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(line, ":")
+		var n int64
+		if _, err := fmt.Sscan(value, &n); err == nil {
+			all[name] = n
 		}
 	}
 	return all, nil
+}
+
+// processorTime is what all threads of the process have used, ended ones too, by
+// the kernel's clock of that process, in nanoseconds. /proc/PID/stat counts in
+// hundredths of a second, which is longer than twenty checks take.
+func processorTime(c *process.Child) (time.Duration, error) {
+	const sched = 2 // CPUCLOCK_SCHED of include/linux/posix-timers.h
+	clock := int32(^c.PID())<<3 | sched
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0, fmt.Errorf("read the processor time of %s: %w", c.Name, err)
+	}
+	return time.Duration(t.Nano()), nil
 }

@@ -18,8 +18,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -72,10 +74,17 @@ func run(args []string) int {
 	if err := o.parse(args); err != nil {
 		return 2
 	}
-	h := &harness{bin: o.bin, dir: o.dir, sizes: full, ports: testbed.NewPorts(), children: process.NewGroup()}
+	h := &harness{sizes: full, ports: testbed.NewPorts(), children: process.NewGroup(), folders: new(atomic.Int32)}
 	defer h.children.Close()
 	if o.quick {
 		h.sizes = quick
+	}
+	var err error
+	if h.bin, err = filepath.Abs(o.bin); err != nil {
+		return exitCode(err)
+	}
+	if h.dir, err = filepath.Abs(o.dir); err != nil {
+		return exitCode(err)
 	}
 	return exitCode(measureAll(ctx, h, o))
 }
@@ -115,7 +124,7 @@ func (o *options) wants(name string) bool {
 // run, but the document is not rewritten.
 func measureAll(ctx context.Context, h *harness, o options) error {
 	before := readMachine(ctx)
-	fmt.Printf("%s, commit %s, load %s\n", before.date, before.commit, before.load)
+	fmt.Printf("%s, commit %s, load %s\n", before.date(), before.commit, before.load)
 	var tables []resultTable
 	var failed []error
 	for _, m := range measurements {
@@ -123,7 +132,9 @@ func measureAll(ctx context.Context, h *harness, o options) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s  %s …\n", time.Now().Format(time.TimeOnly), m.name)
-		got, err := m.run(ctx, h)
+		scope := h.scope()
+		got, err := m.run(ctx, scope)
+		scope.close()
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
@@ -132,7 +143,7 @@ func measureAll(ctx context.Context, h *harness, o options) error {
 			fmt.Printf("\n%s\n\n%s", t.title, t.markdown())
 		}
 	}
-	tables = append(tables, before.table(loadAverage()))
+	tables = append(tables, before.table(ctx))
 	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
 		return fmt.Errorf("not everything could be measured:\n%w", err)
 	}

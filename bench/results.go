@@ -61,9 +61,6 @@ func figure(v float64) string {
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// megabytes of 10^6 bytes.
-func megabytes(n int64) float64 { return float64(n) / 1e6 }
-
 // verdict compares a figure with its upper bound.
 func verdict(is, atMost float64) string {
 	if is <= atMost {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"evcp/internal/process"
-	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -14,7 +13,6 @@ import (
 type soakedMonitor struct {
 	*process.Child
 	name    string
-	engine  *testbed.TextPeer
 	since   time.Time // the end of its warm-up
 	written int64     // bytes, until then
 }
@@ -23,58 +21,42 @@ type soakedMonitor struct {
 // defaults, with and without a reachable broker; the others show what --sync-every
 // saves.
 func (h *harness) startSoak(ctx context.Context, central, broker, away string) (all []*soakedMonitor, err error) {
-	for _, m := range []struct {
-		name, cp, broker string
-		flags            []string
+	for _, s := range []struct {
+		name string
+		monitorConfig
 	}{
-		{name: "ev-cp-m", cp: "CP_LONG", broker: broker},
-		{name: "ev-cp-m, broker away", cp: "CP_LONG_AWAY", broker: away},
-		{name: `ev-cp-m, no broker (--kafka-brokers "")`, cp: "CP_LONG_NONE"},
-		{name: "the same, --sync-every 10s", cp: "CP_LONG_10S", flags: []string{"--sync-every", "10s"}},
-		{name: "the same, --sync-every 60s", cp: "CP_LONG_60S", flags: []string{"--sync-every", "60s"}},
+		{"ev-cp-m", monitorConfig{cp: "CP_LONG", broker: broker}},
+		{"ev-cp-m, broker away", monitorConfig{cp: "CP_LONG_AWAY", broker: away}},
+		{`ev-cp-m, no broker (--kafka-brokers "")`, monitorConfig{cp: "CP_LONG_NONE"}},
+		{"the same, --sync-every 10s", monitorConfig{cp: "CP_LONG_10S", flags: []string{"--sync-every", "10s"}}},
+		{"the same, --sync-every 60s", monitorConfig{cp: "CP_LONG_60S", flags: []string{"--sync-every", "60s"}}},
 	} {
-		s, err := h.soak(ctx, m.name, monitorOf(m.cp, central, m.broker, m.flags...))
+		s.central = central
+		m, err := h.soak(ctx, s.name, s.monitorConfig)
 		if err != nil {
-			return all, err
+			return nil, err
 		}
-		all = append(all, s)
+		all = append(all, m)
 	}
 	return all, nil
 }
 
-func stopSoak(all []*soakedMonitor) {
-	for _, s := range all {
-		s.stop()
-	}
-}
-
 // soak starts a Monitor and lets it warm up; what it writes is counted from then on.
-func (h *harness) soak(ctx context.Context, name string, start startFunc) (*soakedMonitor, error) {
-	engine, err := stubPeer(false, engineReplies(0, func(time.Time) {}))
+func (h *harness) soak(ctx context.Context, name string, m monitorConfig) (*soakedMonitor, error) {
+	engine, err := h.peer(false, engineReplies(0, func(time.Time) {}))
 	if err != nil {
 		return nil, err
 	}
-	c, err := start(ctx, h, testbed.Port(engine.Address))
+	c, err := m.start(ctx, h, engine)
 	if err != nil {
-		engine.Close()
 		return nil, err
 	}
-	s := &soakedMonitor{Child: c, name: name, engine: engine}
 	if !wait.For(ctx, h.sizes.warmup) {
-		s.stop()
 		return nil, ctx.Err()
 	}
-	s.since = time.Now()
-	if s.written, err = bytesWritten(c); err != nil {
-		s.stop()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *soakedMonitor) stop() {
-	stop(s.Child)
-	s.engine.Close()
+	since := time.Now()
+	written, err := bytesWritten(c)
+	return &soakedMonitor{c, name, since, written}, err
 }
 
 // addMemory adds its memory at the end. A round is too short for that: Go's heap has
@@ -85,9 +67,9 @@ func (s *soakedMonitor) addMemory(t *resultTable) error {
 		return err
 	}
 	peak, err := peakResident(s.Child)
-	name := fmt.Sprintf("%s, after %s (peak %s)", s.name, time.Since(s.since).Round(time.Second), figure(megabytes(peak)))
-	t.add(name, "1", figure(megabytes(m.resident)), figure(megabytes(m.proportional)), figure(megabytes(m.private)),
-		figure(megabytes(m.anonymous)), verdict(megabytes(peak), residentAtMost))
+	name := fmt.Sprintf("%s, after %s (peak %s)", s.name, time.Since(s.since).Round(time.Second), figure(peak))
+	t.add(name, "1", figure(m.resident), figure(m.proportional), figure(m.private),
+		figure(m.anonymous), verdict(peak, residentAtMost))
 	return err
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"evcp/internal/testbed"
 )
 
 // firstCheckWithin bounds the time from the start of a Monitor to its first check,
@@ -24,28 +22,25 @@ type startCase struct {
 // measureStart starts one Monitor after another, and measures from just before the
 // fork until its first health_check is received by the Engine.
 func measureStart(ctx context.Context, h *harness) ([]resultTable, error) {
-	b, err := h.broker(ctx)
+	_, broker, err := h.broker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stop(b.Child)
-	central, port, err := h.central(ctx)
+	central, err := h.central(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stop(central)
-	closing, err := stubPeer(true, centralReplies(nil))
+	closing, err := h.peer(true, centralReplies(nil))
 	if err != nil {
 		return nil, err
 	}
-	defer closing.Close()
 	cases := []*startCase{
-		{name: "ev-central, state resumed", central: port},
-		{name: "ev-central, first start", central: port, fresh: true},
-		{name: "Central closes after each reply, state resumed", central: testbed.Port(closing.Address)},
-		{name: "Central closes after each reply, first start", central: testbed.Port(closing.Address), fresh: true},
+		{name: "ev-central, state resumed", central: central},
+		{name: "ev-central, first start", central: central, fresh: true},
+		{name: "Central closes after each reply, state resumed", central: closing},
+		{name: "Central closes after each reply, first start", central: closing, fresh: true},
 	}
-	if err := h.startAll(ctx, cases, b.port); err != nil {
+	if err := h.startAll(ctx, cases, broker); err != nil {
 		return nil, err
 	}
 	return []resultTable{startTable(cases)}, nil
@@ -55,7 +50,7 @@ func measureStart(ctx context.Context, h *harness) ([]resultTable, error) {
 // makes the states that are resumed; it is not counted.
 func (h *harness) startAll(ctx context.Context, cases []*startCase, broker string) error {
 	checks := make(chan time.Time, 16)
-	engine, err := stubPeer(false, engineReplies(0, func(at time.Time) {
+	engine, err := h.peer(false, engineReplies(0, func(at time.Time) {
 		select {
 		case checks <- at:
 		default: // nobody waits for a check of a Monitor that has started already
@@ -64,7 +59,6 @@ func (h *harness) startAll(ctx context.Context, cases []*startCase, broker strin
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
 	for n := range h.sizes.starts + 1 {
 		for i, c := range cases {
 			if c.fresh || n == 0 {
@@ -72,8 +66,8 @@ func (h *harness) startAll(ctx context.Context, cases []*startCase, broker strin
 					return err
 				}
 			}
-			m := monitorConfig{cp: fmt.Sprintf("CP_%d", i), central: c.central, engine: testbed.Port(engine.Address), broker: broker, stateDir: c.stateDir}
-			took, err := h.firstCheck(ctx, m, checks)
+			m := monitorConfig{cp: fmt.Sprintf("CP_%d", i), central: c.central, broker: broker, stateDir: c.stateDir}
+			took, err := h.firstCheck(ctx, m, engine, checks)
 			if err != nil {
 				return err
 			}
@@ -85,22 +79,23 @@ func (h *harness) startAll(ctx context.Context, cases []*startCase, broker strin
 	return nil
 }
 
-func (h *harness) firstCheck(ctx context.Context, config monitorConfig, checks chan time.Time) (time.Duration, error) {
+func (h *harness) firstCheck(ctx context.Context, m monitorConfig, engine string, checks chan time.Time) (time.Duration, error) {
+	h = h.scope()
+	defer h.close()
 	for len(checks) > 0 { // those of the Monitor before
 		<-checks
 	}
-	m, err := h.monitor(ctx, config)
+	c, err := m.start(ctx, h, engine)
 	if err != nil {
 		return 0, err
 	}
-	defer stop(m)
 	select {
 	case at := <-checks:
-		return at.Sub(m.Started), nil
-	case <-m.Exited():
-		return 0, endedError(m)
+		return at.Sub(c.Started), nil
+	case <-c.Exited():
+		return 0, endedError(c)
 	case <-time.After(10 * time.Second):
-		return 0, fmt.Errorf("no check within 10 s of the start; %s", m.Tail())
+		return 0, fmt.Errorf("no check within 10 s of the start; %s", c.Tail())
 	}
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Writes an HAProxy configuration with the Monitor's checks: N engines, every second,
+# Writes an HAProxy configuration with the Monitor's checks of one engine: every second,
 # three failures in a row, "OK" expected. HAProxy does not run without a listener; an
 # abstract Unix socket takes no port.
-#   sh haproxy.sh N PORT > haproxy.cfg && haproxy -db -f haproxy.cfg
-n=${1:?targets} port=${2:?port of the engine}
+#   sh haproxy.sh PORT > haproxy.cfg && haproxy -db -f haproxy.cfg
+port=${1:?port of the engine}
 cat <<CFG
 global
     maxconn 2000
@@ -22,10 +22,5 @@ backend engines
     tcp-check connect
     tcp-check send "EV_CP_M CP_001 health_check"
     tcp-check expect min-recv 2 rstring ^OK
-    default-server check inter 1s fall 3 rise 1
+    server CP_1 127.0.0.1:$port check inter 1s fall 3 rise 1
 CFG
-i=1
-while [ "$i" -le "$n" ]; do
-    echo "    server CP_$i 127.0.0.1:$port"
-    i=$((i + 1))
-done

@@ -105,7 +105,7 @@ func (c *controller) setBehaviour(b engine.Behaviour) {
 
 // live is the last line of the terminal.
 func (c *controller) live(now time.Time) string {
-	line := marked(c.Behaviour().String()) + " | " + questions(c.total().Asked)
+	line := marked(c.Behaviour().String()) + " | " + questions.Of(int64(c.total().Asked))
 	last := c.LastContact()
 	if last.At.IsZero() {
 		return line + ", no Monitor yet"
@@ -142,19 +142,14 @@ func (c *controller) total() engine.Count {
 	return all
 }
 
-func questions(n int) string {
-	if n == 1 {
-		return "1 question"
-	}
-	return fmt.Sprintf("%d questions", n)
-}
+var questions = display.NewPlural("%d question", "%d questions")
 
 // finish logs the totals.
 func (c *controller) finish() {
 	c.console.Live("")
 	n := c.total()
 	after := time.Since(c.began)
-	c.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions(n.Asked), n.Answered),
+	c.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions.Of(int64(n.Asked)), n.Answered),
 		"asked", n.Asked, "answered", n.Answered)
 }
 

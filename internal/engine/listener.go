@@ -79,11 +79,10 @@ func newReopenableListener(listen func() (net.Listener, error)) *reopenableListe
 func (r *reopenableListener) start(wanted bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l, err := r.listen()
-	if err != nil {
+	if err := r.open(); err != nil {
 		return err
 	}
-	r.socket, r.serving, r.wanted = l, true, wanted
+	r.serving, r.wanted = true, wanted
 	if !wanted {
 		r.close()
 	}
@@ -122,13 +121,9 @@ func (r *reopenableListener) notify() {
 	r.changed = make(chan struct{})
 }
 
-func (r *reopenableListener) open() error {
-	if r.socket != nil {
-		return nil
-	}
-	l, err := r.listen()
-	if err == nil {
-		r.socket = l
+func (r *reopenableListener) open() (err error) {
+	if r.socket == nil {
+		r.socket, err = r.listen()
 	}
 	return err
 }
@@ -154,7 +149,11 @@ func (r *reopenableListener) accept(ctx context.Context, onError func(error)) (n
 			onError = func(error) {}
 		}
 		if l == nil {
-			waitForChange(ctx, changed, err != nil)
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			case <-time.After(reopenEvery):
+			}
 			continue
 		}
 		if c, err := l.Accept(); err == nil && r.add(c, l) {
@@ -175,18 +174,6 @@ func (r *reopenableListener) current() (net.Listener, <-chan struct{}, error) {
 	}
 	err := r.open()
 	return r.socket, r.changed, err
-}
-
-func waitForChange(ctx context.Context, changed <-chan struct{}, retry bool) {
-	var again <-chan time.Time
-	if retry {
-		again = time.After(reopenEvery)
-	}
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-again:
-	}
 }
 
 // add closes the connection instead if its socket was closed after it was accepted.
