@@ -15,10 +15,8 @@
 # Do not run two starts at once in the same KAFKA_DIR.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${EVCP_CACHE:-$here/../.cache}
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
+# shellcheck source=scripts/tools.sh
+source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 
 port=${KAFKA_PORT:-19092}
 address=127.0.0.1:$port
@@ -27,7 +25,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
 lib=$cache/kafka/lib
-pom=$here/kafka/pom.xml
+pom=$root/scripts/kafka/pom.xml
 properties=$dir/server.properties
 pidfile=$dir/pid
 log=$dir/kafka.log
@@ -74,15 +72,11 @@ answers() {
   ((${#reply[@]} == 12 && reply[7] == 7 && reply[11] > 0))
 }
 
-port_taken() {
-  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
 # fetch downloads the jars once. The copy of the pom is written last: it marks the
 # folder as complete, and for which versions.
 fetch() {
   cmp -s "$pom" "$lib/pom.xml" && return
-  command -v mvn >/dev/null || die "mvn is missing; it downloads the jars (Debian: apt-get install maven)"
+  have mvn || die "mvn is missing; it downloads the jars (Debian: apt-get install maven)"
   echo "kafka.sh: downloading the jars of Apache Kafka, about 55 MB" >&2
   local new=$lib.$$
   rm -rf "$new"
@@ -92,10 +86,6 @@ fetch() {
   rm -rf "$lib"
   cp "$pom" "$new/pom.xml"
   mv "$new" "$lib"
-}
-
-java_main() {
-  java -cp "$lib/*" "$@"
 }
 
 # configure keeps Kafka's defaults, except for what a single node on loopback needs:
@@ -121,10 +111,9 @@ EOF
 # format writes a cluster id into a new data folder; an existing one keeps its own.
 format() {
   [[ -e $dir/data/meta.properties ]] && return
-  local id
-  id=$(java_main kafka.tools.StorageTool random-uuid 2>>"$log") || fail "no cluster id"
-  java_main kafka.tools.StorageTool format -t "$id" -c "$properties" >>"$log" 2>&1 ||
-    fail "the data folder could not be formatted"
+  local id tool=(java -cp "$lib/*" kafka.tools.StorageTool)
+  id=$("${tool[@]}" random-uuid 2>>"$log") || fail "no cluster id"
+  "${tool[@]}" format -t "$id" -c "$properties" >>"$log" 2>&1 || fail "the data folder could not be formatted"
 }
 
 # fail exits after a start that failed, with the end of the broker's log.
@@ -164,9 +153,9 @@ start() {
     echo "$address"
     return
   fi
-  command -v java >/dev/null || die "java is missing (Debian: apt-get install default-jre-headless)"
+  have java || die "java is missing (Debian: apt-get install default-jre-headless)"
   for p in "$port" $((port + 1)); do
-    ! port_taken "$p" || die "port $p is taken by another program; choose another KAFKA_PORT"
+    ! taken "$p" || die "port $p is taken by another program; choose another KAFKA_PORT"
   done
   [[ ${1:-} != --fresh ]] || wipe
   fetch
@@ -180,23 +169,25 @@ start() {
 # stop also continues a frozen broker, which would not act on SIGTERM otherwise. It
 # succeeds if no broker runs.
 stop() {
-  local pid deadline=$((SECONDS + 30))
+  local pid
   pid=$(broker) || { rm -f "$pidfile"; return 0; }
   kill -TERM "$pid"
   kill -CONT "$pid" 2>/dev/null || true # gone already
-  gone_by "$deadline" || die "the broker (pid $pid) did not stop within 30 s; see kill"
+  gone_within 30 || die "the broker (pid $pid) did not stop within 30 s; see kill"
 }
 
 kill_broker() {
-  local pid deadline=$((SECONDS + 10))
+  local pid
   pid=$(need)
   kill -KILL "$pid"
-  gone_by "$deadline" || die "the broker (pid $pid) outlived kill -9"
+  gone_within 10 || die "the broker (pid $pid) outlived kill -9"
 }
 
-gone_by() {
+# gone_within waits for the broker's end, for so many seconds at most.
+gone_within() {
+  local deadline=$((SECONDS + $1))
   while broker >/dev/null; do
-    ((SECONDS < $1)) || return 1
+    ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
   rm -f "$pidfile"

@@ -64,10 +64,6 @@ free_port() {
   return 1
 }
 
-taken() {
-  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
 use_python() {
   if [[ -z ${EVCP_TEST_PYTHON:-} && -x $cache/venv/bin/python ]]; then
     export EVCP_TEST_PYTHON=$cache/venv/bin/python

@@ -21,6 +21,11 @@ skipped() {
   fi
 }
 
+# taken succeeds if something listens on a port of 127.0.0.1.
+taken() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
 have() {
   command -v "$1" >/dev/null
 }
