@@ -1,6 +1,8 @@
 package central
 
 import (
+	"container/heap"
+	"container/list"
 	"math"
 	"sync"
 	"time"
@@ -26,26 +28,25 @@ type board struct {
 
 	mu          sync.Mutex
 	cps         map[evcp.CPID]*boardEntry
-	newest      *boardEntry // the end of the list in order of version
+	byVersion   *list.List // of *boardEntry, the last change first: a reader looks at what it has not seen alone
 	version     uint64
 	changes     changeRing
 	counts      [cpstate.Disconnected + 1]int // charge points by state
 	lastMessage time.Time                     // of any charge point
 	faultsBegun map[cpstate.Reason]uint64     // since the start
-	silence     deadlineHeap                  // charge points that may become silent
-	recount     map[*boardEntry]struct{}      // whose HeartbeatSources may change
+	silence     deadlineHeap
+	recount     map[*boardEntry]struct{} // whose HeartbeatSources may change
 	watchers    map[chan struct{}]struct{}
 }
 
-// boardEntry is one charge point on the board. The entries form a list in order of
-// version, so a reader that is up to date looks at those alone that changed.
+// boardEntry is one charge point on the board.
 type boardEntry struct {
 	CPView
-	version      uint64 // of its last change
-	older, newer *boardEntry
-	sources      heartbeatSources
-	deadline     time.Time // of silence; zero: not in board.silence
-	index        int       // in board.silence
+	version uint64        // of its last change
+	place   *list.Element // in board.byVersion
+	sources heartbeatSources
+	silent  time.Time // when it will be silent; neverSilent
+	index   int       // in board.silence
 }
 
 func newBoard(o Options) *board {
@@ -55,8 +56,8 @@ func newBoard(o Options) *board {
 	}
 	return &board{
 		expected: o.Heartbeat, limit: limit,
-		cps: map[evcp.CPID]*boardEntry{}, faultsBegun: map[cpstate.Reason]uint64{},
-		recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
+		cps: map[evcp.CPID]*boardEntry{}, byVersion: list.New(),
+		faultsBegun: map[cpstate.Reason]uint64{}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
@@ -118,8 +119,10 @@ func appendHeartbeat(recent string, s evcp.Status) string {
 
 // add makes an entry; update follows.
 func (b *board) add(id evcp.CPID, c cpstate.Condition) *boardEntry {
-	p := &boardEntry{CPView: CPView{Condition: c}}
+	p := &boardEntry{CPView: CPView{Condition: c}, silent: neverSilent}
 	b.cps[id] = p
+	p.place = b.byVersion.PushFront(p)
+	heap.Push(&b.silence, p)
 	b.counts[c.State]++
 	return p
 }
@@ -132,7 +135,7 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	b.counts[next.State]++
 	b.version++
 	p.version = b.version
-	b.moveToNewest(p)
+	b.byVersion.MoveToFront(p.place)
 	b.schedule(p, time.Time{})
 	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
 		b.faultsBegun[next.Fault.Reason]++
@@ -156,24 +159,6 @@ func lasted(was cpstate.Condition, now time.Time) time.Duration {
 		return 0
 	}
 	return now.Sub(was.Since)
-}
-
-// moveToNewest moves an entry to the end of the list, or adds it there.
-func (b *board) moveToNewest(p *boardEntry) {
-	if b.newest == p {
-		return
-	}
-	if p.older != nil {
-		p.older.newer = p.newer
-	}
-	if p.newer != nil {
-		p.newer.older = p.older
-	}
-	p.older, p.newer = b.newest, nil
-	if b.newest != nil {
-		b.newest.newer = p
-	}
-	b.newest = p
 }
 
 // updateListed applies the registry: who is not listed any more is disconnected.

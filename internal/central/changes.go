@@ -102,7 +102,11 @@ func (b *board) collect(p Position) Delta {
 	if p.version == 0 {
 		d.CPs = make([]CPView, 0, len(b.cps))
 	}
-	for e := b.newest; e != nil && e.version > p.version; e = e.older {
+	for place := b.byVersion.Front(); place != nil; place = place.Next() {
+		e, _ := place.Value.(*boardEntry)
+		if e.version <= p.version {
+			break
+		}
 		d.CPs = append(d.CPs, e.CPView)
 	}
 	return d

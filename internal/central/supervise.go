@@ -101,12 +101,12 @@ func (c *Central) logDuplicates(now time.Time) {
 	}
 }
 
-// expireSilent disconnects the charge points whose deadline of silence has passed. It
-// looks at those alone whose deadline has come.
+// expireSilent disconnects the charge points that are silent. It looks at those alone
+// whose deadline has passed.
 func (b *board) expireSilent(now, listening time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.silence) > 0 && !now.Before(b.silence[0].deadline) {
+	for len(b.silence) > 0 && !now.Before(b.silence[0].silent) {
 		p := b.silence[0]
 		if next := p.AfterSilence(now, listening, b.expected); next != p.Condition {
 			b.update(p, next, now)
@@ -116,25 +116,23 @@ func (b *board) expireSilent(now, listening time.Time) {
 	}
 }
 
-// schedule puts a charge point into board.silence by its deadline, or takes it out.
+// schedule sets when a charge point will be silent, and moves it in board.silence.
 func (b *board) schedule(p *boardEntry, listening time.Time) {
-	was := p.deadline
-	p.deadline = p.SilenceDeadline(listening, b.expected)
-	switch {
-	case was.IsZero() && !p.deadline.IsZero():
-		heap.Push(&b.silence, p)
-	case !was.IsZero() && p.deadline.IsZero():
-		heap.Remove(&b.silence, p.index)
-	case !was.IsZero():
-		heap.Fix(&b.silence, p.index)
+	p.silent = p.SilenceDeadline(listening, b.expected)
+	if p.silent.IsZero() {
+		p.silent = neverSilent
 	}
+	heap.Fix(&b.silence, p.index)
 }
 
-// deadlineHeap is a heap of charge points: the first has the earliest deadline.
+// neverSilent is later than any deadline.
+var neverSilent = time.Unix(1<<40, 0)
+
+// deadlineHeap has all charge points; the first has the earliest deadline of silence.
 type deadlineHeap []*boardEntry
 
 func (h deadlineHeap) Len() int           { return len(h) }
-func (h deadlineHeap) Less(i, j int) bool { return h[i].deadline.Before(h[j].deadline) }
+func (h deadlineHeap) Less(i, j int) bool { return h[i].silent.Before(h[j].silent) }
 func (h deadlineHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
@@ -147,11 +145,5 @@ func (h *deadlineHeap) Push(x any) {
 	*h = append(*h, p)
 }
 
-// Pop is called by package heap.
-func (h *deadlineHeap) Pop() any {
-	last := len(*h) - 1
-	p := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return p
-}
+// Pop is not called: no charge point leaves the board.
+func (*deadlineHeap) Pop() any { return nil }
