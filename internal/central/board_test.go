@@ -131,24 +131,27 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 		listening := now
 		conns := []*connRecord{newConnRecord("10.0.0.1:1"), newConnRecord("10.0.0.2:1"), newConnRecord("10.0.0.3:1")}
 		var read Position
-		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
+		for n := range 8 {
+			b.receive(conns[0], wire.Message{CP: evcp.CPID(fmt.Sprint("CP_", n+1)), Verb: wire.Registration}, true, now)
+		}
+		for range rapid.IntRange(20, 200).Draw(t, "steps") {
+			now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, 4 * time.Second, 0, 16 * time.Second, 61 * time.Second}).Draw(t, "later"))
 			n := rapid.IntRange(0, len(conns)-1).Draw(t, "connection")
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
-			case 0:
+			switch rapid.IntRange(0, 11).Draw(t, "step") {
+			case 7:
 				expireSilentEqualsWalk(t, b, now, listening)
-			case 1:
+			case 8:
 				countSourcesEqualsWalk(t, b, now)
-			case 2:
+			case 9:
 				b.drop(conns[n])
 				conns[n] = newConnRecord(conns[n].peer)
-			case 3:
+			case 10:
 				listening = now
-			case 4:
+			case 11:
 				read = sinceEqualsWalk(t, b, read)
-			default:
-				id := rapid.SampledFrom([]evcp.CPID{"CP_1", "CP_2", "CP_3", "CP_4"}).Draw(t, "cp")
-				verb := rapid.SampledFrom([]wire.Verb{wire.Registration, wire.Heartbeat, wire.Heartbeat, wire.EngineFailure, wire.Disconnect}).Draw(t, "verb")
+			default: // the most: many charge points that send heartbeats
+				id := evcp.CPID(fmt.Sprint("CP_", rapid.IntRange(1, 8).Draw(t, "cp")))
+				verb := rapid.SampledFrom([]wire.Verb{wire.Heartbeat, wire.Heartbeat, wire.Heartbeat, wire.EngineFailure, wire.Registration, wire.Disconnect}).Draw(t, "verb")
 				b.receive(conns[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, true, now)
 			}
 		}

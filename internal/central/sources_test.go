@@ -100,3 +100,40 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 		})
 	}
 }
+
+// Two connections count as two while both send in turns, and no longer.
+func TestHeartbeatSources(t *testing.T) {
+	type beat struct{ conn, second int }
+	for name, tc := range map[string]struct {
+		beats   []beat
+		dropped []int
+		now     int
+		want    int
+	}{
+		"none":                                {want: 0},
+		"one":                                 {beats: []beat{{0, 0}, {0, 5}}, now: 6, want: 1},
+		"a reconnection":                      {beats: []beat{{0, 0}, {0, 5}, {1, 6}, {1, 11}}, now: 12, want: 1},
+		"in turns":                            {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, now: 7, want: 2},
+		"in turns, long ago":                  {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}, {1, 21}}, now: 22, want: 1},
+		"in turns, and one has ended":         {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, dropped: []int{0}, now: 7, want: 1},
+		"in turns, three":                     {beats: []beat{{0, 0}, {1, 1}, {2, 2}, {0, 5}}, now: 6, want: 3},
+		"in turns, and a third long ago":      {beats: []beat{{2, 0}, {0, 1}, {1, 2}, {0, 16}, {1, 17}}, now: 18, want: 2},
+		"a reconnection, long after a second": {beats: []beat{{0, 0}, {1, 1}, {0, 2}, {0, 20}, {2, 21}}, dropped: []int{1}, now: 22, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h heartbeatSources
+			conns := []*connRecord{newConnRecord("a"), newConnRecord("b"), newConnRecord("c")}
+			began := time.Now()
+			at := func(second int) time.Time { return began.Add(time.Duration(second) * time.Second) }
+			for _, b := range tc.beats {
+				h.add(conns[b.conn], at(b.second))
+			}
+			for _, n := range tc.dropped {
+				delete(h.live, conns[n])
+			}
+			if got := h.count(at(tc.now), 15*time.Second); got != tc.want {
+				t.Errorf("%d sources, want %d", got, tc.want)
+			}
+		})
+	}
+}
