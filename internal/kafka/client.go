@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -76,11 +77,9 @@ func closeClient(cl *kgo.Client) {
 		defer close(done)
 		cl.Close()
 	}()
-	limit := time.NewTimer(closeLimit)
-	defer limit.Stop()
 	select {
 	case <-done:
-	case <-limit.C:
+	case <-time.After(closeLimit):
 	}
 }
 
@@ -131,12 +130,9 @@ var rejections = []error{
 // CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
 // this Monitor, or a record.
 func CauseOf(err error) evcp.Cause {
-	for _, r := range rejections {
-		if errors.Is(err, r) {
-			return evcp.SaidKO
-		}
-	}
 	switch {
+	case slices.ContainsFunc(rejections, func(r error) bool { return errors.Is(err, r) }):
+		return evcp.SaidKO
 	case errors.Is(err, errNoAck):
 		return evcp.Timeout
 	case errors.Is(err, kgo.ErrClientClosed):

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,9 +60,9 @@ var errNoAck = errors.New("nothing was acknowledged in time")
 
 // deliver sends batch after batch and advances the cursor, until an error.
 func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {
-	f := newInFlight(int(s.batchBytes))
+	f := &inFlight{maxBytes: int(s.batchBytes) - batchOverhead}
 	for {
-		f.clear()
+		f.bytes, f.lastRun, f.events, f.records = 0, 0, 0, f.records[:0] // the rest of the newest run stays
 		if err := s.collect(ctx, f); err != nil {
 			return delivered, err
 		}
@@ -85,14 +86,14 @@ func (s *Sender) collect(ctx context.Context, f *inFlight) error {
 		if err != nil {
 			return err
 		}
-		f.begin(run)
+		f.run, f.rest = run, run.Lines
 	}
 	for f.load() {
 		run, ok, err := s.runs.TryNext()
 		if !ok || err != nil {
 			return err
 		}
-		f.begin(run)
+		f.run, f.rest = run, run.Lines
 	}
 	return nil
 }
@@ -100,54 +101,51 @@ func (s *Sender) collect(ctx context.Context, f *inFlight) error {
 // produce sends the records and waits until all are acknowledged. No context of a record
 // is ever cancelled: when ctx ends, the client is closed with what it holds.
 func (s *Sender) produce(ctx context.Context, f *inFlight) error {
-	f.start()
-	cl := s.client
+	var acked atomic.Int64
+	done := make(chan error, 1) // the first error, or nil when all are acknowledged
+	cl, all := s.client, int64(len(f.records))
 	for i := range f.records {
-		cl.Produce(context.Background(), &f.records[i], f.acked)
+		cl.Produce(context.Background(), &f.records[i], func(_ *kgo.Record, err error) {
+			if err == nil && acked.Add(1) < all {
+				return
+			}
+			select { // the client waits for this function
+			case done <- err:
+			default:
+			}
+		})
 	}
 	flushing, stop := context.WithCancel(context.Background())
 	var flush sync.WaitGroup
 	flush.Go(func() { _ = cl.Flush(flushing) }) // each record has its own error
 	defer flush.Wait()
 	defer stop()
-	return s.await(ctx, f)
+	return s.await(ctx, done)
 }
 
 // await waits for the acknowledgements. The client reconnects by itself; errors that last
 // too long are recorded meanwhile.
-func (s *Sender) await(ctx context.Context, f *inFlight) error {
+//
+// A request without an answer is an error after 4 s, and is retried. No answer for longer
+// without an error means that the topic is gone, and only a new client notices.
+func (s *Sender) await(ctx context.Context, done <-chan error) error {
 	began := time.Now()
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
 	for {
-		if done, err := f.result(); done || err != nil {
-			return err
-		}
-		if again := s.checkErrors(); again.IsZero() {
-			timer.Reset(time.Second)
-		} else {
-			timer.Reset(time.Until(again))
-		}
 		select {
-		case <-f.changed:
+		case err := <-done:
+			return err
 		case <-s.clientError:
-		case <-timer.C:
+		case <-time.After(s.checkErrors()):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if s.unacknowledged(began) {
+		s.mu.Lock()
+		lastError := s.phase.lastError
+		s.mu.Unlock()
+		if time.Since(began) >= ackTimeout && time.Since(lastError) >= recentError {
 			return errNoAck
 		}
 	}
-}
-
-// unacknowledged reports whether nothing will acknowledge the batch. A request without an
-// answer is an error after 4 s, and is retried. No answer for longer without an error
-// means that the topic is gone, and only a new client notices.
-func (s *Sender) unacknowledged(began time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Since(began) >= ackTimeout && time.Since(s.phase.lastError) >= recentError
 }
 
 // inFlight are the records that wait for acknowledgement: at most one batch for each
@@ -161,11 +159,6 @@ type inFlight struct {
 	events   int64      // of the runs that are contained to their end
 	run      outbox.Run // the newest one
 	rest     []byte     // its lines that have no room yet
-	changed  chan struct{}
-
-	mu      sync.Mutex // guards what follows
-	unacked int
-	err     error
 }
 
 // What a record takes in a batch beside key and value, at most, and what a batch takes
@@ -175,28 +168,12 @@ const (
 	batchOverhead  = 256
 )
 
-func newInFlight(maxBytes int) *inFlight {
-	return &inFlight{maxBytes: maxBytes - batchOverhead, changed: make(chan struct{}, 1)}
-}
-
-// clear makes room. The rest of the newest run stays.
-func (f *inFlight) clear() {
-	f.bytes, f.lastRun, f.events = 0, 0, 0
-	f.records = f.records[:0]
-}
-
-// begin takes the next run; nothing may be left of the one before.
-func (f *inFlight) begin(run outbox.Run) { f.run, f.rest = run, run.Lines }
-
 // load makes records of lines until nothing is left of the run (more is true), or there is
 // no more room. One line always has room.
 func (f *inFlight) load() (more bool) {
 	for len(f.rest) > 0 {
-		end := bytes.IndexByte(f.rest, '\n') + 1
-		if end == 0 {
-			end = len(f.rest)
-		}
-		line := outbox.Line(bytes.TrimSuffix(f.rest[:end], []byte("\n")))
+		text, rest, _ := bytes.Cut(f.rest, []byte("\n"))
+		line := outbox.Line(text)
 		key := line.CP()
 		size := len(line) + len(key) + recordOverhead
 		if len(f.records) > 0 && f.bytes+size > f.maxBytes {
@@ -204,39 +181,11 @@ func (f *inFlight) load() (more bool) {
 		}
 		f.bytes += size
 		f.records = append(f.records, kgo.Record{Key: key, Value: line, Timestamp: line.At().Time()})
-		f.rest = f.rest[end:]
+		f.rest = rest
 	}
 	f.lastRun = f.run.ID
 	f.events += int64(f.run.Count)
 	return true
-}
-
-// start is called before the first record is sent.
-func (f *inFlight) start() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unacked, f.err = len(f.records), nil
-}
-
-// acked is called by the client for each record. It must not block: all records wait
-// behind it.
-func (f *inFlight) acked(_ *kgo.Record, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unacked--
-	if err != nil && f.err == nil {
-		f.err = err
-	}
-	if f.unacked == 0 || err != nil {
-		wake(f.changed)
-	}
-}
-
-// result reports whether all records are acknowledged, or the first error.
-func (f *inFlight) result() (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.unacked == 0 && f.err == nil, f.err
 }
 
 // wake wakes the receiver of a channel of capacity 1, now or when it next receives.

@@ -33,7 +33,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"evcp"
 	"evcp/internal/outbox"
 	"evcp/internal/wait"
 )
@@ -70,20 +69,10 @@ func (o Options) check() error {
 	return nil
 }
 
-// RunSource is the outbox's cursor for Kafka. Next is called by one goroutine at a time,
-// Rewind only while none is in Next.
-type RunSource interface {
-	Next(ctx context.Context) (outbox.Run, error)
-	TryNext() (run outbox.Run, ok bool, err error)
-	Advance(run int64)
-	Rewind()
-	Pending() (events int64, oldest evcp.Stamp)
-}
-
-// Sender sends the runs of a RunSource to the topic.
+// Sender sends the runs of the outbox to the topic.
 type Sender struct {
 	o           Options
-	runs        RunSource
+	runs        *outbox.Cursor
 	progress    chan struct{} // wakes Drain: events were delivered, or Kafka went away
 	clientError chan struct{} // wakes await: the client had an error
 
@@ -97,7 +86,7 @@ type Sender struct {
 }
 
 // New checks the options. It dials nothing.
-func New(o Options, runs RunSource) (*Sender, error) {
+func New(o Options, runs *outbox.Cursor) (*Sender, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -157,9 +146,9 @@ func (s *Sender) answered(n int64) {
 	s.update(func(now time.Time) bool { return s.phase.answered(now, n, pending) })
 }
 
-// checkErrors records an outage when errors have lasted too long. It returns when to
-// check again; zero is never.
-func (s *Sender) checkErrors() (again time.Time) {
+// checkErrors records an outage when errors have lasted too long. It returns after what
+// time to check again.
+func (s *Sender) checkErrors() (again time.Duration) {
 	pending, _ := s.runs.Pending()
 	s.update(func(now time.Time) (changed bool) {
 		changed, again = s.phase.checkErrors(now, pending)

@@ -3,9 +3,8 @@ package kafka
 import (
 	"time"
 
-	"evcp/internal/wire"
-
 	"evcp"
+	"evcp/internal/wire"
 )
 
 // ConnectionPhase is the phase of the connection to Kafka.
@@ -87,18 +86,18 @@ func (s *phaseTracker) errored(now time.Time, err error) {
 	}
 }
 
-// checkErrors reports whether errors have lasted so long that Kafka is away now. If not,
-// again is when to check next; zero is never.
-func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, again time.Time) {
+// checkErrors reports whether errors have lasted so long that Kafka is away now. again is
+// after what time to check next.
+func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, again time.Duration) {
 	if s.err == nil || s.Phase == Away {
-		return false, time.Time{}
+		return false, errorGrace
 	}
-	if limit := s.lastAnswer.Add(errorGrace); now.Before(limit) {
-		return false, limit
+	if left := s.lastAnswer.Add(errorGrace).Sub(now); left > 0 {
+		return false, left
 	}
 	s.Cause, s.Err, s.Delivered, s.Outage = CauseOf(s.err), s.err, 0, 0
 	s.enter(Away, now, pending)
-	return true, time.Time{}
+	return true, errorGrace
 }
 
 func (s *phaseTracker) enter(p ConnectionPhase, now time.Time, pending int64) {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -52,10 +53,7 @@ type Link struct {
 // drops blanks that wait to be read. It closes a connection that the peer has closed,
 // and one with other bytes waiting, such as the late half of an earlier reply.
 func (l *Link) Ready() bool {
-	if l.conn == nil {
-		return false
-	}
-	if !l.silent() {
+	if l.conn != nil && !l.silent() {
 		l.Close()
 	}
 	return l.conn != nil
@@ -66,12 +64,10 @@ func (l *Link) Ready() bool {
 func (l *Link) silent() bool {
 	for {
 		n, err := l.readNow()
-		switch {
-		case wouldBlock(err):
+		if isAny(err, syscall.EAGAIN, os.ErrDeadlineExceeded) {
 			return true
-		case err != nil || n == 0:
-			return false
-		case len(bytes.Trim(l.buf[:n], " \t\r\n\x00")) > 0:
+		}
+		if err != nil || n == 0 || len(bytes.Trim(l.buf[:n], " \t\r\n\x00")) > 0 {
 			return false
 		}
 	}
@@ -84,11 +80,6 @@ func (l *Link) readBriefly(moment time.Duration) (int, error) {
 		return 0, err
 	}
 	return l.conn.Read(l.buf[:])
-}
-
-func wouldBlock(err error) bool {
-	var timeout net.Error
-	return errors.Is(err, syscall.EAGAIN) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // Dial opens a fresh connection in place of the old one. The context bounds it.
@@ -162,26 +153,21 @@ func CauseOf(err error) evcp.Cause {
 		return evcp.DNS
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return evcp.Refused
-	case is(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
+	case isAny(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
 		return evcp.Reset
-	case is(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN):
+	case isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN):
 		return evcp.Unreachable
-	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM):
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM):
 		return evcp.Local
-	case is(err, os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
+	case isAny(err, os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
 		return evcp.Timeout
-	case is(err, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe):
+	case isAny(err, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe):
 		return evcp.Closed
 	default:
 		return evcp.Other
 	}
 }
 
-func is(err error, targets ...error) bool {
-	for _, target := range targets {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }

@@ -100,19 +100,15 @@ func (m *Writer) family(name, kind, help string) *Writer {
 }
 
 func (m *Writer) sample(suffix string, value float64, labels []string) *Writer {
-	m.text = append(append(m.text, m.name...), suffix...)
-	for i := 0; i+1 < len(labels); i += 2 {
-		open := byte(',')
-		if i == 0 {
-			open = '{'
-		}
-		m.text = append(m.text, open)
-		m.text = append(m.text, labels[i]+`="`+escapeLabel.Replace(strings.ToValidUTF8(labels[i+1], "�"))+`"`...)
+	m.text = append(m.text, m.name+suffix...)
+	var pairs []string
+	for pair := range slices.Chunk(labels, 2) {
+		pairs = append(pairs, pair[0]+`="`+escapeLabel.Replace(strings.ToValidUTF8(pair[1], "�"))+`"`)
 	}
-	if len(labels) > 1 {
-		m.text = append(m.text, '}')
+	if len(pairs) > 0 {
+		m.text = append(m.text, "{"+strings.Join(pairs, ",")+"}"...)
 	}
-	m.text = append(append(append(m.text, ' '), number(value)...), '\n')
+	m.text = append(m.text, " "+number(value)+"\n"...)
 	return m
 }
 

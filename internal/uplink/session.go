@@ -124,9 +124,7 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) wait(ctx context.Context, until time.Time) {
 	var alarm <-chan time.Time
 	if !until.IsZero() {
-		timer := time.NewTimer(time.Until(until))
-		defer timer.Stop()
-		alarm = timer.C
+		alarm = time.After(time.Until(until))
 	}
 	select {
 	case <-ctx.Done():
