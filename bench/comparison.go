@@ -178,8 +178,8 @@ func (h *harness) startChecker(ctx context.Context, c *checker) (*runningChecker
 	if err != nil {
 		return nil, err
 	}
-	process, err := c.start(ctx, h, port)
-	return &runningChecker{checker: c, engine: engine, process: process}, err
+	child, err := c.start(ctx, h, port)
+	return &runningChecker{checker: c, engine: engine, process: child}, err
 }
 
 // measureWindow adds one sample to each checker.

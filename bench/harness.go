@@ -8,13 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"evcp/internal/process"
 	"evcp/internal/testbed"
@@ -85,10 +82,10 @@ func (h *harness) start(ctx context.Context, program string, args ...string) (*p
 // startServer starts a program that listens on port, and waits until it does.
 func (h *harness) startServer(ctx context.Context, port, program string, args ...string) (*process.Child, error) {
 	c, err := h.start(ctx, program, args...)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = c.WaitListening(ctx, "127.0.0.1:"+port)
 	}
-	return c, c.WaitListening(ctx, "127.0.0.1:"+port)
+	return c, err
 }
 
 // endedError is nil unless the process has exited by itself.
@@ -154,21 +151,6 @@ func (h *harness) broker(ctx context.Context) (*process.Child, string, error) {
 	}
 	c, err := h.startServer(ctx, port, self, "broker", port)
 	return c, port, err
-}
-
-// serveBroker runs in the process that harness.broker starts.
-func serveBroker(ctx context.Context, port string) error {
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("port of the broker: %w", err)
-	}
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(n), kfake.SeedTopics(1, "monitor-events"))
-	if err != nil {
-		return fmt.Errorf("start a broker: %w", err)
-	}
-	defer c.Close()
-	<-ctx.Done()
-	return nil
 }
 
 // replies asks peers/engine.c how many replies it has sent.

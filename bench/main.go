@@ -68,7 +68,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
-		return exitCode(serveBroker(ctx, args[1]))
+		return exitCode(testbed.ServeBroker(ctx, args[1], ""))
 	}
 	var o options
 	if err := o.parse(args); err != nil {

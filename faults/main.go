@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
+	"evcp/internal/testbed"
 )
 
 func main() {
@@ -72,7 +73,7 @@ const (
 func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 	switch {
 	case len(args) == 3 && args[0] == partBroker:
-		if err := serveBroker(ctx, args[1], args[2]); err != nil {
+		if err := testbed.ServeBroker(ctx, args[1], args[2]); err != nil {
 			return fail(err), true
 		}
 	case len(args) == 1 && args[0] == partCPULoad:

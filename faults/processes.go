@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"evcp"
 	"evcp/internal/oracle"
 	"evcp/internal/process"
@@ -148,22 +146,7 @@ type controlledBroker interface {
 	resume() error
 }
 
-// serveBroker is the subcommand: kfake, with one partition, so that the topic has one order.
-func serveBroker(ctx context.Context, port, dir string) error {
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("port of the broker: %w", err)
-	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(n), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
-	if err != nil {
-		return fmt.Errorf("start a broker: %w", err)
-	}
-	defer cluster.Close()
-	<-ctx.Done()
-	return nil
-}
-
-// kfakeBroker runs serveBroker as a child.
+// kfakeBroker runs testbed.ServeBroker as a child.
 type kfakeBroker struct {
 	c     *campaign
 	data  string

@@ -42,7 +42,9 @@ func Main(m *testing.M, program func()) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	code := m.Run()
-	_ = os.RemoveAll(binaries.dir) // "" is nothing; what stays lies in the folder for temporary files
+	if dir, err := buildDir(); err == nil {
+		_ = os.RemoveAll(dir) // what stays lies in the folder for temporary files
+	}
 	os.Exit(code)
 }
 
@@ -63,7 +65,8 @@ func Self(tb testing.TB, args ...string) *exec.Cmd {
 // program is built once in a test binary.
 func Built(tb testing.TB, name string, args ...string) *exec.Cmd {
 	tb.Helper()
-	file, err := binaries.build(name)
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
+	file, err := once.(func() (string, error))() //nolint:errcheck // nothing else is stored
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -80,34 +83,23 @@ func command(tb testing.TB, file string, args []string) *exec.Cmd {
 	return cmd
 }
 
-// binaries are the programs that were built by this test binary.
-var binaries = builds{done: map[string]error{}}
+var (
+	buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "evcp-test") })
+	built    sync.Map // from a program's name to its build, which runs once
+)
 
-type builds struct {
-	mu   sync.Mutex
-	dir  string // "" until the first build
-	done map[string]error
-}
-
-func (b *builds) build(name string) (file string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.dir == "" {
-		if b.dir, err = os.MkdirTemp("", "evcp-test"); err != nil {
-			return "", err
-		}
+func build(name string) (string, error) {
+	dir, err := buildDir()
+	if err != nil {
+		return "", err
 	}
-	file = filepath.Join(b.dir, name)
-	if err, done := b.done[name]; done {
-		return file, err
+	file := filepath.Join(dir, name)
+	cmd := exec.Command("go", "build", "-o", file, "evcp/cmd/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
-	build := exec.Command("go", "build", "-o", file, "evcp/cmd/"+name)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, failed := build.CombinedOutput(); failed != nil {
-		err = fmt.Errorf("build %s: %w\n%s", name, failed, out)
-	}
-	b.done[name] = err
-	return file, err
+	return file, nil
 }
 
 // Subprocess is a program that a test has started. It is killed when the test ends;

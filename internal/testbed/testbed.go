@@ -1,6 +1,6 @@
 // Package testbed gives tests Central, an Engine and a Kafka-compatible broker on
 // loopback sockets. Each is started by one call, stopped when the test ends, and can
-// be asked what it received. Ports and TopicReader also serve programs.
+// be asked what it received. Ports, TopicReader and ServeBroker also serve programs.
 package testbed
 
 import (
@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -188,6 +189,22 @@ func (b *Testbed) StartBroker() (stop func()) {
 	stop = sync.OnceFunc(c.Close)
 	b.T.Cleanup(stop)
 	return stop
+}
+
+// ServeBroker is a Kafka-compatible broker for programs, until ctx ends. Its data is in
+// dir, or in memory for "". The topic has one partition, and so one order.
+func ServeBroker(ctx context.Context, port, dir string) error {
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return fmt.Errorf("port of the broker: %w", err)
+	}
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(n), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
+	if err != nil {
+		return fmt.Errorf("start a broker: %w", err)
+	}
+	defer c.Close()
+	<-ctx.Done()
+	return nil
 }
 
 // whileTesting runs f until the test ends or stop is called, and waits for it.
