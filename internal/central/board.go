@@ -33,7 +33,7 @@ type board struct {
 	changes     changeRing
 	counts      [cpstate.Disconnected + 1]int // charge points by state
 	lastMessage time.Time                     // of any charge point
-	faultsBegun map[cpstate.Reason]uint64     // since the start
+	figures     Figures
 	silence     deadlineHeap
 	recount     map[*boardEntry]struct{} // whose HeartbeatSources may change
 	watchers    map[chan struct{}]struct{}
@@ -57,7 +57,7 @@ func newBoard(o Options) *board {
 	return &board{
 		expected: o.Heartbeat, limit: limit,
 		cps: map[evcp.CPID]*boardEntry{}, byVersion: list.New(),
-		faultsBegun: map[cpstate.Reason]uint64{}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
+		figures: Figures{Answers: map[Answer]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
@@ -67,6 +67,7 @@ func newBoard(o Options) *board {
 func (b *board) receive(r *connRecord, m wire.Message, listed bool, now time.Time) (reply cpstate.Reply, created uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer func() { b.figures.Answers[Answer{m.Verb, reply}]++ }()
 	p, known := b.cps[m.CP]
 	switch {
 	case !listed && m.Verb == wire.Registration:
@@ -138,7 +139,7 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	b.byVersion.MoveToFront(p.place)
 	b.schedule(p, time.Time{})
 	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
-		b.faultsBegun[next.Fault.Reason]++
+		b.figures.Incidents[next.Fault.Reason]++
 	}
 	if was.State != next.State || was.Reason != next.Reason {
 		b.changes.add(Change{

@@ -43,7 +43,6 @@ func (o Options) withDefaults() Options {
 type Central struct {
 	o        Options
 	log      *slog.Logger
-	meter    meter
 	board    *board
 	file     *stateFile // nil = in memory
 	started  time.Time

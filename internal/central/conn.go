@@ -200,7 +200,6 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 	listed := c.o.Registry == nil || c.o.Registry.Listed(msg.CP)
 	reply, created := c.board.receive(m.record, msg, listed, time.Now())
 	m.registered = m.registered || reply.Accepted()
-	c.meter.count(msg.Verb, reply)
 	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.peer); reply {
 	case cpstate.Denied:
 		c.warnLimited("denied: not in the registry", cp, peer)

@@ -146,14 +146,14 @@ func (k *persister) save(b stateBatch) error {
 func (k *persister) recovered() {
 	if k.failing {
 		k.c.log.Info("the state folder can be written again")
-		k.c.meter.diskError.Store(nil)
+		k.c.board.setFigures(func(f *Figures) { f.DiskError = "" })
 	}
 	k.failing = false
 }
 
 func (k *persister) failed(err error) {
 	why := sqlite.DiskError(k.c.o.StateDir, err)
-	k.c.meter.diskError.Store(&why)
+	k.c.board.setFigures(func(f *Figures) { f.DiskError = why })
 	if !k.failing {
 		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", diskRetry)
 	}

@@ -60,7 +60,7 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			if !slept { // ends of connections may wait too
 				c.logDuplicates(now)
 			}
-			c.meter.silenceChecked.Store(&now)
+			c.board.setFigures(func(f *Figures) { f.SilenceChecked = now })
 		}
 	}
 }

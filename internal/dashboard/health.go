@@ -76,21 +76,27 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 		m.Value(float64(f.Incidents[reason]), "cause", reason.String())
 	}
 	m.Counter("evcentral_reports_total", "Reports heard, repeats included, by what was answered.")
-	for _, r := range f.Reports {
-		kind, result := "failure", "received"
-		if r.Recovery {
-			kind = "recovery"
-		}
-		if r.NotRegistered {
-			result = "not_registered"
-		}
-		m.Value(float64(r.Count), "kind", kind, "result", result)
+	for _, r := range []struct {
+		answer       central.Answer
+		kind, result string
+	}{
+		{central.Answer{Verb: wire.EngineFailure, Reply: cpstate.FailureReceived}, "failure", "received"},
+		{central.Answer{Verb: wire.EngineFailure, Reply: cpstate.NotRegistered}, "failure", "not_registered"},
+		{central.Answer{Verb: wire.EngineRecovered, Reply: cpstate.RecoveryReceived}, "recovery", "received"},
+		{central.Answer{Verb: wire.EngineRecovered, Reply: cpstate.NotRegistered}, "recovery", "not_registered"},
+	} {
+		m.Value(float64(f.Answers[r.answer]), "kind", r.kind, "result", r.result)
 	}
 	m.Counter("evcentral_messages_total", "Messages understood, by what they say.")
-	for _, verb := range slices.Sorted(maps.Keys(f.Messages)) {
-		m.Value(float64(f.Messages[verb]), "message", verbNames[verb])
+	messages := map[wire.Verb]uint64{}
+	for answer, n := range f.Answers {
+		messages[answer.Verb] += n
 	}
-	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").Value(float64(f.Denied))
+	for _, verb := range slices.Sorted(maps.Keys(verbNames)) {
+		m.Value(float64(messages[verb]), "message", verbNames[verb])
+	}
+	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").
+		Value(float64(f.Answers[central.Answer{Verb: wire.Registration, Reply: cpstate.Denied}]))
 	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
 }
@@ -109,9 +115,9 @@ func (d *Dashboard) chargePoints(m *metrics.Writer) {
 		Value(float64(n.Faulted), "state", cpstate.Faulted.String()).
 		Value(float64(n.Disconnected), "state", cpstate.Disconnected.String())
 	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
-	open := d.central.Faulted()
+	open := slices.DeleteFunc(d.central.CPs(), func(v central.CPView) bool { return v.State != cpstate.Faulted })
 	for _, f := range open[:min(len(open), maxNamedFaults)] {
-		m.Value(1, "cp_id", string(f.CP), "site", "", "cause", f.Reason.String())
+		m.Value(1, "cp_id", string(f.ID), "site", "", "cause", f.Reason.String())
 	}
 	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
 		Value(float64(max(len(open)-maxNamedFaults, 0)))
