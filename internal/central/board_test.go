@@ -74,7 +74,7 @@ func TestFollowGivesEachChangeInOrder(t *testing.T) {
 		var got []string
 		signal, stop := c.Watch()
 		defer stop()
-		go c.follow(ctx, c.Since(Position{}).Next, signal, func(change Change, _ uint64) { got = append(got, fmt.Sprint(change.CP, " ", change.Text())) })
+		go c.follow(ctx, c.Since(Position{}).Next.seq, signal, func(change Change, _ uint64) { got = append(got, fmt.Sprint(change.CP, " ", change.Text())) })
 		synctest.Wait()
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		time.Sleep(66 * time.Second)

@@ -50,7 +50,7 @@ type Central struct {
 	commits  *commitWaiter
 	warnings rateLimiter // of what unregistered peers cause
 	restored int         // charge points read from the disk and not logged yet
-	logFrom  Position    // of the first change to log; what New restores is one line, not ten thousand
+	logFrom  uint64      // the number of the last change not to log; what New restores is one line, not ten thousand
 
 	mu         sync.Mutex
 	addr       net.Addr
@@ -69,12 +69,12 @@ func New(o Options) (*Central, error) {
 	if o.StateDir == "" {
 		return c, nil
 	}
-	if err := c.openState(); errors.Is(err, folder.ErrInUse) {
-		return nil, err // it names the folder itself
+	if err := c.openState(); errors.Is(err, folder.ErrInUse) { // it names the folder itself
+		return nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
 	}
-	c.logFrom = c.board.since(Position{}).Next
+	c.logFrom = c.board.changes.next
 	if o.Registry != nil {
 		c.applyRegistry(c.started) // it may have changed while no Central ran
 	}
@@ -82,20 +82,15 @@ func New(o Options) (*Central, error) {
 }
 
 func (c *Central) openState() error {
-	file, aside, err := openStateFile(c.o.StateDir)
-	if diskFault(c.o.StateDir, err) {
-		c.file = newStateFile(c.o.StateDir) // the persister logs it, and tries again
-		return nil
+	c.file = &stateFile{dir: c.o.StateDir, log: c.log}
+	_, err := c.file.ensure()
+	if err == nil {
+		err = c.restore(c.started)
+	} else if diskFault(c.o.StateDir, err) {
+		err = nil // the persister logs it, and tries again
 	}
 	if err != nil {
-		return err
-	}
-	if aside.file != "" {
-		aside.log(c.log)
-	}
-	c.file = file
-	if err := c.restore(c.started); err != nil {
-		return errors.Join(err, file.close())
+		return errors.Join(err, c.file.close())
 	}
 	return nil
 }

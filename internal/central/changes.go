@@ -60,17 +60,17 @@ func (c *Central) CP(id evcp.CPID) (CPView, bool) {
 	return p.CPView, true
 }
 
-// follow calls f for each change of state after a position, in order, until ctx ends.
+// follow calls f for each change of state after a number, in order, until ctx ends.
 // When f is more than maxChanges behind, the oldest are skipped and missed counts them.
-func (c *Central) follow(ctx context.Context, p Position, signal <-chan struct{}, f func(Change, uint64)) {
+func (c *Central) follow(ctx context.Context, seq uint64, signal <-chan struct{}, f func(Change, uint64)) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signal:
 		}
-		changes, missed, next := c.board.changesSince(p)
-		p = next
+		changes, missed, next := c.board.changesAfter(seq)
+		seq = next
 		for _, change := range changes {
 			f(change, missed)
 			missed = 0
@@ -130,12 +130,13 @@ func (b *board) watch() (signal <-chan struct{}, stop func()) {
 	}
 }
 
-// changesSince is since for a reader of the changes alone.
-func (b *board) changesSince(p Position) (changes []Change, missed uint64, next Position) {
+// changesAfter is since for a reader of the changes alone. next is the number of the
+// last change.
+func (b *board) changesAfter(seq uint64) (changes []Change, missed, next uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	changes, missed = b.changes.after(p.seq)
-	return changes, missed, Position{version: b.version, seq: b.changes.next}
+	changes, missed = b.changes.after(seq)
+	return changes, missed, b.changes.next
 }
 
 // maxChanges is how far behind a reader of the changes may be: enough for eight

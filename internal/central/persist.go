@@ -7,7 +7,6 @@ import (
 
 	"evcp/internal/central/cpstate"
 	"evcp/internal/sqlite"
-	"evcp/internal/wait"
 )
 
 const (
@@ -22,13 +21,12 @@ const (
 	registrationWait = 200 * time.Millisecond
 )
 
-// persister writes the board to disk, at the disk's own pace. It holds nothing but two
-// positions: what it has not written it reads from the board again, the newest
+// persister writes the board to disk, at the disk's own pace. It holds nothing but a
+// position: what it has not written it reads from the board again, the newest
 // conditions and those changes that are still held.
 type persister struct {
 	c       *Central
-	states  Position // conditions are written up to here
-	changes Position // changes are written up to here
+	written Position // of all conditions, and of the changes
 	failing bool
 }
 
@@ -36,7 +34,8 @@ type persister struct {
 type stateBatch struct {
 	cps     []cpstate.Condition
 	changes []Change
-	written func() // moves the positions
+	missed  uint64   // changes that are no longer held
+	next    Position // when it is on disk
 }
 
 // persist runs until ctx ends, and then writes what is left.
@@ -49,34 +48,26 @@ func (c *Central) persist(ctx context.Context) {
 	defer full.Stop()
 	for {
 		k.write(k.takeChanged)
+		changed, retry := signal, (<-chan time.Time)(nil)
+		if k.failing {
+			changed, retry = nil, time.After(diskRetry)
+		}
 		select {
 		case <-ctx.Done():
 			k.write(k.takeAll)
 			return
-		case <-k.retry(): // also when no message comes
+		case <-retry:
 		case <-full.C:
 			k.write(k.takeAll)
 			k.trimHistory()
-		case <-signal:
+		case <-changed:
 			k.awaitBatch(ctx)
 		}
 	}
 }
 
-// retry is when a failing disk is tried again; never while none fails.
-func (k *persister) retry() <-chan time.Time {
-	if !k.failing {
-		return nil
-	}
-	return time.After(diskRetry)
-}
-
 // awaitBatch waits for more to write, unless a reply waits for the disk.
 func (k *persister) awaitBatch(ctx context.Context) {
-	if k.failing {
-		wait.For(ctx, diskRetry)
-		return
-	}
 	enough := time.NewTimer(batchDelay)
 	defer enough.Stop()
 	select {
@@ -89,12 +80,12 @@ func (k *persister) awaitBatch(ctx context.Context) {
 // takeChanged takes the changes since the last time and the conditions they led to.
 // If some changes are no longer held, it takes all.
 func (k *persister) takeChanged() stateBatch {
-	changes, missed, next := k.c.board.changesSince(k.changes)
+	changes, missed, next := k.c.board.changesAfter(k.written.seq)
 	if missed > 0 {
 		return k.takeAll()
 	}
-	b := stateBatch{changes: changes, written: func() { k.changes = next }}
-	for _, id := range changedCPs(changes) {
+	b := stateBatch{changes: changes, next: Position{version: k.written.version, seq: next}}
+	for id := range changedCPs(changes) {
 		if v, ok := k.c.CP(id); ok {
 			b.cps = append(b.cps, v.Condition)
 		}
@@ -104,60 +95,55 @@ func (k *persister) takeChanged() stateBatch {
 
 // takeAll takes the conditions that changed in any way, such as by a last message.
 func (k *persister) takeAll() stateBatch {
-	d := k.c.board.since(Position{version: k.states.version, seq: k.changes.seq})
-	b := stateBatch{cps: make([]cpstate.Condition, len(d.CPs)), changes: d.Changes}
+	d := k.c.board.since(k.written)
+	b := stateBatch{cps: make([]cpstate.Condition, len(d.CPs)), changes: d.Changes, missed: d.Missed, next: d.Next}
 	for i, v := range d.CPs {
 		b.cps[i] = v.Condition
-	}
-	b.written = func() {
-		if d.Missed > 0 {
-			k.c.log.Error("the history has a gap: the disk was too slow", "changes", d.Missed)
-		}
-		k.states, k.changes = d.Next, d.Next
 	}
 	return b
 }
 
-// write writes one batch. The positions move when it is on disk.
+// write writes one batch. The position moves when it is on disk.
 func (k *persister) write(take func() stateBatch) {
 	err := k.ensureFile()
 	if err == nil {
 		err = k.save(take())
 	}
-	if sqlite.Unusable(err) != "" {
-		err = k.replaceFile(err)
+	if sqlite.Unusable(err) != "" { // it broke while it was open
+		if err = k.c.file.replace(err); err == nil {
+			err = k.rewrite()
+		}
 	}
-	if err == nil {
-		k.recovered()
-	} else {
-		k.failed(err)
-	}
-	k.c.commits.advance(k.changes.seq, k.failing)
+	k.showError(err)
+	k.failing = err != nil
+	k.c.commits.advance(k.written.seq, k.failing)
 }
 
 func (k *persister) save(b stateBatch) error {
-	err := k.c.file.save(b.cps, b.changes)
-	if err == nil {
-		b.written()
+	if err := k.c.file.save(b.cps, b.changes); err != nil {
+		return err
 	}
-	return err
+	if b.missed > 0 {
+		k.c.log.Error("the history has a gap: the disk was too slow", "changes", b.missed)
+	}
+	k.written = b.next
+	return nil
 }
 
-func (k *persister) recovered() {
-	if k.failing {
+// showError sets the error of the last write in the Figures, and logs when the disk
+// begins and ceases to fail.
+func (k *persister) showError(err error) {
+	why := ""
+	switch {
+	case err != nil:
+		why = sqlite.DiskError(k.c.o.StateDir, err)
+		if !k.failing {
+			k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", diskRetry)
+		}
+	case k.failing:
 		k.c.log.Info("the state folder can be written again")
-		k.c.board.setFigures(func(f *Figures) { f.DiskError = "" })
 	}
-	k.failing = false
-}
-
-func (k *persister) failed(err error) {
-	why := sqlite.DiskError(k.c.o.StateDir, err)
 	k.c.board.setFigures(func(f *Figures) { f.DiskError = why })
-	if !k.failing {
-		k.c.log.Error("can't write to the state folder; goes on in memory", "folder", k.c.o.StateDir, "error", why, "retry", diskRetry)
-	}
-	k.failing = true
 }
 
 // ensureFile makes sure that the open file is the one in the folder. A file that was
@@ -183,19 +169,9 @@ func (k *persister) ensureFile() error {
 	return k.rewrite()
 }
 
-// replaceFile replaces a file that broke while it was open.
-func (k *persister) replaceFile(why error) error {
-	aside, err := k.c.file.replace(why)
-	if err != nil {
-		return err
-	}
-	aside.log(k.c.log)
-	return k.rewrite()
-}
-
-// rewrite writes all conditions, and the changes that are still held.
+// rewrite writes all conditions, and the changes that are not written yet.
 func (k *persister) rewrite() error {
-	k.states = Position{}
+	k.written.version = 0
 	return k.save(k.takeAll())
 }
 
@@ -217,7 +193,7 @@ type commitWaiter struct {
 	mu        sync.Mutex
 	committed uint64        // the last change on disk
 	failing   bool          // the disk fails: nobody waits
-	changed   chan struct{} // closed when one of them changes
+	changed   chan struct{} // closed at the next advance
 }
 
 func newCommitWaiter() *commitWaiter {
@@ -228,9 +204,6 @@ func newCommitWaiter() *commitWaiter {
 func (w *commitWaiter) advance(committed uint64, failing bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.committed == committed && w.failing == failing {
-		return
-	}
 	w.committed, w.failing = committed, failing
 	close(w.changed)
 	w.changed = make(chan struct{})

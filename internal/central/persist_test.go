@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,16 @@ func countOnDisk(t *testing.T, dir string) int {
 	n := int64(-1)
 	_ = db.QueryInts("SELECT count(*) FROM charge_points", &n)
 	return int(n)
+}
+
+func openStateFile(t *testing.T, dir string) *stateFile {
+	t.Helper()
+	s := &stateFile{dir: dir, log: slog.New(slog.DiscardHandler)}
+	if _, err := s.ensure(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.close() })
+	return s
 }
 
 func TestChargePointsSurviveARestart(t *testing.T) {
@@ -63,13 +74,9 @@ func TestChargePointsSurviveARestart(t *testing.T) {
 	}
 	stop()
 
-	s, _, err := openStateFile(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
+	s := openStateFile(t, dir)
 	var history []string
-	err = s.db.Query("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Stmt) error {
+	err := s.db.Query("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Stmt) error {
 		history = append(history, row.ColumnText(0))
 		return nil
 	}, "CP_002")
@@ -140,11 +147,7 @@ func execute(t *testing.T, path, sql string) {
 }
 
 func TestHistoryIsBounded(t *testing.T) {
-	s, _, err := openStateFile(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
+	s := openStateFile(t, t.TempDir())
 	now := time.Now()
 	var changes []Change
 	for n := range historyPerCP + 50 {
@@ -258,7 +261,7 @@ func TestFolderThatOpensLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.o.StateDir, c.file = dir, newStateFile(dir) // as New leaves it on a full disk
+	c.o.StateDir, c.file = dir, &stateFile{dir: dir, log: c.log} // as New leaves it on a full disk
 	c.board.restore([]cpstate.Condition{{ID: "CP_002", State: cpstate.Activated, Reason: cpstate.Registered}}, time.Now())
 	_, stop = serve(t, c)
 	waitFor(t, "what the disk has", c.isState("CP_001", cpstate.Disconnected, cpstate.CentralRestarted))

@@ -35,41 +35,15 @@ const (
 	historyTotal = 1_000_000
 )
 
-// stateFile keeps the charge points on disk. One goroutine at a time may use it.
+// stateFile keeps the charge points on disk. It is closed until ensure. One goroutine
+// at a time may use it.
 type stateFile struct {
 	dir  string
+	log  *slog.Logger
 	lock *folder.Lock
 	db   *sqlite.DB  // nil while there is none
 	info os.FileInfo // which file db has; nil = not known
 }
-
-// asideFile is a file that could not be used: its new name, and why in one line.
-type asideFile struct{ file, why string }
-
-func (a asideFile) log(l *slog.Logger) {
-	l.Warn("put an unusable state file aside and began a new one", "file", a.file, "why", a.why)
-}
-
-// openStateFile takes the folder; a folder that another process has is
-// folder.ErrInUse. A file that is damaged, foreign or newer than this program is put
-// aside and named, never deleted; aside is zero if there was none.
-func openStateFile(dir string) (s *stateFile, aside asideFile, err error) {
-	s = newStateFile(dir)
-	_, err = s.ensure()
-	if sqlite.Unusable(err) != "" {
-		aside, err = s.replace(err)
-	}
-	if errors.Is(err, folder.ErrInUse) {
-		return nil, asideFile{}, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
-	}
-	if err != nil {
-		return nil, asideFile{}, errors.Join(err, s.close())
-	}
-	return s, aside, nil
-}
-
-// newStateFile is not open yet; ensure opens it.
-func newStateFile(dir string) *stateFile { return &stateFile{dir: dir} }
 
 func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
 
@@ -91,7 +65,9 @@ func (s *stateFile) open() error {
 
 // ensure makes sure that a file is open, and that it is the one in the folder: the
 // folder may be deleted, or a backup put in its place, while Central runs. opened: a
-// file was opened now; it may hold nothing.
+// file was opened now; it may hold nothing. A folder that another process has is
+// folder.ErrInUse. A file that is damaged, foreign or newer than this program is
+// replaced.
 func (s *stateFile) ensure() (opened bool, err error) {
 	if s.db != nil && !s.replaced() {
 		return false, nil
@@ -103,10 +79,10 @@ func (s *stateFile) ensure() (opened bool, err error) {
 	if s.lock, err = folder.Acquire(s.dir, lockName); err != nil {
 		return false, err
 	}
-	if err := s.open(); err != nil {
-		return false, err
+	if err = s.open(); sqlite.Unusable(err) != "" {
+		err = s.replace(err)
 	}
-	return true, nil
+	return err == nil, err
 }
 
 // replaced reports whether the open file is not the one in the folder.
@@ -115,15 +91,19 @@ func (s *stateFile) replaced() bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && s.info != nil && !os.SameFile(s.info, now)
 }
 
-// replace puts the present file aside and begins a new one.
-func (s *stateFile) replace(why error) (asideFile, error) {
+// replace puts the present file aside, and never deletes it, and begins a new one.
+func (s *stateFile) replace(why error) error {
 	_ = s.db.Close() // its file is put aside next
 	s.db = nil
 	name, err := folder.PutAside(s.path(), sqlite.Unusable(why), time.Now())
 	if err != nil {
-		return asideFile{}, err
+		return err
 	}
-	return asideFile{file: name, why: sqlite.Reason(why)}, s.open()
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.log.Warn("put an unusable state file aside and began a new one", "file", name, "why", sqlite.Reason(why))
+	return nil
 }
 
 // close gives the folder back.
@@ -210,7 +190,7 @@ func (s *stateFile) saveChanges(changes []Change) error {
 			return err
 		}
 	}
-	for _, id := range changedCPs(changes) {
+	for id := range changedCPs(changes) {
 		if err := s.db.Exec(trim, string(id), historyPerCP); err != nil {
 			return err
 		}
@@ -219,13 +199,10 @@ func (s *stateFile) saveChanges(changes []Change) error {
 }
 
 // changedCPs names each charge point once.
-func changedCPs(changes []Change) (ids []evcp.CPID) {
-	seen := map[evcp.CPID]bool{}
+func changedCPs(changes []Change) map[evcp.CPID]bool {
+	ids := map[evcp.CPID]bool{}
 	for _, c := range changes {
-		if !seen[c.CP] {
-			seen[c.CP] = true
-			ids = append(ids, c.CP)
-		}
+		ids[c.CP] = true
 	}
 	return ids
 }
