@@ -111,7 +111,7 @@ func (p *centralProcess) run(ctx context.Context, monitors, pages net.Listener) 
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, dashboard.Options{Version: version.String()}), httpDrain)
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String()), httpDrain)
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })

@@ -147,7 +147,7 @@ func (s *testServer) serveWithScript(js string) (url string) {
 		s.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", New(s.central, Options{}))
+	mux.Handle("/", New(s.central, "test"))
 	mux.Handle("GET /js/boot.js", embeddedFile{body: append(boot, js...), contentType: contentType("boot.js"), etag: `"test"`})
 	server := httptest.NewServer(mux)
 	s.t.Cleanup(func() { server.CloseClientConnections(); server.Close() })

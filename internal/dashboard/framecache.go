@@ -42,8 +42,8 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if again = frameInterval - time.Since(f.boardRead); again <= 0 || f.last == 0 {
-		again = 0
-		if err := f.addChanges(); err != nil {
+		again, f.boardRead = 0, time.Now()
+		if err := f.addDelta(f.central.Since(f.position)); err != nil {
 			return nil, n, 0, err
 		}
 	}
@@ -58,12 +58,6 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 	}
 	frames = append(frames, f.snapshot)
 	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again, nil
-}
-
-// addChanges reads the board and makes a frame of what changed.
-func (f *frameCache) addChanges() error {
-	f.boardRead = time.Now()
-	return f.addDelta(f.central.Since(f.position))
 }
 
 // addDelta makes a frame of a delta. The very first, and one with a gap, make every page

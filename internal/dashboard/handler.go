@@ -23,11 +23,6 @@ import (
 //go:embed web
 var web embed.FS
 
-// Options describe the program to the page.
-type Options struct {
-	Version string // stands in each snapshot
-}
-
 // Dashboard answers HTTP requests for one Central. Serve is the server made for it.
 // Another server should cancel the requests' context when it stops
 // (http.Server.BaseContext): nothing else ends the streams.
@@ -48,10 +43,10 @@ const (
 	maxStreams = 256
 )
 
-// New makes the handler.
-func New(c *central.Central, o Options) *Dashboard {
+// New makes the handler. The version of the program stands in each snapshot.
+func New(c *central.Central, version string) *Dashboard {
 	d := &Dashboard{
-		central: c, version: o.Version, frames: &frameCache{central: c, version: o.Version}, list: &listCache{central: c},
+		central: c, version: version, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
 	}
 	d.mux.HandleFunc("GET /api/v1/cps", d.serveList)

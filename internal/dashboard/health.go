@@ -25,20 +25,18 @@ const maxNamedFaults = 100
 // second; a busy machine is no reason to restart it.
 const stalledAfter = 10 * time.Second
 
-var errNotListening = errors.New("not listening to Monitors yet")
-
 // endpoints are Central's health, metrics and status.
 func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
-		Healthy: func() (string, error) { return note(d.central.Figures()), Healthy(d.central, time.Now()) },
+		Healthy: func() (string, error) { return note(d.central.Figures()), healthy(d.central, time.Now()) },
 		Ready:   func() error { return ready(d.central) },
 		Metrics: d.metrics,
 		Status:  d.status,
 	}
 }
 
-// Healthy is the error that keeps Central from its work; nil if there is none.
-func Healthy(c *central.Central, now time.Time) error {
+// healthy is the error that keeps Central from its work; nil if there is none.
+func healthy(c *central.Central, now time.Time) error {
 	last := c.Figures().SilenceChecked
 	if last.IsZero() {
 		last = c.Started()
@@ -59,9 +57,9 @@ func note(f central.Figures) string {
 
 func ready(c *central.Central) error {
 	if c.Addr() == nil {
-		return errNotListening
+		return errors.New("not listening to Monitors yet")
 	}
-	return Healthy(c, time.Now())
+	return healthy(c, time.Now())
 }
 
 // metrics writes all metrics. Their names are a contract: dashboards and alerts are
@@ -149,7 +147,7 @@ func (d *Dashboard) status() any {
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 		},
 	}
-	if err := Healthy(d.central, now); err != nil {
+	if err := healthy(d.central, now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()
 	}
 	return a

@@ -50,7 +50,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors {
 		t.Errorf("%v %s", err, a.body)
 	}
-	if err := Healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
+	if err := healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
 		t.Errorf("a Central that checked nothing for a minute: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestNotListeningYet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := New(c, Options{}).endpoints().Ready(); err == nil {
+	if err := New(c, "test").endpoints().Ready(); err == nil {
 		t.Error("ready before it listens")
 	}
 }

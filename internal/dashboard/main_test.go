@@ -39,7 +39,7 @@ func startTestServer(t *testing.T, o central.Options, monitors, pages string) *t
 	s.monitors, s.url = mln.Addr().String(), "http://"+pln.Addr().String()+"/"
 	ctx, cancel := context.WithCancel(t.Context())
 	server := &httptest.Server{Listener: pln, Config: &http.Server{
-		Handler: New(c, Options{Version: "test"}), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: New(c, "test"), BaseContext: func(net.Listener) context.Context { return ctx },
 	}}
 	server.Start()
 	ended := make(chan error, 1)
