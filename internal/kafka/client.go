@@ -98,18 +98,23 @@ func (l clientLogger) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Debug("kafka client: "+msg, keyvals...)
 }
 
-// connHooks passes on the errors of the client's connections, on its goroutines.
-type connHooks struct{ errored func(error) }
+// connectHook is called by the client, on its goroutines, with each dial that failed.
+type connectHook func(error)
 
-func (h connHooks) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (h connectHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	if foreign(err) {
-		h.errored(err)
+		h(err)
 	}
 }
 
-func (h connHooks) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+// requestHook is called by the client, on its goroutines, with each request that failed.
+type requestHook func(error)
+
+// OnBrokerE2E implements kgo.HookBrokerE2E.
+func (h requestHook) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
 	if err := e2e.Err(); foreign(err) {
-		h.errored(err)
+		h(err)
 	}
 }
 

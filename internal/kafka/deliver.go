@@ -29,7 +29,7 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 // usable whatever fails here.
 func (s *Sender) connect(ctx context.Context) error {
 	if s.client == nil {
-		cl, err := s.o.newClient(kgo.WithHooks(connHooks{s.errored}), kgo.ProducerBatchMaxBytes(s.batchBytes))
+		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored)), kgo.ProducerBatchMaxBytes(s.batchBytes))
 		if err != nil {
 			return err
 		}
@@ -106,12 +106,8 @@ func (s *Sender) produce(ctx context.Context, f *inFlight) error {
 	cl, all := s.client, int64(len(f.records))
 	for i := range f.records {
 		cl.Produce(context.Background(), &f.records[i], func(_ *kgo.Record, err error) {
-			if err == nil && acked.Add(1) < all {
-				return
-			}
-			select { // the client waits for this function
-			case done <- err:
-			default:
+			if err != nil || acked.Add(1) == all {
+				offer(done, err)
 			}
 		})
 	}
@@ -188,10 +184,10 @@ func (f *inFlight) load() (more bool) {
 	return true
 }
 
-// wake wakes the receiver of a channel of capacity 1, now or when it next receives.
-func wake(c chan struct{}) {
+// offer sends on a channel of capacity 1, unless a value waits there already.
+func offer[T any](c chan<- T, value T) {
 	select {
-	case c <- struct{}{}:
+	case c <- value:
 	default:
 	}
 }

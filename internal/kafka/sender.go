@@ -58,17 +58,6 @@ var codecs = map[string]kgo.CompressionCodec{
 	"zstd":   kgo.ZstdCompression(),
 }
 
-// check finds wrong options before anything is dialled.
-func (o Options) check() error {
-	if len(o.Brokers) == 0 || o.Topic == "" {
-		return fmt.Errorf("send to Kafka: brokers and a topic are needed")
-	}
-	if _, ok := codecs[o.Compression]; !ok {
-		return fmt.Errorf("send to Kafka: unknown compression %q; known are none, gzip, snappy, lz4 and zstd", o.Compression)
-	}
-	return nil
-}
-
 // Sender sends the runs of the outbox to the topic.
 type Sender struct {
 	o           Options
@@ -85,10 +74,10 @@ type Sender struct {
 	phase phaseTracker
 }
 
-// New checks the options. It dials nothing.
+// New makes a Sender; it dials nothing before Run. Its error is an unknown compression.
 func New(o Options, runs *outbox.Cursor) (*Sender, error) {
-	if err := o.check(); err != nil {
-		return nil, err
+	if _, known := codecs[o.Compression]; !known {
+		return nil, fmt.Errorf("send to Kafka: unknown compression %q; known are none, gzip, snappy, lz4 and zstd", o.Compression)
 	}
 	s := &Sender{o: o, runs: runs, progress: make(chan struct{}, 1), clientError: make(chan struct{}, 1), batchBytes: maxBatchBytes}
 	s.phase.Since = time.Now()
@@ -137,7 +126,7 @@ func (s *Sender) errored(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase.errored(time.Now(), err)
-	wake(s.clientError)
+	offer(s.clientError, struct{}{})
 }
 
 // answered records that Kafka answered and has taken n more events.
@@ -162,7 +151,7 @@ func (s *Sender) update(change func(now time.Time) (changed bool)) {
 	changed := change(time.Now())
 	status := s.phase.ConnectionStatus
 	s.mu.Unlock()
-	wake(s.progress)
+	offer(s.progress, struct{}{})
 	if changed && s.o.OnStatus != nil {
 		s.o.OnStatus(status)
 	}

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -72,60 +68,26 @@ func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
-// TopicProbe is what Probe found.
-type TopicProbe struct {
-	Exists  bool   // the topic does
-	Broker  string // HOST:PORT of the one that answered
-	Latency time.Duration
-}
-
-// Probe asks for the topic's metadata. It writes nothing and creates no topic. CauseOf
-// classifies its error.
-func Probe(ctx context.Context, o Options) (TopicProbe, error) {
-	if err := o.check(); err != nil {
-		return TopicProbe{}, err
-	}
-	began := time.Now()
-	hooks := &probeHooks{}
-	cl, err := o.newClient(kgo.WithHooks(hooks), kgo.RequestRetries(0))
+// Probe reports whether the topic exists. It writes nothing and creates no topic. CauseOf
+// classifies its error: of a broker that can't be reached, the first one, since the
+// client's last one is about its own retries.
+func Probe(ctx context.Context, o Options) (exists bool, err error) {
+	first := make(chan error, 1)
+	cl, err := o.newClient(kgo.WithHooks(connectHook(func(err error) { offer(first, err) })), kgo.RequestRetries(0))
 	if err != nil {
-		return TopicProbe{}, err
+		return false, err
 	}
 	defer closeClient(cl)
 	err = describe(ctx, cl, o.Topic, false)
-	latency := time.Since(began)
-	broker, first := hooks.result(err)
-	r := TopicProbe{Exists: err == nil || errors.Is(err, kerr.LeaderNotAvailable), Latency: latency, Broker: broker}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) || r.Exists {
-		return r, nil
+	switch {
+	case err == nil, errors.Is(err, kerr.LeaderNotAvailable):
+		return true, nil
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return false, nil
 	}
-	return r, first
-}
-
-// probeHooks keep the first error of a connection: the client's last one is about its own
-// retries.
-type probeHooks struct {
-	mu     sync.Mutex
-	err    error
-	broker string
-}
-
-func (h *probeHooks) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err == nil {
-		h.broker = net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
-	} else if h.err == nil && foreign(err) {
-		h.err = err
+	select {
+	case err = <-first:
+	default:
 	}
-}
-
-// result is the broker that was reached, and the first error; err if there was none.
-func (h *probeHooks) result(err error) (broker string, first error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.err != nil {
-		err = h.err
-	}
-	return h.broker, err
+	return false, err
 }

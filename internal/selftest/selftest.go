@@ -126,7 +126,7 @@ func (o Options) tryKafka(ctx context.Context) peerResult {
 	}
 	facts := advice.Details{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
-	topic, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
+	exists, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
 	if err != nil {
 		facts.Reply = wire.Text([]byte(err.Error()))
 	}
@@ -134,7 +134,7 @@ func (o Options) tryKafka(ctx context.Context) peerResult {
 	if !r.well {
 		r.shape = display.Gone
 	}
-	if r.well && !topic.Exists {
+	if r.well && !exists {
 		r.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
 	}
 	return r

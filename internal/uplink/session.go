@@ -144,7 +144,7 @@ func (s *session) exchange(ctx context.Context, op Operation, r Report) error {
 		return nil
 	}
 	before := s.state
-	s.up.schedule.Replied(&s.state, op, r, reply, time.Now(), rand.Float64())
+	s.state.Replied(op, r, reply, time.Now(), rand.Float64())
 	s.showLast(m, r, reply)
 	if d, ok := s.diagnose(before, op, reply); ok {
 		s.up.o.OnDiagnostic(d)

@@ -10,10 +10,8 @@ import (
 
 // Schedule decides what is sent to Central, and when. It holds no state.
 type Schedule struct {
-	Heartbeat    time.Duration // between heartbeats; 0 = never
-	ReportEvery  time.Duration // an open failure is reported again so often; 0 = never
-	RefusalRetry time.Duration // from a rejected registration to the next one
-	Backoff      pace.Backoff  // after a message without a usable reply
+	Heartbeat   time.Duration // between heartbeats; 0 = never
+	ReportEvery time.Duration // an open failure is reported again so often; 0 = never
 }
 
 // Report is one failure or recovery that Central must learn of.
@@ -149,7 +147,7 @@ func (c Schedule) nextReport(s SessionState) (r Report, due time.Time) {
 
 // Replied folds in what came of the message of op. random is in [0, 1) and spreads
 // the retries.
-func (c Schedule) Replied(s *SessionState, op Operation, r Report, reply SendResult, now time.Time, random float64) {
+func (s *SessionState) Replied(op Operation, r Report, reply SendResult, now time.Time, random float64) {
 	if op == Heartbeat {
 		s.LastHeartbeat = now
 	}
@@ -163,33 +161,33 @@ func (c Schedule) Replied(s *SessionState, op Operation, r Report, reply SendRes
 			s.Away, s.AwaySince = true, now
 		}
 		s.Registered = false
-		c.retryLater(s, now, random)
+		s.retryLater(now, random)
 	case op == Register:
-		c.registrationReplied(s, reply.Verdict, now, random)
+		s.registrationReplied(reply.Verdict, now, random)
 	default:
-		c.reportReplied(s, r, reply.Verdict, now, random)
+		s.reportReplied(r, reply.Verdict, now, random)
 	}
 }
 
-func (c Schedule) retryLater(s *SessionState, now time.Time, random float64) {
+func (s *SessionState) retryLater(now time.Time, random float64) {
 	s.Attempts++
-	s.RetryAt = now.Add(c.Backoff.Delay(s.Attempts, random))
+	s.RetryAt = now.Add(pace.CentralBackoff.Delay(s.Attempts, random))
 }
 
-func (c Schedule) registrationReplied(s *SessionState, v Verdict, now time.Time, random float64) {
+func (s *SessionState) registrationReplied(v Verdict, now time.Time, random float64) {
 	switch v {
 	case Accepted:
 		s.LastHeartbeat = time.Time{} // a Central that just accepted knows no state: send it at once
 		s.Registered, s.RegisteredBefore, s.Refused, s.Away, s.Attempts, s.RetryAt = true, true, false, false, 0, time.Time{}
 	case Rejected:
 		s.Refused, s.Away, s.Attempts = true, false, 0
-		s.RetryAt = now.Add(c.RefusalRetry)
+		s.RetryAt = now.Add(RefusalRetry)
 	default:
-		c.retryLater(s, now, random)
+		s.retryLater(now, random)
 	}
 }
 
-func (c Schedule) reportReplied(s *SessionState, r Report, v Verdict, now time.Time, random float64) {
+func (s *SessionState) reportReplied(r Report, v Verdict, now time.Time, random float64) {
 	switch v {
 	case Accepted:
 		s.receiptCame(r, now)
@@ -197,10 +195,10 @@ func (c Schedule) reportReplied(s *SessionState, r Report, v Verdict, now time.T
 		s.Registered = false
 		s.Forgotten++
 		if s.Forgotten > 1 { // Central accepts and forgets: back off, or this is a tight loop
-			s.RetryAt = now.Add(c.Backoff.Delay(s.Forgotten, random))
+			s.RetryAt = now.Add(pace.CentralBackoff.Delay(s.Forgotten, random))
 		}
 	default:
-		c.retryLater(s, now, random)
+		s.retryLater(now, random)
 	}
 }
 

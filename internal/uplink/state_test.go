@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/pace"
 	"evcp/internal/wire"
 )
 
-var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second, RefusalRetry: time.Minute, Backoff: pace.CentralBackoff}
+var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second}
 
 // dialogue plays a session with a Central that exists only as its replies.
 type dialogue struct {
@@ -59,7 +58,7 @@ func (d *dialogue) reply(op Operation, r Report, text string) {
 		central.Feed([]byte(text), true)
 		reply.Text, reply.Verdict = central.Text(), textCodec{}.judge(Outbound{Operation: op}, &central)
 	}
-	schedule.Replied(&d.s, op, r, reply, d.now, 0.999)
+	d.s.Replied(op, r, reply, d.now, 0.999)
 }
 
 func (d *dialogue) apply(e evcp.Event) { d.s.Apply(e) }
@@ -343,7 +342,7 @@ func TestARestartSendsNoReportAgain(t *testing.T) {
 }
 
 func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
-	silent := Schedule{RefusalRetry: time.Minute, Backoff: pace.CentralBackoff}
+	var silent Schedule
 	s := SessionState{Registered: true, Repeating: true}
 	if op, _, wake := silent.Next(s, time.Now()); op != NoOperation || !wake.IsZero() {
 		t.Errorf("sends operation %d, wakes %s", op, wake)

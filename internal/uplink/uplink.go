@@ -23,7 +23,6 @@ import (
 	"evcp"
 	"evcp/internal/link"
 	"evcp/internal/outbox"
-	"evcp/internal/pace"
 )
 
 // RefusalRetry is how long after a rejected registration Central is asked again.
@@ -100,7 +99,7 @@ type Uplink struct {
 func New(o Options) *Uplink {
 	u := &Uplink{
 		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]*session, len(o.CPs)), receipts: receiptTracker{facts: o.Facts}, meter: newMeter(),
-		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, RefusalRetry: RefusalRetry, Backoff: pace.CentralBackoff},
+		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery},
 	}
 	for _, cp := range o.CPs {
 		u.index[cp] = u.newSession(cp)

@@ -65,11 +65,11 @@ const (
 )
 
 var (
-	rejecting = wordSet("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
-	accepting = wordSet("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
+	rejecting = strings.Fields("denied deny rejected refused unauthorized unauthorised unsuccessful failed failure invalid unknown not ko nack error forbidden")
+	accepting = strings.Fields("ok authenticated authorized authorised successful success accepted acknowledged ack registered")
 	// A reply to a report whose first word is one of these is no receipt. x15 is the
 	// byte <NACK> as Text shows it.
-	rejectingFirst = wordSet("ko nack x15 error denied")
+	rejectingFirst = strings.Fields("ko nack x15 error denied")
 )
 
 // JudgeRegistration judges the reply to a registration request of cp, by whole words: a
@@ -111,7 +111,7 @@ func JudgeReceipt(text string, cp evcp.CPID) CentralVerdict {
 		return NotRegistered
 	case strings.Contains(joined, " unknown ") && !strings.Contains(joined, " unknown message "):
 		return NotRegistered
-	case rejectingFirst[words[0]]:
+	case slices.Contains(rejectingFirst, words[0]):
 		return Rejected
 	default:
 		return Accepted
@@ -148,14 +148,6 @@ func idRune(r rune) bool {
 // spaced joins words so that a phrase of whole words can be searched for.
 func spaced(words []string) string { return " " + strings.Join(words, " ") + " " }
 
-func wordSet(list string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(list) {
-		set[w] = true
-	}
-	return set
-}
-
-func containsAny(words []string, set map[string]bool) bool {
-	return slices.ContainsFunc(words, func(w string) bool { return set[w] })
+func containsAny(words, list []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
 }
