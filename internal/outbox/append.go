@@ -1,6 +1,10 @@
 package outbox
 
-import "evcp"
+import (
+	"slices"
+
+	"evcp"
+)
 
 // Batch is all events of one judgement, and what is known after it.
 type Batch struct {
@@ -26,7 +30,7 @@ func (o *Outbox) Append(b Batch) (ticket uint64, dropped bool) {
 	}
 	o.owner.start()
 	o.ticket++
-	fact := anyFact(b.Events)
+	fact := slices.ContainsFunc(b.Events, evcp.Event.Fact)
 	if o.overflows(fact) {
 		o.drop(b)
 		return o.ticket, true
@@ -104,7 +108,7 @@ func (o *Outbox) drop(b Batch) {
 	for i := range b.Events {
 		e := &b.Events[i]
 		o.givenUp.add(dropRange{b.CP, e.Epoch, e.Seq, e.Seq, 1, reasonStuck})
-		o.counts.dropped[e.Action]++
+		o.dropped[e.Action]++
 	}
 	o.pending.ticket = o.ticket
 }

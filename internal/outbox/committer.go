@@ -158,7 +158,7 @@ func (c *committer) takePending() bool {
 	c.batch, o.pending = o.pending, c.batch
 	o.committing = c.batch.bytes
 	c.givenUp, o.givenUp = o.givenUp, dropSet{}
-	c.takePositions()
+	c.takePositions(false)
 	return true
 }
 
@@ -217,7 +217,7 @@ func (c *committer) publish(took time.Duration) bool {
 		c.trim.sinceCheck.add(r)
 	}
 	o.committing = 0
-	o.counts.commit(took)
+	o.stats.commit(took)
 	o.owner.dropped(c.givenUp)
 	c.givenUp = nil
 	o.kept.Store(b.ticket)
@@ -303,7 +303,9 @@ func (c *committer) finish() {
 
 // seal leaves a file that needs no replay and in which every number is proven.
 func (c *committer) seal() error {
-	c.takeAllPositions()
+	c.o.mu.Lock()
+	c.takePositions(true)
+	c.o.mu.Unlock()
 	if err := c.snapshotAll(); err != nil {
 		return err
 	}

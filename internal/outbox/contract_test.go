@@ -38,7 +38,6 @@ func TestAppendCopies(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	tail := w.box.Tail(8)
-	defer tail.Close()
 	state, events := policy.Next(evcp.State{}, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: w.at, Outcome: ok()}, nil)
 	w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: events, State: state})
 	events[0] = evcp.Event{CP: "XX", Action: evcp.MonitorStopped}
@@ -57,11 +56,10 @@ func TestTicketsAndTail(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{SyncEvery: time.Hour})
 	defer w.close()
 	tail := w.box.Tail(8)
-	defer tail.Close()
 	next := func(want int) {
 		t.Helper()
-		if batch, err := tail.Next(t.Context()); err != nil || len(batch) != want {
-			t.Fatalf("tail shows %d events, want %d, %v", len(batch), want, err)
+		if batch := <-tail.C; len(batch) != want {
+			t.Fatalf("tail shows %d events, want %d", len(batch), want)
 		}
 	}
 	w.check("CP_001", ok())
@@ -87,7 +85,6 @@ func TestTailIsBounded(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	tail := w.box.Tail(1)
-	defer tail.Close()
 	for range 5 {
 		w.check("CP_001", ok())
 		w.flush()
@@ -136,13 +133,11 @@ func TestNextEnds(t *testing.T) {
 	if _, err := w.box.Cursor(Kafka).Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	errs := make(chan error, 3)
-	tail := w.box.Tail(1)
+	errs := make(chan error, 2)
 	go func() { _, err := w.box.Cursor(Kafka).Next(context.Background()); errs <- err }()
 	go func() { _, err := w.box.Facts().Next(context.Background()); errs <- err }()
-	go func() { _, err := tail.Next(context.Background()); errs <- err }()
 	w.close()
-	for range 3 {
+	for range 2 {
 		if err := <-errs; !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}

@@ -134,15 +134,16 @@ func (c *Cursor) Rewind() {
 func (c *Cursor) Pending() (events int64, oldest evcp.Stamp) {
 	c.o.mu.Lock()
 	defer c.o.mu.Unlock()
-	return c.pending()
+	p := c.pending()
+	return p.Events, p.Oldest
 }
 
-func (c *Cursor) pending() (events int64, oldest evcp.Stamp) {
-	events = max(0, c.o.keptTotal.events-c.at.events-c.at.dropped)
+func (c *Cursor) pending() Pending {
+	events := max(0, c.o.keptTotal.events-c.at.events-c.at.dropped)
 	if events == 0 {
-		return 0, 0
+		return Pending{}
 	}
-	return events, c.oldest
+	return Pending{events, c.oldest}
 }
 
 // subtract takes into account that events of a run were given up.
@@ -188,9 +189,9 @@ func (s *runStore) savePositions(all []cursorPosition) error {
 }
 
 // takePositions lists the positions that moved since they were saved. That of the facts
-// moves with every run: it is written along with others, and alone only after
+// moves with every run: it is written along with others, or last, and alone only after
 // snapshotRuns runs. The caller holds the lock.
-func (c *committer) takePositions() {
+func (c *committer) takePositions(last bool) {
 	c.positions = c.positions[:0]
 	for _, r := range c.o.cursors {
 		if r.at != r.saved {
@@ -198,21 +199,11 @@ func (c *committer) takePositions() {
 			c.positions = append(c.positions, r.at)
 		}
 	}
-	c.takeFactPosition(len(c.positions) > 0)
-}
-
-func (c *committer) takeFactPosition(always bool) {
 	f := c.o.facts
-	if at := f.position(); f.wanted && at != f.saved && (always || at.run-f.saved.run >= snapshotRuns) {
+	at := f.position()
+	due := last || len(c.positions) > 0 || at.run-f.saved.run >= snapshotRuns
+	if f.wanted && due && at != f.saved {
 		f.saved = at
 		c.positions = append(c.positions, at)
 	}
-}
-
-// takeAllPositions is for the end.
-func (c *committer) takeAllPositions() {
-	c.o.mu.Lock()
-	defer c.o.mu.Unlock()
-	c.takePositions()
-	c.takeFactPosition(true)
 }

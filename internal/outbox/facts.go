@@ -125,14 +125,12 @@ func (f *Facts) settled(kept int64) int64 {
 	return min(kept, f.open[0]>>20-1)
 }
 
-func (f *Facts) pending() (events int64, oldest evcp.Stamp) {
-	if len(f.open) == 0 {
-		return 0, 0
+func (f *Facts) pending() Pending {
+	p := Pending{Events: int64(len(f.open))}
+	if len(f.open) > 0 && len(f.queue) > 0 && f.queue[0].Pos == f.open[0] {
+		p.Oldest = f.queue[0].Event.At
 	}
-	if len(f.queue) > 0 && f.queue[0].Pos == f.open[0] {
-		oldest = f.queue[0].Event.At
-	}
-	return int64(len(f.open)), oldest
+	return p
 }
 
 // discard forgets what was not kept when the disk refused.

@@ -1,8 +1,6 @@
 package outbox
 
 import (
-	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -13,30 +11,17 @@ import (
 // waits for the first Append: before that the owner may not be complete.
 type ownerCalls struct {
 	options Options
-	ready   chan struct{}
-	once    sync.Once
+	once    sync.Once // start, or close without one
 	wake    chan struct{}
-	stop    chan struct{}
+	stop    chan struct{} // that of the outbox
 	done    chan struct{}
 
 	mu    sync.Mutex
 	calls []func()
 }
 
-func newOwnerCalls(o Options) *ownerCalls {
-	return &ownerCalls{
-		options: o, ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		stop: make(chan struct{}), done: make(chan struct{}),
-	}
-}
-
 func (n *ownerCalls) run() {
 	defer close(n.done)
-	select {
-	case <-n.ready:
-	case <-n.stop:
-		return
-	}
 	for {
 		for _, call := range n.take() {
 			call()
@@ -64,8 +49,10 @@ func (n *ownerCalls) add(call func()) {
 	poke(n.wake)
 }
 
-func (n *ownerCalls) start() { n.once.Do(func() { close(n.ready) }) }
-func (n *ownerCalls) close() { close(n.stop) }
+func (n *ownerCalls) start() { n.once.Do(func() { go n.run() }) }
+
+// close makes done close, soon after stop.
+func (n *ownerCalls) close() { n.once.Do(func() { close(n.done) }) }
 
 func (n *ownerCalls) refused(generation uint64, err error) {
 	if f := n.options.Refused; f != nil {
@@ -98,9 +85,8 @@ func (n *ownerCalls) dropped(l dropSet) {
 // Tail hands out what is kept from when it was opened on, commit by commit. It is
 // bounded: a reader that does not keep up loses batches, and their events are counted.
 type Tail struct {
-	// C carries the batches. They are shared by all tails: read only.
+	// C carries the batches and is never closed. They are shared by all tails: read only.
 	C       <-chan []evcp.Event
-	o       *Outbox
 	c       chan []evcp.Event
 	dropped atomic.Uint64
 }
@@ -108,7 +94,7 @@ type Tail struct {
 // Tail opens a live tail that holds at most buffer batches for its reader.
 func (o *Outbox) Tail(buffer int) *Tail {
 	c := make(chan []evcp.Event, max(1, buffer))
-	t := &Tail{C: c, o: o, c: c}
+	t := &Tail{C: c, c: c}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tails = append(o.tails, t)
@@ -124,29 +110,5 @@ func (t *Tail) offer(batch []evcp.Event) {
 	}
 }
 
-// Next waits for a batch. After Close of the outbox it hands out what is left.
-func (t *Tail) Next(ctx context.Context) ([]evcp.Event, error) {
-	select {
-	case batch := <-t.c:
-		return batch, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-t.o.closed:
-	}
-	select {
-	case batch := <-t.c:
-		return batch, nil
-	default:
-		return nil, ErrClosed
-	}
-}
-
 // Dropped is how many events the reader has lost.
 func (t *Tail) Dropped() uint64 { return t.dropped.Load() }
-
-// Close ends the tail. C stays open: nothing more comes.
-func (t *Tail) Close() {
-	t.o.mu.Lock()
-	defer t.o.mu.Unlock()
-	t.o.tails = slices.DeleteFunc(t.o.tails, func(other *Tail) bool { return other == t })
-}

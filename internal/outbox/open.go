@@ -67,13 +67,12 @@ func (o *Outbox) start(s *runStore) {
 		o.beginMemory(1 << 62) // whatever the disk holds by then is valid
 		o.back.probeTimer.Reset(o.options.probeEvery)
 	}
-	o.counts.bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
-	o.owner = newOwnerCalls(o.options)
+	o.stats.Bytes, _, _ = s.Usage() // a disk that fails here fails again where it matters
+	o.owner = &ownerCalls{options: o.options, wake: make(chan struct{}, 1), stop: o.stop, done: make(chan struct{})}
 	o.committer = newCommitter(o, s)
 	o.committer.snapshot.covered = o.snapshotRun
 	o.owner.dropped(o.oldDrops)
 	o.oldDrops = nil
-	go o.owner.run()
 	go o.committer.run()
 }
 
@@ -138,7 +137,7 @@ func (o *Outbox) startInMemory(cause error, now time.Time) {
 	o.unread = aside != "" || !o.readImmutable()
 	o.renumber()
 	o.result.Found, o.result.File, o.result.Why = Refused, aside, sqlite.DiskError(o.dir, cause)
-	o.counts.refuse(o.result.Why, now)
+	o.stats.refuse(o.result.Why, now)
 	o.enter(diskRefused)
 	o.removeMarker()
 }

@@ -52,8 +52,9 @@ type Outbox struct {
 	facts      *Facts
 	tails      []*Tail
 	flushers   []chan struct{}
-	givenUp    dropSet // dropped before they came to the committer
-	counts     statCounters
+	givenUp    dropSet                        // dropped before they came to the committer
+	stats      Stats                          // what is counted as it happens; Stats adds the rest
+	dropped    [evcp.EventsDropped + 1]uint64 // events given up, by action
 
 	// Only while Open reads the file:
 	snapshotRun int64
@@ -203,46 +204,30 @@ type Pending struct {
 	Oldest evcp.Stamp
 }
 
-// statCounters are guarded by the outbox's lock.
-type statCounters struct {
-	bytes        int64
-	last, long   time.Duration
-	commits      uint64
-	dropped      [evcp.EventsDropped + 1]uint64
-	refusedSince time.Time
-	refusedWhy   string
+func (s *Stats) commit(took time.Duration) {
+	s.LastCommit, s.LongCommit = took, max(s.LongCommit, took)
+	s.Commits++
 }
 
-func (c *statCounters) commit(took time.Duration) {
-	c.last, c.long = took, max(c.long, took)
-	c.commits++
-}
-
-func (c *statCounters) refuse(why string, now time.Time) { c.refusedSince, c.refusedWhy = now, why }
+func (s *Stats) refuse(why string, now time.Time) { s.RefusedSince, s.RefusedWhy = now, why }
 
 // Stats reads all figures at one moment. It reads no file.
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	c := &o.counts
-	s := Stats{
-		Bytes: c.bytes, Limit: o.limit(), Waiting: o.pending.bytes + o.committing,
-		LastCommit: c.last, LongCommit: c.long, Commits: c.commits, Written: o.keptTotal.bytes,
-		Dropped: map[string]uint64{}, RefusedSince: c.refusedSince, RefusedWhy: c.refusedWhy,
-		Cursors: map[string]Pending{},
-	}
-	for action, n := range c.dropped {
+	s := o.stats
+	s.Limit, s.Waiting, s.Written = o.limit(), o.pending.bytes+o.committing, o.keptTotal.bytes
+	s.Dropped, s.Cursors = map[string]uint64{}, map[string]Pending{}
+	for action, n := range o.dropped {
 		if n > 0 {
 			s.Dropped[evcp.Action(action).String()] = n
 		}
 	}
 	for name, cursor := range o.cursors {
-		events, oldest := cursor.pending()
-		s.Cursors[name] = Pending{events, oldest}
+		s.Cursors[name] = cursor.pending()
 	}
 	if o.facts.wanted {
-		events, oldest := o.facts.pending()
-		s.Cursors[Central] = Pending{events, oldest}
+		s.Cursors[Central] = o.facts.pending()
 	}
 	return s
 }

@@ -70,18 +70,9 @@ func (o *Outbox) Latest() iter.Seq[Line] {
 // errMigrated is a store in memory whose content has moved to the disk.
 var errMigrated = errors.New("moved to the disk")
 
-// readAfter reads the run after a run for a cursor that is behind the newest.
+// readAfter reads the run after a run for a cursor that is behind the newest: from the
+// file, or from memory what is only there.
 func (o *Outbox) readAfter(c *Cursor, after int64) (Run, bool, error) {
-	for {
-		run, ok, err := o.readOnce(c, after)
-		if !errors.Is(err, errMigrated) {
-			return run, ok, err
-		}
-	}
-}
-
-// readOnce reads from the file, or from memory what is only there.
-func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
 	o.mu.Lock()
 	m, from, memory, unread := o.mode, o.memoryFrom, o.committer.store, o.unread
 	o.mu.Unlock()
@@ -99,7 +90,11 @@ func (o *Outbox) readOnce(c *Cursor, after int64) (Run, bool, error) {
 			c.markSkipped(after)
 		}
 	}
-	return memory.readAfter(after, 1<<62)
+	run, ok, err := memory.readAfter(after, 1<<62)
+	if errors.Is(err, errMigrated) {
+		return o.readAfter(c, after)
+	}
+	return run, ok, err
 }
 
 // markSkipped remembers where a cursor passed over what an unreadable disk holds, so

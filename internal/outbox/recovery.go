@@ -145,7 +145,7 @@ func (o *Outbox) replaceCommitter(c, next *committer, why string) bool {
 	}
 	o.enter(diskRefused)
 	o.committer = next
-	o.counts.refuse(why, time.Now())
+	o.stats.refuse(why, time.Now())
 	o.owner.refused(o.generation, errors.New(why))
 	return true
 }
@@ -178,7 +178,7 @@ func (o *Outbox) fail(c *committer, err error) {
 	o.failure = fmt.Errorf("%s: %w", o.dir, err)
 	o.generation++
 	o.discard(c)
-	o.counts.refuse(errNoStore.Error(), time.Now())
+	o.stats.refuse(errNoStore.Error(), time.Now())
 	o.owner.failed(o.failure)
 	o.mu.Unlock()
 	o.removeMarker()
@@ -298,7 +298,7 @@ func (o *Outbox) takeDisk(c *committer, m *migration) bool {
 	}
 	c.store = m.disk.store
 	o.memoryFrom = 0
-	o.counts.refuse("", time.Time{})
+	o.stats.refuse("", time.Time{})
 	for i := range o.states {
 		o.states[i].changed = false
 	}

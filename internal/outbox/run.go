@@ -58,15 +58,6 @@ func reportable(a evcp.Action) bool {
 	return false
 }
 
-func anyFact(events []evcp.Event) bool {
-	for i := range events {
-		if events[i].Fact() {
-			return true
-		}
-	}
-	return false
-}
-
 // Line is one event as Event.AppendJSON wrote it. Its methods find a field without
 // parsing the rest. That is exact: a quote inside a JSON string is escaped, so no text
 // can look like the name of a field.

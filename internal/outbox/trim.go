@@ -82,7 +82,7 @@ func (t *trimmer) check() error {
 func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.counts.bytes = used
+	o.stats.Bytes = used
 	limit, delivered, settled = o.limit(), o.keptRun, o.keptRun
 	for _, name := range o.options.Readers {
 		if name == Central {
@@ -229,7 +229,7 @@ func (o *Outbox) applyTrim(b *trimBatch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for action, n := range b.dropped {
-		o.counts.dropped[action] += n
+		o.dropped[action] += n
 	}
 	for _, c := range o.cursors {
 		for _, r := range b.runs {
