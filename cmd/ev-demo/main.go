@@ -15,45 +15,36 @@ import (
 
 const name = "ev-demo"
 
-func main() {
-	ctx, hurry, stop := interrupts()
-	code := run(ctx, hurry, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
-
-// interrupts returns a context that ends at the first signal, and one that ends at
-// the second. Further signals do nothing: the shutdown takes a bounded time, and has
-// to remove the files.
-func interrupts() (first, second context.Context, stop func()) {
-	first, endFirst := context.WithCancel(context.Background())
-	second, endSecond := context.WithCancel(context.Background())
-	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, cli.StopSignals()...)
-	go func() {
-		defer close(done)
-		for _, end := range []func(){endFirst, endSecond} {
-			if _, more := <-signals; !more {
-				return
-			}
-			end()
-		}
-	}()
-	return first, second, func() { signal.Stop(signals); close(signals); <-done; endFirst(); endSecond() }
-}
+func main() { cli.Main(run) }
 
 // run writes help and version to stdout, the log to stderr, and returns the exit
 // code.
-func run(ctx, hurry context.Context, args []string, stdout, stderr *os.File) int {
+func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+	hurry, stop := secondSignal()
+	defer stop()
 	var o options
-	p := program(&o)
-	if _, code, goOn := cli.LoadSettings(p, args, stdout, stderr); !goOn {
+	if _, code, goOn := cli.LoadSettings(program(&o), args, stdout, stderr); !goOn {
 		return code
 	}
 	if err := play(ctx, hurry, o, stderr); err != nil {
 		return cli.PrintError(stderr, name, err)
 	}
 	return cli.ExitOK
+}
+
+// secondSignal returns a context that ends at the second signal. Further signals do
+// nothing: the shutdown takes a bounded time, and has to remove the files.
+func secondSignal() (ctx context.Context, stop func()) {
+	ctx, end := context.WithCancel(context.Background())
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, cli.StopSignals()...)
+	go func() {
+		defer close(done)
+		<-signals
+		<-signals
+		end()
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); <-done }
 }
 
 func play(ctx, hurry context.Context, o options, stderr *os.File) error {
