@@ -139,11 +139,12 @@ func haproxyVersion(ctx context.Context) string {
 // runningChecker is a checker in one round, and what it has used up to at.
 type runningChecker struct {
 	*checker
-	engine, process *process.Child
-	at              time.Time
-	checks          int64
-	cpu             time.Duration
-	memory          memoryUse
+	engine  string // its port
+	process *process.Child
+	at      time.Time
+	checks  int64
+	cpu     time.Duration
+	memory  memoryUse
 }
 
 // round starts all checkers, lets them warm up, and measures them.
@@ -174,12 +175,11 @@ func (h *harness) startChecker(ctx context.Context, c *checker) (*runningChecker
 	if c.closes {
 		mode = "close"
 	}
-	engine, err := h.startServer(ctx, port, h.program("engine"), port, mode)
-	if err != nil {
+	if _, err := h.startServer(ctx, port, h.program("engine"), port, mode); err != nil {
 		return nil, err
 	}
 	child, err := c.start(ctx, h, port)
-	return &runningChecker{checker: c, engine: engine, process: child}, err
+	return &runningChecker{checker: c, engine: port, process: child}, err
 }
 
 // measureWindow adds one sample to each checker.

@@ -1,21 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"evcp/internal/process"
 	"evcp/internal/testbed"
-	"evcp/internal/wait"
 )
 
 // harness starts the programs that are measured and their peers, each in a folder
@@ -153,26 +152,19 @@ func (h *harness) broker(ctx context.Context) (*process.Child, string, error) {
 	return c, port, err
 }
 
-// replies asks peers/engine.c how many replies it has sent.
-func replies(ctx context.Context, engine *process.Child) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	before := logLines(engine)
-	engine.Signal(syscall.SIGUSR1)
-	var now [][]byte
-	if !wait.Until(ctx, 2*time.Millisecond, func() bool { now = logLines(engine); return len(now) > len(before) }) {
-		return 0, fmt.Errorf("%s has not printed its number of replies", engine.Name)
+// replies asks peers/engine.c on a port how many health checks it has answered.
+func replies(ctx context.Context, port string) (n int64, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return 0, err
 	}
-	var n int64
-	_, err := fmt.Sscan(string(now[len(now)-1]), &n)
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second)) // fails only on a closed connection
+	if _, err := io.WriteString(conn, "count"); err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fscan(conn, &n)
 	return n, err
-}
-
-// logLines are the complete lines of a log.
-func logLines(c *process.Child) [][]byte {
-	b, _ := os.ReadFile(c.Log) // a missing file has no lines
-	all := bytes.Split(b, []byte("\n"))
-	return all[:len(all)-1]
 }
 
 // replyFunc returns the reply to a message that was received at the given time. The

@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -70,23 +71,35 @@ func run(args []string) int {
 	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
 		return exitCode(testbed.ServeBroker(ctx, args[1], ""))
 	}
-	var o options
-	if err := o.parse(args); err != nil {
+	var names []string
+	for _, m := range measurements {
+		names = append(names, m.name)
+	}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	bin := f.String("bin", "bin", "folder of the programs that are measured, and of their peers")
+	dir := f.String("dir", "", "empty folder, on a real disk, for state and logs")
+	document := f.String("document", "", "file whose marked tables are rewritten; none: only print")
+	only := f.String("only", "", "comma-separated measurements: "+strings.Join(names, ", "))
+	isQuick := f.Bool("quick", false, "shorter and fewer; for a look, not for a document")
+	if f.Parse(args) != nil {
 		return 2
 	}
 	h := &harness{sizes: full, ports: testbed.NewPorts(), children: process.NewGroup(), folders: new(atomic.Int32)}
 	defer h.children.Close()
-	if o.quick {
+	if *isQuick {
 		h.sizes = quick
 	}
+	if *only != "" {
+		names = strings.Split(*only, ",")
+	}
 	var err error
-	if h.bin, err = filepath.Abs(o.bin); err != nil {
+	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return exitCode(err)
 	}
-	if h.dir, err = filepath.Abs(o.dir); err != nil {
+	if h.dir, err = filepath.Abs(*dir); err != nil {
 		return exitCode(err)
 	}
-	return exitCode(measureAll(ctx, h, o))
+	return exitCode(measureAll(ctx, h, names, *document))
 }
 
 func exitCode(err error) int {
@@ -97,38 +110,15 @@ func exitCode(err error) int {
 	return 0
 }
 
-type options struct {
-	bin, dir, document, only string
-	quick                    bool
-}
-
-func (o *options) parse(args []string) error {
-	var names []string
-	for _, m := range measurements {
-		names = append(names, m.name)
-	}
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&o.bin, "bin", "bin", "folder of the programs that are measured, and of their peers")
-	f.StringVar(&o.dir, "dir", "", "empty folder, on a real disk, for state and logs")
-	f.StringVar(&o.document, "document", "", "file whose marked tables are rewritten; none: only print")
-	f.StringVar(&o.only, "only", "", "comma-separated measurements: "+strings.Join(names, ", "))
-	f.BoolVar(&o.quick, "quick", false, "shorter and fewer; for a look, not for a document")
-	return f.Parse(args)
-}
-
-func (o *options) wants(name string) bool {
-	return o.only == "" || strings.Contains(","+o.only+",", ","+name+",")
-}
-
 // measureAll runs the measurements one after another. If one fails the others still
 // run, but the document is not rewritten.
-func measureAll(ctx context.Context, h *harness, o options) error {
+func measureAll(ctx context.Context, h *harness, names []string, document string) error {
 	before := readMachine(ctx)
 	fmt.Printf("%s, commit %s, load %s\n", before.date(), before.commit, before.load)
 	var tables []resultTable
 	var failed []error
 	for _, m := range measurements {
-		if !o.wants(m.name) || ctx.Err() != nil {
+		if !slices.Contains(names, m.name) || ctx.Err() != nil {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s  %s …\n", time.Now().Format(time.TimeOnly), m.name)
@@ -147,10 +137,10 @@ func measureAll(ctx context.Context, h *harness, o options) error {
 	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
 		return fmt.Errorf("not everything could be measured:\n%w", err)
 	}
-	if o.document == "" {
+	if document == "" {
 		return nil
 	}
-	return rewrite(o.document, tables)
+	return rewrite(document, tables)
 }
 
 // measureGo runs the Go benchmarks of the code that every check runs through.
