@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -123,6 +124,22 @@ func oneFailed(t *testing.T, folder string) {
 	} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
 			t.Errorf("no %s", line)
+		}
+	}
+}
+
+// TestTargets refuses a Monitor that would have no charge point, or one of them twice.
+func TestTargets(t *testing.T) {
+	for want, targets := range map[string][]probe.Target{
+		"no charge point to watch":              nil,
+		"charge point CP_002 is a target twice": {{CP: "CP_001", Address: "a:1"}, {CP: "CP_002", Address: "b:1"}, {CP: "CP_002", Address: "c:1"}},
+	} {
+		dir := t.TempDir()
+		if err := watch.Run(t.Context(), watch.Options{Targets: targets, StateDir: dir}); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if kept, err := os.ReadDir(dir); err != nil || len(kept) > 0 {
+			t.Errorf("%s: the state folder has %v (%v)", want, kept, err)
 		}
 	}
 }

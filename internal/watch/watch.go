@@ -30,7 +30,7 @@ import (
 
 // Options are all that one Monitor needs. Addresses are host:port.
 type Options struct {
-	Targets []probe.Target // at least one; each CP once
+	Targets []probe.Target // at least one, and each charge point once; else Run returns an error
 	Central string
 
 	Framing wire.Framing // of both links
@@ -113,7 +113,21 @@ func (o Options) cps() []evcp.CPID {
 	return cps
 }
 
-var errNoTarget = errors.New("no charge point to watch")
+// checkTargets requires at least one charge point, and each once: two targets of one would
+// share a state and a numbering.
+func (o Options) checkTargets() error {
+	if len(o.Targets) == 0 {
+		return errors.New("no charge point to watch")
+	}
+	seen := map[evcp.CPID]bool{}
+	for _, t := range o.Targets {
+		if seen[t.CP] {
+			return fmt.Errorf("charge point %s is a target twice", t.CP)
+		}
+		seen[t.CP] = true
+	}
+	return nil
+}
 
 // Run watches until ctx ends and returns nil, or the reason why it could not go on.
 // That is a *uplink.RefusedError when Central refuses the only charge point and
@@ -156,8 +170,8 @@ type runner struct {
 }
 
 func open(o Options) (*runner, error) {
-	if len(o.Targets) == 0 {
-		return nil, errNoTarget
+	if err := o.checkTargets(); err != nil {
+		return nil, err
 	}
 	r := &runner{o: o, opened: time.Now()}
 	readers := []string{outbox.Central}
