@@ -25,13 +25,18 @@ const (
 	Disconnect
 )
 
-func (op Operation) reports() bool { return op == ReportFailure || op == ReportRecovery }
-
-// Outbound is one message to Central.
+// Outbound is one message to Central. Those that report have an incident.
 type Outbound struct {
 	Operation Operation
 	CP        evcp.CPID
-	Status    evcp.Status // of a Heartbeat
+	Status    evcp.Status // of the charge point when the message is sent
+	Incident  evcp.EventID
+	Repeat    uint32     // of the report of a failure that lasts; from 1
+	At        evcp.Stamp // when the failure or the recovery was detected; 0 = unknown
+}
+
+func (m Outbound) reports() bool {
+	return m.Operation == ReportFailure || m.Operation == ReportRecovery
 }
 
 // Verdict is what Central's reply means for the message that it answers.

@@ -59,14 +59,14 @@ func newMeter() *meter {
 }
 
 // reported counts one report.
-func (m *meter) reported(r Report, result int, now evcp.Stamp) {
+func (m *meter) reported(report Outbound, result int, now evcp.Stamp) {
 	kind := 0
-	if r.Recovery {
+	if report.Operation == ReportRecovery {
 		kind = 1
 	}
 	m.reports[kind][result].Add(1)
-	if result == received && r.Repeat == 0 && r.At != 0 {
-		m.delivery.Observe(now.Sub(r.At))
+	if result == received && report.Repeat == 0 && report.At != 0 {
+		m.delivery.Observe(now.Sub(report.At))
 	}
 }
 

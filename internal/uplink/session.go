@@ -79,7 +79,7 @@ func (s *session) resume(kept evcp.State, now time.Time) {
 	}
 	ago := min(max(evcp.StampOf(now).Sub(i.ReportedAt), 0), s.up.o.ReportEvery)
 	s.state.Repeating, s.state.ReceiptAt = true, now.Add(-ago)
-	s.state.Last = Report{Incident: i.ID, Repeat: i.Reports - 1}
+	s.state.Last = Outbound{Operation: ReportFailure, Incident: i.ID, Repeat: i.Reports - 1}
 }
 
 // deliver puts a fact in the inbox. Any goroutine may call it.
@@ -107,13 +107,13 @@ func (s *session) applyInbox() {
 func (s *session) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		s.applyInbox()
-		op, r, wake := s.up.schedule.Next(s.state, time.Now())
-		if op == NoOperation {
+		m, wake := s.up.schedule.Next(s.state, time.Now())
+		if m.Operation == NoOperation {
 			s.showNext(wake)
 			s.wait(ctx, wake)
 			continue
 		}
-		if err := s.exchange(ctx, op, r); err != nil {
+		if err := s.exchange(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -134,37 +134,37 @@ func (s *session) wait(ctx context.Context, until time.Time) {
 }
 
 // exchange sends one message, waits for the reply and passes on what it means.
-func (s *session) exchange(ctx context.Context, op Operation, r Report) error {
-	if op == Register {
+func (s *session) exchange(ctx context.Context, m Outbound) error {
+	if m.Operation == Register {
 		s.observe(evcp.Observation{Kind: evcp.Registering})
 	}
-	m := Outbound{Operation: op, CP: s.cp, Status: s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)}
+	m.CP, m.Status = s.cp, s.up.o.State(s.cp).Shown(evcp.StampOf(time.Now()), s.up.o.Interval)
 	reply := s.conn.send(ctx, m, AnswerLimit)
 	if ctx.Err() != nil && !reply.Received {
 		return nil
 	}
 	before := s.state
-	s.state.Replied(op, r, reply, time.Now(), rand.Float64())
-	s.showLast(m, r, reply)
-	if d, ok := s.diagnose(before, op, reply); ok {
+	s.state.Replied(m, reply, time.Now(), rand.Float64())
+	s.showLast(m, reply)
+	if d, ok := s.diagnose(before, m, reply); ok {
 		s.up.o.OnDiagnostic(d)
 	}
 	s.up.markAttempted()
-	return s.observeReply(op, r, reply)
+	return s.observeReply(m, reply)
 }
 
 // observeReply hands Central's answer to the monitor. The event that it makes of a
 // receipt settles the fact.
-func (s *session) observeReply(op Operation, r Report, reply SendResult) error {
-	o := evcp.Observation{Response: reply.Text, Latency: reply.Latency, Incident: r.Incident, Repeat: r.Repeat}
+func (s *session) observeReply(m Outbound, reply SendResult) error {
+	o := evcp.Observation{Response: reply.Text, Latency: reply.Latency, Incident: m.Incident, Repeat: m.Repeat}
 	switch {
-	case op == Register && reply.Verdict == Accepted:
+	case m.Operation == Register && reply.Verdict == Accepted:
 		o.Kind = evcp.Registered
-	case op == Register && reply.Verdict == Rejected:
+	case m.Operation == Register && reply.Verdict == Rejected:
 		o.Kind = evcp.RegistrationRefused
-	case op == ReportFailure && reply.Verdict == Accepted:
+	case m.Operation == ReportFailure && reply.Verdict == Accepted:
 		o.Kind = evcp.FailureReported
-	case op == ReportRecovery && reply.Verdict == Accepted:
+	case m.Operation == ReportRecovery && reply.Verdict == Accepted:
 		o.Kind = evcp.RecoveryReported
 	default:
 		return nil
@@ -182,7 +182,7 @@ func (s *session) observe(o evcp.Observation) {
 }
 
 // diagnose finds what no event records, each once.
-func (s *session) diagnose(before SessionState, op Operation, reply SendResult) (d Diagnostic, found bool) {
+func (s *session) diagnose(before SessionState, m Outbound, reply SendResult) (d Diagnostic, found bool) {
 	d = Diagnostic{CP: s.cp, Cause: reply.Cause, Reply: reply.Text}
 	now := s.state
 	switch {
@@ -190,9 +190,9 @@ func (s *session) diagnose(before SessionState, op Operation, reply SendResult) 
 		d.Kind = OutageBegan
 	case before.Away && !now.Away:
 		d.Kind, d.Outage, d.Pending = OutageEnded, time.Since(before.AwaySince), len(now.Queue)
-	case op == Register && reply.Verdict == Unclear && reply.Received && before.Attempts == 0:
+	case m.Operation == Register && reply.Verdict == Unclear && reply.Received && before.Attempts == 0:
 		d.Kind = NotCentral
-	case op.reports() && reply.Received && reply.Verdict != Accepted && before.Attempts == 0:
+	case m.reports() && reply.Received && reply.Verdict != Accepted && before.Attempts == 0:
 		d.Kind = ReportRejected
 	default:
 		return Diagnostic{}, false
@@ -215,10 +215,10 @@ func (s *session) disconnect(ctx context.Context) bool {
 }
 
 // showLast counts and shows an exchange that is over.
-func (s *session) showLast(m Outbound, r Report, reply SendResult) {
+func (s *session) showLast(m Outbound, reply SendResult) {
 	now := time.Now()
-	if m.Operation.reports() {
-		s.up.meter.reported(r, resultOf(reply), evcp.StampOf(now))
+	if m.reports() {
+		s.up.meter.reported(m, resultOf(reply), evcp.StampOf(now))
 	}
 	phase := Connecting
 	switch {
@@ -231,7 +231,7 @@ func (s *session) showLast(m Outbound, r Report, reply SendResult) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.LastExchange = LastExchange{At: now, Message: s.up.o.Codec.Describe(m), Repeat: r.Repeat, Reply: reply}
+	s.status.LastExchange = LastExchange{At: now, Message: s.up.o.Codec.Describe(m), Repeat: m.Repeat, Reply: reply}
 	if s.status.Since.IsZero() || s.status.Phase != phase {
 		s.status.Phase, s.status.Since = phase, now
 	}
@@ -241,8 +241,8 @@ func (s *session) showLast(m Outbound, r Report, reply SendResult) {
 func (s *session) showNext(at time.Time) {
 	next := ""
 	if !at.IsZero() {
-		if op, _, _ := s.up.schedule.Next(s.state, at); op != NoOperation {
-			next = s.up.o.Codec.Describe(Outbound{Operation: op, CP: s.cp})
+		if m, _ := s.up.schedule.Next(s.state, at); m.Operation != NoOperation {
+			next = s.up.o.Codec.Describe(m)
 		}
 	}
 	s.mu.Lock()

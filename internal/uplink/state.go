@@ -14,21 +14,6 @@ type Schedule struct {
 	ReportEvery time.Duration // an open failure is reported again so often; 0 = never
 }
 
-// Report is one failure or recovery that Central must learn of.
-type Report struct {
-	Recovery bool
-	Incident evcp.EventID
-	Repeat   uint32
-	At       evcp.Stamp // when the failure or the recovery was detected
-}
-
-func (r Report) operation() Operation {
-	if r.Recovery {
-		return ReportRecovery
-	}
-	return ReportFailure
-}
-
 // SessionState is the session of one charge point: all that decides what is sent next.
 type SessionState struct {
 	Registered       bool
@@ -40,15 +25,15 @@ type SessionState struct {
 	Forgotten        int       // "not registered" in a row, from a Central that had accepted
 	RetryAt          time.Time // no registration and no report before this
 
-	Queue []Report // without a receipt, in order
+	Queue []Outbound // reports without a receipt, in order
 
 	// Repeating: an incident is open and its first report has its receipt.
 	Repeating bool
-	Last      Report    // the newest failure report with a receipt
+	Last      Outbound  // the newest failure report with a receipt
 	ReceiptAt time.Time // when that receipt came
 	// Unkept are the reports whose receipts came and are not kept yet. Until they are,
 	// the disk may refuse, and the same failures return under other event ids.
-	Unkept []Report
+	Unkept []Outbound
 
 	LastHeartbeat time.Time
 }
@@ -58,78 +43,81 @@ type SessionState struct {
 func (s *SessionState) Apply(e evcp.Event) {
 	switch e.Action {
 	case evcp.EngineFailed:
-		s.enqueue(Report{Incident: e.ID(), At: e.At})
+		s.enqueue(Outbound{Operation: ReportFailure, Incident: e.ID(), At: e.At})
 	case evcp.EngineRecovered:
-		s.enqueue(Report{Recovery: true, Incident: e.Incident, At: e.At})
+		s.enqueue(Outbound{Operation: ReportRecovery, Incident: e.Incident, At: e.At})
 		if s.Last.Incident == e.Incident {
 			s.Repeating = false
 		}
-	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		r := Report{Recovery: e.Action == evcp.ReportEngineRecovery, Incident: e.Incident}
-		s.Queue, s.Unkept = without(s.Queue, r), without(s.Unkept, r)
+	case evcp.ReportEngineFailure:
+		s.settle(ReportFailure, e.Incident)
+	case evcp.ReportEngineRecovery:
+		s.settle(ReportRecovery, e.Incident)
 	}
+}
+
+func (s *SessionState) settle(op Operation, incident evcp.EventID) {
+	s.Queue, s.Unkept = without(s.Queue, op, incident), without(s.Unkept, op, incident)
 }
 
 // enqueue adds a report, unless it is a known one that was numbered anew because the
 // disk refused it: then only its incident's id changes.
-func (s *SessionState) enqueue(r Report) {
-	s.Last.renumber(r)
-	for _, known := range [][]Report{s.Queue, s.Unkept} {
+func (s *SessionState) enqueue(m Outbound) {
+	s.Last.renumber(m)
+	for _, known := range [][]Outbound{s.Queue, s.Unkept} {
 		for i := range known {
-			if known[i].renumber(r) {
+			if known[i].renumber(m) {
 				return
 			}
 		}
 	}
-	s.Queue = append(s.Queue, r)
+	s.Queue = append(s.Queue, m)
 }
 
 // renumber takes over the incident's id from again, and reports whether again is the
 // same report.
-func (r *Report) renumber(again Report) bool {
-	if again.At == 0 || r.At != again.At || r.Recovery != again.Recovery {
+func (m *Outbound) renumber(again Outbound) bool {
+	if again.At == 0 || m.At != again.At || m.Operation != again.Operation {
 		return false
 	}
-	r.Incident = again.Incident
+	m.Incident = again.Incident
 	return true
 }
 
-// without removes r and its repeats.
-func without(all []Report, r Report) []Report {
-	return slices.DeleteFunc(all, func(q Report) bool {
-		return q.Recovery == r.Recovery && q.Incident == r.Incident
-	})
+// without removes the report of an incident and its repeats.
+func without(all []Outbound, op Operation, incident evcp.EventID) []Outbound {
+	return slices.DeleteFunc(all, func(m Outbound) bool { return m.Operation == op && m.Incident == incident })
 }
 
-// Next decides what to send at the moment now: an operation, and the report if it is
-// one. NoOperation means nothing before wake; a zero wake, nothing until an event.
-func (c Schedule) Next(s SessionState, now time.Time) (op Operation, r Report, wake time.Time) {
+// Next decides what to send at the moment now. NoOperation means nothing before wake; a
+// zero wake, nothing until an event.
+func (c Schedule) Next(s SessionState, now time.Time) (m Outbound, wake time.Time) {
 	if !s.Registered {
 		if now.Before(s.RetryAt) {
-			return NoOperation, Report{}, s.RetryAt
+			return Outbound{}, s.RetryAt
 		}
-		return Register, Report{}, time.Time{}
+		return Outbound{Operation: Register}, time.Time{}
 	}
-	if r, due := c.nextReport(s); r != (Report{}) {
+	if m, due := c.nextReport(s); m.Operation != NoOperation {
 		if !now.Before(due) {
-			return r.operation(), r, time.Time{}
+			return m, time.Time{}
 		}
 		wake = due
 	}
 	if c.Heartbeat > 0 { // also while Central accepts no report: the Monitor is alive
 		due := s.LastHeartbeat.Add(c.Heartbeat)
 		if !now.Before(due) {
-			return Heartbeat, Report{}, time.Time{}
+			return Outbound{Operation: Heartbeat}, time.Time{}
 		}
 		if wake.IsZero() || due.Before(wake) {
 			wake = due
 		}
 	}
-	return NoOperation, Report{}, wake
+	return Outbound{}, wake
 }
 
-// nextReport is the report to send next, and when; the zero Report is none.
-func (c Schedule) nextReport(s SessionState) (r Report, due time.Time) {
+// nextReport is the report to send next, and when.
+func (c Schedule) nextReport(s SessionState) (m Outbound, due time.Time) {
 	switch {
 	case len(s.Queue) > 0:
 		return s.Queue[0], s.RetryAt
@@ -138,21 +126,20 @@ func (c Schedule) nextReport(s SessionState) (r Report, due time.Time) {
 		if due.Before(s.RetryAt) {
 			due = s.RetryAt
 		}
-		r = s.Last
-		r.Repeat++
-		return r, due
+		m = s.Last
+		m.Repeat++
+		return m, due
 	}
-	return Report{}, time.Time{}
+	return Outbound{}, time.Time{}
 }
 
-// Replied folds in what came of the message of op. random is in [0, 1) and spreads
-// the retries.
-func (s *SessionState) Replied(op Operation, r Report, reply SendResult, now time.Time, random float64) {
-	if op == Heartbeat {
+// Replied folds in what came of a message. random is in [0, 1) and spreads the retries.
+func (s *SessionState) Replied(m Outbound, reply SendResult, now time.Time, random float64) {
+	if m.Operation == Heartbeat {
 		s.LastHeartbeat = now
 	}
 	switch {
-	case op == Heartbeat && reply.Connected: // an unanswered heartbeat is no outage
+	case m.Operation == Heartbeat && reply.Connected: // an unanswered heartbeat is no outage
 		if reply.Verdict == NotRegistered {
 			s.Registered = false
 		}
@@ -162,10 +149,10 @@ func (s *SessionState) Replied(op Operation, r Report, reply SendResult, now tim
 		}
 		s.Registered = false
 		s.retryLater(now, random)
-	case op == Register:
+	case m.Operation == Register:
 		s.registrationReplied(reply.Verdict, now, random)
 	default:
-		s.reportReplied(r, reply.Verdict, now, random)
+		s.reportReplied(m, reply.Verdict, now, random)
 	}
 }
 
@@ -187,10 +174,10 @@ func (s *SessionState) registrationReplied(v Verdict, now time.Time, random floa
 	}
 }
 
-func (s *SessionState) reportReplied(r Report, v Verdict, now time.Time, random float64) {
+func (s *SessionState) reportReplied(m Outbound, v Verdict, now time.Time, random float64) {
 	switch v {
 	case Accepted:
-		s.receiptCame(r, now)
+		s.receiptCame(m, now)
 	case NotRegistered:
 		s.Registered = false
 		s.Forgotten++
@@ -202,16 +189,13 @@ func (s *SessionState) reportReplied(r Report, v Verdict, now time.Time, random 
 	}
 }
 
-func (s *SessionState) receiptCame(r Report, now time.Time) {
-	if s.Queue = without(s.Queue, r); r.Repeat == 0 {
-		s.Unkept = append(s.Unkept, r)
+func (s *SessionState) receiptCame(m Outbound, now time.Time) {
+	if s.Queue = without(s.Queue, m.Operation, m.Incident); m.Repeat == 0 {
+		s.Unkept = append(s.Unkept, m)
 	}
 	s.Attempts, s.Forgotten, s.RetryAt = 0, 0, time.Time{}
-	if !r.Recovery {
-		s.Last, s.ReceiptAt, s.Repeating = r, now, !s.recoveryQueued(r.Incident)
+	if m.Operation == ReportFailure {
+		recovered := slices.ContainsFunc(s.Queue, func(q Outbound) bool { return q.Operation == ReportRecovery && q.Incident == m.Incident })
+		s.Last, s.ReceiptAt, s.Repeating = m, now, !recovered
 	}
-}
-
-func (s *SessionState) recoveryQueued(incident evcp.EventID) bool {
-	return slices.ContainsFunc(s.Queue, func(q Report) bool { return q.Recovery && q.Incident == incident })
 }

@@ -26,27 +26,27 @@ func newDialogue(t *testing.T) *dialogue {
 // expect waits for the next message, which must be of op, and answers it. The text "-"
 // is no reply on a connection, "x" a dial that failed, and one that begins with ? a
 // reply that came damaged.
-func (d *dialogue) expect(op Operation, text string) Report {
+func (d *dialogue) expect(op Operation, text string) Outbound {
 	d.t.Helper()
-	got, r := d.next()
-	if got != op {
-		d.t.Fatalf("sends operation %d, want %d", got, op)
+	m := d.next()
+	if m.Operation != op {
+		d.t.Fatalf("sends operation %d, want %d", m.Operation, op)
 	}
-	d.reply(op, r, text)
-	return r
+	d.reply(m, text)
+	return m
 }
 
 // next lets time pass until there is something to send.
-func (d *dialogue) next() (Operation, Report) {
-	op, r, wake := schedule.Next(d.s, d.now)
-	for op == NoOperation && !wake.IsZero() {
+func (d *dialogue) next() Outbound {
+	m, wake := schedule.Next(d.s, d.now)
+	for m.Operation == NoOperation && !wake.IsZero() {
 		d.now = wake
-		op, r, wake = schedule.Next(d.s, d.now)
+		m, wake = schedule.Next(d.s, d.now)
 	}
-	return op, r
+	return m
 }
 
-func (d *dialogue) reply(op Operation, r Report, text string) {
+func (d *dialogue) reply(m Outbound, text string) {
 	reply := SendResult{Text: text, Received: true, Connected: true}
 	switch {
 	case text == "-":
@@ -56,9 +56,9 @@ func (d *dialogue) reply(op Operation, r Report, text string) {
 	case text[0] != '?':
 		var central wire.CentralReply
 		central.Feed([]byte(text), true)
-		reply.Text, reply.Verdict = central.Text(), textCodec{}.judge(Outbound{Operation: op}, &central)
+		reply.Text, reply.Verdict = central.Text(), textCodec{}.judge(m, &central)
 	}
-	d.s.Replied(op, r, reply, d.now, 0.999)
+	d.s.Replied(m, reply, d.now, 0.999)
 }
 
 func (d *dialogue) apply(e evcp.Event) { d.s.Apply(e) }
@@ -179,24 +179,24 @@ func TestARepeatHasTheNewID(t *testing.T) {
 	again.Epoch, again.Incident.Epoch = 2, 2
 	d.apply(again)
 	for {
-		op, r := d.next()
-		if op == ReportFailure && (r.Repeat != 1 || r.Incident.Epoch != 2) {
-			t.Errorf("repeats %+v", r)
+		m := d.next()
+		if m.Operation == ReportFailure && (m.Repeat != 1 || m.Incident.Epoch != 2) {
+			t.Errorf("repeats %+v", m)
 		}
-		if op == ReportFailure {
+		if m.Operation == ReportFailure {
 			break
 		}
-		d.reply(op, r, "OK")
+		d.reply(m, "OK")
 	}
 	began := d.now
 	for sent := 0; sent < 8; {
-		op, r := d.next()
+		m := d.next()
 		answer := "OK"
-		if op == ReportFailure {
+		if m.Operation == ReportFailure {
 			answer = "ERROR database"
 			sent++
 		}
-		d.reply(op, r, answer)
+		d.reply(m, answer)
 	}
 	if took := d.now.Sub(began); took < 10*time.Second {
 		t.Errorf("sent 8 times within %s", took)
@@ -278,21 +278,21 @@ func TestARejectedReportIsSentAgain(t *testing.T) {
 		d.apply(failed(5))
 		began, beat := d.now, d.now
 		for sent := 0; len(d.s.Queue) > 0; {
-			op, r := d.next()
+			m := d.next()
 			if silent := d.now.Sub(beat); silent > schedule.Heartbeat {
 				t.Fatalf("%s: no heartbeat for %s", answer, silent)
 			}
-			switch op {
+			switch m.Operation {
 			case Heartbeat:
 				beat = d.now
-				d.reply(op, r, "OK")
+				d.reply(m, "OK")
 			case ReportFailure:
 				if sent++; sent == 20 {
 					answer = "received"
 				}
-				d.reply(op, r, answer)
+				d.reply(m, answer)
 			default:
-				t.Fatalf("%s: sends operation %d", answer, op)
+				t.Fatalf("%s: sends operation %d", answer, m.Operation)
 			}
 		}
 		if took := d.now.Sub(began); took < time.Minute {
@@ -344,7 +344,7 @@ func TestARestartSendsNoReportAgain(t *testing.T) {
 func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
 	var silent Schedule
 	s := SessionState{Registered: true, Repeating: true}
-	if op, _, wake := silent.Next(s, time.Now()); op != NoOperation || !wake.IsZero() {
-		t.Errorf("sends operation %d, wakes %s", op, wake)
+	if m, wake := silent.Next(s, time.Now()); m.Operation != NoOperation || !wake.IsZero() {
+		t.Errorf("sends operation %d, wakes %s", m.Operation, wake)
 	}
 }

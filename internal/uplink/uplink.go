@@ -92,7 +92,7 @@ type Uplink struct {
 	meter    *meter
 
 	attempted     chan struct{}
-	attemptedOnce sync.Once
+	markAttempted func() // closes it
 }
 
 // New makes an Uplink; it dials nothing before Run.
@@ -101,6 +101,7 @@ func New(o Options) *Uplink {
 		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]*session, len(o.CPs)), receipts: receiptTracker{facts: o.Facts}, meter: newMeter(),
 		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery},
 	}
+	u.markAttempted = sync.OnceFunc(func() { close(u.attempted) })
 	for _, cp := range o.CPs {
 		u.index[cp] = u.newSession(cp)
 		u.sessions = append(u.sessions, u.index[cp])
@@ -111,8 +112,6 @@ func New(o Options) *Uplink {
 // Attempted is closed at the first byte from Central, or when the first message had
 // no reply.
 func (u *Uplink) Attempted() <-chan struct{} { return u.attempted }
-
-func (u *Uplink) markAttempted() { u.attemptedOnce.Do(func() { close(u.attempted) }) }
 
 // Run sends until ctx ends. It returns a *RefusedError when a registration is rejected
 // under StopWhenRefused, otherwise nil.
