@@ -113,28 +113,23 @@ func (h *harness) detect(ctx context.Context, f *faultKind) error {
 // evenly over the interval, with chance inside each part, so that a few faults too
 // meet the worst moment.
 func (r *detectionRig) repeat(ctx context.Context, times int, f *faultKind) error {
-	well, _ := engine.ParseBehaviour("ok")
-	failing, err := engine.ParseBehaviour(f.behaviour)
-	if err != nil {
-		return err
-	}
 	wait.For(ctx, 1500*time.Millisecond)
 	for i := range times {
 		phase := (float64(i) + rand.Float64()) / float64(times)
 		wait.For(ctx, time.Second+time.Duration(phase*float64(time.Second)))
-		if err := r.once(ctx, f, failing, well); err != nil {
+		if err := r.once(ctx, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *detectionRig) once(ctx context.Context, f *faultKind, failing, well engine.Behaviour) error {
+func (r *detectionRig) once(ctx context.Context, f *faultKind) error {
 	r.mu.Lock()
-	r.firstFailed, r.fault = time.Time{}, failing.String()
+	r.firstFailed, r.fault = time.Time{}, f.behaviour
 	r.mu.Unlock()
 	failed := time.Now()
-	r.engine.SetBehaviour(failing)
+	r.engine.SetBehaviour(engine.MustBehaviour(f.behaviour))
 	reported, err := r.wait(ctx, "ENGINE_FAILURE")
 	if err != nil {
 		return err
@@ -146,7 +141,7 @@ func (r *detectionRig) once(ctx context.Context, f *faultKind, failing, well eng
 		f.sinceCheck.add(reported.Sub(r.firstFailed).Seconds())
 	}
 	r.mu.Unlock()
-	r.engine.SetBehaviour(well)
+	r.engine.SetBehaviour(engine.MustBehaviour("ok"))
 	_, err = r.wait(ctx, "ENGINE_RECOVERED")
 	return err
 }

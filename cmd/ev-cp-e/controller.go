@@ -91,8 +91,7 @@ func (c *controller) press(key rune) {
 	}
 	for _, k := range keys {
 		if k.key == key {
-			b, _ := engine.ParseBehaviour(k.behaviour) // a test reads them all
-			c.setBehaviour(b)
+			c.setBehaviour(engine.MustBehaviour(k.behaviour)) // a test reads them all
 		}
 	}
 }

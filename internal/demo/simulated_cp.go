@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -26,15 +25,7 @@ type simulatedCP struct {
 }
 
 // The behaviours that the script and the keys set.
-var ok, ko, mute = behaviour("ok"), behaviour("ko"), behaviour("mute")
-
-func behaviour(name string) engine.Behaviour {
-	b, err := engine.ParseBehaviour(name)
-	if err != nil {
-		panic(fmt.Sprintf("demo: behaviour %s: %v", name, err)) // at the start of the program, so every test finds it
-	}
-	return b
-}
+var ok, ko, mute = engine.MustBehaviour("ok"), engine.MustBehaviour("ko"), engine.MustBehaviour("mute")
 
 func newSimulatedCP(ctx context.Context, id evcp.CPID, timeout time.Duration) (*simulatedCP, error) {
 	port, err := engine.Bind(ctx, "127.0.0.1:0")

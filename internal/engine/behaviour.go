@@ -122,6 +122,15 @@ func ParseBehaviour(s string) (Behaviour, error) {
 	return Behaviour{}, fmt.Errorf("no such behaviour; choose %s", strings.Join(Behaviours(), ", "))
 }
 
+// MustBehaviour is ParseBehaviour for a behaviour that stands in the program.
+func MustBehaviour(s string) Behaviour {
+	b, err := ParseBehaviour(s)
+	if err != nil {
+		panic(fmt.Sprintf("behaviour %q: %v", s, err))
+	}
+	return b
+}
+
 func (spec behaviourSpec) parse(s, arg string, given bool) (Behaviour, error) {
 	b := spec.behaviour
 	b.name, b.about = s, spec.about

@@ -100,7 +100,7 @@ func New(o Options) *Engine {
 		log = slog.New(slog.DiscardHandler)
 	}
 	if o.Behaviour.name == "" {
-		o.Behaviour, _ = ParseBehaviour("ok")
+		o.Behaviour = MustBehaviour("ok")
 	}
 	e := &Engine{options: o, log: log, listener: newReopenableListener(o.Listen), counts: map[string]Count{}, monitors: monitorSet{}}
 	e.active.Behaviour = o.Behaviour

@@ -141,7 +141,7 @@ func (b *Testbed) StartEngine(behaviour string) (stop func()) {
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: b.parse(behaviour), Observe: b.observe})
+	e := engine.New(engine.Options{Listen: port.Listen, Behaviour: engine.MustBehaviour(behaviour), Observe: b.observe})
 	b.Engine = e
 	return b.whileTesting(func(ctx context.Context) {
 		if err := e.Serve(ctx); err != nil {
@@ -152,17 +152,7 @@ func (b *Testbed) StartEngine(behaviour string) (stop func()) {
 
 // SetBehaviour changes what the Engine does.
 func (b *Testbed) SetBehaviour(behaviour string) {
-	b.T.Helper()
-	b.Engine.SetBehaviour(b.parse(behaviour))
-}
-
-func (b *Testbed) parse(behaviour string) engine.Behaviour {
-	b.T.Helper()
-	parsed, err := engine.ParseBehaviour(behaviour)
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	return parsed
+	b.Engine.SetBehaviour(engine.MustBehaviour(behaviour))
 }
 
 func (b *Testbed) observe(x engine.ServedRequest) {
