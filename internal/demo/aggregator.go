@@ -16,9 +16,8 @@ type aggregator struct {
 	ready chan struct{} // holds one token while there are lines
 	allUp chan struct{} // closed when all charge points have been activated
 
-	mu         sync.Mutex // guards below
+	mu         sync.Mutex // guards correlator
 	correlator *correlator
-	closing    bool // changes at Central are ignored
 }
 
 func newAggregator(k *correlator) *aggregator {
@@ -50,13 +49,7 @@ func (a *aggregator) events(batch []evcp.Event) {
 	})
 }
 
-func (a *aggregator) change(c central.Change) {
-	a.with(func(k *correlator) {
-		if !a.closing {
-			k.change(c)
-		}
-	})
-}
+func (a *aggregator) change(c central.Change) { a.with(func(k *correlator) { k.change(c) }) }
 
 func (a *aggregator) record(value []byte) { a.with(func(k *correlator) { k.record(value) }) }
 
@@ -64,30 +57,24 @@ func (a *aggregator) logf(cp evcp.CPID, shape display.Shape, format string, args
 	a.with(func(k *correlator) { k.logf(cp, shape, format, args...) })
 }
 
-// ignoreChanges is called before the demo ends: that Monitors then disconnect from
-// Central is no loss.
-func (a *aggregator) ignoreChanges() { a.with(func(*correlator) { a.closing = true }) }
-
 // takeLines returns the lines to be written, each once.
-func (a *aggregator) takeLines(now time.Time) []unwrittenLine {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.correlator.expire(now)
-	all := a.correlator.lines
-	a.correlator.lines = nil
+func (a *aggregator) takeLines(now time.Time) (all []unwrittenLine) {
+	a.with(func(k *correlator) {
+		k.expire(now)
+		all, k.lines = k.lines, nil
+	})
 	return all
 }
 
-func (a *aggregator) figures() figures {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.correlator.figures
+func (a *aggregator) figures() (f figures) {
+	a.with(func(k *correlator) { f = k.figures })
+	return f
 }
 
 // states counts the charge points as Central shows them.
 func (a *aggregator) states() (activated, faulted, disconnected int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k := a.correlator
-	return k.count(cpstate.Activated), k.count(cpstate.Faulted), k.count(cpstate.Disconnected)
+	a.with(func(k *correlator) {
+		activated, faulted, disconnected = k.count(cpstate.Activated), k.count(cpstate.Faulted), k.count(cpstate.Disconnected)
+	})
+	return activated, faulted, disconnected
 }

@@ -24,6 +24,7 @@ type correlator struct {
 
 	cps       map[evcp.CPID]*cpRecord
 	allUp     bool // at one time all were activated
+	ending    bool // changes are ignored: that Monitors disconnect at the end is no loss
 	figures   figures
 	backlog   brokerBacklog
 	lastStall time.Time
@@ -141,7 +142,7 @@ func (k *correlator) stall(e evcp.Event) {
 // change takes a change of state at Central.
 func (k *correlator) change(c central.Change) {
 	r := k.cps[c.CP]
-	if r == nil { // a Monitor that is not the demo's has used Central's port
+	if r == nil || k.ending { // nil: a Monitor that is not the demo's has used Central's port
 		return
 	}
 	k.logUnmatched(r)

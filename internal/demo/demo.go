@@ -98,7 +98,7 @@ const (
 // finish stops the Monitors, waits until what they sent is on the topic, and closes
 // everything.
 func (e *env) finish(hurry context.Context) (figures, error) {
-	e.aggregator.ignoreChanges()
+	e.aggregator.with(func(k *correlator) { k.ending = true })
 	e.broker.thaw()
 	e.waitForBacklog(hurry)
 	err := e.stopMonitors()

@@ -173,16 +173,6 @@ func (p *Subprocess) Terminate() {
 	}
 }
 
-// exited reports whether the process has exited and all its output is collected.
-func (p *Subprocess) exited() bool {
-	select {
-	case <-p.child.Exited():
-		return true
-	default:
-		return false
-	}
-}
-
 // Output collects one stream of a Subprocess. It can be read while the process writes.
 type Output struct {
 	process *Subprocess
@@ -218,7 +208,11 @@ func (o *Output) Line(text string) string {
 	tb.Helper()
 	line, found, exited := "", false, false
 	Until(tb, fmt.Sprintf("a line with %q", text), func() bool {
-		exited = o.process.exited()
+		select {
+		case <-o.process.child.Exited(): // all its output is collected
+			exited = true
+		default:
+		}
 		line, found = o.next(text)
 		return found || exited
 	})
