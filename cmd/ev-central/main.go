@@ -76,11 +76,7 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
-	notify, err := systemd.Open(os.Getenv)
-	if err != nil {
-		con.Logger().Warn(err.Error())
-	}
-	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: notify}
+	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
 }

@@ -205,37 +205,19 @@ func sendHeartbeats(conn net.Conn) <-chan struct{} {
 
 // Central, started as by systemd, sends READY, WATCHDOG, STATUS and STOPPING.
 func TestUnderSystemd(t *testing.T) {
-	address := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	receiver := testbed.ReceiveNotify(t, "")
 	cmd := testbed.Self(t, "--listen", testbed.FreeAddr(t), "--http", "")
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+address, "WATCHDOG_USEC=400000")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+receiver.Address, "WATCHDOG_USEC=400000")
 	p := testbed.StartProcess(t, cmd)
-	var received []string
-	waitFor := func(want string) {
-		t.Helper()
-		b := make([]byte, 4096)
-		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
-		for !slices.Contains(received, want) {
-			n, err := c.Read(b)
-			if err != nil {
-				t.Fatalf("did not receive %s, but %q", want, received)
-			}
-			received = append(received, string(b[:n]))
-		}
-	}
-	waitFor("READY=1")
-	waitFor("STATUS=0 activated, 0 faulted, 0 disconnected")
-	waitFor("WATCHDOG=1")
+	receiver.Until("READY=1", 1)
+	receiver.Until("STATUS=0 activated, 0 faulted, 0 disconnected", 1)
+	receiver.Until("WATCHDOG=1", 1)
 	p.Signal(syscall.SIGTERM)
-	waitFor("STOPPING=1")
+	receiver.Until("STOPPING=1", 1)
 	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	if asked := "WATCHDOG_USEC=6000000"; !slices.ContainsFunc(received, func(m string) bool { return strings.HasPrefix(m, asked) }) {
+	if received := receiver.Received(); !slices.Contains(received, "WATCHDOG_USEC=6000000") {
 		t.Errorf("a watchdog faster than the silence check was not asked to wait longer: %q", received)
 	}
 }

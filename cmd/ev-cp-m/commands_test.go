@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -158,17 +157,12 @@ func TestAStoppedMonitorDoesNotAnswer(t *testing.T) {
 func TestUnderSystemd(t *testing.T) {
 	t.Parallel()
 	g, dir := testbed.Start(t), t.TempDir()
-	address := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	receiver := testbed.ReceiveNotify(t, "")
 	httpAddress := testbed.FreeAddr(t)
-	env := []string{"NOTIFY_SOCKET=" + address, "WATCHDOG_USEC=10000000", "EVCP_HTTP=" + httpAddress}
+	env := []string{"NOTIFY_SOCKET=" + receiver.Address, "WATCHDOG_USEC=10000000", "EVCP_HTTP=" + httpAddress}
 	p := start(t, env, flags(g, dir)...)
-	waitForNotification(t, c, "READY=1")
-	waitForNotification(t, c, "WATCHDOG=1")
+	receiver.Until("READY=1", 1)
+	receiver.Until("WATCHDOG=1", 1)
 	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/readyz": 200, "/api/v1/status": 200, "/x": 404} {
 		resp, err := http.Get("http://" + httpAddress + path)
 		if err != nil {
@@ -181,28 +175,13 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	p.Signal(syscall.SIGTERM)
-	waitForNotification(t, c, "STOPPING=1")
+	receiver.Until("STOPPING=1", 1)
 	if code := p.Wait(); code != cli.ExitOK {
 		t.Errorf("exit %d", code)
 	}
 	taken := start(t, nil, append(flags(g, t.TempDir()), "--http", g.CentralAddr)...)
 	if code := taken.Wait(); code != cli.ExitFailed || !strings.Contains(taken.Stderr.String(), "is taken by another program.\nStop that program, or choose another port with --http") {
 		t.Errorf("a taken port: exit %d, %s", code, taken.Stderr.String())
-	}
-}
-
-func waitForNotification(t *testing.T, c *net.UnixConn, want string) {
-	t.Helper()
-	b := make([]byte, 4096)
-	_ = c.SetReadDeadline(time.Now().Add(60 * time.Second))
-	for {
-		n, err := c.Read(b)
-		if err != nil {
-			t.Fatalf("never received %s: %v", want, err)
-		}
-		if string(b[:n]) == want {
-			return
-		}
 	}
 }
 

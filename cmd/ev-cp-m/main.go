@@ -87,18 +87,8 @@ func runMonitor(ctx context.Context, o options, stderr *os.File) int {
 		o.HTTP = l
 	}
 	o.Console = o.log.Open(stderr)
-	o.Notify = openNotifySocket(o.Console)
+	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
 	return exitCode(watch.Run(ctx, o.Options), o, stderr)
-}
-
-// openNotifySocket returns nil unless systemd started this process. A socket that can't be
-// reached is logged: systemd will restart a process that never reports itself ready.
-func openNotifySocket(c *console.Console) *systemd.NotifySocket {
-	n, err := systemd.Open(os.Getenv)
-	if err != nil {
-		c.Logger().Warn(err.Error())
-	}
-	return n
 }
 
 func exitCode(err error, o options, stderr io.Writer) int {

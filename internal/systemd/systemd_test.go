@@ -1,8 +1,9 @@
-package systemd_test
+package systemd
 
 import (
+	"bytes"
 	"context"
-	"net"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,110 +16,72 @@ import (
 
 	"go.uber.org/goleak"
 
-	"evcp/internal/systemd"
+	"evcp/internal/testbed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manager is systemd's end of the socket.
-type manager struct {
-	t    *testing.T
-	conn *net.UnixConn
-}
-
-func listen(t *testing.T, name string) manager {
+func open(t *testing.T, env map[string]string) *NotifySocket {
 	t.Helper()
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
+	n := Open(func(name string) string { return env[name] }, slog.New(slog.DiscardHandler))
+	if n == nil {
+		t.Fatal("no socket")
 	}
-	t.Cleanup(func() { c.Close() })
-	return manager{t, c}
-}
-
-// next is the next message; "" when none comes within a while.
-func (m manager) next(patience time.Duration) string {
-	m.t.Helper()
-	_ = m.conn.SetReadDeadline(time.Now().Add(patience))
-	b := make([]byte, 4096)
-	n, err := m.conn.Read(b)
-	if err != nil {
-		return ""
-	}
-	return string(b[:n])
-}
-
-func (m manager) until(want string) {
-	m.t.Helper()
-	var received []string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		got := m.next(time.Second)
-		if got == want {
-			return
-		}
-		received = append(received, got)
-	}
-	m.t.Fatalf("never received %q, but %q", want, received)
-}
-
-func open(t *testing.T, env map[string]string) *systemd.NotifySocket {
-	t.Helper()
-	n, err := systemd.Open(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { n.Close() })
+	t.Cleanup(func() { n.conn.Close() })
 	return n
 }
 
 func TestEveryMessage(t *testing.T) {
-	for name, address := range map[string]string{
-		"path":     filepath.Join(t.TempDir(), "notify"),
-		"abstract": "@evcp-test-" + strconv.Itoa(os.Getpid()),
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := listen(t, address)
-			n := open(t, map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "10000000"})
-			if n.Watchdog() != 10*time.Second {
-				t.Errorf("watchdog %s", n.Watchdog())
-			}
-			n.Ready()
-			n.KeepAlive()
-			n.Status("CP_001 OK\nREADY=0\x1b[2J")
-			n.ExtendWatchdog(time.Second)
-			n.ExtendWatchdog(time.Minute)
-			n.Stopping()
-			var received []string
-			for range 5 {
-				received = append(received, m.next(10*time.Second))
-			}
-			want := []string{"READY=1", "WATCHDOG=1", "STATUS=CP_001 OK?READY=0?[2J", "WATCHDOG_USEC=60000000", "STOPPING=1"}
-			if !slices.Equal(received, want) {
-				t.Errorf("received %q, want %q", received, want)
-			}
-		})
+	for name, address := range map[string]string{"path": "", "abstract": "@evcp-test-" + strconv.Itoa(os.Getpid())} {
+		for maxPause, longer := range map[time.Duration][]string{
+			500 * time.Millisecond: nil,
+			30 * time.Second:       {"WATCHDOG_USEC=60000000"},
+		} {
+			t.Run(name+" "+maxPause.String(), func(t *testing.T) {
+				m := testbed.ReceiveNotify(t, address)
+				n := open(t, map[string]string{"NOTIFY_SOCKET": m.Address, "WATCHDOG_USEC": "10000000"})
+				if n.watchdog != 10*time.Second {
+					t.Errorf("watchdog %s", n.watchdog)
+				}
+				const status = "STATUS=CP_001 OK?READY=0?[2J"
+				ctx, stop := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() {
+					n.Run(ctx, Activity{
+						MaxPause: maxPause,
+
+						Started: func() bool { return true }, LastDone: func() time.Time { return time.Unix(1, 0) },
+						StatusLine: func() string { return "CP_001 OK\nREADY=0\x1b[2J" },
+					})
+				})
+				m.Until(status, 1)
+				stop()
+				running.Wait()
+				m.Until("STOPPING=1", 1)
+				want := append(longer, "READY=1", "WATCHDOG=1", status, "STOPPING=1")
+				if received := m.Received(); !slices.Equal(received, want) {
+					t.Errorf("received %q, want %q", received, want)
+				}
+			})
+		}
 	}
 }
 
 func TestWithoutSystemd(t *testing.T) {
-	n := open(t, nil)
-	n.Ready()
-	n.KeepAlive()
-	n.Status("x")
-	n.Stopping()
-	n.ExtendWatchdog(time.Hour)
-	n.Run(t.Context(), systemd.Activity{})
-	if n.Watchdog() != 0 {
-		t.Error("a watchdog without systemd")
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	n := Open(func(string) string { return "" }, logger)
+	if n != nil || log.Len() > 0 {
+		t.Errorf("a socket without systemd; logged %s", &log)
 	}
-	if _, err := systemd.Open(func(string) string { return filepath.Join(t.TempDir(), "nowhere") }); err == nil {
-		t.Error("a socket that is not there was opened")
+	n.Run(t.Context(), Activity{})
+	n = Open(func(string) string { return filepath.Join(t.TempDir(), "nowhere") }, logger)
+	if n != nil || !strings.Contains(log.String(), `level=WARN msg="notify systemd: dial unixgram`) {
+		t.Errorf("a socket that is not there was opened, or logged is %s", &log)
 	}
 }
 
 func TestWatchdogVariables(t *testing.T) {
-	address := filepath.Join(t.TempDir(), "notify")
-	listen(t, address)
 	for _, c := range []struct {
 		usec, pid string
 		want      time.Duration
@@ -126,9 +89,9 @@ func TestWatchdogVariables(t *testing.T) {
 		{"", "", 0}, {"2000000", "", 2 * time.Second}, {"2000000", strconv.Itoa(os.Getpid()), 2 * time.Second},
 		{"2000000", "1", 0}, {"-1", "", 0}, {"9223372036854775807", "", 0}, {"soon", "", 0},
 	} {
-		n := open(t, map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": c.usec, "WATCHDOG_PID": c.pid})
-		if n.Watchdog() != c.want {
-			t.Errorf("%q, %q: %s, want %s", c.usec, c.pid, n.Watchdog(), c.want)
+		env := map[string]string{"WATCHDOG_USEC": c.usec, "WATCHDOG_PID": c.pid}
+		if got := watchdog(func(name string) string { return env[name] }); got != c.want {
+			t.Errorf("%q, %q: %s, want %s", c.usec, c.pid, got, c.want)
 		}
 	}
 }
@@ -136,71 +99,49 @@ func TestWatchdogVariables(t *testing.T) {
 // TestWatchdogNeedsCompletedWork sends watchdog messages while work is completed, and none
 // when the work stands still although the process lives.
 func TestWatchdogNeedsCompletedWork(t *testing.T) {
-	address := filepath.Join(t.TempDir(), "notify")
-	m := listen(t, address)
-	n := open(t, map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "80000"})
+	m := testbed.ReceiveNotify(t, "")
+	n := open(t, map[string]string{"NOTIFY_SOCKET": m.Address, "WATCHDOG_USEC": "80000"})
 	var begun atomic.Bool
 	var done, line atomic.Value
 	done.Store(time.Time{})
 	line.Store("waiting")
 	ctx, stop := context.WithCancel(t.Context())
-	var tending sync.WaitGroup
-	tending.Go(func() {
-		n.Run(ctx, systemd.Activity{
+	var running sync.WaitGroup
+	running.Go(func() {
+		n.Run(ctx, Activity{
 			Started: begun.Load, LastDone: func() time.Time { return done.Load().(time.Time) }, StatusLine: func() string { return line.Load().(string) },
 		})
 	})
-	m.until("STATUS=waiting")
-	if got := m.next(200 * time.Millisecond); got != "" {
-		t.Errorf("said %q before there was work", got)
+	nothingFor := func(d time.Duration, when string) {
+		t.Helper()
+		before := len(m.Received())
+		time.Sleep(d) // how long nothing is sent is what is tested
+		if more := m.Received()[before:]; len(more) > 0 {
+			t.Errorf("sent %q %s", more, when)
+		}
 	}
+	m.Until("STATUS=waiting", 1)
+	nothingFor(200*time.Millisecond, "before there was work")
 	begun.Store(true)
-	m.until("READY=1")
-	for range 3 {
+	m.Until("READY=1", 1)
+	for times := range 3 {
 		done.Store(time.Now())
-		m.until("WATCHDOG=1")
+		m.Until("WATCHDOG=1", times+1)
 	}
-	if got := m.next(400 * time.Millisecond); got != "" {
-		t.Errorf("said %q while the work stood still", got)
-	}
+	nothingFor(400*time.Millisecond, "while the work stood still")
 	line.Store("again")
-	m.until("STATUS=again")
+	m.Until("STATUS=again", 1)
 	stop()
-	m.until("STOPPING=1")
-	tending.Wait()
+	m.Until("STOPPING=1", 1)
+	running.Wait()
 }
 
 // FuzzStatusIsOneMessage lets no text become a message of its own.
 func FuzzStatusIsOneMessage(f *testing.F) {
 	f.Add("CP_001 OK")
 	f.Add("x\nWATCHDOG=1\r\nMAINPID=1\x00\u2028")
-	address := filepath.Join(f.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { c.Close() })
-	n, err := systemd.Open(func(name string) string {
-		if name == "NOTIFY_SOCKET" {
-			return address
-		}
-		return ""
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { n.Close() })
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 1000 {
-			return
-		}
-		n.Status(text)
-		b := make([]byte, 8192)
-		size, err := c.Read(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := string(b[:size]); !strings.HasPrefix(got, "STATUS=") || strings.ContainsAny(got, "\n\r\x00\x1b") {
+		if got := oneLine("STATUS=" + text); !strings.HasPrefix(got, "STATUS=") || strings.ContainsAny(got, "\n\r\x00\x1b") {
 			t.Errorf("%q became %q", text, got)
 		}
 	})

@@ -1,8 +1,8 @@
 package watch_test
 
 import (
-	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -198,14 +198,12 @@ func TestStandstillIsUnhealthy(t *testing.T) {
 	stopCentral := bed.StartCentral(central.Options{})
 	bed.StartBroker()
 	bed.StartEngine("ok")
-	address := filepath.Join(t.TempDir(), "notify")
-	notified := listenNotify(t, address)
-	env := map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}
-	notify, err := systemd.Open(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
+	receiver := testbed.ReceiveNotify(t, "")
+	notified := func(text string) int {
+		return strings.Count(strings.Join(receiver.Received(), "\n"), text)
 	}
-	defer notify.Close()
+	env := map[string]string{"NOTIFY_SOCKET": receiver.Address, "WATCHDOG_USEC": "2000000"}
+	notify := systemd.Open(func(name string) string { return env[name] }, slog.Default())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -266,45 +264,6 @@ func TestStandstillIsUnhealthy(t *testing.T) {
 		t.Error(err)
 	}
 	bed.Until("STOPPING", func() bool { return notified("STOPPING=1") == 1 })
-}
-
-// listenNotify receives as systemd does. count is how many messages contain a text.
-func listenNotify(t *testing.T, address string) (count func(text string) int) {
-	t.Helper()
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	counts := map[string]int{}
-	var listening sync.WaitGroup
-	listening.Go(func() {
-		b := make([]byte, 4096)
-		for {
-			n, err := c.Read(b)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			counts[string(bytes.Clone(b[:n]))]++
-			mu.Unlock()
-		}
-	})
-	t.Cleanup(func() {
-		c.Close()
-		listening.Wait()
-	})
-	return func(text string) int {
-		mu.Lock()
-		defer mu.Unlock()
-		n := 0
-		for message, count := range counts {
-			if strings.Contains(message, text) {
-				n += count
-			}
-		}
-		return n
-	}
 }
 
 // TestWatchesWithoutStatusSocket puts a folder where the socket should be.
