@@ -81,27 +81,19 @@ type printer struct {
 func (p *printer) read(ctx context.Context, h *outbox.History) error {
 	for ctx.Err() == nil {
 		run, ok, err := h.Next()
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case ok:
-			if err := p.run(run); err != nil {
-				return err
-			}
-		case !p.o.Follow || !wait.For(ctx, pollEvery):
+		}
+		if !ok && (!p.o.Follow || !wait.For(ctx, pollEvery)) {
 			return nil
 		}
-	}
-	return nil
-}
-
-func (p *printer) run(run outbox.Run) error {
-	for line := range run.Each() {
-		if string(line.CP()) != string(p.o.CP) {
-			continue
-		}
-		if err := p.line(line); err != nil {
-			return err
+		for line := range run.Each() {
+			if string(line.CP()) != string(p.o.CP) {
+				continue
+			}
+			if err := p.line(line); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -110,16 +102,12 @@ func (p *printer) run(run outbox.Run) error {
 // line prints one event. The formatter needs those before the time asked for, too: what
 // it prints depends on them. Of plain OKs in a row there the first is enough.
 func (p *printer) line(line outbox.Line) error {
-	early := p.from > 0 && line.At() < p.from
-	plain := line.Plain()
-	if early && plain && p.plain {
+	early, plain := line.At() < p.from, line.Plain()
+	if early && (p.o.JSON || plain && p.plain) {
 		return nil
 	}
 	p.plain = plain
 	if p.o.JSON {
-		if early {
-			return nil
-		}
 		p.summary.Events++
 		return p.o.WriteJSON(append(bytes.Clone(line), '\n'))
 	}

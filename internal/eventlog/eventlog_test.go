@@ -20,9 +20,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// keep makes a folder with a history: an OK each second, five KO from second 60 on,
+// makeHistory makes a folder with a history: an OK each second, five KO from second 60 on,
 // and OKs again. Another charge point is in the same folder.
-func keep(t *testing.T) (dir string) {
+func makeHistory(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	box, err := outbox.Open(dir, outbox.Options{})
@@ -50,29 +50,29 @@ func keep(t *testing.T) (dir string) {
 	return dir
 }
 
-// tell is what is told of CP_001.
-func tell(t *testing.T, o eventlog.Options) (lines []string, told eventlog.Summary) {
+// run is Run for CP_001, with what it printed.
+func run(t *testing.T, o eventlog.Options) (lines []string, summary eventlog.Summary) {
 	t.Helper()
 	o.CP, o.Zone, o.Wait = "CP_001", time.UTC, 900*time.Millisecond
 	o.WriteText = func(line string) { lines = append(lines, line) }
 	o.WriteJSON = func(b []byte) error { lines = append(lines, string(b)); return nil }
-	told, err := eventlog.Run(t.Context(), o)
+	summary, err := eventlog.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lines, told
+	return lines, summary
 }
 
 func TestWhatIsWorthASentence(t *testing.T) {
-	dir := keep(t)
+	dir := makeHistory(t)
 	first := "2026-11-24 12:00:00 ● CP_001 OK: the Engine answers in 1 ms"
 	failed := "2026-11-24 12:01:02 ▲ CP_001 KO: 3 checks in a row since 12:01:00"
 	again := "2026-11-24 12:01:05 ● CP_001 OK after 5s and 5 failed checks"
 	for name, c := range map[string]struct {
-		since time.Time
-		level slog.Level
-		want  []string
-		told  eventlog.Summary
+		since   time.Time
+		level   slog.Level
+		want    []string
+		summary eventlog.Summary
 	}{
 		"all":           {time.Time{}, slog.LevelInfo, []string{first, failed, again}, eventlog.Summary{Events: 92, Hidden: 89}},
 		"since the end": {noon.Add(65 * time.Second), slog.LevelInfo, []string{again}, eventlog.Summary{Events: 26, Hidden: 25}},
@@ -82,19 +82,19 @@ func TestWhatIsWorthASentence(t *testing.T) {
 		}, eventlog.Summary{Events: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines, told := tell(t, eventlog.Options{Dir: dir, Since: c.since, Level: c.level})
-			if !slices.Equal(lines, c.want) || told != c.told {
-				t.Errorf("%+v\n%s", told, strings.Join(lines, "\n"))
+			lines, summary := run(t, eventlog.Options{Dir: dir, Since: c.since, Level: c.level})
+			if !slices.Equal(lines, c.want) || summary != c.summary {
+				t.Errorf("%+v\n%s", summary, strings.Join(lines, "\n"))
 			}
 		})
 	}
 }
 
 func TestTheVeryLines(t *testing.T) {
-	dir := keep(t)
-	lines, told := tell(t, eventlog.Options{Dir: dir, JSON: true})
-	if len(lines) != 92 || told.Events != 92 {
-		t.Fatalf("%d lines, %+v", len(lines), told)
+	dir := makeHistory(t)
+	lines, summary := run(t, eventlog.Options{Dir: dir, JSON: true})
+	if len(lines) != 92 || summary.Events != 92 {
+		t.Fatalf("%d lines, %+v", len(lines), summary)
 	}
 	seq := uint64(0)
 	for _, line := range lines {
@@ -104,7 +104,7 @@ func TestTheVeryLines(t *testing.T) {
 		}
 		seq++
 	}
-	if lines, _ := tell(t, eventlog.Options{Dir: dir, JSON: true, Since: noon.Add(89 * time.Second)}); len(lines) != 1 {
+	if lines, _ := run(t, eventlog.Options{Dir: dir, JSON: true, Since: noon.Add(89 * time.Second)}); len(lines) != 1 {
 		t.Errorf("since the last: %d", len(lines))
 	}
 }
@@ -112,7 +112,7 @@ func TestTheVeryLines(t *testing.T) {
 func TestAWriterThatHasGone(t *testing.T) {
 	gone := errors.New("gone")
 	_, err := eventlog.Run(t.Context(), eventlog.Options{
-		Dir: keep(t), CP: "CP_001", JSON: true, WriteJSON: func([]byte) error { return gone },
+		Dir: makeHistory(t), CP: "CP_001", JSON: true, WriteJSON: func([]byte) error { return gone },
 	})
 	if !errors.Is(err, gone) {
 		t.Error(err)

@@ -131,24 +131,23 @@ func (s *Sender) errored(err error) {
 
 // answered records that Kafka answered and has taken n more events.
 func (s *Sender) answered(n int64) {
-	pending, _ := s.runs.Pending()
-	s.update(func(now time.Time) bool { return s.phase.answered(now, n, pending) })
+	s.update(func(now time.Time, pending int64) bool { return s.phase.answered(now, n, pending) })
 }
 
 // checkErrors records an outage when errors have lasted too long. It returns after what
 // time to check again.
 func (s *Sender) checkErrors() (again time.Duration) {
-	pending, _ := s.runs.Pending()
-	s.update(func(now time.Time) (changed bool) {
+	s.update(func(now time.Time, pending int64) (changed bool) {
 		changed, again = s.phase.checkErrors(now, pending)
 		return changed
 	})
 	return again
 }
 
-func (s *Sender) update(change func(now time.Time) (changed bool)) {
+func (s *Sender) update(change func(now time.Time, pending int64) (changed bool)) {
+	pending, _ := s.runs.Pending()
 	s.mu.Lock()
-	changed := change(time.Now())
+	changed := change(time.Now(), pending)
 	status := s.phase.ConnectionStatus
 	s.mu.Unlock()
 	offer(s.progress, struct{}{})
