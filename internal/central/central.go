@@ -1,6 +1,7 @@
 package central
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,18 +25,10 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Heartbeat <= 0 {
-		o.Heartbeat = 5 * time.Second
-	}
-	if o.MaxConns <= 0 {
-		o.MaxConns = 16384
-	}
-	if o.MaxCPs <= 0 {
-		o.MaxCPs = 100_000
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
+	o.MaxConns = cmp.Or(o.MaxConns, 16384)
+	o.MaxCPs = cmp.Or(o.MaxCPs, 100_000)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 
@@ -46,7 +39,6 @@ type Central struct {
 	board    *board
 	file     *stateFile // nil = in memory
 	started  time.Time
-	connEnds chan connectionEnd
 	commits  *commitWaiter
 	warnings rateLimiter // of what unregistered peers cause
 	restored int         // charge points read from the disk and not logged yet
@@ -64,7 +56,7 @@ func New(o Options) (*Central, error) {
 	o = o.withDefaults()
 	c := &Central{
 		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
-		connEnds: make(chan connectionEnd), conns: map[net.Conn]struct{}{}, commits: newCommitWaiter(),
+		conns: map[net.Conn]struct{}{}, commits: newCommitWaiter(),
 	}
 	if o.StateDir == "" {
 		return c, nil

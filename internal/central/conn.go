@@ -114,8 +114,8 @@ type monitorConn struct {
 	out        []byte
 }
 
-// end closes the connection and hands the charge points that may be lost with it to
-// superviseCPs.
+// end closes the connection. The charge points that may be lost with it have a moment to
+// send by another.
 func (m *monitorConn) end() {
 	m.conn.Close()
 	m.c.mu.Lock()
@@ -123,7 +123,7 @@ func (m *monitorConn) end() {
 	m.c.mu.Unlock()
 	ended := time.Now()
 	for _, id := range m.c.board.drop(m.record) {
-		m.c.connEnds <- connectionEnd{cp: id, at: ended}
+		time.AfterFunc(reconnectGrace, func() { m.c.board.connectionEnded(id, ended, time.Now()) })
 	}
 }
 
@@ -137,21 +137,13 @@ func (m *monitorConn) serve() {
 			m.rejectTooLong()
 			return
 		}
-		if !m.answerAll() || (err != nil && !m.readFailed(err)) {
+		for r, ok := m.requests.Next(); ok; r, ok = m.requests.Next() {
+			if !m.answer(r) {
+				return
+			}
+		}
+		if err != nil && !m.readFailed(err) {
 			return
-		}
-	}
-}
-
-// answerAll answers the complete messages and reports whether the peer still reads.
-func (m *monitorConn) answerAll() bool {
-	for {
-		r, ok := m.requests.Next()
-		if !ok {
-			return true
-		}
-		if !m.answer(r) {
-			return false
 		}
 	}
 }

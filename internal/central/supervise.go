@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"evcp"
 	"evcp/internal/console"
 )
 
@@ -22,32 +21,16 @@ const (
 	sleepThreshold = time.Second / 2
 )
 
-// connectionEnd is a connection that carried a charge point's heartbeats and ended.
-type connectionEnd struct {
-	cp evcp.CPID
-	at time.Time
-}
-
-// superviseCPs handles what no message brings: silence, lost connections, a changed
-// registry. It takes connectionEnds until the last connection is closed, and so never
-// blocks one.
+// superviseCPs handles what no message brings: silence, a changed registry, a second
+// connection.
 func (c *Central) superviseCPs(ctx context.Context) {
 	tick := time.NewTicker(silenceCheckInterval)
 	defer tick.Stop()
-	due := time.NewTimer(reconnectGrace)
-	defer due.Stop()
-	var queue []connectionEnd
 	listening, last := time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-c.connEnds:
-			if queue = append(queue, e); len(queue) == 1 {
-				due.Reset(reconnectGrace)
-			}
-		case <-due.C:
-			queue = c.expireLost(queue, due)
 		case <-tick.C:
 			now := time.Now()
 			slept := now.Sub(last) > silenceCheckInterval+sleepThreshold
@@ -63,19 +46,6 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			c.board.setFigures(func(f *Figures) { f.SilenceChecked = now })
 		}
 	}
-}
-
-// expireLost handles the ends that are due and sets the timer for the next.
-func (c *Central) expireLost(queue []connectionEnd, due *time.Timer) []connectionEnd {
-	now := time.Now()
-	for len(queue) > 0 && now.Sub(queue[0].at) >= reconnectGrace {
-		c.board.connectionEnded(queue[0].cp, queue[0].at, now)
-		queue = queue[1:]
-	}
-	if len(queue) > 0 {
-		due.Reset(reconnectGrace - now.Sub(queue[0].at))
-	}
-	return queue
 }
 
 func (c *Central) refreshRegistry(now time.Time) {
