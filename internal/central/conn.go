@@ -114,8 +114,8 @@ type monitorConn struct {
 	out        []byte
 }
 
-// end closes the connection. The charge points that may be lost with it have a moment to
-// send by another.
+// end closes the connection. A charge point that may be lost with it has the time of
+// reconnectGrace to send by another.
 func (m *monitorConn) end() {
 	m.conn.Close()
 	m.c.mu.Lock()

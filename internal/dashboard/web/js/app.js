@@ -74,7 +74,7 @@ function headline(m) {
   if (m.lost) return t('h_lost', { at: clock(lostAt), n: num(c.faulted) });
   if (!cps.size) return t('h_empty');
   const old = [...cps.values()].filter((cp) => cp.state === 'faulted').sort((a, b) => a.since - b.since)[0];
-  const watched = [...cps.values()].filter((cp) => cp.state !== 'disconnected' && !isOld(cp, m.now)).length;
+  const watched = connected().filter((cp) => !isOld(cp, m.now)).length;
   if (!old) return t('h_none', { n: num(watched), all: num(cps.size) });
   const v = { n: num(c.faulted), cp: `<strong>${esc(old.cp_id)}</strong>`, dur: `<span>${lasted(old, m)}</span>` };
   return t(c.faulted === 1 ? 'h_fault1' : 'h_fault', v);
@@ -83,7 +83,7 @@ function headline(m) {
 function confidence(m) {
   if (m.lost) return t('b_lost', { s: dur(m.now - lostAt) });
   if (!cps.size) return t('b_none');
-  const live = [...cps.values()].filter((cp) => cp.state !== 'disconnected');
+  const live = connected();
   const beating = live.filter((cp) => cp.last_heartbeat);
   if (!live.length) return t('b_nobody');
   if (!beating.length) return t('b_quiet');
@@ -91,13 +91,13 @@ function confidence(m) {
   const v = { n: num(beating.length), all: num(cps.size), s: age(Math.ceil(within * 10) / 10) };
   return t(beating.length === cps.size ? 'b_ok' : 'b_part', v);
 }
-const connectedCount = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected').length;
+const connected = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected');
 
 function summary(m) {
   const c = counts();
   const cells = STATES.map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
   return `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${headline(m)}</h1><div class="counts">${cells}</div></div>
-    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${confidence(m)}</span></h2><div data-k="chain">${chain(connectedCount(), cps.size, m)}</div></div></section>`;
+    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${confidence(m)}</span></h2><div data-k="chain">${chain(connected().length, cps.size, m)}</div></div></section>`;
 }
 
 function feed(m) {
@@ -180,7 +180,7 @@ function title() {
 }
 function bind() {
   for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); setQuery({ states: s }); render(); };
-  for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; savePreference({ lang: b.dataset.lang }); formatsChanged(); };
+  for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; savePreference({ lang: b.dataset.lang }); render(); };
   $('.theme').onclick = () => {
     const de = document.documentElement, dark = de.dataset.theme ? de.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
     de.dataset.theme = dark ? 'light' : 'dark';
@@ -195,7 +195,6 @@ function bind() {
   list.onpointerenter = () => hold(1); list.onpointerleave = () => hold(-1); list.onfocus = () => hold(1); list.onblur = () => hold(-1);
   bindCopy(root);
 }
-const formatsChanged = render;
 
 function feedNow() {
   const m = timeContext(), list = $('.feed ol');
@@ -235,7 +234,7 @@ function delta(d) {
     cell.classList.toggle('zero', !c[s]);
     set($('span', cell), t(s + '_n', { n: c[s] }));
   }
-  $('[data-k="chain"]').innerHTML = chain(connectedCount(), cps.size, m);
+  $('[data-k="chain"]').innerHTML = chain(connected().length, cps.size, m);
   $('#headline').innerHTML = headline(m);
   title();
   if (!feedHolds) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }

@@ -71,7 +71,7 @@ export function tile(cp, m, big, bare) {
     <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
     <span class="ts">${reasonText(cp)}</span>
     <span class="cap"><span data-k="beats">${heartbeatText(cp, m.now)}</span><span data-k="seen">${lastSeenText(cp, m.now)}</span></span>
-    <span class="bh2" data-k="bars">${heartbeatBars(cp, missing(cp, m.now), 26)}</span>${end}`;
+    <span data-k="bars">${heartbeatBars(cp, missing(cp, m.now), 26)}</span>${end}`;
 }
 export const stateText = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
 
@@ -99,10 +99,9 @@ function lastHeartbeatText(cp, now) {
 
 // ---- the feed ----
 export function feedRow(c, now) {
-  const bad = c.to !== 'activated' && c.reason !== 'said_goodbye';
   const key = c.to === 'disconnected' ? 'r_' + c.reason : 'f_' + c.reason;
   const text = t(key, { a: esc(host(c.peer)), d: dur(c.lasted) });
-  return `<li class="${bad ? 'bad' : ''}${c.to === 'faulted' ? ' strong' : ''}"><time>${when(c.at, now)}</time>${shape(c.to, 'fi')}<b>${esc(c.cp_id)}</b><span>${text}</span></li>`;
+  return `<li class="${c.to === 'faulted' ? 'strong' : ''}"><time>${when(c.at, now)}</time>${shape(c.to, 'fi')}<b>${esc(c.cp_id)}</b><span>${text}</span></li>`;
 }
 // listenText is the address without a wildcard host.
 const listenText = (a) => a.replace(/^(\[::\]|0\.0\.0\.0)(?=:)/, '');

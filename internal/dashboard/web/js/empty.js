@@ -4,7 +4,7 @@ import { t } from './words.js';
 import { esc, dur, every, host } from './format.js';
 
 const ghosts = (n, first = '') => `<ul class="tiles small ghosts" aria-hidden="true">${first}${'<li><div class="ghost"></div></li>'.repeat(n)}</ul>`;
-const block = (text, cls = '') => `<div class="cmd ${cls}"><pre><code>${esc(text)}</code></pre><button class="copy" type="button">${t('copy')}</button></div>`;
+const block = (text) => `<div class="cmd"><pre><code>${esc(text)}</code></pre><button class="copy" type="button">${t('copy')}</button></div>`;
 
 export const loading = () => `<section class="boardp empty" id="board"><div class="ec"><h2>${t('loading')}…</h2></div>${ghosts(12)}</section>`;
 

@@ -53,7 +53,6 @@ const WORDS = {
   r_not_listed: ['No longer in Central\u2019s registry', 'Ya no está en el registro de Central'],
 
   feed: ['As it happens', 'En directo'], feed_sub: ['heartbeats OK are not listed', 'los latidos OK no se listan'],
-  feed_none: ['What changes will be listed here.', 'Lo que cambie aparecerá aquí.'],
   feed_until: ['until {t}', 'hasta las {t}'], feed_hold: ['held while you read', 'en pausa mientras lee'],
   f_registered: ['Registered from {a}', 'Registrado desde {a}'],
   f_engine_recovered: ['Recovered after {d}', 'Recuperado tras {d}'],
