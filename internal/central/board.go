@@ -142,10 +142,11 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 		b.figures.Incidents[next.Fault.Reason]++
 	}
 	if was.State != next.State || was.Reason != next.Reason {
-		b.changes.add(Change{
-			CP: next.ID, From: was.State, To: next.State, Reason: next.Reason, Status: next.Status,
-			At: now, Lasted: lasted(was, now), Peer: p.Peer,
-		})
+		change := Change{CP: next.ID, From: was.State, To: next.State, Reason: next.Reason, Status: next.Status, At: now, Peer: p.Peer}
+		if was.Known() {
+			change.Lasted = now.Sub(was.Since)
+		}
+		b.changes.add(change)
 	}
 	for w := range b.watchers {
 		select {
@@ -153,13 +154,6 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 		default: // the signal is still raised
 		}
 	}
-}
-
-func lasted(was cpstate.Condition, now time.Time) time.Duration {
-	if !was.Known() {
-		return 0
-	}
-	return now.Sub(was.Since)
 }
 
 // updateListed applies the registry: who is not listed any more is disconnected.

@@ -39,12 +39,30 @@ type Delta struct {
 func (c *Central) Since(p Position) Delta { return c.board.since(p) }
 
 // Snapshot is what changed since the position, and everything, of one moment.
-func (c *Central) Snapshot(p Position) (changed, all Delta) { return c.board.snapshot(p) }
+func (c *Central) Snapshot(p Position) (changed, all Delta) {
+	c.board.mu.Lock()
+	changed, all = c.board.collect(p), c.board.collect(Position{})
+	c.board.mu.Unlock()
+	changed.sort()
+	all.sort()
+	return changed, all
+}
 
 // Watch gives a signal that is raised at every change and stays raised until it is
 // received, and a func that ends it. It is raised at first: what changed between a
 // reader's position and its Watch is to be read too.
-func (c *Central) Watch() (signal <-chan struct{}, stop func()) { return c.board.watch() }
+func (c *Central) Watch() (signal <-chan struct{}, stop func()) {
+	w := make(chan struct{}, 1)
+	w <- struct{}{}
+	c.board.mu.Lock()
+	defer c.board.mu.Unlock()
+	c.board.watchers[w] = struct{}{}
+	return w, func() {
+		c.board.mu.Lock()
+		defer c.board.mu.Unlock()
+		delete(c.board.watchers, w)
+	}
+}
 
 // CPs are all charge points, by id.
 func (c *Central) CPs() []CPView { return c.board.since(Position{}).CPs }
@@ -86,15 +104,6 @@ func (b *board) since(p Position) Delta {
 	return d
 }
 
-func (b *board) snapshot(p Position) (changed, all Delta) {
-	b.mu.Lock()
-	changed, all = b.collect(p), b.collect(Position{})
-	b.mu.Unlock()
-	changed.sort()
-	all.sort()
-	return changed, all
-}
-
 // collect copies what changed, the newest first. The caller holds the lock.
 func (b *board) collect(p Position) Delta {
 	d := Delta{Next: Position{version: b.version, seq: b.changes.next}}
@@ -115,19 +124,6 @@ func (b *board) collect(p Position) Delta {
 // sort is called without the lock: it takes longer than the copying.
 func (d *Delta) sort() {
 	slices.SortFunc(d.CPs, func(x, y CPView) int { return cmp.Compare(x.ID, y.ID) })
-}
-
-func (b *board) watch() (signal <-chan struct{}, stop func()) {
-	w := make(chan struct{}, 1)
-	w <- struct{}{}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.watchers[w] = struct{}{}
-	return w, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.watchers, w)
-	}
 }
 
 // changesAfter is since for a reader of the changes alone. next is the number of the

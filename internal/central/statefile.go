@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -124,12 +125,8 @@ func diskFault(dir string, err error) bool {
 		return false
 	}
 	err = errors.Join(err, sqlite.ProbeWrite(dir))
-	for _, fault := range []syscall.Errno{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
-		if errors.Is(err, fault) {
-			return true
-		}
-	}
-	return false
+	passing := []syscall.Errno{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO}
+	return slices.ContainsFunc(passing, func(fault syscall.Errno) bool { return errors.Is(err, fault) })
 }
 
 // load reads the charge points. A row that makes no sense is skipped and counted: one

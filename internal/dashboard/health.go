@@ -29,7 +29,12 @@ const stalledAfter = 10 * time.Second
 func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
 		Healthy: func() (string, error) { return note(d.central.Figures()), healthy(d.central, time.Now()) },
-		Ready:   func() error { return ready(d.central) },
+		Ready: func() error {
+			if d.central.Addr() == nil {
+				return errors.New("not listening to Monitors yet")
+			}
+			return healthy(d.central, time.Now())
+		},
 		Metrics: d.metrics,
 		Status:  d.status,
 	}
@@ -53,13 +58,6 @@ func note(f central.Figures) string {
 		return ""
 	}
 	return "the state folder can't be written: " + f.DiskError
-}
-
-func ready(c *central.Central) error {
-	if c.Addr() == nil {
-		return errors.New("not listening to Monitors yet")
-	}
-	return healthy(c, time.Now())
 }
 
 // metrics writes all metrics. Their names are a contract: dashboards and alerts are

@@ -62,48 +62,40 @@ func Reason(err error) string {
 // fileHeader says whose file it is: all are 0 in one that was just made.
 type fileHeader struct{ id, version, tables int64 }
 
-// check reads the header, and reports whether this version, which has so many
-// migrations, can use the file.
-func (s Schema) check(db *DB, migrations int) (h fileHeader, err error) {
+// check reads the header, and reports whether this version, which has those migrations,
+// can use the file.
+func (s Schema) check(db *DB) (h fileHeader, migrations []string, err error) {
+	if migrations, err = fs.Glob(s.Migrations, "migrations/*.sql"); err != nil {
+		return h, nil, err
+	}
 	err = errors.Join(db.QueryInts(`PRAGMA application_id`, &h.id), db.QueryInts(`PRAGMA user_version`, &h.version),
 		db.QueryInts(`SELECT count(*) FROM sqlite_schema`, &h.tables))
 	switch {
 	case err != nil:
-		return h, err
 	case h.id != s.ApplicationID && h != fileHeader{}:
-		return h, ErrForeign
-	case h.version > int64(migrations):
-		return h, ErrNewer
+		err = ErrForeign
+	case h.version > int64(len(migrations)):
+		err = ErrNewer
 	}
-	return h, nil
+	return h, migrations, err
 }
 
-func (s Schema) list() ([]string, error) { return fs.Glob(s.Migrations, "migrations/*.sql") }
-
-// prepare checks whose file it is before it changes anything in it.
+// prepare checks whose file it is before it changes anything in it, and brings it up to date.
 func (s Schema) prepare(db *DB, pragmas string) error {
-	all, err := s.list()
-	if err != nil {
-		return err
-	}
-	h, err := s.check(db, len(all))
+	h, migrations, err := s.check(db)
 	if err != nil {
 		return err
 	}
 	if err := db.conn.Exec(pragmas); err != nil {
 		return err
 	}
-	return s.migrate(db, all[h.version:], int(h.version))
-}
-
-func (s Schema) migrate(db *DB, todo []string, version int) error {
-	for i, name := range todo {
+	for i, name := range migrations[h.version:] {
 		sql, err := fs.ReadFile(s.Migrations, name)
 		if err != nil {
 			return err
 		}
 		if err := db.conn.Exec(fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
-			sql, s.ApplicationID, version+i+1)); err != nil {
+			sql, s.ApplicationID, h.version+int64(i)+1)); err != nil {
 			return errors.Join(fmt.Errorf("apply %s: %w", name, err), db.rollback())
 		}
 	}
@@ -135,11 +127,7 @@ func (s Schema) verify(db *DB) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.rollback()) }()
-	all, err := s.list()
-	if err != nil {
-		return err
-	}
-	h, err := s.check(db, len(all))
+	h, _, err := s.check(db)
 	if err == nil && h == (fileHeader{}) {
 		err = ErrEmpty
 	}
