@@ -81,26 +81,15 @@ func (o *Outbox) takeSpecial(e *evcp.Event, run int64, index int) {
 
 // openRun is the run that takes the next batch. A new one gets a buffer as large as the
 // last run was; readers keep it, so that it can't be used again.
-func (o *Outbox) openRun() *pendingRun {
+func (o *Outbox) openRun() *runRow {
 	p := &o.pending
 	if n := len(p.runs); n > 0 && len(p.runs[n-1].Lines) < runSize {
 		return p.runs[n-1]
 	}
 	o.nextRun++
-	r := &pendingRun{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
+	r := &runRow{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
 	p.runs = append(p.runs, r)
 	return r
-}
-
-// indexOf is the place of a charge point in states.
-func (o *Outbox) indexOf(cp evcp.CPID) int {
-	i, ok := o.index[cp]
-	if !ok {
-		i = len(o.states)
-		o.index[cp] = i
-		o.states = append(o.states, keptState{cp: cp})
-	}
-	return i
 }
 
 // drop gives up a batch that came while too much waits. The caller holds the lock.
@@ -123,7 +112,7 @@ func poke(c chan struct{}) {
 
 // pendingBatch is what was appended and waits for its commit.
 type pendingBatch struct {
-	runs       []*pendingRun
+	runs       []*runRow
 	states     []stateUpdate
 	events     []evcp.Event // only while there is a Tail
 	dropEvents []evcp.Event // the events_dropped among them

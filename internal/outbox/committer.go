@@ -14,7 +14,7 @@ import (
 // store in memory takes its place, and this one never writes again.
 type committer struct {
 	o        *Outbox
-	store    *runStore
+	store    runStore
 	wake     chan struct{}
 	done     chan struct{}
 	closeErr error // valid when done is closed
@@ -37,12 +37,12 @@ type volume struct {
 	bytes int64
 }
 
-func (v *volume) add(r *pendingRun) {
+func (v *volume) add(r *runRow) {
 	v.runs++
 	v.bytes += int64(len(r.Lines))
 }
 
-func newCommitter(o *Outbox, s *runStore) *committer {
+func newCommitter(o *Outbox, s runStore) *committer {
 	c := &committer{
 		o: o, store: s, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		synced: time.Now(), always: bootID() == "", timer: time.NewTimer(time.Hour),
@@ -180,7 +180,7 @@ func (c *committer) commit(now time.Time) error {
 // write is the body of the transaction.
 func (c *committer) write() error {
 	for _, r := range c.batch.runs {
-		if err := c.store.insert(r); err != nil {
+		if err := c.store.insert(*r); err != nil {
 			return err
 		}
 	}
@@ -265,7 +265,7 @@ func (c *committer) isSuperseded() bool { return c.o.committer != c || c.o.failu
 // abandon closes a store that refused. Its errors are of no use.
 func (c *committer) abandon() {
 	c.watchdog.Stop()
-	_ = c.store.close()
+	_ = c.store.Close()
 	if !c.store.InMemory() {
 		c.o.reader.removeWriter()
 	}
@@ -295,7 +295,7 @@ func (c *committer) finish() {
 	if c.store.InMemory() {
 		err = c.lastMigration()
 	} else {
-		err = errors.Join(c.seal(), c.store.close())
+		err = errors.Join(c.seal(), c.store.Close())
 	}
 	c.o.back.stop()
 	c.closeErr = errors.Join(err, c.o.unlock())

@@ -170,7 +170,7 @@ type cursorPosition struct {
 }
 
 // eachPosition reads how far the readers are.
-func (s *runStore) eachPosition(f func(cursorPosition)) error {
+func (s runStore) eachPosition(f func(cursorPosition)) error {
 	return s.Query(`SELECT name, run, events, dropped FROM cursors`, func(p *sqlite.Stmt) error {
 		f(cursorPosition{p.ColumnText(0), p.ColumnInt64(1), p.ColumnInt64(2), p.ColumnInt64(3)})
 		return nil
@@ -178,7 +178,7 @@ func (s *runStore) eachPosition(f func(cursorPosition)) error {
 }
 
 // savePositions writes how far the readers are.
-func (s *runStore) savePositions(all []cursorPosition) error {
+func (s runStore) savePositions(all []cursorPosition) error {
 	for _, p := range all {
 		if err := s.Exec(`INSERT INTO cursors VALUES (?,?,?,?) ON CONFLICT DO UPDATE
 			SET run=excluded.run, events=excluded.events, dropped=excluded.dropped`, p.name, p.run, p.events, p.dropped); err != nil {

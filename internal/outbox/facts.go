@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/sqlite"
 )
 
 // Fact is an event that the uplink needs.
@@ -141,20 +140,20 @@ func (f *Facts) discard(kept int64) {
 }
 
 // readFacts fills the queue with what the file holds after the settled position.
-func (o *Outbox) readFacts(s *runStore) error {
+func (o *Outbox) readFacts(s runStore) error {
 	f := o.facts
 	if !f.wanted {
 		return nil
 	}
 	f.last = f.saved.events
-	return s.Query(`SELECT id, body FROM runs WHERE reports > 0 AND id > ? ORDER BY id`, func(p *sqlite.Stmt) error {
+	return s.eachRun(selectRuns+`reports > 0 AND id > ? ORDER BY id`, func(r runRow) error {
 		index := 0
-		for line := range lines(p.ColumnRawText(1)) {
+		for line := range r.Each() {
 			e, err := evcp.ParseEvent(line)
 			if err != nil {
 				return contentError(err)
 			}
-			if pos := position(p.ColumnInt64(0), index); pos > f.last && reportable(e.Action) {
+			if pos := position(r.ID, index); pos > f.last && reportable(e.Action) {
 				f.queue = append(f.queue, queuedFact{Fact: Fact{e, pos}})
 				f.open = append(f.open, pos)
 			}

@@ -21,7 +21,7 @@ var ErrNothingKept = errors.New("nothing is kept there")
 // exception: in a crashed folder that was copied without its -shm file, SQLite makes that
 // file anew. A History belongs to one goroutine.
 type History struct {
-	store     *runStore
+	store     runStore
 	path      string
 	file      os.FileInfo // to notice that the file was put aside and replaced
 	immutable bool        // no process had it when it was opened
@@ -128,7 +128,7 @@ func (h *History) Next() (Run, bool, error) {
 }
 
 func (h *History) read() (Run, bool, error) {
-	if h.store == nil {
+	if h.store.Closed() {
 		if err := h.open(); err != nil {
 			return Run{}, false, err
 		}
@@ -137,8 +137,4 @@ func (h *History) read() (Run, bool, error) {
 }
 
 // Close closes the file.
-func (h *History) Close() error {
-	s := h.store
-	h.store = nil
-	return s.close()
-}
+func (h *History) Close() error { return h.store.Close() }

@@ -252,7 +252,7 @@ func query(t testingT, dir, sql string) (rows []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer s.Close()
 	err = s.Query(sql, func(p *sqlite.Stmt) error {
 		var row []string
 		for i := range p.ColumnCount() {

@@ -1,18 +1,16 @@
 package outbox
 
 import (
-	"bytes"
 	"errors"
 	"strconv"
 
 	"evcp"
-	"evcp/internal/sqlite"
 )
 
 // migration is everything that goes from memory to a disk. It may be made twice: its
 // commit may have taken place although that was not known in time.
 type migration struct {
-	from      *runStore
+	from      runStore
 	disk      probeResult
 	host      host
 	unread    bool     // the file was never read
@@ -25,7 +23,7 @@ type migration struct {
 }
 
 // plan lists what there is to migrate. The committer calls it.
-func (o *Outbox) plan(from *runStore, disk probeResult) *migration {
+func (o *Outbox) plan(from runStore, disk probeResult) *migration {
 	m := &migration{from: from, disk: disk, host: o.host, states: o.copyStates(), goBack: map[string]cursorPosition{}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -130,6 +128,8 @@ func (m *migration) copyRuns() error {
 			return err
 		}
 		for _, r := range some {
+			r.events += m.shift.events
+			r.bytes += m.shift.bytes
 			if err := errors.Join(m.disk.store.insert(r), m.disk.store.deleteToldDrops(r)); err != nil {
 				return err
 			}
@@ -140,24 +140,10 @@ func (m *migration) copyRuns() error {
 
 // readRuns reads some rows from memory. Cursors read there too: the lock is not held
 // while the disk works.
-func (m *migration) readRuns(after int64) (some []*pendingRun, err error) {
-	size := 0
-	read := func(p *sqlite.Stmt) error {
-		r := &pendingRun{
-			Run: Run{
-				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
-				Count: p.ColumnInt(3), Lines: bytes.Clone(p.ColumnRawText(8)), events: p.ColumnInt64(6) + m.shift.events,
-			},
-			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7) + m.shift.bytes,
-		}
-		some = append(some, r)
-		if size += len(r.Lines); size > mib {
-			return sqlite.ErrStop
-		}
-		return nil
-	}
+func (m *migration) readRuns(after int64) (some []runRow, err error) {
 	err = m.from.WithLock(func() error {
-		return m.from.Query(`SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE id > ? ORDER BY id`, read, after)
+		some, err = m.from.someRuns(mib, selectRuns+`id > ? ORDER BY id`, after)
+		return err
 	})
 	return some, err
 }

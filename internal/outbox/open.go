@@ -48,14 +48,14 @@ func Open(dir string, options Options) (*Outbox, error) {
 
 // reset forgets everything that was read.
 func (o *Outbox) reset() {
-	o.states, o.index = nil, map[evcp.CPID]int{}
+	o.stateTable = newStateTable()
 	o.cursors, o.facts, o.oldDrops = map[string]*Cursor{}, newFacts(o), nil
 	o.keptRun, o.nextRun, o.snapshotRun = 0, 0, 0
 	o.keptTotal, o.written = total{}, total{}
 }
 
 // start starts the goroutines. Nobody else has the outbox yet.
-func (o *Outbox) start(s *runStore) {
+func (o *Outbox) start(s runStore) {
 	for _, name := range o.options.Readers {
 		if name != Central {
 			o.cursor(name)
@@ -77,13 +77,13 @@ func (o *Outbox) start(s *runStore) {
 }
 
 // openDisk opens the file; one that can't be used is put aside for a new one.
-func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
+func (o *Outbox) openDisk(now time.Time) (runStore, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
-		return nil, err
+		return runStore{}, err
 	}
 	lock, err := folder.Acquire(o.dir, lockName)
 	if err != nil {
-		return nil, err
+		return runStore{}, err
 	}
 	o.lock = lock
 	s, err := o.openFile()
@@ -94,16 +94,16 @@ func (o *Outbox) openDisk(now time.Time) (*runStore, error) {
 }
 
 // openFile opens the file, reads it and marks it as open. On error it holds nothing.
-func (o *Outbox) openFile() (*runStore, error) {
+func (o *Outbox) openFile() (runStore, error) {
 	found := o.findFile()
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	if err := o.read(s, found); err != nil {
-		return nil, errors.Join(err, s.close())
+	if err = o.read(s, found); err == nil {
+		err = s.Transact(true, func() error { return o.markOpen(s) })
 	}
-	return s.checked(s.Transact(true, func() error { return o.markOpen(s) }))
+	return s.checked(err)
 }
 
 // findFile says whether there is a file.
@@ -116,15 +116,15 @@ func (o *Outbox) findFile() Found {
 }
 
 // replaceFile puts the file aside and begins a new one that knows the old numbers.
-func (o *Outbox) replaceFile(kind string, cause error, now time.Time) (*runStore, error) {
+func (o *Outbox) replaceFile(kind string, cause error, now time.Time) (runStore, error) {
 	name, err := folder.PutAside(o.path(), kind, now)
 	if err != nil {
-		return nil, err
+		return runStore{}, err
 	}
 	o.reset()
 	s, err := o.openFile()
 	if kind != sqlite.Foreign {
-		o.setStates(salvageNumbers(sqlite.DBFile{Path: name, VFS: o.options.VFS}))
+		o.stateTable = salvageNumbers(sqlite.DBFile{Path: name, VFS: o.options.VFS})
 	}
 	o.result = OpenResult{Found: PutAside, File: name, Why: sqlite.Reason(cause), Renumber: len(o.states) > 0}
 	return s, err
@@ -148,18 +148,16 @@ func (o *Outbox) readImmutable() bool {
 	o.reset()
 	s, err := storeOn(schema.OpenImmutable(o.file()))
 	if err == nil {
-		if err = errors.Join(o.read(s, Resumed), s.close()); err == nil {
+		if err = errors.Join(o.read(s, Resumed), s.Close()); err == nil {
 			return true
 		}
 	}
 	o.reset()
 	if kind := sqlite.Unusable(err); kind == sqlite.Corrupt || kind == sqlite.Newer {
-		o.setStates(salvageNumbers(o.file()))
+		o.stateTable = salvageNumbers(o.file())
 	}
 	return false
 }
-
-func (o *Outbox) setStates(r *replayResult) { o.states, o.index = r.states, r.index }
 
 // renumber makes every charge point begin a new epoch.
 func (o *Outbox) renumber() {
@@ -174,7 +172,7 @@ func (o *Outbox) path() string { return filepath.Join(o.dir, fileName) }
 func (o *Outbox) file() sqlite.DBFile { return sqlite.DBFile{Path: o.path(), VFS: o.options.VFS} }
 
 // read takes over what the file holds.
-func (o *Outbox) read(s *runStore, found Found) error {
+func (o *Outbox) read(s runStore, found Found) error {
 	o.result.Found = found
 	doubt, err := o.numberingDoubt(s, found)
 	if err != nil {
@@ -187,7 +185,7 @@ func (o *Outbox) read(s *runStore, found Found) error {
 	if err := o.readPositions(s, r.snapshot); err != nil {
 		return err
 	}
-	o.setStates(r)
+	o.stateTable = r.stateTable
 	o.result.Replayed = r.replayed
 	if doubt != "" {
 		o.result.Renumber, o.result.Why = true, doubt
@@ -197,7 +195,7 @@ func (o *Outbox) read(s *runStore, found Found) error {
 }
 
 // readPositions finds where writing and reading go on.
-func (o *Outbox) readPositions(s *runStore, snapshot int64) (err error) {
+func (o *Outbox) readPositions(s runStore, snapshot int64) (err error) {
 	o.snapshotRun = snapshot
 	if err := s.QueryInts(`SELECT id, events, bytes FROM runs ORDER BY id DESC LIMIT 1`,
 		&o.keptRun, &o.keptTotal.events, &o.keptTotal.bytes); err != nil {
@@ -225,7 +223,7 @@ func (o *Outbox) setPosition(at cursorPosition) {
 }
 
 // readOldest finds when the first event happened that a cursor does not have.
-func (o *Outbox) readOldest(s *runStore) error {
+func (o *Outbox) readOldest(s runStore) error {
 	for _, c := range o.cursors {
 		var at int64
 		if err := s.QueryIntsFor(`SELECT at FROM runs WHERE id > ? ORDER BY id LIMIT 1`, []any{c.at.run}, &at); err != nil {
@@ -290,7 +288,7 @@ func bootID() string {
 // used, so that new epochs must begin; "" when they are. They are not when a process
 // went on in memory because the disk refused (the marker is missing), when another host
 // used the folder, or when the machine went down before a sync (another boot id).
-func (o *Outbox) numberingDoubt(s *runStore, found Found) (why string, err error) {
+func (o *Outbox) numberingDoubt(s runStore, found Found) (why string, err error) {
 	if found == New {
 		return "", nil
 	}
@@ -317,7 +315,7 @@ func (o *Outbox) numberingDoubt(s *runStore, found Found) (why string, err error
 }
 
 // markOpen notes that this run of the machine has the file open.
-func (o *Outbox) markOpen(s *runStore) error {
+func (o *Outbox) markOpen(s runStore) error {
 	if err := o.placeMarker(); err != nil {
 		return err
 	}

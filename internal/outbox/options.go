@@ -33,7 +33,7 @@ type Options struct {
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
 
-	openMemory func() (*runStore, error)
+	openMemory func() (runStore, error)
 	sysfs      string        // where the kernel shows the hardware; "" is /sys
 	stuckAfter time.Duration // a commit that takes longer counts as refused
 	probeEvery time.Duration // after a refusal the disk is tried again so often

@@ -40,8 +40,7 @@ type Outbox struct {
 	nextRun    int64 // id of the last run that was opened
 	written    total // appended so far
 	usualSize  int   // bytes of a usual run
-	index      map[evcp.CPID]int
-	states     []keptState // by index; the committer alone changes the states in it
+	stateTable       // the committer alone changes the States in it
 	recent     recent
 	keptRun    int64
 	keptTotal  total

@@ -7,7 +7,6 @@ import (
 	"sort"
 	"sync"
 
-	"evcp"
 	"evcp/internal/sqlite"
 )
 
@@ -117,27 +116,24 @@ func (o *Outbox) stopReading() {
 const readAtOnce = 64 << 10
 
 // readAfter reads the rows after a run, small ones together.
-func (s *runStore) readAfter(after, before int64) (run Run, ok bool, err error) {
+func (s runStore) readAfter(after, before int64) (run Run, ok bool, err error) {
 	err = s.WithLock(func() error {
 		if s.Closed() {
 			return errMigrated
 		}
-		return s.Query(`SELECT id, at, until, count, events, body FROM runs WHERE id > ? AND id < ? ORDER BY id LIMIT 256`,
-			func(p *sqlite.Stmt) error {
-				body := p.ColumnRawText(5)
-				if ok && len(run.Lines)+len(body) > readAtOnce {
-					return sqlite.ErrStop
-				}
-				if !ok {
-					run.First, run.after = evcp.Stamp(p.ColumnInt64(1)), after
-				}
-				run.ID, run.Last = p.ColumnInt64(0), evcp.Stamp(p.ColumnInt64(2))
-				run.Count += p.ColumnInt(3)
-				run.events = p.ColumnInt64(4)
-				run.Lines = append(run.Lines, body...)
-				ok = true
-				return nil
-			}, after, before)
+		return s.eachRun(selectRuns+`id > ? AND id < ? ORDER BY id LIMIT 256`, func(r runRow) error {
+			if ok && len(run.Lines)+len(r.Lines) > readAtOnce {
+				return sqlite.ErrStop
+			}
+			if !ok {
+				run.First, run.after = r.First, after
+			}
+			run.ID, run.Last, run.events = r.ID, r.Last, r.events
+			run.Count += r.Count
+			run.Lines = append(run.Lines, r.Lines...)
+			ok = true
+			return nil
+		}, after, before)
 	})
 	return run, ok, err
 }
@@ -146,7 +142,7 @@ func (s *runStore) readAfter(after, before int64) (run Run, ok bool, err error) 
 // of them is behind.
 type runReader struct {
 	mu        sync.Mutex
-	store     *runStore
+	store     runStore
 	immutable bool // the store reads a file that nobody writes
 	closed    bool
 	// writers counts the connections that may write the file. While there are none it is
@@ -191,7 +187,7 @@ func (r *runReader) read(f sqlite.DBFile, after, before int64) (Run, bool, error
 
 func (r *runReader) open(f sqlite.DBFile) (err error) {
 	switch {
-	case r.store != nil:
+	case !r.store.Closed():
 	case r.writers == 0:
 		r.immutable = true
 		r.store, err = storeOn(schema.OpenImmutable(f))
@@ -209,8 +205,8 @@ func (r *runReader) disconnect() {
 }
 
 func (r *runReader) drop() {
-	_ = r.store.close() // it has only read
-	r.store, r.immutable = nil, false
+	_ = r.store.Close() // it has only read
+	r.immutable = false
 }
 
 // close closes the connection for good.

@@ -122,7 +122,7 @@ func (o *Outbox) fallBack(c *committer, cause error) {
 	next := newCommitter(o, memory)
 	if !o.replaceCommitter(c, next, sqlite.DiskError(o.dir, cause)) {
 		next.stopTimers()
-		_ = next.store.close()
+		_ = next.store.Close()
 		return
 	}
 	o.removeMarker()
@@ -187,7 +187,7 @@ func (o *Outbox) fail(c *committer, err error) {
 
 // probeResult is a disk that works again, or the reason why it does not.
 type probeResult struct {
-	store *runStore
+	store runStore
 	lock  *folder.Lock // taken now; nil when it was held all the time
 	aside string       // a file that was put aside on the way
 	err   error
@@ -195,7 +195,7 @@ type probeResult struct {
 
 // release closes the file and gives the folder back.
 func (r probeResult) release() error {
-	err := r.store.close()
+	err := r.store.Close()
 	if r.lock != nil {
 		err = errors.Join(err, r.lock.Close())
 	}
@@ -234,13 +234,12 @@ func (o *Outbox) probeDisk(now time.Time) (r probeResult) {
 
 // openChecked opens the file if all of it can be read and it can be written. What is
 // written differs each time: SQLite skips a write that changes nothing.
-func (o *Outbox) openChecked(now time.Time) (*runStore, error) {
+func (o *Outbox) openChecked(now time.Time) (runStore, error) {
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	err = s.QuickCheck()
-	if err == nil {
+	if err = s.QuickCheck(); err == nil {
 		err = s.Transact(true, func() error {
 			return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
 		})
@@ -282,7 +281,7 @@ func (c *committer) endMigration(err error) error {
 	o.reader.disconnect()
 	o.wakeCursors()
 	o.owner.recovered(m.disk.aside)
-	return m.from.WithLock(m.from.close)
+	return m.from.WithLock(m.from.Close)
 }
 
 // takeDisk makes the file the place where everything is, unless the migration is overdue.
@@ -345,7 +344,7 @@ func (c *committer) lastMigration() error {
 		err = c.endMigration(<-back.migrated)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("%s: what was kept in memory is lost: %w", c.o.dir, err), c.store.close())
+		return errors.Join(fmt.Errorf("%s: what was kept in memory is lost: %w", c.o.dir, err), c.store.Close())
 	}
-	return errors.Join(c.seal(), c.store.close())
+	return errors.Join(c.seal(), c.store.Close())
 }

@@ -80,7 +80,7 @@ func TestNeitherDiskNorMemory(t *testing.T) {
 	failed := make(chan error, 1)
 	noMemory := errors.New("no memory")
 	w := newTestBox(t, t.TempDir(), Options{
-		VFS: d.Name(), Failed: func(err error) { failed <- err }, openMemory: func() (*runStore, error) { return nil, noMemory },
+		VFS: d.Name(), Failed: func(err error) { failed <- err }, openMemory: func() (runStore, error) { return runStore{}, noMemory },
 	})
 	w.check("CP_001", ok())
 	w.flush()

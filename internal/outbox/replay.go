@@ -14,6 +14,26 @@ type keptState struct {
 	state    evcp.State // after the last kept event
 	changed  bool       // since it was written to the file
 	renumber bool       // the last number can't be proven
+	fileRun  int64      // the run after which the file had the State when it was read
+}
+
+// stateTable holds what is known of all charge points.
+type stateTable struct {
+	states []keptState
+	index  map[evcp.CPID]int
+}
+
+func newStateTable() stateTable { return stateTable{index: map[evcp.CPID]int{}} }
+
+// indexOf is the place of a charge point in states.
+func (t *stateTable) indexOf(cp evcp.CPID) int {
+	i, ok := t.index[cp]
+	if !ok {
+		i = len(t.states)
+		t.index[cp] = i
+		t.states = append(t.states, keptState{cp: cp})
+	}
+	return i
 }
 
 // A snapshot begins when replaying what came after the last one would take long.
@@ -107,7 +127,7 @@ func (o *Outbox) takeChanged(from int) (run int64, changed []keptState, more boo
 	return o.keptRun, changed, end < len(o.states)
 }
 
-func (s *runStore) saveStates(run int64, all []keptState) error {
+func (s runStore) saveStates(run int64, all []keptState) error {
 	body := make([]byte, 0, evcp.MaxSnapshot)
 	for i := range all {
 		var err error
@@ -123,7 +143,7 @@ func (s *runStore) saveStates(run int64, all []keptState) error {
 }
 
 // setCovered notes that the States cover all runs up to this one.
-func (s *runStore) setCovered(run int64) error {
+func (s runStore) setCovered(run int64) error {
 	return s.setMeta("snapshot", strconv.FormatInt(run, 10))
 }
 
@@ -132,63 +152,42 @@ const coveredRun = `SELECT min(coalesce((SELECT value FROM meta WHERE name='snap
 
 // replayResult is what the file says of the charge points.
 type replayResult struct {
-	states   []keptState
-	index    map[evcp.CPID]int
-	runs     []int64 // by index: the run after which a State in the file was known
-	snapshot int64   // the States in the file cover all runs up to this one
-	replayed int     // events
+	stateTable
+	snapshot int64 // the States in the file cover all runs up to this one
+	replayed int   // events
 }
-
-func newReplayResult() *replayResult { return &replayResult{index: map[evcp.CPID]int{}} }
 
 // replay reads the States and folds later runs on top. A State that was written while
 // its pass was under way has some of these runs already.
-func replay(s *runStore) (*replayResult, error) {
-	r := newReplayResult()
+func replay(s runStore) (*replayResult, error) {
+	r := &replayResult{stateTable: newStateTable()}
 	if err := s.QueryInts(coveredRun, &r.snapshot); err != nil {
 		return r, err
 	}
 	err := s.Query(`SELECT cp, run, body FROM states`, func(p *sqlite.Stmt) error {
-		i := r.indexOf(p.ColumnText(0))
-		r.runs[i] = p.ColumnInt64(1)
-		return contentError(r.states[i].state.UnmarshalBinary(p.ColumnRawBlob(2)))
+		st := &r.states[r.indexOf(evcp.CPID(p.ColumnText(0)))]
+		st.fileRun = p.ColumnInt64(1)
+		return contentError(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
 	})
 	if err != nil {
 		return r, err
 	}
-	return r, s.Query(`SELECT id, body FROM runs WHERE id > ? ORDER BY id`, func(p *sqlite.Stmt) error {
-		return r.fold(p.ColumnInt64(0), p.ColumnRawText(1))
-	}, r.snapshot)
+	return r, s.eachRun(selectRuns+`id > ? ORDER BY id`, r.fold, r.snapshot)
 }
 
 // fold takes one run in.
-func (r *replayResult) fold(run int64, body []byte) error {
-	for line := range lines(body) {
+func (r *replayResult) fold(run runRow) error {
+	for line := range run.Each() {
 		e, err := evcp.ParseEvent(line)
 		if err != nil {
 			return contentError(err)
 		}
-		i := r.indexOf(string(e.CP))
-		if run <= r.runs[i] {
-			continue
+		if st := &r.states[r.indexOf(e.CP)]; run.ID > st.fileRun {
+			st.state, st.changed = st.state.After(e), true
+			r.replayed++
 		}
-		st := &r.states[i]
-		st.state, st.changed = st.state.After(e), true
-		r.replayed++
 	}
 	return nil
-}
-
-func (r *replayResult) indexOf(cp string) int {
-	id := evcp.CPID(cp)
-	i, ok := r.index[id]
-	if !ok {
-		i = len(r.states)
-		r.index[id] = i
-		r.states = append(r.states, keptState{cp: id})
-		r.runs = append(r.runs, 0)
-	}
-	return i
 }
 
 func contentError(err error) error {
@@ -201,38 +200,41 @@ func contentError(err error) error {
 // salvageNumbers reads from a file that can't be used the last number of each charge
 // point. The file stays as it is. What can't be read is passed over: a new epoch is safe
 // without it.
-func salvageNumbers(f sqlite.DBFile) *replayResult {
-	r := newReplayResult()
+func salvageNumbers(f sqlite.DBFile) stateTable {
+	t := newStateTable()
 	db, err := sqlite.OpenImmutable(f)
 	if err != nil {
-		return r
+		return t
 	}
 	defer func() { _ = db.Close() }()
 	_ = db.Query(`SELECT cp, body FROM states`, func(p *sqlite.Stmt) error {
 		var st evcp.State
-		if _, err := evcp.ParseCPID(p.ColumnText(0)); err == nil && st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
-			r.addNumber(p.ColumnText(0), st.Epoch, st.Seq, st.At)
+		if st.UnmarshalBinary(p.ColumnRawBlob(1)) == nil {
+			t.addNumber(p.ColumnText(0), evcp.EventID{Epoch: st.Epoch, Seq: st.Seq}, st.At)
 		}
 		return nil
 	})
 	_ = db.Query(`SELECT body FROM runs WHERE id > (`+coveredRun+`) ORDER BY id`, func(p *sqlite.Stmt) error {
 		for line := range lines(p.ColumnRawText(0)) {
-			if cp, err := evcp.ParseCPID(string(line.CP())); err == nil {
-				r.addNumber(string(cp), line.ID().Epoch, line.ID().Seq, line.At())
-			}
+			t.addNumber(string(line.CP()), line.ID(), line.At())
 		}
 		return nil
 	})
-	for i := range r.states {
-		r.states[i].renumber, r.states[i].changed = true, true
+	for i := range t.states {
+		t.states[i].renumber, t.states[i].changed = true, true
 	}
-	return r
+	return t
 }
 
-// addNumber takes in the number of an event, unless a later one is known.
-func (r *replayResult) addNumber(cp string, epoch int64, seq uint64, at evcp.Stamp) {
-	st := &r.states[r.indexOf(cp)].state
-	if epoch > st.Epoch || epoch == st.Epoch && seq > st.Seq {
-		*st = evcp.State{Epoch: epoch, Seq: seq, At: at}
+// addNumber takes in the number of an event, unless a later one is known or the text is
+// no charge point.
+func (t *stateTable) addNumber(text string, id evcp.EventID, at evcp.Stamp) {
+	cp, err := evcp.ParseCPID(text)
+	if err != nil {
+		return
+	}
+	st := &t.states[t.indexOf(cp)].state
+	if id.Epoch > st.Epoch || id.Epoch == st.Epoch && id.Seq > st.Seq {
+		*st = evcp.State{Epoch: id.Epoch, Seq: id.Seq, At: at}
 	}
 }

@@ -23,8 +23,8 @@ type Run struct {
 // Each walks the events of the run.
 func (r Run) Each() iter.Seq[Line] { return lines(r.Lines) }
 
-// pendingRun is a run in the making, and one row of the file.
-type pendingRun struct {
+// runRow is one row of the file, also before it is written.
+type runRow struct {
 	Run
 	facts   int   // events that are no plain OK
 	reports int   // events that are reportable
@@ -32,7 +32,7 @@ type pendingRun struct {
 }
 
 // add encodes the events of one batch. They are never split over two runs.
-func (r *pendingRun) add(events []evcp.Event) {
+func (r *runRow) add(events []evcp.Event) {
 	if r.Count == 0 {
 		r.First = events[0].At
 	}

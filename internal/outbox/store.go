@@ -1,10 +1,12 @@
 package outbox
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
 
+	"evcp"
 	"evcp/internal/sqlite"
 )
 
@@ -17,12 +19,12 @@ var migrations embed.FS
 // schema is what the file is: "evcp".
 var schema = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
 
-// runStore is the file, or the same in memory.
+// runStore is the file, or the same in memory. The zero runStore is closed.
 type runStore struct{ *sqlite.DB }
 
 // openStore opens or makes the file and brings its schema up to date. limit bounds
 // the log as boundShare does.
-func openStore(f sqlite.DBFile, limit int64) (*runStore, error) {
+func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
 	return storeOn(schema.Open(f,
 		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 			PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,
@@ -30,7 +32,7 @@ func openStore(f sqlite.DBFile, limit int64) (*runStore, error) {
 }
 
 // openMemory makes the same store without a disk.
-func openMemory() (*runStore, error) {
+func openMemory() (runStore, error) {
 	return storeOn(schema.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
@@ -39,33 +41,49 @@ func openMemory() (*runStore, error) {
 // Together they stay within a quarter of the bound.
 func boundShare(limit int64) int64 { return min(2*mib, limit/32) }
 
-func storeOn(db *sqlite.DB, err error) (*runStore, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &runStore{db}, nil
-}
+func storeOn(db *sqlite.DB, err error) (runStore, error) { return runStore{db}, err }
 
 // checked is the store, unless something went wrong: then it is closed.
-func (s *runStore) checked(err error) (*runStore, error) {
+func (s runStore) checked(err error) (runStore, error) {
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return runStore{}, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// close lets go of the file, if there is one.
-func (s *runStore) close() error {
-	if s == nil {
+// selectRuns is for eachRun; a condition and an order follow.
+const selectRuns = `SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE `
+
+// eachRun reads rows. Lines is valid during the call of f only.
+func (s runStore) eachRun(sql string, f func(runRow) error, args ...any) error {
+	return s.Query(sql, func(p *sqlite.Stmt) error {
+		return f(runRow{
+			Run: Run{
+				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
+				Count: p.ColumnInt(3), events: p.ColumnInt64(6), Lines: p.ColumnRawText(8),
+			},
+			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7),
+		})
+	}, args...)
+}
+
+// someRuns reads rows until they have more than so many bytes.
+func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow, err error) {
+	err = s.eachRun(sql, func(r runRow) error {
+		r.Lines = bytes.Clone(r.Lines)
+		some = append(some, r)
+		if limit -= int64(len(r.Lines)); limit < 0 {
+			return sqlite.ErrStop
+		}
 		return nil
-	}
-	return s.Close()
+	}, args...)
+	return some, err
 }
 
 const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
 // insert writes one row.
-func (s *runStore) insert(r *pendingRun) error {
+func (s runStore) insert(r runRow) error {
 	p, err := s.Prepare(insertRun)
 	if err != nil {
 		return err
@@ -81,7 +99,7 @@ func (s *runStore) insert(r *pendingRun) error {
 	return p.Exec()
 }
 
-func (s *runStore) meta(name string) (value string, err error) {
+func (s runStore) meta(name string) (value string, err error) {
 	err = s.Query(`SELECT value FROM meta WHERE name=?`, func(p *sqlite.Stmt) error {
 		value = p.ColumnText(0)
 		return nil
@@ -89,11 +107,11 @@ func (s *runStore) meta(name string) (value string, err error) {
 	return value, err
 }
 
-func (s *runStore) setMeta(name, value string) error {
+func (s runStore) setMeta(name, value string) error {
 	return s.Exec(`INSERT INTO meta VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value`, name, value)
 }
 
-func (s *runStore) host() (h host, err error) {
+func (s runStore) host() (h host, err error) {
 	h.instance, err = s.meta("instance")
 	if err == nil {
 		h.machine, err = s.meta("machine")
@@ -101,6 +119,6 @@ func (s *runStore) host() (h host, err error) {
 	return h, err
 }
 
-func (s *runStore) setHost(h host) error {
+func (s runStore) setHost(h host) error {
 	return errors.Join(s.setMeta("instance", h.instance), s.setMeta("machine", h.machine))
 }

@@ -25,15 +25,6 @@ const (
 	sliceRows = 1024
 )
 
-// trimRow is what the trimmer sees of a run.
-type trimRow struct {
-	id      int64
-	count   int
-	facts   int
-	reports int
-	body    []byte
-}
-
 // trimRange says which runs may go.
 type trimRange struct {
 	after     int64
@@ -127,7 +118,8 @@ func (t *trimmer) makeRoom(delivered, settled int64) error {
 // slice gives up what it may of some rows. It answers how many events are gone
 // and which row it looked at last.
 func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
-	rows, err := t.rows(r)
+	rows, err := t.c.store.someRuns(boundShare(t.c.o.options.MaxSize), selectRuns+`id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`,
+		r.after, min(r.upTo, t.c.safe()), r.bytes, sliceRows)
 	if err != nil || len(rows) == 0 {
 		return 0, 0, err
 	}
@@ -145,20 +137,7 @@ func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	}
 	t.c.o.applyTrim(&b)
 	t.dropped.addAll(b.undelivered)
-	return b.events, rows[len(rows)-1].id, nil
-}
-
-func (t *trimmer) rows(r trimRange) (rows []trimRow, err error) {
-	size := 0
-	err = t.c.store.Query(`SELECT id, count, facts, reports, body FROM runs
-		WHERE id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`, func(p *sqlite.Stmt) error {
-		rows = append(rows, trimRow{p.ColumnInt64(0), p.ColumnInt(1), p.ColumnInt(2), p.ColumnInt(3), p.ColumnBlob(4, nil)})
-		if size += len(rows[len(rows)-1].body); int64(size) > boundShare(t.c.o.options.MaxSize) {
-			return sqlite.ErrStop
-		}
-		return nil
-	}, r.after, min(r.upTo, t.c.safe()), r.bytes, sliceRows)
-	return rows, err
+	return b.events, rows[len(rows)-1].ID, nil
 }
 
 // safe is the last run that may go: the newest one stays, since it carries the
@@ -185,38 +164,38 @@ type trimBatch struct {
 type trimmedRun struct{ run, events int64 }
 
 // trim gives up what it may of one row: all of it, its plain OKs, or nothing.
-func (b *trimBatch) trim(s *runStore, r trimRow) error {
-	done := r.id <= b.delivered && (r.reports == 0 || r.id <= b.settled)
+func (b *trimBatch) trim(s runStore, r runRow) error {
+	done := r.ID <= b.delivered && (r.reports == 0 || r.ID <= b.settled)
 	switch {
 	case done || r.facts == 0 || b.factsToo:
-		b.count(r, func(Line) bool { return true })
-		return s.Exec(`DELETE FROM runs WHERE id=?`, r.id)
-	case r.facts < r.count:
-		b.count(r, Line.Plain)
-		return s.Exec(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.body)), r.id)
+		b.count(r.Run, func(Line) bool { return true })
+		return s.Exec(`DELETE FROM runs WHERE id=?`, r.ID)
+	case r.facts < r.Count:
+		b.count(r.Run, Line.Plain)
+		return s.Exec(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.Run)), r.ID)
 	}
 	return nil
 }
 
 // count counts the events that go, and lists those that were not delivered.
-func (b *trimBatch) count(r trimRow, goes func(Line) bool) {
+func (b *trimBatch) count(r Run, goes func(Line) bool) {
 	n := int64(0)
-	for line := range lines(r.body) {
+	for line := range r.Each() {
 		if !goes(line) {
 			continue
 		}
 		n++
-		if r.id > b.delivered {
+		if r.ID > b.delivered {
 			b.undelivered.addLine(line, reasonFull)
 			b.dropped[line.Action()]++
 		}
 	}
 	b.events += n
-	b.runs = append(b.runs, trimmedRun{r.id, n})
+	b.runs = append(b.runs, trimmedRun{r.ID, n})
 }
 
-func withoutPlain(body []byte) (facts []byte) {
-	for line := range lines(body) {
+func withoutPlain(r Run) (facts []byte) {
+	for line := range r.Each() {
 		if !line.Plain() {
 			facts = append(append(facts, line...), '\n')
 		}
@@ -294,12 +273,12 @@ func (l dropSet) sorted() []dropRange {
 }
 
 // saveDrops notes what was given up, until an event says so.
-func (s *runStore) saveDrops(l dropSet) error { return s.putDrops(l, `count+excluded.count`) }
+func (s runStore) saveDrops(l dropSet) error { return s.putDrops(l, `count+excluded.count`) }
 
 // moveDrops notes what was given up in memory. It may have been noted before.
-func (s *runStore) moveDrops(l dropSet) error { return s.putDrops(l, `max(count, excluded.count)`) }
+func (s runStore) moveDrops(l dropSet) error { return s.putDrops(l, `max(count, excluded.count)`) }
 
-func (s *runStore) putDrops(l dropSet, count string) error {
+func (s runStore) putDrops(l dropSet, count string) error {
 	for _, d := range l {
 		if err := s.Exec(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
 			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
@@ -311,13 +290,13 @@ func (s *runStore) putDrops(l dropSet, count string) error {
 }
 
 // deleteDrop removes what an events_dropped event covers.
-func (s *runStore) deleteDrop(e evcp.Event) error {
+func (s runStore) deleteDrop(e evcp.Event) error {
 	return s.Exec(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
 		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
 }
 
 // deleteToldDrops removes what the events_dropped events of a run cover.
-func (s *runStore) deleteToldDrops(r *pendingRun) error {
+func (s runStore) deleteToldDrops(r runRow) error {
 	if r.facts == 0 {
 		return nil
 	}
@@ -336,7 +315,7 @@ func (s *runStore) deleteToldDrops(r *pendingRun) error {
 	return nil
 }
 
-func (s *runStore) drops() (dropSet, error) {
+func (s runStore) drops() (dropSet, error) {
 	l := dropSet{}
 	return l, s.Query(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Stmt) error {
 		l.add(dropRange{

@@ -140,12 +140,12 @@ func (db *DB) Vacuum(pages int64) error {
 	return db.conn.Exec(`PRAGMA incremental_vacuum(` + strconv.FormatInt(pages, 10) + `)`)
 }
 
-// Closed reports whether Close was called.
-func (db *DB) Closed() bool { return db.conn == nil }
+// Closed reports whether Close was called. The nil DB is closed.
+func (db *DB) Closed() bool { return db == nil || db.conn == nil }
 
 // Close closes the connection. It may be called again, and on nil.
 func (db *DB) Close() error {
-	if db == nil || db.Closed() {
+	if db.Closed() {
 		return nil
 	}
 	var errs []error
