@@ -16,7 +16,7 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 	"evcp/internal/eventlog"
 	"evcp/internal/explain"
 	"evcp/internal/outbox"
@@ -158,10 +158,10 @@ func wrapEvent(line string, out *console.Console) []string {
 }
 
 func wrapTo(line string, columns int) []string {
-	if cell.Width(line) <= columns {
+	if display.Width(line) <= columns {
 		return []string{line}
 	}
-	return cell.WrapHanging(line, columns, max(columns-eventIndent, eventIndent), eventIndent)
+	return display.WrapHanging(line, columns, max(columns, 2*eventIndent), eventIndent)
 }
 
 // summary is what a person reads behind the events: that there were none, or how many
@@ -214,7 +214,7 @@ func (o options) otherCPs() (ids []string) {
 		if len(ids) == maxOtherCPs {
 			return append(ids, "…")
 		}
-		ids = append(ids, cell.Safe(e.Name()))
+		ids = append(ids, display.Safe(e.Name()))
 	}
 	return ids
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // UsageError is an error of the command line, or of a file that it names, that was found
@@ -31,7 +31,7 @@ const maxLines = 20
 func PrintError(stderr io.Writer, program string, err error) int {
 	lines := strings.Split(program+": "+err.Error(), "\n")
 	for _, line := range lines[:min(len(lines), maxLines)] {
-		fmt.Fprintln(stderr, strings.Join(cell.Wrap(line, cell.Columns), "\n"))
+		fmt.Fprintln(stderr, strings.Join(display.Wrap(line, display.Columns), "\n"))
 	}
 	if more := len(lines) - maxLines; more > 0 {
 		fmt.Fprintf(stderr, "and %d more.\n", more)

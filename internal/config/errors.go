@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // problem is one error: a sentence or two, and the lines of the file that show it.
@@ -28,8 +28,8 @@ type LoadError struct {
 // maxProblems are shown; more would scroll the first one away.
 const maxProblems = 20
 
-// prose is where paragraphs wrap: a little before cell.Columns reads better.
-const prose = cell.Columns - 4
+// prose is where paragraphs wrap: a little before display.Columns reads better.
+const prose = display.Columns - 4
 
 // Error words one error as a sentence after the program's name, several as a
 // count and a block for each.
@@ -38,7 +38,7 @@ func (e *LoadError) Error() string {
 	if len(e.problems) == 1 {
 		lines = e.problems[0].lines(e.program + ": ")
 	} else {
-		lines = append(cell.Wrap(e.headline(), prose), "")
+		lines = append(display.Wrap(e.headline(), prose), "")
 		lines = append(lines, e.blocks()...)
 	}
 	if e.seeHelp() {
@@ -51,7 +51,7 @@ func (e *LoadError) Error() string {
 }
 
 func (p problem) lines(lead string) []string {
-	return append(cell.Wrap(lead+p.text, prose), p.excerpt...)
+	return append(display.Wrap(lead+p.text, prose), p.excerpt...)
 }
 
 func (e *LoadError) headline() string {
@@ -96,7 +96,7 @@ func (l filePosition) problem(why string) problem {
 
 // tabsToBlanks makes each tab one blank, as wide as the caret under it.
 func tabsToBlanks(line []rune) string {
-	return cell.Safe(strings.ReplaceAll(string(line), "\t", " "))
+	return display.Safe(strings.ReplaceAll(string(line), "\t", " "))
 }
 
 // gutter is "    7 | " before the source.
@@ -105,13 +105,13 @@ const gutter = 5 + len(" | ")
 // excerpt shows the source line and carets under the span. Of a long line it
 // shows the part around them.
 func (l filePosition) excerpt() []string {
-	before, room := l.before, cell.Columns-gutter
-	if cell.Width(before)+cell.Width(l.span) > room {
+	before, room := l.before, display.Columns-gutter
+	if display.Width(before)+display.Width(l.span) > room {
 		before = lastCells(before, room/4)
 	}
-	line := cell.Cut(before+l.span+l.after, room, "…")
-	indent := cell.Width(before)
-	carets := max(min(cell.Width(l.span), room-indent), 1)
+	line := display.Cut(before+l.span+l.after, room, "…")
+	indent := display.Width(before)
+	carets := max(min(display.Width(l.span), room-indent), 1)
 	return []string{
 		strings.TrimRight(fmt.Sprintf("%5d | %s", l.line, line), " "),
 		fmt.Sprintf("%5s | %s%s", "", strings.Repeat(" ", indent), strings.Repeat("^", carets)),
@@ -120,12 +120,12 @@ func (l filePosition) excerpt() []string {
 
 // lastCells keeps the end of s, at most n cells of it.
 func lastCells(s string, n int) string {
-	if cell.Width(s) <= n {
+	if display.Width(s) <= n {
 		return s
 	}
 	runes := []rune(s)
 	runes = runes[max(0, len(runes)-4*n):] // few have no width
-	for cell.Width(string(runes)) > n-1 {
+	for display.Width(string(runes)) > n-1 {
 		runes = runes[1:]
 	}
 	return "…" + string(runes)
@@ -136,7 +136,7 @@ const maxShown = 60
 
 // quote shows a text from outside between quotes, escaped once.
 func quote(s string) string {
-	return `"` + cell.Cut(strings.ReplaceAll(cell.Safe(firstBytes(s)), `"`, `\"`), maxShown, "…") + `"`
+	return `"` + display.Cut(strings.ReplaceAll(display.Safe(firstBytes(s)), `"`, `\"`), maxShown, "…") + `"`
 }
 
 // quoteIfNeeded leaves out the quotes that a shell would not need.
@@ -156,7 +156,7 @@ func needsQuotes(r rune) bool {
 // firstBytes cuts what is escaped only to be cut to maxShown cells.
 func firstBytes(s string) string { return s[:min(len(s), 4*maxShown)] }
 
-func shortKey(key string) string { return cell.Cut(cell.Safe(firstBytes(key)), maxShown, "…") }
+func shortKey(key string) string { return display.Cut(display.Safe(firstBytes(key)), maxShown, "…") }
 
 // maxGuess bounds the text that is compared, in bytes: the comparison takes the product
 // of both lengths.

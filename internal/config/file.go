@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // MaxFile bounds the settings file in bytes; of a longer one, one byte more is enough
@@ -58,13 +58,13 @@ func (r *resolver) openNamed(v value, read func(string) ([]byte, error)) {
 
 func (r *resolver) readFile(path string, source []byte, err error) {
 	f := &r.file
-	*f = settingsFile{path: cell.Safe(path), program: r.Program, keyLines: map[string]int{}, values: map[string]value{}}
+	*f = settingsFile{path: display.Safe(path), program: r.Program, keyLines: map[string]int{}, values: map[string]value{}}
 	switch {
 	case err != nil:
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
 			err = p.Err // the problem names the path
 		}
-		f.reject(filePosition{}, cell.Safe(err.Error()))
+		f.reject(filePosition{}, display.Safe(err.Error()))
 	case len(source) > MaxFile:
 		f.reject(filePosition{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
 	default:
@@ -208,7 +208,7 @@ func (f *settingsFile) rejectSyntax(block []string, err error) {
 		f.reject(at, reasonFlat)
 		return
 	}
-	f.reject(at, fmt.Sprintf(reasonNotYAML, cell.Safe(firstBytes(message))))
+	f.reject(at, fmt.Sprintf(reasonNotYAML, display.Safe(firstBytes(message))))
 }
 
 func (f *settingsFile) addAll(documents []*yaml.Node) {

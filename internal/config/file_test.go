@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"evcp/internal/config"
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 func TestFilesThatAreWrong(t *testing.T) {
@@ -120,7 +120,7 @@ func wrapped(want string) string {
 			text = append(text, line)
 		}
 	}
-	return strings.Join(append(cell.Wrap("ev-cp-m: "+strings.Join(text, " "), 76), rest...), "\n")
+	return strings.Join(append(display.Wrap("ev-cp-m: "+strings.Join(text, " "), 76), rest...), "\n")
 }
 
 func TestFilesThatAreFine(t *testing.T) {

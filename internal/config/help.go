@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 // Columns of the help: what a flag does starts at helpColumn, what a way of
@@ -19,7 +19,7 @@ const (
 func (p Program) Help() string {
 	var lines []string
 	if p.About != "" {
-		lines = append(cell.Wrap(p.About, prose), "")
+		lines = append(display.Wrap(p.About, prose), "")
 	}
 	lines = append(lines, p.usage()...)
 	group := ""
@@ -33,7 +33,7 @@ func (p Program) Help() string {
 	lines = append(lines, "  --version", "  -h, --help", "", phraseDefaults)
 	lines = append(lines, p.sources()...)
 	for _, note := range p.Notes {
-		lines = append(lines, cell.Wrap(note, prose)...)
+		lines = append(lines, display.Wrap(note, prose)...)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -41,7 +41,7 @@ func (p Program) Help() string {
 func (p Program) usage() []string {
 	column := usageColumn
 	for _, u := range p.Usage {
-		column = max(column, cell.Width(p.Name+" "+u.Args)+2)
+		column = max(column, display.Width(p.Name+" "+u.Args)+2)
 	}
 	lines := make([]string, 0, len(p.Usage))
 	lead := phraseUsage
@@ -73,12 +73,12 @@ func hang(name string, column int, text string) []string {
 	if text == "" {
 		return []string{name}
 	}
-	lines := cell.Wrap(text, cell.Columns-column)
+	lines := display.Wrap(text, display.Columns-column)
 	for i := range lines {
 		lines[i] = strings.Repeat(" ", column) + lines[i]
 	}
-	if cell.Width(name) < column {
-		lines[0] = name + lines[0][cell.Width(name):]
+	if display.Width(name) < column {
+		lines[0] = name + lines[0][display.Width(name):]
 		return lines
 	}
 	return append([]string{name}, lines...)
@@ -97,7 +97,7 @@ func (p Program) sources() []string {
 	if also := p.also(); len(also) > 0 {
 		text += fmt.Sprintf(phraseAlso, strings.Join(also, ", "))
 	}
-	return cell.Wrap(text, prose)
+	return display.Wrap(text, prose)
 }
 
 // also lists the best of each setting's further variables.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"evcp/internal/config"
-	"evcp/internal/console/cell"
+	"evcp/internal/display"
 )
 
 func TestHelpOfTheMonitorWordForWord(t *testing.T) {
@@ -46,7 +46,7 @@ Two
 		t.Errorf("got\n%s\nwant in it\n%s", got, want)
 	}
 	for line := range strings.Lines(p.Help()) {
-		if cell.Width(strings.TrimRight(line, "\n")) > 80 {
+		if display.Width(strings.TrimRight(line, "\n")) > 80 {
 			t.Errorf("too wide: %s", line)
 		}
 	}

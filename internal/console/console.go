@@ -21,7 +21,6 @@ import (
 
 	"golang.org/x/term"
 
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
@@ -101,14 +100,14 @@ func (c *Console) Style() display.Style { return c.style }
 func (c *Console) Print(lines ...string) {
 	var text string
 	for _, line := range lines {
-		text += c.style.Line(line, c.width(cell.Columns)) + "\n"
+		text += c.style.Line(line, c.width(display.Columns)) + "\n"
 	}
 	c.above(text)
 }
 
 // Columns is how many cells a line of prose has before it is cut: those of the
 // terminal, at most 80.
-func (c *Console) Columns() int { return min(c.width(cell.Columns), cell.Columns) }
+func (c *Console) Columns() int { return min(c.width(display.Columns), display.Columns) }
 
 // width is how many cells a line may have: at most the most that is asked for,
 // at most the terminal's. Away from a terminal nothing needs cutting.
@@ -119,7 +118,7 @@ func (c *Console) width(most int) int {
 	if w, _, err := term.GetSize(int(c.out.Fd())); err == nil && w > 0 {
 		return min(most, w)
 	}
-	return min(most, cell.Columns)
+	return min(most, display.Columns)
 }
 
 // unlimited is more cells than any line has.
@@ -214,7 +213,7 @@ func (c *Console) erase() string {
 // draw returns the live line, one cell short of the width because a few terminals
 // move on by themselves after the last. c.mu is held.
 func (c *Console) draw() string {
-	columns := c.width(cell.Columns) - 1
+	columns := c.width(display.Columns) - 1
 	text := c.liveIn(columns)
 	if text == "" || !isForeground(int(c.out.Fd())) {
 		return ""
@@ -226,7 +225,7 @@ func (c *Console) draw() string {
 // liveIn is the text of the live line for a width.
 func (c *Console) liveIn(columns int) (text string) {
 	for _, text = range c.live {
-		if cell.Width(wordLive+text) <= columns {
+		if display.Width(wordLive+text) <= columns {
 			break
 		}
 	}

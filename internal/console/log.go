@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"evcp"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
@@ -132,12 +131,12 @@ const (
 )
 
 func (e logRecord) human(c *Console) string {
-	head, id, text, columns := "", "", e.text, cell.Columns
+	head, id, text, columns := "", "", e.text, display.Columns
 	if !e.at.IsZero() {
 		head = e.at.In(c.zone).Format(clockLayout)
 	}
 	if e.cp != "" {
-		id = cell.ASCII(e.cp) + " "
+		id = display.ASCII(e.cp) + " "
 	}
 	if c.level <= slog.LevelDebug {
 		columns = unlimited

@@ -20,7 +20,6 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 	"evcp/internal/testbed"
 )
@@ -330,7 +329,7 @@ func TestSummary(t *testing.T) {
 	} {
 		f := well
 		c.change(&f)
-		lines := f.summary(cell.Columns - 1)
+		lines := f.summary(display.Columns - 1)
 		if got := strings.Join(lines[:len(lines)-1], "\n"); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 	"evcp/internal/engine"
 )
@@ -156,7 +155,7 @@ func (u *terminalUI) summary(f figures) {
 func (f figures) summary(columns int) []string {
 	counted := fmt.Sprintf("%s, %s, %d late.", display.Duration(f.Lasted), checks.Of(int64(f.Checks)), f.Late)
 	text := counted + " " + f.incidents() + " " + falseAlarms.Of(int64(f.FalseAlarms)) + ". " + f.delivery()
-	return append(cell.Wrap(text, columns), `Next: "Three terminals" in README.md.`)
+	return append(display.Wrap(text, columns), `Next: "Three terminals" in README.md.`)
 }
 
 func (f figures) incidents() string {

@@ -1,6 +1,7 @@
-// Package display decides how values look to a person: the shape in front of a
-// line, times and durations, and phrases with a number in them. Values in, texts out; any
-// goroutine may call.
+// Package display decides how values and texts look to a person at a terminal: the shape
+// in front of a line, times and durations, phrases with a number in them, how wide a text
+// is and where it is cut or wrapped. It escapes what a terminal would obey. Values in,
+// texts out; any goroutine may call, with any bytes.
 package display
 
 import (

@@ -7,8 +7,6 @@ import (
 	"unicode"
 
 	"evcp"
-
-	"evcp/internal/console/cell"
 )
 
 func TestStyleLine(t *testing.T) {
@@ -59,7 +57,7 @@ func FuzzStyleLine(f *testing.F) {
 		for _, sgr := range []string{"\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[90m", "\x1b[0m"} {
 			got = strings.ReplaceAll(got, sgr, "")
 		}
-		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) || ascii && r > '~' }) || cell.Width(got) > max(columns, 0) {
+		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) || ascii && r > '~' }) || Width(got) > max(columns, 0) {
 			t.Fatalf("%q → %q", text, got)
 		}
 	})

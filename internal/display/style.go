@@ -2,8 +2,6 @@ package display
 
 import (
 	"strings"
-
-	"evcp/internal/console/cell"
 )
 
 // Style is what an output can show. The zero Style is UTF-8 without colour.
@@ -59,17 +57,17 @@ func ownWords(text string) (own, quoted string) {
 // shapes, which stay one cell each until ascii replaces them.
 func (s Style) fit(text string, columns int) string {
 	if !s.ASCII {
-		return shorten(cell.Safe(text), columns, ellipsis)
+		return shorten(Safe(text), columns, ellipsis)
 	}
 	var b strings.Builder
-	for _, r := range cell.Safe(text) {
+	for _, r := range Safe(text) {
 		switch _, isMark := shapeOf(r); {
 		case isMark:
 			b.WriteRune(r)
 		case string(r) == ellipsis:
 			b.WriteString(asciiEllipsis)
 		default:
-			b.WriteString(cell.ASCII(string(r)))
+			b.WriteString(ASCII(string(r)))
 		}
 	}
 	return shorten(b.String(), columns, asciiEllipsis)
@@ -83,11 +81,11 @@ const leastQuoted = 12
 func shorten(text string, columns int, mark string) string {
 	from, to := strings.IndexByte(text, '"')+1, strings.LastIndexByte(text, '"')
 	if from > 0 && to > from && to < len(text)-1 {
-		if room := columns - cell.Width(text[:from]) - cell.Width(text[to:]); room >= leastQuoted {
-			return text[:from] + cell.Cut(text[from:to], room, mark) + text[to:]
+		if room := columns - Width(text[:from]) - Width(text[to:]); room >= leastQuoted {
+			return text[:from] + Cut(text[from:to], room, mark) + text[to:]
 		}
 	}
-	return cell.Cut(text, columns, mark)
+	return Cut(text, columns, mark)
 }
 
 const (

@@ -7,15 +7,14 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
 // Lines are StatusLines and the reasons: the last checks, the last messages to
 // Central and their answers, and what happens next and when.
 func Lines(d MonitorStatus, zone *time.Location, columns int) []string {
-	v := view{MonitorStatus: d, zone: zone, columns: columns}
-	lines := StatusLines(d, zone, columns)
+	v := newView(d, zone, columns)
+	lines := v.status()
 	for _, c := range d.ChargePoints {
 		lines = append(append(lines, "", v.checksTitle(c)), v.checks(c)...)
 		lines = append(append(lines, "", english.messages), v.messages(c)...)
@@ -157,11 +156,11 @@ const (
 // row is shape, name, address and text, on as many lines as it takes.
 func (v view) row(sh display.Shape, name, address, text string) []string {
 	head := fmt.Sprintf("  %s %-8s %-*s", sh.Mark(), name, v.column(), address)
-	room := v.columns - cell.Width(head) - 2
+	room := v.columns - display.Width(head) - 2
 	if room < minText {
 		return append([]string{strings.TrimRight(head, " ")}, v.indented(text)...)
 	}
-	lines := cell.WrapHanging(text, room, max(v.columns-indent, minText), indent)
+	lines := display.WrapHanging(text, room, v.columns, indent)
 	lines[0] = head + "  " + lines[0]
 	return lines
 }
@@ -179,15 +178,7 @@ func (v view) column() int {
 }
 
 // indented is text under a row; none for an empty one.
-func (v view) indented(text string) (lines []string) {
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
-	for _, line := range cell.Wrap(text, max(v.columns-indent, minText)) {
-		lines = append(lines, strings.Repeat(" ", indent)+line)
-	}
-	return lines
-}
+func (v view) indented(text string) []string { return display.WrapIndented(text, v.columns, indent) }
 
 // clock is a time of day, with its date unless it is today's.
 func (v view) clock(m Moment) string { return v.dated(m, time.DateTime) }

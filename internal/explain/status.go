@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,28 +15,29 @@ import (
 // StatusLines is the document in a few lines for a person. Times are shown in zone,
 // lines are broken at columns cells.
 func StatusLines(d MonitorStatus, zone *time.Location, columns int) []string {
-	v := view{MonitorStatus: d, zone: zone, columns: columns}
-	var lines []string
-	for _, c := range d.ChargePoints {
-		lines = append(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c))...)
-		lines = append(lines, v.advised(c)...)
-		lines = append(lines, v.central(c)...)
-	}
-	lines = append(append(lines, v.kafka()...), v.monitor()...)
-	if d.Note != "" {
-		lines = append(lines, v.indented(d.Note)...)
-	}
-	if d.Outbox.Refused != "" {
-		lines = append(lines, v.indented(english.refusedDisk)...)
-	}
-	return lines
+	return newView(d, zone, columns).status()
 }
 
 // view is a document and how it is shown.
 type view struct {
 	MonitorStatus
 	zone    *time.Location
-	columns int
+	columns int // at least one word beside the indent
+}
+
+func newView(d MonitorStatus, zone *time.Location, columns int) view {
+	return view{MonitorStatus: d, zone: zone, columns: max(columns, indent+minText)}
+}
+
+func (v view) status() (lines []string) {
+	for _, c := range v.ChargePoints {
+		lines = slices.Concat(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c)), v.advised(c), v.central(c))
+	}
+	lines = slices.Concat(lines, v.kafka(), v.monitor(), v.indented(v.Note))
+	if v.Outbox.Refused != "" {
+		lines = append(lines, v.indented(english.refusedDisk)...)
+	}
+	return lines
 }
 
 // state is the state that a charge point is shown in, since when and why.

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"evcp"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 )
 
@@ -15,7 +14,7 @@ import (
 const (
 	indent = 13
 	edge   = 75
-	prose  = 76 - indent
+	prose  = 76
 )
 
 func title(cp evcp.CPID) string {
@@ -37,12 +36,7 @@ func (f peerResult) lines(wide int) []string {
 	head := fmt.Sprintf("  %s %-7s  %-*s   %s", f.shape.Mark(), f.peer, wide, f.address, f.advice.Phrase)
 	lines := []string{timed(head, f)}
 	for _, text := range []string{f.advice.Meaning, f.advice.Do} {
-		if text == "" {
-			continue
-		}
-		for _, line := range cell.Wrap(text, prose) {
-			lines = append(lines, strings.Repeat(" ", indent)+line)
-		}
+		lines = append(lines, display.WrapIndented(text, prose, indent)...)
 	}
 	return lines
 }
@@ -78,7 +72,7 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult) []string {
 	if !central.well && !engine.well {
 		problems = english.twoProblems
 	}
-	return cell.Wrap(fmt.Sprintf(problems, then), prose+indent)
+	return display.Wrap(fmt.Sprintf(problems, then), prose)
 }
 
 // words are the texts of --test but the outcomes, their meaning and what to do, which

@@ -11,7 +11,6 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
-	"evcp/internal/console/cell"
 	"evcp/internal/display"
 	"evcp/internal/outbox"
 )
@@ -68,7 +67,7 @@ const bannerIndent = 11
 // folder says where the state is and what was found there, which may be more than
 // a line has room for.
 func (r *runner) folder() []string {
-	return cell.WrapUnder(fmt.Sprintf(english.state, console.Path(r.o.Dir())), "("+r.found()+")", bannerIndent)
+	return display.WrapUnder(fmt.Sprintf(english.state, console.Path(r.o.Dir())), "("+r.found()+")", bannerIndent)
 }
 
 // warnOfLoss warns when the folder did not hold what an earlier Monitor had kept

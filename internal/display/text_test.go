@@ -1,4 +1,4 @@
-package cell_test
+package display
 
 import (
 	"slices"
@@ -6,15 +6,13 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
-
-	"evcp/internal/console/cell"
 )
 
 func TestWidthCountsCells(t *testing.T) {
 	for s, want := range map[string]int{
 		"": 0, "abc": 3, "● ▲ ○ ■ → · …": 13, "日本": 4, "🔌": 2, "e\u0301": 1, "ñ": 1, "ｋ": 2,
 	} {
-		if got := cell.Width(s); got != want {
+		if got := Width(s); got != want {
 			t.Errorf("Width(%q) = %d, want %d", s, got, want)
 		}
 	}
@@ -36,14 +34,14 @@ func TestCutNeverGetsWider(t *testing.T) {
 		{"abcdef", 0, "…", ""},
 		{"abcdef", -3, "…", ""},
 	} {
-		if got := cell.Cut(c.s, c.n, c.mark); got != c.want {
+		if got := Cut(c.s, c.n, c.mark); got != c.want {
 			t.Errorf("Cut(%q, %d, %q) = %q, want %q", c.s, c.n, c.mark, got, c.want)
 		}
 	}
 }
 
 func TestWrapBreaksAtBlanks(t *testing.T) {
-	got := cell.Wrap("one two  three-and-more four", 8)
+	got := Wrap("one two  three-and-more four", 8)
 	if want := []string{"one two", "three-and-more", "four"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -58,7 +56,7 @@ func TestWrapHanging(t *testing.T) {
 		"the rest hangs low": {"the rest", "  hangs", "  low"},
 		"unbreakableword":    {"unbreakableword"},
 	} {
-		if got := cell.WrapHanging(text, 9, 6, 2); !slices.Equal(got, want) {
+		if got := WrapHanging(text, 9, 8, 2); !slices.Equal(got, want) {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
@@ -73,7 +71,7 @@ func TestWrapUnder(t *testing.T) {
 		{"  State    " + strings.Repeat("x", 60), "(resumed: KO since 12:00:00, next event 5)", []string{"  State    " + strings.Repeat("x", 60), "           (resumed: KO since 12:00:00, next event 5)"}},
 		{"  State    here", strings.Repeat("why ", 20), []string{"  State    here", "           " + strings.TrimSpace(strings.Repeat("why ", 17)), "           why why why"}},
 	} {
-		if got := cell.WrapUnder(c.lead, c.text, 11); !slices.Equal(got, c.want) {
+		if got := WrapUnder(c.lead, c.text, 11); !slices.Equal(got, c.want) {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
@@ -96,14 +94,14 @@ func TestSafeEscapesWhatATerminalObeys(t *testing.T) {
 		"\U000e0001tag":          `\U000e0001tag`,
 		strings.Repeat("a", 300): strings.Repeat("a", 300),
 	} {
-		if got := cell.Safe(s); got != want {
+		if got := Safe(s); got != want {
 			t.Errorf("Safe(%q) = %q, want %q", s, got, want)
 		}
 	}
 }
 
 func TestASCIIEscapesTheRest(t *testing.T) {
-	if got, want := cell.ASCII("caf\u00e9 \x1b ●"), `caf\u00e9 \x1b \u25cf`; got != want {
+	if got, want := ASCII("caf\u00e9 \x1b ●"), `caf\u00e9 \x1b \u25cf`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -111,7 +109,7 @@ func TestASCIIEscapesTheRest(t *testing.T) {
 func FuzzSafe(f *testing.F) {
 	f.Add("\x1b[2J\u202e\xff'\"\\")
 	f.Fuzz(func(t *testing.T, s string) {
-		got := cell.Safe(s)
+		got := Safe(s)
 		if !utf8.ValidString(got) {
 			t.Fatalf("Safe(%q) = %q is not UTF-8", s, got)
 		}
@@ -120,10 +118,10 @@ func FuzzSafe(f *testing.F) {
 				t.Fatalf("Safe(%q) = %q holds %U", s, got, r)
 			}
 		}
-		if again := cell.Safe(got); again != got {
+		if again := Safe(got); again != got {
 			t.Fatalf("Safe twice: %q then %q", got, again)
 		}
-		if n := cell.Width(cell.Cut(got, 20, "…")); n > 20 {
+		if n := Width(Cut(got, 20, "…")); n > 20 {
 			t.Fatalf("Cut(%q) is %d wide", got, n)
 		}
 	})
