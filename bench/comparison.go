@@ -43,11 +43,7 @@ type checker struct {
 // in several rounds: so whatever else the machine does affects all of them. A few
 // more Monitors run through all rounds, for what takes longer to show.
 func measureRounds(ctx context.Context, h *harness) ([]resultTable, error) {
-	_, broker, err := h.broker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	central, err := h.central(ctx)
+	central, broker, err := h.centralAndBroker(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -152,6 +152,14 @@ func (h *harness) broker(ctx context.Context) (*process.Child, string, error) {
 	return c, port, err
 }
 
+// centralAndBroker starts both, and returns their ports.
+func (h *harness) centralAndBroker(ctx context.Context) (central, broker string, err error) {
+	if _, broker, err = h.broker(ctx); err == nil {
+		central, err = h.central(ctx)
+	}
+	return central, broker, err
+}
+
 // replies asks peers/engine.c on a port how many health checks it has answered.
 func replies(ctx context.Context, port string) (n int64, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)

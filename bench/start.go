@@ -22,11 +22,7 @@ type startCase struct {
 // measureStart starts one Monitor after another, and measures from just before the
 // fork until its first health_check is received by the Engine.
 func measureStart(ctx context.Context, h *harness) ([]resultTable, error) {
-	_, broker, err := h.broker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	central, err := h.central(ctx)
+	central, broker, err := h.centralAndBroker(ctx)
 	if err != nil {
 		return nil, err
 	}
