@@ -103,7 +103,7 @@ type connectHook func(error)
 
 // OnBrokerConnect implements kgo.HookBrokerConnect.
 func (h connectHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	if foreign(err) {
+	if external(err) {
 		h(err)
 	}
 }
@@ -113,14 +113,14 @@ type requestHook func(error)
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
 func (h requestHook) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
-	if err := e2e.Err(); foreign(err) {
+	if err := e2e.Err(); external(err) {
 		h(err)
 	}
 }
 
-// foreign leaves out the errors of what this side closed or cancelled itself: their reason
-// was an error before.
-func foreign(err error) bool {
+// external leaves out the errors of what this side closed or cancelled itself: it did so
+// after another error, or at the end.
+func external(err error) bool {
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) &&
 		!errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe)
 }

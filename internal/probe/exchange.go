@@ -197,9 +197,9 @@ func (x *exchange) timedOut(silent bool) evcp.Evidence {
 
 // received is the evidence of what was read; empty is the cause when that is nothing.
 func (x *exchange) received(s evcp.Signal, empty evcp.Cause) evcp.Evidence {
-	r := x.conn.reply.Result(empty)
+	reply := x.conn.reply.Result(empty)
 	e := x.evidence(s)
-	e.Reply = evcp.Outcome{Status: r.Status, Cause: r.Cause, Response: r.Response}
+	e.Reply = reply
 	return e
 }
 

@@ -6,13 +6,6 @@ import (
 	"evcp"
 )
 
-// EngineResult is what an Engine's reply means, whenever it came.
-type EngineResult struct {
-	Status   evcp.Status
-	Cause    evcp.Cause
-	Response string // its first line, through Text
-}
-
 // EngineReply collects the Engine's reply to one message. The zero value is ready. A
 // reply may arrive split, with or without newline, with trailing text, as
 // garbage, or byte by byte for ever. Call Reset before the next message.
@@ -55,11 +48,7 @@ const blanks = " \t\r\n\x00"
 // decided reports whether line, which begins with no blank, is more than a beginning
 // of OK or KO, so that further bytes can't change the result.
 func decided(line []byte) bool {
-	return !beginsFold("OK", line) && !beginsFold("KO", line)
-}
-
-func beginsFold(word string, b []byte) bool {
-	return len(b) < len(word) && equalFold(b, word[:len(b)])
+	return len(line) > 1 || !equalFold(line, "OK"[:len(line)]) && !equalFold(line, "KO"[:len(line)])
 }
 
 // equalFold compares without case, in ASCII: Unicode folds the kelvin sign to K.
@@ -78,23 +67,23 @@ func (r *EngineReply) Acknowledgement() []byte { return acknowledgement(r.Framin
 // acknowledgement.
 func (r *EngineReply) Empty() bool { return !started(r.Framing, r.held) }
 
-// Result judges the reply: call it when Feed reports true, or at the deadline. empty is
-// the cause of an empty reply, Closed or Timeout. Under STX framing anything but a valid
+// Result judges the reply: call it when Feed reports true, or at the deadline. It sets no
+// Latency. empty is the cause of an empty reply, Closed or Timeout. Under STX framing anything but a valid
 // frame is a protocol error, also an OK in another framing.
-func (r *EngineReply) Result(empty evcp.Cause) EngineResult {
+func (r *EngineReply) Result(empty evcp.Cause) evcp.Outcome {
 	if r.Empty() {
-		return EngineResult{Status: evcp.ConnectionError, Cause: empty}
+		return evcp.Outcome{Status: evcp.ConnectionError, Cause: empty}
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	if r.Framing == STX {
 		f := readFrame(r.held)
 		if !f.valid {
-			return EngineResult{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
+			return evcp.Outcome{Status: evcp.KO, Cause: evcp.Protocol, Response: Text(r.held)}
 		}
 		line = f.data
 	}
 	status, cause := judge(bytes.TrimLeft(line, blanks))
-	return EngineResult{Status: status, Cause: cause, Response: Text(line)}
+	return evcp.Outcome{Status: status, Cause: cause, Response: Text(line)}
 }
 
 // judge looks at the first word only. What follows may be in another encoding, or cut

@@ -10,7 +10,7 @@ import (
 	"evcp"
 )
 
-// statusCause is an EngineResult without its text.
+// statusCause is an Outcome without its text.
 type statusCause struct {
 	status evcp.Status
 	cause  evcp.Cause
@@ -256,7 +256,7 @@ func FuzzEngineReply(f *testing.F) {
 }
 
 // checkResult compares with the shortest form of the rules.
-func checkResult(t *testing.T, a EngineResult, held []byte) {
+func checkResult(t *testing.T, a evcp.Outcome, held []byte) {
 	t.Helper()
 	checkText(t, a.Response)
 	line, _, _ := bytes.Cut(bytes.TrimLeft(held, blanks), []byte("\n"))

@@ -22,10 +22,10 @@ const (
 
 // The bytes of STX framing.
 const (
-	stx  = 0x02
-	etx  = 0x03
-	ack  = 0x06
-	nack = 0x15
+	stx  = '\x02'
+	etx  = '\x03'
+	ack  = '\x06'
+	nack = '\x15'
 )
 
 // ErrDamaged is the error of a frame with a wrong LRC. It is answered with <NACK>.
@@ -97,14 +97,14 @@ func hold(held, b []byte) []byte {
 func started(framing Framing, held []byte) bool {
 	none := blanks
 	if framing == STX {
-		none += string(rune(ack))
+		none += string(ack)
 	}
 	return len(bytes.Trim(held, none)) > 0
 }
 
 // readFrame looks at everything that has come of a reply.
 func readFrame(held []byte) stxReply {
-	b := bytes.TrimLeft(held, blanks+string(rune(ack)))
+	b := bytes.TrimLeft(held, blanks+string(ack))
 	if len(b) == 0 || b[0] != stx {
 		return stxReply{decided: len(b) > 0}
 	}

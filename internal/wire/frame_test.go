@@ -84,7 +84,7 @@ func TestFramedEngineReplies(t *testing.T) {
 		for i := range len(text) {
 			done = r.Feed([]byte{text[i]}, false)
 		}
-		if a := r.Result(evcp.Timeout); done != want.done || a != (EngineResult{want.status, want.cause, want.response}) || r.Reusable() != want.reusable || string(r.Acknowledgement()) != want.receipt {
+		if a := r.Result(evcp.Timeout); done != want.done || a != (evcp.Outcome{Status: want.status, Cause: want.cause, Response: want.response}) || r.Reusable() != want.reusable || string(r.Acknowledgement()) != want.receipt {
 			t.Errorf("%q: done %t, %+v, reusable %t, acknowledgement %q, want %+v", text, done, a, r.Reusable(), r.Acknowledgement(), want)
 		}
 		if !r.Feed(nil, true) {

@@ -159,8 +159,8 @@ const maxText = 128
 // ends with an ellipsis. A backslash stays as it is: nobody parses the escapes.
 func Text(b []byte) string {
 	s := strings.TrimSpace(string(b))
-	if plain(s) {
-		return s
+	if len(s) <= maxText && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s // the usual case, without work
 	}
 	var out strings.Builder
 	room := maxText
@@ -177,19 +177,6 @@ func Text(b []byte) string {
 		room -= n
 	}
 	return out.String()
-}
-
-// plain is the usual case: short printable ASCII, returned without work.
-func plain(s string) bool {
-	if len(s) > maxText {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 func visible(r rune, raw string) string {

@@ -42,7 +42,7 @@ func (r *RequestDecoder) Feed(b []byte) bool {
 
 // Next takes the next complete message.
 func (r *RequestDecoder) Next() (Request, bool) {
-	r.held = bytes.TrimLeft(r.held, blanks+ackBytes)
+	r.held = bytes.TrimLeft(r.held, blanks+string(ack)+string(nack)) // they acknowledge our replies
 	if len(r.held) > 0 && r.held[0] == stx {
 		return r.nextFrame()
 	}
@@ -52,15 +52,11 @@ func (r *RequestDecoder) Next() (Request, bool) {
 		r.held = append(r.held[:0], rest...)
 		return Request{Message: m, Framing: framing}, true
 	}
-	end := bytes.IndexByte(r.held, '\n')
-	if end < 0 {
-		return Request{}, false
+	if end := bytes.IndexByte(r.held, '\n'); end >= 0 {
+		return r.take(end, Line), true
 	}
-	return r.take(end, Line), true
+	return Request{}, false
 }
-
-// ackBytes acknowledge our replies. They are skipped.
-var ackBytes = string([]byte{ack, nack})
 
 func (r *RequestDecoder) nextFrame() (Request, bool) {
 	data, rest, complete, valid := cutFrame(r.held)
