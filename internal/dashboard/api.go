@@ -23,11 +23,7 @@ func (d *Dashboard) serveList(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	defer func() { <-d.lists }()
-	body, err := d.list.get(asked)
-	if err != nil {
-		http.Error(w, "can't write the list", http.StatusInternalServerError)
-		return
-	}
+	body := d.list.get(asked)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body) // fails only if the reader has gone
@@ -56,20 +52,23 @@ type listCache struct {
 }
 
 // get is the list as it was when it was asked for, or later.
-func (l *listCache) get(asked time.Time) ([]byte, error) {
+func (l *listCache) get(asked time.Time) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.began.After(asked) {
-		return l.body, nil
+	if !l.began.After(asked) {
+		l.began = time.Now()
+		l.body = append(encode(jsonOfAll(l.central.CPs())), '\n')
 	}
-	began := time.Now()
-	body, err := json.Marshal(jsonOfAll(l.central.CPs()))
+	return l.body
+}
+
+// encode encodes a value that has nothing JSON lacks, so it can't fail.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("encode the list: %w", err)
+		panic(fmt.Sprintf("dashboard: encode %T: %v", v, err))
 	}
-	body = append(body, '\n')
-	l.began, l.body = began, body
-	return l.body, nil
+	return body
 }
 
 // cpJSON is one charge point in the API.

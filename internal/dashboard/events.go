@@ -82,17 +82,10 @@ type eventStream struct {
 // next sends the frames after the last one, or a beat if nothing was sent for the time
 // of keepAlive. again is when to call it again; 0 = at the next change.
 func (s *eventStream) next() (again time.Duration, err error) {
-	frames, seen, again, err := s.cache.after(s.seen)
-	if err != nil {
-		return 0, err
-	}
+	frames, seen, again := s.cache.after(s.seen)
 	s.seen = seen
 	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= keepAlive {
-		beat, err := frameOf("beat", map[string]seconds{"now": secondsOf(now)})
-		if err != nil {
-			return 0, err
-		}
-		frames = append(frames, beat)
+		frames = append(frames, frameOf("beat", map[string]seconds{"now": secondsOf(now)}))
 	}
 	for _, frame := range frames {
 		if err := s.send(frame); err != nil {

@@ -1,8 +1,6 @@
 package dashboard
 
 import (
-	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 
@@ -38,76 +36,59 @@ type frameCache struct {
 // snapshot and the deltas after it; nothing if nothing changed. A new page is at 0. now
 // is the page's last frame then. If again is above 0, the board was read less than
 // frameInterval ago; ask again after that time.
-func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Duration, err error) {
+func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if again = frameInterval - time.Since(f.boardRead); again <= 0 || f.last == 0 {
 		again, f.boardRead = 0, time.Now()
-		if err := f.addDelta(f.central.Since(f.position)); err != nil {
-			return nil, n, 0, err
-		}
+		f.addDelta(f.central.Since(f.position))
 	}
 	oldest := f.last - uint64(len(f.deltas)) // deltas suffice for a page at this frame or later
 	if n > 0 && n >= oldest {
-		return append(frames, f.deltas[n-oldest:]...), f.last, again, nil
+		return append(frames, f.deltas[n-oldest:]...), f.last, again
 	}
 	if f.snapshot == nil || f.snapshotFrame < oldest || time.Since(f.snapshotMade) > keepAlive {
-		if err := f.makeSnapshot(); err != nil {
-			return nil, n, 0, err
-		}
+		f.makeSnapshot()
 	}
 	frames = append(frames, f.snapshot)
-	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again, nil
+	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again
 }
 
 // addDelta makes a frame of a delta. The very first, and one with a gap, make every page
 // start from a snapshot.
-func (f *frameCache) addDelta(d central.Delta) error {
+func (f *frameCache) addDelta(d central.Delta) {
 	if f.last == 0 || d.Missed > 0 {
 		f.deltas, f.size, f.snapshot = nil, 0, nil
 		f.position, f.last = d.Next, f.last+1
-		return nil
+		return
 	}
 	if len(d.CPs) == 0 && len(d.Changes) == 0 {
-		return nil
+		return
 	}
-	frame, err := frameOf("delta", deltaOf(d, secondsOf(f.boardRead)))
-	if err != nil {
-		return err
-	}
+	frame := frameOf("delta", deltaOf(d, secondsOf(f.boardRead)))
 	f.position, f.last = d.Next, f.last+1
 	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
 	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
 		f.size -= len(f.deltas[0])
 		f.deltas = f.deltas[1:]
 	}
-	return nil
 }
 
 // makeSnapshot makes a snapshot, and the frame that leads to it for pages that need none.
-func (f *frameCache) makeSnapshot() error {
+func (f *frameCache) makeSnapshot() {
 	f.boardRead = time.Now()
 	changed, all := f.central.Snapshot(f.position)
-	if err := f.addDelta(changed); err != nil {
-		return err
-	}
-	whole, err := frameOf("snapshot", snapshotJSON{
+	f.addDelta(changed)
+	f.snapshot = frameOf("snapshot", snapshotJSON{
 		deltaJSON: deltaOf(all, secondsOf(f.boardRead)), Started: secondsOf(f.central.Started()), Listen: addrText(f.central.Addr()),
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
 	})
-	if err != nil {
-		return err
-	}
-	f.snapshot, f.snapshotFrame, f.snapshotMade = whole, f.last, f.boardRead
-	return nil
+	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead
 }
 
 // frameOf is one server-sent event.
-func frameOf(event string, v any) ([]byte, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", event, err)
-	}
+func frameOf(event string, v any) []byte {
+	body := encode(v)
 	frame := append(make([]byte, 0, len(body)+40), "event: "+event+"\ndata: "...)
-	return append(append(frame, body...), "\n\n"...), nil
+	return append(append(frame, body...), "\n\n"...)
 }
