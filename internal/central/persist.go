@@ -48,7 +48,8 @@ func (c *Central) persist(ctx context.Context) {
 	defer full.Stop()
 	for {
 		k.write(k.takeChanged)
-		changed, retry := signal, (<-chan time.Time)(nil)
+		changed := signal
+		var retry <-chan time.Time
 		if k.failing {
 			changed, retry = nil, time.After(diskRetry)
 		}
