@@ -131,52 +131,27 @@ func (c *monitoredCP) currentID(incident evcp.EventID) evcp.EventID {
 	return incident
 }
 
-// tickQueue orders the charge points by their next tick. It holds each of them once, and
-// is never empty.
+// tickQueue orders the charge points by due. It is a heap.Interface, but Push and Pop are
+// never called: it holds each of them all the time, and is never empty.
 type tickQueue struct {
-	entries []tickEntry // a heap
-	place   []int       // charge point → its index in entries
+	cps   []monitoredCP
+	order []int // a heap of their indices
 }
 
-type tickEntry struct {
-	cp int
-	at time.Time
-}
-
-func (q *tickQueue) first() int      { return q.entries[0].cp }
-func (q *tickQueue) next() time.Time { return q.entries[0].at }
-
-// push adds charge point number len(entries): they are added in order, each once.
-func (q *tickQueue) push(cp int, at time.Time) {
-	q.place = append(q.place, len(q.entries))
-	heap.Push((*tickHeap)(q), tickEntry{cp, at})
-}
-
-// move gives a charge point its next tick.
-func (q *tickQueue) move(cp int, at time.Time) {
-	q.entries[q.place[cp]].at = at
-	heap.Fix((*tickHeap)(q), q.place[cp])
-}
-
-// tickHeap makes the queue a heap.Interface.
-type tickHeap tickQueue
-
-func (h *tickHeap) Len() int           { return len(h.entries) }
-func (h *tickHeap) Less(i, j int) bool { return h.entries[i].at.Before(h.entries[j].at) }
-
-func (h *tickHeap) Swap(i, j int) {
-	h.entries[i], h.entries[j] = h.entries[j], h.entries[i]
-	h.place[h.entries[i].cp], h.place[h.entries[j].cp] = i, j
-}
-
-func (h *tickHeap) Push(x any) {
-	if i, ok := x.(tickEntry); ok {
-		h.entries = append(h.entries, i)
+func newTickQueue(cps []monitoredCP) tickQueue {
+	q := tickQueue{cps: cps}
+	for i := range cps {
+		q.order = append(q.order, i)
 	}
+	heap.Init(&q)
+	return q
 }
 
-func (h *tickHeap) Pop() any {
-	last := h.entries[len(h.entries)-1]
-	h.entries = h.entries[:len(h.entries)-1]
-	return last
-}
+func (q *tickQueue) first() int      { return q.order[0] }
+func (q *tickQueue) next() time.Time { return q.cps[q.order[0]].due }
+
+func (q *tickQueue) Len() int           { return len(q.order) }
+func (q *tickQueue) Less(i, j int) bool { return q.cps[q.order[i]].due.Before(q.cps[q.order[j]].due) }
+func (q *tickQueue) Swap(i, j int)      { q.order[i], q.order[j] = q.order[j], q.order[i] }
+func (q *tickQueue) Push(any)           {}
+func (q *tickQueue) Pop() any           { return nil }

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"container/heap"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -105,23 +106,30 @@ func TestRefusedAfterRestart(t *testing.T) {
 
 // TestTickQueue compares with the smallest of a list, whichever charge point moves.
 func TestTickQueue(t *testing.T) {
-	var q tickQueue
 	start := time.Now()
 	due := []time.Duration{5, 3, 9, 1, 7, 2, 8}
+	cps := make([]monitoredCP, len(due))
 	for cp, at := range due {
-		q.push(cp, start.Add(at))
+		cps[cp].due = start.Add(at)
 	}
+	q := newTickQueue(cps)
 	for step := range 100 {
 		soonest := slices.Min(due)
 		cp := q.first()
 		if due[cp] != soonest || !q.next().Equal(start.Add(soonest)) {
 			t.Fatalf("step %d: %d is next at %s, want %d", step, cp, q.next().Sub(start), soonest)
 		}
-		if step%3 == 0 { // another one moves
+		another := step%3 == 0
+		if another {
 			cp = (cp + 3) % len(due)
 		}
 		due[cp] += time.Duration(step*7%13 + 1)
-		q.move(cp, start.Add(due[cp]))
+		cps[cp].due = start.Add(due[cp])
+		if another {
+			heap.Init(&q)
+		} else {
+			heap.Fix(&q, 0)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@
 package monitor
 
 import (
+	"container/heap"
 	"context"
 	"time"
 
@@ -129,10 +130,10 @@ func (m *Monitor) start(now time.Time) {
 		if m.o.Lone {
 			c.due = now.Add(gateLimit)
 		}
-		m.due.push(i, c.due)
 		m.meter.mark(&c.next, c.due)
 		m.judge(i, evcp.Observation{Kind: evcp.Started, Version: m.o.Version})
 	}
+	m.due = newTickQueue(m.cps)
 }
 
 // loop waits for ticks, findings and the observations of others.
@@ -189,9 +190,10 @@ func (m *Monitor) openGate(now time.Time) {
 	}
 	for i := range m.cps {
 		if c := &m.cps[i]; !c.begun && c.due.After(now) {
-			m.due.move(i, now)
+			c.due = now
 		}
 	}
+	heap.Init(&m.due)
 }
 
 // tick asks the charge points that are due.
@@ -209,7 +211,7 @@ func (m *Monitor) tick(now time.Time, slept time.Duration) {
 		}
 		m.meter.missed.Add(uint64(missed))
 		m.recordStall(i)
-		m.due.move(i, m.cps[i].due)
+		heap.Fix(&m.due, 0)
 		m.meter.mark(&m.cps[i].next, m.cps[i].due)
 	}
 	m.meter.mark(&m.meter.next, m.due.next())
