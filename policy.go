@@ -19,19 +19,19 @@ const jitter = time.Second
 // state, and out with the events that record the change, numbered and dated. It
 // allocates nothing when out has room.
 func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
-	j := judgement{policy: p, state: s, cp: o.CP, at: o.At, renumber: o.Renumber, epochOffset: o.EpochOffset, out: out}
-	j.clock(o)
+	j := judgement{policy: p, state: s, o: o, out: out}
+	j.clock()
 	switch o.Kind {
 	case Started:
 		j.emit(Event{Action: MonitorStarted, Version: o.Version, Resumed: s.Epoch != 0, LastKept: s.At})
 	case Stopping:
 		j.emit(Event{Action: MonitorStopped, Reason: o.Reason})
 	case Checked:
-		j.check(o.Outcome)
+		j.check()
 	case Greeted:
 		j.emit(Event{Action: ConnectedToEngine, Response: o.Response})
 	case Registering, Registered, RegistrationRefused:
-		j.registration(o)
+		j.registration()
 	case FailureReported:
 		j.emit(Event{Action: ReportEngineFailure, Response: o.Response, Latency: o.Latency, Incident: o.Incident, Repeat: o.Repeat})
 	case RecoveryReported:
@@ -46,25 +46,21 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 
 // judgement is the working state of one call of Next.
 type judgement struct {
-	policy   Policy
-	state    State
-	cp       CPID
-	at       Stamp
-	renumber bool
-	// epochOffset is added to the number of a new epoch.
-	epochOffset uint32
-	out         []Event
+	policy Policy
+	state  State
+	o      Observation // At and Renumber change
+	out    []Event
 }
 
 // emit numbers and dates an event, applies it to the state and appends it to out.
 func (j *judgement) emit(e Event) {
-	e.CP, e.Instance, e.At = j.cp, j.policy.Instance, j.at
+	e.CP, e.Instance, e.At = j.o.CP, j.policy.Instance, j.o.At
 	e.Span, e.Latency = e.Span.Truncate(time.Microsecond), e.Latency.Truncate(time.Microsecond)
 	e.Epoch, e.Seq = j.state.Epoch, j.state.Seq+1
-	if j.renumber || e.Epoch == 0 {
+	if j.o.Renumber || e.Epoch == 0 {
 		e.PrevEpoch, e.PrevSeq = j.state.Epoch, j.state.Seq
-		e.Epoch, e.Seq = newEpoch(j.at, j.state.Epoch, j.epochOffset), 1
-		j.renumber = false
+		e.Epoch, e.Seq = newEpoch(j.o.At, j.state.Epoch, j.o.EpochOffset), 1
+		j.o.Renumber = false
 	}
 	if e.Action == EngineFailed {
 		e.Incident = e.ID()
@@ -92,21 +88,22 @@ func newEpoch(now Stamp, last int64, offset uint32) int64 {
 // clock keeps timestamps from running backwards along seq: an observation dated
 // before the last event takes that event's time, or, beyond jitter, follows a
 // clock_stepped event.
-func (j *judgement) clock(o Observation) {
-	back := j.state.At.Sub(o.At)
+func (j *judgement) clock() {
+	back := j.state.At.Sub(j.o.At)
 	switch {
-	case o.Kind == ClockStepped:
-		j.emit(Event{Action: ClockStep, Span: o.Gap})
+	case j.o.Kind == ClockStepped:
+		j.emit(Event{Action: ClockStep, Span: j.o.Gap})
 	case back > jitter:
 		j.emit(Event{Action: ClockStep, Span: -back})
 	case back > 0:
-		j.at = j.state.At
+		j.o.At = j.state.At
 	}
 }
 
-func (j *judgement) check(o Outcome) {
+func (j *judgement) check() {
+	o := j.o.Outcome
 	e := Event{Action: HealthCheck, Status: o.Status, Cause: o.Cause, Response: o.Response, Latency: o.Latency}
-	fresh := !j.state.stale(j.at)
+	fresh := !j.state.stale(j.o.At)
 	switch {
 	case !o.Status.Countable():
 		e.Status, e.Failures = Unknown, j.state.Failures
@@ -130,14 +127,14 @@ func (j *judgement) incident(cause Cause) {
 		j.emit(Event{Action: EngineFailed, Since: s.FirstFailed, Cause: cause, LastOK: s.LastOK})
 	case s.Incident.Open && s.Oks >= j.policy.Rise && s.Oks > 0:
 		i := s.Incident
-		j.emit(Event{Action: EngineRecovered, Incident: i.ID, Since: i.Since, Span: j.at.Sub(i.Since)})
+		j.emit(Event{Action: EngineRecovered, Incident: i.ID, Since: i.Since, Span: j.o.At.Sub(i.Since)})
 	}
 }
 
 // registration records a change of the registration: one request and one result for
 // each outage, however many attempts it takes.
-func (j *judgement) registration(o Observation) {
-	was := j.state.Central
+func (j *judgement) registration() {
+	o, was := j.o, j.state.Central
 	switch {
 	case o.Kind == Registering && (was == Unregistered || was == Accepted):
 		j.emit(Event{Action: RegisterToCentral})

@@ -66,9 +66,7 @@ func (m *meter) moment(from *atomic.Int64) time.Time {
 
 // checked counts a completed check.
 func (m *meter) checked(at time.Time, o evcp.Outcome) {
-	if int(o.Status) < len(m.checks) && int(o.Cause) < len(m.incidents) {
-		m.checks[o.Status][o.Cause].Add(1)
-	}
+	m.checks[o.Status][o.Cause].Add(1)
 	if o.Status.Countable() {
 		m.duration.Observe(o.Latency)
 	}
@@ -78,15 +76,6 @@ func (m *meter) checked(at time.Time, o evcp.Outcome) {
 func (m *meter) stalled(gap time.Duration) {
 	m.stalls.Add(1)
 	m.stalledFor.Add(int64(gap))
-}
-
-// opened counts the incidents among events.
-func (m *meter) opened(events []evcp.Event) {
-	for i := range events {
-		if e := &events[i]; e.Action == evcp.EngineFailed && int(e.Cause) < len(m.incidents) {
-			m.incidents[e.Cause].Add(1)
-		}
-	}
 }
 
 // Figures reads the counts. Any goroutine may call it at any time.
@@ -153,11 +142,12 @@ func (m *Monitor) Since(cp evcp.CPID) evcp.Stamp {
 	return 0
 }
 
-// trackSince keeps what Since returns.
-func (c *monitoredCP) trackSince(events []evcp.Event) {
-	for i := range events {
-		switch e := &events[i]; {
+// count counts the incidents among the events of a judgement, and keeps what Since returns.
+func (m *Monitor) count(c *monitoredCP) {
+	for i := range m.events {
+		switch e := &m.events[i]; {
 		case e.Action == evcp.EngineFailed:
+			m.meter.incidents[e.Cause].Add(1)
 			c.since.Store(int64(e.Since))
 		case e.Action == evcp.EngineRecovered:
 			c.since.Store(int64(e.At))

@@ -51,8 +51,7 @@ func (m *Monitor) observe(o evcp.Observation) {
 // and counts them.
 func (m *Monitor) judge(i int, o evcp.Observation) {
 	m.apply(i, o)
-	m.meter.opened(m.events)
-	m.cps[i].trackSince(m.events)
+	m.count(&m.cps[i])
 }
 
 // apply is judge without counting.

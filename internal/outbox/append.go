@@ -16,7 +16,7 @@ type Batch struct {
 
 // Append takes a batch and answers with its ticket: the batch is kept once Kept has
 // reached it. It copies everything: the caller may use Events again at once. It never
-// waits for the disk. dropped says that too much waits for the disk already: the batch is
+// waits for the disk. dropped means that too much waits for the disk already: the batch is
 // given up, and counted. A batch of an older generation is ignored, and its ticket is
 // not reached before its owner has judged it again for the new one.
 func (o *Outbox) Append(b Batch) (ticket uint64, dropped bool) {
@@ -55,7 +55,9 @@ func (o *Outbox) take(b Batch) {
 	r := o.openRun()
 	was := len(r.Lines)
 	for i := range b.Events {
-		o.takeSpecial(&b.Events[i], r.ID, r.Count+i)
+		if e := &b.Events[i]; reportable(e.Action) && o.facts.wanted {
+			o.facts.add(*e, position(r.ID, r.Count+i))
+		}
 	}
 	r.add(b.Events)
 	size := len(r.Lines) - was
@@ -66,16 +68,6 @@ func (o *Outbox) take(b Batch) {
 	p.ticket = o.ticket
 	if len(o.tails) > 0 {
 		p.events = append(p.events, b.Events...)
-	}
-}
-
-// takeSpecial handles the events that the outbox itself acts on.
-func (o *Outbox) takeSpecial(e *evcp.Event, run int64, index int) {
-	switch {
-	case e.Action == evcp.EventsDropped:
-		o.pending.dropEvents = append(o.pending.dropEvents, *e)
-	case reportable(e.Action) && o.facts.wanted:
-		o.facts.add(*e, position(run, index))
 	}
 }
 
@@ -112,13 +104,12 @@ func poke(c chan struct{}) {
 
 // pendingBatch is what was appended and waits for its commit.
 type pendingBatch struct {
-	runs       []*runRow
-	states     []stateUpdate
-	events     []evcp.Event // only while there is a Tail
-	dropEvents []evcp.Event // the events_dropped among them
-	ticket     uint64       // of the last batch in it
-	urgent     bool         // it holds a fact
-	bytes      int
+	runs   []*runRow
+	states []stateUpdate
+	events []evcp.Event // only while there is a Tail
+	ticket uint64       // of the last batch in it
+	urgent bool         // it holds a fact
+	bytes  int
 }
 
 // stateUpdate is the state of a charge point after a batch.
@@ -133,6 +124,5 @@ func (p *pendingBatch) empty() bool { return len(p.runs) == 0 }
 func (p *pendingBatch) reset() {
 	clear(p.runs)
 	clear(p.events)
-	clear(p.dropEvents)
-	*p = pendingBatch{runs: p.runs[:0], states: p.states[:0], events: p.events[:0], dropEvents: p.dropEvents[:0]}
+	*p = pendingBatch{runs: p.runs[:0], states: p.states[:0], events: p.events[:0]}
 }

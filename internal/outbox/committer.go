@@ -184,11 +184,6 @@ func (c *committer) write() error {
 			return err
 		}
 	}
-	for _, e := range c.batch.dropEvents {
-		if err := c.store.deleteDrop(e); err != nil {
-			return err
-		}
-	}
 	if err := c.store.saveDrops(c.givenUp); err != nil {
 		return err
 	}

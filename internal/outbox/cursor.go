@@ -98,7 +98,7 @@ func (c *Cursor) handOut(after int64, run Run) bool {
 	return true
 }
 
-// Advance says that the receiver has everything up to a run. A run that was not
+// Advance is called when the receiver has everything up to a run. A run that was not
 // handed out since the last Rewind is ignored.
 func (c *Cursor) Advance(run int64) {
 	c.o.mu.Lock()

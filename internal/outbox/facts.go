@@ -76,7 +76,7 @@ func (f *Facts) Next(ctx context.Context) ([]Fact, error) {
 	}
 }
 
-// take hands out what is ready, or says when something will be.
+// take hands out what is ready, or returns how long to wait for something.
 func (f *Facts) take(now time.Time) (facts []Fact, wait time.Duration) {
 	f.o.mu.Lock()
 	defer f.o.mu.Unlock()
@@ -102,7 +102,7 @@ func (w queuedFact) isReceipt() bool {
 	return w.Event.Action == evcp.ReportEngineFailure || w.Event.Action == evcp.ReportEngineRecovery
 }
 
-// Settle says that Central has answered everything up to pos.
+// Settle is called when Central has answered everything up to pos.
 func (f *Facts) Settle(pos int64) {
 	f.o.mu.Lock()
 	defer f.o.mu.Unlock()

@@ -130,7 +130,7 @@ func (m *migration) copyRuns() error {
 		for _, r := range some {
 			r.events += m.shift.events
 			r.bytes += m.shift.bytes
-			if err := errors.Join(m.disk.store.insert(r), m.disk.store.deleteToldDrops(r)); err != nil {
+			if err := m.disk.store.insert(r); err != nil {
 				return err
 			}
 			after = r.ID

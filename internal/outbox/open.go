@@ -106,7 +106,7 @@ func (o *Outbox) openFile() (runStore, error) {
 	return s.checked(err)
 }
 
-// findFile says whether there is a file.
+// findFile looks whether there is a file.
 func (o *Outbox) findFile() Found {
 	info, err := os.Stat(o.path())
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {

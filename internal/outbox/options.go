@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -57,27 +58,14 @@ const (
 )
 
 func (o Options) withDefaults() Options {
-	if o.MaxSize <= 0 {
-		o.MaxSize = 512 * mib
-	}
-	o.MaxSize = max(o.MaxSize, 4*mib)
-	if o.Keep <= 0 {
-		o.Keep = 64 * mib
-	}
-	if o.SyncEvery <= 0 {
-		o.SyncEvery = 100 * time.Millisecond
-	}
+	o.MaxSize = max(cmp.Or(o.MaxSize, 512*mib), 4*mib)
+	o.Keep = cmp.Or(o.Keep, 64*mib)
+	o.SyncEvery = cmp.Or(o.SyncEvery, 100*time.Millisecond)
+	o.sysfs = cmp.Or(o.sysfs, "/sys")
+	o.stuckAfter = cmp.Or(o.stuckAfter, 30*time.Second)
+	o.probeEvery = cmp.Or(o.probeEvery, 30*time.Second)
 	if o.openMemory == nil {
 		o.openMemory = openMemory
-	}
-	if o.sysfs == "" {
-		o.sysfs = "/sys"
-	}
-	if o.stuckAfter <= 0 {
-		o.stuckAfter = 30 * time.Second
-	}
-	if o.probeEvery <= 0 {
-		o.probeEvery = 30 * time.Second
 	}
 	o.Readers = slices.Clone(o.Readers)
 	return o

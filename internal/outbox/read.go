@@ -151,7 +151,7 @@ type runReader struct {
 	writers int
 }
 
-// addWriter says that one more connection may write the file from now on.
+// addWriter counts one more connection that may write the file.
 func (r *runReader) addWriter() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,7 +161,7 @@ func (r *runReader) addWriter() {
 	}
 }
 
-// removeWriter says that such a connection is closed.
+// removeWriter is called when such a connection is closed.
 func (r *runReader) removeWriter() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

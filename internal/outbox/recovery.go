@@ -54,18 +54,13 @@ var transitions = [...]map[diskEvent]mode{
 	overdue:   {diskRefused: overdue, migrationFailed: inMemory},
 }
 
-// after is the mode that follows; false when the event means nothing in this mode.
-func (m mode) after(e diskEvent) (next mode, ok bool) {
-	next, ok = transitions[m][e]
-	return next, ok
-}
-
 // trying reports whether a second connection may be writing the file.
 func (m mode) trying() bool { return m == probing || m == migrating || m == overdue }
 
-// enter changes the mode, or answers false. The caller holds the lock.
+// enter changes the mode. It returns false when the event means nothing in this mode. The
+// caller holds the lock.
 func (o *Outbox) enter(e diskEvent) bool {
-	next, ok := o.mode.after(e)
+	next, ok := transitions[o.mode][e]
 	if ok {
 		o.mode = next
 	}
@@ -151,7 +146,7 @@ func (o *Outbox) replaceCommitter(c, next *committer, why string) bool {
 }
 
 // discard forgets what was appended and not kept. What was dropped of it stays counted:
-// an events_dropped tells it. The caller holds the lock.
+// an events_dropped will report it. The caller holds the lock.
 func (o *Outbox) discard(c *committer) {
 	o.pending.reset()
 	o.givenUp.addAll(c.givenUp)

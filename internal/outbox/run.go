@@ -69,6 +69,8 @@ var (
 	quote   = []byte(`"`)
 	newline = []byte("\n")
 
+	droppedAction = []byte(`","action":"events_dropped",`)
+
 	actionField = []byte(`,"action":"`)
 	epochField  = []byte(`,"epoch":`)
 	seqField    = []byte(`,"seq":`)

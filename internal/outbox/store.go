@@ -82,7 +82,7 @@ func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow,
 
 const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
-// insert writes one row.
+// insert writes one row, and forgets the drops that its events cover.
 func (s runStore) insert(r runRow) error {
 	p, err := s.Prepare(insertRun)
 	if err != nil {
@@ -96,7 +96,10 @@ func (s runStore) insert(r runRow) error {
 	if err := p.BindRawText(9, r.Lines); err != nil {
 		return err
 	}
-	return p.Exec()
+	if err := p.Exec(); err != nil {
+		return err
+	}
+	return s.deleteDrops(r.Run)
 }
 
 func (s runStore) meta(name string) (value string, err error) {

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -27,9 +28,11 @@ const (
 
 // trimRange says which runs may go.
 type trimRange struct {
-	after     int64
-	upTo      int64
-	bytes     int64 // runs.bytes up to here
+	after, upTo int64
+	bytes       int64 // runs.bytes up to here
+	// safe is the last run that may go: the newest one stays, since it carries the totals,
+	// and so does what no snapshot covers, since it carries the States.
+	safe      int64
 	delivered int64 // every cursor has everything up to here
 	settled   int64 // Central has everything up to here
 	factsToo  bool
@@ -49,14 +52,14 @@ func (t *trimmer) check() error {
 	if err != nil {
 		return err
 	}
-	limit, delivered, settled := t.c.o.bounds(used)
-	if err := t.trimDelivered(delivered, settled); err != nil {
+	limit, r := t.c.bounds(used)
+	if err := t.trimDelivered(r); err != nil {
 		return err
 	}
 	switch {
 	case used > limit, t.full && used > limit-limit/16:
 		t.full = true
-		return t.makeRoom(delivered, settled)
+		return t.makeRoom(r)
 	case t.full:
 		t.full = false
 		t.c.o.owner.dropped(t.dropped)
@@ -68,37 +71,43 @@ func (t *trimmer) check() error {
 	return nil
 }
 
-// bounds is what the bound leaves for the file without its log, and how far the
-// readers are.
-func (o *Outbox) bounds(used int64) (limit, delivered, settled int64) {
+// bounds is what the bound leaves for the file without its log, and how far the readers
+// are.
+func (c *committer) bounds(used int64) (limit int64, r trimRange) {
+	o := c.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stats.Bytes = used
-	limit, delivered, settled = o.limit(), o.keptRun, o.keptRun
+	r = trimRange{safe: o.keptRun - 1, delivered: o.keptRun, settled: o.keptRun}
+	if !c.store.InMemory() {
+		r.safe = min(r.safe, c.snapshot.covered)
+	}
 	for _, name := range o.options.Readers {
 		if name == Central {
-			settled = o.facts.settled(o.keptRun)
+			r.settled = o.facts.settled(o.keptRun)
 		} else {
-			delivered = min(delivered, o.cursors[name].at.run)
+			r.delivered = min(r.delivered, o.cursors[name].at.run)
 		}
 	}
-	return limit - 8*boundShare(limit), delivered, settled
+	limit = o.limit()
+	return limit - 8*boundShare(limit), r
 }
 
 // trimDelivered gives up what is delivered and beyond Options.Keep.
-func (t *trimmer) trimDelivered(delivered, settled int64) error {
-	var bytes int64
-	if err := t.c.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{delivered}, &bytes); err != nil {
+func (t *trimmer) trimDelivered(r trimRange) error {
+	if err := t.c.store.QueryIntsFor(`SELECT bytes FROM runs WHERE id <= ? ORDER BY id DESC LIMIT 1`, []any{r.delivered}, &r.bytes); err != nil {
 		return err
 	}
-	_, _, err := t.slice(trimRange{upTo: delivered, bytes: bytes - t.c.o.options.Keep, delivered: delivered, settled: settled})
+	r.upTo = r.delivered
+	r.bytes -= t.c.o.options.Keep
+	_, _, err := t.slice(r)
 	return err
 }
 
 // makeRoom gives up what is delivered first, then plain OKs, then facts.
-func (t *trimmer) makeRoom(delivered, settled int64) error {
+func (t *trimmer) makeRoom(r trimRange) error {
 	const all = 1 << 62
-	r := trimRange{upTo: delivered, bytes: all, delivered: delivered, settled: settled}
+	r.upTo, r.bytes = r.delivered, all
 	if gone, _, err := t.slice(r); gone > 0 || err != nil {
 		return err
 	}
@@ -119,7 +128,7 @@ func (t *trimmer) makeRoom(delivered, settled int64) error {
 // and which row it looked at last.
 func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	rows, err := t.c.store.someRuns(boundShare(t.c.o.options.MaxSize), selectRuns+`id > ? AND id <= ? AND bytes <= ? ORDER BY id LIMIT ?`,
-		r.after, min(r.upTo, t.c.safe()), r.bytes, sliceRows)
+		r.after, min(r.upTo, r.safe), r.bytes, sliceRows)
 	if err != nil || len(rows) == 0 {
 		return 0, 0, err
 	}
@@ -138,17 +147,6 @@ func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	t.c.o.applyTrim(&b)
 	t.dropped.addAll(b.undelivered)
 	return b.events, rows[len(rows)-1].ID, nil
-}
-
-// safe is the last run that may go: the newest one stays, since it carries the
-// totals, and so does what no snapshot covers, since it carries the States.
-func (c *committer) safe() int64 {
-	c.o.mu.Lock()
-	defer c.o.mu.Unlock()
-	if c.store.InMemory() {
-		return c.o.keptRun - 1
-	}
-	return min(c.snapshot.covered, c.o.keptRun-1)
 }
 
 // trimBatch is what a slice of trimming gives up.
@@ -289,15 +287,9 @@ func (s runStore) putDrops(l dropSet, count string) error {
 	return nil
 }
 
-// deleteDrop removes what an events_dropped event covers.
-func (s runStore) deleteDrop(e evcp.Event) error {
-	return s.Exec(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
-		string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
-}
-
-// deleteToldDrops removes what the events_dropped events of a run cover.
-func (s runStore) deleteToldDrops(r runRow) error {
-	if r.facts == 0 {
+// deleteDrops removes what the events_dropped events of a run cover.
+func (s runStore) deleteDrops(r Run) error {
+	if !bytes.Contains(r.Lines, droppedAction) {
 		return nil
 	}
 	for line := range r.Each() {
@@ -306,7 +298,8 @@ func (s runStore) deleteToldDrops(r runRow) error {
 		}
 		e, err := evcp.ParseEvent(line)
 		if err == nil {
-			err = s.deleteDrop(e)
+			err = s.Exec(`DELETE FROM drops WHERE cp=? AND epoch=? AND from_seq>=? AND to_seq<=?`,
+				string(e.CP), e.DroppedEpoch, int64(e.From), int64(e.To))
 		}
 		if err != nil {
 			return err

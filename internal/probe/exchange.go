@@ -145,12 +145,10 @@ func (x *exchange) dial(ctx context.Context, limit time.Duration) *evcp.Evidence
 		if late := <-ended; late.conn != nil {
 			late.conn.Close()
 		}
-		e := x.timedOut(silent)
-		return &e
+		return new(x.timedOut(silent))
 	}
 	if got.err != nil {
-		e := x.failed(got.err)
-		return &e
+		return new(x.failed(got.err))
 	}
 	x.conn.link.Adopt(got.conn)
 	return nil
