@@ -57,7 +57,7 @@ func failing(name string) catalogueEntry { return engineEntry(name, oracle.Expec
 
 // splitEntry is an Engine that sends the O of its OK at once, and the K after delay.
 func splitEntry(delay time.Duration) catalogueEntry {
-	e := engineEntry("halves="+delay.String(), oracle.ExpectOK, delay)
+	e := engineEntry("split="+delay.String(), oracle.ExpectOK, delay)
 	e.split = true
 	return e
 }
@@ -86,7 +86,7 @@ var catalogue = append([]catalogueEntry{
 	{domain: monitorFault, name: "kill", weight: 12, least: 0, most: 3 * time.Second},
 	{domain: monitorFault, name: "stop", weight: 8, least: 50 * ms, most: 800 * ms},
 	{domain: monitorFault, name: "stop", weight: 5, least: 800 * ms, most: 6 * time.Second},
-	{domain: monitorFault, name: "stutter", weight: 8, least: time.Second, most: 5 * time.Second},
+	{domain: monitorFault, name: "repeated-stop", weight: 8, least: time.Second, most: 5 * time.Second},
 	{domain: monitorFault, name: "restart", weight: 4, least: 0, most: time.Second},
 
 	{domain: centralFault, name: "kill", weight: 3, least: 0, most: 5 * time.Second},
@@ -95,7 +95,7 @@ var catalogue = append([]catalogueEntry{
 	{domain: brokerFault, name: "kill", weight: 5, least: 0, most: 6 * time.Second},
 	{domain: brokerFault, name: "stop", weight: 5, least: 100 * ms, most: 6 * time.Second},
 	{domain: brokerFault, name: "restart", weight: 2, least: 0, most: 3 * time.Second},
-	{domain: cpuFault, name: "hogs", weight: 7, least: time.Second, most: 5 * time.Second},
+	{domain: cpuFault, name: "load", weight: 7, least: time.Second, most: 5 * time.Second},
 	{domain: diskFault, name: "full", weight: 4, least: time.Second, most: 5 * time.Second},
 }, linkEntries()...)
 

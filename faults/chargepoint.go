@@ -46,9 +46,9 @@ const (
 func cpID(n int) evcp.CPID { return evcp.CPID(fmt.Sprintf("CP_%03d", n+1)) }
 
 // The values of --instance: copyInstance is that of the second Monitor that scenario
-// twins starts.
+// moved-state starts.
 const (
-	mainInstance = "bench"
+	mainInstance = "first"
 	copyInstance = "second"
 )
 

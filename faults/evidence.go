@@ -89,7 +89,7 @@ func (c *campaign) centralStates(ctx context.Context) (map[evcp.CPID]centralStat
 	}
 	states := map[evcp.CPID]centralState{}
 	for _, p := range c.cps {
-		states[p.id] = centralState{State: "nothing of it"}
+		states[p.id] = centralState{State: "no such charge point"}
 	}
 	for _, cp := range page {
 		states[cp.ID] = cp
@@ -163,7 +163,7 @@ func (c *campaign) saveTrace(t oracle.Trace, broken bool) error {
 	file := c.o.keep
 	if file == "" && broken {
 		fmt.Fprintf(os.Stderr, "What the oracle read, and the logs: %s\n", c.o.dir)
-		file = filepath.Join(c.o.dir, "record.json")
+		file = filepath.Join(c.o.dir, "trace.json")
 	}
 	if file == "" {
 		return nil
@@ -173,7 +173,7 @@ func (c *campaign) saveTrace(t oracle.Trace, broken bool) error {
 		err = os.WriteFile(file, b, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("keep the record: %w", err)
+		return fmt.Errorf("keep the trace: %w", err)
 	}
 	return nil
 }

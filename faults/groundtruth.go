@@ -88,7 +88,7 @@ func (g *groundTruth) addExchange(cp int, x engine.ServedRequest) {
 func (t *cpTruth) splitDuring(check oracle.EngineCheck) bool {
 	until := check.Done
 	for _, b := range slices.Backward(t.behaviours) {
-		if b.At <= check.Done && until >= check.Received && strings.HasPrefix(b.Name, "halves=") {
+		if b.At <= check.Done && until >= check.Received && strings.HasPrefix(b.Name, "split=") {
 			return true
 		}
 		until = b.At
@@ -142,7 +142,7 @@ func (g *groundTruth) stallSummary() string {
 			total += w.To.Sub(w.From)
 		}
 	}
-	return fmt.Sprintf("The bench stood still %d times (%s); the scheduling probe found the machine busy for %s in all.", stalls, total.Round(ms), g.busy.Round(ms))
+	return fmt.Sprintf("The process of the campaign stalled %d times (%s); the scheduling probe found the machine busy for %s in all.", stalls, total.Round(ms), g.busy.Round(ms))
 }
 
 // trace is what the oracle reads of everybody, and of the charge points by number: all but

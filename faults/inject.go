@@ -104,7 +104,7 @@ func (p *cpUnderTest) injectMonitor(name string, hold func()) error {
 		return p.withMonitorDown((*process.Child).Kill, hold)
 	case "restart":
 		return p.withMonitorDown(p.stopMonitor, hold)
-	case "stutter":
+	case "repeated-stop":
 		p.pauseRepeatedly(hold)
 	default:
 		p.pauseMonitor(hold)

@@ -61,12 +61,12 @@ func fail(err error) int {
 	return 1
 }
 
-// The subcommands. All but judge are children that a campaign starts of itself.
+// The subcommands. All but verify are children that a campaign starts of itself.
 const (
 	partBroker     = "broker"     // PORT DIR
 	partCPULoad    = "cpuload"    //
 	partSchedProbe = "schedprobe" //
-	partVerify     = "judge"      // FILE: verifies a saved trace again
+	partVerify     = "verify"     // FILE: verifies a saved trace again
 )
 
 // runSubcommand runs the subcommand that args name, if they do.
@@ -111,14 +111,14 @@ func (o *options) parse(args []string) error {
 	f := flag.NewFlagSet("faults", flag.ContinueOnError)
 	f.StringVar(&o.bin, "bin", "bin", "folder of ev-cp-m and ev-central")
 	f.StringVar(&o.dir, "dir", "", "empty folder, on a real disk, for state and logs")
-	f.Uint64Var(&o.seed, "seed", 0, "repeats a schedule; 0 = a new one")
-	f.IntVar(&o.faults, "faults", 200, "how many")
-	f.IntVar(&o.monitors, "monitors", 6, "how many charge points")
+	f.Uint64Var(&o.seed, "seed", 0, "repeats a plan; 0 = a new one")
+	f.IntVar(&o.faults, "faults", 200, "number of faults")
+	f.IntVar(&o.monitors, "monitors", 6, "number of charge points")
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
-	f.StringVar(&o.scenario, "scenario", "", "play one written story, or all, instead of a random schedule: "+scenarioNames())
-	f.BoolVar(&o.show, "show", false, "only print the schedule")
-	f.StringVar(&o.keep, "keep", "", "file for the record that the oracle read; faults judge FILE reads it again")
+	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
+	f.BoolVar(&o.show, "show", false, "only print the plan")
+	f.StringVar(&o.keep, "keep", "", "file for what the oracle read; faults verify FILE verifies it again")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func inSeconds(d time.Duration) string {
 
 // printMetrics prints the table and counts the broken ones.
 func printMetrics(out io.Writer, all []scenarioMetric) (broken int) {
-	fmt.Fprintf(out, "\n%-62s %10s  %s\n", "figure", "measured", "asked")
+	fmt.Fprintf(out, "\n%-62s %10s  %s\n", "metric", "measured", "required")
 	for _, m := range all {
 		mark := ""
 		if m.broken {

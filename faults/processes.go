@@ -90,7 +90,7 @@ func lateWakeUps(ctx context.Context, tolerance time.Duration, report func(from,
 	}
 }
 
-// watchOwnStalls records when this process stood still: Engines and links did not do then
+// watchOwnStalls records when this process stalled: Engines and links did not do then
 // what they were set to.
 func (c *campaign) watchOwnStalls(ctx context.Context) {
 	lateWakeUps(ctx, stallTolerance, func(from, _ evcp.Stamp) error {

@@ -80,7 +80,7 @@ const (
 // finish waits for quiet, stops the Monitors, reads the topic and asks the oracle.
 func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult, error) {
 	if !wait.For(ctx, quietTime) {
-		return campaignResult{}, fmt.Errorf("before the reckoning: %w", context.Cause(ctx))
+		return campaignResult{}, fmt.Errorf("wait without faults: %w", context.Cause(ctx))
 	}
 	states, err := c.centralStates(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	for _, p := range c.cps {
 		p.stopMonitor(p.process())
 	}
-	c.awaitEvents(ctx, log, stopTimeout, "the end of %v does not reach the topic", func(e evcp.Event) bool {
+	c.awaitEvents(ctx, log, stopTimeout, "the last event of %v does not reach the topic", func(e evcp.Event) bool {
 		return e.Action == evcp.MonitorStopped && e.At > to
 	})
 	t, err := c.trace(to, states, log.bySource())
@@ -181,7 +181,7 @@ func (c *campaign) printResult(r campaignResult) {
 	printTable(out, r.verification)
 	printViolations(out, r.verification, maxViolations)
 	for _, text := range r.problems {
-		fmt.Fprintln(out, "also:", strings.ReplaceAll(text, "\n", "\n      "))
+		fmt.Fprintln(out, "problem:", strings.ReplaceAll(text, "\n", "\n         "))
 	}
 	fmt.Fprintf(out, "\n%s on %s.\n%s\n", r.took.Round(time.Second), machine(), c.truth.stallSummary())
 }
@@ -191,10 +191,10 @@ func printTable(out io.Writer, v *oracle.Verification) {
 	for _, promise := range oracle.Promises() {
 		fmt.Fprintf(out, "  %-26s %6d\n", promise, v.Count(promise))
 	}
-	fmt.Fprintf(out, "\nLooked at: %d questions to Engines, %d events (and %d sent again), %d checks\n", v.EngineChecks, v.Events, v.Repeats, v.Checks)
+	fmt.Fprintf(out, "\nVerified: %d checks received by Engines, %d events (and %d records that repeat one), %d checks by Monitors\n", v.EngineChecks, v.Events, v.Repeats, v.Checks)
 	fmt.Fprintf(out, "(%d failed, %d unknown), %d incidents, %d receipts, %d messages to Central, %d epochs.\n", v.Failed, v.Unknown, v.Incidents, v.Reports, v.Messages, v.Epochs)
-	fmt.Fprintf(out, "Held against a bound: %d verdicts, %d intervals, %d reports.\n", v.Bounds, v.Intervals, v.TimelyReports)
-	fmt.Fprintf(out, "Monitors excused themselves %d times (%s) when nobody had stopped or hogged them.\n", v.SelfExcused, v.SelfExcusedFor.Round(ms))
+	fmt.Fprintf(out, "Compared with a bound: %d states of Engines, %d intervals, %d reports.\n", v.Bounds, v.Intervals, v.TimelyReports)
+	fmt.Fprintf(out, "Monitors recorded %d stalls (%s) without a known cause.\n", v.SelfExcused, v.SelfExcusedFor.Round(ms))
 }
 
 func printViolations(out io.Writer, v *oracle.Verification, most int) {

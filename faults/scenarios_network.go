@@ -34,31 +34,31 @@ func measureBroker(_ *campaign, all []cpHistory) []scenarioMetric {
 		id := string(h.ID)
 		found = append(found,
 			count(id+": checks", len(h.EngineChecks)),
-			atMost(id+": the latest check, behind its tick", h.maxLateness(), 150*ms),
-			exactly(id+": numbers that are not on the topic", h.missing(), 0),
+			atMost(id+": largest lateness of a check", h.maxLateness(), 150*ms),
+			exactly(id+": seqs that are not on the topic", h.missing(), 0),
 			exactly(id+": epochs", len(h.epochs()), 1),
 			count(id+": records on the topic", len(h.Records)))
 	}
 	return found
 }
 
-// holeDuration is that of each black hole of scenario holes.
-const holeDuration = 30 * time.Second
+// blackHoleDuration is that of each black hole of scenario black-holes.
+const blackHoleDuration = 30 * time.Second
 
-// holesFailing is the charge point whose Engine fails while Central can't be reached.
-const holesFailing = 2
+// blackHolesFailing is the charge point whose Engine fails while Central can't be reached.
+const blackHolesFailing = 2
 
-// holeImpairments are those of the charge points: new connections are accepted and carry
+// blackHoleImpairments are those of the charge points: new connections are accepted and carry
 // nothing, or are not answered.
-var holeImpairments = []faultproxy.Impairment{{Kind: faultproxy.BlackHole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.BlackHole}}
+var blackHoleImpairments = []faultproxy.Impairment{{Kind: faultproxy.BlackHole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.BlackHole}}
 
-// runHoles impairs the links to the Engines, and then those to Central.
-func runHoles(ctx context.Context, c *campaign) error {
+// runBlackHoles impairs the links to the Engines, and then those to Central.
+func runBlackHoles(ctx context.Context, c *campaign) error {
 	detection := maxDetection(c.timing.rules())
 	err := c.withBlackHole(ctx, engineSide, func(p *cpUnderTest) {
-		p.waitForState(ctx, "faulted", "hole before the Engine: faulted at Central after", detection+500*ms)
+		p.waitForState(ctx, "faulted", "no link to the Engine: faulted at Central after", detection+500*ms)
 	}, func(p *cpUnderTest) {
-		p.waitForState(ctx, "activated", "  over: activated after", c.timing.interval+c.timing.timeout+500*ms)
+		p.waitForState(ctx, "activated", "  link restored: activated after", c.timing.interval+c.timing.timeout+500*ms)
 	})
 	if err != nil {
 		return err
@@ -66,17 +66,17 @@ func runHoles(ctx context.Context, c *campaign) error {
 	wait.For(ctx, 5*time.Second)
 	var failed, recovered error
 	err = c.withBlackHole(ctx, centralSide, func(p *cpUnderTest) {
-		p.waitForState(ctx, "disconnected", "hole before Central: disconnected there after", 3*c.timing.heartbeat+1500*ms)
-		if p.number == holesFailing {
+		p.waitForState(ctx, "disconnected", "no link to Central: disconnected there after", 3*c.timing.heartbeat+1500*ms)
+		if p.number == blackHolesFailing {
 			failed = p.setBehaviour(failing("ko"))
 		}
 	}, func(p *cpUnderTest) {
 		want := "activated"
-		if p.number == holesFailing {
+		if p.number == blackHolesFailing {
 			want = "faulted"
 		}
-		p.waitForState(ctx, want, "  over: "+want+" after", 9*time.Second) // backoff, and one message without an answer
-		if p.number == holesFailing {
+		p.waitForState(ctx, want, "  link restored: "+want+" after", 9*time.Second) // backoff, and one message without an answer
+		if p.number == blackHolesFailing {
 			wait.For(ctx, 10*time.Second)
 			recovered = p.setBehaviour(okEntry)
 		}
@@ -88,8 +88,8 @@ func runHoles(ctx context.Context, c *campaign) error {
 // impairment has begun, after when it is over.
 func (c *campaign) withBlackHole(ctx context.Context, side int, during, after func(*cpUnderTest)) error {
 	return c.forEachCP(func(p *cpUnderTest) error {
-		over := time.Now().Add(holeDuration)
-		err := p.impairLink(side, holeImpairments[p.number], func() {
+		over := time.Now().Add(blackHoleDuration)
+		err := p.impairLink(side, blackHoleImpairments[p.number], func() {
 			during(p)
 			wait.For(ctx, time.Until(over))
 		})
@@ -98,17 +98,17 @@ func (c *campaign) withBlackHole(ctx context.Context, side int, during, after fu
 	})
 }
 
-func measureHoles(c *campaign, all []cpHistory) []scenarioMetric {
+func measureBlackHoles(c *campaign, all []cpHistory) []scenarioMetric {
 	var found []scenarioMetric
 	for n, h := range all {
 		id := string(h.ID)
 		incidents := 1
-		if n == holesFailing {
+		if n == blackHolesFailing {
 			incidents = 2
 		}
 		found = append(found,
-			atMost(id+" hole before the Engine: incident after", h.incidentIn(h.windows(oracle.EngineLink)[0]), maxDetection(h.rules)),
-			atMost(id+" hole before Central: the Monitor hangs up after", h.closedIn(h.windows(oracle.CentralLink)[0]), 3*c.timing.heartbeat),
+			atMost(id+" no link to the Engine: incident after", h.incidentIn(h.windows(oracle.EngineLink)[0]), maxDetection(h.rules)),
+			atMost(id+" no link to Central: the Monitor closes after", h.closedIn(h.windows(oracle.CentralLink)[0]), 3*c.timing.heartbeat),
 			exactly(id+" incidents in all", h.count(always(), isAction(evcp.EngineFailed)), incidents),
 			exactly(id+" receipts for them", h.count(always(), isAction(evcp.ReportEngineFailure)), incidents),
 			exactly(id+" receipts for recoveries", h.count(always(), isAction(evcp.ReportEngineRecovery)), incidents),

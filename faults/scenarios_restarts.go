@@ -69,10 +69,10 @@ func measureKills(c *campaign, all []cpHistory) []scenarioMetric {
 	found := append(measureKilledAtTwo(all[0]), measureAfterReceipt(all[1], c.timing.reportEvery)...)
 	recovered := all[2].sent(wire.EngineRecovered, always())
 	started := all[2].windows(oracle.MonitorDown)[0].To
-	found = append(found, exactly("recovered meanwhile: ENGINE_RECOVERED", len(recovered), 1),
-		exactly("recovered meanwhile: ENGINE_FAILURE", len(all[2].sent(wire.EngineFailure, always())), 1))
+	found = append(found, exactly("recovered while down: ENGINE_RECOVERED", len(recovered), 1),
+		exactly("recovered while down: ENGINE_FAILURE", len(all[2].sent(wire.EngineFailure, always())), 1))
 	if len(recovered) > 0 {
-		found = append(found, atMost("recovered meanwhile: told after the start", recovered[0].Sent.Sub(started), 1500*ms))
+		found = append(found, atMost("recovered while down: reported after the start", recovered[0].Sent.Sub(started), 1500*ms))
 	}
 	return found
 }
@@ -85,9 +85,9 @@ func measureKilledAtTwo(h cpHistory) []scenarioMetric {
 		took = reports[0].Sent.Sub(down.To)
 	}
 	return []scenarioMetric{
-		exactly("at two of three: failures kept before the kill", h.count(timeRange{0, down.From}, failedCheck), 2),
-		exactly("at two of three: failed checks from the start to the incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
-		atMost("at two of three: told after the start", took, 1500*ms),
+		exactly("killed after two: failed checks committed before the kill", h.count(timeRange{0, down.From}, failedCheck), 2),
+		exactly("killed after two: failed checks from the start to the incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
+		atMost("killed after two: reported after the start", took, 1500*ms),
 	}
 }
 
@@ -103,16 +103,16 @@ func measureAfterReceipt(h cpHistory, every time.Duration) []scenarioMetric {
 		exactly("after the receipt: incidents", h.count(always(), isAction(evcp.EngineFailed)), 1))
 }
 
-const fifty = 50
+const randomKills = 50 // of each Monitor
 
-// runFifty kills two Monitors at random moments, which the seed determines.
-func runFifty(ctx context.Context, c *campaign) error {
+// runRandomKills kills two Monitors at random moments, which the seed determines.
+func runRandomKills(ctx context.Context, c *campaign) error {
 	if err := c.setBehaviour(intermittentEntry, 1); err != nil {
 		return err
 	}
 	err := c.forEachCP(func(p *cpUnderTest) error {
 		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
-		for range fifty {
+		for range randomKills {
 			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
 			if err := p.withMonitorDown((*process.Child).Kill, func() {}); err != nil {
 				return err
@@ -126,7 +126,7 @@ func runFifty(ctx context.Context, c *campaign) error {
 	return c.setOK(1)
 }
 
-func measureFifty(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureRandomKills(_ *campaign, all []cpHistory) []scenarioMetric {
 	var found []scenarioMetric
 	for _, h := range all {
 		id := string(h.ID)
@@ -136,15 +136,15 @@ func measureFifty(_ *campaign, all []cpHistory) []scenarioMetric {
 			oldest = max(oldest, h.untilKilled(check))
 		}
 		found = append(found,
-			exactly(id+": kills", len(h.windows(oracle.MonitorDown)), fifty),
-			exactly(id+": numbers that are not on the topic", h.missing(), 0),
+			exactly(id+": kills", len(h.windows(oracle.MonitorDown)), randomKills),
+			exactly(id+": seqs that are not on the topic", h.missing(), 0),
 			exactly(id+": epochs", len(h.epochs()), 1),
-			count(id+": checks that the Engine saw", len(h.EngineChecks)),
+			count(id+": checks that the Engine received", len(h.EngineChecks)),
 			count(id+": of them without an event", len(lost)),
-			atMost(id+": the oldest of those was, when its Monitor was killed", oldest, 100*ms))
+			atMost(id+": age of the oldest of those at the kill", oldest, 100*ms))
 		for _, check := range lost {
 			if age := h.untilKilled(check); age > 100*ms {
-				found = append(found, scenarioMetric{name: fmt.Sprintf("  asked at %s", check.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
+				found = append(found, scenarioMetric{name: fmt.Sprintf("  received at %s", check.Received.Time().Format("15:04:05.000")), measured: inSeconds(age)})
 			}
 		}
 	}
@@ -182,20 +182,20 @@ func (h cpHistory) untilKilled(check oracle.EngineCheck) time.Duration {
 	return time.Hour
 }
 
-// The charge points of scenario twins. The second Monitor of twinsCopied has a history of
+// The charge points of scenario moved-state. The second Monitor of movedCopied has a history of
 // its own, the fourth.
 const (
-	twinsDeleted = 0 // its state is deleted between two runs
-	twinsRunning = 1 // its state is deleted while its Monitor runs
-	twinsCopied  = 2
-	twinsCopy    = 3
+	movedDeleted = 0 // its state is deleted between two runs
+	movedRunning = 1 // its state is deleted while its Monitor runs
+	movedCopied  = 2
+	movedCopy    = 3
 )
 
-// runTwins deletes two states and copies a third to a second host: another Monitor of the
+// runMovedState deletes two states and copies a third to a second host: another Monitor of the
 // same id, with an Engine of its own.
-func runTwins(ctx context.Context, c *campaign) error {
+func runMovedState(ctx context.Context, c *campaign) error {
 	wait.For(ctx, 3*time.Second)
-	deleted, running := c.cps[twinsDeleted], c.cps[twinsRunning]
+	deleted, running := c.cps[movedDeleted], c.cps[movedRunning]
 	if err := deleted.withStateMoved(deleted.stopMonitor, os.RemoveAll); err != nil {
 		return err
 	}
@@ -206,13 +206,13 @@ func runTwins(ctx context.Context, c *campaign) error {
 	if err := running.withStateMoved(running.stopMonitor, func(string) error { return nil }); err != nil {
 		return err
 	}
-	second, err := c.startCopy(c.cps[twinsCopied])
+	second, err := c.startCopy(c.cps[movedCopied])
 	if err != nil {
 		return err
 	}
-	second.waitForCentral(ctx, 50*ms, "copied: Central's API says two speakers after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
+	second.waitForCentral(ctx, 50*ms, "copied: Central's API shows two Monitors after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
 	log, err := os.ReadFile(c.central.Log)
-	c.truth.addMetric(holds("copied: and its log", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
+	c.truth.addMetric(holds("copied: Central's log shows two Monitors", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
 	wait.For(ctx, 15*time.Second)
 	return nil
 }
@@ -255,18 +255,18 @@ func copyFiles(from, to string) error {
 	return nil
 }
 
-func measureTwins(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureMovedState(_ *campaign, all []cpHistory) []scenarioMetric {
 	found := []scenarioMetric{exactly("event_ids with two contents", duplicateIDs(all), 0)}
-	for n, name := range []string{twinsDeleted: "deleted", twinsRunning: "deleted under its Monitor"} {
+	for n, name := range []string{movedDeleted: "deleted", movedRunning: "deleted under its Monitor"} {
 		found = append(found, exactly(name+": epochs", len(all[n].epochs()), 2),
-			exactly(name+": numbers that are not on the topic", all[n].missing(), 0))
+			exactly(name+": seqs that are not on the topic", all[n].missing(), 0))
 	}
-	copied, second := all[twinsCopied], all[twinsCopy]
+	copied, second := all[movedCopied], all[movedCopy]
 	return append(found,
 		exactly("copied: epochs of the first host", len(copied.epochs()), 1),
 		exactly("copied: epochs of the second host", len(second.epochs()), 1),
-		exactly("copied: numbers that are not on the topic", copied.missing()+second.missing(), 0),
-		holds("copied: the second host's is newer and names the first host's", continues(second, copied)))
+		exactly("copied: seqs that are not on the topic", copied.missing()+second.missing(), 0),
+		holds("copied: the second host's is newer and names the first's", continues(second, copied)))
 }
 
 // continues reports whether the first event of a history begins a newer epoch that names

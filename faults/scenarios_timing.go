@@ -94,12 +94,12 @@ func (p *cpUnderTest) pauseInCheck(ctx context.Context, turn int, long time.Dura
 
 func measureStops(_ *campaign, all []cpHistory) []scenarioMetric {
 	var found []scenarioMetric
-	for n, who := range []string{stopsOK: "well", stopsSlow: "well after 0.6 s"} {
+	for n, who := range []string{stopsOK: "OK at once", stopsSlow: "OK after 0.6 s"} {
 		h := all[n]
 		found = append(found,
-			exactly(who+": failures counted", h.count(always(), failedCheck), 0),
+			exactly(who+": failed checks", h.count(always(), failedCheck), 0),
 			exactly(who+": reports", len(h.sent(wire.EngineFailure, always())), 0),
-			count(who+": stops", len(h.windows(oracle.MonitorPaused))),
+			count(who+": pauses", len(h.windows(oracle.MonitorPaused))),
 			count(who+": checks unknown", h.count(always(), unknownCheck)))
 	}
 	for i := range len(stops) + 1 {
@@ -113,7 +113,7 @@ func measureStops(_ *campaign, all []cpHistory) []scenarioMetric {
 		}
 	}
 	late := all[stopsLate]
-	return append(found, exactly("always 1.2 s late: taken for OK", late.count(late.rangesOf(lateEntry.name)[0].shrunk(2*time.Second), okCheck), 0))
+	return append(found, exactly("OK after 1.2 s: checks that are OK", late.count(late.rangesOf(lateEntry.name)[0].shrunk(2*time.Second), okCheck), 0))
 }
 
 // muteReported is how long after its Engine became mute for the n-th time a Monitor sent

@@ -39,13 +39,13 @@ var mustHave = map[string]func(plannedFault) bool{
 	"a broken link to Central":       func(f plannedFault) bool { return f.domain == centralLink && isBroken(f) },
 	"a Monitor killed":               isFault(monitorFault, "kill"),
 	"a Monitor stopped":              isFault(monitorFault, "stop"),
-	"a Monitor paused repeatedly":    isFault(monitorFault, "stutter"),
+	"a Monitor paused repeatedly":    isFault(monitorFault, "repeated-stop"),
 	"a Monitor restarted":            isFault(monitorFault, "restart"),
 	"Central killed":                 isFault(centralFault, "kill"),
 	"Central stopped":                isFault(centralFault, "stop"),
 	"the broker killed":              isFault(brokerFault, "kill"),
 	"the broker stopped":             isFault(brokerFault, "stop"),
-	"busy CPUs":                      isFault(cpuFault, "hogs"),
+	"busy CPUs":                      isFault(cpuFault, "load"),
 	"a full disk":                    isFault(diskFault, "full"),
 }
 

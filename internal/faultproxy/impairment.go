@@ -28,7 +28,7 @@ const (
 	Refuse
 )
 
-var kindNames = [...]string{"pass", "slow", "hole", "hang", "deaf-up", "deaf-down", "reset", "refuse"}
+var kindNames = [...]string{"pass", "slow", "black-hole", "hang", "half-open-up", "half-open-down", "reset", "refuse"}
 
 // String is the name of k in plans and tables.
 func (k ImpairmentKind) String() string {

@@ -12,15 +12,15 @@ func TestImpairments(t *testing.T) {
 		impairment       Impairment
 		up, down, breaks bool
 	}{
-		"pass":      {impairment: Impairment{}},
-		"slow=40ms": {impairment: Impairment{Kind: Slow, Delay: 40 * ms}},
-		"hole":      {impairment: Impairment{Kind: BlackHole}, up: true, down: true},
-		"hang":      {impairment: Impairment{Kind: Hang}, up: true, down: true},
-		"deaf-up":   {impairment: Impairment{Kind: HalfOpenUp}, up: true},
-		"deaf-down": {impairment: Impairment{Kind: HalfOpenDown}, down: true},
-		"reset":     {impairment: Impairment{Kind: Reset}, breaks: true},
-		"refuse":    {impairment: Impairment{Kind: Refuse}, breaks: true},
-		"invalid":   {impairment: Impairment{Kind: Refuse + 1}},
+		"pass":           {impairment: Impairment{}},
+		"slow=40ms":      {impairment: Impairment{Kind: Slow, Delay: 40 * ms}},
+		"black-hole":     {impairment: Impairment{Kind: BlackHole}, up: true, down: true},
+		"hang":           {impairment: Impairment{Kind: Hang}, up: true, down: true},
+		"half-open-up":   {impairment: Impairment{Kind: HalfOpenUp}, up: true},
+		"half-open-down": {impairment: Impairment{Kind: HalfOpenDown}, down: true},
+		"reset":          {impairment: Impairment{Kind: Reset}, breaks: true},
+		"refuse":         {impairment: Impairment{Kind: Refuse}, breaks: true},
+		"invalid":        {impairment: Impairment{Kind: Refuse + 1}},
 	} {
 		i := want.impairment
 		if i.String() != name || i.holds(true) != want.up || i.holds(false) != want.down || i.breaks() != want.breaks {

@@ -229,7 +229,7 @@ func TestViolationString(t *testing.T) {
 	s := newScenario()
 	s.cp.Shown = "faulted"
 	v := oracle.Verify(s.trace())
-	if len(v.Violations) != 1 || !strings.HasPrefix(v.Violations[0].String(), "12:00:20.000 CP_001 wrong at the end: ") {
+	if len(v.Violations) != 1 || !strings.HasPrefix(v.Violations[0].String(), "12:00:20.000 CP_001 wrong final states: ") {
 		t.Errorf("%v", v.Violations)
 	}
 }

@@ -29,7 +29,7 @@ func (v *verifier) expectedAt(t evcp.Stamp) Expectation {
 	return combine(worst, v.expectedAfter(delay))
 }
 
-// harnessSleeps are the times in which the Engines and links stood still for at least one
+// harnessSleeps are the times in which the Engines and links stalled for at least one
 // interval. A shorter one counts like a stall of the Monitor: see learnStalls.
 func (v *verifier) harnessSleeps() spans {
 	var all spans

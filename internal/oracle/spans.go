@@ -103,7 +103,7 @@ func (v *verifier) learnStalls() {
 }
 
 // selfReported is how long the Monitor could not check, according to its own events: it
-// stood still, or a check took longer than the interval, or was unknown.
+// stalled, or a check took longer than the interval, or was unknown.
 func (v *verifier) selfReported(e evcp.Event) time.Duration {
 	interval := v.trace.Rules.Interval
 	switch {

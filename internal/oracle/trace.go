@@ -107,7 +107,7 @@ const (
 	DiskFailing
 	// CPUBusy: other processes used all CPUs.
 	CPUBusy
-	// HarnessStalled: the process with the Engines and links itself stood still.
+	// HarnessStalled: the process with the Engines and links stalled.
 	HarnessStalled
 	// StateMoved: between two processes of the Monitor its state was deleted, or taken
 	// to another Monitor: a new epoch begins.

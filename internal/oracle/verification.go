@@ -29,8 +29,8 @@ const (
 )
 
 var promiseNames = [promises]string{
-	"false accusations", "false clearances", "missed or late incidents", "reports told twice", "not told or late",
-	"lost events", "gaps in seq", "ids twice", "time backwards", "late checks", "wrong at the end",
+	"false failures", "false OKs", "missed or late incidents", "duplicate reports", "missing or late reports",
+	"lost events", "gaps in seq", "duplicate ids", "time backwards", "late checks", "wrong final states",
 }
 
 // String is the heading of the promise in a table.
