@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (v view) messages(c ChargePointStatus) (lines []string) {
 	for _, x := range c.Central.Answered {
 		lines = append(lines, v.message(x))
 	}
-	if last := c.Central.Last; last != nil && !contains(*last, c.Central.Answered) {
+	if last := c.Central.Last; last != nil && !slices.ContainsFunc(c.Central.Answered, last.same) {
 		lines = append(lines, v.message(*last))
 	}
 	if len(lines) == 0 {
@@ -73,15 +74,9 @@ func (v view) messages(c ChargePointStatus) (lines []string) {
 	return lines
 }
 
-// contains reports whether x is one of the messages: the same text and answer, within
-// a second.
-func contains(x MessageStatus, messages []MessageStatus) bool {
-	for _, t := range messages {
-		if t.Message == x.Message && t.Answer == x.Answer && t.At.Stamp().Sub(x.At.Stamp()).Abs() < time.Second {
-			return true
-		}
-	}
-	return false
+// same reports whether y is the same message: the same text and answer, within a second.
+func (x MessageStatus) same(y MessageStatus) bool {
+	return x.Message == y.Message && x.Answer == y.Answer && x.At.Stamp().Sub(y.At.Stamp()).Abs() < time.Second
 }
 
 func (v view) message(x MessageStatus) string {

@@ -15,19 +15,26 @@ import (
 	"evcp/internal/outbox"
 )
 
-// banner says what is watched, where its peers are and what the state folder held:
-// to a person in a few lines, to a log in one.
+// banner says what is watched, where its peers are and what the state folder held: to a
+// person in a few lines, to a log in one. It warns when the folder did not hold what an
+// earlier Monitor had kept there, or the disk refused.
 func (r *runner) banner() {
-	defer r.warnOfLoss()
 	if r.o.Console.Terminal() {
 		r.o.Console.Print(r.bannerLines()...)
-		return
+	} else {
+		r.o.Console.Logger().LogAttrs(context.Background(), slog.LevelInfo, "watching", r.bannerAttrs()...)
 	}
-	r.o.Console.Logger().LogAttrs(context.Background(), slog.LevelInfo, "watching", r.bannerAttrs()...)
+	if _, warning := r.found(); warning != "" {
+		origin := r.box.OpenResult()
+		r.o.Console.Logger().Warn(warning, console.CP(r.o.lone()), console.Shape(display.Gone),
+			slog.String("folder", r.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
+	}
 }
 
 func (r *runner) bannerLines() []string {
 	o, engines, engine := r.o, english.engine, r.engines()
+	brokers, topic := r.brokers()
+	found, _ := r.found()
 	if o.lone() == "" {
 		engines = english.engines
 	}
@@ -36,8 +43,8 @@ func (r *runner) bannerLines() []string {
 		"",
 		fmt.Sprintf(engines, r.column(engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
 		fmt.Sprintf(english.central, r.column(o.Central), heartbeats(o.Heartbeat)),
-		fmt.Sprintf(english.kafka, r.column(r.brokers()), r.topic()),
-	}, r.folder(), []string{
+		fmt.Sprintf(english.kafka, r.column(brokers), topic),
+	}, display.WrapUnder(fmt.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), []string{
 		fmt.Sprintf(english.config, o.Origin),
 		"",
 	})
@@ -45,12 +52,13 @@ func (r *runner) bannerLines() []string {
 
 func (r *runner) bannerAttrs() []slog.Attr {
 	o := r.o
+	found, _ := r.found()
 	watched := []slog.Attr{slog.Int("charge_points", len(o.Targets)), slog.String("version", o.Version)}
 	if cp := o.lone(); cp != "" {
 		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}
 	}
 	return append(watched, slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
-		slog.String("state", o.Dir()), slog.String("found", r.found()), slog.String("config", o.Origin))
+		slog.String("state", o.Dir()), slog.String("found", found), slog.String("config", o.Origin))
 }
 
 // engines is the address of the only Engine, or how many there are.
@@ -64,53 +72,19 @@ func (r *runner) engines() string {
 // bannerIndent is where the columns of the banner begin.
 const bannerIndent = 11
 
-// folder says where the state is and what was found there, which may be more than
-// a line has room for.
-func (r *runner) folder() []string {
-	return display.WrapUnder(fmt.Sprintf(english.state, console.Path(r.o.Dir())), "("+r.found()+")", bannerIndent)
-}
-
-// warnOfLoss warns when the folder did not hold what an earlier Monitor had kept
-// there, or the disk refused.
-func (r *runner) warnOfLoss() {
-	origin := r.box.OpenResult()
-	if origin.Found == outbox.New || origin.Found == outbox.Resumed && !origin.Renumber {
-		return
-	}
-	r.o.Console.Logger().Warn(r.loss(), console.CP(r.o.lone()), console.Shape(display.Gone),
-		slog.String("folder", r.o.Dir()), slog.String("why", origin.Why), slog.String("aside", origin.File))
-}
-
-// loss is found in a sentence for the log: what matters comes first.
-func (r *runner) loss() string {
-	origin := r.box.OpenResult()
-	switch origin.Found {
-	case outbox.Refused:
-		return fmt.Sprintf(english.noDisk, origin.Why)
-	case outbox.PutAside:
-		return fmt.Sprintf(english.asideAs, origin.File, origin.Why)
-	}
-	return fmt.Sprintf(english.stateIs, r.found())
-}
-
 // column pads an address to the longest of the three.
 func (r *runner) column(s string) string {
-	wide := max(len(r.engines()), len(r.o.Central), len(r.brokers()))
+	brokers, _ := r.brokers()
+	wide := max(len(r.engines()), len(r.o.Central), len(brokers))
 	return fmt.Sprintf("%-*s", min(wide, 30), s)
 }
 
-func (r *runner) brokers() string {
+// brokers are their addresses, and what is written there.
+func (r *runner) brokers() (addresses, topic string) {
 	if len(r.o.Brokers) == 0 {
-		return english.noBrokers
+		return english.noBrokers, english.onDisk
 	}
-	return strings.Join(r.o.Brokers, ",")
-}
-
-func (r *runner) topic() string {
-	if len(r.o.Brokers) == 0 {
-		return english.onDisk
-	}
-	return fmt.Sprintf(english.topic, r.o.Topic)
+	return strings.Join(r.o.Brokers, ","), fmt.Sprintf(english.topic, r.o.Topic)
 }
 
 func inARow(fall uint32) string {
@@ -127,21 +101,21 @@ func heartbeats(every time.Duration) string {
 	return fmt.Sprintf(english.heartbeats, every)
 }
 
-// found says what the state folder held.
-func (r *runner) found() string {
-	origin := r.box.OpenResult()
-	switch origin.Found {
-	case outbox.New:
-		return english.found
-	case outbox.PutAside:
-		return fmt.Sprintf(english.putAside, origin.File, origin.Why)
-	case outbox.Refused:
-		return fmt.Sprintf(english.memory, origin.Why)
+// found is what the state folder held, for the banner, and a warning for the log, in which
+// what matters comes first; "" when nothing was lost.
+func (r *runner) found() (found, warning string) {
+	switch origin := r.box.OpenResult(); {
+	case origin.Found == outbox.New:
+		return english.found, ""
+	case origin.Found == outbox.PutAside:
+		return fmt.Sprintf(english.putAside, origin.File, origin.Why), fmt.Sprintf(english.asideAs, origin.File, origin.Why)
+	case origin.Found == outbox.Refused:
+		return fmt.Sprintf(english.memory, origin.Why), fmt.Sprintf(english.noDisk, origin.Why)
+	case origin.Renumber:
+		found = fmt.Sprintf(english.anew, origin.Why)
+		return found, fmt.Sprintf(english.stateIs, found)
 	}
-	if origin.Renumber {
-		return fmt.Sprintf(english.anew, origin.Why)
-	}
-	return r.resumed()
+	return r.resumed(), ""
 }
 
 // resumed is the last known state of the only charge point, or how many have an

@@ -119,27 +119,25 @@ func (r *runner) lineEngines() string {
 	if cp := r.o.lone(); cp != "" {
 		return fmt.Sprintf(english.lineCP, cp, r.shown(cp))
 	}
-	parts, counts := []string{r.o.name()}, r.countStates()
-	for _, s := range shownStates {
-		if counts[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
-		}
-	}
-	return strings.Join(parts, ", ")
+	return strings.Join(append([]string{r.o.name()}, counted(shownStates, r.countStates())...), ", ")
 }
 
 func (r *runner) lineCentral() string {
 	if cp := r.o.lone(); cp != "" {
 		return fmt.Sprintf(english.lineCentral, r.uplink.Status(cp).Phase)
 	}
-	var parts []string
 	sessions := r.uplink.Figures().Sessions
-	for _, phase := range slices.Sorted(maps.Keys(sessions)) {
-		if sessions[phase] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", sessions[phase], phase))
+	return fmt.Sprintf(english.lineCentral, strings.Join(counted(slices.Sorted(maps.Keys(sessions)), sessions), ", "))
+}
+
+// counted are the counts but zeros, in order: "2 OK", "1 KO".
+func counted[K comparable](order []K, counts map[K]int) (texts []string) {
+	for _, k := range order {
+		if counts[k] > 0 {
+			texts = append(texts, fmt.Sprintf("%d %v", counts[k], k))
 		}
 	}
-	return fmt.Sprintf(english.lineCentral, strings.Join(parts, ", "))
+	return texts
 }
 
 // shownStates are the states that a charge point is shown in.

@@ -24,30 +24,27 @@ const (
 	noticeLength = 64
 )
 
-// notice makes a log line in the goroutine of run; false: there is none.
-type notice func() (logtext.LogLine, bool)
-
 // logWriter writes the log and the live line. Only its goroutine, run, formats and
 // prints; others queue what they have for it and never wait.
 type logWriter struct {
 	console   *console.Console
 	formatter logtext.Formatter
 	tail      *outbox.Tail
-	notices   chan notice
+	notices   chan func()   // each writes its line
 	dropped   atomic.Uint64 // notices that found the queue full
 	ended     chan struct{} // closed when nothing more can come
 
 	latency time.Duration               // of the last check
 	central map[evcp.CPID]display.Shape // Up, Failed when Central refuses; none is Gone
-	kafkaUp bool
+	kafka   display.Shape               // Up or Gone
 	// What the log has already said that it left out.
 	loggedEvents, loggedNotices uint64
 }
 
 func newLogWriter(c *console.Console, f logtext.Formatter, tail *outbox.Tail) *logWriter {
 	return &logWriter{
-		console: c, formatter: f, tail: tail, notices: make(chan notice, noticeLength), ended: make(chan struct{}),
-		central: map[evcp.CPID]display.Shape{},
+		console: c, formatter: f, tail: tail, notices: make(chan func(), noticeLength), ended: make(chan struct{}),
+		central: map[evcp.CPID]display.Shape{}, kafka: display.Gone,
 	}
 }
 
@@ -60,34 +57,18 @@ func (w *logWriter) run(live func() []string, events func([]evcp.Event)) {
 		second.Stop()
 	}
 	defer w.console.Close()
-	for {
+	for running := true; running || len(w.tail.C) > 0 || len(w.notices) > 0; {
 		select {
 		case batch := <-w.tail.C:
 			w.events(batch, events)
-			w.logDropped()
-		case n := <-w.notices:
-			w.notice(n)
-			w.logDropped()
+		case write := <-w.notices:
+			write()
 		case <-second.C:
 			w.console.Live(live()...)
 		case <-w.ended:
-			w.drain(events)
-			return
+			running = false
 		}
-	}
-}
-
-func (w *logWriter) drain(events func([]evcp.Event)) {
-	for {
-		select {
-		case batch := <-w.tail.C:
-			w.events(batch, events)
-		case n := <-w.notices:
-			w.notice(n)
-		default:
-			w.logDropped()
-			return
-		}
+		w.logDropped()
 	}
 }
 
@@ -101,12 +82,6 @@ func (w *logWriter) logDropped() {
 		w.write(w.formatter.Dropped(events-w.loggedEvents, notices-w.loggedNotices))
 	}
 	w.loggedEvents, w.loggedNotices = events, notices
-}
-
-func (w *logWriter) notice(n notice) {
-	if l, ok := n(); ok {
-		w.write(l)
-	}
 }
 
 func (w *logWriter) events(batch []evcp.Event, events func([]evcp.Event)) {
@@ -139,9 +114,9 @@ func (w *logWriter) write(l logtext.LogLine) {
 	w.console.Logger().LogAttrs(context.Background(), slog.Level(l.Level), l.Text, attrs...)
 }
 
-func (w *logWriter) queue(n notice) {
+func (w *logWriter) queue(write func()) {
 	select {
-	case w.notices <- n:
+	case w.notices <- write:
 	default:
 		w.dropped.Add(1)
 	}
@@ -149,36 +124,38 @@ func (w *logWriter) queue(n notice) {
 
 // onCentral queues a diagnostic of the uplink. Any goroutine may call.
 func (w *logWriter) onCentral(d uplink.Diagnostic) {
-	w.queue(func() (logtext.LogLine, bool) {
+	w.queue(func() {
 		switch d.Kind {
 		case uplink.OutageBegan:
 			delete(w.central, d.CP)
-			return w.formatter.CentralAway(d.CP, d.Cause), true
+			w.write(w.formatter.CentralAway(d.CP, d.Cause))
 		case uplink.OutageEnded:
 			w.central[d.CP] = display.Up
-			return w.formatter.CentralBack(d.CP, d.Outage, d.Pending), true
+			w.write(w.formatter.CentralBack(d.CP, d.Outage, d.Pending))
 		case uplink.NotCentral:
 			delete(w.central, d.CP)
-			return w.formatter.NotCentral(d.CP, d.Reply), true
+			w.write(w.formatter.NotCentral(d.CP, d.Reply))
 		default:
-			return w.formatter.ReportRejected(d.CP, d.Reply), true
+			w.write(w.formatter.ReportRejected(d.CP, d.Reply))
 		}
 	})
 }
 
 // onKafka queues a change of the connection to Kafka. Any goroutine may call.
+// CatchingUp has no line: it comes when the backlog has arrived.
 func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
-	w.queue(func() (logtext.LogLine, bool) {
-		w.kafkaUp = s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp
+	w.queue(func() {
+		w.kafka = display.Gone
+		if s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp {
+			w.kafka = display.Up
+		}
 		switch {
 		case s.Phase == kafka.Away:
-			return w.formatter.KafkaAway(s.Cause, s.ErrorText(), s.EverConnected), true
+			w.write(w.formatter.KafkaAway(s.Cause, s.ErrorText(), s.EverConnected))
 		case s.Phase == kafka.Connected && s.Outage > 0:
-			return w.formatter.KafkaBack(s.Outage, s.Delivered), true
+			w.write(w.formatter.KafkaBack(s.Outage, s.Delivered))
 		case s.Phase == kafka.Connected:
-			return w.formatter.KafkaConnected(s.Pending), true
-		default: // the line comes when the backlog has arrived
-			return logtext.LogLine{}, false
+			w.write(w.formatter.KafkaConnected(s.Pending))
 		}
 	})
 }
@@ -190,7 +167,7 @@ func (r *runner) live() []string {
 	engines := r.liveEngines()
 	peers := fmt.Sprintf(english.liveCentral, r.log.centralShape(r.o.cps()).Mark())
 	if r.kafka != nil {
-		peers += " | " + fmt.Sprintf(english.liveKafka, upOrGone(r.log.kafkaUp).Mark())
+		peers += " | " + fmt.Sprintf(english.liveKafka, r.log.kafka.Mark())
 	}
 	return []string{engines + " | " + english.liveChecks.Of(int64(total), failed) + " | " + peers, engines + " | " + peers}
 }
@@ -225,11 +202,4 @@ func (w *logWriter) centralShape(cps []evcp.CPID) display.Shape {
 		}
 	}
 	return worst
-}
-
-func upOrGone(up bool) display.Shape {
-	if up {
-		return display.Up
-	}
-	return display.Gone
 }

@@ -144,7 +144,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Opened(r.figures)
 	}
 	r.banner()
-	r.start(stop)
+	r.start()
 	r.monitor.Run(ctx)
 	err = r.stop()
 	if refused := (*uplink.RefusedError)(nil); errors.As(context.Cause(ctx), &refused) {
@@ -232,13 +232,13 @@ func (r *runner) assemble() error {
 func (r *runner) observe(o evcp.Observation) bool { return r.monitor.Observe(o) }
 
 // start starts everything but the monitor itself; each part runs until stop.
-func (r *runner) start(refused context.CancelCauseFunc) {
+func (r *runner) start() {
 	var uplinkCtx, kafkaCtx context.Context
 	uplinkCtx, r.stopUplink = context.WithCancel(context.Background())
 	kafkaCtx, r.stopKafka = context.WithCancel(context.Background())
 	r.uplinkRuns.Go(func() {
 		if err := r.uplink.Run(uplinkCtx); err != nil {
-			refused(err)
+			r.end(err)
 		}
 	})
 	if r.kafka != nil {
