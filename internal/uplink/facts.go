@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"slices"
 
 	"evcp"
 	"evcp/internal/outbox"
@@ -100,6 +101,6 @@ func (t *receiptTracker) trim() {
 	}
 	if n > 0 {
 		t.facts.Settle(t.open[n-1].pos)
-		t.open = append(t.open[:0], t.open[n:]...)
+		t.open = slices.Delete(t.open, 0, n)
 	}
 }
