@@ -104,12 +104,13 @@ func (s *Sender) produce(ctx context.Context, f *inFlight) error {
 	var acked atomic.Int64
 	done := make(chan error, 1) // the first error, or nil when all are acknowledged
 	cl, all := s.client, int64(len(f.records))
+	finished := func(_ *kgo.Record, err error) {
+		if err != nil || acked.Add(1) == all {
+			offer(done, err)
+		}
+	}
 	for i := range f.records {
-		cl.Produce(context.Background(), &f.records[i], func(_ *kgo.Record, err error) {
-			if err != nil || acked.Add(1) == all {
-				offer(done, err)
-			}
-		})
+		cl.Produce(context.Background(), &f.records[i], finished)
 	}
 	flushing, stop := context.WithCancel(context.Background())
 	var flush sync.WaitGroup
