@@ -11,6 +11,7 @@ import (
 	"evcp/internal/display"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
+	"evcp/internal/wait"
 )
 
 // centralProcess is the running program: Central, and what the terminal and systemd show
@@ -71,15 +72,8 @@ func (p *centralProcess) whoMayRegister() string {
 
 // refreshLive redraws the live line each second.
 func (p *centralProcess) refreshLive(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
+	for more := true; more; more = wait.For(ctx, time.Second) {
 		p.console.Live(p.summary(time.Now()))
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/dashboard"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
@@ -20,22 +21,9 @@ import (
 
 const name = "ev-central"
 
-func main() { cli.Main(run) }
-
-// run is the program: help goes to stdout, the log to stderr.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+func main() {
 	var o options
-	p := program(&o)
-	loaded, code, goOn := cli.LoadSettings(p, args, stdout, stderr)
-	if !goOn {
-		return code
-	}
-	o.fill(os.Getenv)
-	o.origin = loaded.Sources
-	if err := serve(ctx, o, stderr); err != nil {
-		return cli.PrintError(stderr, name, err)
-	}
-	return cli.ExitOK
+	cli.Main(program(&o), o.serve)
 }
 
 const (
@@ -46,9 +34,10 @@ const (
 )
 
 // serve runs Central and its page until ctx ends. The ports come first: they are most
-// often wrong, and the state folder must not be touched then.
-func serve(ctx context.Context, o options, stderr *os.File) error {
-	if err := cli.CheckStateDir(o.stateDir); err != nil {
+// often wrong, and the state folder must not be written then.
+func (o *options) serve(ctx context.Context, in config.Invocation) (err error) {
+	o.origin = in.Sources
+	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 		return err
 	}
 	monitors, err := cli.Listen(ctx, o.listen, "--listen")
@@ -69,14 +58,14 @@ func serve(ctx context.Context, o options, stderr *os.File) error {
 			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
 		}
 	}
-	con := o.log.Open(stderr)
+	con := o.log.Open(os.Stderr)
 	defer con.Close()
 	co.Logger = con.Logger()
 	c, err := central.New(co)
 	if err != nil {
 		return err
 	}
-	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
+	p := &centralProcess{console: con, central: c, options: *o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
 }

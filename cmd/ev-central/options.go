@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"time"
 
 	"evcp/internal/cli"
@@ -26,7 +25,7 @@ func program(o *options) config.Program {
 		About: "Registers Monitors, keeps the state of their charge points and shows it.",
 		Usage: []config.Usage{{Args: "[flags]", Help: "serve until Ctrl-C"}},
 		Settings: append([]config.Setting{
-			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: o.setListen},
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: ":8080", Group: central, Help: `page and API; "" = none`, Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "registry", Arg: "FILE", DefaultText: "anyone", Group: central, Help: "who may register: one id a line", Scope: config.NotInFile, Set: config.Text(&o.registry)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
@@ -40,19 +39,5 @@ func program(o *options) config.Program {
 			"The registry is read again when it changes; # begins a comment.",
 			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration.",
 		},
-	}
-}
-
-func (o *options) setListen(s string) error {
-	if s == "" {
-		return errors.New("it must listen somewhere: HOST:PORT or :PORT")
-	}
-	return config.HostPort(&o.listen)(s)
-}
-
-// fill sets what has no fixed default.
-func (o *options) fill(getenv func(string) string) {
-	if o.stateDir == "" {
-		o.stateDir = cli.StateDir(name, getenv)
 	}
 }

@@ -34,7 +34,7 @@ type controller struct {
 }
 
 // start shows or logs the first lines.
-func (c *controller) start(address string, o options, hasKeys bool) {
+func (c *controller) start(address string, o *options, hasKeys bool) {
 	c.began = time.Now()
 	if !c.console.Terminal() {
 		c.log.Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())

@@ -15,27 +15,18 @@ import (
 
 const name = "ev-cp-e"
 
-func main() { cli.Main(run) }
-
-// run is the program: answers go to stdout, the log to stderr.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+func main() {
 	var o options
-	if _, code, goOn := cli.LoadSettings(o.table(), args, stdout, stderr); !goOn {
-		return code
-	}
-	if err := serve(ctx, o, stderr); err != nil {
-		return cli.PrintError(stderr, name, err)
-	}
-	return cli.ExitOK
+	cli.Main(o.table(), o.serve)
 }
 
 // serve runs an Engine and its controller until ctx is done or q is pressed.
-func serve(ctx context.Context, o options, stderr *os.File) error {
+func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	binding, err := engine.Bind(ctx, o.listen)
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}
-	con := o.log.Open(stderr)
+	con := o.log.Open(os.Stderr)
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
@@ -78,7 +69,7 @@ func (o *options) table() config.Program {
 			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
 		},
 		Settings: append([]config.Setting{
-			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: o.setListen},
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
 			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
@@ -90,13 +81,6 @@ func (o *options) table() config.Program {
 			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
 		},
 	}
-}
-
-func (o *options) setListen(s string) error {
-	if s == "" {
-		return errors.New("it must listen somewhere: HOST:PORT or :PORT")
-	}
-	return config.HostPort(&o.listen)(s)
 }
 
 func (o *options) setBehaviour(s string) (err error) {

@@ -24,27 +24,20 @@ import (
 )
 
 // commands are the arguments that may follow the program's name. Each prints to stdout.
-var commands = map[string]func(context.Context, options, *os.File) error{
-	"status": printStatus, "explain": printExplanation, "healthcheck": printHealth, "events": printEvents,
+var commands = map[string]func(*options, context.Context) error{
+	"status": (*options).printStatus, "explain": (*options).printExplanation,
+	"healthcheck": (*options).printHealth, "events": (*options).printEvents,
 }
 
-// errUnhealthy is a Monitor that runs and is not healthy; its reason is printed already.
-var errUnhealthy = errors.New("")
-
-// runCommand runs a command and makes its error an exit code.
-func runCommand(ctx context.Context, command string, o options, stdout, stderr *os.File) int {
-	err := commands[command](ctx, o, stdout)
-	switch {
-	case err == nil:
-		return cli.ExitOK
-	case errors.Is(err, errUnhealthy):
-	default:
-		cli.PrintError(stderr, name, err)
-		if a := (advisedError{}); errors.As(err, &a) {
-			fmt.Fprintln(stderr, a.advice)
-		}
+// runCommand runs a command. An error with advice is printed here.
+func (o *options) runCommand(ctx context.Context, command string) error {
+	err := commands[command](o, ctx)
+	if a, ok := errors.AsType[advisedError](err); ok {
+		code := cli.PrintError(os.Stderr, name, err)
+		fmt.Fprintln(os.Stderr, a.advice)
+		return cli.ExitError(code)
 	}
-	return cli.ExitFailed
+	return err
 }
 
 // advisedError is an error with what to do first.
@@ -58,7 +51,7 @@ func (e advisedError) Unwrap() error { return e.error }
 
 // get reads a path of the running Monitor. If there is none the error says so, with where
 // it was looked for.
-func (o options) get(ctx context.Context, path string) (status.SocketReply, error) {
+func (o *options) get(ctx context.Context, path string) (status.SocketReply, error) {
 	a, err := status.Get(ctx, o.Dir(), path)
 	switch {
 	case errors.Is(err, status.ErrNotRunning):
@@ -73,61 +66,61 @@ func (o options) get(ctx context.Context, path string) (status.SocketReply, erro
 	return a, nil
 }
 
-func printStatus(ctx context.Context, o options, stdout *os.File) error {
-	return o.printDocument(ctx, stdout, explain.StatusLines)
+func (o *options) printStatus(ctx context.Context) error {
+	return o.printDocument(ctx, explain.StatusLines)
 }
 
-func printExplanation(ctx context.Context, o options, stdout *os.File) error {
-	return o.printDocument(ctx, stdout, explain.Lines)
+func (o *options) printExplanation(ctx context.Context) error {
+	return o.printDocument(ctx, explain.Lines)
 }
 
 // printDocument prints the Monitor's status document, as text or as it came.
-func (o options) printDocument(ctx context.Context, stdout *os.File, text func(explain.MonitorStatus, *time.Location, int) []string) error {
+func (o *options) printDocument(ctx context.Context, text func(explain.MonitorStatus, *time.Location, int) []string) error {
 	a, err := o.get(ctx, status.StatusPath)
 	if err != nil {
 		return err
 	}
 	if o.json {
-		_, err := stdout.Write(a.Body)
+		_, err := os.Stdout.Write(a.Body)
 		return err
 	}
 	var d explain.MonitorStatus
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
 		return fmt.Errorf(english.noStatus, o.cp, a.Code)
 	}
-	out := o.answerOn(stdout)
+	out := o.answer()
 	out.Print(text(d, time.Local, out.Columns())...)
 	return nil
 }
 
-// answerOn is a console for the answer to a command; --log-format is for the log alone.
-func (o options) answerOn(stdout *os.File) *console.Console {
-	return cli.LogSettings{Color: o.log.Color}.Open(stdout)
+// answer is a console for the answer to a command; --log-format is for the log alone.
+func (o *options) answer() *console.Console {
+	return cli.LogSettings{Color: o.log.Color}.Open(os.Stdout)
 }
 
-func printHealth(ctx context.Context, o options, stdout *os.File) error {
+func (o *options) printHealth(ctx context.Context) error {
 	a, err := o.get(ctx, status.HealthPath)
 	if err != nil {
 		return err
 	}
-	if _, err := stdout.Write(a.Body); err != nil {
+	if _, err := os.Stdout.Write(a.Body); err != nil {
 		return err
 	}
 	if a.Code != http.StatusOK {
-		return errUnhealthy
+		return cli.ExitError(cli.ExitFailed) // the reason is printed already
 	}
 	return nil
 }
 
-func printEvents(ctx context.Context, o options, stdout *os.File) error {
-	out, from := o.answerOn(stdout), o.since.from(time.Now())
+func (o *options) printEvents(ctx context.Context) error {
+	out, from := o.answer(), o.since.from(time.Now())
 	if o.follow && out.Terminal() && !o.json {
 		out.Print(english.following, "")
 	}
 	shown, err := eventlog.Run(ctx, eventlog.Options{
 		Dir: o.Dir(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
 		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local,
-		WriteJSON: func(b []byte) error { _, err := stdout.Write(b); return err },
+		WriteJSON: func(b []byte) error { _, err := os.Stdout.Write(b); return err },
 		WriteText: func(line string) { out.Print(wrapEvent(line, out)...) },
 	})
 	switch {
@@ -166,7 +159,7 @@ func wrapTo(line string, columns int) []string {
 
 // summary is what a person reads behind the events: that there were none, or how many
 // were left out.
-func (o options) summary(shown eventlog.Summary, from time.Time) []string {
+func (o *options) summary(shown eventlog.Summary, from time.Time) []string {
 	switch {
 	case shown.Events == 0 && from.IsZero():
 		return []string{fmt.Sprintf(english.noEvents, o.cp)}
@@ -184,7 +177,7 @@ const systemdDir = "/var/lib/ev-cp-m"
 
 // whereLooked says in which folder a Monitor was looked for, which others are there, and
 // how to look elsewhere.
-func (o options) whereLooked() string {
+func (o *options) whereLooked() string {
 	text := fmt.Sprintf(english.lookedIn, o.Dir())
 	if others := o.otherCPs(); len(others) > 0 {
 		text += "\n" + fmt.Sprintf(english.others, o.StateDir, strings.Join(others, ", "))
@@ -202,7 +195,7 @@ func (o options) whereLooked() string {
 const maxOtherCPs = 5
 
 // otherCPs are the charge points whose Monitors keep their state in the same folder.
-func (o options) otherCPs() (ids []string) {
+func (o *options) otherCPs() (ids []string) {
 	entries, err := os.ReadDir(o.StateDir)
 	if err != nil {
 		return nil // there is none, or it is not ours to see

@@ -6,13 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/display"
 	"evcp/internal/selftest"
 	"evcp/internal/systemd"
 	"evcp/internal/uplink"
@@ -33,74 +33,51 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	cli.Main(run)
+	var o options
+	cli.Main(program(&o), o.run)
 }
 
-// run is the program: answers go to stdout, the log to stderr.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	var o options
-	loaded, code, goOn := cli.LoadSettings(program(&o), args, stdout, stderr)
-	if !goOn {
-		return code
-	}
-	o.complete(loaded, os.Hostname, os.Getenv)
-	if err := cli.CheckStateDir(o.StateDir); err != nil {
-		return cli.PrintError(stderr, name, err)
-	}
-	command := strings.Join(loaded.Args, " ") // one at most
-	if why := o.misplacedFlag(command); why != "" {
-		fmt.Fprintln(stderr, "ev-cp-m:", why)
-		return cli.ExitUsage
+func (o *options) run(ctx context.Context, in config.Invocation) error {
+	if err := o.complete(in); err != nil {
+		return err
 	}
 	switch {
-	case command != "":
-		return runCommand(ctx, command, o, stdout, stderr)
+	case in.Command != "":
+		return o.runCommand(ctx, in.Command)
 	case o.test:
-		return runSelfTest(ctx, o, stdout)
-	default:
-		return runMonitor(ctx, o, stderr)
+		return o.runSelfTest(ctx)
 	}
+	return o.runMonitor(ctx)
 }
 
-func runSelfTest(ctx context.Context, o options, stdout *os.File) int {
-	style := console.StyleOf(stdout, os.Getenv, o.log.Color)
+func (o *options) runSelfTest(ctx context.Context) error {
+	style := console.StyleOf(os.Stdout, os.Getenv, o.log.Color)
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
 		Dialer: o.Dialer, Slept: o.Slept,
-	}, func(line string) { fmt.Fprintln(stdout, style.Line(line, columns)) })
+	}, func(line string) { fmt.Println(style.Line(line, display.Columns)) })
 	if !passed {
-		return cli.ExitFailed
+		return cli.ExitError(cli.ExitFailed)
 	}
-	return cli.ExitOK
+	return nil
 }
 
-// columns is the widest line of an answer.
-const columns = 80
-
-func runMonitor(ctx context.Context, o options, stderr *os.File) int {
+func (o *options) runMonitor(ctx context.Context) error {
 	if o.http != "" {
 		l, err := cli.Listen(ctx, o.http, "--http")
 		if err != nil {
-			return cli.PrintError(stderr, name, err)
+			return err
 		}
 		defer l.Close()
 		o.HTTP = l
 	}
-	o.Console = o.log.Open(stderr)
+	o.Console = o.log.Open(os.Stderr)
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
-	return exitCode(watch.Run(ctx, o.Options), o, stderr)
-}
-
-func exitCode(err error, o options, stderr io.Writer) int {
-	var refused *uplink.RefusedError
-	switch {
-	case err == nil:
-		return cli.ExitOK
-	case errors.As(err, &refused):
-		fmt.Fprintf(stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.Central)
-		fmt.Fprintf(stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
-		return exitRefused
-	default:
-		return cli.PrintError(stderr, name, err)
+	err := watch.Run(ctx, o.Options)
+	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
+		fmt.Fprintf(os.Stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.Central)
+		fmt.Fprintf(os.Stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
+		return cli.ExitError(exitRefused)
 	}
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/display"
 	"evcp/internal/testbed"
 )
 
@@ -155,7 +156,7 @@ func TestSelfTest(t *testing.T) {
 				t.Error("--test made a state folder")
 			}
 			for i, line := range strings.Split(p.Stdout.String(), "\n") {
-				if n := len([]rune(line)); n > columns {
+				if n := len([]rune(line)); n > display.Columns {
 					t.Errorf("line %d has %d columns", i+1, n)
 				}
 			}

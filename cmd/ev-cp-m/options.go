@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -41,7 +43,7 @@ type options struct {
 func program(o *options) config.Program {
 	const charge, judge, events, run, asking = "Charge point", "Judgement", "Events", "Running", "Asking"
 	return config.Program{
-		Name:  "ev-cp-m",
+		Name:  name,
 		About: "Watches the Engine of a charge point and tells Central when it fails.",
 		Usage: []config.Usage{
 			{Args: "[flags]", Help: "watch until Ctrl-C"},
@@ -85,10 +87,10 @@ func program(o *options) config.Program {
 			}
 			return ""
 		}}},
-		Files:   config.NetworkFiles,
-		MaxArgs: 1, Commands: slices.Sorted(maps.Keys(commands)),
-		Shared:  config.NetworkKeys,
-		Example: "engine-port",
+		Files:    config.NetworkFiles,
+		Commands: slices.Sorted(maps.Keys(commands)),
+		Shared:   config.NetworkKeys,
+		Example:  "engine-port",
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration, " +
 			"3 Central refused the registration."},
 	}
@@ -106,39 +108,41 @@ func (o *options) setFraming(s string) error {
 	return nil
 }
 
-// misplacedFlag says which flag does not go with the command, "" for none.
-func (o *options) misplacedFlag(command string) string {
+// misplacedFlag is the error of a flag that does not go with the command.
+func (o *options) misplacedFlag(command string) error {
 	since := o.since != (timeSpec{})
+	var why string
 	switch {
 	case command == "" && (o.follow || o.json || since):
-		return english.needsCommand
+		why = english.needsCommand
 	case command != "" && o.test:
-		return fmt.Sprintf(english.noTest, command)
+		why = fmt.Sprintf(english.noTest, command)
 	case command == "healthcheck" && o.json:
-		return fmt.Sprintf(english.goesWith, "--json", "status, explain and events")
+		why = fmt.Sprintf(english.goesWith, "--json", "status, explain and events")
 	case command != "events" && o.follow:
-		return fmt.Sprintf(english.goesWith, "--follow", "events")
+		why = fmt.Sprintf(english.goesWith, "--follow", "events")
 	case command != "events" && since:
-		return fmt.Sprintf(english.goesWith, "--since", "events")
+		why = fmt.Sprintf(english.goesWith, "--since", "events")
+	default:
+		return nil
 	}
-	return ""
+	return cli.UsageError{Err: errors.New(why)}
 }
 
 // complete sets what has no fixed default, and what follows from several settings.
-func (o *options) complete(loaded config.Invocation, hostname func() (string, error), getenv func(string) string) {
-	if o.Timeout == 0 {
-		o.Timeout = o.Interval * 9 / 10
+func (o *options) complete(in config.Invocation) (err error) {
+	if o.StateDir, err = cli.StateDir(o.StateDir, name, os.Getenv); err != nil {
+		return err
 	}
+	o.Timeout = cmp.Or(o.Timeout, o.Interval*9/10)
 	if o.Policy.Instance == "" {
-		o.Policy.Instance, _ = hostname() // "" if it has none
-	}
-	if o.StateDir == "" {
-		o.StateDir = cli.StateDir(name, getenv)
+		o.Policy.Instance, _ = os.Hostname() // "" if it has none
 	}
 	o.Central = hostPort(o.centralIP, o.centralPort)
 	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
-	o.Version, o.Origin = version.String(), loaded.Sources
+	o.Version, o.Origin = version.String(), in.Sources
 	o.Dialer, o.Slept = link.NewDialer(), watch.Slept
+	return o.misplacedFlag(in.Command)
 }
 
 func hostPort(host string, port uint16) string {

@@ -15,46 +15,35 @@ import (
 
 const name = "ev-demo"
 
-func main() { cli.Main(run) }
+func main() {
+	var o options
+	cli.Main(program(&o), o.play)
+}
 
-// run writes help and version to stdout, the log to stderr, and returns the exit
-// code.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
+func (o *options) play(ctx context.Context, _ config.Invocation) error {
 	hurry, stop := secondSignal()
 	defer stop()
-	var o options
-	if _, code, goOn := cli.LoadSettings(program(&o), args, stdout, stderr); !goOn {
-		return code
-	}
-	if err := play(ctx, hurry, o, stderr); err != nil {
-		return cli.PrintError(stderr, name, err)
-	}
-	return cli.ExitOK
-}
-
-// secondSignal returns a context that ends at the second signal. Further signals do
-// nothing: the shutdown takes a bounded time, and has to remove the files.
-func secondSignal() (ctx context.Context, stop func()) {
-	ctx, end := context.WithCancel(context.Background())
-	signals, done := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, cli.StopSignals()...)
-	go func() {
-		defer close(done)
-		<-signals
-		<-signals
-		end()
-	}()
-	return ctx, func() { signal.Stop(signals); close(signals); <-done }
-}
-
-func play(ctx, hurry context.Context, o options, stderr *os.File) error {
-	c := o.log.Open(stderr)
+	c := o.log.Open(os.Stderr)
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, hurry, demo.Options{
 		Console: c, Keys: keys, Version: version.String(),
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
+}
+
+// secondSignal returns a context that ends at the second signal: the shutdown takes a
+// bounded time, and has to remove the files.
+func secondSignal() (ctx context.Context, stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, cli.StopSignals()...)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		<-signals
+		<-signals
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); <-ctx.Done() }
 }
 
 // options are the values of the flags.

@@ -5,7 +5,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,13 +29,16 @@ const (
 	ExitUsage  = 2 // wrong usage or configuration
 )
 
-// Main calls run, which is all that a program does, and exits with the code that run
-// returns; it does not return. The first of StopSignals ends ctx, and run must return
-// soon after, whatever hangs; further signals change nothing. Answers go to stdout,
-// the log to stderr.
-func Main(run func(ctx context.Context, args []string, stdout, stderr *os.File) int) {
+// Main is the main function of a program; it does not return. It loads the settings of p,
+// answers --help and --version, and calls run, whose error is printed and becomes the exit
+// code. The first of StopSignals ends ctx, and run must return soon after, whatever hangs;
+// further signals change nothing. Answers go to stdout, the log and errors to stderr.
+func Main(p config.Program, run func(context.Context, config.Invocation) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	in, code, goOn := loadSettings(p, os.Args[1:], os.Stdout, os.Stderr)
+	if goOn {
+		code = PrintError(os.Stderr, p.Name, run(ctx, in))
+	}
 	stop()
 	os.Exit(code)
 }
@@ -48,22 +53,22 @@ func StopSignals() []os.Signal {
 	return ends
 }
 
-// LoadSettings loads the settings of p. Help, version and errors are printed; then goOn is
+// loadSettings loads the settings of p. Help, version and errors are printed; then goOn is
 // false, and code is the exit code.
-func LoadSettings(p config.Program, args []string, stdout, stderr io.Writer) (l config.Invocation, code int, goOn bool) {
-	l, err := p.Load(args, os.Getenv, readFile)
+func loadSettings(p config.Program, args []string, stdout, stderr io.Writer) (in config.Invocation, code int, goOn bool) {
+	in, err := p.Load(args, os.Getenv, readFile)
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, err)
-		return l, ExitUsage, false
-	case l.Help:
+		return in, ExitUsage, false
+	case in.Help:
 		fmt.Fprint(stdout, p.Help())
-		return l, ExitOK, false
-	case l.Version:
+		return in, ExitOK, false
+	case in.Version:
 		fmt.Fprintln(stdout, p.Name, version.String())
-		return l, ExitOK, false
+		return in, ExitOK, false
 	}
-	return l, ExitOK, true
+	return in, ExitOK, true
 }
 
 // readFile reads as much of a settings file as Load looks at: somebody may name a disk
@@ -77,17 +82,22 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, config.MaxFile+1))
 }
 
-// StateDir is the folder for the state of a program: what systemd gives, else the one of
-// the XDG standard, else its default under HOME.
-func StateDir(program string, getenv func(string) string) string {
-	if dir := getenv("STATE_DIRECTORY"); dir != "" {
-		first, _, _ := strings.Cut(dir, ":") // systemd separates several with colons
-		return first
+// StateDir is the folder for the state of a program: the one that --state-dir gives, else
+// what systemd gives, else the one of the XDG standard, else its default under HOME. A path
+// is rejected that can never be a folder, since it, or a part of it, is a file. A missing
+// folder can be made, and one that can't be read may work later.
+func StateDir(given, program string, getenv func(string) string) (string, error) {
+	first, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd separates several with colons
+	dir := cmp.Or(given, first)
+	if dir == "" {
+		home := cmp.Or(getenv("XDG_STATE_HOME"), filepath.Join(getenv("HOME"), ".local", "state"))
+		dir = filepath.Join(home, program)
 	}
-	if dir := getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, program)
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return "", UsageError{Err: fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir)}
 	}
-	return filepath.Join(getenv("HOME"), ".local", "state", program)
+	return dir, nil
 }
 
 // LogSettings are the settings of a program's log.

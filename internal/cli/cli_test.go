@@ -1,4 +1,4 @@
-package cli_test
+package cli
 
 import (
 	"bytes"
@@ -6,16 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/version"
 )
 
-// kettle is a program with one setting.
-func kettle(cups *int) config.Program {
+// exampleProgram is a program with one setting.
+func exampleProgram(times *int) config.Program {
 	return config.Program{
-		Name: "kettle", About: "Boils water.", Usage: []config.Usage{{Args: "[flags]", Help: "boil"}},
-		Settings: []config.Setting{{Name: "cups", Arg: "N", Default: "2", Group: "Water", Help: "how many", Set: config.Count(cups)}},
+		Name: "example", About: "Does little.", Usage: []config.Usage{{Args: "[flags]", Help: "do it"}},
+		Settings: []config.Setting{{Name: "times", Arg: "N", Default: "2", Group: "Work", Help: "how many", Set: config.Count(times)}},
 	}
 }
 
@@ -24,26 +23,26 @@ func TestSettings(t *testing.T) {
 		args   []string
 		code   int
 		goOn   bool
-		cups   int
+		times  int
 		stdout string // what it begins with
 		stderr string
 	}{
-		"the default":   {nil, cli.ExitOK, true, 2, "", ""},
-		"a flag":        {[]string{"--cups", "3"}, cli.ExitOK, true, 3, "", ""},
-		"help":          {[]string{"--help"}, cli.ExitOK, false, 0, "Boils water.\n\nUsage: kettle [flags]", ""},
-		"version":       {[]string{"--version"}, cli.ExitOK, false, 0, "kettle " + version.String() + "\n", ""},
-		"wrong usage":   {[]string{"--cups", "none"}, cli.ExitUsage, false, 0, "", "kettle: --cups none: a whole number"},
-		"unknown flag":  {[]string{"--cupz", "3"}, cli.ExitUsage, false, 2, "", "kettle: unknown flag --cupz. Did you mean --cups?\n"},
-		"help wins":     {[]string{"--cops", "--help"}, cli.ExitOK, false, 0, "Boils water.", ""},
-		"two mistakes":  {[]string{"--cups", "none", "--x"}, cli.ExitUsage, false, 0, "", "kettle: 2 errors; nothing was started."},
-		"no such thing": {[]string{"tea"}, cli.ExitUsage, false, 2, "", "kettle: unexpected argument tea."},
+		"the default":   {nil, ExitOK, true, 2, "", ""},
+		"a flag":        {[]string{"--times", "3"}, ExitOK, true, 3, "", ""},
+		"help":          {[]string{"--help"}, ExitOK, false, 0, "Does little.\n\nUsage: example [flags]", ""},
+		"version":       {[]string{"--version"}, ExitOK, false, 0, "example " + version.String() + "\n", ""},
+		"wrong usage":   {[]string{"--times", "none"}, ExitUsage, false, 0, "", "example: --times none: a whole number"},
+		"unknown flag":  {[]string{"--timez", "3"}, ExitUsage, false, 2, "", "example: unknown flag --timez. Did you mean --times?\n"},
+		"help wins":     {[]string{"--tims", "--help"}, ExitOK, false, 0, "Does little.", ""},
+		"two mistakes":  {[]string{"--times", "none", "--x"}, ExitUsage, false, 0, "", "example: 2 errors; nothing was started."},
+		"no such thing": {[]string{"often"}, ExitUsage, false, 2, "", "example: unexpected argument often."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var cups int
+			var times int
 			var stdout, stderr bytes.Buffer
-			_, code, goOn := cli.LoadSettings(kettle(&cups), c.args, &stdout, &stderr)
-			if code != c.code || goOn != c.goOn || cups != c.cups {
-				t.Errorf("exit %d, goes on: %v, %d cups", code, goOn, cups)
+			_, code, goOn := loadSettings(exampleProgram(&times), c.args, &stdout, &stderr)
+			if code != c.code || goOn != c.goOn || times != c.times {
+				t.Errorf("exit %d, goes on: %v, %d times", code, goOn, times)
 			}
 			for what, pair := range map[string][2]string{"stdout": {stdout.String(), c.stdout}, "stderr": {stderr.String(), c.stderr}} {
 				if got, want := pair[0], pair[1]; !strings.HasPrefix(got, want) || want == "" && got != "" {
@@ -56,21 +55,21 @@ func TestSettings(t *testing.T) {
 
 func TestStateDir(t *testing.T) {
 	for _, c := range []struct{ systemd, desktop, want string }{
-		{"/var/lib/kettle/a:/var/lib/kettle/b", "/x", "/var/lib/kettle/a"},
-		{"/var/lib/kettle", "", "/var/lib/kettle"},
-		{"", "/home/ana/.state", "/home/ana/.state/kettle"},
-		{"", "", "/home/ana/.local/state/kettle"},
+		{"/var/lib/example/a:/var/lib/example/b", "/x", "/var/lib/example/a"},
+		{"/var/lib/example", "", "/var/lib/example"},
+		{"", "/home/ana/.state", "/home/ana/.state/example"},
+		{"", "", "/home/ana/.local/state/example"},
 	} {
 		env := map[string]string{"STATE_DIRECTORY": c.systemd, "XDG_STATE_HOME": c.desktop, "HOME": "/home/ana"}
-		if got := cli.StateDir("kettle", func(name string) string { return env[name] }); got != c.want {
-			t.Errorf("%q, %q: %s, want %s", c.systemd, c.desktop, got, c.want)
+		if got, err := StateDir("", "example", func(name string) string { return env[name] }); got != c.want || err != nil {
+			t.Errorf("%q, %q: %s, %v, want %s", c.systemd, c.desktop, got, err, c.want)
 		}
 	}
 }
 
 func TestLogSettings(t *testing.T) {
 	for word, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
-		var l cli.LogSettings
+		var l LogSettings
 		for _, s := range l.Settings("Running") {
 			if s.Name != "log-level" {
 				continue

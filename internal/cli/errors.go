@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -23,12 +22,23 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap is the error itself.
 func (e UsageError) Unwrap() error { return e.Err }
 
+// ExitError is an exit code of its own, with which a program ends that has printed why.
+type ExitError int
+
+func (e ExitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 // maxLines of an error are printed; more would scroll the first one away.
 const maxLines = 20
 
 // PrintError prints the error with which a program ends, on lines that fit, and returns
-// its exit code.
+// its exit code. Nothing is printed of an ExitError, nor of nil.
 func PrintError(stderr io.Writer, program string, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if code, ok := errors.AsType[ExitError](err); ok {
+		return int(code)
+	}
 	lines := strings.Split(program+": "+err.Error(), "\n")
 	for _, line := range lines[:min(len(lines), maxLines)] {
 		fmt.Fprintln(stderr, strings.Join(display.Wrap(line, display.Columns), "\n"))
@@ -36,20 +46,10 @@ func PrintError(stderr io.Writer, program string, err error) int {
 	if more := len(lines) - maxLines; more > 0 {
 		fmt.Fprintf(stderr, "and %d more.\n", more)
 	}
-	if errors.As(err, &UsageError{}) {
+	if _, ok := errors.AsType[UsageError](err); ok {
 		return ExitUsage
 	}
 	return ExitFailed
-}
-
-// CheckStateDir rejects a --state-dir that can never be a folder: it, or a part of its path,
-// is a file. A missing folder can be made, and one that can't be read may work later.
-func CheckStateDir(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		return UsageError{Err: fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir)}
-	}
-	return nil
 }
 
 // Listen listens on the TCP address that a flag names. The error says what to do first.

@@ -1,4 +1,4 @@
-package cli_test
+package cli
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"evcp/internal/cli"
 	"evcp/internal/config"
 )
 
@@ -25,13 +24,15 @@ func TestPrintErrorFitsTheScreen(t *testing.T) {
 		lines int
 		last  string
 	}{
-		{errors.New("open it: no"), cli.ExitFailed, 1, "p: open it: no"},
-		{errors.New(strings.Repeat("word ", 40)), cli.ExitFailed, 3, "word word word word word word word word word"},
-		{fmt.Errorf("start: %w", cli.UsageError{Err: errors.New("bad")}), cli.ExitUsage, 1, "p: start: bad"},
-		{many, cli.ExitFailed, 21, "and 30 more."},
+		{errors.New("open it: no"), ExitFailed, 1, "p: open it: no"},
+		{errors.New(strings.Repeat("word ", 40)), ExitFailed, 3, "word word word word word word word word word"},
+		{fmt.Errorf("start: %w", UsageError{Err: errors.New("bad")}), ExitUsage, 1, "p: start: bad"},
+		{many, ExitFailed, 21, "and 30 more."},
+		{nil, ExitOK, 1, ""},
+		{ExitError(3), 3, 1, ""},
 	} {
 		var said bytes.Buffer
-		code := cli.PrintError(&said, "p", c.err)
+		code := PrintError(&said, "p", c.err)
 		lines := strings.Split(strings.TrimSuffix(said.String(), "\n"), "\n")
 		if code != c.code || len(lines) != c.lines || lines[len(lines)-1] != c.last {
 			t.Errorf("%.20q: exit code %d, said\n%s", c.err, code, said.String())
@@ -51,24 +52,24 @@ func TestAStateFolderThatIsAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, wrong := range map[string]bool{dir: false, filepath.Join(dir, "absent", "too"): false, file: true, filepath.Join(file, "below"): true} {
-		if err := cli.CheckStateDir(path); (err != nil) != wrong || wrong && !strings.Contains(err.Error(), path) {
+		if _, err := StateDir(path, "p", os.Getenv); (err != nil) != wrong || wrong && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 }
 
 func TestATakenPortNamesItsFlag(t *testing.T) {
-	taken, err := cli.Listen(t.Context(), "127.0.0.1:0", "--listen")
+	taken, err := Listen(t.Context(), "127.0.0.1:0", "--listen")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
 	address := taken.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
-	if _, err := cli.Listen(t.Context(), address, "--http"); err == nil || err.Error() != "port "+port+" is taken by another program.\nStop that program, or choose another port with --http" {
+	if _, err := Listen(t.Context(), address, "--http"); err == nil || err.Error() != "port "+port+" is taken by another program.\nStop that program, or choose another port with --http" {
 		t.Errorf("%v", err)
 	}
-	if _, err := cli.Listen(t.Context(), "192.0.2.1:1", "--http"); err == nil || !strings.HasPrefix(err.Error(), "192.0.2.1:1 is no address of this machine.\n") {
+	if _, err := Listen(t.Context(), "192.0.2.1:1", "--http"); err == nil || !strings.HasPrefix(err.Error(), "192.0.2.1:1 is no address of this machine.\n") {
 		t.Errorf("%v", err)
 	}
 }
@@ -85,8 +86,8 @@ func TestAHugeFileIsNotReadWhole(t *testing.T) {
 	}
 	var said bytes.Buffer
 	p := config.Program{Name: "p", Settings: []config.Setting{config.FileFlag("", "")}}
-	_, code, goOn := cli.LoadSettings(p, []string{"--config", endless}, nil, &said)
-	if goOn || code != cli.ExitUsage || !strings.Contains(said.String(), "larger than") {
+	_, code, goOn := loadSettings(p, []string{"--config", endless}, nil, &said)
+	if goOn || code != ExitUsage || !strings.Contains(said.String(), "larger than") {
 		t.Errorf("exit code %d, said %s", code, said.String())
 	}
 }

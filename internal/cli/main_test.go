@@ -1,38 +1,43 @@
-package cli_test
+package cli
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 
-	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/testbed"
 )
 
-func TestMain(m *testing.M) { testbed.Main(m, func() { cli.Main(patient) }) }
+func TestMain(m *testing.M) {
+	var times int
+	testbed.Main(m, func() {
+		Main(exampleProgram(&times), func(ctx context.Context, _ config.Invocation) error { return runExample(ctx, times) })
+	})
+}
 
-// codeOfThree is what patient ends with.
-const codeOfThree = 3
+// exitSlow is the exit code of a program that had to wait before it could end.
+const exitSlow = 3
 
-// patient says how far it is, waits for the end, and then for a word on its
-// standard input: a second signal must not cut it short.
-func patient(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	if len(args) > 0 {
-		fmt.Fprintln(stdout, strings.Join(args, " "))
-		return cli.ExitUsage
+// runExample runs twice: until ctx ends, and until it has read a line. A second signal
+// must not cut that short. Any other number of times is an error.
+func runExample(ctx context.Context, times int) error {
+	if times != 2 {
+		fmt.Println("--times", times)
+		return UsageError{errors.New("not twice")}
 	}
-	fmt.Fprintln(stdout, "begun")
+	fmt.Println("begun")
 	<-ctx.Done()
-	fmt.Fprintln(stdout, "ending")
-	word, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-	fmt.Fprint(stderr, word)
-	return codeOfThree
+	fmt.Println("ending")
+	line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	fmt.Fprint(os.Stderr, line)
+	return ExitError(exitSlow)
 }
 
 // TestASignalEndsAProgramInOrder sends each signal, and once more while the
@@ -55,30 +60,30 @@ func TestASignalEndsAProgramInOrder(t *testing.T) {
 			if _, err := io.WriteString(in, "done\n"); err != nil {
 				t.Error(err)
 			}
-			if code := p.Wait(); code != codeOfThree || p.Stderr.String() != "done\n" {
+			if code := p.Wait(); code != exitSlow || p.Stderr.String() != "done\n" {
 				t.Errorf("exit %d, said %q", code, p.Stderr)
 			}
 		})
 	}
 }
 
-// TestAProgramThatEndsByItself gets its arguments, without its name, and its own
-// exit code.
+// TestAProgramThatEndsByItself gets its arguments, without its name; its error is printed
+// and chooses the exit code.
 func TestAProgramThatEndsByItself(t *testing.T) {
-	out, _, code := testbed.RunProcess(t, testbed.Self(t, "--cups", "3"))
-	if code != cli.ExitUsage || out != "--cups 3\n" {
-		t.Errorf("exit %d, said %q", code, out)
+	out, said, code := testbed.RunProcess(t, testbed.Self(t, "--times", "3"))
+	if code != ExitUsage || out != "--times 3\n" || said != "example: not twice\n" {
+		t.Errorf("exit %d, said %q, %q", code, out, said)
 	}
 }
 
-// TestNoKeysAwayFromATerminal: nobody sits at a file.
+// TestNoKeysAwayFromATerminal: nobody presses keys at a file.
 func TestNoKeysAwayFromATerminal(t *testing.T) {
 	f, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	keys, restore := cli.Keys(t.Context(), console.Open(console.Options{Out: f}))
+	keys, restore := Keys(t.Context(), console.Open(console.Options{Out: f}))
 	restore()
 	if keys != nil {
 		t.Error("keys of a file")

@@ -25,8 +25,7 @@ type Program struct {
 	Checks   []Check   // rules between settings
 	Files    []string  // where the file is looked for; empty: this program reads none
 	Shared   []string  // file keys of sibling programs: known here, and ignored
-	MaxArgs  int       // how many positional arguments it takes
-	Commands []string  // what the first of them may be; empty: anything
+	Commands []string  // what the one positional argument may be; empty: there is none
 	Example  string    // the setting that explains variables and file keys in the help
 	Notes    []string  // last paragraphs of the help, wrapped
 }
@@ -68,11 +67,10 @@ type Check struct {
 
 // Invocation says what Load found besides the options themselves.
 type Invocation struct {
-	Help    bool     // --help was asked for; nothing else was looked at
-	Version bool     // --version was asked for; nothing else was looked at
-	Args    []string // positional arguments, at most MaxArgs
-	File    string   // the file that was read, as looked for; "" = none
-	Sources string   // where values came from, for the start banner
+	Help    bool   // --help was asked for; nothing else was looked at
+	Version bool   // --version was asked for; nothing else was looked at
+	Command string // one of Commands; "" = none
+	Sources string // where values came from, for the start banner
 }
 
 // fileFlag names the setting that points at the file.

@@ -211,6 +211,7 @@ const (
 	reasonPort           = "a port is a number from 1 to 65535"
 	reasonHost           = "a host is a name or an IP address, without port or scheme"
 	reasonHostPort       = "an address is HOST:PORT, the port a number from 1 to 65535"
+	reasonListen         = "it must listen somewhere: HOST:PORT or :PORT"
 	reasonCPID           = "a charge point id is 1 to 64 of A-Z a-z 0-9 . _ -"
 	reasonDots           = "a charge point id names a folder, and . and .. are other folders"
 	reasonTopic          = "a topic is 1 to 249 of A-Z a-z 0-9 . _ -"

@@ -24,7 +24,7 @@ func (p Program) Load(args []string, getenv func(string) string, read func(strin
 	if len(r.problems) > 0 {
 		return Invocation{}, &LoadError{program: p.Name, problems: ordered(r.problems)}
 	}
-	return Invocation{Args: line.rest, File: r.file.path, Sources: r.sources()}, nil
+	return Invocation{Command: strings.Join(line.rest, " "), Sources: r.sources()}, nil
 }
 
 // resolver is the state of one Load: it finds the value of each setting that wins.
@@ -159,7 +159,7 @@ func (v value) kubernetes() string {
 // commandLine is a parsed command line.
 type commandLine struct {
 	values        map[string]value // by the setting's name; of a flag given twice the last one counts
-	rest          []string         // positional arguments
+	rest          []string         // positional arguments; if there are no problems, one at most
 	help, version bool
 	problems      []problem
 }
@@ -177,12 +177,13 @@ func (p Program) parseArgs(args []string) commandLine {
 		r.parseNext()
 	}
 	switch {
-	case len(r.rest) > 0 && len(p.Commands) > 0 && !slices.Contains(p.Commands, r.rest[0]):
-		r.unknown(phraseUnknownCommand, r.rest[0], fmt.Sprintf(phraseCommands, listed(p.Commands, wordAnd)))
-	case len(r.rest) > p.MaxArgs && p.MaxArgs == 0:
+	case len(r.rest) == 0:
+	case len(p.Commands) == 0:
 		r.unknown(phraseUnknownArg, r.rest[0], phraseNoCommands)
-	case len(r.rest) > p.MaxArgs:
-		r.unknown(phraseUnknownArg, r.rest[p.MaxArgs], "")
+	case !slices.Contains(p.Commands, r.rest[0]):
+		r.unknown(phraseUnknownCommand, r.rest[0], fmt.Sprintf(phraseCommands, listed(p.Commands, wordAnd)))
+	case len(r.rest) > 1:
+		r.unknown(phraseUnknownArg, r.rest[1], "")
 	}
 	return r.commandLine
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ before it
 
 func TestCommandsAreNamed(t *testing.T) {
 	p := monitor(&options{})
-	p.Commands, p.MaxArgs = []string{"events", "explain", "status"}, 1
+	p.Commands = []string{"events", "explain", "status"}
 	for args, want := range map[string]string{
 		"xyzzy":      "unknown command xyzzy. The commands are events, explain and status.",
 		"statsu now": "unknown command statsu. Did you mean status?",
@@ -151,7 +152,7 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	if o.enginePort != 2 || o.centralPort != 3 || o.topic != "t4" || o.cp != "CP_001" {
 		t.Errorf("got %+v", o)
 	}
-	want := config.Invocation{File: "./network.yaml", Sources: "flags, variables, ./network.yaml"}
+	want := config.Invocation{Sources: "flags, variables, ./network.yaml"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -160,19 +161,19 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 	files := map[string]string{"../network.yaml": "fall: 5", "/etc/ev-cp-m/network.yaml": "fall: 6", "own.yaml": "fall: 7"}
 	for args, want := range map[string]struct {
-		fall         int
-		file, origin string
+		fall   int
+		origin string
 	}{
-		"":                  {5, "../network.yaml", "../network.yaml"},
-		"--config own.yaml": {7, "own.yaml", "own.yaml"},
-		"--fall 8":          {8, "../network.yaml", "flags, ../network.yaml"},
+		"":                  {5, "../network.yaml"},
+		"--config own.yaml": {7, "own.yaml"},
+		"--fall 8":          {8, "flags, ../network.yaml"},
 	} {
 		var o options
 		got, err := monitor(&o).Load(strings.Fields(args), env(nil), disk(files))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.fall != want.fall || got.File != want.file || got.Sources != want.origin {
+		if o.fall != want.fall || got.Sources != want.origin {
 			t.Errorf("%q: fall %d, %+v; want %+v", args, o.fall, got, want)
 		}
 	}
@@ -215,12 +216,14 @@ func TestHelpAndVersionLookAtNothingElse(t *testing.T) {
 	}
 }
 
-func TestPositionalArgumentsWhereTheyAreTaken(t *testing.T) {
-	p := monitor(&options{})
-	p.MaxArgs = 2
-	got, err := p.Load([]string{"one", "--test", "--", "--two"}, env(nil), disk(nil))
-	if err != nil || !reflect.DeepEqual(got.Args, []string{"one", "--two"}) {
-		t.Errorf("got %q, %v", got.Args, err)
+func TestTheCommandIsPositional(t *testing.T) {
+	for _, args := range [][]string{{"--test", "--", "--two"}, {"--test", "--two"}} {
+		p := monitor(&options{})
+		p.Commands = []string{"one", "--two"}
+		got, err := p.Load(args, env(nil), disk(nil))
+		if positional := slices.Contains(args, "--"); positional != (got.Command == "--two") || positional != (err == nil) {
+			t.Errorf("%q: %+v, %v", args, got, err)
+		}
 	}
 }
 

@@ -182,6 +182,16 @@ func HostPort(to *string) func(string) error {
 	}
 }
 
+// ListenAddress is HostPort for an address that can't be off.
+func ListenAddress(to *string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return errors.New(reasonListen)
+		}
+		return HostPort(to)(s)
+	}
+}
+
 // HostPortList takes HOST:PORT,HOST:PORT. An empty list is "", or the word none: the
 // environment can't say nothing, since an empty variable counts as unset. An entry
 // without port gets defaultPort.
