@@ -6,16 +6,15 @@
 #     -e CENTRAL_IP=host.docker.internal -e ENGINE_IP=host.docker.internal ev-cp-m
 #   docker exec cp-001 ev-cp-m status
 #
-# Give it a volume with a name: there lie the events that Kafka does not have yet
-# and the numbering. Without it a new container starts a new epoch at 1. A fixed
-# --hostname (or EVCP_INSTANCE) says that it is still the same Monitor. A folder of
-# the host in its place must belong to user 65532.
+# Give it a named volume: it holds the events that Kafka does not have yet and the last
+# event number. Without it a new container starts a new epoch, and so does one with
+# another --hostname (or EVCP_INSTANCE). A bind-mounted folder must belong to uid 65532.
 #
 # host.docker.internal exists in Docker Desktop. On Linux add
 #   --add-host host.docker.internal:host-gateway
 #
 # Central and the simulated Engine (ev-cp-e) are in the image too. The health check
-# asks a Monitor, so they go without:
+# asks a Monitor, so they run without it:
 #   docker run --entrypoint ev-central --no-healthcheck \
 #     -v ev-central:/var/lib/ev-cp-m -p 5000:5000 -p 8080:8080 ev-cp-m
 
@@ -26,24 +25,24 @@ RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/bin/ \
     ./cmd/ev-cp-m ./cmd/ev-central ./cmd/ev-cp-e
-# An empty image has no mkdir. A new named volume takes owner and mode from the
-# folder that it covers, so the folder must exist and belong to the user below.
+# The final image has no mkdir. A new named volume takes owner and mode from the folder
+# at its mount point, so the folder must exist and belong to the user below.
 RUN mkdir -p /out/lib/ev-cp-m && chmod 0750 /out/lib/ev-cp-m
 
-# Nothing but the binaries: they are static, speak plain TCP, and log in UTC, so
-# they need no libc, no certificates and no time zones.
+# Only the binaries: they are static, use plain TCP, and log in UTC, so they need no
+# libc, no certificates and no time zones.
 FROM scratch
-# In the PATH that every runtime gives, for: docker exec cp-001 ev-cp-m status
+# /usr/bin is in every runtime's default PATH, for: docker exec cp-001 ev-cp-m status
 COPY --from=build /out/bin/ /usr/bin/
 COPY --from=build --chown=65532:65532 /out/lib/ /var/lib/
-# A number, because Kubernetes' runAsNonRoot cannot prove a name.
+# A number, because Kubernetes' runAsNonRoot can't verify a name.
 USER 65532:65532
-# Answers by docker exec show the same shapes as at a terminal of the host.
+# UTF-8, so that commands by docker exec print the same symbols as on the host.
 ENV EVCP_STATE_DIR=/var/lib/ev-cp-m LANG=C.UTF-8
 VOLUME /var/lib/ev-cp-m
-# Asks the Monitor that runs in here, found by the same variables (CP_ID,
-# EVCP_STATE_DIR): unhealthy when no check was completed for a while, whatever the
-# Engine, Central and Kafka do: some 45 s after it began to stand still.
+# Asks the Monitor in this container, found by the same variables (CP_ID,
+# EVCP_STATE_DIR). Unhealthy some 45 s after the last completed check, whatever Engine,
+# Central and Kafka do.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/usr/bin/ev-cp-m", "healthcheck"]
 # docker stop sends SIGTERM: a clean stop needs at most 2.5 s of Docker's 10.
 ENTRYPOINT ["/usr/bin/ev-cp-m"]
