@@ -35,8 +35,13 @@ func Acquire(dir, name string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Close unlocks the folder.
-func (l *Lock) Close() error { return l.file.Close() }
+// Close unlocks the folder; on nil it does nothing.
+func (l *Lock) Close() error {
+	if l == nil {
+		return nil
+	}
+	return l.file.Close()
+}
 
 // writePID writes the process id, for the InUseError of another process. On a full disk it
 // takes the room of the id before; where it can't be written, the old one is removed.

@@ -269,7 +269,7 @@ func (c *committer) abandon() {
 	c.o.mu.Unlock()
 	if failure != nil {
 		c.o.back.stop()
-		c.closeErr = errors.Join(failure, c.o.unlock())
+		c.closeErr = errors.Join(failure, c.o.lock.Close())
 	}
 }
 
@@ -293,7 +293,7 @@ func (c *committer) finish() {
 		err = errors.Join(c.seal(), c.store.Close())
 	}
 	c.o.back.stop()
-	c.closeErr = errors.Join(err, c.o.unlock())
+	c.closeErr = errors.Join(err, c.o.lock.Close())
 }
 
 // seal leaves a file that needs no replay and in which every number is proven.

@@ -3,8 +3,6 @@ package outbox
 import (
 	"errors"
 	"strconv"
-
-	"evcp"
 )
 
 // migration is everything that goes from memory to a disk. It may be made twice: its
@@ -48,26 +46,11 @@ func (o *Outbox) plan(from runStore, disk probeResult) *migration {
 // committer, which alone changes them, calls it.
 func (o *Outbox) copyStates() (all []keptState) {
 	for from, more := 0, true; more; from += snapshotSlice {
-		o.mu.Lock()
-		end := min(from+snapshotSlice, len(o.states))
-		for i := from; i < end; i++ {
-			if o.states[i].state != (evcp.State{}) {
-				all = append(all, o.states[i])
-			}
-		}
-		more = end < len(o.states)
-		o.mu.Unlock()
+		var some []keptState
+		_, some, more = o.takeStates(from, true)
+		all = append(all, some...)
 	}
 	return all
-}
-
-// run migrates everything in one commit, and then places the marker that says that the
-// file has all numbers.
-func (m *migration) run(placeMarker func() error) error {
-	if err := m.disk.store.Transact(true, m.write); err != nil {
-		return err
-	}
-	return placeMarker()
 }
 
 // write is the body of the transaction on the disk.
@@ -87,8 +70,8 @@ func (m *migration) name() string { return strconv.FormatInt(m.invalid[1], 10) }
 // up, and an earlier migration that did.
 func (m *migration) deleteInvalid() error {
 	to := m.disk.store
-	moved, err := to.meta("moved")
-	if err == nil && moved == m.name() {
+	meta, err := to.meta()
+	if err == nil && meta["moved"] == m.name() {
 		err = to.Exec(`DELETE FROM runs WHERE id >= ?`, m.invalid[1])
 	}
 	if err == nil && !m.unread {

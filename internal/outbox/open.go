@@ -292,14 +292,11 @@ func (o *Outbox) numberingDoubt(s runStore, found Found) (why string, err error)
 	if found == New {
 		return "", nil
 	}
-	boot, err := s.meta("open")
+	meta, err := s.meta()
 	if err != nil {
 		return "", err
 	}
-	before, err := s.host()
-	if err != nil {
-		return "", err
-	}
+	boot, before := meta["open"], host{meta["instance"], meta["machine"]}
 	_, gone := os.Stat(filepath.Join(o.dir, markerName))
 	switch {
 	case errors.Is(gone, fs.ErrNotExist):

@@ -173,14 +173,6 @@ func (o *Outbox) isLocked() bool {
 	return o.lock != nil
 }
 
-// unlock gives the folder back.
-func (o *Outbox) unlock() error {
-	if o.lock == nil {
-		return nil
-	}
-	return o.lock.Close()
-}
-
 // Stats are the figures of an outbox at one moment.
 type Stats struct {
 	Bytes      int64 // in use, as of the last look

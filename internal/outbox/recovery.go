@@ -189,13 +189,7 @@ type probeResult struct {
 }
 
 // release closes the file and gives the folder back.
-func (r probeResult) release() error {
-	err := r.store.Close()
-	if r.lock != nil {
-		err = errors.Join(err, r.lock.Close())
-	}
-	return err
-}
+func (r probeResult) release() error { return errors.Join(r.store.Close(), r.lock.Close()) }
 
 // startProbe tries the disk on a goroutine of its own, since a disk that stands still
 // must not hold up commits.
@@ -253,7 +247,13 @@ func (c *committer) startMigration(r probeResult) error {
 	m := o.plan(c.store, r)
 	o.back.migration = m
 	o.back.deadline.Reset(o.options.stuckAfter)
-	go func() { o.back.migrated <- m.run(o.placeMarker) }()
+	go func() {
+		err := m.disk.store.Transact(true, m.write)
+		if err == nil {
+			err = o.placeMarker()
+		}
+		o.back.migrated <- err
+	}()
 	return nil
 }
 

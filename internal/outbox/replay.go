@@ -94,7 +94,7 @@ func (c *committer) snapshotNext() error {
 	if !p.running {
 		return nil
 	}
-	run, changed, more := c.o.takeChanged(p.next)
+	run, changed, more := c.o.takeStates(p.next, false)
 	p.next += snapshotSlice
 	p.running = more
 	if len(changed) == 0 && more || p.covered == p.from && !more {
@@ -112,19 +112,20 @@ func (c *committer) snapshotNext() error {
 	return err
 }
 
-// takeChanged lists the states to write, of the charge points of one slice. They count
-// as written: if that fails, the disk refused, and the migration writes all of them.
-func (o *Outbox) takeChanged(from int) (run int64, changed []keptState, more bool) {
+// takeStates lists the States to write, of the charge points of one slice: all of them, or
+// those that changed. They count as written: if that fails, the disk refused, and the
+// migration writes all of them.
+func (o *Outbox) takeStates(from int, all bool) (run int64, states []keptState, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	end := min(from+snapshotSlice, len(o.states))
 	for i := from; i < end; i++ {
-		if st := &o.states[i]; st.changed && st.state != (evcp.State{}) {
-			changed = append(changed, *st)
+		if st := &o.states[i]; (all || st.changed) && st.state != (evcp.State{}) {
+			states = append(states, *st)
 			st.changed = false
 		}
 	}
-	return o.keptRun, changed, end < len(o.states)
+	return o.keptRun, states, end < len(o.states)
 }
 
 func (s runStore) saveStates(run int64, all []keptState) error {

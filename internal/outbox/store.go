@@ -102,24 +102,17 @@ func (s runStore) insert(r runRow) error {
 	return s.deleteDrops(r.Run)
 }
 
-func (s runStore) meta(name string) (value string, err error) {
-	err = s.Query(`SELECT value FROM meta WHERE name=?`, func(p *sqlite.Stmt) error {
-		value = p.ColumnText(0)
+// meta reads all that was set by setMeta.
+func (s runStore) meta() (map[string]string, error) {
+	all := map[string]string{}
+	return all, s.Query(`SELECT name, value FROM meta`, func(p *sqlite.Stmt) error {
+		all[p.ColumnText(0)] = p.ColumnText(1)
 		return nil
-	}, name)
-	return value, err
+	})
 }
 
 func (s runStore) setMeta(name, value string) error {
 	return s.Exec(`INSERT INTO meta VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value`, name, value)
-}
-
-func (s runStore) host() (h host, err error) {
-	h.instance, err = s.meta("instance")
-	if err == nil {
-		h.machine, err = s.meta("machine")
-	}
-	return h, err
 }
 
 func (s runStore) setHost(h host) error {
