@@ -71,7 +71,7 @@ func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, st
 		}
 	})
 	for side, target := range []string{engineSide: port.Addr().String(), centralSide: c.centralAddress} {
-		if p.links[side], err = faultproxy.Open(faultproxy.Options{Listen: free[side], Target: target}); err != nil {
+		if p.links[side], err = faultproxy.Open(free[side], target); err != nil {
 			return nil, err
 		}
 		c.undo(p.links[side].Close)
@@ -136,9 +136,6 @@ func (p *cpUnderTest) updateLinks(change func()) error {
 		want := p.impairments[side]
 		if p.down[side] {
 			want = faultproxy.Impairment{Kind: faultproxy.Refuse}
-		}
-		if link.Impairment() == want {
-			continue
 		}
 		if err := link.Set(want); err != nil {
 			return err

@@ -22,19 +22,19 @@ func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, recor
 	t := c.truth.trace()
 	t.Rules, t.From, t.To = c.timing.rules(), c.from, to
 	for _, p := range c.cps {
-		chunks, conns, missed := p.links[centralSide].Traffic()
+		chunks, missed := p.links[centralSide].Traffic()
 		if missed > 0 {
 			return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
 		cp := &t.CPs[p.number]
-		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks, conns), records[p.source()], states[p.id].State
+		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks), records[p.source()], states[p.id].State
 	}
 	return t, nil
 }
 
 // messages pairs the messages of a Monitor with Central's answers. A chunk is one message,
 // and a connection has at most one message without an answer.
-func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle.CentralMessage {
+func messages(chunks []faultproxy.Chunk) []oracle.CentralMessage {
 	var all []oracle.CentralMessage
 	last := map[int]int{} // connection → index of its last message
 	for _, x := range chunks {
@@ -49,7 +49,7 @@ func messages(chunks []faultproxy.Chunk, conns []faultproxy.ClientConn) []oracle
 			continue
 		}
 		last[x.Conn] = len(all)
-		all = append(all, oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOf(x.Forwarded), Closed: stampOf(conns[x.Conn-1].Closed)})
+		all = append(all, oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOf(x.Forwarded), Closed: stampOf(x.Closed)})
 	}
 	return all
 }

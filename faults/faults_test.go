@@ -86,6 +86,9 @@ func TestMessages(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(1_800_000_000, int64(n)*1000) }
 	chunk := func(conn int, up bool, came, passed int, text string) faultproxy.Chunk {
 		x := faultproxy.Chunk{Conn: conn, Up: up, Received: at(came), Data: []byte(text)}
+		if conn == 1 {
+			x.Closed = at(9)
+		}
 		if passed > 0 {
 			x.Forwarded = at(passed)
 		}
@@ -95,7 +98,7 @@ func TestMessages(t *testing.T) {
 		chunk(1, true, 1, 2, "EV_CP_M CP_001 registration request"), chunk(1, false, 3, 4, "Authentication successful"),
 		chunk(1, true, 5, 0, "EV_CP_M CP_001 ENGINE_FAILURE"), chunk(2, true, 6, 7, "EV_CP_M CP_001 heartbeat KO"),
 		chunk(1, false, 8, 0, "Failure report received"), chunk(2, true, 9, 9, "GET / HTTP/1.1"),
-	}, []faultproxy.ClientConn{{Closed: at(9)}, {}})
+	})
 	stamp := func(n int) evcp.Stamp { return stampOf(at(n)) }
 	want := []oracle.CentralMessage{
 		{Verb: wire.Registration, Sent: stamp(1), Forwarded: stamp(2), Answered: stamp(3), Returned: stamp(4), Closed: stamp(9)},

@@ -12,68 +12,43 @@ import (
 
 // proxiedConn is a client's connection and the one to the target that serves it.
 type proxiedConn struct {
-	p      *Proxy
-	number int // in the record
-	client *net.TCPConn
-	gone   chan struct{} // closed when it is broken off
-
-	mu     sync.Mutex
-	target *net.TCPConn // nil until dialled
-	broken bool
-}
-
-func (p *Proxy) newConn(client *net.TCPConn) *proxiedConn {
-	return &proxiedConn{p: p, number: p.traffic.opened(), client: client, gone: make(chan struct{})}
-}
-
-// breakOff ends both sides with an RST. A second call does nothing.
-func (c *proxiedConn) breakOff() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.broken {
-		return
-	}
-	c.broken = true
-	close(c.gone)
-	reset(c.client)
-	if c.target != nil {
-		reset(c.target)
-	}
-}
-
-// setTarget takes over the connection to the target, or resets it if the client's
-// was broken off meanwhile.
-func (c *proxiedConn) setTarget(target *net.TCPConn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.broken {
-		reset(target)
-		return false
-	}
-	c.target = target
-	return true
+	p              *Proxy
+	number         int // in the record
+	client, target *net.TCPConn
+	gone           chan struct{} // closed when it is broken off
+	breakOff       func()        // ends both sides with an RST; a second call does nothing
 }
 
 const dialTimeout = 10 * time.Second
 
-// run serves until both directions have ended.
-func (c *proxiedConn) run() {
-	conn, err := net.DialTimeout("tcp", c.p.o.Target, dialTimeout)
+// serve joins a client with the target until both directions have ended.
+func (p *Proxy) serve(client *net.TCPConn) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(p.open, "tcp", p.target)
 	if err != nil {
+		reset(client)
+		return
+	}
+	target := conn.(*net.TCPConn) //nolint:errcheck // "tcp" dials nothing else
+	c := &proxiedConn{p: p, number: p.traffic.opened(), client: client, target: target, gone: make(chan struct{})}
+	c.breakOff = sync.OnceFunc(func() {
+		close(c.gone)
+		reset(client)
+		reset(target)
+	})
+	if !p.add(c) {
 		c.breakOff()
 		return
 	}
-	if !c.setTarget(conn.(*net.TCPConn)) { //nolint:errcheck // "tcp" dials nothing else
-		return
-	}
+	defer p.remove(c)
 	var flowing sync.WaitGroup
-	for _, d := range []*direction{newDirection(c, true, c.client, c.target), newDirection(c, false, c.target, c.client)} {
+	for _, d := range []*direction{{c, true, client, target, make(chan segment, maxWaiting)}, {c, false, target, client, make(chan segment, maxWaiting)}} {
 		flowing.Go(d.read)
 		flowing.Go(d.write)
 	}
 	flowing.Wait()
-	_ = c.client.Close() // both directions have ended: nothing is lost
-	_ = c.target.Close()
+	_ = client.Close() // both directions have ended: nothing is lost
+	_ = target.Close()
 }
 
 // reset makes the close of c an RST.
@@ -102,10 +77,6 @@ type segment struct {
 // maxWaiting bounds what is held back in one direction. When it is full the reader
 // stops, and the sender's kernel notices.
 const maxWaiting = 256
-
-func newDirection(c *proxiedConn, up bool, from, to *net.TCPConn) *direction {
-	return &direction{conn: c, up: up, from: from, to: to, waiting: make(chan segment, maxWaiting)}
-}
 
 func (d *direction) read() {
 	defer close(d.waiting)
@@ -168,15 +139,12 @@ func (c *proxiedConn) mayPass(up bool, received time.Time) bool {
 		if wait <= 0 {
 			return true
 		}
-		timer := time.NewTimer(wait)
 		select {
 		case <-changed:
-		case <-timer.C:
+		case <-time.After(wait):
 		case <-c.gone:
-			timer.Stop()
 			return false
 		}
-		timer.Stop()
 	}
 }
 
@@ -187,16 +155,14 @@ type Chunk struct {
 	Up        bool // from the client to the target
 	Received  time.Time
 	Forwarded time.Time // zero: never
+	Closed    time.Time // the client closed the connection; zero: it is open, or the proxy broke it
 	Data      []byte    // the first maxData bytes
 }
 
-// ClientConn is one connection of a client.
-type ClientConn struct {
-	Opened time.Time
-	Closed time.Time // by the client; zero: it is open, or the proxy broke it
-}
-
-const maxData = 256
+const (
+	maxChunks = 100_000
+	maxData   = 256
+)
 
 // trafficRecord keeps what was sent, in the order in which it was received.
 type trafficRecord struct {
@@ -204,7 +170,7 @@ type trafficRecord struct {
 
 	mu     sync.Mutex // guards all below
 	chunks []Chunk
-	conns  []ClientConn
+	conns  int
 	missed int
 }
 
@@ -212,14 +178,19 @@ type trafficRecord struct {
 func (r *trafficRecord) opened() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns = append(r.conns, ClientConn{Opened: time.Now()})
-	return len(r.conns)
+	r.conns++
+	return r.conns
 }
 
 func (r *trafficRecord) closed(conn int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns[conn-1].Closed = time.Now()
+	now := time.Now()
+	for i := range r.chunks {
+		if r.chunks[i].Conn == conn {
+			r.chunks[i].Closed = now
+		}
+	}
 }
 
 // received records a chunk and returns its index, -1 when the record is full.
@@ -245,10 +216,10 @@ func (r *trafficRecord) forwarded(chunk int) {
 }
 
 // Traffic is a copy of the record: the chunks in the order in which they were received,
-// the connections by number less one, and how many chunks came after the record was full.
-func (p *Proxy) Traffic() (chunks []Chunk, conns []ClientConn, missed int) {
+// and how many came after the record was full.
+func (p *Proxy) Traffic() (chunks []Chunk, missed int) {
 	r := &p.traffic
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.chunks), slices.Clone(r.conns), r.missed
+	return slices.Clone(r.chunks), r.missed
 }

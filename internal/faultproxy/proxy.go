@@ -11,8 +11,8 @@
 // accept, the client's connection is therefore reset; a caller that knows that the
 // target is down sets Refuse instead.
 //
-// The record holds at most Options.Limit chunks. Later ones are counted and not kept:
-// the first ones explain the rest.
+// The record holds at most maxChunks chunks. Later ones are counted and not kept: the
+// first ones explain the rest.
 //
 // Any goroutine may call any method at any time.
 package faultproxy
@@ -22,9 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,16 +31,10 @@ import (
 	"evcp/internal/wait"
 )
 
-// Options are what Open needs.
-type Options struct {
-	Listen string // host:port; Refuse gives the port up for a time, so nobody else may take it
-	Target string // host:port
-	Limit  int    // chunks in the record at most; 0 is 100,000
-}
-
 // Proxy is one link. Make it with Open.
 type Proxy struct {
-	o       Options
+	address string // it listens at
+	target  string // it dials
 	traffic trafficRecord
 
 	mu         sync.Mutex // guards all below
@@ -57,12 +50,10 @@ type Proxy struct {
 	serving sync.WaitGroup
 }
 
-// Open listens, and passes everything until Set is called.
-func Open(o Options) (*Proxy, error) {
-	if o.Limit <= 0 {
-		o.Limit = 100_000
-	}
-	p := &Proxy{o: o, traffic: trafficRecord{limit: o.Limit}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
+// Open listens at an address, and passes everything to the target until Set is called.
+// Refuse gives the port up for a time, so nobody else may take it.
+func Open(listen, target string) (*Proxy, error) {
+	p := &Proxy{address: listen, target: target, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
@@ -72,13 +63,7 @@ func Open(o Options) (*Proxy, error) {
 }
 
 // Addr is the address at which clients reach the target through the proxy.
-func (p *Proxy) Addr() string { return p.o.Listen }
-
-// Impairment is the one in force.
-func (p *Proxy) Impairment() Impairment {
-	i, _ := p.current()
-	return i
-}
+func (p *Proxy) Addr() string { return p.address }
 
 // current is the impairment in force, and a channel that is closed when it changes.
 func (p *Proxy) current() (Impairment, <-chan struct{}) {
@@ -95,18 +80,24 @@ func (p *Proxy) Set(i Impairment) error {
 	if p.open.Err() != nil {
 		return net.ErrClosed
 	}
-	before := p.impairment
-	p.impairment = i
-	if before.Kind == Hang && i.Kind != Hang {
-		p.unhang()
+	if i == p.impairment {
+		return nil
 	}
+	p.unhang()
+	p.impairment = i
 	if i.Kind == Refuse {
 		p.unlisten()
 	}
 	if i.breaks() {
 		p.breakAll()
 	}
-	err := p.setListener(i)
+	var err error
+	if i.Kind != Refuse && p.listener == nil {
+		err = p.listen()
+	}
+	if i.Kind == Hang && err == nil {
+		err = p.hang()
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 	return err
@@ -119,30 +110,14 @@ func (p *Proxy) breakAll() {
 	}
 }
 
-// setListener opens the port, or blocks it for Hang. Called with p.mu held.
-func (p *Proxy) setListener(i Impairment) error {
-	if i.Kind == Refuse {
-		return nil
-	}
-	if p.listener == nil {
-		if err := p.listen(); err != nil {
-			return err
-		}
-	}
-	if i.Kind == Hang && len(p.fillers) == 0 {
-		return p.hang()
-	}
-	return nil
-}
-
 // listen opens the port. Called with p.mu held, or before anybody else knows p.
 func (p *Proxy) listen() error {
-	l, err := net.Listen("tcp", p.o.Listen)
+	l, err := net.Listen("tcp", p.address)
 	if err != nil {
-		return fmt.Errorf("listen as a link to %s: %w", p.o.Target, err)
+		return fmt.Errorf("listen as a link to %s: %w", p.target, err)
 	}
 	p.listener = l.(*net.TCPListener) //nolint:errcheck // a "tcp" listener is nothing else
-	p.o.Listen = l.Addr().String()
+	p.address = l.Addr().String()
 	return nil
 }
 
@@ -178,11 +153,12 @@ func (p *Proxy) accept() {
 		}
 		c, err := l.AcceptTCP()
 		switch {
-		case err == nil:
-			p.serve(c)
-		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // Refuse, Hang or Close
-		default: // for example: no file descriptor is free
+		case err != nil: // Refuse, Hang, Close, or no file descriptor is free
 			wait.For(p.open, 10*time.Millisecond)
+		case p.admits(c):
+			p.serving.Go(func() { p.serve(c) })
+		default:
+			reset(c)
 		}
 	}
 }
@@ -198,22 +174,28 @@ func (p *Proxy) acceptFrom() (*net.TCPListener, <-chan struct{}) {
 	return p.listener, p.changed
 }
 
-// serve joins a client with the target, or resets it if the impairment says so.
-func (p *Proxy) serve(client *net.TCPConn) {
+// admits reports whether a client is to be served.
+func (p *Proxy) admits(client *net.TCPConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.isFiller(client) || p.open.Err() != nil || p.impairment.breaks() {
-		reset(client)
-		return
+	return !p.isFiller(client) && !p.impairment.breaks()
+}
+
+// add adds a connection, unless none may be open now.
+func (p *Proxy) add(c *proxiedConn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open.Err() != nil || p.impairment.breaks() {
+		return false
 	}
-	c := p.newConn(client)
 	p.conns[c] = struct{}{}
-	p.serving.Go(func() {
-		c.run()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.conns, c)
-	})
+	return true
+}
+
+func (p *Proxy) remove(c *proxiedConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
 }
 
 // Bounds of filling an accept queue. With a backlog of 0 it holds one connection, and
@@ -228,51 +210,45 @@ const (
 // Where the kernel answers with a reset instead, Hang is a Reset. Called with p.mu held.
 func (p *Proxy) hang() error {
 	p.listener.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails only when closed, and then nobody gets in
-	if err := control(p.listener, func(fd int) error { return unix.Listen(fd, 0) }); err != nil {
+	if err := setBacklog(p.listener, 0); err != nil {
 		return fmt.Errorf("shorten the queue of a link: %w", err)
 	}
 	for range maxFillers {
-		c, full := net.DialTimeout("tcp", p.o.Listen, fillFor)
+		c, full := net.DialTimeout("tcp", p.address, fillFor)
 		if full != nil {
 			return nil //nolint:nilerr // nobody gets in any more, as wanted
 		}
 		p.fillers = append(p.fillers, c)
 	}
-	return fmt.Errorf("link to %s still accepts after %d connections", p.o.Target, maxFillers)
+	return fmt.Errorf("link to %s still accepts after %d connections", p.target, maxFillers)
 }
 
-// unhang is called with p.mu held.
+// unhang ends a Hang, if there is one. Called with p.mu held.
 func (p *Proxy) unhang() {
+	if p.impairment.Kind != Hang {
+		return
+	}
 	if p.listener != nil {
-		_ = control(p.listener, func(fd int) error { return unix.Listen(fd, unix.SOMAXCONN) }) // as hang
-		p.listener.SetDeadline(time.Time{})                                                    //nolint:errcheck // as hang
+		_ = setBacklog(p.listener, unix.SOMAXCONN) // as hang
+		p.listener.SetDeadline(time.Time{})        //nolint:errcheck // as hang
 	}
 	for _, c := range p.fillers {
 		c.Close()
 	}
-	p.oldFillers = p.fillers
-	p.fillers = nil
+	p.oldFillers, p.fillers = p.fillers, nil
 }
 
 // isFiller reports whether c is one of hang's own connections. Called with p.mu held.
 func (p *Proxy) isFiller(c net.Conn) bool {
-	for _, f := range p.oldFillers {
-		if f.LocalAddr().String() == c.RemoteAddr().String() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.oldFillers, func(f net.Conn) bool { return f.LocalAddr().String() == c.RemoteAddr().String() })
 }
 
-// control runs f on the socket of the listener.
-func control(l syscall.Conn, f func(fd int) error) error {
+func setBacklog(l *net.TCPListener, n int) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var inner error
-	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
-		return err
-	}
-	return inner
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.Listen(int(fd), n) })
+	return errors.Join(err, set)
 }

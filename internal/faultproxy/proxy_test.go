@@ -1,4 +1,4 @@
-package faultproxy_test
+package faultproxy
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"evcp/internal/faultproxy"
 	"evcp/internal/wait"
 )
 
@@ -48,10 +47,10 @@ func echo(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func open(t *testing.T) *faultproxy.Proxy {
+func open(t *testing.T) *Proxy {
 	t.Helper()
 	target := echo(t)
-	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: target})
+	p, err := Open("127.0.0.1:0", target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func open(t *testing.T) *faultproxy.Proxy {
 	return p
 }
 
-func set(t *testing.T, p *faultproxy.Proxy, m faultproxy.Impairment) {
+func set(t *testing.T, p *Proxy, m Impairment) {
 	t.Helper()
 	if err := p.Set(m); err != nil {
 		t.Fatal(err)
@@ -72,7 +71,7 @@ type client struct {
 	net.Conn
 }
 
-func dial(t *testing.T, p *faultproxy.Proxy) client {
+func dial(t *testing.T, p *Proxy) client {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", p.Addr(), patience)
 	if err != nil {
@@ -113,7 +112,7 @@ func (c client) expectNothing() {
 }
 
 // expectBrokenDial dials and expects a reset, which may come so early that the dial fails.
-func expectBrokenDial(t *testing.T, p *faultproxy.Proxy) {
+func expectBrokenDial(t *testing.T, p *Proxy) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", p.Addr(), patience)
 	if errors.Is(err, syscall.ECONNRESET) {
@@ -146,8 +145,8 @@ func TestPassAndRecord(t *testing.T) {
 	c.send("two")
 	c.expect("two")
 	c.Close()
-	until(t, func() bool { _, conns, _ := p.Traffic(); return len(conns) == 1 && !conns[0].Closed.IsZero() })
-	chunks, _, missed := p.Traffic()
+	until(t, func() bool { chunks, _ := p.Traffic(); return !chunks[0].Closed.IsZero() })
+	chunks, missed := p.Traffic()
 	want := []struct {
 		up   bool
 		data string
@@ -173,24 +172,23 @@ func until(t *testing.T, ok func() bool) {
 }
 
 func TestRecordIsBounded(t *testing.T) {
-	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: echo(t), Limit: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p := open(t)
+	p.traffic.mu.Lock()
+	p.traffic.limit = 3
+	p.traffic.mu.Unlock()
 	c := dial(t, p)
 	for range 4 {
 		c.send("x")
 		c.expect("x")
 	}
-	if chunks, _, missed := p.Traffic(); len(chunks) != 3 || missed != 5 {
+	if chunks, missed := p.Traffic(); len(chunks) != 3 || missed != 5 {
 		t.Errorf("%d chunks, %d missed", len(chunks), missed)
 	}
 }
 
 func TestSlowDelaysBothDirections(t *testing.T) {
 	p := open(t)
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 50 * time.Millisecond})
+	set(t, p, Impairment{Kind: Slow, Delay: 50 * time.Millisecond})
 	c := dial(t, p)
 	began := time.Now()
 	c.send("one")
@@ -198,31 +196,31 @@ func TestSlowDelaysBothDirections(t *testing.T) {
 	if took := time.Since(began); took < 100*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.Slow, Delay: time.Hour})
+	set(t, p, Impairment{Kind: Slow, Delay: time.Hour})
 	c.send("two")
 	c.expectNothing()
-	set(t, p, faultproxy.Impairment{})
+	set(t, p, Impairment{})
 	c.expect("two")
 }
 
 // TestHeldBackDataArrives: the proxy holds what was sent, and its end, until the mode is over.
 func TestHeldBackDataArrives(t *testing.T) {
-	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.BlackHole, faultproxy.Hang, faultproxy.HalfOpenUp, faultproxy.HalfOpenDown} {
+	for _, kind := range []ImpairmentKind{BlackHole, Hang, HalfOpenUp, HalfOpenDown} {
 		t.Run(kind.String(), func(t *testing.T) {
 			p := open(t)
 			c := dial(t, p)
 			c.send("before")
 			c.expect("before")
-			set(t, p, faultproxy.Impairment{Kind: kind})
+			set(t, p, Impairment{Kind: kind})
 			c.send("meanwhile")
 			c.expectNothing()
-			until(t, func() bool { chunks, _, _ := p.Traffic(); return len(chunks) >= 3 })
-			chunks, _, _ := p.Traffic()
+			until(t, func() bool { chunks, _ := p.Traffic(); return len(chunks) >= 3 })
+			chunks, _ := p.Traffic()
 			arrived := !chunks[2].Forwarded.IsZero()
-			if arrived != (kind == faultproxy.HalfOpenDown) {
+			if arrived != (kind == HalfOpenDown) {
 				t.Errorf("arrived at the target: %t", arrived)
 			}
-			set(t, p, faultproxy.Impairment{})
+			set(t, p, Impairment{})
 			c.expect("meanwhile")
 		})
 	}
@@ -230,25 +228,25 @@ func TestHeldBackDataArrives(t *testing.T) {
 
 func TestBlackHoleAcceptsAndHangDoesNot(t *testing.T) {
 	p := open(t)
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.BlackHole})
+	set(t, p, Impairment{Kind: BlackHole})
 	held := dial(t, p)
 	held.send("one")
 	held.expectNothing()
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang})
+	set(t, p, Impairment{Kind: Hang})
 	if c, err := net.DialTimeout("tcp", p.Addr(), moment); err == nil {
 		c.Close()
 		t.Fatal("a link that hangs accepted a connection")
 	}
-	set(t, p, faultproxy.Impairment{})
+	set(t, p, Impairment{})
 	held.expect("one")
 	for range 3 {
 		c := dial(t, p)
 		c.send("two")
 		c.expect("two")
 	}
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.Hang}) // and again
-	set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
-	set(t, p, faultproxy.Impairment{})
+	set(t, p, Impairment{Kind: Hang}) // and again
+	set(t, p, Impairment{Kind: Refuse})
+	set(t, p, Impairment{})
 	c := dial(t, p)
 	c.send("three")
 	c.expect("three")
@@ -260,17 +258,17 @@ func TestResetAndRefuse(t *testing.T) {
 		before := dial(t, p)
 		before.send("one")
 		before.expect("one")
-		set(t, p, faultproxy.Impairment{Kind: faultproxy.Reset})
+		set(t, p, Impairment{Kind: Reset})
 		before.expectReset()
 		expectBrokenDial(t, p)
-		set(t, p, faultproxy.Impairment{Kind: faultproxy.Refuse})
+		set(t, p, Impairment{Kind: Refuse})
 		if c, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
 			if err == nil {
 				c.Close()
 			}
 			t.Fatalf("%v, want a refusal", err)
 		}
-		set(t, p, faultproxy.Impairment{})
+		set(t, p, Impairment{})
 		after := dial(t, p)
 		after.send("two")
 		after.expect("two")
@@ -296,7 +294,7 @@ func TestTargetDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	p, err := faultproxy.Open(faultproxy.Options{Listen: "127.0.0.1:0", Target: l.Addr().String()})
+	p, err := Open("127.0.0.1:0", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,13 +303,13 @@ func TestTargetDown(t *testing.T) {
 }
 
 func TestCloseEndsHeldConnections(t *testing.T) {
-	for _, kind := range []faultproxy.ImpairmentKind{faultproxy.Pass, faultproxy.Slow, faultproxy.BlackHole, faultproxy.Hang, faultproxy.Reset, faultproxy.Refuse} {
+	for _, kind := range []ImpairmentKind{Pass, Slow, BlackHole, Hang, Reset, Refuse} {
 		p := open(t)
 		c := dial(t, p)
 		c.send("one")
-		set(t, p, faultproxy.Impairment{Kind: kind, Delay: time.Hour})
+		set(t, p, Impairment{Kind: kind, Delay: time.Hour})
 		p.Close()
-		if err := p.Set(faultproxy.Impairment{}); !errors.Is(err, net.ErrClosed) {
+		if err := p.Set(Impairment{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%s: %v after Close", kind, err)
 		}
 	}
