@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,16 +18,24 @@ import (
 // The functions of this file make a Setting's Set for one kind of value. The
 // error of each is a reason: what a good value is, not what was wrong with this one.
 
-// Port takes a TCP port, 1 to 65535.
-func Port(to *uint16) func(string) error {
+// parsed makes a Set of a parser that has one reason to refuse a text.
+func parsed[T any](to *T, reason string, parse func(string) (T, bool)) func(string) error {
 	return func(s string) error {
-		n, err := strconv.ParseUint(s, 10, 16)
-		if err != nil || n == 0 {
-			return errors.New(reasonPort)
+		v, ok := parse(s)
+		if !ok {
+			return errors.New(reason)
 		}
-		*to = uint16(n)
+		*to = v
 		return nil
 	}
+}
+
+// Port takes a TCP port, 1 to 65535.
+func Port(to *uint16) func(string) error { return parsed(to, reasonPort, parsePort) }
+
+func parsePort(s string) (uint16, bool) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return uint16(n), err == nil && n > 0
 }
 
 // CPID takes a charge point's id. Each has a folder of this name, so it can't be
@@ -52,13 +61,9 @@ const maxTopic = 249
 
 // Topic takes the name of a Kafka topic.
 func Topic(to *string) func(string) error {
-	return func(s string) error {
-		if s == "" || len(s) > maxTopic || isDots(s) || strings.ContainsFunc(s, notInHost) {
-			return errors.New(reasonTopic)
-		}
-		*to = s
-		return nil
-	}
+	return parsed(to, reasonTopic, func(s string) (string, bool) {
+		return s, s != "" && len(s) <= maxTopic && !isDots(s) && !strings.ContainsFunc(s, notInHost)
+	})
 }
 
 // maxDuration is far beyond any use, and sums of a few stay far below overflow.
@@ -87,43 +92,26 @@ const maxCount = 1_000_000
 
 // Count takes a whole number from 1.
 func Count[N int | uint32](to *N) func(string) error {
-	return func(s string) error {
+	return parsed(to, reasonCount, func(s string) (N, bool) {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > maxCount {
-			return errors.New(reasonCount)
-		}
-		*to = N(n)
-		return nil
-	}
+		return N(n), err == nil && n >= 1 && n <= maxCount
+	})
 }
 
 // Choice takes one of the words, as written.
 func Choice[T ~string](to *T, words ...T) func(string) error {
-	return func(s string) error {
-		for _, w := range words {
-			if s == string(w) {
-				*to = w
-				return nil
-			}
-		}
-		return fmt.Errorf(reasonChoice, listed(words, wordOr))
-	}
+	return parsed(to, fmt.Sprintf(reasonChoice, listed(words, wordOr)), func(s string) (T, bool) {
+		return T(s), slices.Contains(words, T(s))
+	})
 }
 
-// listed words a list as a sentence does: "a, b or c".
+// listed words a list of two or more as a sentence does: "a, b or c".
 func listed[T ~string](words []T, last string) string {
-	var b strings.Builder
-	for i, w := range words {
-		switch {
-		case i == 0:
-		case i == len(words)-1:
-			b.WriteString(last)
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteString(string(w))
+	text := string(words[0])
+	for _, w := range words[1 : len(words)-1] {
+		text += ", " + string(w)
 	}
-	return b.String()
+	return text + last + string(words[len(words)-1])
 }
 
 // maxText keeps a name shorter than what a file system or Kafka takes.
@@ -131,55 +119,32 @@ const maxText = 255
 
 // Text takes one line of printable characters, not empty.
 func Text(to *string) func(string) error {
-	return func(s string) error {
-		if s == "" || len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, notPrintable) {
-			return errors.New(reasonText)
-		}
-		*to = s
-		return nil
-	}
+	return parsed(to, reasonText, func(s string) (string, bool) {
+		return s, s != "" && len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, notPrintable)
+	})
 }
 
 func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // Switch takes true or false, also as yes/no, on/off, 1/0.
 func Switch(to *bool) func(string) error {
-	return func(s string) error {
-		switch strings.ToLower(s) {
-		case "true", "yes", "on", "1":
-			*to = true
-		case "false", "no", "off", "0":
-			*to = false
-		default:
-			return errors.New(reasonSwitch)
-		}
-		return nil
-	}
+	return parsed(to, reasonSwitch, func(s string) (on, ok bool) {
+		s = strings.ToLower(s)
+		on = slices.Contains([]string{"true", "yes", "on", "1"}, s)
+		return on, on || slices.Contains([]string{"false", "no", "off", "0"}, s)
+	})
 }
 
 // Host takes a name or an IP address. Brackets around IPv6 are taken off.
-func Host(to *string) func(string) error {
-	return func(s string) error {
-		host, ok := parseHost(s)
-		if !ok {
-			return errors.New(reasonHost)
-		}
-		*to = host
-		return nil
-	}
-}
+func Host(to *string) func(string) error { return parsed(to, reasonHost, parseHost) }
 
 // HostPort takes HOST:PORT, [IPv6]:PORT or :PORT (every address of this machine);
 // "" means off.
 func HostPort(to *string) func(string) error {
-	return func(s string) error {
+	return parsed(to, reasonHostPort, func(s string) (string, bool) {
 		address, ok := parseHostPort(s, "")
-		if !ok && s != "" {
-			return errors.New(reasonHostPort)
-		}
-		*to = address
-		return nil
-	}
+		return address, ok || s == ""
+	})
 }
 
 // ListenAddress is HostPort for an address that can't be off.
@@ -196,22 +161,19 @@ func ListenAddress(to *string) func(string) error {
 // environment can't say nothing, since an empty variable counts as unset. An entry
 // without port gets defaultPort.
 func HostPortList(to *[]string, defaultPort uint16) func(string) error {
-	return func(s string) error {
+	return parsed(to, reasonHostPort, func(s string) (all []string, ok bool) {
 		if s == "" || s == "none" {
-			*to = nil
-			return nil
+			return nil, true
 		}
-		var all []string
 		for entry := range strings.SplitSeq(s, ",") {
 			address, ok := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)))
 			if !ok || address[0] == ':' {
-				return errors.New(reasonHostPort)
+				return nil, false
 			}
 			all = append(all, address)
 		}
-		*to = all
-		return nil
-	}
+		return all, true
+	})
 }
 
 // maxHost is DNS's own limit.
@@ -240,8 +202,7 @@ func parseHostPort(s, defaultPort string) (string, bool) {
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") && !isIPv6(s) {
 		host, port = s[:i], s[i+1:]
 	}
-	var n uint16
-	if Port(&n)(port) != nil {
+	if _, ok := parsePort(port); !ok {
 		return "", false
 	}
 	if host == "" {
