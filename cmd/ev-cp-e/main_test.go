@@ -36,10 +36,10 @@ func TestHelp(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, stdout)
 		}
 	}
-	fits(t, stdout)
+	checkWidth(t, stdout)
 }
 
-func fits(t *testing.T, text string) {
+func checkWidth(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
 		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
@@ -68,7 +68,7 @@ func TestWrongUsage(t *testing.T) {
 		if code != 2 || stdout != "" || !strings.Contains(strings.ReplaceAll(stderr, "\n", " "), want) {
 			t.Errorf("%s: exit %d: %s", arg, code, stderr)
 		}
-		fits(t, stderr)
+		checkWidth(t, stderr)
 	}
 }
 
@@ -167,5 +167,5 @@ func TestKeysAreBehaviours(t *testing.T) {
 	if len(keys) != len(engine.Behaviours())-1 {
 		t.Error("each behaviour but say= has a key")
 	}
-	fits(t, strings.Join(legend(), "\n"))
+	checkWidth(t, strings.Join(legend(), "\n"))
 }

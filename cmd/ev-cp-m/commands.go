@@ -113,12 +113,12 @@ func (o *options) printHealth(ctx context.Context) error {
 }
 
 func (o *options) printEvents(ctx context.Context) error {
-	out, from := o.answer(), o.since.from(time.Now())
+	out := o.answer()
 	if o.follow && out.Terminal() && !o.json {
 		out.Print(english.following, "")
 	}
 	shown, err := eventlog.Run(ctx, eventlog.Options{
-		Dir: o.Dir(), CP: o.cp, Since: from, Follow: o.follow, JSON: o.json,
+		Dir: o.Dir(), CP: o.cp, Since: o.since, Follow: o.follow, JSON: o.json,
 		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local,
 		WriteJSON: func(b []byte) error { _, err := os.Stdout.Write(b); return err },
 		WriteText: func(line string) { out.Print(wrapEvent(line, out)...) },
@@ -132,7 +132,7 @@ func (o *options) printEvents(ctx context.Context) error {
 		return err
 	}
 	if out.Terminal() && !o.json {
-		out.Print(o.summary(shown, from)...)
+		out.Print(o.summary(shown)...)
 	}
 	return nil
 }
@@ -159,12 +159,12 @@ func wrapTo(line string, columns int) []string {
 
 // summary is what a person reads behind the events: that there were none, or how many
 // were left out.
-func (o *options) summary(shown eventlog.Summary, from time.Time) []string {
+func (o *options) summary(shown eventlog.Summary) []string {
 	switch {
-	case shown.Events == 0 && from.IsZero():
+	case shown.Events == 0 && o.since.IsZero():
 		return []string{fmt.Sprintf(english.noEvents, o.cp)}
 	case shown.Events == 0:
-		return []string{fmt.Sprintf(english.noEventsSince, o.cp, from.Local().Format(time.DateTime))}
+		return []string{fmt.Sprintf(english.noEventsSince, o.cp, o.since.Local().Format(time.DateTime))}
 	case shown.Hidden > 0:
 		zone, _ := time.Now().Zone()
 		return []string{"", fmt.Sprintf(english.leftOut, shown.Events, shown.Hidden), fmt.Sprintf(english.zone, zone)}

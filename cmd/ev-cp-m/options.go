@@ -34,7 +34,7 @@ type options struct {
 	http string // "" = off
 
 	follow, json bool
-	since        timeSpec
+	since        time.Time // zero: from the first event on
 
 	log cli.LogSettings
 }
@@ -77,7 +77,7 @@ func program(o *options) config.Program {
 			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.Keep, 1<<20)},
 			{Name: "json", Group: asking, Help: "status, explain and events as data", Scope: config.FlagOnly, Set: config.Switch(&o.json)},
 			{Name: "follow", Group: asking, Help: "events go on as they come", Scope: config.FlagOnly, Set: config.Switch(&o.follow)},
-			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.since.set},
+			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 		}, o.log.Settings(run)...),
@@ -97,20 +97,21 @@ func program(o *options) config.Program {
 }
 
 func (o *options) setFraming(s string) error {
+	framings := map[string]wire.Framing{"raw": wire.Raw, "stx": wire.STX}
 	var word string
-	if err := config.Choice(&word, "raw", "stx")(s); err != nil {
-		return err
-	}
-	o.Framing = wire.Raw
-	if word == "stx" {
-		o.Framing = wire.STX
-	}
-	return nil
+	err := config.Choice(&word, "raw", "stx")(s)
+	o.Framing = framings[word]
+	return err
+}
+
+func (o *options) setSince(s string) (err error) {
+	o.since, err = parseSince(s, time.Now())
+	return err
 }
 
 // misplacedFlag is the error of a flag that does not go with the command.
 func (o *options) misplacedFlag(command string) error {
-	since := o.since != (timeSpec{})
+	since := !o.since.IsZero()
 	var why string
 	switch {
 	case command == "" && (o.follow || o.json || since):
@@ -149,52 +150,36 @@ func hostPort(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// timeSpec is a time as a person writes it: so long ago, a date and time, or a time of
-// day. The zero timeSpec is the time of the first event.
-type timeSpec struct {
-	ago   time.Duration
-	at    time.Time
-	clock bool // at is a time of day
-}
-
 // dateLayouts are the ways to write a date and time; without a zone it is local, as in
 // the answers of the commands.
 var dateLayouts = []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly}
 
-var clockLayouts = []string{time.TimeOnly, "15:04"}
-
-func (s *timeSpec) set(text string) error {
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		*s = timeSpec{ago: d}
-		return nil
+// parseSince reads a time as a person writes it: so long before now, a date and time, or a
+// time of day; one that is still to come was yesterday's. The zero time is that of the
+// first event.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	switch ago, err := time.ParseDuration(text); {
+	case err == nil && ago > 0:
+		return now.Add(-ago), nil
+	case err == nil && ago == 0:
+		return time.Time{}, nil
 	}
 	for _, layout := range dateLayouts {
 		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil && at.Year() >= 1970 {
-			*s = timeSpec{at: at}
-			return nil
+			return at, nil
 		}
 	}
-	for _, layout := range clockLayouts {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			*s = timeSpec{at: at, clock: true}
-			return nil
+	for _, layout := range []string{time.TimeOnly, "15:04"} {
+		clock, err := time.ParseInLocation(layout, text, time.Local)
+		if err != nil {
+			continue
 		}
+		year, month, day := now.Date()
+		at := time.Date(year, month, day, clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
+		if at.After(now) {
+			at = time.Date(year, month, day-1, clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
+		}
+		return at, nil
 	}
-	return errors.New(`a time is so long ago, as 10m, or a moment, as 08:00, "2026-11-24 08:00" or 2026-11-24T08:00:00Z`)
-}
-
-// from is the time meant, read at now; a time of day that is still to come was yesterday's.
-func (s timeSpec) from(now time.Time) time.Time {
-	switch {
-	case s.ago > 0:
-		return now.Add(-s.ago)
-	case !s.clock:
-		return s.at
-	}
-	year, month, day := now.Date()
-	at := time.Date(year, month, day, s.at.Hour(), s.at.Minute(), s.at.Second(), 0, now.Location())
-	if at.After(now) {
-		at = time.Date(year, month, day-1, s.at.Hour(), s.at.Minute(), s.at.Second(), 0, now.Location())
-	}
-	return at
+	return time.Time{}, errors.New(`a time is so long ago, as 10m, or a moment, as 08:00, "2026-11-24 08:00" or 2026-11-24T08:00:00Z`)
 }

@@ -13,7 +13,10 @@
 // caller's goroutine. Text from outside is escaped and cut in errors.
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Program is the table of one program and what its help says around the table.
 // The zero value of every field but Name is usable.
@@ -98,12 +101,11 @@ func (s Setting) variables() []string {
 }
 
 func (p Program) setting(name string) (Setting, bool) {
-	for _, s := range p.Settings {
-		if s.Name == name {
-			return s, true
-		}
+	i := slices.IndexFunc(p.Settings, func(s Setting) bool { return s.Name == name })
+	if i < 0 {
+		return Setting{}, false
 	}
-	return Setting{}, false
+	return p.Settings[i], true
 }
 
 // NetworkFiles are the places of network.yaml, the best first.

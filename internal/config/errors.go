@@ -3,17 +3,16 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"evcp/internal/display"
 )
 
-// problem is one error: a sentence or two, and the lines of the file that show it.
+// problem is one error: a sentence or two, and where the file shows it.
 type problem struct {
 	text    string
-	path    string   // the file; "" for flags and variables
-	line    int      // in the file, from 1; 0 for the whole file
-	excerpt []string // the line and its carets, ready to print
+	at      filePosition // the zero value for flags and variables
 	seeHelp bool
 }
 
@@ -34,46 +33,39 @@ const prose = display.Columns - 4
 // Error words one error as a sentence after the program's name, several as a
 // count and a block for each.
 func (e *LoadError) Error() string {
-	var lines []string
-	if len(e.problems) == 1 {
-		lines = e.problems[0].lines(e.program + ": ")
-	} else {
+	lines := e.problems[0].lines(e.program + ": ")
+	seeHelp := slices.ContainsFunc(e.problems, func(p problem) bool { return p.seeHelp })
+	if n := len(e.problems); n > 1 {
 		lines = append(display.Wrap(e.headline(), prose), "")
-		lines = append(lines, e.blocks()...)
-	}
-	if e.seeHelp() {
-		if len(e.problems) > 1 {
+		for _, p := range e.problems[:min(n, maxProblems)] {
+			lines = append(lines, p.lines("")...)
+		}
+		if n > maxProblems {
+			lines = append(lines, fmt.Sprintf(phraseMore, n-maxProblems))
+		}
+		if seeHelp {
 			lines = append(lines, "")
 		}
+	}
+	if seeHelp {
 		lines = append(lines, fmt.Sprintf(phraseSeeHelp, e.program))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (p problem) lines(lead string) []string {
-	return append(display.Wrap(lead+p.text, prose), p.excerpt...)
-}
-
 func (e *LoadError) headline() string {
-	if slices.ContainsFunc(e.problems, func(p problem) bool { return p.path == "" }) {
+	if slices.ContainsFunc(e.problems, func(p problem) bool { return p.at.path == "" }) {
 		return e.program + ": " + fmt.Sprintf(phraseErrors, len(e.problems))
 	}
-	return e.program + ": " + fmt.Sprintf(phraseErrorsIn, len(e.problems), e.problems[0].path)
+	return e.program + ": " + fmt.Sprintf(phraseErrorsIn, len(e.problems), e.problems[0].at.path)
 }
 
-func (e *LoadError) blocks() []string {
-	var lines []string
-	for _, p := range e.problems[:min(len(e.problems), maxProblems)] {
-		lines = append(lines, p.lines("")...)
-	}
-	if more := len(e.problems) - maxProblems; more > 0 {
-		lines = append(lines, fmt.Sprintf(phraseMore, more))
+func (p problem) lines(lead string) []string {
+	lines := display.Wrap(lead+p.text, prose)
+	if p.at.span != "" {
+		lines = append(lines, p.at.excerpt()...)
 	}
 	return lines
-}
-
-func (e *LoadError) seeHelp() bool {
-	return slices.ContainsFunc(e.problems, func(p problem) bool { return p.seeHelp })
 }
 
 // filePosition is a place in a file, with the source line around it.
@@ -84,14 +76,11 @@ type filePosition struct {
 }
 
 func (l filePosition) problem(why string) problem {
-	p := problem{path: l.path, line: l.line, text: l.path + ": " + why}
+	where := l.path
 	if l.line > 0 {
-		p.text = fmt.Sprintf("%s:%d: %s", l.path, l.line, why)
+		where += ":" + strconv.Itoa(l.line)
 	}
-	if l.span != "" {
-		p.excerpt = l.excerpt()
-	}
-	return p
+	return problem{text: where + ": " + why, at: l}
 }
 
 // tabsToBlanks makes each tab one blank, as wide as the caret under it.
@@ -141,16 +130,11 @@ func quote(s string) string {
 
 // quoteIfNeeded leaves out the quotes that a shell would not need.
 func quoteIfNeeded(s string) string {
+	needsQuotes := func(r rune) bool { return notInHost(r) && !strings.ContainsRune("/:,=+@%", r) }
 	if s == "" || len(s) > maxShown || strings.ContainsFunc(s, needsQuotes) {
 		return quote(s)
 	}
 	return s
-}
-
-func flagAndText(name, text string) string { return name + " " + quoteIfNeeded(text) }
-
-func needsQuotes(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:,=+@%", r))
 }
 
 // firstBytes cuts what is escaped only to be cut to maxShown cells.
@@ -188,7 +172,11 @@ func distance(a, b string) int {
 	for i := 1; i <= len(a); i++ {
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+unequal(a[i-1], b[j-1]))
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}
@@ -196,13 +184,6 @@ func distance(a, b string) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
-}
-
-func unequal(a, b byte) int {
-	if a == b {
-		return 0
-	}
-	return 1
 }
 
 // All texts of this package that a person reads. A reason completes
@@ -243,7 +224,6 @@ const (
 	phraseUnknownKey     = "unknown key %s."
 	phraseDidYouMean     = " Did you mean %s?"
 	phraseNoValue        = "%[1]s needs a value: %[1]s %[2]s"
-	phraseDefault        = "the default of %s: %s"
 	phraseKubernetes     = `. Kubernetes sets this variable itself when a Service is named "%s".` +
 		" Set %s, or enableServiceLinks: false."
 	phraseKubernetesOwn = `. Kubernetes sets this variable itself when a Service is named "%s".` +

@@ -30,35 +30,33 @@ type settingsFile struct {
 	problems []problem
 }
 
-// openFile reads the file that was named, else the first of Files that exists.
-func (r *resolver) openFile(read func(string) ([]byte, error)) {
-	if s, ok := r.setting(fileFlag); ok {
-		if v, named := r.pick(s); named {
-			r.openNamed(v, read)
-			return
-		}
+// openFile reads the file that --config or its variable names, whose absence is an error,
+// else the first of Files that exists.
+func (l *loader) openFile(read func(string) ([]byte, error)) {
+	var named value
+	s, ok := l.setting(fileFlag)
+	if ok {
+		named, ok = l.pick(s)
 	}
-	for _, path := range r.Files {
-		if source, err := read(path); !errors.Is(err, fs.ErrNotExist) {
-			r.readFile(path, source, err)
+	files := l.Files
+	if ok {
+		files = []string{named.text}
+	}
+	for _, path := range files {
+		source, err := read(path)
+		switch {
+		case !errors.Is(err, fs.ErrNotExist):
+			l.readFile(path, source, err)
 			return
+		case ok:
+			l.problems = append(l.problems, named.problem(reasonNotThere))
 		}
 	}
 }
 
-// openNamed reads what --config or its variable named; its absence is an error.
-func (r *resolver) openNamed(v value, read func(string) ([]byte, error)) {
-	source, err := read(v.text)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.problems = append(r.problems, v.problem(reasonNotThere))
-		return
-	}
-	r.readFile(v.text, source, err)
-}
-
-func (r *resolver) readFile(path string, source []byte, err error) {
-	f := &r.file
-	*f = settingsFile{path: display.Safe(path), program: r.Program, keyLines: map[string]int{}, values: map[string]value{}}
+func (l *loader) readFile(path string, source []byte, err error) {
+	f := &l.file
+	*f = settingsFile{path: display.Safe(path), program: l.Program, keyLines: map[string]int{}, values: map[string]value{}}
 	switch {
 	case err != nil:
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
@@ -70,7 +68,7 @@ func (r *resolver) readFile(path string, source []byte, err error) {
 	default:
 		f.parse(source)
 	}
-	r.problems = append(r.problems, f.problems...)
+	l.problems = append(l.problems, f.problems...)
 }
 
 // lineBreaks makes one of all line endings that the YAML reader knows, so that line
@@ -81,7 +79,8 @@ var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "
 // an error in one line hides no other. Both take time linear in the size.
 func (f *settingsFile) parse(source []byte) {
 	f.lines = strings.Split(lineBreaks.Replace(strings.TrimPrefix(string(source), "\ufeff")), "\n")
-	if !f.isUTF8() {
+	if i := slices.IndexFunc(f.lines, func(line string) bool { return !utf8.ValidString(line) }); i >= 0 {
+		f.reject(filePosition{line: i + 1}, reasonNotUTF8)
 		return
 	}
 	lines := f.withoutMarkers()
@@ -107,16 +106,6 @@ func (f *settingsFile) parse(source []byte) {
 // beginsBlock reports whether a line is a new block: it is one unless it is empty,
 // indented or a comment.
 func beginsBlock(line string) bool { return line != "" && !strings.ContainsRune(" \t#", rune(line[0])) }
-
-func (f *settingsFile) isUTF8() bool {
-	for i, line := range f.lines {
-		if !utf8.ValidString(line) {
-			f.reject(filePosition{line: i + 1}, reasonNotUTF8)
-			return false
-		}
-	}
-	return true
-}
 
 // withoutMarkers empties the lines that begin a document or are a directive. One "---"
 // before the first key is allowed; every other of these lines is rejected.
@@ -239,7 +228,8 @@ func (f *settingsFile) add(key, v *yaml.Node) {
 		return
 	}
 	f.keyLines[name] = at.line
-	s, own := f.program.settingOfKey(name)
+	s, own := f.program.setting(strings.ReplaceAll(name, "_", "-"))
+	own = own && s.key() == name
 	switch {
 	case own && s.Scope != Anywhere:
 		f.reject(at, fmt.Sprintf(reasonNotInFile, name, s.flag()))
@@ -282,13 +272,6 @@ func (f *settingsFile) rejectKey(at filePosition, key string) {
 		text += fmt.Sprintf(phraseDidYouMean, near)
 	}
 	f.reject(at, text)
-}
-
-func (p Program) settingOfKey(key string) (Setting, bool) {
-	if strings.ContainsRune(key, '-') {
-		return Setting{}, false
-	}
-	return p.setting(strings.ReplaceAll(key, "_", "-"))
 }
 
 func (f *settingsFile) reject(at filePosition, why string) {

@@ -10,9 +10,9 @@ import (
 	"evcp/internal/config"
 )
 
-// fit fails unless err is fit to be shown: a LoadError, printable, and no
+// checkPrintable fails unless err can be shown to a person: a LoadError, printable, and no
 // control characters but the line breaks.
-func fit(t *testing.T, err error) {
+func checkPrintable(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
 		return
@@ -38,7 +38,7 @@ func FuzzParseArgs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, args, variable string) {
 		vars := map[string]string{"CENTRAL_PORT": variable, "EVCP_INSTANCE": variable}
 		_, err := monitor(&options{}).Load(strings.Split(args, " "), env(vars), disk(nil))
-		fit(t, err)
+		checkPrintable(t, err)
 	})
 }
 
@@ -51,6 +51,6 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, file string) {
 		_, err := monitor(&options{}).Load(nil, env(nil), disk(map[string]string{"./network.yaml": file}))
-		fit(t, err)
+		checkPrintable(t, err)
 	})
 }

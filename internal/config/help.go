@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,13 +60,11 @@ func (s Setting) help() []string {
 }
 
 func (s Setting) shownDefault() string {
-	if text := s.DefaultText + s.Default; text == "" {
+	text := cmp.Or(s.DefaultText, s.Default)
+	if text == "" {
 		return ""
 	}
-	if s.DefaultText != "" {
-		return "(" + s.DefaultText + ")"
-	}
-	return "(" + s.Default + ")"
+	return "(" + text + ")"
 }
 
 // hang sets text beside name from column on, and under it if name is too long.
