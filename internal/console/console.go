@@ -72,7 +72,10 @@ type Console struct {
 
 // Open makes a Console. It writes nothing yet.
 func Open(o Options) *Console {
-	getenv := orEmpty(o.Getenv)
+	getenv := o.Getenv
+	if getenv == nil {
+		getenv = func(string) string { return "" }
+	}
 	c := &Console{out: o.Out, style: StyleOf(o.Out, getenv, o.Color), format: o.Format, level: o.Level, zone: o.Zone}
 	c.tty = isTerminal(o.Out)
 	c.redraw = c.tty && getenv("TERM") != "dumb"
@@ -91,9 +94,6 @@ func Open(o Options) *Console {
 // Terminal reports whether Out is a terminal that shows Text: whether a person reads
 // it, for whom a banner and a summary are worth printing.
 func (c *Console) Terminal() bool { return c.tty && c.format == Text }
-
-// Style is how text looks at this Console.
-func (c *Console) Style() display.Style { return c.style }
 
 // Print writes lines of prose above the live line, shapes painted, each cut to
 // the width of the terminal. It is for banners and summaries.
@@ -132,7 +132,6 @@ func (c *Console) write(text string) {
 // StyleOf finds the style of out. Characters beyond ASCII need a UTF-8 locale
 // (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
 func StyleOf(out *os.File, getenv func(string) string, when ColorMode) display.Style {
-	getenv = orEmpty(getenv)
 	name := getenv("TERM")
 	plain := isTerminal(out) && (name == "dumb" || name == "linux")
 	return display.Style{
@@ -152,13 +151,6 @@ func isUTF8(getenv func(string) string) bool {
 }
 
 func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
-
-func orEmpty(getenv func(string) string) func(string) string {
-	if getenv == nil {
-		return func(string) string { return "" }
-	}
-	return getenv
-}
 
 // The live line is drawn with the cursor put back to its start. A terminal that is
 // made narrower breaks the line in two and leaves the cursor there, so "erase from

@@ -17,11 +17,8 @@ import (
 	"evcp/internal/display"
 )
 
-// Keys of the attributes that have a place of their own in every format.
+// Keys of the attributes that have a place of their own in every format, besides slog's.
 const (
-	timeKey  = "time"
-	levelKey = "level"
-	textKey  = "msg"
 	shapeKey = "shape"
 	cpKey    = "cp"
 )
@@ -45,12 +42,7 @@ type logRecord struct {
 	shaped bool // it was given a shape
 	cp     string
 	text   string
-	fields []attribute
-}
-
-type attribute struct {
-	key   string
-	value slog.Value
+	fields []slog.Attr
 }
 
 // logHandler is c with the attributes and groups that a Logger has collected. It never
@@ -109,7 +101,7 @@ func (e *logRecord) add(prefix string, a slog.Attr) {
 	case prefix == "" && a.Key == cpKey:
 		e.cp = v.String()
 	default:
-		e.fields = append(e.fields, attribute{prefix + a.Key, v})
+		e.fields = append(e.fields, slog.Attr{Key: prefix + a.Key, Value: v})
 	}
 }
 
@@ -141,25 +133,25 @@ func (e logRecord) human(c *Console) string {
 	if c.level <= slog.LevelDebug {
 		columns = unlimited
 		for _, f := range e.fields {
-			text += " " + f.key + "=" + logfmtText(machineText(f.value))
+			text += " " + f.Key + "=" + logfmtText(machineText(f.Value))
 		}
 	}
 	return c.style.Entry(head, e.shape, id, text, c.width(columns))
 }
 
 // attributes are all of e, in the order of a machine's line.
-func (e logRecord) attributes() []attribute {
-	var all []attribute
+func (e logRecord) attributes() []slog.Attr {
+	var all []slog.Attr
 	if !e.at.IsZero() {
-		all = append(all, attribute{timeKey, slog.TimeValue(e.at)})
+		all = append(all, slog.Time(slog.TimeKey, e.at))
 	}
-	all = append(all, attribute{levelKey, slog.StringValue(strings.ToLower(e.level.String()))})
+	all = append(all, slog.String(slog.LevelKey, strings.ToLower(e.level.String())))
 	if e.cp != "" {
-		all = append(all, attribute{cpKey, slog.StringValue(e.cp)})
+		all = append(all, slog.String(cpKey, e.cp))
 	}
-	all = append(all, attribute{textKey, slog.StringValue(e.text)})
+	all = append(all, slog.String(slog.MessageKey, e.text))
 	if e.shaped {
-		all = append(all, attribute{shapeKey, slog.StringValue(e.shape.String())})
+		all = append(all, slog.String(shapeKey, e.shape.String()))
 	}
 	return append(all, e.fields...)
 }
@@ -170,7 +162,7 @@ func (e logRecord) logfmt() string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(strings.Map(logfmtKey, f.key) + "=" + logfmtText(machineText(f.value)))
+		b.WriteString(strings.Map(logfmtKey, f.Key) + "=" + logfmtText(machineText(f.Value)))
 	}
 	return b.String()
 }
@@ -179,7 +171,7 @@ func (e logRecord) json() string {
 	var b strings.Builder
 	for i, f := range e.attributes() {
 		b.WriteByte("{,"[min(i, 1)])
-		b.WriteString(jsonText(f.key) + ":" + jsonValue(f.value))
+		b.WriteString(jsonText(f.Key) + ":" + jsonValue(f.Value))
 	}
 	return b.String() + "}"
 }

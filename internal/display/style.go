@@ -129,18 +129,20 @@ func cutMark(text string) (before string, sh Shape, after string) {
 func cutWord(text string, words []string) (before, word, after string) {
 	for i := range text {
 		for _, w := range words {
-			if strings.HasPrefix(text[i:], w) && !wordEnds(text[:i]) && !wordGoesOn(text[i+len(w):]) {
-				return text[:i], w, text[i+len(w):]
+			rest, found := strings.CutPrefix(text[i:], w)
+			if found && !isWordByte(text, i-1) && !isWordByte(text, i+len(w)) {
+				return text[:i], w, rest
 			}
 		}
 	}
 	return text, "", ""
 }
 
-func wordEnds(text string) bool { return text != "" && isWordByte(text[len(text)-1]) }
-
-func wordGoesOn(text string) bool { return text != "" && isWordByte(text[0]) }
-
-func isWordByte(c byte) bool {
+// isWordByte reports whether the byte of text at i, if there is one, is part of a word.
+func isWordByte(text string, i int) bool {
+	if i < 0 || i >= len(text) {
+		return false
+	}
+	c := text[i]
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c >= 0x80
 }

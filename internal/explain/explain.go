@@ -17,9 +17,8 @@ func Lines(d MonitorStatus, zone *time.Location, columns int) []string {
 	v := newView(d, zone, columns)
 	lines := v.status()
 	for _, c := range d.ChargePoints {
-		lines = append(append(lines, "", v.checksTitle(c)), v.checks(c)...)
-		lines = append(append(lines, "", english.messages), v.messages(c)...)
-		lines = append(append(lines, "", english.next), v.schedule(c)...)
+		lines = slices.Concat(lines, []string{"", v.checksTitle(c)}, v.checks(c), []string{"", english.messages}, v.messages(c),
+			[]string{"", english.next}, v.schedule(c))
 	}
 	return append(append(lines, ""), v.outbox()...)
 }

@@ -53,20 +53,14 @@ func (v view) state(c ChargePointStatus) string {
 		return fmt.Sprintf(english.oneMore, text, v.failure(c).Phrase, c.Fall)
 	case c.Failures > 1:
 		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
+	case c.State == evcp.Monitoring.String() && c.Since == 0:
+		return fmt.Sprintf(english.because, c.State, english.watching)
 	case c.State == evcp.Monitoring.String():
-		return fmt.Sprintf(english.because, c.State, v.noVerdict(c))
+		return fmt.Sprintf(english.because, c.State, fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since)))
 	case len(c.Checks) > 0:
 		return fmt.Sprintf(english.answers, text, display.Milliseconds(duration(c.Checks[len(c.Checks)-1].LatencyMS)))
 	}
 	return text
-}
-
-// noVerdict says for how long there has been no countable check.
-func (v view) noVerdict(c ChargePointStatus) string {
-	if c.Since == 0 {
-		return english.watching
-	}
-	return fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since))
 }
 
 // failure is the advice for the last failed check.
@@ -90,12 +84,11 @@ func (v view) advised(c ChargePointStatus) []string {
 	if c.Incident == nil {
 		return nil
 	}
-	a := v.failure(c)
-	lines := append(v.indented(a.Meaning), v.indented(a.Do)...)
+	a, reported := v.failure(c), english.notReported
 	if at := c.Incident.ReportedAt; at != 0 {
-		return append(lines, v.indented(fmt.Sprintf(english.reported, v.clock(at), v.age(at)))...)
+		reported = fmt.Sprintf(english.reported, v.clock(at), v.age(at))
 	}
-	return append(lines, v.indented(english.notReported)...)
+	return slices.Concat(v.indented(a.Meaning), v.indented(a.Do), v.indented(reported))
 }
 
 func (v view) central(c ChargePointStatus) []string {
@@ -122,8 +115,7 @@ func (v view) central(c ChargePointStatus) []string {
 	if c.Central.Pending > 0 {
 		text += english.reports.Of(int64(c.Central.Pending))
 	}
-	lines := v.row(shape, english.central, c.Central.Address, text)
-	return append(append(lines, v.indented(trouble.Meaning)...), v.indented(trouble.Do)...)
+	return slices.Concat(v.row(shape, english.central, c.Central.Address, text), v.indented(trouble.Meaning), v.indented(trouble.Do))
 }
 
 // centralTrouble is the advice for Central's absence or refusal; zero otherwise.

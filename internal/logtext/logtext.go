@@ -100,7 +100,7 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 	case evcp.EngineFailed:
 		return f.incidentOpened(s, e), true
 	case evcp.EngineRecovered:
-		l := LogLine{Shape: display.Up, Text: text(english.recovered, display.Duration(e.Span), english.checks.Of(int64(s.failed)))}
+		l := LogLine{Shape: display.Up, Text: fmt.Sprintf(english.recovered, display.Duration(e.Span), english.checks.Of(int64(s.failed)))}
 		s.failed = 0
 		return l.with(Field{"duration", e.Span}), true
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
@@ -108,12 +108,12 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
 		return f.registration(s, e)
 	case evcp.MonitorStalled:
-		l := LogLine{Shape: display.Unknown, Level: Warn, Text: text(english.stalled, display.Duration(e.Span))}
+		l := LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.stalled, display.Duration(e.Span))}
 		return l.with(Field{"gap", e.Span}, Field{"missed", int(e.Missed)}), true
 	case evcp.ClockStep:
-		return LogLine{Level: Warn, Text: text(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
+		return LogLine{Level: Warn, Text: fmt.Sprintf(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
 	case evcp.EventsDropped:
-		return LogLine{Shape: display.Gone, Level: Warn, Text: text(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
+		return LogLine{Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
 	default:
 		return LogLine{}, false
 	}
@@ -133,19 +133,19 @@ func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine
 		return f.causeChanged(s, e), true
 	case e.Status.Failed():
 		s.failed++
-		l := LogLine{Shape: display.Failed, Level: Debug, Text: text(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		l := LogLine{Shape: display.Failed, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(Field{"cause", e.Cause.String()}, Field{"engine_response", e.Response}), true
 	case e.Status != evcp.OK:
-		return LogLine{Shape: display.Unknown, Level: Debug, Text: text(english.checkFailed, e.Status, f.engine(e.Cause, "").Phrase, e.Failures)}, true
+		return LogLine{Shape: display.Unknown, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, "").Phrase, e.Failures)}, true
 	case before.Incident.Open: // engine_recovered has the line
 		s.okSeen, s.cause.count = true, 0
 		return LogLine{}, false
 	case !s.okSeen:
 		s.okSeen, s.failed = true, 0
-		return LogLine{Shape: display.Up, Text: text(english.firstOK, display.Milliseconds(e.Latency))}, true
+		return LogLine{Shape: display.Up, Text: fmt.Sprintf(english.firstOK, display.Milliseconds(e.Latency))}, true
 	case before.Failures > 0:
 		s.failed = 0
-		return LogLine{Level: Debug, Text: text(english.okAgain, english.checks.Of(int64(before.Failures)))}, true
+		return LogLine{Level: Debug, Text: fmt.Sprintf(english.okAgain, english.checks.Of(int64(before.Failures)))}, true
 	default:
 		return LogLine{}, false
 	}
@@ -161,11 +161,11 @@ func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 	var line string
 	switch e.Cause {
 	case evcp.SaidKO:
-		line = text(english.failedKO, s.state.Status, s.state.Failures, since)
+		line = fmt.Sprintf(english.failedKO, s.state.Status, s.state.Failures, since)
 	case evcp.Protocol:
-		line = text(english.failedProtocol, s.state.Status, s.state.Failures, since, a.Phrase)
+		line = fmt.Sprintf(english.failedProtocol, s.state.Status, s.state.Failures, since, a.Phrase)
 	default:
-		line = text(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+		line = fmt.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
 	}
 	return incidentLine(line, e.Cause, e.Since, a)
 }
@@ -174,7 +174,7 @@ func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 // response comes last, where a narrow terminal may cut it.
 func (f *Formatter) causeChanged(s *logState, e evcp.Event) LogLine {
 	a := f.engine(e.Cause, e.Response)
-	return incidentLine(text(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
+	return incidentLine(fmt.Sprintf(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
 }
 
 func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advice) LogLine {
@@ -199,7 +199,7 @@ func receipt(e evcp.Event) LogLine {
 	if e.Action == evcp.ReportEngineRecovery {
 		sentence = english.recoveryReceipt
 	}
-	l := LogLine{Shape: display.Reported, Text: text(sentence, e.Response, display.Milliseconds(e.Latency))}
+	l := LogLine{Shape: display.Reported, Text: fmt.Sprintf(sentence, e.Response, display.Milliseconds(e.Latency))}
 	if e.Repeat > 0 {
 		l.Level = Debug
 	}
@@ -211,14 +211,14 @@ func receipt(e evcp.Event) LogLine {
 func (f *Formatter) registration(s *logState, e evcp.Event) (LogLine, bool) {
 	switch {
 	case e.Action == evcp.RegistrationRejected && f.ExitWhenRefused && !s.state.EverAccepted:
-		return LogLine{Shape: display.Failed, Level: Error, Text: text(english.refused, e.Response)}, true
+		return LogLine{Shape: display.Failed, Level: Error, Text: fmt.Sprintf(english.refused, e.Response)}, true
 	case e.Action == evcp.RegistrationRejected:
-		return LogLine{Shape: display.Failed, Level: Warn, Text: text(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true
+		return LogLine{Shape: display.Failed, Level: Warn, Text: fmt.Sprintf(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true
 	case s.centralAway:
 		s.centralAway = false
 		return LogLine{}, false
 	default:
-		return LogLine{Shape: display.Reported, Text: text(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
+		return LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
 	}
 }
 
@@ -228,8 +228,6 @@ func direction(step time.Duration) string {
 	}
 	return english.forward
 }
-
-func text(sentence string, figures ...any) string { return fmt.Sprintf(sentence, figures...) }
 
 // causeChangeAfter is how many checks in a row must fail with a new cause before
 // it is logged: an Engine whose failures alternate between two causes would fill

@@ -1,6 +1,7 @@
 package logtext
 
 import (
+	"fmt"
 	"time"
 
 	"evcp"
@@ -23,22 +24,22 @@ func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause) LogLine {
 // CentralBack says that Central answers again after an outage, and how many
 // reports were pending.
 func (f *Formatter) CentralBack(cp evcp.CPID, outage time.Duration, pending int) LogLine {
-	return LogLine{CP: cp, Shape: display.Reported, Text: text(english.centralBack, display.Duration(outage), english.reports.Of(int64(pending)))}
+	return LogLine{CP: cp, Shape: display.Reported, Text: fmt.Sprintf(english.centralBack, display.Duration(outage), english.reports.Of(int64(pending)))}
 }
 
 // NotCentral says that something else than EV_Central answers at its address.
 func (f *Formatter) NotCentral(cp evcp.CPID, reply string) LogLine {
-	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(english.notCentral, reply)}
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.notCentral, reply)}
 }
 
 // ReportRejected says that Central's answer to a report was no receipt.
 func (f *Formatter) ReportRejected(cp evcp.CPID, reply string) LogLine {
-	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(english.reportRejected, reply)}
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.reportRejected, reply)}
 }
 
 // KafkaConnected is the first contact.
 func (f *Formatter) KafkaConnected(pending int64) LogLine {
-	return LogLine{Text: text(english.kafkaConnected, english.events.Of(pending))}
+	return LogLine{Text: fmt.Sprintf(english.kafkaConnected, english.events.Of(pending))}
 }
 
 // KafkaAway says that Kafka can't be reached. ever: it was, earlier. reply is the
@@ -53,13 +54,13 @@ func (f *Formatter) KafkaAway(cause evcp.Cause, reply string, ever bool) LogLine
 }
 
 func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {
-	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: text(sentence, a.Phrase)}
+	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(sentence, a.Phrase)}
 	return l.with(Field{"cause", cause.String()}).advised(a)
 }
 
 // KafkaBack says that every event that was pending has been delivered.
 func (f *Formatter) KafkaBack(outage time.Duration, delivered int64) LogLine {
-	return LogLine{Text: text(english.kafkaBack, display.Duration(outage), english.events.Of(delivered))}
+	return LogLine{Text: fmt.Sprintf(english.kafkaBack, display.Duration(outage), english.events.Of(delivered))}
 }
 
 // Stopped is the last line: whether Central answered the disconnect, how many
@@ -72,12 +73,12 @@ func (f *Formatter) Stopped(cp evcp.CPID, disconnected bool, pending int64, kept
 	if !kept {
 		state = english.stateLost
 	}
-	return LogLine{CP: cp, Text: text(english.stopped, central, english.events.Of(pending), state)}
+	return LogLine{CP: cp, Text: fmt.Sprintf(english.stopped, central, english.events.Of(pending), state)}
 }
 
 // Dropped says how many events and notices have no line because the log's output
 // stood still, and where to read the events.
 func (f *Formatter) Dropped(events, notices uint64) LogLine {
-	l := LogLine{Level: Warn, Text: text(english.linesDropped, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
+	l := LogLine{Level: Warn, Text: fmt.Sprintf(english.linesDropped, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
 	return l.with(Field{"events", events}, Field{"notices", notices})
 }

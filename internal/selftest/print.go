@@ -17,10 +17,6 @@ const (
 	prose  = 76
 )
 
-func title(cp evcp.CPID) string {
-	return fmt.Sprintf(english.title, cp)
-}
-
 // widest is the length of the longest address, at most 24.
 func widest(all []peerResult) int {
 	wide := 0

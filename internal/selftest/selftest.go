@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	trying.Go(func() { central = o.tryCentral(ctx) })
 	trying.Go(func() { engine = o.tryEngine(ctx) })
 	trying.Go(func() { broker = o.tryKafka(ctx) })
-	printLine(title(o.CP))
+	printLine(fmt.Sprintf(english.title, o.CP))
 	printLine("")
 	trying.Wait()
 	all := []peerResult{central, engine, broker}

@@ -15,9 +15,6 @@ import (
 	"evcp/internal/wire"
 )
 
-// program is the name in the status document.
-const program = "ev-cp-m"
-
 // How much of each charge point's past the status document has.
 const (
 	recentChecks   = 20
@@ -27,7 +24,7 @@ const (
 // status is the document behind GET /api/v1/status.
 func (r *runner) status() explain.MonitorStatus {
 	d := explain.MonitorStatus{
-		Program: program, Version: r.o.Version, Instance: r.o.Policy.Instance, PID: os.Getpid(),
+		Program: "ev-cp-m", Version: r.o.Version, Instance: r.o.Policy.Instance, PID: os.Getpid(),
 		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(r.opened), Healthy: true,
 		Outbox: r.outboxStatus(), Kafka: r.kafkaStatus(),
 		Log: explain.LogStatus{Events: r.log.tail.Dropped(), Notices: r.log.dropped.Load()},
