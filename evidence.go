@@ -75,30 +75,25 @@ func (r EvidenceRules) Judge(e Evidence) Outcome {
 
 // unknownCause is why the evidence proves nothing about the Engine; NoCause when it does.
 func (r EvidenceRules) unknownCause(e Evidence) Cause {
-	refusedOrBad := e.Signal == SignalRefused || e.Signal == SignalReply && e.Reply.Status != OK
+	reply := e.Signal == SignalReply
 	switch {
 	case e.Signal == SignalLocalError:
 		return e.Reply.Cause
 	case e.Slept > r.Grace: // any reply may be as old as the sleep was long
 		return Slept
-	case refusedOrBad: // counts, however late it was noticed
+	case e.Signal == SignalRefused, reply && e.Reply.Status != OK: // counts, however late it was noticed
 		return NoCause
-	case e.Signal == SignalReply: // an OK noticed too late may have been sent too late
-		return causeIf(e.Noticed > e.WriteBegan+r.Timeout+r.Grace, Stalled)
+	case reply && e.Noticed > e.WriteBegan+r.Timeout+r.Grace: // an OK noticed too late may have been sent too late
+		return Stalled
+	case reply:
+		return NoCause
 	case e.RecentlyAwake:
 		return Slept
-	case e.Signal == SignalBroken: // the Engine may have given up waiting for a stalled Monitor
-		return causeIf(e.WriteEnded-e.Began > r.Timeout, Stalled)
+	case e.Signal == SignalBroken && e.WriteEnded-e.Began > r.Timeout: // the Engine may have given up waiting for a stalled Monitor
+		return Stalled
 	default:
 		return NoCause
 	}
-}
-
-func causeIf(unknown bool, cause Cause) Cause {
-	if unknown {
-		return cause
-	}
-	return NoCause
 }
 
 // WakeGrace is how long after the machine slept only refusals and complete replies
