@@ -179,7 +179,7 @@ func (x *exchange) await(ended <-chan dialResult, until time.Duration) (got *dia
 }
 
 func (x *exchange) replied() evcp.Evidence {
-	e := x.received(evcp.SignalReply, evcp.Closed)
+	e := x.evidence(evcp.SignalReply, x.conn.reply.Result(evcp.Closed))
 	x.conn.acknowledge()
 	return e
 }
@@ -188,42 +188,27 @@ func (x *exchange) replied() evcp.Evidence {
 // reply.
 func (x *exchange) timedOut(silent bool) evcp.Evidence {
 	if !silent {
-		return x.because(evcp.SignalLocalError, evcp.Stalled)
+		return x.evidence(evcp.SignalLocalError, evcp.Outcome{Cause: evcp.Stalled})
 	}
-	return x.received(evcp.SignalNone, evcp.Timeout)
-}
-
-// received is the evidence of what was read; empty is the cause when that is nothing.
-func (x *exchange) received(s evcp.Signal, empty evcp.Cause) evcp.Evidence {
-	reply := x.conn.reply.Result(empty)
-	e := x.evidence(s)
-	e.Reply = reply
-	return e
+	return x.evidence(evcp.SignalNone, x.conn.reply.Result(evcp.Timeout))
 }
 
 // failed is the evidence of an error of the network.
 func (x *exchange) failed(err error) evcp.Evidence {
-	cause := link.CauseOf(err)
+	cause, signal := link.CauseOf(err), evcp.SignalUnreachable
 	switch cause {
 	case evcp.Refused:
-		return x.because(evcp.SignalRefused, cause)
+		signal = evcp.SignalRefused
 	case evcp.Reset, evcp.Closed:
-		return x.because(evcp.SignalBroken, cause)
+		signal = evcp.SignalBroken
 	case evcp.Local:
-		return x.because(evcp.SignalLocalError, cause)
+		signal = evcp.SignalLocalError
 	case evcp.Timeout:
-		return x.because(evcp.SignalNone, cause)
-	default:
-		return x.because(evcp.SignalUnreachable, cause)
+		signal = evcp.SignalNone
 	}
+	return x.evidence(signal, evcp.Outcome{Cause: cause})
 }
 
-func (x *exchange) because(s evcp.Signal, cause evcp.Cause) evcp.Evidence {
-	e := x.evidence(s)
-	e.Reply.Cause = cause
-	return e
-}
-
-func (x *exchange) evidence(s evcp.Signal) evcp.Evidence {
-	return evcp.Evidence{Signal: s, WriteBegan: x.writeBegan, WriteEnded: x.writeEnded, Noticed: x.now()}
+func (x *exchange) evidence(s evcp.Signal, reply evcp.Outcome) evcp.Evidence {
+	return evcp.Evidence{Signal: s, Reply: reply, WriteBegan: x.writeBegan, WriteEnded: x.writeEnded, Noticed: x.now()}
 }

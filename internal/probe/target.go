@@ -86,7 +86,7 @@ func (c *targetConn) acknowledge() {
 	}
 }
 
-// sleepHistory tells for one target when the machine slept. Every reading is of the
+// sleepHistory is when the machine slept, for one target. Every reading is of the
 // time slept since boot, taken by the owner. The reading for a check's beginning is
 // older than the check, and the one for its end is younger, so that a sleep next to
 // a check counts as one inside it: both err towards Unknown.
