@@ -64,6 +64,42 @@ func TestAMachineThatSlept(t *testing.T) {
 	})
 }
 
+// TestASleepBeforeTheJudgement takes one verdict from the check before it and none after
+// it: a KO counts again at once, silence once WakeGrace is over.
+func TestASleepBeforeTheJudgement(t *testing.T) {
+	var silent atomic.Bool
+	engine := func(c net.Conn) {
+		for {
+			if _, ok := read(c); !ok {
+				return
+			}
+			if !silent.Load() {
+				c.Write([]byte("KO"))
+			}
+		}
+	}
+	withEngine(t, engine, func(fx *fixture) {
+		checkAndSleep := func() {
+			t.Helper()
+			found := fx.ask()
+			fx.slept.Add(int64(time.Hour))
+			f := found[len(found)-1]
+			if o, gap := fx.probe.Judge(f, fx.sleptNow()); o.Status != evcp.Unknown || o.Cause != evcp.Slept || gap != time.Hour {
+				t.Errorf("%s %s, slept %s", o.Status, o.Cause, gap)
+			}
+		}
+		fx.want(evcp.KO, evcp.SaidKO, "KO")
+		checkAndSleep()
+		fx.want(evcp.KO, evcp.SaidKO, "KO")
+		silent.Store(true)
+		checkAndSleep()
+		for woke := time.Now(); time.Since(woke) < wakeGrace; {
+			fx.want(evcp.Unknown, evcp.Slept, "")
+		}
+		fx.want(evcp.ConnectionError, evcp.Timeout, "")
+	})
+}
+
 // TestASlowLink delays the connection and each way by 400 ms: the time for the reply
 // counts from the question.
 func TestASlowLink(t *testing.T) {
