@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"evcp/internal/cli"
@@ -20,24 +17,22 @@ import (
 )
 
 // controller runs the script, takes keys and HTTP requests, and shows the Engine at a
-// terminal. The goroutine of run owns the script.
+// terminal.
 type controller struct {
 	*engine.Engine
 	console *console.Console
-	log     *slog.Logger
 	quit    func()
 	began   time.Time
-	changes chan behaviourChange
 
-	script     sync.WaitGroup // the script's goroutine
 	stopScript context.CancelFunc
+	scriptDone chan struct{} // closed when the script has ended
 }
 
 // start shows or logs the first lines.
 func (c *controller) start(address string, o *options, hasKeys bool) {
 	c.began = time.Now()
 	if !c.console.Terminal() {
-		c.log.Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
+		c.console.Logger().Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
 		return
 	}
 	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), o.listen), ""}
@@ -50,24 +45,21 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 	c.console.Print(lines...)
 }
 
-// run plays the script and takes keys and changes until ctx is done. Either ends the
-// script.
-func (c *controller) run(ctx context.Context, script []engine.Step, keys <-chan rune) {
-	playing, stop := context.WithCancel(ctx)
-	c.stopScript = stop
-	c.script.Go(func() { c.Play(playing, script) })
+// run plays the script and takes keys until ctx is done.
+func (c *controller) run(ctx, playing context.Context, script []engine.Step, keys <-chan rune) {
+	go func() {
+		defer close(c.scriptDone)
+		c.Play(playing, script)
+	}()
 	defer c.endScript()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		c.console.Live(c.live(time.Now()))
+		c.showLive()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case change := <-c.changes:
-			c.setBehaviour(change.behaviour)
-			close(change.done)
 		case key, ok := <-keys:
 			if !ok {
 				keys = nil // the terminal is gone; the Engine goes on
@@ -79,7 +71,7 @@ func (c *controller) run(ctx context.Context, script []engine.Step, keys <-chan 
 
 func (c *controller) endScript() {
 	c.stopScript()
-	c.script.Wait()
+	<-c.scriptDone
 }
 
 func (c *controller) press(key rune) {
@@ -96,11 +88,15 @@ func (c *controller) press(key rune) {
 	}
 }
 
-// setBehaviour ends the script first, which would change the behaviour again.
+// setBehaviour ends the script first, which would change the behaviour again. Any
+// goroutine may call it.
 func (c *controller) setBehaviour(b engine.Behaviour) {
 	c.endScript()
 	c.SetBehaviour(b)
+	c.showLive()
 }
+
+func (c *controller) showLive() { c.console.Live(c.live(time.Now())) }
 
 // live is the last line of the terminal.
 func (c *controller) live(now time.Time) string {
@@ -148,14 +144,8 @@ func (c *controller) finish() {
 	c.console.Live("")
 	n := c.total()
 	after := time.Since(c.began)
-	c.log.Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions.Of(int64(n.Asked)), n.Answered),
+	c.console.Logger().Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions.Of(int64(n.Asked)), n.Answered),
 		"asked", n.Asked, "answered", n.Answered)
-}
-
-// behaviourChange is a behaviour that was requested by HTTP.
-type behaviourChange struct {
-	behaviour engine.Behaviour
-	done      chan struct{} // closed when it is in force
 }
 
 // serveHTTP serves requests until ctx ends, and then sends its error on ended. Without an
@@ -170,26 +160,15 @@ func (c *controller) serveHTTP(ctx context.Context, address string) (ended <-cha
 	if err != nil {
 		return nil, err
 	}
-	control := remote.Control{Behaviour: c.Behaviour, Set: func(asked context.Context, b engine.Behaviour) error { return c.requestChange(ctx, asked, b) }}
+	control := remote.Control{Behaviour: c.Behaviour, Set: func(_ context.Context, b engine.Behaviour) error {
+		if ctx.Err() == nil {
+			c.setBehaviour(b)
+		}
+		return ctx.Err()
+	}}
 	go func() { done <- status.Serve(ctx, ln, control.Handler()) }()
-	c.log.Info("takes orders", "address", ln.Addr().String())
+	c.console.Logger().Info("takes orders", "address", ln.Addr().String())
 	return done, nil
-}
-
-var errStops = errors.New("the Engine stops")
-
-// requestChange hands a behaviour to run and waits until it is in force.
-func (c *controller) requestChange(ctx, asked context.Context, b engine.Behaviour) error {
-	change := behaviourChange{b, make(chan struct{})}
-	select {
-	case c.changes <- change:
-	case <-ctx.Done():
-		return errStops
-	case <-asked.Done():
-		return asked.Err()
-	}
-	<-change.done
-	return nil
 }
 
 // keys are the behaviours at the terminal.

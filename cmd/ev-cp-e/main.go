@@ -31,7 +31,8 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	e := engine.New(engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger()})
-	c := controller{Engine: e, console: con, log: con.Logger(), quit: quit, changes: make(chan behaviourChange)}
+	playing, stopScript := context.WithCancel(ctx)
+	c := controller{Engine: e, console: con, quit: quit, stopScript: stopScript, scriptDone: make(chan struct{})}
 	httpEnded, err := c.serveHTTP(ctx, o.http)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Serve(ctx) }()
 	c.start(binding.Addr().String(), o, keys != nil)
-	c.run(ctx, o.script, keys)
+	c.run(ctx, playing, o.script, keys)
 	quit()
 	err = errors.Join(<-ended, <-httpEnded)
 	c.finish()

@@ -25,7 +25,8 @@ import (
 
 // commands are the arguments that may follow the program's name. Each prints to stdout.
 var commands = map[string]func(*options, context.Context) error{
-	"status": (*options).printStatus, "explain": (*options).printExplanation,
+	"status":      func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.StatusLines) },
+	"explain":     func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.Lines) },
 	"healthcheck": (*options).printHealth, "events": (*options).printEvents,
 }
 
@@ -64,14 +65,6 @@ func (o *options) get(ctx context.Context, path string) (status.SocketReply, err
 		return a, fmt.Errorf(english.badReply, o.cp, err)
 	}
 	return a, nil
-}
-
-func (o *options) printStatus(ctx context.Context) error {
-	return o.printDocument(ctx, explain.StatusLines)
-}
-
-func (o *options) printExplanation(ctx context.Context) error {
-	return o.printDocument(ctx, explain.Lines)
 }
 
 // printDocument prints the Monitor's status document, as text or as it came.
