@@ -1,8 +1,8 @@
 // Package explain is a running Monitor's status: the document behind
 // GET /api/v1/status, and its text for a person (ev-cp-m status and explain).
 //
-// It decides: the Monitor fills the document in, and whoever asks turns it into
-// lines, perhaps with another version of the program. So fields are only added, and
+// It decides: the Monitor fills the document in, and the command that reads it makes the
+// lines, perhaps in another version of the program. So fields are only added, and
 // what is not known is null or absent. Texts of peers in it are safe to print, and
 // are made safe again where they are printed.
 package explain

@@ -50,13 +50,13 @@ type Formatter struct {
 	// ExitWhenRefused: a first refusal ends the program, so it is an error.
 	ExitWhenRefused bool
 	RefusalRetry    time.Duration // from a refusal to the next registration
-	CentralTimeout  time.Duration // longest wait for an answer of Central; 0 is not said
-	KafkaTimeout    time.Duration // longest wait for an answer of Kafka; 0 is not said
+	CentralTimeout  time.Duration // longest wait for an answer of Central; 0: no line names it
+	KafkaTimeout    time.Duration // longest wait for an answer of Kafka; 0: no line names it
 	Topic           string        // for "create the topic …"
 	cps             map[evcp.CPID]*logState
 }
 
-// logState is what the log has said of one charge point.
+// logState is what was logged of one charge point.
 type logState struct {
 	state       evcp.State
 	failed      int         // failed checks since the streak that opened the incident began

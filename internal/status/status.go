@@ -1,15 +1,15 @@
-// Package status serves what a process knows of itself: to a person, to a metrics
-// collector, and to whoever restarts it.
+// Package status serves the state of a process over HTTP: to a person, to a metrics
+// collector, and to the program that restarts it.
 //
 //	GET /metrics          Prometheus text format 0.0.4
 //	GET /healthz          200 while the process does its work, else 503 and why
 //	GET /readyz           200 once it does its work, else 503 and why
 //	GET /api/v1/status    everything, as JSON
 //
-// Everything is read when it is asked for, so that a process that nobody asks pays
-// nothing. No request changes anything and none has a body, so that only the process
-// itself must be defended: headers are bounded in size and time, an answer must be taken
-// within ten seconds, and at most 64 connections are open at once; a further one is closed.
+// Everything is read when a request comes; without requests it costs nothing. No request
+// changes anything and none has a body, so only the process itself must be defended:
+// headers are bounded in size and time, an answer must be taken within ten seconds, and at
+// most 64 connections are open at once; a further one is closed.
 //
 // The same handler serves a TCP address that somebody opened (--http) and a Unix socket
 // in the state folder, which is always there and which only the user of the process can

@@ -31,6 +31,12 @@ func (r *runner) banner() {
 	}
 }
 
+// The banner: the cell where its columns begin, and the widest column of addresses.
+const (
+	bannerIndent = 11
+	maxColumn    = 30
+)
+
 func (r *runner) bannerLines() []string {
 	o, engines, engine := r.o, english.engine, r.engines()
 	brokers, topic := r.brokers()
@@ -38,12 +44,16 @@ func (r *runner) bannerLines() []string {
 	if o.lone() == "" {
 		engines = english.engines
 	}
+	wide := min(max(len(engine), len(o.Central), len(brokers)), maxColumn)
+	row := func(format, name, text string) string {
+		return fmt.Sprintf(format, fmt.Sprintf("%-*s", wide, name), text)
+	}
 	return slices.Concat([]string{
 		fmt.Sprintf(english.title, o.Version, o.name()),
 		"",
-		fmt.Sprintf(engines, r.column(engine), fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
-		fmt.Sprintf(english.central, r.column(o.Central), heartbeats(o.Heartbeat)),
-		fmt.Sprintf(english.kafka, r.column(brokers), topic),
+		row(engines, engine, fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
+		row(english.central, o.Central, heartbeats(o.Heartbeat)),
+		row(english.kafka, brokers, topic),
 	}, display.WrapUnder(fmt.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), []string{
 		fmt.Sprintf(english.config, o.Origin),
 		"",
@@ -67,16 +77,6 @@ func (r *runner) engines() string {
 		return r.o.Targets[0].Address
 	}
 	return strconv.Itoa(len(r.o.Targets))
-}
-
-// bannerIndent is where the columns of the banner begin.
-const bannerIndent = 11
-
-// column pads an address to the longest of the three.
-func (r *runner) column(s string) string {
-	brokers, _ := r.brokers()
-	wide := max(len(r.engines()), len(r.o.Central), len(brokers))
-	return fmt.Sprintf("%-*s", min(wide, 30), s)
 }
 
 // brokers are their addresses, and what is written there.

@@ -2,8 +2,8 @@ package watch
 
 import "evcp/internal/display"
 
-// words are what a Monitor says of itself to a person beside its log: the banner,
-// the live line, and how it does. Another language is another table. The verbs
+// words are the sentences about a Monitor that are not in internal/logtext: the banner,
+// the live line, the disk and its health. Another language is another table. The verbs
 // stand in the order of the call.
 type words struct {
 	title                          string // which version, which charge point
