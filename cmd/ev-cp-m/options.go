@@ -81,12 +81,12 @@ func program(o *options) config.Program {
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 		}, o.log.Settings(run)...),
-		Checks: []config.Check{{Setting: "timeout", Why: func() string {
+		Check: func() (setting, why string) {
 			if o.Timeout > o.Interval {
-				return "it must not exceed --interval (" + o.Interval.String() + ")"
+				return "timeout", "it must not exceed --interval (" + o.Interval.String() + ")"
 			}
-			return ""
-		}}},
+			return "", ""
+		},
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),
 		Shared:   config.NetworkKeys,

@@ -73,7 +73,7 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 			checks++
 		}
 		if e.Action == evcp.EngineFailed && checks != 1 {
-			t.Errorf("reported after %d checks of the second life", checks)
+			t.Errorf("reported after %d checks of the second process", checks)
 		}
 	}
 	if len(epochs) != 1 {
@@ -105,7 +105,7 @@ func TestAStoppedMonitorBlamesNoEngine(t *testing.T) {
 	g.Until("two more checks", func() bool { return r.Count(evcp.HealthCheck) > checks+1 })
 	for _, e := range r.Events() {
 		if e.Failures > 0 || e.Action == evcp.EngineFailed {
-			t.Errorf("accused: seq %d %s %s %s", e.Seq, e.Action, e.Status, e.Cause)
+			t.Errorf("blamed: seq %d %s %s %s", e.Seq, e.Action, e.Status, e.Cause)
 		}
 	}
 	if r.Count(evcp.MonitorStalled) == 0 {
@@ -133,7 +133,7 @@ func TestASilentEngineIsFoundDespiteStops(t *testing.T) {
 		checks := r.Count(evcp.HealthCheck)
 		g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > checks })
 		if checks > 30 {
-			t.Fatal("30 checks and no verdict")
+			t.Fatal("30 checks and no incident")
 		}
 	}
 	g.UntilCentralState("CP_001", "faulted")

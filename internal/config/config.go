@@ -25,12 +25,15 @@ type Program struct {
 	About    string    // first line of the help
 	Usage    []Usage   // ways to call it
 	Settings []Setting // in the order of the help, groups together; --help and --version come by themselves
-	Checks   []Check   // rules between settings
 	Files    []string  // where the file is looked for; empty: this program reads none
 	Shared   []string  // file keys of sibling programs: known here, and ignored
 	Commands []string  // what the one positional argument may be; empty: there is none
 	Example  string    // the setting that explains variables and file keys in the help
 	Notes    []string  // last paragraphs of the help, wrapped
+
+	// Check holds settings to each other. It is called only when every value is good by
+	// itself, and returns which setting is wrong and why, "" if none is. nil: nothing to check.
+	Check func() (setting, why string)
 }
 
 // Usage is one way to call the program: Args as typed after its name, Help what
@@ -59,14 +62,6 @@ const (
 	NotInFile              // command line, environment
 	FlagOnly               // command line
 )
-
-// Check is a rule between settings, tried only when every value is good by
-// itself. Why returns what is wrong, "" if nothing is; the error names the source
-// of Setting's value.
-type Check struct {
-	Setting string
-	Why     func() string
-}
 
 // Invocation says what Load found besides the options themselves.
 type Invocation struct {

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"evcp/internal/display"
@@ -18,10 +17,7 @@ const (
 
 // Help is the answer to --help, at most 80 columns wide, with a newline at the end.
 func (p Program) Help() string {
-	var lines []string
-	if p.About != "" {
-		lines = append(display.Wrap(p.About, prose), "")
-	}
+	lines := append(display.Wrap(p.About, prose), "")
 	lines = append(lines, p.usage()...)
 	group := ""
 	for _, s := range p.Settings {
@@ -83,7 +79,8 @@ func hang(name string, column int, text string) []string {
 	return append([]string{name}, lines...)
 }
 
-// sources explains variables and file keys by the example.
+// sources explains variables and file keys by the example, and lists the best of each
+// setting's further variables.
 func (p Program) sources() []string {
 	s, ok := p.setting(p.Example)
 	if !ok {
@@ -93,19 +90,12 @@ func (p Program) sources() []string {
 	if len(p.Files) > 0 {
 		text = fmt.Sprintf(phraseExample, s.Name, s.variable(), s.key(), s.Default)
 	}
-	if also := p.also(); len(also) > 0 {
+	var also []string
+	for _, s := range p.Settings {
+		also = append(also, s.EnvAliases[:min(1, len(s.EnvAliases))]...)
+	}
+	if len(also) > 0 {
 		text += fmt.Sprintf(phraseAlso, strings.Join(also, ", "))
 	}
 	return display.Wrap(text, prose)
-}
-
-// also lists the best of each setting's further variables.
-func (p Program) also() []string {
-	var names []string
-	for _, s := range p.Settings {
-		if len(s.EnvAliases) > 0 && !slices.Contains(names, s.EnvAliases[0]) {
-			names = append(names, s.EnvAliases[0])
-		}
-	}
-	return names
 }

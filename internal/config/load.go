@@ -20,8 +20,12 @@ func (p Program) Load(args []string, getenv func(string) string, read func(strin
 	}
 	l.openFile(read)
 	l.setAll()
-	if len(l.problems) == 0 {
-		l.check()
+	if len(l.problems) == 0 && l.Check != nil {
+		if name, why := l.Check(); why != "" {
+			s, _ := l.setting(name)
+			v, _ := l.pick(s)
+			l.problems = append(l.problems, v.problem(why))
+		}
 	}
 	if len(l.problems) > 0 {
 		// Those of the file come last, by line, so that they stand together.
@@ -73,16 +77,6 @@ func (l *loader) pick(s Setting) (value, bool) {
 		return v, true
 	}
 	return value{source: fromDefault, name: s.flag(), text: s.Default, setting: s}, s.Default != ""
-}
-
-func (l *loader) check() {
-	for _, c := range l.Checks {
-		if why := c.Why(); why != "" {
-			s, _ := l.setting(c.Setting)
-			v, _ := l.pick(s)
-			l.problems = append(l.problems, v.problem(why))
-		}
-	}
 }
 
 // sources is Invocation.Sources: "../network.yaml", or "flags; no network.yaml found".

@@ -55,12 +55,12 @@ func monitor(o *options) config.Program {
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
 			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Set: config.Choice(&o.color, "auto", "always", "never")},
 		},
-		Checks: []config.Check{{Setting: "timeout", Why: func() string {
+		Check: func() (setting, why string) {
 			if o.timeout > o.interval {
-				return "it must not exceed --interval (" + o.interval.String() + ")"
+				return "timeout", "it must not exceed --interval (" + o.interval.String() + ")"
 			}
-			return ""
-		}}},
+			return "", ""
+		},
 		Files:   []string{"./network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
 		Shared:  []string{"registry", "listen"},
 		Example: "engine-port",
