@@ -178,7 +178,9 @@ func (o *options) whereLooked() string {
 	if _, err := os.Stat(filepath.Join(o.Dir(), "outbox.db")); err == nil {
 		text += "\n" + english.ranBefore
 	}
-	if _, err := os.Lstat(filepath.Join(systemdDir, string(o.cp))); err == nil && o.StateDir != systemdDir {
+	unit := o.Options
+	unit.StateDir = systemdDir
+	if _, err := os.Lstat(unit.Dir()); err == nil && o.StateDir != systemdDir {
 		text += "\n" + fmt.Sprintf(english.bySystemd, systemdDir)
 	}
 	return text
