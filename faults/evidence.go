@@ -18,7 +18,7 @@ import (
 )
 
 // trace gathers all that the oracle reads.
-func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[eventSource][]oracle.TopicRecord) (oracle.Trace, error) {
+func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[eventSource][]string) (oracle.Trace, error) {
 	t := c.truth.trace()
 	t.Rules, t.From, t.To = c.timing.rules(), c.from, to
 	for _, p := range c.cps {
@@ -147,11 +147,11 @@ func (l *topicLog) readUntil(ctx context.Context, cps []*cpUnderTest, wanted fun
 }
 
 // bySource are all records so far, as their bytes are.
-func (l *topicLog) bySource() map[eventSource][]oracle.TopicRecord {
-	all := map[eventSource][]oracle.TopicRecord{}
+func (l *topicLog) bySource() map[eventSource][]string {
+	all := map[eventSource][]string{}
 	for _, rec := range l.Records() {
 		from := sourceOf(rec)
-		all[from] = append(all[from], oracle.TopicRecord{Raw: rec.Value})
+		all[from] = append(all[from], rec.Value)
 	}
 	return all
 }

@@ -88,10 +88,10 @@ func histories(t oracle.Trace) []cpHistory {
 }
 
 // eventsOf leaves out what is no event: the oracle finds it.
-func eventsOf(records []oracle.TopicRecord) []evcp.Event {
+func eventsOf(records []string) []evcp.Event {
 	var all []evcp.Event
 	for _, r := range records {
-		if e, err := evcp.ParseEvent([]byte(r.Raw)); err == nil {
+		if e, err := evcp.ParseEvent([]byte(r)); err == nil {
 			all = append(all, e)
 		}
 	}

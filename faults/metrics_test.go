@@ -91,7 +91,7 @@ func TestDuplicateIDs(t *testing.T) {
 	e := evcp.Event{CP: "CP_001", Action: evcp.MonitorStarted, At: sec(1), Epoch: 1, Seq: 1, Version: "0"}
 	other := e
 	other.At = sec(2)
-	entry := func(e evcp.Event) []oracle.TopicRecord { return []oracle.TopicRecord{{Raw: string(e.AppendJSON(nil))}} }
+	entry := func(e evcp.Event) []string { return []string{string(e.AppendJSON(nil))} }
 	same := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(e)}}}
 	differ := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(other)}}}
 	if a, b := duplicateIDs(same), duplicateIDs(differ); a != 0 || b != 1 {

@@ -285,15 +285,15 @@ func duplicateIDs(all []cpHistory) int {
 	n := 0
 	for _, h := range all {
 		for _, r := range h.Records {
-			e, err := evcp.ParseEvent([]byte(r.Raw))
+			e, err := evcp.ParseEvent([]byte(r))
 			if err != nil {
 				continue
 			}
 			id := e.ID().Text(e.CP)
-			if before, known := contents[id]; known && before != r.Raw {
+			if before, known := contents[id]; known && before != r {
 				n++
 			}
-			contents[id] = r.Raw
+			contents[id] = r
 		}
 	}
 	return n

@@ -65,9 +65,6 @@ func openText(open bool) string {
 	return "not open"
 }
 
-// String is the state of an Engine in a Violation.
-func (e Expectation) String() string { return [...]string{"OK", "failing", "either"}[e] }
-
 // openAt reports whether an incident was open at a moment.
 func (v *verifier) openAt(t evcp.Stamp) bool {
 	open := false

@@ -13,15 +13,15 @@ import (
 func (v *verifier) read() {
 	known := map[evcp.EventID]bool{}
 	var newest evcp.EventID
-	for _, entry := range v.cp.Records {
-		e, err := evcp.ParseEvent([]byte(entry.Raw))
+	for _, raw := range v.cp.Records {
+		e, err := evcp.ParseEvent([]byte(raw))
 		if err != nil {
 			v.violated(DuplicateID, v.trace.To, "no event: %v", err)
 			continue
 		}
-		switch before := v.contents.of(e, entry.Raw); {
-		case before != entry.Raw:
-			v.violated(DuplicateID, e.At, "%s is both %s and %s", e.ID().Text(e.CP), before, entry.Raw)
+		switch before := v.contents.of(e, raw); {
+		case before != raw:
+			v.violated(DuplicateID, e.At, "%s is both %s and %s", e.ID().Text(e.CP), before, raw)
 		case known[e.ID()]:
 			v.result.Repeats++
 		default:

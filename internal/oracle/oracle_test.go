@@ -105,7 +105,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		}, oracle.FalseOK},
 		{"an OK without a check received", func(s *scenario) { s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 8, 9) }, oracle.FalseOK},
 		{"an OK that came too late", func(s *scenario) { s.cp.EngineChecks[8].Done += 30 * ten }, oracle.FalseOK},
-		{"bytes that are no event", func(s *scenario) { s.cp.Records = []oracle.TopicRecord{{Raw: "{"}} }, oracle.DuplicateID},
+		{"bytes that are no event", func(s *scenario) { s.cp.Records = []string{"{"} }, oracle.DuplicateID},
 		{"a receipt that was not kept", func(s *scenario) { s.remove(s.index(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
 		{"a gap in seq", func(s *scenario) { s.events = slices.Delete(s.events, 40, 41) }, oracle.SeqGap},
 		{"a gap in seq, dropped in another epoch", func(s *scenario) {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -10,35 +11,27 @@ import (
 
 // expectedAt is what a check at a moment must result in.
 func (v *verifier) expectedAt(t evcp.Stamp) Expectation {
-	worst, delay := ExpectOK, time.Duration(0)
-	if b, ok := v.behaviourAt(t); ok {
-		worst, delay = b.Expect, b.Delay
-		if b.Shut {
-			worst = ExpectFailure
-		}
+	b := v.behaviourAt(t)
+	worst, delay := b.Expect, b.Delay
+	if b.Shut {
+		worst = ExpectFailure
 	}
 	for _, w := range v.cp.Windows {
 		if w.Kind == EngineLink && w.From <= t && t <= w.To {
 			delay += w.Delay
-			worst = combine(worst, w.Expect)
+			worst = max(worst, w.Expect)
 		}
 	}
 	if v.harnessSleeps().meet(span{t, t}) {
-		worst = combine(worst, ExpectEither)
+		worst = max(worst, ExpectEither)
 	}
-	return combine(worst, v.expectedAfter(delay))
+	return max(worst, v.expectedAfter(delay))
 }
 
 // harnessSleeps are the times in which the Engines and links stalled for at least one
 // interval. A shorter one counts like a stall of the Monitor: see learnStalls.
 func (v *verifier) harnessSleeps() spans {
-	var all spans
-	for _, s := range v.of(HarnessStalled) {
-		if s.length() >= v.trace.Rules.Interval {
-			all = append(all, s)
-		}
-	}
-	return all
+	return slices.DeleteFunc(v.of(HarnessStalled), func(s span) bool { return s.length() < v.trace.Rules.Interval })
 }
 
 // expectedAfter is what a check must result in when its reply has a delay. Around the
@@ -54,25 +47,14 @@ func (v *verifier) expectedAfter(delay time.Duration) Expectation {
 	}
 }
 
-// combine joins two expectations of one check: one failure is enough.
-func combine(a, b Expectation) Expectation {
-	switch {
-	case a == ExpectFailure || b == ExpectFailure:
-		return ExpectFailure
-	case a == ExpectEither || b == ExpectEither:
-		return ExpectEither
-	default:
-		return ExpectOK
-	}
-}
-
-func (v *verifier) behaviourAt(t evcp.Stamp) (EngineBehaviour, bool) {
+// behaviourAt is OK before the first change.
+func (v *verifier) behaviourAt(t evcp.Stamp) EngineBehaviour {
 	for _, b := range slices.Backward(v.cp.Behaviours) {
 		if b.At <= t {
-			return b, true
+			return b
 		}
 	}
-	return EngineBehaviour{}, false
+	return EngineBehaviour{}
 }
 
 // period is a time with one expectation.
@@ -195,11 +177,9 @@ func isOK(answer string) bool {
 }
 
 func (v *verifier) checksReceived(s span) []EngineCheck {
-	var all []EngineCheck
-	for _, c := range v.cp.EngineChecks {
-		if c.Received >= s.from && c.Received <= s.to {
-			all = append(all, c)
-		}
+	first := func(at evcp.Stamp) int {
+		i, _ := slices.BinarySearchFunc(v.cp.EngineChecks, at, func(c EngineCheck, at evcp.Stamp) int { return cmp.Compare(c.Received, at) })
+		return i
 	}
-	return all
+	return v.cp.EngineChecks[first(s.from):first(s.to+1)]
 }

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"slices"
 	"time"
 
 	"evcp"
@@ -89,12 +90,9 @@ func (i *incidentReports) firstReceipt() evcp.Stamp {
 
 // answeredBetween reports whether Central answered such a message in that time.
 func (v *verifier) answeredBetween(verb wire.Verb, from, to evcp.Stamp) bool {
-	for _, m := range v.cp.Messages {
-		if m.Verb == verb && m.Sent >= from.Add(-slack) && m.Returned != 0 && m.Returned <= to.Add(slack) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.cp.Messages, func(m CentralMessage) bool {
+		return m.Verb == verb && m.Sent >= from.Add(-slack) && m.Returned != 0 && m.Returned <= to.Add(slack)
+	})
 }
 
 // failureDue reports whether an ENGINE_FAILURE was due then for some incident.
@@ -123,12 +121,9 @@ func (v *verifier) failureDue(incidents []*incidentReports, at evcp.Stamp) bool 
 
 // recoveryDue reports whether an ENGINE_RECOVERED was due then for some incident.
 func recoveryDue(incidents []*incidentReports, at evcp.Stamp) bool {
-	for _, i := range incidents {
-		if i.recovered != 0 && i.recovered <= at.Add(slack) && (i.recovery == 0 || i.recovery >= at.Add(-slack)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(incidents, func(i *incidentReports) bool {
+		return i.recovered != 0 && i.recovered <= at.Add(slack) && (i.recovery == 0 || i.recovery >= at.Add(-slack))
+	})
 }
 
 // inTime wants a receipt soon after the event, or soon after Central could be reached.

@@ -113,13 +113,13 @@ func message(v wire.Verb, came evcp.Stamp) oracle.CentralMessage {
 func (s *scenario) trace() oracle.Trace {
 	cp := s.cp
 	for _, e := range s.events {
-		cp.Records = append(cp.Records, oracle.TopicRecord{Raw: string(e.AppendJSON(nil))})
+		cp.Records = append(cp.Records, string(e.AppendJSON(nil)))
 	}
 	r := oracle.Trace{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CPTrace{cp}}
 	if s.second != nil {
 		second := oracle.CPTrace{ID: cp.ID, Windows: []oracle.Window{{Kind: oracle.MonitorDown, From: r.From, To: r.To}}}
 		for _, e := range s.second {
-			second.Records = append(second.Records, oracle.TopicRecord{Raw: string(e.AppendJSON(nil))})
+			second.Records = append(second.Records, string(e.AppendJSON(nil)))
 		}
 		r.CPs = append(r.CPs, second)
 	}

@@ -37,12 +37,7 @@ func union(all []span) spans {
 
 // meet reports whether any of them overlaps s.
 func (all spans) meet(s span) bool {
-	for _, o := range all {
-		if o.meets(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, s.meets)
 }
 
 // within is how much of s they cover.

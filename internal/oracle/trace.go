@@ -64,21 +64,25 @@ type CPTrace struct {
 	Windows      []Window
 	EngineChecks []EngineCheck    // in order of Received
 	Messages     []CentralMessage // in order of Sent
-	Records      []TopicRecord    // in order of the topic
+	Records      []string         // the values of the topic's records, in order
 	Shown        string           // Central's state for it at the end; "" when it was not read
 }
 
-// Expectation is what a check must result in, given what its Engine and link do.
+// Expectation is what a check must result in, given what its Engine and link do. Of two
+// causes that act on one check, the greater Expectation holds.
 type Expectation uint8
 
 const (
 	// ExpectOK: every check is OK.
 	ExpectOK Expectation = iota
-	// ExpectFailure: every check fails.
-	ExpectFailure
 	// ExpectEither: some checks fail, or it can't be known.
 	ExpectEither
+	// ExpectFailure: every check fails.
+	ExpectFailure
 )
+
+// String is the state of an Engine in a Violation.
+func (e Expectation) String() string { return [...]string{"OK", "either", "failing"}[e] }
 
 // EngineBehaviour is what an Engine does from At on.
 type EngineBehaviour struct {
@@ -120,7 +124,7 @@ type Window struct {
 	From, To evcp.Stamp
 	Expect   Expectation   // EngineLink
 	Delay    time.Duration // EngineLink: of a check and its reply together
-	Killed   bool          // Down
+	Killed   bool          // MonitorDown
 }
 
 // EngineCheck is one health check as the Engine received it.
@@ -144,6 +148,3 @@ type CentralMessage struct {
 func (m CentralMessage) delivered() bool {
 	return m.Returned != 0 && (m.Closed == 0 || m.Returned < m.Closed) && m.Returned.Sub(m.Sent) < replyLimit-200*time.Millisecond
 }
-
-// TopicRecord is the value of one record of the topic.
-type TopicRecord struct{ Raw string }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"evcp"
-	"evcp/internal/oracle"
 	"evcp/internal/outbox"
 )
 
@@ -23,12 +22,12 @@ type topic struct {
 }
 
 // of are the records of one charge point.
-func (t *topic) of(id evcp.CPID) (entries []oracle.TopicRecord) {
+func (t *topic) of(id evcp.CPID) (entries []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, line := range t.records {
 		if string(line.CP()) == string(id) {
-			entries = append(entries, oracle.TopicRecord{Raw: string(line)})
+			entries = append(entries, string(line))
 		}
 	}
 	return entries

@@ -52,8 +52,8 @@ func traceLines(c oracle.CPTrace) []traceLine {
 		note(m.Returned, "Central answered %s", m.Verb)
 	}
 	for _, e := range c.Records {
-		if event, err := evcp.ParseEvent([]byte(e.Raw)); err == nil {
-			note(event.At, "topic: %s", e.Raw)
+		if event, err := evcp.ParseEvent([]byte(e)); err == nil {
+			note(event.At, "topic: %s", e)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b traceLine) int { return cmp.Compare(a.at, b.at) })
