@@ -27,6 +27,7 @@ type campaign struct {
 	undos    []func()
 
 	broker         controlledBroker
+	schedProbe     *process.Child
 	central        *process.Child
 	centralAddress string
 	centralPage    string
@@ -75,7 +76,10 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		return err
 	}
 	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
-	for _, start := range []func() error{c.startSchedProbe, c.startBroker, c.startCentral} {
+	if c.schedProbe, err = c.startSelf(partSchedProbe); err != nil {
+		return err
+	}
+	for _, start := range []func() error{c.startBroker, c.startCentral} {
 		if err := start(); err != nil {
 			return err
 		}
@@ -102,13 +106,13 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 
 // makeFolder makes a folder for this run in the one of the options.
 func (c *campaign) makeFolder() (err error) {
-	if c.o.dir, err = filepath.Abs(c.o.dir); err != nil {
-		return fmt.Errorf("folder of the campaign: %w", err)
-	}
 	if c.o.bin, err = filepath.Abs(c.o.bin); err != nil {
 		return fmt.Errorf("folder of the programs: %w", err)
 	}
-	if c.o.dir, err = os.MkdirTemp(c.o.dir, "run"); err != nil {
+	if c.o.dir, err = os.MkdirTemp(c.o.dir, "run"); err == nil {
+		c.o.dir, err = filepath.Abs(c.o.dir)
+	}
+	if err != nil {
 		return fmt.Errorf("folder of the campaign: %w", err)
 	}
 	return nil
@@ -123,20 +127,18 @@ func (c *campaign) removeFolder() {
 	}
 }
 
-func (c *campaign) startBroker() (err error) {
+func (c *campaign) startBroker() error {
 	data := filepath.Join(c.o.dir, "kafka")
 	c.broker = &kfakeBroker{c: c, data: data}
 	if c.o.kafka == "real" {
-		if c.broker, err = newApacheBroker(c.brokerAddress, data); err != nil {
-			return err
-		}
-		c.undo(func() { _ = c.broker.kill() }) // it has exited already, if this fails
+		c.broker = apacheBroker{portOf(c.brokerAddress), data}
+		c.undo(func() { _ = c.broker.do("kill") }) // it has exited already, if this fails
 	}
-	return c.broker.start()
+	return c.broker.do("start")
 }
 
 func (c *campaign) startCentral() (err error) {
-	c.central, err = c.startChild("central", nil, filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
+	c.central, err = c.startChild("central", filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
 		"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"evcp"
@@ -114,7 +115,7 @@ func (p *cpUnderTest) setBehaviour(e catalogueEntry) error {
 	if e.split {
 		gap = e.delay
 	}
-	p.hook.setGap(gap)
+	p.hook.gap.Store(int64(gap))
 	p.engine.SetBehaviour(b)
 	if !e.shut {
 		err = p.updateLinks(func() { p.down[engineSide] = false })
@@ -146,11 +147,11 @@ func (p *cpUnderTest) updateLinks(change func()) error {
 
 func (p *cpUnderTest) startMonitor() error {
 	t := p.c.timing
-	m, err := p.c.startChild(p.name(), nil, filepath.Join(p.c.o.bin, "ev-cp-m"),
+	m, err := p.c.startChild(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"),
 		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.links[engineSide].Addr()),
-		"--central-ip", "127.0.0.1", "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.broker.address(),
-		"--state-dir", p.state, "--interval", t.interval.String(), "--timeout", t.timeout.String(),
-		"--report-every", t.reportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB")
+		"--central-ip", "127.0.0.1", "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.brokerAddress,
+		"--state-dir", p.state, "--interval", t.Interval.String(), "--timeout", t.Timeout.String(),
+		"--report-every", t.ReportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB")
 	if err != nil {
 		return err
 	}
@@ -180,12 +181,14 @@ func (p *cpUnderTest) noteUnexpectedExit() {
 // stateFolder is that of its Monitor.
 func (p *cpUnderTest) stateFolder() string { return filepath.Join(p.state, string(p.id)) }
 
-// name is that of its Monitor's log.
-func (p *cpUnderTest) name() string {
-	if p.instance == mainInstance {
-		return string(p.id)
+// name is that of its Monitor, and of the Monitor's log.
+func (p *cpUnderTest) name() string { return monitorName(p.id, p.instance) }
+
+func monitorName(id evcp.CPID, instance string) string {
+	if instance == copyInstance {
+		return string(id) + "-" + copyInstance
 	}
-	return string(p.id) + "-" + p.instance
+	return string(id)
 }
 
 func portOf(address string) string {
@@ -196,63 +199,20 @@ func portOf(address string) string {
 // waitForCheckCount waits until the Engine has served so many checks in all, and reports
 // whether it did before ctx ended.
 func (p *cpUnderTest) waitForCheckCount(ctx context.Context, want int) bool {
-	for {
-		n, more := p.c.truth.checkCount(p.number)
-		if n >= want {
-			return true
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return false
-		}
-	}
+	return wait.Until(ctx, 5*ms, func() bool { return p.c.truth.checkCount(p.number) >= want })
 }
 
 // connHook stands between an Engine and its connections, for what no behaviour of a
 // simulated Engine can do: act between a check and its reply, and split a reply.
 type connHook struct {
-	ctx context.Context // ends every wait
-
-	mu      sync.Mutex // guards all below
-	onCheck func()
-	gap     time.Duration
+	ctx     context.Context        // ends every wait
+	onCheck atomic.Pointer[func()] // called when the next health check is read
+	gap     atomic.Int64           // time.Duration before all but the first byte of a reply
 }
 
 // onNextCheck calls do once, when the next health check is read; the Engine gets the check
 // when do has returned.
-func (h *connHook) onNextCheck(do func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.onCheck = do
-}
-
-// setGap delays all but the first byte of every reply; 0 does not.
-func (h *connHook) setGap(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.gap = d
-}
-
-func (h *connHook) currentGap() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.gap
-}
-
-// received is given what the Engine is about to read.
-func (h *connHook) received(b []byte) {
-	if !bytes.Contains(b, []byte("health_check")) {
-		return
-	}
-	h.mu.Lock()
-	do := h.onCheck
-	h.onCheck = nil
-	h.mu.Unlock()
-	if do != nil {
-		do()
-	}
-}
+func (h *connHook) onNextCheck(do func()) { h.onCheck.Store(&do) }
 
 // wrap is listen with the hook on every connection.
 func (h *connHook) wrap(listen func() (net.Listener, error)) func() (net.Listener, error) {
@@ -285,12 +245,16 @@ type hookedConn struct {
 
 func (c *hookedConn) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
-	c.hook.received(b[:n])
+	if bytes.Contains(b[:n], []byte("health_check")) {
+		if do := c.hook.onCheck.Swap(nil); do != nil {
+			(*do)()
+		}
+	}
 	return n, err
 }
 
 func (c *hookedConn) Write(b []byte) (int, error) {
-	gap := c.hook.currentGap()
+	gap := time.Duration(c.hook.gap.Load())
 	if gap == 0 || len(b) < 2 {
 		return c.TCPConn.Write(b)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,16 +19,16 @@ import (
 )
 
 // trace gathers all that the oracle reads.
-func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[eventSource][]string) (oracle.Trace, error) {
+func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[string][]string) (oracle.Trace, error) {
 	t := c.truth.trace()
-	t.Rules, t.From, t.To = c.timing.rules(), c.from, to
+	t.Rules, t.From, t.To = c.timing.Rules, c.from, to
 	for _, p := range c.cps {
 		chunks, missed := p.links[centralSide].Traffic()
 		if missed > 0 {
 			return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
 		cp := &t.CPs[p.number]
-		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks), records[p.source()], states[p.id].State
+		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks), records[p.name()], cmp.Or(states[p.id].State, "no such charge point")
 	}
 	return t, nil
 }
@@ -88,72 +89,40 @@ func (c *campaign) centralStates(ctx context.Context) (map[evcp.CPID]centralStat
 		return nil, fmt.Errorf("read Central's answer: %w", err)
 	}
 	states := map[evcp.CPID]centralState{}
-	for _, p := range c.cps {
-		states[p.id] = centralState{State: "no such charge point"}
-	}
 	for _, cp := range page {
 		states[cp.ID] = cp
 	}
 	return states, nil
 }
 
-// eventSource is a Monitor as its events name it.
-type eventSource struct {
-	cp       evcp.CPID
-	instance string
+// writerOf is the name of the Monitor that wrote a record. A record that is no event counts
+// as one of the first Monitor of its key: the oracle finds it there.
+func writerOf(rec testbed.ConsumedRecord) string {
+	return monitorName(evcp.CPID(rec.Key), rec.Event.Instance)
 }
 
-func (p *cpUnderTest) source() eventSource { return eventSource{p.id, p.instance} }
-
-// sourceOf is the Monitor that wrote a record. A record that is no event counts as one of
-// the first Monitor of its key: the oracle finds it there.
-func sourceOf(rec testbed.ConsumedRecord) eventSource {
-	if rec.Err == nil && rec.Event.Instance == copyInstance {
-		return eventSource{evcp.CPID(rec.Key), copyInstance}
-	}
-	return eventSource{evcp.CPID(rec.Key), mainInstance}
-}
-
-// topicLog follows the topic, and knows the newest event of each Monitor.
+// topicLog follows the topic. It keeps all records by the names of the Monitors that wrote
+// them, and the newest event of each Monitor.
 type topicLog struct {
 	*testbed.TopicReader
-	newest map[eventSource]evcp.Event
+	records map[string][]string
+	newest  map[string]evcp.Event
 }
 
 func newTopicLog(broker string) (*topicLog, error) {
 	r, err := testbed.NewTopicReader(broker, topic)
-	return &topicLog{r, map[eventSource]evcp.Event{}}, err
+	return &topicLog{r, map[string][]string{}, map[string]evcp.Event{}}, err
 }
 
-// readUntil reads until the newest event of every Monitor is as wanted, or ctx ends. It
-// returns the names of those of which it is not.
-func (l *topicLog) readUntil(ctx context.Context, cps []*cpUnderTest, wanted func(evcp.Event) bool) (missing []string) {
-	for {
-		missing = missing[:0]
-		for _, p := range cps {
-			if !wanted(l.newest[p.source()]) {
-				missing = append(missing, p.name())
-			}
-		}
-		if len(missing) == 0 || ctx.Err() != nil {
-			return missing
-		}
-		for _, rec := range l.Poll(ctx) {
-			if from := sourceOf(rec); rec.Err == nil && rec.Event.At >= l.newest[from].At {
-				l.newest[from] = rec.Event
-			}
+// read waits for more records.
+func (l *topicLog) read(ctx context.Context) {
+	for _, rec := range l.Poll(ctx) {
+		name := writerOf(rec)
+		l.records[name] = append(l.records[name], rec.Value)
+		if rec.Err == nil && rec.Event.At >= l.newest[name].At {
+			l.newest[name] = rec.Event
 		}
 	}
-}
-
-// bySource are all records so far, as their bytes are.
-func (l *topicLog) bySource() map[eventSource][]string {
-	all := map[eventSource][]string{}
-	for _, rec := range l.Records() {
-		from := sourceOf(rec)
-		all[from] = append(all[from], rec.Value)
-	}
-	return all
 }
 
 // saveTrace writes what the oracle read to the file of the options, or beside the logs,
@@ -176,12 +145,4 @@ func (c *campaign) saveTrace(t oracle.Trace, broken bool) error {
 		return fmt.Errorf("keep the trace: %w", err)
 	}
 	return nil
-}
-
-func readTrace(file string) (t oracle.Trace, err error) {
-	b, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(b, &t)
-	}
-	return t, err
 }

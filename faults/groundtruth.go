@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -20,7 +19,6 @@ type groundTruth struct {
 	mu       sync.Mutex
 	shared   []oracle.Window // of everybody
 	cps      []cpTruth
-	busy     time.Duration    // as schedProbe found
 	problems []string         // programs that exited unexpectedly, or did not stop
 	metrics  []scenarioMetric // by a scenario while it ran
 }
@@ -30,7 +28,6 @@ type cpTruth struct {
 	windows    []oracle.Window
 	behaviours []oracle.EngineBehaviour
 	checks     []oracle.EngineCheck // in the order of their ends
-	newCheck   chan struct{}        // closed at the next one
 }
 
 func now() evcp.Stamp { return evcp.StampOf(time.Now()) }
@@ -39,7 +36,7 @@ func now() evcp.Stamp { return evcp.StampOf(time.Now()) }
 func (g *groundTruth) addCP() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cps = append(g.cps, cpTruth{newCheck: make(chan struct{})})
+	g.cps = append(g.cps, cpTruth{})
 	return len(g.cps) - 1
 }
 
@@ -79,8 +76,6 @@ func (g *groundTruth) addExchange(cp int, x engine.ServedRequest) {
 		check.Partial = check.Reply[:1]
 	}
 	t.checks = append(t.checks, check)
-	close(t.newCheck)
-	t.newCheck = make(chan struct{})
 }
 
 // splitDuring reports whether the Engine split its replies at some time of a check: what
@@ -96,18 +91,11 @@ func (t *cpTruth) splitDuring(check oracle.EngineCheck) bool {
 	return false
 }
 
-// checkCount is how many checks an Engine has served, and a channel that is closed when
-// there is one more.
-func (g *groundTruth) checkCount(cp int) (int, <-chan struct{}) {
+// checkCount is how many checks an Engine has served.
+func (g *groundTruth) checkCount(cp int) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.cps[cp].checks), g.cps[cp].newCheck
-}
-
-func (g *groundTruth) addBusy(d time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.busy += d
+	return len(g.cps[cp].checks)
 }
 
 func (g *groundTruth) addMetric(m scenarioMetric) {
@@ -124,25 +112,10 @@ func (g *groundTruth) addProblem(text string) {
 }
 
 // findings are what the campaign found beside the oracle, so far.
-func (g *groundTruth) findings() (problems []string, measured []scenarioMetric, busy time.Duration) {
+func (g *groundTruth) findings() (problems []string, measured []scenarioMetric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.problems), slices.Clone(g.metrics), g.busy
-}
-
-// stallSummary says how often this process or the machine was too busy to hold a bound
-// against anybody.
-func (g *groundTruth) stallSummary() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	stalls, total := 0, time.Duration(0)
-	for _, w := range g.shared {
-		if w.Kind == oracle.HarnessStalled {
-			stalls++
-			total += w.To.Sub(w.From)
-		}
-	}
-	return fmt.Sprintf("The process of the campaign stalled %d times (%s); the scheduling probe found the machine busy for %s in all.", stalls, total.Round(ms), g.busy.Round(ms))
+	return slices.Clone(g.problems), slices.Clone(g.metrics)
 }
 
 // trace is what the oracle reads of everybody, and of the charge points by number: all but
@@ -150,15 +123,14 @@ func (g *groundTruth) stallSummary() string {
 func (g *groundTruth) trace() oracle.Trace {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := oracle.Trace{Shared: sorted(g.shared, windowStart), CPs: make([]oracle.CPTrace, len(g.cps))}
+	start := func(w oracle.Window) evcp.Stamp { return w.From }
+	received := func(c oracle.EngineCheck) evcp.Stamp { return c.Received }
+	t := oracle.Trace{Shared: sorted(g.shared, start), CPs: make([]oracle.CPTrace, len(g.cps))}
 	for n, cp := range g.cps {
-		t.CPs[n] = oracle.CPTrace{Behaviours: slices.Clone(cp.behaviours), Windows: sorted(cp.windows, windowStart), EngineChecks: sorted(cp.checks, checkStart)}
+		t.CPs[n] = oracle.CPTrace{Behaviours: slices.Clone(cp.behaviours), Windows: sorted(cp.windows, start), EngineChecks: sorted(cp.checks, received)}
 	}
 	return t
 }
-
-func windowStart(w oracle.Window) evcp.Stamp     { return w.From }
-func checkStart(c oracle.EngineCheck) evcp.Stamp { return c.Received }
 
 func sorted[T any](all []T, at func(T) evcp.Stamp) []T {
 	all = slices.Clone(all)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -17,9 +19,8 @@ import (
 )
 
 // runPlan injects the faults of a plan, each at its time, with a goroutine for each
-// resource. It ends at the first fault that could not be injected. begun is called by
-// all goroutines.
-func (c *campaign) runPlan(ctx context.Context, p plan, begun func(plannedFault)) error {
+// resource. It ends at the first fault that could not be injected.
+func (c *campaign) runPlan(ctx context.Context, p plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	byResource := map[resource][]plannedFault{}
@@ -27,6 +28,7 @@ func (c *campaign) runPlan(ctx context.Context, p plan, begun func(plannedFault)
 		byResource[f.resource()] = append(byResource[f.resource()], f)
 	}
 	start := time.Now()
+	var begun atomic.Int64
 	var injecting sync.WaitGroup
 	for _, faults := range byResource {
 		injecting.Go(func() {
@@ -34,7 +36,9 @@ func (c *campaign) runPlan(ctx context.Context, p plan, begun func(plannedFault)
 				if !wait.For(ctx, time.Until(start.Add(f.at))) {
 					return
 				}
-				begun(f)
+				if n := int(begun.Add(1)); n%10 == 0 || n == len(p.faults) {
+					fmt.Fprintf(os.Stderr, "%d of %d: %s\n", n, len(p.faults), f)
+				}
 				if err := c.inject(ctx, f); err != nil {
 					cancel(fmt.Errorf("%s: %w", f, err))
 					return
@@ -221,18 +225,12 @@ func (c *campaign) setCentralDown(down bool) error {
 }
 
 func (c *campaign) injectBroker(name string, hold func()) error {
-	end, begin := c.broker.pause, c.broker.resume
-	switch name {
-	case "kill":
-		end, begin = c.broker.kill, c.broker.start
-	case "restart":
-		end, begin = c.broker.stop, c.broker.start
-	}
-	if err := end(); err != nil {
+	verbs := map[string][2]string{"stop": {"freeze", "thaw"}, "kill": {"kill", "start"}, "restart": {"stop", "start"}}[name]
+	if err := c.broker.do(verbs[0]); err != nil {
 		return err
 	}
 	hold()
-	return begin()
+	return c.broker.do(verbs[1])
 }
 
 // loadCPU runs two busy processes for each CPU until hold returns.
@@ -246,7 +244,7 @@ func (c *campaign) loadCPU(hold func()) error {
 		c.truth.endWindow(-1, from, oracle.Window{Kind: oracle.CPUBusy})
 	}()
 	for range 2 * runtime.NumCPU() {
-		child, err := c.startSelf(partCPULoad, nil)
+		child, err := c.startChild("cpuload", "sh", "-c", "while :; do :; done")
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,6 @@ func fail(err error) int {
 // The subcommands. All but verify are children that a campaign starts of itself.
 const (
 	partBroker     = "broker"     // PORT DIR
-	partCPULoad    = "cpuload"    //
 	partSchedProbe = "schedprobe" //
 	partVerify     = "verify"     // FILE: verifies a saved trace again
 )
@@ -76,8 +75,6 @@ func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 		if err := testbed.ServeBroker(ctx, args[1], args[2]); err != nil {
 			return fail(err), true
 		}
-	case len(args) == 1 && args[0] == partCPULoad:
-		cpuLoad(ctx)
 	case len(args) == 1 && args[0] == partSchedProbe:
 		schedProbe(ctx, os.Stdout)
 	case len(args) == 2 && args[0] == partVerify:
@@ -157,21 +154,22 @@ func (o *options) validate() error {
 
 // timing is how a Monitor is configured, and so what the oracle may ask of it.
 type timing struct {
-	interval, timeout, reportEvery, heartbeat time.Duration
+	oracle.Rules
+	heartbeat time.Duration
+}
+
+func newTiming(interval, timeout, reportEvery, heartbeat time.Duration) timing {
+	return timing{oracle.Rules{Interval: interval, Timeout: timeout, Fall: 3, ReportEvery: reportEvery, Ready: 1500 * ms}, heartbeat}
 }
 
 var (
 	// campaignTiming is a quarter of the real one. The timeout leaves a check of a mute
 	// Engine time to end, grace included, before the next is due. 0.9 of so short an
 	// interval would not: each such check would make Monitors skip the next.
-	campaignTiming = timing{250 * ms, 180 * ms, 5 * time.Second, time.Second}
+	campaignTiming = newTiming(250*ms, 180*ms, 5*time.Second, time.Second)
 	// realTiming is that of design and defaults.
-	realTiming = timing{time.Second, 900 * ms, 30 * time.Second, 5 * time.Second}
+	realTiming = newTiming(time.Second, 900*ms, 30*time.Second, 5*time.Second)
 )
-
-func (t timing) rules() oracle.Rules {
-	return oracle.Rules{Interval: t.interval, Timeout: t.timeout, Fall: 3, ReportEvery: t.reportEvery, Ready: 1500 * ms}
-}
 
 // run runs what the options say and returns how many promises were broken.
 func (o *options) run(ctx context.Context) (broken int, err error) {

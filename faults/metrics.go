@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -79,26 +78,12 @@ type cpHistory struct {
 }
 
 // histories has one for each charge point, in their order.
-func histories(t oracle.Trace) []cpHistory {
-	all := make([]cpHistory, len(t.CPs))
-	for i, cp := range t.CPs {
-		all[i] = cpHistory{CPTrace: cp, rules: t.Rules, events: eventsOf(cp.Records)}
+func histories(r campaignResult) []cpHistory {
+	all := make([]cpHistory, len(r.trace.CPs))
+	for i, cp := range r.trace.CPs {
+		all[i] = cpHistory{CPTrace: cp, rules: r.trace.Rules, events: r.verification.Histories[i]}
 	}
 	return all
-}
-
-// eventsOf leaves out what is no event: the oracle finds it.
-func eventsOf(records []string) []evcp.Event {
-	var all []evcp.Event
-	for _, r := range records {
-		if e, err := evcp.ParseEvent([]byte(r)); err == nil {
-			all = append(all, e)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b evcp.Event) int {
-		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))
-	})
-	return slices.CompactFunc(all, func(a, b evcp.Event) bool { return a.ID() == b.ID() })
 }
 
 // timeRange includes both its ends.

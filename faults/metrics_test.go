@@ -86,19 +86,6 @@ func TestReportsAfterReceipt(t *testing.T) {
 	}
 }
 
-// TestDuplicateIDs: one id, two contents, from two Monitors.
-func TestDuplicateIDs(t *testing.T) {
-	e := evcp.Event{CP: "CP_001", Action: evcp.MonitorStarted, At: sec(1), Epoch: 1, Seq: 1, Version: "0"}
-	other := e
-	other.At = sec(2)
-	entry := func(e evcp.Event) []string { return []string{string(e.AppendJSON(nil))} }
-	same := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(e)}}}
-	differ := []cpHistory{{CPTrace: oracle.CPTrace{Records: entry(e)}}, {CPTrace: oracle.CPTrace{Records: entry(other)}}}
-	if a, b := duplicateIDs(same), duplicateIDs(differ); a != 0 || b != 1 {
-		t.Errorf("%d and %d, want 0 and 1", a, b)
-	}
-}
-
 // TestMeasurementsBreak at their bounds and not before.
 func TestMeasurementsBreak(t *testing.T) {
 	good := []scenarioMetric{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}

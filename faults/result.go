@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -9,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"evcp"
@@ -20,7 +21,7 @@ import (
 // runPlan runs a random campaign and verifies it.
 func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	fmt.Fprintf(o.out, "seed %d: %d faults in about %s, %d Monitors every %s (1/%d of the real interval), %s broker\n",
-		p.seed, len(p.faults), p.ends().Round(time.Second), o.monitors, campaignTiming.interval, realTiming.interval/campaignTiming.interval, o.kafka)
+		p.seed, len(p.faults), p.ends().Round(time.Second), o.monitors, campaignTiming.Interval, realTiming.Interval/campaignTiming.Interval, o.kafka)
 	ctx, cancel := context.WithTimeout(ctx, p.ends()+3*time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -32,8 +33,7 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	if c.diskErr != nil {
 		fmt.Fprintf(o.out, "***** SKIPPED: full disk: %v *****\n", c.diskErr)
 	}
-	progress := progress{out: os.Stderr, faults: len(p.faults)}
-	if err := c.runPlan(ctx, p, progress.report); err != nil {
+	if err := c.runPlan(ctx, p); err != nil {
 		return campaignResult{}, err
 	}
 	r, err := c.finish(ctx, began)
@@ -86,7 +86,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	if err != nil {
 		return campaignResult{}, err
 	}
-	log, err := newTopicLog(c.broker.address())
+	log, err := newTopicLog(c.brokerAddress)
 	if err != nil {
 		return campaignResult{}, err
 	}
@@ -107,28 +107,49 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	c.awaitEvents(ctx, log, stopTimeout, "the last event of %v does not reach the topic", func(e evcp.Event) bool {
 		return e.Action == evcp.MonitorStopped && e.At > to
 	})
-	t, err := c.trace(to, states, log.bySource())
+	busy, err := c.readSchedProbe()
 	if err != nil {
 		return campaignResult{}, err
 	}
-	r := campaignResult{trace: t, verification: oracle.Verify(t), took: time.Since(began)}
-	r.problems, r.metrics, r.busy = c.truth.findings()
+	t, err := c.trace(to, states, log.records)
+	if err != nil {
+		return campaignResult{}, err
+	}
+	r := campaignResult{trace: t, verification: oracle.Verify(t), busy: busy, took: time.Since(began)}
+	r.problems, r.metrics = c.truth.findings()
 	return r, ctx.Err()
 }
 
-// awaitEvents reads the topic until every Monitor has sent an event as wanted, and notes a
-// problem with the names of those that did not in time.
+// awaitEvents reads the topic until the newest event of every Monitor is as wanted, and
+// notes a problem with the names of those of which it is not in time.
 func (c *campaign) awaitEvents(ctx context.Context, log *topicLog, timeout time.Duration, problem string, wanted func(evcp.Event) bool) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if missing := log.readUntil(ctx, c.cps, wanted); len(missing) > 0 {
-		c.truth.addProblem(fmt.Sprintf(problem, missing))
+	for {
+		var missing []string
+		for _, p := range c.cps {
+			if !wanted(log.newest[p.name()]) {
+				missing = append(missing, p.name())
+			}
+		}
+		switch {
+		case len(missing) == 0:
+			return
+		case ctx.Err() != nil:
+			c.truth.addProblem(fmt.Sprintf(problem, missing))
+			return
+		}
+		log.read(ctx)
 	}
 }
 
 // verifyFile verifies a saved trace again; it returns the exit code.
 func verifyFile(file string, out io.Writer) int {
-	t, err := readTrace(file)
+	var t oracle.Trace
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &t)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -136,26 +157,6 @@ func verifyFile(file string, out io.Writer) int {
 	printTable(out, v)
 	printViolations(out, v, len(v.Violations))
 	return min(len(v.Violations), 1)
-}
-
-// progress prints how far a campaign is, every 10 s.
-type progress struct {
-	out    io.Writer
-	faults int
-
-	mu    sync.Mutex // guards all below
-	begun int
-	next  time.Time
-}
-
-func (p *progress) report(f plannedFault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.begun++
-	if p.begun == p.faults || time.Now().After(p.next) {
-		p.next = time.Now().Add(10 * time.Second)
-		fmt.Fprintf(p.out, "%d of %d: %s\n", p.begun, p.faults, f)
-	}
 }
 
 // printFaults prints how often each fault was injected.
@@ -183,7 +184,20 @@ func (c *campaign) printResult(r campaignResult) {
 	for _, text := range r.problems {
 		fmt.Fprintln(out, "problem:", strings.ReplaceAll(text, "\n", "\n         "))
 	}
-	fmt.Fprintf(out, "\n%s on %s.\n%s\n", r.took.Round(time.Second), machine(), c.truth.stallSummary())
+	fmt.Fprintf(out, "\n%s on %s.\n%s\n", r.took.Round(time.Second), machine(), r.stallSummary())
+}
+
+// stallSummary is how often the campaign's process or the machine was too busy to hold a
+// Monitor to a bound.
+func (r campaignResult) stallSummary() string {
+	stalls, total := 0, time.Duration(0)
+	for _, w := range r.trace.Shared {
+		if w.Kind == oracle.HarnessStalled {
+			stalls++
+			total += w.To.Sub(w.From)
+		}
+	}
+	return fmt.Sprintf("The process of the campaign stalled %d times (%s); the scheduling probe found the machine busy for %s in all.", stalls, total.Round(ms), r.busy.Round(ms))
 }
 
 func printTable(out io.Writer, v *oracle.Verification) {
@@ -210,16 +224,10 @@ func printViolations(out io.Writer, v *oracle.Verification, most int) {
 	}
 }
 
-// machine is the CPU, the number of its cores and the version of Go.
+// machine is the number of cores, the CPU and the version of Go.
 func machine() string {
-	model := runtime.GOOS
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if rest, ok := strings.CutPrefix(line, "model name"); ok {
-				model = strings.TrimSpace(strings.TrimLeft(rest, "\t :"))
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), model, runtime.Version())
+	info, _ := os.ReadFile("/proc/cpuinfo") // only Linux has it
+	_, model, _ := strings.Cut(string(info), "model name\t: ")
+	model, _, _ = strings.Cut(model, "\n")
+	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), cmp.Or(model, runtime.GOOS), runtime.Version())
 }

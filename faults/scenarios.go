@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"evcp/internal/oracle"
@@ -67,7 +69,7 @@ func (o *options) runScenarios(ctx context.Context) (broken int, err error) {
 const scenarioTimeout = 5 * time.Minute
 
 func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken int, err error) {
-	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, realTiming.interval, o.kafka, o.seed)
+	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, realTiming.Interval, o.kafka, o.seed)
 	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	began := time.Now()
@@ -84,7 +86,7 @@ func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken in
 		return 0, err
 	}
 	c.printResult(r)
-	broken = r.broken() + printMetrics(o.out, append(s.measure(c, histories(r.trace)), r.metrics...))
+	broken = r.broken() + printMetrics(o.out, append(s.measure(c, histories(r)), r.metrics...))
 	return broken, c.saveTrace(r.trace, broken > 0)
 }
 
@@ -106,19 +108,15 @@ func (c *campaign) setBehaviour(e catalogueEntry, cps ...int) error {
 // intermittentEntry makes more events than an Engine that is always OK.
 var intermittentEntry = engineEntry("intermittent", oracle.ExpectEither, 0)
 
-// forEachCP runs do for all charge points at once, and returns one of the errors.
+// forEachCP runs do for all charge points at once, and joins their errors.
 func (c *campaign) forEachCP(do func(*cpUnderTest) error) error {
-	done := make(chan error, len(c.cps))
-	for _, p := range c.cps {
-		c.serving.Go(func() { done <- do(p) })
+	errs := make([]error, len(c.cps))
+	var running sync.WaitGroup
+	for n, p := range c.cps {
+		running.Go(func() { errs[n] = do(p) })
 	}
-	var first error
-	for range c.cps {
-		if err := <-done; first == nil {
-			first = err
-		}
-	}
-	return first
+	running.Wait()
+	return errors.Join(errs...)
 }
 
 // waitMidCheck waits until the Engine has received the next check, and a third of its
@@ -128,15 +126,14 @@ func (p *cpUnderTest) waitMidCheck(ctx context.Context) {
 	p.hook.onNextCheck(func() { close(received) })
 	select {
 	case <-received:
-		wait.For(ctx, p.c.timing.timeout/3)
+		wait.For(ctx, p.c.timing.Timeout/3)
 	case <-ctx.Done():
 	}
 }
 
 // waitForChecks waits until the Engine has served so many more checks.
 func (p *cpUnderTest) waitForChecks(ctx context.Context, more int) {
-	have, _ := p.c.truth.checkCount(p.number)
-	p.waitForCheckCount(ctx, have+more)
+	p.waitForCheckCount(ctx, p.c.truth.checkCount(p.number)+more)
 }
 
 // answered reports whether Central's answer to such a message went to the Monitor.
@@ -152,11 +149,11 @@ func (p *cpUnderTest) waitForAnswer(ctx context.Context, v wire.Verb) {
 
 // waitForCentral polls Central's API until it shows the charge point as wanted, and adds
 // the time that this took as a metric; it waits 5 s longer than allowed.
-func (p *cpUnderTest) waitForCentral(ctx context.Context, every time.Duration, name string, most time.Duration, wanted func(centralState) bool) {
+func (p *cpUnderTest) waitForCentral(ctx context.Context, name string, most time.Duration, wanted func(centralState) bool) {
 	began, took := time.Now(), never
 	ctx, cancel := context.WithTimeout(ctx, most+5*time.Second)
 	defer cancel()
-	wait.Until(ctx, every, func() bool {
+	wait.Until(ctx, 25*ms, func() bool {
 		states, err := p.c.centralStates(ctx)
 		if err != nil || !wanted(states[p.id]) {
 			return false
@@ -169,5 +166,5 @@ func (p *cpUnderTest) waitForCentral(ctx context.Context, every time.Duration, n
 
 // waitForState is waitForCentral for a state.
 func (p *cpUnderTest) waitForState(ctx context.Context, want, name string, most time.Duration) {
-	p.waitForCentral(ctx, 25*ms, string(p.id)+" "+name, most, func(s centralState) bool { return s.State == want })
+	p.waitForCentral(ctx, string(p.id)+" "+name, most, func(s centralState) bool { return s.State == want })
 }

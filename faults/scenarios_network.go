@@ -54,11 +54,11 @@ var blackHoleImpairments = []faultproxy.Impairment{{Kind: faultproxy.BlackHole},
 
 // runBlackHoles impairs the links to the Engines, and then those to Central.
 func runBlackHoles(ctx context.Context, c *campaign) error {
-	detection := maxDetection(c.timing.rules())
+	detection := maxDetection(c.timing.Rules)
 	err := c.withBlackHole(ctx, engineSide, func(p *cpUnderTest) {
 		p.waitForState(ctx, "faulted", "no link to the Engine: faulted at Central after", detection+500*ms)
 	}, func(p *cpUnderTest) {
-		p.waitForState(ctx, "activated", "  link restored: activated after", c.timing.interval+c.timing.timeout+500*ms)
+		p.waitForState(ctx, "activated", "  link restored: activated after", c.timing.Interval+c.timing.Timeout+500*ms)
 	})
 	if err != nil {
 		return err

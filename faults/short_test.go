@@ -32,7 +32,7 @@ var mustHave = map[string]func(plannedFault) bool{
 	},
 	"an Engine that does not reply":  func(f plannedFault) bool { return f.domain == engineFault && isSilent(f) },
 	"an Engine that does not listen": func(f plannedFault) bool { return f.domain == engineFault && f.shut },
-	"an Engine that is late":         func(f plannedFault) bool { return f.domain == engineFault && f.delay > campaignTiming.timeout },
+	"an Engine that is late":         func(f plannedFault) bool { return f.domain == engineFault && f.delay > campaignTiming.Timeout },
 	"a dead link to an Engine":       func(f plannedFault) bool { return f.domain == engineLink && isHeld(f) },
 	"a broken link to an Engine":     func(f plannedFault) bool { return f.domain == engineLink && isBroken(f) },
 	"a dead link to Central":         func(f plannedFault) bool { return f.domain == centralLink && isHeld(f) },

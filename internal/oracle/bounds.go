@@ -31,7 +31,7 @@ func (v *verifier) incidents() {
 		}
 		v.result.Bounds++
 		if open := v.openAt(due); open != want {
-			v.violated(MissedIncident, due, "%s since %s, but its incident is %s", p.expect, clock(p.from), openText(open))
+			v.violated(MissedIncident, due, "%s since %s; an incident is open: %t", p.expect, clock(p.from), open)
 		}
 	}
 }
@@ -56,13 +56,6 @@ func (v *verifier) linkDelay(s span) time.Duration {
 		}
 	}
 	return 0
-}
-
-func openText(open bool) string {
-	if open {
-		return "still open"
-	}
-	return "not open"
 }
 
 // openAt reports whether an incident was open at a moment.

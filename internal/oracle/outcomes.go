@@ -69,7 +69,7 @@ func (v *verifier) periods() []period {
 	for _, b := range v.cp.Behaviours {
 		cuts = append(cuts, b.At)
 	}
-	for _, w := range append(slices.Clone(v.cp.Windows), v.trace.Shared...) {
+	for _, w := range slices.Concat(v.cp.Windows, v.trace.Shared) {
 		if w.Kind == EngineLink || w.Kind == HarnessStalled {
 			cuts = append(cuts, w.From, w.To+1)
 		}

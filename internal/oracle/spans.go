@@ -54,11 +54,9 @@ func (all spans) within(s span) time.Duration {
 // of are the windows of these kinds, the shared ones included.
 func (v *verifier) of(kinds ...WindowKind) spans {
 	var all []span
-	for _, list := range [][]Window{v.cp.Windows, v.trace.Shared} {
-		for _, w := range list {
-			if slices.Contains(kinds, w.Kind) {
-				all = append(all, span{w.From, w.To})
-			}
+	for _, w := range slices.Concat(v.cp.Windows, v.trace.Shared) {
+		if slices.Contains(kinds, w.Kind) {
+			all = append(all, span{w.From, w.To})
 		}
 	}
 	return union(all)

@@ -35,10 +35,7 @@ var promiseNames = [promises]string{
 
 // String is the heading of the promise in a table.
 func (c Promise) String() string {
-	if c < promises {
-		return promiseNames[c]
-	}
-	return "invalid"
+	return promiseNames[c]
 }
 
 // Promises are all promises, in order.
@@ -67,7 +64,8 @@ func clock(t evcp.Stamp) string { return t.Time().Format("15:04:05.000") }
 
 // Verification is what the oracle found, and how much it checked.
 type Verification struct {
-	Violations []Violation // in order of time
+	Violations []Violation    // in order of time
+	Histories  [][]evcp.Event // of each charge point of the Trace: each event once, by epoch and seq
 
 	EngineChecks int // that the Engines received
 	Events       int // on the topic, each once
@@ -106,6 +104,7 @@ func Verify(t Trace) *Verification {
 	for i := range t.CPs {
 		v := &verifier{trace: &t, cp: &t.CPs[i], result: result, contents: contents}
 		v.run()
+		result.Histories = append(result.Histories, v.events)
 	}
 	slices.SortStableFunc(result.Violations, func(a, b Violation) int { return cmp.Compare(a.At, b.At) })
 	return result
