@@ -55,7 +55,7 @@ func (o *options) serve(ctx context.Context, in config.Invocation) (err error) {
 	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
 	if o.registry != "" {
 		if co.Registry, err = central.OpenRegistry(o.registry); err != nil {
-			return cli.UsageError{Err: fmt.Errorf("--registry: %w", err)}
+			return cli.UsageError(fmt.Errorf("--registry: %w", err))
 		}
 	}
 	con := o.log.Open(os.Stderr)

@@ -15,6 +15,17 @@ import (
 
 const name = "ev-cp-e"
 
+// options are what flags and variables say.
+type options struct {
+	listen    string
+	http      string // "" = off
+	behaviour engine.Behaviour
+	script    []engine.Step // empty: none
+	written   string        // the script as given
+	closes    bool
+	log       cli.LogSettings
+}
+
 func main() {
 	var o options
 	cli.Main(o.table(), o.serve)
@@ -47,17 +58,6 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	err = errors.Join(<-ended, <-httpEnded)
 	c.finish()
 	return err
-}
-
-// options are what flags and variables say.
-type options struct {
-	listen    string
-	http      string // "" = off
-	behaviour engine.Behaviour
-	script    []engine.Step // empty: none
-	written   string        // the script as given
-	closes    bool
-	log       cli.LogSettings
 }
 
 func (o *options) table() config.Program {

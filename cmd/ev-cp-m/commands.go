@@ -36,7 +36,7 @@ func (o *options) runCommand(ctx context.Context, command string) error {
 	if a, ok := errors.AsType[advisedError](err); ok {
 		code := cli.PrintError(os.Stderr, name, err)
 		fmt.Fprintln(os.Stderr, a.advice)
-		return cli.ExitError(code)
+		return cli.ExitError{Code: code}
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (o *options) printHealth(ctx context.Context) error {
 		return err
 	}
 	if a.Code != http.StatusOK {
-		return cli.ExitError(cli.ExitFailed) // the reason is printed already
+		return cli.ExitError{Code: cli.ExitFailed} // the reason is printed already
 	}
 	return nil
 }
@@ -191,10 +191,7 @@ const maxOtherCPs = 5
 
 // otherCPs are the charge points whose Monitors keep their state in the same folder.
 func (o *options) otherCPs() (ids []string) {
-	entries, err := os.ReadDir(o.StateDir)
-	if err != nil {
-		return nil // there is none, or it is not ours to see
-	}
+	entries, _ := os.ReadDir(o.StateDir) // on an error there is none, or it is not ours to see
 	for _, e := range entries {
 		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || id == o.cp {
 			continue

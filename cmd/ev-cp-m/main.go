@@ -57,7 +57,7 @@ func (o *options) runSelfTest(ctx context.Context) error {
 		Dialer: o.Dialer, Slept: o.Slept,
 	}, func(line string) { fmt.Println(style.Line(line, display.Columns)) })
 	if !passed {
-		return cli.ExitError(cli.ExitFailed)
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (o *options) runMonitor(ctx context.Context) error {
 	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
 		fmt.Fprintf(os.Stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.Central)
 		fmt.Fprintf(os.Stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
-		return cli.ExitError(exitRefused)
+		return cli.ExitError{Code: exitRefused}
 	}
 	return err
 }

@@ -127,7 +127,7 @@ func (o *options) misplacedFlag(command string) error {
 	default:
 		return nil
 	}
-	return cli.UsageError{Err: errors.New(why)}
+	return cli.UsageError(errors.New(why))
 }
 
 // complete sets what has no fixed default, and what follows from several settings.

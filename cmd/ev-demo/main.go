@@ -15,6 +15,12 @@ import (
 
 const name = "ev-demo"
 
+// options are the values of the flags.
+type options struct {
+	page, kafka, central uint16
+	log                  cli.LogSettings
+}
+
 func main() {
 	var o options
 	cli.Main(program(&o), o.play)
@@ -44,12 +50,6 @@ func secondSignal() (ctx context.Context, stop func()) {
 		<-signals
 	}()
 	return ctx, func() { signal.Stop(signals); close(signals); <-ctx.Done() }
-}
-
-// options are the values of the flags.
-type options struct {
-	page, kafka, central uint16
-	log                  cli.LogSettings
 }
 
 // program declares the flags, their defaults and their help.

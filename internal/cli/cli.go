@@ -95,7 +95,7 @@ func StateDir(given, program string, getenv func(string) string) (string, error)
 	}
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		return "", UsageError{Err: fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir)}
+		return "", UsageError(fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir))
 	}
 	return dir, nil
 }

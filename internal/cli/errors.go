@@ -13,31 +13,36 @@ import (
 	"evcp/internal/display"
 )
 
+// ExitError is an error that chooses the exit code. Err is nil if all of it is printed.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
 // UsageError is an error of the command line, or of a file that it names, that was found
 // after the settings were loaded.
-type UsageError struct{ Err error }
+func UsageError(err error) error { return ExitError{ExitUsage, err} }
 
-func (e UsageError) Error() string { return e.Err.Error() }
+func (e ExitError) Error() string { return fmt.Sprint(e.Err) }
 
 // Unwrap is the error itself.
-func (e UsageError) Unwrap() error { return e.Err }
-
-// ExitError is an exit code of its own, with which a program ends that has printed why.
-type ExitError int
-
-func (e ExitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+func (e ExitError) Unwrap() error { return e.Err }
 
 // maxLines of an error are printed; more would scroll the first one away.
 const maxLines = 20
 
 // PrintError prints the error with which a program ends, on lines that fit, and returns
-// its exit code. Nothing is printed of an ExitError, nor of nil.
+// its exit code.
 func PrintError(stderr io.Writer, program string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if code, ok := errors.AsType[ExitError](err); ok {
-		return int(code)
+	exit, ok := errors.AsType[ExitError](err)
+	if !ok {
+		exit = ExitError{ExitFailed, err}
+	}
+	if exit.Err == nil {
+		return exit.Code
 	}
 	lines := strings.Split(program+": "+err.Error(), "\n")
 	for _, line := range lines[:min(len(lines), maxLines)] {
@@ -46,10 +51,7 @@ func PrintError(stderr io.Writer, program string, err error) int {
 	if more := len(lines) - maxLines; more > 0 {
 		fmt.Fprintf(stderr, "and %d more.\n", more)
 	}
-	if _, ok := errors.AsType[UsageError](err); ok {
-		return ExitUsage
-	}
-	return ExitFailed
+	return exit.Code
 }
 
 // Listen listens on the TCP address that a flag names. The error says what to do first.

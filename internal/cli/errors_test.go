@@ -26,10 +26,10 @@ func TestPrintErrorFitsTheScreen(t *testing.T) {
 	}{
 		{errors.New("open it: no"), ExitFailed, 1, "p: open it: no"},
 		{errors.New(strings.Repeat("word ", 40)), ExitFailed, 3, "word word word word word word word word word"},
-		{fmt.Errorf("start: %w", UsageError{Err: errors.New("bad")}), ExitUsage, 1, "p: start: bad"},
+		{fmt.Errorf("start: %w", UsageError(errors.New("bad"))), ExitUsage, 1, "p: start: bad"},
 		{many, ExitFailed, 21, "and 30 more."},
 		{nil, ExitOK, 1, ""},
-		{ExitError(3), 3, 1, ""},
+		{ExitError{Code: 3}, 3, 1, ""},
 	} {
 		var said bytes.Buffer
 		code := PrintError(&said, "p", c.err)

@@ -30,14 +30,14 @@ const exitSlow = 3
 func runExample(ctx context.Context, times int) error {
 	if times != 2 {
 		fmt.Println("--times", times)
-		return UsageError{errors.New("not twice")}
+		return UsageError(errors.New("not twice"))
 	}
 	fmt.Println("begun")
 	<-ctx.Done()
 	fmt.Println("ending")
 	line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	fmt.Fprint(os.Stderr, line)
-	return ExitError(exitSlow)
+	return ExitError{Code: exitSlow}
 }
 
 // TestASignalEndsAProgramInOrder sends each signal, and once more while the

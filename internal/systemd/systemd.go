@@ -83,7 +83,7 @@ func (n *NotifySocket) Run(ctx context.Context, a Activity) {
 	if n == nil {
 		return
 	}
-	defer n.conn.Close()
+	defer func() { _ = n.conn.Close() }()
 	defer n.send("STOPPING=1")
 	every := runPoll
 	if n.watchdog > 0 {

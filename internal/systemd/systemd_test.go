@@ -58,7 +58,7 @@ func TestEveryMessage(t *testing.T) {
 				stop()
 				running.Wait()
 				m.Until("STOPPING=1", 1)
-				want := append(longer, "READY=1", "WATCHDOG=1", status, "STOPPING=1")
+				want := slices.Concat(longer, []string{"READY=1", "WATCHDOG=1", status, "STOPPING=1"})
 				if received := m.Received(); !slices.Equal(received, want) {
 					t.Errorf("received %q, want %q", received, want)
 				}

@@ -31,7 +31,7 @@ func ReceiveNotify(tb testing.TB, address string) *NotifyReceiver {
 	var reading sync.WaitGroup
 	reading.Go(func() { r.readAll(conn) })
 	tb.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close()
 		reading.Wait()
 	})
 	return r
