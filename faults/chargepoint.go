@@ -55,7 +55,7 @@ const (
 
 // newCP starts the Engine and opens the links.
 func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string) (*cpUnderTest, error) {
-	n := c.truth.addCP()
+	n := c.truth.addCP(id)
 	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, hook: &connHook{ctx: c.ctx}}
 	free, err := c.ports.Take(1 + sides)
 	if err != nil {

@@ -28,7 +28,7 @@ func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, recor
 			return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
 		}
 		cp := &t.CPs[p.number]
-		cp.ID, cp.Messages, cp.Records, cp.Shown = p.id, messages(chunks), records[p.name()], cmp.Or(states[p.id].State, "no such charge point")
+		cp.Messages, cp.Records, cp.Shown = messages(chunks), records[p.name()], cmp.Or(states[p.id].State, "no such charge point")
 	}
 	return t, nil
 }

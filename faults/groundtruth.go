@@ -16,28 +16,20 @@ import (
 // groundTruth is what the Engines did and what was injected, with times; and what else the
 // campaign found beside the oracle. Any goroutine may write it.
 type groundTruth struct {
-	mu       sync.Mutex
-	shared   []oracle.Window // of everybody
-	cps      []cpTruth
+	mu       sync.Mutex       // guards all below
+	recorded oracle.Trace     // Shared; of each charge point Behaviours, Windows and EngineChecks, these in order of Done
 	problems []string         // programs that exited unexpectedly, or did not stop
 	metrics  []scenarioMetric // by a scenario while it ran
 }
 
-// cpTruth is that of one charge point.
-type cpTruth struct {
-	windows    []oracle.Window
-	behaviours []oracle.EngineBehaviour
-	checks     []oracle.EngineCheck // in the order of their ends
-}
-
 func now() evcp.Stamp { return evcp.StampOf(time.Now()) }
 
-// addCP makes room for one more charge point, and numbers it.
-func (g *groundTruth) addCP() int {
+// addCP adds a charge point, and numbers it.
+func (g *groundTruth) addCP(id evcp.CPID) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cps = append(g.cps, cpTruth{})
-	return len(g.cps) - 1
+	g.recorded.CPs = append(g.recorded.CPs, oracle.CPTrace{ID: id})
+	return len(g.recorded.CPs) - 1
 }
 
 // endWindow adds w, from its beginning to now.
@@ -51,16 +43,16 @@ func (g *groundTruth) addWindow(cp int, w oracle.Window) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if cp < 0 {
-		g.shared = append(g.shared, w)
+		g.recorded.Shared = append(g.recorded.Shared, w)
 		return
 	}
-	g.cps[cp].windows = append(g.cps[cp].windows, w)
+	g.recorded.CPs[cp].Windows = append(g.recorded.CPs[cp].Windows, w)
 }
 
 func (g *groundTruth) addBehaviour(cp int, b oracle.EngineBehaviour) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cps[cp].behaviours = append(g.cps[cp].behaviours, b)
+	g.recorded.CPs[cp].Behaviours = append(g.recorded.CPs[cp].Behaviours, b)
 }
 
 // addExchange adds a health check that an Engine has served.
@@ -71,18 +63,18 @@ func (g *groundTruth) addExchange(cp int, x engine.ServedRequest) {
 	check := oracle.EngineCheck{Received: evcp.StampOf(x.Asked), Done: evcp.StampOf(x.Done), Reply: string(x.Answer)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t := &g.cps[cp]
-	if t.splitDuring(check) && len(check.Reply) > 1 {
+	t := &g.recorded.CPs[cp]
+	if splitDuring(t.Behaviours, check) && len(check.Reply) > 1 {
 		check.Partial = check.Reply[:1]
 	}
-	t.checks = append(t.checks, check)
+	t.EngineChecks = append(t.EngineChecks, check)
 }
 
 // splitDuring reports whether the Engine split its replies at some time of a check: what
 // is in force at the reply counts, not at the request.
-func (t *cpTruth) splitDuring(check oracle.EngineCheck) bool {
+func splitDuring(behaviours []oracle.EngineBehaviour, check oracle.EngineCheck) bool {
 	until := check.Done
-	for _, b := range slices.Backward(t.behaviours) {
+	for _, b := range slices.Backward(behaviours) {
 		if b.At <= check.Done && until >= check.Received && strings.HasPrefix(b.Name, "split=") {
 			return true
 		}
@@ -95,7 +87,7 @@ func (t *cpTruth) splitDuring(check oracle.EngineCheck) bool {
 func (g *groundTruth) checkCount(cp int) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.cps[cp].checks)
+	return len(g.recorded.CPs[cp].EngineChecks)
 }
 
 func (g *groundTruth) addMetric(m scenarioMetric) {
@@ -118,22 +110,21 @@ func (g *groundTruth) findings() (problems []string, measured []scenarioMetric) 
 	return slices.Clone(g.problems), slices.Clone(g.metrics)
 }
 
-// trace is what the oracle reads of everybody, and of the charge points by number: all but
-// IDs, messages, records and final states. It is ordered as the oracle wants it.
+// trace is what the oracle reads, ordered as it wants: all but the rules, the times, and of
+// the charge points messages, records and final states.
 func (g *groundTruth) trace() oracle.Trace {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	start := func(w oracle.Window) evcp.Stamp { return w.From }
 	received := func(c oracle.EngineCheck) evcp.Stamp { return c.Received }
-	t := oracle.Trace{Shared: sorted(g.shared, start), CPs: make([]oracle.CPTrace, len(g.cps))}
-	for n, cp := range g.cps {
-		t.CPs[n] = oracle.CPTrace{Behaviours: slices.Clone(cp.behaviours), Windows: sorted(cp.windows, start), EngineChecks: sorted(cp.checks, received)}
+	t := oracle.Trace{Shared: sorted(g.recorded.Shared, start), CPs: slices.Clone(g.recorded.CPs)}
+	for n := range t.CPs {
+		cp := &t.CPs[n]
+		cp.Windows, cp.EngineChecks = sorted(cp.Windows, start), sorted(cp.EngineChecks, received)
 	}
 	return t
 }
 
 func sorted[T any](all []T, at func(T) evcp.Stamp) []T {
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(at(a), at(b)) })
-	return all
+	return slices.SortedStableFunc(slices.Values(all), func(a, b T) int { return cmp.Compare(at(a), at(b)) })
 }

@@ -174,7 +174,7 @@ func (p *cpUnderTest) withMonitorDown(end func(*process.Child), hold func()) err
 	from := now()
 	end(p.process())
 	hold()
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.MonitorDown, Killed: true})
+	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.MonitorDown})
 	return p.startMonitor()
 }
 

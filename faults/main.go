@@ -178,7 +178,9 @@ func (o *options) run(ctx context.Context) (broken int, err error) {
 	}
 	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
 	if o.show {
-		plan.print(o.out)
+		for _, f := range plan.faults {
+			fmt.Fprintln(o.out, f)
+		}
 		return 0, nil
 	}
 	result, err := o.runPlan(ctx, plan)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -115,10 +114,4 @@ func (p plan) ends() time.Duration {
 		end = max(end, f.at+f.lasts)
 	}
 	return end
-}
-
-func (p plan) print(w io.Writer) {
-	for _, f := range p.faults {
-		fmt.Fprintln(w, f)
-	}
 }

@@ -19,13 +19,15 @@ func (v *verifier) read() {
 			v.violated(DuplicateID, v.trace.To, "no event: %v", err)
 			continue
 		}
-		switch before := v.contents.of(e, raw); {
-		case before != raw:
-			v.violated(DuplicateID, e.At, "%s is both %s and %s", e.ID().Text(e.CP), before, raw)
+		id := e.ID().Text(e.CP)
+		before, twice := v.contents[id]
+		switch {
+		case twice && before != raw:
+			v.violated(DuplicateID, e.At, "%s is both %s and %s", id, before, raw)
 		case known[e.ID()]:
 			v.result.Repeats++
 		default:
-			known[e.ID()] = true
+			known[e.ID()], v.contents[id] = true, raw
 			v.events = append(v.events, e)
 			if older(e.ID(), newest) {
 				v.violated(SeqGap, e.At, "seq %d came after %d on the topic", e.Seq, newest.Seq)
@@ -37,19 +39,6 @@ func (v *verifier) read() {
 		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))
 	})
 	v.count()
-}
-
-// eventContents are the bytes of every event_id, of any Monitor.
-type eventContents map[string]string
-
-// of returns the first content with the event's id: raw, if the id is new.
-func (c eventContents) of(e evcp.Event, raw string) string {
-	id := e.ID().Text(e.CP)
-	if before, known := c[id]; known {
-		return before
-	}
-	c[id] = raw
-	return raw
 }
 
 func older(a, b evcp.EventID) bool {
@@ -83,18 +72,17 @@ func (v *verifier) numbering() {
 	excused := v.of(DiskFailing, StateMoved)
 	var last evcp.Event
 	for i, e := range v.events {
-		switch {
-		case i == 0 || e.Epoch != last.Epoch:
+		before := last.Seq
+		if i == 0 || e.Epoch != last.Epoch {
+			before = 0
 			v.result.Epochs++
 			// What was not kept when the disk refused is judged again in the new epoch,
 			// with its first timestamp.
 			if i > 0 && !excused.meet(span{last.At, e.At.Add(commit + reportLimit)}) {
 				v.violated(SeqGap, e.At, "epoch %d began for no reason", e.Epoch)
 			}
-			v.sequence(e, 0)
-		default:
-			v.sequence(e, last.Seq)
 		}
+		v.sequence(e, before)
 		if i > 0 && e.At < last.At && e.Action != evcp.ClockStep {
 			v.violated(TimeBackwards, e.At, "seq %d is dated %s before seq %d", e.Seq, last.At.Sub(e.At), last.Seq)
 		}

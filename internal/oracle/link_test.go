@@ -97,7 +97,7 @@ func killedAtTwo(away time.Duration, forgets bool) oracle.Trace {
 	back := killed + away
 	s := &scenario{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, cp: oracle.CPTrace{ID: "CP_001", Shown: "faulted"}}
 	s.cp.Behaviours = []oracle.EngineBehaviour{{At: at(0), Name: "ok"}, {At: at(5 * time.Second), Name: "ko", Expect: oracle.ExpectFailure}}
-	s.cp.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: at(killed), To: at(back), Killed: true}}
+	s.cp.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: at(killed), To: at(back)}}
 	s.observe(evcp.Observation{Kind: evcp.Started, At: at(ms)})
 	for t := 10 * ms; t < back+5*time.Second; t += 250 * ms {
 		switch {

@@ -41,7 +41,7 @@ func newScenario() *scenario {
 		{At: at(5 * time.Second), Name: "ko", Expect: oracle.ExpectFailure}, {At: at(12 * time.Second), Name: "ok"},
 		{At: at(15 * time.Second), Name: "mute", Expect: oracle.ExpectFailure}, {At: at(17 * time.Second), Name: "ok"},
 	}
-	s.cp.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: at(9 * time.Second), To: at(10 * time.Second), Killed: true}}
+	s.cp.Windows = []oracle.Window{{Kind: oracle.MonitorDown, From: at(9 * time.Second), To: at(10 * time.Second)}}
 	s.observe(evcp.Observation{Kind: evcp.Started, At: at(ms)})
 	for t := 10 * ms; t < 20*time.Second; t += 250 * ms {
 		switch {

@@ -105,7 +105,7 @@ const (
 	CentralDown
 	// MonitorPaused: the Monitor's process was stopped (SIGSTOP).
 	MonitorPaused
-	// MonitorDown: no Monitor was running. Killed, if the last one had no time to commit.
+	// MonitorDown: no Monitor was running. The last one may have had no time to commit.
 	MonitorDown
 	// DiskFailing: the disk refused or hung; events were in memory only.
 	DiskFailing
@@ -124,7 +124,6 @@ type Window struct {
 	From, To evcp.Stamp
 	Expect   Expectation   // EngineLink
 	Delay    time.Duration // EngineLink: of a check and its reply together
-	Killed   bool          // MonitorDown
 }
 
 // EngineCheck is one health check as the Engine received it.

@@ -100,7 +100,7 @@ func (v *Verification) Count(p Promise) int {
 
 // Verify checks a trace against every promise.
 func Verify(t Trace) *Verification {
-	result, contents := &Verification{}, eventContents{}
+	result, contents := &Verification{}, map[string]string{}
 	for i := range t.CPs {
 		v := &verifier{trace: &t, cp: &t.CPs[i], result: result, contents: contents}
 		v.run()
@@ -115,7 +115,7 @@ type verifier struct {
 	trace    *Trace
 	cp       *CPTrace
 	result   *Verification
-	contents eventContents // of all charge points
+	contents map[string]string // of all charge points: the bytes of every event_id
 
 	events []evcp.Event // each once, ordered by epoch and seq
 	stalls []stall

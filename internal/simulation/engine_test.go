@@ -38,22 +38,22 @@ type engine struct {
 	net     *simnet.Net
 	serving sync.WaitGroup
 
-	mu        sync.Mutex // guards what follows
-	now       behaviour
-	listener  *simnet.Listener
-	conns     []*simnet.Conn
-	changes   []oracle.EngineBehaviour
-	questions []oracle.EngineCheck
+	mu       sync.Mutex // guards what follows
+	now      behaviour
+	listener *simnet.Listener
+	conns    []*simnet.Conn
+	changes  []oracle.EngineBehaviour
+	checks   []oracle.EngineCheck
 }
 
-// behave sets the behaviour from now on.
-func (e *engine) behave(m behaviour) error {
+// setBehaviour puts b in force.
+func (e *engine) setBehaviour(b behaviour) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m.At = stamp()
-	e.now = m
-	e.changes = append(e.changes, m.EngineBehaviour)
-	if m.Shut {
+	b.At = stamp()
+	e.now = b
+	e.changes = append(e.changes, b.EngineBehaviour)
+	if b.Shut {
 		e.stopListening()
 		return nil
 	}
@@ -131,7 +131,7 @@ func (e *engine) removeConn(c *simnet.Conn) {
 	e.conns = slices.DeleteFunc(e.conns, func(o *simnet.Conn) bool { return o == c })
 }
 
-// receive handles one message and reports whether the connection keeps.
+// receive handles one message and reports whether the connection stays open.
 func (e *engine) receive(c *simnet.Conn, count bool) bool {
 	m, done := e.record(count)
 	time.Sleep(m.Delay)
@@ -153,8 +153,8 @@ func (e *engine) receive(c *simnet.Conn, count bool) bool {
 	return m.finish(c)
 }
 
-func wrote(c net.Conn, words string) bool {
-	_, err := c.Write([]byte(words))
+func wrote(c net.Conn, text string) bool {
+	_, err := c.Write([]byte(text))
 	return err == nil
 }
 
@@ -173,18 +173,18 @@ func (m behaviour) finish(c *simnet.Conn) bool {
 }
 
 // record records a check; done is called with the reply.
-func (e *engine) record(count bool) (m behaviour, done func(answer string)) {
+func (e *engine) record(count bool) (m behaviour, done func(reply string)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !count {
 		return e.now, func(string) {}
 	}
-	i := len(e.questions)
-	e.questions = append(e.questions, oracle.EngineCheck{Received: stamp(), Done: stamp()})
-	return e.now, func(answer string) {
+	i := len(e.checks)
+	e.checks = append(e.checks, oracle.EngineCheck{Received: stamp(), Done: stamp()})
+	return e.now, func(reply string) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.questions[i].Done, e.questions[i].Reply = stamp(), answer
+		e.checks[i].Done, e.checks[i].Reply = stamp(), reply
 	}
 }
 

@@ -116,9 +116,9 @@ func (l *faultLane) upTo(most time.Duration) time.Duration {
 
 func (l *faultLane) engine() {
 	m := faultyBehaviours[l.r.IntN(len(faultyBehaviours))]
-	l.h.must(l.e.behave(m))
+	l.h.must(l.e.setBehaviour(m))
 	l.wait(l.upTo(90 * time.Second))
-	l.h.must(l.e.behave(okBehaviour))
+	l.h.must(l.e.setBehaviour(okBehaviour))
 }
 
 func (l *faultLane) engineLink() { l.link(l.h.links, oracle.EngineLink, 30*time.Second) }
@@ -188,9 +188,9 @@ func (l *faultLane) disk() {
 }
 
 func (l *faultLane) broker() {
-	back := l.h.topic.stop()
+	start := l.h.topic.stop()
 	l.wait(l.upTo(40 * time.Second))
-	back()
+	start()
 }
 
 // sleep lets the machine sleep. synctest's time can't go on without its goroutines, so

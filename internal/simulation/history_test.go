@@ -80,7 +80,7 @@ func (h *history) build(cps int) {
 	h.central.forget()
 	for n := range cps {
 		e := &engine{cp: evcp.CPID(fmt.Sprintf("CP_%03d", n+1)), net: h.links}
-		h.must(e.behave(okBehaviour))
+		h.must(e.setBehaviour(okBehaviour))
 		h.engines = append(h.engines, e)
 	}
 }
@@ -121,7 +121,7 @@ func (h *history) finish() oracle.Trace {
 	}
 	for i, e := range h.engines {
 		c := &r.CPs[i]
-		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.questions, h.windows
+		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.checks, h.windows
 		c.Messages, c.Records = h.messages.of(e.cp), h.topic.of(e.cp)
 	}
 	return r
@@ -153,7 +153,7 @@ func (h *history) restartMonitor(killed bool, away time.Duration) {
 	if l == nil {
 		return
 	}
-	gone := oracle.Window{Kind: oracle.MonitorDown, From: stamp(), Killed: killed}
+	gone := oracle.Window{Kind: oracle.MonitorDown, From: stamp()}
 	dir := l.dir
 	if !killed {
 		// It could not stop in order, because its disk hangs.

@@ -138,9 +138,9 @@ func TestReportedOnceWhileTheDiskHangs(t *testing.T) {
 		l.h.failDisk()
 		hanging.Go(func() { l.h.diskFaults.hang(45 * time.Second) })
 		time.Sleep(500 * ms)
-		l.h.must(l.e.behave(failing("ko", behaviour{reply: "KO"})))
+		l.h.must(l.e.setBehaviour(failing("ko", behaviour{reply: "KO"})))
 		time.Sleep(10 * time.Second)
-		l.h.must(l.e.behave(okBehaviour))
+		l.h.must(l.e.setBehaviour(okBehaviour))
 		hanging.Wait()
 		for !l.h.diskRecovered() {
 			time.Sleep(100 * ms)

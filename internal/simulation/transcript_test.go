@@ -49,7 +49,7 @@ func traceLines(c oracle.CPTrace) []traceLine {
 	}
 	for _, m := range c.Messages {
 		note(m.Sent, "to Central: %s", m.Verb)
-		note(m.Returned, "Central answered %s", m.Verb)
+		note(m.Returned, "Central replied to %s", m.Verb)
 	}
 	for _, e := range c.Records {
 		if event, err := evcp.ParseEvent([]byte(e)); err == nil {
@@ -61,6 +61,6 @@ func traceLines(c oracle.CPTrace) []traceLine {
 }
 
 var windowNames = map[oracle.WindowKind]string{
-	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralDown: "Central away",
-	oracle.MonitorDown: "no Monitor", oracle.DiskFailing: "disk refuses",
+	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralDown: "Central down",
+	oracle.MonitorDown: "no Monitor", oracle.DiskFailing: "disk fails",
 }
