@@ -24,16 +24,6 @@ const (
 	diskFault    faultDomain = "disk" // of the last charge point
 )
 
-// ofOneCP reports whether a fault of this domain is drawn for one charge point.
-func (k faultDomain) ofOneCP() bool {
-	switch k {
-	case centralFault, brokerFault, cpuFault, diskFault:
-		return false
-	default:
-		return true
-	}
-}
-
 // catalogueEntry is one fault that can be injected.
 type catalogueEntry struct {
 	domain     faultDomain

@@ -68,10 +68,9 @@ func (c *campaign) inject(ctx context.Context, f plannedFault) error {
 		return c.injectBroker(f.name, hold)
 	case cpuFault:
 		return c.loadCPU(hold)
-	case diskFault:
+	default: // diskFault
 		return c.fillDisk(c.cps[f.cp], hold)
 	}
-	return fmt.Errorf("no such fault: %s", f)
 }
 
 func (p *cpUnderTest) injectBehaviour(e catalogueEntry, hold func()) error {

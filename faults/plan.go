@@ -68,11 +68,12 @@ func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
 func drawFault(r *rand.Rand, now time.Duration, monitors int) plannedFault {
 	f := plannedFault{catalogueEntry: drawEntry(r), at: now.Round(ms), cp: -1}
 	f.lasts = (f.least + time.Duration(r.Int64N(int64(f.most-f.least)))).Round(ms)
-	switch {
-	case f.domain.ofOneCP():
-		f.cp = r.IntN(monitors)
-	case f.domain == diskFault:
+	switch f.domain {
+	case centralFault, brokerFault, cpuFault:
+	case diskFault:
 		f.cp = monitors - 1
+	default:
+		f.cp = r.IntN(monitors)
 	}
 	return f
 }

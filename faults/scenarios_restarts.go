@@ -85,8 +85,8 @@ func measureKilledAtTwo(h cpHistory) []scenarioMetric {
 		took = reports[0].Sent.Sub(down.To)
 	}
 	return []scenarioMetric{
-		exactly("killed after two: failed checks committed before the kill", h.count(timeRange{0, down.From}, failedCheck), 2),
-		exactly("killed after two: failed checks from the start to the incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
+		exactly("killed after two: failed checks committed before it", h.count(timeRange{0, down.From}, failedCheck), 2),
+		exactly("killed after two: failed checks from start to incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
 		atMost("killed after two: reported after the start", took, 1500*ms),
 	}
 }

@@ -12,9 +12,9 @@ import (
 type incidentReports struct {
 	id        evcp.EventID
 	failed    evcp.Stamp
-	recovered evcp.Stamp // 0: open
-	failures  []evcp.Event
-	recovery  evcp.Stamp // when its receipt was recorded; 0: never
+	recovered evcp.Stamp   // 0: open
+	failures  []evcp.Stamp // when the receipts of its reports were recorded
+	recovery  evcp.Stamp   // when its receipt was recorded; 0: never
 }
 
 // reports compares what had to be reported with what Central received.
@@ -71,7 +71,7 @@ func (v *verifier) receipt(i *incidentReports, e evcp.Event) {
 		v.violated(DuplicateReport, e.At, "receipt with repeat %d of %s; %d is next", e.Repeat, i.id.Text(v.cp.ID), n)
 	}
 	v.receiptGiven(i, wire.EngineFailure, i.failed, e.At)
-	i.failures = append(i.failures, e)
+	i.failures = append(i.failures, e.At)
 }
 
 // receiptGiven wants a reply of Central for a recorded receipt.
@@ -85,7 +85,7 @@ func (i *incidentReports) firstReceipt() evcp.Stamp {
 	if len(i.failures) == 0 {
 		return 0
 	}
-	return i.failures[0].At
+	return i.failures[0]
 }
 
 // answeredBetween reports whether Central answered such a message in that time.
@@ -106,9 +106,9 @@ func (v *verifier) failureDue(incidents []*incidentReports, at evcp.Stamp) bool 
 			continue
 		}
 		last := evcp.Stamp(0)
-		for _, e := range i.failures {
-			if e.At < at.Add(-slack) {
-				last = e.At
+		for _, receipt := range i.failures {
+			if receipt < at.Add(-slack) {
+				last = receipt
 			}
 		}
 		open := i.recovered == 0 || i.recovered > decided
@@ -141,16 +141,16 @@ func (v *verifier) inTime(happened, receipt evcp.Stamp, verb wire.Verb) {
 // repeats wants the report of an open incident repeated at the interval.
 func (v *verifier) repeats(i *incidentReports) {
 	every := v.trace.Rules.ReportEvery
-	for n, e := range i.failures {
+	for n, receipt := range i.failures {
 		until := v.trace.To
 		if i.recovered != 0 {
 			until = min(until, i.recovered)
 		}
 		if n+1 < len(i.failures) {
-			until = min(until, i.failures[n+1].At)
+			until = min(until, i.failures[n+1])
 		}
-		if due := v.reachable(e.At.Add(every)).Add(reportLimit); every > 0 && due < until {
-			v.violated(MissingReport, due, "%s is open, and was last reported at %s", i.id.Text(v.cp.ID), clock(e.At))
+		if due := v.reachable(receipt.Add(every)).Add(reportLimit); every > 0 && due < until {
+			v.violated(MissingReport, due, "%s is open, and was last reported at %s", i.id.Text(v.cp.ID), clock(receipt))
 		}
 	}
 }
@@ -191,17 +191,11 @@ func (v *verifier) receiptRecorded(incidents []*incidentReports, m CentralMessag
 	if !m.delivered() || m.Returned > v.trace.To || unable.meet(span{m.Returned.Add(-slack), m.Returned.Add(commit)}) {
 		return
 	}
+	near := func(recorded evcp.Stamp) bool { return recorded.Sub(m.Returned).Abs() <= commit }
 	for _, i := range incidents {
-		if m.Verb == wire.EngineRecovered && near(i.recovery, m.Returned) {
+		if m.Verb == wire.EngineRecovered && near(i.recovery) || m.Verb == wire.EngineFailure && slices.ContainsFunc(i.failures, near) {
 			return
-		}
-		for _, e := range i.failures {
-			if m.Verb == wire.EngineFailure && near(e.At, m.Returned) {
-				return
-			}
 		}
 	}
 	v.violated(LostEvent, m.Returned, "Central's receipt for %s has no event", m.Verb)
 }
-
-func near(a, b evcp.Stamp) bool { return a.Sub(b).Abs() <= commit }
