@@ -249,12 +249,14 @@ func (r *runner) start() {
 }
 
 // stop ends what start has started: Central gets a disconnect while Kafka gets what
-// is pending, then the outbox is closed. It takes no longer than its two limits.
+// is pending, then the outbox is closed, in what is left of both limits.
 func (r *runner) stop() error {
 	r.stopServers()
 	r.stopUplink()
 	r.uplinkRuns.Wait()
-	limit, cancel := context.WithTimeout(context.Background(), disconnectLimit)
+	closing, cancel := context.WithTimeout(context.Background(), disconnectLimit+closeLimit)
+	defer cancel()
+	limit, cancel := context.WithTimeout(closing, disconnectLimit)
 	defer cancel()
 	var ending sync.WaitGroup
 	disconnected := false
@@ -271,8 +273,6 @@ func (r *runner) stop() error {
 	r.kafkaRuns.Wait()
 	r.servers.Wait() // the socket is removed while the folder is still this process's
 	pending := r.pending()
-	closing, cancel := context.WithTimeout(context.Background(), closeLimit)
-	defer cancel()
 	err := r.box.Close(closing)
 	close(r.log.ended)
 	r.logRuns.Wait()
