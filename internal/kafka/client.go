@@ -1,13 +1,17 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -16,6 +20,7 @@ import (
 	"evcp"
 	"evcp/internal/link"
 	"evcp/internal/pace"
+	"evcp/internal/wire"
 )
 
 // A broker that does not answer is noticed after writeTimeout + overhead.
@@ -132,10 +137,18 @@ var rejections = []error{
 	kerr.MessageTooLarge, kerr.RecordListTooLarge,
 }
 
+// notKafka is what the client says of a reply that no broker sends: it has no error values
+// for them. A size that can't be is the reply's first four bytes.
+var notKafka = []string{
+	"invalid large response size", "invalid negative response size", "correlation ID mismatch", "not enough data", "too many tags",
+}
+
 // CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
 // this Monitor, or a record.
 func CauseOf(err error) evcp.Cause {
 	switch {
+	case err != nil && slices.ContainsFunc(notKafka, func(text string) bool { return strings.Contains(err.Error(), text) }):
+		return evcp.Protocol
 	case slices.ContainsFunc(rejections, func(r error) bool { return errors.Is(err, r) }):
 		return evcp.SaidKO
 	case errors.Is(err, errNoAck):
@@ -145,4 +158,32 @@ func CauseOf(err error) evcp.Cause {
 	default:
 		return link.CauseOf(err)
 	}
+}
+
+// ErrorText is an error of the client, safe to print; "" when there is none.
+func ErrorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	if _, size, found := strings.Cut(text, notKafka[0]); found {
+		text = firstBytes(size)
+	}
+	return wire.Text([]byte(text))
+}
+
+// firstBytes describes a reply by its first four bytes, which the client took for a size.
+func firstBytes(size string) string {
+	var n uint32
+	if _, err := fmt.Sscan(size, &n); err != nil {
+		return strings.TrimSpace(size)
+	}
+	begin := binary.BigEndian.AppendUint32(nil, n)
+	switch {
+	case begin[0] == 0x15 && begin[1] == 3: // an alert record of TLS 3.x
+		return "TLS"
+	case bytes.IndexFunc(begin, func(r rune) bool { return r < ' ' || r > '~' }) < 0:
+		return string(begin)
+	}
+	return fmt.Sprintf("% x", begin)
 }

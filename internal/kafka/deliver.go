@@ -127,6 +127,7 @@ func (s *Sender) produce(ctx context.Context, f *inFlight) error {
 // without an error means that the topic is gone, and only a new client notices.
 func (s *Sender) await(ctx context.Context, done <-chan error) error {
 	began := time.Now()
+	s.update(func(time.Time, int64) bool { s.phase.sending(); return false })
 	for {
 		select {
 		case err := <-done:

@@ -43,7 +43,8 @@ type Options struct {
 	Topic       string
 	Compression string       // none, gzip, snappy, lz4 or zstd; "" is none
 	Logger      *slog.Logger // of the client library, at debug; nil = none
-	// OnStatus is called at each change of phase, one at a time. It must not block.
+	// OnStatus is called at each change of phase, and when an outage has got another cause, one at
+	// a time. It must not block.
 	OnStatus func(ConnectionStatus)
 	// Dial opens connections; nil is a plain TCP dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/wire"
 )
 
 // ConnectionPhase is the phase of the connection to Kafka.
@@ -30,8 +29,8 @@ func (p ConnectionPhase) String() string {
 type ConnectionStatus struct {
 	Phase         ConnectionPhase
 	Since         time.Time
-	Cause         evcp.Cause    // Away
-	Err           error         // Away
+	Cause         evcp.Cause    // Away: of the newest error
+	Err           error         // Away: the newest error
 	Pending       int64         // events that were not delivered when the phase began
 	Delivered     int64         // events since the last Away
 	Outage        time.Duration // from the last Away to CatchingUp or Connected; 0 without one
@@ -42,19 +41,24 @@ type ConnectionStatus struct {
 // Kafka counts as away: the failure of one broker of several is no outage.
 const errorGrace = time.Second
 
+// toldAgain is how long an outage lasts before another cause of it is told.
+const toldAgain = 10 * time.Second
+
 // phaseTracker decides the phase. It reads no clock.
 type phaseTracker struct {
 	ConnectionStatus
-	caughtUpAt int64 // CatchingUp: Delivered at which it becomes Connected
-	lastAnswer time.Time
+	caughtUpAt int64     // CatchingUp: Delivered at which it becomes Connected
+	firstError time.Time // since the last answer
 	lastError  time.Time
-	err        error // since the last answer
+	err        error      // since the last answer
+	toldCause  evcp.Cause // of the outage, as it was last reported
+	toldAt     time.Time
 }
 
 // answered: Kafka answered, n events were delivered, pending remain. It reports whether
 // the phase changed.
 func (s *phaseTracker) answered(now time.Time, n, pending int64) bool {
-	s.lastAnswer, s.err = now, nil
+	s.err = nil
 	s.Delivered += n
 	switch s.Phase {
 	case Connecting:
@@ -77,25 +81,44 @@ func (s *phaseTracker) answered(now time.Time, n, pending int64) bool {
 	return true
 }
 
+// sending: records go out. Errors of before say nothing about them: a broker or a proxy
+// that closes idle connections makes one each time, which the client repairs.
+func (s *phaseTracker) sending() {
+	if s.Phase != Away {
+		s.err = nil
+	}
+}
+
 // errored: the client had an error. The newest error is the cause of an outage, unless
 // it has none of its own and there was one before.
 func (s *phaseTracker) errored(now time.Time, err error) {
+	if s.err == nil {
+		s.firstError = now
+	}
 	s.lastError = now
 	if s.err == nil || CauseOf(err) != evcp.Other {
 		s.err = err
 	}
+	if s.Phase == Away {
+		s.Cause, s.Err = CauseOf(s.err), s.err
+	}
 }
 
-// checkErrors reports whether errors have lasted so long that Kafka is away now. again is
-// after what time to check next.
+// checkErrors reports whether errors have lasted so long that Kafka is away now, or
+// whether an outage has another cause now. again is after what time to check next.
 func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, again time.Duration) {
-	if s.err == nil || s.Phase == Away {
+	switch {
+	case s.Phase == Away && s.Cause != s.toldCause && now.Sub(s.toldAt) >= toldAgain:
+		s.toldCause, s.toldAt = s.Cause, now
+		return true, errorGrace
+	case s.Phase == Away || s.err == nil:
 		return false, errorGrace
 	}
-	if left := s.lastAnswer.Add(errorGrace).Sub(now); left > 0 {
+	if left := s.firstError.Add(errorGrace).Sub(now); left > 0 {
 		return false, left
 	}
 	s.Cause, s.Err, s.Delivered, s.Outage = CauseOf(s.err), s.err, 0, 0
+	s.toldCause, s.toldAt = s.Cause, now
 	s.enter(Away, now, pending)
 	return true, errorGrace
 }
@@ -108,9 +131,4 @@ func (s *phaseTracker) enter(p ConnectionPhase, now time.Time, pending int64) {
 }
 
 // ErrorText is the error, safe to print; "" when there is none.
-func (s ConnectionStatus) ErrorText() string {
-	if s.Err == nil {
-		return ""
-	}
-	return wire.Text([]byte(s.Err.Error()))
-}
+func (s ConnectionStatus) ErrorText() string { return ErrorText(s.Err) }

@@ -124,12 +124,9 @@ func (o Options) tryKafka(ctx context.Context) peerResult {
 		none := advice.Advice{Phrase: english.onDisk}
 		return peerResult{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
 	}
-	facts := advice.Details{CP: o.CP, Topic: o.Topic}
 	began := time.Now()
 	exists, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
-	if err != nil {
-		facts.Reply = wire.Text([]byte(err.Error()))
-	}
+	facts := advice.Details{CP: o.CP, Topic: o.Topic, Reply: kafka.ErrorText(err)}
 	r := result(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
 	if !r.well {
 		r.shape = display.Gone

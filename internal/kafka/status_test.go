@@ -1,0 +1,114 @@
+package kafka
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"evcp"
+)
+
+// TestIdleConnectionsAreClosed: a broker or a proxy that closes idle connections makes an
+// error each time. The client dials again at once, so this is no outage. On real sockets.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	s := newFixture(t, brokerFor(t))
+	var mu sync.Mutex
+	var open []*net.TCPConn
+	s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if tcp, ok := c.(*net.TCPConn); ok {
+			mu.Lock()
+			open = append(open, tcp)
+			mu.Unlock()
+		}
+		return c, err
+	}
+	s.start()
+	for range 3 {
+		s.appendChecks(1, 3)
+		s.waitUntil("delivery", s.delivered)
+		time.Sleep(errorGrace + 200*time.Millisecond)
+		mu.Lock()
+		for _, c := range open {
+			_ = c.CloseRead() // as if the broker's end had come
+		}
+		open = nil
+		mu.Unlock()
+	}
+	s.appendChecks(1, 3)
+	s.waitUntil("delivery", s.delivered)
+	s.dial = nil
+	s.checkComplete(s.seqs(12))
+	samePhases(t, s.phases(), Connected)
+}
+
+// TestCauseOfAnOutageIsTheNewest: a broker that comes back and rejects is reported as one
+// that rejects.
+func TestCauseOfAnOutageIsTheNewest(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster) {
+		s.start()
+		s.tick(3)
+		g.cut()
+		s.tick(30)
+		c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			return deny(r.(*kmsg.ProduceRequest), kerr.TopicAuthorizationFailed), nil, true
+		})
+		if st := s.sender.Status(); st.Phase != Away || st.Cause != evcp.Refused {
+			t.Errorf("%+v", st)
+		}
+		g.restore()
+		s.tick(20)
+		if st := s.sender.Status(); st.Phase != Away || st.Cause != evcp.SaidKO || !strings.Contains(st.ErrorText(), "TOPIC_AUTHORIZATION_FAILED") {
+			t.Errorf("%+v", st)
+		}
+		samePhases(t, s.phases(), Connected, Away, Away)
+		if st := s.last(); st.Cause != evcp.SaidKO {
+			t.Errorf("reported last: %+v", st)
+		}
+	})
+}
+
+// TestNotKafka: programs that answer, but not as Kafka, on real sockets.
+func TestNotKafka(t *testing.T) {
+	for reply, want := range map[string]string{
+		"HTTP/1.1 400 Bad Request\r\n\r\n":     "HTTP",
+		"SSH-2.0-OpenSSH_9.6\r\n":              "SSH-",
+		"-ERR unknown command\r\n":             "-ERR",
+		"\x15\x03\x03\x00\x02\x02\x46":         "TLS",
+		"\x00\x00\x00\x04\x7f\xff\xff\xff":     "",
+		"\x00\x00\x00\x05\x00\x00\x00\x01\x00": "",
+	} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					_, _ = bufio.NewReader(c).ReadByte()
+					_, _ = c.Write([]byte(reply))
+					time.Sleep(100 * time.Millisecond)
+				}()
+			}
+		}()
+		_, err = Probe(t.Context(), Options{Brokers: []string{ln.Addr().String()}, Topic: "t"})
+		ln.Close()
+		if CauseOf(err) != evcp.Protocol || !strings.Contains(ErrorText(err), want) || strings.Contains(ErrorText(err), "invalid large") {
+			t.Errorf("%q: %s, %q (%v)", reply, CauseOf(err), ErrorText(err), err)
+		}
+	}
+}
