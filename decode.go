@@ -34,11 +34,16 @@ type eventJSON struct {
 	Version   string   `json:"version"`
 	Resumed   bool     `json:"resumed"`
 	LastKept  *float64 `json:"last_kept"`
+	IntervalS float64  `json:"interval_s"`
+	TimeoutS  float64  `json:"timeout_s"`
+	Fall      uint32   `json:"fall"`
+	Rise      uint32   `json:"rise"`
 	Reason    string   `json:"reason"`
 	Dropped   int64    `json:"dropped_epoch"`
 	FromSeq   uint64   `json:"from_seq"`
 	ToSeq     uint64   `json:"to_seq"`
 	Count     uint64   `json:"count"`
+	Facts     uint64   `json:"facts"`
 }
 
 // ParseEvent reads what AppendJSON wrote, without loss: times are whole microseconds
@@ -69,7 +74,8 @@ func (r eventJSON) event(cp CPID, action Action) (Event, error) {
 		Response: r.Engine + r.Central, Failures: r.Failures, Latency: spanOf(r.LatencyMS / 1e3),
 		Since: stampOf(&r.Since), LastOK: stampOf(r.LastOK), Span: spanOf(r.DurationS + r.GapS + r.OffsetS),
 		Repeat: r.Repeat, Missed: r.Missed, Version: r.Version, Resumed: r.Resumed, LastKept: stampOf(r.LastKept),
-		Reason: r.Reason, DroppedEpoch: r.Dropped, From: r.FromSeq, To: r.ToSeq, Count: r.Count,
+		Interval: spanOf(r.IntervalS), Timeout: spanOf(r.TimeoutS), Fall: r.Fall, Rise: r.Rise,
+		Reason: r.Reason, DroppedEpoch: r.Dropped, From: r.FromSeq, To: r.ToSeq, Count: r.Count, Facts: r.Facts,
 	}
 	var ok bool
 	if e.Cause, ok = ParseCause(r.Cause); !ok {

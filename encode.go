@@ -90,6 +90,10 @@ func (e Event) appendMonitor(dst []byte) []byte {
 		dst = append(dst, `,"resumed":`...)
 		dst = strconv.AppendBool(dst, e.Resumed)
 		dst = appendStamp(dst, `,"last_kept":`, e.LastKept)
+		dst = appendSeconds(dst, `,"interval_s":`, e.Interval)
+		dst = appendSeconds(dst, `,"timeout_s":`, e.Timeout)
+		dst = appendUint(dst, `,"fall":`, uint64(e.Fall))
+		dst = appendUint(dst, `,"rise":`, uint64(e.Rise))
 	case MonitorStopped:
 		dst = appendText(dst, `,"reason":`, e.Reason)
 	case MonitorStalled:
@@ -103,6 +107,7 @@ func (e Event) appendMonitor(dst []byte) []byte {
 		dst = appendUint(dst, `,"to_seq":`, e.To)
 		dst = appendUint(dst, `,"count":`, e.Count)
 		dst = appendText(dst, `,"reason":`, e.Reason)
+		dst = appendUint(dst, `,"facts":`, e.Facts)
 	}
 	return dst
 }

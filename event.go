@@ -171,9 +171,14 @@ type Event struct {
 	Version  string        // monitor_started
 	Resumed  bool          // monitor_started
 	LastKept Stamp         // monitor_started
+	Interval time.Duration // monitor_started
+	Timeout  time.Duration // monitor_started
+	Fall     uint32        // monitor_started
+	Rise     uint32        // monitor_started
 	Reason   string        // monitor_stopped, events_dropped
 	From, To uint64        // events_dropped: seqs of DroppedEpoch
 	Count    uint64        // events_dropped
+	Facts    uint64        // events_dropped: how many of Count were facts
 	// DroppedEpoch is the numbering of From and To, which may be an older one than
 	// that of the event; in events_dropped.
 	DroppedEpoch int64

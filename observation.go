@@ -30,7 +30,7 @@ const (
 	StallEnded
 	// ClockStepped: the wall clock was set. Gap is the step, negative backwards.
 	ClockStepped
-	// Dropped: kept events were deleted unsent. DroppedEpoch, From, To, Count, Reason.
+	// Dropped: kept events were deleted unsent. DroppedEpoch, From, To, Count, Facts, Reason.
 	Dropped
 )
 
@@ -62,4 +62,5 @@ type Observation struct {
 	DroppedEpoch int64
 	From, To     uint64 // Dropped: the seqs, both included
 	Count        uint64 // Dropped: how many of them
+	Facts        uint64 // Dropped: how many of Count were facts
 }

@@ -8,6 +8,9 @@ type Policy struct {
 	Fall     uint32 // failures in a row that open an incident; at least 1
 	Rise     uint32 // OKs in a row that close it; at least 1
 	Instance string // which Monitor makes the events; stands in each of them
+	// Interval and Timeout are those of the checks. They stand in monitor_started, and
+	// say how long a streak may pause: see State.StreakPause.
+	Interval, Timeout time.Duration
 }
 
 // jitter is how far an observation may be dated before the last event while the wall
@@ -23,7 +26,10 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	j.clock()
 	switch o.Kind {
 	case Started:
-		j.emit(Event{Action: MonitorStarted, Version: o.Version, Resumed: s.Epoch != 0, LastKept: s.At})
+		j.emit(Event{
+			Action: MonitorStarted, Version: o.Version, Resumed: s.Epoch != 0, LastKept: s.At,
+			Interval: p.Interval, Timeout: p.Timeout, Fall: p.Fall, Rise: p.Rise,
+		})
 	case Stopping:
 		j.emit(Event{Action: MonitorStopped, Reason: o.Reason})
 	case Checked:
@@ -39,7 +45,9 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	case StallEnded:
 		j.emit(Event{Action: MonitorStalled, Span: o.Gap, Missed: o.Missed})
 	case Dropped:
-		j.emit(Event{Action: EventsDropped, DroppedEpoch: o.DroppedEpoch, From: o.From, To: o.To, Count: o.Count, Reason: o.Reason})
+		j.emit(Event{
+			Action: EventsDropped, DroppedEpoch: o.DroppedEpoch, From: o.From, To: o.To, Count: o.Count, Facts: o.Facts, Reason: o.Reason,
+		})
 	}
 	return j.state, j.out
 }
@@ -55,7 +63,9 @@ type judgement struct {
 // emit numbers and dates an event, applies it to the state and appends it to out.
 func (j *judgement) emit(e Event) {
 	e.CP, e.Instance, e.At = j.o.CP, j.policy.Instance, j.o.At
-	e.Span, e.Latency = e.Span.Truncate(time.Microsecond), e.Latency.Truncate(time.Microsecond)
+	for _, d := range [...]*time.Duration{&e.Span, &e.Latency, &e.Interval, &e.Timeout} {
+		*d = d.Truncate(time.Microsecond)
+	}
 	e.Epoch, e.Seq = j.state.Epoch, j.state.Seq+1
 	if j.o.Renumber || e.Epoch == 0 {
 		e.PrevEpoch, e.PrevSeq = j.state.Epoch, j.state.Seq

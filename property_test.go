@@ -30,6 +30,7 @@ func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 		o.EpochOffset = rapid.Uint32().Draw(t, "offset")
 	case evcp.Dropped:
 		o.DroppedEpoch, o.From, o.To, o.Count, o.Reason = 1640000000000000, 1, 5, 3, "full"
+		o.Facts = rapid.Uint64Range(0, 3).Draw(t, "facts")
 	}
 	return o
 }
@@ -44,6 +45,8 @@ func anyOutcome(t *rapid.T) evcp.Outcome {
 // history draws a sequence of observations and calls see after each.
 func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State)) {
 	p := evcp.Policy{Fall: rapid.Uint32Range(1, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(1, 3).Draw(t, "rise"), Instance: "host"}
+	p.Interval = time.Duration(rapid.Int64Range(0, 100e9).Draw(t, "interval"))
+	p.Timeout = time.Duration(rapid.Int64Range(0, 100e9).Draw(t, "timeout"))
 	now := seedTime
 	var s evcp.State
 	for range rapid.IntRange(1, 60).Draw(t, "steps") {

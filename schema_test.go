@@ -51,7 +51,7 @@ var everyKind = []evcp.Observation{
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"), // an incident with an OK before
-	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000000, From: 2, To: 9, Count: 3, Reason: "outbox full"},
+	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000000, From: 2, To: 9, Count: 3, Facts: 1, Reason: "outbox full"},
 	{Kind: evcp.Stopping, Reason: "asked to stop"},
 	{Kind: evcp.Started, Version: "0.1.0"}, // resumed
 	{Kind: evcp.Registering},
@@ -66,7 +66,7 @@ func checked(s evcp.Status, c evcp.Cause, response string) evcp.Observation {
 // records are the events that follow from everyKind, as the topic holds them.
 func records(t *testing.T) [][]byte {
 	t.Helper()
-	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "site-7"}
+	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "site-7", Interval: time.Second, Timeout: 900 * time.Millisecond}
 	var state evcp.State
 	var all [][]byte
 	made := map[evcp.Action]bool{}

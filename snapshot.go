@@ -4,11 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// snapshotVersion is the first byte of every encoded State. A reader refuses any other
-// version and folds the events instead.
-const snapshotVersion = 1
+// snapshotVersion is the first byte of every encoded State. Version 1 lacks StreakPause
+// and is read, too; any other version is refused.
+const snapshotVersion = 2
 
 // MaxSnapshot is the largest encoded State in bytes: small enough for a record of a
 // compacted topic.
@@ -29,14 +30,15 @@ func (s State) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	dst = binary.AppendVarint(dst, s.Incident.ID.Epoch)
 	dst = binary.AppendUvarint(dst, s.Incident.ID.Seq)
+	dst = binary.AppendVarint(dst, int64(s.StreakPause))
 	flags := bit(s.Incident.Open, 0) | bit(s.Incident.RecoveryReported, 1) | bit(s.EverAccepted, 2)
 	return append(dst, byte(s.Status), byte(s.Cause), byte(s.Incident.Cause), byte(s.Central), flags), nil
 }
 
 // UnmarshalBinary reads what AppendBinary wrote. On an error s is unchanged.
 func (s *State) UnmarshalBinary(b []byte) error {
-	if len(b) == 0 || b[0] != snapshotVersion {
-		return fmt.Errorf("read state: this program reads version %d, not %x", snapshotVersion, b[:min(1, len(b))])
+	if len(b) == 0 || b[0] == 0 || b[0] > snapshotVersion {
+		return fmt.Errorf("read state: this program reads versions up to %d, not %x", snapshotVersion, b[:min(1, len(b))])
 	}
 	r := snapshotReader{b: b[1:]}
 	var t State
@@ -48,6 +50,9 @@ func (s *State) UnmarshalBinary(b []byte) error {
 		*n = uint32(r.unsigned())
 	}
 	t.Incident.ID = EventID{r.signed(), r.unsigned()}
+	if b[0] > 1 {
+		t.StreakPause = time.Duration(r.signed())
+	}
 	if len(r.b) != 5 {
 		return errSnapshot
 	}

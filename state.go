@@ -49,6 +49,11 @@ type State struct {
 
 	Central      Registration
 	EverAccepted bool // Central has accepted this Monitor at least once
+
+	// StreakPause is how old the last countable check may be for a streak to go on. After
+	// a longer pause, failures or OKs in a row are counted from zero. It comes from
+	// monitor_started; 0, before the first that carries an interval, is minStreakPause.
+	StreakPause time.Duration
 }
 
 // After returns the state after e.
@@ -69,7 +74,9 @@ func (s State) After(e Event) State {
 		s.Central, s.EverAccepted = Accepted, true
 	case RegistrationRejected:
 		s.Central = Rejected
-	case MonitorStarted, MonitorStopped:
+	case MonitorStarted:
+		s.Central, s.StreakPause = Unregistered, streakPause(e.Interval, e.Timeout)
+	case MonitorStopped:
 		s.Central = Unregistered
 	case ClockStep:
 		s = s.shifted(e.Span)
@@ -99,11 +106,19 @@ func (s State) afterCheck(e Event) State {
 	return s
 }
 
-// streakLasts is how old the last countable check may be for a streak to go on.
-// After a longer pause, failures or OKs in a row are counted from zero.
-const streakLasts = 30 * time.Second
+// minStreakPause bounds State.StreakPause from below: a Monitor that was restarted goes
+// on counting.
+const minStreakPause = 30 * time.Second
 
-func (s State) stale(now Stamp) bool { return now.Sub(s.LastCountable) > streakLasts }
+// streakPause lets a streak outlast two checks that did not count (missed, or UNKNOWN),
+// whatever the interval.
+func streakPause(interval, timeout time.Duration) time.Duration {
+	return max(minStreakPause, 3*interval+timeout)
+}
+
+func (s State) stale(now Stamp) bool {
+	return now.Sub(s.LastCountable) > max(s.StreakPause, minStreakPause)
+}
 
 // afterReceipt counts a receipt. A late one that belongs to an older incident changes
 // nothing: the newer incident has its own reports.

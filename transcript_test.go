@@ -65,7 +65,7 @@ type replay struct {
 const seedTime = evcp.Stamp(1640000000 * 1e6)
 
 func newReplay() *replay {
-	return &replay{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, now: seedTime}
+	return &replay{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench", Interval: time.Second, Timeout: 900 * time.Millisecond}, now: seedTime}
 }
 
 func (r *replay) run(line string) error {
@@ -99,12 +99,16 @@ func (r *replay) run(line string) error {
 func (r *replay) setPolicy(args []string) error {
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
-		n, err := strconv.Atoi(value)
+		var err error
 		switch name {
 		case "fall":
-			r.policy.Fall = uint32(n)
+			_, err = fmt.Sscan(value, &r.policy.Fall)
 		case "rise":
-			r.policy.Rise = uint32(n)
+			_, err = fmt.Sscan(value, &r.policy.Rise)
+		case "interval":
+			r.policy.Interval, err = time.ParseDuration(value)
+		case "timeout":
+			r.policy.Timeout, err = time.ParseDuration(value)
 		default:
 			err = fmt.Errorf("no policy %q", name)
 		}
@@ -161,7 +165,7 @@ func (r *replay) observeOther(verb string, args []string) error {
 	case "stalled", "clock":
 		return r.gap(verb, args)
 	case "dropped":
-		_, err := fmt.Sscan(text, &o.DroppedEpoch, &o.From, &o.To, &o.Count, &o.Reason)
+		_, err := fmt.Sscan(text, &o.DroppedEpoch, &o.From, &o.To, &o.Count, &o.Facts, &o.Reason)
 		o.Kind = evcp.Dropped
 		r.next(o)
 		return err
@@ -283,13 +287,13 @@ func details(e evcp.Event) string {
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
 		return fmt.Sprintf(" incident=%d repeat=%d %q", e.Incident.Seq, e.Repeat, e.Response)
 	case evcp.MonitorStarted:
-		return fmt.Sprintf(" resumed=%t last_kept=%s", e.Resumed, at(e.LastKept))
+		return fmt.Sprintf(" resumed=%t last_kept=%s interval=%s timeout=%s fall=%d rise=%d", e.Resumed, at(e.LastKept), e.Interval, e.Timeout, e.Fall, e.Rise)
 	case evcp.MonitorStalled:
 		return fmt.Sprintf(" gap=%s missed=%d", e.Span, e.Missed)
 	case evcp.ClockStep:
 		return fmt.Sprintf(" offset=%s", e.Span)
 	case evcp.EventsDropped:
-		return fmt.Sprintf(" %d..%d of %d count=%d %s", e.From, e.To, e.DroppedEpoch, e.Count, e.Reason)
+		return fmt.Sprintf(" %d..%d of %d count=%d facts=%d %s", e.From, e.To, e.DroppedEpoch, e.Count, e.Facts, e.Reason)
 	default:
 		return ""
 	}

@@ -37,10 +37,11 @@ func (v *verifier) incidents() {
 }
 
 // streakStart is from when failures count for an incident that must be open at due:
-// failures before a stall longer than streakLasts may have expired.
+// failures before a stall longer than Rules.streakPause may have expired.
 func (v *verifier) streakStart(from, due evcp.Stamp) evcp.Stamp {
+	r := v.trace.Rules
 	for _, s := range v.stalls {
-		if s.to > from && s.from <= due && s.length() > streakLasts-v.trace.Rules.Interval-v.trace.Rules.Timeout {
+		if s.to > from && s.from <= due && s.length() > r.streakPause()-r.Interval-r.Timeout {
 			from = s.to
 		}
 	}

@@ -107,8 +107,11 @@ func (v *verifier) dropped(epoch int64, seq uint64) bool {
 	})
 }
 
-// streakLasts is how old a failure may be to be counted with the next.
-const streakLasts = 30 * time.Second
+// streakPause is how old a failure may be to be counted with the next: 30 s, and with a
+// long interval three of them and a timeout.
+func (r Rules) streakPause() time.Duration {
+	return max(30*time.Second, 3*r.Interval+r.Timeout)
+}
 
 // streaks counts failures in a row. It wants an incident at the last of Rules.Fall and
 // its end at the first OK, and nowhere else.
@@ -131,7 +134,7 @@ func (v *verifier) streaks() {
 				wanted = evcp.EngineRecovered
 			}
 		default:
-			if e.At.Sub(countable) > streakLasts {
+			if e.At.Sub(countable) > v.trace.Rules.streakPause() {
 				failures = 0
 			}
 			failures, countable = failures+1, e.At

@@ -137,3 +137,29 @@ func TestAStreakExpires(t *testing.T) {
 		}
 	}
 }
+
+// TestAStreakOfSlowChecks: with a check each 31 s failures in a row still open an
+// incident; a Monitor that counts each of them as the first is found out.
+func TestAStreakOfSlowChecks(t *testing.T) {
+	slow := rules
+	slow.Interval, slow.Timeout = 31*time.Second, 27900*ms
+	for _, forgets := range []bool{false, true} {
+		s := &scenario{policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench", Interval: slow.Interval, Timeout: slow.Timeout}}
+		s.cp = oracle.CPTrace{ID: "CP_001", Behaviours: []oracle.EngineBehaviour{{At: at(0), Name: "ko", Expect: oracle.ExpectFailure}}}
+		s.observe(evcp.Observation{Kind: evcp.Started, At: at(ms)})
+		for n := range 20 {
+			when := 10*ms + time.Duration(n)*slow.Interval
+			s.receive(at(when), "KO")
+			if forgets {
+				s.state.Failures = 0
+			}
+			s.observe(evcp.Observation{Kind: evcp.Checked, At: at(when + ms), Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO", Latency: ms}})
+		}
+		trace := s.trace()
+		trace.Rules, trace.To = slow, at(20*slow.Interval)
+		v := oracle.Verify(trace)
+		if got := v.Count(oracle.MissedIncident) + v.Count(oracle.FalseFailure); (got > 0) != forgets || v.Bounds == 0 {
+			t.Errorf("forgets %t: checked %d bounds and found %v", forgets, v.Bounds, v.Violations)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func (o *Outbox) openRun() *runRow {
 func (o *Outbox) drop(b Batch) {
 	for i := range b.Events {
 		e := &b.Events[i]
-		o.givenUp.add(dropRange{b.CP, e.Epoch, e.Seq, e.Seq, 1, reasonStuck})
+		o.givenUp.addEvent(b.CP, e.ID(), e.Fact(), reasonStuck)
 		o.dropped[e.Action]++
 	}
 	o.pending.ticket = o.ticket

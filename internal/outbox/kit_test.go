@@ -77,7 +77,7 @@ func newTestBox(t testingT, dir string, options Options) *testBox {
 	w.options.Observe = func(o evcp.Observation) bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.dropped = append(w.dropped, dropRange{o.CP, o.DroppedEpoch, o.From, o.To, o.Count, o.Reason})
+		w.dropped = append(w.dropped, dropRange{o.CP, o.DroppedEpoch, o.From, o.To, o.Count, o.Facts, o.Reason})
 		return true
 	}
 	w.options.Refused = func(generation uint64, err error) {

@@ -154,12 +154,12 @@ func TestReadingWhileTheDiskComesAndGoes(t *testing.T) {
 func TestDropsAcrossMigration(t *testing.T) {
 	d, w := newBoxInMemory(t, Options{probeEvery: time.Hour})
 	if err := w.box.currentCommitter().store.WithLock(func() error {
-		return w.box.currentCommitter().store.saveDrops(dropSet{numberingKey{"CP_001", 7}: dropRange{"CP_001", 7, 1, 2, 2, reasonFull}})
+		return w.box.currentCommitter().store.saveDrops(dropSet{numberingKey{"CP_001", 7}: dropRange{"CP_001", 7, 1, 2, 2, 1, reasonFull}})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	d.Before(nil)
-	run(t, w.box.path(), `PRAGMA busy_timeout=20000; INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full'), ('CP_001', 6, 1, 2, 2, 'outbox full')`)
+	run(t, w.box.path(), `PRAGMA busy_timeout=20000; INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full', 0), ('CP_001', 6, 1, 2, 2, 'outbox full', 0)`)
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.Dropped, DroppedEpoch: 5, From: 10, To: 20, Count: 3, Reason: reasonFull})
 	w.close()
 	equal(t, "noted", query(t, w.dir, `SELECT epoch, count FROM drops ORDER BY epoch`), []string{"6|2", "7|2"})

@@ -126,7 +126,7 @@ func TestDropsOfADiskThatRefuses(t *testing.T) {
 	w.rejudge([]evcp.Observation{checked(ok())})
 	w.flush()
 	eventually(t, "the report", func() bool { return len(w.drops()) > 0 })
-	want := []dropRange{{"CP_001", epoch, last + 1 - dropped, last, dropped, reasonStuck}}
+	want := []dropRange{{"CP_001", epoch, last + 1 - dropped, last, dropped, 0, reasonStuck}}
 	if got := w.drops(); !slices.Equal(got, want) || w.states["CP_001"].Epoch <= epoch {
 		t.Errorf("reported %+v, want %+v", got, want)
 	}

@@ -184,7 +184,7 @@ func (b *trimBatch) count(r Run, goes func(Line) bool) {
 		}
 		n++
 		if r.ID > b.delivered {
-			b.undelivered.addLine(line, reasonFull)
+			b.undelivered.addEvent(evcp.CPID(line.CP()), line.ID(), !line.Plain(), reasonFull)
 			b.dropped[line.Action()]++
 		}
 	}
@@ -227,12 +227,13 @@ type dropRange struct {
 	epoch    int64
 	from, to uint64
 	count    uint64
+	facts    uint64 // of count
 	reason   string
 }
 
 func (d dropRange) observation() evcp.Observation {
 	return evcp.Observation{
-		CP: d.cp, Kind: evcp.Dropped, DroppedEpoch: d.epoch, From: d.from, To: d.to, Count: d.count, Reason: d.reason,
+		CP: d.cp, Kind: evcp.Dropped, DroppedEpoch: d.epoch, From: d.from, To: d.to, Count: d.count, Facts: d.facts, Reason: d.reason,
 	}
 }
 
@@ -248,14 +249,19 @@ type dropSet map[numberingKey]dropRange
 func (l dropSet) add(d dropRange) {
 	key := numberingKey{d.cp, d.epoch}
 	if was, ok := l[key]; ok {
-		d.from, d.to, d.count = min(was.from, d.from), max(was.to, d.to), was.count+d.count
+		d.from, d.to = min(was.from, d.from), max(was.to, d.to)
+		d.count, d.facts = was.count+d.count, was.facts+d.facts
 	}
 	l[key] = d
 }
 
-func (l dropSet) addLine(line Line, reason string) {
-	id := line.ID()
-	l.add(dropRange{evcp.CPID(line.CP()), id.Epoch, id.Seq, id.Seq, 1, reason})
+// addEvent adds one event.
+func (l dropSet) addEvent(cp evcp.CPID, id evcp.EventID, fact bool, reason string) {
+	d := dropRange{cp: cp, epoch: id.Epoch, from: id.Seq, to: id.Seq, count: 1, reason: reason}
+	if fact {
+		d.facts = 1
+	}
+	l.add(d)
 }
 
 func (l dropSet) addAll(other dropSet) {
@@ -271,16 +277,20 @@ func (l dropSet) sorted() []dropRange {
 }
 
 // saveDrops notes what was given up, until an event says so.
-func (s runStore) saveDrops(l dropSet) error { return s.putDrops(l, `count+excluded.count`) }
+func (s runStore) saveDrops(l dropSet) error {
+	return s.putDrops(l, `count=count+excluded.count, facts=facts+excluded.facts`)
+}
 
 // moveDrops notes what was given up in memory. It may have been noted before.
-func (s runStore) moveDrops(l dropSet) error { return s.putDrops(l, `max(count, excluded.count)`) }
+func (s runStore) moveDrops(l dropSet) error {
+	return s.putDrops(l, `count=max(count, excluded.count), facts=max(facts, excluded.facts)`)
+}
 
-func (s runStore) putDrops(l dropSet, count string) error {
+func (s runStore) putDrops(l dropSet, counts string) error {
 	for _, d := range l {
-		if err := s.Exec(`INSERT INTO drops VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
-			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), count=`+count,
-			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason); err != nil {
+		if err := s.Exec(`INSERT INTO drops VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
+			from_seq=min(from_seq, excluded.from_seq), to_seq=max(to_seq, excluded.to_seq), `+counts,
+			string(d.cp), d.epoch, int64(d.from), int64(d.to), int64(d.count), d.reason, int64(d.facts)); err != nil {
 			return err
 		}
 	}
@@ -310,10 +320,10 @@ func (s runStore) deleteDrops(r Run) error {
 
 func (s runStore) drops() (dropSet, error) {
 	l := dropSet{}
-	return l, s.Query(`SELECT cp, epoch, from_seq, to_seq, count, reason FROM drops`, func(p *sqlite.Stmt) error {
+	return l, s.Query(`SELECT cp, epoch, from_seq, to_seq, count, facts, reason FROM drops`, func(p *sqlite.Stmt) error {
 		l.add(dropRange{
 			evcp.CPID(p.ColumnText(0)), p.ColumnInt64(1), uint64(p.ColumnInt64(2)), uint64(p.ColumnInt64(3)),
-			uint64(p.ColumnInt64(4)), p.ColumnText(5),
+			uint64(p.ColumnInt64(4)), uint64(p.ColumnInt64(5)), p.ColumnText(6),
 		})
 		return nil
 	})

@@ -131,7 +131,8 @@ func (w *testBox) dropsAreReported(t *testing.T) (left, missing []string) {
 		if !kept[line] {
 			missing = append(missing, line)
 			counted[Line(line).Action().String()]++
-			dropped.addLine(Line(line), reasonFull)
+			l := Line(line)
+			dropped.addEvent(evcp.CPID(l.CP()), l.ID(), !l.Plain(), reasonFull)
 		}
 	}
 	if len(missing) == 0 || !maps.Equal(counted, stats.Dropped) {
@@ -167,13 +168,13 @@ func TestDropsAreReportedUntilKept(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	w.check("CP_001", ok())
 	w.close()
-	run(t, filepath.Join(w.dir, fileName), `INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full')`)
+	run(t, filepath.Join(w.dir, fileName), `INSERT INTO drops VALUES ('CP_001', 5, 10, 20, 3, 'outbox full', 2)`)
 	for range 2 {
 		w.open()
 		w.dropped = nil
 		w.check("CP_001", ok())
 		eventually(t, "a drop", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.dropped) == 1 })
-		if d := w.dropped[0]; d != (dropRange{"CP_001", 5, 10, 20, 3, reasonFull}) {
+		if d := w.dropped[0]; d != (dropRange{"CP_001", 5, 10, 20, 3, 2, reasonFull}) {
 			t.Errorf("reported %+v", d)
 		}
 		w.close()

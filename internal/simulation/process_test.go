@@ -68,7 +68,7 @@ func (p *process) assemble() {
 		Observe: func(o evcp.Observation) bool { return p.h.scenario.bug.hides(o) || p.monitor.Observe(o) },
 	})
 	p.monitor = monitor.New(monitor.Options{
-		CPs: cps, Policy: evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim"}, Interval: rules.Interval,
+		CPs: cps, Policy: evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}, Interval: rules.Interval,
 		Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Probe: prober, Box: p.box, Slept: p.h.readSlept,
 	})
 }

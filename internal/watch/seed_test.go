@@ -104,6 +104,9 @@ func basicConnection(t *testing.T, bed *testbed.Testbed) {
 		t.Errorf("Central shows %s, %s", state, reason)
 	}
 	r.CheckSequence()
+	if e := r.Events()[0]; e.Interval != interval || e.Timeout != interval*9/10 || e.Fall != 3 || e.Rise != 1 {
+		t.Errorf("the first event is %+v", e)
+	}
 	for _, rec := range r.Records() {
 		if rec.Key != "CP_TEST_001" {
 			t.Fatalf("a record's key is %q", rec.Key)

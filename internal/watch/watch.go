@@ -173,6 +173,7 @@ func open(o Options) (*runner, error) {
 	if err := o.checkTargets(); err != nil {
 		return nil, err
 	}
+	o.Policy.Interval, o.Policy.Timeout = o.Interval, o.Timeout
 	r := &runner{o: o, opened: time.Now()}
 	readers := []string{outbox.Central}
 	if len(o.Brokers) > 0 {
