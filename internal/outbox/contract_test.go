@@ -125,6 +125,29 @@ func TestCursor(t *testing.T) {
 	}
 }
 
+// A reader that this process does not have (the file has it from an earlier one) counts
+// nothing as pending, and goes on where it was when it is back.
+func TestCursorOfNoReader(t *testing.T) {
+	w := newTestBox(t, t.TempDir(), Options{})
+	defer func() { w.close() }()
+	w.check("CP_001", ok())
+	w.flush()
+	c := w.box.Cursor(Kafka)
+	c.Advance(w.next(c).ID)
+	w.options.Readers = []string{Central}
+	w.reopen()
+	w.check("CP_001", ok())
+	w.flush()
+	if pending := w.box.Stats().Cursors; len(pending) != 1 || pending[Central] != (Pending{}) {
+		t.Errorf("without a broker pending is %v", pending)
+	}
+	w.options.Readers = []string{Kafka, Central}
+	w.reopen()
+	if pending := w.box.Stats().Cursors[Kafka]; pending.Events != 1 || pending.Oldest == 0 {
+		t.Errorf("with a broker again pending is %v", pending)
+	}
+}
+
 // Next waits, and ends with its context or with the outbox.
 func TestNextEnds(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})

@@ -186,7 +186,9 @@ type Stats struct {
 	// RefusedSince is when the disk refused; zero while all is well.
 	RefusedSince time.Time
 	RefusedWhy   string
-	Cursors      map[string]Pending // by reader
+	// Cursors are the readers of this process: not those that only the file has, from an
+	// earlier process with other Options.Readers.
+	Cursors map[string]Pending
 }
 
 // Pending is what a reader does not have yet.
@@ -214,11 +216,12 @@ func (o *Outbox) Stats() Stats {
 			s.Dropped[evcp.Action(action).String()] = n
 		}
 	}
-	for name, cursor := range o.cursors {
-		s.Cursors[name] = cursor.pending()
-	}
-	if o.facts.wanted {
-		s.Cursors[Central] = o.facts.pending()
+	for _, name := range o.options.Readers {
+		if name == Central {
+			s.Cursors[name] = o.facts.pending()
+		} else {
+			s.Cursors[name] = o.cursors[name].pending()
+		}
 	}
 	return s
 }
