@@ -11,8 +11,6 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
-	"evcp/internal/console"
-	"evcp/internal/display"
 	"evcp/internal/selftest"
 	"evcp/internal/systemd"
 	"evcp/internal/uplink"
@@ -51,11 +49,11 @@ func (o *options) run(ctx context.Context, in config.Invocation) error {
 }
 
 func (o *options) runSelfTest(ctx context.Context) error {
-	style := console.StyleOf(os.Stdout, os.Getenv, o.log.Color)
+	out := o.answer()
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
-		Dialer: o.Dialer, Slept: o.Slept,
-	}, func(line string) { fmt.Println(style.Line(line, display.Columns)) })
+		Dialer: o.Dialer, Slept: o.Slept, Columns: out.Columns(),
+	}, func(line string) { out.Print(line) })
 	if !passed {
 		return cli.ExitError{Code: cli.ExitFailed}
 	}

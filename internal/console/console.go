@@ -95,17 +95,17 @@ func Open(o Options) *Console {
 // it, for whom a banner and a summary are worth printing.
 func (c *Console) Terminal() bool { return c.tty && c.format == Text }
 
-// Print writes lines of prose above the live line, shapes painted, each cut to
-// the width of the terminal. It is for banners and summaries.
+// Print writes lines of prose above the live line, shapes painted, each broken at the
+// width of the terminal. It is for banners, answers and summaries.
 func (c *Console) Print(lines ...string) {
-	var text string
+	var rows []string
 	for _, line := range lines {
-		text += c.style.Line(line, c.width(display.Columns)) + "\n"
+		rows = append(rows, c.style.Prose(line, c.width(display.Columns))...)
 	}
-	c.above(text)
+	c.above(rows...)
 }
 
-// Columns is how many cells a line of prose has before it is cut: those of the
+// Columns is how many cells a line of prose has before it is broken: those of the
 // terminal, at most 80.
 func (c *Console) Columns() int { return min(c.width(display.Columns), display.Columns) }
 
@@ -179,9 +179,10 @@ func (c *Console) Live(texts ...string) {
 }
 
 // above writes whole lines above the live line.
-func (c *Console) above(text string) {
+func (c *Console) above(lines ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	text := strings.Join(append(lines, ""), "\n")
 	c.write(c.erase() + text + c.draw())
 }
 

@@ -23,6 +23,13 @@ const (
 	cpKey    = "cp"
 )
 
+// Keys of the attributes that Text shows too, under the sentence: what it means, and what
+// to do first.
+const (
+	meaningKey = "meaning"
+	doKey      = "do"
+)
+
 // CP says which charge point a log record is about.
 func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
 
@@ -30,7 +37,7 @@ func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
 func Shape(s display.Shape) slog.Attr { return slog.Any(shapeKey, s) }
 
 // Logger writes to c. A record's message is a sentence for a person; in Text its
-// attributes besides Shape and CP show only when Level is debug, in Logfmt
+// attributes besides Shape, CP, "meaning" and "do" show only when Level is debug, in Logfmt
 // and JSON always. Groups become prefixes: "kafka.topic".
 func (c *Console) Logger() *slog.Logger { return slog.New(logHandler{c: c}) }
 
@@ -79,7 +86,7 @@ func (h logHandler) Handle(_ context.Context, r slog.Record) error {
 		e.add(h.prefix, a)
 		return true
 	})
-	h.c.above(h.c.format.encode(e, h.c) + "\n")
+	h.c.above(h.c.format.encode(e, h.c)...)
 	return nil
 }
 
@@ -105,13 +112,13 @@ func (e *logRecord) add(prefix string, a slog.Attr) {
 	}
 }
 
-// encode writes e as one line without its newline.
-func (f Format) encode(e logRecord, c *Console) string {
+// encode makes e one line for a machine, one or more for a person, without newlines.
+func (f Format) encode(e logRecord, c *Console) []string {
 	switch f {
 	case JSON:
-		return e.json()
+		return []string{e.json()}
 	case Logfmt:
-		return e.logfmt()
+		return []string{e.logfmt()}
 	}
 	return e.human(c)
 }
@@ -122,8 +129,9 @@ const (
 	machineLayout = "2006-01-02T15:04:05.000Z07:00"
 )
 
-func (e logRecord) human(c *Console) string {
+func (e logRecord) human(c *Console) []string {
 	head, id, text, columns := "", "", e.text, display.Columns
+	var details []string
 	if !e.at.IsZero() {
 		head = e.at.In(c.zone).Format(clockLayout)
 	}
@@ -135,8 +143,20 @@ func (e logRecord) human(c *Console) string {
 		for _, f := range e.fields {
 			text += " " + f.Key + "=" + logfmtText(machineText(f.Value))
 		}
+	} else {
+		details = e.details()
 	}
-	return c.style.Entry(head, e.shape, id, text, c.width(columns))
+	return c.style.Entry(head, e.shape, id, text, details, c.width(columns))
+}
+
+// details are the texts that a person gets under the sentence.
+func (e logRecord) details() (texts []string) {
+	for _, f := range e.fields {
+		if text := f.Value.String(); (f.Key == meaningKey || f.Key == doKey) && text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // attributes are all of e, in the order of a machine's line.

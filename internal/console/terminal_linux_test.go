@@ -58,14 +58,18 @@ _live  CP_001 ● OK 1 ms | 1 checks, 0 failed`)
 	p.shows(t, `ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.
 
 12:04:33 ● CP_001 OK: the Engine answers in 1 ms
-12:04:33 → CP_001 failure told to Central: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+12:04:33 → CP_001 failure told to Central:
+           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+           xxxxxxxxxxxx"
 _live  CP_001 ▲ KO`)
 	c.Close()
 	say(c, display.Note, "stopped")
 	p.shows(t, `ev-cp-m 0.1.0 watches CP_001. Ctrl-C stops it.
 
 12:04:33 ● CP_001 OK: the Engine answers in 1 ms
-12:04:33 → CP_001 failure told to Central: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+12:04:33 → CP_001 failure told to Central:
+           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+           xxxxxxxxxxxx"
 12:04:33 · CP_001 stopped
 _`)
 }
@@ -77,22 +81,43 @@ func TestLinesFitANarrowTerminal(t *testing.T) {
 	p.resize(t, 20)
 	c.Live(strings.Repeat("=", 100))
 	say(c, display.Up, "OK: the Engine answers")
-	p.shows(t, "12:04:33 ● CP_001 O…\n_live  "+strings.Repeat("=", 12)+"…")
+	p.shows(t, "12:04:33 ● CP_001\nOK: the Engine\nanswers\n_live  "+strings.Repeat("=", 12)+"…")
 }
 
-// TestWhatGivesWay: of a line that is too long a stranger's words go first, and of
-// several live lines the first that fits is shown.
-func TestWhatGivesWay(t *testing.T) {
+// TestNothingOfASentenceIsCut: what does not fit goes on under the text. Only a peer's text is
+// cut, when the sentence takes more than three lines; and of several live lines the first that
+// fits is shown.
+func TestNothingOfASentenceIsCut(t *testing.T) {
 	p := openPTY(t, 60)
 	c := console.Open(console.Options{Out: p.far, Getenv: at("xterm"), Zone: time.UTC})
 	c.Live(strings.Repeat("=", 54), strings.Repeat("-", 53), "short")
-	say(c, display.Reported, `told to Central: "Failure report received" (<1 ms)`)
-	say(c, display.Failed, `refused: "denied"; the watch goes on, asked again`)
-	say(c, display.Failed, `refused: "too short to be cut in the middle"; and more`)
-	p.shows(t, `12:04:33 → CP_001 told to Central: "Failure report…" (<1 ms)
-12:04:33 ▲ CP_001 refused: "denied"; the watch goes on, ask…
-12:04:33 ▲ CP_001 refused: "too short to be cut …"; and more
+	say(c, display.Failed, `CONNECTION_ERROR: answered, but neither OK nor KO: "HTTP/1.1  400 Bad Request", 3 checks since 12:04:31`)
+	say(c, display.Failed, `refused: "`+strings.Repeat("no ", 43)+`"; the watch goes on, asked again every 30s`)
+	r := slog.NewRecord(noon, slog.LevelWarn, "KO: 3 checks in a row", 0)
+	r.Add("cause", "said_ko", "meaning", "The Engine runs, and says itself that the charger is not well.", "do", "Go to the charger.")
+	_ = c.Logger().Handler().Handle(t.Context(), r)
+	p.shows(t, `12:04:33 ▲ CP_001 CONNECTION_ERROR: answered, but neither OK
+           nor KO: "HTTP/1.1  400 Bad Request", 3 checks
+           since 12:04:31
+12:04:33 ▲ CP_001 refused: "no no no no no no no no no no no
+           no no no no no no no no no no no no no no no no
+           no no…"; the watch goes on, asked again every 30s
+12:04:33 · KO: 3 checks in a row
+           The Engine runs, and says itself that the charger
+           is not well.
+           Go to the charger.
 _live  `+strings.Repeat("-", 53))
+}
+
+func TestProseIsBrokenUnderItsColumn(t *testing.T) {
+	p := openPTY(t, 60)
+	c := console.Open(console.Options{Out: p.far, Getenv: at("xterm"), Zone: time.UTC})
+	c.Print("  Engine   localhost:5001      every 1s; 3 failures in a row are reported", "A paragraph is broken where the terminal ends, without indent")
+	p.shows(t, `  Engine   localhost:5001      every 1s; 3 failures in a row
+           are reported
+A paragraph is broken where the terminal ends, without
+indent
+_`)
 }
 
 func TestPoorTerminals(t *testing.T) {

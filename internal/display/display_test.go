@@ -32,6 +32,47 @@ func TestStyleLine(t *testing.T) {
 	}
 }
 
+// TestEntry: the sentence goes on below, and only a peer's text is cut.
+func TestEntry(t *testing.T) {
+	peer := strings.Repeat("word ", 24) + "end"
+	for _, c := range []struct {
+		s       Style
+		text    string
+		details []string
+		columns int
+		want    string
+	}{
+		{Style{Color: true}, "KO: no", nil, 80, "12:00 \x1b[31m▲\x1b[0m CP_1 \x1b[31mKO\x1b[0m: no"},
+		{Style{}, `KO: "a  b"`, []string{"Meaning of it.", "Do this."}, 20, "12:00 ▲ CP_1 KO: \"a\n        b\"\n        Meaning of\n        it.\n        Do this."},
+		{Style{ASCII: true}, `said "` + peer + `"; and this is wanted`, nil, 40,
+			"12:00 ! CP_1 said \"word word word word\n        word word word word word word\n        word wor...\"; and this is wanted"},
+		{Style{}, strings.Repeat("x", 100), nil, 40, "12:00 ▲ CP_1\n        " + strings.Repeat("x", 32) + "\n        " + strings.Repeat("x", 31) + "…"},
+		{Style{}, "one two", nil, 8, "12:00 ▲\nCP_1 one\ntwo"},
+	} {
+		got := strings.Join(c.s.Entry("12:00 ", Failed, "CP_1 ", c.text, c.details, c.columns), "\n")
+		if got != c.want {
+			t.Errorf("%+v %d cells, %.20q: got\n%s\nwant\n%s", c.s, c.columns, c.text, got, c.want)
+		}
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add(`refused: "● KO" for 3 checks`, "KO: what  it means", 20, true)
+	f.Fuzz(func(t *testing.T, text, detail string, columns int, ascii bool) {
+		s := Style{ASCII: ascii}
+		columns = min(columns, 200)
+		rows := s.Entry("12:00 ", Failed, "CP_1 ", text, []string{detail}, columns)
+		for _, row := range append(rows, s.Prose(text, columns)...) {
+			if strings.ContainsFunc(row, func(r rune) bool { return !unicode.IsPrint(r) || ascii && r > '~' }) || Width(row) > max(columns, 2) {
+				t.Errorf("%d cells, ASCII %v: %q", columns, ascii, row)
+			}
+		}
+		if columns >= Columns && len(s.Entry("12:00 ", Failed, "CP_1 ", text, nil, columns)) > entryLines {
+			t.Errorf("%d cells: more than %d lines: %q", columns, entryLines, rows)
+		}
+	})
+}
+
 func TestDurations(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0s", 0: "0s", time.Microsecond: "1ms", 900 * time.Millisecond: "900ms", 999_600 * time.Microsecond: "1s",

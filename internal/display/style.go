@@ -14,7 +14,59 @@ type Style struct {
 // with an ellipsis, and each shape painted together with the state that follows it.
 // What comes after the first quotation mark may be a peer's text and stays unpainted.
 func (s Style) Line(text string, columns int) string {
-	own, quoted := ownWords(s.fit(text, columns))
+	return s.painted(shorten(s.clean(text), columns, s.ellipsis()))
+}
+
+// Prose is Line without the cut: what does not fit goes on below, from the column that
+// the last column of text in the left half begins at.
+func (s Style) Prose(text string, columns int) []string {
+	text = s.clean(text)
+	indent := lastColumn(text, columns/2)
+	rows := fold(text, columns, indent)
+	for i := range rows {
+		rows[i] = s.painted(rows[i])
+	}
+	return rows
+}
+
+// entryLines is the most lines that the sentence of a log entry takes.
+const entryLines = 3
+
+// Entry is a log entry of at most columns cells a line. The shape stands after head, and
+// what does not fit goes on below the shape's text. Of a longer sentence than entryLines a
+// peer's text is cut. Each of details, about it, has lines of its own. The first state in
+// text that belongs to the shape is painted. id is never taken for a state.
+func (s Style) Entry(head string, sh Shape, id, text string, details []string, columns int) []string {
+	lead, indent := head+sh.Mark()+" "+id, Width(head)+2
+	whole := s.clean(lead + text)
+	rows := fold(whole, columns, indent)
+	for room := entryLines * columns; len(rows) > entryLines && room > 0; room-- {
+		rows = fold(shorten(whole, room, s.ellipsis()), columns, indent)
+	}
+	for i, row := range rows {
+		own, quoted := ownWords(row)
+		rest, begins := strings.CutPrefix(own, lead)
+		switch {
+		case i == 0 && !begins: // not even the id fits
+			rows[i] = s.ascii(row)
+		case i == 0:
+			before, word, after := cutWord(rest, sh.appearance().words)
+			rows[i] = head + s.paint(sh, sh.Mark()) + " " + id + s.ascii(before) + s.paint(sh, word) + s.ascii(after+quoted)
+		default:
+			rows[i] = s.ascii(row)
+		}
+	}
+	for _, text := range details {
+		for _, row := range fold(strings.Repeat(" ", indent)+s.clean(text), columns, indent) {
+			rows = append(rows, s.ascii(row))
+		}
+	}
+	return rows
+}
+
+// painted is a text from clean with its shapes, and the states that follow them, painted.
+func (s Style) painted(text string) string {
+	own, quoted := ownWords(text)
 	var b strings.Builder
 	for own != "" {
 		before, sh, after := cutMark(own)
@@ -32,19 +84,6 @@ func (s Style) Line(text string, columns int) string {
 	return b.String() + s.ascii(quoted)
 }
 
-// Entry is Line for a log line. The shape stands after head; the first state in text
-// that belongs to the shape is painted. id is never taken for a state.
-func (s Style) Entry(head string, sh Shape, id, text string, columns int) string {
-	line := s.fit(head+sh.Mark()+" "+id+text, columns)
-	own, quoted := ownWords(line)
-	rest, whole := strings.CutPrefix(own, head+sh.Mark()+" "+id)
-	if !whole {
-		return s.ascii(line)
-	}
-	before, word, after := cutWord(rest, sh.appearance().words)
-	return head + s.paint(sh, sh.Mark()) + " " + id + s.ascii(before) + s.paint(sh, word) + s.ascii(after+quoted)
-}
-
 // ownWords splits text before the first quotation mark.
 func ownWords(text string) (own, quoted string) {
 	if i := strings.IndexByte(text, '"'); i >= 0 {
@@ -53,14 +92,15 @@ func ownWords(text string) (own, quoted string) {
 	return text, ""
 }
 
-// fit escapes and cuts. In ASCII it also escapes every character beyond ASCII but the
-// shapes, which stay one cell each until ascii replaces them.
-func (s Style) fit(text string, columns int) string {
+// clean escapes. In ASCII it also escapes every character beyond ASCII but the shapes,
+// which stay one cell each until ascii replaces them.
+func (s Style) clean(text string) string {
+	text = Safe(text)
 	if !s.ASCII {
-		return shorten(Safe(text), columns, ellipsis)
+		return text
 	}
 	var b strings.Builder
-	for _, r := range Safe(text) {
+	for _, r := range text {
 		switch _, isMark := shapeOf(r); {
 		case isMark:
 			b.WriteRune(r)
@@ -70,7 +110,14 @@ func (s Style) fit(text string, columns int) string {
 			b.WriteString(ASCII(string(r)))
 		}
 	}
-	return shorten(b.String(), columns, asciiEllipsis)
+	return b.String()
+}
+
+func (s Style) ellipsis() string {
+	if s.ASCII {
+		return asciiEllipsis
+	}
+	return ellipsis
 }
 
 // leastQuoted is the fewest cells of a peer's text that are worth showing.
@@ -93,7 +140,7 @@ const (
 	asciiEllipsis = "..."
 )
 
-// ascii replaces the shapes in a text from fit, if the output is ASCII only.
+// ascii replaces the shapes in a text from clean, if the output is ASCII only.
 func (s Style) ascii(text string) string {
 	if !s.ASCII {
 		return text

@@ -110,6 +110,70 @@ func WrapUnder(lead, text string, indent int) []string {
 	return append([]string{lead}, WrapIndented(text, Columns, indent)...)
 }
 
+// fold breaks s at blanks into lines of at most columns cells, those after the first
+// behind an indent. It changes nothing else: blanks between words stay, and a word that
+// is longer than a line is broken.
+func fold(s string, columns, indent int) []string {
+	if columns < indent+leastFolded {
+		indent = 0
+	}
+	row, rest := splitRow(s, max(columns, 1))
+	rows := []string{row}
+	for rest != "" {
+		row, rest = splitRow(rest, max(columns-indent, 1))
+		rows = append(rows, strings.Repeat(" ", indent)+row)
+	}
+	return rows
+}
+
+// leastFolded is the fewest cells beside an indent in which text is still readable.
+const leastFolded = 10
+
+// splitRow splits s at the last blank that leaves at most columns cells before it.
+func splitRow(s string, columns int) (row, rest string) {
+	if Width(s) <= columns {
+		return s, ""
+	}
+	begin := len(s) - len(strings.TrimLeft(s, " "))
+	end, blank := 0, 0
+	for i, r := range s {
+		if columns -= runeWidth(r); r == ' ' && i > begin && columns >= -1 {
+			blank = i
+		}
+		if columns < 0 {
+			break
+		}
+		end = i + utf8.RuneLen(r)
+	}
+	if blank > 0 {
+		return strings.TrimRight(s[:blank], " "), strings.TrimLeft(s[blank:], " ")
+	}
+	if end == 0 { // a character wider than the line
+		_, end = utf8.DecodeRuneInString(s)
+	}
+	return s[:end], s[end:]
+}
+
+// lastColumn is the cell at which the last column of text within the first most cells of
+// s begins; columns have two blanks or more between them.
+func lastColumn(s string, most int) int {
+	column, at, blanks := 0, 0, 2
+	for _, r := range s {
+		if at > most {
+			break
+		}
+		if r != ' ' {
+			if blanks >= 2 {
+				column = at
+			}
+			blanks = -1
+		}
+		blanks++
+		at += runeWidth(r)
+	}
+	return column
+}
+
 // maxAccents is how many combining marks in a row stay what they are. Languages
 // need two; a hundred of them paint over the lines above.
 const maxAccents = 2

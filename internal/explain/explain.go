@@ -48,7 +48,7 @@ func (v view) checks(c ChargePointStatus) (lines []string) {
 }
 
 // text is one check: outcome, latency, of the last one which failure in a row it is,
-// and the cause. The Engine's response comes last, where a narrow terminal may cut it.
+// and the cause.
 func (o CheckStatus) text(c ChargePointStatus, last bool) string {
 	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, display.Milliseconds(duration(o.LatencyMS)))
 	if last && o.failed() && o.Failures > 1 {

@@ -152,26 +152,19 @@ func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine
 }
 
 // incidentOpened never puts "says KO" and "no answer" into one sentence: they
-// send people to different places. The Engine's response comes last, where a
-// narrow terminal may cut it.
+// send people to different places.
 func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 	since := f.clock(e.Since)
 	s.cause = causeChange{logged: e.Cause}
 	a := f.engine(e.Cause, s.response)
-	var line string
-	switch e.Cause {
-	case evcp.SaidKO:
+	line := fmt.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+	if e.Cause == evcp.SaidKO {
 		line = fmt.Sprintf(english.failedKO, s.state.Status, s.state.Failures, since)
-	case evcp.Protocol:
-		line = fmt.Sprintf(english.failedProtocol, s.state.Status, s.state.Failures, since, a.Phrase)
-	default:
-		line = fmt.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
 	}
 	return incidentLine(line, e.Cause, e.Since, a)
 }
 
-// causeChanged says that the open incident has another cause now. The Engine's
-// response comes last, where a narrow terminal may cut it.
+// causeChanged says that the open incident has another cause now.
 func (f *Formatter) causeChanged(s *logState, e evcp.Event) LogLine {
 	a := f.engine(e.Cause, e.Response)
 	return incidentLine(fmt.Sprintf(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)

@@ -8,7 +8,6 @@ type words struct {
 	firstOK         string // how fast the Engine answers
 	failed          string // what, how many in a row, since when
 	failedKO        string // how many in a row, since when
-	failedProtocol  string // how many in a row, since when, what
 	causeChanged    string // what, since when, why
 	recovered       string // after how long and how many failed checks
 	okAgain         string // after how many failed checks
@@ -47,7 +46,6 @@ var english = words{
 	firstOK:         "OK: the Engine answers in %s",
 	failed:          "%s: %s, %d checks since %s",
 	failedKO:        "%s: %d checks in a row since %s",
-	failedProtocol:  "%s: %d checks in a row since %s: %s",
 	causeChanged:    "%s now, since %s: %s",
 	recovered:       "OK after %s and %s",
 	okAgain:         "OK again after %s; nothing to report",

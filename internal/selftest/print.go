@@ -9,12 +9,13 @@ import (
 	"evcp/internal/display"
 )
 
-// The columns of an answer: where the text begins after shape and peer, where the
-// time ends, and how wide prose may be.
+// The columns of an answer: where the text begins after shape and peer, and how many cells
+// before the end of the line the time and prose end.
 const (
-	indent = 13
-	edge   = 75
-	prose  = 76
+	indent     = 13
+	timeMargin = 5
+	margin     = 4
+	leastText  = 20 // the least room in which the outcome begins beside the address
 )
 
 // widest is the length of the longest address, at most 24.
@@ -28,19 +29,25 @@ func widest(all []peerResult) int {
 
 // lines are one result for a person: what was tried, the outcome, how long it took;
 // and when it is not well, what that means and what to do first.
-func (f peerResult) lines(wide int) []string {
-	head := fmt.Sprintf("  %s %-7s  %-*s   %s", f.shape.Mark(), f.peer, wide, f.address, f.advice.Phrase)
-	lines := []string{timed(head, f)}
+func (f peerResult) lines(wide, columns int) []string {
+	head := fmt.Sprintf("  %s %-7s  %-*s  ", f.shape.Mark(), f.peer, wide, f.address)
+	lines := []string{strings.TrimRight(head, " ")}
+	if room := columns - display.Width(head) - 1; room < leastText {
+		lines = append(lines, display.WrapIndented(f.advice.Phrase, columns-margin, indent)...)
+	} else {
+		lines = display.WrapHanging(f.advice.Phrase, room, columns-margin, indent)
+		lines[0] = timed(head+" "+lines[0], f, columns)
+	}
 	for _, text := range []string{f.advice.Meaning, f.advice.Do} {
-		lines = append(lines, display.WrapIndented(text, prose, indent)...)
+		lines = append(lines, display.WrapIndented(text, columns-margin, indent)...)
 	}
 	return lines
 }
 
 // timed puts the time at the right edge, unless there is none or no room.
-func timed(head string, f peerResult) string {
+func timed(head string, f peerResult, columns int) string {
 	took := display.Milliseconds(f.took)
-	room := edge - utf8.RuneCountInString(head) - len(took)
+	room := columns - timeMargin - utf8.RuneCountInString(head) - len(took)
 	if f.took == 0 || room < 1 {
 		return head
 	}
@@ -48,7 +55,7 @@ func timed(head string, f peerResult) string {
 }
 
 // verdict says what a Monitor would do if it were started now.
-func verdict(cp evcp.CPID, central, engine, broker peerResult) []string {
+func verdict(cp evcp.CPID, central, engine, broker peerResult, columns int) []string {
 	var then string
 	switch {
 	case central.refused:
@@ -60,15 +67,15 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult) []string {
 	case !engine.well:
 		then = fmt.Sprintf(english.report, cp)
 	case !broker.well:
-		return []string{english.withoutKafka}
+		return display.Wrap(english.withoutKafka, columns-margin)
 	default:
-		return []string{english.allWell}
+		return display.Wrap(english.allWell, columns-margin)
 	}
 	problems := english.oneProblem
 	if !central.well && !engine.well {
 		problems = english.twoProblems
 	}
-	return display.Wrap(fmt.Sprintf(problems, then), prose)
+	return display.Wrap(fmt.Sprintf(problems, then), columns-margin)
 }
 
 // words are the texts of --test but the outcomes, their meaning and what to do, which

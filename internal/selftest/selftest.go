@@ -4,6 +4,7 @@
 package selftest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -31,6 +32,7 @@ type Options struct {
 	Framing wire.Framing
 	Dialer  link.Dialer
 	Slept   func() time.Duration
+	Columns int // of the output, in cells; 0 is display.Columns
 }
 
 // Run tries all three at once, passes the lines of the output to printLine in order,
@@ -45,14 +47,14 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	printLine("")
 	trying.Wait()
 	all := []peerResult{central, engine, broker}
-	wide := widest(all)
+	wide, columns := widest(all), cmp.Or(o.Columns, display.Columns)
 	for _, f := range all {
-		for _, line := range f.lines(wide) {
+		for _, line := range f.lines(wide, columns) {
 			printLine(line)
 		}
 	}
 	printLine("")
-	for _, line := range verdict(o.CP, central, engine, broker) {
+	for _, line := range verdict(o.CP, central, engine, broker, columns) {
 		printLine(line)
 	}
 	return central.well && engine.well
