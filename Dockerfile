@@ -16,7 +16,7 @@
 # Central and the simulated Engine (ev-cp-e) are in the image too. The health check
 # asks a Monitor, so they run without it:
 #   docker run --entrypoint ev-central --no-healthcheck \
-#     -v ev-central:/var/lib/ev-cp-m -p 5000:5000 -p 8080:8080 ev-cp-m
+#     -v ev-central:/var/lib/ev-cp-m -p 5000:5000 -p 8080:8080 ev-cp-m --http :8080
 
 FROM golang:1.26 AS build
 WORKDIR /src

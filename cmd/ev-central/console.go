@@ -26,13 +26,14 @@ type centralProcess struct {
 
 // showStarted prints a banner at a terminal, else a log line.
 func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
-	page := "off (--http is empty)"
+	page, listens := "off (--http is empty)", ""
 	if pages != nil {
 		page = "http://" + localAddress(pages.Addr()) + "/"
+		listens = pages.Addr().String()
 	}
 	if !p.console.Terminal() {
 		p.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
-			"page", page, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.origin)
+			"page", page, "page_listens", listens, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.origin)
 		return
 	}
 	known := "new"
@@ -42,7 +43,7 @@ func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
 	p.console.Print(
 		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
 		fmt.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), p.whoMayRegister()),
-		fmt.Sprintf("  Page      %s", page),
+		fmt.Sprintf("  Page      %-20s  %s", page, whoMayRead(pages)),
 		fmt.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
 		fmt.Sprintf("  Config    %s", p.options.origin), "",
 	)
@@ -93,6 +94,23 @@ func (p *centralProcess) showStopped() {
 }
 
 var stopped = display.NewPlural("stopped: %d charge point kept", "stopped: %d charge points kept")
+
+// whoMayRead says from where the page can be reached, and that it asks for no login.
+func whoMayRead(pages net.Listener) string {
+	if pages == nil {
+		return ""
+	}
+	a, ok := pages.Addr().(*net.TCPAddr)
+	switch {
+	case !ok:
+		return ""
+	case a.IP.IsLoopback():
+		return "this machine only; --http :8080 opens it"
+	case a.IP.IsUnspecified():
+		return fmt.Sprintf("listens on every interface, port %d, without a login", a.Port)
+	}
+	return "without a login"
+}
 
 // localAddress is an address that can be used on this machine.
 func localAddress(a net.Addr) string {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/cli"
 	"evcp/internal/config"
@@ -23,7 +24,7 @@ const name = "ev-central"
 
 func main() {
 	var o options
-	cli.Main(program(&o), o.serve)
+	cli.Main(program(&o), o.run)
 }
 
 const (
@@ -33,10 +34,27 @@ const (
 	stopLimit = 1900 * time.Millisecond
 )
 
+func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
+	o.origin = in.Sources
+	if in.Command == "" {
+		return o.serve(ctx)
+	}
+	if in.Operand == "" {
+		return cli.UsageError{Err: errors.New("forget which charge point? ev-central forget CP_001")}
+	}
+	id, err := evcp.ParseCPID(in.Operand)
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
+		return err
+	}
+	return forget(ctx, o.stateDir, id, os.Stdout)
+}
+
 // serve runs Central and its page until ctx ends. The ports come first: they are most
 // often wrong, and the state folder must not be written then.
-func (o *options) serve(ctx context.Context, in config.Invocation) (err error) {
-	o.origin = in.Sources
+func (o *options) serve(ctx context.Context) (err error) {
 	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 		return err
 	}
@@ -100,6 +118,7 @@ func (p *centralProcess) run(ctx context.Context, monitors, pages net.Listener) 
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })
+	wg.Go(func() { p.serveSocket(ctx) })
 	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
 	err := p.central.Serve(ctx, monitors)
 	cancel()

@@ -23,10 +23,14 @@ func program(o *options) config.Program {
 	return config.Program{
 		Name:  name,
 		About: "Registers Monitors, keeps the state of their charge points and shows it.",
-		Usage: []config.Usage{{Args: "[flags]", Help: "serve until Ctrl-C"}},
+		Usage: []config.Usage{
+			{Args: "[flags]", Help: "serve until Ctrl-C"},
+			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
+		},
+		Commands: []string{"forget"}, Operand: true,
 		Settings: append([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
-			{Name: "http", Arg: "HOST:PORT", Default: ":8080", Group: central, Help: `page and API; "" = none`, Scope: config.NotInFile, Set: config.HostPort(&o.http)},
+			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.HostPort(&o.http)},
 			{Name: "registry", Arg: "FILE", DefaultText: "anyone", Group: central, Help: "who may register: one id a line", Scope: config.NotInFile, Set: config.Text(&o.registry)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Scope: config.NotInFile, Set: config.Text(&o.stateDir)},

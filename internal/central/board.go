@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"container/list"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,10 @@ type board struct {
 	version     uint64
 	changes     changeRing
 	counts      [cpstate.Disconnected + 1]int // charge points by state
+	unverified  int                           // of them
+	lastFaulted int                           // disconnected ones whose fault was never reported as over
+	removed     uint64                        // the version at which a charge point was last removed
+	forgotten   []evcp.CPID                   // to delete on disk
 	lastMessage time.Time                     // of any charge point
 	figures     Figures
 	silence     deadlineHeap
@@ -45,8 +50,9 @@ type boardEntry struct {
 	version uint64        // of its last change
 	place   *list.Element // in board.byVersion
 	sources heartbeatSources
-	silent  time.Time // when it will be silent; neverSilent
-	index   int       // in board.silence
+	conns   []*connRecord // open, and have sent for it
+	silent  time.Time     // when it will be silent; neverSilent
+	index   int           // in board.silence
 }
 
 func newBoard(o Options) *board {
@@ -68,17 +74,21 @@ func (b *board) receive(r *connRecord, m wire.Message, listed bool, now time.Tim
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer func() { b.figures.Answers[Answer{m.Verb, reply}]++ }()
-	p, known := b.cps[m.CP]
+	p := b.cps[m.CP]
+	known := p != nil && p.Known()
 	switch {
 	case !listed && m.Verb == wire.Registration:
 		return cpstate.Denied, 0
 	case !listed && m.Verb < wire.MonitorConnection:
 		return cpstate.NotRegistered, 0
 	case !known && m.Verb == wire.Registration:
-		if len(b.cps) >= b.limit {
+		switch {
+		case p != nil: // it is expected
+		case len(b.cps) >= b.limit:
 			return cpstate.NoRoom, 0
+		default:
+			p = b.add(m.CP, cpstate.Condition{})
 		}
-		p = b.add(m.CP, cpstate.Condition{})
 	case !known:
 		_, reply = cpstate.Condition{}.Receive(m, now)
 		return reply, 0
@@ -92,8 +102,13 @@ func (b *board) receive(r *connRecord, m wire.Message, listed bool, now time.Tim
 
 // apply updates a charge point by one message.
 func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) cpstate.Reply {
+	before := p.CPView
 	next, reply := p.Receive(m, now)
-	p.Peer = r.peer
+	if m.Verb == wire.Disconnect && reply.Accepted() {
+		next, p.Peer = p.goodbye(r, next, now)
+	} else {
+		p.Peer = r.peer
+	}
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
 		p.HeartbeatSources = max(1, p.HeartbeatSources)
@@ -101,7 +116,7 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 			b.recount[p] = struct{}{}
 		}
 	}
-	r.count(m)
+	r.count(p, before, m, now)
 	if reply != cpstate.UnknownMessage {
 		b.lastMessage = now
 	}
@@ -124,16 +139,27 @@ func (b *board) add(id evcp.CPID, c cpstate.Condition) *boardEntry {
 	b.cps[id] = p
 	p.place = b.byVersion.PushFront(p)
 	heap.Push(&b.silence, p)
-	b.counts[c.State]++
+	b.count(c, 1)
 	return p
+}
+
+// count adds a condition to the counts, or takes it away.
+func (b *board) count(c cpstate.Condition, n int) {
+	b.counts[c.State] += n
+	if c.Unverified != cpstate.Verified {
+		b.unverified += n
+	}
+	if c.LastKnownFault() != (cpstate.OpenFault{}) {
+		b.lastFaulted += n
+	}
 }
 
 // update stores the next condition of a charge point and notifies the readers.
 func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	was := p.Condition
 	p.Condition = next
-	b.counts[was.State]--
-	b.counts[next.State]++
+	b.count(was, -1)
+	b.count(next, 1)
 	b.version++
 	p.version = b.version
 	b.byVersion.MoveToFront(p.place)
@@ -148,6 +174,10 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 		}
 		b.changes.add(change)
 	}
+	b.notify()
+}
+
+func (b *board) notify() {
 	for w := range b.watchers {
 		select {
 		case w <- struct{}{}:
@@ -156,18 +186,80 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	}
 }
 
-// updateListed applies the registry: who is not listed any more is disconnected.
-func (b *board) updateListed(now time.Time, listed func(evcp.CPID) bool) {
+// updateListed applies the registry. Who is not listed any more is disconnected; who is
+// listed and never registered is expected: on the board, and not known.
+func (b *board) updateListed(now time.Time, listed map[evcp.CPID]struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, p := range b.cps {
-		if listed(id) {
+		if _, ok := listed[id]; ok {
 			continue
 		}
 		if next := p.AfterUnlisting(now); next != p.Condition {
 			b.update(p, next, now)
 		}
+		if !p.Known() {
+			b.remove(p)
+		}
 	}
+	for id := range listed {
+		b.expect(id, now)
+	}
+}
+
+// expect puts a charge point on the board that is listed and not known.
+func (b *board) expect(id evcp.CPID, now time.Time) {
+	if b.cps[id] == nil {
+		c := cpstate.Condition{ID: id}
+		b.update(b.add(id, c), c, now)
+	}
+}
+
+// remove takes a charge point off the board.
+func (b *board) remove(p *boardEntry) {
+	for _, r := range p.conns {
+		delete(r.sent, p.ID)
+	}
+	b.count(p.Condition, -1)
+	b.byVersion.Remove(p.place)
+	heap.Remove(&b.silence, p.index)
+	delete(b.recount, p)
+	delete(b.cps, p.ID)
+	b.version++
+	b.removed = b.version
+	b.notify()
+}
+
+// forget removes a charge point that is known, and has the disk forget it. If it is
+// listed, it is expected again.
+func (b *board) forget(id evcp.CPID, listed bool, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.cps[id]
+	if p == nil || !p.Known() {
+		return false
+	}
+	b.forgotten = append(b.forgotten, id)
+	b.remove(p)
+	if listed {
+		b.expect(id, now)
+	}
+	return true
+}
+
+// takeForgotten is what to delete on disk; forgetLater gives it back.
+func (b *board) takeForgotten() []evcp.CPID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ids := b.forgotten
+	b.forgotten = nil
+	return ids
+}
+
+func (b *board) forgetLater(ids []evcp.CPID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgotten = append(b.forgotten, ids...)
 }
 
 // connectionEnded updates a charge point whose connection ended a while ago, unless
@@ -190,13 +282,21 @@ func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, cp := range cps {
-		if b.cps[cp.ID] != nil {
+		p := b.cps[cp.ID]
+		if p != nil && p.Known() || slices.Contains(b.forgotten, cp.ID) {
 			continue
 		}
 		if cp.LastSeen.After(b.lastMessage) {
 			b.lastMessage = cp.LastSeen
 		}
-		b.update(b.add(cp.ID, cp), cp.AfterRestart(now), now)
+		if p == nil {
+			p = b.add(cp.ID, cp)
+		} else { // it was expected
+			b.count(p.Condition, -1)
+			b.count(cp, 1)
+			p.Condition = cp
+		}
+		b.update(p, cp.AfterRestart(now), now)
 		n++
 	}
 	return n

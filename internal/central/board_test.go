@@ -21,7 +21,7 @@ func (b *board) receiveNow(v *connRecord, id evcp.CPID, verb wire.Verb, s evcp.S
 }
 
 func TestSinceGivesWhatChanged(t *testing.T) {
-	b, v := testBoard(), newConnRecord("10.0.0.1:1")
+	b, v := testBoard(), newConnRecord("10.0.0.1:1", time.Now())
 	b.receiveNow(v, "CP_002", wire.Registration, 0)
 	b.receiveNow(v, "CP_001", wire.Registration, 0)
 	all := b.since(Position{})
@@ -44,7 +44,7 @@ func TestSinceGivesWhatChanged(t *testing.T) {
 }
 
 func TestMissedChangesAreCounted(t *testing.T) {
-	b, v := testBoard(), newConnRecord("10.0.0.1:1")
+	b, v := testBoard(), newConnRecord("10.0.0.1:1", time.Now())
 	b.receiveNow(v, "CP_001", wire.Registration, 0)
 	at := b.since(Position{}).Next
 	for range maxChanges/2 + 5 {
@@ -68,7 +68,7 @@ func TestFollowGivesEachChangeInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := newConnRecord("10.0.0.1:1")
+		v := newConnRecord("10.0.0.1:1", time.Now())
 		c.board.receiveNow(v, "CP_000", wire.Registration, 0) // before the position: left out
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []string
@@ -101,7 +101,7 @@ func TestSilenceInTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go c.superviseCPs(ctx)
-		v := newConnRecord("10.0.0.1:1")
+		v := newConnRecord("10.0.0.1:1", time.Now())
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		c.board.receiveNow(v, "CP_QUIET", wire.Registration, 0)
 		for range 4 {
@@ -129,7 +129,7 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b, now := testBoard(), time.Now()
 		listening := now
-		conns := []*connRecord{newConnRecord("10.0.0.1:1"), newConnRecord("10.0.0.2:1"), newConnRecord("10.0.0.3:1")}
+		conns := []*connRecord{newConnRecord("10.0.0.1:1", time.Now()), newConnRecord("10.0.0.2:1", time.Now()), newConnRecord("10.0.0.3:1", time.Now())}
 		var read Position
 		for n := range 8 {
 			b.receive(conns[0], wire.Message{CP: evcp.CPID(fmt.Sprint("CP_", n+1)), Verb: wire.Registration}, true, now)
@@ -144,7 +144,7 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 				countSourcesEqualsWalk(t, b, now)
 			case 9:
 				b.drop(conns[n])
-				conns[n] = newConnRecord(conns[n].peer)
+				conns[n] = newConnRecord(conns[n].peer, now)
 			case 10:
 				listening = now
 			case 11:

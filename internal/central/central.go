@@ -7,9 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
+	"evcp"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/console"
 	"evcp/internal/folder"
 )
 
@@ -58,13 +63,12 @@ func New(o Options) (*Central, error) {
 		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
 		conns: map[net.Conn]struct{}{}, commits: newCommitWaiter(),
 	}
-	if o.StateDir == "" {
-		return c, nil
-	}
-	if err := c.openState(); errors.Is(err, folder.ErrInUse) { // it names the folder itself
-		return nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
-	} else if err != nil {
-		return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
+	if o.StateDir != "" {
+		if err := c.openState(); errors.Is(err, folder.ErrInUse) { // it names the folder itself
+			return nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
+		} else if err != nil {
+			return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
+		}
 	}
 	c.logFrom = c.board.changes.next
 	if o.Registry != nil {
@@ -130,6 +134,34 @@ func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
 	cancel()
 	helpers.Wait()
 	return err
+}
+
+// Forget removes a charge point and its history from the board, and from the disk with
+// the next write; false: it is not known. If its Monitor still runs, it registers again.
+func (c *Central) Forget(id evcp.CPID) bool {
+	listed := c.o.Registry != nil && c.o.Registry.Listed(id)
+	if !c.board.forget(id, listed, time.Now()) {
+		return false
+	}
+	c.log.Info("forgotten, with its history", console.CP(id))
+	return true
+}
+
+// ForgetOnDisk is Forget where no Central runs in the state folder. A folder that another
+// process has is folder.ErrInUse; one without a state file, fs.ErrNotExist.
+func ForgetOnDisk(dir string, id evcp.CPID) (known bool, err error) {
+	s := &stateFile{dir: dir, log: slog.New(slog.DiscardHandler)}
+	if _, err := os.Stat(s.path()); err != nil {
+		return false, err
+	}
+	if _, err := s.ensure(); err != nil {
+		return false, errors.Join(err, s.close())
+	}
+	cps, _, err := s.load()
+	if err == nil && slices.ContainsFunc(cps, func(c cpstate.Condition) bool { return c.ID == id }) {
+		known, err = true, s.save([]evcp.CPID{id}, nil, nil)
+	}
+	return known, errors.Join(err, s.close())
 }
 
 // Close gives the state folder back. Call it after Serve has returned.

@@ -32,6 +32,7 @@ type Delta struct {
 	CPs     []CPView // the charge points that changed, by id; all of them for the zero Position
 	Changes []Change // changes of state, in order
 	Missed  uint64   // changes that were no longer held
+	Removed bool     // a charge point was removed: what is not in the zero Position's CPs is gone
 	Next    Position
 }
 
@@ -106,7 +107,7 @@ func (b *board) since(p Position) Delta {
 
 // collect copies what changed, the newest first. The caller holds the lock.
 func (b *board) collect(p Position) Delta {
-	d := Delta{Next: Position{version: b.version, seq: b.changes.next}}
+	d := Delta{Next: Position{version: b.version, seq: b.changes.next}, Removed: p.version > 0 && p.version < b.removed}
 	d.Changes, d.Missed = b.changes.after(p.seq)
 	if p.version == 0 {
 		d.CPs = make([]CPView, 0, len(b.cps))

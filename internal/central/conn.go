@@ -90,7 +90,7 @@ func (c *Central) closeAll() {
 
 // serveConn serves one connection; a panic ends it alone.
 func (c *Central) serveConn(conn net.Conn) {
-	m := &monitorConn{c: c, conn: conn, record: newConnRecord(conn.RemoteAddr().String()), opened: time.Now()}
+	m := &monitorConn{c: c, conn: conn, record: newConnRecord(conn.RemoteAddr().String(), time.Now())}
 	defer m.end()
 	defer func() {
 		if p := recover(); p != nil {
@@ -108,7 +108,6 @@ type monitorConn struct {
 	c          *Central
 	conn       net.Conn
 	record     *connRecord
-	opened     time.Time
 	registered bool // a registered charge point has sent a message
 	requests   wire.RequestDecoder
 	out        []byte
@@ -158,14 +157,14 @@ func (m *monitorConn) readFailed(err error) bool {
 	if r, ok := m.requests.Flush(); ok && !m.answer(r) {
 		return false
 	}
-	return timeout && (m.registered || time.Since(m.opened) < registerWithin)
+	return timeout && (m.registered || time.Since(m.record.opened) < registerWithin)
 }
 
 // readDeadline is when the next Read gives up; the zero time is never.
 func (m *monitorConn) readDeadline() time.Time {
 	var until time.Time
 	if !m.registered {
-		until = m.opened.Add(registerWithin)
+		until = m.record.opened.Add(registerWithin)
 	}
 	rest := m.requests.Wait() // for the rest of a message
 	if rest == 0 {

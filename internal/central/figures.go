@@ -44,6 +44,9 @@ func (b *board) setFigures(set func(*Figures)) {
 // StateCounts are how many charge points are in each state.
 type StateCounts struct {
 	Activated, Faulted, Disconnected int
+	Expected                         int       // in the registry, and never registered
+	Unverified                       int       // activated or faulted ones that nothing supports
+	LastKnownFaulted                 int       // disconnected ones whose fault was never reported as over
 	LastSeen                         time.Time // the last message of any
 }
 
@@ -55,5 +58,8 @@ func (c *Central) Counts() StateCounts {
 	b := c.board
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return StateCounts{b.counts[cpstate.Activated], b.counts[cpstate.Faulted], b.counts[cpstate.Disconnected], b.lastMessage}
+	return StateCounts{
+		Activated: b.counts[cpstate.Activated], Faulted: b.counts[cpstate.Faulted], Disconnected: b.counts[cpstate.Disconnected],
+		Expected: b.counts[cpstate.Unregistered], Unverified: b.unverified, LastKnownFaulted: b.lastFaulted, LastSeen: b.lastMessage,
+	}
 }

@@ -22,7 +22,7 @@ func TestEarlyChangesAreLogged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := newConnRecord("10.0.0.1:4711")
+		v := newConnRecord("10.0.0.1:4711", time.Now())
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		c.board.receiveNow(v, "CP_001", wire.EngineFailure, 0)
 		ctx, stop := context.WithCancel(t.Context())

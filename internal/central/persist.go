@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/sqlite"
 )
@@ -32,10 +33,11 @@ type persister struct {
 
 // stateBatch is what one transaction writes.
 type stateBatch struct {
-	cps     []cpstate.Condition
-	changes []Change
-	missed  uint64   // changes that are no longer held
-	next    Position // when it is on disk
+	forgotten []evcp.CPID
+	cps       []cpstate.Condition
+	changes   []Change
+	missed    uint64   // changes that are no longer held
+	next      Position // when it is on disk
 }
 
 // persist runs until ctx ends, and then writes what is left.
@@ -87,7 +89,7 @@ func (k *persister) takeChanged() stateBatch {
 	}
 	b := stateBatch{changes: changes, next: Position{version: k.written.version, seq: next}}
 	for id := range changedCPs(changes) {
-		if v, ok := k.c.CP(id); ok {
+		if v, ok := k.c.CP(id); ok && v.Known() {
 			b.cps = append(b.cps, v.Condition)
 		}
 	}
@@ -97,9 +99,11 @@ func (k *persister) takeChanged() stateBatch {
 // takeAll takes the conditions that changed in any way, such as by a last message.
 func (k *persister) takeAll() stateBatch {
 	d := k.c.board.since(k.written)
-	b := stateBatch{cps: make([]cpstate.Condition, len(d.CPs)), changes: d.Changes, missed: d.Missed, next: d.Next}
-	for i, v := range d.CPs {
-		b.cps[i] = v.Condition
+	b := stateBatch{cps: make([]cpstate.Condition, 0, len(d.CPs)), changes: d.Changes, missed: d.Missed, next: d.Next}
+	for _, v := range d.CPs {
+		if v.Known() {
+			b.cps = append(b.cps, v.Condition)
+		}
 	}
 	return b
 }
@@ -108,7 +112,12 @@ func (k *persister) takeAll() stateBatch {
 func (k *persister) write(take func() stateBatch) {
 	err := k.ensureFile()
 	if err == nil {
-		err = k.save(take())
+		forgotten := k.c.board.takeForgotten() // before the rest: it may have registered again
+		b := take()
+		b.forgotten = forgotten
+		if err = k.save(b); err != nil {
+			k.c.board.forgetLater(forgotten)
+		}
 	}
 	if sqlite.Unusable(err) != "" { // it broke while it was open
 		if err = k.c.file.replace(err); err == nil {
@@ -121,7 +130,7 @@ func (k *persister) write(take func() stateBatch) {
 }
 
 func (k *persister) save(b stateBatch) error {
-	if err := k.c.file.save(b.cps, b.changes); err != nil {
+	if err := k.c.file.save(b.forgotten, b.cps, b.changes); err != nil {
 		return err
 	}
 	if b.missed > 0 {

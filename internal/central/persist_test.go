@@ -154,7 +154,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: cpstate.Activated})
 	}
 	changes = append(changes, Change{CP: "CP_002", At: now.Add(-historyAge - time.Hour)})
-	if err := errors.Join(s.save(nil, changes), s.trimHistory(now, historyTotal)); err != nil {
+	if err := errors.Join(s.save(nil, nil, changes), s.trimHistory(now, historyTotal)); err != nil {
 		t.Fatal(err)
 	}
 	var kept, first int64

@@ -48,6 +48,13 @@ func (r *Registry) Len() int {
 	return len(r.listed)
 }
 
+// all is the list. It is never changed.
+func (r *Registry) all() map[evcp.CPID]struct{} {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.listed
+}
+
 // Refresh reads the file if its inode, size or time of modification changed. One
 // caller at a time. It returns the same error once.
 func (r *Registry) Refresh() (changed bool, err error) {

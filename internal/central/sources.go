@@ -6,48 +6,100 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
 // connRecord is one connection as the board knows it. It is guarded by the board.
 type connRecord struct {
-	peer string // address
-	sent map[evcp.CPID]messageCounts
+	peer   string // address
+	opened time.Time
+	sent   map[evcp.CPID]messageCounts
 }
 
 // messageCounts is how much one connection has sent for one charge point.
-type messageCounts struct{ all, heartbeats int }
-
-func newConnRecord(peer string) *connRecord {
-	return &connRecord{peer: peer, sent: map[evcp.CPID]messageCounts{}}
+type messageCounts struct {
+	all, heartbeats int
+	last            time.Time // when it last sent
+	trial           *CPView   // before a registration that is its only message so far; nil = none, or there was nothing before
 }
 
-func (r *connRecord) count(m wire.Message) {
+func newConnRecord(peer string, opened time.Time) *connRecord {
+	return &connRecord{peer: peer, opened: opened, sent: map[evcp.CPID]messageCounts{}}
+}
+
+// count notes a message for p, which was as before until then.
+func (r *connRecord) count(p *boardEntry, before CPView, m wire.Message, now time.Time) {
 	n := r.sent[m.CP]
+	if n.all == 0 {
+		p.conns = append(p.conns, r)
+	}
 	n.all++
 	if m.Verb == wire.Heartbeat {
 		n.heartbeats++
 	}
+	n.last, n.trial = now, nil
+	if n.all == 1 && m.Verb == wire.Registration && before.Known() {
+		n.trial = &before
+	}
 	r.sent[m.CP] = n
+}
+
+// lastSent is when the connection last sent for the charge point, or was opened.
+func (r *connRecord) lastSent(id evcp.CPID) time.Time {
+	if n, ok := r.sent[id]; ok {
+		return n.last
+	}
+	return r.opened
+}
+
+// sentLater reports whether another open connection has sent for the charge point since
+// r last did: a newer Monitor has taken over, and r has no say any more.
+func (p *boardEntry) sentLater(r *connRecord) bool {
+	last := r.lastSent(p.ID)
+	return slices.ContainsFunc(p.conns, func(o *connRecord) bool { return o != r && o.sent[p.ID].last.After(last) })
+}
+
+// maxTrial is how long after its registration a connection may say goodbye and count as
+// a trial, as --test makes it. A Monitor that stays longer has watched.
+const maxTrial = 10 * time.Second
+
+// goodbye is what a disconnect message leads to, where next is what it means by itself.
+// It says nothing of a connection that sent later. After a registration and nothing else
+// it leaves what was known before.
+func (p *boardEntry) goodbye(r *connRecord, next cpstate.Condition, now time.Time) (after cpstate.Condition, peer string) {
+	n := r.sent[p.ID]
+	trial := n.trial != nil && now.Sub(n.last) <= maxTrial
+	switch {
+	case p.sentLater(r), trial && p.LastSeen.After(n.last): // somebody else has reported since
+		return p.Condition, p.Peer
+	case trial:
+		return n.trial.Condition, n.trial.Peer
+	}
+	return next, r.peer
 }
 
 // drop takes a connection that ended off the board. It returns the charge points that
 // may be lost: the connection was kept for more than one message, the charge point
-// sends heartbeats, and no other connection carries them. A peer that opens a
-// connection for each message keeps none, so the end of one means nothing.
+// sends heartbeats, and no other connection carries them or has sent later. A peer that
+// opens a connection for each message keeps none, so the end of one means nothing.
 func (b *board) drop(r *connRecord) (lost []evcp.CPID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, n := range r.sent {
 		p := b.cps[id]
+		if p == nil {
+			continue // it was forgotten
+		}
 		if _, live := p.sources.live[r]; live {
 			delete(p.sources.live, r)
 			b.recount[p] = struct{}{}
 		}
 		kept := n.all > 1 && (n.heartbeats > 0 || p.SendsHeartbeats)
-		if kept && len(p.sources.live) == 0 {
+		if kept && len(p.sources.live) == 0 && !p.sentLater(r) {
 			lost = append(lost, id)
 		}
+		p.conns = slices.DeleteFunc(p.conns, func(o *connRecord) bool { return o == r })
 	}
 	return lost
 }

@@ -80,7 +80,7 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 	for name, ends := range map[string]bool{"an old connection": true, "a second Monitor": false} {
 		t.Run(name, func(t *testing.T) {
 			b, now := newBoard(Options{}.withDefaults()), time.Now()
-			old, present := newConnRecord("10.0.0.1:1"), newConnRecord("10.0.0.2:2")
+			old, present := newConnRecord("10.0.0.1:1", time.Now()), newConnRecord("10.0.0.2:2", time.Now())
 			for _, sent := range []struct {
 				conn *connRecord
 				verb wire.Verb
@@ -122,7 +122,7 @@ func TestHeartbeatSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h heartbeatSources
-			conns := []*connRecord{newConnRecord("a"), newConnRecord("b"), newConnRecord("c")}
+			conns := []*connRecord{newConnRecord("a", time.Now()), newConnRecord("b", time.Now()), newConnRecord("c", time.Now())}
 			began := time.Now()
 			at := func(second int) time.Time { return began.Add(time.Duration(second) * time.Second) }
 			for _, b := range tc.beats {

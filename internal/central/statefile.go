@@ -132,7 +132,7 @@ func diskFault(dir string, err error) bool {
 // load reads the charge points. A row that makes no sense is skipped and counted: one
 // bad row must not cost the others.
 func (s *stateFile) load() (cps []cpstate.Condition, skipped int, err error) {
-	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats
+	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats
 		FROM charge_points ORDER BY cp_id`
 	err = s.db.Query(all, func(row *sqlite.Stmt) error {
 		if cp, ok := readCP(row); ok {
@@ -154,24 +154,37 @@ func readCP(row *sqlite.Stmt) (cpstate.Condition, bool) {
 	return cpstate.Condition{
 		ID: id, State: state, Reason: reason, Status: status,
 		Since: fromMillis(row.ColumnInt64(3)), Registered: fromMillis(row.ColumnInt64(4)), LastSeen: fromMillis(row.ColumnInt64(5)),
-		Fault: cpstate.OpenFault{Since: fromMillis(row.ColumnInt64(7)), Reason: why}, SendsHeartbeats: row.ColumnBool(9),
+		Fault:           cpstate.OpenFault{Since: fromMillis(row.ColumnInt64(7)), Reason: why},
+		SendsHeartbeats: row.ColumnBool(9), EverSentHeartbeats: row.ColumnBool(10),
 	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
 }
 
-// save writes conditions and history in one transaction.
-func (s *stateFile) save(cps []cpstate.Condition, changes []Change) error {
-	if len(cps) == 0 && len(changes) == 0 {
+// save deletes what was forgotten, and writes conditions and history, in one transaction.
+func (s *stateFile) save(forgotten []evcp.CPID, cps []cpstate.Condition, changes []Change) error {
+	if len(forgotten) == 0 && len(cps) == 0 && len(changes) == 0 {
 		return nil
 	}
-	return s.db.Transact(false, func() error { return errors.Join(s.saveCPs(cps), s.saveChanges(changes)) })
+	return s.db.Transact(false, func() error {
+		return errors.Join(s.deleteCPs(forgotten), s.saveCPs(cps), s.saveChanges(changes))
+	})
+}
+
+func (s *stateFile) deleteCPs(ids []evcp.CPID) error {
+	for _, id := range ids {
+		if err := errors.Join(s.db.Exec(`DELETE FROM charge_points WHERE cp_id = ?`, string(id)),
+			s.db.Exec(`DELETE FROM changes WHERE cp_id = ?`, string(id))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stateFile) saveCPs(cps []cpstate.Condition) error {
 	const put = `INSERT OR REPLACE INTO charge_points
-		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?)`
+		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?,?)`
 	for _, cp := range cps {
 		if err := s.db.Exec(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
-			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats); err != nil {
+			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats, cp.EverSentHeartbeats); err != nil {
 			return err
 		}
 	}

@@ -62,7 +62,7 @@ func (c *Central) refreshRegistry(now time.Time) {
 	}
 }
 
-func (c *Central) applyRegistry(now time.Time) { c.board.updateListed(now, c.o.Registry.Listed) }
+func (c *Central) applyRegistry(now time.Time) { c.board.updateListed(now, c.o.Registry.all()) }
 
 // logDuplicates logs the charge points that a second connection began to send for.
 func (c *Central) logDuplicates(now time.Time) {
@@ -115,5 +115,11 @@ func (h *deadlineHeap) Push(x any) {
 	*h = append(*h, p)
 }
 
-// Pop is not called: no charge point leaves the board.
-func (*deadlineHeap) Pop() any { return nil }
+// Pop is called by package heap.
+func (h *deadlineHeap) Pop() any {
+	last := len(*h) - 1
+	p := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return p
+}

@@ -173,10 +173,13 @@ func (l *loader) parseArgs() {
 		l.unknown(phraseUnknownArg, positional[0], phraseNoCommands)
 	case !slices.Contains(l.Commands, positional[0]):
 		l.unknown(phraseUnknownCommand, positional[0], fmt.Sprintf(phraseCommands, listed(l.Commands, wordAnd)))
-	case len(positional) > 1:
+	case len(positional) > 1 && !l.Operand:
 		l.unknown(phraseUnknownArg, positional[1], "")
+	case len(positional) > 2:
+		l.unknown(phraseUnknownArg, positional[2], "")
 	default:
 		l.in.Command = positional[0]
+		l.in.Operand = strings.Join(positional[1:], "")
 	}
 }
 

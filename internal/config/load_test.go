@@ -141,6 +141,23 @@ func TestCommandsAreNamed(t *testing.T) {
 	}
 }
 
+// A command of some programs is followed by one argument.
+func TestOperand(t *testing.T) {
+	p := monitor(&options{})
+	p.Commands, p.Operand = []string{"forget"}, true
+	for args, want := range map[string]string{"forget CP_1": "forget CP_1", "forget": "forget "} {
+		in, err := p.Load(strings.Fields(args), env(nil), disk(nil))
+		if got := in.Command + " " + in.Operand; err != nil || got != want {
+			t.Errorf("%s: %q, %v", args, got, err)
+		}
+	}
+	for args, want := range map[string]string{"forget a b": "unexpected argument b.", "x": "unknown command x. The commands are forget."} {
+		if _, err := p.Load(strings.Fields(args), env(nil), disk(nil)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
 func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	files := map[string]string{"./network.yaml": "engine_port: 4\ncentral_port: 4\nkafka_topic: t4\nlisten: :1\n"}
 	vars := map[string]string{"EVCP_ENGINE_PORT": "3", "ENGINE_PORT": "tcp://x", "CENTRAL_PORT": "3", "CP_ID": ""}

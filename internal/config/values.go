@@ -105,9 +105,12 @@ func Choice[T ~string](to *T, words ...T) func(string) error {
 	})
 }
 
-// listed words a list of two or more as a sentence does: "a, b or c".
+// listed words a list as a sentence does: "a, b or c".
 func listed[T ~string](words []T, last string) string {
 	text := string(words[0])
+	if len(words) == 1 {
+		return text
+	}
 	for _, w := range words[1 : len(words)-1] {
 		text += ", " + string(w)
 	}

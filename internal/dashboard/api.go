@@ -4,29 +4,95 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"evcp"
-
 	"evcp/internal/central"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/status"
 )
 
 // maxLists is how many lists may be sent at once: each holds the whole text until its
 // reader has it.
 const maxLists = 32
 
-// serveList answers with every charge point.
-func (d *Dashboard) serveList(w http.ResponseWriter, _ *http.Request) {
+// serveList answers with every charge point, or with those that the parameters name.
+func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 	asked := time.Now()
+	filter, ok := listFilter(w, r)
+	if !ok {
+		return
+	}
 	if !acquire(d.lists, w, "too many lists are under way") {
 		return
 	}
 	defer func() { <-d.lists }()
-	body := d.list.get(asked)
+	var body []byte
+	if filter == nil {
+		body = d.list.get(asked)
+	} else {
+		views := slices.DeleteFunc(d.central.CPs(), func(v central.CPView) bool { return !filter(v) })
+		body = append(encode(jsonOfAll(views)), '\n')
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body) // fails only if the reader has gone
+}
+
+// listParameters are the parameters of the list: values separated by commas, of which one
+// must fit, or true or false.
+var listParameters = []string{"cp_id", "last_known_fault", "reason", "state", "unverified"}
+
+// listFilter makes a filter of the parameters; nil without any. What it can't understand
+// it answers with code 400, and ok is false.
+func listFilter(w http.ResponseWriter, r *http.Request) (filter func(central.CPView) bool, ok bool) {
+	q, ok := status.Query(w, r, listParameters...)
+	if !ok || len(q) == 0 {
+		return nil, ok
+	}
+	wanted := map[string][]string{}
+	for name, values := range q {
+		wanted[name] = strings.Split(strings.Join(values, ","), ",")
+		allowed := listValues(name)
+		for _, value := range wanted[name] {
+			if allowed != nil && !slices.Contains(allowed, value) {
+				status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(value), allowed...)
+				return nil, false
+			}
+		}
+	}
+	return func(v central.CPView) bool {
+		shown := jsonOf(v)
+		for name, value := range map[string]string{
+			"cp_id": string(shown.CP), "state": shown.State, "reason": shown.Reason,
+			"unverified": strconv.FormatBool(shown.Unverified), "last_known_fault": strconv.FormatBool(shown.LastKnownFault != nil),
+		} {
+			if fit := wanted[name]; fit != nil && !slices.Contains(fit, value) {
+				return false
+			}
+		}
+		return true
+	}, true
+}
+
+// listValues are the values of a parameter; nil: any.
+func listValues(name string) (all []string) {
+	switch name {
+	case "state":
+		return []string{cpstate.Activated.String(), cpstate.Faulted.String(), cpstate.Disconnected.String(), stateExpected}
+	case "reason":
+		for reason := cpstate.Registered; reason <= cpstate.NotListed; reason++ {
+			all = append(all, reason.String())
+		}
+		return append(all, reasonNeverHeard)
+	case "unverified", "last_known_fault":
+		return []string{"true", "false"}
+	}
+	return nil
 }
 
 // acquire takes a place, or answers that there is none.
@@ -36,7 +102,7 @@ func acquire(places chan struct{}, w http.ResponseWriter, full string) bool {
 		return true
 	default:
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, full, http.StatusServiceUnavailable)
+		status.WriteError(w, http.StatusServiceUnavailable, full)
 		return false
 	}
 }
@@ -74,7 +140,7 @@ func encode(v any) []byte {
 // cpJSON is one charge point in the API.
 type cpJSON struct {
 	CP           evcp.CPID `json:"cp_id"`
-	State        string    `json:"state"`          // activated, faulted, disconnected
+	State        string    `json:"state"`          // activated, faulted, disconnected; expected: in the registry, and never registered
 	Reason       string    `json:"reason"`         // what led there
 	Since        seconds   `json:"since"`          // when the state began, as Central saw it
 	LastSeen     seconds   `json:"last_seen"`      // its last message of any kind
@@ -85,13 +151,36 @@ type cpJSON struct {
 	Heartbeats   string    `json:"heartbeats"`     // the last of them, newest last: O(K), K(O), C(ONNECTION_ERROR), M(ONITORING)
 	Speakers     int       `json:"speakers"`       // live connections that send heartbeats for it; 2 or more is a copy too many
 	Peer         string    `json:"peer"`           // the address that sent last; "" since a restart of Central
+
+	Unverified       bool       `json:"unverified"`        // nothing that Central received supports the state any more
+	UnverifiedReason string     `json:"unverified_reason"` // no_message, no_outcome; "" while it is not
+	LastKnownFault   *faultJSON `json:"last_known_fault"`  // of a disconnected one: the fault that was never reported as over; null: none
 }
+
+// faultJSON is a fault that was open when the charge point was disconnected.
+type faultJSON struct {
+	Cause string  `json:"cause"`
+	Since seconds `json:"since"`
+}
+
+// The API's names for a charge point that is in the registry and never registered.
+const (
+	stateExpected    = "expected"
+	reasonNeverHeard = "never_heard"
+)
 
 func jsonOf(v central.CPView) cpJSON {
 	out := cpJSON{
 		CP: v.ID, State: v.State.String(), Reason: v.Reason.String(), Since: secondsOf(v.Since),
 		LastSeen: secondsOf(v.LastSeen), Registered: secondsOf(v.Registered), LastBeat: secondsOf(v.LastHeartbeat),
 		Heartbeats: v.RecentHeartbeats, Speakers: v.HeartbeatSources, Peer: v.Peer,
+		Unverified: v.Unverified != cpstate.Verified, UnverifiedReason: v.Unverified.String(),
+	}
+	if !v.Known() {
+		out.State, out.Reason = stateExpected, reasonNeverHeard
+	}
+	if f := v.LastKnownFault(); f != (cpstate.OpenFault{}) {
+		out.LastKnownFault = &faultJSON{v.FaultCause().String(), secondsOf(f.Since)}
 	}
 	if v.Status != evcp.Unknown {
 		name := v.Status.String()

@@ -140,18 +140,19 @@ window.EventSource = class extends EventSource {
 
 // serveWithScript serves the page with a script of the test, which runs before the
 // page's own.
-func (s *testServer) serveWithScript(js string) (url string) {
+func (s *testServer) serveWithScript(js string) (url string, d *Dashboard) {
 	s.t.Helper()
 	boot, err := web.ReadFile("web/js/boot.js")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", New(s.central, "test"))
+	d = New(s.central, "test")
+	mux.Handle("/", d)
 	mux.Handle("GET /js/boot.js", embeddedFile{body: append(boot, js...), contentType: contentType("boot.js"), etag: `"test"`})
 	server := httptest.NewServer(mux)
 	s.t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	return server.URL + "/"
+	return server.URL + "/", d
 }
 
 // A change of state is drawn before the page does anything else. How soon its frame is
@@ -160,7 +161,8 @@ func TestChangeIsDrawnWithItsFrame(t *testing.T) {
 	b := chromium(t)
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
-	b.do(chromedp.Navigate(s.serveWithScript(drawnWithFrame) + "?lang=en"))
+	url, _ := s.serveWithScript(drawnWithFrame)
+	b.do(chromedp.Navigate(url + "?lang=en"))
 	b.waitFor("the tile", fmt.Sprintf(isState, "CP_001", "activated"))
 	s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE")
 	b.waitFor("that the fault was drawn with its frame", `window.drawn.join() === "CP_001 faulted true"`)

@@ -2,7 +2,7 @@
 // changes, and a page for people.
 //
 //	GET /                the page; embedded, loads nothing from other hosts
-//	GET /api/v1/cps      every charge point, by id
+//	GET /api/v1/cps      every charge point, by id; ?state=faulted and others filter
 //	GET /api/v1/events   server-sent events: snapshot, then delta and beat
 //	GET /healthz, /readyz, /metrics, /api/v1/status
 //	                     health and metrics of the process, as in internal/status

@@ -54,10 +54,10 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again
 }
 
-// addDelta makes a frame of a delta. The very first, and one with a gap, make every page
-// start from a snapshot.
+// addDelta makes a frame of a delta. The very first, one with a gap, and one in which a
+// charge point was removed, make every page start from a snapshot.
 func (f *frameCache) addDelta(d central.Delta) {
-	if f.last == 0 || d.Missed > 0 {
+	if f.last == 0 || d.Missed > 0 || d.Removed {
 		f.deltas, f.size, f.snapshot = nil, 0, nil
 		f.position, f.last = d.Next, f.last+1
 		return

@@ -37,6 +37,8 @@ type Dashboard struct {
 }
 
 const (
+	listPath   = "/api/v1/cps"
+	eventsPath = "/api/v1/events"
 	// bodyTimeout is how long the body of a request may take.
 	bodyTimeout = 5 * time.Second
 	// maxStreams is how many pages may be open at once.
@@ -49,14 +51,15 @@ func New(c *central.Central, version string) *Dashboard {
 		central: c, version: version, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
 	}
-	d.mux.HandleFunc("GET /api/v1/cps", d.serveList)
-	d.mux.HandleFunc("GET /api/v1/events", d.serveEvents)
-	health := d.endpoints().Handler()
+	d.mux.Handle("GET "+listPath, compressed(http.HandlerFunc(d.serveList)))
+	d.mux.HandleFunc("GET "+eventsPath, status.NoParameters(d.serveEvents))
+	d.mux.HandleFunc("/api/", status.NoSuchPath(listPath, eventsPath, status.StatusPath))
+	health := compressed(d.endpoints().Handler())
 	for _, path := range status.Paths() {
 		d.mux.Handle("GET "+path, health)
 	}
 	for name, file := range assets() {
-		d.mux.Handle("GET "+name, file)
+		d.mux.Handle("GET "+name, compressed(file))
 	}
 	return d
 }
@@ -89,7 +92,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type embeddedFile struct {
 	body        []byte
 	contentType string
-	etag        string
+	etag        string // weak: the compressed file has it too
 }
 
 func (f embeddedFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -119,7 +122,7 @@ func assets() map[string]embeddedFile {
 		if at == "/index.html" {
 			at = "/{$}"
 		}
-		files[at] = embeddedFile{body: body, contentType: contentType(name), etag: `"` + hex.EncodeToString(sum[:8]) + `"`}
+		files[at] = embeddedFile{body: body, contentType: contentType(name), etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`}
 		return nil
 	})
 	if err != nil {

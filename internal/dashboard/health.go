@@ -110,13 +110,52 @@ func (d *Dashboard) chargePoints(m *metrics.Writer) {
 		Value(float64(n.Activated), "state", cpstate.Activated.String()).
 		Value(float64(n.Faulted), "state", cpstate.Faulted.String()).
 		Value(float64(n.Disconnected), "state", cpstate.Disconnected.String())
-	m.Gauge("evcentral_incident_open", "1 for each charge point that is faulted, at most 100 of them.")
-	open := slices.DeleteFunc(d.central.CPs(), func(v central.CPView) bool { return v.State != cpstate.Faulted })
-	for _, f := range open[:min(len(open), maxNamedFaults)] {
-		m.Value(1, "cp_id", string(f.ID), "site", "", "cause", f.Reason.String())
+	m.Gauge("evcentral_charge_points_expected", "Charge points of the registry that never registered.").Value(float64(n.Expected))
+	m.Gauge("evcentral_charge_points_last_known_faulted", "Disconnected charge points whose fault was never reported as over.").Value(float64(n.LastKnownFaulted))
+	m.Gauge("evcentral_charge_points_unverified", "Activated or faulted charge points whose state nothing supports any more.").Value(float64(n.Unverified))
+	all := d.central.CPs()
+	named(m, "evcentral_incident_open", "1 for each charge point that is faulted, was when it was disconnected, or is disconnected", incidentsOf(all))
+	named(m, "evcentral_unverified", "1 for each charge point whose state nothing supports any more", unverifiedOf(all))
+}
+
+// named writes a metric with a sample of 1 for each row of labels, and what is beyond
+// maxNamedFaults as a number.
+func named(m *metrics.Writer, name, help string, rows [][]string) {
+	m.Gauge(name, fmt.Sprintf("%s; at most %d.", help, maxNamedFaults))
+	for _, labels := range rows[:min(len(rows), maxNamedFaults)] {
+		m.Value(1, labels...)
 	}
-	m.Gauge("evcentral_incident_open_excess", "Faulted charge points beyond those that evcentral_incident_open names.").
-		Value(float64(max(len(open)-maxNamedFaults, 0)))
+	m.Gauge(name+"_excess", "Those beyond the ones that "+name+" names.").Value(float64(max(len(rows)-maxNamedFaults, 0)))
+}
+
+// incidentsOf are the labels of evcentral_incident_open: the faulted charge points, then
+// those last known to be faulted, then the other disconnected ones. One that was taken off
+// the registry is none of them.
+func incidentsOf(all []central.CPView) (rows [][]string) {
+	var last, away [][]string
+	for _, v := range all {
+		labels := func(state string, cause cpstate.Reason) []string {
+			return []string{"cp_id", string(v.ID), "site", "", "state", state, "cause", cause.String()}
+		}
+		switch {
+		case v.State == cpstate.Faulted:
+			rows = append(rows, labels(v.State.String(), v.FaultCause()))
+		case v.LastKnownFault() != (cpstate.OpenFault{}):
+			last = append(last, labels("last_known_faulted", v.FaultCause()))
+		case v.State == cpstate.Disconnected && v.Reason != cpstate.NotListed:
+			away = append(away, labels(v.State.String(), v.Reason))
+		}
+	}
+	return slices.Concat(rows, last, away)
+}
+
+func unverifiedOf(all []central.CPView) (rows [][]string) {
+	for _, v := range all {
+		if v.Unverified != cpstate.Verified {
+			rows = append(rows, []string{"cp_id", string(v.ID), "site", "", "state", v.State.String(), "cause", v.Unverified.String()})
+		}
+	}
+	return rows
 }
 
 // statusJSON is Central's document at /api/v1/status.
@@ -131,7 +170,9 @@ type statusJSON struct {
 	Note         string         `json:"note,omitempty"`
 	Listens      string         `json:"listens"`
 	HeartbeatS   float64        `json:"heartbeat_s"`
-	ChargePoints map[string]int `json:"charge_points"`
+	ChargePoints map[string]int `json:"charge_points"` // by state
+	Unverified   int            `json:"unverified"`
+	LastFaulted  int            `json:"last_known_faulted"`
 	Connections  int            `json:"connections"`
 	LastSeen     seconds        `json:"last_seen"`
 }
@@ -143,7 +184,9 @@ func (d *Dashboard) status() any {
 		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: secondsOf(n.LastSeen), Note: note(f), Listens: addrText(d.central.Addr()),
 		ChargePoints: map[string]int{
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
+			stateExpected: n.Expected,
 		},
+		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted,
 	}
 	if err := healthy(d.central, now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()

@@ -34,7 +34,8 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 	for _, line := range []string{
 		`evcentral_charge_points{state="activated"} 1`, `evcentral_charge_points{state="faulted"} 1`, `evcentral_charge_points{state="disconnected"} 0`,
-		`evcentral_incident_open{cp_id="CP_001",site="",cause="engine_failure"} 1`, `evcentral_incident_open_excess 0`,
+		`evcentral_incident_open{cp_id="CP_001",site="",state="faulted",cause="heartbeat_ko"} 1`, `evcentral_incident_open_excess 0`,
+		`evcentral_charge_points_unverified 0`, `evcentral_charge_points_last_known_faulted 0`, `evcentral_unverified_excess 0`,
 		`evcentral_incidents_total{cause="engine_failure"} 2`, `evcentral_reports_total{kind="failure",result="received"} 2`,
 		`evcentral_reports_total{kind="failure",result="not_registered"} 1`, `evcentral_reports_total{kind="recovery",result="received"} 1`,
 		`evcentral_messages_total{message="registration"} 2`, `evcentral_messages_total{message="heartbeat"} 2`,
@@ -71,7 +72,7 @@ func checkDocumented(t *testing.T, metrics string) {
 	}
 	_, table, _ := strings.Cut(string(page), "\n## Metrics\n")
 	table, _, _ = strings.Cut(table, "\n## ")
-	if shown, listed := names(metrics, `(?m)^# TYPE (\S+) `), names(table, "`(evcentral_[a-z_]+)`"); !slices.Equal(shown, listed) {
+	if shown, listed := names(metrics, `(?m)^# TYPE (\S+) `), names(table, "`((?:evcentral|process)_[a-z_]+)`"); !slices.Equal(shown, listed) {
 		t.Errorf("shows %v\ndocs/OPERATIONS.md lists %v", shown, listed)
 	}
 }

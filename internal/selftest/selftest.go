@@ -1,6 +1,8 @@
 // Package selftest is --test: it tries Central, Engine and Kafka once, each on its own,
-// and prints for each the result and what to do next. It writes nothing, opens no
-// state folder and sends no disconnect, so it is safe beside a running Monitor.
+// and prints for each the result and what to do next. It writes nothing and opens no
+// state folder. With Central it registers and, on the same connection, says goodbye: our
+// Central then shows what it showed before; another may show for a moment that the
+// charge point is disconnected, also beside a running Monitor.
 package selftest
 
 import (

@@ -159,16 +159,16 @@ func TestKafkaIsNoCondition(t *testing.T) {
 	}
 }
 
-// TestSafeBesideAMonitor checks what Central and Engine receive: nothing
-// that would end the session of a Monitor that runs.
-func TestSafeBesideAMonitor(t *testing.T) {
+// TestWhatPeersReceive: Central gets a registration and, on the same connection, a goodbye,
+// by which it knows a trial; the Engine gets one check.
+func TestWhatPeersReceive(t *testing.T) {
 	g := testbed.New(t)
 	c := testbed.NewTextPeer(t, g.CentralAddr, false, func(string) string { return "OK" })
 	e := testbed.NewTextPeer(t, g.EngineAddr, false, func(string) string { return "OK" })
 	if well, lines := try(t, g); !well {
 		t.Error(lines)
 	}
-	if got := c.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request"}) {
+	if got := c.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 registration request", "EV_CP_M CP_001 disconnect"}) {
 		t.Errorf("Central received %q", got)
 	}
 	if got := e.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {

@@ -6,6 +6,8 @@
 //	GET /readyz           200 once it does its work, else 503 and why
 //	GET /api/v1/status    everything, as JSON
 //
+// An error under /api/ is JSON too: {"error": …, "allowed": […]}.
+//
 // Everything is read when a request comes; without requests it costs nothing. No request
 // changes anything and none has a body, so only the process itself must be defended:
 // headers are bounded in size and time, an answer must be taken within ten seconds, and at
@@ -62,7 +64,8 @@ func (e Endpoints) Handler() http.Handler {
 	mux.HandleFunc("GET "+MetricsPath, e.metrics)
 	mux.HandleFunc("GET "+HealthPath, e.health)
 	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) { writeCheck(w, "ready", e.Ready()) })
-	mux.HandleFunc("GET "+StatusPath, e.status)
+	mux.HandleFunc("GET "+StatusPath, NoParameters(e.status))
+	mux.HandleFunc("/api/", NoSuchPath(StatusPath))
 	mux.HandleFunc("GET /{$}", index)
 	return withHeaders(mux)
 }
@@ -94,6 +97,7 @@ const (
 func (e Endpoints) metrics(w http.ResponseWriter, _ *http.Request) {
 	var m metrics.Writer
 	e.Metrics(&m)
+	m.Process()
 	w.Header().Set("Content-Type", metricsType)
 	_, _ = w.Write(m.Text()) // fails only when the collector has closed
 }

@@ -211,7 +211,7 @@ func TestDisconnectIsBounded(t *testing.T) {
 	}
 }
 
-// TestTryRegistration sends one registration. A peer that answers only the two empty
+// TestTryRegistration sends one registration, and signs off where it is accepted. A peer that answers only the two empty
 // lines after it is a server of another kind.
 func TestTryRegistration(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -219,7 +219,8 @@ func TestTryRegistration(t *testing.T) {
 		replies []string
 		want    uplink.SendResult
 	}{
-		"accepted":    {replies: []string{accepted}, want: uplink.SendResult{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
+		"accepted": {replies: []string{accepted, "OK\n"}, want: uplink.SendResult{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
+		"accepted by one that does not know disconnect": {replies: []string{accepted, ""}, want: uplink.SendResult{Text: "Authentication successful", Verdict: uplink.Accepted, Received: true, Connected: true}},
 		"rejected":    {replies: []string{"denied\n"}, want: uplink.SendResult{Text: "denied", Verdict: uplink.Rejected, Received: true, Connected: true}},
 		"no listener": {away: true, want: uplink.SendResult{Cause: evcp.Refused}},
 		"no reply":    {replies: []string{"", ""}, want: uplink.SendResult{Connected: true, Cause: evcp.Timeout, Latency: 3 * time.Second}},

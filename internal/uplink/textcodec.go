@@ -93,7 +93,9 @@ func (c textCodec) judge(m Outbound, reply *wire.CentralReply) Verdict {
 	}
 }
 
-// TryRegistration asks Central once to accept cp, for --test. Nothing is kept. A peer
+// TryRegistration asks Central once to accept cp, for --test. Nothing is kept. If it
+// accepts, disconnect follows on the same connection, so that no charge point is shown as
+// activated that nobody watches; its reply is awaited, and does not matter. A peer
 // that does not answer is sent two empty lines at the end: a web server waits for
 // them, and its reply shows that it is not EV_Central.
 func TryRegistration(ctx context.Context, d link.Dialer, central string, framing wire.Framing, cp evcp.CPID) SendResult {
@@ -105,6 +107,9 @@ func TryRegistration(ctx context.Context, d link.Dialer, central string, framing
 	r, ended := c.sendOnce(ctx, m, false, began.Add(AnswerLimit))
 	r.Latency = ended.Sub(began)
 	const nudge = 500 * time.Millisecond
+	if r.Verdict == Accepted && c.link.Ready() { // a goodbye on another connection would be one of a Monitor that runs
+		c.sendOnce(ctx, Outbound{Operation: Disconnect, CP: cp}, true, time.Now().Add(nudge))
+	}
 	if r.Connected && r.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
 		if late, _ := codec.receive(&c.link, m, time.Now().Add(nudge), noted); late.Received {
 			return SendResult{Text: late.Text, Received: true, Connected: true}

@@ -120,7 +120,7 @@ func documented(t *testing.T, names []string) {
 	_, table, _ := strings.Cut(string(page), "\n## Metrics\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	var listed []string
-	for _, m := range regexp.MustCompile("`(evcp_[a-z_]+)`").FindAllStringSubmatch(table, -1) {
+	for _, m := range regexp.MustCompile("`((?:evcp|process)_[a-z_]+)`").FindAllStringSubmatch(table, -1) {
 		listed = append(listed, m[1])
 	}
 	slices.Sort(listed)

@@ -14,9 +14,13 @@
 //     otherwise.
 //   - A registration proves that the Monitor runs; it says nothing about the Engine.
 //     It clears a fault only where nothing else would: the first Monitors send
-//     neither heartbeats nor recoveries.
+//     neither heartbeats nor recoveries. Where a heartbeat was ever received, it
+//     clears none.
 //   - Only a charge point that sends heartbeats can be silent. It is given three of
-//     its own usual gaps. One that sends none keeps its state, and its age is shown.
+//     its own usual gaps. One that sends none keeps its state.
+//   - A state that nothing supports any more is unverified: no message for a minute
+//     from a charge point that sends no heartbeats, or heartbeats MONITORING alone
+//     for a minute or more than ten in a row.
 package cpstate
 
 import (
@@ -39,6 +43,11 @@ type Condition struct {
 	Status     evcp.Status // of its last heartbeat; Unknown if there was none, or a later report contradicts it
 	Fault      OpenFault   // the fault that no recovery has closed; zero if there is none
 
+	Unverified      Unverified // why nothing supports State any more
+	Monitoring      int        // heartbeats MONITORING in a row
+	MonitoringSince time.Time  // the first of them; zero if there is none
+
+	EverSentHeartbeats    bool      // at any time
 	SendsHeartbeats       bool      // since its last registration or the one before
 	BeatSinceRegistration bool      // since its last registration
 	LastHeartbeat         time.Time // since its last registration; zero if there was none
@@ -55,6 +64,31 @@ type OpenFault struct {
 // Known reports whether the charge point has ever registered.
 func (c Condition) Known() bool { return c.State != Unregistered }
 
+// LastKnownFault is the fault that was open when the charge point was disconnected:
+// nobody knows whether it is over. It is zero for one in another state, and for one
+// that was taken off the registry.
+func (c Condition) LastKnownFault() OpenFault {
+	if c.State != Disconnected || c.Reason == NotListed {
+		return OpenFault{}
+	}
+	return c.Fault
+}
+
+// FaultCause is what is wrong with the Engine, as far as the Monitor reported it: the
+// newest heartbeat where it says so, else what opened the fault. NoReason without a
+// fault.
+func (c Condition) FaultCause() Reason {
+	switch {
+	case c.Fault == (OpenFault{}):
+		return NoReason
+	case c.Status == evcp.KO:
+		return HeartbeatKO
+	case c.Status == evcp.ConnectionError:
+		return HeartbeatConnectionError
+	}
+	return c.Fault.Reason
+}
+
 // Receive takes one message of the charge point and decides the reply.
 func (c Condition) Receive(m wire.Message, now time.Time) (Condition, Reply) {
 	switch {
@@ -65,7 +99,7 @@ func (c Condition) Receive(m wire.Message, now time.Time) (Condition, Reply) {
 	case !c.Known():
 		return c, NotRegistered
 	}
-	c.LastSeen = now
+	c = c.seen(now)
 	switch m.Verb {
 	case wire.EngineFailure:
 		return c.failureReported(now), FailureReceived
@@ -86,13 +120,22 @@ func (c Condition) register(id evcp.CPID, now time.Time) Condition {
 	if !c.Known() {
 		c = Condition{ID: id, Registered: now}
 	}
-	c.LastSeen = now
+	c = c.seen(now)
 	c.SendsHeartbeats = c.BeatSinceRegistration
 	c = c.resetHeartbeats(false)
-	if c.SendsHeartbeats {
+	if c.EverSentHeartbeats {
 		return c.resumed(Registered, now) // keeps a fault: the next heartbeat decides
 	}
 	return c.activated(Registered, now)
+}
+
+// seen notes a message of any kind.
+func (c Condition) seen(now time.Time) Condition {
+	c.LastSeen = now
+	if c.Unverified == NoMessage {
+		c.Unverified = Verified
+	}
+	return c
 }
 
 func (c Condition) resetHeartbeats(sinceRegistration bool) Condition {
@@ -101,6 +144,7 @@ func (c Condition) resetHeartbeats(sinceRegistration bool) Condition {
 }
 
 func (c Condition) failureReported(now time.Time) Condition {
+	c = c.outcomeReported()
 	if !c.Status.Failed() {
 		c.Status = evcp.Unknown // a heartbeat OK is older than this report
 	}
@@ -108,6 +152,7 @@ func (c Condition) failureReported(now time.Time) Condition {
 }
 
 func (c Condition) recoveryReported(now time.Time) Condition {
+	c = c.outcomeReported()
 	if c.Status.Failed() {
 		c.Status = evcp.Unknown
 	}
@@ -117,6 +162,9 @@ func (c Condition) recoveryReported(now time.Time) Condition {
 func (c Condition) heartbeat(status evcp.Status, now time.Time) Condition {
 	c = c.learnGap(now)
 	c.Status = status
+	if status != evcp.Monitoring {
+		c = c.outcomeReported()
+	}
 	switch status {
 	case evcp.OK:
 		return c.activated(HeartbeatOK, now)
@@ -125,8 +173,33 @@ func (c Condition) heartbeat(status evcp.Status, now time.Time) Condition {
 	case evcp.ConnectionError:
 		return c.faulted(HeartbeatConnectionError, now)
 	default:
-		return c.resumed(HeartbeatMonitoring, now)
+		return c.resumed(HeartbeatMonitoring, now).monitoring(now)
 	}
+}
+
+// outcomeReported notes news of the Engine.
+func (c Condition) outcomeReported() Condition {
+	c.Unverified, c.Monitoring, c.MonitoringSince = Verified, 0, time.Time{}
+	return c
+}
+
+const (
+	// maxMonitoring and maxUnverifiedWait are how many heartbeats MONITORING in a row,
+	// and how long, are no reason for doubt: a Monitor has its first outcome after one
+	// check, and then at each check.
+	maxMonitoring     = 10
+	maxUnverifiedWait = time.Minute
+)
+
+// monitoring counts a heartbeat MONITORING.
+func (c Condition) monitoring(now time.Time) Condition {
+	if c.Monitoring++; c.Monitoring == 1 {
+		c.MonitoringSince = now
+	}
+	if c.Monitoring > maxMonitoring || now.Sub(c.MonitoringSince) > maxUnverifiedWait {
+		c.Unverified = NoOutcome
+	}
+	return c
 }
 
 // changeState enters a state. Where it is the present one nothing changes, so the
@@ -136,6 +209,9 @@ func (c Condition) changeState(s Availability, why Reason, now time.Time) Condit
 		return c
 	}
 	c.State, c.Reason, c.Since = s, why, now
+	if s == Disconnected { // says itself that nothing is known
+		c = c.outcomeReported()
+	}
 	return c
 }
 

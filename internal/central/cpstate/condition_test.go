@@ -65,6 +65,7 @@ func TestReceive(t *testing.T) {
 		{"a heartbeat after a disconnect", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: bye}, {3, beat, evcp.Monitoring}}, Activated, HeartbeatMonitoring, 3, evcp.Monitoring, Received},
 		{"a fault outlasts a disconnect, with its first moment", []sentMessage{{at: 1, verb: reg}, {at: 2, verb: fail}, {at: 5, verb: bye}, {9, beat, evcp.KO}}, Faulted, EngineFailure, 2, evcp.KO, Received},
 		{"where heartbeats are sent, a registration keeps a fault", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.OK}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Faulted, EngineFailure, 3, evcp.Unknown, Authenticated},
+		{"also when it is not the first since the last heartbeat", []sentMessage{{at: 1, verb: reg}, {2, beat, evcp.KO}, {at: 9, verb: reg}, {at: 10, verb: reg}, {at: 11, verb: reg}}, Faulted, HeartbeatKO, 2, evcp.KO, Authenticated},
 		{"where none are sent, a registration clears a fault", []sentMessage{{at: 1, verb: reg}, {at: 3, verb: fail}, {at: 9, verb: reg}}, Activated, Registered, 9, evcp.Unknown, Authenticated},
 	}
 	for _, tc := range tests {
@@ -171,6 +172,70 @@ func TestAfterSilence(t *testing.T) {
 				t.Errorf("%v (%v), want %v", got.State, got.Reason, tc.reason)
 			}
 		})
+	}
+}
+
+// monitoringAt registers at 0 and sends heartbeats MONITORING at these seconds.
+func monitoringAt(seconds ...float64) Condition {
+	c, _ := sentMessage{at: 0, verb: reg}.to(Condition{})
+	for _, s := range seconds {
+		c, _ = sentMessage{s, beat, evcp.Monitoring}.to(c)
+	}
+	return c
+}
+
+func TestUnverified(t *testing.T) {
+	eleven := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+	then := func(c Condition, m sentMessage) Condition { c, _ = m.to(c); return c }
+	faulty := then(afterHeartbeats(), sentMessage{at: 5, verb: fail})
+	tests := []struct {
+		name string
+		cp   Condition
+		now  float64
+		want Unverified
+	}{
+		{"a bare registration, within a minute", afterHeartbeats(), 59, Verified},
+		{"a bare registration, after a minute", afterHeartbeats(), 60, NoMessage},
+		{"a failure whose recovery would not be reported", faulty, 65, NoMessage},
+		{"a message ends it", then(afterHeartbeats().AfterSilence(at(61), noon, 0), sentMessage{at: 62, verb: reg}), 62, Verified},
+		{"the silence of one that sends heartbeats is none", afterHeartbeats(5, 10), 600, Verified},
+		{"ten heartbeats MONITORING", monitoringAt(eleven[:10]...), 11, Verified},
+		{"eleven heartbeats MONITORING", monitoringAt(eleven...), 11, NoOutcome},
+		{"two, over a minute apart", monitoringAt(1, 62), 62, NoOutcome},
+		{"a registration is no outcome", then(monitoringAt(eleven...), sentMessage{at: 12, verb: reg}), 12, NoOutcome},
+		{"an outcome ends it", then(monitoringAt(eleven...), sentMessage{12, beat, evcp.OK}), 12, Verified},
+		{"a failure ends it", then(monitoringAt(eleven...), sentMessage{at: 12, verb: fail}), 12, Verified},
+		{"a goodbye ends it", then(monitoringAt(eleven...), sentMessage{at: 12, verb: bye}), 12, Verified},
+		{"an outcome begins the count anew", then(then(monitoringAt(eleven...), sentMessage{12, beat, evcp.OK}), sentMessage{13, beat, evcp.Monitoring}), 13, Verified},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.cp.AfterSilence(at(tc.now), noon, 5*time.Second).Unverified; got != tc.want {
+				t.Errorf("unverified %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestLastKnownFault(t *testing.T) {
+	faulty, _ := sentMessage{5, beat, evcp.KO}.to(afterHeartbeats())
+	if faulty.LastKnownFault() != (OpenFault{}) || faulty.FaultCause() != HeartbeatKO {
+		t.Errorf("faulted now: last known %v, cause %v", faulty.LastKnownFault(), faulty.FaultCause())
+	}
+	reported, _ := sentMessage{at: 5, verb: fail}.to(afterHeartbeats())
+	unreachable, _ := sentMessage{6, beat, evcp.ConnectionError}.to(reported)
+	if reported.FaultCause() != EngineFailure || unreachable.FaultCause() != HeartbeatConnectionError || afterHeartbeats().FaultCause() != NoReason {
+		t.Errorf("causes %v, %v, %v", reported.FaultCause(), unreachable.FaultCause(), afterHeartbeats().FaultCause())
+	}
+	gone := faulty.AfterConnectionEnd(at(9))
+	if f := gone.LastKnownFault(); f.Reason != HeartbeatKO || !f.Since.Equal(at(5)) {
+		t.Errorf("its Monitor is gone: last known fault %+v", f)
+	}
+	if off := gone.AfterUnlisting(at(10)); off.LastKnownFault() != (OpenFault{}) {
+		t.Error("a charge point that was taken off the registry is last known faulted")
+	}
+	if well, _ := (sentMessage{11, beat, evcp.OK}).to(gone); well.LastKnownFault() != (OpenFault{}) {
+		t.Error("a recovery leaves it last known faulted")
 	}
 }
 

@@ -18,7 +18,7 @@ func (c Condition) learnGap(now time.Time) Condition {
 		copy(c.gaps[1:], c.gaps[:len(c.gaps)-1])
 		c.gaps[0] = max(now.Sub(c.LastHeartbeat), 1)
 	}
-	c.LastHeartbeat, c.BeatSinceRegistration, c.SendsHeartbeats = now, true, true
+	c.LastHeartbeat, c.BeatSinceRegistration, c.SendsHeartbeats, c.EverSentHeartbeats = now, true, true, true
 	return c
 }
 
@@ -46,11 +46,15 @@ func (c Condition) SilenceTimeout(expected time.Duration) time.Duration {
 	}
 }
 
-// SilenceDeadline is when the charge point becomes silent unless it sends something
-// before; the zero time is never. listening is since when Central itself has received
-// without a pause: time in which Central stood still does not count.
+// SilenceDeadline is when the charge point becomes silent, or unverified where it sends
+// no heartbeats, unless it sends something before; the zero time is never. listening is
+// since when Central itself has received without a pause: time in which Central stood
+// still does not count.
 func (c Condition) SilenceDeadline(listening time.Time, expected time.Duration) time.Time {
 	timeout := c.SilenceTimeout(expected)
+	if timeout == 0 && c.Unverified == Verified {
+		timeout = maxUnverifiedWait
+	}
 	if timeout == 0 || c.State == Disconnected || !c.Known() {
 		return time.Time{}
 	}
@@ -61,10 +65,15 @@ func (c Condition) SilenceDeadline(listening time.Time, expected time.Duration) 
 	return from.Add(timeout)
 }
 
-// AfterSilence is disconnected (silent) if its SilenceDeadline has passed.
+// AfterSilence is disconnected (silent) if its SilenceDeadline has passed; one that sends
+// no heartbeats is unverified.
 func (c Condition) AfterSilence(now, listening time.Time, expected time.Duration) Condition {
 	deadline := c.SilenceDeadline(listening, expected)
 	if deadline.IsZero() || now.Before(deadline) {
+		return c
+	}
+	if !c.SendsHeartbeats {
+		c.Unverified = NoMessage
 		return c
 	}
 	return c.changeState(Disconnected, Silent, now)

@@ -79,6 +79,27 @@ func ParseReason(s string) (Reason, bool) {
 	return Reason(max(i, 0)), i >= 0
 }
 
+// Unverified says why nothing that Central received supports the state of a charge
+// point any more.
+type Unverified uint8
+
+const (
+	// Verified is the zero value: there is no reason for doubt, or the charge point is
+	// disconnected.
+	Verified Unverified = iota
+	// NoMessage: it sends no heartbeats, and no other message for a minute. The next
+	// message ends it.
+	NoMessage
+	// NoOutcome: its heartbeats are MONITORING, so its Monitor can't check the Engine.
+	// Another heartbeat or a report ends it.
+	NoOutcome
+)
+
+var unverifiedNames = []string{"", "no_message", "no_outcome"}
+
+// String is the name in the API and in metrics; "" for Verified.
+func (u Unverified) String() string { return unverifiedNames[u] }
+
 // Reply is Central's answer to one message.
 type Reply uint8
 

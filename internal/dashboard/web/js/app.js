@@ -2,7 +2,7 @@
 // tiles at each delta, and ticks all durations by one timer.
 import { t, lang } from './words.js';
 import { esc, num, dur, durShort, age, clock, zone, NB } from './format.js';
-import { STATES, shape, tile, lasted, stateText, isOld, missing, heartbeatBars, heartbeatText, lastSeenText, feedRow, feedStart, chain } from './draw.js';
+import { STATES, KINDS, shape, kindShape, isKind, isConnected, isUnverified, tile, lasted, reasonText, stateText, missing, heartbeatBars, heartbeatText, lastSeenText, feedRow, feedStart, chain } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
 import { Stream } from './stream.js';
 
@@ -21,7 +21,7 @@ let query = readQuery();
 
 function readQuery() {
   const p = new URLSearchParams(location.search);
-  return { states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s))), q: p.get('q') || '' };
+  return { states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s) || KINDS.includes(s))), q: p.get('q') || '' };
 }
 function setQuery(next) {
   query = { ...query, ...next };
@@ -33,7 +33,7 @@ function setQuery(next) {
   history.replaceState(null, '', s ? '?' + s : location.pathname);
 }
 const savePreference = (o) => { try { localStorage.setItem('ev', JSON.stringify({ ...JSON.parse(localStorage.getItem('ev') || '{}'), ...o })); } catch (_) { /* private mode */ } };
-const match = (cp) => (!query.states.size || query.states.has(cp.state)) && cp.cp_id.toLowerCase().includes(query.q.toLowerCase());
+const match = (cp) => (!query.states.size || [...query.states].some((s) => isKind(cp, s, stream.now()))) && cp.cp_id.toLowerCase().includes(query.q.toLowerCase());
 
 // timeContext is what the drawing functions need to know of time.
 const timeContext = () => ({ now: stream.now(), lost: stream.lost, knownUntil: stream.lost ? lostAt : stream.now(), match });
@@ -42,10 +42,16 @@ let announced = '';
 const announce = (s) => { if (s !== announced) { announced = s; $('#announcer').textContent = s; } };
 
 function counts() {
-  const c = { faulted: 0, disconnected: 0, activated: 0 };
-  for (const cp of cps.values()) if (cp.state in c) c[cp.state]++;
+  const c = {}, now = stream.now();
+  for (const k of [...STATES, ...KINDS]) c[k] = 0;
+  for (const cp of cps.values()) {
+    if (cp.state in c) c[cp.state]++;
+    for (const k of KINDS) if (k !== cp.state && isKind(cp, k, now)) c[k]++;
+  }
   return c;
 }
+// shownCounts are the states, and those kinds that are not empty or filtered by.
+const shownCounts = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))];
 const all = () => [...cps.values()].sort((a, b) => (a.cp_id < b.cp_id ? -1 : 1));
 const isBig = () => cps.size <= BIG;
 const isMany = () => cps.size > MANY;
@@ -73,29 +79,34 @@ function headline(m) {
   if (!central) return NB;
   if (m.lost) return t('h_lost', { at: clock(lostAt), n: num(c.faulted) });
   if (!cps.size) return t('h_empty');
-  const old = [...cps.values()].filter((cp) => cp.state === 'faulted').sort((a, b) => a.since - b.since)[0];
-  const watched = connected().filter((cp) => !isOld(cp, m.now)).length;
-  if (!old) return t('h_none', { n: num(watched), all: num(cps.size) });
-  const v = { n: num(c.faulted), cp: `<strong>${esc(old.cp_id)}</strong>`, dur: `<span>${lasted(old, m)}</span>` };
-  return t(c.faulted === 1 ? 'h_fault1' : 'h_fault', v);
+  const oldest = (of, by) => [...cps.values()].filter(of).sort((a, b) => by(a) - by(b))[0];
+  const name = (cp) => `<strong>${esc(cp.cp_id)}</strong>`, last = c.last_known_faulted;
+  if (!c.faulted && last) {
+    const cp = oldest((x) => x.last_known_fault, (x) => x.last_seen);
+    return t(last === 1 ? 'h_last1' : 'h_last', { n: num(last), cp: name(cp), dur: `<span>${dur(m.now - cp.last_seen)}</span>` });
+  }
+  if (!c.faulted) return t('h_none', { n: num(connected().filter((cp) => !isUnverified(cp, m.now)).length), all: num(cps.size) });
+  const cp = oldest((x) => x.state === 'faulted', (x) => x.since);
+  const text = t(c.faulted === 1 ? 'h_fault1' : 'h_fault', { n: num(c.faulted), cp: name(cp), dur: `<span>${lasted(cp, m)}</span>` });
+  return last ? text + ' ' + t('h_more', { n: num(last) }) : text;
 }
 
 function confidence(m) {
   if (m.lost) return t('b_lost', { s: dur(m.now - lostAt) });
   if (!cps.size) return t('b_none');
   const live = connected();
-  const beating = live.filter((cp) => cp.last_heartbeat);
+  const beating = live.filter((cp) => cp.last_heartbeat && !isUnverified(cp, m.now));
   if (!live.length) return t('b_nobody');
   if (!beating.length) return t('b_quiet');
   const within = beating.reduce((s, cp) => Math.max(s, m.now - cp.last_seen), 0);
   const v = { n: num(beating.length), all: num(cps.size), s: age(Math.ceil(within * 10) / 10) };
   return t(beating.length === cps.size ? 'b_ok' : 'b_part', v);
 }
-const connected = () => [...cps.values()].filter((cp) => cp.state !== 'disconnected');
+const connected = () => [...cps.values()].filter(isConnected);
 
+const countCells = (c) => shownCounts(c).map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${KINDS.includes(s) ? kindShape(s) : shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
 function summary(m) {
-  const c = counts();
-  const cells = STATES.map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
+  const cells = countCells(counts());
   return `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${headline(m)}</h1><div class="counts">${cells}</div></div>
     <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${confidence(m)}</span></h2><div data-k="chain">${chain(connected().length, cps.size, m)}</div></div></section>`;
 }
@@ -175,11 +186,15 @@ function paint() {
   tick();
 }
 function title() {
-  const n = counts().faulted;
-  document.title = (stream.lost ? '⚠ ' : n ? `(${n}) ` : '') + 'EV_Central';
+  const c = counts();
+  setTitle(c.faulted + c.last_known_faulted);
+}
+const setTitle = (n) => { document.title = (stream.lost ? '⚠ ' : n ? `(${n}) ` : '') + 'EV_Central'; };
+function bindStates() {
+  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); setQuery({ states: s }); render(); };
 }
 function bind() {
-  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); setQuery({ states: s }); render(); };
+  bindStates();
   for (const b of $$('[data-lang]')) b.onclick = () => { document.documentElement.lang = b.dataset.lang; savePreference({ lang: b.dataset.lang }); render(); };
   $('.theme').onclick = () => {
     const de = document.documentElement, dark = de.dataset.theme ? de.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
@@ -215,6 +230,7 @@ function delta(d) {
   for (const cp of d.cps) {
     const was = cps.get(cp.cp_id);
     if (was && was.last_heartbeat !== cp.last_heartbeat) newHeartbeats.push(cp.cp_id);
+    if (was && (was.unverified !== cp.unverified || !was.last_known_fault !== !cp.last_known_fault)) moved.add(cp.cp_id);
     cps.set(cp.cp_id, cp);
   }
   changes = [...d.changes.slice().reverse(), ...changes].slice(0, FEED);
@@ -227,8 +243,11 @@ function delta(d) {
   }
   for (const id of newHeartbeats) if (visible.has(id)) animateHeartbeat(id);
   if (!moved.size) return;
-  const c = counts();
-  for (const s of STATES) {
+  const c = counts(), cells = $$('.count');
+  if (shownCounts(c).join() !== cells.map((e) => e.dataset.state).join()) {
+    $('.counts').innerHTML = countCells(c);
+    bindStates();
+  } else for (const { dataset: { state: s } } of cells) {
     const e = $(`[data-k="n-${s}"]`), cell = e.closest('.count');
     set(e, num(c[s]));
     cell.classList.toggle('zero', !c[s]);
@@ -279,12 +298,13 @@ function tick() {
 }
 function tickTile(a, cp, m) {
   const big = isBig(), k = (name) => $(`[data-k="${name}"]`, a);
-  set(k('dur'), lasted(cp, m, big ? dur : durShort));
-  const old = isOld(cp, m.now);
-  if (a.classList.contains('old') !== old) a.classList.toggle('old', old);
+  if (cp.since) set(k('dur'), lasted(cp, m, big ? dur : durShort));
+  const hollow = isUnverified(cp, m.now);
+  if (a.classList.contains('unverified') !== hollow) a.classList.toggle('unverified', hollow);
   if (!big) { set(k('word'), stateText(cp, m)); return; }
   set(k('seen'), lastSeenText(cp, m.now));
   if (m.lost) return; // what came since is not known
+  setHTML(k('why'), reasonText(cp, m.now));
   set(k('beats'), heartbeatText(cp, m.now));
   setHTML(k('bars'), heartbeatBars(cp, missing(cp, m.now), 26));
 }
@@ -306,3 +326,12 @@ const stream = new Stream('api/v1/events', {
 });
 render();
 setInterval(tick, 200);
+
+// A hidden tab holds no stream. Its title is asked for now and then.
+setInterval(async () => {
+  if (!stream.paused) return;
+  try {
+    const s = await (await fetch('api/v1/status')).json();
+    if (stream.paused) setTitle(s.charge_points.faulted + s.last_known_faulted);
+  } catch (_) { /* Central is away: the page finds out when it is looked at */ }
+}, 15000);

@@ -5,6 +5,19 @@ import { esc, num, dur, durShort, durBound, age, every, clock, when, host, NB } 
 export const STATES = ['faulted', 'disconnected', 'activated']; // by urgency
 export const shape = (st, cls = '') => `<svg class="shape s-${st} ${cls}" aria-hidden="true"><use href="#i-${st}"/></svg>`;
 
+// KINDS are further sets of charge points to count and to filter by, shown when they are
+// not empty. Their shape is that of a state, hollow.
+export const KINDS = ['last_known_faulted', 'unverified', 'expected'];
+export const kindShape = (kind) => (kind === 'expected' ? shape('expected') : shape(kind === 'unverified' ? 'activated' : 'faulted', 'hollow'));
+export function isKind(cp, kind, now) {
+  switch (kind) {
+    case 'last_known_faulted': return !!cp.last_known_fault;
+    case 'unverified': return isUnverified(cp, now);
+    default: return cp.state === kind;
+  }
+}
+export const isConnected = (cp) => cp.state === 'activated' || cp.state === 'faulted';
+
 // m.knownUntil is now, or when the link was lost. While it is lost, durations are lower
 // bounds.
 export const lasted = (cp, m, f = dur) => (m.lost ? '≥' + NB + (f === durShort ? durBound : f)(m.knownUntil - cp.since) : f(m.knownUntil - cp.since));
@@ -41,8 +54,12 @@ function bar(c, x, H) {
 }
 
 // reasonText is the line under the state: the reason, as far as Central knows it.
-export function reasonText(cp) {
-  if (cp.state === 'disconnected') return t('r_' + cp.reason);
+export function reasonText(cp, now) {
+  const why = t('r_' + cp.reason);
+  if (cp.last_known_fault) return t('c_last', { t: when(cp.last_known_fault.since, now), r: why });
+  if (!isConnected(cp)) return why;
+  if (cp.unverified_reason === 'no_message') return t('c_no_message', { d: durBound(now - cp.last_seen) });
+  if (cp.unverified_reason === 'no_outcome') return t('c_no_outcome');
   if (cp.state === 'faulted') return t(cp.status === 'KO' ? 'c_ko' : cp.status === 'CONNECTION_ERROR' ? 'c_noanswer' : 'c_reported');
   if (cp.status === 'OK') return t('c_ok');
   if (cp.status === 'MONITORING') return t('c_monitoring');
@@ -52,35 +69,43 @@ const stripTags = (html) => html.replace(/<[^>]+>/g, '');
 
 // old: it sends no heartbeats, so Central can't notice its silence; it must not look fresh.
 const OLD = 60;
-export const isOld = (cp, now) => cp.state !== 'disconnected' && !cp.heartbeat_gap && now - cp.last_seen > OLD;
+export const isOld = (cp, now) => isConnected(cp) && !cp.heartbeat_gap && now - cp.last_seen > OLD;
+// unverified: nothing supports its state any more. It is drawn hollow.
+export const isUnverified = (cp, now) => !!cp.unverified || isOld(cp, now);
 
 // A bare tile has no bars: they are drawn when it comes into view.
 export function tile(cp, m, big, bare) {
-  const id = esc(cp.cp_id), old = isOld(cp, m.now);
-  const label = [cp.cp_id, t(cp.state), t('for', { d: lasted(cp, m) }), stripTags(reasonText(cp))].join(', ');
-  const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${old ? ' old' : ''}${m.match(cp) ? '' : ' dim'}`;
-  const time = cp.state === 'activated' ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
+  const id = esc(cp.cp_id), last = !!cp.last_known_fault, hollow = isUnverified(cp, m.now);
+  const label = [cp.cp_id, stateName(cp), cp.since ? t('for', { d: lasted(cp, m) }) : '', stripTags(reasonText(cp, m.now))].filter(Boolean).join(', ');
+  const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${hollow ? ' unverified' : ''}${last ? ' last' : ''}${m.match(cp) ? '' : ' dim'}`;
+  const mark = last ? shape('faulted', 'beat') : shape(cp.state, 'beat');
+  const time = cp.state === 'activated' || !cp.since ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
   const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
   const two = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : '';
   if (!big) {
     const bars = bare ? '<span class="beats"></span>' : heartbeatBars(cp, missing(cp, m.now), 10);
-    return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${stateText(cp, m)}</span>`}</span>${bars}${end}`;
+    return `${open}<span class="tl">${mark}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${stateText(cp, m)}</span>`}</span>${bars}${end}`;
   }
   const twice = two || esc(host(cp.peer));
-  return `${open}<span class="tl">${shape(cp.state, 'beat')}<b>${id}</b><span class="peer">${twice}</span></span>
-    <span class="tw"><strong>${t(cp.state)}</strong>${time}</span>
-    <span class="ts">${reasonText(cp)}</span>
+  return `${open}<span class="tl">${mark}<b>${id}</b><span class="peer">${twice}</span></span>
+    <span class="tw"><strong>${stateName(cp)}</strong>${time}</span>
+    <span class="ts" data-k="why">${reasonText(cp, m.now)}</span>
     <span class="cap"><span data-k="beats">${heartbeatText(cp, m.now)}</span><span data-k="seen">${lastSeenText(cp, m.now)}</span></span>
     <span data-k="bars">${heartbeatBars(cp, missing(cp, m.now), 26)}</span>${end}`;
 }
-export const stateText = (cp, m) => (isOld(cp, m.now) ? t('heard', { d: durShort(m.now - cp.last_seen) }) : t(cp.state));
+const stateName = (cp) => t(cp.last_known_fault ? 'last_known_faulted' : cp.state);
+export function stateText(cp, m) {
+  if (isOld(cp, m.now)) return t('heard', { d: durShort(m.now - cp.last_seen) });
+  return cp.unverified ? `${t(cp.state)}, ${t('unverified_n')}` : cp.state === 'expected' ? t('r_never_heard') : stateName(cp);
+}
 
 // lastSeenText is the age of the last message: "seen" while heartbeats are expected,
 // "heard" otherwise.
-export const lastSeenText = (cp, now) => (cp.state === 'disconnected' || isOld(cp, now)
+export const lastSeenText = (cp, now) => (!cp.last_seen ? NB : cp.state === 'disconnected' || isOld(cp, now)
   ? t('heard', { d: dur(now - cp.last_seen) }) : t('seen', { s: age(now - cp.last_seen) }));
 
 export function heartbeatText(cp, now) {
+  if (cp.state === 'expected') return NB;
   if (cp.state === 'disconnected') return lastHeartbeatText(cp, now);
   const miss = missing(cp, now);
   if (miss === MANY) return t('beats_quiet', { d: dur(now - cp.last_heartbeat) });

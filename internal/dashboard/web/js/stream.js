@@ -1,6 +1,9 @@
 // The link to Central: server-sent events. It is lost when the stream breaks or brings
 // no frame for FRAME_TIMEOUT; then it reconnects with a backoff, or at once by connect().
+// A hidden page lets go of it: a browser opens six connections to one host, so the seventh
+// tab would wait for ever.
 const FRAME_TIMEOUT = 4000; // ms; Central sends a frame at least once a second
+const HIDDEN_AFTER = 1000; // ms; a page that is hidden for less keeps its stream
 const BACKOFF = [500, 1000, 2000, 5000]; // ms
 
 export class Stream {
@@ -13,9 +16,23 @@ export class Stream {
     this.lastFrameAt = performance.now(); // the last frame
     this.retryAt = 0; // when the next attempt begins; 0 = one is under way
     this.offset = Date.now() / 1000; // Central's clock at performance.now() = 0
-    this.connect();
+    this.paused = false; // hidden: there is no stream
+    if (document.hidden) this.pause(); else this.connect();
     setInterval(() => this.check(), 250);
-    document.addEventListener('visibilitychange', () => this.check());
+    document.addEventListener('visibilitychange', () => this.visibility());
+  }
+
+  visibility() {
+    clearTimeout(this.hiding);
+    if (document.hidden) this.hiding = setTimeout(() => this.pause(), HIDDEN_AFTER);
+    else if (this.paused) this.connect();
+    else this.check();
+  }
+
+  pause() {
+    clearTimeout(this.timer);
+    if (this.source) this.source.close();
+    this.paused = true;
   }
 
   // now is Central's clock: a wrong clock of this browser changes no age.
@@ -27,6 +44,7 @@ export class Stream {
   connect() {
     clearTimeout(this.timer);
     if (this.source) this.source.close();
+    this.paused = false;
     this.retryAt = 0;
     this.triedAt = performance.now();
     const source = this.source = new EventSource(this.url);
@@ -63,6 +81,6 @@ export class Stream {
 
   check() {
     const t = performance.now();
-    if (!this.retryAt && t - Math.max(this.lastFrameAt, this.triedAt) > FRAME_TIMEOUT) this.fail();
+    if (!this.paused && !this.retryAt && t - Math.max(this.lastFrameAt, this.triedAt) > FRAME_TIMEOUT) this.fail();
   }
 }

@@ -9,11 +9,16 @@ const WORDS = {
   board: ['Board', 'Panel'],
 
   activated: ['Activated', 'Activado'], faulted: ['Faulted', 'Averiado'], disconnected: ['Disconnected', 'Desconectado'],
+  expected: ['Expected', 'Esperado'], unverified: ['Unverified', 'Sin verificar'], last_known_faulted: ['Last known faulted', 'Último estado: averiado'],
+  expected_n: ['expected', 'esperado|esperados'], unverified_n: ['unverified', 'sin verificar'], last_known_faulted_n: ['last known faulted', 'último: averiado'],
   activated_n: ['activated', 'activado|activados'], faulted_n: ['faulted', 'averiado|averiados'], disconnected_n: ['disconnected', 'desconectado|desconectados'],
 
   h_fault: ['<b>{n} faulted.</b> The oldest, {cp}, for {dur}.', '<b>{n} averiados.</b> El más antiguo, {cp}, desde hace {dur}.'],
   h_fault1: ['<b>1 faulted:</b> {cp}, for {dur}.', '<b>1 averiado:</b> {cp}, desde hace {dur}.'],
   h_none: ['Nothing is faulted. {n} of {all} watched.', 'Nada averiado. {n} de {all} vigilados.'],
+  h_last1: ['<b>1 last known faulted:</b> {cp}, not heard for {dur}.', '<b>1 averiado según lo último:</b> {cp}, sin oír desde hace {dur}.'],
+  h_last: ['<b>{n} last known faulted.</b> {cp}, not heard for {dur}.', '<b>{n} averiados según lo último.</b> {cp}, sin oír desde hace {dur}.'],
+  h_more: ['{n} more last known faulted.', 'Otro, averiado según lo último.|Otros {n}, averiados según lo último.'],
   h_lost: ['At {at}, <b>{n} faulted.</b> Not known since.', 'A las {at}, <b>{n} averiado.</b> Desde entonces no se sabe.|A las {at}, <b>{n} averiados.</b> Desde entonces no se sabe.'],
   h_empty: ['No charge point has registered yet.', 'Aún no se ha registrado ningún punto de carga.'],
 
@@ -46,6 +51,10 @@ const WORDS = {
   c_monitoring: ['Watched, no verdict yet', 'Vigilado, aún sin veredicto'],
   c_registered: ['Registered; nothing told since', 'Registrado; nada más desde entonces'],
   c_recovered: ['Recovery reported', 'Recuperación avisada'],
+  c_no_message: ['Nothing received for {d}: not verified', 'Nada recibido desde hace {d}: sin verificar'],
+  c_no_outcome: ['Its Monitor has no result to report', 'Su Monitor no tiene resultado que dar'],
+  c_last: ['Faulted since {t}. {r}', 'Averiado desde {t}. {r}'],
+  r_never_heard: ['Expected, never heard', 'Esperado, nunca oído'],
   r_said_goodbye: ['Monitor signed off', 'El Monitor se despidió'],
   r_connection_lost: ['Monitor left without a word', 'El Monitor se fue sin avisar'],
   r_silent: ['Monitor silent: heartbeats missed', 'Monitor mudo: faltan latidos'],

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"evcp"
+
+	"evcp/internal/central"
+	"evcp/internal/folder"
+	"evcp/internal/status"
+)
+
+// forgetPath is where a running Central takes forget, by DELETE, on the socket in its state
+// folder: only the user of the process can open that. No TCP address serves it.
+const forgetPath = "/api/v1/cps/"
+
+// forgetTimeout bounds the request.
+const forgetTimeout = 5 * time.Second
+
+// forget removes a charge point: the Central that runs in the state folder does it; where
+// none runs, it is removed from the folder.
+func forget(ctx context.Context, dir string, id evcp.CPID, stdout io.Writer) error {
+	known, err := askToForget(ctx, dir, id)
+	if noCentral(err) {
+		known, err = central.ForgetOnDisk(dir, id)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("forget %s: no Central has kept anything in %s", id, dir)
+	case errors.Is(err, folder.ErrInUse):
+		return fmt.Errorf("forget %s: %w, and does not answer", id, err)
+	case err != nil:
+		return fmt.Errorf("forget %s: %w", id, err)
+	case !known:
+		return fmt.Errorf("forget %s: Central does not know it", id)
+	}
+	fmt.Fprintf(stdout, "forgot %s and its history\n", id)
+	return nil
+}
+
+// noCentral reports whether nobody answers in the folder.
+func noCentral(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return status.Dial(ctx, dir) },
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, "http://central"+forgetPath+url.PathEscape(string(id)), http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusNoContent:
+		return true, nil
+	case http.StatusNotFound:
+		return false, nil
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+	return false, fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(text)))
+}
+
+// serveSocket takes forget on the socket in the state folder until ctx ends.
+func (p *centralProcess) serveSocket(ctx context.Context) {
+	ln, err := status.Listen(ctx, p.options.stateDir)
+	if err != nil {
+		p.console.Logger().Warn("forget works only while no Central runs", "error", err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("DELETE "+forgetPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
+		id, err := evcp.ParseCPID(r.PathValue("id"))
+		switch {
+		case err != nil:
+			status.WriteError(w, http.StatusBadRequest, err.Error())
+		case !p.central.Forget(id):
+			status.WriteError(w, http.StatusNotFound, "not known")
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	mux.HandleFunc("/", status.NoSuchPath())
+	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.console.Logger().Warn("forget works no more until a restart", "error", err)
+	}
+}

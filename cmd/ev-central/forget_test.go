@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"evcp/internal/cli"
+	"evcp/internal/testbed"
+)
+
+// forget removes a misspelt charge point from a Central that runs, and from the folder of
+// one that does not.
+func TestForget(t *testing.T) {
+	dir, monitors := t.TempDir(), testbed.FreeAddr(t)
+	r := start(t, "--listen", monitors, "--http", "", "--state-dir", dir, "--log-format", "text")
+	r.Stderr.Line("· started")
+	conn, err := net.Dial("tcp", monitors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ask := func(id, message, want string) {
+		t.Helper()
+		got := make([]byte, 100)
+		fmt.Fprintf(conn, "EV_CP_M %s %s\n", id, message)
+		if n, err := conn.Read(got); err != nil || string(got[:n]) != want+"\n" {
+			t.Fatalf("%s %s: %q, %v", id, message, got[:n], err)
+		}
+	}
+	for _, id := range []string{"CP_001", "CP_OO2", "CP_OO3"} {
+		ask(id, "registration request", "Authentication successful")
+	}
+	run := func(wantCode int, want string, args ...string) {
+		t.Helper()
+		stdout, stderr, code := output(t, append(args, "--state-dir", dir)...)
+		if code != wantCode || !strings.Contains(unwrapped(stdout+stderr), want) {
+			t.Errorf("%s: exit %d, %s%s; want %d, %s", args, code, stdout, stderr, wantCode, want)
+		}
+	}
+	run(cli.ExitOK, "forgot CP_OO2 and its history", "forget", "CP_OO2")
+	r.Stderr.Line("CP_OO2 forgotten, with its history")
+	ask("CP_OO2", "heartbeat OK", "KO not registered")
+	run(cli.ExitFailed, "Central does not know it", "forget", "CP_OO2")
+	run(cli.ExitUsage, "forget which charge point?", "forget")
+	run(cli.ExitUsage, "CP 2", "forget", "CP 2")
+	run(cli.ExitUsage, "Did you mean forget?", "forgt", "CP_OO2")
+	r.Signal(syscall.SIGINT)
+	r.Wait()
+	run(cli.ExitOK, "forgot CP_OO3 and its history", "forget", "CP_OO3")
+	run(cli.ExitFailed, "Central does not know it", "forget", "CP_OO3")
+	dir = t.TempDir()
+	run(cli.ExitFailed, "no Central has kept anything", "forget", "CP_001")
+}
+
+// Without --http the page listens on this machine alone, and the start says where it
+// listens.
+func TestPageListensOnLoopback(t *testing.T) {
+	for _, s := range program(&options{}).Settings {
+		if s.Name == "http" && !strings.HasPrefix(s.Default, "127.0.0.1:") {
+			t.Errorf("--http defaults to %s", s.Default)
+		}
+	}
+	for listens, want := range map[string]string{
+		"127.0.0.1:0": "this machine only; --http :8080 opens it",
+		":0":          "listens on every interface, port ",
+	} {
+		ln, err := net.Listen("tcp", listens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := whoMayRead(ln); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", listens, got, want)
+		}
+		ln.Close()
+	}
+	page := testbed.FreeAddr(t)
+	r := start(t, "--listen", testbed.FreeAddr(t), "--http", page, "--state-dir", t.TempDir(), "--log-format", "logfmt")
+	r.Stderr.Line("page_listens=" + page)
+	resp, err := http.Get("http://" + page + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	r.Signal(syscall.SIGINT)
+	r.Wait()
+}

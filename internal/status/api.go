@@ -1,0 +1,71 @@
+package status
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// errorJSON is the body of each answer under /api/ that is an error.
+type errorJSON struct {
+	Error   string   `json:"error"`
+	Allowed []string `json:"allowed,omitempty"`
+}
+
+// WriteError answers with a code and {"error": …, "allowed": […]}. allowed is what could
+// be asked for instead; none are left out.
+func WriteError(w http.ResponseWriter, code int, message string, allowed ...string) {
+	body, err := json.Marshal(errorJSON{message, allowed})
+	if err != nil {
+		body = []byte(`{"error":"unknown"}`) // texts can be encoded
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n')) // fails only when the client has closed
+}
+
+// Query parses the parameters of a request. One that is not in allowed is answered with
+// code 400 and ok is false: a filter that is ignored looks like one that found everything.
+func Query(w http.ResponseWriter, r *http.Request, allowed ...string) (q url.Values, ok bool) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		WriteError(w, http.StatusBadRequest, "the query can't be read: "+err.Error(), allowed...)
+		return nil, false
+	}
+	for name := range q {
+		if !slices.Contains(allowed, name) {
+			message := "unknown parameter " + name
+			if len(allowed) == 0 {
+				message += "; there are none here"
+			}
+			WriteError(w, http.StatusBadRequest, message, allowed...)
+			return nil, false
+		}
+	}
+	return q, true
+}
+
+// NoParameters answers 400 to a request with parameters.
+func NoParameters(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := Query(w, r); ok {
+			next(w, r)
+		}
+	}
+}
+
+// NoSuchPath answers what no other handler under /api/ does: 405 for a path of the API,
+// which is only read, else 404.
+func NoSuchPath(paths ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(paths, r.URL.Path) {
+			w.Header().Set("Allow", "GET, HEAD")
+			WriteError(w, http.StatusMethodNotAllowed, r.Method+" is not possible: it can only be read", "GET", "HEAD")
+			return
+		}
+		WriteError(w, http.StatusNotFound, "there is no "+strings.ToValidUTF8(r.URL.Path, "�"), paths...)
+	}
+}
