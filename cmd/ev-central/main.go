@@ -40,11 +40,11 @@ func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 		return o.serve(ctx)
 	}
 	if in.Operand == "" {
-		return cli.UsageError{Err: errors.New("forget which charge point? ev-central forget CP_001")}
+		return cli.UsageError(errors.New("forget which charge point? ev-central forget CP_001"))
 	}
 	id, err := evcp.ParseCPID(in.Operand)
 	if err != nil {
-		return cli.UsageError{Err: err}
+		return cli.UsageError(err)
 	}
 	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 		return err
