@@ -19,6 +19,7 @@ type eventJSON struct {
 	PrevSeq   uint64   `json:"prev_seq"`
 	Status    string   `json:"status"`
 	Cause     string   `json:"cause"`
+	Detail    string   `json:"detail"`
 	Engine    string   `json:"engine_response"`
 	Central   string   `json:"central_response"`
 	Failures  uint32   `json:"consecutive_failures"`
@@ -78,8 +79,8 @@ func (r eventJSON) event(cp CPID, action Action) (Event, error) {
 		Reason: r.Reason, DroppedEpoch: r.Dropped, From: r.FromSeq, To: r.ToSeq, Count: r.Count, Facts: r.Facts,
 	}
 	var ok bool
-	if e.Cause, ok = ParseCause(r.Cause); !ok {
-		return Event{}, fmt.Errorf("read event %d of %s: unknown cause %s", r.Seq, cp, quoteShort(r.Cause))
+	if e.Cause, ok = ParseCause(r.Cause, r.Detail); !ok {
+		return Event{}, fmt.Errorf("read event %d of %s: unknown cause %s %s", r.Seq, cp, quoteShort(r.Cause), quoteShort(r.Detail))
 	}
 	if action == HealthCheck {
 		if e.Status, ok = ParseStatus(r.Status); !ok {

@@ -38,6 +38,9 @@ func (e Event) appendCheck(dst []byte) []byte {
 	dst = appendUint(dst, `,"consecutive_failures":`, uint64(e.Failures))
 	dst = appendStamp(dst, `,"timestamp":`, e.At)
 	dst = appendText(dst, `,"cause":`, e.Cause.String())
+	if detail := e.Cause.Detail(); detail != "" {
+		dst = appendText(dst, `,"detail":`, detail)
+	}
 	return appendLatency(dst, e.Latency)
 }
 

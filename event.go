@@ -158,7 +158,7 @@ type Event struct {
 	PrevSeq   uint64
 
 	Status   Status        // health_check
-	Cause    Cause         // health_check, engine_failed
+	Cause    Cause         // health_check, engine_failed; written as cause and detail
 	Response string        // engine_response or central_response, safe to print
 	Failures uint32        // health_check: consecutive_failures
 	Latency  time.Duration // health_check, and Central's replies

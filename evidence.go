@@ -37,10 +37,10 @@ const (
 	SignalRefused
 	// SignalBroken: the connection was reset, or closed without a reply.
 	SignalBroken
-	// SignalUnreachable: the machine, its network or its name was not found.
+	// SignalUnreachable: a router did not find the machine, or a name server its name.
 	SignalUnreachable
-	// SignalLocalError: the Monitor's own machine refused a socket, or the
-	// DeadlineGrace never had an undisturbed wait.
+	// SignalLocalError: no packet went to the Engine, for a reason of the Monitor's own
+	// machine or of its name server, or the DeadlineGrace never had an undisturbed wait.
 	SignalLocalError
 )
 

@@ -37,7 +37,11 @@ func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 
 func anyOutcome(t *rapid.T) evcp.Outcome {
 	o := evcp.Outcome{Status: evcp.Status(rapid.IntRange(0, 4).Draw(t, "status")), Response: rapid.String().Draw(t, "response")}
-	o.Cause = evcp.Cause(rapid.IntRange(0, int(evcp.Local)).Draw(t, "cause"))
+	causes := evcp.Local
+	if !o.Status.Countable() { // an incident's cause has no detail
+		causes = evcp.NoSocket
+	}
+	o.Cause = evcp.Cause(rapid.IntRange(0, int(causes)).Draw(t, "cause"))
 	o.Latency = time.Duration(rapid.Int64Range(0, 2e9).Draw(t, "latency"))
 	return o
 }

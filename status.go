@@ -70,22 +70,48 @@ const (
 	Stalled
 	// Slept: the machine slept during the check; goes with Unknown.
 	Slept
-	// Local: the Monitor's own machine refused a socket; goes with Unknown.
+	// Local: no packet went to the Engine, because the Monitor's own machine refused it for
+	// a reason that none of the next three names; goes with Unknown, as they do. Events
+	// name all four "local", and the next three by a Detail too.
 	Local
+	// NoNetwork: the machine has no route, no address, or its interface is down.
+	NoNetwork
+	// NameServer: no name server answered, and no earlier address of the name is known.
+	NameServer
+	// NoSocket: the machine has no free file descriptor, port or memory for a socket.
+	NoSocket
+
+	lastCause = NoSocket
 )
 
 var causeNames = [...]string{
 	"", "said_ko", "protocol", "refused", "timeout", "reset", "closed", "unreachable", "dns", "other",
-	"stalled", "slept", "local",
+	"stalled", "slept", "local", "local", "local", "local",
 }
+
+// detailNames are the details of the causes from Local on.
+var detailNames = [...]string{"", "no_network", "name_server", "no_socket"}
 
 // String is the name used in events and metrics; "" for NoCause.
 func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
 
-// ParseCause reads the name of a Cause.
-func ParseCause(s string) (Cause, bool) {
-	i := slices.Index(causeNames[:], s)
-	return Cause(max(i, 0)), i >= 0
+// Detail tells causes of one name apart, in events and metrics; "" for a cause that
+// has its name alone.
+func (c Cause) Detail() string {
+	if c < Local || c > lastCause {
+		return ""
+	}
+	return detailNames[c-Local]
+}
+
+// ParseCause reads the name and the detail of a Cause.
+func ParseCause(name, detail string) (Cause, bool) {
+	i := slices.Index(causeNames[:], name)
+	if detail == "" || i < 0 {
+		return Cause(max(i, 0)), i >= 0
+	}
+	d := slices.Index(detailNames[:], detail)
+	return Local + Cause(max(d, 0)), d >= 0 && Cause(i) == Local
 }
 
 // Outcome is the result of one check. The zero Outcome is Unknown, and so counts for

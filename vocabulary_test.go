@@ -36,9 +36,14 @@ func TestNames(t *testing.T) {
 			t.Errorf("status %q reads %d, %t", s, again, ok)
 		}
 	}
-	for c := evcp.NoCause; c <= evcp.Local; c++ {
-		if again, ok := evcp.ParseCause(c.String()); again != c || !ok {
+	for c := evcp.NoCause; c <= evcp.NoSocket; c++ {
+		if again, ok := evcp.ParseCause(c.String(), c.Detail()); again != c || !ok {
 			t.Errorf("cause %q reads %d, %t", c, again, ok)
+		}
+	}
+	for _, other := range [][2]string{{"locale", ""}, {"local", "moon"}, {"timeout", "no_network"}} {
+		if c, ok := evcp.ParseCause(other[0], other[1]); ok {
+			t.Errorf("%q is the cause %d", other, c)
 		}
 	}
 	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {

@@ -53,6 +53,9 @@ func For(r Remote, c evcp.Cause) Advice {
 	a, ok := rows[c]
 	if !ok {
 		a, ok = monitorCauses[c]
+		if ok && r == Engine {
+			a.Phrase = notJudged + a.Phrase
+		}
 	}
 	if !ok {
 		a = rows[evcp.Other]
@@ -89,6 +92,7 @@ const (
 	unreachable = "no route to the machine"
 	noName      = "the name has no address"
 	failed      = `failed: "{reply}"`
+	notJudged   = "not judged: "
 	debug       = "Start once with --log-level debug: it shows the error itself."
 )
 
@@ -177,13 +181,22 @@ var english = [...]map[evcp.Cause]Advice{
 
 // monitorCauses have their reason in the Monitor itself: no remote has failed.
 var monitorCauses = map[evcp.Cause]Advice{
-	evcp.Stalled: {"not judged: this Monitor was late",
+	evcp.Stalled: {"this Monitor was late",
 		"This Monitor stood still, so it can't say whether {remote} answered in time.",
 		"Give this machine more processor time, or raise --interval."},
-	evcp.Slept: {"not judged: this machine slept",
+	evcp.Slept: {"this machine slept",
 		"The Monitor's machine was suspended, so it can't say what {remote} did.",
 		"Switch its power saving off: a Monitor that sleeps sees nothing."},
-	evcp.Local: {"not judged: no socket to be had",
-		"The Monitor's own machine refused a connection to {remote}: no free file descriptor or port, or no permission.",
+	evcp.Local: {"refused by this machine",
+		"The Monitor's own machine refused a connection to {remote}: its firewall, or its limits for this service.",
+		"Look at the rules of this machine's firewall, and at what the service may do."},
+	evcp.NoNetwork: {"no network",
+		"The Monitor's own machine has no route to {remote}: an interface is down, or has no address. No packet left.",
+		"Check this machine's cable or radio, its addresses (ip addr) and its routes (ip route)."},
+	evcp.NameServer: {"no name server",
+		"No name server answers this machine, and no earlier address of {remote} is known.",
+		"Check /etc/resolv.conf and the name server, or give an IP address instead of the name."},
+	evcp.NoSocket: {"no socket to be had",
+		"The Monitor's own machine has no free file descriptor, port or memory for a connection to {remote}.",
 		"Raise the limit of open files (ulimit -n), and see what uses them up."},
 }

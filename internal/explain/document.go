@@ -67,6 +67,7 @@ type CheckStatus struct {
 	At        Moment  `json:"at"`
 	Status    string  `json:"status"`
 	Cause     string  `json:"cause,omitempty"`
+	Detail    string  `json:"detail,omitempty"` // of the cause local
 	LatencyMS float64 `json:"latency_ms"`
 	Response  string  `json:"engine_response"`
 	Failures  uint32  `json:"consecutive_failures"`
@@ -89,7 +90,8 @@ type MessageStatus struct {
 	Repeat    uint32  `json:"repeat,omitempty"`
 	Answered  bool    `json:"answered"`
 	Answer    string  `json:"answer"`
-	Cause     string  `json:"cause,omitempty"` // why there was no answer
+	Cause     string  `json:"cause,omitempty"`  // why there was no answer
+	Detail    string  `json:"detail,omitempty"` // of the cause local
 	LatencyMS float64 `json:"latency_ms"`
 }
 
@@ -114,8 +116,9 @@ type KafkaStatus struct {
 	Topic   string   `json:"topic"`
 	State   string   `json:"state"` // connecting, connected, away or catching_up
 	Since   Moment   `json:"since"`
-	Cause   string   `json:"cause,omitempty"` // away
-	Why     string   `json:"why,omitempty"`   // away: the error itself
+	Cause   string   `json:"cause,omitempty"`  // away
+	Detail  string   `json:"detail,omitempty"` // of the cause local
+	Why     string   `json:"why,omitempty"`    // away: the error itself
 	Pending int64    `json:"events_waiting"`
 }
 

@@ -55,7 +55,7 @@ func (o CheckStatus) text(c ChargePointStatus, last bool) string {
 		text += fmt.Sprintf(english.inARow, o.Failures)
 	}
 	if o.Cause != "" {
-		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause)).With(c.details(o)).Phrase)
+		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause, o.Detail)).With(c.details(o)).Phrase)
 	}
 	return strings.TrimRight(text, " ")
 }
@@ -84,7 +84,7 @@ func (v view) message(x MessageStatus) string {
 		text += fmt.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		return text + fmt.Sprintf(english.noReceipt, advice.For(advice.Central, causeOf(x.Cause)).With(advice.Details{}).Phrase)
+		return text + fmt.Sprintf(english.noReceipt, advice.For(advice.Central, causeOf(x.Cause, x.Detail)).With(advice.Details{}).Phrase)
 	}
 	return text + fmt.Sprintf(english.receipt, display.Milliseconds(duration(x.LatencyMS)), x.Answer)
 }
@@ -201,9 +201,13 @@ func shapeOf(status string) display.Shape {
 
 func (o CheckStatus) failed() bool { return shapeOf(o.Status) == display.Failed }
 
-// causeOf is the cause of that name; Other when only a later version knows it.
-func causeOf(name string) evcp.Cause {
-	if c, known := evcp.ParseCause(name); known {
+// causeOf is the cause of that name and detail. What only a later version knows is Other,
+// or the cause without its detail.
+func causeOf(name, detail string) evcp.Cause {
+	if c, known := evcp.ParseCause(name, detail); known {
+		return c
+	}
+	if c, known := evcp.ParseCause(name, ""); known {
 		return c
 	}
 	return evcp.Other

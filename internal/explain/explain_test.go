@@ -48,6 +48,16 @@ func TestTranscripts(t *testing.T) {
 			d.ChargePoints[0].Central.Last = &explain.MessageStatus{At: at(time.Hour - 6*time.Second), Message: "heartbeat OK", Cause: "timeout"}
 		},
 		"alone": alone,
+		"no-network": func(d *explain.MonitorStatus) {
+			c := &d.ChargePoints[0]
+			c.Checks = append(c.Checks, explain.CheckStatus{At: d.Now, Status: "UNKNOWN", Cause: "local", Detail: "no_network"})
+			c.Central.State, c.Central.Last = "away", &explain.MessageStatus{At: d.Now, Message: "heartbeat OK", Cause: "local", Detail: "no_network"}
+			d.Kafka.State, d.Kafka.Cause, d.Kafka.Detail = "away", "local", "name_server"
+		},
+		"no-verdict": func(d *explain.MonitorStatus) {
+			c := &d.ChargePoints[0]
+			c.State, c.Checks = "MONITORING", []explain.CheckStatus{{At: d.Now, Status: "UNKNOWN", Cause: "local", Detail: "of a later version"}}
+		},
 		"standing-still": func(d *explain.MonitorStatus) {
 			d.Healthy, d.Trouble = false, "the watch stands still: no check was completed for 12s"
 			d.ChargePoints[0].State, d.ChargePoints[0].Checks, d.ChargePoints[0].Central.Answered = "MONITORING", nil, nil

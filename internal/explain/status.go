@@ -54,10 +54,14 @@ func (v view) state(c ChargePointStatus) string {
 	case c.Failures > 1:
 		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
 	case c.State == evcp.Monitoring.String() && c.Since == 0:
-		return fmt.Sprintf(english.because, c.State, english.watching)
+		text = fmt.Sprintf(english.because, c.State, english.watching)
 	case c.State == evcp.Monitoring.String():
-		return fmt.Sprintf(english.because, c.State, fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since)))
-	case len(c.Checks) > 0:
+		text = fmt.Sprintf(english.because, c.State, fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since)))
+	}
+	switch trouble, ok := c.localTrouble(); {
+	case ok:
+		return fmt.Sprintf(english.notJudged, text, trouble.Phrase)
+	case c.State != evcp.Monitoring.String() && len(c.Checks) > 0:
 		return fmt.Sprintf(english.answers, text, display.Milliseconds(duration(c.Checks[len(c.Checks)-1].LatencyMS)))
 	}
 	return text
@@ -71,7 +75,17 @@ func (v view) failure(c ChargePointStatus) advice.Advice {
 			last = o
 		}
 	}
-	return advice.For(advice.Engine, causeOf(last.Cause)).With(c.details(last))
+	return advice.For(advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last))
+}
+
+// localTrouble is the advice for what kept the Monitor's own machine from the last check;
+// false when nothing did.
+func (c ChargePointStatus) localTrouble() (advice.Advice, bool) {
+	if len(c.Checks) == 0 || c.Checks[len(c.Checks)-1].Cause != evcp.Local.String() {
+		return advice.Advice{}, false
+	}
+	last := c.Checks[len(c.Checks)-1]
+	return advice.For(advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last)), true
 }
 
 func (c ChargePointStatus) details(o CheckStatus) advice.Details {
@@ -79,10 +93,11 @@ func (c ChargePointStatus) details(o CheckStatus) advice.Details {
 }
 
 // advised says what an open incident means, what to do first, and whether Central has
-// answered a report of it.
+// answered a report of it; without an incident, the same of the Monitor's own machine.
 func (v view) advised(c ChargePointStatus) []string {
 	if c.Incident == nil {
-		return nil
+		a, _ := c.localTrouble()
+		return append(v.indented(a.Meaning), v.indented(a.Do)...)
 	}
 	a, reported := v.failure(c), english.notReported
 	if at := c.Incident.ReportedAt; at != 0 {
@@ -123,7 +138,7 @@ func (c ChargePointStatus) centralTrouble() advice.Advice {
 	last := c.Central.Last
 	switch {
 	case c.Central.State == "away" && last != nil && !last.Answered:
-		return advice.For(advice.Central, causeOf(last.Cause)).With(advice.Details{CP: c.CP})
+		return advice.For(advice.Central, causeOf(last.Cause, last.Detail)).With(advice.Details{CP: c.CP})
 	case c.Central.State == "refused":
 		return advice.For(advice.Central, evcp.SaidKO).With(advice.Details{CP: c.CP, Reply: c.refusal()})
 	}
@@ -158,7 +173,7 @@ func (v view) kafka() []string {
 		shape = display.Up
 	case "away":
 		shape = display.Gone
-		trouble = advice.For(advice.Kafka, causeOf(k.Cause)).With(advice.Details{Reply: k.Why, Topic: k.Topic})
+		trouble = advice.For(advice.Kafka, causeOf(k.Cause, k.Detail)).With(advice.Details{Reply: k.Why, Topic: k.Topic})
 	}
 	text = fmt.Sprintf(text, v.age(k.Since))
 	if trouble.Phrase != "" {

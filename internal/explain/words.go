@@ -15,6 +15,7 @@ type words struct {
 	watching    string
 	because     string // what, why
 	answers     string // what, how fast
+	notJudged   string // what, why
 	oneMore     string // what, why the last check failed, how many in a row open an incident
 	more        string // what, how many failed, why, how many in a row open an incident
 	notReported string
@@ -75,6 +76,7 @@ var english = words{
 	watching:    "watching, no verdict yet",
 	because:     "%s: %s",
 	answers:     "%s; answers in %s",
+	notJudged:   "%s; %s",
 	oneMore:     "%s, but the last check failed: %s; %d in a row open an incident",
 	more:        "%s, but the last %d checks failed: %s; %d in a row open an incident",
 	notReported: "Central does not know it yet.",

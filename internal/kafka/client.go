@@ -47,12 +47,15 @@ func backoff(failures int) time.Duration {
 
 // newClient makes a client. It dials nothing yet.
 func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
+	if o.Dial == nil {
+		o.Dial = link.NewDialer().DialContext
+	}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...),
 		kgo.ClientID("ev-cp-m"),
 		kgo.DefaultProduceTopic(o.Topic),
 		kgo.ProducerBatchCompression(codecs[o.Compression]),
-		kgo.DialTimeout(dialTimeout),
+		kgo.Dialer(o.dial),
 		kgo.ProduceRequestTimeout(writeTimeout),
 		kgo.RequestTimeoutOverhead(overhead),
 		kgo.RequestRetries(2),
@@ -65,13 +68,17 @@ func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.ManualFlushing(),
 		kgo.DisableClientMetrics(),
 	}
-	if o.Dial != nil {
-		opts = append(opts, kgo.Dialer(o.Dial))
-	}
 	if o.Logger != nil {
 		opts = append(opts, kgo.WithLogger(clientLogger{o.Logger}))
 	}
 	return kgo.NewClient(append(opts, more...)...)
+}
+
+// dial bounds a dial, so that all addresses of a broker's name get their share.
+func (o Options) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return o.Dial(ctx, network, address)
 }
 
 // closeClient closes a client. With a broker that does not answer that may take for

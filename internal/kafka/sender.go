@@ -46,7 +46,7 @@ type Options struct {
 	// OnStatus is called at each change of phase, and when an outage has got another cause, one at
 	// a time. It must not block.
 	OnStatus func(ConnectionStatus)
-	// Dial opens connections; nil is a plain TCP dialer.
+	// Dial opens connections; nil is a link.TCPDialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 

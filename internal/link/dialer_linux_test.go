@@ -3,12 +3,197 @@ package link_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"evcp"
+	"evcp/internal/faultproxy"
 	"evcp/internal/link"
+	"evcp/internal/testbed"
 )
+
+// dialFor is the time that these tests give a dial: half of it to the name server.
+const dialFor = time.Second
+
+// named is a name server, and a peer that listens at some addresses of loopback.
+type named struct {
+	*testing.T
+	*testbed.NameServer
+	dialer *link.TCPDialer
+	port   string
+}
+
+func newNamed(t *testing.T, first testbed.NameAnswer, listens ...string) *named {
+	t.Helper()
+	n := &named{T: t, NameServer: testbed.NewNameServer(t, first)}
+	n.dialer = &link.TCPDialer{Resolver: n.Resolver}
+	_, n.port, _ = net.SplitHostPort(testbed.FreeAddr(t))
+	for _, ip := range listens {
+		l, err := net.Listen("tcp", net.JoinHostPort(ip, n.port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+	}
+	return n
+}
+
+// dial returns the address that was connected, or the cause of the failure.
+func (n *named) dial() string {
+	n.Helper()
+	ctx, cancel := context.WithTimeout(n.Context(), dialFor)
+	defer cancel()
+	c, err := n.dialer.DialContext(ctx, "tcp", net.JoinHostPort("engine.test.", n.port))
+	if err != nil {
+		cause := link.CauseOf(err)
+		return cause.String() + " " + cause.Detail()
+	}
+	defer c.Close()
+	to, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+	return to
+}
+
+func (n *named) want(want string) {
+	n.Helper()
+	began := time.Now()
+	if got := n.dial(); got != want {
+		n.Errorf("%q, want %q", got, want)
+	}
+	if took := time.Since(began); took > dialFor+dialFor/2 {
+		n.Errorf("%q took %s", want, took)
+	}
+}
+
+// swallow makes an address drop SYNs, until revive is called.
+func swallow(t *testing.T, ip, port string) (revive func()) {
+	t.Helper()
+	p, err := faultproxy.Open(net.JoinHostPort(ip, port), testbed.FreeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if err := p.Set(faultproxy.Impairment{Kind: faultproxy.Hang}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := p.Set(faultproxy.Impairment{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestANameServersTroubleIsOurs: only an answer that there is no such name is the peer's
+// side. Without an answer the last known addresses are dialled.
+func TestANameServersTroubleIsOurs(t *testing.T) {
+	const (
+		here       = "127.0.0.1"
+		nameServer = "local name_server"
+	)
+	for name, trouble := range map[string]testbed.NameAnswer{
+		"silent":           {Silent: true},
+		"SERVFAIL":         {Code: testbed.ServFail},
+		"too slow":         {Delay: dialFor, A: testbed.Addresses(here).A},
+		"no A, AAAA fails": {AAAA: testbed.ServFail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNamed(t, trouble, here)
+			n.want(nameServer)
+			n.Set(testbed.Addresses(here))
+			n.want(here)
+			n.Set(trouble)
+			for range 3 {
+				n.want(here)
+			}
+			n.Set(testbed.NameAnswer{Code: testbed.NXDomain})
+		})
+	}
+	t.Run("NXDOMAIN", func(t *testing.T) {
+		n := newNamed(t, testbed.NameAnswer{Code: testbed.NXDomain}, here)
+		n.want("dns ")
+		n.Set(testbed.Addresses(here))
+		n.want(here)
+		n.Set(testbed.NameAnswer{Code: testbed.NXDomain})
+		n.want("dns ")
+		n.Set(testbed.NameAnswer{Code: testbed.ServFail}) // the addresses from before the answer are void
+		n.want(nameServer)
+	})
+	t.Run("no address", func(t *testing.T) { newNamed(t, testbed.NameAnswer{}).want("dns ") })
+	t.Run("slow", func(t *testing.T) {
+		newNamed(t, testbed.NameAnswer{Delay: dialFor / 4, A: testbed.Addresses(here).A}, here).want(here)
+	})
+	t.Run("another address", func(t *testing.T) {
+		n := newNamed(t, testbed.Addresses(here), here, "127.0.0.2")
+		n.want(here)
+		n.Set(testbed.Addresses("127.0.0.2"))
+		n.want("127.0.0.2")
+	})
+}
+
+// TestASilentNameServerIsNotAskedEachTime: its silence would delay every check.
+func TestASilentNameServerIsNotAskedEachTime(t *testing.T) {
+	n := newNamed(t, testbed.Addresses("127.0.0.1"), "127.0.0.1")
+	n.want("127.0.0.1")
+	n.Set(testbed.NameAnswer{Silent: true})
+	n.want("127.0.0.1")
+	asked, began := n.Asked(), time.Now()
+	for range 20 {
+		n.want("127.0.0.1")
+	}
+	if took := time.Since(began); n.Asked() != asked || took > dialFor {
+		t.Errorf("%d more questions, %s", n.Asked()-asked, took)
+	}
+}
+
+// TestSeveralAddresses: the first that answers is used, and is the first to be tried next.
+func TestSeveralAddresses(t *testing.T) {
+	const dead, refuses, here, other = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"
+	n := newNamed(t, testbed.Addresses(dead, refuses, here, other), here, other)
+	swallow(t, dead, n.port)
+	n.want(here)
+	began := time.Now()
+	n.want(here)
+	if took := time.Since(began); took > dialFor/10 {
+		t.Errorf("the address that answered last time was found after %s", took)
+	}
+	n.Set(testbed.Addresses(other, refuses))
+	n.want(other)
+	n.Set(testbed.Addresses(dead, refuses))
+	n.want("refused ")
+	n.Set(testbed.Addresses(dead))
+	n.want("timeout ")
+}
+
+// TestLimitsDoNotEndADial: a caller that waits longer than the limits gets the connection.
+func TestLimitsDoNotEndADial(t *testing.T) {
+	n := newNamed(t, testbed.Addresses("127.0.0.2", "127.0.0.3"))
+	swallow(t, "127.0.0.2", n.port)
+	revive := swallow(t, "127.0.0.3", n.port)
+	connecting := make(chan bool, 1)
+	limits := link.Limits{Lookup: dialFor, Connect: 20 * time.Millisecond, Connecting: func() { connecting <- true }}
+	time.AfterFunc(200*time.Millisecond, revive)
+	c, err := n.dialer.DialContext(limits.With(t.Context()), "tcp", net.JoinHostPort("engine.test.", n.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	<-connecting
+}
+
+// TestAddressesThatAreNone: an error, and no panic.
+func TestAddressesThatAreNone(t *testing.T) {
+	for _, address := range []string{"", "localhost", "localhost:http", "localhost:" + strconv.Itoa(1<<16), "[::1:80", "::1:80"} {
+		if c, err := new(link.TCPDialer).DialContext(t.Context(), "tcp", address); err == nil {
+			c.Close()
+			t.Errorf("%q was dialled", address)
+		} else if link.CauseOf(err) != evcp.Other {
+			t.Errorf("%q is %s", address, link.CauseOf(err))
+		}
+	}
+}
 
 // TestDialerLimitsWhatIsUnacknowledged reads the socket option back.
 func TestDialerLimitsWhatIsUnacknowledged(t *testing.T) {

@@ -19,26 +19,10 @@ import (
 	"evcp"
 )
 
-// Dialer opens connections; *net.Dialer is one. It may be called from any number
+// Dialer opens connections; *TCPDialer is one. It may be called from any number
 // of goroutines at once.
 type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-}
-
-// unacknowledgedLimit is how long sent bytes may stay unacknowledged by the other machine
-// before the connection fails: behind a firewall that drops everything, or a pulled
-// cable. It is longer than the wait for any reply.
-const unacknowledgedLimit = 5 * time.Second
-
-// NewDialer makes the operating system's Dialer, with connections that fail when the other
-// machine is gone.
-func NewDialer() *net.Dialer {
-	return &net.Dialer{
-		Control: limitUnacknowledged,
-		KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2,
-		},
-	}
 }
 
 // Link is the connection to Address, or none yet.
@@ -134,6 +118,19 @@ func (l *Link) Interrupt() func() {
 	}
 }
 
+// RouteError is the error with which this machine now refuses packets to the peer of the
+// connection; nil when it sends them, or when that is not known. CauseOf its error is
+// evcp.NoNetwork.
+func (l *Link) RouteError() error {
+	if l.conn == nil {
+		return nil
+	}
+	if peer, ok := l.conn.RemoteAddr().(*net.TCPAddr); ok {
+		return routeError(peer.AddrPort())
+	}
+	return nil
+}
+
 // Close closes the connection. It may be called at any time, and twice.
 func (l *Link) Close() {
 	if l.conn != nil {
@@ -142,22 +139,41 @@ func (l *Link) Close() {
 	}
 }
 
+// localError is a refusal by this machine: no packet left it.
+type localError struct {
+	cause evcp.Cause
+	err   error
+}
+
+func (e *localError) Error() string { return e.err.Error() }
+func (e *localError) Unwrap() error { return e.err }
+
 // CauseOf is the Cause of a failed dial, write or read. Errors of the network are
-// classified here and nowhere else.
+// classified here and nowhere else. A network or host that is unreachable is the peer's
+// side, unless the Dialer found that this machine itself refused.
 func CauseOf(err error) evcp.Cause {
+	var local *localError
 	var dns *net.DNSError
 	switch {
 	case err == nil:
 		return evcp.NoCause
-	case errors.As(err, &dns):
+	case errors.As(err, &local):
+		return local.cause
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return evcp.DNS
+	case errors.As(err, &dns): // silent, SERVFAIL, none there
+		return evcp.NameServer
+	case errors.Is(err, syscall.ENETDOWN): // no ICMP message makes it
+		return evcp.NoNetwork
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return evcp.Refused
 	case isAny(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED):
 		return evcp.Reset
-	case isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN):
+	case isAny(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN):
 		return evcp.Unreachable
-	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM):
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL):
+		return evcp.NoSocket
+	case isAny(err, syscall.EACCES, syscall.EPERM):
 		return evcp.Local
 	case isAny(err, os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
 		return evcp.Timeout

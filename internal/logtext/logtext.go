@@ -54,6 +54,7 @@ type Formatter struct {
 	KafkaTimeout    time.Duration // longest wait for an answer of Kafka; 0: no line names it
 	Topic           string        // for "create the topic …"
 	cps             map[evcp.CPID]*logState
+	locals          map[evcp.Cause]int // charge points with a localTrouble that was logged
 }
 
 // logState is what was logged of one charge point.
@@ -64,6 +65,7 @@ type logState struct {
 	response    string      // of the Engine to the last check
 	centralAway bool        // Central's outage was logged: its end will be, and the next acceptance will not
 	cause       causeChange // of the open incident
+	local       localTrouble
 }
 
 // Restore takes over the state that an earlier process has left.
@@ -127,6 +129,15 @@ func (l LogLine) with(fields ...Field) LogLine {
 // check logs the first OK and, at debug level, what is not OK.
 func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
 	s.response = e.Response
+	again, ended := f.judgedAgain(s, e)
+	l, ok := f.checkLine(s, before, e)
+	if ended && (!ok || l.Level == Debug) {
+		return again, true
+	}
+	return l, ok
+}
+
+func (f *Formatter) checkLine(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
 	switch {
 	case e.Status.Failed() && before.Incident.Open && s.cause.failed(e):
 		s.failed++
@@ -136,7 +147,7 @@ func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine
 		l := LogLine{Shape: display.Failed, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(Field{"cause", e.Cause.String()}, Field{"engine_response", e.Response}), true
 	case e.Status != evcp.OK:
-		return LogLine{Shape: display.Unknown, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, "").Phrase, e.Failures)}, true
+		return f.notJudged(s, e)
 	case before.Incident.Open: // engine_recovered has the line
 		s.okSeen, s.cause.count = true, 0
 		return LogLine{}, false
@@ -220,35 +231,4 @@ func direction(step time.Duration) string {
 		return english.back
 	}
 	return english.forward
-}
-
-// causeChangeAfter is how many checks in a row must fail with a new cause before
-// it is logged: an Engine whose failures alternate between two causes would fill
-// the log.
-const causeChangeAfter = 3
-
-// causeChange follows the cause of an open incident.
-type causeChange struct {
-	logged evcp.Cause // the cause that the log has given
-	now    evcp.Cause // another one, of the last count failed checks
-	count  int
-	since  evcp.Stamp // the first of them
-}
-
-// failed counts a failed check of an open incident and reports whether the change
-// of its cause is to be logged now.
-func (c *causeChange) failed(e evcp.Event) bool {
-	switch {
-	case e.Cause == c.logged:
-		c.count = 0
-		return false
-	case e.Cause != c.now || c.count == 0:
-		c.now, c.count, c.since = e.Cause, 0, e.At
-	}
-	c.count++
-	if c.count < causeChangeAfter {
-		return false
-	}
-	c.logged, c.count = c.now, 0
-	return true
 }

@@ -93,6 +93,14 @@ var histories = map[string]func(r *recorder){
 	"cause-changes": func(r *recorder) {
 		r.observe(well, ko, ko, ko, silent, silent, ko, silent, silent, late, silent, silent, silent, ko, garbage, garbage, garbage, well, silent, silent, silent, silent)
 	},
+	// What keeps this machine from checking is logged after three checks, and when it ends.
+	"local": func(r *recorder) {
+		noNetwork, noName := checked(evcp.Unknown, evcp.NoNetwork, ""), checked(evcp.Unknown, evcp.NameServer, "")
+		r.observe(well, noNetwork, noNetwork, well, noNetwork, noNetwork, noNetwork, noNetwork, well)
+		r.observe(noNetwork, noNetwork, noNetwork, late, noName, noName, noName, ko, ko, ko, noName, noName, noName, well)
+		r.write(r.formatter.CentralAway("CP_001", evcp.NoNetwork))
+		r.write(r.formatter.KafkaAway(evcp.NameServer, "lookup broker: i/o timeout", true))
+	},
 	"central": func(r *recorder) {
 		r.write(r.formatter.CentralAway("CP_001", evcp.Refused))
 		r.write(r.formatter.NotCentral("CP_001", "HTTP/1.1 403 Forbidden"))
@@ -209,5 +217,32 @@ func TestChargePointsAreIndependent(t *testing.T) {
 	first := "OK: the Engine answers in 3 ms"
 	if !slices.Equal(said["WELL"], []string{first}) || !slices.Equal(said["SICK"], []string{first, "KO: 2 checks in a row since 12:00:01"}) {
 		t.Errorf("%q", said)
+	}
+}
+
+// TestTroubleOfTheMachineIsLoggedOnce: it is not the trouble of each charge point.
+func TestTroubleOfTheMachineIsLoggedOnce(t *testing.T) {
+	formatter := logtext.Formatter{Zone: time.UTC}
+	policy := evcp.Policy{Fall: 3, Rise: 1}
+	states := map[evcp.CPID]evcp.State{}
+	var said []string
+	for second := range 9 {
+		for _, cp := range []evcp.CPID{"A", "B", "C"} {
+			o := well
+			if second > 1 && second < 6 {
+				o = checked(evcp.Unknown, evcp.NoNetwork, "")
+			}
+			o.CP, o.At = cp, evcp.StampOf(noon.Add(time.Duration(second)*time.Second))
+			next, events := policy.Next(states[cp], o, nil)
+			states[cp] = next
+			for _, e := range events {
+				if l, worth := formatter.Event(e); worth && l.Level >= logtext.Info && second > 0 {
+					said = append(said, string(l.CP)+" "+l.Text)
+				}
+			}
+		}
+	}
+	if want := []string{"A not judged: no network, since 12:00:02; the Engine isn't blamed", "C judged again after 4s"}; !slices.Equal(said, want) {
+		t.Errorf("%q, want %q", said, want)
 	}
 }

@@ -55,7 +55,7 @@ func (f *Formatter) KafkaAway(cause evcp.Cause, reply string, ever bool) LogLine
 
 func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {
 	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(sentence, a.Phrase)}
-	return l.with(Field{"cause", cause.String()}).advised(a)
+	return l.with(causeFields(cause)...).advised(a)
 }
 
 // KafkaBack says that every event that was pending has been delivered.

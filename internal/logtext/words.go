@@ -12,6 +12,8 @@ type words struct {
 	recovered       string // after how long and how many failed checks
 	okAgain         string // after how many failed checks
 	checkFailed     string // what, which of how many
+	notJudged       string // why, since when
+	judgedAgain     string // after how long
 	accepted        string // Central's reply, how fast
 	refused         string
 	refusedRetry    string // how long until it is asked again
@@ -50,6 +52,8 @@ var english = words{
 	recovered:       "OK after %s and %s",
 	okAgain:         "OK again after %s; nothing to report",
 	checkFailed:     "%s: %s (%d)",
+	notJudged:       "%s, since %s; the Engine isn't blamed",
+	judgedAgain:     "judged again after %s",
 	accepted:        `accepted by Central: "%s" (%s)`,
 	refused:         `refused by Central: "%s"`,
 	refusedRetry:    `refused by Central: "%s"; the watch goes on, asked again every %s`,

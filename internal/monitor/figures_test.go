@@ -34,11 +34,11 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 		checks, failed := map[string]uint64{}, uint64(0)
 		for _, e := range events {
 			if e.Action == evcp.HealthCheck {
-				checks[e.Status.String()+" "+e.Cause.String()]++
+				checks[pairOf(e.Status, e.Cause)]++
 			}
 		}
 		for _, c := range fig.Checks {
-			if key := c.Status.String() + " " + c.Cause.String(); c.Count != checks[key] {
+			if key := pairOf(c.Status, c.Cause); c.Count != checks[key] {
 				t.Errorf("%d times %q counted, %d happened", c.Count, key, checks[key])
 			}
 			if c.Status.Failed() {
@@ -64,11 +64,21 @@ func TestFiguresCountWhatHappened(t *testing.T) {
 	})
 }
 
+// pairOf names an outcome, and its detail where it has one.
+func pairOf(s evcp.Status, c evcp.Cause) string {
+	pair := s.String() + " " + c.String()
+	if c.Detail() != "" {
+		pair += " " + c.Detail()
+	}
+	return pair
+}
+
 // TestFiguresBeforeTheFirstCheck: every usual outcome and cause is shown with 0.
 func TestFiguresBeforeTheFirstCheck(t *testing.T) {
 	usual := map[string]bool{}
 	for _, pair := range []string{
 		"OK ", "KO said_ko", "KO protocol", "UNKNOWN stalled", "UNKNOWN slept", "UNKNOWN local",
+		"UNKNOWN local no_network", "UNKNOWN local name_server", "UNKNOWN local no_socket",
 		"CONNECTION_ERROR refused", "CONNECTION_ERROR timeout", "CONNECTION_ERROR reset", "CONNECTION_ERROR closed",
 		"CONNECTION_ERROR unreachable", "CONNECTION_ERROR dns", "CONNECTION_ERROR other",
 	} {
@@ -80,7 +90,7 @@ func TestFiguresBeforeTheFirstCheck(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			fig := m.Figures()
 			for _, c := range fig.Checks {
-				if pair := c.Status.String() + " " + c.Cause.String(); !usual[pair] || c.Count != 0 {
+				if pair := pairOf(c.Status, c.Cause); !usual[pair] || c.Count != 0 {
 					t.Errorf("%q %d times", pair, c.Count)
 				}
 			}

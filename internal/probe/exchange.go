@@ -18,6 +18,7 @@ type exchange struct {
 	began      time.Time     // just before the first system call
 	writeBegan time.Duration // just before the write of the question
 	writeEnded time.Duration // when that write had returned
+	lookup     time.Duration // how long the last dial took to find the addresses of the Engine's name
 }
 
 func (p *Probe) begin(c *targetConn) *exchange {
@@ -87,11 +88,12 @@ func (x *exchange) read(until time.Duration) evcp.Evidence {
 }
 
 // confirm asks once more on a fresh connection, within what is left of the check's
-// time. Any complete reply counts. Without one the check failed by the break, noticed
-// when the confirmation failed.
+// time. Any complete reply counts. When the Monitor's own machine prevents that
+// connection, the break is not confirmed, and the check proves nothing. Otherwise the
+// check failed by the break, noticed when the confirmation failed.
 func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Evidence {
 	until := x.writeEnded + x.rules.Timeout
-	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply {
+	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply || e.Signal == evcp.SignalLocalError && e.Reply.Cause != evcp.Stalled {
 		return e
 	}
 	broke.Noticed = x.now()
@@ -100,10 +102,16 @@ func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Eviden
 
 func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evidence {
 	left := until - x.now()
-	if left <= 0 || x.dial(ctx, left) != nil || x.write(x.conn.healthCheck, left) != nil {
+	if left <= 0 {
 		return evcp.Evidence{}
 	}
-	return x.read(until)
+	if e := x.dial(ctx, left); e != nil {
+		return *e
+	}
+	if x.write(x.conn.healthCheck, left) != nil {
+		return evcp.Evidence{}
+	}
+	return x.read(until + x.lookup)
 }
 
 // greet sends "monitor connection" and reports whether the reply was read to its end.
@@ -129,21 +137,36 @@ type dialResult struct {
 	err  error
 }
 
-// dial opens a fresh connection and returns nil, or the evidence of why not. It may
-// take limit and the grace after it, in which the dial goes on; then it is cancelled.
+// dial opens a fresh connection and returns nil, or the evidence of why not. To connect
+// may take limit and the grace after it, in which the dial goes on; then it is cancelled.
+// Before that, half of limit is for the addresses of the Engine's name: a slow name server
+// must leave the Engine its time.
 func (x *exchange) dial(ctx context.Context, limit time.Duration) *evcp.Evidence {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began := x.now()
+	connecting := make(chan time.Duration, 1)
+	limits := link.Limits{Lookup: limit / 2, Connect: limit, Connecting: func() { connecting <- x.now() }}
 	ended := make(chan dialResult, 1)
 	go func() {
-		conn, err := x.conn.link.Dialer.DialContext(ctx, "tcp", x.conn.link.Address)
+		conn, err := x.conn.link.Dialer.DialContext(limits.With(ctx), "tcp", x.conn.link.Address)
 		ended <- dialResult{conn, err}
 	}()
-	defer cancel()
-	got, silent := x.await(ended, x.now()+limit)
+	x.lookup = 0
+	got, silent := x.await(ended, connecting, began, limit)
+	select {
+	case at := <-connecting: // await saw the end first
+		x.lookup = at - began
+	default:
+	}
 	if got == nil {
 		cancel()
-		if late := <-ended; late.conn != nil {
+		late := <-ended
+		if late.conn != nil {
 			late.conn.Close()
+		}
+		if e := x.failed(late.err); e.Signal == evcp.SignalLocalError { // there is no route by now
+			return &e
 		}
 		return new(x.timedOut(silent))
 	}
@@ -154,15 +177,20 @@ func (x *exchange) dial(ctx context.Context, limit time.Duration) *evcp.Evidence
 	return nil
 }
 
-// await waits for the dial until its deadline and the grace are over.
-func (x *exchange) await(ended <-chan dialResult, until time.Duration) (got *dialResult, silent bool) {
+// await waits for the dial until its deadline and the grace are over. The limit counts
+// from when the addresses are known.
+func (x *exchange) await(ended <-chan dialResult, connecting <-chan time.Duration, began, limit time.Duration) (got *dialResult, silent bool) {
 	var grace evcp.DeadlineGrace
-	timer := time.NewTimer(until - x.now())
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		select {
 		case d := <-ended:
 			return &d, true
+		case at := <-connecting:
+			x.lookup = at - began
+			timer.Reset(at + limit - x.now())
+			continue
 		case <-timer.C:
 		}
 		select { // both may have been ready, and then the dial counts
@@ -185,12 +213,16 @@ func (x *exchange) replied() evcp.Evidence {
 }
 
 // timedOut is the evidence at the end of the grace. A part of a reply counts as a bad
-// reply.
+// reply. Silence proves nothing while the Monitor's own network has no route to the Engine.
 func (x *exchange) timedOut(silent bool) evcp.Evidence {
 	if !silent {
 		return x.evidence(evcp.SignalLocalError, evcp.Outcome{Cause: evcp.Stalled})
 	}
-	return x.evidence(evcp.SignalNone, x.conn.reply.Result(evcp.Timeout))
+	e := x.evidence(evcp.SignalNone, x.conn.reply.Result(evcp.Timeout))
+	if refused := x.conn.link.RouteError(); refused != nil && e.Reply.Status != evcp.KO {
+		return x.failed(refused)
+	}
+	return e
 }
 
 // failed is the evidence of an error of the network.
@@ -201,7 +233,7 @@ func (x *exchange) failed(err error) evcp.Evidence {
 		signal = evcp.SignalRefused
 	case evcp.Reset, evcp.Closed:
 		signal = evcp.SignalBroken
-	case evcp.Local:
+	case evcp.Local, evcp.NoNetwork, evcp.NameServer, evcp.NoSocket:
 		signal = evcp.SignalLocalError
 	case evcp.Timeout:
 		signal = evcp.SignalNone

@@ -20,7 +20,10 @@ func TestSignalOfAnError(t *testing.T) {
 		os.ErrDeadlineExceeded: evcp.SignalNone,
 		syscall.EMFILE:         evcp.SignalLocalError,
 		syscall.EHOSTUNREACH:   evcp.SignalUnreachable,
-		&net.DNSError{}:        evcp.SignalUnreachable,
+		syscall.ENETDOWN:       evcp.SignalLocalError,
+		&net.DNSError{}:        evcp.SignalLocalError,
+
+		&net.DNSError{IsNotFound: true}: evcp.SignalUnreachable,
 	} {
 		x := exchange{conn: &targetConn{}, began: time.Now().Add(-time.Second), writeBegan: 1, writeEnded: 2}
 		e := x.failed(err)

@@ -47,6 +47,11 @@ func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadl
 	stop := context.AfterFunc(ctx, c.link.Interrupt())
 	defer stop()
 	r, ended = c.codec.Exchange(&c.link, m, deadline, c.onFirstByte)
+	if r.Cause == evcp.Timeout {
+		if refused := c.link.RouteError(); refused != nil {
+			r.Cause = link.CauseOf(refused)
+		}
+	}
 	r.Connected = true
 	return r, ended
 }

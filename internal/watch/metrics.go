@@ -56,7 +56,11 @@ func (r *runner) checkMetrics(m *metrics.Writer) {
 	f := r.monitor.Figures()
 	m.Counter("evcp_checks_total", "Checks by outcome and cause.")
 	for _, c := range f.Checks {
-		m.Value(float64(c.Count), "outcome", c.Status.String(), "cause", c.Cause.String())
+		labels := []string{"outcome", c.Status.String(), "cause", c.Cause.String()}
+		if detail := c.Cause.Detail(); detail != "" {
+			labels = append(labels, "detail", detail)
+		}
+		m.Value(float64(c.Count), labels...)
 	}
 	m.Histogram("evcp_check_duration_seconds", "From a check's first system call to its outcome; UNKNOWN left out.", f.Duration)
 	m.Histogram("evcp_check_lateness_seconds", "From the moment a check was due to its start.", f.Lateness)

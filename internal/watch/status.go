@@ -125,7 +125,7 @@ func (p *recentEvents) add(line outbox.Line) bool {
 	switch {
 	case check:
 		p.checks = append(p.checks, explain.CheckStatus{
-			At: explain.Moment(e.At), Status: e.Status.String(), Cause: e.Cause.String(),
+			At: explain.Moment(e.At), Status: e.Status.String(), Cause: e.Cause.String(), Detail: e.Cause.Detail(),
 			LatencyMS: explain.Millis(e.Latency), Response: e.Response, Failures: e.Failures,
 		})
 	case message != "":
@@ -159,7 +159,7 @@ func (r *runner) centralStatus(cp evcp.CPID) explain.CentralStatus {
 			Answered: last.Reply.Received, Answer: last.Reply.Text, LatencyMS: explain.Millis(last.Reply.Latency),
 		}
 		if !last.Reply.Received {
-			c.Last.Cause = last.Reply.Cause.String()
+			c.Last.Cause, c.Last.Detail = last.Reply.Cause.String(), last.Reply.Cause.Detail()
 		}
 	}
 	return c
@@ -185,7 +185,7 @@ func (r *runner) kafkaStatus() *explain.KafkaStatus {
 		Why: s.ErrorText(), Pending: r.pending(),
 	}
 	if s.Phase == kafka.Away {
-		k.Cause = s.Cause.String()
+		k.Cause, k.Detail = s.Cause.String(), s.Cause.Detail()
 	}
 	return k
 }

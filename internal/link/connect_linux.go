@@ -1,0 +1,83 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"evcp"
+)
+
+// control prepares a socket that is about to connect to an address: it sets
+// TCP_USER_TIMEOUT, and makes the first connect(2) itself.
+func control(to netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
+	return func(_ context.Context, _, _ string, sock syscall.RawConn) error {
+		var failed error
+		gone := sock.Control(func(fd uintptr) {
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds()))
+			if failed == nil {
+				failed = connectNow(int(fd), to)
+			}
+		})
+		return errors.Join(gone, failed)
+	}
+}
+
+// connectNow starts to connect a socket that does not block, and returns what the kernel
+// refuses before a packet leaves. net.Dialer returns the same errno for that and for an ICMP
+// message that a router sent later. Its own connect(2) follows, and finds the connection in
+// progress (EALREADY), made (EISCONN), or failed for another reason than those here.
+func connectNow(fd int, to netip.AddrPort) error {
+	sa, ok := sockaddr(to)
+	if !ok {
+		return nil
+	}
+	err := unix.Connect(fd, sa)
+	blackhole := errors.Is(err, unix.EINVAL) && !to.Addr().IsLinkLocalUnicast() // a link-local address without a zone has EINVAL, too
+	switch {
+	case blackhole || isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH):
+		return &localError{evcp.NoNetwork, os.NewSyscallError("connect", err)}
+	case errors.Is(err, unix.EADDRNOTAVAIL): // no local port, or in IPv6 no local address
+		if refused := routeError(to); refused != nil {
+			return refused
+		}
+		return &localError{evcp.NoSocket, os.NewSyscallError("connect", err)}
+	}
+	return nil
+}
+
+// sockaddr is an address as the kernel has it; false when its zone is not known.
+func sockaddr(to netip.AddrPort) (unix.Sockaddr, bool) {
+	if to.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, true
+	}
+	sa := &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	if zone := to.Addr().Zone(); zone != "" {
+		i, err := net.InterfaceByName(zone)
+		if err != nil {
+			return nil, false
+		}
+		sa.ZoneId = uint32(i.Index)
+	}
+	return sa, true
+}
+
+// routeError is the error with which the kernel refuses packets to an address now; nil when
+// it sends them. Connecting a UDP socket asks the kernel for a route and sends nothing.
+func routeError(to netip.AddrPort) error {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	switch {
+	case err == nil:
+		_ = c.Close() // nothing was sent
+		return nil
+	case isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH, unix.EADDRNOTAVAIL):
+		return &localError{evcp.NoNetwork, err}
+	default:
+		return nil
+	}
+}

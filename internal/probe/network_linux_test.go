@@ -1,0 +1,201 @@
+package probe_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/link"
+	"evcp/internal/probe"
+	"evcp/internal/testbed"
+	"evcp/internal/wait"
+)
+
+// realEngine listens, and answers OK. It closes each connection after that while closes
+// is set.
+func realEngine(t *testing.T, l net.Listener) (port string, closes *atomic.Bool) {
+	t.Helper()
+	t.Cleanup(func() { l.Close() })
+	closes = new(atomic.Bool)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for {
+					if _, ok := read(c); !ok {
+						return
+					}
+					c.Write([]byte("OK"))
+					if closes.Load() {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port, closes
+}
+
+// realChecks checks one Engine by real sockets.
+func realChecks(t *testing.T, d link.Dialer, address string) *fixture {
+	t.Helper()
+	fx := &fixture{t: t, probe: probe.New(probe.Options{
+		Targets: []probe.Target{{CP: "CP_001", Address: address}},
+		Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace}, Dialer: d,
+	})}
+	t.Cleanup(fx.probe.Close)
+	return fx
+}
+
+// TestANameServerThatFails: the Engine closes after each reply, so each check asks the
+// name server. Without an answer the checks go on at the last known address.
+func TestANameServerThatFails(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, closes := realEngine(t, l)
+	closes.Store(true)
+	here := testbed.Addresses("127.0.0.1")
+	for name, trouble := range map[string]testbed.NameAnswer{
+		"silent": {Silent: true}, "SERVFAIL": {Code: testbed.ServFail}, "too slow": {Delay: tau, A: here.A},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testbed.NewNameServer(t, trouble)
+			fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
+			fx.want(evcp.Unknown, evcp.NameServer, "")
+			server.Set(here)
+			fx.want(evcp.OK, evcp.NoCause, "OK")
+			server.Set(trouble)
+			for range 5 {
+				fx.want(evcp.OK, evcp.NoCause, "OK")
+			}
+			server.Set(here)
+		})
+	}
+	t.Run("NXDOMAIN", func(t *testing.T) {
+		server := testbed.NewNameServer(t, here)
+		fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
+		fx.want(evcp.OK, evcp.NoCause, "OK")
+		server.Set(testbed.NameAnswer{Code: testbed.NXDomain})
+		fx.want(evcp.ConnectionError, evcp.DNS, "")
+	})
+}
+
+// TestASlowNameServerLeavesTheEngineItsTime: the time to connect counts from its answer.
+func TestASlowNameServerLeavesTheEngineItsTime(t *testing.T) {
+	if !testbed.InNamespace(t) {
+		return
+	}
+	neighbour(t)
+	server := testbed.NewNameServer(t, testbed.NameAnswer{Delay: tau / 3, A: testbed.Addresses("192.0.2.1").A})
+	fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:5001")
+	began := time.Now()
+	fx.want(evcp.ConnectionError, evcp.Timeout, "")
+	if took := time.Since(began); took < tau+tau/3 || took > tau+tau/2+10*grace {
+		t.Errorf("the check took %s", took)
+	}
+}
+
+// neighbour makes a network between this machine, 10.9.0.1, and another, 10.9.0.2, on which
+// an Engine runs. Packets to others go there by default, and are dropped there.
+func neighbour(t *testing.T) (other testbed.Namespace, port string, closes *atomic.Bool) {
+	t.Helper()
+	other = testbed.NewNamespace(t)
+	testbed.IP(t, fmt.Sprintf(`link add veth0 type veth peer name veth1 netns %d
+		addr add 10.9.0.1/24 dev veth0
+		link set veth0 up
+		route add default via 10.9.0.2`, other.PID))
+	other.Run("ip", "addr", "add", "10.9.0.2/24", "dev", "veth1")
+	other.Run("ip", "link", "set", "veth1", "up")
+	port, closes = realEngine(t, other.Listen("10.9.0.2:0"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, time.Millisecond, func() bool {
+		c, err := net.DialTimeout("tcp", "10.9.0.2:"+port, time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}) {
+		t.Fatal("the network does not work")
+	}
+	return other, port, closes
+}
+
+// TestNoNetworkIsNoFailure sets the Monitor's interface down and up, takes its default
+// route away, and uses up its ports.
+func TestNoNetworkIsNoFailure(t *testing.T) {
+	if !testbed.InNamespace(t) {
+		return
+	}
+	_, port, closes := neighbour(t)
+	for _, how := range []bool{false, true} {
+		closes.Store(how)
+		fx := realChecks(t, link.NewDialer(), "10.9.0.2:"+port)
+		fx.want(evcp.OK, evcp.NoCause, "OK")
+		testbed.IP(t, "link set veth0 down") // takes the default route away, too
+		for range 3 {
+			fx.want(evcp.Unknown, evcp.NoNetwork, "")
+		}
+		testbed.IP(t, "link set veth0 up")
+		wait.Until(t.Context(), time.Millisecond, func() bool { return fx.check().outcome.Status == evcp.OK })
+	}
+
+	far := realChecks(t, link.NewDialer(), "192.0.2.1:"+port)
+	far.want(evcp.Unknown, evcp.NoNetwork, "")
+	testbed.IP(t, "route add default via 10.9.0.2")
+	far.want(evcp.ConnectionError, evcp.Timeout, "")
+	time.AfterFunc(tau/2, func() { testbed.IP(t, "route del default") }) // while the SYN is under way
+	far.want(evcp.Unknown, evcp.NoNetwork, "")
+	for _, kind := range []string{"unreachable", "blackhole"} {
+		testbed.IP(t, "route add "+kind+" default")
+		far.want(evcp.Unknown, evcp.NoNetwork, "")
+		testbed.IP(t, "route del "+kind+" default")
+	}
+
+	c, err := net.Dial("tcp", "10.9.0.2:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, used, _ := net.SplitHostPort(c.LocalAddr().String())
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte(used+" "+used), 0); err != nil {
+		t.Fatal(err)
+	}
+	realChecks(t, link.NewDialer(), "10.9.0.2:"+port).want(evcp.Unknown, evcp.NoSocket, "")
+}
+
+// TestARouterThatLostItsUplinkCounts: the errno is the same as that of the Monitor's own
+// kernel, but a packet left it, and a router sent the ICMP message.
+func TestARouterThatLostItsUplinkCounts(t *testing.T) {
+	if !testbed.InNamespace(t) {
+		return
+	}
+	router, _, _ := neighbour(t)
+	router.Run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+	fx := realChecks(t, link.NewDialer(), "192.0.2.1:5001")
+	causes := map[evcp.Cause]int{}
+	for range 10 { // the kernel drops an ICMP message that arrives while connect(2) still runs
+		o := fx.check().outcome
+		causes[o.Cause]++
+		if o.Status != evcp.ConnectionError {
+			t.Errorf("%s %s %s", o.Status, o.Cause, o.Cause.Detail())
+		}
+	}
+	if causes[evcp.Unreachable] == 0 {
+		t.Errorf("causes: %v", causes)
+	}
+	realChecks(t, link.NewDialer(), "10.9.0.77:5001").want(evcp.ConnectionError, evcp.Timeout, "") // nobody answers ARP
+}
