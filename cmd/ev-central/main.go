@@ -76,9 +76,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 			return cli.UsageError(fmt.Errorf("--registry: %w", err))
 		}
 	}
-	con := o.log.Open(os.Stderr)
+	con := o.log.OpenLog()
 	defer con.Close()
-	co.Logger = con.Logger()
+	co.Logger, co.LogLost = con.Logger(), con.Lost
 	c, err := central.New(co)
 	if err != nil {
 		return err

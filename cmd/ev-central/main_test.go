@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -220,4 +223,40 @@ func TestUnderSystemd(t *testing.T) {
 	if received := receiver.Received(); !slices.Contains(received, "WATCHDOG_USEC=6000000") {
 		t.Errorf("a watchdog faster than the silence check was not asked to wait longer: %q", received)
 	}
+}
+
+// TestGoesOnWithoutAReaderOfItsLog: ev-central 2>&1 | head -1. The pages and Monitors are
+// served, the lines are counted, and a signal ends it in order.
+func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
+	testbed.ForEachLostReader(t, func(t *testing.T, start func(*exec.Cmd) *testbed.Subprocess) {
+		monitors, pages := testbed.FreeAddr(t), testbed.FreeAddr(t)
+		p := start(testbed.Self(t, "--listen", monitors, "--http", pages, "--state-dir", t.TempDir()))
+		var conn net.Conn
+		testbed.Until(t, "a connection", func() (ok bool) {
+			var err error
+			conn, err = net.Dial("tcp", monitors)
+			return err == nil
+		})
+		defer conn.Close()
+		for n := range 1500 { // more than are queued
+			message := []string{"registration request", "ENGINE_FAILURE"}[min(n, 1)]
+			if n > 0 && n%2 == 0 {
+				message = "ENGINE_RECOVERED"
+			}
+			fmt.Fprintf(conn, "EV_CP_M CP_001 %s\n", message)
+			if _, err := conn.Read(make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		testbed.Until(t, "dropped lines in the metrics", func() bool {
+			resp, err := http.Get("http://" + pages + "/metrics")
+			if err != nil {
+				return false
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			return err == nil && regexp.MustCompile(`(?m)^evcentral_log_dropped_total [1-9]`).Match(text)
+		})
+		p.Terminate()
+	})
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"evcp/internal/cli"
@@ -37,7 +36,7 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}
-	con := o.log.Open(os.Stderr)
+	con := o.log.OpenLog()
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
@@ -74,7 +73,7 @@ func (o *options) table() config.Program {
 			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
-			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.HostPort(&o.http)},
+			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.ListenOrOff(&o.http)},
 		}, o.log.Settings(run)...),
 		Example: "listen",
 		Notes: []string{

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -168,4 +169,19 @@ func TestKeysAreBehaviours(t *testing.T) {
 		t.Error("each behaviour but say= has a key")
 	}
 	checkWidth(t, strings.Join(legend(), "\n"))
+}
+
+// TestGoesOnWithoutAReaderOfItsLog: ev-cp-e 2>&1 | head -1.
+func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
+	testbed.ForEachLostReader(t, func(t *testing.T, start func(*exec.Cmd) *testbed.Subprocess) {
+		address := testbed.FreeAddr(t)
+		p := start(testbed.Self(t, "--listen", address))
+		testbed.Until(t, "the first reply", func() bool { return check(t, address) == "OK" })
+		for range 5 { // each connection is two lines
+			if got := check(t, address); got != "OK" {
+				t.Fatalf("replied %q", got)
+			}
+		}
+		p.Terminate()
+	})
 }

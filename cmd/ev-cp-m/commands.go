@@ -81,14 +81,9 @@ func (o *options) printDocument(ctx context.Context, text func(explain.MonitorSt
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
 		return fmt.Errorf(english.noStatus, o.cp, a.Code)
 	}
-	out := o.answer()
+	out := o.log.OpenAnswer()
 	out.Print(text(d, time.Local, out.Columns())...)
 	return nil
-}
-
-// answer is a console for the answer to a command; --log-format is for the log alone.
-func (o *options) answer() *console.Console {
-	return cli.LogSettings{Color: o.log.Color}.Open(os.Stdout)
 }
 
 func (o *options) printHealth(ctx context.Context) error {
@@ -106,7 +101,7 @@ func (o *options) printHealth(ctx context.Context) error {
 }
 
 func (o *options) printEvents(ctx context.Context) error {
-	out := o.answer()
+	out := o.log.OpenAnswer()
 	if o.follow && out.Terminal() && !o.json {
 		out.Print(english.following, "")
 	}

@@ -69,13 +69,13 @@ func (o *options) runMonitor(ctx context.Context) error {
 		defer l.Close()
 		o.HTTP = l
 	}
-	o.Console = o.log.Open(os.Stderr)
+	o.Console = o.log.OpenLog()
+	defer o.Console.Close()
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
 	err := watch.Run(ctx, o.Options)
 	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
-		fmt.Fprintf(os.Stderr, "ev-cp-m: %s does not know this Monitor, and never did.\n", o.Central)
-		fmt.Fprintf(os.Stderr, "Add %s to Central's --registry file or correct --cp-id.\n", o.cp)
-		return cli.ExitError{Code: exitRefused}
+		return cli.ExitError{Code: exitRefused, Err: fmt.Errorf("%s does not know this Monitor, and never did.\n"+
+			"Add %s to Central's --registry file or correct --cp-id.", o.Central, o.cp)}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/cli"
+	"evcp/internal/status"
 	"evcp/internal/testbed"
 )
 
@@ -236,4 +238,21 @@ func TestTwoMonitorsOfOneFolder(t *testing.T) {
 	if said := second.Stderr.String(); !strings.Contains(said, filepath.Join(dir, "CP_001")) {
 		t.Errorf("said %s", said)
 	}
+}
+
+// TestGoesOnWithoutAReaderOfItsLog: ev-cp-m 2>&1 | head -1. The watch goes on, the lines
+// are counted, and a signal ends it in order.
+func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
+	testbed.ForEachLostReader(t, func(t *testing.T, start func(*exec.Cmd) *testbed.Subprocess) {
+		g, dir := testbed.Start(t), t.TempDir()
+		g.SetBehaviour("ko") // so that each check is a line
+		p := start(testbed.Built(t, name, append(flags(g, dir), "--log-level", "debug", "--interval", "10ms")...))
+		g.Until("dropped lines in the metrics", func() bool {
+			a, err := status.Get(t.Context(), filepath.Join(dir, "CP_001"), status.MetricsPath)
+			return err == nil && regexp.MustCompile(`(?m)^evcp_log_dropped_total\{kind="line"\} [1-9]`).Match(a.Body)
+		})
+		checked := len(g.Exchanges())
+		g.Until("another check", func() bool { return len(g.Exchanges()) > checked })
+		p.Terminate()
+	})
 }

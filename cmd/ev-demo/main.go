@@ -29,7 +29,8 @@ func main() {
 func (o *options) play(ctx context.Context, _ config.Invocation) error {
 	hurry, stop := secondSignal()
 	defer stop()
-	c := o.log.Open(os.Stderr)
+	c := o.log.OpenLog()
+	defer c.Close()
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, hurry, demo.Options{

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -79,4 +82,22 @@ func visit(t *testing.T, page string) {
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("%s: %s", page, answer.Status)
 	}
+}
+
+// TestGoesOnWithoutAReaderOfItsLog: ev-demo 2>&1 | head -1.
+func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
+	testbed.ForEachLostReader(t, func(t *testing.T, start func(*exec.Cmd) *testbed.Subprocess) {
+		_, port, _ := net.SplitHostPort(testbed.FreeAddr(t))
+		p := start(testbed.Self(t, "--page", port))
+		testbed.Until(t, "six charge points on the page, which are as many lines in the log", func() bool {
+			resp, err := http.Get("http://localhost:" + port + "/api/v1/cps")
+			if err != nil {
+				return false
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			return err == nil && strings.Count(string(text), `"activated"`) >= 6
+		})
+		p.Terminate()
+	})
 }

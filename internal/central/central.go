@@ -25,6 +25,7 @@ type Options struct {
 	Registry  *Registry     // who may register; nil = anyone
 	StateDir  string        // where the charge points are kept; "" = in memory
 	Logger    *slog.Logger  // nil = none
+	LogLost   func() uint64 // how many log lines could not be written; nil = unknown
 	MaxConns  int           // connections at once; 0 = 16,384
 	MaxCPs    int           // charge points where there is no Registry; 0 = 100,000
 }

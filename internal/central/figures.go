@@ -14,6 +14,7 @@ type Figures struct {
 	Incidents      map[cpstate.Reason]uint64
 	Connections    int       // open now
 	SilenceChecked time.Time // when silence was last looked for; zero before Serve
+	LogLost        uint64    // log lines that nobody read or that could not be written
 	DiskError      string    // why the state folder can't be written; "" while it can, or there is none
 }
 
@@ -32,6 +33,9 @@ func (c *Central) Figures() Figures {
 	defer c.board.mu.Unlock()
 	f := c.board.figures
 	f.Answers, f.Incidents, f.Connections = maps.Clone(f.Answers), maps.Clone(f.Incidents), connections
+	if c.o.LogLost != nil {
+		f.LogLost = c.o.LogLost()
+	}
 	return f
 }
 

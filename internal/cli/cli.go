@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"evcp/internal/config"
 	"evcp/internal/console"
@@ -37,10 +38,27 @@ func Main(p config.Program, run func(context.Context, config.Invocation) error) 
 	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
 	in, code, goOn := loadSettings(p, os.Args[1:], os.Stdout, os.Stderr)
 	if goOn {
-		code = PrintError(os.Stderr, p.Name, run(ctx, in))
+		code = printErrorInTime(p.Name, run(ctx, in))
 	}
 	stop()
 	os.Exit(code)
+}
+
+// printLimit is how long printing the last error may take: a stderr that nobody reads
+// must not keep a program that has ended.
+const printLimit = time.Second
+
+func printErrorInTime(program string, err error) int {
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		PrintError(os.Stderr, program, err)
+	}()
+	select {
+	case <-printed:
+	case <-time.After(printLimit):
+	}
+	return exitOf(err).Code
 }
 
 // StopSignals are SIGINT, SIGTERM, and SIGHUP, which comes when the terminal closes, unless
@@ -133,9 +151,19 @@ func (l *LogSettings) setLevel(s string) error {
 	return l.Level.UnmarshalText([]byte(word))
 }
 
-// Open opens a console on out.
-func (l LogSettings) Open(out *os.File) *console.Console {
-	return console.Open(console.Options{Out: out, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color})
+// OpenLog opens the log of a program that serves until it is stopped, on stderr. From then
+// on a reader of stderr or stdout that goes away (a log collector that dies, head -1) does
+// not end the program, as SIGPIPE does otherwise. The caller closes the console.
+func (l LogSettings) OpenLog() *console.Console {
+	signal.Ignore(syscall.SIGPIPE)
+	return console.Open(console.Options{Out: os.Stderr, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color, Log: true})
+}
+
+// OpenAnswer opens the console for the answer to a command, on stdout. A reader that goes
+// away ends the program by SIGPIPE, as it does with other commands. The settings of
+// format and level are for the log alone.
+func (l LogSettings) OpenAnswer() *console.Console {
+	return console.Open(console.Options{Out: os.Stdout, Getenv: os.Getenv, Color: l.Color})
 }
 
 // Keys are the keys that are pressed, nil without a terminal. Call restore at the end.

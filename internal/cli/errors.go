@@ -34,13 +34,7 @@ const maxLines = 20
 // PrintError prints the error with which a program ends, on lines that fit, and returns
 // its exit code.
 func PrintError(stderr io.Writer, program string, err error) int {
-	if err == nil {
-		return ExitOK
-	}
-	exit, ok := errors.AsType[ExitError](err)
-	if !ok {
-		exit = ExitError{ExitFailed, err}
-	}
+	exit := exitOf(err)
 	if exit.Err == nil {
 		return exit.Code
 	}
@@ -52,6 +46,14 @@ func PrintError(stderr io.Writer, program string, err error) int {
 		fmt.Fprintf(stderr, "and %d more.\n", more)
 	}
 	return exit.Code
+}
+
+// exitOf is the exit code of err, and with what is still to print of it.
+func exitOf(err error) ExitError {
+	if exit, ok := errors.AsType[ExitError](err); ok || err == nil {
+		return exit
+	}
+	return ExitError{ExitFailed, err}
 }
 
 // Listen listens on the TCP address that a flag names. The error says what to do first.

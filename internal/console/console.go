@@ -2,10 +2,11 @@
 // lines and one live line at the bottom of a terminal. It also reads single keys.
 //
 // A Console owns one output, normally stderr, and is safe for any number of
-// goroutines. Each call is one write, in the order of the calls. Nothing is queued: a
-// call blocks while the output does, which at a terminal stopped with Ctrl-S is until
-// Ctrl-Q. A goroutine that must not block leaves logging to another one. A failed
-// write is dropped: there is nowhere to report it.
+// goroutines. Each call is one write, in the order of the calls. One for answers waits
+// for its output. One for a log never does (Options.Log): while the output stands still,
+// as a terminal after Ctrl-S, a pipe whose reader sleeps or a slow disk, lines are queued;
+// those that the queue has no room for, and those whose reader is gone or whose disk is
+// full, are dropped and counted, and the next line that can be written gives their number.
 //
 // Control characters, invisible characters and bytes that are not UTF-8 are escaped
 // in all that is printed. Packages that receive text from peers escape it before.
@@ -43,6 +44,7 @@ type Options struct {
 	Color  ColorMode           // "" is AutoColor
 	Level  slog.Level          // the least that is logged
 	Zone   *time.Location      // of Text's times; nil: local time
+	Log    bool                // no call waits for Out
 }
 
 // ColorMode says when colour is used.
@@ -58,6 +60,7 @@ const (
 // Console writes to one output. Close it before the program ends.
 type Console struct {
 	out    *os.File
+	output output
 	style  display.Style
 	format Format
 	level  slog.Level
@@ -65,9 +68,10 @@ type Console struct {
 	tty    bool // Out is a terminal
 	redraw bool // Out is one that can redraw its last line
 
-	mu   sync.Mutex // guards what is on the screen
-	live []string   // the live line as last set, the best first
-	on   bool       // it is drawn
+	mu         sync.Mutex // guards what is on the screen
+	live       []string   // the live line as last set, the best first
+	on         bool       // it is drawn
+	loggedLost uint64     // lost lines of which the log has given the number
 }
 
 // Open makes a Console. It writes nothing yet.
@@ -77,6 +81,7 @@ func Open(o Options) *Console {
 		getenv = func(string) string { return "" }
 	}
 	c := &Console{out: o.Out, style: StyleOf(o.Out, getenv, o.Color), format: o.Format, level: o.Level, zone: o.Zone}
+	c.output.file, c.output.log = o.Out, o.Log
 	c.tty = isTerminal(o.Out)
 	c.redraw = c.tty && getenv("TERM") != "dumb"
 	if c.zone == nil {
@@ -124,10 +129,9 @@ func (c *Console) width(most int) int {
 // unlimited is more cells than any line has.
 const unlimited = 1 << 30
 
-// write is the only place that writes. c.mu is held.
-func (c *Console) write(text string) {
-	_, _ = c.out.WriteString(text)
-}
+// Lost is how many lines of a log were dropped, since nobody read it or it could not be
+// written. Any goroutine may call it at any time.
+func (c *Console) Lost() uint64 { return c.output.lost() }
 
 // StyleOf finds the style of out. Characters beyond ASCII need a UTF-8 locale
 // (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
@@ -175,20 +179,44 @@ func (c *Console) Live(texts ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live = texts
-	c.write(c.erase() + c.draw())
+	if !c.output.log || c.output.idle() {
+		c.output.write(c.erase() + c.draw())
+	}
 }
 
 // above writes whole lines above the live line.
 func (c *Console) above(lines ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	drawn, lost := c.on, c.loggedLost
+	if c.output.log && c.output.idle() {
+		lost = c.output.lost()
+	}
+	if n := lost - c.loggedLost; n > 0 {
+		lines = append(c.lostLine(n), lines...)
+	}
 	text := strings.Join(append(lines, ""), "\n")
-	c.write(c.erase() + text + c.draw())
+	if c.output.write(c.erase() + text + c.draw()) {
+		c.loggedLost = lost
+	} else {
+		c.on = drawn
+	}
 }
 
-// Close takes the live line away. Lines logged afterwards are still written.
+var lostLines = display.NewPlural("left out %d line: nobody read the log, or it could not be written",
+	"left out %d lines: nobody read the log, or it could not be written")
+
+func (c *Console) lostLine(n uint64) []string {
+	e := logRecord{at: time.Now(), level: slog.LevelWarn, text: lostLines.Of(int64(n))}
+	return c.format.encode(e, c)
+}
+
+// Close takes the live line away and waits for what is queued, though not long for an
+// output that stands still. Lines logged afterwards are still written; another Close
+// waits for them.
 func (c *Console) Close() {
 	c.Live("")
+	c.output.flush()
 }
 
 // erase returns what takes the live line off the screen. c.mu is held.

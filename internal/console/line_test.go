@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -184,5 +186,56 @@ func TestStyleFollowsTheEnvironment(t *testing.T) {
 			t.Errorf("%v %s: %+v, want %+v", c.env, c.when, got, c.want)
 		}
 		_ = f.Close()
+	}
+}
+
+// TestALogNeverWaits logs to a pipe that nobody reads, and then to one that is read again:
+// what found no room is counted, and the next line says so.
+func TestALogNeverWaits(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c := console.Open(console.Options{Out: out, Log: true})
+	for n := range 20_000 { // more than a pipe and the queue hold
+		c.Logger().Info("a line", "n", n)
+	}
+	lost := c.Lost()
+	c.Close() // does not wait for ever
+	if lost == 0 || lost > 19_000 {
+		t.Errorf("%d lines lost", lost)
+	}
+	var read sync.WaitGroup
+	var text []byte
+	read.Go(func() { text, err = io.ReadAll(in) })
+	c.Close()
+	c.Logger().Info("again")
+	c.Close()
+	out.Close()
+	read.Wait()
+	want := fmt.Sprintf(`msg="left out %d lines: nobody read the log, or it could not be written"`, lost)
+	if err != nil || strings.Count(string(text), "left out") != 1 || !strings.Contains(string(text), want) {
+		t.Errorf("no %s in the last of %d bytes: %s (%v)", want, len(text), text[max(0, len(text)-500):], err)
+	}
+	if got := uint64(strings.Count(string(text), "a line")) + lost; got != 20_000 {
+		t.Errorf("%d lines are written or lost, of 20000", got)
+	}
+}
+
+// TestALogThatCannotBeWritten is lost line by line, and counted.
+func TestALogThatCannotBeWritten(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	in.Close()
+	c := console.Open(console.Options{Out: out, Log: true})
+	c.Logger().Info("one")
+	c.Logger().Info("two")
+	c.Close()
+	if c.Lost() != 2 {
+		t.Errorf("%d lines lost, of 2", c.Lost())
 	}
 }

@@ -93,6 +93,7 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	}
 	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").
 		Value(float64(f.Answers[central.Answer{Verb: wire.Registration, Reply: cpstate.Denied}]))
+	m.Counter("evcentral_log_dropped_total", "Log lines that nobody read or that could not be written.").Value(float64(f.LogLost))
 	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
 }

@@ -248,3 +248,48 @@ func Until(tb testing.TB, what string, ok func() bool) {
 		tb.Fatalf("%s did not happen in %s", what, Patience)
 	}
 }
+
+// ForEachLostReader runs a test for each way to lose the reader of a program's output. start
+// starts cmd with stdout and stderr on one pipe. Of "gone" only the first line is read, by
+// head -n 1; of "asleep" nothing is, and the pipe is full from the beginning.
+func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cmd) *Subprocess)) {
+	t.Helper()
+	for _, name := range []string{"gone", "asleep"} {
+		t.Run(name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { r.Close(); w.Close() })
+			test(t, func(cmd *exec.Cmd) *Subprocess {
+				head := exec.Command("head", "-n", "1")
+				head.Stdin = r
+				if name == "asleep" {
+					fill(w)
+				} else if err := head.Start(); err != nil {
+					t.Fatal(err)
+				}
+				cmd.Stdout, cmd.Stderr = w, w
+				p := StartProcess(t, cmd)
+				w.Close()
+				if name == "gone" {
+					r.Close()
+					if err := head.Wait(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return p
+			})
+		})
+	}
+}
+
+// fill writes to a pipe that nobody reads until it takes no more.
+func fill(w *os.File) {
+	_ = w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	for {
+		if _, err := w.Write(make([]byte, 512)); err != nil {
+			return
+		}
+	}
+}

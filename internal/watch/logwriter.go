@@ -16,9 +16,8 @@ import (
 	"evcp/internal/uplink"
 )
 
-// Lengths of the queues towards the console, which may stand still while a person
-// has stopped the terminal (Ctrl-S). What finds its queue full is dropped and
-// counted; a metric and, once lines are written again, a log line give the count.
+// Lengths of the queues towards the console. What finds its queue full is dropped and
+// counted; a metric and, once the queues are empty again, a log line give the count.
 const (
 	tailLength   = 1024 // batches of events
 	noticeLength = 64
