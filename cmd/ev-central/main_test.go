@@ -260,3 +260,23 @@ func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
 		p.Terminate()
 	})
 }
+
+// TestAnyFreePort: port 0 is any that is free, and the log says which it is.
+func TestAnyFreePort(t *testing.T) {
+	p := start(t, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state-dir", t.TempDir())
+	found := regexp.MustCompile(`monitors=(127\.0\.0\.1:\d+) page=(http://127\.0\.0\.1:\d+/)`).FindStringSubmatch(p.Stderr.Line("started"))
+	if found == nil {
+		t.Fatalf("no ports in %s", p.Stderr)
+	}
+	conn, err := net.Dial("tcp", found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	resp, err := http.Get(found[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	p.Terminate()
+}

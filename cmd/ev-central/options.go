@@ -30,7 +30,7 @@ func program(o *options) config.Program {
 		Commands: []string{"forget"}, Operand: true,
 		Settings: append([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
-			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.HostPort(&o.http)},
+			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
 			{Name: "registry", Arg: "FILE", DefaultText: "anyone", Group: central, Help: "who may register: one id a line", Scope: config.NotInFile, Set: config.Text(&o.registry)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Scope: config.NotInFile, Set: config.Text(&o.stateDir)},

@@ -35,7 +35,7 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 		c.console.Logger().Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
 		return
 	}
-	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), o.listen), ""}
+	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), withPort(o.listen, address)), ""}
 	if o.written != "" {
 		lines = append(lines, "  Script  "+o.written, "")
 	}
@@ -43,6 +43,11 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 		lines = append(append(lines, legend()...), "")
 	}
 	c.console.Print(lines...)
+}
+
+// withPort is the address to listen on as it was given, with the port that was got.
+func withPort(given, got string) string {
+	return given[:strings.LastIndexByte(given, ':')] + got[strings.LastIndexByte(got, ':'):]
 }
 
 // run plays the script and takes keys until ctx is done.

@@ -49,7 +49,7 @@ func (o *options) run(ctx context.Context, in config.Invocation) error {
 }
 
 func (o *options) runSelfTest(ctx context.Context) error {
-	out := o.answer()
+	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
 		Dialer: o.Dialer, Slept: o.Slept, Columns: out.Columns(),

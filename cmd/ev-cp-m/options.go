@@ -79,7 +79,7 @@ func program(o *options) config.Program {
 			{Name: "follow", Group: asking, Help: "events go on as they come", Scope: config.FlagOnly, Set: config.Switch(&o.follow)},
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
-			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.HostPort(&o.http)},
+			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
 		}, o.log.Settings(run)...),
 		Check: func() (setting, why string) {
 			if o.Timeout > o.Interval {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,4 +256,23 @@ func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
 		g.Until("another check", func() bool { return len(g.Exchanges()) > checked })
 		p.Terminate()
 	})
+}
+
+// TestAnyFreePort: port 0 is any that is free, and the log says which it is.
+func TestAnyFreePort(t *testing.T) {
+	g := testbed.Start(t)
+	p := start(t, nil, append(flags(g, t.TempDir()), "--http", "127.0.0.1:0")...)
+	found := regexp.MustCompile(`http=(127\.0\.0\.1:\d+)`).FindStringSubmatch(p.Stderr.Line("watching"))
+	if found == nil {
+		t.Fatalf("no port in %s", p.Stderr)
+	}
+	g.Until("a health page there", func() bool {
+		resp, err := http.Get("http://" + found[1] + status.HealthPath)
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	p.Terminate()
 }

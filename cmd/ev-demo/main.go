@@ -55,15 +55,15 @@ func secondSignal() (ctx context.Context, stop func()) {
 
 // program declares the flags, their defaults and their help.
 func program(o *options) config.Program {
-	const ports, run = "Ports that are wanted; one that is taken gives way to the next", "Running"
+	const ports, run = "Ports that are wanted; one that is taken gives way to the next; 0 is any", "Running"
 	return config.Program{
 		Name:  name,
 		About: "Shows EV_CP_M at work: six charge points, Central, a broker, and faults.",
 		Usage: []config.Usage{{Args: "[flags]", Help: "play until Ctrl-C; leaves nothing behind"}},
 		Settings: []config.Setting{
-			{Name: "page", Arg: "PORT", Default: "8080", Group: ports, Help: "Central's page", Scope: config.FlagOnly, Set: config.Port(&o.page)},
-			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.Port(&o.kafka)},
-			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.Port(&o.central)},
+			{Name: "page", Arg: "PORT", Default: "8080", Group: ports, Help: "Central's page", Scope: config.FlagOnly, Set: config.ListenPort(&o.page)},
+			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.ListenPort(&o.kafka)},
+			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.ListenPort(&o.central)},
 			o.log.ColorSetting(run),
 		},
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage."},

@@ -29,7 +29,7 @@ func TestAnswers(t *testing.T) {
 		{"--help", "--page PORT", "", cli.ExitOK},
 		{"--version", "ev-demo ", "", cli.ExitOK},
 		{"--pge", "", "Did you mean --page?", cli.ExitUsage},
-		{"--page=0", "", "a port is a number from 1 to 65535", cli.ExitUsage},
+		{"--page=x", "", "a port to listen on is a number from 0 to 65535", cli.ExitUsage},
 	} {
 		stdout, stderr, code := testbed.RunProcess(t, testbed.Self(t, c.arg))
 		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
@@ -50,7 +50,7 @@ var address = regexp.MustCompile(`page=(http://localhost:\d+/)`)
 func TestSignals(t *testing.T) {
 	for _, signals := range [][]syscall.Signal{{syscall.SIGINT}, {syscall.SIGTERM}, {syscall.SIGHUP}, {syscall.SIGINT, syscall.SIGTERM, syscall.SIGINT}} {
 		tmp := t.TempDir()
-		cmd := testbed.Self(t)
+		cmd := testbed.Self(t, "--page", "0")
 		cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
 		p := testbed.StartProcess(t, cmd)
 		first := p.Stderr.Line("")

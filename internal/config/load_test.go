@@ -100,6 +100,15 @@ ev-cp-m: --cp-id "\x1b[31m\u202e": a charge point id is 1 to 64 of A-Z a-z
 0-9 . _ -`},
 		{name: "quotes", args: `--fall a"\n`, want: `
 ev-cp-m: --fall "a\"\n": a whole number from 1 to 1000000 is needed`},
+		{name: "an address with zeros", args: "--engine-ip 192.168.001.010", want: `
+ev-cp-m: --engine-ip 192.168.001.010: an IPv4 address has no zeros before
+its numbers; is 192.168.1.10 meant?`},
+		{name: "an address cut short", args: "--kafka-brokers 192.168.1:9092", want: `
+ev-cp-m: --kafka-brokers 192.168.1:9092: an IPv4 address is four numbers
+from 0 to 255, as 192.168.1.10, and a name ends with a letter`},
+		{name: "a port to listen on", args: "--http localhost:x", want: `
+ev-cp-m: --http localhost:x: an address is HOST:PORT or :PORT, the port a
+number from 0 (any free one) to 65535`},
 		{name: "the folder above", args: "--cp-id ..", want: `
 ev-cp-m: --cp-id ..: a charge point id names a folder, and . and .. are
 other folders`},

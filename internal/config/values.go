@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -30,12 +31,20 @@ func parsed[T any](to *T, reason string, parse func(string) (T, bool)) func(stri
 	}
 }
 
-// Port takes a TCP port, 1 to 65535.
+// Port takes a TCP port to connect to, 1 to 65535.
 func Port(to *uint16) func(string) error { return parsed(to, reasonPort, parsePort) }
 
+// ListenPort takes a TCP port to listen on, 0 to 65535; 0 is any that is free.
+func ListenPort(to *uint16) func(string) error { return parsed(to, reasonListenPort, parseListenPort) }
+
 func parsePort(s string) (uint16, bool) {
+	n, ok := parseListenPort(s)
+	return n, ok && n > 0
+}
+
+func parseListenPort(s string) (uint16, bool) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return uint16(n), err == nil && n > 0
+	return uint16(n), err == nil
 }
 
 // CPID takes a charge point's id. Each has a folder of this name, so it can't be
@@ -138,25 +147,27 @@ func Switch(to *bool) func(string) error {
 	})
 }
 
-// Host takes a name or an IP address. Brackets around IPv6 are taken off.
-func Host(to *string) func(string) error { return parsed(to, reasonHost, parseHost) }
-
-// HostPort takes HOST:PORT, [IPv6]:PORT or :PORT (every address of this machine);
-// "" means off.
-func HostPort(to *string) func(string) error {
-	return parsed(to, reasonHostPort, func(s string) (string, bool) {
-		address, ok := parseHostPort(s, "")
-		return address, ok || s == ""
-	})
+// ListenOrOff takes an address to listen on: HOST:PORT, [IPv6]:PORT or :PORT (every
+// address of this machine); "" means off. Port 0 is any that is free: the program says
+// which it got.
+func ListenOrOff(to *string) func(string) error {
+	return func(s string) error {
+		address, why := parseHostPort(s, "", parseListenPort)
+		if s != "" && why != "" {
+			return errors.New(why)
+		}
+		*to = address
+		return nil
+	}
 }
 
-// ListenAddress is HostPort for an address that can't be off.
+// ListenAddress is ListenOrOff for an address that can't be off.
 func ListenAddress(to *string) func(string) error {
 	return func(s string) error {
 		if s == "" {
 			return errors.New(reasonListen)
 		}
-		return HostPort(to)(s)
+		return ListenOrOff(to)(s)
 	}
 }
 
@@ -164,33 +175,96 @@ func ListenAddress(to *string) func(string) error {
 // environment can't say nothing, since an empty variable counts as unset. An entry
 // without port gets defaultPort.
 func HostPortList(to *[]string, defaultPort uint16) func(string) error {
-	return parsed(to, reasonHostPort, func(s string) (all []string, ok bool) {
+	return func(s string) error {
 		if s == "" || s == "none" {
-			return nil, true
+			*to = nil
+			return nil
 		}
+		var all []string
 		for entry := range strings.SplitSeq(s, ",") {
-			address, ok := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)))
-			if !ok || address[0] == ':' {
-				return nil, false
+			address, why := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)), parsePort)
+			if strings.HasPrefix(address, ":") {
+				why = reasonHostPort
+			}
+			if why != "" {
+				return errors.New(why)
 			}
 			all = append(all, address)
 		}
-		return all, true
-	})
+		*to = all
+		return nil
+	}
+}
+
+// Host takes a name or an IP address. Brackets around IPv6 are taken off.
+func Host(to *string) func(string) error {
+	return func(s string) error {
+		host, why := parseHost(s)
+		if why != "" {
+			return errors.New(why)
+		}
+		*to = host
+		return nil
+	}
 }
 
 // maxHost is DNS's own limit.
 const maxHost = 253
 
-func parseHost(s string) (string, bool) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		return inner, ok && isIPv6(inner)
+// parseHost returns why s is no host, "" if it is one.
+func parseHost(s string) (host, why string) {
+	inner, bracket := strings.CutPrefix(s, "[")
+	if bracket || strings.ContainsRune(s, ':') {
+		if bracket {
+			inner, bracket = strings.CutSuffix(inner, "]")
+			s = inner
+			if !bracket {
+				return "", reasonHost
+			}
+		}
+		if !isIPv6(s) {
+			return "", reasonHost
+		}
+		return s, ""
 	}
-	if strings.ContainsRune(s, ':') {
-		return s, isIPv6(s)
+	if s == "" || len(s) > maxHost || strings.ContainsFunc(s, notInHost) {
+		return "", reasonHost
 	}
-	return s, s != "" && len(s) <= maxHost && !strings.ContainsFunc(s, notInHost)
+	return s, whyNotIPv4(s)
+}
+
+// whyNotIPv4 refuses a name that was meant as an IPv4 address, "" for any other. Its last
+// part is a number, as no top-level domain is, and so resolvers disagree about it:
+// some look it up as a name, some read 010 as 8 and 10.1 as 10.0.0.1, as inet_aton does.
+func whyNotIPv4(s string) string {
+	parts := strings.Split(strings.TrimSuffix(s, "."), ".")
+	if !isNumber(parts[len(parts)-1]) {
+		return ""
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return ""
+	}
+	for i, part := range parts {
+		part = strings.TrimLeft(part, "0")
+		if part == "" {
+			part = "0"
+		}
+		parts[i] = part
+	}
+	if meant, err := netip.ParseAddr(strings.Join(parts, ".")); err == nil && !strings.HasSuffix(s, ".") {
+		return fmt.Sprintf(reasonMeantIPv4, meant)
+	}
+	return reasonIPv4
+}
+
+// isNumber reports whether inet_aton would read s as a number: decimal, or hexadecimal
+// behind 0x.
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	if err != nil && len(s) > 2 && strings.EqualFold(s[:2], "0x") {
+		_, err = strconv.ParseUint(s[2:], 16, 64)
+	}
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // notInHost allows _ beside what DNS does: container names have it.
@@ -198,24 +272,30 @@ func notInHost(r rune) bool {
 	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == '_')
 }
 
-// parseHostPort writes an address as net.Dial takes it. An empty host stays
-// empty; an empty defaultPort means that the port must be there.
-func parseHostPort(s, defaultPort string) (string, bool) {
+// parseHostPort writes an address as net.Dial takes it, or returns why it can't. An empty
+// host stays empty; an empty defaultPort means that the port must be there.
+func parseHostPort(s, defaultPort string, parsePort func(string) (uint16, bool)) (address, why string) {
 	host, port := s, defaultPort
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") && !isIPv6(s) {
 		host, port = s[:i], s[i+1:]
 	}
-	if _, ok := parsePort(port); !ok {
-		return "", false
+	if _, ok := parsePort(port); !ok || s == "" {
+		if _, zeroToo := parsePort("0"); zeroToo {
+			return "", reasonListenHostPort
+		}
+		return "", reasonHostPort
 	}
 	if host == "" {
-		return ":" + port, s != ""
+		return ":" + port, ""
 	}
-	host, ok := parseHost(host)
-	if strings.ContainsRune(host, ':') {
-		host = "[" + host + "]"
+	host, why = parseHost(host)
+	switch {
+	case why == reasonHost:
+		return "", reasonHostPort
+	case why != "":
+		return "", why
 	}
-	return host + ":" + port, ok
+	return net.JoinHostPort(host, port), ""
 }
 
 // isIPv6 holds the zone to a host's letters, because netip takes anything there.

@@ -54,10 +54,18 @@ func (r *runner) bannerLines() []string {
 		row(engines, engine, fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
 		row(english.central, o.Central, heartbeats(o.Heartbeat)),
 		row(english.kafka, brokers, topic),
-	}, display.WrapUnder(fmt.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), []string{
+	}, display.WrapUnder(fmt.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), r.httpLine(), []string{
 		fmt.Sprintf(english.config, o.Origin),
 		"",
 	})
+}
+
+// httpLine is where --http listens: with port 0 only the process itself knows.
+func (r *runner) httpLine() []string {
+	if r.o.HTTP == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf(english.http, r.o.HTTP.Addr())}
 }
 
 func (r *runner) bannerAttrs() []slog.Attr {
@@ -66,6 +74,9 @@ func (r *runner) bannerAttrs() []slog.Attr {
 	watched := []slog.Attr{slog.Int("charge_points", len(o.Targets)), slog.String("version", o.Version)}
 	if cp := o.lone(); cp != "" {
 		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}
+	}
+	if o.HTTP != nil {
+		watched = append(watched, slog.String("http", o.HTTP.Addr().String()))
 	}
 	return append(watched, slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
 		slog.String("state", o.Dir()), slog.String("found", found), slog.String("config", o.Origin))
