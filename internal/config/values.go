@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -295,7 +294,10 @@ func parseHostPort(s, defaultPort string, parsePort func(string) (uint16, bool))
 	case why != "":
 		return "", why
 	}
-	return net.JoinHostPort(host, port), ""
+	if strings.ContainsRune(host, ':') {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port, ""
 }
 
 // isIPv6 holds the zone to a host's letters, because netip takes anything there.

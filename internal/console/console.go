@@ -60,7 +60,7 @@ const (
 // Console writes to one output. Close it before the program ends.
 type Console struct {
 	out    *os.File
-	output output
+	output logOutput
 	style  display.Style
 	format Format
 	level  slog.Level

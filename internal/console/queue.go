@@ -1,27 +1,25 @@
 package console
 
 import (
-	"context"
 	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"evcp/internal/wait"
 )
 
-// output writes texts to a file, in order, one write each. As a log it never waits: what
+// logOutput writes texts to a file, in order, one write each. As a log it never waits: what
 // is written while the file stands still is queued, at most maxQueued texts; what finds
 // the queue full, or can't be written, is dropped and its lines are counted.
-type output struct {
+type logOutput struct {
 	file *os.File
 	log  bool
 
 	mu      sync.Mutex
 	queue   []string
-	writing bool   // drain runs
-	failed  bool   // the last write did
-	dropped uint64 // lines
+	writing bool          // drain runs
+	drained chan struct{} // closed at its end
+	failed  bool          // the last write did
+	dropped uint64        // lines
 }
 
 const (
@@ -32,7 +30,7 @@ const (
 )
 
 // write reports false for a text that was dropped because the queue is full.
-func (o *output) write(text string) bool {
+func (o *logOutput) write(text string) bool {
 	if !o.log {
 		_, _ = o.file.WriteString(text)
 		return true
@@ -45,14 +43,14 @@ func (o *output) write(text string) bool {
 	}
 	o.queue = append(o.queue, text)
 	if !o.writing {
-		o.writing = true
+		o.writing, o.drained = true, make(chan struct{})
 		go o.drain() // ends by itself; Close waits for it, but not for ever
 	}
 	return true
 }
 
 // drain writes until the queue is empty.
-func (o *output) drain() {
+func (o *logOutput) drain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.queue) > 0 {
@@ -66,31 +64,35 @@ func (o *output) drain() {
 		}
 	}
 	o.queue, o.writing = nil, false
+	close(o.drained)
 }
 
 // lineCount does not count redrawing the live line.
 func lineCount(text string) uint64 { return uint64(strings.Count(text, "\n")) }
 
 // idle reports whether all that was queued is written, and the last of it well.
-func (o *output) idle() bool {
+func (o *logOutput) idle() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return !o.writing && !o.failed
 }
 
-func (o *output) lost() uint64 {
+func (o *logOutput) lost() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.dropped
 }
 
 // flush waits until the queue is written, at most flushLimit.
-func (o *output) flush() {
-	ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
-	defer cancel()
-	wait.Until(ctx, time.Millisecond, func() bool {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return !o.writing
-	})
+func (o *logOutput) flush() {
+	o.mu.Lock()
+	writing, drained := o.writing, o.drained
+	o.mu.Unlock()
+	if !writing {
+		return
+	}
+	select {
+	case <-drained:
+	case <-time.After(flushLimit):
+	}
 }
