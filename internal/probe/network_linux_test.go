@@ -1,8 +1,6 @@
 package probe_test
 
 import (
-	"context"
-	"fmt"
 	"net"
 	"os"
 	"sync/atomic"
@@ -108,29 +106,18 @@ func TestASlowNameServerLeavesTheEngineItsTime(t *testing.T) {
 	}
 }
 
-// neighbour makes a network between this machine, 10.9.0.1, and another, 10.9.0.2, on which
-// an Engine runs. Packets to others go there by default, and are dropped there.
+// neighbour is testbed.NewNeighbour with an Engine.
 func neighbour(t *testing.T) (other testbed.Namespace, port string, closes *atomic.Bool) {
 	t.Helper()
-	other = testbed.NewNamespace(t)
-	testbed.IP(t, fmt.Sprintf(`link add veth0 type veth peer name veth1 netns %d
-		addr add 10.9.0.1/24 dev veth0
-		link set veth0 up
-		route add default via 10.9.0.2`, other.PID))
-	other.Run("ip", "addr", "add", "10.9.0.2/24", "dev", "veth1")
-	other.Run("ip", "link", "set", "veth1", "up")
-	port, closes = realEngine(t, other.Listen("10.9.0.2:0"))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if !wait.Until(ctx, time.Millisecond, func() bool {
-		c, err := net.DialTimeout("tcp", "10.9.0.2:"+port, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	}) {
-		t.Fatal("the network does not work")
+	other = testbed.NewNeighbour(t)
+	var l net.Listener
+	if err := other.Enter(func() (err error) {
+		l, err = net.Listen("tcp", "10.9.0.2:0")
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
+	port, closes = realEngine(t, l)
 	return other, port, closes
 }
 

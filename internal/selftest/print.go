@@ -60,6 +60,8 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult, columns int) []st
 	switch {
 	case central.refused:
 		then = english.stop
+	case engine.unknown:
+		then = english.notJudge
 	case !central.well && !engine.well:
 		then = fmt.Sprintf(english.reportLater, cp)
 	case !central.well:
@@ -90,7 +92,7 @@ type words struct {
 
 	allWell, withoutKafka   string
 	oneProblem, twoProblems string // what a Monitor would do
-	stop, watch             string
+	stop, watch, notJudge   string
 	report, reportLater     string // which charge point
 }
 
@@ -107,6 +109,7 @@ var english = words{
 	twoProblems:  "2 problems. A Monitor started now would %s",
 	stop:         "stop with exit code 3.",
 	watch:        "watch, and go on asking for Central.",
+	notJudge:     "watch, and report nothing of an Engine that it can't judge.",
 	report:       "report %s as faulted.",
 	reportLater:  "report %s as faulted once Central is there.",
 }

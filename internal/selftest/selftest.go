@@ -69,6 +69,7 @@ type peerResult struct {
 	shape   display.Shape
 	well    bool
 	refused bool // by Central
+	unknown bool // the check was not judged
 	advice  advice.Advice
 	took    time.Duration
 }
@@ -118,7 +119,11 @@ func (o Options) tryEngine(ctx context.Context) peerResult {
 	checked := p.Take(nil)[0]
 	outcome, _ := p.Judge(checked, o.Slept())
 	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
-	return result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+	r := result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+	if r.unknown = outcome.Status == evcp.Unknown; r.unknown {
+		r.shape = display.Unknown
+	}
+	return r
 }
 
 // tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a

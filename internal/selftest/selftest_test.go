@@ -214,3 +214,23 @@ func TestNoLineIsWiderThanATerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnTroubleIsNoFault: without a name server the Monitor would report nothing.
+func TestOwnTroubleIsNoFault(t *testing.T) {
+	g := testbed.New(t)
+	names := testbed.NewNameServer(t, testbed.NameAnswer{Code: testbed.ServFail})
+	g.CentralAddr, g.EngineAddr = "central.test.:5000", "engine.test.:5001"
+	well, lines := try(t, g, func(o *selftest.Options) { o.Dialer = &link.TCPDialer{Resolver: names.Resolver} })
+	if well {
+		t.Error("well")
+	}
+	if got := row(lines, "Central", g.CentralAddr); got != "▲ no name server" {
+		t.Errorf("Central: %q", got)
+	}
+	if got := row(lines, "Engine", g.EngineAddr); got != "? not judged: no name server" {
+		t.Errorf("Engine: %q", got)
+	}
+	if got := end(lines); got != "2 problems. A Monitor started now would watch, and report nothing of an Engine that it can't judge." {
+		t.Errorf("ends %q", got)
+	}
+}

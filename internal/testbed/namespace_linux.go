@@ -1,6 +1,8 @@
 package testbed
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,8 +12,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"evcp/internal/wait"
 )
 
 // inNamespace is set in the process of a test that runs in a network namespace.
@@ -84,6 +89,28 @@ func NewNamespace(t *testing.T) Namespace {
 	return Namespace{holder.Process.Pid, t}
 }
 
+// NewNeighbour makes a network between the namespace of the test, 10.9.0.1 on veth0, and
+// another, 10.9.0.2 on veth1. Packets to others go there by default, and are dropped there.
+func NewNeighbour(t *testing.T) Namespace {
+	t.Helper()
+	n := NewNamespace(t)
+	IP(t, fmt.Sprintf(`link add veth0 type veth peer name veth1 netns %d
+		addr add 10.9.0.1/24 dev veth0
+		link set veth0 up
+		route add default via 10.9.0.2`, n.PID))
+	n.Run("ip", "addr", "add", "10.9.0.2/24", "dev", "veth1")
+	n.Run("ip", "link", "set", "veth1", "up")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if !wait.Until(ctx, time.Millisecond, func() bool { // a refusal comes from there
+		_, err := net.DialTimeout("tcp", "10.9.0.2:1", time.Second)
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}) {
+		t.Fatal("the network does not work")
+	}
+	return n
+}
+
 // Run runs a command in the namespace.
 func (n Namespace) Run(command ...string) {
 	n.t.Helper()
@@ -93,23 +120,9 @@ func (n Namespace) Run(command ...string) {
 	}
 }
 
-// Listen listens in the namespace: a socket belongs to the one of the thread that made it.
-func (n Namespace) Listen(address string) net.Listener {
-	n.t.Helper()
-	var l net.Listener
-	err := n.enter(func() (err error) {
-		l, err = net.Listen("tcp", address)
-		return err
-	})
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return l
-}
-
-// enter calls f on a thread in the namespace. If the thread can't return, it stays locked
+// Enter calls f on a thread in the namespace, to which the sockets belong that f makes. If the thread can't return, it stays locked
 // and ends with the goroutine.
-func (n Namespace) enter(f func() error) error {
+func (n Namespace) Enter(f func() error) error {
 	ended := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
