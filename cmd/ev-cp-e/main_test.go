@@ -3,7 +3,9 @@ package main
 import (
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -184,4 +186,32 @@ func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
 		}
 		p.Terminate()
 	})
+}
+
+// TestTimeZoneWithoutZonesInstalled runs the static program where nothing else is, as in
+// the image: TZ counts.
+func TestTimeZoneWithoutZonesInstalled(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testbed.Skip(t, "chroot needs root")
+	}
+	built := testbed.Built(t, name, "--listen", "127.0.0.1:0", "--log-format", "text")
+	program, err := os.ReadFile(built.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, name), program, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	built.Path, built.Dir, built.Env = "/"+name, "/", append(built.Env, "TZ=Asia/Kathmandu")
+	built.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	clock, _, _ := strings.Cut(testbed.StartProcess(t, built).Stderr.Line("listening"), " ")
+	now, err := time.Parse(time.TimeOnly, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := time.FixedZone("Kathmandu", (5*60+45)*60) // far from every other zone's minutes
+	if minutes := (now.Minute() - time.Now().In(there).Minute() + 60) % 60; minutes > 1 && minutes < 58 {
+		t.Errorf("the log says %s, in Kathmandu it is %s", clock, time.Now().In(there).Format(time.TimeOnly))
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // TZ works where no zones are installed, as in our image
 
 	"evcp/internal/config"
 	"evcp/internal/console"

@@ -58,6 +58,8 @@ func New(c *central.Central, version string) *Dashboard {
 	for _, path := range status.Paths() {
 		d.mux.Handle("GET "+path, health)
 	}
+	d.mux.Handle("OPTIONS "+status.HealthPath, health)
+	d.mux.Handle("OPTIONS "+status.ReadyPath, health)
 	for name, file := range assets() {
 		d.mux.Handle("GET "+name, compressed(file))
 	}

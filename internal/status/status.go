@@ -6,6 +6,8 @@
 //	GET /readyz           200 once it does its work, else 503 and why
 //	GET /api/v1/status    everything, as JSON
 //
+// OPTIONS on /healthz and /readyz is answered as GET is.
+//
 // An error under /api/ is JSON too: {"error": …, "allowed": […]}.
 //
 // Everything is read when a request comes; without requests it costs nothing. No request
@@ -58,12 +60,19 @@ const (
 // Paths are all of them, for a server that has further ones.
 func Paths() []string { return []string{MetricsPath, HealthPath, ReadyPath, StatusPath} }
 
+// CheckMethods are those of health checks: GET, with HEAD, and OPTIONS, which HAProxy's
+// "option httpchk" sends unless a method is given.
+func CheckMethods() []string { return []string{http.MethodGet, http.MethodOptions} }
+
 // Handler serves them.
 func (e Endpoints) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+MetricsPath, e.metrics)
-	mux.HandleFunc("GET "+HealthPath, e.health)
-	mux.HandleFunc("GET "+ReadyPath, func(w http.ResponseWriter, _ *http.Request) { writeCheck(w, "ready", e.Ready()) })
+	ready := func(w http.ResponseWriter, _ *http.Request) { writeCheck(w, "ready", e.Ready()) }
+	for _, method := range CheckMethods() {
+		mux.HandleFunc(method+" "+HealthPath, e.health)
+		mux.HandleFunc(method+" "+ReadyPath, ready)
+	}
 	mux.HandleFunc("GET "+StatusPath, NoParameters(e.status))
 	mux.HandleFunc("/api/", NoSuchPath(StatusPath))
 	mux.HandleFunc("GET /{$}", index)

@@ -118,6 +118,26 @@ func TestEndpointsOverTCP(t *testing.T) {
 	}
 }
 
+// TestHAProxysDefaultCheck sends what "option httpchk" with a path sends, and no method.
+func TestHAProxysDefaultCheck(t *testing.T) {
+	ill := healthy()
+	ill.Healthy = func() (string, error) { return "", errors.New("it stands still") }
+	for want, address := range map[string]string{"HTTP/1.0 200 OK": onTCP(t, healthy()), "HTTP/1.0 503 Service Unavailable": onTCP(t, ill)} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "OPTIONS "+status.HealthPath+" HTTP/1.0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := io.ReadAll(c)
+		if line, _, _ := strings.Cut(string(reply), "\r\n"); line != want {
+			t.Errorf("%q (%v), want %q", line, err, want)
+		}
+	}
+}
+
 // TestSilentClientsBlockNobody has all connections taken by clients that send nothing,
 // and some who say too much; whoever comes then is closed and not kept waiting,
 // and when they leave there is room again.
