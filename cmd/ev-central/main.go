@@ -83,6 +83,8 @@ func (o *options) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, end := cli.Attend(ctx, con, "Keys: q or Ctrl-C stops it, ? shows this.")
+	defer end()
 	p := &centralProcess{console: con, central: c, options: *o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })

@@ -40,7 +40,7 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 		lines = append(lines, "  Script  "+o.written, "")
 	}
 	if hasKeys {
-		lines = append(append(lines, legend()...), "")
+		lines = append(append(lines, legend(c.console.Columns())...), "")
 	}
 	c.console.Print(lines...)
 }
@@ -81,9 +81,9 @@ func (c *controller) endScript() {
 
 func (c *controller) press(key rune) {
 	switch key {
-	case keyHelp:
-		c.console.Print(legend()...)
-	case keyQuit:
+	case cli.KeyHelp:
+		c.console.Print(legend(c.console.Columns())...)
+	case cli.KeyQuit:
 		c.quit()
 	}
 	for _, k := range keys {
@@ -186,21 +186,19 @@ var keys = []struct {
 	{'t', "split"}, {'x', "refuse"},
 }
 
-const (
-	keyHelp = '?'
-	keyQuit = 'q'
-)
+// cellWidth is how many cells a key and what it does take.
+const cellWidth = 16
 
-// legend lists the keys, five in a line.
-func legend() []string {
+// legend lists the keys, as many in a line as it has cells for.
+func legend(columns int) []string {
 	cells := make([]string, 0, len(keys)+2)
 	for _, k := range keys {
-		cells = append(cells, fmt.Sprintf("%c %-14s", k.key, k.behaviour))
+		cells = append(cells, fmt.Sprintf("%c %-*s", k.key, cellWidth-2, k.behaviour))
 	}
-	cells = append(cells, fmt.Sprintf("%c %-14s", keyHelp, "keys"), fmt.Sprintf("%c quit", keyQuit))
+	cells = append(cells, fmt.Sprintf("%c %-*s", cli.KeyHelp, cellWidth-2, "keys"), fmt.Sprintf("%c quit", cli.KeyQuit))
 	var lines []string
-	for five := range slices.Chunk(cells, 5) {
-		lines = append(lines, strings.TrimRight("  "+strings.Join(five, ""), " "))
+	for row := range slices.Chunk(cells, max((columns-2+1)/cellWidth, 1)) {
+		lines = append(lines, strings.TrimRight("  "+strings.Join(row, ""), " "))
 	}
 	return lines
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"evcp/internal/cli"
 	"evcp/internal/engine"
 	"evcp/internal/testbed"
 )
@@ -160,7 +161,7 @@ func check(t *testing.T, address string) string {
 }
 
 func TestKeysAreBehaviours(t *testing.T) {
-	seen := map[rune]bool{keyHelp: true, keyQuit: true}
+	seen := map[rune]bool{cli.KeyHelp: true, cli.KeyQuit: true}
 	for _, k := range keys {
 		if _, err := engine.ParseBehaviour(k.behaviour); err != nil || seen[k.key] {
 			t.Errorf("key %c: %v", k.key, err)
@@ -170,7 +171,19 @@ func TestKeysAreBehaviours(t *testing.T) {
 	if len(keys) != len(engine.Behaviours())-1 {
 		t.Error("each behaviour but say= has a key")
 	}
-	checkWidth(t, strings.Join(legend(), "\n"))
+	for _, columns := range []int{80, 60, 20, 1} {
+		text := strings.Join(legend(columns), "\n")
+		for _, line := range strings.Split(text, "\n") {
+			if len(line) > max(columns, 20) {
+				t.Errorf("%d columns: %q", columns, line)
+			}
+		}
+		for _, k := range keys {
+			if !strings.Contains(text, string(k.key)+" "+k.behaviour) {
+				t.Errorf("%d columns: no key %c", columns, k.key)
+			}
+		}
+	}
 }
 
 // TestGoesOnWithoutAReaderOfItsLog: ev-cp-e 2>&1 | head -1.

@@ -225,6 +225,7 @@ type words struct {
 	needsCommand  string
 	goesWith      string // flag, commands
 	noTest        string // command
+	keys, ask     string // the answer to ?
 }
 
 var english = words{
@@ -250,4 +251,6 @@ var english = words{
 	needsCommand:  "--json, --follow and --since go with a command: ev-cp-m events --follow",
 	goesWith:      "%s goes with %s",
 	noTest:        "--test is no part of %s: ev-cp-m --test",
+	keys:          "Keys: q or Ctrl-C stops it, ? shows this.",
+	ask:           "In another terminal: ev-cp-m status, ev-cp-m explain, ev-cp-m events.",
 }

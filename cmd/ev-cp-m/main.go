@@ -72,6 +72,8 @@ func (o *options) runMonitor(ctx context.Context) error {
 	o.Console = o.log.OpenLog()
 	defer o.Console.Close()
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
+	ctx, end := cli.Attend(ctx, o.Console, english.keys, english.ask)
+	defer end()
 	err := watch.Run(ctx, o.Options)
 	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
 		return cli.ExitError{Code: exitRefused, Err: fmt.Errorf("%s does not know this Monitor, and never did.\n"+

@@ -31,10 +31,12 @@ func (o *options) play(ctx context.Context, _ config.Invocation) error {
 	defer stop()
 	c := o.log.OpenLog()
 	defer c.Close()
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, hurry, demo.Options{
-		Console: c, Keys: keys, Version: version.String(),
+		Console: c, Keys: keys, Quit: quit, Version: version.String(),
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
 }

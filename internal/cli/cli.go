@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // TZ works where no zones are installed, as in our image
@@ -178,3 +179,31 @@ func Keys(ctx context.Context, c *console.Console) (keys <-chan rune, restore fu
 	}
 	return keys, restore
 }
+
+// Attend reads the keys at the terminal of a program that has no others: q ends the
+// context as Ctrl-C does, and ? prints help. What is typed is not shown, so it stands in no
+// line of the log. Call end before c is closed.
+func Attend(ctx context.Context, c *console.Console, help ...string) (attended context.Context, end func()) {
+	attended, quit := context.WithCancel(ctx)
+	keys, restore := Keys(attended, c)
+	var reading sync.WaitGroup
+	if keys != nil {
+		reading.Go(func() {
+			for key := range keys {
+				switch key {
+				case KeyHelp:
+					c.Print(help...)
+				case KeyQuit:
+					quit()
+				}
+			}
+		})
+	}
+	return attended, func() { quit(); restore(); reading.Wait() }
+}
+
+// Keys that mean the same in every program.
+const (
+	KeyHelp = '?'
+	KeyQuit = 'q'
+)

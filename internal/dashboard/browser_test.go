@@ -99,6 +99,7 @@ func TestPageShowsSixChargePoints(t *testing.T) {
 	stop := b.recordConsole()
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
 	b.waitFor("the empty board", `document.querySelector(".empty pre")?.textContent.includes("--central-port `+s.monitors[len("127.0.0.1:"):]+`")`)
+	b.waitFor("that 127.0.0.1 is this machine only", `document.querySelector(".empty").textContent.includes("instead of 127.0.0.1")`)
 	for n := 1; n <= 6; n++ {
 		id := fmt.Sprintf("CP_%03d", n)
 		s.monitor("EV_CP_M "+id+" registration request", "EV_CP_M "+id+" heartbeat OK")
@@ -204,6 +205,17 @@ func TestPageInSpanishOnAPhone(t *testing.T) {
 	b.do(chromedp.Click(`.count.s-activated`))
 	b.waitFor("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
 	b.waitFor("the filter in the address", `location.search.includes("state=activated")`)
+}
+
+// CP_2 stands before CP_10.
+func TestNaturalOrder(t *testing.T) {
+	b := chromium(t)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
+	for _, id := range []string{"CP_10", "CP_1", "CP_2"} {
+		s.monitor("EV_CP_M "+id+" registration request", "EV_CP_M "+id+" heartbeat OK")
+	}
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	b.waitFor("the order", `[...document.querySelectorAll(".tile")].map((e) => e.dataset.id).join() === "CP_1,CP_2,CP_10"`)
 }
 
 // On a board of hundreds, a tile out of view is drawn when it comes into view; a fault

@@ -30,6 +30,7 @@ import (
 type Options struct {
 	Console *console.Console
 	Keys    <-chan rune // the keys pressed; nil without a keyboard
+	Quit    func()      // called for q: it ends Run's ctx; nil: q does nothing
 	Version string
 
 	// The ports wanted; 0 takes any. A port in use is replaced by the next free one.

@@ -39,9 +39,13 @@ func (u *terminalUI) banner() {
 	}
 	lines = append(append(lines, u.o.Script.lines()...), "")
 	if u.o.Keys != nil {
-		lines = append(lines, "Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.", "")
+		lines = append(append(lines, yourTurn()...), "")
 	}
 	u.console.Print(lines...)
+}
+
+func yourTurn() []string {
+	return []string{"Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.", "? shows this again, q or Ctrl-C ends the demo."}
 }
 
 func introduction() []string {
@@ -81,13 +85,13 @@ func (u *terminalUI) run(ended <-chan struct{}) {
 			u.writeLog()
 		case <-second.C:
 			u.writeLog()
-			u.console.Live(u.live(time.Now()))
+			u.console.Live(u.live(time.Now())...)
 		case key, open := <-keys:
 			if !open {
 				keys = nil // the terminal is closed; the demo goes on
 			}
 			u.press(key, time.Now())
-			u.console.Live(u.live(time.Now()))
+			u.console.Live(u.live(time.Now())...)
 		}
 	}
 }
@@ -102,20 +106,30 @@ func (u *terminalUI) writeLog() {
 	}
 }
 
-// live is the last line of the terminal.
-func (u *terminalUI) live(now time.Time) string {
+// live is the last line of the terminal, the best first: in a narrow one the checks are
+// left out.
+func (u *terminalUI) live(now time.Time) []string {
 	if now.Before(u.hintEnds) {
-		return u.hint
+		return []string{u.hint}
 	}
 	activated, faulted, disconnected := u.aggregator.states()
 	missed, pending := u.monitorStats()
-	return fmt.Sprintf("%s %d  %s %d  %s %d | %s, %d late | %s waiting", display.Up.Mark(), activated, display.Failed.Mark(), faulted, display.Gone.Mark(), disconnected,
-		checks.Of(int64(u.aggregator.figures().Checks)), missed, events.Of(pending))
+	states := fmt.Sprintf("%s %d  %s %d  %s %d | ", display.Up.Mark(), activated, display.Failed.Mark(), faulted, display.Gone.Mark(), disconnected)
+	waiting := events.Of(pending) + " waiting"
+	return []string{fmt.Sprintf("%s%s, %d late | %s", states, checks.Of(int64(u.aggregator.figures().Checks)), missed, waiting), states + waiting}
 }
 
 // press handles one key: a digit chooses a charge point, a letter sets the chosen
-// one's behaviour. Other keys do nothing.
+// one's behaviour, ? lists the keys, q ends the demo. Other keys do nothing.
 func (u *terminalUI) press(key rune, now time.Time) {
+	switch {
+	case key == '?':
+		u.console.Print(yourTurn()...)
+		return
+	case key == 'q' && u.o.Quit != nil:
+		u.o.Quit()
+		return
+	}
 	if n := int(key - '0'); n >= 1 && n <= len(u.cps) {
 		u.chosen = u.cp(n)
 		u.hint, u.hintEnds = fmt.Sprintf("%s: k answers KO, m is mute, o answers OK", u.chosen.id), now.Add(hintLasts)

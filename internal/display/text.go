@@ -1,6 +1,7 @@
 package display
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -109,6 +110,34 @@ func WrapUnder(lead, text string, indent int) []string {
 	}
 	return append([]string{lead}, WrapIndented(text, Columns, indent)...)
 }
+
+// CompareNatural orders names as a person does: by the value of the numbers in them, so
+// that CP_2 comes before CP_10. Of names that differ in zeros only the shorter is first.
+func CompareNatural(a, b string) int {
+	for x, y := a, b; x != "" && y != ""; {
+		p, q := digits(x), digits(y)
+		c := cmp.Compare(x[0], y[0])
+		if p > 0 && q > 0 {
+			m, n := strings.TrimLeft(x[:p], "0"), strings.TrimLeft(y[:q], "0")
+			c = cmp.Or(cmp.Compare(len(m), len(n)), strings.Compare(m, n))
+		} else {
+			p, q = 1, 1
+		}
+		if c != 0 {
+			return c
+		}
+		x, y = x[p:], y[q:]
+		if x == "" || y == "" {
+			if c = cmp.Compare(len(x), len(y)); c != 0 {
+				return c
+			}
+		}
+	}
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+}
+
+// digits counts the digits that s begins with.
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 // fold breaks s at blanks into lines of at most columns cells, those after the first
 // behind an indent. It changes nothing else: blanks between words stay, and a word that

@@ -1,6 +1,7 @@
 package display
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -125,4 +126,15 @@ func FuzzSafe(f *testing.F) {
 			t.Fatalf("Cut(%q) is %d wide", got, n)
 		}
 	})
+}
+
+func TestCompareNatural(t *testing.T) {
+	want := []string{"", "CP", "CP_1", "CP_01", "CP_1a", "CP_2", "CP_2.9", "CP_2.10", "CP_09", "CP_10", "CP_99999999999999999999", "CP_100000000000000000000", "CP_a", "cp_1"}
+	for i, a := range want {
+		for j, b := range want {
+			if got := CompareNatural(a, b); got != cmp.Compare(i, j) {
+				t.Errorf("%q, %q: %d", a, b, got)
+			}
+		}
+	}
 }

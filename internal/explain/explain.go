@@ -139,17 +139,18 @@ func (v view) outbox() []string {
 	return lines
 }
 
-// Cells: where the text under a row begins, the widest column of addresses, and the
-// least room in which text is begun.
+// Cells: where the text under a row begins, the widest column of names or addresses, the
+// narrowest of names, and the least room in which text is begun.
 const (
 	indent    = 13
 	maxColumn = 24
+	minName   = 8
 	minText   = 20
 )
 
 // row is shape, name, address and text, on as many lines as it takes.
 func (v view) row(sh display.Shape, name, address, text string) []string {
-	head := fmt.Sprintf("  %s %-8s %-*s", sh.Mark(), name, v.column(), address)
+	head := fmt.Sprintf("  %s %-*s %-*s", sh.Mark(), v.names(), name, v.column(), address)
 	room := v.columns - display.Width(head) - 2
 	if room < minText {
 		return append([]string{strings.TrimRight(head, " ")}, v.indented(text)...)
@@ -157,6 +158,18 @@ func (v view) row(sh display.Shape, name, address, text string) []string {
 	lines := display.WrapHanging(text, room, v.columns, indent)
 	lines[0] = head + "  " + lines[0]
 	return lines
+}
+
+// names is the length of the longest name, at least minName. One beyond maxColumn does not
+// count: its row is broken anyway, and the others keep their room.
+func (v view) names() int {
+	wide := minName
+	for _, c := range v.ChargePoints {
+		if n := len(c.CP); n <= maxColumn {
+			wide = max(wide, n)
+		}
+	}
+	return wide
 }
 
 // column is the length of the longest address, at most maxColumn.

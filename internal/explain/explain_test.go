@@ -205,3 +205,28 @@ func FuzzDocument(f *testing.F) {
 		}
 	})
 }
+
+// TestLongIDsAndOrder: the columns of all rows begin in the same cell, and CP_2 stands before CP_10.
+func TestLongIDsAndOrder(t *testing.T) {
+	d := sound()
+	d.ChargePoints = nil
+	for _, id := range []evcp.CPID{"CP_10", "ALB-04-001.north", "CP_2"} {
+		c := sound().ChargePoints[0]
+		c.CP = id
+		d.ChargePoints = append(d.ChargePoints, c)
+	}
+	var ids []string
+	for _, line := range explain.StatusLines(d, time.UTC, 80) {
+		if strings.Contains(line, "localhost:5001") {
+			ids = append(ids, strings.Fields(line)[1])
+		}
+		for _, address := range []string{"localhost:5001", "10.0.0.5:5000", "localhost:9092", "site-7"} {
+			if i := strings.Index(line, address); i >= 0 && utf8.RuneCountInString(line[:i]) != len("  x ALB-04-001.north ") {
+				t.Errorf("%s begins elsewhere: %s", address, line)
+			}
+		}
+	}
+	if want := []string{"ALB-04-001.north", "CP_2", "CP_10"}; !slices.Equal(ids, want) {
+		t.Errorf("in the order %v", ids)
+	}
+}

@@ -26,6 +26,9 @@ type view struct {
 }
 
 func newView(d MonitorStatus, zone *time.Location, columns int) view {
+	d.ChargePoints = slices.SortedFunc(slices.Values(d.ChargePoints), func(a, b ChargePointStatus) int {
+		return display.CompareNatural(string(a.CP), string(b.CP))
+	})
 	return view{MonitorStatus: d, zone: zone, columns: max(columns, indent+minText)}
 }
 

@@ -52,7 +52,9 @@ function counts() {
 }
 // shownCounts are the states, and those kinds that are not empty or filtered by.
 const shownCounts = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))];
-const all = () => [...cps.values()].sort((a, b) => (a.cp_id < b.cp_id ? -1 : 1));
+// CP_2 stands before CP_10.
+const { compare } = new Intl.Collator('en', { numeric: true });
+const all = () => [...cps.values()].sort((a, b) => compare(a.cp_id, b.cp_id) || (a.cp_id < b.cp_id ? -1 : 1));
 const isBig = () => cps.size <= BIG;
 const isMany = () => cps.size > MANY;
 

@@ -80,6 +80,7 @@ const WORDS = {
 
   e_title: ['Central is listening. Start a Monitor.', 'Central está escuchando. Arranque un Monitor.'],
   e_sub: ['Run this where the charge point is. It registers, and a tile appears here within a second.', 'Ejecútelo donde está el punto de carga. Se registra, y en un segundo aparece aquí su ficha.'],
+  e_sub_local: ['Run this on this machine. Where the charge point is, write this machine\u2019s address instead of {a}. It registers, and a tile appears here within a second.', 'Ejecútelo en esta máquina. Donde está el punto de carga, escriba la dirección de esta máquina en lugar de {a}. Se registra, y en un segundo aparece aquí su ficha.'],
   e_none: ['No Engine at hand? This simulates one:', '¿Sin un Engine a mano? Esto simula uno:'],
   e_tour: ['Or see everything at once, on this machine only:', 'O véalo todo a la vez, solo en esta máquina:'],
   copy: ['Copy', 'Copiar'], copied: ['Copied', 'Copiado'],
