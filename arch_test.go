@@ -59,7 +59,7 @@ var packages = map[string]contract{
 	"internal/engine/remote":   {does, []string{"internal/engine"}},
 	"internal/metrics":         {does, nil},
 	"internal/wait":            {does, nil},
-	"internal/status":          {does, []string{"internal/metrics"}},
+	"internal/status":          {does, []string{"internal/folder", "internal/metrics", "internal/wait"}},
 	"internal/systemd":         {does, []string{"internal/wait"}},
 	"internal/explain":         {decides, []string{".", "internal/advice", "internal/display"}},
 	"internal/eventlog":        {does, []string{".", "internal/display", "internal/logtext", "internal/outbox", "internal/wait"}},

@@ -276,3 +276,42 @@ func TestAnyFreePort(t *testing.T) {
 	})
 	p.Terminate()
 }
+
+// TestTheFolderOfARunningMonitor takes the lock and the socket away, then the whole folder,
+// under a running Monitor: it has both again, notices that the folder is gone, and claims
+// at the end that its state is kept only where it is.
+func TestTheFolderOfARunningMonitor(t *testing.T) {
+	t.Parallel()
+	g, dir := testbed.Start(t), t.TempDir()
+	folder := filepath.Join(dir, "CP_001")
+	answers := func() bool {
+		return start(t, nil, append([]string{"healthcheck"}, flags(g, dir)...)...).Wait() == cli.ExitOK
+	}
+	remove := func(paths ...string) {
+		t.Helper()
+		for _, path := range paths {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p := start(t, nil, flags(g, dir)...)
+	g.Until("the first check", answers)
+	remove(filepath.Join(folder, "lock"), filepath.Join(folder, "status.sock"))
+	g.Until("an answer on a new socket", answers)
+	g.Until("the lock", func() bool { _, err := os.Stat(filepath.Join(folder, "lock")); return err == nil })
+	if code := start(t, nil, flags(g, dir)...).Wait(); code != cli.ExitFailed {
+		t.Errorf("a second Monitor ended with %d", code)
+	}
+	remove(folder)
+	if err := os.WriteFile(folder, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const noticed = "the disk refused: the state folder or its file was removed or replaced; kept in memory"
+	g.Until("a line that says so", func() bool { return strings.Contains(p.Stderr.String(), noticed) })
+	p.Signal(syscall.SIGTERM)
+	code := p.Wait()
+	if said := p.Stderr.String(); code != cli.ExitFailed || strings.Contains(said, "state kept") || !strings.Contains(said, "state NOT kept") {
+		t.Errorf("ended with %d and said %s", code, said)
+	}
+}

@@ -230,13 +230,21 @@ func TestFailingDiskIsTriedAgainWithoutMessages(t *testing.T) {
 }
 
 // A folder that is deleted while Central runs is made anew, with all charge points, and
-// locked again.
+// locked again; so is one of which only the lock is gone.
 func TestFolderTakenAway(t *testing.T) {
+	t.Run("folder", func(t *testing.T) { folderTakenAway(t, os.RemoveAll) })
+	t.Run("lock", func(t *testing.T) {
+		folderTakenAway(t, func(dir string) error { return os.Remove(filepath.Join(dir, lockName)) })
+	})
+}
+
+func folderTakenAway(t *testing.T, take func(dir string) error) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	_, addr, stop := start(t, Options{StateDir: dir})
 	p := dial(t, addr)
 	p.ask("EV_CP_M CP_001 registration request", "Authentication successful")
-	if err := os.RemoveAll(dir); err != nil {
+	if err := take(dir); err != nil {
 		t.Fatal(err)
 	}
 	p.ask("EV_CP_M CP_002 registration request", "Authentication successful")

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,8 +41,7 @@ type stateFile struct {
 	dir  string
 	log  *slog.Logger
 	lock *folder.Lock
-	db   *sqlite.DB  // nil while there is none
-	info os.FileInfo // which file db has; nil = not known
+	db   *sqlite.DB // nil while there is none
 }
 
 func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
@@ -54,13 +52,13 @@ func (s *stateFile) open() error {
 	if err != nil {
 		return err
 	}
-	info, _ := os.Stat(s.path()) // without it, the removal of the file goes unnoticed
+	info, _ := os.Stat(s.path())
 	if info == nil || info.Size() <= maxIntegrityCheck {
 		if err := db.QuickCheck(); err != nil {
 			return errors.Join(err, db.Close())
 		}
 	}
-	s.db, s.info = db, info
+	s.db = db
 	return nil
 }
 
@@ -70,7 +68,7 @@ func (s *stateFile) open() error {
 // folder.ErrInUse. A file that is damaged, foreign or newer than this program is
 // replaced.
 func (s *stateFile) ensure() (opened bool, err error) {
-	if s.db != nil && !s.replaced() {
+	if s.db != nil && !s.db.Replaced() && !s.lock.Lost() {
 		return false, nil
 	}
 	_ = s.close() // its file is not in the folder any more
@@ -84,12 +82,6 @@ func (s *stateFile) ensure() (opened bool, err error) {
 		err = s.replace(err)
 	}
 	return err == nil, err
-}
-
-// replaced reports whether the open file is not the one in the folder.
-func (s *stateFile) replaced() bool {
-	now, err := os.Stat(s.path())
-	return errors.Is(err, fs.ErrNotExist) || err == nil && s.info != nil && !os.SameFile(s.info, now)
 }
 
 // replace puts the present file aside, and never deletes it, and begins a new one.

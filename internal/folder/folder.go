@@ -11,11 +11,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // Lock is the lock of a folder that this process has.
-type Lock struct{ file *os.File }
+type Lock struct {
+	file *os.File
+	path string
+	info os.FileInfo // of the file; nil: not known
+}
 
 // Acquire locks the folder dir for this process, by the file of that name in it. An
 // InUseError names the process that has it. The system unlocks it when the process ends,
@@ -32,7 +37,21 @@ func Acquire(dir, name string) (*Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	writePID(f)
-	return &Lock{f}, nil
+	info, _ := f.Stat() // without it, the loss of the file goes unnoticed
+	return &Lock{f, path, info}, nil
+}
+
+// Lost reports whether the lock's file is not the one in the folder any more: then
+// another process can lock the folder, too.
+func (l *Lock) Lost() bool { return Replaced(l.path, l.info) }
+
+// Replaced reports whether the file at path is not the one it was: it, or a folder above
+// it, was removed, moved away or replaced, while a process may have it open. was is what
+// os.Stat said of it; nil is a file of which nothing is known.
+func Replaced(path string, was os.FileInfo) bool {
+	now, err := os.Stat(path)
+	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	return was != nil && (gone || err == nil && !os.SameFile(was, now))
 }
 
 // Close unlocks the folder; on nil it does nothing.

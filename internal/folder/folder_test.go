@@ -119,3 +119,35 @@ func TestOneLine(t *testing.T) {
 		t.Errorf("said %q", got)
 	}
 }
+
+// A lock is lost when its file, or the folder, is not under its name any more. Then another
+// process can have the folder, and this one can see it.
+func TestLostLock(t *testing.T) {
+	for name, lose := range map[string]func(dir string) error{
+		"the file is removed":    func(dir string) error { return os.Remove(filepath.Join(dir, "lock")) },
+		"the folder is removed":  os.RemoveAll,
+		"a file is in its place": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)) },
+		"a copy is in its place": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"-moved"), os.CopyFS(dir, os.DirFS(dir+"-moved")))
+		},
+		"another one has it then": func(dir string) error { return os.Rename(filepath.Join(dir, "lock"), filepath.Join(dir, "other")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			lock, err := Acquire(dir, "lock")
+			if err != nil || lock.Lost() {
+				t.Fatalf("%v, lost at once: %t", err, lock.Lost())
+			}
+			defer lock.Close()
+			if err := lose(dir); err != nil {
+				t.Fatal(err)
+			}
+			if !lock.Lost() {
+				t.Error("nobody notices")
+			}
+		})
+	}
+}

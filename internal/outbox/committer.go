@@ -29,6 +29,8 @@ type committer struct {
 	trim      trimmer
 	timer     *time.Timer // plain OKs have waited for Options.SyncEvery
 	watchdog  *time.Timer // the commit under way has taken Options.stuckAfter
+	// folderTimer makes the committer look after the folder; stopped in memory.
+	folderTimer *time.Timer
 }
 
 // volume counts what was written since some moment.
@@ -46,8 +48,12 @@ func newCommitter(o *Outbox, s runStore) *committer {
 	c := &committer{
 		o: o, store: s, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		synced: time.Now(), always: bootID() == "", timer: time.NewTimer(time.Hour),
+		folderTimer: time.NewTimer(checkFolderEvery),
 	}
 	c.timer.Stop()
+	if s.InMemory() {
+		c.folderTimer.Stop()
+	}
 	c.watchdog = time.AfterFunc(o.options.stuckAfter, func() { o.fallBack(c, errStuck) })
 	c.watchdog.Stop()
 	c.trim = trimmer{c: c, dropped: dropSet{}}
@@ -55,7 +61,7 @@ func newCommitter(o *Outbox, s runStore) *committer {
 }
 
 // run commits until Close, or until another committer has taken over. A timer runs
-// only while something waits for it.
+// only while something waits for it; on a disk, one runs for the folder.
 func (c *committer) run() {
 	defer close(c.done)
 	defer c.stopTimers()
@@ -70,6 +76,9 @@ func (c *committer) run() {
 			err = c.commitWhenDue()
 		case <-c.timer.C:
 			err = c.commitPending()
+		case <-c.folderTimer.C:
+			err = c.checkFolder()
+			c.folderTimer.Reset(checkFolderEvery)
 		case <-back.probeTimer.C:
 			c.startProbe()
 		case r := <-back.probed:
@@ -101,6 +110,7 @@ func (c *committer) giveUp(cause error) {
 
 func (c *committer) stopTimers() {
 	c.timer.Stop()
+	c.folderTimer.Stop()
 	c.watchdog.Stop()
 }
 
@@ -278,7 +288,11 @@ func (c *committer) finish() {
 	if c.o.back.migration != nil {
 		_ = c.endMigration(<-c.o.back.migrated) // if it failed, lastMigration tries again
 	}
-	if err := c.commitPending(); err != nil {
+	err := c.commitPending()
+	if err == nil && !c.store.InMemory() {
+		err = c.checkFolder() // what is sealed must be found again
+	}
+	if err != nil {
 		c.giveUp(err)
 	}
 	if c.superseded() {
@@ -286,7 +300,6 @@ func (c *committer) finish() {
 		return
 	}
 	c.o.stopReading()
-	var err error
 	if c.store.InMemory() {
 		err = c.lastMigration()
 	} else {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"evcp"
@@ -269,6 +270,57 @@ func otherMachine(a, b string) bool {
 	before, now := strings.Fields(a), strings.Fields(b)
 	shared := slices.ContainsFunc(now, func(word string) bool { return slices.Contains(before, word) })
 	return len(before) > 0 && len(now) > 0 && !shared
+}
+
+// checkFolderEvery is how often the committer looks whether the folder is still there.
+const checkFolderEvery = time.Second
+
+// errReplaced is a folder, or a file in it, that is not the one that is open.
+var errReplaced = errors.New("the state folder or its file was removed or replaced")
+
+// checkFolder returns an error when the folder or the file is not this process's any more:
+// then nobody will find what is written.
+func (c *committer) checkFolder() error {
+	c.watchdog.Reset(c.o.options.stuckAfter)
+	defer c.watchdog.Stop()
+	if err := c.relock(); err != nil {
+		return err
+	}
+	if c.store.Replaced() {
+		return errReplaced
+	}
+	return nil
+}
+
+// relock locks the folder again when its lock was removed or replaced, so that no second
+// process has it. If one has it already, that is a folder.InUseError.
+func (c *committer) relock() error {
+	o := c.o
+	if o.isLocked() {
+		return nil
+	}
+	lock, err := folder.Acquire(o.dir, lockName)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return errReplaced
+	}
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.isSuperseded() {
+		return lock.Close()
+	}
+	return o.setLock(lock)
+}
+
+// setLock takes a lock in the place of the one that was lost. The caller holds the lock.
+func (o *Outbox) setLock(lock *folder.Lock) (err error) {
+	if o.lock != nil {
+		err = o.lock.Close()
+	}
+	o.lock = lock
+	return err
 }
 
 // markerName is an empty file that stands while the file holds the last number of every

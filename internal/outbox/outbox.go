@@ -167,10 +167,12 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
+// isLocked reports whether this process has the folder that is at its path now.
 func (o *Outbox) isLocked() bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.lock != nil
+	lock := o.lock
+	o.mu.Unlock()
+	return lock != nil && !lock.Lost()
 }
 
 // Stats are the figures of an outbox at one moment.

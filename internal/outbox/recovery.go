@@ -288,9 +288,10 @@ func (o *Outbox) takeDisk(c *committer, m *migration) bool {
 	}
 	o.enter(migrationSucceeded)
 	if m.disk.lock != nil {
-		o.lock = m.disk.lock
+		_ = o.setLock(m.disk.lock) // the old one, if any, was lost
 	}
 	c.store = m.disk.store
+	c.folderTimer.Reset(checkFolderEvery)
 	o.memoryFrom = 0
 	o.stats.refuse("", time.Time{})
 	for i := range o.states {

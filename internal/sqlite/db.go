@@ -13,12 +13,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"evcp/internal/folder"
 )
 
 // Stmt is a prepared statement. While it is at a row, the columns are read from it.
@@ -39,7 +42,12 @@ type DB struct {
 	inMemory bool
 	synced   bool // commits are synced at once
 	prepared map[string]*sqlite3.Stmt
+	path     string
+	info     [len(ownFiles)]os.FileInfo // of the file and its log, when it was opened for writing
 }
+
+// ownFiles are the suffixes of the file and of its log.
+var ownFiles = [...]string{"", "-wal"}
 
 // Open opens or makes a file and brings its schema up to date. The pragmas are executed
 // before that, and only on a file of this schema. On ErrForeign and ErrNewer the file is
@@ -49,7 +57,25 @@ func (s Schema) Open(f DBFile, pragmas string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db.checked(s.prepare(db, pragmas))
+	if db, err = db.checked(s.prepare(db, pragmas)); err != nil {
+		return nil, err
+	}
+	db.path = f.Path
+	for i, suffix := range ownFiles {
+		db.info[i], _ = os.Stat(f.Path + suffix) // without it, the loss of the file goes unnoticed
+	}
+	return db, nil
+}
+
+// Replaced reports whether the file that Schema.Open opened, or its log, is not the one in
+// its folder any more: what is written then can't be found again.
+func (db *DB) Replaced() bool {
+	for i, suffix := range ownFiles {
+		if folder.Replaced(db.path+suffix, db.info[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // OpenMemory makes the same in memory. Beyond limit bytes a write fails.

@@ -14,6 +14,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"evcp/internal/folder"
+	"evcp/internal/wait"
 )
 
 // SocketName is the file name of the socket in the state folder.
@@ -31,7 +34,7 @@ var ErrInUse = errors.New("another process answers there")
 // replaces a socket that an earlier process has left. ErrInUse means that another process
 // answers there; a file that is no socket is an error too. Closing the listener removes
 // the socket.
-func Listen(ctx context.Context, dir string) (net.Listener, error) {
+func Listen(ctx context.Context, dir string) (*SocketListener, error) {
 	path := filepath.Join(dir, SocketName)
 	if err := removeStale(ctx, path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -51,7 +54,43 @@ func Listen(ctx context.Context, dir string) (net.Listener, error) {
 	if err := errors.Join(done(), os.Chmod(path, 0o600)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), ln.Close(), os.Remove(path))
 	}
-	return &socketListener{Listener: ln, path: path}, nil
+	info, _ := os.Lstat(path) // without it, the loss of the socket goes unnoticed
+	return &SocketListener{Listener: ln, path: path, info: info}, nil
+}
+
+// checkSocketEvery is how often ServeSocket looks whether its socket is still there.
+const checkSocketEvery = time.Second
+
+// ServeSocket serves h on the socket in the folder dir until ctx ends. Where there can be
+// no socket, or none any more since it or the folder was removed or replaced, one is opened
+// as soon as that is possible. failed gets the first error of several in a row.
+func ServeSocket(ctx context.Context, dir string, h http.Handler, failed func(error)) {
+	failing := false
+	for ctx.Err() == nil {
+		err := serveOneSocket(ctx, dir, h)
+		if err != nil && !failing {
+			failed(err)
+		}
+		failing = err != nil
+		if failing {
+			wait.For(ctx, checkSocketEvery)
+		}
+	}
+}
+
+// serveOneSocket serves on one socket for as long as it is in the folder.
+func serveOneSocket(ctx context.Context, dir string, h http.Handler) error {
+	ln, err := Listen(ctx, dir)
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	go func() {
+		defer stop()
+		wait.Until(serving, checkSocketEvery, ln.lost)
+	}()
+	defer stop()
+	return Serve(serving, ln, h)
 }
 
 // removeStale removes a socket on which no process answers.
@@ -96,16 +135,25 @@ func shorten(dir string) (path string, done func() error, err error) {
 	return throughDescriptor(dir)
 }
 
-// socketListener removes its socket when it is closed.
-type socketListener struct {
+// SocketListener listens on the socket in a folder.
+type SocketListener struct {
 	net.Listener
 	path string
+	info os.FileInfo
 	once sync.Once
 }
 
-// Close closes the socket and removes it.
-func (s *socketListener) Close() (err error) {
-	s.once.Do(func() { err = errors.Join(os.Remove(s.path), s.Listener.Close()) })
+// lost reports whether the socket is not in the folder any more.
+func (s *SocketListener) lost() bool { return folder.Replaced(s.path, s.info) }
+
+// Close closes the socket and removes it, unless another one is in its place.
+func (s *SocketListener) Close() (err error) {
+	s.once.Do(func() {
+		if !s.lost() {
+			err = os.Remove(s.path)
+		}
+		err = errors.Join(err, s.Listener.Close())
+	})
 	return err
 }
 

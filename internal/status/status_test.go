@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 	"evcp/internal/metrics"
 	"evcp/internal/status"
+	"evcp/internal/testbed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -251,6 +253,44 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	}
 	if _, err := status.Listen(t.Context(), filepath.Join(dir, "nowhere")); err == nil {
 		t.Error("listens where no folder is")
+	}
+}
+
+// TestLostSocketIsReplaced opens a new socket where the old one was removed, or its folder
+// moved away; at the end it leaves alone what another process has put there.
+func TestLostSocketIsReplaced(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(dir, 0o700))
+	ctx, stop := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	var failed atomic.Int32
+	serving.Go(func() {
+		status.ServeSocket(ctx, dir, healthy().Handler(), func(error) { failed.Add(1) })
+	})
+	answers := func() bool {
+		a, err := status.Get(t.Context(), dir, status.HealthPath)
+		return err == nil && a.Code == 200
+	}
+	testbed.Until(t, "the socket", answers)
+	must(os.Remove(filepath.Join(dir, status.SocketName)))
+	testbed.Until(t, "a new socket", answers)
+	must(os.Rename(dir, dir+"-moved"))
+	testbed.Until(t, "an error", func() bool { return failed.Load() == 1 })
+	must(os.Mkdir(dir, 0o700))
+	testbed.Until(t, "a socket in the new folder", answers)
+	path := filepath.Join(dir, status.SocketName)
+	must(os.Rename(path, path+"-old"))
+	must(os.WriteFile(path, nil, 0o600))
+	stop()
+	serving.Wait()
+	if _, err := os.Stat(path); err != nil || failed.Load() > 2 {
+		t.Errorf("%v; failed %d times", err, failed.Load())
 	}
 }
 

@@ -34,11 +34,7 @@ func (r *runner) serve() {
 			}
 		})
 	}
-	if ln, err := status.Listen(ctx, r.o.Dir()); err != nil {
-		r.logServerError(err)
-	} else {
-		serve(ln)
-	}
+	r.servers.Go(func() { status.ServeSocket(ctx, r.o.Dir(), handler, r.logServerError) })
 	if r.o.HTTP != nil {
 		serve(r.o.HTTP)
 	}
