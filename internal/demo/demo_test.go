@@ -347,7 +347,7 @@ func TestBannerShowsTheScript(t *testing.T) {
 	if got := strings.Join(defaultScript.lines(), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, line := range append(defaultScript.lines(), introduction()...) {
+	for _, line := range append(defaultScript.lines(), introduction(80)...) {
 		if n := utf8.RuneCountInString(line); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}

@@ -32,7 +32,7 @@ func (u *terminalUI) banner() {
 			"kafka", u.kafka.Addr().String(), "topic", topic, "central", u.centralTCP.Addr().String(), "version", u.o.Version)
 		return
 	}
-	lines := append(introduction(), "", fmt.Sprintf("  Page    http://localhost:%d/", page),
+	lines := append(introduction(u.console.Columns()), "", fmt.Sprintf("  Page    http://localhost:%d/", page),
 		fmt.Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
 	if replaced := u.replacedPorts(); len(replaced) > 0 {
 		lines = append(append(lines, replaced...), "")
@@ -48,11 +48,9 @@ func yourTurn() []string {
 	return []string{"Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.", "? shows this again, q or Ctrl-C ends the demo."}
 }
 
-func introduction() []string {
-	return []string{
-		"EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all",
-		"in this process. Ctrl-C ends it and leaves nothing behind.",
-	}
+func introduction(columns int) []string {
+	return display.Wrap("EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all "+
+		"in this process. Ctrl-C ends it and leaves nothing behind.", columns)
 }
 
 // replacedPorts says which of the wanted ports were in use.
