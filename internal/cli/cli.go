@@ -76,6 +76,7 @@ func StopSignals() []os.Signal {
 // loadSettings loads the settings of p. Help, version and errors are printed; then goOn is
 // false, and code is the exit code.
 func loadSettings(p config.Program, args []string, stdout, stderr io.Writer) (in config.Invocation, code int, goOn bool) {
+	p.Environ = os.Environ
 	in, err := p.Load(args, os.Getenv, readFile)
 	switch {
 	case err != nil:

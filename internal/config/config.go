@@ -35,6 +35,10 @@ type Program struct {
 	// Check holds settings to each other. It is called only when every value is good by
 	// itself, and returns which setting is wrong and why, "" if none is. nil: nothing to check.
 	Check func() (setting, why string)
+
+	// Environ is os.Environ or alike. A variable that begins with EVCP_ and is most likely a
+	// misspelt one of this table is an error. nil: none is looked for.
+	Environ func() []string
 }
 
 // Usage is one way to call the program: Args as typed after its name, Help what
@@ -85,9 +89,11 @@ func FileFlag(group, shown string) Setting {
 	}
 }
 
+const variablePrefix = "EVCP_"
+
 func (s Setting) flag() string     { return "--" + s.Name }
 func (s Setting) key() string      { return strings.ReplaceAll(s.Name, "-", "_") }
-func (s Setting) variable() string { return "EVCP_" + strings.ToUpper(s.key()) }
+func (s Setting) variable() string { return variablePrefix + strings.ToUpper(s.key()) }
 
 // variables lists every variable that may set s, the one that wins first.
 func (s Setting) variables() []string {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,7 @@ func (p Program) Load(args []string, getenv func(string) string, read func(strin
 	if l.in.Help || l.in.Version {
 		return Invocation{Help: l.in.Help, Version: !l.in.Help}, nil
 	}
+	l.rejectVariables()
 	l.openFile(read)
 	l.setAll()
 	if len(l.problems) == 0 && l.Check != nil {
@@ -146,6 +148,37 @@ func (v value) kubernetes() string {
 	}
 	return fmt.Sprintf(phraseKubernetes, service, v.setting.variable())
 }
+
+// rejectVariables rejects variables that are most likely misspelt: the program would start
+// with a default instead of what was asked for. A name that resembles none of ours, or that
+// a sibling program reads, is left alone; so is what Kubernetes sets for a Service whose
+// name begins with "evcp-". docs/decisions/0030 gives the reasons.
+func (l *loader) rejectVariables() {
+	if l.Environ == nil {
+		return
+	}
+	var keys []string
+	for _, s := range l.Settings {
+		if s.Scope != FlagOnly {
+			keys = append(keys, s.key())
+		}
+	}
+	for _, pair := range l.Environ() {
+		name, text, _ := strings.Cut(pair, "=")
+		key, ours := strings.CutPrefix(name, variablePrefix)
+		key = strings.ToLower(key)
+		if !ours || text == "" || slices.Contains(keys, key) || slices.Contains(l.Shared, key) || serviceLink.MatchString(name) {
+			continue
+		}
+		if near := closestName(key, keys); near != "" {
+			meant := variablePrefix + strings.ToUpper(near)
+			l.problems = append(l.problems, problem{text: fmt.Sprintf(phraseUnknownVariable, shortKey(name)) + fmt.Sprintf(phraseDidYouMean, meant)})
+		}
+	}
+}
+
+// serviceLink matches further variables that Kubernetes sets for a Service.
+var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_.*)?)$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?$`)
 
 // parseArgs parses the command line, argument by argument.
 func (l *loader) parseArgs() {

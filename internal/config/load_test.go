@@ -268,3 +268,33 @@ func TestDefaultsReachTheOptions(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", o, want)
 	}
 }
+
+// TestMisspeltVariables are errors; what resembles no setting, belongs to a sibling program
+// or was set by Kubernetes is left alone.
+func TestMisspeltVariables(t *testing.T) {
+	for variable, want := range map[string]string{
+		"EVCP_CENTRAL_PROT=1":                   "unknown variable EVCP_CENTRAL_PROT. Did you mean EVCP_CENTRAL_PORT?",
+		"EVCP_ENGINEPORT=1":                     "unknown variable EVCP_ENGINEPORT. Did you mean EVCP_ENGINE_PORT?",
+		"EVCP_LOG_LEVLE=debug":                  "unknown variable EVCP_LOG_LEVLE. Did you mean EVCP_LOG_LEVEL?",
+		"EVCP_CENTRAL_PROT=":                    "",
+		"CENTRAL_PROT=1":                        "",
+		"EVCP_LISTEN=:5000":                     "",
+		"EVCP_TEST_KAFKA=localhost:9092":        "",
+		"EVCP_CENTRAL_SERVICE_PORT=5000":        "",
+		"EVCP_ENGINE_PORT_5001_TCP=tcp://x":     "",
+		"EVCP_CENTRAL_SERVICE_HOST=10.96.0.7":   "",
+		"EVCP_CENTRAL_PORT_5000_TCP_PROTO=tcp":  "",
+		"EVCP_ENGINE_PORT_5001_TCP_ADDR=10.0.1": "",
+	} {
+		p := monitor(&options{})
+		p.Environ = func() []string { return []string{"HOME=/", variable} }
+		_, err := p.Load(nil, env(nil), disk(nil))
+		got := ""
+		if err != nil {
+			got = strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "ev-cp-m: ")), " ")
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", variable, got, want)
+		}
+	}
+}

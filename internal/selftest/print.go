@@ -85,6 +85,7 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult, columns int) []st
 // order of the call.
 type words struct {
 	title                  string // which charge point
+	settings               string // where they came from
 	central, engine, kafka string // names of the rows
 	none                   string // in the place of brokers
 	onDisk                 string
@@ -97,8 +98,9 @@ type words struct {
 }
 
 var english = words{
-	title:   "Testing %s. It registers with Central; Kafka is only asked, not written.",
-	central: "Central", engine: "Engine", kafka: "Kafka",
+	settings: "Settings: %s.",
+	title:    "Testing %s. It registers with Central; Kafka is only asked, not written.",
+	central:  "Central", engine: "Engine", kafka: "Kafka",
 	none:     "none",
 	onDisk:   "events stay on disk",
 	toCreate: "topic %s would be created",

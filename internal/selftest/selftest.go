@@ -34,7 +34,8 @@ type Options struct {
 	Framing wire.Framing
 	Dialer  link.Dialer
 	Slept   func() time.Duration
-	Columns int // of the output, in cells; 0 is display.Columns
+	Columns int    // of the output, in cells; 0 is display.Columns
+	Origin  string // where the settings came from; "" is left out
 }
 
 // Run tries all three at once, passes the lines of the output to printLine in order,
@@ -45,11 +46,17 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	trying.Go(func() { central = o.tryCentral(ctx) })
 	trying.Go(func() { engine = o.tryEngine(ctx) })
 	trying.Go(func() { broker = o.tryKafka(ctx) })
+	columns := cmp.Or(o.Columns, display.Columns)
 	printLine(fmt.Sprintf(english.title, o.CP))
+	if o.Origin != "" {
+		for _, line := range display.Wrap(fmt.Sprintf(english.settings, o.Origin), columns) {
+			printLine(line)
+		}
+	}
 	printLine("")
 	trying.Wait()
 	all := []peerResult{central, engine, broker}
-	wide, columns := widest(all), cmp.Or(o.Columns, display.Columns)
+	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide, columns) {
 			printLine(line)
