@@ -112,16 +112,24 @@ func TestNeitherDiskNorMemory(t *testing.T) {
 // under the epoch that ended with it.
 func TestDropsOfADiskThatRefuses(t *testing.T) {
 	d := faultdisk.New(t)
-	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), stuckAfter: 2 * time.Second, probeEvery: time.Hour})
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), stuckAfter: time.Hour, probeEvery: time.Hour})
 	w.check("CP_001", ok())
 	w.flush()
 	epoch := w.states["CP_001"].Epoch
-	resume := d.Stall()
-	for w.box.Stats().Dropped["health_check"] < 10 && w.refusals() == 0 {
+	refuse := make(chan struct{}) // until then the disk stands still
+	d.Before(func(op faultdisk.Op, _ string) error {
+		<-refuse
+		if op == faultdisk.Delete {
+			return nil
+		}
+		return syscall.ENOSPC
+	})
+	for w.box.Stats().Dropped["health_check"] < 10 {
 		w.check("CP_001", ok())
 		w.written = w.written[:0]
 	}
 	dropped, last := w.box.Stats().Dropped["health_check"], w.states["CP_001"].Seq
+	close(refuse)
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.rejudge([]evcp.Observation{checked(ok())})
 	w.flush()
@@ -130,7 +138,7 @@ func TestDropsOfADiskThatRefuses(t *testing.T) {
 	if got := w.drops(); !slices.Equal(got, want) || w.states["CP_001"].Epoch <= epoch {
 		t.Errorf("reported %+v, want %+v", got, want)
 	}
-	resume()
+	d.Before(nil)
 	w.close()
 }
 
