@@ -59,7 +59,7 @@ func (p *centralProcess) watchdog() systemd.Activity {
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := p.central.Counts()
-			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected)
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(n)
 		},
 	}
 }
@@ -84,8 +84,21 @@ func (p *centralProcess) summary(now time.Time) string {
 	if !n.LastSeen.IsZero() {
 		last = "heard " + display.Duration(now.Sub(n.LastSeen)) + " ago"
 	}
-	return fmt.Sprintf("%s %d  %s %d  %s %d | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
-		display.Gone.Mark(), n.Disconnected, last)
+	return fmt.Sprintf("%s %d  %s %d  %s %d%s | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
+		display.Gone.Mark(), n.Disconnected, notKnown(n), last)
+}
+
+// notKnown is what Central does not know of the charge points; "" if there is nothing.
+func notKnown(n central.StateCounts) (text string) {
+	for _, kind := range []struct {
+		count int
+		name  string
+	}{{n.LastKnownFaulted, "last known faulted"}, {n.Unverified, "unverified"}, {n.Expected, "never heard"}} {
+		if kind.count > 0 {
+			text += fmt.Sprintf(", %d %s", kind.count, kind.name)
+		}
+	}
+	return text
 }
 
 func (p *centralProcess) showStopped() {

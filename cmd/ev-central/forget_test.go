@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"evcp/internal/central"
 	"evcp/internal/cli"
 	"evcp/internal/testbed"
 )
@@ -54,6 +55,15 @@ func TestForget(t *testing.T) {
 	run(cli.ExitFailed, "Central does not know it", "forget", "CP_OO3")
 	dir = t.TempDir()
 	run(cli.ExitFailed, "no Central has kept anything", "forget", "CP_001")
+}
+
+func TestNotKnown(t *testing.T) {
+	if got := notKnown(central.StateCounts{Activated: 3}); got != "" {
+		t.Errorf("all is known, and yet %q", got)
+	}
+	if got := notKnown(central.StateCounts{LastKnownFaulted: 1, Unverified: 2, Expected: 3}); got != ", 1 last known faulted, 2 unverified, 3 never heard" {
+		t.Errorf("%q", got)
+	}
 }
 
 // Without --http the page listens on this machine alone, and the start says where it

@@ -34,7 +34,8 @@ var metricNames = []string{
 	"evcp_outbox_dropped_events_total", "evcp_stalls_total", "evcp_stall_seconds_total",
 	"evcp_config_last_reload_successful", "evcp_config_last_reload_success_timestamp_seconds",
 	"evcp_incident_open_excess", // beyond the first list: what the cap leaves out
-	"evcp_log_dropped_total",    // and what a terminal that stood still did
+	"evcp_log_dropped_total",    // and what a terminal that stood still did,
+	"process_cpu_seconds_total", "process_max_fds", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds", "process_virtual_memory_bytes",
 }
 
 // get is what the Monitor of CP_001 answers on its socket; 0 when none does.
