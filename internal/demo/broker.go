@@ -20,12 +20,13 @@ const (
 )
 
 // openBroker starts a Kafka-compatible broker of one node. It keeps its records in a
-// folder, without replicas: good enough for a demo only. Its topic has one partition:
+// folder, without replicas: good enough for a demo only. As Apache Kafka does, it makes a
+// topic that somebody writes to. Its own topic has one partition:
 // who consumes it reads the events of all charge points in the order in which they
 // arrived.
 func (e *env) openBroker() error {
 	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.DataDir(filepath.Join(e.dir, "broker")),
+		kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1), kfake.DataDir(filepath.Join(e.dir, "broker")),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return freezeListener{e.kafka, &e.broker}, nil }),
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": cleanerIntervalMS}),
 	)

@@ -6,6 +6,10 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"evcp/internal/console"
 )
 
 func connect(t *testing.T, l net.Listener) (near, far net.Conn) {
@@ -122,5 +126,26 @@ func TestCutDialer(t *testing.T) {
 	}
 	if _, err := dial(other); err != nil {
 		t.Errorf("another address: %v", err)
+	}
+}
+
+// TestTheBrokerMakesATopic that a second Monitor, with a topic of its own, writes to.
+func TestTheBrokerMakesATopic(t *testing.T) {
+	e, err := openEnv(Options{Console: console.Open(console.Options{})}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(e.kafka.Addr().String()), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("another"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := client.ProduceSync(ctx, kgo.StringRecord("an event")).FirstErr(); err != nil {
+		t.Error(err)
+	}
+	client.Close()
+	if err := e.close(); err != nil {
+		t.Error(err)
 	}
 }
