@@ -207,6 +207,12 @@ func TestAdviceIsTheTablesOwn(t *testing.T) {
 			}
 		}
 	}
+	for _, r := range advice.KafkaRefusals {
+		a := advice.ForKafka(evcp.SaidKO, r.Error).With(advice.Details{Topic: "monitor-events"})
+		if row := "| `" + r.Error + "` | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(operations, row) {
+			t.Errorf("docs/OPERATIONS.md lacks %s", row)
+		}
+	}
 	table := section(readDoc(t, "README.md"), "## When something is wrong")
 	for line := range strings.Lines(table) {
 		of, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), ": ")

@@ -214,3 +214,7 @@ func parseEventID(cp CPID, s string) (EventID, error) {
 	}
 	return EventID{e, n}, nil
 }
+
+// ReasonRefused begins the reason of an events_dropped for events that Kafka refused for
+// good. The name of Kafka's error follows.
+const ReasonRefused = "refused by Kafka: "

@@ -88,8 +88,9 @@ fetch() {
   mv "$new" "$lib"
 }
 
-# configure keeps Kafka's defaults, except for what a single node on loopback needs:
-# its internal topics cannot have the usual three replicas.
+# configure keeps Kafka's defaults, except for what a single node on loopback needs
+# (its internal topics cannot have the usual three replicas), and for access rules: there
+# are none until a test makes one.
 configure() {
   cat >"$properties" <<EOF
 process.roles=broker,controller
@@ -105,6 +106,8 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
 EOF
 }
 

@@ -63,6 +63,51 @@ func For(r Remote, c evcp.Cause) Advice {
 	return a.replaced("{remote}", remotes[min(r, Kafka)])
 }
 
+// ForKafka is the advice for an error of Kafka: for a refusal that of the error that the
+// reply names, if there is a row for it.
+func ForKafka(c evcp.Cause, reply string) Advice {
+	a := For(Kafka, c)
+	if c != evcp.SaidKO {
+		return a
+	}
+	for _, r := range KafkaRefusals {
+		if strings.Contains(reply, r.Error) {
+			a.Meaning, a.Do = r.Meaning, r.Do
+			break
+		}
+	}
+	return a
+}
+
+// KafkaRefusal is what to do about one error of a broker.
+type KafkaRefusal struct{ Error, Meaning, Do string }
+
+// KafkaRefusals are the errors of a broker that have a row of their own.
+var KafkaRefusals = []KafkaRefusal{
+	{"the topic is missing", "The topic is missing, and the broker does not let this Monitor create it.",
+		"Create the topic {topic}, or correct --kafka-topic."},
+	{"AUTHORIZATION_FAILED", "The broker's access rules (ACLs) do not let this Monitor write. Events would wait on disk.",
+		"Allow Describe and Write on the topic {topic}: kafka-acls.sh."},
+	{"MESSAGE_TOO_LARGE", "The topic takes no record as large as the events.",
+		"Raise max.message.bytes of the topic {topic}; Kafka's default is 1 MB."},
+	{"RECORD_LIST_TOO_LARGE", "The topic takes no record as large as the events.",
+		"Raise segment.bytes of the topic {topic}; Kafka's default is 1 GB."},
+	{"INVALID_TIMESTAMP", "The clocks of broker and Monitor differ, or events waited for longer than the topic allows.",
+		"Set both clocks, or raise message.timestamp.before.max.ms and .after.max.ms of the topic {topic}."},
+	{"INVALID_RECORD", "The broker checks records, and refuses these events.",
+		"Look at the broker's own log, at this moment: which check it was."},
+	{"CORRUPT_MESSAGE", "Records arrive damaged at the broker.",
+		"Look at the broker's own log, and at what stands between: a proxy changes bytes."},
+	{"LEADER_NOT_AVAILABLE", "A partition of the topic has no leader: its brokers are down.",
+		"Start them; kafka-topics.sh shows which, for the topic {topic}."},
+	{"NOT_ENOUGH_REPLICAS", "Too few replicas of the topic are in sync: brokers are down or slow.",
+		"Start them; kafka-topics.sh shows which, for the topic {topic}."},
+	{"quota", "A quota of the broker allows this Monitor less than it sends. The backlog may grow.",
+		"Raise producer_byte_rate for the client ev-cp-m: kafka-configs.sh."},
+	{"UNSUPPORTED_COMPRESSION_TYPE", "The broker does not take this compression; events go uncompressed.",
+		"Choose another --kafka-compression."},
+}
+
 // With fills in the details.
 func (a Advice) With(d Details) Advice {
 	if d.Reply == "" {

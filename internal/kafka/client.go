@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -52,7 +53,7 @@ func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 	}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...),
-		kgo.ClientID("ev-cp-m"),
+		kgo.ClientID(cmp.Or(o.clientID, "ev-cp-m")),
 		kgo.DefaultProduceTopic(o.Topic),
 		kgo.ProducerBatchCompression(codecs[o.Compression]),
 		kgo.Dialer(o.dial),
@@ -130,18 +131,17 @@ func (h requestHook) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2
 	}
 }
 
+// throttleHook is called by the client, on its goroutines, when a broker wants a pause.
+type throttleHook func(time.Duration)
+
+// OnBrokerThrottle implements kgo.HookBrokerThrottle.
+func (h throttleHook) OnBrokerThrottle(_ kgo.BrokerMetadata, pause time.Duration, _ bool) { h(pause) }
+
 // external leaves out the errors of what this side closed or cancelled itself: it did so
 // after another error, or at the end.
 func external(err error) bool {
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) &&
 		!errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe)
-}
-
-// rejections are the errors of a broker that answers and rejects the request.
-var rejections = []error{
-	errNoTopic, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID,
-	kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.SaslAuthenticationFailed,
-	kerr.MessageTooLarge, kerr.RecordListTooLarge,
 }
 
 // notKafka is what the client says of a reply that no broker sends: it has no error values
@@ -153,10 +153,11 @@ var notKafka = []string{
 // CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
 // this Monitor, or a record.
 func CauseOf(err error) evcp.Cause {
+	var rejected *kerr.Error
 	switch {
 	case err != nil && slices.ContainsFunc(notKafka, func(text string) bool { return strings.Contains(err.Error(), text) }):
 		return evcp.Protocol
-	case slices.ContainsFunc(rejections, func(r error) bool { return errors.Is(err, r) }):
+	case errors.As(err, &rejected), errors.Is(err, errNoTopic):
 		return evcp.SaidKO
 	case errors.Is(err, errNoAck):
 		return evcp.Timeout

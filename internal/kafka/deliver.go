@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,7 +28,7 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 // usable whatever fails here.
 func (s *Sender) connect(ctx context.Context) error {
 	if s.client == nil {
-		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored)), kgo.ProducerBatchMaxBytes(s.batchBytes))
+		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
 		if err != nil {
 			return err
 		}
@@ -60,19 +59,22 @@ var errNoAck = errors.New("nothing was acknowledged in time")
 
 // deliver sends batch after batch and advances the cursor, until an error.
 func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {
-	f := &inFlight{maxBytes: int(s.batchBytes) - batchOverhead}
+	f := &inFlight{}
 	for {
+		f.maxBytes = int(s.batchBytes) - batchOverhead
 		f.bytes, f.lastRun, f.events, f.records = 0, 0, 0, f.records[:0] // the rest of the newest run stays
 		if err := s.collect(ctx, f); err != nil {
 			return delivered, err
 		}
-		if err := s.produce(ctx, f); err != nil {
+		if err := s.send(ctx, f); err != nil {
 			s.discardClient()
 			s.failed = true
 			return delivered, err
 		}
 		if f.lastRun != 0 {
 			delivered, s.failed = true, false
+			s.setAside(f.refused)
+			f.refused = nil
 			s.runs.Advance(f.lastRun)
 			s.answered(f.events)
 		}
@@ -98,26 +100,25 @@ func (s *Sender) collect(ctx context.Context, f *inFlight) error {
 	return nil
 }
 
-// produce sends the records and waits until all are acknowledged. No context of a record
-// is ever cancelled: when ctx ends, the client is closed with what it holds.
-func (s *Sender) produce(ctx context.Context, f *inFlight) error {
-	var acked atomic.Int64
-	done := make(chan error, 1) // the first error, or nil when all are acknowledged
-	cl, all := s.client, int64(len(f.records))
-	finished := func(_ *kgo.Record, err error) {
-		if err != nil || acked.Add(1) == all {
-			offer(done, err)
-		}
-	}
-	for i := range f.records {
-		cl.Produce(context.Background(), &f.records[i], finished)
+// produce sends the records and waits until all are answered. No context of a record is
+// ever cancelled: when ctx ends, the client is closed with what it holds. It returns the
+// records that were refused for what they are, and why.
+func (s *Sender) produce(ctx context.Context, records []*kgo.Record) (refused []*kgo.Record, why, err error) {
+	all := newResults(len(records))
+	for i, r := range records {
+		s.client.Produce(context.Background(), r, func(_ *kgo.Record, err error) { all.record(i, err) })
 	}
 	flushing, stop := context.WithCancel(context.Background())
 	var flush sync.WaitGroup
+	cl := s.client
 	flush.Go(func() { _ = cl.Flush(flushing) }) // each record has its own error
 	defer flush.Wait()
 	defer stop()
-	return s.await(ctx, done)
+	if err := s.await(ctx, all.done); err != nil {
+		return nil, nil, err
+	}
+	refused, why = all.of(records)
+	return refused, why, nil
 }
 
 // await waits for the acknowledgements. The client reconnects by itself; errors that last
@@ -127,7 +128,9 @@ func (s *Sender) produce(ctx context.Context, f *inFlight) error {
 // without an error means that the topic is gone, and only a new client notices.
 func (s *Sender) await(ctx context.Context, done <-chan error) error {
 	began := time.Now()
-	s.update(func(time.Time, int64) bool { s.phase.sending(); return false })
+	if !s.failed {
+		s.update(func(time.Time, int64) bool { s.phase.sending(); return false })
+	}
 	for {
 		select {
 		case err := <-done:
@@ -138,10 +141,10 @@ func (s *Sender) await(ctx context.Context, done <-chan error) error {
 			return ctx.Err()
 		}
 		s.mu.Lock()
-		lastError := s.phase.lastError
+		lastError, pausedUntil := s.phase.lastError, s.pausedUntil
 		s.mu.Unlock()
-		if time.Since(began) >= ackTimeout && time.Since(lastError) >= recentError {
-			return errNoAck
+		if time.Since(began) >= ackTimeout && time.Since(lastError) >= recentError && time.Since(pausedUntil) >= ackTimeout {
+			return s.withoutAck(ctx)
 		}
 	}
 }
@@ -153,10 +156,19 @@ type inFlight struct {
 	maxBytes int
 	bytes    int
 	records  []kgo.Record
-	lastRun  int64      // the newest run that is contained to its end; 0 = none
-	events   int64      // of the runs that are contained to their end
-	run      outbox.Run // the newest one
-	rest     []byte     // its lines that have no room yet
+	lastRun  int64           // the newest run that is contained to its end; 0 = none
+	events   int64           // of the runs that are contained to their end
+	run      outbox.Run      // the newest one
+	rest     []byte          // its lines that have no room yet
+	refused  []refusedRecord // to be given up when the cursor advances
+}
+
+func (f *inFlight) all() []*kgo.Record {
+	all := make([]*kgo.Record, len(f.records))
+	for i := range f.records {
+		all[i] = &f.records[i]
+	}
+	return all
 }
 
 // What a record takes in a batch beside key and value, at most, and what a batch takes

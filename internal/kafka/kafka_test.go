@@ -33,10 +33,15 @@ type senderHarness struct {
 	box    *outbox.Outbox
 	sender *Sender
 	stop   func()
-	states map[evcp.CPID]evcp.State
+	ahead  time.Duration // of the Monitor's clock
+	clock  func() time.Time
+	dated  func(*kgo.Record, evcp.Event) // checks a record's time; nil wants the event's
 
 	mu       sync.Mutex
+	states   map[evcp.CPID]evcp.State
 	statuses []ConnectionStatus
+	troubles []error
+	dropped  []evcp.Observation
 }
 
 var topics int
@@ -55,7 +60,7 @@ func newFixture(t *testing.T, broker string) *senderHarness {
 }
 
 func (s *senderHarness) open() {
-	box, err := outbox.Open(s.dir, outbox.Options{SyncEvery: 5 * time.Millisecond, Readers: []string{outbox.Kafka}})
+	box, err := outbox.Open(s.dir, outbox.Options{SyncEvery: 5 * time.Millisecond, Readers: []string{outbox.Kafka}, Observe: s.observe})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -67,13 +72,16 @@ func (s *senderHarness) open() {
 
 // start runs a sender; options may be changed first.
 func (s *senderHarness) start(change ...func(*Options)) {
-	o := Options{Brokers: []string{s.broker}, Topic: s.topic, OnStatus: s.changed, Dial: s.dial}
+	o := Options{Brokers: []string{s.broker}, Topic: s.topic, OnStatus: s.changed, OnTrouble: s.troubled, Dial: s.dial}
 	for _, c := range change {
 		c(&o)
 	}
 	sender, err := New(o, s.box.Cursor(outbox.Kafka))
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.clock != nil {
+		sender.now = s.clock
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -91,6 +99,12 @@ func (s *senderHarness) changed(state ConnectionStatus) {
 	s.statuses = append(s.statuses, state)
 }
 
+func (s *senderHarness) troubled(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.troubles = append(s.troubles, err)
+}
+
 func (s *senderHarness) close() {
 	s.stop()
 	s.stop = nil
@@ -103,18 +117,38 @@ func (s *senderHarness) close() {
 
 // appendChecks appends n checks for each of some charge points.
 func (s *senderHarness) appendChecks(n, cps int) {
-	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
 	for range n {
 		for i := range cps {
-			cp := evcp.CPID(fmt.Sprintf("CP_%03d", i+1))
-			state, events := p.Next(s.states[cp], evcp.Observation{
-				CP: cp, Kind: evcp.Checked, At: evcp.StampOf(time.Now()),
-				Outcome: evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: time.Millisecond},
-			}, nil)
-			s.states[cp] = state
-			s.box.Append(outbox.Batch{Generation: s.box.Generation(), CP: cp, Events: events, State: state})
+			s.appendReply(fmt.Sprintf("CP_%03d", i+1), "OK")
 		}
 	}
+}
+
+// appendReply appends a check with a reply that begins with OK.
+func (s *senderHarness) appendReply(cp, reply string) {
+	s.judge(evcp.Observation{
+		CP: evcp.CPID(cp), Kind: evcp.Checked, At: evcp.StampOf(time.Now().Add(s.ahead)),
+		Outcome: evcp.Outcome{Status: evcp.OK, Response: reply, Latency: time.Millisecond},
+	})
+}
+
+// observe takes what the outbox has dropped.
+func (s *senderHarness) observe(o evcp.Observation) bool {
+	o.At = evcp.StampOf(time.Now().Add(s.ahead))
+	s.judge(o)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = append(s.dropped, o)
+	return true
+}
+
+func (s *senderHarness) judge(o evcp.Observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
+	state, events := p.Next(s.states[o.CP], o, nil)
+	s.states[o.CP] = state
+	s.box.Append(outbox.Batch{Generation: s.box.Generation(), CP: o.CP, Events: events, State: state})
 }
 
 func (s *senderHarness) flush() {
@@ -179,7 +213,9 @@ func (s *senderHarness) read(want int, look func(*kgo.Record, evcp.Event)) map[s
 			if string(r.Key) != string(e.CP) {
 				s.t.Errorf("key %q of an event of %s", r.Key, e.CP)
 			}
-			if want := e.At.Time().UnixMilli(); r.Timestamp.UnixMilli() != want {
+			if s.dated != nil {
+				s.dated(r, e)
+			} else if want := e.At.Time().UnixMilli(); r.Timestamp.UnixMilli() != want {
 				s.t.Errorf("dated %d, happened %d", r.Timestamp.UnixMilli(), want)
 			}
 			if r.Attrs.CompressionType() != s.codec {

@@ -46,8 +46,13 @@ type Options struct {
 	// OnStatus is called at each change of phase, and when an outage has got another cause, one at
 	// a time. It must not block.
 	OnStatus func(ConnectionStatus)
+	// OnTrouble is called with what hinders a Kafka that takes events: errDated and
+	// errThrottled, each at most once an hour. It must not block.
+	OnTrouble func(error)
 	// Dial opens connections; nil is a link.TCPDialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	clientID string // of a test that has a quota of its own; "" is ev-cp-m
 }
 
 var codecs = map[string]kgo.CompressionCodec{
@@ -67,12 +72,16 @@ type Sender struct {
 	clientError chan struct{} // wakes await: the client had an error
 
 	// These belong to the goroutine of Run.
-	batchBytes int32       // at most in one batch
-	client     *kgo.Client // kept between attempts; nil: the next attempt makes one
-	failed     bool        // the last batch failed: only a delivery proves that Kafka is back
+	batchBytes int32            // at most in one batch
+	client     *kgo.Client      // kept between attempts; nil: the next attempt makes one
+	dates      dates            // of the records
+	now        func() time.Time // for dates
+	failed     bool             // the last batch failed: only a delivery proves that Kafka is back
 
-	mu    sync.Mutex // guards phase
-	phase phaseTracker
+	mu          sync.Mutex // guards what follows
+	phase       phaseTracker
+	reported    map[error]time.Time // when troubled was called last with each
+	pausedUntil time.Time           // by the broker's quota
 }
 
 // New makes a Sender; it dials nothing before Run. Its error is an unknown compression.
@@ -80,7 +89,8 @@ func New(o Options, runs *outbox.Cursor) (*Sender, error) {
 	if _, known := codecs[o.Compression]; !known {
 		return nil, fmt.Errorf("send to Kafka: unknown compression %q; known are none, gzip, snappy, lz4 and zstd", o.Compression)
 	}
-	s := &Sender{o: o, runs: runs, progress: make(chan struct{}, 1), clientError: make(chan struct{}, 1), batchBytes: maxBatchBytes}
+	s := &Sender{o: o, runs: runs, progress: make(chan struct{}, 1), clientError: make(chan struct{}, 1), batchBytes: maxBatchBytes,
+		reported: map[error]time.Time{}, now: time.Now}
 	s.phase.Since = time.Now()
 	return s, nil
 }
@@ -104,7 +114,9 @@ func (s *Sender) Run(ctx context.Context) {
 			failures = 1
 		}
 		s.runs.Rewind()
-		s.shrinkBatches(err)
+		if errors.Is(err, kerr.UnsupportedCompressionType) {
+			s.o.Compression = "none"
+		}
 		s.errored(err)
 		s.checkErrors()
 		if !wait.For(ctx, backoff(failures)) {
@@ -114,20 +126,49 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// shrinkBatches halves the batches when the broker rejects their size, down to
-// minBatchBytes: an event has at most about 1 KiB.
-func (s *Sender) shrinkBatches(err error) {
-	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-		s.batchBytes = max(minBatchBytes, s.batchBytes/2)
-	}
-}
-
 // errored records an error. Any goroutine may call it.
 func (s *Sender) errored(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase.errored(time.Now(), err)
 	offer(s.clientError, struct{}{})
+}
+
+// errThrottled: a quota of the broker slows us down.
+var errThrottled = errors.New("the broker delays answers, for a quota")
+
+// throttled records that the broker wants nothing more for so long. Any goroutine may call
+// it.
+func (s *Sender) throttled(pause time.Duration) {
+	s.mu.Lock()
+	s.pausedUntil = time.Now().Add(pause)
+	s.mu.Unlock()
+	if pause >= time.Second {
+		s.troubled(fmt.Errorf("%w of %v", errThrottled, pause.Round(time.Millisecond)))
+	}
+}
+
+// errDated: events are sent with another time than their own.
+var errDated = errors.New("events are sent with another time")
+
+// troubleAgain is after what time a trouble is reported again.
+const troubleAgain = time.Hour
+
+// troubled reports what hinders a Kafka that takes events. Any goroutine may call it.
+func (s *Sender) troubled(err error) {
+	kind := errDated
+	if errors.Is(err, errThrottled) {
+		kind = errThrottled
+	}
+	s.mu.Lock()
+	due := s.o.OnTrouble != nil && time.Since(s.reported[kind]) >= troubleAgain
+	if due {
+		s.reported[kind] = time.Now()
+	}
+	s.mu.Unlock()
+	if due {
+		s.o.OnTrouble(err)
+	}
 }
 
 // answered records that Kafka answered and has taken n more events.

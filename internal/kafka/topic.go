@@ -37,6 +37,12 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 
 // describe requests a topic's metadata. create lets the broker create it.
 func describe(ctx context.Context, cl *kgo.Client, topic string, create bool) error {
+	_, err := metadataOf(ctx, cl, topic, create)
+	return err
+}
+
+// metadataOf is describe, and returns what it is told.
+func metadataOf(ctx context.Context, cl *kgo.Client, topic string, create bool) (of kmsg.MetadataResponseTopic, err error) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.AllowAutoTopicCreation = create
 	t := kmsg.NewMetadataRequestTopic()
@@ -44,12 +50,12 @@ func describe(ctx context.Context, cl *kgo.Client, topic string, create bool) er
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
-		return err
+		return of, err
 	}
 	if len(resp.Topics) != 1 {
-		return fmt.Errorf("ask for topic %s: the answer names %d topics", topic, len(resp.Topics))
+		return of, fmt.Errorf("ask for topic %s: the answer names %d topics", topic, len(resp.Topics))
 	}
-	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	return resp.Topics[0], kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
 func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
@@ -66,6 +72,28 @@ func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 		return fmt.Errorf("make topic %s: the answer names %d topics", topic, len(resp.Topics))
 	}
 	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+}
+
+// withoutAck asks why nothing was acknowledged: a partition without a leader, or with
+// replicas that are not in sync. The client keeps such an answer to itself and
+// tries again.
+func (s *Sender) withoutAck(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(ctx, overhead)
+	defer cancel()
+	t, err := metadataOf(limit, s.client, s.o.Topic, false)
+	if err != nil {
+		return errNoAck
+	}
+	for _, p := range t.Partitions {
+		err := kerr.ErrorForCode(p.ErrorCode)
+		switch {
+		case err != nil:
+			return fmt.Errorf("partition %d: %w", p.Partition, err)
+		case len(p.ISR) < len(p.Replicas):
+			return fmt.Errorf("partition %d: %w", p.Partition, kerr.NotEnoughReplicas)
+		}
+	}
+	return errNoAck
 }
 
 // Probe reports whether the topic exists. It writes nothing and creates no topic. CauseOf

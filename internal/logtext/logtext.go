@@ -8,6 +8,7 @@ package logtext
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"evcp"
@@ -115,7 +116,11 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 	case evcp.ClockStep:
 		return LogLine{Level: Warn, Text: fmt.Sprintf(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
 	case evcp.EventsDropped:
-		return LogLine{Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}, true
+		l := LogLine{Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}
+		if strings.HasPrefix(e.Reason, evcp.ReasonRefused) {
+			l = l.advised(advice.ForKafka(evcp.SaidKO, e.Reason).With(advice.Details{Topic: f.Topic}))
+		}
+		return l, true
 	default:
 		return LogLine{}, false
 	}

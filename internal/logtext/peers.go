@@ -49,8 +49,14 @@ func (f *Formatter) KafkaAway(cause evcp.Cause, reply string, ever bool) LogLine
 	if ever {
 		sentence = english.kafkaGone
 	}
-	a := advice.For(advice.Kafka, cause).With(advice.Details{Reply: reply, Timeout: f.KafkaTimeout, Topic: f.Topic})
+	a := advice.ForKafka(cause, reply).With(advice.Details{Reply: reply, Timeout: f.KafkaTimeout, Topic: f.Topic})
 	return awayLine("", sentence, cause, a)
+}
+
+// KafkaTrouble says what hinders a Kafka that takes events. reply is the error's text.
+func (f *Formatter) KafkaTrouble(reply string) LogLine {
+	a := advice.ForKafka(evcp.SaidKO, reply).With(advice.Details{Reply: reply, Topic: f.Topic})
+	return LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.kafkaTrouble, reply)}.advised(a)
 }
 
 func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {

@@ -32,6 +32,7 @@ type words struct {
 	kafkaConnected  string // how many events wait
 	kafkaGone       string
 	kafkaNever      string
+	kafkaTrouble    string // what
 	kafkaBack       string // after how long, how many were sent
 	stopped         string // whether Central answered the disconnect, how many wait, whether it is on disk
 	disconnected    string
@@ -73,6 +74,7 @@ var english = words{
 	kafkaConnected:  "Kafka is there; %s waiting",
 	kafkaGone:       "Kafka is gone: %s; events wait on disk",
 	kafkaNever:      "Kafka is not there: %s; events wait on disk",
+	kafkaTrouble:    "Kafka takes events, but %s",
 	kafkaBack:       "Kafka is back after %s: %s sent, none lost",
 	stopped:         "stopped: %s, %s waiting, %s",
 	disconnected:    "Central told",

@@ -21,7 +21,8 @@ type committer struct {
 
 	batch     pendingBatch     // being kept
 	positions []cursorPosition // of the readers, kept with the batch
-	givenUp   dropSet          // dropped before they came here, noted with the batch
+	givenUp   dropSet          // dropped before they came here or set aside, noted with the batch
+	setAside  []setAsideEvent  // noted with the batch
 	always    bool             // every commit is synced
 	committed time.Time        // when the last commit began
 	synced    time.Time        // when the last synced commit began
@@ -167,7 +168,7 @@ func (c *committer) takePending() bool {
 	c.batch.reset()
 	c.batch, o.pending = o.pending, c.batch
 	o.committing = c.batch.bytes
-	c.givenUp, o.givenUp = o.givenUp, dropSet{}
+	c.takeGivenUp()
 	c.takePositions(false)
 	return true
 }
@@ -194,7 +195,7 @@ func (c *committer) write() error {
 			return err
 		}
 	}
-	if err := c.store.saveDrops(c.givenUp); err != nil {
+	if err := c.saveGivenUp(); err != nil {
 		return err
 	}
 	return c.store.savePositions(c.positions)
@@ -224,7 +225,7 @@ func (c *committer) publish(took time.Duration) bool {
 	o.committing = 0
 	o.stats.commit(took)
 	o.owner.dropped(c.givenUp)
-	c.givenUp = nil
+	c.givenUp, c.setAside = nil, nil
 	o.kept.Store(b.ticket)
 	o.wakeReaders(b.events)
 	return true
@@ -313,12 +314,13 @@ func (c *committer) finish() {
 func (c *committer) seal() error {
 	c.o.mu.Lock()
 	c.takePositions(true)
+	c.takeGivenUp()
 	c.o.mu.Unlock()
 	if err := c.snapshotAll(); err != nil {
 		return err
 	}
 	if err := c.store.Transact(true, func() error {
-		return errors.Join(c.store.savePositions(c.positions), c.store.setMeta("open", ""))
+		return errors.Join(c.saveGivenUp(), c.store.savePositions(c.positions), c.store.setMeta("open", ""))
 	}); err != nil {
 		return err
 	}

@@ -131,17 +131,20 @@ func (m *migration) readRuns(after int64) (some []runRow, err error) {
 	return some, err
 }
 
-func (m *migration) drops() (l dropSet, err error) {
+// givenUp reads what was noted in memory.
+func (m *migration) givenUp() (l dropSet, all []setAsideEvent, err error) {
 	err = m.from.WithLock(func() error {
-		l, err = m.from.drops()
+		if l, err = m.from.drops(); err == nil {
+			all, err = m.from.allSetAside()
+		}
 		return err
 	})
-	return l, err
+	return l, all, err
 }
 
 // writeRest writes what there is besides the runs.
 func (m *migration) writeRest() error {
-	drops, err := m.drops()
+	drops, setAside, err := m.givenUp()
 	if err != nil {
 		return err
 	}
@@ -149,6 +152,6 @@ func (m *migration) writeRest() error {
 		m.positions = append(m.positions, p)
 	}
 	to := m.disk.store
-	return errors.Join(to.setHost(m.host), to.setMeta("moved", m.name()), to.moveDrops(drops),
+	return errors.Join(to.setHost(m.host), to.setMeta("moved", m.name()), to.moveDrops(drops), to.saveSetAside(setAside),
 		to.saveStates(m.keptRun, m.states), to.setCovered(m.keptRun), to.savePositions(m.positions))
 }

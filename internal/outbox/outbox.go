@@ -51,7 +51,8 @@ type Outbox struct {
 	facts      *Facts
 	tails      []*Tail
 	flushers   []chan struct{}
-	givenUp    dropSet                        // dropped before they came to the committer
+	givenUp    dropSet                        // dropped before they came to the committer, or set aside
+	setAside   []setAsideEvent                // since the last commit
 	stats      Stats                          // what is counted as it happens; Stats adds the rest
 	dropped    [evcp.EventsDropped + 1]uint64 // events given up, by action
 

@@ -150,6 +150,7 @@ func (o *Outbox) replaceCommitter(c, next *committer, why string) bool {
 func (o *Outbox) discard(c *committer) {
 	o.pending.reset()
 	o.givenUp.addAll(c.givenUp)
+	o.setAside = append(c.setAside, o.setAside...)
 	o.committing = 0
 	o.written = o.keptTotal
 	o.facts.discard(o.keptRun)

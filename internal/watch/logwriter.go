@@ -159,6 +159,11 @@ func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
 	})
 }
 
+// onKafkaTrouble queues what hinders a Kafka that takes events. Any goroutine may call.
+func (w *logWriter) onKafkaTrouble(err error) {
+	w.queue(func() { w.write(w.formatter.KafkaTrouble(kafka.ErrorText(err))) })
+}
+
 // live is the live line of a terminal, the best first: in a narrow one the counts
 // are left out, and not what is away. It is called by run alone.
 func (r *runner) live() []string {

@@ -222,7 +222,7 @@ func (r *runner) assemble() error {
 		return nil
 	}
 	sender, err := kafka.New(kafka.Options{
-		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka,
+		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka, OnTrouble: r.log.onKafkaTrouble,
 		Logger: o.Console.Logger(),
 	}, r.box.Cursor(outbox.Kafka))
 	r.kafka = sender
