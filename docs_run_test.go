@@ -32,7 +32,7 @@ var (
 )
 
 // notOurs are flags of others that prose speaks of.
-var notOurs = []string{"--hostname"} // docker's
+var notOurs = []string{"--hostname", "--add-host"} // docker's
 
 // TestFlagsOnThePages holds pages and --help to each other: a flag or variable on
 // a page exists, and each flag of the Monitor is on a page.
