@@ -275,7 +275,7 @@ func TestMisspeltVariables(t *testing.T) {
 	for variable, want := range map[string]string{
 		"EVCP_CENTRAL_PROT=1":                   "unknown variable EVCP_CENTRAL_PROT. Did you mean EVCP_CENTRAL_PORT?",
 		"EVCP_ENGINEPORT=1":                     "unknown variable EVCP_ENGINEPORT. Did you mean EVCP_ENGINE_PORT?",
-		"EVCP_LOG_LEVLE=debug":                  "unknown variable EVCP_LOG_LEVLE. Did you mean EVCP_LOG_LEVEL?",
+		"EVCP_LOG_LEVL=debug":                   "unknown variable EVCP_LOG_LEVL. Did you mean EVCP_LOG_LEVEL?",
 		"EVCP_CENTRAL_PROT=":                    "",
 		"CENTRAL_PROT=1":                        "",
 		"EVCP_LISTEN=:5000":                     "",

@@ -73,6 +73,11 @@ func TestPlantedBugsAreFound(t *testing.T) {
 			i := s.index(0, action(evcp.ReportEngineFailure))
 			s.insertMessage(message(wire.EngineFailure, s.events[i].At+evcp.Stamp(time.Second.Microseconds())))
 		}, oracle.DuplicateReport},
+		{"a report repeated after the recovery", func(s *scenario) { s.repeatAfterRecovery(169 * ms) }, oracle.DuplicateReport},
+		{"a report repeated late after the recovery, on a slow disk", func(s *scenario) {
+			s.repeatAfterRecovery(300 * ms)
+			s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.DiskFailing, From: at(10 * time.Second), To: at(13 * time.Second)})
+		}, oracle.DuplicateReport},
 		{"two receipts with one repeat", func(s *scenario) { s.events[s.index(1, action(evcp.ReportEngineFailure))].Repeat = 0 }, oracle.DuplicateReport},
 		{"a recovery reported twice", func(s *scenario) {
 			i := s.index(0, action(evcp.ReportEngineRecovery))
@@ -205,6 +210,10 @@ func TestAllowedDeviations(t *testing.T) {
 			s.cp.EngineChecks[0].Done = s.cp.EngineChecks[0].Received
 			s.events[s.index(0, isCheck)].At -= 16 * ten
 			s.events[0].At -= 20 * ten
+		}},
+		{"a report repeated while a slow disk holds back the recovery", func(s *scenario) {
+			s.repeatAfterRecovery(169 * ms)
+			s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.DiskFailing, From: at(10 * time.Second), To: at(13 * time.Second)})
 		}},
 		{"a report again, since its receipt was lost on the way", func(s *scenario) {
 			first := &s.cp.Messages[0]

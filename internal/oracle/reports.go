@@ -98,6 +98,9 @@ func (v *verifier) answeredBetween(verb wire.Verb, from, to evcp.Stamp) bool {
 // failureDue reports whether an ENGINE_FAILURE was due then for some incident.
 func (v *verifier) failureDue(incidents []*incidentReports, at evcp.Stamp) bool {
 	every, decided := v.trace.Rules.ReportEvery, at.Add(-commit)
+	if slow := at.Add(-slowDisk - slack); v.of(DiskFailing).meet(span{slow, at}) { // the uplink has yet to get a recovery
+		decided = slow
+	}
 	if v.of(CentralLink).meet(span{at.Add(-replyLimit), at}) { // the Monitor may have decided before a slow dial
 		decided = at.Add(-replyLimit)
 	}

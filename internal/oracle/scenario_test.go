@@ -191,3 +191,17 @@ func (s *scenario) insertMessage(m oracle.CentralMessage) {
 	s.cp.Messages = append(s.cp.Messages, m)
 	slices.SortFunc(s.cp.Messages, func(a, b oracle.CentralMessage) int { return int(a.Sent - b.Sent) })
 }
+
+// repeatAfterRecovery sends the repeat of the first incident's report late after its
+// recovery, to a Central that does not answer it.
+func (s *scenario) repeatAfterRecovery(late time.Duration) {
+	i := s.index(1, action(evcp.ReportEngineFailure))
+	came := s.events[i].At
+	s.remove(i)
+	s.cp.Messages = slices.DeleteFunc(s.cp.Messages, func(m oracle.CentralMessage) bool {
+		return m.Verb == wire.EngineFailure && m.Sent > came-ten && m.Sent < came+ten
+	})
+	unanswered := message(wire.EngineFailure, s.events[s.index(0, action(evcp.EngineRecovered))].At.Add(late))
+	unanswered.Returned = 0
+	s.insertMessage(unanswered)
+}

@@ -129,7 +129,7 @@ func TestHAProxysDefaultCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
 		if _, err := io.WriteString(c, "OPTIONS "+status.HealthPath+" HTTP/1.0\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}

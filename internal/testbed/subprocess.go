@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -260,7 +261,7 @@ func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cm
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { r.Close(); w.Close() })
+			t.Cleanup(func() { _, _ = r.Close(), w.Close() }) // closed already, as a rule
 			test(t, func(cmd *exec.Cmd) *Subprocess {
 				head := exec.Command("head", "-n", "1")
 				head.Stdin = r
@@ -271,12 +272,12 @@ func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cm
 				}
 				cmd.Stdout, cmd.Stderr = w, w
 				p := StartProcess(t, cmd)
-				w.Close()
+				err := w.Close()
 				if name == "gone" {
-					r.Close()
-					if err := head.Wait(); err != nil {
-						t.Fatal(err)
-					}
+					err = errors.Join(err, r.Close(), head.Wait())
+				}
+				if err != nil {
+					t.Fatal(err)
 				}
 				return p
 			})
