@@ -67,7 +67,7 @@ func TestWrongUsage(t *testing.T) {
 	}{
 		{[]string{"--lisen", ":0"}, cli.ExitUsage, "ev-central: unknown flag --lisen. Did you mean --listen?\n"},
 		{[]string{"--listen", ""}, cli.ExitUsage, "it must listen somewhere"},
-		{[]string{"--listen", "127.0.0.1:99999"}, cli.ExitUsage, "from 1 to 65535"},
+		{[]string{"--listen", "127.0.0.1:99999"}, cli.ExitUsage, "number from 0 (any free one) to 65535"},
 		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry}, cli.ExitUsage, registry + ":2: "},
 		{[]string{"--listen", testbed.FreeAddr(t), "--http", "", "--registry", registry + ".none"}, cli.ExitUsage, "no such file"},
 		{[]string{"--state-dir", registry}, cli.ExitUsage, "a folder is needed, and a file is there"},

@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -17,7 +18,8 @@ type committer struct {
 	store    runStore
 	wake     chan struct{}
 	done     chan struct{}
-	closeErr error // valid when done is closed
+	closeErr error       // valid when done is closed
+	sealed   atomic.Bool // everything is committed and the numbering proven; the checkpoint may be missing
 
 	batch     pendingBatch     // being kept
 	positions []cursorPosition // of the readers, kept with the batch
@@ -324,5 +326,6 @@ func (c *committer) seal() error {
 	}); err != nil {
 		return err
 	}
+	c.sealed.Store(true)
 	return c.store.Checkpoint()
 }

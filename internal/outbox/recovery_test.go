@@ -375,3 +375,26 @@ func TestCloseIsBounded(t *testing.T) {
 	resume()
 	w.close()
 }
+
+// TestCloseWithoutACheckpoint lets the file stand still once everything is committed to
+// its log: what is kept is kept, and Close says so when its time is over.
+func TestCloseWithoutACheckpoint(t *testing.T) {
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
+	w.check("CP_001", ok())
+	w.flush()
+	ctx, cancel := context.WithCancel(t.Context())
+	resume := make(chan struct{})
+	d.Before(func(op faultdisk.Op, file string) error {
+		if op == faultdisk.Write && strings.HasSuffix(file, ".db") {
+			cancel()
+			<-resume
+		}
+		return nil
+	})
+	if err := w.box.Close(ctx); err != nil || ctx.Err() == nil {
+		t.Errorf("closed with %v; the checkpoint began: %t", err, ctx.Err() != nil)
+	}
+	close(resume)
+	<-w.box.currentCommitter().done
+}

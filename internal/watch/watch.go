@@ -74,8 +74,8 @@ type Figures struct {
 // disconnectLimit and closeLimit bound the stop. Together with the last check, 1.2 s
 // at most, they stay below the 2.5 s after which a Monitor has stopped whatever hangs.
 const (
-	disconnectLimit = 900 * time.Millisecond
-	closeLimit      = 300 * time.Millisecond
+	disconnectLimit = 700 * time.Millisecond
+	closeLimit      = 500 * time.Millisecond
 )
 
 // fleetFolder is the state folder of a Monitor with several charge points.
