@@ -71,11 +71,12 @@ type Figures struct {
 	Pending int64  // kept events that Kafka has not got yet; 0 without brokers
 }
 
-// disconnectLimit and closeLimit bound the stop. Together with the last check, 1.2 s
-// at most, they stay below the 2.5 s after which a Monitor has stopped whatever hangs.
+// disconnectLimit and closeLimit bound the stop. Together with the last check, 0.95 s at
+// the default interval, and 0.5 s for a Kafka client whose broker hangs, they stay below
+// the 2.5 s after which a Monitor has stopped whatever hangs.
 const (
 	disconnectLimit = 700 * time.Millisecond
-	closeLimit      = 500 * time.Millisecond
+	closeLimit      = 300 * time.Millisecond
 )
 
 // fleetFolder is the state folder of a Monitor with several charge points.
@@ -250,14 +251,13 @@ func (r *runner) start() {
 }
 
 // stop ends what start has started: Central gets a disconnect while Kafka gets what
-// is pending, then the outbox is closed, in what is left of both limits.
+// is pending. Then the outbox is closed, in closeLimit and what is left of disconnectLimit.
 func (r *runner) stop() error {
 	r.stopServers()
 	r.stopUplink()
 	r.uplinkRuns.Wait()
-	closing, cancel := context.WithTimeout(context.Background(), disconnectLimit+closeLimit)
-	defer cancel()
-	limit, cancel := context.WithTimeout(closing, disconnectLimit)
+	began := time.Now()
+	limit, cancel := context.WithTimeout(context.Background(), disconnectLimit)
 	defer cancel()
 	var ending sync.WaitGroup
 	disconnected := false
@@ -274,6 +274,8 @@ func (r *runner) stop() error {
 	r.kafkaRuns.Wait()
 	r.servers.Wait() // the socket is removed while the folder is still this process's
 	pending := r.pending()
+	closing, cancel := context.WithTimeout(context.Background(), max(closeLimit, disconnectLimit+closeLimit-time.Since(began)))
+	defer cancel()
 	err := r.box.Close(closing)
 	close(r.log.ended)
 	r.logRuns.Wait()
