@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"evcp"
 	"evcp/internal/link"
 	"evcp/internal/probe"
@@ -32,8 +34,12 @@ func realEngine(t *testing.T, l net.Listener) (port string, closes *atomic.Bool)
 					if _, ok := read(c); !ok {
 						return
 					}
+					last := closes.Load()
+					if last { // reply and end leave in one segment, so that no check begins between them
+						cork(t, c)
+					}
 					c.Write([]byte("OK"))
-					if closes.Load() {
+					if last {
 						return
 					}
 				}
@@ -42,6 +48,17 @@ func realEngine(t *testing.T, l net.Listener) (port string, closes *atomic.Bool)
 	}()
 	_, port, _ = net.SplitHostPort(l.Addr().String())
 	return port, closes
+}
+
+// cork holds back what is written to c until it is closed.
+func cork(t *testing.T, c net.Conn) {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) })
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // realChecks checks one Engine by real sockets.
