@@ -221,7 +221,7 @@ func TestPackageComments(t *testing.T) {
 }
 
 // TestFileSizes bounds files from above, and the number of small files of a package: a
-// file that grew too long hides a noun, and many small ones belong together. Files of
+// file that is too long holds several things, and many small ones belong together. Files of
 // one operating system are as small as they need to be.
 func TestFileSizes(t *testing.T) {
 	const (
@@ -232,7 +232,7 @@ func TestFileSizes(t *testing.T) {
 	smallFiles := map[string][]string{}
 	for _, s := range sources(t) {
 		if n := s.lines(); n > longest {
-			t.Errorf("%s has %d lines, more than %d: which noun hides in it?", s.path, n, longest)
+			t.Errorf("%s has %d lines, more than %d: split it", s.path, n, longest)
 		} else if n < small && !forOneSystem(s) && path.Base(s.path) != "doc.go" {
 			smallFiles[s.pkg] = append(smallFiles[s.pkg], path.Base(s.path))
 		}

@@ -251,11 +251,11 @@ func Until(tb testing.TB, what string, ok func() bool) {
 }
 
 // ForEachLostReader runs a test for each way to lose the reader of a program's output. start
-// starts cmd with stdout and stderr on one pipe. Of "gone" only the first line is read, by
-// head -n 1; of "asleep" nothing is, and the pipe is full from the beginning.
+// starts cmd with stdout and stderr on one pipe. Of "reader exited" only the first line is
+// read, by head -n 1; of "nobody reads" nothing is, and the pipe is full from the beginning.
 func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cmd) *Subprocess)) {
 	t.Helper()
-	for _, name := range []string{"gone", "asleep"} {
+	for _, name := range []string{"reader exited", "nobody reads"} {
 		t.Run(name, func(t *testing.T) {
 			r, w, err := os.Pipe()
 			if err != nil {
@@ -265,7 +265,7 @@ func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cm
 			test(t, func(cmd *exec.Cmd) *Subprocess {
 				head := exec.Command("head", "-n", "1")
 				head.Stdin = r
-				if name == "asleep" {
+				if name == "nobody reads" {
 					fill(w)
 				} else if err := head.Start(); err != nil {
 					t.Fatal(err)
@@ -273,7 +273,7 @@ func ForEachLostReader(t *testing.T, test func(t *testing.T, start func(*exec.Cm
 				cmd.Stdout, cmd.Stderr = w, w
 				p := StartProcess(t, cmd)
 				err := w.Close()
-				if name == "gone" {
+				if name == "reader exited" {
 					err = errors.Join(err, r.Close(), head.Wait())
 				}
 				if err != nil {
