@@ -36,6 +36,7 @@ type senderHarness struct {
 	stop       func()
 	ahead      time.Duration // of the Monitor's clock
 	clock      func() time.Time
+	batchBytes int32                         // 0 is the Sender's own
 	dated      func(*kgo.Record, evcp.Event) // checks a record's time; nil wants the event's
 
 	mu       sync.Mutex
@@ -83,6 +84,9 @@ func (s *senderHarness) start(change ...func(*Options)) {
 	}
 	if s.clock != nil {
 		sender.now = s.clock
+	}
+	if s.batchBytes > 0 {
+		sender.batchBytes = s.batchBytes
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,24 +29,29 @@ func isAny(err error, targets ...error) bool {
 
 // Bounds of what is tried with records that a broker refuses.
 const (
-	maxRefused = 64 // events in a row that are refused alone: then the topic refuses everything
-	maxCorrupt = 3  // times that a batch is sent again which arrived damaged
+	maxCorrupt  = 3           // times that a batch is sent again which arrived damaged
+	maxRefused  = 64          // events in a row that a trial passes over
+	trialPeriod = time.Minute // of a topic that refuses everything
 )
 
 // refusedRecord is a record that a broker refused although it was alone in its batch.
 type refusedRecord struct {
-	record *kgo.Record
-	why    error
+	line outbox.Line
+	why  error
 }
 
 // send delivers the records in flight. What a broker refuses of them is sent again: with
 // another time if that is what it refuses, else in ever smaller batches, down to one
-// record. A record that is refused alone is given up once a later one is accepted: only
-// then is it the record's fault and not the topic's. An error means that some are not
-// delivered.
+// record. One that is refused alone is given up when it is refused once more, and the
+// topic took another in between: only then is it the record's fault and not the topic's.
+// An error means that some are not delivered.
+//
+// What the topic is asked with in between was delivered before: a repetition harms no
+// consumer, while a later event that overtakes would.
 func (s *Sender) send(ctx context.Context, f *inFlight) error {
 	todo, size, corrupt := s.dates.apply(f.all(), s.now()), len(f.records), 0
-	var alone []refusedRecord
+	var suspect *kgo.Record    // was refused alone, and then the topic took another
+	var passed []refusedRecord // by a trial that found nothing yet
 	for len(todo) > 0 {
 		n := min(size, len(todo))
 		refused, why, err := s.produce(ctx, todo[:n])
@@ -53,7 +59,8 @@ func (s *Sender) send(ctx context.Context, f *inFlight) error {
 			return err
 		}
 		if len(refused) < n {
-			f.refused, alone = append(f.refused, alone...), nil
+			s.accepted(todo[:n], refused)
+			f.refused, passed = append(f.refused, passed...), nil
 			size, corrupt = 2*size, 0
 		}
 		todo = todo[n:]
@@ -68,23 +75,62 @@ func (s *Sender) send(ctx context.Context, f *inFlight) error {
 		case len(refused) > 1:
 			s.shrinkBatches(why)
 			size, todo = (len(refused)+1)/2, slices.Concat(refused, todo)
-		default:
-			alone = append(alone, refusedRecord{refused[0], why})
-			if len(alone) == maxRefused {
-				return why
+		case refused[0] == suspect:
+			f.refused = append(f.refused, refusedRecord{refused[0].Value, why})
+		case s.known != nil:
+			if err := s.tryTopic(ctx, why); err != nil {
+				return err
 			}
+			suspect, size, todo = refused[0], 1, slices.Concat(refused, todo)
+		case len(passed) > 0 && len(passed) < maxRefused, len(passed) == 0 && s.trialDue():
+			passed = append(passed, refusedRecord{refused[0].Value, why})
+		default:
+			return why
 		}
 	}
-	if len(alone) > 0 {
-		return alone[0].why
+	if len(passed) > 0 {
+		return passed[0].why
 	}
 	return nil
+}
+
+// accepted keeps the newest record that the topic took.
+func (s *Sender) accepted(sent, refused []*kgo.Record) {
+	for _, r := range slices.Backward(sent) {
+		if !slices.Contains(refused, r) {
+			s.known = &kgo.Record{Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Timestamp: r.Timestamp}
+			s.nextTrial = time.Time{}
+			return
+		}
+	}
+}
+
+// tryTopic repeats the record that the topic took last. It returns why if the topic
+// refuses that now, too.
+func (s *Sender) tryTopic(ctx context.Context, why error) error {
+	refused, _, err := s.produce(ctx, []*kgo.Record{s.known})
+	if err == nil && len(refused) > 0 {
+		s.known, s.batchBytes, err = nil, maxBatchBytes, why
+	}
+	return err
+}
+
+// trialDue reports, once in each trialPeriod of a topic that refuses everything, whether
+// to try what comes after the first record. Until then that record waits, since the topic
+// may be corrected.
+func (s *Sender) trialDue() bool {
+	now := time.Now()
+	due := !s.nextTrial.IsZero() && !now.Before(s.nextTrial)
+	if due || s.nextTrial.IsZero() {
+		s.nextTrial = now.Add(trialPeriod)
+	}
+	return due
 }
 
 // setAside gives up what was refused for good, before the cursor advances over it.
 func (s *Sender) setAside(refused []refusedRecord) {
 	for _, r := range refused {
-		s.runs.SetAside(outbox.Line(r.record.Value), evcp.ReasonRefused+errorName(r.why))
+		s.runs.SetAside(r.line, evcp.ReasonRefused+errorName(r.why))
 	}
 }
 
@@ -96,9 +142,10 @@ func errorName(err error) string {
 	return ErrorText(err)
 }
 
-// shrinkBatches halves the batches when the broker rejects their size.
+// shrinkBatches halves the batches when the broker rejects their size. Of a topic that
+// refuses everything that says nothing, and a trial needs many records.
 func (s *Sender) shrinkBatches(err error) {
-	if isAny(err, kerr.MessageTooLarge, kerr.RecordListTooLarge) {
+	if s.known != nil && isAny(err, kerr.MessageTooLarge, kerr.RecordListTooLarge) {
 		s.batchBytes = max(minBatchBytes, s.batchBytes/2)
 	}
 }

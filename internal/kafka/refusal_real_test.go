@@ -68,6 +68,19 @@ func (s *senderHarness) administer(req kmsg.Request) {
 	}
 }
 
+// configure changes one setting of the topic.
+func (s *senderHarness) configure(name, value string) {
+	s.t.Helper()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, s.topic
+	c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	c.Name, c.Value = name, &value
+	r.Configs = append(r.Configs, c)
+	req.Resources = append(req.Resources, r)
+	s.administer(req)
+}
+
 // checkCovered wants every number of every charge point on the topic, or covered by an
 // events_dropped that is there. It returns how many are covered.
 func (s *senderHarness) checkCovered(want int) (covered int) {
@@ -183,6 +196,21 @@ func (s *senderHarness) drops() []evcp.Observation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]evcp.Observation(nil), s.dropped...)
+}
+
+// TestRealNothingFits: a topic that takes no event at all is an outage. Nothing is given
+// up; when the topic is mended, everything arrives.
+func TestRealNothingFits(t *testing.T) {
+	s := realTopic(t, "max.message.bytes=100")
+	s.appendChecks(40, 3)
+	s.start()
+	s.waitUntil("refusal", s.refusedWith(kerr.MessageTooLarge))
+	s.configure("max.message.bytes", "1048588")
+	s.waitUntil("delivery", s.delivered)
+	s.checkComplete(s.seqs(120))
+	if d := s.drops(); len(d) > 0 {
+		t.Errorf("given up: %+v", d)
+	}
 }
 
 // TestRealNoRight: a Monitor that may not write waits, and says so.

@@ -1,8 +1,8 @@
 // Package kafka sends the events that the outbox keeps to a Kafka topic.
 //
 // Delivery is at least once, and in order for each charge point. The cursor advances
-// when the brokers have acknowledged a whole run. After any error it is rewound, and
-// whole runs are sent again. While Kafka is away nothing is lost and nothing waits: the
+// when the brokers have acknowledged a whole run, or refused some of its records for good.
+// After any error it is rewound, and whole runs are sent again. While Kafka is away nothing is lost and nothing waits: the
 // outbox keeps the events, and this package retries for ever, with a backoff of full
 // jitter capped at 5 s.
 //
@@ -75,6 +75,8 @@ type Sender struct {
 	batchBytes int32            // at most in one batch
 	client     *kgo.Client      // kept between attempts; nil: the next attempt makes one
 	dates      dates            // of the records
+	known      *kgo.Record      // the newest that the topic took; nil: none, or it refuses that now
+	nextTrial  time.Time        // with a topic that refuses everything; zero: it does not
 	now        func() time.Time // for dates
 	failed     bool             // the last batch failed: only a delivery proves that Kafka is back
 
