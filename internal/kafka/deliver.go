@@ -19,7 +19,7 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 		return false, err
 	}
 	if !s.failed {
-		s.answered(0)
+		s.answered(0, 0)
 	}
 	return s.deliver(ctx)
 }
@@ -73,10 +73,11 @@ func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {
 		}
 		if f.lastRun != 0 {
 			delivered, s.failed = true, false
+			refused := int64(len(f.refused))
 			s.setAside(f.refused)
 			f.refused = nil
 			s.runs.Advance(f.lastRun)
-			s.answered(f.events)
+			s.answered(f.events-refused, refused)
 		}
 	}
 }

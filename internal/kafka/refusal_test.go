@@ -115,7 +115,7 @@ func TestEventsAreRefused(t *testing.T) {
 }
 
 // TestFirstEventIsRefused: without an event that the topic took, a refusal may be the
-// topic's fault. After a minute what comes later is tried.
+// topic's fault. After a minute what comes later is tried. What is set aside was not sent.
 func TestFirstEventIsRefused(t *testing.T) {
 	for _, n := range []int{1, maxRefused} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -130,6 +130,9 @@ func TestFirstEventIsRefused(t *testing.T) {
 				}
 				s.checkSetAside(n)
 				samePhases(t, s.phases(), Connected, Away, Connected)
+				if back := s.last(); back.Delivered != 30 || back.GivenUp != int64(n) {
+					t.Errorf("%d delivered, %d given up, want 30 and %d", back.Delivered, back.GivenUp, n)
+				}
 			})
 		})
 	}

@@ -173,9 +173,9 @@ func (s *Sender) troubled(err error) {
 	}
 }
 
-// answered records that Kafka answered and has taken n more events.
-func (s *Sender) answered(n int64) {
-	s.update(func(now time.Time, pending int64) bool { return s.phase.answered(now, n, pending) })
+// answered records that Kafka answered, has taken n more events and refused some for good.
+func (s *Sender) answered(n, refused int64) {
+	s.update(func(now time.Time, pending int64) bool { return s.phase.answered(now, n, refused, pending) })
 }
 
 // checkErrors records an outage when errors have lasted too long. It returns after what
@@ -190,7 +190,9 @@ func (s *Sender) checkErrors() (again time.Duration) {
 
 func (s *Sender) update(change func(now time.Time, pending int64) (changed bool)) {
 	pending, _ := s.runs.Pending()
+	givenUp := s.runs.GivenUp()
 	s.mu.Lock()
+	s.phase.givenUp = givenUp
 	changed := change(time.Now(), pending)
 	status := s.phase.ConnectionStatus
 	s.mu.Unlock()

@@ -33,6 +33,7 @@ type ConnectionStatus struct {
 	Err           error         // Away: the newest error
 	Pending       int64         // events that were not delivered when the phase began
 	Delivered     int64         // events since the last Away
+	GivenUp       int64         // events since the last Away that Kafka never gets
 	Outage        time.Duration // from the last Away to CatchingUp or Connected; 0 without one
 	EverConnected bool          // in this process
 }
@@ -47,7 +48,10 @@ const toldAgain = 10 * time.Second
 // phaseTracker decides the phase. It reads no clock.
 type phaseTracker struct {
 	ConnectionStatus
-	caughtUpAt int64     // CatchingUp: Delivered at which it becomes Connected
+	settled    int64     // events since the last Away: delivered, or refused for good
+	caughtUpAt int64     // CatchingUp: settled at which it becomes Connected
+	givenUp    int64     // events by the outbox so far, for whatever reason
+	givenUpAt  int64     // the last Away: givenUp
 	firstError time.Time // since the last answer
 	lastError  time.Time
 	err        error      // since the last answer
@@ -55,22 +59,24 @@ type phaseTracker struct {
 	toldAt     time.Time
 }
 
-// answered: Kafka answered, n events were delivered, pending remain. It reports whether
-// the phase changed.
-func (s *phaseTracker) answered(now time.Time, n, pending int64) bool {
+// answered: Kafka answered, n events were delivered, refused were refused for good, pending
+// remain. It reports whether the phase changed.
+func (s *phaseTracker) answered(now time.Time, n, refused, pending int64) bool {
 	s.err = nil
 	s.Delivered += n
+	s.settled += n + refused
+	s.GivenUp = s.givenUp - s.givenUpAt
 	switch s.Phase {
 	case Connecting:
 		s.enter(Connected, now, pending)
 	case Away:
-		s.Outage, s.caughtUpAt = now.Sub(s.Since), s.Delivered+pending
+		s.Outage, s.caughtUpAt = now.Sub(s.Since), s.settled+pending
 		s.enter(CatchingUp, now, pending)
 		if pending == 0 {
 			s.enter(Connected, now, 0)
 		}
 	case CatchingUp:
-		if s.Delivered < s.caughtUpAt {
+		if s.settled < s.caughtUpAt {
 			return false
 		}
 		s.enter(Connected, now, pending)
@@ -118,6 +124,7 @@ func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, 
 		return false, left
 	}
 	s.Cause, s.Err, s.Delivered, s.Outage = CauseOf(s.err), s.err, 0, 0
+	s.settled, s.GivenUp, s.givenUpAt = 0, 0, s.givenUp
 	s.toldCause, s.toldAt = s.Cause, now
 	s.enter(Away, now, pending)
 	return true, errorGrace

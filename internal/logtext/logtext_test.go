@@ -129,7 +129,8 @@ var histories = map[string]func(r *recorder){
 		r.write(r.formatter.KafkaConnected(1))
 		r.formatter.KafkaTimeout = 2 * time.Second
 		r.write(r.formatter.KafkaAway(evcp.Timeout, "", true))
-		r.write(r.formatter.KafkaBack(time.Minute, 60))
+		r.write(r.formatter.KafkaBack(time.Minute, 60, 0))
+		r.write(r.formatter.KafkaBack(time.Minute, 52, 8))
 		r.write(r.formatter.KafkaAway(evcp.SaidKO, "TOPIC_AUTHORIZATION_FAILED", true))
 	},
 }

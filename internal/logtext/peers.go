@@ -64,9 +64,14 @@ func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) 
 	return l.with(causeFields(cause)...).advised(a)
 }
 
-// KafkaBack says that every event that was pending has been delivered.
-func (f *Formatter) KafkaBack(outage time.Duration, delivered int64) LogLine {
-	return LogLine{Text: fmt.Sprintf(english.kafkaBack, display.Duration(outage), english.events.Of(delivered))}
+// KafkaBack says that of the events that were pending none is any more: how many were
+// delivered, and how many given up, each of which has a line of its own.
+func (f *Formatter) KafkaBack(outage time.Duration, delivered, givenUp int64) LogLine {
+	rest := english.noneLost
+	if givenUp > 0 {
+		rest = fmt.Sprintf(english.givenUp, givenUp)
+	}
+	return LogLine{Text: fmt.Sprintf(english.kafkaBack, display.Duration(outage), english.events.Of(delivered), rest)}
 }
 
 // Stopped is the last line: whether Central answered the disconnect, how many

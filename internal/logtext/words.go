@@ -33,7 +33,9 @@ type words struct {
 	kafkaGone       string
 	kafkaNever      string
 	kafkaTrouble    string // what
-	kafkaBack       string // after how long, how many were sent
+	kafkaBack       string // after how long, how many were sent, what of the others
+	noneLost        string
+	givenUp         string // how many
 	stopped         string // whether Central answered the disconnect, how many wait, whether it is on disk
 	disconnected    string
 	notDisconnected string
@@ -75,7 +77,9 @@ var english = words{
 	kafkaGone:       "Kafka is gone: %s; events wait on disk",
 	kafkaNever:      "Kafka is not there: %s; events wait on disk",
 	kafkaTrouble:    "Kafka takes events, but %s",
-	kafkaBack:       "Kafka is back after %s: %s sent, none lost",
+	kafkaBack:       "Kafka is back after %s: %s sent, %s",
+	noneLost:        "none lost",
+	givenUp:         "%d given up",
 	stopped:         "stopped: %s, %s waiting, %s",
 	disconnected:    "Central told",
 	notDisconnected: "Central not told",

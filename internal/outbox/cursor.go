@@ -146,6 +146,17 @@ func (c *Cursor) pending() Pending {
 	return Pending{events, c.oldest}
 }
 
+// GivenUp is how many events of the outbox were given up since it was opened: by SetAside, at its
+// bound, or by a disk that was too slow.
+func (c *Cursor) GivenUp() (events int64) {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	for _, n := range c.o.dropped {
+		events += int64(n)
+	}
+	return events
+}
+
 // subtract takes into account that events of a run were given up.
 func (c *Cursor) subtract(run, events int64) {
 	if run <= c.at.run {

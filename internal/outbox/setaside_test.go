@@ -25,6 +25,9 @@ func TestSetAside(t *testing.T) {
 			if n := w.box.Stats().Dropped["health_check"]; n != 1 {
 				t.Errorf("%d counted", n)
 			}
+			if n := c.GivenUp(); n != 1 {
+				t.Errorf("%d given up", n)
+			}
 			w.close()
 			if rows := query(t, w.dir, `SELECT reason || ' ' || event FROM set_aside`); len(rows) != 1 || rows[0] != "refused by Kafka: MESSAGE_TOO_LARGE "+strings.TrimSuffix(lines[0], "\n") {
 				t.Errorf("set aside: %q", rows)

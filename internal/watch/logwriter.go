@@ -152,7 +152,7 @@ func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
 		case s.Phase == kafka.Away:
 			w.write(w.formatter.KafkaAway(s.Cause, s.ErrorText(), s.EverConnected))
 		case s.Phase == kafka.Connected && s.Outage > 0:
-			w.write(w.formatter.KafkaBack(s.Outage, s.Delivered))
+			w.write(w.formatter.KafkaBack(s.Outage, s.Delivered, s.GivenUp))
 		case s.Phase == kafka.Connected:
 			w.write(w.formatter.KafkaConnected(s.Pending))
 		}
