@@ -207,8 +207,15 @@ func TestAdviceIsTheTablesOwn(t *testing.T) {
 			}
 		}
 	}
+	for c := evcp.Protocol; c < evcp.Stalled; c++ {
+		a := advice.ForKafka(c, advice.Details{Reply: "…", Broker: "kafka:9092", Answering: "127.0.0.1:9092"})
+		row := "| " + a.Phrase + " | " + a.Meaning + " | " + a.Do + " |\n"
+		if c != evcp.Other && !strings.Contains(operations, row) {
+			t.Errorf("docs/OPERATIONS.md lacks %s", row)
+		}
+	}
 	for _, r := range advice.KafkaRefusals {
-		a := advice.ForKafka(evcp.SaidKO, r.Error).With(advice.Details{Topic: "monitor-events"})
+		a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: r.Error, Topic: "monitor-events"})
 		if row := "| `" + r.Error + "` | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(operations, row) {
 			t.Errorf("docs/OPERATIONS.md lacks %s", row)
 		}

@@ -10,6 +10,7 @@
 #   scripts/kafka.sh fetch             only download the jars
 #
 # KAFKA_PORT (19092) is the listener's port; the controller has the next one.
+# KAFKA_ADVERTISED is the HOST:PORT that clients are told to go to, if not the listener's.
 # KAFKA_DIR holds data, log and pid. By default each port has a folder of its own, so
 # that brokers on different ports share nothing. The jars are in EVCP_CACHE (.cache).
 # Do not run two starts at once in the same KAFKA_DIR.
@@ -98,7 +99,7 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:$((port + 1))
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://$address,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://$address
+advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISED:-$address}
 log.dirs=$dir/data
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1

@@ -31,7 +31,8 @@ const (
 var remotes = [...]string{Engine: "the Engine", Central: "Central", Kafka: "Kafka"}
 
 // Advice is one row. Its texts are English sentences without a line break; who prints them
-// wraps them. Before With they may contain {timeout}, {reply}, {cp} and {topic}.
+// wraps them. Before With they may contain {timeout}, {reply}, {cp}, {topic}, {broker} and
+// {answering}.
 type Advice struct {
 	Phrase  string // what happened, for a log line: "connection refused"
 	Meaning string // one or two sentences; "" when all is well
@@ -45,6 +46,9 @@ type Details struct {
 	Reply   string        // what the remote replied, safe to print
 	CP      evcp.CPID
 	Topic   string
+	// Of Kafka, as HOST:PORT and safe to print: the broker that can't be reached, and another
+	// one that answers meanwhile.
+	Broker, Answering string
 }
 
 // For is the advice for a cause at a remote. A cause without a row has that of Other.
@@ -63,20 +67,39 @@ func For(r Remote, c evcp.Cause) Advice {
 	return a.replaced("{remote}", remotes[min(r, Kafka)])
 }
 
-// ForKafka is the advice for an error of Kafka: for a refusal that of the error that the
-// reply names, if there is a row for it.
-func ForKafka(c evcp.Cause, reply string) Advice {
+// ForKafka is the advice for an error of Kafka, with its details: for a broker that can't be
+// reached while another answers, that its address is wrong; for a refusal, what the error
+// that the reply names means, if there is a row for it.
+func ForKafka(c evcp.Cause, d Details) Advice {
 	a := For(Kafka, c)
-	if c != evcp.SaidKO {
-		return a
-	}
-	for _, r := range KafkaRefusals {
-		if strings.Contains(reply, r.Error) {
-			a.Meaning, a.Do = r.Meaning, r.Do
-			break
+	if where, known := advertised[c]; d.Broker != "" && d.Answering != "" && d.Broker != d.Answering {
+		a.Phrase = "it sends clients to {broker}: " + a.Phrase
+		if known {
+			a.Meaning = "Kafka answers at {answering}, but tells clients to go to {broker} (advertised.listeners), " + where.meaning
+			a.Do = "Correct advertised.listeners at the broker; " + where.do
 		}
 	}
-	return a
+	if c == evcp.SaidKO {
+		for _, r := range KafkaRefusals {
+			if strings.Contains(d.Reply, r.Error) {
+				a.Meaning, a.Do = r.Meaning, r.Do
+				break
+			}
+		}
+	}
+	return a.With(d)
+}
+
+// advertised is what it means when the address that a broker advertises can't be reached,
+// and what to do if that address is right.
+var advertised = map[evcp.Cause]struct{ meaning, do string }{
+	evcp.Protocol:    {"where something else answers.", "a proxy must lead to the same broker."},
+	evcp.Refused:     {"where nothing listens.", "if {broker} is right, start that broker."},
+	evcp.Timeout:     {"where nothing answers.", "if {broker} is right, look whether that broker runs, and at the firewall."},
+	evcp.Reset:       {"where connections are broken off.", "if {broker} is right, look at that broker's own log."},
+	evcp.Closed:      {"where connections are closed.", "if {broker} is right, look at that broker's own log."},
+	evcp.Unreachable: {"to which no route leads.", "if {broker} is right, check the network to it."},
+	evcp.DNS:         {"a name that has no address.", "or make that name known to this machine (DNS, /etc/hosts)."},
 }
 
 // KafkaRefusal is what to do about one error of a broker.
@@ -117,7 +140,8 @@ func (a Advice) With(d Details) Advice {
 		a = a.replaced(" in {timeout}", "")
 	}
 	return a.replaced("{timeout}", d.Timeout.String(), "{cp}", cmp.Or(string(d.CP), "this id"),
-		"{topic}", cmp.Or(d.Topic, "for events"), "{reply}", d.Reply)
+		"{topic}", cmp.Or(d.Topic, "for events"), "{reply}", d.Reply,
+		"{broker}", d.Broker, "{answering}", d.Answering)
 }
 
 const noReason = "It gave no reason."

@@ -119,7 +119,10 @@ type KafkaStatus struct {
 	Cause   string   `json:"cause,omitempty"`  // away
 	Detail  string   `json:"detail,omitempty"` // of the cause local
 	Why     string   `json:"why,omitempty"`    // away: the error itself
-	Pending int64    `json:"events_waiting"`
+	// Away: the broker that can't be reached, and another one that answers meanwhile.
+	Broker    string `json:"broker,omitempty"`
+	Answering string `json:"answering,omitempty"`
+	Pending   int64  `json:"events_waiting"`
 }
 
 // OutboxStatus is the disk.

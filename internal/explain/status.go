@@ -176,7 +176,7 @@ func (v view) kafka() []string {
 		shape = display.Up
 	case "away":
 		shape = display.Gone
-		trouble = advice.ForKafka(causeOf(k.Cause, k.Detail), k.Why).With(advice.Details{Reply: k.Why, Topic: k.Topic})
+		trouble = advice.ForKafka(causeOf(k.Cause, k.Detail), advice.Details{Reply: k.Why, Topic: k.Topic, Broker: k.Broker, Answering: k.Answering})
 	}
 	text = fmt.Sprintf(text, v.age(k.Since))
 	if trouble.Phrase != "" {

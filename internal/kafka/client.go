@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,13 +112,37 @@ func (l clientLogger) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Debug("kafka client: "+msg, keyvals...)
 }
 
+// brokerError is an error of the connection to one broker.
+type brokerError struct {
+	address string // HOST:PORT, of the settings or as the brokers advertise it; safe to print
+	err     error
+}
+
+func (e *brokerError) Error() string { return e.address + ": " + e.err.Error() }
+
+func (e *brokerError) Unwrap() error { return e.err }
+
+// brokerAddress is HOST:PORT, safe to print: a broker may advertise any text.
+func brokerAddress(host string, port int32) string {
+	return wire.Text([]byte(net.JoinHostPort(host, strconv.Itoa(int(port)))))
+}
+
+// BrokerOf is the address of the broker whose connection failed; "" when the error is not
+// one of a connection.
+func BrokerOf(err error) (address string) {
+	if of, ok := errors.AsType[*brokerError](err); ok {
+		return of.address
+	}
+	return ""
+}
+
 // connectHook is called by the client, on its goroutines, with each dial that failed.
 type connectHook func(error)
 
 // OnBrokerConnect implements kgo.HookBrokerConnect.
-func (h connectHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+func (h connectHook) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	if external(err) {
-		h(err)
+		h(&brokerError{brokerAddress(m.Host, m.Port), err})
 	}
 }
 
@@ -125,9 +150,19 @@ func (h connectHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ ne
 type requestHook func(error)
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
-func (h requestHook) OnBrokerE2E(_ kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+func (h requestHook) OnBrokerE2E(m kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
 	if err := e2e.Err(); external(err) {
-		h(err)
+		h(&brokerError{brokerAddress(m.Host, m.Port), err})
+	}
+}
+
+// responseHook is called by the client, on its goroutines, with the broker of each response.
+type responseHook func(kgo.BrokerMetadata)
+
+// OnBrokerE2E implements kgo.HookBrokerE2E.
+func (h responseHook) OnBrokerE2E(m kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+	if e2e.Err() == nil {
+		h(m)
 	}
 }
 
@@ -157,7 +192,9 @@ func CauseOf(err error) evcp.Cause {
 	switch {
 	case err != nil && slices.ContainsFunc(notKafka, func(text string) bool { return strings.Contains(err.Error(), text) }):
 		return evcp.Protocol
-	case errors.As(err, &rejected), errors.Is(err, errNoTopic):
+	case errors.Is(err, errOtherCluster):
+		return evcp.Protocol
+	case errors.As(err, &rejected), isAny(err, errNoTopic, errNoRight):
 		return evcp.SaidKO
 	case errors.Is(err, errNoAck):
 		return evcp.Timeout

@@ -28,7 +28,7 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 // usable whatever fails here.
 func (s *Sender) connect(ctx context.Context) error {
 	if s.client == nil {
-		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
+		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), responseHook(s.responded), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
 		if err != nil {
 			return err
 		}

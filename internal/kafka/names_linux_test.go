@@ -31,15 +31,15 @@ func TestNamesOfABroker(t *testing.T) {
 	}
 	names := testbed.NewNameServer(t, testbed.NameAnswer{Code: testbed.ServFail})
 	o := Options{Brokers: []string{"broker.test.:" + port}, Topic: "monitor-events", Dial: (&link.TCPDialer{Resolver: names.Resolver}).DialContext}
-	if _, err := Probe(t.Context(), o); CauseOf(err) != evcp.NameServer {
-		t.Errorf("SERVFAIL: %v", err)
+	if r := Probe(t.Context(), o); len(r.Troubles) != 1 || CauseOf(r.Troubles[0]) != evcp.NameServer {
+		t.Errorf("SERVFAIL: %+v", r)
 	}
 	names.Set(testbed.Addresses("127.0.0.2", "127.0.0.1"))
-	if _, err := Probe(t.Context(), o); err != nil {
-		t.Errorf("a dead first address: %v", err)
+	if r := Probe(t.Context(), o); r.Troubles != nil {
+		t.Errorf("a dead first address: %+v", r)
 	}
 	names.Set(testbed.NameAnswer{Code: testbed.ServFail})
-	if _, err := Probe(t.Context(), o); err != nil {
-		t.Errorf("a failing name server, with a known address: %v", err)
+	if r := Probe(t.Context(), o); r.Troubles != nil {
+		t.Errorf("a failing name server, with a known address: %+v", r)
 	}
 }

@@ -272,8 +272,8 @@ func deny(r *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 func TestProbe(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster) {
 		o := Options{Brokers: []string{s.broker}, Topic: s.topic, Dial: s.dial}
-		if exists, err := Probe(t.Context(), o); err != nil || exists {
-			t.Errorf("%t, %v", exists, err)
+		if r := Probe(t.Context(), o); r.Troubles != nil || r.Exists {
+			t.Errorf("%+v", r)
 		}
 		if c.TopicInfo(s.topic) != nil {
 			t.Error("the probe created the topic")
@@ -281,19 +281,19 @@ func TestProbe(t *testing.T) {
 		if err := c.CreateTopic(s.topic, 1, nil); err != nil {
 			t.Fatal(err)
 		}
-		if exists, err := Probe(t.Context(), o); err != nil || !exists {
-			t.Errorf("%t, %v", exists, err)
+		if r := Probe(t.Context(), o); r.Troubles != nil || !r.Exists {
+			t.Errorf("%+v", r)
 		}
 		g.freeze(true)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := Probe(ctx, o); CauseOf(err) != evcp.Timeout {
-			t.Errorf("frozen: %v", err)
+		if r := Probe(ctx, o); len(r.Troubles) != 1 || CauseOf(r.Troubles[0]) != evcp.Timeout {
+			t.Errorf("frozen: %+v", r)
 		}
 		g.freeze(false)
 		g.cut()
-		if _, err := Probe(t.Context(), o); CauseOf(err) != evcp.Refused {
-			t.Errorf("cut: %v", err)
+		if r := Probe(t.Context(), o); len(r.Troubles) != 1 || CauseOf(r.Troubles[0]) != evcp.Refused {
+			t.Errorf("cut: %+v", r)
 		}
 		s.start()
 	})

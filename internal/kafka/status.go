@@ -3,6 +3,8 @@ package kafka
 import (
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"evcp"
 )
 
@@ -31,6 +33,8 @@ type ConnectionStatus struct {
 	Since         time.Time
 	Cause         evcp.Cause    // Away: of the newest error
 	Err           error         // Away: the newest error
+	Broker        string        // Away: the broker that Err is of, as HOST:PORT; "" if of none
+	Answering     string        // Away: another broker, which answers since the errors began; "" if none is known
 	Pending       int64         // events that were not delivered when the phase began
 	Delivered     int64         // events since the last Away
 	GivenUp       int64         // events since the last Away that Kafka never gets
@@ -55,7 +59,9 @@ type phaseTracker struct {
 	firstError time.Time // since the last answer
 	lastError  time.Time
 	err        error      // since the last answer
+	answering  string     // the broker that answered last since firstError, and has not failed since
 	toldCause  evcp.Cause // of the outage, as it was last reported
+	toldBroker string     // and that broker, if another answered
 	toldAt     time.Time
 }
 
@@ -96,26 +102,58 @@ func (s *phaseTracker) sending() {
 }
 
 // errored: the client had an error. The newest error is the cause of an outage, unless
-// it has none of its own and there was one before.
+// it has none of its own and there was one before, or it only repeats one without saying
+// which broker it is of.
 func (s *phaseTracker) errored(now time.Time, err error) {
 	if s.err == nil {
-		s.firstError = now
+		s.firstError, s.answering = now, ""
 	}
 	s.lastError = now
-	if s.err == nil || CauseOf(err) != evcp.Other {
+	cause, broker := CauseOf(err), BrokerOf(err)
+	repeated := broker == "" && BrokerOf(s.err) != "" && cause == CauseOf(s.err)
+	if s.err == nil || cause != evcp.Other && !repeated {
 		s.err = err
 	}
-	if s.Phase == Away {
-		s.Cause, s.Err = CauseOf(s.err), s.err
+	if broker == s.answering {
+		s.answering = ""
 	}
+	s.explain()
+}
+
+// responded: a broker has answered a request. While others fail that says that only their
+// addresses are wrong, or that they alone are down.
+func (s *phaseTracker) responded(m kgo.BrokerMetadata) {
+	if s.err != nil {
+		s.answering = brokerAddress(m.Host, m.Port)
+		s.explain()
+	}
+}
+
+// explain says why Kafka is away.
+func (s *phaseTracker) explain() {
+	if s.Phase != Away {
+		return
+	}
+	s.Cause, s.Err, s.Broker, s.Answering = CauseOf(s.err), s.err, BrokerOf(s.err), s.answering
+	if s.Broker == s.Answering {
+		s.Answering = ""
+	}
+}
+
+// unreached is the broker that can't be reached while another answers.
+func (s *phaseTracker) unreached() string {
+	if s.Answering == "" {
+		return ""
+	}
+	return s.Broker
 }
 
 // checkErrors reports whether errors have lasted so long that Kafka is away now, or
 // whether an outage has another cause now. again is after what time to check next.
 func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, again time.Duration) {
 	switch {
-	case s.Phase == Away && s.Cause != s.toldCause && now.Sub(s.toldAt) >= toldAgain:
-		s.toldCause, s.toldAt = s.Cause, now
+	case s.Phase == Away && (s.Cause != s.toldCause || s.unreached() != s.toldBroker) && now.Sub(s.toldAt) >= toldAgain:
+		s.told(now)
 		return true, errorGrace
 	case s.Phase == Away || s.err == nil:
 		return false, errorGrace
@@ -123,19 +161,31 @@ func (s *phaseTracker) checkErrors(now time.Time, pending int64) (changed bool, 
 	if left := s.firstError.Add(errorGrace).Sub(now); left > 0 {
 		return false, left
 	}
-	s.Cause, s.Err, s.Delivered, s.Outage = CauseOf(s.err), s.err, 0, 0
+	s.Delivered, s.Outage = 0, 0
 	s.settled, s.GivenUp, s.givenUpAt = 0, 0, s.givenUp
-	s.toldCause, s.toldAt = s.Cause, now
 	s.enter(Away, now, pending)
+	s.explain()
+	s.told(now)
 	return true, errorGrace
+}
+
+func (s *phaseTracker) told(now time.Time) {
+	s.toldCause, s.toldBroker, s.toldAt = s.Cause, s.unreached(), now
 }
 
 func (s *phaseTracker) enter(p ConnectionPhase, now time.Time, pending int64) {
 	s.Phase, s.Since, s.Pending = p, now, pending
 	if p != Away {
-		s.Cause, s.Err = evcp.NoCause, nil
+		s.Cause, s.Err, s.Broker, s.Answering = evcp.NoCause, nil, "", ""
 	}
 }
 
 // ErrorText is the error, safe to print; "" when there is none.
 func (s ConnectionStatus) ErrorText() string { return ErrorText(s.Err) }
+
+// responded records that a broker answered. Any goroutine may call it.
+func (s *Sender) responded(m kgo.BrokerMetadata) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase.responded(m)
+}

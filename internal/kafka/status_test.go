@@ -3,17 +3,21 @@ package kafka
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
+	"evcp/internal/testbed"
 )
 
 // TestIdleConnectionsAreClosed: a broker or a proxy that closes idle connections makes an
@@ -105,10 +109,69 @@ func TestNotKafka(t *testing.T) {
 				}()
 			}
 		}()
-		_, err = Probe(t.Context(), Options{Brokers: []string{ln.Addr().String()}, Topic: "t"})
+		r := Probe(t.Context(), Options{Brokers: []string{ln.Addr().String()}, Topic: "t"})
 		ln.Close()
+		err = errors.Join(r.Troubles...)
 		if CauseOf(err) != evcp.Protocol || !strings.Contains(ErrorText(err), want) || strings.Contains(ErrorText(err), "invalid large") {
 			t.Errorf("%q: %s, %q (%v)", reply, CauseOf(err), ErrorText(err), err)
+		}
+	}
+}
+
+// TestAdvertisedAddress: a broker answers, but tells its clients to go to an address that
+// can't be reached. The status names both.
+func TestAdvertisedAddress(t *testing.T) {
+	addresses, dialer := advertisedTroubles(t)
+	for advertised, cause := range addresses {
+		t.Run(cause.String(), func(t *testing.T) {
+			broker := testbed.AdvertisedBroker(t, advertised, kfake.SeedTopics(3, "t"))
+			s := newFixture(t, broker)
+			s.topic, s.dial = "t", dialer.DialContext
+			s.appendChecks(1, 3)
+			s.start()
+			s.waitUntil("the address", func() bool { return s.sender.Status().Answering != "" })
+			if st := s.sender.Status(); st.Phase != Away || st.Cause != cause || st.Broker != advertised || st.Answering != broker {
+				t.Errorf("%+v", st)
+			}
+			s.waitUntil("the report", func() bool { return s.last().Answering == broker })
+			if st := s.last(); st.Cause != cause || st.Broker != advertised {
+				t.Errorf("reported: %+v", st)
+			}
+		})
+	}
+}
+
+// TestWhichBrokerIsBlamed is the tracker's judgement: a broker is said to be unreachable
+// while another answers only if that one answered after the errors began, and has not failed
+// since.
+func TestWhichBrokerIsBlamed(t *testing.T) {
+	a, b := kgo.BrokerMetadata{Host: "a", Port: 1}, kgo.BrokerMetadata{Host: "b", Port: 2}
+	down := func(address string) error { return &brokerError{address, syscall.ECONNREFUSED} }
+	for name, c := range map[string]struct {
+		steps             []any // a broker that responds, or an error
+		broker, answering string
+	}{
+		"another answers":             {[]any{down("b:2"), a}, "b:2", "a:1"},
+		"before the errors":           {[]any{a, down("b:2")}, "b:2", ""},
+		"it fails too":                {[]any{down("b:2"), a, down("a:1")}, "a:1", ""},
+		"it fails, and the other too": {[]any{down("b:2"), a, down("a:1"), down("b:2")}, "b:2", ""},
+		"the same answers again":      {[]any{down("a:1"), a}, "a:1", ""},
+		"the client repeats it":       {[]any{down("b:2"), a, syscall.ECONNREFUSED}, "b:2", "a:1"},
+		"a refusal is of no broker":   {[]any{down("b:2"), a, kerr.TopicAuthorizationFailed}, "", "a:1"},
+		"three brokers":               {[]any{down("b:2"), down("c:3"), a}, "c:3", "a:1"},
+		"they answer in turn":         {[]any{down("c:3"), a, b, down("b:2")}, "b:2", ""},
+	} {
+		var s phaseTracker
+		now := time.Now()
+		for _, step := range c.steps {
+			if err, failed := step.(error); failed {
+				s.errored(now, err)
+			} else {
+				s.responded(step.(kgo.BrokerMetadata))
+			}
+		}
+		if changed, _ := s.checkErrors(now.Add(errorGrace), 0); !changed || s.Broker != c.broker || s.Answering != c.answering {
+			t.Errorf("%s: %q, while %q answers", name, s.Broker, s.Answering)
 		}
 	}
 }

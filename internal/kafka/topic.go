@@ -21,7 +21,7 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return err
 	}
-	forbidden := createTopic(ctx, cl, topic)
+	forbidden := createTopic(ctx, cl, topic, false)
 	if forbidden == nil || errors.Is(forbidden, kerr.TopicAlreadyExists) {
 		return nil
 	}
@@ -37,30 +37,35 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 
 // describe requests a topic's metadata. create lets the broker create it.
 func describe(ctx context.Context, cl *kgo.Client, topic string, create bool) error {
-	_, err := metadataOf(ctx, cl, topic, create)
-	return err
+	resp, err := metadataOf(ctx, cl, topic, create)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
-// metadataOf is describe, and returns what it is told.
-func metadataOf(ctx context.Context, cl *kgo.Client, topic string, create bool) (of kmsg.MetadataResponseTopic, err error) {
+// metadataOf requests a topic's metadata. The response has one topic, perhaps with an error.
+func metadataOf(ctx context.Context, to kmsg.Requestor, topic string, create bool) (*kmsg.MetadataResponse, error) {
 	req := kmsg.NewPtrMetadataRequest()
-	req.AllowAutoTopicCreation = create
+	req.AllowAutoTopicCreation, req.IncludeTopicAuthorizedOperations = create, true
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(topic)
 	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := req.RequestWith(ctx, to)
 	if err != nil {
-		return of, err
+		return nil, err
 	}
 	if len(resp.Topics) != 1 {
-		return of, fmt.Errorf("ask for topic %s: the answer names %d topics", topic, len(resp.Topics))
+		return nil, fmt.Errorf("ask for topic %s: the answer names %d topics", topic, len(resp.Topics))
 	}
-	return resp.Topics[0], kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	return resp, nil
 }
 
-func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
+// createTopic creates the topic with the brokers' defaults. With validateOnly the broker
+// only says whether it would.
+func createTopic(ctx context.Context, cl *kgo.Client, topic string, validateOnly bool) error {
 	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = 2000
+	req.TimeoutMillis, req.ValidateOnly = 2000, validateOnly
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, -1, -1
 	req.Topics = append(req.Topics, t)
@@ -80,11 +85,11 @@ func createTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 func (s *Sender) withoutAck(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(ctx, overhead)
 	defer cancel()
-	t, err := metadataOf(limit, s.client, s.o.Topic, false)
-	if err != nil {
+	resp, err := metadataOf(limit, s.client, s.o.Topic, false)
+	if err != nil || resp.Topics[0].ErrorCode != 0 {
 		return errNoAck
 	}
-	for _, p := range t.Partitions {
+	for _, p := range resp.Topics[0].Partitions {
 		err := kerr.ErrorForCode(p.ErrorCode)
 		switch {
 		case err != nil:
@@ -94,28 +99,4 @@ func (s *Sender) withoutAck(ctx context.Context) error {
 		}
 	}
 	return errNoAck
-}
-
-// Probe reports whether the topic exists. It writes nothing and creates no topic. CauseOf
-// classifies its error: of a broker that can't be reached, the first one, since the
-// client's last one is about its own retries.
-func Probe(ctx context.Context, o Options) (exists bool, err error) {
-	first := make(chan error, 1)
-	cl, err := o.newClient(kgo.WithHooks(connectHook(func(err error) { offer(first, err) })), kgo.RequestRetries(0))
-	if err != nil {
-		return false, err
-	}
-	defer closeClient(cl)
-	err = describe(ctx, cl, o.Topic, false)
-	switch {
-	case err == nil, errors.Is(err, kerr.LeaderNotAvailable):
-		return true, nil
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return false, nil
-	}
-	select {
-	case err = <-first:
-	default:
-	}
-	return false, err
 }

@@ -118,7 +118,7 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 	case evcp.EventsDropped:
 		l := LogLine{Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}
 		if strings.HasPrefix(e.Reason, evcp.ReasonRefused) {
-			l = l.advised(advice.ForKafka(evcp.SaidKO, e.Reason).With(advice.Details{Topic: f.Topic}))
+			l = l.advised(advice.ForKafka(evcp.SaidKO, advice.Details{Reply: e.Reason, Topic: f.Topic}))
 		}
 		return l, true
 	default:

@@ -99,7 +99,7 @@ var histories = map[string]func(r *recorder){
 		r.observe(well, noNetwork, noNetwork, well, noNetwork, noNetwork, noNetwork, noNetwork, well)
 		r.observe(noNetwork, noNetwork, noNetwork, late, noName, noName, noName, ko, ko, ko, noName, noName, noName, well)
 		r.write(r.formatter.CentralAway("CP_001", evcp.NoNetwork))
-		r.write(r.formatter.KafkaAway(evcp.NameServer, "lookup broker: i/o timeout", true))
+		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.NameServer, Reply: "lookup broker: i/o timeout", Ever: true}))
 	},
 	"central": func(r *recorder) {
 		r.write(r.formatter.CentralAway("CP_001", evcp.Refused))
@@ -125,13 +125,14 @@ var histories = map[string]func(r *recorder){
 		r.write(r.formatter.Stopped("CP_001", false, 1, false))
 	},
 	"kafka": func(r *recorder) {
-		r.write(r.formatter.KafkaAway(evcp.Refused, "dial tcp 127.0.0.1:9092: connect: connection refused", false))
+		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.Refused, Reply: "dial tcp 127.0.0.1:9092: connect: connection refused"}))
 		r.write(r.formatter.KafkaConnected(1))
 		r.formatter.KafkaTimeout = 2 * time.Second
-		r.write(r.formatter.KafkaAway(evcp.Timeout, "", true))
+		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.Timeout, Ever: true}))
 		r.write(r.formatter.KafkaBack(time.Minute, 60, 0))
 		r.write(r.formatter.KafkaBack(time.Minute, 52, 8))
-		r.write(r.formatter.KafkaAway(evcp.SaidKO, "TOPIC_AUTHORIZATION_FAILED", true))
+		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.SaidKO, Reply: "TOPIC_AUTHORIZATION_FAILED", Ever: true}))
+		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.DNS, Broker: "kafka:9092", Answering: "127.0.0.1:9092", Ever: true}))
 	},
 }
 

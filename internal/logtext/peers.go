@@ -42,20 +42,29 @@ func (f *Formatter) KafkaConnected(pending int64) LogLine {
 	return LogLine{Text: fmt.Sprintf(english.kafkaConnected, english.events.Of(pending))}
 }
 
-// KafkaAway says that Kafka can't be reached. ever: it was, earlier. reply is the
-// error's text; "" when there is none.
-func (f *Formatter) KafkaAway(cause evcp.Cause, reply string, ever bool) LogLine {
+// KafkaOutage is why Kafka is away.
+type KafkaOutage struct {
+	Cause evcp.Cause
+	Reply string // the error's text; "" when there is none
+	Ever  bool   // Kafka was there earlier
+	// As HOST:PORT: the broker that can't be reached, and another one that answers meanwhile;
+	// "" when it is not known.
+	Broker, Answering string
+}
+
+// KafkaAway says that Kafka can't be reached.
+func (f *Formatter) KafkaAway(o KafkaOutage) LogLine {
 	sentence := english.kafkaNever
-	if ever {
+	if o.Ever {
 		sentence = english.kafkaGone
 	}
-	a := advice.ForKafka(cause, reply).With(advice.Details{Reply: reply, Timeout: f.KafkaTimeout, Topic: f.Topic})
-	return awayLine("", sentence, cause, a)
+	a := advice.ForKafka(o.Cause, advice.Details{Reply: o.Reply, Timeout: f.KafkaTimeout, Topic: f.Topic, Broker: o.Broker, Answering: o.Answering})
+	return awayLine("", sentence, o.Cause, a)
 }
 
 // KafkaTrouble says what hinders a Kafka that takes events. reply is the error's text.
 func (f *Formatter) KafkaTrouble(reply string) LogLine {
-	a := advice.ForKafka(evcp.SaidKO, reply).With(advice.Details{Reply: reply, Topic: f.Topic})
+	a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: reply, Topic: f.Topic})
 	return LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.kafkaTrouble, reply)}.advised(a)
 }
 

@@ -90,6 +90,7 @@ type words struct {
 	none                   string // in the place of brokers
 	onDisk                 string
 	toCreate               string // which topic
+	moreTroubles           display.Plural
 
 	allWell, withoutKafka   string
 	oneProblem, twoProblems string // what a Monitor would do
@@ -104,6 +105,8 @@ var english = words{
 	none:     "none",
 	onDisk:   "events stay on disk",
 	toCreate: "topic %s would be created",
+
+	moreTroubles: display.NewPlural("%d more trouble", "%d more troubles"),
 
 	allWell:      "All well. The same command without --test starts the watch.",
 	withoutKafka: "Ready, without Kafka. The same command without --test starts the watch.",

@@ -41,11 +41,12 @@ type Options struct {
 // Run tries all three at once, passes the lines of the output to printLine in order,
 // and reports whether Central and Engine answered well.
 func Run(ctx context.Context, o Options, printLine func(line string)) bool {
-	var central, engine, broker peerResult
+	var central, engine peerResult
+	var brokers []peerResult
 	var trying sync.WaitGroup
 	trying.Go(func() { central = o.tryCentral(ctx) })
 	trying.Go(func() { engine = o.tryEngine(ctx) })
-	trying.Go(func() { broker = o.tryKafka(ctx) })
+	trying.Go(func() { brokers = o.tryKafka(ctx) })
 	columns := cmp.Or(o.Columns, display.Columns)
 	printLine(fmt.Sprintf(english.title, o.CP))
 	if o.Origin != "" {
@@ -55,7 +56,7 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	}
 	printLine("")
 	trying.Wait()
-	all := []peerResult{central, engine, broker}
+	all := append([]peerResult{central, engine}, brokers...)
 	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide, columns) {
@@ -63,7 +64,7 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 		}
 	}
 	printLine("")
-	for _, line := range verdict(o.CP, central, engine, broker, columns) {
+	for _, line := range verdict(o.CP, central, engine, brokers[0], columns) {
 		printLine(line)
 	}
 	return central.well && engine.well
@@ -133,22 +134,35 @@ func (o Options) tryEngine(ctx context.Context) peerResult {
 	return r
 }
 
-// tryKafka asks for metadata. A Monitor does without Kafka, so nothing here is a
-// failure.
-func (o Options) tryKafka(ctx context.Context) peerResult {
+// maxTroubles of Kafka have a row.
+const maxTroubles = 4
+
+// tryKafka goes the way of the events without sending one. A Monitor does without Kafka, so
+// nothing here is a failure. There is one result when all is well, else one for each trouble.
+func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
 	if len(o.Brokers) == 0 {
 		none := advice.Advice{Phrase: english.onDisk}
-		return peerResult{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}
+		return []peerResult{{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}}
 	}
 	began := time.Now()
-	exists, err := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic})
-	facts := advice.Details{CP: o.CP, Topic: o.Topic, Reply: kafka.ErrorText(err)}
-	r := result(english.kafka, strings.Join(o.Brokers, ","), advice.Kafka, kafka.CauseOf(err), facts, time.Since(began))
-	if !r.well {
-		r.shape = display.Gone
+	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialer.DialContext})
+	address, took := strings.Join(o.Brokers, ","), time.Since(began)
+	if len(found.Troubles) == 0 {
+		r := result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)
+		if !found.Exists {
+			r.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
+		}
+		return []peerResult{r}
 	}
-	if r.well && !exists {
-		r.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
+	for _, err := range found.Troubles[:min(len(found.Troubles), maxTroubles)] {
+		d := advice.Details{Topic: o.Topic, Reply: kafka.ErrorText(err), Broker: kafka.BrokerOf(err), Answering: found.Answering}
+		rows = append(rows, peerResult{
+			peer: english.kafka, address: cmp.Or(found.Answering, d.Broker, address), shape: display.Gone, advice: advice.ForKafka(kafka.CauseOf(err), d), took: took,
+		})
 	}
-	return r
+	if more := len(found.Troubles) - maxTroubles; more > 0 {
+		text := english.moreTroubles.Of(int64(more))
+		rows = append(rows, peerResult{peer: english.kafka, address: address, shape: display.Gone, advice: advice.Advice{Phrase: text}})
+	}
+	return rows
 }

@@ -10,9 +10,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"evcp"
+	"evcp/internal/advice"
 	"evcp/internal/central"
 	"evcp/internal/link"
 	"evcp/internal/selftest"
@@ -173,6 +177,83 @@ func TestWhatPeersReceive(t *testing.T) {
 	}
 	if got := e.Received(); !slices.Equal(got, []string{"EV_CP_M CP_001 health_check"}) {
 		t.Errorf("the Engine received %q", got)
+	}
+}
+
+// TestAdvertisedAddress: Kafka answers, but the events would go to an address that leads
+// nowhere. The test goes there too, and names it.
+func TestAdvertisedAddress(t *testing.T) {
+	names := testbed.NewNameServer(t, testbed.NameAnswer{Code: testbed.NXDomain})
+	for advertised, c := range map[string]struct{ row, meaning, do string }{
+		"broker.test.:9092": {"the name has no address", "a name that has no address.", "or make that name known to this machine (DNS, /etc/hosts)."},
+		testbed.FreeAddr(t): {"connection refused", "where nothing listens.", "if BROKER is right, start that broker."},
+	} {
+		g := testbed.New(t)
+		g.StartCentral(central.Options{})
+		g.StartEngine("ok")
+		g.StartAdvertisedBroker(advertised)
+		well, lines := try(t, g, func(o *selftest.Options) { o.Dialer = &link.TCPDialer{Resolver: names.Resolver} })
+		if !well {
+			t.Error("not well")
+		}
+		said := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
+		for _, want := range []string{
+			"it sends clients to " + advertised + ": " + c.row,
+			"Kafka answers at " + g.BrokerAddr + ", but tells clients to go to " + advertised + " (advertised.listeners), " + c.meaning,
+			"Correct advertised.listeners at the broker; " + strings.ReplaceAll(c.do, "BROKER", advertised),
+			"Ready, without Kafka.",
+		} {
+			if !strings.Contains(latencyInText.ReplaceAllString(said, ""), want) {
+				t.Errorf("%s lacks %q", said, want)
+			}
+		}
+	}
+}
+
+var latencyInText = regexp.MustCompile(` (<1|\d+) ms`)
+
+// TestRefusalIsExplained: what a broker refuses has the same advice as in the status.
+func TestRefusalIsExplained(t *testing.T) {
+	g := testbed.New(t)
+	g.StartCentral(central.Options{})
+	g.StartEngine("ok")
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	c.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind().(*kmsg.CreateTopicsResponse)
+		denied := kmsg.NewCreateTopicsResponseTopic()
+		denied.Topic, denied.ErrorCode = g.Topic, kerr.TopicAuthorizationFailed.Code
+		resp.Topics = append(resp.Topics, denied)
+		return resp, nil, true
+	})
+	g.BrokerAddr = c.ListenAddrs()[0]
+	_, lines := try(t, g)
+	said := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
+	a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: "the topic is missing", Topic: g.Topic})
+	if !strings.Contains(said, a.Meaning+" "+a.Do) {
+		t.Errorf("%s lacks %+v", said, a)
+	}
+}
+
+// TestManyBrokersDown: each broker has its row, up to a bound.
+func TestManyBrokersDown(t *testing.T) {
+	g := testbed.New(t)
+	var brokers []string
+	for range 6 {
+		brokers = append(brokers, testbed.FreeAddr(t))
+	}
+	_, lines := try(t, g, func(o *selftest.Options) { o.Brokers = brokers })
+	said := strings.Join(lines, "\n")
+	for i, broker := range brokers {
+		if named := strings.Contains(said, "Kafka    "+broker+"  "); named != (i < 4) {
+			t.Errorf("%s has a row: %v", broker, named)
+		}
+	}
+	if !strings.Contains(said, "2 more troubles") {
+		t.Error(said)
 	}
 }
 

@@ -150,7 +150,9 @@ func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
 		}
 		switch {
 		case s.Phase == kafka.Away:
-			w.write(w.formatter.KafkaAway(s.Cause, s.ErrorText(), s.EverConnected))
+			w.write(w.formatter.KafkaAway(logtext.KafkaOutage{
+				Cause: s.Cause, Reply: s.ErrorText(), Ever: s.EverConnected, Broker: s.Broker, Answering: s.Answering,
+			}))
 		case s.Phase == kafka.Connected && s.Outage > 0:
 			w.write(w.formatter.KafkaBack(s.Outage, s.Delivered, s.GivenUp))
 		case s.Phase == kafka.Connected:

@@ -186,6 +186,7 @@ func (r *runner) kafkaStatus() *explain.KafkaStatus {
 	}
 	if s.Phase == kafka.Away {
 		k.Cause, k.Detail = s.Cause.String(), s.Cause.Detail()
+		k.Broker, k.Answering = s.Broker, s.Answering
 	}
 	return k
 }
