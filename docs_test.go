@@ -185,7 +185,7 @@ func TestEveryFieldIsExplained(t *testing.T) {
 			t.Errorf("docs/EVENTS.md does not list `%s`", action)
 		}
 	}
-	for c := evcp.SaidKO; c <= evcp.NoSocket; c++ {
+	for c := evcp.SaidKO; c <= evcp.LastCause; c++ {
 		if !strings.Contains(page, "`"+cmp.Or(c.Detail(), c.String())+"`") {
 			t.Errorf("docs/EVENTS.md does not explain the cause `%s` %s", c, c.Detail())
 		}
@@ -198,7 +198,7 @@ func TestAdviceIsTheTablesOwn(t *testing.T) {
 	operations := readDoc(t, "docs/OPERATIONS.md")
 	rows := map[string]bool{}
 	for name, peer := range peers {
-		for c := evcp.SaidKO; c <= evcp.NoSocket; c++ {
+		for c := evcp.SaidKO; c <= evcp.LastCause; c++ {
 			a := advice.For(peer, c).With(advice.Details{Reply: "…", CP: "CP_001", Topic: "monitor-events"})
 			row := "| " + a.Phrase + " | " + a.Meaning + " | " + a.Do + " |\n"
 			rows["| "+name+": "+row[2:]] = true

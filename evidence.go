@@ -37,7 +37,8 @@ const (
 	SignalRefused
 	// SignalBroken: the connection was reset, or closed without a reply.
 	SignalBroken
-	// SignalUnreachable: a router did not find the machine, or a name server its name.
+	// SignalUnreachable: a router did not find the machine, a name server its name, or the
+	// Engine's side did not agree on TLS.
 	SignalUnreachable
 	// SignalLocalError: no packet went to the Engine, for a reason of the Monitor's own
 	// machine or of its name server, or the DeadlineGrace never had an undisturbed wait.
@@ -69,7 +70,10 @@ func (r EvidenceRules) Judge(e Evidence) Outcome {
 	case e.Signal == SignalNone && o.Status == KO: // a part of a reply, never completed
 		return o
 	default:
-		return Outcome{Status: ConnectionError, Cause: o.Cause, Latency: o.Latency}
+		if o.Cause != TLS {
+			o.Response = ""
+		}
+		return Outcome{Status: ConnectionError, Cause: o.Cause, Response: o.Response, Latency: o.Latency}
 	}
 }
 

@@ -39,7 +39,7 @@ func anyOutcome(t *rapid.T) evcp.Outcome {
 	o := evcp.Outcome{Status: evcp.Status(rapid.IntRange(0, 4).Draw(t, "status")), Response: rapid.String().Draw(t, "response")}
 	causes := evcp.Local
 	if !o.Status.Countable() { // an incident's cause has no detail
-		causes = evcp.NoSocket
+		causes = evcp.WrongClock
 	}
 	o.Cause = evcp.Cause(rapid.IntRange(0, int(causes)).Draw(t, "cause"))
 	o.Latency = time.Duration(rapid.Int64Range(0, 2e9).Draw(t, "latency"))

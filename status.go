@@ -71,8 +71,8 @@ const (
 	// Slept: the machine slept during the check; goes with Unknown.
 	Slept
 	// Local: no packet went to the Engine, because the Monitor's own machine refused it for
-	// a reason that none of the next three names; goes with Unknown, as they do. Events
-	// name all four "local", and the next three by a Detail too.
+	// a reason that none of the next five names; goes with Unknown, as they do. Events
+	// name all six "local", and the next five by a Detail too.
 	Local
 	// NoNetwork: the machine has no route, no address, or its interface is down.
 	NoNetwork
@@ -80,17 +80,26 @@ const (
 	NameServer
 	// NoSocket: the machine has no free file descriptor, port or memory for a socket.
 	NoSocket
+	// OwnCertificate: the peer refuses this machine's own certificate, or its lack.
+	OwnCertificate
+	// WrongClock: the clock of this machine is behind the date of the program's build, so
+	// that it can't tell whether a certificate is valid.
+	WrongClock
+	// TLS: the other side's certificate is not valid for it, or it speaks no TLS, or none
+	// that this side accepts. The Response of the Outcome says which.
+	TLS
 
-	lastCause = NoSocket
+	// LastCause is the greatest Cause. Snapshots hold the numbers: new ones come last.
+	LastCause = TLS
 )
 
 var causeNames = [...]string{
 	"", "said_ko", "protocol", "refused", "timeout", "reset", "closed", "unreachable", "dns", "other",
-	"stalled", "slept", "local", "local", "local", "local",
+	"stalled", "slept", "local", "local", "local", "local", "local", "local", "tls",
 }
 
-// detailNames are the details of the causes from Local on.
-var detailNames = [...]string{"", "no_network", "name_server", "no_socket"}
+// detailNames are the details of the causes from Local to WrongClock.
+var detailNames = [...]string{"", "no_network", "name_server", "no_socket", "own_certificate", "wrong_clock"}
 
 // String is the name used in events and metrics; "" for NoCause.
 func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
@@ -98,11 +107,15 @@ func (c Cause) String() string { return nameOf(causeNames[:], int(c)) }
 // Detail tells causes of one name apart, in events and metrics; "" for a cause that
 // has its name alone.
 func (c Cause) Detail() string {
-	if c < Local || c > lastCause {
+	if !c.IsLocal() {
 		return ""
 	}
 	return detailNames[c-Local]
 }
+
+// IsLocal reports whether c is one of the causes that events name "local": no packet went to
+// the peer, or this machine's own certificate or clock was the reason.
+func (c Cause) IsLocal() bool { return c >= Local && c <= WrongClock }
 
 // ParseCause reads the name and the detail of a Cause.
 func ParseCause(name, detail string) (Cause, bool) {
@@ -119,7 +132,9 @@ func ParseCause(name, detail string) (Cause, bool) {
 type Outcome struct {
 	Status   Status
 	Cause    Cause
-	Response string        // the Engine's reply, safe to print, at most 128 characters; "" when there was none
+	// Response is the Engine's reply, safe to print, at most 128 characters; "" when there
+	// was none. With the Cause TLS it is what is wrong: "certificate expired on 2026-10-01".
+	Response string
 	Latency  time.Duration // from the first system call to the reply or the end of the check
 }
 

@@ -36,7 +36,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("status %q reads %d, %t", s, again, ok)
 		}
 	}
-	for c := evcp.NoCause; c <= evcp.NoSocket; c++ {
+	for c := evcp.NoCause; c <= evcp.LastCause; c++ {
 		if again, ok := evcp.ParseCause(c.String(), c.Detail()); again != c || !ok {
 			t.Errorf("cause %q reads %d, %t", c, again, ok)
 		}

@@ -241,10 +241,10 @@ func decisive(errs []error) error {
 		return &net.DNSError{Err: "the answer has no address", IsNotFound: true}
 	}
 	best := func(err error) int {
-		switch CauseOf(err) {
-		case evcp.Refused:
+		switch cause := CauseOf(err); {
+		case cause == evcp.Refused:
 			return 0
-		case evcp.Local, evcp.NoNetwork, evcp.NameServer, evcp.NoSocket:
+		case cause.IsLocal():
 			return 2
 		default:
 			return 1

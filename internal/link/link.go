@@ -57,13 +57,21 @@ func (l *Link) silent() bool {
 	}
 }
 
+// readNow reads what has arrived, without waiting.
+func (l *Link) readNow() (int, error) {
+	if c, ok := l.conn.(*tlsConn); ok {
+		return c.readNow(l.buf[:])
+	}
+	return readNow(l.conn, l.buf[:])
+}
+
 // readBriefly reads with a short deadline, for connections that are no sockets (tests in
 // memory) and for systems without a read that does not block.
-func (l *Link) readBriefly(moment time.Duration) (int, error) {
-	if err := l.conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
+func readBriefly(conn net.Conn, into []byte, moment time.Duration) (int, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(moment)); err != nil {
 		return 0, err
 	}
-	return l.conn.Read(l.buf[:])
+	return conn.Read(into)
 }
 
 // Dial opens a fresh connection in place of the old one. The context bounds it.
@@ -148,17 +156,24 @@ type localError struct {
 func (e *localError) Error() string { return e.err.Error() }
 func (e *localError) Unwrap() error { return e.err }
 
-// CauseOf is the Cause of a failed dial, write or read. Errors of the network are
-// classified here and nowhere else. A network or host that is unreachable is the peer's
-// side, unless the Dialer found that this machine itself refused.
+// CauseOf is the Cause of a failed dial, write or read. Errors of the network and of TLS are
+// classified in this package and nowhere else. A network or host that is unreachable is the
+// peer's side, unless the Dialer found that this machine itself refused.
 func CauseOf(err error) evcp.Cause {
-	var local *localError
+	if local, ok := errors.AsType[*localError](err); ok {
+		return local.cause
+	}
+	if c := tlsCause(err); c != evcp.NoCause {
+		return c
+	}
+	return networkCause(err)
+}
+
+func networkCause(err error) evcp.Cause {
 	var dns *net.DNSError
 	switch {
 	case err == nil:
 		return evcp.NoCause
-	case errors.As(err, &local):
-		return local.cause
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return evcp.DNS
 	case errors.As(err, &dns): // silent, SERVFAIL, none there

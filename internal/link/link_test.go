@@ -103,16 +103,22 @@ func (p *peer) send(text string) {
 	} else if _, err := io.WriteString(p.Conn, text); err != nil {
 		p.Fatal(err)
 	}
+	p.await(len(text))
+}
+
+// await waits until the Link's end has n bytes to read; 0 is an end.
+func (p *peer) await(n int) {
+	p.Helper()
 	raw, err := p.near.(syscall.Conn).SyscallConn()
 	if err != nil {
 		p.Fatal(err)
 	}
 	_ = p.near.SetReadDeadline(soon())
 	if err := raw.Read(func(fd uintptr) bool {
-		n, _, err := unix.Recvfrom(int(fd), make([]byte, 100), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		return err == nil && n >= len(text)
+		got, _, err := unix.Recvfrom(int(fd), make([]byte, 1000), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return err == nil && got >= n
 	}); err != nil {
-		p.Errorf("%q has not arrived: %v", text, err)
+		p.Errorf("%d bytes have not arrived: %v", n, err)
 	}
 }
 

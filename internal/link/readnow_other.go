@@ -2,7 +2,12 @@
 
 package link
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // readNow reads what arrives within a millisecond.
-func (l *Link) readNow() (int, error) { return l.readBriefly(time.Millisecond) }
+func readNow(conn net.Conn, into []byte) (int, error) {
+	return readBriefly(conn, into, time.Millisecond)
+}

@@ -4,24 +4,25 @@ package link
 
 import (
 	"errors"
+	"net"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// readNow reads what the kernel has buffered, without waiting.
-func (l *Link) readNow() (n int, err error) {
-	raw, ok := l.conn.(syscall.Conn)
+// readNow reads what the kernel has buffered for a connection, without waiting.
+func readNow(conn net.Conn, into []byte) (n int, err error) {
+	raw, ok := conn.(syscall.Conn)
 	if !ok {
-		return l.readBriefly(time.Microsecond)
+		return readBriefly(conn, into, time.Microsecond)
 	}
 	sock, err := raw.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	// Control and not Read: Read would first return the error of a deadline in the past.
-	gone := sock.Control(func(fd uintptr) { n, err = receiveNow(int(fd), l.buf[:]) })
+	gone := sock.Control(func(fd uintptr) { n, err = receiveNow(int(fd), into) })
 	return n, errors.Join(gone, err)
 }
 

@@ -39,8 +39,8 @@ type Incidents struct {
 type meter struct {
 	born              time.Time
 	begun, last, next atomic.Int64 // 0: never
-	checks            [evcp.Monitoring + 1][evcp.NoSocket + 1]atomic.Uint64
-	incidents         [evcp.NoSocket + 1]atomic.Uint64
+	checks            [evcp.Monitoring + 1][evcp.LastCause + 1]atomic.Uint64
+	incidents         [evcp.LastCause + 1]atomic.Uint64
 	missed, stalls    atomic.Uint64
 	stalledFor        atomic.Int64
 	duration          *metrics.Histogram

@@ -9,6 +9,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/wire"
 )
 
 // exchange is one question and its reply. Its times are counted from its beginning.
@@ -228,17 +229,17 @@ func (x *exchange) timedOut(silent bool) evcp.Evidence {
 // failed is the evidence of an error of the network.
 func (x *exchange) failed(err error) evcp.Evidence {
 	cause, signal := link.CauseOf(err), evcp.SignalUnreachable
-	switch cause {
-	case evcp.Refused:
+	switch {
+	case cause == evcp.Refused:
 		signal = evcp.SignalRefused
-	case evcp.Reset, evcp.Closed:
+	case cause == evcp.Reset, cause == evcp.Closed:
 		signal = evcp.SignalBroken
-	case evcp.Local, evcp.NoNetwork, evcp.NameServer, evcp.NoSocket:
+	case cause.IsLocal():
 		signal = evcp.SignalLocalError
-	case evcp.Timeout:
+	case cause == evcp.Timeout:
 		signal = evcp.SignalNone
 	}
-	return x.evidence(signal, evcp.Outcome{Cause: cause})
+	return x.evidence(signal, evcp.Outcome{Cause: cause, Response: wire.Text([]byte(link.TLSError(err)))})
 }
 
 func (x *exchange) evidence(s evcp.Signal, reply evcp.Outcome) evcp.Evidence {

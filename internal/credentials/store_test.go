@@ -1,0 +1,212 @@
+package credentials
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp/internal/authority"
+)
+
+// fixture is a Store with an authority and a folder for files.
+type fixture struct {
+	*testing.T
+	Store
+	ca  *authority.Authority
+	dir string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	ca, err := authority.New("test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{T: t, ca: ca, dir: t.TempDir()}
+}
+
+func (fx *fixture) path(name string) string { return filepath.Join(fx.dir, name) }
+
+// write replaces a file by rename, as careful programs do.
+func (fx *fixture) write(name string, content []byte) {
+	fx.Helper()
+	fresh := fx.path(name + ".new")
+	if err := errors.Join(os.WriteFile(fresh, content, 0o600), os.Rename(fresh, fx.path(name))); err != nil {
+		fx.Fatal(err)
+	}
+}
+
+func (fx *fixture) issue(lifetime time.Duration) authority.Issued {
+	fx.Helper()
+	issued, err := fx.ca.Issue(authority.Request{Names: []string{"localhost"}, Lifetime: lifetime})
+	if err != nil {
+		fx.Fatal(err)
+	}
+	return issued
+}
+
+// told are the kinds and uses of the notices of one look.
+func (fx *fixture) told(want ...Notice) {
+	fx.Helper()
+	got := fx.refresh(time.Now())
+	if len(got) != len(want) {
+		fx.Fatalf("told %v, want %v", got, want)
+	}
+	for i := range want {
+		if got[i].Kind != want[i].Kind || got[i].Use != want[i].Use {
+			fx.Errorf("told %v, want %v", got[i], want[i])
+		}
+	}
+}
+
+// TestSecretIsReadAgain: a changed password is used; a bad one leaves the old in use and is
+// told once, at the second look.
+func TestSecretIsReadAgain(t *testing.T) {
+	fx := newFixture(t)
+	fx.write("password", []byte("first\r\n"))
+	s, err := fx.Secret("kafka-password-file", fx.path("password"))
+	if err != nil || s.Text() != "first" {
+		t.Fatalf("%q, %v", s.Text(), err)
+	}
+	fx.told()
+	fx.write("password", []byte("second"))
+	fx.told(Notice{Kind: Replaced, Use: "kafka-password-file"})
+	if s.Text() != "second" {
+		t.Errorf("the secret is still %q", s.Text())
+	}
+	for _, bad := range []string{"", "\n", "two\nlines", "\x00", strings.Repeat("x", maxSecret+1), "\xff"} {
+		fx.write("password", []byte(bad))
+		fx.told()
+		fx.told(Notice{Kind: Rejected, Use: "kafka-password-file"})
+		fx.told()
+		if s.Text() != "second" || fx.Files()[0].Err == nil {
+			t.Errorf("after %q the secret is %q, %v", bad, s.Text(), fx.Files()[0].Err)
+		}
+	}
+	if err := os.Remove(fx.path("password")); err != nil {
+		t.Fatal(err)
+	}
+	fx.told()
+	fx.told(Notice{Kind: Rejected, Use: "kafka-password-file"})
+	if err := fx.Files()[0].Err; !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a deleted file is %v", err)
+	}
+}
+
+// TestPairIsReplacedFileByFile: between the two the old pair stays in use, and nothing is told.
+func TestPairIsReplacedFileByFile(t *testing.T) {
+	fx := newFixture(t)
+	first, second := fx.issue(0), fx.issue(0)
+	fx.write("cert.pem", first.CertPEM)
+	fx.write("key.pem", first.KeyPEM)
+	pair, err := fx.KeyPair("tls-cert", fx.path("cert.pem"), fx.path("key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fx.told()
+	fx.write("cert.pem", second.CertPEM)
+	fx.told()
+	if !bytes.Equal(pair.Certificate().Leaf.Raw, first.Certificate.Raw) {
+		t.Error("the first certificate is not in use any more")
+	}
+	fx.write("key.pem", second.KeyPEM)
+	fx.told(Notice{Kind: Replaced, Use: "tls-cert"})
+	if !bytes.Equal(pair.Certificate().Leaf.Raw, second.Certificate.Raw) {
+		t.Error("the second certificate is not in use")
+	}
+}
+
+// TestLinkToAnotherFolder: Kubernetes replaces mounted secrets by a symbolic link to their
+// folder.
+func TestLinkToAnotherFolder(t *testing.T) {
+	fx := newFixture(t)
+	for _, version := range []string{"one", "two"} {
+		if err := os.Mkdir(fx.path(version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		fx.write(filepath.Join(version, "password"), []byte(version))
+	}
+	link := func(to string) {
+		if err := errors.Join(os.Symlink(to, fx.path("data.new")), os.Rename(fx.path("data.new"), fx.path("data"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("one")
+	s, err := fx.Secret("kafka-password-file", fx.path("data/password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link("two")
+	fx.told(Notice{Kind: Replaced, Use: "kafka-password-file"})
+	if s.Text() != "two" {
+		t.Errorf("the secret is %q", s.Text())
+	}
+}
+
+// TestExpiryIsToldOnce at each threshold, and anew after a replacement.
+func TestExpiryIsToldOnce(t *testing.T) {
+	fx := newFixture(t)
+	issued := fx.issue(40 * 24 * time.Hour)
+	fx.write("cert.pem", issued.CertPEM)
+	fx.write("key.pem", issued.KeyPEM)
+	if _, err := fx.KeyPair("tls-cert", fx.path("cert.pem"), fx.path("key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	var told []time.Duration
+	for left := 40 * 24 * time.Hour; left > -48*time.Hour; left -= time.Hour {
+		now := issued.Certificate.NotAfter.Add(-left)
+		for _, n := range fx.refresh(now) {
+			if n.Kind != Expires || !n.Until.Equal(issued.Certificate.NotAfter) {
+				t.Errorf("told %v", n)
+			}
+			told = append(told, left/(24*time.Hour))
+		}
+	}
+	if len(told) != 4 || told[0] != 30 || told[1] != 7 || told[2] != 1 || told[3] != 0 {
+		t.Errorf("told %v days before the end", told)
+	}
+}
+
+// TestReadableByOthersIsTold for keys and secrets, and not for what is public.
+func TestReadableByOthersIsTold(t *testing.T) {
+	fx := newFixture(t)
+	issued := fx.issue(0)
+	for name, content := range map[string][]byte{"ca.pem": fx.ca.CertPEM(), "cert.pem": issued.CertPEM, "key.pem": issued.KeyPEM} {
+		fx.write(name, content)
+		if err := os.Chmod(fx.path(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, pairErr := fx.KeyPair("tls-cert", fx.path("cert.pem"), fx.path("key.pem"))
+	_, rootsErr := fx.Roots("tls-client-ca", fx.path("ca.pem"))
+	if err := errors.Join(pairErr, rootsErr); err != nil {
+		t.Fatal(err)
+	}
+	fx.told(Notice{Kind: ReadableByOthers, Use: "tls-cert"})
+	fx.told()
+}
+
+// TestRevoked reads serial numbers as several programs write them.
+func TestRevoked(t *testing.T) {
+	fx := newFixture(t)
+	issued, other := fx.issue(0), fx.issue(0)
+	serial := authority.Serial(issued.Certificate)
+	for _, text := range []string{serial, "0" + strings.ToUpper(serial) + "  # lost", "\n# comment\n00:" + serial + "\r\n"} {
+		fx.write("revoked", []byte(text))
+		r, err := fx.Revoked("tls-revoked", fx.path("revoked"))
+		if err != nil || !r.Has(issued.Certificate) || r.Has(other.Certificate) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, bad := range []string{"0", "xyz", strings.Repeat("a", 41), "1 2"} {
+		fx.write("revoked", []byte("# first line\n"+bad))
+		if _, err := fx.Revoked("tls-revoked", fx.path("revoked")); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
