@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { testbed.Main(m, nil) }
 
 // pages are the ones whose flags and variables a person types.
-var pages = []string{"README.md", "README.es.md", "docs/OPERATIONS.md", "docs/PROTOCOL.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md"}
+var pages = []string{"README.md", "README.es.md", "docs/OPERATIONS.md", "docs/PROTOCOL.md", "docs/EVENTS.md", "docs/ARCHITECTURE.md", "docs/SECURITY.md"}
 
 var (
 	flagWord  = regexp.MustCompile(`--[a-z][a-z-]*[a-z]`)

@@ -130,8 +130,8 @@ func ParseCause(name, detail string) (Cause, bool) {
 // Outcome is the result of one check. The zero Outcome is Unknown, and so counts for
 // nothing.
 type Outcome struct {
-	Status   Status
-	Cause    Cause
+	Status Status
+	Cause  Cause
 	// Response is the Engine's reply, safe to print, at most 128 characters; "" when there
 	// was none. With the Cause TLS it is what is wrong: "certificate expired on 2026-10-01".
 	Response string

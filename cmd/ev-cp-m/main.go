@@ -52,7 +52,7 @@ func (o *options) runSelfTest(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
-		Dialer: o.Dialer, Slept: o.Slept, Columns: out.Columns(), Origin: o.Origin,
+		Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.Origin,
 	}, func(line string) { out.Print(line) })
 	if !passed {
 		return cli.ExitError{Code: cli.ExitFailed}

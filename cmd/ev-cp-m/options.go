@@ -15,6 +15,7 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/credentials"
 	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/version"
@@ -30,6 +31,9 @@ type options struct {
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 
+	engineTLS, centralTLS, kafkaTLS cli.ClientTLS
+	files                           credentials.Store
+
 	test bool
 	http string // "" = off
 
@@ -41,7 +45,8 @@ type options struct {
 
 // program is the table that flags, variables, file, defaults and help are made of.
 func program(o *options) config.Program {
-	const charge, judge, events, run, asking = "Charge point", "Judgement", "Events", "Running", "Asking"
+	o.centralTLS.Prefix, o.engineTLS.Prefix, o.kafkaTLS.Prefix = "central", "engine", "kafka"
+	const charge, judge, events, run, asking, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "TLS"
 	return config.Program{
 		Name:  name,
 		About: "Watches the Engine of a charge point and tells Central when it fails.",
@@ -53,7 +58,7 @@ func program(o *options) config.Program {
 			{Args: "healthcheck", Help: "exit 0 while it watches, else 1"},
 			{Args: "events [flags]", Help: "what it has kept, also without one"},
 		},
-		Settings: append([]config.Setting{
+		Settings: slices.Concat([]config.Setting{
 			{Name: "cp-id", Arg: "ID", Default: "CP_001", EnvAliases: []string{"CP_ID"}, Group: charge, Help: "1 to 64 of A-Z a-z 0-9 . _ -", Set: config.CPID(&o.cp)},
 			{Name: "central-ip", Arg: "HOST", Default: "localhost", EnvAliases: []string{"CENTRAL_IP"}, Group: charge, Set: config.Host(&o.centralIP)},
 			{Name: "central-port", Arg: "PORT", Default: "5000", EnvAliases: []string{"CENTRAL_PORT"}, Group: charge, Set: config.Port(&o.centralPort)},
@@ -80,13 +85,8 @@ func program(o *options) config.Program {
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
-		}, o.log.Settings(run)...),
-		Check: func() (setting, why string) {
-			if o.Timeout > o.Interval {
-				return "timeout", "it must not exceed --interval (" + o.Interval.String() + ")"
-			}
-			return "", ""
-		},
+		}, o.log.Settings(run), o.centralTLS.Settings(secure), o.engineTLS.Settings(secure), o.kafkaTLS.Settings(secure)),
+		Check:    o.check,
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),
 		Shared:   config.NetworkKeys,
@@ -94,6 +94,32 @@ func program(o *options) config.Program {
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration, " +
 			"3 Central refused the registration."},
 	}
+}
+
+// check holds settings to each other.
+func (o *options) check() (setting, why string) {
+	if o.Timeout > o.Interval {
+		return "timeout", "it must not exceed --interval (" + o.Interval.String() + ")"
+	}
+	for _, t := range []*cli.ClientTLS{&o.centralTLS, &o.engineTLS, &o.kafkaTLS} {
+		if setting, why = t.Check(); why != "" {
+			return setting, why
+		}
+	}
+	return "", ""
+}
+
+// openDialers opens the files of the TLS settings.
+func (o *options) openDialers() (err error) {
+	tcp := link.NewDialer()
+	if o.Dialers.Central, err = o.centralTLS.Dialer(tcp, &o.files); err != nil {
+		return err
+	}
+	if o.Dialers.Engine, err = o.engineTLS.Dialer(tcp, &o.files); err != nil {
+		return err
+	}
+	o.Dialers.Kafka, err = o.kafkaTLS.Dialer(tcp, &o.files)
+	return err
 }
 
 func (o *options) setFraming(s string) error {
@@ -142,7 +168,10 @@ func (o *options) complete(in config.Invocation) (err error) {
 	o.Central = hostPort(o.centralIP, o.centralPort)
 	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
 	o.Version, o.Origin = version.String(), in.Sources
-	o.Dialer, o.Slept = link.NewDialer(), watch.Slept
+	o.Slept = watch.Slept
+	if err := o.openDialers(); err != nil {
+		return err
+	}
 	return o.misplacedFlag(in.Command)
 }
 

@@ -134,7 +134,7 @@ var KafkaRefusals = []KafkaRefusal{
 // With fills in the details.
 func (a Advice) With(d Details) Advice {
 	if d.Reply == "" {
-		a = a.replaced(`: "{reply}"`, "", `"{reply}"`, noReason)
+		a = a.replaced(": {reply}", "", `: "{reply}"`, "", `"{reply}"`, noReason)
 	}
 	if d.Timeout == 0 {
 		a = a.replaced(" in {timeout}", "")
@@ -161,6 +161,7 @@ const (
 	unreachable = "no route to the machine"
 	noName      = "the name has no address"
 	failed      = `failed: "{reply}"`
+	noTLS       = "TLS failed: {reply}"
 	notJudged   = "not judged: "
 	debug       = "Start once with --log-level debug: it shows the error itself."
 )
@@ -191,6 +192,9 @@ var english = [...]map[evcp.Cause]Advice{
 		evcp.DNS: {noName,
 			"No name server knows the Engine's machine by this name.",
 			"Correct --engine-ip, or give an IP address there."},
+		evcp.TLS: {noTLS,
+			"The charger may be well: the Engine's certificate or its TLS is not.",
+			"Renew or correct the certificate at the Engine's side, or correct --engine-ca or --engine-server-name."},
 		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
 	},
 	Central: {
@@ -216,6 +220,9 @@ var english = [...]map[evcp.Cause]Advice{
 		evcp.DNS: {noName,
 			"No name server knows Central's machine by this name.",
 			"Correct --central-ip, or give an IP address there."},
+		evcp.TLS: {noTLS,
+			"Central's certificate is not valid for this Monitor, or another port is for TLS.",
+			"Renew or correct Central's certificate, or correct --central-port or --central-ca."},
 		evcp.Other: {failed, "The network gave an error that fits no other case.", debug},
 	},
 	Kafka: {
@@ -244,6 +251,9 @@ var english = [...]map[evcp.Cause]Advice{
 		evcp.DNS: {noName,
 			"No name server knows the broker, or the name that the broker gives itself.",
 			"Correct --kafka-brokers, or advertised.listeners at the broker."},
+		evcp.TLS: {noTLS,
+			"The broker's certificate is not valid for this Monitor, or another port is for TLS. Events would wait on disk.",
+			"Renew or correct the broker's certificate, or correct --kafka-brokers, --kafka-ca or --kafka-server-name."},
 		evcp.Other: {failed, "The broker gave an error that fits no other case. Events would wait on disk.", debug},
 	},
 }
@@ -268,4 +278,10 @@ var monitorCauses = map[evcp.Cause]Advice{
 	evcp.NoSocket: {"no socket to be had",
 		"The Monitor's own machine has no free file descriptor, port or memory for a connection to {remote}.",
 		"Raise the limit of open files (ulimit -n), and see what uses them up."},
+	evcp.OwnCertificate: {"refused our certificate",
+		"What {remote} refuses is the certificate of this Monitor, or that it has none.",
+		"Look at the certificate of this Monitor: its expiry, its authority, and its files (ev-cp-m status)."},
+	evcp.WrongClock: {"the clock is wrong",
+		"The clock of this machine is behind the day on which this program was built, so it can't say whether the certificate of {remote} is valid.",
+		"Set the clock of this machine, or let it ask a time server."},
 }

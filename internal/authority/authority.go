@@ -33,8 +33,8 @@ const (
 	backdated = time.Hour
 )
 
-// Request says what a certificate is for: a server with Names, or a client with a URI.
-type Request struct {
+// CertificateRequest says what a certificate is for: a server with Names, or a client with a URI.
+type CertificateRequest struct {
 	Names    []string      // DNS names and IP addresses of a server
 	URI      string        // of a client: ChargePointURI or FleetURI
 	Lifetime time.Duration // from now; 0 = CertificateLifetime
@@ -96,7 +96,7 @@ type Issued struct {
 }
 
 // Issue makes a certificate for a server or a client, as asked, never for both.
-func (a *Authority) Issue(r Request) (Issued, error) {
+func (a *Authority) Issue(r CertificateRequest) (Issued, error) {
 	if r.Now.IsZero() {
 		r.Now = time.Now()
 	}

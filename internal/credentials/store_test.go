@@ -43,7 +43,7 @@ func (fx *fixture) write(name string, content []byte) {
 
 func (fx *fixture) issue(lifetime time.Duration) authority.Issued {
 	fx.Helper()
-	issued, err := fx.ca.Issue(authority.Request{Names: []string{"localhost"}, Lifetime: lifetime})
+	issued, err := fx.ca.Issue(authority.CertificateRequest{Names: []string{"localhost"}, Lifetime: lifetime})
 	if err != nil {
 		fx.Fatal(err)
 	}

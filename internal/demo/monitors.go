@@ -12,6 +12,7 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/watch"
 )
@@ -32,7 +33,7 @@ func runMonitor(o watch.Options) (*runningMonitor, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m := &runningMonitor{dialer: &cutDialer{central: o.Central}, stop: stop, done: make(chan struct{})}
 	begun := make(chan struct{})
-	o.Dialer = m.dialer
+	o.Dialers = link.OneDialer(m.dialer)
 	o.Opened = func(stats func() watch.Figures) { m.stats = stats; close(begun) }
 	go func() {
 		defer close(m.done)

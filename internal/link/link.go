@@ -25,6 +25,12 @@ type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+// Dialers are the dialers of a Monitor, one for each kind of peer: each may use TLS or not.
+type Dialers struct{ Engine, Central, Kafka Dialer }
+
+// OneDialer uses one Dialer for all peers.
+func OneDialer(d Dialer) Dialers { return Dialers{d, d, d} }
+
 // Link is the connection to Address, or none yet.
 type Link struct {
 	Address string

@@ -37,11 +37,11 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{T: t, ca: ca, client: &tls.Config{RootCAs: x509.NewCertPool()}}
 	s.client.RootCAs.AddCert(ca.Certificate)
-	s.server = &tls.Config{Certificates: []tls.Certificate{s.issue(authority.Request{Names: []string{"127.0.0.1"}})}}
+	s.server = &tls.Config{Certificates: []tls.Certificate{s.issue(authority.CertificateRequest{Names: []string{"127.0.0.1"}})}}
 	return s
 }
 
-func (s *site) issue(r authority.Request) tls.Certificate {
+func (s *site) issue(r authority.CertificateRequest) tls.Certificate {
 	s.Helper()
 	issued, err := s.ca.Issue(r)
 	if err != nil {
@@ -101,26 +101,26 @@ func TestHandshakeErrors(t *testing.T) {
 		text    string
 	}{
 		"expired": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{Names: []string{"127.0.0.1"}, Now: time.Now().Add(-48 * time.Hour), Lifetime: 24 * time.Hour})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{Names: []string{"127.0.0.1"}, Now: time.Now().Add(-48 * time.Hour), Lifetime: 24 * time.Hour})
 		}, cause: evcp.TLS, text: "certificate expired on 20"},
 		"not yet valid": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{Names: []string{"127.0.0.1"}, Now: time.Now().Add(48 * time.Hour)})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{Names: []string{"127.0.0.1"}, Now: time.Now().Add(48 * time.Hour)})
 		}, cause: evcp.TLS, text: "certificate is not valid before 20"},
 		"expired by a wrong clock": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{Names: []string{"127.0.0.1"}, Now: time.Now().Add(48 * time.Hour)})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{Names: []string{"127.0.0.1"}, Now: time.Now().Add(48 * time.Hour)})
 			s.built = time.Now().Add(24 * time.Hour)
 		}, cause: evcp.WrongClock},
 		"another name": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{Names: []string{"engine.example", "192.0.2.7"}})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{Names: []string{"engine.example", "192.0.2.7"}})
 		}, cause: evcp.TLS, text: "certificate is not for 127.0.0.1, but for engine.example, 192.0.2.7"},
 		"another name by a wrong clock": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{Names: []string{"engine.example"}})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{Names: []string{"engine.example"}})
 			s.built = time.Now().Add(24 * time.Hour)
 		}, cause: evcp.TLS, text: "certificate is not for 127.0.0.1, but for engine.example"},
 		"another authority": {arrange: func(s *site) { s.client.RootCAs = x509.NewCertPool() },
 			cause: evcp.TLS, text: "certificate is of an authority that is not trusted: CN=site"},
 		"a client's certificate": {arrange: func(s *site) {
-			s.server.Certificates[0] = s.issue(authority.Request{URI: "urn:evcp:cp:CP_001"})
+			s.server.Certificates[0] = s.issue(authority.CertificateRequest{URI: "urn:evcp:cp:CP_001"})
 		}, cause: evcp.TLS, text: "certificate"},
 		"no common version": {arrange: func(s *site) {
 			s.server.MaxVersion, s.client.MinVersion = tls.VersionTLS12, tls.VersionTLS13
@@ -136,7 +136,7 @@ func TestHandshakeErrors(t *testing.T) {
 		}, cause: evcp.OwnCertificate},
 		"wants another certificate": {arrange: func(s *site) {
 			s.server.ClientAuth, s.server.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-			s.client.Certificates = []tls.Certificate{s.issue(authority.Request{URI: "urn:evcp:cp:CP_001"})}
+			s.client.Certificates = []tls.Certificate{s.issue(authority.CertificateRequest{URI: "urn:evcp:cp:CP_001"})}
 			s.client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 				return &s.client.Certificates[0], nil
 			}

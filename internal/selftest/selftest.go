@@ -32,7 +32,7 @@ type Options struct {
 	Brokers []string
 	Topic   string
 	Framing wire.Framing
-	Dialer  link.Dialer
+	Dialers link.Dialers
 	Slept   func() time.Duration
 	Columns int    // of the output, in cells; 0 is display.Columns
 	Origin  string // where the settings came from; "" is left out
@@ -94,7 +94,7 @@ func result(peer, address string, p advice.Remote, c evcp.Cause, f advice.Detail
 }
 
 func (o Options) tryCentral(ctx context.Context) peerResult {
-	a := uplink.TryRegistration(ctx, o.Dialer, o.Central, o.Framing, o.CP)
+	a := uplink.TryRegistration(ctx, o.Dialers.Central, o.Central, o.Framing, o.CP)
 	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
 	cause := a.Cause
 	switch {
@@ -115,7 +115,7 @@ func (o Options) tryEngine(ctx context.Context) peerResult {
 	p := probe.New(probe.Options{
 		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Framing: o.Framing, Slept: o.Slept(),
+		Dialer:  o.Dialers.Engine, Framing: o.Framing, Slept: o.Slept(),
 	})
 	defer p.Close()
 	p.Ask(o.Slept(), 0)
@@ -145,7 +145,7 @@ func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
 		return []peerResult{{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}}
 	}
 	began := time.Now()
-	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialer.DialContext})
+	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialers.Kafka.DialContext})
 	address, took := strings.Join(o.Brokers, ","), time.Since(began)
 	if len(found.Troubles) == 0 {
 		r := result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)

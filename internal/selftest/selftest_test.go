@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
-		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Topic: g.Topic, Dialer: link.NewDialer(),
+		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Topic: g.Topic, Dialers: link.OneDialer(link.NewDialer()),
 		Slept: func() time.Duration { return 0 },
 	}
 	if g.BrokerAddr != "" {
@@ -192,7 +192,7 @@ func TestAdvertisedAddress(t *testing.T) {
 		g.StartCentral(central.Options{})
 		g.StartEngine("ok")
 		g.StartAdvertisedBroker(advertised)
-		well, lines := try(t, g, func(o *selftest.Options) { o.Dialer = &link.TCPDialer{Resolver: names.Resolver} })
+		well, lines := try(t, g, func(o *selftest.Options) { o.Dialers = link.OneDialer(&link.TCPDialer{Resolver: names.Resolver}) })
 		if !well {
 			t.Error("not well")
 		}
@@ -266,7 +266,7 @@ func TestCanBeCancelled(t *testing.T) {
 	go func() {
 		ended <- selftest.Run(ctx, selftest.Options{
 			CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: time.Hour, Brokers: []string{g.BrokerAddr}, Topic: g.Topic,
-			Dialer: link.NewDialer(), Slept: func() time.Duration { return 0 },
+			Dialers: link.OneDialer(link.NewDialer()), Slept: func() time.Duration { return 0 },
 		}, func(string) {})
 	}()
 	stop()
@@ -301,7 +301,7 @@ func TestOwnTroubleIsNoFault(t *testing.T) {
 	g := testbed.New(t)
 	names := testbed.NewNameServer(t, testbed.NameAnswer{Code: testbed.ServFail})
 	g.CentralAddr, g.EngineAddr = "central.test.:5000", "engine.test.:5001"
-	well, lines := try(t, g, func(o *selftest.Options) { o.Dialer = &link.TCPDialer{Resolver: names.Resolver} })
+	well, lines := try(t, g, func(o *selftest.Options) { o.Dialers = link.OneDialer(&link.TCPDialer{Resolver: names.Resolver}) })
 	if well {
 		t.Error("well")
 	}

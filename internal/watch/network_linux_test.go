@@ -28,7 +28,7 @@ func TestAnInterfaceThatIsDownReportsNothing(t *testing.T) {
 	}
 	t.Cleanup(engine.Close)
 	central := testbed.NewTextPeer(t, bed.CentralAddr, false, seedCentral)
-	w := start(t, bed, "CP_001", t.TempDir(), func(o *watch.Options) { o.Dialer = link.NewDialer() })
+	w := start(t, bed, "CP_001", t.TempDir(), func(o *watch.Options) { o.Dialers = link.OneDialer(link.NewDialer()) })
 	bed.Until("checks", func() bool { return len(engine.Received()) > 3 })
 	testbed.IP(t, "link set veth0 down")
 	time.Sleep(10 * interval)

@@ -15,6 +15,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/testbed"
 	"evcp/internal/watch"
@@ -49,7 +50,7 @@ func start(t *testing.T, bed *testbed.Testbed, cp evcp.CPID, dir string, changes
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
 		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
 		Brokers: brokers, Topic: bed.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
-		Version: "test", Console: console.Open(console.Options{Out: out}), Dialer: &net.Dialer{}, Slept: watch.Slept,
+		Version: "test", Console: console.Open(console.Options{Out: out}), Dialers: link.OneDialer(&net.Dialer{}), Slept: watch.Slept,
 	}
 	for _, change := range changes {
 		change(&o)

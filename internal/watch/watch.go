@@ -54,7 +54,7 @@ type Options struct {
 	Version string
 	Origin  string // where the options came from, for the banner
 	Console *console.Console
-	Dialer  link.Dialer
+	Dialers link.Dialers
 	Slept   func() time.Duration
 	HTTP    net.Listener          // serves metrics, health and status; nil: only the socket in Dir does
 	Notify  *systemd.NotifySocket // nil: systemd did not start this process
@@ -208,11 +208,11 @@ func (r *runner) assemble() error {
 	r.probe = probe.New(probe.Options{
 		Targets: o.Targets,
 		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialer, Greet: true, Framing: o.Framing, Slept: o.Slept(),
+		Dialer:  o.Dialers.Engine, Greet: true, Framing: o.Framing, Slept: o.Slept(),
 	})
 	r.uplink = uplink.New(uplink.Options{
 		CPs: o.cps(), Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
-		Dialer: o.Dialer, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
+		Dialer: o.Dialers.Central, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
 		Observe: r.observe,
 	})
 	r.monitor = monitor.New(monitor.Options{
@@ -224,7 +224,7 @@ func (r *runner) assemble() error {
 	}
 	sender, err := kafka.New(kafka.Options{
 		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka, OnTrouble: r.log.onKafkaTrouble,
-		Logger: o.Console.Logger(),
+		Logger: o.Console.Logger(), Dial: o.Dialers.Kafka.DialContext,
 	}, r.box.Cursor(outbox.Kafka))
 	r.kafka = sender
 	return err
