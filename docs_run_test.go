@@ -44,10 +44,21 @@ func TestFlagsOnThePages(t *testing.T) {
 		if code != 0 {
 			t.Fatalf("%s --help: exit code %d", name, code)
 		}
+		monitor := name == "ev-cp-m"
+		_, alike, found := strings.Cut(help, "; the same with engine- and kafka- instead of central-\n")
+		if found != monitor {
+			t.Fatalf("%s --help names flags by those of another peer: %t", name, found)
+		}
 		for _, m := range helpFlag.FindAllStringSubmatch(help, -1) {
-			known[m[1]] = true
-			if name == "ev-cp-m" {
-				monitors = append(monitors, m[1])
+			flags := []string{m[1]}
+			if strings.Contains(alike, m[1]) && strings.Contains(m[1], "central-") {
+				flags = append(flags, strings.Replace(m[1], "central-", "engine-", 1), strings.Replace(m[1], "central-", "kafka-", 1))
+			}
+			for _, f := range flags {
+				known[f] = true
+				if monitor {
+					monitors = append(monitors, f)
+				}
 			}
 		}
 	}

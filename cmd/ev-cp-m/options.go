@@ -46,7 +46,7 @@ type options struct {
 // program is the table that flags, variables, file, defaults and help are made of.
 func program(o *options) config.Program {
 	o.centralTLS.Prefix, o.engineTLS.Prefix, o.kafkaTLS.Prefix = "central", "engine", "kafka"
-	const charge, judge, events, run, asking, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "TLS"
+	const charge, judge, events, run, asking, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "TLS to Central; the same with engine- and kafka- instead of central-"
 	return config.Program{
 		Name:  name,
 		About: "Watches the Engine of a charge point and tells Central when it fails.",
@@ -85,7 +85,7 @@ func program(o *options) config.Program {
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
-		}, o.log.Settings(run), o.centralTLS.Settings(secure), o.engineTLS.Settings(secure), o.kafkaTLS.Settings(secure)),
+		}, o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true)),
 		Check:    o.check,
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),

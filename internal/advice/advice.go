@@ -282,6 +282,6 @@ var monitorCauses = map[evcp.Cause]Advice{
 		"What {remote} refuses is the certificate of this Monitor, or that it has none.",
 		"Look at the certificate of this Monitor: its expiry, its authority, and its files (ev-cp-m status)."},
 	evcp.WrongClock: {"the clock is wrong",
-		"The clock of this machine is behind the day on which this program was built, so it can't say whether the certificate of {remote} is valid.",
+		"This machine's clock is before the day of this program's build: it can't judge the certificate of {remote}.",
 		"Set the clock of this machine, or let it ask a time server."},
 }

@@ -18,9 +18,9 @@ type ClientTLS struct {
 	CA, Cert, Key, ServerName string
 }
 
-// Settings are their rows in a program's table.
-func (t *ClientTLS) Settings(group string) []config.Setting {
-	return []config.Setting{
+// Settings are their rows in a program's table; hidden leaves them out of the help.
+func (t *ClientTLS) Settings(group string, hidden bool) []config.Setting {
+	rows := []config.Setting{
 		{Name: t.Prefix + "-tls", Group: group, Help: "TLS, with a verified certificate", Set: config.Switch(&t.On)},
 		{Name: t.Prefix + "-ca", Arg: "FILE", DefaultText: "the system's", Group: group, Help: "authorities to trust, PEM", Set: config.Text(&t.CA)},
 		{Name: t.Prefix + "-cert", Arg: "FILE", Group: group, Help: "own certificate, PEM", Set: config.Text(&t.Cert)},
@@ -28,6 +28,10 @@ func (t *ClientTLS) Settings(group string) []config.Setting {
 		{Name: t.Prefix + "-server-name", Arg: "NAME", DefaultText: "the host", Group: group, Help: "name in the other's certificate", Set: config.Host(&t.ServerName)},
 		{Name: "insecure-" + t.Prefix + "-tls-i-know", Group: group, Help: "any certificate; for a laboratory", Scope: config.FlagOnly, Set: config.Switch(&t.Insecure)},
 	}
+	for i := range rows {
+		rows[i].Hidden = hidden
+	}
+	return rows
 }
 
 // Check is the part of config.Program.Check for these settings.

@@ -54,6 +54,7 @@ type Setting struct {
 	EnvAliases  []string           // further variables, best first; EVCP_ENGINE_PORT beats them
 	Group       string             // heading in the help
 	Help        string             // the help line without the default
+	Hidden      bool               // the help leaves it out: another row speaks for it
 	Scope       Scope              // where it may stand
 	Set         func(string) error // parses into the options; the error says what a good value is
 }

@@ -21,6 +21,9 @@ func (p Program) Help() string {
 	lines = append(lines, p.usage()...)
 	group := ""
 	for _, s := range p.Settings {
+		if s.Hidden {
+			continue
+		}
 		if s.Group != group {
 			group = s.Group
 			lines = append(lines, "", group)

@@ -94,7 +94,7 @@ func (m *Monitor) Figures() Figures {
 		}
 	}
 	for cause := evcp.SaidKO; int(cause) < len(c.incidents); cause++ {
-		if n := c.incidents[cause].Load(); n > 0 || cause <= evcp.Other {
+		if n := c.incidents[cause].Load(); n > 0 || cause <= evcp.Other || cause == evcp.TLS {
 			f.Incidents = append(f.Incidents, Incidents{cause, n})
 		}
 	}
@@ -116,9 +116,9 @@ func usual(s evcp.Status, c evcp.Cause) bool {
 	case evcp.KO:
 		return c == evcp.SaidKO || c == evcp.Protocol
 	case evcp.ConnectionError:
-		return c >= evcp.Refused && c <= evcp.Other
+		return c >= evcp.Refused && c <= evcp.Other || c == evcp.TLS
 	case evcp.Unknown:
-		return c >= evcp.Stalled
+		return c == evcp.Stalled || c == evcp.Slept || c.IsLocal()
 	}
 	return false
 }

@@ -79,8 +79,9 @@ func TestFiguresBeforeTheFirstCheck(t *testing.T) {
 	for _, pair := range []string{
 		"OK ", "KO said_ko", "KO protocol", "UNKNOWN stalled", "UNKNOWN slept", "UNKNOWN local",
 		"UNKNOWN local no_network", "UNKNOWN local name_server", "UNKNOWN local no_socket",
+		"UNKNOWN local own_certificate", "UNKNOWN local wrong_clock",
 		"CONNECTION_ERROR refused", "CONNECTION_ERROR timeout", "CONNECTION_ERROR reset", "CONNECTION_ERROR closed",
-		"CONNECTION_ERROR unreachable", "CONNECTION_ERROR dns", "CONNECTION_ERROR other",
+		"CONNECTION_ERROR unreachable", "CONNECTION_ERROR dns", "CONNECTION_ERROR other", "CONNECTION_ERROR tls",
 	} {
 		usual[pair] = true
 	}
