@@ -294,7 +294,9 @@ func TestCloseTLSDoesNotWait(t *testing.T) {
 	s, p := newSite(t), newPeer(t)
 	_, held := s.connect(t, p, s.server)
 	defer held.Conn.Close()
-	for p.link.Write(make([]byte, 64<<10), time.Now().Add(50*time.Millisecond)) == nil {
+	var full error
+	for full == nil {
+		full = p.link.Write(make([]byte, 64<<10), time.Now().Add(50*time.Millisecond))
 	}
 	began := time.Now()
 	p.link.Close()

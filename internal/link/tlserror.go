@@ -21,8 +21,8 @@ func (e *tlsError) Unwrap() error { return e.err }
 
 // Alerts are numbered in RFC 8446, 6.2.
 const (
-	noAlert          = tls.AlertError(255)
-	handshakeFailure = tls.AlertError(40)
+	noAlert          = 255
+	handshakeFailure = 40
 )
 
 // ownCertificateAlerts are those with which a server refuses the certificate of its client.
@@ -45,7 +45,7 @@ func alertOf(err error) tls.AlertError {
 	if !ok || op.Op != "remote error" {
 		return noAlert
 	}
-	for a := range noAlert {
+	for a := range tls.AlertError(noAlert) {
 		if a.Error() == op.Err.Error() {
 			return a
 		}
