@@ -58,7 +58,7 @@ var packages = map[string]contract{
 	"internal/central":         {does, []string{".", "internal/central/cpstate", "internal/console", "internal/display", "internal/folder", "internal/pace", "internal/sqlite", "internal/wait", "internal/wire"}},
 	"internal/dashboard":       {does, []string{".", "internal/central", "internal/central/cpstate", "internal/metrics", "internal/wait", "internal/status", "internal/version", "internal/wire"}},
 	"internal/demo":            {does, []string{".", "internal/advice", "internal/central", "internal/central/cpstate", "internal/console", "internal/dashboard", "internal/display", "internal/engine", "internal/link", "internal/probe", "internal/wait", "internal/watch", "internal/wire"}},
-	"internal/engine/remote":   {does, []string{"internal/engine"}},
+	"internal/engine/remote":   {does, []string{"internal/engine", "internal/status"}},
 	"internal/metrics":         {does, nil},
 	"internal/wait":            {does, nil},
 	"internal/status":          {does, []string{"internal/folder", "internal/metrics", "internal/wait"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -76,8 +76,11 @@ func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err
 	case http.StatusNotFound:
 		return false, nil
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-	return false, fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(text)))
+	var refusal struct{ Error string }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1000)).Decode(&refusal); err != nil {
+		return false, fmt.Errorf("Central answers %s", resp.Status)
+	}
+	return false, errors.New(refusal.Error)
 }
 
 // serveSocket takes forget on the socket in the state folder until ctx ends.
@@ -90,10 +93,14 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("DELETE "+forgetPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
 		id, err := evcp.ParseCPID(r.PathValue("id"))
-		switch {
-		case err != nil:
+		if err != nil {
 			status.WriteError(w, http.StatusBadRequest, err.Error())
-		case !p.central.Forget(id):
+			return
+		}
+		switch known, err := p.central.Forget(id); {
+		case err != nil:
+			status.WriteError(w, http.StatusServiceUnavailable, err.Error())
+		case !known:
 			status.WriteError(w, http.StatusNotFound, "not known")
 		default:
 			w.WriteHeader(http.StatusNoContent)

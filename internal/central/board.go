@@ -37,6 +37,9 @@ type board struct {
 	lastFaulted int                           // disconnected ones whose fault was never reported as over
 	removed     uint64                        // the version at which a charge point was last removed
 	forgotten   []evcp.CPID                   // to delete on disk
+	forgets     uint64                        // how many were forgotten, on disk or not
+	doubts      []doubt                       // for the log
+	moreDoubts  int                           // those that are only counted
 	lastMessage time.Time                     // of any charge point
 	figures     Figures
 	silence     deadlineHeap
@@ -173,6 +176,8 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 			change.Lasted = now.Sub(was.Since)
 		}
 		b.changes.add(change)
+	} else if was.Unverified != next.Unverified {
+		b.addDoubt(doubt{cp: next.ID, state: next.State, now: next.Unverified, was: was.Unverified, peer: p.Peer})
 	}
 	b.notify()
 }
@@ -231,29 +236,31 @@ func (b *board) remove(p *boardEntry) {
 }
 
 // forget removes a charge point that is known, and has the disk forget it. If it is
-// listed, it is expected again.
-func (b *board) forget(id evcp.CPID, listed bool, now time.Time) bool {
+// listed, it is expected again. number is how many were forgotten so far; 0: it is not known.
+func (b *board) forget(id evcp.CPID, listed bool, now time.Time) (number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.cps[id]
 	if p == nil || !p.Known() {
-		return false
+		return 0
 	}
 	b.forgotten = append(b.forgotten, id)
+	b.forgets++
 	b.remove(p)
 	if listed {
 		b.expect(id, now)
 	}
-	return true
+	return b.forgets
 }
 
-// takeForgotten is what to delete on disk; forgetLater gives it back.
-func (b *board) takeForgotten() []evcp.CPID {
+// takeForgotten is what to delete on disk, and how many were forgotten so far; forgetLater
+// gives it back.
+func (b *board) takeForgotten() (ids []evcp.CPID, count uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	ids := b.forgotten
+	ids = b.forgotten
 	b.forgotten = nil
-	return ids
+	return ids, b.forgets
 }
 
 func (b *board) forgetLater(ids []evcp.CPID) {

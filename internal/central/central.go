@@ -47,6 +47,7 @@ type Central struct {
 	started  time.Time
 	commits  *commitWaiter
 	warnings rateLimiter // of what unregistered peers cause
+	doubts   rateLimiter // of charge points that become unverified, or are so no more
 	restored int         // charge points read from the disk and not logged yet
 	logFrom  uint64      // the number of the last change not to log; what New restores is one line, not ten thousand
 
@@ -137,15 +138,27 @@ func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// Forget removes a charge point and its history from the board, and from the disk with
-// the next write; false: it is not known. If its Monitor still runs, it registers again.
-func (c *Central) Forget(id evcp.CPID) bool {
+// ErrForgottenInMemory is a charge point that is forgotten, but not on disk: the disk fails,
+// or takes too long. It is tried again.
+var ErrForgottenInMemory = errors.New("forgotten, but not on disk yet: a restart before that brings it back")
+
+// forgetWait is how long Forget waits for the disk.
+const forgetWait = 3 * time.Second
+
+// Forget removes a charge point and its history from the board and from the disk; known is
+// false if there is none. If its Monitor still runs, it registers again. It returns when the
+// disk has done it, or with ErrForgottenInMemory. Serve must run.
+func (c *Central) Forget(id evcp.CPID) (known bool, err error) {
 	listed := c.o.Registry != nil && c.o.Registry.Listed(id)
-	if !c.board.forget(id, listed, time.Now()) {
-		return false
+	number := c.board.forget(id, listed, time.Now())
+	if number == 0 {
+		return false, nil
 	}
 	c.log.Info("forgotten, with its history", console.CP(id))
-	return true
+	if c.file != nil && !c.commits.waitForgotten(number, forgetWait) {
+		return true, ErrForgottenInMemory
+	}
+	return true, nil
 }
 
 // ForgetOnDisk is Forget where no Central runs in the state folder. A folder that another

@@ -198,7 +198,7 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 		c.warnLimited("denied: no room for another charge point", cp, peer, slog.Int("limit", c.o.MaxCPs))
 	}
 	if created > 0 && c.file != nil {
-		c.commits.wait(created, registrationWait)
+		c.commits.waitChange(created, registrationWait)
 	}
 	return reply
 }

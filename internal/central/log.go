@@ -91,8 +91,70 @@ func detail(s evcp.Status) string {
 	return ""
 }
 
+// doubt is a charge point that became unverified, or ceased to be, in the same state.
+type doubt struct {
+	cp       evcp.CPID
+	state    cpstate.Availability
+	was, now cpstate.Unverified
+	peer     string
+}
+
+// text is the doubt as a log line, without the charge point's name.
+func (d doubt) text() string {
+	switch d.now {
+	case cpstate.NoMessage:
+		return "unverified: it sends no heartbeats, and no other message for a minute"
+	case cpstate.NoOutcome:
+		return "unverified: its Monitor can't check the Engine"
+	default:
+		return "verified again"
+	}
+}
+
+// addDoubt keeps a doubt for the log. More than a minute's lines are only counted. The
+// caller holds the lock.
+func (b *board) addDoubt(d doubt) {
+	if len(b.doubts) < warningsPerMinute {
+		b.doubts = append(b.doubts, d)
+	} else {
+		b.moreDoubts++
+	}
+}
+
+// logDoubts logs the charge points that became unverified, and those that are so no more.
+func (c *Central) logDoubts(now time.Time) {
+	c.board.mu.Lock()
+	doubts, more := c.board.doubts, c.board.moreDoubts
+	c.board.doubts, c.board.moreDoubts = nil, 0
+	c.board.mu.Unlock()
+	for _, d := range doubts {
+		suppressed, ok := c.doubts.allow(now)
+		if !ok {
+			continue
+		}
+		level, shape, reason := slog.LevelWarn, display.Unknown, d.now
+		if d.now == cpstate.Verified {
+			level, shape, reason = slog.LevelInfo, display.Note, d.was
+		}
+		attrs := []slog.Attr{
+			console.Shape(shape), console.CP(d.cp), slog.String("state", d.state.String()), slog.String("reason", reason.String()), slog.String("peer", d.peer),
+		}
+		c.log.LogAttrs(context.Background(), level, d.text(), append(attrs, withheld(suppressed)...)...)
+	}
+	c.doubts.suppress(more)
+}
+
+// withheld are the attributes that say how many lines were left out.
+func withheld(suppressed int) []slog.Attr {
+	if suppressed == 0 {
+		return nil
+	}
+	return []slog.Attr{slog.Int("withheld", suppressed)}
+}
+
 // warningsPerMinute is how many log lines a minute unregistered peers may cause: a
-// peer that tries ids, or sends without an end, must not fill a disk.
+// peer that tries ids, or sends without an end, must not fill a disk. It is also how many
+// say that charge points become unverified, or cease to be: thousands may at once.
 const warningsPerMinute = 30
 
 // rateLimiter limits warnings. The zero value is ready.
@@ -120,14 +182,18 @@ func (l *rateLimiter) allow(now time.Time) (suppressed int, ok bool) {
 	return suppressed, true
 }
 
+// suppress counts further lines that are refused.
+func (l *rateLimiter) suppress(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.suppressed += n
+}
+
 // warnLimited logs what anyone on the network can cause.
 func (c *Central) warnLimited(message string, attrs ...slog.Attr) {
 	suppressed, ok := c.warnings.allow(time.Now())
 	if !ok {
 		return
 	}
-	if suppressed > 0 {
-		attrs = append(attrs, slog.Int("withheld", suppressed))
-	}
-	c.log.LogAttrs(context.Background(), slog.LevelWarn, message, attrs...)
+	c.log.LogAttrs(context.Background(), slog.LevelWarn, message, append(attrs, withheld(suppressed)...)...)
 }

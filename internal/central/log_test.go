@@ -3,6 +3,7 @@ package central
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"evcp"
 	"evcp/internal/wire"
 )
 
@@ -40,6 +42,82 @@ func TestEarlyChangesAreLogged(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestDoubtsAreLogged: a charge point that becomes unverified has a line, and one when it is
+// so no more. Thousands at once have few.
+func TestDoubtsAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lockedLog
+		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var supervising sync.WaitGroup
+		supervising.Go(func() { c.superviseCPs(ctx) })
+		v := newConnRecord("10.0.0.1:4711", time.Now())
+		said := func(want string, times int) {
+			t.Helper()
+			synctest.Wait()
+			if n := strings.Count(log.text(), want); n != times {
+				t.Errorf("%q is logged %d times, want %d:\n%.2000s", want, n, times, log.text())
+			}
+		}
+		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
+		time.Sleep(5 * time.Minute)
+		said(`"unverified: it sends no heartbeats, and no other message for a minute" shape=unknown cp=CP_001 state=activated reason=no_message peer=10.0.0.1:4711`, 1)
+		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
+		time.Sleep(2 * time.Second)
+		said(`level=INFO msg="verified again" shape=note cp=CP_001 state=activated reason=no_message`, 1)
+		for range 15 {
+			c.board.receiveNow(v, "CP_002", wire.Registration, 0)
+			c.board.receiveNow(v, "CP_002", wire.Heartbeat, evcp.Monitoring)
+			time.Sleep(time.Second)
+		}
+		said(`"unverified: its Monitor can't check the Engine" shape=unknown cp=CP_002`, 1)
+		c.board.receiveNow(v, "CP_002", wire.Heartbeat, evcp.KO) // the change of state says it
+		time.Sleep(2 * time.Second)
+		said("verified again", 1)
+
+		time.Sleep(2 * time.Minute) // CP_001 and CP_002 have had their lines
+		log.reset()
+		for i := range 2000 {
+			c.board.receiveNow(v, evcp.CPID(fmt.Sprintf("X_%d", i)), wire.Registration, 0)
+		}
+		time.Sleep(70 * time.Second)
+		said("unverified: ", warningsPerMinute)
+		time.Sleep(time.Minute)
+		c.board.receiveNow(v, "X_1", wire.Registration, 0)
+		time.Sleep(2 * time.Second)
+		said(fmt.Sprintf("withheld=%d", 2000-warningsPerMinute), 1)
+		stop()
+		supervising.Wait()
+	})
+}
+
+// lockedLog is a log that is read while it is written.
+type lockedLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lockedLog) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func (l *lockedLog) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
 }
 
 func TestRateLimiter(t *testing.T) {

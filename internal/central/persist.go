@@ -26,9 +26,10 @@ const (
 // position: what it has not written it reads from the board again, the newest
 // conditions and those changes that are still held.
 type persister struct {
-	c       *Central
-	written Position // of all conditions, and of the changes
-	failing bool
+	c         *Central
+	written   Position // of all conditions, and of the changes
+	forgotten uint64   // how many charge points the disk has forgotten, as board.forgets counts them
+	failing   bool
 }
 
 // stateBatch is what one transaction writes.
@@ -110,23 +111,28 @@ func (k *persister) takeAll() stateBatch {
 
 // write writes one batch. The position moves when it is on disk.
 func (k *persister) write(take func() stateBatch) {
+	var forgotten []evcp.CPID
+	var count uint64
 	err := k.ensureFile()
 	if err == nil {
-		forgotten := k.c.board.takeForgotten() // before the rest: it may have registered again
+		forgotten, count = k.c.board.takeForgotten() // before the rest: it may have registered again
 		b := take()
 		b.forgotten = forgotten
-		if err = k.save(b); err != nil {
-			k.c.board.forgetLater(forgotten)
-		}
+		err = k.save(b)
 	}
-	if sqlite.Unusable(err) != "" { // it broke while it was open
+	if sqlite.Unusable(err) != "" { // it broke while it was open; a new one knows nothing of what is forgotten
 		if err = k.c.file.replace(err); err == nil {
 			err = k.rewrite()
 		}
 	}
+	if err != nil {
+		k.c.board.forgetLater(forgotten)
+	} else {
+		k.forgotten = max(k.forgotten, count)
+	}
 	k.showError(err)
 	k.failing = err != nil
-	k.c.commits.advance(k.written.seq, k.failing)
+	k.c.commits.advance(k.written.seq, k.forgotten, k.failing)
 }
 
 func (k *persister) save(b stateBatch) error {
@@ -196,12 +202,14 @@ func (k *persister) trimHistory() {
 
 // commitWaiter lets a reply wait until a change is on disk. A registration that was
 // answered and then lost would silence a first Monitor for good: it registers once,
-// and does not react to "not registered".
+// and does not react to "not registered". A charge point that was forgotten would be back
+// after a restart.
 type commitWaiter struct {
 	urgent chan struct{} // somebody waits
 
 	mu        sync.Mutex
 	committed uint64        // the last change on disk
+	forgotten uint64        // how many charge points the disk has forgotten
 	failing   bool          // the disk fails: nobody waits
 	changed   chan struct{} // closed at the next advance
 }
@@ -211,25 +219,36 @@ func newCommitWaiter() *commitWaiter {
 }
 
 // advance records how far the disk is, and whether it fails.
-func (w *commitWaiter) advance(committed uint64, failing bool) {
+func (w *commitWaiter) advance(committed, forgotten uint64, failing bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.committed, w.failing = committed, failing
+	w.committed, w.forgotten, w.failing = committed, forgotten, failing
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
 
-// wait returns when the numbered change is on disk, at once if the disk fails, and
+// waitChange returns when the numbered change is on disk, at once if the disk fails, and
 // after the limit in any case.
-func (w *commitWaiter) wait(change uint64, limit time.Duration) {
+func (w *commitWaiter) waitChange(change uint64, limit time.Duration) {
+	w.wait(limit, func() bool { return w.committed >= change })
+}
+
+// waitForgotten is waitChange for the charge point that was forgotten as the numbered one.
+// It reports whether the disk has forgotten it.
+func (w *commitWaiter) waitForgotten(number uint64, limit time.Duration) bool {
+	return w.wait(limit, func() bool { return w.forgotten >= number })
+}
+
+// wait calls done with the lock.
+func (w *commitWaiter) wait(limit time.Duration, done func() bool) (onDisk bool) {
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	for {
 		w.mu.Lock()
-		over, changed := w.committed >= change || w.failing, w.changed
+		onDisk, failing, changed := done(), w.failing, w.changed
 		w.mu.Unlock()
-		if over {
-			return
+		if onDisk || failing {
+			return onDisk
 		}
 		select {
 		case w.urgent <- struct{}{}:
@@ -238,7 +257,7 @@ func (w *commitWaiter) wait(change uint64, limit time.Duration) {
 		select {
 		case <-changed:
 		case <-late.C:
-			return
+			return false
 		}
 	}
 }

@@ -222,6 +222,10 @@ func TestFailingDiskIsTriedAgainWithoutMessages(t *testing.T) {
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	waitFor(t, "that the figures say so", func() bool { return c.Figures().DiskError != "" })
+	if known, err := c.Forget("CP_001"); !known || !errors.Is(err, ErrForgottenInMemory) {
+		t.Errorf("forgotten while the disk fails: known %t, %v", known, err)
+	}
+	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	if err := errors.Join(block.Exec("ROLLBACK"), block.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			}
 			last = now
 			c.board.expireSilent(now, listening)
+			c.logDoubts(now)
 			c.refreshRegistry(now)
 			if !slept { // ends of connections may wait too
 				c.logDuplicates(now)

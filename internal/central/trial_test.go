@@ -98,15 +98,24 @@ func TestForget(t *testing.T) {
 		p.ask("EV_CP_M "+id+" registration request", "Authentication successful")
 	}
 	read := c.Since(Position{}).Next
-	if !c.Forget("CP_OO1") || c.Forget("CP_OO1") || c.Forget("CP_999") {
-		t.Error("forgotten twice, or never known")
+	if known, err := c.Forget("CP_OO1"); !known || err != nil {
+		t.Errorf("known %t, %v", known, err)
+	}
+	if n := countOnDisk(t, dir); n != 2 { // before the answer: a Central that is killed now must not bring it back
+		t.Errorf("%d charge points on disk", n)
+	}
+	for _, id := range []evcp.CPID{"CP_OO1", "CP_999"} {
+		if known, err := c.Forget(id); known || err != nil {
+			t.Errorf("%s: known %t, %v", id, known, err)
+		}
 	}
 	if _, known := c.CP("CP_OO1"); known || !c.Since(read).Removed || c.Counts().Total() != 2 {
 		t.Errorf("still shown, or a reader does not learn of it: %+v", c.Counts())
 	}
 	p.ask("EV_CP_M CP_OO1 heartbeat OK", "KO not registered")
-	waitFor(t, "that the disk forgets", func() bool { return countOnDisk(t, dir) == 2 })
-	c.Forget("CP_003")
+	if known, err := c.Forget("CP_003"); !known || err != nil {
+		t.Errorf("known %t, %v", known, err)
+	}
 	p.ask("EV_CP_M CP_003 registration request", "Authentication successful") // it was no misspelling after all
 	stop()
 	if n := countOnDisk(t, dir); n != 2 {
@@ -144,8 +153,8 @@ func TestExpected(t *testing.T) {
 	}
 	writeRegistry(t, path, "CP_001\nCP_003\n")
 	waitFor(t, "the new list", func() bool { _, gone := c.CP("CP_002"); v, is := c.CP("CP_003"); return !gone && is && !v.Known() })
-	if !c.Forget("CP_001") {
-		t.Error("not forgotten")
+	if known, err := c.Forget("CP_001"); !known || err != nil {
+		t.Errorf("known %t, %v", known, err)
 	}
 	if v, is := c.CP(evcp.CPID("CP_001")); !is || v.Known() {
 		t.Errorf("forgotten and listed: on the board %t, %+v", is, v)

@@ -94,6 +94,23 @@ func TestPageIsClosedToTheOutside(t *testing.T) {
 	}
 }
 
+// TestOptionsOfThePage: HAProxy's "option httpchk" without a path asks so.
+func TestOptionsOfThePage(t *testing.T) {
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		t.Errorf("OPTIONS /: %s", reply.Status)
+	}
+}
+
 func TestFilesAreAskedForAgain(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	first := get(t, s.url+"js/app.js")

@@ -37,6 +37,7 @@ type Dashboard struct {
 }
 
 const (
+	index      = "/{$}"
 	listPath   = "/api/v1/cps"
 	eventsPath = "/api/v1/events"
 	// bodyTimeout is how long the body of a request may take.
@@ -62,6 +63,9 @@ func New(c *central.Central, version string) *Dashboard {
 	d.mux.Handle("OPTIONS "+status.ReadyPath, health)
 	for name, file := range assets() {
 		d.mux.Handle("GET "+name, compressed(file))
+		if name == index {
+			d.mux.Handle("OPTIONS "+name, compressed(file)) // HAProxy's check of a page that it is not told the path of
+		}
 	}
 	return d
 }
@@ -122,7 +126,7 @@ func assets() map[string]embeddedFile {
 		sum := sha256.Sum256(body)
 		at := strings.TrimPrefix(name, "web")
 		if at == "/index.html" {
-			at = "/{$}"
+			at = index
 		}
 		files[at] = embeddedFile{body: body, contentType: contentType(name), etag: `W/"` + hex.EncodeToString(sum[:8]) + `"`}
 		return nil

@@ -50,8 +50,8 @@ func TestPageShowsWhatIsNotKnown(t *testing.T) {
 	screenshot(t, b, "es")
 	s.monitor("EV_CP_M CP_4 heartbeat OK")
 	b.waitFor("that its count is gone", `document.querySelector(".count.s-unverified") === null`)
-	if !s.central.Forget("CP_3") {
-		t.Error("not forgotten")
+	if known, err := s.central.Forget("CP_3"); !known || err != nil {
+		t.Errorf("known %t, %v", known, err)
 	}
 	text("CP_3", "Esperado, nunca oído") // it is in the registry
 	b.waitFor("that the last known fault is gone", `document.querySelector(".count.s-last_known_faulted") === null`)

@@ -23,6 +23,7 @@ func WriteError(w http.ResponseWriter, code int, message string, allowed ...stri
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	_, _ = w.Write(append(body, '\n')) // fails only when the client has closed
 }

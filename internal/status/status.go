@@ -6,7 +6,7 @@
 //	GET /readyz           200 once it does its work, else 503 and why
 //	GET /api/v1/status    everything, as JSON
 //
-// OPTIONS on /healthz and /readyz is answered as GET is.
+// OPTIONS on /healthz, /readyz and / is answered as GET is.
 //
 // An error under /api/ is JSON too: {"error": …, "allowed": […]}.
 //
@@ -72,10 +72,10 @@ func (e Endpoints) Handler() http.Handler {
 	for _, method := range CheckMethods() {
 		mux.HandleFunc(method+" "+HealthPath, e.health)
 		mux.HandleFunc(method+" "+ReadyPath, ready)
+		mux.HandleFunc(method+" /{$}", index)
 	}
 	mux.HandleFunc("GET "+StatusPath, NoParameters(e.status))
 	mux.HandleFunc("/api/", NoSuchPath(StatusPath))
-	mux.HandleFunc("GET /{$}", index)
 	return withHeaders(mux)
 }
 

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,6 +138,15 @@ func TestHAProxysDefaultCheck(t *testing.T) {
 		if line, _, _ := strings.Cut(string(reply), "\r\n"); line != want {
 			t.Errorf("%q (%v), want %q", line, err, want)
 		}
+	}
+}
+
+// TestOptionsOfTheIndex: "option httpchk" without a path asks so.
+func TestOptionsOfTheIndex(t *testing.T) {
+	w := httptest.NewRecorder()
+	healthy().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodOptions, "/", http.NoBody))
+	if w.Code != http.StatusOK {
+		t.Errorf("OPTIONS /: %d", w.Code)
 	}
 }
 

@@ -5,7 +5,8 @@
 //
 // A PUT is answered when the behaviour is in force; it ends a script, as a key does. An
 // unknown behaviour is answered with 400 and what is allowed, a body of more than 8 KiB
-// with 413. A page of another site can't send a PUT, since no CORS header allows it.
+// with 413. An error is JSON: {"error": …, "allowed": […]}. A page of another site can't send
+// a PUT, since no CORS header allows it.
 package remote
 
 import (
@@ -20,7 +21,10 @@ import (
 	"strings"
 
 	"evcp/internal/engine"
+	"evcp/internal/status"
 )
+
+const behaviourPath = "/api/v1/behaviour"
 
 // bodyLimit is more than the longest behaviour needs as a JSON string.
 const bodyLimit = 8 << 10
@@ -41,8 +45,13 @@ type behaviourJSON struct {
 // Handler serves the paths above.
 func (c Control) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/behaviour", func(w http.ResponseWriter, _ *http.Request) { c.show(w) })
-	mux.HandleFunc("PUT /api/v1/behaviour", c.put)
+	mux.HandleFunc("GET "+behaviourPath, func(w http.ResponseWriter, _ *http.Request) { c.show(w) })
+	mux.HandleFunc("PUT "+behaviourPath, c.put)
+	mux.HandleFunc(behaviourPath, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", "GET, HEAD, PUT")
+		status.WriteError(w, http.StatusMethodNotAllowed, r.Method+" is not possible", "GET", "HEAD", "PUT")
+	})
+	mux.HandleFunc("/", status.NoSuchPath(behaviourPath))
 	return mux
 }
 
@@ -50,7 +59,7 @@ func (c Control) show(w http.ResponseWriter) {
 	b := c.Behaviour()
 	body, err := json.Marshal(behaviourJSON{b.String(), b.About()})
 	if err != nil {
-		http.Error(w, "can't write the behaviour", http.StatusInternalServerError)
+		status.WriteError(w, http.StatusInternalServerError, "can't write the behaviour")
 		return
 	}
 	h := w.Header()
@@ -63,20 +72,20 @@ func (c Control) show(w http.ResponseWriter) {
 func (c Control) put(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		http.Error(w, fmt.Sprintf("a behaviour has at most %d bytes", bodyLimit), http.StatusRequestEntityTooLarge)
+		status.WriteError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a behaviour has at most %d bytes", bodyLimit))
 		return
 	}
 	if err != nil {
-		http.Error(w, "the body did not arrive", http.StatusBadRequest)
+		status.WriteError(w, http.StatusBadRequest, "the body did not arrive")
 		return
 	}
 	b, err := parse(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		status.WriteError(w, http.StatusBadRequest, err.Error(), engine.Behaviours()...)
 		return
 	}
 	if err := c.Set(r.Context(), b); err != nil {
-		http.Error(w, "the Engine stops", http.StatusServiceUnavailable)
+		status.WriteError(w, http.StatusServiceUnavailable, "the Engine stops")
 		return
 	}
 	c.show(w)

@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -25,6 +26,7 @@ func serve(t *testing.T) (url string, current func() string) {
 	return s.URL + "/api/v1/behaviour", func() string { return e.Behaviour().String() }
 }
 
+// request sends a request, and checks that an error is JSON.
 func request(t *testing.T, method, url, contentType, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -42,6 +44,16 @@ func request(t *testing.T, method, url, contentType, body string) (int, string) 
 	got, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if resp.StatusCode >= 400 {
+		var e struct {
+			Error   string
+			Allowed []string
+		}
+		if err := json.Unmarshal(got, &e); err != nil || e.Error == "" || resp.Header.Get("Content-Type") != "application/json" ||
+			resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d %s (%v)", method, url, resp.StatusCode, got, err)
+		}
 	}
 	return resp.StatusCode, string(got)
 }
@@ -72,8 +84,11 @@ func TestBehavioursByHTTP(t *testing.T) {
 			t.Errorf("PUT %.40q: %d %s, now %s", c.body, code, body, current())
 		}
 	}
-	if code, _ := request(t, "POST", url, "", "ok"); code != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", code)
+	if code, body := request(t, "POST", url, "", "ok"); code != http.StatusMethodNotAllowed || !strings.Contains(body, `"allowed":["GET","HEAD","PUT"]`) {
+		t.Errorf("POST: %d %s", code, body)
+	}
+	if code, body := request(t, "GET", url+"s", "", ""); code != http.StatusNotFound || !strings.Contains(body, `"allowed":["/api/v1/behaviour"]`) {
+		t.Errorf("another path: %d %s", code, body)
 	}
 }
 
