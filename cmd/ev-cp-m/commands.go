@@ -160,6 +160,9 @@ func (o *options) summary(shown eventlog.Summary) []string {
 	return nil
 }
 
+// outboxFile is the file in a state folder that holds the events.
+const outboxFile = "outbox.db"
+
 // systemdDir is where the units of packaging/systemd keep state.
 const systemdDir = "/var/lib/ev-cp-m"
 
@@ -170,7 +173,7 @@ func (o *options) whereLooked() string {
 	if others := o.otherCPs(); len(others) > 0 {
 		text += "\n" + fmt.Sprintf(english.others, o.StateDir, strings.Join(others, ", "))
 	}
-	if _, err := os.Stat(filepath.Join(o.Dir(), "outbox.db")); err == nil {
+	if _, err := os.Stat(filepath.Join(o.Dir(), outboxFile)); err == nil {
 		text += "\n" + english.ranBefore
 	}
 	unit := o.Options
@@ -226,6 +229,10 @@ type words struct {
 	goesWith      string // flag, commands
 	noTest        string // command
 	keys, ask     string // the answer to ?
+
+	// Of --test.
+	stateRow, stateMeaning, stateDo string
+	httpRow, httpMeaning            string
 }
 
 var english = words{
@@ -252,5 +259,10 @@ var english = words{
 	goesWith:      "%s goes with %s",
 	noTest:        "--test is no part of %s: ev-cp-m --test",
 	keys:          "Keys: q or Ctrl-C stops it, ? shows this.",
+	stateRow:      "State",
+	stateMeaning:  "Events would be kept in memory alone: a restart would lose them.",
+	stateDo:       "Let this user write there, and free some space, or choose another --state-dir.",
+	httpRow:       "Pages",
+	httpMeaning:   "A Monitor does not start without the address that --http names.",
 	ask:           "In another terminal: ev-cp-m status, ev-cp-m explain, ev-cp-m events.",
 }

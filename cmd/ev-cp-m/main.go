@@ -11,7 +11,9 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/folder"
 	"evcp/internal/selftest"
+	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/uplink"
 	"evcp/internal/watch"
@@ -53,11 +55,34 @@ func (o *options) runSelfTest(ctx context.Context) error {
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
 		Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.Origin,
+		Local: o.localChecks(ctx),
 	}, func(line string) { out.Print(line) })
 	if !passed {
 		return cli.ExitError{Code: cli.ExitFailed}
 	}
 	return nil
+}
+
+// localChecks are what a Monitor needs of this machine. The port of one that runs is taken by
+// itself.
+func (o *options) localChecks(ctx context.Context) []selftest.LocalCheck {
+	checks := []selftest.LocalCheck{{
+		Name: english.stateRow, Address: o.Dir(), Meaning: english.stateMeaning, Do: english.stateDo,
+		Try: func(context.Context) error { return folder.Usable(o.Dir(), outboxFile) },
+	}}
+	if _, err := status.Get(ctx, o.Dir(), status.HealthPath); o.http == "" || !errors.Is(err, status.ErrNotRunning) {
+		return checks
+	}
+	return append(checks, selftest.LocalCheck{
+		Name: english.httpRow, Address: o.http, Meaning: english.httpMeaning, Stops: true,
+		Try: func(ctx context.Context) error {
+			l, err := cli.Listen(ctx, o.http, "--http")
+			if err != nil {
+				return err
+			}
+			return l.Close()
+		},
+	})
 }
 
 func (o *options) runMonitor(ctx context.Context) error {

@@ -164,6 +164,32 @@ func TestSelfTest(t *testing.T) {
 	}
 }
 
+// TestSelfTestOfThePages: a port that is taken stops a Monitor, and --test says so; beside a
+// Monitor that has taken it itself, all is well.
+func TestSelfTestOfThePages(t *testing.T) {
+	t.Parallel()
+	g := testbed.New(t)
+	startAll(g)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append(flags(g, t.TempDir()), "--http", taken.Addr().String())
+	p := start(t, nil, append(args, "--test")...)
+	code := p.Wait()
+	if said := unwrapped(p.Stdout.String()); code != cli.ExitFailed || !strings.Contains(said, "is taken by another program.") ||
+		!strings.HasSuffix(said, "1 problem. A Monitor started now would stop with exit code 1.") {
+		t.Errorf("exit code %d: %s", code, p.Stdout.String())
+	}
+	taken.Close()
+	m := start(t, nil, args...)
+	m.Stderr.Line("accepted by Central")
+	p = start(t, nil, append(args, "--test")...)
+	if code := p.Wait(); code != cli.ExitOK {
+		t.Errorf("beside a Monitor: exit code %d: %s", code, p.Stdout.String())
+	}
+}
+
 func startAll(g *testbed.Testbed) {
 	g.StartCentral(central.Options{})
 	g.StartEngine("ok")

@@ -49,7 +49,7 @@ func monitor(o *options) config.Program {
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-cp-m", Group: events, Help: "survives restarts", Set: config.Text(&o.stateDir)},
 			{Name: "state-max-size", Arg: "SIZE", Default: "512MiB", Group: events, Help: "oldest plain OKs go first", Set: config.ByteSize(&o.stateMax, 1<<20)},
 			{Name: "keep", Arg: "SIZE", Default: "64MiB", Group: events, Help: "delivered events kept for looking back", Set: config.ByteSize(&o.keep, 0)},
-			{Name: "test", Group: run, Help: "exit 0 if Central and Engine answer well, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
+			{Name: "test", Group: run, Help: "exit 0 if a Monitor would do its work, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Set: config.ListenOrOff(&o.http)},
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Set: config.Choice(&o.format, "auto", "text", "logfmt", "json")},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Set: config.Choice(&o.level, "debug", "info", "warn", "error")},

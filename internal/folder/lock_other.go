@@ -16,3 +16,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
+
+// mayWrite returns why a file can't be there; whether this process may write is not known.
+func mayWrite(path string) error {
+	_, err := os.Stat(path)
+	return err
+}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // lockFile opens the file and locks it.
@@ -35,3 +37,7 @@ func openLock(path string) (*os.File, error) {
 	}
 	return f, err
 }
+
+// mayWrite returns why this process may not write the file, or make files in the folder, at
+// path.
+func mayWrite(path string) error { return unix.Access(path, unix.W_OK) }

@@ -2,6 +2,7 @@ package selftest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,9 +56,17 @@ func timed(head string, f peerResult, columns int) string {
 }
 
 // verdict says what a Monitor would do if it were started now.
-func verdict(cp evcp.CPID, central, engine, broker peerResult, columns int) []string {
+func verdict(cp evcp.CPID, central, engine, broker peerResult, local []peerResult, columns int) []string {
+	problems := len(local)
+	for _, r := range []peerResult{central, engine} {
+		if !r.well {
+			problems++
+		}
+	}
 	var then string
 	switch {
+	case slices.ContainsFunc(local, func(r peerResult) bool { return r.stops }):
+		then = english.notStart
 	case central.refused:
 		then = english.stop
 	case engine.unknown:
@@ -68,16 +77,14 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult, columns int) []st
 		then = english.watch
 	case !engine.well:
 		then = fmt.Sprintf(english.report, cp)
+	case problems > 0:
+		then = english.inMemory
 	case !broker.well:
 		return display.Wrap(english.withoutKafka, columns-margin)
 	default:
 		return display.Wrap(english.allWell, columns-margin)
 	}
-	problems := english.oneProblem
-	if !central.well && !engine.well {
-		problems = english.twoProblems
-	}
-	return display.Wrap(fmt.Sprintf(problems, then), columns-margin)
+	return display.Wrap(english.problems.Of(int64(problems))+fmt.Sprintf(english.then, then), columns-margin)
 }
 
 // words are the texts of --test but the outcomes, their meaning and what to do, which
@@ -92,10 +99,12 @@ type words struct {
 	toCreate               string // which topic
 	moreTroubles           display.Plural
 
-	allWell, withoutKafka   string
-	oneProblem, twoProblems string // what a Monitor would do
-	stop, watch, notJudge   string
-	report, reportLater     string // which charge point
+	allWell, withoutKafka string
+	problems              display.Plural
+	then                  string // what a Monitor would do
+	notStart, inMemory    string
+	stop, watch, notJudge string
+	report, reportLater   string // which charge point
 }
 
 var english = words{
@@ -110,8 +119,10 @@ var english = words{
 
 	allWell:      "All well. The same command without --test starts the watch.",
 	withoutKafka: "Ready, without Kafka. The same command without --test starts the watch.",
-	oneProblem:   "1 problem. A Monitor started now would %s",
-	twoProblems:  "2 problems. A Monitor started now would %s",
+	problems:     display.NewPlural("%d problem", "%d problems"),
+	then:         ". A Monitor started now would %s",
+	notStart:     "stop with exit code 1.",
+	inMemory:     "watch, and keep its events in memory alone.",
 	stop:         "stop with exit code 3.",
 	watch:        "watch, and go on asking for Central.",
 	notJudge:     "watch, and report nothing of an Engine that it can't judge.",

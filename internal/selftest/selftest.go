@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,10 +37,22 @@ type Options struct {
 	Slept   func() time.Duration
 	Columns int    // of the output, in cells; 0 is display.Columns
 	Origin  string // where the settings came from; "" is left out
+	Local   []LocalCheck
+}
+
+// LocalCheck tries what a Monitor needs of its own machine. It has a row only if it fails.
+type LocalCheck struct {
+	Name, Address string
+	// Try returns an error whose second line, if any, is what to do first.
+	Try     func(context.Context) error
+	Meaning string
+	Do      string // if the error does not say it
+	Stops   bool   // a Monitor would not start
 }
 
 // Run tries all three at once, passes the lines of the output to printLine in order,
-// and reports whether Central and Engine answered well.
+// and reports whether Central and Engine answered well and this machine has what a Monitor
+// needs.
 func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	var central, engine peerResult
 	var brokers []peerResult
@@ -56,7 +69,8 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	}
 	printLine("")
 	trying.Wait()
-	all := append([]peerResult{central, engine}, brokers...)
+	local := o.tryLocal(ctx)
+	all := slices.Concat([]peerResult{central, engine}, brokers, local)
 	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide, columns) {
@@ -64,10 +78,10 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 		}
 	}
 	printLine("")
-	for _, line := range verdict(o.CP, central, engine, brokers[0], columns) {
+	for _, line := range verdict(o.CP, central, engine, brokers[0], local, columns) {
 		printLine(line)
 	}
-	return central.well && engine.well
+	return central.well && engine.well && len(local) == 0
 }
 
 // peerResult is the result for one peer.
@@ -77,6 +91,7 @@ type peerResult struct {
 	shape   display.Shape
 	well    bool
 	refused bool // by Central
+	stops   bool // a Monitor would not start
 	unknown bool // the check was not judged
 	advice  advice.Advice
 	took    time.Duration
@@ -163,6 +178,22 @@ func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
 	if more := len(found.Troubles) - maxTroubles; more > 0 {
 		text := english.moreTroubles.Of(int64(more))
 		rows = append(rows, peerResult{peer: english.kafka, address: address, shape: display.Gone, advice: advice.Advice{Phrase: text}})
+	}
+	return rows
+}
+
+// tryLocal has a row for each check that fails.
+func (o Options) tryLocal(ctx context.Context) (rows []peerResult) {
+	for _, c := range o.Local {
+		err := c.Try(ctx)
+		if err == nil {
+			continue
+		}
+		what, do, _ := strings.Cut(err.Error(), "\n")
+		rows = append(rows, peerResult{
+			peer: c.Name, address: c.Address, shape: display.Failed, stops: c.Stops,
+			advice: advice.Advice{Phrase: display.Safe(what), Meaning: c.Meaning, Do: cmp.Or(do, c.Do)},
+		})
 	}
 	return rows
 }

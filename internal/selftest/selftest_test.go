@@ -2,6 +2,7 @@ package selftest_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -254,6 +255,41 @@ func TestManyBrokersDown(t *testing.T) {
 	}
 	if !strings.Contains(said, "2 more troubles") {
 		t.Error(said)
+	}
+}
+
+// TestThisMachine: what a Monitor needs of its own machine has a row if it is missing, and is
+// a problem.
+func TestThisMachine(t *testing.T) {
+	g := testbed.New(t)
+	g.StartCentral(central.Options{})
+	g.StartEngine("ok")
+	check := func(name string, stops bool, err error) selftest.LocalCheck {
+		return selftest.LocalCheck{Name: name, Address: "here", Meaning: "It matters.", Do: "Mend it.", Stops: stops, Try: func(context.Context) error { return err }}
+	}
+	for _, c := range []struct {
+		local []selftest.LocalCheck
+		well  bool
+		says  []string
+		last  string
+	}{
+		{[]selftest.LocalCheck{check("State", false, nil), check("Pages", true, nil)}, true, nil, "All well. The same command without --test starts the watch."},
+		{[]selftest.LocalCheck{check("State", false, errors.New("permission denied"))}, false,
+			[]string{"▲ State here permission denied It matters. Mend it."}, "1 problem. A Monitor started now would watch, and keep its events in memory alone."},
+		{[]selftest.LocalCheck{check("State", false, errors.New("no space")), check("Pages", true, errors.New("port 1 is taken\nStop that program"))}, false,
+			[]string{"▲ State here no space It matters. Mend it.", "▲ Pages here port 1 is taken It matters. Stop that program"},
+			"2 problems. A Monitor started now would stop with exit code 1."},
+	} {
+		well, lines := try(t, g, func(o *selftest.Options) { o.Local = c.local })
+		said := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
+		if well != c.well || end(lines) != c.last {
+			t.Errorf("well: %v, ends %q", well, end(lines))
+		}
+		for _, want := range c.says {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s lacks %q", said, want)
+			}
+		}
 	}
 }
 
