@@ -9,6 +9,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 	"evcp/internal/wait"
@@ -19,7 +20,7 @@ import (
 type centralProcess struct {
 	console  *console.Console
 	central  *central.Central
-	options  options
+	options  *options
 	registry *central.Registry
 	notify   *systemd.NotifySocket
 }
@@ -28,7 +29,7 @@ type centralProcess struct {
 func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
 	page, listens := "off (--http is empty)", ""
 	if pages != nil {
-		page = "http://" + localAddress(pages.Addr()) + "/"
+		page = status.Scheme(pages) + "://" + localAddress(pages.Addr()) + "/"
 		listens = pages.Addr().String()
 	}
 	if !p.console.Terminal() {

@@ -63,11 +63,11 @@ func (o *options) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer monitors.Close()
-	var pages net.Listener
-	if o.http != "" {
-		if pages, err = cli.Listen(ctx, o.http, "--http"); err != nil {
-			return err
-		}
+	pages, err := cli.ListenHTTP(ctx, o.http, &o.httpTLS, &o.files)
+	if err != nil {
+		return err
+	}
+	if pages != nil {
 		defer pages.Close()
 	}
 	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
@@ -78,6 +78,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	}
 	con := o.log.OpenLog()
 	defer con.Close()
+	defer cli.WatchFiles(ctx, &o.files, con.Logger())()
 	co.Logger, co.LogLost = con.Logger(), con.Lost
 	c, err := central.New(co)
 	if err != nil {
@@ -85,7 +86,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	}
 	ctx, end := cli.Attend(ctx, con, "Keys: q or Ctrl-C stops it, ? shows this.")
 	defer end()
-	p := &centralProcess{console: con, central: c, options: *o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
+	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors.Addr(), pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
 }

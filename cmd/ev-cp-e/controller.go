@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -32,10 +33,14 @@ type controller struct {
 func (c *controller) start(address string, o *options, hasKeys bool) {
 	c.began = time.Now()
 	if !c.console.Terminal() {
-		c.console.Logger().Info("listening", "address", address, "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
+		c.console.Logger().Info("listening", "address", address, "tls", o.tls.On(), "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
 		return
 	}
-	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), withPort(o.listen, address)), ""}
+	on := withPort(o.listen, address)
+	if o.tls.On() {
+		on += " by TLS"
+	}
+	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), on), ""}
 	if o.written != "" {
 		lines = append(lines, "  Script  "+o.written, "")
 	}
@@ -153,17 +158,13 @@ func (c *controller) finish() {
 		"asked", n.Asked, "answered", n.Answered)
 }
 
-// serveHTTP serves requests until ctx ends, and then sends its error on ended. Without an
-// address it serves none.
-func (c *controller) serveHTTP(ctx context.Context, address string) (ended <-chan error, err error) {
+// serveHTTP serves requests until ctx ends, and then sends its error on ended. Without a
+// listener it serves none.
+func (c *controller) serveHTTP(ctx context.Context, ln net.Listener) (ended <-chan error) {
 	done := make(chan error, 1)
-	if address == "" {
+	if ln == nil {
 		done <- nil
-		return done, nil
-	}
-	ln, err := cli.Listen(ctx, address, "--http")
-	if err != nil {
-		return nil, err
+		return done
 	}
 	control := remote.Control{Behaviour: c.Behaviour, Set: func(_ context.Context, b engine.Behaviour) error {
 		if ctx.Err() == nil {
@@ -172,8 +173,8 @@ func (c *controller) serveHTTP(ctx context.Context, address string) (ended <-cha
 		return ctx.Err()
 	}}
 	go func() { done <- status.Serve(ctx, ln, control.Handler()) }()
-	c.console.Logger().Info("takes orders", "address", ln.Addr().String())
-	return done, nil
+	c.console.Logger().Info("takes orders", "url", status.Scheme(ln)+"://"+ln.Addr().String()+"/", "address", ln.Addr().String())
+	return done
 }
 
 // keys are the behaviours at the terminal.

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/credentials"
 	"evcp/internal/engine"
 )
 
@@ -22,6 +24,9 @@ type options struct {
 	script    []engine.Step // empty: none
 	written   string        // the script as given
 	closes    bool
+	tls       cli.ServerTLS
+	httpTLS   cli.ServerTLS
+	files     credentials.Store
 	log       cli.LogSettings
 }
 
@@ -32,6 +37,10 @@ func main() {
 
 // serve runs an Engine and its controller until ctx is done or q is pressed.
 func (o *options) serve(ctx context.Context, _ config.Invocation) error {
+	secure, err := o.tls.Open(&o.files)
+	if err != nil {
+		return err
+	}
 	binding, err := engine.Bind(ctx, o.listen)
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
@@ -40,13 +49,19 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	e := engine.New(engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger()})
+	eo := engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger()}
+	if secure != nil {
+		eo.TLS = secure.Config()
+	}
+	e := engine.New(eo)
 	playing, stopScript := context.WithCancel(ctx)
 	c := controller{Engine: e, console: con, quit: quit, stopScript: stopScript, scriptDone: make(chan struct{})}
-	httpEnded, err := c.serveHTTP(ctx, o.http)
+	pages, err := cli.ListenHTTP(ctx, o.http, &o.httpTLS, &o.files)
 	if err != nil {
 		return err
 	}
+	defer cli.WatchFiles(ctx, &o.files, con.Logger())()
+	httpEnded := c.serveHTTP(ctx, pages)
 	keys, restore := cli.Keys(ctx, con)
 	defer restore()
 	ended := make(chan error, 1)
@@ -61,6 +76,7 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 
 func (o *options) table() config.Program {
 	const play, run = "Engine", "Running"
+	o.tls.Prefix, o.httpTLS.Prefix = "tls", "http-tls"
 	return config.Program{
 		Name:  name,
 		About: "Plays the Engine of a charge point, with faults on command.",
@@ -68,19 +84,28 @@ func (o *options) table() config.Program {
 			{Args: "[flags]", Help: "answers; keys change how"},
 			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
 		},
-		Settings: append([]config.Setting{
+		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
 			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.ListenOrOff(&o.http)},
-		}, o.log.Settings(run)...),
+		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.tls.Settings("TLS for Monitors", true)),
+		Check:   o.check,
 		Example: "listen",
 		Notes: []string{
 			"Behaviours: " + strings.Join(engine.Behaviours(), ", ") + ".",
 			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
 		},
 	}
+}
+
+// check holds settings to each other.
+func (o *options) check() (setting, why string) {
+	if setting, why = o.tls.Check(true, "listen"); why != "" {
+		return setting, why
+	}
+	return o.httpTLS.Check(o.http != "", "http")
 }
 
 func (o *options) setBehaviour(s string) (err error) {

@@ -86,20 +86,21 @@ func (o *options) localChecks(ctx context.Context) []selftest.LocalCheck {
 }
 
 func (o *options) runMonitor(ctx context.Context) error {
-	if o.http != "" {
-		l, err := cli.Listen(ctx, o.http, "--http")
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		o.HTTP = l
+	pages, err := cli.ListenHTTP(ctx, o.http, &o.httpTLS, &o.files)
+	if err != nil {
+		return err
 	}
+	if pages != nil {
+		defer pages.Close()
+	}
+	o.HTTP, o.Files = pages, &o.files
 	o.Console = o.log.OpenLog()
 	defer o.Console.Close()
+	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger())()
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
 	ctx, end := cli.Attend(ctx, o.Console, english.keys, english.ask)
 	defer end()
-	err := watch.Run(ctx, o.Options)
+	err = watch.Run(ctx, o.Options)
 	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
 		return cli.ExitError{Code: exitRefused, Err: fmt.Errorf("%s does not know this Monitor, and never did.\n"+
 			"Add %s to Central's --registry file or correct --cp-id.", o.Central, o.cp)}

@@ -34,8 +34,9 @@ type options struct {
 	engineTLS, centralTLS, kafkaTLS cli.ClientTLS
 	files                           credentials.Store
 
-	test bool
-	http string // "" = off
+	test    bool
+	http    string // "" = off
+	httpTLS cli.ServerTLS
 
 	follow, json bool
 	since        time.Time // zero: from the first event on
@@ -46,6 +47,7 @@ type options struct {
 // program is the table that flags, variables, file, defaults and help are made of.
 func program(o *options) config.Program {
 	o.centralTLS.Prefix, o.engineTLS.Prefix, o.kafkaTLS.Prefix = "central", "engine", "kafka"
+	o.httpTLS.Prefix = "http-tls"
 	const charge, judge, events, run, asking, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "TLS to Central; the same with engine- and kafka- instead of central-"
 	return config.Program{
 		Name:  name,
@@ -85,7 +87,7 @@ func program(o *options) config.Program {
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if a Monitor would do its work, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
-		}, o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true)),
+		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true)),
 		Check:    o.check,
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),
@@ -106,7 +108,7 @@ func (o *options) check() (setting, why string) {
 			return setting, why
 		}
 	}
-	return "", ""
+	return o.httpTLS.Check(o.http != "", "http")
 }
 
 // openDialers opens the files of the TLS settings.

@@ -17,7 +17,8 @@ import (
 type engineConn struct {
 	*Engine
 	ctx     context.Context
-	conn    net.Conn
+	conn    net.Conn // socket, or TLS over it
+	socket  net.Conn
 	decoder wire.RequestDecoder
 	buffer  [wire.MaxMessage / 2]byte // see RequestDecoder.Feed
 	last    bool                      // close after the next reply
@@ -27,7 +28,11 @@ type engineConn struct {
 // serveConn answers the requests of c until either side closes it.
 func (e *Engine) serveConn(ctx context.Context, c net.Conn) {
 	defer e.listener.remove(c)
-	ec := engineConn{Engine: e, ctx: ctx, conn: c}
+	secured, err := e.secure(ctx, c)
+	if err != nil {
+		return
+	}
+	ec := engineConn{Engine: e, ctx: ctx, conn: secured, socket: c}
 	for !ec.closed {
 		ec.read()
 	}
@@ -133,12 +138,13 @@ func (c *engineConn) dispose(p replyPlan, err error) Disposition {
 	switch {
 	case p.after == Reset:
 		c.closed = true
-		if s, ok := c.conn.(interface{ SetLinger(sec int) error }); ok {
+		if s, ok := c.socket.(interface{ SetLinger(sec int) error }); ok {
 			_ = s.SetLinger(0) // makes the close a RST; fails only on a broken connection
 		}
 		return Reset
 	case err != nil, c.last, p.drips, p.after == Closed, c.options.CloseAfterReply && len(p.segments) > 0:
 		c.closed = true
+		closeTLS(c.conn)
 		return Closed
 	}
 	return Kept

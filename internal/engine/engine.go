@@ -24,6 +24,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -41,6 +42,8 @@ type Options struct {
 	// Listen opens the listening socket, at the start and after every "refuse", on the
 	// same address each time: Binding.Listen. One goroutine at a time calls it.
 	Listen func() (net.Listener, error)
+
+	TLS *tls.Config // nil: plain TCP
 
 	Behaviour       Behaviour // at the start; the zero Behaviour is ok
 	CloseAfterReply bool      // as the first Engines did: one message per connection
@@ -78,6 +81,7 @@ type Engine struct {
 	counts   map[string]Count // by behaviour
 	last     Contact
 	monitors monitorSet
+	tlsError string // of the last handshake; "" when it succeeded
 }
 
 // activeBehaviour is the behaviour in force.

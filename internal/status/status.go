@@ -15,7 +15,7 @@
 // headers are bounded in size and time, an answer must be taken within ten seconds, and at
 // most 64 connections are open at once; a further one is closed.
 //
-// The same handler serves a TCP address that somebody opened (--http) and a Unix socket
+// The same handler serves a TCP address that somebody opened (--http), by TLS or not, and a Unix socket
 // in the state folder, which is always there and which only the user of the process can
 // open (mode 0600). Get reads from that socket.
 package status
@@ -186,6 +186,9 @@ func ServeUntil(ctx context.Context, server *http.Server, ln net.Listener, drain
 // LimitConns bounds the open connections of ln: one that is accepted beyond most is closed
 // at once.
 func LimitConns(ln net.Listener, most int) net.Listener {
+	if t, ok := ln.(*tlsListener); ok {
+		return WithTLS(LimitConns(t.Listener, most), t.config)
+	}
 	return &limitListener{Listener: ln, free: make(chan struct{}, most)}
 }
 

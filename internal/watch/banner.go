@@ -13,6 +13,7 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/display"
 	"evcp/internal/outbox"
+	"evcp/internal/status"
 )
 
 // banner says what is watched, where its peers are and what the state folder held: to a
@@ -65,7 +66,7 @@ func (r *runner) httpLine() []string {
 	if r.o.HTTP == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf(english.http, r.o.HTTP.Addr())}
+	return []string{fmt.Sprintf(english.http, status.Scheme(r.o.HTTP), r.o.HTTP.Addr())}
 }
 
 func (r *runner) bannerAttrs() []slog.Attr {
@@ -76,7 +77,7 @@ func (r *runner) bannerAttrs() []slog.Attr {
 		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}
 	}
 	if o.HTTP != nil {
-		watched = append(watched, slog.String("http", o.HTTP.Addr().String()))
+		watched = append(watched, slog.String(status.Scheme(o.HTTP), o.HTTP.Addr().String()))
 	}
 	return append(watched, slog.String("central", o.Central), slog.String("kafka", strings.Join(o.Brokers, ",")), slog.String("topic", o.Topic),
 		slog.String("state", o.Dir()), slog.String("found", found), slog.String("config", o.Origin))

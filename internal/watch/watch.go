@@ -16,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/console"
+	"evcp/internal/credentials"
 	"evcp/internal/display"
 	"evcp/internal/kafka"
 	"evcp/internal/link"
@@ -57,6 +58,7 @@ type Options struct {
 	Dialers link.Dialers
 	Slept   func() time.Duration
 	HTTP    net.Listener          // serves metrics, health and status; nil: only the socket in Dir does
+	Files   *credentials.Store    // certificates and keys, watched by the caller; nil: none are shown
 	Notify  *systemd.NotifySocket // nil: systemd did not start this process
 	// Events, if set, gets every kept event that the live tail carries.
 	Events func([]evcp.Event)

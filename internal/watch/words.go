@@ -11,7 +11,7 @@ type words struct {
 	engine, central, kafka         string // address, and what follows
 	engines                        string // how many, and what follows
 	state                          string // folder
-	http                           string // address
+	http                           string // http or https, address
 	config                         string // where the settings came from
 	everyCheck                     string // how often, what is reported
 	oneFails                       string
@@ -48,7 +48,7 @@ var english = words{
 	central:      "  Central  %s  %s",
 	kafka:        "  Kafka    %s  %s",
 	state:        "  State    %s",
-	http:         "  HTTP     http://%s/",
+	http:         "  HTTP     %s://%s/",
 	config:       "  Config   %s",
 	everyCheck:   "every %s; %s",
 	oneFails:     "a failure is reported",
