@@ -162,8 +162,10 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 }
 
 // ServeUntil serves on ln until ctx ends; then answers under way have the time drain, and
-// the rest is closed. It closes ln.
+// the rest is closed. It closes ln. A server on a loopback address answers only to names of
+// this machine, so that no other site can read it through a browser here.
 func ServeUntil(ctx context.Context, server *http.Server, ln net.Listener, drain time.Duration) error {
+	server.Handler = guardLoopback(ln, server.Handler)
 	ended := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {
 		defer close(ended)
