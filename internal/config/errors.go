@@ -193,6 +193,7 @@ const (
 	reasonHost            = "a host is a name or an IP address, without port or scheme"
 	reasonIPv4            = "an IPv4 address is four numbers from 0 to 255, as 192.168.1.10, and a name ends with a letter"
 	reasonMeantIPv4       = "an IPv4 address has no zeros before its numbers; is %s meant?"
+	reasonZone            = "a link-local address needs the interface behind it, as %s%%eth0"
 	reasonListenPort      = "a port to listen on is a number from 0 to 65535; 0 is any free one"
 	reasonListenHostPort  = "an address is HOST:PORT or :PORT, the port a number from 0 (any free one) to 65535"
 	reasonHostPort        = "an address is HOST:PORT, the port a number from 1 to 65535"

@@ -224,12 +224,21 @@ func parseHost(s string) (host, why string) {
 		if !isIPv6(s) {
 			return "", reasonHost
 		}
-		return s, ""
+		return s, whyNoZone(s)
 	}
 	if s == "" || len(s) > maxHost || strings.ContainsFunc(s, notInHost) {
 		return "", reasonHost
 	}
 	return s, whyNotIPv4(s)
+}
+
+// whyNoZone refuses a link-local IPv6 address without its interface: each interface has a
+// network of these, so the kernel has nowhere to send to.
+func whyNoZone(s string) string {
+	if ip, err := netip.ParseAddr(s); err == nil && ip.IsLinkLocalUnicast() && ip.Zone() == "" {
+		return fmt.Sprintf(reasonZone, ip)
+	}
+	return ""
 }
 
 // whyNotIPv4 refuses a name that was meant as an IPv4 address, "" for any other. Its last

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -33,14 +34,13 @@ func control(to netip.AddrPort) func(context.Context, string, string, syscall.Ra
 // message that a router sent later. Its own connect(2) follows, and finds the connection in
 // progress (EALREADY), made (EISCONN), or failed for another reason than those here.
 func connectNow(fd int, to netip.AddrPort) error {
-	sa, ok := sockaddr(to)
-	if !ok {
-		return nil
+	sa, err := sockaddr(to)
+	if err == nil {
+		err = unix.Connect(fd, sa)
 	}
-	err := unix.Connect(fd, sa)
-	blackhole := errors.Is(err, unix.EINVAL) && !to.Addr().IsLinkLocalUnicast() // a link-local address without a zone has EINVAL, too
 	switch {
-	case blackhole || isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH):
+	case isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENODEV),
+		errors.Is(err, unix.EINVAL): // a blackhole route, or a link-local address that a name has without its interface
 		return &localError{evcp.NoNetwork, os.NewSyscallError("connect", err)}
 	case errors.Is(err, unix.EADDRNOTAVAIL): // no local port, or in IPv6 no local address
 		if refused := routeError(to); refused != nil {
@@ -51,20 +51,21 @@ func connectNow(fd int, to netip.AddrPort) error {
 	return nil
 }
 
-// sockaddr is an address as the kernel has it; false when its zone is not known.
-func sockaddr(to netip.AddrPort) (unix.Sockaddr, bool) {
+// sockaddr is an address as the kernel has it; ENODEV when the interface of its zone is gone,
+// as that of a modem that was pulled out.
+func sockaddr(to netip.AddrPort) (unix.Sockaddr, error) {
 	if to.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, true
+		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, nil
 	}
 	sa := &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
 	if zone := to.Addr().Zone(); zone != "" {
 		i, err := net.InterfaceByName(zone)
 		if err != nil {
-			return nil, false
+			return nil, fmt.Errorf("%w: %w", unix.ENODEV, err)
 		}
 		sa.ZoneId = uint32(i.Index)
 	}
-	return sa, true
+	return sa, nil
 }
 
 // routeError is the error with which the kernel refuses packets to an address now; nil when

@@ -183,6 +183,22 @@ func TestLimitsDoNotEndADial(t *testing.T) {
 	<-connecting
 }
 
+// TestLinkLocalWithoutAnInterface: nothing can leave for a link-local address whose interface
+// is gone, as that of a modem that was pulled out, or was never named.
+func TestLinkLocalWithoutAnInterface(t *testing.T) {
+	for _, address := range []string{"[fe80::1%gone0]:1", "[fe80::1]:1"} {
+		ctx, cancel := context.WithTimeout(t.Context(), dialFor)
+		c, err := new(link.TCPDialer).DialContext(ctx, "tcp", address)
+		cancel()
+		if err == nil {
+			c.Close()
+		}
+		if cause := link.CauseOf(err); cause != evcp.NoNetwork {
+			t.Errorf("%s: %s %s, %v", address, cause, cause.Detail(), err)
+		}
+	}
+}
+
 // TestAddressesThatAreNone: an error, and no panic.
 func TestAddressesThatAreNone(t *testing.T) {
 	for _, address := range []string{"", "localhost", "localhost:http", "localhost:" + strconv.Itoa(1<<16), "[::1:80", "::1:80"} {
