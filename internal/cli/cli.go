@@ -104,14 +104,19 @@ func readFile(path string) ([]byte, error) {
 }
 
 // StateDir is the folder for the state of a program: the one that --state-dir gives, else
-// what systemd gives, else the one of the XDG standard, else its default under HOME. A path
-// is rejected that can never be a folder, since it, or a part of it, is a file. A missing
-// folder can be made, and one that can't be read may work later.
+// what systemd gives, else the one of the XDG standard, else its default under HOME. Without
+// HOME there is no default: a folder below the current one would be another one at the next
+// start, and so would the numbers of the events. A path is rejected, too, that can never be
+// a folder, since it, or a part of it, is a file. A missing folder can be made, and one that
+// can't be read may work later.
 func StateDir(given, program string, getenv func(string) string) (string, error) {
 	first, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd separates several with colons
 	dir := cmp.Or(given, first)
 	if dir == "" {
-		home := cmp.Or(getenv("XDG_STATE_HOME"), filepath.Join(getenv("HOME"), ".local", "state"))
+		home := userState(getenv)
+		if home == "" {
+			return "", UsageError(errors.New("no folder for the state: HOME is not set; give one with --state-dir"))
+		}
 		dir = filepath.Join(home, program)
 	}
 	info, err := os.Stat(dir)
@@ -119,6 +124,18 @@ func StateDir(given, program string, getenv func(string) string) (string, error)
 		return "", UsageError(fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir))
 	}
 	return dir, nil
+}
+
+// userState is the folder of a user's state, "" if the environment does not say. The XDG
+// standard ignores relative paths.
+func userState(getenv func(string) string) string {
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	if home := getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state")
+	}
+	return ""
 }
 
 // LogSettings are the settings of a program's log.
@@ -156,9 +173,11 @@ func (l *LogSettings) setLevel(s string) error {
 
 // OpenLog opens the log of a program that serves until it is stopped, on stderr. From then
 // on a reader of stderr or stdout that goes away (a log collector that dies, head -1) does
-// not end the program, as SIGPIPE does otherwise. The caller closes the console.
+// not end the program, as SIGPIPE does otherwise, and a terminal that takes nothing from
+// the background ("stty tostop") does not stop it, as SIGTTOU does. The caller closes the
+// console.
 func (l LogSettings) OpenLog() *console.Console {
-	signal.Ignore(syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU)
 	return console.Open(console.Options{Out: os.Stderr, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color, Log: true})
 }
 

@@ -67,6 +67,23 @@ func TestStateDir(t *testing.T) {
 	}
 }
 
+// An init script, a bare unit of systemd and a container's exec may have no HOME.
+func TestStateDirWithoutHome(t *testing.T) {
+	for _, env := range []map[string]string{{}, {"HOME": "here"}, {"XDG_STATE_HOME": "state"}, {"XDG_STATE_HOME": "state", "HOME": "."}} {
+		got, err := StateDir("", "example", func(name string) string { return env[name] })
+		if err == nil || !strings.Contains(err.Error(), "--state-dir") || exitOf(err).Code != ExitUsage {
+			t.Errorf("%v: %q, %v", env, got, err)
+		}
+		if got, err := StateDir("here", "example", func(name string) string { return env[name] }); got != "here" || err != nil {
+			t.Errorf("%v: --state-dir here is %q, %v", env, got, err)
+		}
+	}
+	env := map[string]string{"XDG_STATE_HOME": "state", "HOME": "/home/ana"}
+	if got, err := StateDir("", "example", func(name string) string { return env[name] }); got != "/home/ana/.local/state/example" || err != nil {
+		t.Errorf("a relative XDG_STATE_HOME: %q, %v", got, err)
+	}
+}
+
 func TestLogSettings(t *testing.T) {
 	for word, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
 		var l LogSettings
