@@ -26,16 +26,32 @@ type Options struct {
 	StateDir  string        // where the charge points are kept; "" = in memory
 	Logger    *slog.Logger  // nil = none
 	LogLost   func() uint64 // how many log lines could not be written; nil = unknown
-	MaxConns  int           // connections at once; 0 = 16,384
+	MaxConns  int           // connections at once; 0 = 16,384, or what the limit of open files leaves
 	MaxCPs    int           // charge points where there is no Registry; 0 = 100,000
 }
 
 func (o Options) withDefaults() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
-	o.MaxConns = cmp.Or(o.MaxConns, 16384)
+	o.MaxConns = cmp.Or(o.MaxConns, connsFor(openFiles()))
 	o.MaxCPs = cmp.Or(o.MaxCPs, 100_000)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
+}
+
+const (
+	maxConns = 16384
+	// otherFiles are for all but Monitors: 1,024 connections of browsers, and some files.
+	otherFiles = 1024 + 64
+)
+
+// connsFor is how many connections of Monitors an open file limit allows, 0 if there is
+// none: at most half of it is for others. Without this bound Monitors could take the last
+// descriptor, and neither the page nor the disk would be within reach.
+func connsFor(files int) int {
+	if files <= 0 {
+		return maxConns
+	}
+	return min(maxConns, max(1, files-min(otherFiles, files/2)))
 }
 
 // Central is one EV_Central.

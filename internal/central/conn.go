@@ -37,9 +37,14 @@ const (
 // acceptBackoff is the pause after an Accept that failed.
 var acceptBackoff = pace.Backoff{First: 5 * time.Millisecond, Cap: time.Second}
 
+// acceptsAgain is for how long no Accept may fail until the trouble is over. While
+// descriptors are short, each one that becomes free lets one connection in.
+const acceptsAgain = 10 * time.Second
+
 // accept takes connections until the listener is closed. Errors of the machine
-// (no descriptor left) pass: Central waits and goes on.
+// (no descriptor left) pass: Central waits and goes on. The log has their begin and end.
 func (c *Central) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGroup) error {
+	var began, failed time.Time // of the trouble; its last error
 	for failures := 0; ; {
 		conn, err := ln.Accept()
 		switch {
@@ -52,12 +57,19 @@ func (c *Central) accept(ctx context.Context, ln net.Listener, conns *sync.WaitG
 			return fmt.Errorf("accept connections: %w", err)
 		case err != nil:
 			failures++
-			retry := acceptBackoff.Delay(failures, 1)
-			c.log.Warn("can't accept a connection", "error", err, "retry", retry)
-			wait.For(ctx, retry)
+			failed = time.Now()
+			if began.IsZero() {
+				began = failed
+				c.log.Error("can't accept connections; tries again and again", "error", err, "do", "Raise the limit of open files (ulimit -n), and see what uses them up.")
+			}
+			wait.For(ctx, acceptBackoff.Delay(failures, 1))
 			continue
 		}
 		failures = 0
+		if !began.IsZero() && time.Since(failed) >= acceptsAgain {
+			c.log.Info("accepts connections again", "after", time.Since(began).Round(time.Second))
+			began = time.Time{}
+		}
 		if c.admit(ctx, conn) {
 			conns.Go(func() { c.serveConn(conn) })
 		}

@@ -1,0 +1,18 @@
+//go:build unix
+
+package central
+
+import (
+	"math"
+	"syscall"
+)
+
+// openFiles is how many files this process may have open, 0 if that is not known. The Go
+// runtime has raised the soft limit to the hard one.
+func openFiles() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return int(min(uint64(limit.Cur), math.MaxInt32))
+}
