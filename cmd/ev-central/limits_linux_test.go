@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,12 +46,18 @@ func TestPageHasDescriptorsLeft(t *testing.T) {
 	p := testbed.StartProcess(t, limited)
 	p.Stderr.Line("started")
 	accepted := 0
+	var conns []net.Conn
+	defer func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}()
 	for range 50 {
 		conn, reply := register(monitors)
 		if conn == nil {
 			continue
 		}
-		defer conn.Close()
+		conns = append(conns, conn)
 		if strings.HasPrefix(reply, "Authentication successful") {
 			accepted++
 		}
@@ -79,7 +86,7 @@ func TestGoesOnInTheBackground(t *testing.T) {
 	pidFile := t.TempDir() + "/pid"
 	shell := exec.Command("sh", append([]string{"-c", `stty tostop; set -m; "$0" "$@" & echo $! >"$PID_FILE"; read end`}, self.Args...)...)
 	shell.Args[3] = self.Path
-	shell.Env = append(self.Env, "PID_FILE="+pidFile)
+	shell.Env = append(slices.Clone(self.Env), "PID_FILE="+pidFile)
 	shell.Stdin, shell.Stdout, shell.Stderr = far, far, far
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	go func() { // what it prints

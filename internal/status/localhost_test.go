@@ -45,7 +45,7 @@ func TestOtherSitesNamesAreRefused(t *testing.T) {
 			to = net.JoinHostPort("::1", strconv.Itoa(int(port)))
 		}
 		for _, path := range []string{"/healthz", "/metrics", "/api/v1/status"} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+to+path, nil)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+to+path, http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
