@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
+	"evcp/internal/language"
 )
 
 // documents are all pages that a person reads.
@@ -42,10 +43,10 @@ func readDoc(t *testing.T, file string) string {
 var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?\n)```$")
 
 // blocks are the fenced blocks of a page in one language.
-func blocks(text, language string) []string {
+func blocks(text, lang string) []string {
 	var all []string
 	for _, m := range fence.FindAllStringSubmatch(text, -1) {
-		if m[1] == language {
+		if m[1] == lang {
 			all = append(all, m[2])
 		}
 	}
@@ -196,37 +197,59 @@ func TestEveryFieldIsExplained(t *testing.T) {
 func TestAdviceIsTheTablesOwn(t *testing.T) {
 	peers := map[string]advice.Remote{"Engine": advice.Engine, "Central": advice.Central, "Kafka": advice.Kafka}
 	operations := readDoc(t, "docs/OPERATIONS.md")
-	rows := map[string]bool{}
-	for name, peer := range peers {
+	for _, peer := range peers {
 		for c := evcp.SaidKO; c <= evcp.LastCause; c++ {
-			a := advice.For(peer, c).With(advice.Details{Reply: "…", CP: "CP_001", Topic: "monitor-events"})
+			a := advice.For(language.English, peer, c).With(advice.Details{Reply: "…", CP: "CP_001", Topic: "monitor-events"})
 			row := "| " + a.Phrase + " | " + a.Meaning + " | " + a.Do + " |\n"
-			rows["| "+name+": "+row[2:]] = true
 			if (peer == advice.Engine || c < evcp.Stalled) && !strings.Contains(operations, row) {
 				t.Errorf("docs/OPERATIONS.md lacks %s", row)
 			}
 		}
 	}
 	for c := evcp.Protocol; c < evcp.Stalled; c++ {
-		a := advice.ForKafka(c, advice.Details{Reply: "…", Broker: "kafka:9092", Answering: "127.0.0.1:9092"})
+		a := advice.ForKafka(language.English, c, advice.Details{Reply: "…", Broker: "kafka:9092", Answering: "127.0.0.1:9092"})
 		row := "| " + a.Phrase + " | " + a.Meaning + " | " + a.Do + " |\n"
 		if c != evcp.Other && !strings.Contains(operations, row) {
 			t.Errorf("docs/OPERATIONS.md lacks %s", row)
 		}
 	}
 	for _, r := range advice.KafkaRefusals {
-		a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: r.Error, Topic: "monitor-events"})
+		a := advice.ForKafka(language.English, evcp.SaidKO, advice.Details{Reply: r.Error, Topic: "monitor-events"})
 		if row := "| `" + r.Error + "` | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(operations, row) {
 			t.Errorf("docs/OPERATIONS.md lacks %s", row)
 		}
 	}
-	table := section(readDoc(t, "README.md"), "## When something is wrong")
-	for line := range strings.Lines(table) {
-		of, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), ": ")
-		if _, known := peers[of]; known && !rows[line] {
-			t.Errorf("README.md says otherwise than internal/advice: %s", line)
+	for page, c := range map[string]struct {
+		heading string
+		said    language.Language
+	}{"README.md": {"## When something is wrong", language.English}, "README.es.md": {"## Cuando algo va mal", language.Spanish}} {
+		rows := adviceRows(peers, c.said)
+		n := 0
+		for line := range strings.Lines(section(readDoc(t, page), c.heading)) {
+			of, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), ": ")
+			if _, known := peers[of]; known {
+				n++
+				if !rows[line] {
+					t.Errorf("%s says otherwise than internal/advice: %s", page, line)
+				}
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s has %d rows of advice", page, n)
 		}
 	}
+}
+
+// adviceRows are all rows that a table of advice may have.
+func adviceRows(peers map[string]advice.Remote, said language.Language) map[string]bool {
+	rows := map[string]bool{}
+	for name, peer := range peers {
+		for c := evcp.SaidKO; c <= evcp.LastCause; c++ {
+			a := advice.For(said, peer, c).With(advice.Details{Reply: "…", CP: "CP_001", Topic: "monitor-events"})
+			rows["| "+name+": "+a.Phrase+" | "+a.Meaning+" | "+a.Do+" |\n"] = true
+		}
+	}
+	return rows
 }
 
 // TestNoPictureIsHeavy keeps the pages quick on a slow line.

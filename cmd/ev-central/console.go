@@ -9,6 +9,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
@@ -27,26 +28,27 @@ type centralProcess struct {
 
 // showStarted prints a banner at a terminal, else a log line.
 func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
-	page, listens := "off (--http is empty)", ""
+	said := p.console.Language()
+	page, listens := said.Text("off (--http is empty)"), ""
 	if pages != nil {
 		page = status.Scheme(pages) + "://" + localAddress(pages.Addr()) + "/"
 		listens = pages.Addr().String()
 	}
 	if !p.console.Terminal() {
 		p.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
-			"page", page, "page_listens", listens, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.origin)
+			"page", page, "page_listens", listens, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.sources.In(said))
 		return
 	}
-	known := "new"
+	known := said.Text("new")
 	if n := p.central.Counts().Total(); n > 0 {
-		known = fmt.Sprintf("%d known", n)
+		known = said.Sprintf("%d known", n)
 	}
 	p.console.Print(
-		fmt.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
-		fmt.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), p.whoMayRegister()),
-		fmt.Sprintf("  Page      %-20s  %s", page, whoMayRead(pages)),
-		fmt.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
-		fmt.Sprintf("  Config    %s", p.options.origin), "",
+		said.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
+		said.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), p.whoMayRegister()),
+		said.Sprintf("  Page      %-20s  %s", page, whoMayRead(said, pages)),
+		said.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
+		said.Sprintf("  Config    %s", p.options.sources.In(said)), "",
 	)
 }
 
@@ -60,16 +62,16 @@ func (p *centralProcess) watchdog() systemd.Activity {
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := p.central.Counts()
-			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(n)
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(language.English, n)
 		},
 	}
 }
 
 func (p *centralProcess) whoMayRegister() string {
 	if p.registry == nil {
-		return "anyone may register"
+		return p.console.Language().Text("anyone may register")
 	}
-	return fmt.Sprintf("%d listed in %s", p.registry.Len(), p.registry.Path())
+	return p.console.Language().Sprintf("%d listed in %s", p.registry.Len(), p.registry.Path())
 }
 
 // refreshLive redraws the live line each second.
@@ -80,23 +82,30 @@ func (p *centralProcess) refreshLive(ctx context.Context) {
 }
 
 func (p *centralProcess) summary(now time.Time) string {
-	n := p.central.Counts()
-	last := "nobody heard yet"
+	said, n := p.console.Language(), p.central.Counts()
+	last := said.Text("nobody heard yet")
 	if !n.LastSeen.IsZero() {
-		last = "heard " + display.Duration(now.Sub(n.LastSeen)) + " ago"
+		last = said.Sprintf("heard %s ago", display.Duration(now.Sub(n.LastSeen)))
 	}
 	return fmt.Sprintf("%s %d  %s %d  %s %d%s | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
-		display.Gone.Mark(), n.Disconnected, notKnown(n), last)
+		display.Gone.Mark(), n.Disconnected, notKnown(said, n), last)
 }
 
+// What Central may not know of charge points.
+var (
+	lastKnownFaulted = display.NewPlural(", %d last known faulted", ", %d last known faulted")
+	unverified       = display.NewPlural(", %d unverified", ", %d unverified")
+	neverHeard       = display.NewPlural(", %d never heard", ", %d never heard")
+)
+
 // notKnown is what Central does not know of the charge points; "" if there is nothing.
-func notKnown(n central.StateCounts) (text string) {
+func notKnown(said language.Language, n central.StateCounts) (text string) {
 	for _, kind := range []struct {
-		count int
-		name  string
-	}{{n.LastKnownFaulted, "last known faulted"}, {n.Unverified, "unverified"}, {n.Expected, "never heard"}} {
+		count  int
+		phrase display.Plural
+	}{{n.LastKnownFaulted, lastKnownFaulted}, {n.Unverified, unverified}, {n.Expected, neverHeard}} {
 		if kind.count > 0 {
-			text += fmt.Sprintf(", %d %s", kind.count, kind.name)
+			text += kind.phrase.In(said).Of(int64(kind.count))
 		}
 	}
 	return text
@@ -104,13 +113,13 @@ func notKnown(n central.StateCounts) (text string) {
 
 func (p *centralProcess) showStopped() {
 	p.console.Close()
-	p.console.Logger().Info(stopped.Of(int64(p.central.Counts().Total())))
+	p.console.Logger().Info(stopped.In(p.console.Language()).Of(int64(p.central.Counts().Total())))
 }
 
 var stopped = display.NewPlural("stopped: %d charge point kept", "stopped: %d charge points kept")
 
 // whoMayRead says from where the page can be reached, and that it asks for no login.
-func whoMayRead(pages net.Listener) string {
+func whoMayRead(said language.Language, pages net.Listener) string {
 	if pages == nil {
 		return ""
 	}
@@ -119,11 +128,11 @@ func whoMayRead(pages net.Listener) string {
 	case !ok:
 		return ""
 	case a.IP.IsLoopback():
-		return "this machine only; --http :8080 opens it"
+		return said.Text("this machine only; --http :8080 opens it")
 	case a.IP.IsUnspecified():
-		return fmt.Sprintf("listens on every interface, port %d, without a login", a.Port)
+		return said.Sprintf("listens on every interface, port %d, without a login", a.Port)
 	}
-	return "without a login"
+	return said.Text("without a login")
 }
 
 // localAddress is an address that can be used on this machine.

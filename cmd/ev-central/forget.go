@@ -18,6 +18,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/folder"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -30,22 +31,22 @@ const forgetTimeout = 5 * time.Second
 
 // forget removes a charge point: the Central that runs in the state folder does it; where
 // none runs, it is removed from the folder.
-func forget(ctx context.Context, dir string, id evcp.CPID, stdout io.Writer) error {
+func forget(ctx context.Context, dir string, id evcp.CPID, said language.Language, stdout io.Writer) error {
 	known, err := askToForget(ctx, dir, id)
 	if noCentral(err) {
 		known, err = central.ForgetOnDisk(dir, id)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("forget %s: no Central has kept anything in %s", id, dir)
+		return language.Errorf("forget %s: no Central has kept anything in %s", id, dir)
 	case errors.Is(err, folder.ErrInUse):
-		return fmt.Errorf("forget %s: %w, and does not answer", id, err)
+		return language.Errorf("forget %s: %w, and does not answer", id, err)
 	case err != nil:
-		return fmt.Errorf("forget %s: %w", id, err)
+		return language.Errorf("forget %s: %w", id, err)
 	case !known:
-		return fmt.Errorf("forget %s: Central does not know it", id)
+		return language.Errorf("forget %s: Central does not know it", id)
 	}
-	fmt.Fprintf(stdout, "forgot %s and its history\n", id)
+	fmt.Fprintln(stdout, said.Sprintf("forgot %s and its history", id))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/cli"
+	"evcp/internal/language"
 	"evcp/internal/testbed"
 )
 
@@ -58,10 +59,10 @@ func TestForget(t *testing.T) {
 }
 
 func TestNotKnown(t *testing.T) {
-	if got := notKnown(central.StateCounts{Activated: 3}); got != "" {
+	if got := notKnown(language.English, central.StateCounts{Activated: 3}); got != "" {
 		t.Errorf("all is known, and yet %q", got)
 	}
-	if got := notKnown(central.StateCounts{LastKnownFaulted: 1, Unverified: 2, Expected: 3}); got != ", 1 last known faulted, 2 unverified, 3 never heard" {
+	if got := notKnown(language.English, central.StateCounts{LastKnownFaulted: 1, Unverified: 2, Expected: 3}); got != ", 1 last known faulted, 2 unverified, 3 never heard" {
 		t.Errorf("%q", got)
 	}
 }
@@ -82,7 +83,7 @@ func TestPageListensOnLoopback(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := whoMayRead(ln); !strings.HasPrefix(got, want) {
+		if got := whoMayRead(language.English, ln); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %q, want %q", listens, got, want)
 		}
 		ln.Close()

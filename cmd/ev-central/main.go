@@ -5,9 +5,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/dashboard"
+	"evcp/internal/language"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -35,21 +36,21 @@ const (
 )
 
 func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
-	o.origin = in.Sources
+	o.sources, o.said = in.Sources, in.Language
 	if in.Command == "" {
 		return o.serve(ctx)
 	}
 	if in.Operand == "" {
-		return cli.UsageError(errors.New("forget which charge point? ev-central forget CP_001"))
+		return cli.UsageError(language.New("forget which charge point? ev-central forget CP_001"))
 	}
-	id, err := evcp.ParseCPID(in.Operand)
-	if err != nil {
-		return cli.UsageError(err)
+	var id evcp.CPID
+	if err := config.CPID(&id)(in.Operand); err != nil {
+		return cli.UsageError(language.Errorf("forget %s: %w", strconv.Quote(in.Operand), err))
 	}
 	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 		return err
 	}
-	return forget(ctx, o.stateDir, id, os.Stdout)
+	return forget(ctx, o.stateDir, id, o.said, os.Stdout)
 }
 
 // serve runs Central and its page until ctx ends. The ports come first: they are most
@@ -73,18 +74,18 @@ func (o *options) serve(ctx context.Context) (err error) {
 	co := central.Options{Heartbeat: o.heartbeat, StateDir: o.stateDir}
 	if o.registry != "" {
 		if co.Registry, err = central.OpenRegistry(o.registry); err != nil {
-			return cli.UsageError(fmt.Errorf("--registry: %w", err))
+			return cli.UsageError(language.Errorf("--registry: %w", err))
 		}
 	}
-	con := o.log.OpenLog()
+	con := o.log.OpenLog(o.said)
 	defer con.Close()
 	defer cli.WatchFiles(ctx, &o.files, con.Logger())()
-	co.Logger, co.LogLost = con.Logger(), con.Lost
+	co.Logger, co.LogLost, co.Language = con.Logger(), con.Lost, con.Language()
 	c, err := central.New(co)
 	if err != nil {
 		return err
 	}
-	ctx, end := cli.Attend(ctx, con, "Keys: q or Ctrl-C stops it, ? shows this.")
+	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
 	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors.Addr(), pages)
@@ -104,7 +105,7 @@ func bounded(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-time.After(stopLimit):
-		return errors.New("stopped without waiting any longer: the state folder does not answer")
+		return language.New("stopped without waiting any longer: the state folder does not answer")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/credentials"
+	"evcp/internal/language"
 )
 
 // options are Central's settings, parsed.
@@ -18,7 +19,8 @@ type options struct {
 	log          cli.LogSettings
 	httpTLS      cli.ServerTLS
 	files        credentials.Store
-	origin       string // which file and variables they came from
+	sources      config.Sources
+	said         language.Language
 }
 
 // program is the table that flags, variables, file, defaults and help are made of.
@@ -41,7 +43,7 @@ func program(o *options) config.Program {
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Scope: config.NotInFile, Set: config.Text(&o.stateDir)},
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 		}, o.httpTLS.Settings(central, false), o.log.Settings(run)),
-		Check:   func() (setting, why string) { return o.httpTLS.Check(o.http != "", "http") },
+		Check:   func() (setting string, why error) { return o.httpTLS.Check(o.http != "", "http") },
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,
 		Example: "heartbeat",

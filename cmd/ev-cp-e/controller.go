@@ -13,6 +13,7 @@ import (
 	"evcp/internal/display"
 	"evcp/internal/engine"
 	"evcp/internal/engine/remote"
+	"evcp/internal/language"
 	"evcp/internal/status"
 	"evcp/internal/version"
 )
@@ -36,16 +37,17 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 		c.console.Logger().Info("listening", "address", address, "tls", o.tls.On(), "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
 		return
 	}
+	said := c.console.Language()
 	on := withPort(o.listen, address)
 	if o.tls.On() {
-		on += " by TLS"
+		on = said.Sprintf("%s by TLS", on)
 	}
-	lines := []string{fmt.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), on), ""}
+	lines := []string{said.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), on), ""}
 	if o.written != "" {
-		lines = append(lines, "  Script  "+o.written, "")
+		lines = append(lines, said.Sprintf("  Script  %s", o.written), "")
 	}
 	if hasKeys {
-		lines = append(append(lines, legend(c.console.Columns())...), "")
+		lines = append(append(lines, legend(c.console.Language(), c.console.Columns())...), "")
 	}
 	c.console.Print(lines...)
 }
@@ -87,7 +89,7 @@ func (c *controller) endScript() {
 func (c *controller) press(key rune) {
 	switch key {
 	case cli.KeyHelp:
-		c.console.Print(legend(c.console.Columns())...)
+		c.console.Print(legend(c.console.Language(), c.console.Columns())...)
 	case cli.KeyQuit:
 		c.quit()
 	}
@@ -110,12 +112,13 @@ func (c *controller) showLive() { c.console.Live(c.live(time.Now())) }
 
 // live is the last line of the terminal.
 func (c *controller) live(now time.Time) string {
-	line := marked(c.Behaviour().String()) + " | " + questions.Of(int64(c.total().Asked))
+	said := c.console.Language()
+	line := marked(c.Behaviour().String()) + " | " + questions.In(said).Of(int64(c.total().Asked))
 	last := c.LastContact()
 	if last.At.IsZero() {
-		return line + ", no Monitor yet"
+		return line + said.Text(", no Monitor yet")
 	}
-	return line + fmt.Sprintf(", last %s ago from %s", ago(now.Sub(last.At)), last.CP)
+	return line + said.Sprintf(", last %s ago from %s", ago(now.Sub(last.At)), last.CP)
 }
 
 // marked puts the mark of its state before a behaviour.
@@ -152,9 +155,9 @@ var questions = display.NewPlural("%d question", "%d questions")
 // finish logs the totals.
 func (c *controller) finish() {
 	c.console.Live("")
-	n := c.total()
+	said, n := c.console.Language(), c.total()
 	after := time.Since(c.began)
-	c.console.Logger().Info(fmt.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions.Of(int64(n.Asked)), n.Answered),
+	c.console.Logger().Info(said.Sprintf("stopped after %s: %s, %d answered", display.Duration(after), questions.In(said).Of(int64(n.Asked)), n.Answered),
 		"asked", n.Asked, "answered", n.Answered)
 }
 
@@ -191,12 +194,12 @@ var keys = []struct {
 const cellWidth = 16
 
 // legend lists the keys, as many in a line as it has cells for.
-func legend(columns int) []string {
+func legend(said language.Language, columns int) []string {
 	cells := make([]string, 0, len(keys)+2)
 	for _, k := range keys {
 		cells = append(cells, fmt.Sprintf("%c %-*s", k.key, cellWidth-2, k.behaviour))
 	}
-	cells = append(cells, fmt.Sprintf("%c %-*s", cli.KeyHelp, cellWidth-2, "keys"), fmt.Sprintf("%c quit", cli.KeyQuit))
+	cells = append(cells, fmt.Sprintf("%c %-*s", cli.KeyHelp, cellWidth-2, said.Text("keys")), fmt.Sprintf("%c %s", cli.KeyQuit, said.Text("quit")))
 	var lines []string
 	for row := range slices.Chunk(cells, max((columns-2+1)/cellWidth, 1)) {
 		lines = append(lines, strings.TrimRight("  "+strings.Join(row, ""), " "))

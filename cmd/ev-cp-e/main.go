@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
@@ -36,7 +35,7 @@ func main() {
 }
 
 // serve runs an Engine and its controller until ctx is done or q is pressed.
-func (o *options) serve(ctx context.Context, _ config.Invocation) error {
+func (o *options) serve(ctx context.Context, in config.Invocation) error {
 	secure, err := o.tls.Open(&o.files)
 	if err != nil {
 		return err
@@ -45,11 +44,11 @@ func (o *options) serve(ctx context.Context, _ config.Invocation) error {
 	if err != nil {
 		return cli.PortError(err, o.listen, "--listen")
 	}
-	con := o.log.OpenLog()
+	con := o.log.OpenLog(in.Language)
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	eo := engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger()}
+	eo := engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger(), Language: con.Language()}
 	if secure != nil {
 		eo.TLS = secure.Config()
 	}
@@ -94,15 +93,15 @@ func (o *options) table() config.Program {
 		Check:   o.check,
 		Example: "listen",
 		Notes: []string{
-			"Behaviours: " + strings.Join(engine.Behaviours(), ", ") + ".",
+			"Behaviours: ok, ko, intermittent, delayed-ko, mute, slow=DURATION, drip, reset, close, garbage, split, refuse, say=TEXT.",
 			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
 		},
 	}
 }
 
 // check holds settings to each other.
-func (o *options) check() (setting, why string) {
-	if setting, why = o.tls.Check(true, "listen"); why != "" {
+func (o *options) check() (setting string, why error) {
+	if setting, why = o.tls.Check(true, "listen"); why != nil {
 		return setting, why
 	}
 	return o.httpTLS.Check(o.http != "", "http")

@@ -14,6 +14,7 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/engine"
+	"evcp/internal/language"
 	"evcp/internal/testbed"
 )
 
@@ -172,7 +173,7 @@ func TestKeysAreBehaviours(t *testing.T) {
 		t.Error("each behaviour but say= has a key")
 	}
 	for _, columns := range []int{80, 60, 20, 1} {
-		text := strings.Join(legend(columns), "\n")
+		text := strings.Join(legend(language.English, columns), "\n")
 		for _, line := range strings.Split(text, "\n") {
 			if len(line) > max(columns, 20) {
 				t.Errorf("%d columns: %q", columns, line)

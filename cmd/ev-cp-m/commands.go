@@ -15,10 +15,12 @@ import (
 	"evcp"
 
 	"evcp/internal/cli"
+	"evcp/internal/config"
 	"evcp/internal/console"
 	"evcp/internal/display"
 	"evcp/internal/eventlog"
 	"evcp/internal/explain"
+	"evcp/internal/language"
 	"evcp/internal/outbox"
 	"evcp/internal/status"
 )
@@ -31,11 +33,12 @@ var commands = map[string]func(*options, context.Context) error{
 }
 
 // runCommand runs a command. An error with advice is printed here.
-func (o *options) runCommand(ctx context.Context, command string) error {
-	err := commands[command](o, ctx)
+func (o *options) runCommand(ctx context.Context, in config.Invocation) error {
+	err := commands[in.Command](o, ctx)
 	if a, ok := errors.AsType[advisedError](err); ok {
-		code := cli.PrintError(os.Stderr, name, err)
-		fmt.Fprintln(os.Stderr, a.advice)
+		said := cli.ErrorLanguage(in)
+		code := cli.PrintError(os.Stderr, name, said, a.error)
+		fmt.Fprintln(os.Stderr, said.Error(a.advice))
 		return cli.ExitError{Code: code}
 	}
 	return err
@@ -44,7 +47,7 @@ func (o *options) runCommand(ctx context.Context, command string) error {
 // advisedError is an error with what to do first.
 type advisedError struct {
 	error
-	advice string
+	advice error
 }
 
 // Unwrap is the error itself.
@@ -56,19 +59,19 @@ func (o *options) get(ctx context.Context, path string) (status.SocketReply, err
 	a, err := status.Get(ctx, o.Dir(), path)
 	switch {
 	case errors.Is(err, status.ErrNotRunning):
-		return a, advisedError{fmt.Errorf(english.notRunning, o.cp), o.whereLooked()}
+		return a, advisedError{language.Errorf(english.notRunning, o.cp), o.whereLooked()}
 	case errors.Is(err, fs.ErrPermission):
-		return a, advisedError{fmt.Errorf(english.otherUser, o.cp, fs.ErrPermission), english.askAsUser}
+		return a, advisedError{language.Errorf(english.otherUser, o.cp, fs.ErrPermission), language.New(english.askAsUser)}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return a, advisedError{fmt.Errorf(english.noReply, o.cp, status.GetTimeout), english.restart}
+		return a, advisedError{language.Errorf(english.noReply, o.cp, status.GetTimeout), language.New(english.restart)}
 	case err != nil:
-		return a, fmt.Errorf(english.badReply, o.cp, err)
+		return a, language.Errorf(english.badReply, o.cp, err)
 	}
 	return a, nil
 }
 
 // printDocument prints the Monitor's status document, as text or as it came.
-func (o *options) printDocument(ctx context.Context, text func(explain.MonitorStatus, *time.Location, int) []string) error {
+func (o *options) printDocument(ctx context.Context, text func(explain.MonitorStatus, explain.View) []string) error {
 	a, err := o.get(ctx, status.StatusPath)
 	if err != nil {
 		return err
@@ -79,10 +82,10 @@ func (o *options) printDocument(ctx context.Context, text func(explain.MonitorSt
 	}
 	var d explain.MonitorStatus
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
-		return fmt.Errorf(english.noStatus, o.cp, a.Code)
+		return language.Errorf(english.noStatus, o.cp, a.Code)
 	}
 	out := o.log.OpenAnswer()
-	out.Print(text(d, time.Local, out.Columns())...)
+	out.Print(text(d, explain.View{Zone: time.Local, Columns: out.Columns(), Language: o.said})...)
 	return nil
 }
 
@@ -103,19 +106,19 @@ func (o *options) printHealth(ctx context.Context) error {
 func (o *options) printEvents(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	if o.follow && out.Terminal() && !o.json {
-		out.Print(english.following, "")
+		out.Print(o.said.Text(english.following), "")
 	}
 	shown, err := eventlog.Run(ctx, eventlog.Options{
 		Dir: o.Dir(), CP: o.cp, Since: o.since, Follow: o.follow, JSON: o.json,
-		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local,
+		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local, Language: o.said,
 		WriteJSON: func(b []byte) error { _, err := os.Stdout.Write(b); return err },
 		WriteText: func(line string) { out.Print(wrapEvent(line, out)...) },
 	})
 	switch {
 	case errors.Is(err, outbox.ErrNothingKept):
-		return advisedError{fmt.Errorf(english.noState, o.cp), o.whereLooked()}
+		return advisedError{language.Errorf(english.noState, o.cp), o.whereLooked()}
 	case errors.Is(err, fs.ErrPermission):
-		return advisedError{fmt.Errorf(english.unreadable, o.cp, fs.ErrPermission), english.readAsUser}
+		return advisedError{language.Errorf(english.unreadable, o.cp, fs.ErrPermission), language.New(english.readAsUser)}
 	case err != nil:
 		return err
 	}
@@ -150,12 +153,12 @@ func wrapTo(line string, columns int) []string {
 func (o *options) summary(shown eventlog.Summary) []string {
 	switch {
 	case shown.Events == 0 && o.since.IsZero():
-		return []string{fmt.Sprintf(english.noEvents, o.cp)}
+		return []string{o.said.Sprintf(english.noEvents, o.cp)}
 	case shown.Events == 0:
-		return []string{fmt.Sprintf(english.noEventsSince, o.cp, o.since.Local().Format(time.DateTime))}
+		return []string{o.said.Sprintf(english.noEventsSince, o.cp, o.since.Local().Format(time.DateTime))}
 	case shown.Hidden > 0:
 		zone, _ := time.Now().Zone()
-		return []string{"", fmt.Sprintf(english.leftOut, shown.Events, shown.Hidden), fmt.Sprintf(english.zone, zone)}
+		return []string{"", o.said.Sprintf(english.leftOut, shown.Events, shown.Hidden), o.said.Sprintf(english.zone, zone)}
 	}
 	return nil
 }
@@ -168,20 +171,20 @@ const systemdDir = "/var/lib/ev-cp-m"
 
 // whereLooked says in which folder a Monitor was looked for, which others are there, and
 // how to look elsewhere.
-func (o *options) whereLooked() string {
-	text := fmt.Sprintf(english.lookedIn, o.Dir())
+func (o *options) whereLooked() error {
+	lines := []error{language.Errorf(english.lookedIn, o.Dir())}
 	if others := o.otherCPs(); len(others) > 0 {
-		text += "\n" + fmt.Sprintf(english.others, o.StateDir, strings.Join(others, ", "))
+		lines = append(lines, language.Errorf(english.others, o.StateDir, strings.Join(others, ", ")))
 	}
 	if _, err := os.Stat(filepath.Join(o.Dir(), outboxFile)); err == nil {
-		text += "\n" + english.ranBefore
+		lines = append(lines, language.New(english.ranBefore))
 	}
 	unit := o.Options
 	unit.StateDir = systemdDir
 	if _, err := os.Lstat(unit.Dir()); err == nil && o.StateDir != systemdDir {
-		text += "\n" + fmt.Sprintf(english.bySystemd, systemdDir)
+		lines = append(lines, language.Errorf(english.bySystemd, systemdDir))
 	}
-	return text
+	return errors.Join(lines...)
 }
 
 // maxOtherCPs are named.

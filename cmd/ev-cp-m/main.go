@@ -5,13 +5,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"runtime/debug"
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/folder"
+	"evcp/internal/language"
 	"evcp/internal/selftest"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
@@ -43,7 +43,7 @@ func (o *options) run(ctx context.Context, in config.Invocation) error {
 	}
 	switch {
 	case in.Command != "":
-		return o.runCommand(ctx, in.Command)
+		return o.runCommand(ctx, in)
 	case o.test:
 		return o.runSelfTest(ctx)
 	}
@@ -54,7 +54,7 @@ func (o *options) runSelfTest(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
-		Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.Origin,
+		Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
 		Local: o.localChecks(ctx),
 	}, func(line string) { out.Print(line) })
 	if !passed {
@@ -94,15 +94,16 @@ func (o *options) runMonitor(ctx context.Context) error {
 		defer pages.Close()
 	}
 	o.HTTP, o.Files = pages, &o.files
-	o.Console = o.log.OpenLog()
+	o.Console = o.log.OpenLog(o.said)
 	defer o.Console.Close()
 	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger())()
+	o.Origin = o.sources.In(o.Console.Language())
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
-	ctx, end := cli.Attend(ctx, o.Console, english.keys, english.ask)
+	ctx, end := cli.Attend(ctx, o.Console, o.Console.Language().Text(english.keys), o.Console.Language().Text(english.ask))
 	defer end()
 	err = watch.Run(ctx, o.Options)
 	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
-		return cli.ExitError{Code: exitRefused, Err: fmt.Errorf("%s does not know this Monitor, and never did.\n"+
+		return cli.ExitError{Code: exitRefused, Err: language.Errorf("%s does not know this Monitor, and never did.\n"+
 			"Add %s to Central's --registry file or correct --cp-id.", o.Central, o.cp)}
 	}
 	return err

@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -16,6 +14,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/credentials"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/version"
@@ -41,7 +40,9 @@ type options struct {
 	follow, json bool
 	since        time.Time // zero: from the first event on
 
-	log cli.LogSettings
+	log     cli.LogSettings
+	said    language.Language // of answers
+	sources config.Sources
 }
 
 // program is the table that flags, variables, file, defaults and help are made of.
@@ -99,12 +100,12 @@ func program(o *options) config.Program {
 }
 
 // check holds settings to each other.
-func (o *options) check() (setting, why string) {
+func (o *options) check() (setting string, why error) {
 	if o.Timeout > o.Interval {
-		return "timeout", "it must not exceed --interval (" + o.Interval.String() + ")"
+		return "timeout", language.Errorf("it must not exceed --interval (%s)", o.Interval)
 	}
 	for _, t := range []*cli.ClientTLS{&o.centralTLS, &o.engineTLS, &o.kafkaTLS} {
-		if setting, why = t.Check(); why != "" {
+		if setting, why = t.Check(); why != nil {
 			return setting, why
 		}
 	}
@@ -140,22 +141,22 @@ func (o *options) setSince(s string) (err error) {
 // misplacedFlag is the error of a flag that does not go with the command.
 func (o *options) misplacedFlag(command string) error {
 	since := !o.since.IsZero()
-	var why string
+	var why error
 	switch {
 	case command == "" && (o.follow || o.json || since):
-		why = english.needsCommand
+		why = language.New(english.needsCommand)
 	case command != "" && o.test:
-		why = fmt.Sprintf(english.noTest, command)
+		why = language.Errorf(english.noTest, command)
 	case command == "healthcheck" && o.json:
-		why = fmt.Sprintf(english.goesWith, "--json", "status, explain and events")
+		why = language.Errorf(english.goesWith, "--json", language.New("status, explain and events"))
 	case command != "events" && o.follow:
-		why = fmt.Sprintf(english.goesWith, "--follow", "events")
+		why = language.Errorf(english.goesWith, "--follow", "events")
 	case command != "events" && since:
-		why = fmt.Sprintf(english.goesWith, "--since", "events")
+		why = language.Errorf(english.goesWith, "--since", "events")
 	default:
 		return nil
 	}
-	return cli.UsageError(errors.New(why))
+	return cli.UsageError(why)
 }
 
 // complete sets what has no fixed default, and what follows from several settings.
@@ -169,7 +170,7 @@ func (o *options) complete(in config.Invocation) (err error) {
 	}
 	o.Central = hostPort(o.centralIP, o.centralPort)
 	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
-	o.Version, o.Origin = version.String(), in.Sources
+	o.Version, o.said, o.sources = version.String(), in.Language, in.Sources
 	o.Slept = watch.Slept
 	if err := o.openDialers(); err != nil {
 		return err
@@ -212,5 +213,5 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		}
 		return at, nil
 	}
-	return time.Time{}, errors.New(`a time is so long ago, as 10m, or a moment, as 08:00, "2026-11-24 08:00" or 2026-11-24T08:00:00Z`)
+	return time.Time{}, language.New(`a time is so long ago, as 10m, or a moment, as 08:00, "2026-11-24 08:00" or 2026-11-24T08:00:00Z`)
 }

@@ -26,10 +26,10 @@ func main() {
 	cli.Main(program(&o), o.play)
 }
 
-func (o *options) play(ctx context.Context, _ config.Invocation) error {
+func (o *options) play(ctx context.Context, in config.Invocation) error {
 	hurry, stop := secondSignal()
 	defer stop()
-	c := o.log.OpenLog()
+	c := o.log.OpenLog(in.Language)
 	defer c.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
@@ -62,12 +62,11 @@ func program(o *options) config.Program {
 		Name:  name,
 		About: "Shows EV_CP_M at work: six charge points, Central, a broker, and faults.",
 		Usage: []config.Usage{{Args: "[flags]", Help: "play until Ctrl-C; leaves nothing behind"}},
-		Settings: []config.Setting{
+		Settings: append([]config.Setting{
 			{Name: "page", Arg: "PORT", Default: "8080", Group: ports, Help: "Central's page", Scope: config.FlagOnly, Set: config.ListenPort(&o.page)},
 			{Name: "kafka", Arg: "PORT", Default: "9092", Group: ports, Help: "the broker", Scope: config.FlagOnly, Set: config.ListenPort(&o.kafka)},
 			{Name: "central", Arg: "PORT", Default: "5000", Group: ports, Help: "Central itself", Scope: config.FlagOnly, Set: config.ListenPort(&o.central)},
-			o.log.ColorSetting(run),
-		},
+		}, o.log.ShownSettings(run)...),
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage."},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // Remote is a program that the Monitor is connected to.
@@ -30,14 +31,19 @@ const (
 
 var remotes = [...]string{Engine: "the Engine", Central: "Central", Kafka: "Kafka"}
 
-// Advice is one row. Its texts are English sentences without a line break; who prints them
+// Advice is one row. Its texts are sentences without a line break; who prints them
 // wraps them. Before With they may contain {timeout}, {reply}, {cp}, {topic}, {broker} and
 // {answering}.
 type Advice struct {
 	Phrase  string // what happened, for a log line: "connection refused"
 	Meaning string // one or two sentences; "" when all is well
 	Do      string // the first step, with the flag it takes; "" when all is well
+
+	said language.Language
 }
+
+// row is an Advice in the table, in English.
+type row struct{ Phrase, Meaning, Do string }
 
 // Details are the values in the sentences of an Advice. A sentence leaves out a zero value
 // where it can, and has a general word for it elsewhere.
@@ -51,44 +57,52 @@ type Details struct {
 	Broker, Answering string
 }
 
-// For is the advice for a cause at a remote. A cause without a row has that of Other.
-func For(r Remote, c evcp.Cause) Advice {
-	rows := english[min(r, Kafka)]
-	a, ok := rows[c]
+// For is the advice for a cause at a remote, in l. A cause without a row has that of Other.
+func For(l language.Language, r Remote, c evcp.Cause) Advice {
+	rows, before := english[min(r, Kafka)], ""
+	found, ok := rows[c]
 	if !ok {
-		a, ok = monitorCauses[c]
+		found, ok = monitorCauses[c]
 		if ok && r == Engine {
-			a.Phrase = notJudged + a.Phrase
+			before = notJudged
 		}
 	}
 	if !ok {
-		a = rows[evcp.Other]
+		found = rows[evcp.Other]
 	}
-	return a.replaced("{remote}", remotes[min(r, Kafka)])
+	a := Advice{said: l, Phrase: l.Text(before) + l.Text(found.Phrase), Meaning: l.Text(found.Meaning), Do: l.Text(found.Do)}
+	return a.replaced("{remote}", l.Text(remotes[min(r, Kafka)]))
 }
 
 // ForKafka is the advice for an error of Kafka, with its details: for a broker that can't be
 // reached while another answers, that its address is wrong; for a refusal, what the error
 // that the reply names means, if there is a row for it.
-func ForKafka(c evcp.Cause, d Details) Advice {
-	a := For(Kafka, c)
+func ForKafka(l language.Language, c evcp.Cause, d Details) Advice {
+	a := For(l, Kafka, c)
 	if where, known := advertised[c]; d.Broker != "" && d.Answering != "" && d.Broker != d.Answering {
-		a.Phrase = "it sends clients to {broker}: " + a.Phrase
+		a.Phrase = l.Text(sendsClients) + a.Phrase
 		if known {
-			a.Meaning = "Kafka answers at {answering}, but tells clients to go to {broker} (advertised.listeners), " + where.meaning
-			a.Do = "Correct advertised.listeners at the broker; " + where.do
+			a.Meaning = l.Text(tellsClients) + l.Text(where.meaning)
+			a.Do = l.Text(correctListeners) + l.Text(where.do)
 		}
 	}
 	if c == evcp.SaidKO {
 		for _, r := range KafkaRefusals {
 			if strings.Contains(d.Reply, r.Error) {
-				a.Meaning, a.Do = r.Meaning, r.Do
+				a.Meaning, a.Do = l.Text(r.Meaning), l.Text(r.Do)
 				break
 			}
 		}
 	}
 	return a.With(d)
 }
+
+// What stands before the texts of advertised.
+const (
+	sendsClients     = "it sends clients to {broker}: "
+	tellsClients     = "Kafka answers at {answering}, but tells clients to go to {broker} (advertised.listeners), "
+	correctListeners = "Correct advertised.listeners at the broker; "
+)
 
 // advertised is what it means when the address that a broker advertises can't be reached,
 // and what to do if that address is right.
@@ -134,21 +148,28 @@ var KafkaRefusals = []KafkaRefusal{
 // With fills in the details.
 func (a Advice) With(d Details) Advice {
 	if d.Reply == "" {
-		a = a.replaced(": {reply}", "", `: "{reply}"`, "", `"{reply}"`, noReason)
+		a = a.replaced(": {reply}", "", `: "{reply}"`, "", `"{reply}"`, a.said.Text(noReason))
 	}
 	if d.Timeout == 0 {
-		a = a.replaced(" in {timeout}", "")
+		a = a.replaced(a.said.Text(inTimeout), "")
 	}
-	return a.replaced("{timeout}", d.Timeout.String(), "{cp}", cmp.Or(string(d.CP), "this id"),
-		"{topic}", cmp.Or(d.Topic, "for events"), "{reply}", d.Reply,
+	return a.replaced("{timeout}", d.Timeout.String(), "{cp}", cmp.Or(string(d.CP), a.said.Text(thisID)),
+		"{topic}", cmp.Or(d.Topic, a.said.Text(forEvents)), "{reply}", d.Reply,
 		"{broker}", d.Broker, "{answering}", d.Answering)
 }
 
-const noReason = "It gave no reason."
+// Words in the place of a detail that is not known, and what is left out with one.
+const (
+	noReason  = "It gave no reason."
+	thisID    = "this id"
+	forEvents = "for events"
+	inTimeout = " in {timeout}"
+)
 
 func (a Advice) replaced(oldnew ...string) Advice {
 	r := strings.NewReplacer(oldnew...)
-	return Advice{Phrase: r.Replace(a.Phrase), Meaning: r.Replace(a.Meaning), Do: r.Replace(a.Do)}
+	a.Phrase, a.Meaning, a.Do = r.Replace(a.Phrase), r.Replace(a.Meaning), r.Replace(a.Do)
+	return a
 }
 
 // Texts that several rows share.
@@ -167,7 +188,7 @@ const (
 )
 
 // english is the table.
-var english = [...]map[evcp.Cause]Advice{
+var english = [...]map[evcp.Cause]row{
 	Engine: {
 		evcp.NoCause: {Phrase: "answered OK"},
 		evcp.SaidKO: {"says KO",
@@ -259,7 +280,7 @@ var english = [...]map[evcp.Cause]Advice{
 }
 
 // monitorCauses have their reason in the Monitor itself: no remote has failed.
-var monitorCauses = map[evcp.Cause]Advice{
+var monitorCauses = map[evcp.Cause]row{
 	evcp.Stalled: {"this Monitor was late",
 		"This Monitor stood still, so it can't say whether {remote} answered in time.",
 		"Give this machine more processor time, or raise --interval."},

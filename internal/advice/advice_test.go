@@ -7,13 +7,14 @@ import (
 	"unicode/utf8"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // every calls do with each row.
 func every(do func(p Remote, c evcp.Cause, a Advice)) {
 	for p := Engine; p <= Kafka; p++ {
 		for c := evcp.NoCause; c.String() != "invalid"; c++ {
-			do(p, c, For(p, c))
+			do(p, c, For(language.English, p, c))
 		}
 	}
 }
@@ -86,7 +87,7 @@ func TestFlagsBelongToTheRemote(t *testing.T) {
 	})
 	for p, names := range flags {
 		for _, c := range []evcp.Cause{evcp.Refused, evcp.Unreachable, evcp.DNS, evcp.Protocol} {
-			if do := For(p, c).Do; !strings.Contains(do, names[0]) && !strings.Contains(do, names[len(names)-1]) {
+			if do := For(language.English, p, c).Do; !strings.Contains(do, names[0]) && !strings.Contains(do, names[len(names)-1]) {
 				t.Errorf("%s, %s names no flag: %q", remotes[p], c, do)
 			}
 		}
@@ -99,25 +100,25 @@ func TestTranscript(t *testing.T) {
 	for _, c := range []struct {
 		got, want string
 	}{
-		{For(Central, evcp.NoCause).With(f).Phrase, "accepted CP_001"},
-		{For(Engine, evcp.NoCause).With(f).Phrase, "answered OK"},
-		{For(Kafka, evcp.NoCause).With(f).Phrase, "topic monitor-events exists"},
-		{For(Engine, evcp.Refused).Phrase, "connection refused"},
-		{For(Engine, evcp.Refused).Meaning, "The machine is there, but nothing listens on this port."},
-		{For(Engine, evcp.Refused).Do, "Start the Engine (ours: ev-cp-e) or correct --engine-port."},
-		{For(Central, evcp.SaidKO).With(f).Phrase, "refused CP_001"},
-		{For(Central, evcp.SaidKO).With(f).Meaning, `"Authentication denied: unknown charging point CP_001"`},
-		{For(Central, evcp.SaidKO).With(f).Do, "Add CP_001 to Central's --registry file or correct --cp-id."},
-		{For(Central, evcp.SaidKO).With(Details{}).Meaning, "It gave no reason."},
-		{For(Kafka, evcp.Refused).Phrase, "connection refused"},
-		{For(Kafka, evcp.Refused).Meaning, "Events would wait on disk and be sent when a broker comes."},
-		{For(Kafka, evcp.Refused).Do, `If you have none, say so: --kafka-brokers ""`},
-		{For(Central, evcp.Protocol).With(Details{Reply: "HTTP/1.1 403 Forbidden"}).Phrase, `answered, but not as EV_Central: "HTTP/1.1 403 Forbidden"`},
-		{For(Central, evcp.Protocol).With(Details{}).Phrase, "answered, but not as EV_Central"},
-		{For(Central, evcp.Timeout).With(f).Phrase, "no answer in 3s"},
-		{For(Central, evcp.Timeout).Meaning, "A firewall, or Central hangs."},
-		{For(Engine, evcp.Timeout).With(Details{Timeout: 900 * time.Millisecond}).Phrase, "no answer in 900ms"},
-		{For(Engine, evcp.SaidKO).Phrase, "says KO"},
+		{For(language.English, Central, evcp.NoCause).With(f).Phrase, "accepted CP_001"},
+		{For(language.English, Engine, evcp.NoCause).With(f).Phrase, "answered OK"},
+		{For(language.English, Kafka, evcp.NoCause).With(f).Phrase, "topic monitor-events exists"},
+		{For(language.English, Engine, evcp.Refused).Phrase, "connection refused"},
+		{For(language.English, Engine, evcp.Refused).Meaning, "The machine is there, but nothing listens on this port."},
+		{For(language.English, Engine, evcp.Refused).Do, "Start the Engine (ours: ev-cp-e) or correct --engine-port."},
+		{For(language.English, Central, evcp.SaidKO).With(f).Phrase, "refused CP_001"},
+		{For(language.English, Central, evcp.SaidKO).With(f).Meaning, `"Authentication denied: unknown charging point CP_001"`},
+		{For(language.English, Central, evcp.SaidKO).With(f).Do, "Add CP_001 to Central's --registry file or correct --cp-id."},
+		{For(language.English, Central, evcp.SaidKO).With(Details{}).Meaning, "It gave no reason."},
+		{For(language.English, Kafka, evcp.Refused).Phrase, "connection refused"},
+		{For(language.English, Kafka, evcp.Refused).Meaning, "Events would wait on disk and be sent when a broker comes."},
+		{For(language.English, Kafka, evcp.Refused).Do, `If you have none, say so: --kafka-brokers ""`},
+		{For(language.English, Central, evcp.Protocol).With(Details{Reply: "HTTP/1.1 403 Forbidden"}).Phrase, `answered, but not as EV_Central: "HTTP/1.1 403 Forbidden"`},
+		{For(language.English, Central, evcp.Protocol).With(Details{}).Phrase, "answered, but not as EV_Central"},
+		{For(language.English, Central, evcp.Timeout).With(f).Phrase, "no answer in 3s"},
+		{For(language.English, Central, evcp.Timeout).Meaning, "A firewall, or Central hangs."},
+		{For(language.English, Engine, evcp.Timeout).With(Details{Timeout: 900 * time.Millisecond}).Phrase, "no answer in 900ms"},
+		{For(language.English, Engine, evcp.SaidKO).Phrase, "says KO"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
@@ -127,16 +128,16 @@ func TestTranscript(t *testing.T) {
 
 // A peer's words are words, whatever they look like.
 func TestRepliesAreNotFilledIn(t *testing.T) {
-	if got := For(Central, evcp.SaidKO).With(Details{Reply: "{cp} {timeout}", CP: "A"}).Meaning; got != `"{cp} {timeout}"` {
+	if got := For(language.English, Central, evcp.SaidKO).With(Details{Reply: "{cp} {timeout}", CP: "A"}).Meaning; got != `"{cp} {timeout}"` {
 		t.Errorf("%s", got)
 	}
 }
 
 func TestUnknownCauseIsOther(t *testing.T) {
-	if got := For(Engine, evcp.Cause(200)); got != For(Engine, evcp.Other) {
+	if got := For(language.English, Engine, evcp.Cause(200)); got != For(language.English, Engine, evcp.Other) {
 		t.Errorf("%+v", got)
 	}
-	if got := For(Remote(9), evcp.Refused); got != For(Kafka, evcp.Refused) {
+	if got := For(language.English, Remote(9), evcp.Refused); got != For(language.English, Kafka, evcp.Refused) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/language"
 	"evcp/internal/wire"
 )
 
@@ -74,7 +75,9 @@ func TestFollowGivesEachChangeInOrder(t *testing.T) {
 		var got []string
 		signal, stop := c.Watch()
 		defer stop()
-		go c.follow(ctx, c.Since(Position{}).Next.seq, signal, func(change Change, _ uint64) { got = append(got, fmt.Sprint(change.CP, " ", change.Text())) })
+		go c.follow(ctx, c.Since(Position{}).Next.seq, signal, func(change Change, _ uint64) {
+			got = append(got, fmt.Sprint(change.CP, " ", change.Text(language.English)))
+		})
 		synctest.Wait()
 		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
 		time.Sleep(66 * time.Second)

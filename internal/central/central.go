@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -16,18 +15,20 @@ import (
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 	"evcp/internal/folder"
+	"evcp/internal/language"
 )
 
 // Options say how Central works; the zero value accepts anyone, expects a
 // heartbeat every 5 s, forgets everything at its end and logs nothing.
 type Options struct {
-	Heartbeat time.Duration // what Monitors are expected to send; 0 = 5 s
-	Registry  *Registry     // who may register; nil = anyone
-	StateDir  string        // where the charge points are kept; "" = in memory
-	Logger    *slog.Logger  // nil = none
-	LogLost   func() uint64 // how many log lines could not be written; nil = unknown
-	MaxConns  int           // connections at once; 0 = 16,384, or what the limit of open files leaves
-	MaxCPs    int           // charge points where there is no Registry; 0 = 100,000
+	Heartbeat time.Duration     // what Monitors are expected to send; 0 = 5 s
+	Registry  *Registry         // who may register; nil = anyone
+	StateDir  string            // where the charge points are kept; "" = in memory
+	Logger    *slog.Logger      // nil = none
+	Language  language.Language // of the log
+	LogLost   func() uint64     // how many log lines could not be written; nil = unknown
+	MaxConns  int               // connections at once; 0 = 16,384, or what the limit of open files leaves
+	MaxCPs    int               // charge points where there is no Registry; 0 = 100,000
 }
 
 func (o Options) withDefaults() Options {
@@ -83,9 +84,9 @@ func New(o Options) (*Central, error) {
 	}
 	if o.StateDir != "" {
 		if err := c.openState(); errors.Is(err, folder.ErrInUse) { // it names the folder itself
-			return nil, fmt.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
+			return nil, language.Errorf("%w; give this EV_Central a folder of its own with --state-dir", err)
 		} else if err != nil {
-			return nil, fmt.Errorf("open state folder %s: %w", o.StateDir, err)
+			return nil, language.Errorf("open state folder %s: %w", o.StateDir, err)
 		}
 	}
 	c.logFrom = c.board.changes.next

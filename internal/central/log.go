@@ -11,6 +11,7 @@ import (
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // logChanges logs each change of state, and no heartbeat.
@@ -21,7 +22,7 @@ func (c *Central) logChanges(ctx context.Context) {
 		if missed > 0 {
 			c.log.Warn("changes not shown: too many at once", "changes", missed)
 		}
-		c.log.LogAttrs(ctx, levelOf(change), change.Text(),
+		c.log.LogAttrs(ctx, levelOf(change), change.Text(c.o.Language),
 			console.Shape(change.shape()), console.CP(change.CP), slog.String("state", change.To.String()),
 			slog.String("reason", change.Reason.String()), slog.String("peer", change.Peer))
 	})
@@ -45,34 +46,37 @@ func (c Change) shape() display.Shape {
 	}
 }
 
-// Text is the change as a log line, without the charge point's name.
-func (c Change) Text() string {
+// Text is the change as a log line in l, without the charge point's name.
+func (c Change) Text(l language.Language) string {
 	switch c.Reason {
 	case cpstate.Registered:
-		return "activated: registered from " + host(c.Peer)
+		return l.Sprintf("activated: registered from %s", host(c.Peer))
 	case cpstate.EngineRecovered, cpstate.HeartbeatOK:
 		if c.From == cpstate.Faulted {
-			return "activated after " + display.Duration(c.Lasted)
+			return l.Sprintf("activated after %s", display.Duration(c.Lasted))
 		}
-		return "activated: heard again, Engine OK"
+		return l.Text("activated: heard again, Engine OK")
 	case cpstate.HeartbeatMonitoring:
-		return "activated: heard again, no verdict yet"
+		return l.Text("activated: heard again, no verdict yet")
 	case cpstate.EngineFailure:
-		return "faulted: ENGINE_FAILURE" + detail(c.Status)
+		if c.Status.Failed() {
+			return l.Sprintf("faulted: ENGINE_FAILURE, heartbeat %s", c.Status)
+		}
+		return l.Text("faulted: ENGINE_FAILURE")
 	case cpstate.HeartbeatKO, cpstate.HeartbeatConnectionError:
-		return "faulted: heartbeat " + c.Status.String()
+		return l.Sprintf("faulted: heartbeat %s", c.Status)
 	case cpstate.SaidGoodbye:
-		return "disconnected: its Monitor said goodbye"
+		return l.Text("disconnected: its Monitor said goodbye")
 	case cpstate.ConnectionLost:
-		return "disconnected: its Monitor left without a word"
+		return l.Text("disconnected: its Monitor left without a word")
 	case cpstate.Silent:
-		return "disconnected: no sign of life"
+		return l.Text("disconnected: no sign of life")
 	case cpstate.CentralRestarted:
-		return "disconnected: not heard since Central restarted"
+		return l.Text("disconnected: not heard since Central restarted")
 	case cpstate.NotListed:
-		return "disconnected: no longer in the registry"
+		return l.Text("disconnected: no longer in the registry")
 	default:
-		return c.To.String()
+		return l.Text(c.To.String())
 	}
 }
 
@@ -84,13 +88,6 @@ func host(peer string) string {
 	return peer
 }
 
-func detail(s evcp.Status) string {
-	if s.Failed() {
-		return ", heartbeat " + s.String()
-	}
-	return ""
-}
-
 // doubt is a charge point that became unverified, or ceased to be, in the same state.
 type doubt struct {
 	cp       evcp.CPID
@@ -99,15 +96,15 @@ type doubt struct {
 	peer     string
 }
 
-// text is the doubt as a log line, without the charge point's name.
-func (d doubt) text() string {
+// text is the doubt as a log line in l, without the charge point's name.
+func (d doubt) text(l language.Language) string {
 	switch d.now {
 	case cpstate.NoMessage:
-		return "unverified: it sends no heartbeats, and no other message for a minute"
+		return l.Text("unverified: it sends no heartbeats, and no other message for a minute")
 	case cpstate.NoOutcome:
-		return "unverified: its Monitor can't check the Engine"
+		return l.Text("unverified: its Monitor can't check the Engine")
 	default:
-		return "verified again"
+		return l.Text("verified again")
 	}
 }
 
@@ -139,7 +136,7 @@ func (c *Central) logDoubts(now time.Time) {
 		attrs := []slog.Attr{
 			console.Shape(shape), console.CP(d.cp), slog.String("state", d.state.String()), slog.String("reason", reason.String()), slog.String("peer", d.peer),
 		}
-		c.log.LogAttrs(context.Background(), level, d.text(), append(attrs, withheld(suppressed)...)...)
+		c.log.LogAttrs(context.Background(), level, d.text(c.o.Language), append(attrs, withheld(suppressed)...)...)
 	}
 	c.doubts.suppress(more)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // Registry is the list of charge points that may register: a file with one id a
@@ -63,7 +64,7 @@ func (r *Registry) Refresh() (changed bool, err error) {
 		gone := r.seen != nil || r.listed == nil
 		r.seen = nil
 		if gone {
-			return false, fmt.Errorf("read registry: %w", err)
+			return false, language.Errorf("read registry: %w", err)
 		}
 		return false, nil
 	}
@@ -73,7 +74,7 @@ func (r *Registry) Refresh() (changed bool, err error) {
 	r.seen = info
 	text, err := os.ReadFile(r.path)
 	if err != nil {
-		return false, fmt.Errorf("read registry: %w", err)
+		return false, language.Errorf("read registry: %w", err)
 	}
 	listed, err := parseRegistry(r.path, text)
 	if err != nil {
@@ -106,10 +107,10 @@ func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 		listed[id] = struct{}{}
 	}
 	if len(listed) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("%s: lists no charge point", path))
+		errs = append(errs, language.Errorf("%s: lists no charge point", path))
 	}
 	if more := len(errs) - shownErrors; more > 0 {
-		errs = append(errs[:shownErrors], fmt.Errorf("and %d more", more))
+		errs = append(errs[:shownErrors], language.Errorf("and %d more", more))
 	}
 	return listed, errors.Join(errs...)
 }

@@ -55,8 +55,8 @@ func (c *Central) refreshRegistry(now time.Time) {
 	}
 	switch changed, err := c.o.Registry.Refresh(); {
 	case err != nil:
-		why, _, _ := strings.Cut(err.Error(), "\n") // the first of several; the attribute has all
-		c.log.Error("keeps the registry as it was: "+why, "error", err)
+		why, _, _ := strings.Cut(c.o.Language.Error(err), "\n") // the first of several; the attribute has all
+		c.log.Error(c.o.Language.Sprintf("keeps the registry as it was: %s", why), "error", err)
 	case changed:
 		c.log.Info("registry re-read", "file", c.o.Registry.Path(), "charge_points", c.o.Registry.Len())
 		c.applyRegistry(now)

@@ -22,6 +22,7 @@ import (
 
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/language"
 	"evcp/internal/version"
 )
 
@@ -40,7 +41,7 @@ func Main(p config.Program, run func(context.Context, config.Invocation) error) 
 	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
 	in, code, goOn := loadSettings(p, os.Args[1:], os.Stdout, os.Stderr)
 	if goOn {
-		code = printErrorInTime(p.Name, run(ctx, in))
+		code = printErrorInTime(p.Name, ErrorLanguage(in), run(ctx, in))
 	}
 	stop()
 	os.Exit(code)
@@ -50,11 +51,11 @@ func Main(p config.Program, run func(context.Context, config.Invocation) error) 
 // must not keep a program that has ended.
 const printLimit = time.Second
 
-func printErrorInTime(program string, err error) int {
+func printErrorInTime(program string, l language.Language, err error) int {
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
-		PrintError(os.Stderr, program, err)
+		PrintError(os.Stderr, program, l, err)
 	}()
 	select {
 	case <-printed:
@@ -80,16 +81,26 @@ func loadSettings(p config.Program, args []string, stdout, stderr io.Writer) (in
 	in, err := p.Load(args, os.Getenv, readFile)
 	switch {
 	case err != nil:
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, ErrorLanguage(in).Error(err))
 		return in, ExitUsage, false
 	case in.Help:
-		fmt.Fprint(stdout, p.Help())
+		fmt.Fprint(stdout, p.Help(in.Language))
 		return in, ExitOK, false
 	case in.Version:
 		fmt.Fprintln(stdout, p.Name, version.String())
 		return in, ExitOK, false
 	}
 	return in, ExitOK, true
+}
+
+// ErrorLanguage is the language of errors: that of the locale at a terminal, where a person
+// reads them. Elsewhere a log collector does, and they are English, unless --lang or
+// EVCP_LANG asks for another.
+func ErrorLanguage(in config.Invocation) language.Language {
+	if in.Asked || console.IsTerminal(os.Stderr) {
+		return in.Language
+	}
+	return language.English
 }
 
 // readFile reads as much of a settings file as Load looks at: somebody may name a disk
@@ -115,13 +126,13 @@ func StateDir(given, program string, getenv func(string) string) (string, error)
 	if dir == "" {
 		home := userState(getenv)
 		if home == "" {
-			return "", UsageError(errors.New("no folder for the state: HOME is not set; give one with --state-dir"))
+			return "", UsageError(language.New("no folder for the state: HOME is not set; give one with --state-dir"))
 		}
 		dir = filepath.Join(home, program)
 	}
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		return "", UsageError(fmt.Errorf("--state-dir %s: a folder is needed, and a file is there", dir))
+		return "", UsageError(language.Errorf("--state-dir %s: a folder is needed, and a file is there", dir))
 	}
 	return dir, nil
 }
@@ -147,20 +158,19 @@ type LogSettings struct {
 
 // Settings are their rows in a program's table, the last of the group.
 func (l *LogSettings) Settings(group string) []config.Setting {
-	return []config.Setting{
+	return append([]config.Setting{
 		{Name: "log-format", Arg: "NAME", Default: "auto", Group: group, Help: "auto, text, logfmt or json", Scope: config.NotInFile,
 			Set: config.Choice(&l.Format, console.Auto, console.Text, console.Logfmt, console.JSON)},
 		{Name: "log-level", Arg: "NAME", Default: "info", Group: group, Help: "debug, info, warn or error", Scope: config.NotInFile, Set: l.setLevel},
-		l.ColorSetting(group),
-	}
+	}, l.ShownSettings(group)...)
 }
 
-// ColorSetting is the row of a program that has no other setting for its log.
-func (l *LogSettings) ColorSetting(group string) config.Setting {
-	return config.Setting{
+// ShownSettings are the rows of a program that has no other settings for its log.
+func (l *LogSettings) ShownSettings(group string) []config.Setting {
+	return []config.Setting{{
 		Name: "color", Arg: "WHEN", Default: "auto", Group: group, Help: "auto, always or never", Scope: config.NotInFile,
 		Set: config.Choice(&l.Color, console.ColorAuto, console.ColorAlways, console.ColorNever),
-	}
+	}, config.LanguageFlag(group)}
 }
 
 func (l *LogSettings) setLevel(s string) error {
@@ -176,9 +186,9 @@ func (l *LogSettings) setLevel(s string) error {
 // not end the program, as SIGPIPE does otherwise, and a terminal that takes nothing from
 // the background ("stty tostop") does not stop it, as SIGTTOU does. The caller closes the
 // console.
-func (l LogSettings) OpenLog() *console.Console {
+func (l LogSettings) OpenLog(said language.Language) *console.Console {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU)
-	return console.Open(console.Options{Out: os.Stderr, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color, Log: true})
+	return console.Open(console.Options{Out: os.Stderr, Getenv: os.Getenv, Format: l.Format, Level: l.Level, Color: l.Color, Language: said, Log: true})
 }
 
 // OpenAnswer opens the console for the answer to a command, on stdout. A reader that goes
@@ -195,7 +205,7 @@ func Keys(ctx context.Context, c *console.Console) (keys <-chan rune, restore fu
 	}
 	keys, restore, err := console.Keys(ctx, os.Stdin)
 	if err != nil {
-		c.Logger().Warn("no keys: "+err.Error(), "error", err)
+		c.Logger().Warn(c.Language().Sprintf("no keys: %s", err), "error", err)
 	}
 	return keys, restore
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // ExitError is an error that chooses the exit code. Err is nil if all of it is printed.
@@ -25,25 +26,28 @@ func UsageError(err error) error { return ExitError{ExitUsage, err} }
 
 func (e ExitError) Error() string { return fmt.Sprint(e.Err) }
 
+// In implements language.Translatable.
+func (e ExitError) In(l language.Language) string { return l.Error(e.Err) }
+
 // Unwrap is the error itself.
 func (e ExitError) Unwrap() error { return e.Err }
 
 // maxLines of an error are printed; more would scroll the first one away.
 const maxLines = 20
 
-// PrintError prints the error with which a program ends, on lines that fit, and returns
-// its exit code.
-func PrintError(stderr io.Writer, program string, err error) int {
+// PrintError prints the error with which a program ends in l, on lines that fit, and
+// returns its exit code.
+func PrintError(stderr io.Writer, program string, l language.Language, err error) int {
 	exit := exitOf(err)
 	if exit.Err == nil {
 		return exit.Code
 	}
-	lines := strings.Split(program+": "+err.Error(), "\n")
+	lines := strings.Split(program+": "+l.Error(err), "\n")
 	for _, line := range lines[:min(len(lines), maxLines)] {
 		fmt.Fprintln(stderr, strings.Join(display.Wrap(line, display.Columns), "\n"))
 	}
 	if more := len(lines) - maxLines; more > 0 {
-		fmt.Fprintf(stderr, "and %d more.\n", more)
+		fmt.Fprintln(stderr, l.Sprintf("and %d more.", more))
 	}
 	return exit.Code
 }
@@ -71,13 +75,13 @@ func PortError(err error, address, flag string) error {
 	port := address[strings.LastIndexByte(address, ':')+1:]
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && port == "5000" && runtime.GOOS == "darwin":
-		return fmt.Errorf("port 5000 is taken, most likely by macOS itself (AirPlay Receiver).\nSwitch that off in System Settings, or choose another port with %s", flag)
+		return language.Errorf("port 5000 is taken, most likely by macOS itself (AirPlay Receiver).\nSwitch that off in System Settings, or choose another port with %s", flag)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("port %s is taken by another program.\nStop that program, or choose another port with %s", port, flag)
+		return language.Errorf("port %s is taken by another program.\nStop that program, or choose another port with %s", port, flag)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("port %s is not allowed to this user.\nChoose one from 1024 on with %s", port, flag)
+		return language.Errorf("port %s is not allowed to this user.\nChoose one from 1024 on with %s", port, flag)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
+		return language.Errorf("%s is no address of this machine.\nListen on all of them: %s :%s", address, flag, port)
 	}
-	return fmt.Errorf("listen on %s (%s): %w", address, flag, err)
+	return language.Errorf("listen on %s (%s): %w", address, flag, err)
 }

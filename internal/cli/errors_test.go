@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"evcp/internal/config"
+	"evcp/internal/language"
 )
 
 func TestPrintErrorFitsTheScreen(t *testing.T) {
@@ -32,7 +33,7 @@ func TestPrintErrorFitsTheScreen(t *testing.T) {
 		{ExitError{Code: 3}, 3, 1, ""},
 	} {
 		var said bytes.Buffer
-		code := PrintError(&said, "p", c.err)
+		code := PrintError(&said, "p", language.English, c.err)
 		lines := strings.Split(strings.TrimSuffix(said.String(), "\n"), "\n")
 		if code != c.code || len(lines) != c.lines || lines[len(lines)-1] != c.last {
 			t.Errorf("%.20q: exit code %d, said\n%s", c.err, code, said.String())

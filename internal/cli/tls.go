@@ -2,10 +2,10 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 
 	"evcp/internal/config"
 	"evcp/internal/credentials"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/version"
 )
@@ -35,9 +35,9 @@ func (t *ClientTLS) Settings(group string, hidden bool) []config.Setting {
 }
 
 // Check is the part of config.Program.Check for these settings.
-func (t *ClientTLS) Check() (setting, why string) {
-	needs := func(name, given string) (string, string) {
-		return t.Prefix + name, "it goes with --" + t.Prefix + given
+func (t *ClientTLS) Check() (setting string, why error) {
+	needs := func(name, given string) (string, error) {
+		return t.Prefix + name, goesWith(t.Prefix + given)
 	}
 	switch {
 	case !t.On && t.CA != "":
@@ -49,16 +49,18 @@ func (t *ClientTLS) Check() (setting, why string) {
 	case !t.On && t.ServerName != "":
 		return needs("-server-name", "-tls")
 	case !t.On && t.Insecure:
-		return "insecure-" + t.Prefix + "-tls-i-know", "it goes with --" + t.Prefix + "-tls"
+		return "insecure-" + t.Prefix + "-tls-i-know", goesWith(t.Prefix + "-tls")
 	case t.Cert != "" && t.Key == "":
 		return needs("-cert", "-key")
 	case t.Key != "" && t.Cert == "":
 		return needs("-key", "-cert")
 	case t.Insecure && t.CA != "":
-		return needs("-ca", "-tls alone: nothing is verified")
+		return t.Prefix + "-ca", language.Errorf("it goes with --%s-tls alone: nothing is verified", t.Prefix)
 	}
-	return "", ""
+	return "", nil
 }
+
+func goesWith(setting string) error { return language.Errorf("it goes with --%s", setting) }
 
 // Dialer wraps a Dialer for TCP: it makes TLS connections, if these settings ask for them.
 // The error of a file that can't be used is a usage error.
@@ -82,7 +84,7 @@ func (t *ClientTLS) Dialer(tcp link.Dialer, files *credentials.Store) (link.Dial
 }
 
 func fileError(setting string, err error) error {
-	return UsageError(fmt.Errorf("--%s: %w", setting, err))
+	return UsageError(language.Errorf("--%s: %w", setting, err))
 }
 
 // ServerTLS are the settings of a listener for TLS connections. Their names begin with
@@ -113,19 +115,19 @@ func (t *ServerTLS) On() bool { return t.Cert != "" }
 
 // Check is the part of config.Program.Check for these settings. listens reports whether the
 // listener for which they are is on, and listener names its setting.
-func (t *ServerTLS) Check(listens bool, listener string) (setting, why string) {
+func (t *ServerTLS) Check(listens bool, listener string) (setting string, why error) {
 	given := cmp.Or(t.Cert, t.Key, t.ClientCA, t.Revoked)
 	switch {
 	case given != "" && t.Cert == "":
-		return t.Prefix + "-key", "it goes with --" + t.Prefix + "-cert"
+		return t.Prefix + "-key", goesWith(t.Prefix + "-cert")
 	case t.Cert != "" && t.Key == "":
-		return t.Prefix + "-cert", "it goes with --" + t.Prefix + "-key"
+		return t.Prefix + "-cert", goesWith(t.Prefix + "-key")
 	case t.Cert != "" && !listens:
-		return t.Prefix + "-cert", "it goes with --" + listener
+		return t.Prefix + "-cert", goesWith(listener)
 	case t.Revoked != "" && t.ClientCA == "":
-		return t.Prefix + "-revoked", "it goes with --" + t.Prefix + "-client-ca"
+		return t.Prefix + "-revoked", goesWith(t.Prefix + "-client-ca")
 	}
-	return "", ""
+	return "", nil
 }
 
 // Open opens the files. It returns nil without a certificate. The error of a file that

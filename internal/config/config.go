@@ -16,6 +16,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"evcp/internal/language"
 )
 
 // Program is the table of one program and what its help says around the table.
@@ -33,8 +35,8 @@ type Program struct {
 	Notes    []string  // last paragraphs of the help, wrapped
 
 	// Check holds settings to each other. It is called only when every value is good by
-	// itself, and returns which setting is wrong and why, "" if none is. nil: nothing to check.
-	Check func() (setting, why string)
+	// itself, and returns which setting is wrong and why, nil if none is. nil: nothing to check.
+	Check func() (setting string, why error)
 
 	// Environ is os.Environ or alike. A variable that begins with EVCP_ and is most likely a
 	// misspelt one of this table is an error. nil: none is looked for.
@@ -75,7 +77,52 @@ type Invocation struct {
 	Version bool   // --version was asked for; nothing else was looked at
 	Command string // one of Commands; "" = none
 	Operand string // what follows it; "" = nothing
-	Sources string // where values came from, for the start banner
+	Sources Sources
+
+	Language language.Language // that --lang, EVCP_LANG or the locale chooses; set also with an error
+	Asked    bool              // for this language, by --lang or EVCP_LANG
+}
+
+// Sources are where values came from, for the start banner.
+type Sources struct {
+	flags, variables bool
+	file             string // "" if there is none
+	missing          string // the file that was not found; "" if there is one, or none is looked for
+}
+
+// In is "../network.yaml", or "flags; no network.yaml found".
+func (s Sources) In(l language.Language) string {
+	var from []string
+	if s.flags {
+		from = append(from, l.Text(wordFlags))
+	}
+	if s.variables {
+		from = append(from, l.Text(wordVariables))
+	}
+	if s.file != "" {
+		from = append(from, s.file)
+	}
+	if len(from) == 0 {
+		from = []string{l.Text(wordDefaults)}
+	}
+	text := strings.Join(from, ", ")
+	if s.missing != "" {
+		text = l.Sprintf(phraseMissing, text, s.missing)
+	}
+	return text
+}
+
+// languageFlag names the setting that chooses the language.
+const languageFlag = "lang"
+
+// LanguageFlag is the row for --lang. Load itself reads it, before it looks at anything
+// else, since it says all errors.
+func LanguageFlag(group string) Setting {
+	var name string
+	return Setting{
+		Name: languageFlag, Arg: "NAME", Group: group, Help: "en or es, for what people read", DefaultText: "the locale's", Scope: NotInFile,
+		Set: Choice(&name, language.Names()...),
+	}
 }
 
 // fileFlag names the setting that points at the file.

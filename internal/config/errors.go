@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // problem is one error: a sentence or two, and where the file shows it.
 type problem struct {
-	text    string
+	why     error        // said in the language of the person
 	at      filePosition // the zero value for flags and variables
 	seeHelp bool
 }
 
 // LoadError holds everything that is wrong with a command line, its environment
-// and its file. Error is the whole text for a person: several lines, at most 80
+// and its file. Error and In are the whole text for a person: several lines, at most 80
 // columns, no newline at the end, no control characters but the line breaks.
 type LoadError struct {
 	program  string
@@ -30,38 +31,40 @@ const maxProblems = 20
 // prose is where paragraphs wrap: a little before display.Columns reads better.
 const prose = display.Columns - 4
 
-// Error words one error as a sentence after the program's name, several as a
+func (e *LoadError) Error() string { return e.In(language.English) }
+
+// In words one error as a sentence after the program's name, several as a
 // count and a block for each.
-func (e *LoadError) Error() string {
-	lines := e.problems[0].lines(e.program + ": ")
+func (e *LoadError) In(said language.Language) string {
+	lines := e.problems[0].lines(said, e.program+": ")
 	seeHelp := slices.ContainsFunc(e.problems, func(p problem) bool { return p.seeHelp })
 	if n := len(e.problems); n > 1 {
-		lines = append(display.Wrap(e.headline(), prose), "")
+		lines = append(display.Wrap(e.headline(said), prose), "")
 		for _, p := range e.problems[:min(n, maxProblems)] {
-			lines = append(lines, p.lines("")...)
+			lines = append(lines, p.lines(said, "")...)
 		}
 		if n > maxProblems {
-			lines = append(lines, fmt.Sprintf(phraseMore, n-maxProblems))
+			lines = append(lines, said.Sprintf(phraseMore, n-maxProblems))
 		}
 		if seeHelp {
 			lines = append(lines, "")
 		}
 	}
 	if seeHelp {
-		lines = append(lines, fmt.Sprintf(phraseSeeHelp, e.program))
+		lines = append(lines, said.Sprintf(phraseSeeHelp, e.program))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (e *LoadError) headline() string {
+func (e *LoadError) headline(said language.Language) string {
 	if slices.ContainsFunc(e.problems, func(p problem) bool { return p.at.path == "" }) {
-		return e.program + ": " + fmt.Sprintf(phraseErrors, len(e.problems))
+		return e.program + ": " + said.Sprintf(phraseErrors, len(e.problems))
 	}
-	return e.program + ": " + fmt.Sprintf(phraseErrorsIn, len(e.problems), e.problems[0].at.path)
+	return e.program + ": " + said.Sprintf(phraseErrorsIn, len(e.problems), e.problems[0].at.path)
 }
 
-func (p problem) lines(lead string) []string {
-	lines := display.Wrap(lead+p.text, prose)
+func (p problem) lines(said language.Language, lead string) []string {
+	lines := display.Wrap(lead+said.Error(p.why), prose)
 	if p.at.span != "" {
 		lines = append(lines, p.at.excerpt()...)
 	}
@@ -75,12 +78,12 @@ type filePosition struct {
 	before, span, after string // the source line in three parts; the carets go under span
 }
 
-func (l filePosition) problem(why string) problem {
+func (l filePosition) problem(why error) problem {
 	where := l.path
 	if l.line > 0 {
 		where += ":" + strconv.Itoa(l.line)
 	}
-	return problem{text: where + ": " + why, at: l}
+	return problem{why: language.Errorf("%s: %w", where, why), at: l}
 }
 
 // tabsToBlanks makes each tab one blank, as wide as the caret under it.
@@ -210,8 +213,8 @@ const (
 	reasonMost            = "the most is %dh"
 	reasonChoice          = "choose %s"
 	wordOr                = " or "
-	reasonNull            = `no value; write "" for none, or take the line out`
-	reasonPlain           = "one plain value is needed here"
+	reasonNull            = `%s: no value; write "" for none, or take the line out`
+	reasonPlain           = "%s: one plain value is needed here"
 	reasonFlat            = "each line of this file is one plain key: value"
 	reasonTwice           = "%s stands twice; the first is in line %d"
 	reasonNotInFile       = "%s can't stand in a file; it is the flag %s"
@@ -246,4 +249,5 @@ const (
 	wordFlags      = "flags"
 	wordVariables  = "variables"
 	wordDefaults   = "defaults"
+	phraseMissing  = "%s; no %s found"
 )

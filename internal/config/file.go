@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // MaxFile bounds the settings file in bytes; of a longer one, one byte more is enough
@@ -49,7 +50,7 @@ func (l *loader) openFile(read func(string) ([]byte, error)) {
 			l.readFile(path, source, err)
 			return
 		case ok:
-			l.problems = append(l.problems, named.problem(reasonNotThere))
+			l.problems = append(l.problems, named.problem(language.New(reasonNotThere)))
 		}
 	}
 }
@@ -62,14 +63,22 @@ func (l *loader) readFile(path string, source []byte, err error) {
 		if p, ok := errors.AsType[*fs.PathError](err); ok {
 			err = p.Err // the problem names the path
 		}
-		f.reject(filePosition{}, display.Safe(err.Error()))
+		f.reject(filePosition{}, safeError{err})
 	case len(source) > MaxFile:
-		f.reject(filePosition{}, fmt.Sprintf(reasonTooBig, MaxFile>>10))
+		f.reject(filePosition{}, language.Errorf(reasonTooBig, MaxFile>>10))
 	default:
 		f.parse(source)
 	}
 	l.problems = append(l.problems, f.problems...)
 }
+
+// safeError is an error of the system, without what a terminal would obey.
+type safeError struct{ error }
+
+func (e safeError) Error() string { return e.In(language.English) }
+
+// In implements language.Translatable.
+func (e safeError) In(l language.Language) string { return display.Safe(l.Error(e.error)) }
 
 // lineBreaks makes one of all line endings that the YAML reader knows, so that line
 // numbers agree.
@@ -80,7 +89,7 @@ var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "
 func (f *settingsFile) parse(source []byte) {
 	f.lines = strings.Split(lineBreaks.Replace(strings.TrimPrefix(string(source), "\ufeff")), "\n")
 	if i := slices.IndexFunc(f.lines, func(line string) bool { return !utf8.ValidString(line) }); i >= 0 {
-		f.reject(filePosition{line: i + 1}, reasonNotUTF8)
+		f.reject(filePosition{line: i + 1}, language.New(reasonNotUTF8))
 		return
 	}
 	lines := f.withoutMarkers()
@@ -117,9 +126,9 @@ func (f *settingsFile) withoutMarkers() []string {
 		directive := strings.HasPrefix(line, "%")
 		switch {
 		case directive:
-			f.reject(f.locate(i+1, 1, 1), reasonFlat)
+			f.reject(f.locate(i+1, 1, 1), language.New(reasonFlat))
 		case marker && begun:
-			f.reject(f.locate(i+1, 1, len("---")), reasonFlat)
+			f.reject(f.locate(i+1, 1, len("---")), language.New(reasonFlat))
 		}
 		if marker || directive {
 			lines[i] = ""
@@ -178,7 +187,7 @@ func (f *settingsFile) rejectSyntax(block []string, err error) {
 	for i, line := range block {
 		text := strings.TrimLeft(line, " \t")
 		if text != line && text != "" && text[0] != '#' {
-			f.reject(f.locate(f.offset+i+1, len(line)-len(text)+1, len(line)), reasonIndented)
+			f.reject(f.locate(f.offset+i+1, len(line)-len(text)+1, len(line)), language.New(reasonIndented))
 			return
 		}
 	}
@@ -194,10 +203,10 @@ func (f *settingsFile) rejectSyntax(block []string, err error) {
 		}
 	}
 	if errors.Is(err, errTooDeep) {
-		f.reject(at, reasonFlat)
+		f.reject(at, language.New(reasonFlat))
 		return
 	}
-	f.reject(at, fmt.Sprintf(reasonNotYAML, display.Safe(firstBytes(message))))
+	f.reject(at, language.Errorf(reasonNotYAML, display.Safe(firstBytes(message))))
 }
 
 func (f *settingsFile) addAll(documents []*yaml.Node) {
@@ -209,7 +218,7 @@ func (f *settingsFile) addAll(documents []*yaml.Node) {
 				f.add(root.Content[i], root.Content[i+1])
 			}
 		case !isNull(root) || root.Value != "":
-			f.reject(f.locateNode(root), reasonFlat)
+			f.reject(f.locateNode(root), language.New(reasonFlat))
 		}
 	}
 }
@@ -220,11 +229,11 @@ func (f *settingsFile) add(key, v *yaml.Node) {
 	name, at := key.Value, f.locateNode(key)
 	first, twice := f.keyLines[name]
 	if !isScalar(key) || strings.TrimSpace(at.before) != "" {
-		f.reject(at, reasonFlat)
+		f.reject(at, language.New(reasonFlat))
 		return
 	}
 	if twice {
-		f.reject(at, fmt.Sprintf(reasonTwice, shortKey(name), first))
+		f.reject(at, language.Errorf(reasonTwice, shortKey(name), first))
 		return
 	}
 	f.keyLines[name] = at.line
@@ -232,16 +241,16 @@ func (f *settingsFile) add(key, v *yaml.Node) {
 	own = own && s.key() == name
 	switch {
 	case own && s.Scope != Anywhere:
-		f.reject(at, fmt.Sprintf(reasonNotInFile, name, s.flag()))
+		f.reject(at, language.Errorf(reasonNotInFile, name, s.flag()))
 	case !own && !slices.Contains(f.program.Shared, name):
 		f.rejectKey(at, name)
 	case isBlockMapping(v) && own:
-		f.reject(at, name+": "+reasonPlain)
+		f.reject(at, language.Errorf(reasonPlain, name))
 	case !isScalar(v) && !isBlockMapping(v):
-		f.reject(f.locateNode(v), reasonFlat)
+		f.reject(f.locateNode(v), language.New(reasonFlat))
 	case !own:
 	case isNull(v):
-		f.reject(at, name+": "+reasonNull)
+		f.reject(at, language.Errorf(reasonNull, name))
 	default:
 		f.values[s.Name] = value{source: fromFile, name: name, text: v.Value, setting: s, at: f.locateNode(v)}
 	}
@@ -267,14 +276,14 @@ func (f *settingsFile) rejectKey(at filePosition, key string) {
 			known = append(known, s.key())
 		}
 	}
-	text := fmt.Sprintf(phraseUnknownKey, shortKey(key))
+	why := language.Errorf(phraseUnknownKey, shortKey(key))
 	if near := closestName(key, append(known, f.program.Shared...)); near != "" {
-		text += fmt.Sprintf(phraseDidYouMean, near)
+		why = language.Errorf("%w%w", why, language.Errorf(phraseDidYouMean, near))
 	}
-	f.reject(at, text)
+	f.reject(at, why)
 }
 
-func (f *settingsFile) reject(at filePosition, why string) {
+func (f *settingsFile) reject(at filePosition, why error) {
 	at.path = f.path
 	f.problems = append(f.problems, at.problem(why))
 }

@@ -7,6 +7,7 @@ import (
 
 	"evcp/internal/config"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 func TestHelpOfTheMonitorWordForWord(t *testing.T) {
@@ -14,7 +15,7 @@ func TestHelpOfTheMonitorWordForWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Split(monitor(&options{}).Help(), "\n")
+	got := strings.Split(monitor(&options{}).Help(language.English), "\n")
 	for i, line := range strings.Split(string(want), "\n") {
 		if i >= len(got) || got[i] != line {
 			t.Fatalf("line %d of\n%s\nwant %q", i+1, strings.Join(got, "\n"), line)
@@ -42,10 +43,10 @@ Two
   --version
   -h, --help
 `
-	if got := p.Help(); !strings.Contains(got, want) {
+	if got := p.Help(language.English); !strings.Contains(got, want) {
 		t.Errorf("got\n%s\nwant in it\n%s", got, want)
 	}
-	for line := range strings.Lines(p.Help()) {
+	for line := range strings.Lines(p.Help(language.English)) {
 		if display.Width(strings.TrimRight(line, "\n")) > 80 {
 			t.Errorf("too wide: %s", line)
 		}

@@ -1,11 +1,12 @@
 package config
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"evcp/internal/language"
 )
 
 // Load reads args (without the program's name), the environment and the file, and
@@ -16,14 +17,15 @@ import (
 func (p Program) Load(args []string, getenv func(string) string, read func(string) ([]byte, error)) (Invocation, error) {
 	l := loader{Program: p, getenv: getenv, args: args, flags: map[string]value{}}
 	l.parseArgs()
+	said, asked := l.language()
 	if l.in.Help || l.in.Version {
-		return Invocation{Help: l.in.Help, Version: !l.in.Help}, nil
+		return Invocation{Help: l.in.Help, Version: !l.in.Help, Language: said, Asked: asked}, nil
 	}
 	l.rejectVariables()
 	l.openFile(read)
 	l.setAll()
 	if len(l.problems) == 0 && l.Check != nil {
-		if name, why := l.Check(); why != "" {
+		if name, why := l.Check(); why != nil {
 			s, _ := l.setting(name)
 			v, _ := l.pick(s)
 			l.problems = append(l.problems, v.problem(why))
@@ -32,9 +34,9 @@ func (p Program) Load(args []string, getenv func(string) string, read func(strin
 	if len(l.problems) > 0 {
 		// Those of the file come last, by line, so that they stand together.
 		slices.SortStableFunc(l.problems, func(a, b problem) int { return a.at.line - b.at.line })
-		return Invocation{}, &LoadError{program: p.Name, problems: l.problems}
+		return Invocation{Language: said, Asked: asked}, &LoadError{program: p.Name, problems: l.problems}
 	}
-	l.in.Sources = l.sources()
+	l.in.Sources, l.in.Language, l.in.Asked = l.sources(), said, asked
 	return l.in, nil
 }
 
@@ -50,6 +52,19 @@ type loader struct {
 	problems []problem
 }
 
+// language is the one that a flag or variable names, else the locale's. A name that is not
+// known is found again by setAll, as an error.
+func (l *loader) language() (said language.Language, asked bool) {
+	if s, ok := l.setting(languageFlag); ok {
+		if v, given := l.pick(s); given {
+			if said, known := language.Parse(v.text); known {
+				return said, true
+			}
+		}
+	}
+	return language.OfLocale(l.getenv), false
+}
+
 func (l *loader) setAll() {
 	for _, s := range l.Settings {
 		v, ok := l.pick(s)
@@ -60,7 +75,7 @@ func (l *loader) setAll() {
 			l.used[v.source] = true
 		}
 		if err := s.Set(v.text); err != nil {
-			l.problems = append(l.problems, v.problem(err.Error()))
+			l.problems = append(l.problems, v.problem(err))
 		}
 	}
 }
@@ -81,26 +96,12 @@ func (l *loader) pick(s Setting) (value, bool) {
 	return value{source: fromDefault, name: s.flag(), text: s.Default, setting: s}, s.Default != ""
 }
 
-// sources is Invocation.Sources: "../network.yaml", or "flags; no network.yaml found".
-func (l *loader) sources() string {
-	var from []string
-	if l.used[fromFlag] {
-		from = append(from, wordFlags)
-	}
-	if l.used[fromVariable] {
-		from = append(from, wordVariables)
-	}
-	switch {
-	case l.file.path != "":
-		from = append(from, l.file.path)
-	case len(from) == 0:
-		from = []string{wordDefaults}
-	}
-	text := strings.Join(from, ", ")
+func (l *loader) sources() Sources {
+	from := Sources{flags: l.used[fromFlag], variables: l.used[fromVariable], file: l.file.path}
 	if l.file.path == "" && len(l.Files) > 0 {
-		text += "; no " + path.Base(l.Files[0]) + " found"
+		from.missing = path.Base(l.Files[0])
 	}
-	return text
+	return from
 }
 
 // sourceKind is where a value came from.
@@ -124,29 +125,33 @@ type value struct {
 }
 
 // problem is an error that names the source of v; why is the reason.
-func (v value) problem(why string) problem {
+func (v value) problem(why error) problem {
 	switch v.source {
 	case fromVariable:
-		return problem{text: fmt.Sprintf("%s %s: %s%s", v.name, quote(v.text), why, v.kubernetes())}
+		err := language.Errorf("%s %s: %w", v.name, quote(v.text), why)
+		if hint := v.kubernetes(); hint != nil {
+			err = language.Errorf("%w%w", err, hint)
+		}
+		return problem{why: err}
 	case fromFile:
-		return v.at.problem(fmt.Sprintf("%s %s: %s", v.name, quote(v.text), why))
+		return v.at.problem(language.Errorf("%s %s: %w", v.name, quote(v.text), why))
 	}
-	return problem{text: fmt.Sprintf("%s %s: %s", v.name, quoteIfNeeded(v.text), why)}
+	return problem{why: language.Errorf("%s %s: %w", v.name, quoteIfNeeded(v.text), why)}
 }
 
-// kubernetes explains a variable that Kubernetes has set: for a Service named "central"
-// every pod gets CENTRAL_PORT=tcp://10.96.0.7:5000.
-func (v value) kubernetes() string {
+// kubernetes explains a variable that Kubernetes has set, nil for any other: for a Service
+// named "central" every pod gets CENTRAL_PORT=tcp://10.96.0.7:5000.
+func (v value) kubernetes() error {
 	service, isPort := strings.CutSuffix(v.name, "_PORT")
 	scheme, _, isURL := strings.Cut(v.text, "://")
 	if !isPort || !isURL || scheme != "tcp" && scheme != "udp" && scheme != "sctp" {
-		return ""
+		return nil
 	}
 	service = strings.ToLower(strings.ReplaceAll(service, "_", "-"))
 	if v.name == v.setting.variable() {
-		return fmt.Sprintf(phraseKubernetesOwn, service)
+		return language.Errorf(phraseKubernetesOwn, service)
 	}
-	return fmt.Sprintf(phraseKubernetes, service, v.setting.variable())
+	return language.Errorf(phraseKubernetes, service, v.setting.variable())
 }
 
 // rejectVariables rejects variables that are most likely misspelt: the program would start
@@ -172,7 +177,8 @@ func (l *loader) rejectVariables() {
 		}
 		if near := closestName(key, keys); near != "" {
 			meant := variablePrefix + strings.ToUpper(near)
-			l.problems = append(l.problems, problem{text: fmt.Sprintf(phraseUnknownVariable, shortKey(name)) + fmt.Sprintf(phraseDidYouMean, meant)})
+			why := language.Errorf("%w%w", language.Errorf(phraseUnknownVariable, shortKey(name)), language.Errorf(phraseDidYouMean, meant))
+			l.problems = append(l.problems, problem{why: why})
 		}
 	}
 }
@@ -203,13 +209,13 @@ func (l *loader) parseArgs() {
 	switch {
 	case len(positional) == 0:
 	case len(l.Commands) == 0:
-		l.unknown(phraseUnknownArg, positional[0], phraseNoCommands)
+		l.unknown(phraseUnknownArg, positional[0], language.New(phraseNoCommands))
 	case !slices.Contains(l.Commands, positional[0]):
-		l.unknown(phraseUnknownCommand, positional[0], fmt.Sprintf(phraseCommands, listed(l.Commands, wordAnd)))
+		l.unknown(phraseUnknownCommand, positional[0], language.Errorf(phraseCommands, alternatives(l.Commands, wordAnd)))
 	case len(positional) > 1 && !l.Operand:
-		l.unknown(phraseUnknownArg, positional[1], "")
+		l.unknown(phraseUnknownArg, positional[1], nil)
 	case len(positional) > 2:
-		l.unknown(phraseUnknownArg, positional[2], "")
+		l.unknown(phraseUnknownArg, positional[2], nil)
 	default:
 		l.in.Command = positional[0]
 		l.in.Operand = strings.Join(positional[1:], "")
@@ -224,7 +230,7 @@ func (l *loader) parseFlag(arg string) {
 	follows := !joined && len(l.args) > 0
 	switch {
 	case !known || !strings.HasPrefix(name, "--"):
-		l.unknown(phraseUnknownFlag, name, "")
+		l.unknown(phraseUnknownFlag, name, nil)
 		if follows && !strings.HasPrefix(l.args[0], "-") {
 			l.args = l.args[1:] // most likely the flag's value: one mistake is one error
 		}
@@ -235,21 +241,23 @@ func (l *loader) parseFlag(arg string) {
 	case follows && !strings.HasPrefix(l.args[0], "--"):
 		text, l.args = l.args[0], l.args[1:]
 	default:
-		l.problems = append(l.problems, problem{text: fmt.Sprintf(phraseNoValue, s.flag(), s.Arg)})
+		l.problems = append(l.problems, problem{why: language.Errorf(phraseNoValue, s.flag(), argument(s.Arg))})
 		return
 	}
 	l.flags[s.Name] = value{source: fromFlag, name: s.flag(), text: text, setting: s}
 }
 
-// unknown rejects arg, and suggests the name that was probably meant or else says hint.
-func (l *loader) unknown(phrase, arg, hint string) {
-	text := fmt.Sprintf(phrase, quoteIfNeeded(arg))
+// unknown rejects arg, and suggests the name that was probably meant or else says hint, if
+// there is one.
+func (l *loader) unknown(phrase, arg string, hint error) {
+	why := language.Errorf(phrase, quoteIfNeeded(arg))
 	if name := l.closest(arg); name != "" {
-		text += fmt.Sprintf(phraseDidYouMean, name)
-	} else {
-		text += hint
+		hint = language.Errorf(phraseDidYouMean, name)
 	}
-	l.problems = append(l.problems, problem{text: text, seeHelp: true})
+	if hint != nil {
+		why = language.Errorf("%w%w", why, hint)
+	}
+	l.problems = append(l.problems, problem{why: why, seeHelp: true})
 }
 
 // closest is the command or flag that arg was probably meant to be, "" for none.

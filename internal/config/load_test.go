@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"evcp/internal/config"
+	"evcp/internal/language"
 )
 
 // wrong loads and returns what a person reads, "" if all was well.
@@ -178,9 +179,10 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	if o.enginePort != 2 || o.centralPort != 3 || o.topic != "t4" || o.cp != "CP_001" {
 		t.Errorf("got %+v", o)
 	}
-	want := config.Invocation{Sources: "flags, variables, ./network.yaml"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
+	sources := got.Sources.In(language.English)
+	got.Sources = config.Sources{}
+	if sources != "flags, variables, ./network.yaml" || got != (config.Invocation{}) {
+		t.Errorf("got %+v from %s", got, sources)
 	}
 }
 
@@ -199,7 +201,7 @@ func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.fall != want.fall || got.Sources != want.origin {
+		if o.fall != want.fall || got.Sources.In(language.English) != want.origin {
 			t.Errorf("%q: fall %d, %+v; want %+v", args, o.fall, got, want)
 		}
 	}
@@ -207,14 +209,13 @@ func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 
 func TestOriginWithoutAFile(t *testing.T) {
 	for args, want := range map[string]string{
-		"":                  "defaults; no network.yaml found",
-		"--cp-id CP_001":    "flags; no network.yaml found",
-		"--test --rise 2":   "flags; no network.yaml found",
-		"--http localhost:": "",
+		"":                "defaults; no network.yaml found",
+		"--cp-id CP_001":  "flags; no network.yaml found",
+		"--test --rise 2": "flags; no network.yaml found",
 	} {
-		got, _ := monitor(&options{}).Load(strings.Fields(args), env(nil), disk(nil))
-		if got.Sources != want {
-			t.Errorf("%q: %q, want %q", args, got.Sources, want)
+		got, err := monitor(&options{}).Load(strings.Fields(args), env(nil), disk(nil))
+		if said := got.Sources.In(language.English); said != want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", args, said, err, want)
 		}
 	}
 }

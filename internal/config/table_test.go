@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -54,12 +55,13 @@ func monitor(o *options) config.Program {
 			{Name: "log-format", Arg: "NAME", Default: "auto", Group: run, Help: "auto, text, logfmt or json", Set: config.Choice(&o.format, "auto", "text", "logfmt", "json")},
 			{Name: "log-level", Arg: "NAME", Default: "info", Group: run, Help: "debug, info, warn or error", Set: config.Choice(&o.level, "debug", "info", "warn", "error")},
 			{Name: "color", Arg: "WHEN", Default: "auto", Group: run, Help: "auto, always or never", Set: config.Choice(&o.color, "auto", "always", "never")},
+			config.LanguageFlag(run),
 		},
-		Check: func() (setting, why string) {
+		Check: func() (setting string, why error) {
 			if o.timeout > o.interval {
-				return "timeout", "it must not exceed --interval (" + o.interval.String() + ")"
+				return "timeout", errors.New("it must not exceed --interval (" + o.interval.String() + ")")
 			}
-			return "", ""
+			return "", nil
 		},
 		Files:   []string{"./network.yaml", "../network.yaml", "/etc/ev-cp-m/network.yaml"},
 		Shared:  []string{"registry", "listen"},

@@ -13,17 +13,18 @@ import (
 	"unicode/utf8"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // The functions of this file make a Setting's Set for one kind of value. The
 // error of each is a reason: what a good value is, not what was wrong with this one.
 
 // parsed makes a Set of a parser that has one reason to refuse a text.
-func parsed[T any](to *T, reason string, parse func(string) (T, bool)) func(string) error {
+func parsed[T any](to *T, reason error, parse func(string) (T, bool)) func(string) error {
 	return func(s string) error {
 		v, ok := parse(s)
 		if !ok {
-			return errors.New(reason)
+			return reason
 		}
 		*to = v
 		return nil
@@ -31,10 +32,12 @@ func parsed[T any](to *T, reason string, parse func(string) (T, bool)) func(stri
 }
 
 // Port takes a TCP port to connect to, 1 to 65535.
-func Port(to *uint16) func(string) error { return parsed(to, reasonPort, parsePort) }
+func Port(to *uint16) func(string) error { return parsed(to, language.New(reasonPort), parsePort) }
 
 // ListenPort takes a TCP port to listen on, 0 to 65535; 0 is any that is free.
-func ListenPort(to *uint16) func(string) error { return parsed(to, reasonListenPort, parseListenPort) }
+func ListenPort(to *uint16) func(string) error {
+	return parsed(to, language.New(reasonListenPort), parseListenPort)
+}
 
 func parsePort(s string) (uint16, bool) {
 	n, ok := parseListenPort(s)
@@ -53,9 +56,9 @@ func CPID(to *evcp.CPID) func(string) error {
 		id, err := evcp.ParseCPID(s)
 		switch {
 		case err != nil:
-			return errors.New(reasonCPID)
+			return language.New(reasonCPID)
 		case isDots(s):
-			return errors.New(reasonDots)
+			return language.New(reasonDots)
 		}
 		*to = id
 		return nil
@@ -69,7 +72,7 @@ const maxTopic = 249
 
 // Topic takes the name of a Kafka topic.
 func Topic(to *string) func(string) error {
-	return parsed(to, reasonTopic, func(s string) (string, bool) {
+	return parsed(to, language.New(reasonTopic), func(s string) (string, bool) {
 		return s, s != "" && len(s) <= maxTopic && !isDots(s) && !strings.ContainsFunc(s, notInHost)
 	})
 }
@@ -84,11 +87,11 @@ func Duration(to *time.Duration, least time.Duration) func(string) error {
 		d, err := time.ParseDuration(s)
 		switch {
 		case err != nil:
-			return errors.New(reasonDuration)
+			return language.New(reasonDuration)
 		case d > maxDuration:
-			return fmt.Errorf(reasonMost, maxDuration/time.Hour)
+			return language.Errorf(reasonMost, maxDuration/time.Hour)
 		case d < least:
-			return fmt.Errorf(reasonLeast, least)
+			return language.Errorf(reasonLeast, least)
 		}
 		*to = d
 		return nil
@@ -100,7 +103,7 @@ const maxCount = 1_000_000
 
 // Count takes a whole number from 1.
 func Count[N int | uint32](to *N) func(string) error {
-	return parsed(to, reasonCount, func(s string) (N, bool) {
+	return parsed(to, language.New(reasonCount), func(s string) (N, bool) {
 		n, err := strconv.Atoi(s)
 		return N(n), err == nil && n >= 1 && n <= maxCount
 	})
@@ -108,21 +111,34 @@ func Count[N int | uint32](to *N) func(string) error {
 
 // Choice takes one of the words, as written.
 func Choice[T ~string](to *T, words ...T) func(string) error {
-	return parsed(to, fmt.Sprintf(reasonChoice, listed(words, wordOr)), func(s string) (T, bool) {
+	return parsed(to, language.Errorf(reasonChoice, alternatives(words, wordOr)), func(s string) (T, bool) {
 		return T(s), slices.Contains(words, T(s))
 	})
 }
 
-// listed words a list as a sentence does: "a, b or c".
-func listed[T ~string](words []T, last string) string {
-	text := string(words[0])
-	if len(words) == 1 {
-		return text
+// wordList is a list within a sentence: "a, b or c".
+type wordList struct {
+	words []string
+	last  string // stands before the last word
+}
+
+func alternatives[T ~string](words []T, last string) wordList {
+	list := wordList{last: last}
+	for _, w := range words {
+		list.words = append(list.words, string(w))
 	}
-	for _, w := range words[1 : len(words)-1] {
-		text += ", " + string(w)
+	return list
+}
+
+func (w wordList) String() string { return w.In(language.English) }
+
+// In implements language.Translatable.
+func (w wordList) In(l language.Language) string {
+	n := len(w.words) - 1
+	if n == 0 {
+		return w.words[0]
 	}
-	return text + last + string(words[len(words)-1])
+	return strings.Join(w.words[:n], ", ") + l.Text(w.last) + w.words[n]
 }
 
 // maxText keeps a name shorter than what a file system or Kafka takes.
@@ -130,7 +146,7 @@ const maxText = 255
 
 // Text takes one line of printable characters, not empty.
 func Text(to *string) func(string) error {
-	return parsed(to, reasonText, func(s string) (string, bool) {
+	return parsed(to, language.New(reasonText), func(s string) (string, bool) {
 		return s, s != "" && len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, notPrintable)
 	})
 }
@@ -139,7 +155,7 @@ func notPrintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // Switch takes true or false, also as yes/no, on/off, 1/0.
 func Switch(to *bool) func(string) error {
-	return parsed(to, reasonSwitch, func(s string) (on, ok bool) {
+	return parsed(to, language.New(reasonSwitch), func(s string) (on, ok bool) {
 		s = strings.ToLower(s)
 		on = slices.Contains([]string{"true", "yes", "on", "1"}, s)
 		return on, on || slices.Contains([]string{"false", "no", "off", "0"}, s)
@@ -152,8 +168,8 @@ func Switch(to *bool) func(string) error {
 func ListenOrOff(to *string) func(string) error {
 	return func(s string) error {
 		address, why := parseHostPort(s, "", parseListenPort)
-		if s != "" && why != "" {
-			return errors.New(why)
+		if s != "" && why != nil {
+			return why
 		}
 		*to = address
 		return nil
@@ -164,7 +180,7 @@ func ListenOrOff(to *string) func(string) error {
 func ListenAddress(to *string) func(string) error {
 	return func(s string) error {
 		if s == "" {
-			return errors.New(reasonListen)
+			return language.New(reasonListen)
 		}
 		return ListenOrOff(to)(s)
 	}
@@ -183,10 +199,10 @@ func HostPortList(to *[]string, defaultPort uint16) func(string) error {
 		for entry := range strings.SplitSeq(s, ",") {
 			address, why := parseHostPort(strings.TrimSpace(entry), strconv.Itoa(int(defaultPort)), parsePort)
 			if strings.HasPrefix(address, ":") {
-				why = reasonHostPort
+				why = errHostPort
 			}
-			if why != "" {
-				return errors.New(why)
+			if why != nil {
+				return why
 			}
 			all = append(all, address)
 		}
@@ -199,8 +215,8 @@ func HostPortList(to *[]string, defaultPort uint16) func(string) error {
 func Host(to *string) func(string) error {
 	return func(s string) error {
 		host, why := parseHost(s)
-		if why != "" {
-			return errors.New(why)
+		if why != nil {
+			return why
 		}
 		*to = host
 		return nil
@@ -210,47 +226,53 @@ func Host(to *string) func(string) error {
 // maxHost is DNS's own limit.
 const maxHost = 253
 
-// parseHost returns why s is no host, "" if it is one.
-func parseHost(s string) (host, why string) {
+// Reasons that a caller tells apart.
+var (
+	errHost     = language.New(reasonHost)
+	errHostPort = language.New(reasonHostPort)
+)
+
+// parseHost returns why s is no host, nil if it is one.
+func parseHost(s string) (host string, why error) {
 	inner, bracket := strings.CutPrefix(s, "[")
 	if bracket || strings.ContainsRune(s, ':') {
 		if bracket {
 			inner, bracket = strings.CutSuffix(inner, "]")
 			s = inner
 			if !bracket {
-				return "", reasonHost
+				return "", errHost
 			}
 		}
 		if !isIPv6(s) {
-			return "", reasonHost
+			return "", errHost
 		}
 		return s, whyNoZone(s)
 	}
 	if s == "" || len(s) > maxHost || strings.ContainsFunc(s, notInHost) {
-		return "", reasonHost
+		return "", errHost
 	}
 	return s, whyNotIPv4(s)
 }
 
 // whyNoZone refuses a link-local IPv6 address without its interface: each interface has a
 // network of these, so the kernel has nowhere to send to.
-func whyNoZone(s string) string {
+func whyNoZone(s string) error {
 	if ip, err := netip.ParseAddr(s); err == nil && ip.IsLinkLocalUnicast() && ip.Zone() == "" {
-		return fmt.Sprintf(reasonZone, ip)
+		return language.Errorf(reasonZone, ip)
 	}
-	return ""
+	return nil
 }
 
-// whyNotIPv4 refuses a name that was meant as an IPv4 address, "" for any other. Its last
+// whyNotIPv4 refuses a name that was meant as an IPv4 address, nil for any other. Its last
 // part is a number, as no top-level domain is, and so resolvers disagree about it:
 // some look it up as a name, some read 010 as 8 and 10.1 as 10.0.0.1, as inet_aton does.
-func whyNotIPv4(s string) string {
+func whyNotIPv4(s string) error {
 	parts := strings.Split(strings.TrimSuffix(s, "."), ".")
 	if !isNumber(parts[len(parts)-1]) {
-		return ""
+		return nil
 	}
 	if _, err := netip.ParseAddr(s); err == nil {
-		return ""
+		return nil
 	}
 	for i, part := range parts {
 		part = strings.TrimLeft(part, "0")
@@ -260,9 +282,9 @@ func whyNotIPv4(s string) string {
 		parts[i] = part
 	}
 	if meant, err := netip.ParseAddr(strings.Join(parts, ".")); err == nil && !strings.HasSuffix(s, ".") {
-		return fmt.Sprintf(reasonMeantIPv4, meant)
+		return language.Errorf(reasonMeantIPv4, meant)
 	}
-	return reasonIPv4
+	return language.New(reasonIPv4)
 }
 
 // isNumber reports whether inet_aton would read s as a number: decimal, or hexadecimal
@@ -282,31 +304,31 @@ func notInHost(r rune) bool {
 
 // parseHostPort writes an address as net.Dial takes it, or returns why it can't. An empty
 // host stays empty; an empty defaultPort means that the port must be there.
-func parseHostPort(s, defaultPort string, parsePort func(string) (uint16, bool)) (address, why string) {
+func parseHostPort(s, defaultPort string, parsePort func(string) (uint16, bool)) (address string, why error) {
 	host, port := s, defaultPort
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") && !isIPv6(s) {
 		host, port = s[:i], s[i+1:]
 	}
 	if _, ok := parsePort(port); !ok || s == "" {
 		if _, zeroToo := parsePort("0"); zeroToo {
-			return "", reasonListenHostPort
+			return "", language.New(reasonListenHostPort)
 		}
-		return "", reasonHostPort
+		return "", errHostPort
 	}
 	if host == "" {
-		return ":" + port, ""
+		return ":" + port, nil
 	}
 	host, why = parseHost(host)
 	switch {
-	case why == reasonHost:
-		return "", reasonHostPort
-	case why != "":
+	case errors.Is(why, errHost):
+		return "", errHostPort
+	case why != nil:
 		return "", why
 	}
 	if strings.ContainsRune(host, ':') {
 		host = "[" + host + "]"
 	}
-	return host + ":" + port, ""
+	return host + ":" + port, nil
 }
 
 // isIPv6 holds the zone to a host's letters, because netip takes anything there.
@@ -330,9 +352,9 @@ func ByteSize(to *int64, least int64) func(string) error {
 		n, ok := parseSize(s)
 		switch {
 		case !ok:
-			return errors.New(reasonSize)
+			return language.New(reasonSize)
 		case n < least:
-			return fmt.Errorf(reasonLeast, sizeText(least))
+			return language.Errorf(reasonLeast, sizeText(least))
 		}
 		*to = n
 		return nil

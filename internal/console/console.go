@@ -23,6 +23,7 @@ import (
 	"golang.org/x/term"
 
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // Format is how log lines are written.
@@ -45,6 +46,8 @@ type Options struct {
 	Level  slog.Level          // the least that is logged
 	Zone   *time.Location      // of Text's times; nil: local time
 	Log    bool                // no call waits for Out
+
+	Language language.Language // of the log, where a person reads it
 }
 
 // ColorMode says when colour is used.
@@ -65,6 +68,7 @@ type Console struct {
 	format Format
 	level  slog.Level
 	zone   *time.Location
+	said   language.Language
 	tty    bool // Out is a terminal
 	redraw bool // Out is one that can redraw its last line
 
@@ -82,7 +86,7 @@ func Open(o Options) *Console {
 	}
 	c := &Console{out: o.Out, style: StyleOf(o.Out, getenv, o.Color), format: o.Format, level: o.Level, zone: o.Zone}
 	c.output.file, c.output.log = o.Out, o.Log
-	c.tty = isTerminal(o.Out)
+	c.tty = IsTerminal(o.Out)
 	c.redraw = c.tty && getenv("TERM") != "dumb"
 	if c.zone == nil {
 		c.zone = time.Local
@@ -93,8 +97,15 @@ func Open(o Options) *Console {
 			c.format = Text
 		}
 	}
+	if c.Terminal() {
+		c.said = o.Language
+	}
 	return c
 }
+
+// Language is that of the log: the one asked for where a person reads Text at a terminal,
+// and English for machines.
+func (c *Console) Language() language.Language { return c.said }
 
 // Terminal reports whether Out is a terminal that shows Text: whether a person reads
 // it, for whom a banner and a summary are worth printing.
@@ -137,10 +148,10 @@ func (c *Console) Lost() uint64 { return c.output.lost() }
 // (the first set of LC_ALL, LC_CTYPE, LANG) and a terminal whose font has them.
 func StyleOf(out *os.File, getenv func(string) string, when ColorMode) display.Style {
 	name := getenv("TERM")
-	plain := isTerminal(out) && (name == "dumb" || name == "linux")
+	plain := IsTerminal(out) && (name == "dumb" || name == "linux")
 	return display.Style{
 		ASCII: plain || !isUTF8(getenv),
-		Color: when == ColorAlways || when != ColorNever && isTerminal(out) && name != "dumb" && getenv("NO_COLOR") == "",
+		Color: when == ColorAlways || when != ColorNever && IsTerminal(out) && name != "dumb" && getenv("NO_COLOR") == "",
 	}
 }
 
@@ -154,7 +165,8 @@ func isUTF8(getenv func(string) string) bool {
 	return false
 }
 
-func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+// IsTerminal reports whether a person reads f, or types into it.
+func IsTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
 
 // The live line is drawn with the cursor put back to its start. A terminal that is
 // made narrower breaks the line in two and leaves the cursor there, so "erase from
@@ -162,7 +174,7 @@ func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd()
 const (
 	eraseLive = "\r\x1b[J"
 	home      = "\r"
-	wordLive  = "live  "
+	wordLive  = "live"
 )
 
 // Live shows a text as the last line, in place of what was there; "" takes it away.
@@ -207,7 +219,7 @@ var lostLines = display.NewPlural("left out %d line: nobody read the log, or it 
 	"left out %d lines: nobody read the log, or it could not be written")
 
 func (c *Console) lostLine(n uint64) []string {
-	e := logRecord{at: time.Now(), level: slog.LevelWarn, text: lostLines.Of(int64(n))}
+	e := logRecord{at: time.Now(), level: slog.LevelWarn, text: lostLines.In(c.said).Of(int64(n))}
 	return c.format.encode(e, c)
 }
 
@@ -240,13 +252,15 @@ func (c *Console) draw() string {
 		return ""
 	}
 	c.on = true
-	return c.style.Line(wordLive+text, columns) + home
+	return c.style.Line(c.leadLive()+text, columns) + home
 }
+
+func (c *Console) leadLive() string { return c.said.Text(wordLive) + "  " }
 
 // liveIn is the text of the live line for a width.
 func (c *Console) liveIn(columns int) (text string) {
 	for _, text = range c.live {
-		if display.Width(wordLive+text) <= columns {
+		if display.Width(c.leadLive()+text) <= columns {
 			break
 		}
 	}

@@ -29,7 +29,7 @@ import (
 // the terminal anew when it comes back. Meanwhile SIGTTIN is ignored, because the
 // program may be sent to the background between the look and the read.
 func Keys(ctx context.Context, in *os.File) (keys <-chan rune, restore func(), err error) {
-	if !isTerminal(in) {
+	if !IsTerminal(in) {
 		return nil, func() {}, nil
 	}
 	k := &keyboard{fd: int(in.Fd()), out: make(chan rune), stop: make(chan struct{})}

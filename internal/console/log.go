@@ -130,7 +130,7 @@ const (
 )
 
 func (e logRecord) human(c *Console) []string {
-	head, id, text, columns := "", "", e.text, display.Columns
+	head, id, text, columns := "", "", c.said.Text(e.text), display.Columns
 	var details []string
 	if !e.at.IsZero() {
 		head = e.at.In(c.zone).Format(clockLayout)

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"evcp/internal/language"
 )
 
 const (
@@ -31,7 +32,7 @@ func (e *env) openBroker() error {
 		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": cleanerIntervalMS}),
 	)
 	if err != nil {
-		return fmt.Errorf("start the broker: %w", err)
+		return language.Errorf("start the broker: %w", err)
 	}
 	e.onClose(func() error {
 		e.broker.thaw() // a frozen connection would never end
@@ -39,7 +40,7 @@ func (e *env) openBroker() error {
 		return nil
 	})
 	if err := cluster.CreateTopic(topic, 1, map[string]string{"retention.ms": retentionMS}); err != nil {
-		return fmt.Errorf("make topic %s: %w", topic, err)
+		return language.Errorf("make topic %s: %w", topic, err)
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func (e *env) readTopic() error {
 		kgo.RequestTimeoutOverhead(time.Minute), kgo.DisableClientMetrics(),
 	)
 	if err != nil {
-		return fmt.Errorf("read the topic: %w", err)
+		return language.Errorf("read the topic: %w", err)
 	}
 	e.onClose(func() error { client.Close(); return nil })
 	ctx, reading := e.background()

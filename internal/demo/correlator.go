@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // correlator joins what Central and the Monitors report of the same incident,
@@ -19,6 +19,7 @@ import (
 type correlator struct {
 	timeout time.Duration  // of a check
 	zone    *time.Location // of the times in the log
+	said    language.Language
 	// answeredOK reports whether an Engine replied OK in time between two times.
 	answeredOK func(cp evcp.CPID, from, to time.Time) bool
 
@@ -81,17 +82,18 @@ func newCorrelator(cps []evcp.CPID, timeout time.Duration, answeredOK func(evcp.
 
 // logf makes a line; a text that ends with an empty value ends without a blank.
 func (k *correlator) logf(cp evcp.CPID, shape display.Shape, format string, args ...any) {
-	k.lines = append(k.lines, unwrittenLine{cp, shape, strings.TrimRight(fmt.Sprintf(format, args...), " ")})
+	k.lines = append(k.lines, unwrittenLine{cp, shape, strings.TrimRight(k.said.Sprintf(format, args...), " ")})
 }
 
 // The nouns that stand after a number.
 var (
-	events       = display.NewPlural("%d event", "%d events")
-	checks       = display.NewPlural("%d check", "%d checks")
-	failedChecks = display.NewPlural("%d failed check", "%d failed checks")
-	faults       = display.NewPlural("%d fault", "%d faults")
-	losses       = display.NewPlural("%d lost Monitor", "%d lost Monitors")
-	falseAlarms  = display.NewPlural("%d false alarm", "%d false alarms")
+	events        = display.NewPlural("%d event", "%d events")
+	waitingEvents = display.NewPlural("%d event waiting", "%d events waiting")
+	checks        = display.NewPlural("%d check", "%d checks")
+	failedChecks  = display.NewPlural("%d failed check", "%d failed checks")
+	faults        = display.NewPlural("%d fault", "%d faults")
+	losses        = display.NewPlural("%d lost Monitor", "%d lost Monitors")
+	falseAlarms   = display.NewPlural("%d false alarm", "%d false alarms")
 )
 
 // event takes an event that a Monitor has committed.
@@ -115,7 +117,7 @@ func (k *correlator) event(e evcp.Event) {
 	case evcp.MonitorStalled:
 		k.stall(e)
 	case evcp.EventsDropped:
-		k.logf(e.CP, display.Gone, "%s given up: %s", events.Of(int64(e.Count)), e.Reason)
+		k.logf(e.CP, display.Gone, "%s given up: %s", events.In(k.said).Of(int64(e.Count)), k.said.Text(e.Reason))
 	}
 }
 
@@ -123,7 +125,7 @@ func (k *correlator) event(e evcp.Event) {
 func (k *correlator) check(before evcp.State, e evcp.Event) {
 	k.figures.Checks++
 	if e.Status == evcp.OK && before.Failures > 0 && !before.Incident.Open {
-		k.logf(e.CP, display.Note, "OK again after %s; nothing to report", failedChecks.Of(int64(before.Failures)))
+		k.logf(e.CP, display.Note, "OK again after %s; nothing to report", failedChecks.In(k.said).Of(int64(before.Failures)))
 	}
 }
 
@@ -162,7 +164,7 @@ func (k *correlator) change(c central.Change) {
 		if c.Reason == cpstate.ConnectionLost || c.Reason == cpstate.Silent {
 			k.figures.KillsShown++
 		}
-		k.logf(c.CP, display.Gone, "%s", c.Text())
+		k.logf(c.CP, display.Gone, "%s", c.Text(k.said))
 	}
 }
 
@@ -205,11 +207,11 @@ func (k *correlator) logFault(r *cpRecord) {
 		k.countFault(e.CP, e.Since.Time(), e.At.Time())
 	}
 	r.lastFault = e.ID()
-	failed := checks.Of(int64(r.failures))
+	failed := checks.In(k.said).Of(int64(r.failures))
 	if e.Cause == evcp.SaidKO {
-		failed += " in a row"
+		failed = k.said.Sprintf("%s in a row", failed)
 	}
-	why := advice.For(advice.Engine, e.Cause).With(advice.Details{Timeout: k.timeout}).Phrase
+	why := advice.For(k.said, advice.Engine, e.Cause).With(advice.Details{Timeout: k.timeout}).Phrase
 	since := e.Since.Time().In(k.zone).Format(time.TimeOnly)
 	k.logf(e.CP, display.Failed, "faulted: %s, %s since %s", why, failed, since)
 }
@@ -248,7 +250,7 @@ func (k *correlator) logUnmatched(r *cpRecord) {
 		k.logRecovery(r, c.Lasted)
 	default:
 		k.countFault(c.CP, c.At.Add(-matchWithin), c.At)
-		k.logf(c.CP, display.Failed, "%s", c.Text())
+		k.logf(c.CP, display.Failed, "%s", c.Text(k.said))
 		r.unlogged = nil
 	}
 }
@@ -291,7 +293,7 @@ func (k *correlator) checkBacklog() {
 		return
 	}
 	k.backlog = brokerBacklog{}
-	sent := events.Of(int64(b.size))
+	sent := events.In(k.said).Of(int64(b.size))
 	if missing := k.figures.Missing - b.missing; missing > 0 {
 		k.logf("", display.Failed, "broker back: %s sent, %d missing", sent, missing)
 		return

@@ -22,6 +22,7 @@ import (
 
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/wait"
 )
 
@@ -121,7 +122,7 @@ func (e *env) waitForBacklog(hurry context.Context) {
 		return
 	}
 	_, pending := e.monitorStats()
-	e.aggregator.logf("", display.Note, "ending; the broker still takes %s. Ctrl-C doesn't wait for it", events.Of(pending))
+	e.aggregator.logf("", display.Note, "ending; the broker still takes %s. Ctrl-C doesn't wait for it", events.In(e.o.Console.Language()).Of(pending))
 	within(hurry, backlogLimit, taken)
 }
 
@@ -183,12 +184,16 @@ func (e *env) play(ctx context.Context, script Script) {
 }
 
 // lines announce the script in the banner.
-func (s Script) lines() []string {
-	all := []string{fmt.Sprintf("Every %v s the same story:", s.Round.Seconds())}
+func (s Script) lines(said language.Language) []string {
+	all := []string{said.Sprintf("Every %v s the same story:", s.Round.Seconds())}
+	wide := 27
+	for _, step := range s.Steps {
+		wide = max(wide, display.Width(said.Text(step.What)))
+	}
 	for _, step := range s.Steps {
 		if step.What != "" {
 			at := fmt.Sprintf("%d:%02d", int(step.At.Minutes()), int(step.At.Seconds())%60)
-			all = append(all, strings.TrimRight(fmt.Sprintf("  %s  %-27s  %s", at, step.What, step.Effect), " "))
+			all = append(all, strings.TrimRight(fmt.Sprintf("  %s  %-*s  %s", at, wide, said.Text(step.What), said.Text(step.Effect)), " "))
 		}
 	}
 	return all

@@ -21,6 +21,7 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/testbed"
 )
 
@@ -329,7 +330,7 @@ func TestSummary(t *testing.T) {
 	} {
 		f := well
 		c.change(&f)
-		lines := f.summary(display.Columns - 1)
+		lines := f.summary(language.English, display.Columns-1)
 		if got := strings.Join(lines[:len(lines)-1], "\n"); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}
@@ -344,10 +345,10 @@ func TestBannerShowsTheScript(t *testing.T) {
   0:40  CP_005 fails two checks      stays green: two are not three
   0:50  the broker freezes for 15 s  nothing is late, nothing is lost
   1:15  all is well again`
-	if got := strings.Join(defaultScript.lines(), "\n"); got != want {
+	if got := strings.Join(defaultScript.lines(language.English), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, line := range append(defaultScript.lines(), introduction(80)...) {
+	for _, line := range append(defaultScript.lines(language.English), introduction(language.English, 80)...) {
 		if n := utf8.RuneCountInString(line); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}

@@ -17,6 +17,7 @@ import (
 	"evcp/internal/dashboard"
 	"evcp/internal/display"
 	"evcp/internal/engine"
+	"evcp/internal/language"
 )
 
 // env holds all parts of a running demo, and does to them what the script and the
@@ -74,7 +75,7 @@ func (e *env) close() error {
 func (e *env) openFolder() error {
 	dir, err := os.MkdirTemp("", "ev-demo-")
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
+		return language.Errorf("make a temporary folder: %w", err)
 	}
 	e.dir = dir
 	e.onClose(func() error { return os.RemoveAll(dir) })
@@ -105,12 +106,14 @@ func (e *env) openEngines() error {
 		ids[i] = evcp.CPID(fmt.Sprintf("CP_%03d", i+1))
 		c, err := newSimulatedCP(ctx, ids[i], e.o.timeout())
 		if err != nil {
-			return fmt.Errorf("open the Engine of %s: %w", ids[i], err)
+			return language.Errorf("open the Engine of %s: %w", ids[i], err)
 		}
 		e.cps = append(e.cps, c)
 		serving.Go(func() { _ = c.engine.Serve(ctx) }) // its port is open already, nothing else fails
 	}
-	e.aggregator = newAggregator(newCorrelator(ids, e.o.timeout(), e.answeredOK))
+	k := newCorrelator(ids, e.o.timeout(), e.answeredOK)
+	k.said = e.o.Console.Language()
+	e.aggregator = newAggregator(k)
 	return nil
 }
 
@@ -118,7 +121,7 @@ func (e *env) openEngines() error {
 func (e *env) openCentral() error {
 	c, err := central.New(central.Options{Heartbeat: e.o.heartbeat(), StateDir: filepath.Join(e.dir, "central")})
 	if err != nil {
-		return fmt.Errorf("start Central: %w", err)
+		return language.Errorf("start Central: %w", err)
 	}
 	e.central = c
 	e.onClose(c.Close)
@@ -180,9 +183,10 @@ func (e *env) thawBroker() {
 func (e *env) command(c *simulatedCP, b engine.Behaviour, text string) {
 	c.behave(b)
 	if _, watched := e.monitor(c); !watched {
-		text += " (its Monitor is away and can't see it)"
+		e.aggregator.logf(c.id, display.Note, "%s (its Monitor is away and can't see it)", e.o.Console.Language().Text(text))
+		return
 	}
-	e.aggregator.logf(c.id, display.Note, "%s", text)
+	e.aggregator.logf(c.id, display.Note, text)
 }
 
 // portTries is how many ports above the wanted one are tried.
@@ -197,7 +201,7 @@ func openPort(wanted uint16) (net.Listener, error) {
 		case err == nil:
 			return l, nil
 		case !errors.Is(err, syscall.EADDRINUSE), port-int(wanted) == portTries, port == 65535:
-			return nil, fmt.Errorf("listen on port %d: %w", port, err)
+			return nil, language.Errorf("listen on port %d: %w", port, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/watch"
@@ -63,7 +63,7 @@ func (e *env) startMonitor(c *simulatedCP) error {
 		Slept: watch.Slept, Events: e.aggregator.events,
 	})
 	if err != nil {
-		return fmt.Errorf("start the Monitor of %s: %w", c.id, err)
+		return language.Errorf("start the Monitor of %s: %w", c.id, err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

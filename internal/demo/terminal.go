@@ -10,6 +10,7 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/display"
 	"evcp/internal/engine"
+	"evcp/internal/language"
 )
 
 // terminalUI writes the banner, the log, the live line and the summary, and reads
@@ -24,6 +25,8 @@ type terminalUI struct {
 
 const hintLasts = 5 * time.Second
 
+func (u *terminalUI) said() language.Language { return u.console.Language() }
+
 // banner shows the addresses and the script; off a terminal it is one log line.
 func (u *terminalUI) banner() {
 	page, kafka := portOf(u.page), portOf(u.kafka)
@@ -32,25 +35,25 @@ func (u *terminalUI) banner() {
 			"kafka", u.kafka.Addr().String(), "topic", topic, "central", u.centralTCP.Addr().String(), "version", u.o.Version)
 		return
 	}
-	lines := append(introduction(u.console.Columns()), "", fmt.Sprintf("  Page    http://localhost:%d/", page),
-		fmt.Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
+	lines := append(introduction(u.said(), u.console.Columns()), "", u.said().Sprintf("  Page    http://localhost:%d/", page),
+		u.said().Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
 	if replaced := u.replacedPorts(); len(replaced) > 0 {
 		lines = append(append(lines, replaced...), "")
 	}
-	lines = append(append(lines, u.o.Script.lines()...), "")
+	lines = append(append(lines, u.o.Script.lines(u.said())...), "")
 	if u.o.Keys != nil {
-		lines = append(append(lines, yourTurn()...), "")
+		lines = append(append(lines, yourTurn(u.said())...), "")
 	}
 	u.console.Print(lines...)
 }
 
-func yourTurn() []string {
-	return []string{"Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.", "? shows this again, q or Ctrl-C ends the demo."}
+func yourTurn(said language.Language) []string {
+	return []string{said.Text("Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK."), said.Text("? shows this again, q or Ctrl-C ends the demo.")}
 }
 
-func introduction(columns int) []string {
-	return display.Wrap("EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all "+
-		"in this process. Ctrl-C ends it and leaves nothing behind.", columns)
+func introduction(said language.Language, columns int) []string {
+	return display.Wrap(said.Text("EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all "+
+		"in this process. Ctrl-C ends it and leaves nothing behind."), columns)
 }
 
 // replacedPorts says which of the wanted ports were in use.
@@ -62,7 +65,7 @@ func (u *terminalUI) replacedPorts() []string {
 		got    net.Listener
 	}{{u.o.PagePort, "the page", u.page}, {u.o.KafkaPort, "the broker", u.kafka}, {u.o.CentralPort, "Central", u.centralTCP}} {
 		if got := portOf(p.got); p.wanted != 0 && got != int(p.wanted) {
-			lines = append(lines, fmt.Sprintf("Port %d is taken by another program; %s is on %d.", p.wanted, p.what, got))
+			lines = append(lines, u.said().Sprintf("Port %d is taken by another program; %s is on %d.", p.wanted, u.said().Text(p.what), got))
 		}
 	}
 	return lines
@@ -113,8 +116,8 @@ func (u *terminalUI) live(now time.Time) []string {
 	activated, faulted, disconnected := u.aggregator.states()
 	missed, pending := u.monitorStats()
 	states := fmt.Sprintf("%s %d  %s %d  %s %d | ", display.Up.Mark(), activated, display.Failed.Mark(), faulted, display.Gone.Mark(), disconnected)
-	waiting := events.Of(pending) + " waiting"
-	return []string{fmt.Sprintf("%s%s, %d late | %s", states, checks.Of(int64(u.aggregator.figures().Checks)), missed, waiting), states + waiting}
+	waiting := waitingEvents.In(u.said()).Of(pending)
+	return []string{states + u.said().Sprintf("%s, %d late | %s", checks.In(u.said()).Of(int64(u.aggregator.figures().Checks)), missed, waiting), states + waiting}
 }
 
 // press handles one key: a digit chooses a charge point, a letter sets the chosen
@@ -122,7 +125,7 @@ func (u *terminalUI) live(now time.Time) []string {
 func (u *terminalUI) press(key rune, now time.Time) {
 	switch {
 	case key == '?':
-		u.console.Print(yourTurn()...)
+		u.console.Print(yourTurn(u.said())...)
 		return
 	case key == 'q' && u.o.Quit != nil:
 		u.o.Quit()
@@ -130,7 +133,7 @@ func (u *terminalUI) press(key rune, now time.Time) {
 	}
 	if n := int(key - '0'); n >= 1 && n <= len(u.cps) {
 		u.chosen = u.cp(n)
-		u.hint, u.hintEnds = fmt.Sprintf("%s: k answers KO, m is mute, o answers OK", u.chosen.id), now.Add(hintLasts)
+		u.hint, u.hintEnds = u.said().Sprintf("%s: k answers KO, m is mute, o answers OK", u.chosen.id), now.Add(hintLasts)
 		return
 	}
 	command, known := map[rune]struct {
@@ -144,7 +147,7 @@ func (u *terminalUI) press(key rune, now time.Time) {
 	switch {
 	case !known:
 	case u.chosen == nil:
-		u.hint, u.hintEnds = "first choose a charge point: 1 to 6", now.Add(hintLasts)
+		u.hint, u.hintEnds = u.said().Text("first choose a charge point: 1 to 6"), now.Add(hintLasts)
 	default:
 		u.hintEnds = time.Time{}
 		u.command(u.chosen, command.behaviour, command.text)
@@ -154,7 +157,7 @@ func (u *terminalUI) press(key rune, now time.Time) {
 // summary prints what was counted: sentences at a terminal, one log line off it.
 func (u *terminalUI) summary(f figures) {
 	if u.console.Terminal() {
-		u.console.Print(f.summary(u.console.Columns() - 1)...)
+		u.console.Print(f.summary(u.said(), u.console.Columns()-1)...)
 		return
 	}
 	u.console.Logger().Info("demo ended", "lasted", f.Lasted, "checks", f.Checks, "late", f.Late,
@@ -164,40 +167,40 @@ func (u *terminalUI) summary(f figures) {
 }
 
 // summary writes it as text, in lines of at most columns, with what to do next.
-func (f figures) summary(columns int) []string {
-	counted := fmt.Sprintf("%s, %s, %d late.", display.Duration(f.Lasted), checks.Of(int64(f.Checks)), f.Late)
-	text := counted + " " + f.incidents() + " " + falseAlarms.Of(int64(f.FalseAlarms)) + ". " + f.delivery()
-	return append(display.Wrap(text, columns), `Next: "Three terminals" in README.md.`)
+func (f figures) summary(said language.Language, columns int) []string {
+	counted := said.Sprintf("%s, %s, %d late.", display.Duration(f.Lasted), checks.In(said).Of(int64(f.Checks)), f.Late)
+	text := counted + " " + f.incidents(said) + " " + falseAlarms.In(said).Of(int64(f.FalseAlarms)) + ". " + f.delivery(said)
+	return append(display.Wrap(text, columns), said.Text(`Next: "Three terminals" in README.md.`))
 }
 
-func (f figures) incidents() string {
+func (f figures) incidents(said language.Language) string {
 	all, open := f.Faults+f.Killed, f.Faults+f.Killed-f.Cleared-f.Returned
 	if all+f.FaultsShown+f.KillsShown == 0 {
-		return "No fault and no lost Monitor."
+		return said.Text("No fault and no lost Monitor.")
 	}
-	return fmt.Sprintf("%s and %s%s", faults.Of(int64(f.Faults)), losses.Of(int64(f.Killed)), f.outcome(all, open))
+	return said.Sprintf("%s and %s%s", faults.In(said).Of(int64(f.Faults)), losses.In(said).Of(int64(f.Killed)), f.outcome(said, all, open))
 }
 
 // outcome says whether each incident was shown once and cleared at most once.
-func (f figures) outcome(all, open int) string {
+func (f figures) outcome(said language.Language, all, open int) string {
 	once := f.FaultsShown == f.Faults && f.KillsShown == f.Killed && f.Cleared <= f.Faults && f.Returned <= f.Killed
 	switch {
 	case !once:
-		return fmt.Sprintf("; told %d and %d, cleared %d and %d.", f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
+		return said.Sprintf("; told %d and %d, cleared %d and %d.", f.FaultsShown, f.KillsShown, f.Cleared, f.Returned)
 	case all == 1 && open == 0:
-		return ", told once and cleared once."
+		return said.Text(", told once and cleared once.")
 	case all == 1:
-		return ", told once, not cleared yet."
+		return said.Text(", told once, not cleared yet.")
 	case open == 0:
-		return ", each told once and cleared once."
+		return said.Text(", each told once and cleared once.")
 	default:
-		return fmt.Sprintf(", each told once; %d not cleared yet.", open)
+		return said.Sprintf(", each told once; %d not cleared yet.", open)
 	}
 }
 
-func (f figures) delivery() string {
+func (f figures) delivery(said language.Language) string {
 	if f.Arrived == f.Events {
-		return fmt.Sprintf("All %s reached the topic.", events.Of(int64(f.Events)))
+		return said.Sprintf("All %s reached the topic.", events.In(said).Of(int64(f.Events)))
 	}
-	return fmt.Sprintf("Only %d of %s reached the topic.", f.Arrived, events.Of(int64(f.Events)))
+	return said.Sprintf("Only %d of %s reached the topic.", f.Arrived, events.In(said).Of(int64(f.Events)))
 }

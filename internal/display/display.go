@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // Shape is the symbol in front of a line. Central's page has the same ones.
@@ -36,9 +37,9 @@ type appearance struct {
 
 var appearances = [...]appearance{
 	Note:        {name: "note", mark: '·', ascii: '-'},
-	Up:          {name: "up", mark: '●', ascii: '+', color: "32", words: []string{"OK", "activated"}},
-	Failed:      {name: "failed", mark: '▲', ascii: '!', color: "31", words: []string{"KO", "CONNECTION_ERROR", "faulted"}},
-	Gone:        {name: "gone", mark: '○', ascii: 'o', color: "90", words: []string{"disconnected", "absent"}},
+	Up:          {name: "up", mark: '●', ascii: '+', color: "32", words: []string{"OK", "activated", "activado"}},
+	Failed:      {name: "failed", mark: '▲', ascii: '!', color: "31", words: []string{"KO", "CONNECTION_ERROR", "faulted", "averiado"}},
+	Gone:        {name: "gone", mark: '○', ascii: 'o', color: "90", words: []string{"disconnected", "absent", "desconectado"}},
 	Maintenance: {name: "maintenance", mark: '■', ascii: '#', color: "33", words: []string{"maintenance"}},
 	Unknown:     {name: "unknown", mark: '?', ascii: '?'},
 	Reported:    {name: "told", mark: '→', ascii: '>'},
@@ -125,6 +126,9 @@ type Plural struct{ one, many string }
 
 // NewPlural takes two formats, each with a %d first.
 func NewPlural(one, many string) Plural { return Plural{one, many} }
+
+// In is the phrase in l.
+func (c Plural) In(l language.Language) Plural { return Plural{l.Text(c.one), l.Text(c.many)} }
 
 // Of formats n and what follows it in the format.
 func (c Plural) Of(n int64, more ...any) string {

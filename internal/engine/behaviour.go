@@ -1,13 +1,13 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"evcp/internal/language"
 	"evcp/internal/wire"
 )
 
@@ -89,7 +89,7 @@ const maxSlow = 10 * time.Minute
 func (r *cannedResponse) setWait(arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil || d <= 0 || d > maxSlow {
-		return fmt.Errorf("how slow is a duration up to %s, as in slow=1.5s", maxSlow)
+		return language.Errorf("how slow is a duration up to %s, as in slow=1.5s", maxSlow)
 	}
 	r.wait = d
 	return nil
@@ -99,12 +99,12 @@ func (r *cannedResponse) setText(arg string) error {
 	if strings.HasPrefix(arg, `"`) {
 		text, err := strconv.Unquote(arg)
 		if err != nil {
-			return errors.New(`the quotes are those of a Go string, as in say="OK 23.5C\r"`)
+			return language.New(`the quotes are those of a Go string, as in say="OK 23.5C\r"`)
 		}
 		arg = text
 	}
 	if arg == "" || len(arg) > wire.MaxMessage {
-		return fmt.Errorf("what it says has 1 to %d bytes, as in say=BROKEN", wire.MaxMessage)
+		return language.Errorf("what it says has 1 to %d bytes, as in say=BROKEN", wire.MaxMessage)
 	}
 	r.segments = []string{arg}
 	return nil
@@ -119,7 +119,7 @@ func ParseBehaviour(s string) (Behaviour, error) {
 			return spec.parse(s, arg, given)
 		}
 	}
-	return Behaviour{}, fmt.Errorf("no such behaviour; choose %s", strings.Join(Behaviours(), ", "))
+	return Behaviour{}, language.Errorf("no such behaviour; choose %s", strings.Join(Behaviours(), ", "))
 }
 
 // MustBehaviour is ParseBehaviour for a behaviour that stands in the program.
@@ -136,7 +136,7 @@ func (spec behaviourSpec) parse(s, arg string, given bool) (Behaviour, error) {
 	b.name, b.about = s, spec.about
 	switch {
 	case spec.set == nil && given:
-		return Behaviour{}, fmt.Errorf("%s takes no value", spec.name)
+		return Behaviour{}, language.Errorf("%s takes no value", spec.name)
 	case spec.set == nil:
 		return b, nil
 	}
@@ -193,7 +193,7 @@ func ParseScript(s string) ([]Step, error) {
 	for i, item := range items {
 		step, err := parseStep(item, i == len(items)-1)
 		if err != nil {
-			return nil, fmt.Errorf("item %d, %w", i+1, err)
+			return nil, language.Errorf("item %d, %w", i+1, err)
 		}
 		steps = append(steps, step)
 	}
@@ -203,11 +203,11 @@ func ParseScript(s string) ([]Step, error) {
 func parseStep(item string, last bool) (Step, error) {
 	fields := fieldsOf(item)
 	if len(fields) == 0 {
-		return Step{}, fmt.Errorf("%s: nothing stands here; write a behaviour and how long it lasts, as in ok 10s", shown(item))
+		return Step{}, language.Errorf("%s: nothing stands here; write a behaviour and how long it lasts, as in ok 10s", shown(item))
 	}
 	b, err := ParseBehaviour(fields[0])
 	if err != nil {
-		return Step{}, fmt.Errorf("%s: %w", shown(fields[0]), err)
+		return Step{}, language.Errorf("%s: %w", shown(fields[0]), err)
 	}
 	d, err := parseDuration(item, fields[1:], last)
 	return Step{Behaviour: b, For: d}, err
@@ -222,7 +222,7 @@ func parseDuration(item string, rest []string, last bool) (time.Duration, error)
 			return d, nil
 		}
 	}
-	return 0, fmt.Errorf("%s: after the behaviour stands how long it lasts, as in ko 5s", shown(strings.TrimSpace(item)))
+	return 0, language.Errorf("%s: after the behaviour stands how long it lasts, as in ko 5s", shown(strings.TrimSpace(item)))
 }
 
 // split cuts s at every separator outside of quotes.

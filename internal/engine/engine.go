@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
@@ -52,7 +53,8 @@ type Options struct {
 	// connection: concurrently, and it must not block.
 	Observe func(ServedRequest)
 
-	Log *slog.Logger // nil = none
+	Log      *slog.Logger      // nil = none
+	Language language.Language // of the log
 }
 
 // ServedRequest is what the Engine did with one message.
@@ -123,7 +125,7 @@ func (e *Engine) Behaviour() Behaviour {
 // sequence anew.
 func (e *Engine) SetBehaviour(b Behaviour) {
 	before := e.change(b)
-	e.log.Info("behaviour "+b.name+": "+b.about, "behaviour", b.name, "before", before.name)
+	e.log.Info(e.options.Language.Sprintf("behaviour %s: %s", b.name, e.options.Language.Text(b.about)), "behaviour", b.name, "before", before.name)
 }
 
 // change logs nothing, since it holds the lock: writing a log may block.

@@ -14,6 +14,7 @@ import (
 
 	"evcp"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/logtext"
 	"evcp/internal/outbox"
 	"evcp/internal/wait"
@@ -29,6 +30,8 @@ type Options struct {
 	Level  slog.Level    // of sentences: at debug level every check is one
 	Wait   time.Duration // the timeout of a check, for "no answer in 900ms"
 	Zone   *time.Location
+
+	Language language.Language // of sentences
 	// WriteJSON takes a JSON line with its newline; its error ends Run. WriteText takes a
 	// sentence without one.
 	WriteJSON func([]byte) error
@@ -51,7 +54,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	p := &printer{o: o, from: evcp.StampOf(o.Since), formatter: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone}}
+	p := &printer{o: o, from: evcp.StampOf(o.Since), formatter: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone, Language: o.Language}}
 	err = p.read(ctx, h)
 	return p.summary, errors.Join(err, h.Close())
 }
@@ -113,7 +116,7 @@ func (p *printer) line(line outbox.Line) error {
 	}
 	e, err := evcp.ParseEvent(line)
 	if err != nil {
-		return fmt.Errorf("read what is kept: %w", err)
+		return language.Errorf("read what is kept: %w", err)
 	}
 	l, logged := p.formatter.Event(e)
 	if early {
@@ -121,7 +124,7 @@ func (p *printer) line(line outbox.Line) error {
 	}
 	p.summary.Events++
 	if !logged {
-		l = unlogged(e)
+		l = unlogged(p.o.Language, e)
 	}
 	if slog.Level(l.Level) < p.o.Level {
 		p.summary.Hidden++
@@ -153,24 +156,24 @@ var english = words{
 
 // unlogged is the line of an event that the log has none for: at debug level, but for the
 // start and the end of a Monitor and its registration.
-func unlogged(e evcp.Event) logtext.LogLine {
+func unlogged(said language.Language, e evcp.Event) logtext.LogLine {
 	switch e.Action {
 	case evcp.HealthCheck:
 		shape := display.Up
 		if e.Status.Failed() {
 			shape = display.Failed
 		}
-		return logtext.LogLine{Level: logtext.Debug, Shape: shape, Text: fmt.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
+		return logtext.LogLine{Level: logtext.Debug, Shape: shape, Text: said.Sprintf(english.check, e.Status, display.Milliseconds(e.Latency))}
 	case evcp.ConnectedToEngine:
-		return logtext.LogLine{Level: logtext.Debug, Text: fmt.Sprintf(english.connected, e.Response)}
+		return logtext.LogLine{Level: logtext.Debug, Text: said.Sprintf(english.connected, e.Response)}
 	case evcp.RegisterToCentral:
-		return logtext.LogLine{Level: logtext.Debug, Text: english.registers}
+		return logtext.LogLine{Level: logtext.Debug, Text: said.Text(english.registers)}
 	case evcp.MonitorStarted:
-		return logtext.LogLine{Text: fmt.Sprintf(english.began, e.Version)}
+		return logtext.LogLine{Text: said.Sprintf(english.began, e.Version)}
 	case evcp.MonitorStopped:
-		return logtext.LogLine{Text: fmt.Sprintf(english.stopped, e.Reason)}
+		return logtext.LogLine{Text: said.Sprintf(english.stopped, said.Text(e.Reason))}
 	case evcp.AuthenticatedWithCentral:
-		return logtext.LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response)}
+		return logtext.LogLine{Shape: display.Reported, Text: said.Sprintf(english.accepted, e.Response)}
 	}
 	return logtext.LogLine{Level: logtext.Debug, Text: e.Action.String()}
 }

@@ -13,12 +13,12 @@ import (
 
 // Lines are StatusLines and the reasons: the last checks, the last messages to
 // Central and their answers, and what happens next and when.
-func Lines(d MonitorStatus, zone *time.Location, columns int) []string {
-	v := newView(d, zone, columns)
+func Lines(d MonitorStatus, how View) []string {
+	v := newView(d, how)
 	lines := v.status()
 	for _, c := range d.ChargePoints {
-		lines = slices.Concat(lines, []string{"", v.checksTitle(c)}, v.checks(c), []string{"", english.messages}, v.messages(c),
-			[]string{"", english.next}, v.schedule(c))
+		lines = slices.Concat(lines, []string{"", v.checksTitle(c)}, v.checks(c), []string{"", v.Language.Text(english.messages)}, v.messages(c),
+			[]string{"", v.Language.Text(english.next)}, v.schedule(c))
 	}
 	return append(append(lines, ""), v.outbox()...)
 }
@@ -26,11 +26,11 @@ func Lines(d MonitorStatus, zone *time.Location, columns int) []string {
 func (v view) checksTitle(c ChargePointStatus) string {
 	switch n := len(c.Checks); n {
 	case 0:
-		return fmt.Sprintf(english.noCheck, c.Engine)
+		return v.Language.Sprintf(english.noCheck, c.Engine)
 	case 1:
-		return fmt.Sprintf(english.oneCheck, c.Engine, v.zoneName())
+		return v.Language.Sprintf(english.oneCheck, c.Engine, v.zoneName())
 	default:
-		return fmt.Sprintf(english.checked, n, c.Engine, v.zoneName())
+		return v.Language.Sprintf(english.checked, n, c.Engine, v.zoneName())
 	}
 }
 
@@ -42,20 +42,20 @@ func (v view) checks(c ChargePointStatus) (lines []string) {
 		wide = max(wide, len(v.shortClock(o.At)))
 	}
 	for i, o := range c.Checks {
-		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.shortClock(o.At), o.text(c, i == len(c.Checks)-1)))
+		lines = append(lines, fmt.Sprintf("  %*s %s", wide, v.shortClock(o.At), v.check(c, o, i == len(c.Checks)-1)))
 	}
 	return lines
 }
 
-// text is one check: outcome, latency, of the last one which failure in a row it is,
+// check is one check: outcome, latency, of the last one which failure in a row it is,
 // and the cause.
-func (o CheckStatus) text(c ChargePointStatus, last bool) string {
+func (v view) check(c ChargePointStatus, o CheckStatus, last bool) string {
 	text := fmt.Sprintf("%s %-16s %7s", shapeOf(o.Status).Mark(), o.Status, display.Milliseconds(duration(o.LatencyMS)))
 	if last && o.failed() && o.Failures > 1 {
-		text += fmt.Sprintf(english.inARow, o.Failures)
+		text += v.Language.Sprintf(english.inARow, o.Failures)
 	}
 	if o.Cause != "" {
-		text = fmt.Sprintf(english.because, text, advice.For(advice.Engine, causeOf(o.Cause, o.Detail)).With(c.details(o)).Phrase)
+		text = v.Language.Sprintf(english.because, text, advice.For(v.Language, advice.Engine, causeOf(o.Cause, o.Detail)).With(c.details(o)).Phrase)
 	}
 	return strings.TrimRight(text, " ")
 }
@@ -68,7 +68,7 @@ func (v view) messages(c ChargePointStatus) (lines []string) {
 		lines = append(lines, v.message(*last))
 	}
 	if len(lines) == 0 {
-		return []string{english.nothing}
+		return []string{v.Language.Text(english.nothing)}
 	}
 	return lines
 }
@@ -81,23 +81,23 @@ func (x MessageStatus) same(y MessageStatus) bool {
 func (v view) message(x MessageStatus) string {
 	text := fmt.Sprintf("  %s %s %s", v.clock(x.At), display.Reported.Mark(), x.Message)
 	if x.Repeat > 0 {
-		text += fmt.Sprintf(english.repeat, x.Repeat)
+		text += v.Language.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		return text + fmt.Sprintf(english.noReceipt, advice.For(advice.Central, causeOf(x.Cause, x.Detail)).With(advice.Details{}).Phrase)
+		return text + v.Language.Sprintf(english.noReceipt, advice.For(v.Language, advice.Central, causeOf(x.Cause, x.Detail)).With(advice.Details{}).Phrase)
 	}
-	return text + fmt.Sprintf(english.receipt, display.Milliseconds(duration(x.LatencyMS)), x.Answer)
+	return text + v.Language.Sprintf(english.receipt, display.Milliseconds(duration(x.LatencyMS)), x.Answer)
 }
 
 func (v view) schedule(c ChargePointStatus) (lines []string) {
 	for _, s := range c.Next {
-		to := english.central
+		to := v.Language.Text(english.central)
 		if s.To == "engine" {
-			to = english.engine
+			to = v.Language.Text(english.engine)
 		}
-		lines = append(lines, fmt.Sprintf(english.step, v.clock(s.At), v.until(s.At), s.What, to))
+		lines = append(lines, v.Language.Sprintf(english.step, v.clock(s.At), v.until(s.At), s.What, to))
 	}
-	if text := c.untilVerdict(); text != "" {
+	if text := v.untilVerdict(c); text != "" {
 		lines = append(lines, "  "+text)
 	}
 	return lines
@@ -106,20 +106,20 @@ func (v view) schedule(c ChargePointStatus) (lines []string) {
 // until is how long it is from now to m.
 func (v view) until(m Moment) string {
 	if left := m.Stamp().Sub(v.Now.Stamp()); left > 0 {
-		return fmt.Sprintf(english.within, display.Duration(left))
+		return v.Language.Sprintf(english.within, display.Duration(left))
 	}
-	return english.now
+	return v.Language.Text(english.now)
 }
 
 // untilVerdict is how many OKs close the open incident, or how many failures open one.
-func (c ChargePointStatus) untilVerdict() string {
+func (v view) untilVerdict(c ChargePointStatus) string {
 	switch {
 	case c.Incident != nil && c.OKs < c.Rise:
-		return english.closes.Of(int64(c.Rise - c.OKs))
+		return english.closes.In(v.Language).Of(int64(c.Rise - c.OKs))
 	case c.Incident == nil && c.Failures == 0 && c.Fall > 0:
-		return english.opens.Of(int64(c.Fall))
+		return english.opens.In(v.Language).Of(int64(c.Fall))
 	case c.Incident == nil && c.Failures < c.Fall:
-		return english.opensYet.Of(int64(c.Fall - c.Failures))
+		return english.opensYet.In(v.Language).Of(int64(c.Fall - c.Failures))
 	}
 	return ""
 }
@@ -127,14 +127,14 @@ func (c ChargePointStatus) untilVerdict() string {
 func (v view) outbox() []string {
 	const mib = 1 << 20
 	lines := []string{
-		fmt.Sprintf(english.folder, v.Outbox.Folder),
-		fmt.Sprintf(english.size, float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
+		v.Language.Sprintf(english.folder, v.Outbox.Folder),
+		v.Language.Sprintf(english.size, float64(v.Outbox.Bytes)/mib, float64(v.Outbox.Limit)/mib, v.PID, v.Version),
 	}
 	if n := v.Outbox.Dropped; n > 0 {
-		lines = append(lines, english.dropped.Of(int64(n)))
+		lines = append(lines, english.dropped.In(v.Language).Of(int64(n)))
 	}
 	if l := v.Log; l.Events > 0 || l.Notices > 0 {
-		lines = append(lines, fmt.Sprintf(english.leftOut, english.events.Of(int64(l.Events)), english.notices.Of(int64(l.Notices))))
+		lines = append(lines, v.Language.Sprintf(english.leftOut, english.events.In(v.Language).Of(int64(l.Events)), english.notices.In(v.Language).Of(int64(l.Notices))))
 	}
 	return lines
 }
@@ -151,11 +151,11 @@ const (
 // row is shape, name, address and text, on as many lines as it takes.
 func (v view) row(sh display.Shape, name, address, text string) []string {
 	head := fmt.Sprintf("  %s %-*s %-*s", sh.Mark(), v.names(), name, v.column(), address)
-	room := v.columns - display.Width(head) - 2
+	room := v.Columns - display.Width(head) - 2
 	if room < minText {
 		return append([]string{strings.TrimRight(head, " ")}, v.indented(text)...)
 	}
-	lines := display.WrapHanging(text, room, v.columns, indent)
+	lines := display.WrapHanging(text, room, v.Columns, indent)
 	lines[0] = head + "  " + lines[0]
 	return lines
 }
@@ -185,7 +185,7 @@ func (v view) column() int {
 }
 
 // indented is text under a row; none for an empty one.
-func (v view) indented(text string) []string { return display.WrapIndented(text, v.columns, indent) }
+func (v view) indented(text string) []string { return display.WrapIndented(text, v.Columns, indent) }
 
 // clock is a time of day, with its date unless it is today's.
 func (v view) clock(m Moment) string { return v.dated(m, time.DateTime) }
@@ -194,7 +194,7 @@ func (v view) clock(m Moment) string { return v.dated(m, time.DateTime) }
 func (v view) shortClock(m Moment) string { return v.dated(m, "01-02 15:04:05") }
 
 func (v view) dated(m Moment, layout string) string {
-	return display.TimeOfDay(m.Stamp().Time().In(v.zone), v.Now.Stamp().Time().In(v.zone), layout)
+	return display.TimeOfDay(m.Stamp().Time().In(v.Zone), v.Now.Stamp().Time().In(v.Zone), layout)
 }
 
 // age is the time from m to now.
@@ -202,7 +202,7 @@ func (v view) age(m Moment) string { return display.Duration(v.Now.Stamp().Sub(m
 
 // zoneName is the abbreviation of the time zone: CET.
 func (v view) zoneName() string {
-	name, _ := v.Now.Stamp().Time().In(v.zone).Zone()
+	name, _ := v.Now.Stamp().Time().In(v.Zone).Zone()
 	return name
 }
 

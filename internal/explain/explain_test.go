@@ -76,7 +76,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
-			got := strings.Join(append(append(explain.StatusLines(d, time.UTC, 80), "----"), explain.Lines(d, time.UTC, 80)...), "\n") + "\n"
+			got := strings.Join(append(append(explain.StatusLines(d, explain.View{Zone: time.UTC, Columns: 80}), "----"), explain.Lines(d, explain.View{Zone: time.UTC, Columns: 80})...), "\n") + "\n"
 			for line := range strings.Lines(got) {
 				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
 					t.Errorf("too wide: %s", line)
@@ -104,9 +104,9 @@ func TestTranscripts(t *testing.T) {
 func TestANarrowTerminalLosesNoAdvice(t *testing.T) {
 	d := sound()
 	faulted(&d)
-	wide := strings.Join(explain.StatusLines(d, time.UTC, 80), "\n")
+	wide := strings.Join(explain.StatusLines(d, explain.View{Zone: time.UTC, Columns: 80}), "\n")
 	for _, columns := range []int{40, 60} {
-		lines := explain.StatusLines(d, time.UTC, columns)
+		lines := explain.StatusLines(d, explain.View{Zone: time.UTC, Columns: columns})
 		if got := strings.Join(lines, "\n"); !slices.Equal(strings.Fields(got), strings.Fields(wide)) {
 			t.Errorf("at %d columns it says\n%s", columns, got)
 		}
@@ -197,7 +197,7 @@ func FuzzDocument(f *testing.F) {
 			return
 		}
 		style := display.Style{}
-		for _, line := range explain.Lines(d, time.UTC, 80) {
+		for _, line := range explain.Lines(d, explain.View{Zone: time.UTC, Columns: 80}) {
 			shown := style.Line(line, 80)
 			if utf8.RuneCountInString(shown) > 80 || strings.ContainsAny(shown, "\n\r\x1b\x00") {
 				t.Errorf("%q", shown)
@@ -216,7 +216,7 @@ func TestLongIDsAndOrder(t *testing.T) {
 		d.ChargePoints = append(d.ChargePoints, c)
 	}
 	var ids []string
-	for _, line := range explain.StatusLines(d, time.UTC, 80) {
+	for _, line := range explain.StatusLines(d, explain.View{Zone: time.UTC, Columns: 80}) {
 		if strings.Contains(line, "localhost:5001") {
 			ids = append(ids, strings.Fields(line)[1])
 		}

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,35 +9,40 @@ import (
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
-// StatusLines is the document in a few lines for a person. Times are shown in zone,
-// lines are broken at columns cells.
-func StatusLines(d MonitorStatus, zone *time.Location, columns int) []string {
-	return newView(d, zone, columns).status()
+// View is how a document is shown.
+type View struct {
+	Zone     *time.Location // of times
+	Columns  int            // lines are broken there, though not before one word beside the indent
+	Language language.Language
 }
+
+// StatusLines is the document in a few lines for a person.
+func StatusLines(d MonitorStatus, how View) []string { return newView(d, how).status() }
 
 // view is a document and how it is shown.
 type view struct {
 	MonitorStatus
-	zone    *time.Location
-	columns int // at least one word beside the indent
+	View
 }
 
-func newView(d MonitorStatus, zone *time.Location, columns int) view {
+func newView(d MonitorStatus, how View) view {
 	d.ChargePoints = slices.SortedFunc(slices.Values(d.ChargePoints), func(a, b ChargePointStatus) int {
 		return display.CompareNatural(string(a.CP), string(b.CP))
 	})
-	return view{MonitorStatus: d, zone: zone, columns: max(columns, indent+minText)}
+	how.Columns = max(how.Columns, indent+minText)
+	return view{d, how}
 }
 
 func (v view) status() (lines []string) {
 	for _, c := range v.ChargePoints {
 		lines = slices.Concat(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c)), v.advised(c), v.central(c))
 	}
-	lines = slices.Concat(lines, v.kafka(), v.monitor(), v.indented(v.Note))
+	lines = slices.Concat(lines, v.kafka(), v.monitor(), v.indented(v.Language.Rendered(v.Note, DiskTrouble)))
 	if v.Outbox.Refused != "" {
-		lines = append(lines, v.indented(english.refusedDisk)...)
+		lines = append(lines, v.indented(v.Language.Text(english.refusedDisk))...)
 	}
 	return lines
 }
@@ -47,25 +51,25 @@ func (v view) status() (lines []string) {
 func (v view) state(c ChargePointStatus) string {
 	text := c.State
 	if c.Since != 0 {
-		text = fmt.Sprintf(english.state, c.State, v.age(c.Since), v.clock(c.Since))
+		text = v.Language.Sprintf(english.state, c.State, v.age(c.Since), v.clock(c.Since))
 	}
 	switch i := c.Incident; {
 	case i != nil: // the cause may have changed since it opened
-		return fmt.Sprintf(english.failing, c.State, v.age(i.Since), v.clock(i.Since), v.failure(c).Phrase)
+		return v.Language.Sprintf(english.failing, c.State, v.age(i.Since), v.clock(i.Since), v.failure(c).Phrase)
 	case c.Failures == 1:
-		return fmt.Sprintf(english.oneMore, text, v.failure(c).Phrase, c.Fall)
+		return v.Language.Sprintf(english.oneMore, text, v.failure(c).Phrase, c.Fall)
 	case c.Failures > 1:
-		return fmt.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
+		return v.Language.Sprintf(english.more, text, c.Failures, v.failure(c).Phrase, c.Fall)
 	case c.State == evcp.Monitoring.String() && c.Since == 0:
-		text = fmt.Sprintf(english.because, c.State, english.watching)
+		text = v.Language.Sprintf(english.because, c.State, v.Language.Text(english.watching))
 	case c.State == evcp.Monitoring.String():
-		text = fmt.Sprintf(english.because, c.State, fmt.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since)))
+		text = v.Language.Sprintf(english.because, c.State, v.Language.Sprintf(english.noVerdict, v.age(c.Since), v.clock(c.Since)))
 	}
-	switch trouble, ok := c.localTrouble(); {
+	switch trouble, ok := v.localTrouble(c); {
 	case ok:
-		return fmt.Sprintf(english.notJudged, text, trouble.Phrase)
+		return v.Language.Sprintf(english.notJudged, text, trouble.Phrase)
 	case c.State != evcp.Monitoring.String() && len(c.Checks) > 0:
-		return fmt.Sprintf(english.answers, text, display.Milliseconds(duration(c.Checks[len(c.Checks)-1].LatencyMS)))
+		return v.Language.Sprintf(english.answers, text, display.Milliseconds(duration(c.Checks[len(c.Checks)-1].LatencyMS)))
 	}
 	return text
 }
@@ -78,17 +82,17 @@ func (v view) failure(c ChargePointStatus) advice.Advice {
 			last = o
 		}
 	}
-	return advice.For(advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last))
+	return advice.For(v.Language, advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last))
 }
 
 // localTrouble is the advice for what kept the Monitor's own machine from the last check;
 // false when nothing did.
-func (c ChargePointStatus) localTrouble() (advice.Advice, bool) {
+func (v view) localTrouble(c ChargePointStatus) (advice.Advice, bool) {
 	if len(c.Checks) == 0 || c.Checks[len(c.Checks)-1].Cause != evcp.Local.String() {
 		return advice.Advice{}, false
 	}
 	last := c.Checks[len(c.Checks)-1]
-	return advice.For(advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last)), true
+	return advice.For(v.Language, advice.Engine, causeOf(last.Cause, last.Detail)).With(c.details(last)), true
 }
 
 func (c ChargePointStatus) details(o CheckStatus) advice.Details {
@@ -99,12 +103,12 @@ func (c ChargePointStatus) details(o CheckStatus) advice.Details {
 // answered a report of it; without an incident, the same of the Monitor's own machine.
 func (v view) advised(c ChargePointStatus) []string {
 	if c.Incident == nil {
-		a, _ := c.localTrouble()
+		a, _ := v.localTrouble(c)
 		return append(v.indented(a.Meaning), v.indented(a.Do)...)
 	}
-	a, reported := v.failure(c), english.notReported
+	a, reported := v.failure(c), v.Language.Text(english.notReported)
 	if at := c.Incident.ReportedAt; at != 0 {
-		reported = fmt.Sprintf(english.reported, v.clock(at), v.age(at))
+		reported = v.Language.Sprintf(english.reported, v.clock(at), v.age(at))
 	}
 	return slices.Concat(v.indented(a.Meaning), v.indented(a.Do), v.indented(reported))
 }
@@ -119,31 +123,31 @@ func (v view) central(c ChargePointStatus) []string {
 	case "away":
 		shape, text = display.Gone, english.away
 	}
-	text = fmt.Sprintf(text, v.age(c.Central.Since))
-	trouble := c.centralTrouble()
+	text = v.Language.Sprintf(text, v.age(c.Central.Since))
+	trouble := v.centralTrouble(c)
 	switch {
 	case c.Central.State == "away" && trouble.Phrase != "":
-		text = fmt.Sprintf(english.because, text, trouble.Phrase)
+		text = v.Language.Sprintf(english.because, text, trouble.Phrase)
 	case c.Central.State == "registered" && c.Central.Last != nil && c.Central.Last.Answered:
-		text += fmt.Sprintf(english.answered, v.age(c.Central.Last.At))
+		text += v.Language.Sprintf(english.answered, v.age(c.Central.Last.At))
 	case c.Central.State == "registered" && c.Central.Last != nil: // some Centrals never answer a heartbeat
 		shape = display.Unknown
-		text += fmt.Sprintf(english.unanswered, c.Central.Last.Message, v.age(c.Central.Last.At))
+		text += v.Language.Sprintf(english.unanswered, c.Central.Last.Message, v.age(c.Central.Last.At))
 	}
 	if c.Central.Pending > 0 {
-		text += english.reports.Of(int64(c.Central.Pending))
+		text += english.reports.In(v.Language).Of(int64(c.Central.Pending))
 	}
-	return slices.Concat(v.row(shape, english.central, c.Central.Address, text), v.indented(trouble.Meaning), v.indented(trouble.Do))
+	return slices.Concat(v.row(shape, v.Language.Text(english.central), c.Central.Address, text), v.indented(trouble.Meaning), v.indented(trouble.Do))
 }
 
 // centralTrouble is the advice for Central's absence or refusal; zero otherwise.
-func (c ChargePointStatus) centralTrouble() advice.Advice {
+func (v view) centralTrouble(c ChargePointStatus) advice.Advice {
 	last := c.Central.Last
 	switch {
 	case c.Central.State == "away" && last != nil && !last.Answered:
-		return advice.For(advice.Central, causeOf(last.Cause, last.Detail)).With(advice.Details{CP: c.CP})
+		return advice.For(v.Language, advice.Central, causeOf(last.Cause, last.Detail)).With(advice.Details{CP: c.CP})
 	case c.Central.State == "refused":
-		return advice.For(advice.Central, evcp.SaidKO).With(advice.Details{CP: c.CP, Reply: c.refusal()})
+		return advice.For(v.Language, advice.Central, evcp.SaidKO).With(advice.Details{CP: c.CP, Reply: c.refusal()})
 	}
 	return advice.Advice{}
 }
@@ -164,7 +168,7 @@ const registration = "registration request"
 func (v view) kafka() []string {
 	k := v.Kafka
 	if k == nil {
-		return v.row(display.Note, english.kafka, english.none, english.onDisk)
+		return v.row(display.Note, v.Language.Text(english.kafka), v.Language.Text(english.none), v.Language.Text(english.onDisk))
 	}
 	text, known := english.kafkaIs[k.State]
 	if !known { // of a later version
@@ -176,20 +180,20 @@ func (v view) kafka() []string {
 		shape = display.Up
 	case "away":
 		shape = display.Gone
-		trouble = advice.ForKafka(causeOf(k.Cause, k.Detail), advice.Details{Reply: k.Why, Topic: k.Topic, Broker: k.Broker, Answering: k.Answering})
+		trouble = advice.ForKafka(v.Language, causeOf(k.Cause, k.Detail), advice.Details{Reply: k.Why, Topic: k.Topic, Broker: k.Broker, Answering: k.Answering})
 	}
-	text = fmt.Sprintf(text, v.age(k.Since))
+	text = v.Language.Sprintf(text, v.age(k.Since))
 	if trouble.Phrase != "" {
-		text = fmt.Sprintf(english.because, text, trouble.Phrase)
+		text = v.Language.Sprintf(english.because, text, trouble.Phrase)
 	}
-	text += english.kafkaWaits.Of(k.Pending)
+	text += english.kafkaWaits.In(v.Language).Of(k.Pending)
 	switch {
 	case k.State == "away" && v.Outbox.Refused != "":
-		text += english.inMemory
+		text += v.Language.Text(english.inMemory)
 	case k.State == "away":
-		text += english.disk
+		text += v.Language.Text(english.disk)
 	}
-	return append(v.row(shape, english.kafka, strings.Join(k.Brokers, ","), text), v.indented(trouble.Do)...)
+	return append(v.row(shape, v.Language.Text(english.kafka), strings.Join(k.Brokers, ","), text), v.indented(trouble.Do)...)
 }
 
 // startLimit is how long a Monitor may take until its first check before that counts
@@ -205,10 +209,10 @@ func (v view) monitor() []string {
 	case !v.Healthy:
 		shape = display.Note
 	}
-	text = fmt.Sprintf(text, v.age(v.Started), english.checks.Of(int64(v.Totals.Total)), v.Totals.Failed, v.Totals.Missed)
-	lines := append(v.row(shape, english.monitor, v.Instance, text), v.indented(v.Trouble)...)
+	text = v.Language.Sprintf(text, v.age(v.Started), english.checks.In(v.Language).Of(int64(v.Totals.Total)), v.Totals.Failed, v.Totals.Missed)
+	lines := append(v.row(shape, v.Language.Text(english.monitor), v.Instance, text), v.indented(v.Language.Rendered(v.Trouble, NoCheckYet, StandsStill))...)
 	if !v.Healthy && begun {
-		lines = append(lines, v.indented(english.restart)...)
+		lines = append(lines, v.indented(v.Language.Text(english.restart))...)
 	}
 	return lines
 }

@@ -129,3 +129,11 @@ var english = words{
 	events:    display.NewPlural("%d event", "%d events"),
 	notices:   display.NewPlural("%d notice", "%d notices"),
 }
+
+// Sentences that a Monitor puts into its document, which is English, and that a person
+// reads in any language.
+const (
+	NoCheckYet  = "no check has been completed yet"
+	StandsStill = "the watch stands still: no check was completed for %s"
+	DiskTrouble = "state folder %s can't be used: %s; events are kept in memory only" // which folder, why
+)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"evcp/internal/language"
 )
 
 // Lock is the lock of a folder that this process has.
@@ -34,7 +36,7 @@ func Acquire(dir, name string) (*Lock, error) {
 		return nil, InUseError{Dir: dir, PID: owner(path)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		return nil, language.Errorf("lock %s: %w", dir, err)
 	}
 	writePID(f)
 	info, _ := f.Stat() // without it, the loss of the file goes unnoticed
@@ -93,12 +95,14 @@ type InUseError struct {
 	PID string // "" when it isn't known
 }
 
-func (e InUseError) Error() string {
-	who := "another process"
-	if e.PID != "" {
-		who = "process " + e.PID
+func (e InUseError) Error() string { return e.In(language.English) }
+
+// In implements language.Translatable.
+func (e InUseError) In(l language.Language) string {
+	if e.PID == "" {
+		return l.Sprintf("state folder %s is in use by another process", e.Dir)
 	}
-	return fmt.Sprintf("state folder %s is in use by %s", e.Dir, who)
+	return l.Sprintf("state folder %s is in use by process %s", e.Dir, e.PID)
 }
 
 // Is makes errors.Is(err, ErrInUse) true.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"evcp/internal/language"
 )
 
 // leastSpace is what a state folder needs at least on its disk, in bytes.
@@ -29,7 +31,7 @@ func Usable(dir string, files ...string) error {
 		}
 	}
 	if free, known := freeSpace(above); known && free < leastSpace {
-		return fmt.Errorf("less than %d MiB are free on its disk", leastSpace>>20)
+		return language.Errorf("less than %d MiB are free on its disk", leastSpace>>20)
 	}
 	return nil
 }

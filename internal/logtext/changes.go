@@ -1,8 +1,6 @@
 package logtext
 
 import (
-	"fmt"
-
 	"evcp"
 	"evcp/internal/display"
 )
@@ -60,11 +58,11 @@ func (f *Formatter) notJudged(s *logState, e evcp.Event) (LogLine, bool) {
 	}
 	t.count++
 	if t.count != localTroubleAfter || t.now == t.logged || t.now.String() != evcp.Local.String() {
-		return LogLine{Shape: display.Unknown, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, a.Phrase, e.Failures)}, true
+		return LogLine{Shape: display.Unknown, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, a.Phrase, e.Failures)}, true
 	}
 	f.countLocal(t.logged, -1)
 	t.logged, t.since = t.now, t.from
-	l := LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.notJudged, a.Phrase, f.clock(t.since))}
+	l := LogLine{Shape: display.Unknown, Level: Warn, Text: f.Language.Sprintf(english.notJudged, a.Phrase, f.clock(t.since))}
 	l = l.with(causeFields(e.Cause)...).with(Field{"since", t.since.Time()}).advised(a)
 	return l, f.countLocal(t.logged, 1) == 1
 }
@@ -77,7 +75,7 @@ func (f *Formatter) judgedAgain(s *logState, e evcp.Event) (LogLine, bool) {
 		return LogLine{}, false
 	}
 	s.local = localTrouble{}
-	l := LogLine{Shape: display.Up, Text: fmt.Sprintf(english.judgedAgain, display.Duration(e.At.Sub(t.since)))}
+	l := LogLine{Shape: display.Up, Text: f.Language.Sprintf(english.judgedAgain, display.Duration(e.At.Sub(t.since)))}
 	return l.with(Field{"duration", e.At.Sub(t.since)}), t.logged != evcp.NoCause && f.countLocal(t.logged, -1) == 0
 }
 

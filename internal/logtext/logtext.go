@@ -7,13 +7,13 @@
 package logtext
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // LogLine is one line of a log.
@@ -50,10 +50,11 @@ type Formatter struct {
 	Zone    *time.Location
 	// ExitWhenRefused: a first refusal ends the program, so it is an error.
 	ExitWhenRefused bool
-	RefusalRetry    time.Duration // from a refusal to the next registration
-	CentralTimeout  time.Duration // longest wait for an answer of Central; 0: no line names it
-	KafkaTimeout    time.Duration // longest wait for an answer of Kafka; 0: no line names it
-	Topic           string        // for "create the topic …"
+	Language        language.Language // of the sentences; the fields are for machines
+	RefusalRetry    time.Duration     // from a refusal to the next registration
+	CentralTimeout  time.Duration     // longest wait for an answer of Central; 0: no line names it
+	KafkaTimeout    time.Duration     // longest wait for an answer of Kafka; 0: no line names it
+	Topic           string            // for "create the topic …"
 	cps             map[evcp.CPID]*logState
 	locals          map[evcp.Cause]int // charge points with a localTrouble that was logged
 }
@@ -103,22 +104,22 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 	case evcp.EngineFailed:
 		return f.incidentOpened(s, e), true
 	case evcp.EngineRecovered:
-		l := LogLine{Shape: display.Up, Text: fmt.Sprintf(english.recovered, display.Duration(e.Span), english.checks.Of(int64(s.failed)))}
+		l := LogLine{Shape: display.Up, Text: f.Language.Sprintf(english.recovered, display.Duration(e.Span), english.checks.In(f.Language).Of(int64(s.failed)))}
 		s.failed = 0
 		return l.with(Field{"duration", e.Span}), true
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		return receipt(e), true
+		return f.receipt(e), true
 	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
 		return f.registration(s, e)
 	case evcp.MonitorStalled:
-		l := LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.stalled, display.Duration(e.Span))}
+		l := LogLine{Shape: display.Unknown, Level: Warn, Text: f.Language.Sprintf(english.stalled, display.Duration(e.Span))}
 		return l.with(Field{"gap", e.Span}, Field{"missed", int(e.Missed)}), true
 	case evcp.ClockStep:
-		return LogLine{Level: Warn, Text: fmt.Sprintf(english.clock, direction(e.Span), display.Duration(e.Span.Abs()))}, true
+		return LogLine{Level: Warn, Text: f.Language.Sprintf(english.clock, f.direction(e.Span), display.Duration(e.Span.Abs()))}, true
 	case evcp.EventsDropped:
-		l := LogLine{Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.dropped, english.events.Of(int64(e.Count)), e.Reason)}
+		l := LogLine{Shape: display.Gone, Level: Warn, Text: f.Language.Sprintf(english.dropped, english.events.In(f.Language).Of(int64(e.Count)), f.Language.Text(e.Reason))}
 		if strings.HasPrefix(e.Reason, evcp.ReasonRefused) {
-			l = l.advised(advice.ForKafka(evcp.SaidKO, advice.Details{Reply: e.Reason, Topic: f.Topic}))
+			l = l.advised(advice.ForKafka(f.Language, evcp.SaidKO, advice.Details{Reply: e.Reason, Topic: f.Topic}))
 		}
 		return l, true
 	default:
@@ -149,7 +150,7 @@ func (f *Formatter) checkLine(s *logState, before evcp.State, e evcp.Event) (Log
 		return f.causeChanged(s, e), true
 	case e.Status.Failed():
 		s.failed++
-		l := LogLine{Shape: display.Failed, Level: Debug, Text: fmt.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		l := LogLine{Shape: display.Failed, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(Field{"cause", e.Cause.String()}, Field{"engine_response", e.Response}), true
 	case e.Status != evcp.OK:
 		return f.notJudged(s, e)
@@ -158,10 +159,10 @@ func (f *Formatter) checkLine(s *logState, before evcp.State, e evcp.Event) (Log
 		return LogLine{}, false
 	case !s.okSeen:
 		s.okSeen, s.failed = true, 0
-		return LogLine{Shape: display.Up, Text: fmt.Sprintf(english.firstOK, display.Milliseconds(e.Latency))}, true
+		return LogLine{Shape: display.Up, Text: f.Language.Sprintf(english.firstOK, display.Milliseconds(e.Latency))}, true
 	case before.Failures > 0:
 		s.failed = 0
-		return LogLine{Level: Debug, Text: fmt.Sprintf(english.okAgain, english.checks.Of(int64(before.Failures)))}, true
+		return LogLine{Level: Debug, Text: f.Language.Sprintf(english.okAgain, english.checks.In(f.Language).Of(int64(before.Failures)))}, true
 	default:
 		return LogLine{}, false
 	}
@@ -173,9 +174,9 @@ func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 	since := f.clock(e.Since)
 	s.cause = causeChange{logged: e.Cause}
 	a := f.engine(e.Cause, s.response)
-	line := fmt.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+	line := f.Language.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
 	if e.Cause == evcp.SaidKO {
-		line = fmt.Sprintf(english.failedKO, s.state.Status, s.state.Failures, since)
+		line = f.Language.Sprintf(english.failedKO, s.state.Status, s.state.Failures, since)
 	}
 	return incidentLine(line, e.Cause, e.Since, a)
 }
@@ -183,7 +184,7 @@ func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 // causeChanged says that the open incident has another cause now.
 func (f *Formatter) causeChanged(s *logState, e evcp.Event) LogLine {
 	a := f.engine(e.Cause, e.Response)
-	return incidentLine(fmt.Sprintf(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
+	return incidentLine(f.Language.Sprintf(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
 }
 
 func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advice) LogLine {
@@ -194,7 +195,7 @@ func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advi
 func (f *Formatter) clock(at evcp.Stamp) string { return at.Time().In(f.Zone).Format(time.TimeOnly) }
 
 func (f *Formatter) engine(c evcp.Cause, response string) advice.Advice {
-	return advice.For(advice.Engine, c).With(advice.Details{Timeout: f.Timeout, Reply: response})
+	return advice.For(f.Language, advice.Engine, c).With(advice.Details{Timeout: f.Timeout, Reply: response})
 }
 
 // advised adds what a failure means and what to do first.
@@ -203,12 +204,12 @@ func (l LogLine) advised(a advice.Advice) LogLine {
 }
 
 // receipt is Central's answer to a report. Repeats have debug level.
-func receipt(e evcp.Event) LogLine {
+func (f *Formatter) receipt(e evcp.Event) LogLine {
 	sentence := english.failureReceipt
 	if e.Action == evcp.ReportEngineRecovery {
 		sentence = english.recoveryReceipt
 	}
-	l := LogLine{Shape: display.Reported, Text: fmt.Sprintf(sentence, e.Response, display.Milliseconds(e.Latency))}
+	l := LogLine{Shape: display.Reported, Text: f.Language.Sprintf(sentence, e.Response, display.Milliseconds(e.Latency))}
 	if e.Repeat > 0 {
 		l.Level = Debug
 	}
@@ -220,20 +221,20 @@ func receipt(e evcp.Event) LogLine {
 func (f *Formatter) registration(s *logState, e evcp.Event) (LogLine, bool) {
 	switch {
 	case e.Action == evcp.RegistrationRejected && f.ExitWhenRefused && !s.state.EverAccepted:
-		return LogLine{Shape: display.Failed, Level: Error, Text: fmt.Sprintf(english.refused, e.Response)}, true
+		return LogLine{Shape: display.Failed, Level: Error, Text: f.Language.Sprintf(english.refused, e.Response)}, true
 	case e.Action == evcp.RegistrationRejected:
-		return LogLine{Shape: display.Failed, Level: Warn, Text: fmt.Sprintf(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true
+		return LogLine{Shape: display.Failed, Level: Warn, Text: f.Language.Sprintf(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true
 	case s.centralAway:
 		s.centralAway = false
 		return LogLine{}, false
 	default:
-		return LogLine{Shape: display.Reported, Text: fmt.Sprintf(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
+		return LogLine{Shape: display.Reported, Text: f.Language.Sprintf(english.accepted, e.Response, display.Milliseconds(e.Latency))}, true
 	}
 }
 
-func direction(step time.Duration) string {
+func (f *Formatter) direction(step time.Duration) string {
 	if step < 0 {
-		return english.back
+		return f.Language.Text(english.back)
 	}
-	return english.forward
+	return f.Language.Text(english.forward)
 }

@@ -1,7 +1,6 @@
 package logtext
 
 import (
-	"fmt"
 	"time"
 
 	"evcp"
@@ -17,29 +16,29 @@ func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause) LogLine {
 		sentence = english.centralNever
 	}
 	s.centralAway = true
-	a := advice.For(advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp})
-	return awayLine(cp, sentence, cause, a)
+	a := advice.For(f.Language, advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp})
+	return f.awayLine(cp, sentence, cause, a)
 }
 
 // CentralBack says that Central answers again after an outage, and how many
 // reports were pending.
 func (f *Formatter) CentralBack(cp evcp.CPID, outage time.Duration, pending int) LogLine {
-	return LogLine{CP: cp, Shape: display.Reported, Text: fmt.Sprintf(english.centralBack, display.Duration(outage), english.reports.Of(int64(pending)))}
+	return LogLine{CP: cp, Shape: display.Reported, Text: f.Language.Sprintf(english.centralBack, display.Duration(outage), english.reports.In(f.Language).Of(int64(pending)))}
 }
 
 // NotCentral says that something else than EV_Central answers at its address.
 func (f *Formatter) NotCentral(cp evcp.CPID, reply string) LogLine {
-	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.notCentral, reply)}
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: f.Language.Sprintf(english.notCentral, reply)}
 }
 
 // ReportRejected says that Central's answer to a report was no receipt.
 func (f *Formatter) ReportRejected(cp evcp.CPID, reply string) LogLine {
-	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(english.reportRejected, reply)}
+	return LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: f.Language.Sprintf(english.reportRejected, reply)}
 }
 
 // KafkaConnected is the first contact.
 func (f *Formatter) KafkaConnected(pending int64) LogLine {
-	return LogLine{Text: fmt.Sprintf(english.kafkaConnected, english.events.Of(pending))}
+	return LogLine{Text: f.Language.Sprintf(english.kafkaConnected, english.events.In(f.Language).Of(pending))}
 }
 
 // KafkaOutage is why Kafka is away.
@@ -58,29 +57,29 @@ func (f *Formatter) KafkaAway(o KafkaOutage) LogLine {
 	if o.Ever {
 		sentence = english.kafkaGone
 	}
-	a := advice.ForKafka(o.Cause, advice.Details{Reply: o.Reply, Timeout: f.KafkaTimeout, Topic: f.Topic, Broker: o.Broker, Answering: o.Answering})
-	return awayLine("", sentence, o.Cause, a)
+	a := advice.ForKafka(f.Language, o.Cause, advice.Details{Reply: o.Reply, Timeout: f.KafkaTimeout, Topic: f.Topic, Broker: o.Broker, Answering: o.Answering})
+	return f.awayLine("", sentence, o.Cause, a)
 }
 
 // KafkaTrouble says what hinders a Kafka that takes events. reply is the error's text.
 func (f *Formatter) KafkaTrouble(reply string) LogLine {
-	a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: reply, Topic: f.Topic})
-	return LogLine{Shape: display.Unknown, Level: Warn, Text: fmt.Sprintf(english.kafkaTrouble, reply)}.advised(a)
+	a := advice.ForKafka(f.Language, evcp.SaidKO, advice.Details{Reply: reply, Topic: f.Topic})
+	return LogLine{Shape: display.Unknown, Level: Warn, Text: f.Language.Sprintf(english.kafkaTrouble, reply)}.advised(a)
 }
 
-func awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {
-	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: fmt.Sprintf(sentence, a.Phrase)}
+func (f *Formatter) awayLine(cp evcp.CPID, sentence string, cause evcp.Cause, a advice.Advice) LogLine {
+	l := LogLine{CP: cp, Shape: display.Gone, Level: Warn, Text: f.Language.Sprintf(sentence, a.Phrase)}
 	return l.with(causeFields(cause)...).advised(a)
 }
 
 // KafkaBack says that of the events that were pending none is any more: how many were
 // delivered, and how many given up, each of which has a line of its own.
 func (f *Formatter) KafkaBack(outage time.Duration, delivered, givenUp int64) LogLine {
-	rest := english.noneLost
+	rest := f.Language.Text(english.noneLost)
 	if givenUp > 0 {
-		rest = fmt.Sprintf(english.givenUp, givenUp)
+		rest = f.Language.Sprintf(english.givenUp, givenUp)
 	}
-	return LogLine{Text: fmt.Sprintf(english.kafkaBack, display.Duration(outage), english.events.Of(delivered), rest)}
+	return LogLine{Text: f.Language.Sprintf(english.kafkaBack, display.Duration(outage), english.events.In(f.Language).Of(delivered), rest)}
 }
 
 // Stopped is the last line: whether Central answered the disconnect, how many
@@ -93,12 +92,12 @@ func (f *Formatter) Stopped(cp evcp.CPID, disconnected bool, pending int64, kept
 	if !kept {
 		state = english.stateLost
 	}
-	return LogLine{CP: cp, Text: fmt.Sprintf(english.stopped, central, english.events.Of(pending), state)}
+	return LogLine{CP: cp, Text: f.Language.Sprintf(english.stopped, f.Language.Text(central), english.events.In(f.Language).Of(pending), f.Language.Text(state))}
 }
 
 // Dropped says how many events and notices have no line because the log's output
 // stood still, and where to read the events.
 func (f *Formatter) Dropped(events, notices uint64) LogLine {
-	l := LogLine{Level: Warn, Text: fmt.Sprintf(english.linesDropped, english.events.Of(int64(events)), english.notices.Of(int64(notices)))}
+	l := LogLine{Level: Warn, Text: f.Language.Sprintf(english.linesDropped, english.events.In(f.Language).Of(int64(events)), english.notices.In(f.Language).Of(int64(notices)))}
 	return l.with(Field{"events", events}, Field{"notices", notices})
 }

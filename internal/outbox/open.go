@@ -14,11 +14,15 @@ import (
 
 	"evcp"
 	"evcp/internal/folder"
+	"evcp/internal/language"
 	"evcp/internal/sqlite"
 )
 
 // lockName is the file by which a process has the folder.
 const lockName = "lock"
+
+// OtherInstance is an OpenResult.Why, with the instance: whose events are there.
+const OtherInstance = "another Monitor, instance %s, kept here before"
 
 // Open takes the folder dir for this process, making it when it isn't there, and
 // reads the file in it. A folder that another process has is an error that is
@@ -34,12 +38,12 @@ func Open(dir string, options Options) (*Outbox, error) {
 	o.reset()
 	s, err := o.openDisk(began)
 	if errors.Is(err, folder.ErrInUse) {
-		return nil, fmt.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
+		return nil, language.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
 	}
 	if err != nil {
 		o.startInMemory(err, began)
 		if s, err = o.options.openMemory(); err != nil {
-			return nil, fmt.Errorf("open an outbox in memory: %w", err)
+			return nil, language.Errorf("open an outbox in memory: %w", err)
 		}
 	}
 	o.start(s)
@@ -354,7 +358,7 @@ func (o *Outbox) numberingDoubt(s runStore, found Found) (why string, err error)
 	case errors.Is(gone, fs.ErrNotExist):
 		return "the disk had refused before, and later events were in memory only", s.QuickCheck()
 	case before.instance != "" && before.instance != o.host.instance:
-		return "another Monitor, instance " + before.instance + ", kept here before", nil
+		return fmt.Sprintf(OtherInstance, before.instance), nil
 	case otherMachine(before.machine, o.host.machine):
 		return "another machine of the same name kept here before", nil
 	case boot != "" && boot != bootID():

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"evcp"
 	"evcp/internal/display"
 )
 
@@ -56,7 +55,7 @@ func timed(head string, f peerResult, columns int) string {
 }
 
 // verdict says what a Monitor would do if it were started now.
-func verdict(cp evcp.CPID, central, engine, broker peerResult, local []peerResult, columns int) []string {
+func (o Options) verdict(central, engine, broker peerResult, local []peerResult, columns int) []string {
 	problems := len(local)
 	for _, r := range []peerResult{central, engine} {
 		if !r.well {
@@ -66,25 +65,25 @@ func verdict(cp evcp.CPID, central, engine, broker peerResult, local []peerResul
 	var then string
 	switch {
 	case slices.ContainsFunc(local, func(r peerResult) bool { return r.stops }):
-		then = english.notStart
+		then = o.Language.Text(english.notStart)
 	case central.refused:
-		then = english.stop
+		then = o.Language.Text(english.stop)
 	case engine.unknown:
-		then = english.notJudge
+		then = o.Language.Text(english.notJudge)
 	case !central.well && !engine.well:
-		then = fmt.Sprintf(english.reportLater, cp)
+		then = o.Language.Sprintf(english.reportLater, o.CP)
 	case !central.well:
-		then = english.watch
+		then = o.Language.Text(english.watch)
 	case !engine.well:
-		then = fmt.Sprintf(english.report, cp)
+		then = o.Language.Sprintf(english.report, o.CP)
 	case problems > 0:
-		then = english.inMemory
+		then = o.Language.Text(english.inMemory)
 	case !broker.well:
-		return display.Wrap(english.withoutKafka, columns-margin)
+		return display.Wrap(o.Language.Text(english.withoutKafka), columns-margin)
 	default:
-		return display.Wrap(english.allWell, columns-margin)
+		return display.Wrap(o.Language.Text(english.allWell), columns-margin)
 	}
-	return display.Wrap(english.problems.Of(int64(problems))+fmt.Sprintf(english.then, then), columns-margin)
+	return display.Wrap(english.problems.In(o.Language).Of(int64(problems))+o.Language.Sprintf(english.then, then), columns-margin)
 }
 
 // words are the texts of --test but the outcomes, their meaning and what to do, which

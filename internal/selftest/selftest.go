@@ -8,7 +8,6 @@ package selftest
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"evcp/internal/advice"
 	"evcp/internal/display"
 	"evcp/internal/kafka"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/uplink"
@@ -38,6 +38,8 @@ type Options struct {
 	Columns int    // of the output, in cells; 0 is display.Columns
 	Origin  string // where the settings came from; "" is left out
 	Local   []LocalCheck
+
+	Language language.Language
 }
 
 // LocalCheck tries what a Monitor needs of its own machine. It has a row only if it fails.
@@ -61,9 +63,9 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	trying.Go(func() { engine = o.tryEngine(ctx) })
 	trying.Go(func() { brokers = o.tryKafka(ctx) })
 	columns := cmp.Or(o.Columns, display.Columns)
-	printLine(fmt.Sprintf(english.title, o.CP))
+	printLine(o.Language.Sprintf(english.title, o.CP))
 	if o.Origin != "" {
-		for _, line := range display.Wrap(fmt.Sprintf(english.settings, o.Origin), columns) {
+		for _, line := range display.Wrap(o.Language.Sprintf(english.settings, o.Origin), columns) {
 			printLine(line)
 		}
 	}
@@ -78,7 +80,7 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 		}
 	}
 	printLine("")
-	for _, line := range verdict(o.CP, central, engine, brokers[0], local, columns) {
+	for _, line := range o.verdict(central, engine, brokers[0], local, columns) {
 		printLine(line)
 	}
 	return central.well && engine.well && len(local) == 0
@@ -97,14 +99,14 @@ type peerResult struct {
 	took    time.Duration
 }
 
-func result(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) peerResult {
+func (o Options) result(peer, address string, p advice.Remote, c evcp.Cause, f advice.Details, took time.Duration) peerResult {
 	shape := display.Failed
 	if c == evcp.NoCause {
 		shape = display.Up
 	}
 	return peerResult{
-		peer: peer, address: address, shape: shape, well: c == evcp.NoCause, took: took,
-		advice: advice.For(p, c).With(f),
+		peer: o.Language.Text(peer), address: address, shape: shape, well: c == evcp.NoCause, took: took,
+		advice: advice.For(o.Language, p, c).With(f),
 	}
 }
 
@@ -121,7 +123,7 @@ func (o Options) tryCentral(ctx context.Context) peerResult {
 	default:
 		cause = evcp.Protocol
 	}
-	r := result(english.central, o.Central, advice.Central, cause, facts, a.Latency)
+	r := o.result(english.central, o.Central, advice.Central, cause, facts, a.Latency)
 	r.refused = cause == evcp.SaidKO
 	return r
 }
@@ -137,12 +139,12 @@ func (o Options) tryEngine(ctx context.Context) peerResult {
 	select {
 	case <-p.Ready():
 	case <-ctx.Done():
-		return result(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
+		return o.result(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
 	}
 	checked := p.Take(nil)[0]
 	outcome, _ := p.Judge(checked, o.Slept())
 	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
-	r := result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
+	r := o.result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
 	if r.unknown = outcome.Status == evcp.Unknown; r.unknown {
 		r.shape = display.Unknown
 	}
@@ -156,27 +158,27 @@ const maxTroubles = 4
 // nothing here is a failure. There is one result when all is well, else one for each trouble.
 func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
 	if len(o.Brokers) == 0 {
-		none := advice.Advice{Phrase: english.onDisk}
-		return []peerResult{{peer: english.kafka, address: english.none, shape: display.Note, well: true, advice: none}}
+		none := advice.Advice{Phrase: o.Language.Text(english.onDisk)}
+		return []peerResult{{peer: o.Language.Text(english.kafka), address: o.Language.Text(english.none), shape: display.Note, well: true, advice: none}}
 	}
 	began := time.Now()
 	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialers.Kafka.DialContext})
 	address, took := strings.Join(o.Brokers, ","), time.Since(began)
 	if len(found.Troubles) == 0 {
-		r := result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)
+		r := o.result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)
 		if !found.Exists {
-			r.advice.Phrase = fmt.Sprintf(english.toCreate, o.Topic)
+			r.advice.Phrase = o.Language.Sprintf(english.toCreate, o.Topic)
 		}
 		return []peerResult{r}
 	}
 	for _, err := range found.Troubles[:min(len(found.Troubles), maxTroubles)] {
 		d := advice.Details{Topic: o.Topic, Reply: kafka.ErrorText(err), Broker: kafka.BrokerOf(err), Answering: found.Answering}
 		rows = append(rows, peerResult{
-			peer: english.kafka, address: cmp.Or(found.Answering, d.Broker, address), shape: display.Gone, advice: advice.ForKafka(kafka.CauseOf(err), d), took: took,
+			peer: o.Language.Text(english.kafka), address: cmp.Or(found.Answering, d.Broker, address), shape: display.Gone, advice: advice.ForKafka(o.Language, kafka.CauseOf(err), d), took: took,
 		})
 	}
 	if more := len(found.Troubles) - maxTroubles; more > 0 {
-		text := english.moreTroubles.Of(int64(more))
+		text := english.moreTroubles.In(o.Language).Of(int64(more))
 		rows = append(rows, peerResult{peer: english.kafka, address: address, shape: display.Gone, advice: advice.Advice{Phrase: text}})
 	}
 	return rows
@@ -189,10 +191,10 @@ func (o Options) tryLocal(ctx context.Context) (rows []peerResult) {
 		if err == nil {
 			continue
 		}
-		what, do, _ := strings.Cut(err.Error(), "\n")
+		what, do, _ := strings.Cut(o.Language.Error(err), "\n")
 		rows = append(rows, peerResult{
-			peer: c.Name, address: c.Address, shape: display.Failed, stops: c.Stops,
-			advice: advice.Advice{Phrase: display.Safe(what), Meaning: c.Meaning, Do: cmp.Or(do, c.Do)},
+			peer: o.Language.Text(c.Name), address: c.Address, shape: display.Failed, stops: c.Stops,
+			advice: advice.Advice{Phrase: display.Safe(what), Meaning: o.Language.Text(c.Meaning), Do: cmp.Or(do, o.Language.Text(c.Do))},
 		})
 	}
 	return rows

@@ -19,6 +19,7 @@ import (
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/central"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/selftest"
 	"evcp/internal/testbed"
@@ -233,7 +234,7 @@ func TestRefusalIsExplained(t *testing.T) {
 	g.BrokerAddr = c.ListenAddrs()[0]
 	_, lines := try(t, g)
 	said := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
-	a := advice.ForKafka(evcp.SaidKO, advice.Details{Reply: "the topic is missing", Topic: g.Topic})
+	a := advice.ForKafka(language.English, evcp.SaidKO, advice.Details{Reply: "the topic is missing", Topic: g.Topic})
 	if !strings.Contains(said, a.Meaning+" "+a.Do) {
 		t.Errorf("%s lacks %+v", said, a)
 	}

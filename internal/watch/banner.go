@@ -12,6 +12,7 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/outbox"
 	"evcp/internal/status"
 )
@@ -39,7 +40,7 @@ const (
 )
 
 func (r *runner) bannerLines() []string {
-	o, engines, engine := r.o, english.engine, r.engines()
+	o, said, engines, engine := r.o, r.o.Console.Language(), english.engine, r.engines()
 	brokers, topic := r.brokers()
 	found, _ := r.found()
 	if o.lone() == "" {
@@ -47,16 +48,16 @@ func (r *runner) bannerLines() []string {
 	}
 	wide := min(max(len(engine), len(o.Central), len(brokers)), maxColumn)
 	row := func(format, name, text string) string {
-		return fmt.Sprintf(format, fmt.Sprintf("%-*s", wide, name), text)
+		return said.Sprintf(format, fmt.Sprintf("%-*s", wide, name), text)
 	}
 	return slices.Concat([]string{
-		fmt.Sprintf(english.title, o.Version, o.name()),
+		said.Sprintf(english.title, o.Version, o.name(said)),
 		"",
-		row(engines, engine, fmt.Sprintf(english.everyCheck, o.Interval, inARow(o.Policy.Fall))),
-		row(english.central, o.Central, heartbeats(o.Heartbeat)),
+		row(engines, engine, said.Sprintf(english.everyCheck, o.Interval, r.inARow())),
+		row(english.central, o.Central, r.heartbeats()),
 		row(english.kafka, brokers, topic),
-	}, display.WrapUnder(fmt.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), r.httpLine(), []string{
-		fmt.Sprintf(english.config, o.Origin),
+	}, display.WrapUnder(said.Sprintf(english.state, console.Path(o.Dir())), "("+found+")", bannerIndent), r.httpLine(), []string{
+		said.Sprintf(english.config, o.Origin),
 		"",
 	})
 }
@@ -66,7 +67,7 @@ func (r *runner) httpLine() []string {
 	if r.o.HTTP == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf(english.http, status.Scheme(r.o.HTTP), r.o.HTTP.Addr())}
+	return []string{r.o.Console.Language().Sprintf(english.http, status.Scheme(r.o.HTTP), r.o.HTTP.Addr())}
 }
 
 func (r *runner) bannerAttrs() []slog.Attr {
@@ -94,38 +95,40 @@ func (r *runner) engines() string {
 // brokers are their addresses, and what is written there.
 func (r *runner) brokers() (addresses, topic string) {
 	if len(r.o.Brokers) == 0 {
-		return english.noBrokers, english.onDisk
+		return r.o.Console.Language().Text(english.noBrokers), r.o.Console.Language().Text(english.onDisk)
 	}
-	return strings.Join(r.o.Brokers, ","), fmt.Sprintf(english.topic, r.o.Topic)
+	return strings.Join(r.o.Brokers, ","), r.o.Console.Language().Sprintf(english.topic, r.o.Topic)
 }
 
-func inARow(fall uint32) string {
-	if fall == 1 {
-		return english.oneFails
+func (r *runner) inARow() string {
+	if r.o.Policy.Fall == 1 {
+		return r.o.Console.Language().Text(english.oneFails)
 	}
-	return fmt.Sprintf(english.manyFail, fall)
+	return r.o.Console.Language().Sprintf(english.manyFail, r.o.Policy.Fall)
 }
 
-func heartbeats(every time.Duration) string {
-	if every == 0 {
-		return english.noHeartbeats
+func (r *runner) heartbeats() string {
+	if r.o.Heartbeat == 0 {
+		return r.o.Console.Language().Text(english.noHeartbeats)
 	}
-	return fmt.Sprintf(english.heartbeats, every)
+	return r.o.Console.Language().Sprintf(english.heartbeats, r.o.Heartbeat)
 }
 
 // found is what the state folder held, for the banner, and a warning for the log, in which
 // what matters comes first; "" when nothing was lost.
 func (r *runner) found() (found, warning string) {
-	switch origin := r.box.OpenResult(); {
+	origin, said := r.box.OpenResult(), r.o.Console.Language()
+	why := said.Rendered(said.Text(origin.Why), outbox.OtherInstance)
+	switch {
 	case origin.Found == outbox.New:
-		return english.found, ""
+		return said.Text(english.found), ""
 	case origin.Found == outbox.PutAside:
-		return fmt.Sprintf(english.putAside, origin.File, origin.Why), fmt.Sprintf(english.asideAs, origin.File, origin.Why)
+		return said.Sprintf(english.putAside, origin.File, why), said.Sprintf(english.asideAs, origin.File, why)
 	case origin.Found == outbox.Refused:
-		return fmt.Sprintf(english.memory, origin.Why), fmt.Sprintf(english.noDisk, origin.Why)
+		return said.Sprintf(english.memory, why), said.Sprintf(english.noDisk, why)
 	case origin.Renumber:
-		found = fmt.Sprintf(english.anew, origin.Why)
-		return found, fmt.Sprintf(english.stateIs, found)
+		found = said.Sprintf(english.anew, why)
+		return found, said.Sprintf(english.stateIs, found)
 	}
 	return r.resumed(), ""
 }
@@ -133,9 +136,10 @@ func (r *runner) found() (found, warning string) {
 // resumed is the last known state of the only charge point, or how many have an
 // open incident.
 func (r *runner) resumed() string {
+	said := r.o.Console.Language()
 	if cp := r.o.lone(); cp != "" {
 		s := r.box.State(cp)
-		return fmt.Sprintf(english.resumed, lastKnown(s, r.o.Policy.Fall), s.Seq+1)
+		return said.Sprintf(english.resumed, lastKnown(said, s, r.o.Policy.Fall), s.Seq+1)
 	}
 	open := 0
 	for _, cp := range r.o.cps() {
@@ -143,16 +147,16 @@ func (r *runner) resumed() string {
 			open++
 		}
 	}
-	return fmt.Sprintf(english.resumedAll, open, len(r.o.Targets))
+	return said.Sprintf(english.resumedAll, open, len(r.o.Targets))
 }
 
 // lastKnown is the state of a charge point as an earlier Monitor left it.
-func lastKnown(s evcp.State, fall uint32) string {
+func lastKnown(said language.Language, s evcp.State, fall uint32) string {
 	switch {
 	case s.Incident.Open:
-		return fmt.Sprintf(english.openSince, s.Status, display.TimeOfDay(s.Incident.Since.Time().Local(), time.Now(), time.DateTime))
+		return said.Sprintf(english.openSince, s.Status, display.TimeOfDay(s.Incident.Since.Time().Local(), time.Now(), time.DateTime))
 	case s.Failures > 0:
-		return fmt.Sprintf(english.streak, s.Status, s.Failures, fall)
+		return said.Sprintf(english.streak, s.Status, s.Failures, fall)
 	case s.LastOK != 0:
 		return evcp.OK.String()
 	default:

@@ -15,7 +15,9 @@ import (
 	"evcp"
 	"evcp/internal/console"
 	"evcp/internal/display"
+	"evcp/internal/explain"
 	"evcp/internal/kafka"
+	"evcp/internal/language"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
 )
@@ -48,7 +50,7 @@ func (r *runner) logServerError(err error) {
 	if cause := syscall.Errno(0); errors.As(err, &cause) { // the address would push it off the line
 		why = cause.Error()
 	}
-	r.o.Console.Logger().Warn(fmt.Sprintf(english.noServer, why), console.CP(r.o.lone()), slog.String("error", err.Error()))
+	r.o.Console.Logger().Warn(r.o.Console.Language().Sprintf(english.noServer, r.o.Console.Language().Text(why)), console.CP(r.o.lone()), slog.String("error", err.Error()))
 }
 
 // maxPause is the longest time from one completed check to the next while all is
@@ -56,7 +58,7 @@ func (r *runner) logServerError(err error) {
 // an interval at most, and a second for a busy machine.
 func (r *runner) maxPause() time.Duration { return 3*r.o.Interval + time.Second }
 
-var errNoCheckYet = errors.New(english.noCheckYet)
+var errNoCheckYet = errors.New(explain.NoCheckYet)
 
 // healthy says that checks are completed. Trouble of the disk or of a peer is no
 // reason to restart a Monitor: a restart would lose what is kept in memory.
@@ -69,7 +71,7 @@ func (r *runner) healthy() (note string, err error) {
 		last = begun
 	}
 	if pause := time.Since(last); pause > r.maxPause() {
-		return "", fmt.Errorf(english.standsStill, display.Duration(pause))
+		return "", fmt.Errorf(explain.StandsStill, display.Duration(pause))
 	}
 	return r.diskTrouble(), nil
 }
@@ -115,7 +117,7 @@ func (r *runner) lineEngines() string {
 	if cp := r.o.lone(); cp != "" {
 		return fmt.Sprintf(english.lineCP, cp, r.shown(cp))
 	}
-	return strings.Join(append([]string{r.o.name()}, counted(shownStates, r.countStates())...), ", ")
+	return strings.Join(append([]string{r.o.name(language.English)}, counted(shownStates, r.countStates())...), ", ")
 }
 
 func (r *runner) lineCentral() string {

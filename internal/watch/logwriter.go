@@ -171,11 +171,12 @@ func (w *logWriter) onKafkaTrouble(err error) {
 func (r *runner) live() []string {
 	total, failed := checksOf(r.monitor.Figures())
 	engines := r.liveEngines()
-	peers := fmt.Sprintf(english.liveCentral, r.log.centralShape(r.o.cps()).Mark())
+	said := r.o.Console.Language()
+	peers := said.Sprintf(english.liveCentral, r.log.centralShape(r.o.cps()).Mark())
 	if r.kafka != nil {
-		peers += " | " + fmt.Sprintf(english.liveKafka, r.log.kafka.Mark())
+		peers += " | " + said.Sprintf(english.liveKafka, r.log.kafka.Mark())
 	}
-	return []string{engines + " | " + english.liveChecks.Of(int64(total), failed) + " | " + peers, engines + " | " + peers}
+	return []string{engines + " | " + english.liveChecks.In(said).Of(int64(total), failed) + " | " + peers, engines + " | " + peers}
 }
 
 // liveEngines is the state of the only charge point and how fast its Engine

@@ -18,7 +18,9 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/credentials"
 	"evcp/internal/display"
+	"evcp/internal/explain"
 	"evcp/internal/kafka"
+	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/logtext"
 	"evcp/internal/monitor"
@@ -101,12 +103,15 @@ func (o Options) lone() evcp.CPID {
 }
 
 // name is what the Monitor watches, for a sentence.
-func (o Options) name() string {
+func (o Options) name(said language.Language) string {
 	if cp := o.lone(); cp != "" {
 		return string(cp)
 	}
-	return english.chargePoints.Of(int64(len(o.Targets)))
+	return english.chargePoints.In(said).Of(int64(len(o.Targets)))
 }
+
+// watched is name for an error.
+func (o Options) watched() string { return o.name(language.English) }
 
 func (o Options) cps() []evcp.CPID {
 	var cps []evcp.CPID
@@ -188,11 +193,11 @@ func open(o Options) (*runner, error) {
 		Failed: func(err error) { r.end(err) },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the state of %s: %w", o.name(), err)
+		return nil, language.Errorf("open the state of %s: %w", o.watched(), err)
 	}
 	r.box = box
 	r.log = newLogWriter(o.Console, logtext.Formatter{
-		Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
+		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
 		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
 	}, box.Tail(tailLength))
 	for _, cp := range o.cps() {
@@ -283,7 +288,7 @@ func (r *runner) stop() error {
 	r.logRuns.Wait()
 	r.log.write(r.log.formatter.Stopped(r.o.lone(), disconnected, pending, err == nil && r.box.Stats().RefusedSince.IsZero()))
 	if err != nil {
-		return fmt.Errorf("close the state of %s: %w", r.o.name(), err)
+		return language.Errorf("close the state of %s: %w", r.o.watched(), err)
 	}
 	return nil
 }
@@ -302,7 +307,7 @@ func (r *runner) pending() int64 {
 // diskRefused is called by the outbox: what was judged since the last kept event
 // is judged again.
 func (r *runner) diskRefused(generation uint64, err error) {
-	r.o.Console.Logger().Error(fmt.Sprintf(english.refused, err),
+	r.o.Console.Logger().Error(r.o.Console.Language().Sprintf(english.refused, err),
 		console.CP(r.o.lone()), console.Shape(display.Failed), slog.String("folder", r.o.Dir()))
 	r.monitor.Refused(generation)
 }
@@ -320,5 +325,5 @@ func (r *runner) diskTrouble() string {
 	if why == "" {
 		return ""
 	}
-	return fmt.Sprintf(english.diskTrouble, r.o.Dir(), why)
+	return fmt.Sprintf(explain.DiskTrouble, r.o.Dir(), why)
 }

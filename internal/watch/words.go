@@ -31,11 +31,8 @@ type words struct {
 	liveChecks                     display.Plural // how many, how many failed
 	liveCentral, liveKafka         string         // a shape
 	refused, noDisk, noServer      string         // why
-	diskTrouble                    string         // which folder, why
 	asideAs                        string         // which file, why
 	stateIs                        string         // what was found
-	noCheckYet                     string
-	standsStill                    string         // for how long
 	lineCP, lineCentral, lineKafka string         // for systemctl status
 	linePending                    display.Plural // how many events
 }
@@ -71,12 +68,9 @@ var english = words{
 	liveKafka:    "Kafka %s",
 	refused:      "the disk refused: %s; kept in memory",
 	noDisk:       "the disk refuses: %s; kept in memory",
-	diskTrouble:  "state folder %s can't be used: %s; events are kept in memory only",
 	asideAs:      "the old state is put aside as %s: %s",
 	stateIs:      "the state is %s",
 	noServer:     "can't be asked how it does: %s; the watch goes on",
-	noCheckYet:   "no check has been completed yet",
-	standsStill:  "the watch stands still: no check was completed for %s",
 	lineCP:       "%s %s",
 	lineCentral:  "Central %s",
 	lineKafka:    "Kafka %s",
