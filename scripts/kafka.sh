@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a real Apache Kafka on this machine for tests: one node, without replicas.
+# Runs a real Apache Kafka on this machine for tests: one node, or a second beside it.
 #
 #   scripts/kafka.sh start [--fresh]   prints the bootstrap address once it answers
 #   scripts/kafka.sh stop              SIGTERM, and wait
@@ -13,6 +13,7 @@
 # KAFKA_ADVERTISED is the HOST:PORT that clients are told to go to, if not the listener's.
 # KAFKA_DIR holds data, log and pid. By default each port has a folder of its own, so
 # that brokers on different ports share nothing. The jars are in EVCP_CACHE (.cache).
+# KAFKA_JOIN, the KAFKA_DIR of a running broker, makes this one the second of its cluster.
 # Do not run two starts at once in the same KAFKA_DIR.
 set -euo pipefail
 
@@ -28,6 +29,7 @@ dir=$(cd "$dir" && pwd)
 lib=$cache/kafka/lib
 pom=$root/scripts/kafka/pom.xml
 properties=$dir/server.properties
+join=${KAFKA_JOIN:-}
 pidfile=$dir/pid
 log=$dir/kafka.log
 
@@ -93,12 +95,17 @@ fetch() {
 # (its internal topics cannot have the usual three replicas), and for access rules: there
 # are none until a test makes one.
 configure() {
-  cat >"$properties" <<EOF
+  local node="node.id=1
 process.roles=broker,controller
-node.id=1
 controller.quorum.voters=1@127.0.0.1:$((port + 1))
+listeners=PLAINTEXT://$address,CONTROLLER://127.0.0.1:$((port + 1))"
+  [[ -z $join ]] || node="node.id=2
+process.roles=broker
+$(grep ^controller.quorum.voters= "$join/server.properties")
+listeners=PLAINTEXT://$address"
+  cat >"$properties" <<EOF
+$node
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://$address,CONTROLLER://127.0.0.1:$((port + 1))
 advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISED:-$address}
 log.dirs=$dir/data
 offsets.topic.replication.factor=1
@@ -112,11 +119,16 @@ allow.everyone.if.no.acl.found=true
 EOF
 }
 
-# format writes a cluster id into a new data folder; an existing one keeps its own.
+# format writes a cluster id into a new data folder; an existing one keeps its own. A
+# second broker has that of the first.
 format() {
   [[ -e $dir/data/meta.properties ]] && return
   local id tool=(java -cp "$lib/*" kafka.tools.StorageTool)
-  id=$("${tool[@]}" random-uuid 2>>"$log") || fail "no cluster id"
+  if [[ -n $join ]]; then
+    id=$(sed -n 's/^cluster.id=//p' "$join/data/meta.properties")
+  else
+    id=$("${tool[@]}" random-uuid 2>>"$log") || fail "no cluster id"
+  fi
   "${tool[@]}" format -t "$id" -c "$properties" >>"$log" 2>&1 || fail "the data folder could not be formatted"
 }
 

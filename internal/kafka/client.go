@@ -186,7 +186,7 @@ var notKafka = []string{
 }
 
 // CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
-// this Monitor, or a record.
+// this Monitor or a record, or acknowledges none.
 func CauseOf(err error) evcp.Cause {
 	var rejected *kerr.Error
 	switch {
@@ -194,7 +194,7 @@ func CauseOf(err error) evcp.Cause {
 		return evcp.Protocol
 	case errors.Is(err, errOtherCluster):
 		return evcp.Protocol
-	case errors.As(err, &rejected), isAny(err, errNoTopic, errNoRight):
+	case errors.As(err, &rejected), isAny(err, errNoTopic, errNoRight, errOnlyAnswers):
 		return evcp.SaidKO
 	case errors.Is(err, errNoAck):
 		return evcp.Timeout

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
@@ -98,6 +99,31 @@ func TestWritingIsDenied(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNothingIsAcknowledged: the client keeps to itself why a broker acknowledges nothing.
+// One that answers otherwise, and has every replica in sync, is told from one that hangs.
+func TestNothingIsAcknowledged(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
+		var allowed atomic.Bool
+		c.ControlKey(0, func(r kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if allowed.Load() {
+				return nil, nil, false
+			}
+			return deny(r.(*kmsg.ProduceRequest), kerr.NotEnoughReplicas), nil, true
+		})
+		s.start()
+		s.tick(30)
+		samePhases(t, s.phases(), Connected, Away)
+		if st := s.last(); st.Cause != evcp.SaidKO || !errors.Is(st.Err, errOnlyAnswers) {
+			t.Errorf("%+v", st)
+		}
+		allowed.Store(true)
+		s.tick(20)
+		s.waitUntil("delivery", s.delivered)
+		s.checkComplete(s.seqs(3 * 50))
+	})
 }
 
 // diskBroker is a broker that keeps its records and may be killed and started again.

@@ -54,8 +54,12 @@ const (
 	recentError = 10 * time.Second // unless the client had an error within this, and retries
 )
 
-// errNoAck: a broker takes records and acknowledges none.
-var errNoAck = errors.New("nothing was acknowledged in time")
+// errNoAck: records were sent, and none was acknowledged. errOnlyAnswers: although the
+// brokers answer, and have nothing to say against the topic.
+var (
+	errNoAck       = errors.New("nothing was acknowledged in time")
+	errOnlyAnswers = errors.New("no record is acknowledged")
+)
 
 // deliver sends batch after batch and advances the cursor, until an error.
 func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {

@@ -17,7 +17,7 @@ import (
 func TestRealAdvertisedAddress(t *testing.T) {
 	advertised := testbed.FreeAddr(t)
 	t.Setenv("KAFKA_ADVERTISED", advertised)
-	s, _ := realBroker(t)
+	s := newFixture(t, realBroker(t).address)
 	r := Probe(t.Context(), Options{Brokers: []string{s.broker}, Topic: s.topic})
 	if r.Exists || r.Answering != s.broker || len(r.Troubles) != 1 || CauseOf(r.Troubles[0]) != evcp.Refused || BrokerOf(r.Troubles[0]) != advertised {
 		t.Errorf("%+v", r)

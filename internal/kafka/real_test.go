@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -13,35 +12,50 @@ import (
 	"time"
 
 	"evcp/internal/testbed"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// realBroker is a senderHarness with an Apache Kafka of its own, and the script that freezes and
-// kills it. It needs EVCP_TEST_KAFKA, which names the broker that all packages share: then
-// Kafka is installed.
-func realBroker(t *testing.T) (s *senderHarness, do func(...string) string) {
+// ownBroker is an Apache Kafka that a test has for itself.
+type ownBroker struct {
+	t       *testing.T
+	env     []string
+	dir     string
+	address string
+}
+
+// realBroker starts one. It needs EVCP_TEST_KAFKA, which names the broker that all packages
+// share: then Kafka is installed.
+func realBroker(t *testing.T) *ownBroker {
 	t.Helper()
 	if os.Getenv("EVCP_TEST_KAFKA") == "" {
 		testbed.SkipMissing(t, "real Kafka (EVCP_TEST_KAFKA)")
 	}
-	env := append(os.Environ(), "KAFKA_DIR="+t.TempDir(), "KAFKA_PORT="+freePorts(t))
-	do = func(args ...string) string {
-		t.Helper()
-		script := exec.Command("../../scripts/kafka.sh", args...)
-		script.Env = env
-		var stderr bytes.Buffer
-		script.Stderr = &stderr
-		out, err := script.Output()
-		if err != nil {
-			t.Fatalf("kafka.sh %v: %v: %s", args, err, stderr.String())
-		}
-		return strings.TrimSpace(string(out))
+	return startBroker(t)
+}
+
+func startBroker(t *testing.T, env ...string) *ownBroker {
+	t.Helper()
+	b := &ownBroker{t: t, dir: t.TempDir()}
+	b.env = append(append(os.Environ(), "KAFKA_DIR="+b.dir, "KAFKA_PORT="+freePorts(t)), env...)
+	b.address = b.do("start")
+	t.Cleanup(func() { b.do("kill") })
+	return b
+}
+
+// second starts another broker of the same cluster.
+func (b *ownBroker) second() *ownBroker { return startBroker(b.t, "KAFKA_JOIN="+b.dir) }
+
+// do calls the script that starts, freezes and kills the broker.
+func (b *ownBroker) do(args ...string) string {
+	b.t.Helper()
+	script := exec.Command("../../scripts/kafka.sh", args...)
+	script.Env = b.env
+	var stderr bytes.Buffer
+	script.Stderr = &stderr
+	out, err := script.Output()
+	if err != nil {
+		b.t.Fatalf("kafka.sh %v: %v: %s", args, err, stderr.String())
 	}
-	broker := do("start")
-	t.Cleanup(func() { do("kill") })
-	return newFixture(t, broker), do
+	return strings.TrimSpace(string(out))
 }
 
 // freePorts finds a port whose next one, the controller's, is free too.
@@ -85,17 +99,18 @@ func (s *senderHarness) appendSteadily() (stop func() (rounds int)) {
 // TestRealOutages freezes, thaws, kills and restarts Apache Kafka while events are
 // appended: all arrive, in order, and each outage is a change of phase.
 func TestRealOutages(t *testing.T) {
-	s, do := realBroker(t)
+	b := realBroker(t)
+	s := newFixture(t, b.address)
 	s.start()
 	stop := s.appendSteadily()
 	s.waitUntil("Kafka", s.phase(Connected))
 	for _, outage := range [][2]string{{"freeze", "thaw"}, {"kill", "start"}} {
 		began := time.Now()
-		do(outage[0])
+		b.do(outage[0])
 		s.waitUntil("absence", s.phase(Away))
 		t.Logf("%s: away after %v: %v", outage[0], time.Since(began).Round(time.Millisecond), s.sender.Status().Err)
 		time.Sleep(2 * time.Second)
-		do(outage[1])
+		b.do(outage[1])
 		began = time.Now()
 		s.waitUntil("return", s.phase(Connected))
 		t.Logf("%s: back after %v: %d events sent", outage[1], time.Since(began).Round(time.Millisecond), s.sender.Status().Delivered)
@@ -105,43 +120,4 @@ func TestRealOutages(t *testing.T) {
 	seqs := s.seqs(3 * rounds)
 	s.checkComplete(seqs)
 	t.Logf("%d events, phases %v", 3*rounds, s.phases())
-}
-
-// TestRealTopicIsDeleted deletes a topic of Apache Kafka while events are sent.
-func TestRealTopicIsDeleted(t *testing.T) {
-	s, _ := realBroker(t)
-	s.start()
-	s.appendChecks(20, 3)
-	s.waitUntil("delivery", s.delivered)
-	stop := s.appendSteadily()
-	deleteTopic(t, s.broker, s.topic)
-	time.Sleep(3 * time.Second)
-	stop()
-	s.waitUntil("delivery", s.delivered)
-	for cp, seqs := range s.seqs(30) {
-		for i, seq := range seqs[1:] {
-			if seq > seqs[i]+1 {
-				t.Errorf("%s: %d comes after %d", cp, seq, seqs[i])
-			}
-		}
-	}
-}
-
-func deleteTopic(t *testing.T, broker, topic string) {
-	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	req := kmsg.NewPtrDeleteTopicsRequest()
-	req.TimeoutMillis = 5000
-	req.TopicNames = []string{topic}
-	one := kmsg.NewDeleteTopicsRequestTopic()
-	one.Topic = &topic
-	req.Topics = append(req.Topics, one)
-	resp, err := req.RequestWith(context.Background(), cl)
-	if err != nil || len(resp.Topics) != 1 || resp.Topics[0].ErrorCode != 0 {
-		t.Fatalf("delete %s: %+v, %v", topic, resp, err)
-	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
+	"evcp/internal/advice"
+	"evcp/internal/language"
 	"evcp/internal/testbed"
 )
 
@@ -24,18 +26,30 @@ func realTopic(t *testing.T, configs ...string) *senderHarness {
 		testbed.SkipMissing(t, "real Kafka (EVCP_TEST_KAFKA)")
 	}
 	s := newFixture(t, broker)
-	req := kmsg.NewPtrCreateTopicsRequest()
+	topic := newTopic(s.topic, configs)
+	topic.NumPartitions, topic.ReplicationFactor = 2, 1
+	s.createTopic(topic)
+	return s
+}
+
+// newTopic is a topic with settings, each as name=value.
+func newTopic(name string, configs []string) kmsg.CreateTopicsRequestTopic {
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = s.topic, 2, 1
+	topic.Topic = name
 	for _, c := range configs {
 		name, value, _ := strings.Cut(c, "=")
 		config := kmsg.NewCreateTopicsRequestTopicConfig()
 		config.Name, config.Value = name, &value
 		topic.Configs = append(topic.Configs, config)
 	}
+	return topic
+}
+
+func (s *senderHarness) createTopic(topic kmsg.CreateTopicsRequestTopic) {
+	s.t.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
 	req.Topics = append(req.Topics, topic)
 	s.administer(req)
-	return s
 }
 
 // administer sends a request to the broker and checks its answer.
@@ -53,6 +67,8 @@ func (s *senderHarness) administer(req kmsg.Request) {
 	var code int16
 	switch r := resp.(type) {
 	case *kmsg.CreateTopicsResponse:
+		code = r.Topics[0].ErrorCode
+	case *kmsg.DeleteTopicsResponse:
 		code = r.Topics[0].ErrorCode
 	case *kmsg.IncrementalAlterConfigsResponse:
 		code = r.Resources[0].ErrorCode
@@ -113,10 +129,12 @@ func (s *senderHarness) checkCovered(want int) (covered int) {
 	return covered
 }
 
-func (s *senderHarness) refusedWith(err *kerr.Error) func() bool {
+// refusedWith is a condition: an outage with that error, for which there is advice of its own.
+func (s *senderHarness) refusedWith(err error) func() bool {
 	return func() bool {
 		st := s.sender.Status()
-		return st.Phase == Away && st.Cause == evcp.SaidKO && errors.Is(st.Err, err)
+		told := advice.ForKafka(language.English, st.Cause, advice.Details{Reply: st.ErrorText()})
+		return st.Phase == Away && st.Cause == evcp.SaidKO && errors.Is(st.Err, err) && told.Do != advice.ForKafka(language.English, st.Cause, advice.Details{}).Do
 	}
 }
 
@@ -170,23 +188,7 @@ func TestRealRecordTooLarge(t *testing.T) {
 		s.appendReply("CP_002", "OK "+strings.Repeat("x", 500))
 	}
 	s.start()
-	s.waitUntil("the report", func() bool {
-		s.appendChecks(1, 3)
-		time.Sleep(50 * time.Millisecond)
-		return len(s.drops()) > 0
-	})
-	s.flush()
-	s.waitUntil("delivery", s.delivered)
-	written := uint64(0)
-	for _, state := range s.states {
-		written += state.Seq
-	}
-	if covered := s.checkCovered(int(written) - 5); covered != 5 {
-		t.Errorf("%d are covered, want 5", covered)
-	}
-	if d := s.drops()[0]; d.Count != 5 || d.Reason != "refused by Kafka: MESSAGE_TOO_LARGE" {
-		t.Errorf("%+v", d)
-	}
+	s.checkSetAside(5)
 	if n := s.box.Stats().Dropped["health_check"]; n != 5 {
 		t.Errorf("%d counted", n)
 	}
@@ -216,21 +218,12 @@ func TestRealNothingFits(t *testing.T) {
 // TestRealNoRight: a Monitor that may not write waits, and says so.
 func TestRealNoRight(t *testing.T) {
 	s := realTopic(t)
-	acl := kmsg.NewCreateACLsRequestCreation()
-	acl.ResourceType, acl.ResourceName, acl.ResourcePatternType = kmsg.ACLResourceTypeTopic, s.topic, kmsg.ACLResourcePatternTypeLiteral
-	acl.Principal, acl.Host, acl.Operation, acl.PermissionType = "User:ANONYMOUS", "*", kmsg.ACLOperationWrite, kmsg.ACLPermissionTypeDeny
-	forbid := kmsg.NewPtrCreateACLsRequest()
-	forbid.Creations = append(forbid.Creations, acl)
-	s.administer(forbid)
+	forbidden := access(kmsg.ACLResourceTypeTopic, s.topic, kmsg.ACLOperationWrite, kmsg.ACLPermissionTypeDeny)
+	s.addRules(forbidden)
 	s.appendChecks(10, 3)
 	s.start()
 	s.waitUntil("refusal", s.refusedWith(kerr.TopicAuthorizationFailed))
-	filter := kmsg.NewDeleteACLsRequestFilter()
-	filter.ResourceType, filter.ResourceName, filter.ResourcePatternType = acl.ResourceType, &s.topic, acl.ResourcePatternType
-	filter.Operation, filter.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
-	allow := kmsg.NewPtrDeleteACLsRequest()
-	allow.Filters = append(allow.Filters, filter)
-	s.administer(allow)
+	s.dropRules(forbidden)
 	s.waitUntil("delivery", s.delivered)
 	s.checkComplete(s.seqs(30))
 }

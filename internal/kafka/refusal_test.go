@@ -32,7 +32,7 @@ func (s *senderHarness) onePartition(c *kfake.Cluster, refused func(batch []byte
 // takes all. Nothing is given up, and nothing comes before an earlier event.
 func TestTopicIsCorrectedAtAnyMoment(t *testing.T) {
 	for name, earlier := range map[string]int{"after a delivery": 1, "from the first event on": 0} {
-		for n := range int64(30) {
+		for n := range int64(20) {
 			t.Run(fmt.Sprintf("%s %d", name, n), func(t *testing.T) {
 				inBubble(t, func(t *testing.T, s *senderHarness, _ *brokerLink, c *kfake.Cluster) {
 					var left atomic.Int64

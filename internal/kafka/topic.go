@@ -26,10 +26,10 @@ func ensureTopic(ctx context.Context, cl *kgo.Client, topic string) error {
 		return nil
 	}
 	err = describe(ctx, cl, topic, true)
-	if err == nil || errors.Is(err, kerr.LeaderNotAvailable) {
+	switch {
+	case err == nil, errors.Is(err, kerr.LeaderNotAvailable):
 		return nil
-	}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+	case isAny(err, kerr.UnknownTopicOrPartition, kerr.TopicAuthorizationFailed): // we may see it, not make it
 		return fmt.Errorf("%w: make topic %s: %w", errNoTopic, topic, forbidden)
 	}
 	return err
@@ -98,5 +98,5 @@ func (s *Sender) withoutAck(ctx context.Context) error {
 			return fmt.Errorf("partition %d: %w", p.Partition, kerr.NotEnoughReplicas)
 		}
 	}
-	return errNoAck
+	return errOnlyAnswers
 }
