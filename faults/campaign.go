@@ -33,6 +33,8 @@ type campaign struct {
 	centralPage    string
 	brokerAddress  string
 	cps            []*cpUnderTest
+	layout         layout
+	network        *network // nil: loopback
 	disk           *tmpfs
 	diskErr        error      // why there is no disk
 	from           evcp.Stamp // everything had started
@@ -50,10 +52,11 @@ func (c *campaign) close() {
 }
 
 // open starts everything and returns when all Monitors check their Engines. usual is what
-// each Engine does between faults, and so has one entry for each charge point.
-func open(ctx context.Context, o *options, t timing, usual []catalogueEntry) (*campaign, error) {
+// each Engine does between faults, and so has one entry for each charge point; the layout
+// may be empty.
+func open(ctx context.Context, o *options, t timing, usual []catalogueEntry, where layout) (*campaign, error) {
 	own := *o // each run has its own folder
-	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}}
+	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, layout: where}
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -66,6 +69,9 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		return err
 	}
 	c.undo(c.removeFolder)
+	if err := c.openNetwork(ctx); err != nil {
+		return err
+	}
 	serving, stop := context.WithCancel(ctx)
 	c.ctx = serving
 	c.undo(func() { stop(); c.serving.Wait() })
@@ -90,7 +96,11 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		if n == len(usual)-1 && c.diskErr == nil {
 			state = filepath.Join(c.o.dir, "small")
 		}
-		p, err := c.newCP(cpID(n), mainInstance, entry, state)
+		at := place{}
+		if n < len(c.layout.places) {
+			at = c.layout.places[n]
+		}
+		p, err := c.newCP(cpID(n), mainInstance, entry, state, at)
 		if err != nil {
 			return err
 		}
@@ -116,6 +126,23 @@ func (c *campaign) makeFolder() (err error) {
 		return fmt.Errorf("folder of the campaign: %w", err)
 	}
 	return nil
+}
+
+// openNetwork opens the network of a process that runs for one scenario alone.
+func (c *campaign) openNetwork(ctx context.Context) (err error) {
+	if !c.o.isolated {
+		return nil
+	}
+	names := c.layout.addresses
+	if len(names) == 0 {
+		names = []string{engineAddress}
+	}
+	c.network, err = openNetwork(ctx, c.o.dir, testbed.Addresses(names...))
+	if err != nil {
+		return err
+	}
+	c.undo(c.network.close)
+	return errors.Join(c.network.give(engineAddress), c.network.give(farAddress))
 }
 
 func (c *campaign) removeFolder() {

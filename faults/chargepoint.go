@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -27,6 +28,7 @@ type cpUnderTest struct {
 	instance string         // of its Monitor
 	state    string         // folder of the state folders
 	usual    catalogueEntry // what the Engine does between faults
+	place    place
 	engine   *engine.Engine
 	hook     *connHook
 	links    [sides]*faultproxy.Proxy
@@ -53,10 +55,23 @@ const (
 	copyInstance = "second"
 )
 
+// place is where Engine and Central are for a Monitor. The zero place is loopback.
+type place struct {
+	engine  string // name or address beyond the interface
+	closes  bool   // the Engine closes each connection after its reply, as the first ones did
+	central string // address beyond the interface
+}
+
+// hosts are what the Monitor is told.
+func (at place) hosts() (engine, central string) {
+	const loopback = "127.0.0.1"
+	return cmp.Or(at.engine, loopback), cmp.Or(at.central, loopback)
+}
+
 // newCP starts the Engine and opens the links.
-func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string) (*cpUnderTest, error) {
+func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string, at place) (*cpUnderTest, error) {
 	n := c.truth.addCP(id)
-	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, hook: &connHook{ctx: c.ctx}}
+	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, place: at, hook: &connHook{ctx: c.ctx}}
 	free, err := c.ports.Take(1 + sides)
 	if err != nil {
 		return nil, err
@@ -65,14 +80,20 @@ func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, st
 	if err != nil {
 		return nil, err
 	}
-	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
+	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), CloseAfterReply: at.closes, Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
 	c.serving.Go(func() {
 		if err := p.engine.Serve(c.ctx); err != nil {
 			c.truth.addProblem(err.Error())
 		}
 	})
+	far := [sides]bool{engineSide: at.engine != "", centralSide: at.central != ""}
 	for side, target := range []string{engineSide: port.Addr().String(), centralSide: c.centralAddress} {
-		if p.links[side], err = faultproxy.Open(free[side], target); err != nil {
+		if far[side] {
+			p.links[side], err = faultproxy.OpenWith(c.network.listenFar, "0.0.0.0:"+portOf(free[side]), target)
+		} else {
+			p.links[side], err = faultproxy.Open(free[side], target)
+		}
+		if err != nil {
 			return nil, err
 		}
 		c.undo(p.links[side].Close)
@@ -147,9 +168,10 @@ func (p *cpUnderTest) updateLinks(change func()) error {
 
 func (p *cpUnderTest) startMonitor() error {
 	t := p.c.timing
+	engineHost, centralHost := p.place.hosts()
 	m, err := p.c.startChild(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"),
-		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", "127.0.0.1", "--engine-port", portOf(p.links[engineSide].Addr()),
-		"--central-ip", "127.0.0.1", "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.brokerAddress,
+		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", engineHost, "--engine-port", portOf(p.links[engineSide].Addr()),
+		"--central-ip", centralHost, "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.brokerAddress,
 		"--state-dir", p.state, "--interval", t.Interval.String(), "--timeout", t.Timeout.String(),
 		"--report-every", t.ReportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB")
 	if err != nil {

@@ -68,6 +68,8 @@ type centralState struct {
 	ID       evcp.CPID `json:"cp_id"`
 	State    string    `json:"state"`
 	Monitors int       `json:"speakers"` // that send its heartbeats
+
+	Unverified bool `json:"unverified"` // nothing supports State any more
 }
 
 // centralStates asks Central's API for all charge points.

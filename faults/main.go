@@ -14,6 +14,7 @@
 //   - campaign.go: what runs; processes.go: child processes; disk_linux.go: a disk to fill
 //   - groundtruth.go, evidence.go: what the oracle reads; result.go: run, verify, print
 //   - scenarios.go: the written scenarios; metrics.go: what they measure
+//   - network_linux.go: a network of its own for scenarios of names, interfaces and routes
 //
 // Exit codes: 0 every promise was held; 1 one was broken, or the campaign failed;
 // 2 wrong usage.
@@ -66,6 +67,7 @@ const (
 	partBroker     = "broker"     // PORT DIR
 	partSchedProbe = "schedprobe" //
 	partVerify     = "verify"     // FILE: verifies a saved trace again
+	partIsolated   = "isolated"   // FLAGS: one scenario in the namespaces of this process
 )
 
 // runSubcommand runs the subcommand that args name, if they do.
@@ -79,10 +81,27 @@ func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 		schedProbe(ctx, os.Stdout)
 	case len(args) == 2 && args[0] == partVerify:
 		return verifyFile(args[1], os.Stdout), true
+	case len(args) > 1 && args[0] == partIsolated:
+		return runInNamespaces(ctx, args[1:]), true
 	default:
 		return 0, false
 	}
 	return 0, true
+}
+
+// runInNamespaces runs the scenario that args name, in the network of this process. It
+// returns the exit code for runIsolated.
+func runInNamespaces(ctx context.Context, args []string) int {
+	o := options{isolated: true}
+	if err := o.parse(args); err != nil {
+		return isolatedFailed
+	}
+	broken, err := o.runScenarios(ctx)
+	if err != nil {
+		fail(err)
+		return isolatedFailed
+	}
+	return min(broken, maxIsolatedBroken)
 }
 
 // options say which campaign to run.
@@ -94,6 +113,8 @@ type options struct {
 	every    time.Duration // mean time from fault to fault
 	kafka    string
 	scenario string
+	lenient  bool // bounds of time do not count while the machine is busy
+	isolated bool // the network is this process's own
 	show     bool
 	keep     string
 	out      *os.File // nil: stdout
@@ -114,6 +135,7 @@ func (o *options) parse(args []string) error {
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
 	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
+	f.BoolVar(&o.lenient, "lenient", false, "in a scenario, bounds of time do not count while something else uses the machine")
 	f.BoolVar(&o.show, "show", false, "only print the plan")
 	f.StringVar(&o.keep, "keep", "", "file for what the oracle read; faults verify FILE verifies it again")
 	if err := f.Parse(args); err != nil {
@@ -169,6 +191,9 @@ var (
 	campaignTiming = newTiming(250*ms, 180*ms, 5*time.Second, time.Second)
 	// realTiming is that of design and defaults.
 	realTiming = newTiming(time.Second, 900*ms, 30*time.Second, 5*time.Second)
+	// networkTiming is the real one with more heartbeats: Central calls a state unverified
+	// after ten of them without an outcome.
+	networkTiming = newTiming(time.Second, 900*ms, 30*time.Second, time.Second)
 )
 
 // run runs what the options say and returns how many promises were broken.

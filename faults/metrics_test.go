@@ -88,9 +88,12 @@ func TestReportsAfterReceipt(t *testing.T) {
 
 // TestMeasurementsBreak at their bounds and not before.
 func TestMeasurementsBreak(t *testing.T) {
-	good := []scenarioMetric{exactly("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
-	bad := []scenarioMetric{exactly("", 1, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
-	if n := printMetrics(io.Discard, slices.Concat(good, bad)); n != len(bad) {
-		t.Errorf("%d broken, want %d", n, len(bad))
+	good := []scenarioMetric{exactly("", 2, 2), notMore("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
+	bad := []scenarioMetric{exactly("", 1, 2), notMore("", 3, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
+	const timed = 3
+	for busy, want := range map[bool]int{false: len(bad), true: len(bad) - timed} {
+		if n := printMetrics(io.Discard, slices.Concat(good, bad), busy); n != want {
+			t.Errorf("busy %t: %d broken, want %d", busy, n, want)
+		}
 	}
 }

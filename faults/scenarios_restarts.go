@@ -215,7 +215,7 @@ func runMovedState(ctx context.Context, c *campaign) error {
 // startCopy kills a Monitor, copies its state, starts it again, and starts a second one of
 // the same id with the copy.
 func (c *campaign) startCopy(p *cpUnderTest) (*cpUnderTest, error) {
-	second, err := c.newCP(p.id, copyInstance, okEntry, filepath.Join(c.o.dir, "state-"+copyInstance))
+	second, err := c.newCP(p.id, copyInstance, okEntry, filepath.Join(c.o.dir, "state-"+copyInstance), place{})
 	if err != nil {
 		return nil, err
 	}

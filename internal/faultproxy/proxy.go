@@ -33,9 +33,10 @@ import (
 
 // Proxy is one link. Make it with Open.
 type Proxy struct {
-	address string // it listens at
-	target  string // it dials
-	traffic trafficRecord
+	address  string // it listens at
+	target   string // it dials
+	listenAt ListenFunc
+	traffic  trafficRecord
 
 	mu         sync.Mutex // guards all below
 	impairment Impairment
@@ -52,8 +53,14 @@ type Proxy struct {
 
 // Open listens at an address, and passes everything to the target until Set is called.
 // Refuse gives the port up for a time, so nobody else may take it.
-func Open(listen, target string) (*Proxy, error) {
-	p := &Proxy{address: listen, target: target, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
+func Open(listen, target string) (*Proxy, error) { return OpenWith(net.Listen, listen, target) }
+
+// ListenFunc makes a listening TCP socket, as net.Listen does.
+type ListenFunc func(network, address string) (net.Listener, error)
+
+// OpenWith is Open with a ListenFunc that is called for every listening socket.
+func OpenWith(socket ListenFunc, listen, target string) (*Proxy, error) {
+	p := &Proxy{address: listen, target: target, listenAt: socket, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}
@@ -112,7 +119,7 @@ func (p *Proxy) breakAll() {
 
 // listen opens the port. Called with p.mu held, or before anybody else knows p.
 func (p *Proxy) listen() error {
-	l, err := net.Listen("tcp", p.address)
+	l, err := p.listenAt("tcp", p.address)
 	if err != nil {
 		return fmt.Errorf("listen as a link to %s: %w", p.target, err)
 	}

@@ -80,7 +80,7 @@ func (v *verifier) openAt(t evcp.Stamp) bool {
 // Monitor could run and the Engine could be reached.
 func (v *verifier) lateChecks() {
 	r := v.trace.Rules
-	unseen := union(append(v.of(EngineLink, HarnessStalled, MonitorPaused, MonitorDown), v.notListening()...))
+	unseen := union(append(v.of(EngineLink, OwnNetwork, HarnessStalled, MonitorPaused, MonitorDown), v.notListening()...))
 	for i := 1; i < len(v.cp.EngineChecks); i++ {
 		s := span{v.cp.EngineChecks[i-1].Received, v.cp.EngineChecks[i].Received}
 		if s.to > v.trace.To || s.from < v.trace.From || unseen.meet(s.wider(maxLateness)) {
@@ -123,7 +123,7 @@ func (v *verifier) stallTime(s span) time.Duration {
 // firstChecks wants a check soon after every start.
 func (v *verifier) firstChecks() {
 	r := v.trace.Rules
-	unseen := union(append(v.of(EngineLink, HarnessStalled, MonitorPaused), v.notListening()...))
+	unseen := union(append(v.of(EngineLink, OwnNetwork, HarnessStalled, MonitorPaused), v.notListening()...))
 	for _, down := range v.of(MonitorDown) {
 		due := down.to.Add(r.Ready)
 		if due > v.trace.To || unseen.meet(span{down.to, due}) || v.of(MonitorDown).meet(span{down.to + 1, due}) {

@@ -22,7 +22,7 @@ func (v *verifier) expectedAt(t evcp.Stamp) Expectation {
 			worst = max(worst, w.Expect)
 		}
 	}
-	if v.harnessSleeps().meet(span{t, t}) {
+	if v.harnessSleeps().meet(span{t, t}) || v.of(OwnNetwork).meet(span{t, t}) {
 		worst = max(worst, ExpectEither)
 	}
 	return max(worst, v.expectedAfter(delay))
@@ -70,7 +70,7 @@ func (v *verifier) periods() []period {
 		cuts = append(cuts, b.At)
 	}
 	for _, w := range slices.Concat(v.cp.Windows, v.trace.Shared) {
-		if w.Kind == EngineLink || w.Kind == HarnessStalled {
+		if w.Kind == EngineLink || w.Kind == HarnessStalled || w.Kind == OwnNetwork {
 			cuts = append(cuts, w.From, w.To+1)
 		}
 	}

@@ -117,6 +117,9 @@ const (
 	// StateMoved: between two processes of the Monitor its state was deleted, or taken
 	// to another Monitor: a new epoch begins.
 	StateMoved
+	// OwnNetwork: the Monitor's machine had no network to the Engine, or its name server
+	// failed or was slow. Checks may be late, missing or unknown; none may fail for it.
+	OwnNetwork
 )
 
 // Window is the time of one fault.

@@ -124,7 +124,7 @@ func TestASlowNameServerLeavesTheEngineItsTime(t *testing.T) {
 }
 
 // neighbour is testbed.NewNeighbour with an Engine.
-func neighbour(t *testing.T) (other testbed.Namespace, port string, closes *atomic.Bool) {
+func neighbour(t *testing.T) (other *testbed.Namespace, port string, closes *atomic.Bool) {
 	t.Helper()
 	other = testbed.NewNeighbour(t)
 	var l net.Listener
@@ -188,7 +188,7 @@ func TestARouterThatLostItsUplinkCounts(t *testing.T) {
 		return
 	}
 	router, _, _ := neighbour(t)
-	router.Run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+	router.Run(t, "echo 1 > /proc/sys/net/ipv4/ip_forward")
 	fx := realChecks(t, link.NewDialer(), "192.0.2.1:5001")
 	causes := map[evcp.Cause]int{}
 	for range 10 { // the kernel drops an ICMP message that arrives while connect(2) still runs

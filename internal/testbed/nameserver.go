@@ -3,6 +3,7 @@ package testbed
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -10,12 +11,13 @@ import (
 	"time"
 )
 
-// NameServer is a name server on a UDP port of loopback, with one answer for every name.
+// NameServer is a name server on a UDP port, with one answer for every name.
 // Names should end in a dot: the machine's search domains are then left alone.
 type NameServer struct {
 	Resolver *net.Resolver // asks this server alone
 	conn     net.PacketConn
-	mu       sync.Mutex // guards answer
+	serving  sync.WaitGroup
+	mu       sync.Mutex // guards all below
 	answer   NameAnswer
 	asked    int
 }
@@ -44,21 +46,35 @@ func Addresses(ips ...string) NameAnswer {
 	return a
 }
 
-// NewNameServer starts a NameServer that is stopped at the end of the test.
+// NewNameServer starts a NameServer on loopback that is stopped at the end of the test.
 func NewNameServer(tb testing.TB, first NameAnswer) *NameServer {
 	tb.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	s, err := ServeNames("127.0.0.1:0", first)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// ServeNames is NewNameServer outside of tests, on any address. Close it.
+func ServeNames(address string, first NameAnswer) (*NameServer, error) {
+	conn, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen as a name server: %w", err)
 	}
 	s := &NameServer{conn: conn, answer: first}
 	s.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
 	}}
-	var serving sync.WaitGroup
-	serving.Go(func() { s.serve(&serving) })
-	tb.Cleanup(func() { _ = conn.Close(); serving.Wait() })
-	return s
+	s.serving.Go(s.serve)
+	return s, nil
+}
+
+// Close waits for the answers that are delayed.
+func (s *NameServer) Close() {
+	_ = s.conn.Close() // an error leaves it closed as well
+	s.serving.Wait()
 }
 
 // Set changes the answer.
@@ -75,7 +91,7 @@ func (s *NameServer) Asked() int {
 	return s.asked
 }
 
-func (s *NameServer) serve(serving *sync.WaitGroup) {
+func (s *NameServer) serve() {
 	b := make([]byte, 1500)
 	for {
 		n, from, err := s.conn.ReadFrom(b)
@@ -90,7 +106,7 @@ func (s *NameServer) serve(serving *sync.WaitGroup) {
 		if a.Silent || reply == nil {
 			continue
 		}
-		serving.Go(func() {
+		s.serving.Go(func() {
 			time.Sleep(a.Delay)
 			_, _ = s.conn.WriteTo(reply, from) // an end of the test while it slept
 		})

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"evcp/internal/testbed"
+)
+
+// TestScenariosAreDocumented: RELIABILITY.md has a row for each.
+func TestScenariosAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/RELIABILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range scenarios {
+		if !strings.Contains(string(doc), "| `"+s.name+"` |") {
+			t.Errorf("no row has the scenario %s", s.name)
+		}
+	}
+}
+
+// TestNetworkScenarios runs each scenario with a network of its own, all at once and at the
+// real pace.
+func TestNetworkScenarios(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	if testing.Short() {
+		t.Skip("a minute of faults")
+	}
+	if err := isolationMissing(); err != nil {
+		testbed.SkipMissing(t, err.Error())
+	}
+	dir := t.TempDir()
+	var running sync.WaitGroup
+	ran := 0
+	for _, s := range scenarios {
+		if !s.isolated() {
+			continue
+		}
+		ran++
+		running.Go(func() {
+			broken, err := runForTest(t, dir, s.name)
+			table, _ := os.ReadFile(filepath.Join(dir, s.name)) // it is only shown
+			t.Logf("%s", table)
+			if err != nil || broken > 0 {
+				t.Errorf("%s: %d broken, %v", s.name, broken, err)
+			}
+		})
+	}
+	running.Wait()
+	if ran < 8 {
+		t.Errorf("only %d scenarios have a network of their own", ran)
+	}
+}
+
+// runForTest runs a scenario; its table goes to a file of its name.
+func runForTest(t *testing.T, dir, name string) (broken int, err error) {
+	t.Helper()
+	out, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close()
+	o := &options{bin: programs, dir: dir, seed: 1, kafka: "fake", scenario: name, lenient: true, out: out}
+	return o.run(t.Context())
+}
+
+// TestNetworkScenariosAreSkippedLoudly where the machine has no ip(8).
+func TestNetworkScenariosAreSkippedLoudly(t *testing.T) {
+	t.Setenv("PATH", "")
+	dir := t.TempDir()
+	if _, err := runForTest(t, dir, "route-gone"); err != nil {
+		t.Fatal(err)
+	}
+	table, _ := os.ReadFile(filepath.Join(dir, "route-gone")) // a missing one is empty
+	if !strings.Contains(string(table), "***** SKIPPED: route-gone: ") {
+		t.Errorf("%s", table)
+	}
+}
