@@ -63,7 +63,7 @@ type place struct {
 }
 
 // hosts are what the Monitor is told.
-func (at place) hosts() (engine, central string) {
+func (at place) hosts() (ofEngine, ofCentral string) {
 	const loopback = "127.0.0.1"
 	return cmp.Or(at.engine, loopback), cmp.Or(at.central, loopback)
 }

@@ -1,5 +1,5 @@
 // Command faults is the fault campaign. It runs real Monitors, Central and a broker, with
-// simulated Engines and failing links, all on loopback; injects faults from a seeded
+// simulated Engines and failing links, on loopback or in network namespaces; injects faults from a seeded
 // random plan or a written scenario; and lets internal/oracle verify what was promised.
 // The table that it prints ends with the command that repeats the plan.
 //

@@ -179,6 +179,20 @@ func (p *cpUnderTest) waitForAnswer(ctx context.Context, v wire.Verb) {
 	wait.Until(ctx, 10*ms, func() bool { return p.answered(v) })
 }
 
+// waitForHeartbeats waits until Central has answered so many.
+func (p *cpUnderTest) waitForHeartbeats(ctx context.Context, want int) {
+	wait.Until(ctx, 10*ms, func() bool {
+		chunks, _ := p.links[centralSide].Traffic()
+		n := 0
+		for _, m := range messages(chunks) {
+			if m.Verb == wire.Heartbeat && m.Returned != 0 {
+				n++
+			}
+		}
+		return n >= want
+	})
+}
+
 // waitForCentral polls Central's API until it shows the charge point as wanted, and adds
 // the time that this took as a metric; it waits 5 s longer than allowed.
 func (p *cpUnderTest) waitForCentral(ctx context.Context, name string, most time.Duration, wanted func(centralState) bool) {

@@ -76,7 +76,7 @@ func (c *campaign) moveEngines(ctx context.Context, tell func(to string)) error 
 		if err := c.network.give(there); err != nil {
 			return err
 		}
-		c.cps[networkCloses].waitForChecks(ctx, 1) // no check of it meets the change
+		c.cps[networkCloses].waitAfterCheck(ctx) // no check of it meets the change
 		from := now()
 		tell(there)
 		if err := c.network.take(here); err != nil {
@@ -89,6 +89,13 @@ func (c *campaign) moveEngines(ctx context.Context, tell func(to string)) error 
 		here, there = there, here
 	}
 	return ctx.Err()
+}
+
+// waitAfterCheck waits until the Engine has served a check, if it does within two intervals.
+func (p *cpUnderTest) waitAfterCheck(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*p.c.timing.Interval)
+	defer cancel()
+	p.waitForChecks(ctx, 1)
 }
 
 func measureMoves(_ *campaign, all []cpHistory) []scenarioMetric {
@@ -116,6 +123,7 @@ func measureMoves(_ *campaign, all []cpHistory) []scenarioMetric {
 // ip(8).
 func runOwnNetwork(take, give string) func(context.Context, *campaign) error {
 	return func(ctx context.Context, c *campaign) error {
+		c.cps[networkAll].waitForHeartbeats(ctx, 3) // Central then knows how long a silence is
 		err := c.withFault(ctx, func() error { return c.network.change(take) }, func() error { return c.network.change(give) }, ownNetwork, func() error {
 			return c.forEachCP(func(p *cpUnderTest) error {
 				if p.place.central != "" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the fault campaign and runs it; see docs/RELIABILITY.md and faults/main.go.
-# All processes stay on loopback, write to one folder, and end with this script.
+# All processes stay on loopback or in network namespaces of their own, write to one folder,
+# and end with this script.
 #
 #   FAULTS=200      number of faults; 200 take about four minutes
 #   SEED=           repeats a plan; none: a new seed, which is printed
