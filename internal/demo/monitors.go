@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"evcp"
 	"evcp/internal/console"
@@ -51,6 +52,10 @@ func runMonitor(o watch.Options) (*runningMonitor, error) {
 // noLevel is above every level: the demo writes its own log instead of theirs.
 const noLevel = 100
 
+// closeLimit is longer than that of a Monitor by itself: six of them commit at once, and
+// nothing kills a demo that takes longer.
+const closeLimit = 20 * time.Second
+
 // startMonitor starts the Monitor of a charge point.
 func (e *env) startMonitor(c *simulatedCP) error {
 	m, err := runMonitor(watch.Options{
@@ -60,7 +65,7 @@ func (e *env) startMonitor(c *simulatedCP) error {
 		Brokers: []string{e.kafka.Addr().String()}, Topic: topic,
 		StateDir: filepath.Join(e.dir, "monitors"), StateMax: 64 << 20, Keep: 8 << 20,
 		Version: e.o.Version, Origin: "the demo", Console: console.Open(console.Options{Level: noLevel}),
-		Slept: watch.Slept, Events: e.aggregator.events,
+		Slept: watch.Slept, Events: e.aggregator.events, CloseLimit: closeLimit,
 	})
 	if err != nil {
 		return language.Errorf("start the Monitor of %s: %w", c.id, err)
@@ -133,7 +138,8 @@ func (e *env) remove(cp evcp.CPID, m *runningMonitor) error {
 	return m.err
 }
 
-// stopMonitors stops all Monitors at once. Each takes 2.5 s at most.
+// stopMonitors stops all Monitors at once. Each takes 2.5 s, on a busy machine closeLimit more
+// at most.
 func (e *env) stopMonitors() error {
 	e.mu.Lock()
 	all := maps.Clone(e.monitors)

@@ -51,6 +51,7 @@ func start(t *testing.T, bed *testbed.Testbed, cp evcp.CPID, dir string, changes
 		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
 		Brokers: brokers, Topic: bed.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,
 		Version: "test", Console: console.Open(console.Options{Out: out}), Dialers: link.OneDialer(&net.Dialer{}), Slept: watch.Slept,
+		CloseLimit: testbed.Patience, // a busy machine is no reason to lose events
 	}
 	for _, change := range changes {
 		change(&o)
@@ -198,14 +199,15 @@ func TestEverybodyMayBeAbsent(t *testing.T) {
 	bed.StartEngine("ok")
 	bed.UntilCentralState("CP_001", "activated")
 	stopCentral()
-	bed.Until("the outage of Central", func() bool { return w.logs("Central is gone: connection refused") })
+	bed.Until("the outage of Central", func() bool { return w.logs("Central is gone: ") }) // refused, or closed in the middle of a message
 	bed.SetBehaviour("ko")
-	bed.Until("the second incident", func() bool { return w.logs("KO: 3 checks in a row") })
+	// On a busy machine a check may time out too, and so open or lengthen an incident.
+	bed.Until("the second incident", func() bool { return w.count(" shape=failed ") >= 2 })
 	bed.SetBehaviour("ok")
-	bed.Until("the second recovery", func() bool { return w.count(" action=engine_recovered ") == 2 })
-	if n := w.count(" failed checks"); n != 2 {
-		t.Errorf("%d recoveries with their failed checks in the log, want 2", n)
-	}
+	bed.Until("the second recovery, with its failed checks", func() bool {
+		n := w.count(" action=engine_recovered ")
+		return n >= 2 && n == w.count(" failed checks")
+	})
 	bed.StartCentral(central.Options{})
 	bed.UntilCentralState("CP_001", "activated")
 	bed.Until("the return of Central", func() bool { return w.logs("Central is back after") })

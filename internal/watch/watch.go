@@ -5,6 +5,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,8 @@ type Options struct {
 	Notify  *systemd.NotifySocket // nil: systemd did not start this process
 	// Events, if set, gets every kept event that the live tail carries.
 	Events func([]evcp.Event)
+	// CloseLimit bounds the outbox's part of a stop; 0 is 300 ms.
+	CloseLimit time.Duration
 	// Opened, if set, is called once, before the first check. figures may be called
 	// by any goroutine at any time, also after Run.
 	Opened func(figures func() Figures)
@@ -75,12 +78,12 @@ type Figures struct {
 	Pending int64  // kept events that Kafka has not got yet; 0 without brokers
 }
 
-// disconnectLimit and closeLimit bound the stop. Together with the last check, 0.95 s at
+// disconnectLimit and defaultCloseLimit bound the stop. Together with the last check, 0.95 s at
 // the default interval, and 0.5 s for a Kafka client whose broker hangs, they stay below
 // the 2.5 s after which a Monitor has stopped whatever hangs.
 const (
-	disconnectLimit = 700 * time.Millisecond
-	closeLimit      = 300 * time.Millisecond
+	disconnectLimit   = 700 * time.Millisecond
+	defaultCloseLimit = 300 * time.Millisecond
 )
 
 // fleetFolder is the state folder of a Monitor with several charge points.
@@ -258,7 +261,7 @@ func (r *runner) start() {
 }
 
 // stop ends what start has started: Central gets a disconnect while Kafka gets what
-// is pending. Then the outbox is closed, in closeLimit and what is left of disconnectLimit.
+// is pending. Then the outbox is closed, in Options.CloseLimit and what is left of disconnectLimit.
 func (r *runner) stop() error {
 	r.stopServers()
 	r.stopUplink()
@@ -281,6 +284,7 @@ func (r *runner) stop() error {
 	r.kafkaRuns.Wait()
 	r.servers.Wait() // the socket is removed while the folder is still this process's
 	pending := r.pending()
+	closeLimit := cmp.Or(r.o.CloseLimit, defaultCloseLimit)
 	closing, cancel := context.WithTimeout(context.Background(), max(closeLimit, disconnectLimit+closeLimit-time.Since(began)))
 	defer cancel()
 	err := r.box.Close(closing)
