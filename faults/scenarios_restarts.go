@@ -194,11 +194,13 @@ func runMovedState(ctx context.Context, c *campaign) error {
 	if err := deleted.withStateMoved(deleted.stopMonitor, os.RemoveAll); err != nil {
 		return err
 	}
+	from := now()
 	if err := os.RemoveAll(running.stateFolder()); err != nil {
 		return err
 	}
-	wait.For(ctx, 3*time.Second)
-	if err := running.withStateMoved(running.stopMonitor, func(string) error { return nil }); err != nil {
+	wait.For(ctx, 3*time.Second) // it looks once a second
+	c.truth.endWindow(movedRunning, from, oracle.Window{Kind: oracle.StateMoved})
+	if err := running.withMonitorDown(running.stopMonitor, func() {}); err != nil {
 		return err
 	}
 	second, err := c.startCopy(c.cps[movedCopied])

@@ -114,8 +114,8 @@ const (
 	CPUBusy
 	// HarnessStalled: the process with the Engines and links stalled.
 	HarnessStalled
-	// StateMoved: between two processes of the Monitor its state was deleted, or taken
-	// to another Monitor: a new epoch begins.
+	// StateMoved: the Monitor's state was deleted, or between two processes taken to
+	// another Monitor: a new epoch begins.
 	StateMoved
 	// OwnNetwork: the Monitor's machine had no network to the Engine, or its name server
 	// failed or was slow. Checks may be late, missing or unknown; none may fail for it.
