@@ -90,7 +90,7 @@ func TestReportsAfterReceipt(t *testing.T) {
 func TestMeasurementsBreak(t *testing.T) {
 	good := []scenarioMetric{exactly("", 2, 2), notMore("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
 	bad := []scenarioMetric{exactly("", 1, 2), notMore("", 3, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
-	const timed = 3
+	const timed = 2
 	for busy, want := range map[bool]int{false: len(bad), true: len(bad) - timed} {
 		if n := printMetrics(io.Discard, slices.Concat(good, bad), busy); n != want {
 			t.Errorf("busy %t: %d broken, want %d", busy, n, want)
