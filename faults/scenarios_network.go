@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/advice"
+	"evcp/internal/language"
 	"evcp/internal/oracle"
 	"evcp/internal/testbed"
 	"evcp/internal/wait"
@@ -228,7 +229,7 @@ func maxRecovery(r oracle.Rules) time.Duration {
 
 // logged is whether the Monitor's log says why it can't judge, and what to do.
 func (p *cpUnderTest) logged(why evcp.Cause) scenarioMetric {
-	a := advice.For(advice.Engine, why)
+	a := advice.For(language.English, advice.Engine, why)
 	log, err := os.ReadFile(p.process().Log)
 	text := string(log)
 	return holds(fmt.Sprintf("%s: its log has the reason and the advice", p.id), err == nil && strings.Contains(text, a.Phrase) && strings.Contains(text, a.Do))
