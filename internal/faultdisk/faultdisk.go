@@ -1,6 +1,6 @@
 // Package faultdisk is a SQLite VFS for tests, under which a disk refuses, stands still,
 // loses power, or ends with its process. Everything else it does is done by the operating
-// system's own VFS.
+// system's own VFS. PageCache counts what is written.
 package faultdisk
 
 import (
@@ -41,6 +41,7 @@ type Disk struct {
 	mu     sync.Mutex // guards what follows
 	before func(op Op, file string) error
 	noSync bool
+	pages  *PageCache        // nil while nothing is counted
 	synced map[string][]byte // the content of each file as of its last sync
 
 	process sync.RWMutex // an operation holds it shared, Kill alone
@@ -78,6 +79,12 @@ func (d *Disk) Before(hook func(op Op, file string) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.before = hook
+}
+
+func (d *Disk) counted() *PageCache {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pages
 }
 
 // Refuse makes every operation but Delete fail.
@@ -226,6 +233,9 @@ type diskFile struct {
 func (f *diskFile) WriteAt(p []byte, off int64) (n int, err error) {
 	write := func(p []byte) func() error {
 		return func() (err error) {
+			if c := f.d.counted(); c != nil {
+				c.write(f.name, off, len(p))
+			}
 			n, err = f.File.WriteAt(p, off)
 			return err
 		}
@@ -244,6 +254,10 @@ func (f *diskFile) Sync(flags vfs.SyncFlag) error {
 	return f.d.do(Sync, f.name, func() error {
 		f.d.mu.Lock()
 		defer f.d.mu.Unlock()
+		if f.d.pages != nil {
+			f.d.pages.sync(f.name)
+			return nil
+		}
 		if f.d.noSync {
 			return nil
 		}

@@ -21,17 +21,18 @@ type committer struct {
 	closeErr error       // valid when done is closed
 	sealed   atomic.Bool // everything is committed and the numbering proven; the checkpoint may be missing
 
-	batch     pendingBatch     // being kept
-	positions []cursorPosition // of the readers, kept with the batch
-	givenUp   dropSet          // dropped before they came here or set aside, noted with the batch
-	setAside  []setAsideEvent  // noted with the batch
-	always    bool             // every commit is synced
-	committed time.Time        // when the last commit began
-	synced    time.Time        // when the last synced commit began
-	snapshot  snapshotPass
-	trim      trimmer
-	timer     *time.Timer // plain OKs have waited for Options.SyncEvery
-	watchdog  *time.Timer // the commit under way has taken Options.stuckAfter
+	batch      pendingBatch     // being kept
+	positions  []cursorPosition // of the readers, kept with the batch
+	givenUp    dropSet          // dropped before they came here or set aside, noted with the batch
+	setAside   []setAsideEvent  // noted with the batch
+	always     bool             // every commit is synced
+	committed  time.Time        // when the last commit began
+	synced     time.Time        // when the last synced commit began
+	positioned time.Time        // when positions were last taken
+	snapshot   snapshotPass
+	trim       trimmer
+	timer      *time.Timer // plain OKs have waited for Options.SyncEvery
+	watchdog   *time.Timer // the commit under way has taken Options.stuckAfter
 	// folderTimer makes the committer look after the folder; stopped in memory.
 	folderTimer *time.Timer
 }
@@ -139,12 +140,12 @@ func (c *committer) commitWhenDue() error {
 // slice of a snapshot, a slice of trimming.
 func (c *committer) commitPending() error {
 	c.timer.Stop()
-	if !c.takePending() {
+	began := time.Now()
+	if !c.takePending(began) {
 		return nil
 	}
 	c.watchdog.Reset(c.o.options.stuckAfter)
 	defer c.watchdog.Stop()
-	began := time.Now()
 	c.committed = began
 	if err := c.commit(began); err != nil {
 		return err
@@ -160,7 +161,7 @@ func (c *committer) commitPending() error {
 
 // takePending takes over what was appended. It reports false when there is nothing to
 // commit, or when nothing may be committed.
-func (c *committer) takePending() bool {
+func (c *committer) takePending(now time.Time) bool {
 	o := c.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -171,7 +172,7 @@ func (c *committer) takePending() bool {
 	c.batch, o.pending = o.pending, c.batch
 	o.committing = c.batch.bytes
 	c.takeGivenUp()
-	c.takePositions(false)
+	c.takePositions(now, false)
 	return true
 }
 
@@ -315,7 +316,7 @@ func (c *committer) finish() {
 // seal leaves a file that needs no replay and in which every number is proven.
 func (c *committer) seal() error {
 	c.o.mu.Lock()
-	c.takePositions(true)
+	c.takePositions(time.Now(), true)
 	c.takeGivenUp()
 	c.o.mu.Unlock()
 	if err := c.snapshotAll(); err != nil {

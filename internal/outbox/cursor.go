@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"evcp"
 	"evcp/internal/sqlite"
@@ -199,11 +200,14 @@ func (s runStore) savePositions(all []cursorPosition) error {
 	return nil
 }
 
-// takePositions lists the positions that moved since they were saved. That of the facts
-// moves with every run: it is written along with others, or last, and alone only after
-// snapshotRuns runs. The caller holds the lock.
-func (c *committer) takePositions(last bool) {
+// takePositions lists the positions that moved since they were saved: with a fact, once in
+// positionsEvery, and last. That of the facts moves with every run: it is written along
+// with others, or last, and alone only after snapshotRuns runs. The caller holds the lock.
+func (c *committer) takePositions(now time.Time, last bool) {
 	c.positions = c.positions[:0]
+	if now.Sub(c.positioned) < positionsEvery && !c.batch.urgent && !last {
+		return
+	}
 	for _, r := range c.o.cursors {
 		if r.at != r.saved {
 			r.saved = r.at
@@ -216,5 +220,8 @@ func (c *committer) takePositions(last bool) {
 	if f.wanted && due && at != f.saved {
 		f.saved = at
 		c.positions = append(c.positions, at)
+	}
+	if len(c.positions) > 0 {
+		c.positioned = now
 	}
 }

@@ -215,8 +215,8 @@ func salvageNumbers(f sqlite.DBFile) stateTable {
 		}
 		return nil
 	})
-	_ = db.Query(`SELECT body FROM runs WHERE id > (`+coveredRun+`) ORDER BY id`, func(p *sqlite.Stmt) error {
-		for line := range lines(p.ColumnRawText(0)) {
+	_ = db.Query(`SELECT at, body FROM runs WHERE id > (`+coveredRun+`) ORDER BY id`, func(p *sqlite.Stmt) error {
+		for line := range lines(expandLines(nil, p.ColumnRawText(1), evcp.Stamp(p.ColumnInt64(0)))) {
 			t.addNumber(string(line.CP()), line.ID(), line.At())
 		}
 		return nil

@@ -25,10 +25,13 @@ type runStore struct{ *sqlite.DB }
 // openStore opens or makes the file and brings its schema up to date. limit bounds
 // the log as boundShare does.
 func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
-	return storeOn(schema.Open(f,
-		fmt.Sprintf(`PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
-			PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-128`,
-			boundShare(limit), boundShare(limit)/sqlite.PageSize)))
+	s, err := storeOn(schema.Open(f,
+		fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
+			PRAGMA journal_size_limit=%d; PRAGMA cache_size=-128`, pageSize, boundShare(limit))))
+	if err != nil {
+		return s, err
+	}
+	return s.checked(s.LimitLog(logSize(limit)))
 }
 
 // openMemory makes the same store without a disk.
@@ -36,9 +39,18 @@ func openMemory() (runStore, error) {
 	return storeOn(schema.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
-// boundShare is how many bytes the log may take before it is moved into the file, how
-// many are written between two looks at the size, and how many are given up at once.
-// Together they stay within a quarter of the bound.
+// pageSize is that of a new file, in bytes. A commit writes whole pages, so that with larger
+// ones it writes more; with smaller ones the rows of a lone charge point need more pages for
+// which it must write others. A file of an older version keeps its pages of 4096 bytes.
+const pageSize = 1024
+
+// logSize is how many bytes the log may take before it is moved into the file. The more,
+// the fewer pages are written to the file; but from a thousand pages on, each commit writes
+// to more places of the memory that processes share, which is a file too.
+func logSize(limit int64) int64 { return min(mib, boundShare(limit)) }
+
+// boundShare bounds the log, how many bytes are written between two looks at the size, and
+// how many are given up at once. Together they stay within a quarter of the bound.
 func boundShare(limit int64) int64 { return min(2*mib, limit/32) }
 
 func storeOn(db *sqlite.DB, err error) (runStore, error) { return runStore{db}, err }
@@ -56,11 +68,13 @@ const selectRuns = `SELECT id, at, until, count, facts, reports, events, bytes, 
 
 // eachRun reads rows. Lines is valid during the call of f only.
 func (s runStore) eachRun(sql string, f func(runRow) error, args ...any) error {
+	var space []byte
 	return s.Query(sql, func(p *sqlite.Stmt) error {
+		space = expandLines(space[:0], p.ColumnRawText(8), evcp.Stamp(p.ColumnInt64(1)))
 		return f(runRow{
 			Run: Run{
 				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
-				Count: p.ColumnInt(3), events: p.ColumnInt64(6), Lines: p.ColumnRawText(8),
+				Count: p.ColumnInt(3), events: p.ColumnInt64(6), Lines: space,
 			},
 			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7),
 		})
@@ -93,7 +107,7 @@ func (s runStore) insert(r runRow) error {
 			return err
 		}
 	}
-	if err := p.BindRawText(9, r.Lines); err != nil {
+	if err := p.BindRawText(9, compactLines(nil, r.Run)); err != nil {
 		return err
 	}
 	if err := p.Exec(); err != nil {

@@ -65,8 +65,8 @@ func (t *trimmer) check() error {
 		t.c.o.owner.dropped(t.dropped)
 		t.dropped = dropSet{}
 	}
-	if free > 1024 && free*sqlite.PageSize > used/4 {
-		return t.c.store.Vacuum(256)
+	if free > 4*mib && free > used/4 {
+		return t.c.store.Vacuum(mib)
 	}
 	return nil
 }

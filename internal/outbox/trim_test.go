@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"evcp"
 	"evcp/internal/faultdisk"
@@ -26,6 +27,11 @@ func (w *testBox) checkMany(n, cps int, outcome func(round int) evcp.Outcome) {
 }
 
 func alwaysOK(int) evcp.Outcome { return ok() }
+
+// wordyOK is an OK whose lines the file holds as they are.
+func wordyOK(int) evcp.Outcome {
+	return evcp.Outcome{Status: evcp.OK, Response: "ok", Latency: time.Millisecond}
+}
 
 // deliverAll takes and delivers what there is.
 func (w *testBox) deliverAll() []string {
@@ -52,7 +58,7 @@ func TestKeep(t *testing.T) {
 	w.check("QUIET", ok()) // its one event is the first to go
 	quiet := w.states["QUIET"]
 	for range 30 {
-		w.checkMany(80, 4, alwaysOK)
+		w.checkMany(80, 4, wordyOK)
 		w.deliverAll()
 	}
 	last := w.states[cpNumber(0)]
@@ -82,7 +88,7 @@ func TestFull(t *testing.T) {
 			if round%50 == 0 {
 				return ko()
 			}
-			return ok()
+			return wordyOK(round)
 		})
 		if n := w.fileSize(); n > limit {
 			t.Fatalf("the file takes %d bytes of %d", n, limit)
@@ -217,7 +223,7 @@ func TestCentralIsAway(t *testing.T) {
 		w.check("CP_001", ko())
 	}
 	for range 10 {
-		w.checkMany(80, 4, alwaysOK)
+		w.checkMany(80, 4, wordyOK)
 		w.deliverAll()
 	}
 	w.close()

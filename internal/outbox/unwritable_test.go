@@ -40,8 +40,10 @@ func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	run := w.next(c)
 	c.Advance(run.ID)
 	sent += run.Count
-	w.check("CP_001", ko()) // what was settled and sent is kept with it
-	w.flush()
+	for full := false; !full; full = w.logIsFull() {
+		w.check("CP_001", ko()) // what was settled and sent is kept with it
+		w.flush()
+	}
 	o := &outageAtStart{testBox: w, state: w.states["CP_001"], unsent: w.written[sent:]}
 	w.written = nil
 	dir = w.dir
@@ -53,6 +55,17 @@ func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	w.options.probeEvery = 5 * time.Millisecond
 	w.dir, w.options.VFS = dir, options.VFS
 	return o
+}
+
+// logIsFull reports whether the log has used up the last block of its file: a full disk
+// takes the pages that still fit in there.
+func (w *testBox) logIsFull() bool {
+	const block = 4096
+	info, err := os.Stat(filepath.Join(w.dir, fileName+"-wal"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return (block-info.Size()%block)%block < pageSize
 }
 
 // copyKilled copies a folder as a kill leaves it.

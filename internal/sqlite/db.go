@@ -31,9 +31,6 @@ type Stmt = sqlite3.Stmt
 // operating system's.
 type DBFile struct{ Path, VFS string }
 
-// PageSize is SQLite's own choice, in bytes.
-const PageSize = 4096
-
 // DB is a connection with its prepared statements. One goroutine owns it; where a second
 // one reads, both use WithLock.
 type DB struct {
@@ -153,17 +150,29 @@ func (db *DB) Checkpoint() error {
 	return err
 }
 
-// Usage is how many bytes the file and its log take, free pages aside, and how many
-// pages are free.
-func (db *DB) Usage() (bytes, free int64, err error) {
-	var pages int64
-	err = errors.Join(db.QueryInts(`PRAGMA page_count`, &pages), db.QueryInts(`PRAGMA freelist_count`, &free))
-	return (pages - free) * PageSize, free, err
+// LimitLog makes the commit after which the log has so many bytes move it into the file.
+func (db *DB) LimitLog(bytes int64) error {
+	return db.execPages(`PRAGMA wal_autocheckpoint=`, bytes)
 }
 
-// Vacuum gives free pages back to the disk.
-func (db *DB) Vacuum(pages int64) error {
-	return db.conn.Exec(`PRAGMA incremental_vacuum(` + strconv.FormatInt(pages, 10) + `)`)
+// Usage is how many bytes of the file are used, and how many are free.
+func (db *DB) Usage() (used, free int64, err error) {
+	var size, pages int64
+	err = errors.Join(db.QueryInts(`PRAGMA page_size`, &size), db.QueryInts(`PRAGMA page_count`, &pages),
+		db.QueryInts(`PRAGMA freelist_count`, &free))
+	return (pages - free) * size, free * size, err
+}
+
+// Vacuum gives at most so many free bytes back to the disk.
+func (db *DB) Vacuum(bytes int64) error { return db.execPages(`PRAGMA incremental_vacuum=`, bytes) }
+
+// execPages executes a pragma whose value is a number of pages.
+func (db *DB) execPages(pragma string, bytes int64) error {
+	var size int64
+	if err := db.QueryInts(`PRAGMA page_size`, &size); err != nil {
+		return err
+	}
+	return db.conn.Exec(pragma + strconv.FormatInt(bytes/size, 10))
 }
 
 // Closed reports whether Close was called. The nil DB is closed.

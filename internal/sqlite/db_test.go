@@ -12,6 +12,9 @@ import (
 	"go.uber.org/goleak"
 )
 
+// pageSize is SQLite's own choice, in bytes.
+const pageSize = 4096
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
@@ -157,7 +160,7 @@ func TestCheck(t *testing.T) {
 	must(t, db.Close())
 	b, err := os.ReadFile(f.Path)
 	must(t, err)
-	copy(b[10*PageSize:], strings.Repeat("\xff", PageSize))
+	copy(b[10*pageSize:], strings.Repeat("\xff", pageSize))
 	must(t, os.WriteFile(f.Path, b, 0o600))
 	if err := open(t, kind(first), f).QuickCheck(); Unusable(err) != Corrupt {
 		t.Errorf("damage: %v", err)
@@ -235,7 +238,7 @@ func TestBesideTooEarly(t *testing.T) {
 // file that is none of SQLite's is the journal beside it.
 func TestHalfMade(t *testing.T) {
 	f := newFile(t)
-	must(t, os.WriteFile(f.Path, make([]byte, PageSize), 0o600))
+	must(t, os.WriteFile(f.Path, make([]byte, pageSize), 0o600))
 	for name, read := range map[string]func(DBFile) (*DB, error){"beside": kind(first).OpenReader, "still": kind(first).OpenImmutable} {
 		if _, err := read(f); Unusable(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)

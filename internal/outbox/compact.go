@@ -1,0 +1,221 @@
+package outbox
+
+import (
+	"bytes"
+	"strconv"
+
+	"evcp"
+)
+
+// Nearly every line is one more OK. In the file such a line is an array of what differs, so
+// that a commit touches fewer pages of the disk:
+//
+//	["CP_001","site-7",1640000007340032,0,0.812,5]
+//	[1000137,0.794]
+//
+// These are the charge point, the instance, the epoch, the microseconds since the first
+// event of the row, the latency in ms and the seq. A line has only the time and the latency
+// if the first line of its row is such an array of the same numbering, and its seq is that of
+// the first line and its place in the row. A line is written so only if that gives back its
+// very bytes. Every other line, and every row of an older version, is as it goes to Kafka.
+// The view "events" of the schema does the same as expandLines, for people.
+
+// What the lines of plain OKs have in common.
+var (
+	okStatus   = []byte(`","monitor_id":"EV_CP_M","action":"health_check","status":"OK","engine_response":"OK","consecutive_failures":0`)
+	okLatency  = []byte(`,"cause":"","latency_ms":`)
+	okInstance = []byte(`,"instance":`)
+	okEventID  = []byte(`,"event_id":"`)
+)
+
+// plainOK is what differs between plain OKs.
+type plainOK struct {
+	numbered
+	at      evcp.Stamp
+	latency []byte // as in the line
+	seq     uint64
+}
+
+// numbered is whose number a line has, in parts of the line; the instance is in quotes.
+type numbered struct{ cp, instance, epoch []byte }
+
+func (n numbered) equal(as numbered) bool {
+	return bytes.Equal(n.cp, as.cp) && bytes.Equal(n.instance, as.instance) && bytes.Equal(n.epoch, as.epoch)
+}
+
+// compactRow is where the arrays of one row begin to count.
+type compactRow struct {
+	at    evcp.Stamp // of its first event
+	first plainOK    // its first line, if that is an array; else without a charge point
+	lines uint64     // so far
+}
+
+// compactLines appends the body of a row as it is written to the file.
+func compactLines(dst []byte, r Run) []byte {
+	row := compactRow{at: r.First}
+	var again []byte
+	for line := range r.Each() {
+		was := len(dst)
+		p, ok := splitPlainOK(line)
+		if ok {
+			dst = row.appendArray(dst, p)
+			again, p, ok = row.expand(again[:0], dst[was:])
+		}
+		if !ok || !bytes.Equal(again, line) {
+			dst, p = append(dst[:was], line...), plainOK{}
+		}
+		dst = append(dst, '\n')
+		row.next(p)
+	}
+	return dst
+}
+
+// expandLines appends the body that compactLines was given; at is the time of its first
+// event. What is no such array stays as it is.
+func expandLines(dst, body []byte, at evcp.Stamp) []byte {
+	if !bytes.HasPrefix(body, []byte("[")) && !bytes.Contains(body, []byte("\n[")) {
+		return append(dst, body...)
+	}
+	row := compactRow{at: at}
+	for line := range lines(body) {
+		was := len(dst)
+		expanded, p, ok := row.expand(dst, line)
+		if dst = expanded; !ok {
+			dst = append(dst[:was], line...)
+		}
+		dst = append(dst, '\n')
+		row.next(p)
+	}
+	return dst
+}
+
+// next counts a line; p is the zero plainOK if it is no array.
+func (r *compactRow) next(p plainOK) {
+	if r.lines == 0 {
+		r.first = p
+	}
+	r.lines++
+}
+
+// follows reports whether the next line has the numbering and the number that follow from
+// the first line.
+func (r *compactRow) follows(p plainOK) bool {
+	return r.first.cp != nil && p.equal(r.first.numbered) && p.seq == r.first.seq+r.lines
+}
+
+// splitPlainOK finds what differs. A line that has it in another order, or more of it, comes
+// out different when it is put together again.
+func splitPlainOK(line Line) (plainOK, bool) {
+	p := plainOK{at: line.At()}
+	s := splitter{line, bytes.HasPrefix(line, prefix)}
+	s.until(prefix)
+	p.cp = s.until(okStatus)
+	s.until(okLatency)
+	p.latency = s.until(okInstance)
+	p.instance = s.until(epochField)
+	p.epoch = s.until(seqField)
+	p.seq = s.unsigned(okEventID)
+	return p, s.ok
+}
+
+// append appends the line.
+func (p plainOK) append(dst []byte) []byte {
+	dst = append(append(append(dst, prefix...), p.cp...), okStatus...)
+	dst = p.at.AppendSeconds(append(dst, stampField...), 1, 6)
+	dst = append(append(dst, okLatency...), p.latency...)
+	dst = append(append(dst, okInstance...), p.instance...)
+	dst = append(append(dst, epochField...), p.epoch...)
+	dst = strconv.AppendUint(append(dst, seqField...), p.seq, 10)
+	dst = append(append(append(dst, okEventID...), p.cp...), '-')
+	dst = append(append(dst, p.epoch...), '-')
+	return append(strconv.AppendUint(dst, p.seq, 10), `"}`...)
+}
+
+// appendArray appends the next line as an array.
+func (r *compactRow) appendArray(dst []byte, p plainOK) []byte {
+	short := r.follows(p)
+	dst = append(dst, '[')
+	if !short {
+		dst = append(append(append(dst, '"'), p.cp...), `",`...)
+		dst = append(append(dst, p.instance...), ',')
+		dst = append(append(dst, p.epoch...), ',')
+	}
+	dst = append(strconv.AppendInt(dst, int64(p.at-r.at), 10), ',')
+	dst = append(dst, p.latency...)
+	if !short {
+		dst = strconv.AppendUint(append(dst, ','), p.seq, 10)
+	}
+	return append(dst, ']')
+}
+
+// expand appends the line of the next array. It reports false for everything else.
+func (r *compactRow) expand(dst, array []byte) ([]byte, plainOK, bool) {
+	s := splitter{array, bytes.HasPrefix(array, []byte("["))}
+	s.until([]byte("["))
+	var p plainOK
+	if bytes.HasPrefix(s.rest, quote) {
+		s.until(quote)
+		p.cp = s.until(quote)
+		s.until(comma)
+		p.instance = s.text()
+		s.until(comma)
+		p.epoch = s.until(comma)
+		p.at = r.at + evcp.Stamp(s.signed(comma))
+		p.latency = s.until(comma)
+		p.seq = s.unsigned(closing)
+	} else {
+		p.numbered, p.seq = r.first.numbered, r.first.seq+r.lines
+		p.at = r.at + evcp.Stamp(s.signed(comma))
+		p.latency = s.until(closing)
+	}
+	if !s.ok || len(s.rest) > 0 || p.cp == nil {
+		return dst, plainOK{}, false
+	}
+	return p.append(dst), p, true
+}
+
+var (
+	comma   = []byte(",")
+	closing = []byte("]")
+)
+
+// splitter takes a line apart, front to back.
+type splitter struct {
+	rest []byte
+	ok   bool // everything was found, and was a number where it must be
+}
+
+// until takes what comes before the next sep, and sep with it.
+func (s *splitter) until(sep []byte) []byte {
+	part, rest, ok := bytes.Cut(s.rest, sep)
+	s.rest, s.ok = rest, s.ok && ok
+	return part
+}
+
+func (s *splitter) signed(sep []byte) int64 {
+	n, err := strconv.ParseInt(string(s.until(sep)), 10, 64)
+	s.ok = s.ok && err == nil
+	return n
+}
+
+func (s *splitter) unsigned(sep []byte) uint64 {
+	n, err := strconv.ParseUint(string(s.until(sep)), 10, 64)
+	s.ok = s.ok && err == nil
+	return n
+}
+
+// text takes a JSON string with its quotes.
+func (s *splitter) text() []byte {
+	for i := 1; i < len(s.rest); i++ {
+		switch s.rest[i] {
+		case '\\':
+			i++
+		case '"':
+			part := s.rest[:i+1]
+			s.rest = s.rest[i+1:]
+			return part
+		}
+	}
+	s.ok = false
+	return nil
+}
