@@ -16,6 +16,13 @@ import (
 // residentAtMost bounds the memory of a Monitor of one charge point, in MB.
 const residentAtMost = 20.0
 
+// These bound what a Monitor of one charge point writes to its disk, in MB a day: at the
+// default of --sync-every, and at 10s.
+const (
+	writtenAtMost    = 400.0
+	writtenAtMost10s = 100.0
+)
+
 // reference is the checker with whose cost, for one target, the others are compared.
 const reference = "C, epoll (limit.c)"
 
@@ -262,6 +269,7 @@ func memoryTable(all []*checker) resultTable {
 type soakedMonitor struct {
 	*process.Child
 	name    string
+	atMost  float64   // MB that it may write in a day; 0 is no bound
 	since   time.Time // the end of its warm-up
 	written int64     // bytes, until then
 }
@@ -271,20 +279,23 @@ type soakedMonitor struct {
 // saves.
 func (h *harness) startSoak(ctx context.Context, central, broker, away string) (all []*soakedMonitor, err error) {
 	for _, s := range []struct {
-		name string
+		name   string
+		atMost float64
 		monitorConfig
 	}{
-		{"ev-cp-m", monitorConfig{cp: "CP_LONG", broker: broker}},
-		{"ev-cp-m, broker away", monitorConfig{cp: "CP_LONG_AWAY", broker: away}},
-		{`ev-cp-m, no broker (--kafka-brokers "")`, monitorConfig{cp: "CP_LONG_NONE"}},
-		{"the same, --sync-every 10s", monitorConfig{cp: "CP_LONG_10S", flags: []string{"--sync-every", "10s"}}},
-		{"the same, --sync-every 60s", monitorConfig{cp: "CP_LONG_60S", flags: []string{"--sync-every", "60s"}}},
+		{"ev-cp-m", writtenAtMost, monitorConfig{cp: "CP_LONG", broker: broker}},
+		{"ev-cp-m, broker away", writtenAtMost, monitorConfig{cp: "CP_LONG_AWAY", broker: away}},
+		{`ev-cp-m, no broker (--kafka-brokers "")`, writtenAtMost, monitorConfig{cp: "CP_LONG_NONE"}},
+		{"ev-cp-m, --sync-every 10s", writtenAtMost10s, monitorConfig{cp: "CP_LONG_KAFKA_10S", broker: broker, flags: []string{"--sync-every", "10s"}}},
+		{"no broker, --sync-every 10s", writtenAtMost10s, monitorConfig{cp: "CP_LONG_10S", flags: []string{"--sync-every", "10s"}}},
+		{"no broker, --sync-every 60s", 0, monitorConfig{cp: "CP_LONG_60S", flags: []string{"--sync-every", "60s"}}},
 	} {
 		s.central = central
 		m, err := h.soak(ctx, s.name, s.monitorConfig)
 		if err != nil {
 			return nil, err
 		}
+		m.atMost = s.atMost
 		all = append(all, m)
 	}
 	return all, nil
@@ -305,7 +316,7 @@ func (h *harness) soak(ctx context.Context, name string, m monitorConfig) (*soak
 	}
 	since := time.Now()
 	written, err := bytesWritten(c)
-	return &soakedMonitor{c, name, since, written}, err
+	return &soakedMonitor{Child: c, name: name, since: since, written: written}, err
 }
 
 // addMemory adds its memory at the end. A round is too short for that: Go's heap has
@@ -324,7 +335,7 @@ func (s *soakedMonitor) addMemory(t *resultTable) error {
 
 // diskTable extrapolates what was written to a day.
 func diskTable(all []*soakedMonitor) (resultTable, error) {
-	t := resultTable{name: "disk", title: "Written to disk by one Monitor", head: []string{"", "watched for", "written", "extrapolated to a day", "per check"}}
+	t := resultTable{name: "disk", title: "Written to disk by one Monitor", head: []string{"", "watched for", "written", "extrapolated to a day", "per check", "MB a day at most"}}
 	for _, s := range all {
 		until, err := bytesWritten(s.Child)
 		if err != nil {
@@ -332,8 +343,12 @@ func diskTable(all []*soakedMonitor) (resultTable, error) {
 		}
 		watched := time.Since(s.since)
 		bytes := float64(until - s.written)
-		t.add(s.name, watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(bytes/1e6/watched.Hours()*24)+" MB",
-			figure(bytes/1e3/watched.Seconds())+" kB")
+		day, held := bytes/1e6/watched.Hours()*24, "–"
+		if s.atMost > 0 {
+			held = figure(s.atMost) + " " + verdict(day, s.atMost)
+		}
+		t.add(s.name, watched.Round(time.Second).String(), figure(bytes/1e6)+" MB", figure(day)+" MB",
+			figure(bytes/1e3/watched.Seconds())+" kB", held)
 	}
 	return t, nil
 }
