@@ -19,10 +19,10 @@
 // # Readers
 //
 // A Cursor reads the kept runs at its own pace. Its position moves by Advance, after the
-// receiver's answer, and is saved with a later commit: a position that is lost repeats
-// runs and never skips one. Facts is the reader for Central, with a position of its own:
-// the last fact that is settled. Tail is the live reader; it may lose events, and counts
-// them.
+// receiver's answer, and is saved with a fact or within positionsEvery: a position that is
+// lost repeats runs and never skips one. Facts is the reader for Central, with a position
+// of its own: the last fact that is settled. Tail is the live reader; it may lose events,
+// and counts them.
 //
 // # Full
 //
@@ -57,7 +57,7 @@
 // # Where to read
 //
 //	a batch is taken            append.go, run.go
-//	and committed               committer.go, store.go
+//	and committed               committer.go, store.go, compact.go
 //	it is read                  cursor.go, facts.go, read.go, notify.go (Tail)
 //	a process starts            open.go, replay.go (States: snapshot and replay)
 //	room is made                trim.go
