@@ -10,15 +10,16 @@ import (
 // Nearly every line is one more OK. In the file such a line is an array of what differs, so
 // that a commit touches fewer pages of the disk:
 //
-//	["CP_001","site-7",1640000007340032,0,0.812,5]
-//	[1000137,0.794]
+//	["CP_001","site-7",1640000007340032,0,812,5]
+//	[137,794]
 //
-// These are the charge point, the instance, the epoch, the microseconds since the first
-// event of the row, the latency in ms and the seq. A line has only the time and the latency
-// if the first line of its row is such an array of the same numbering, and its seq is that of
-// the first line and its place in the row. A line is written so only if that gives back its
-// very bytes. Every other line, and every row of an older version, is as it goes to Kafka.
-// The view "events" of the schema does the same as expandLines, for people.
+// These are the charge point, the instance, the epoch, how much later it is than the first
+// event of the row and one second for each line between, the latency, both in microseconds,
+// and the seq. A line has only the time and the latency if the first line of its row is such
+// an array of the same numbering, and its seq is that of the first line and its place in the
+// row. A line is written so only if that gives back its very bytes. Every other line, and
+// every row of an older version, is as it goes to Kafka. The view "events" of the schema does
+// the same as expandLines, for people.
 
 // What the lines of plain OKs have in common.
 var (
@@ -32,7 +33,7 @@ var (
 type plainOK struct {
 	numbered
 	at      evcp.Stamp
-	latency []byte // as in the line
+	latency int64 // µs
 	seq     uint64
 }
 
@@ -97,6 +98,9 @@ func (r *compactRow) next(p plainOK) {
 	r.lines++
 }
 
+// nominal is when the next line happened, if each did a second after the one before.
+func (r *compactRow) nominal() evcp.Stamp { return r.at + evcp.Stamp(r.lines)*1_000_000 }
+
 // follows reports whether the next line has the numbering and the number that follow from
 // the first line.
 func (r *compactRow) follows(p plainOK) bool {
@@ -111,7 +115,7 @@ func splitPlainOK(line Line) (plainOK, bool) {
 	s.until(prefix)
 	p.cp = s.until(okStatus)
 	s.until(okLatency)
-	p.latency = s.until(okInstance)
+	p.latency = int64(parseSeconds(s.until(okInstance))) / 1000
 	p.instance = s.until(epochField)
 	p.epoch = s.until(seqField)
 	p.seq = s.unsigned(okEventID)
@@ -122,7 +126,7 @@ func splitPlainOK(line Line) (plainOK, bool) {
 func (p plainOK) append(dst []byte) []byte {
 	dst = append(append(append(dst, prefix...), p.cp...), okStatus...)
 	dst = p.at.AppendSeconds(append(dst, stampField...), 1, 6)
-	dst = append(append(dst, okLatency...), p.latency...)
+	dst = evcp.Stamp(1000*p.latency).AppendSeconds(append(dst, okLatency...), 1, 3)
 	dst = append(append(dst, okInstance...), p.instance...)
 	dst = append(append(dst, epochField...), p.epoch...)
 	dst = strconv.AppendUint(append(dst, seqField...), p.seq, 10)
@@ -140,8 +144,8 @@ func (r *compactRow) appendArray(dst []byte, p plainOK) []byte {
 		dst = append(append(dst, p.instance...), ',')
 		dst = append(append(dst, p.epoch...), ',')
 	}
-	dst = append(strconv.AppendInt(dst, int64(p.at-r.at), 10), ',')
-	dst = append(dst, p.latency...)
+	dst = append(strconv.AppendInt(dst, int64(p.at-r.nominal()), 10), ',')
+	dst = strconv.AppendInt(dst, p.latency, 10)
 	if !short {
 		dst = strconv.AppendUint(append(dst, ','), p.seq, 10)
 	}
@@ -160,13 +164,13 @@ func (r *compactRow) expand(dst, array []byte) ([]byte, plainOK, bool) {
 		p.instance = s.text()
 		s.until(comma)
 		p.epoch = s.until(comma)
-		p.at = r.at + evcp.Stamp(s.signed(comma))
-		p.latency = s.until(comma)
+		p.at = r.nominal() + evcp.Stamp(s.signed(comma))
+		p.latency = s.signed(comma)
 		p.seq = s.unsigned(closing)
 	} else {
 		p.numbered, p.seq = r.first.numbered, r.first.seq+r.lines
-		p.at = r.at + evcp.Stamp(s.signed(comma))
-		p.latency = s.until(closing)
+		p.at = r.nominal() + evcp.Stamp(s.signed(comma))
+		p.latency = s.signed(closing)
 	}
 	if !s.ok || len(s.rest) > 0 || p.cp == nil {
 		return dst, plainOK{}, false

@@ -109,8 +109,11 @@ func (l Line) ID() evcp.EventID {
 }
 
 // At is the event's timestamp.
-func (l Line) At() evcp.Stamp {
-	whole, rest, _ := bytes.Cut(l.number(stampField), []byte("."))
+func (l Line) At() evcp.Stamp { return parseSeconds(l.number(stampField)) }
+
+// parseSeconds reads seconds with at most six decimals.
+func parseSeconds(text []byte) evcp.Stamp {
+	whole, rest, _ := bytes.Cut(text, []byte("."))
 	seconds, _ := strconv.ParseInt(string(whole), 10, 64)
 	micros, unit := int64(0), int64(100_000)
 	for _, digit := range rest {
