@@ -27,7 +27,7 @@ type centralProcess struct {
 }
 
 // showStarted prints a banner at a terminal, else a log line.
-func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
+func (p *centralProcess) showStarted(monitors []net.Listener, pages net.Listener) {
 	said := p.console.Language()
 	page, listens := said.Text("off (--http is empty)"), ""
 	if pages != nil {
@@ -35,21 +35,45 @@ func (p *centralProcess) showStarted(monitors net.Addr, pages net.Listener) {
 		listens = pages.Addr().String()
 	}
 	if !p.console.Terminal() {
-		p.console.Logger().Info("started", "version", version.String(), "monitors", monitors.String(),
-			"page", page, "page_listens", listens, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.sources.In(said))
+		attrs := []any{"version", version.String()}
+		for _, ln := range monitors {
+			name := "monitors"
+			if isTLS(ln) {
+				name = "tls_monitors"
+			}
+			attrs = append(attrs, name, ln.Addr().String())
+		}
+		p.console.Logger().Info("started", append(attrs,
+			"page", page, "page_listens", listens, "who", p.whoMayRegister(), "state_dir", p.options.stateDir, "config", p.options.sources.In(said))...)
 		return
 	}
 	known := said.Text("new")
 	if n := p.central.Counts().Total(); n > 0 {
 		known = said.Sprintf("%d known", n)
 	}
+	p.console.Print(said.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "")
+	for _, ln := range monitors {
+		p.console.Print(said.Sprintf("  Monitors  %-20s  %s", localAddress(ln.Addr()), p.whoMayConnect(ln)))
+	}
 	p.console.Print(
-		said.Sprintf("%s %s hears Monitors and shows their charge points. Ctrl-C stops it.", name, version.String()), "",
-		said.Sprintf("  Monitors  %-20s  %s", localAddress(monitors), p.whoMayRegister()),
 		said.Sprintf("  Page      %-20s  %s", page, whoMayRead(said, pages)),
 		said.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
 		said.Sprintf("  Config    %s", p.options.sources.In(said)), "",
 	)
+}
+
+func isTLS(ln net.Listener) bool { _, ok := ln.(*central.SecureListener); return ok }
+
+// whoMayConnect says for a listener what a Monitor needs.
+func (p *centralProcess) whoMayConnect(ln net.Listener) string {
+	said := p.console.Language()
+	switch {
+	case !isTLS(ln):
+		return p.whoMayRegister()
+	case p.options.tls.ClientCA != "":
+		return said.Sprintf("by TLS, with a certificate; %s", p.whoMayRegister())
+	}
+	return said.Sprintf("by TLS; %s", p.whoMayRegister())
 }
 
 // watchdog is what systemd watches: Central is alive while it checks for silence, every
@@ -58,7 +82,7 @@ func (p *centralProcess) watchdog() systemd.Activity {
 	return systemd.Activity{
 		MaxPause: 3 * time.Second,
 
-		Started:  func() bool { return p.central.Addr() != nil },
+		Started:  p.central.Serving,
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := p.central.Counts()

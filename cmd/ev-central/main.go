@@ -59,11 +59,11 @@ func (o *options) serve(ctx context.Context) (err error) {
 	if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 		return err
 	}
-	monitors, err := cli.Listen(ctx, o.listen, "--listen")
+	monitors, err := o.listenToMonitors(ctx)
+	defer closeAll(monitors)
 	if err != nil {
 		return err
 	}
-	defer monitors.Close()
 	pages, err := cli.ListenHTTP(ctx, o.http, &o.httpTLS, &o.files)
 	if err != nil {
 		return err
@@ -88,8 +88,36 @@ func (o *options) serve(ctx context.Context) (err error) {
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
 	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
-	p.showStarted(monitors.Addr(), pages)
+	p.showStarted(monitors, pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
+}
+
+// listenToMonitors opens the ports for Monitors, without TLS and with, as far as they are asked for.
+func (o *options) listenToMonitors(ctx context.Context) (all []net.Listener, err error) {
+	server, err := o.tls.Open(&o.files)
+	if err != nil {
+		return nil, err
+	}
+	for _, port := range []struct{ address, flag string }{{o.listen, "--listen"}, {o.tlsListen, "--tls-listen"}} {
+		if port.address == "" {
+			continue
+		}
+		ln, err := cli.Listen(ctx, port.address, port.flag)
+		if err != nil {
+			return all, err
+		}
+		if port.flag == "--tls-listen" {
+			ln = &central.SecureListener{Listener: ln, Server: server}
+		}
+		all = append(all, ln)
+	}
+	return all, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, ln := range listeners {
+		ln.Close()
+	}
 }
 
 // bounded runs f, and stops waiting for it stopLimit after ctx has ended.
@@ -110,7 +138,7 @@ func bounded(ctx context.Context, f func() error) error {
 }
 
 // run serves Monitors and pages at once. When one of them fails, both end.
-func (p *centralProcess) run(ctx context.Context, monitors, pages net.Listener) error {
+func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -118,13 +146,13 @@ func (p *centralProcess) run(ctx context.Context, monitors, pages net.Listener) 
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String()), httpDrain)
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String(), p.options.files.Metrics), httpDrain)
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })
 	wg.Go(func() { p.serveSocket(ctx) })
 	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
-	err := p.central.Serve(ctx, monitors)
+	err := p.central.Serve(ctx, monitors...)
 	cancel()
 	wg.Wait()
 	p.showStopped()

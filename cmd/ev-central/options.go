@@ -12,21 +12,37 @@ import (
 
 // options are Central's settings, parsed.
 type options struct {
-	listen, http string
+	listen       string // "" = none
+	tlsListen    string // "" = none
+	http         string
 	registry     string // "" = anyone
 	heartbeat    time.Duration
 	stateDir     string
 	log          cli.LogSettings
-	httpTLS      cli.ServerTLS
+	tls, httpTLS cli.ServerTLS
 	files        credentials.Store
 	sources      config.Sources
 	said         language.Language
 }
 
+// check holds settings to each other.
+func (o *options) check() (setting string, why error) {
+	switch {
+	case o.listen == "" && o.tlsListen == "":
+		return "listen", language.New("none needs --tls-listen: Monitors must reach Central somewhere")
+	case o.tlsListen != "" && !o.tls.On():
+		return "tls-listen", language.New("it goes with --tls-cert and --tls-key")
+	}
+	if setting, why = o.tls.Check(o.tlsListen != "", "tls-listen"); setting != "" {
+		return setting, why
+	}
+	return o.httpTLS.Check(o.http != "", "http")
+}
+
 // program is the table that flags, variables, file, defaults and help are made of.
 func program(o *options) config.Program {
-	const central, run = "Central", "Running"
-	o.httpTLS.Prefix = "http-tls"
+	const central, secure, run = "Central", "TLS", "Running"
+	o.tls.Prefix, o.httpTLS.Prefix = "tls", "http-tls"
 	return config.Program{
 		Name:  name,
 		About: "Registers Monitors, keeps the state of their charge points and shows it.",
@@ -36,14 +52,16 @@ func program(o *options) config.Program {
 		},
 		Commands: []string{"forget"}, Operand: true,
 		Settings: slices.Concat([]config.Setting{
-			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect", Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
+			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect; none = by TLS only", Scope: config.NotInFile, Set: config.ListenOrNone(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
 			{Name: "registry", Arg: "FILE", DefaultText: "anyone", Group: central, Help: "who may register: one id a line", Scope: config.NotInFile, Set: config.Text(&o.registry)},
 			{Name: "heartbeat", Arg: "DURATION", Default: "5s", Group: central, Help: "expected sign of life; 3 missed are silence", Set: config.Duration(&o.heartbeat, 0)},
 			{Name: "state-dir", Arg: "DIR", DefaultText: "~/.local/state/ev-central", Group: central, Help: "survives restarts", Scope: config.NotInFile, Set: config.Text(&o.stateDir)},
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
-		}, o.httpTLS.Settings(central, false), o.log.Settings(run)),
-		Check:   func() (setting string, why error) { return o.httpTLS.Check(o.http != "", "http") },
+		}, o.httpTLS.Settings(central, false), []config.Setting{
+			{Name: "tls-listen", Arg: "HOST:PORT", DefaultText: "none", Group: secure, Help: "where Monitors connect by TLS", Scope: config.NotInFile, Set: config.ListenOrOff(&o.tlsListen)},
+		}, o.tls.Settings(secure, true), o.log.Settings(run)),
+		Check:   o.check,
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,
 		Example: "heartbeat",

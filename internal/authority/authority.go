@@ -20,8 +20,6 @@ import (
 	"net"
 	"net/url"
 	"time"
-
-	"evcp"
 )
 
 // Lifetimes of certificates.
@@ -40,18 +38,6 @@ type CertificateRequest struct {
 	Lifetime time.Duration // from now; 0 = CertificateLifetime
 	Now      time.Time     // zero = time.Now()
 }
-
-// The URIs by which Central recognises the certificates of Monitors.
-const (
-	chargePointPrefix = "urn:evcp:cp:"
-	fleetPrefix       = "urn:evcp:fleet:"
-)
-
-// ChargePointURI is the URI in the certificate of the Monitor of one charge point.
-func ChargePointURI(id evcp.CPID) string { return chargePointPrefix + string(id) }
-
-// FleetURI is the URI in the certificate of a Monitor of several charge points.
-func FleetURI(name string) string { return fleetPrefix + name }
 
 // Authority is a certificate authority in memory.
 type Authority struct {

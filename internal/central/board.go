@@ -35,6 +35,7 @@ type board struct {
 	counts      [cpstate.Disconnected + 1]int // charge points by state
 	unverified  int                           // of them
 	lastFaulted int                           // disconnected ones whose fault was never reported as over
+	certified   uint64                        // the version at which the Certified of a charge point last changed
 	removed     uint64                        // the version at which a charge point was last removed
 	forgotten   []evcp.CPID                   // to delete on disk
 	forgets     uint64                        // how many were forgotten, on disk or not
@@ -66,51 +67,94 @@ func newBoard(o Options) *board {
 	return &board{
 		expected: o.Heartbeat, limit: limit,
 		cps: map[evcp.CPID]*boardEntry{}, byVersion: list.New(),
-		figures: Figures{Answers: map[Answer]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
+		figures: Figures{Answers: map[Answer]uint64{}, Refused: map[cpstate.Reply]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
 	}
 }
 
-// receive decides the reply to one message. listed says whether the registry has the
-// charge point. created is the number of the change by which the charge point became
-// known; 0: it was known before, or is not.
-func (b *board) receive(r *connRecord, m wire.Message, listed bool, now time.Time) (reply cpstate.Reply, created uint64) {
+// admission is what the registry and the certificate of a connection say of a message.
+type admission uint8
+
+const (
+	admitted admission = iota
+	// notListed: the registry does not list the charge point.
+	notListed
+	// otherCertificate: the certificate is not for the charge point.
+	otherCertificate
+)
+
+// receipt is what a message led to.
+type receipt struct {
+	reply     cpstate.Reply
+	refused   cpstate.Reply // why it was not taken, in the words for a registration; UnknownMessage: none of these reasons
+	created   uint64        // the number of the change by which the charge point became known; 0: it was known before, or is not
+	certified bool          // from now on the charge point is refused without a certificate
+}
+
+// refusal is the receipt for a message that is not taken. Only a registration is told why:
+// what answers a report must not be taken for a receipt, and each Monitor registers again
+// when it is told that it is not registered.
+func refusal(m wire.Message, why cpstate.Reply) receipt {
+	switch {
+	case m.Verb == wire.Registration:
+		return receipt{reply: why, refused: why}
+	case m.Verb < wire.MonitorConnection:
+		return receipt{reply: cpstate.NotRegistered, refused: why}
+	}
+	return receipt{reply: cpstate.UnknownMessage}
+}
+
+// receive decides the reply to one message.
+func (b *board) receive(r *connRecord, m wire.Message, a admission, now time.Time) (to receipt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer func() { b.figures.Answers[Answer{m.Verb, reply}]++ }()
+	defer func() { b.countAnswer(m, to) }()
 	p := b.cps[m.CP]
 	known := p != nil && p.Known()
 	switch {
-	case !listed && m.Verb == wire.Registration:
-		return cpstate.Denied, 0
-	case !listed && m.Verb < wire.MonitorConnection:
-		return cpstate.NotRegistered, 0
+	case a == notListed:
+		return refusal(m, cpstate.Denied)
+	case a == otherCertificate:
+		return refusal(m, cpstate.OtherCertificate)
+	case known && p.Certified && !r.certified:
+		return refusal(m, cpstate.CertificateNeeded)
 	case !known && m.Verb == wire.Registration:
 		switch {
 		case p != nil: // it is expected
 		case len(b.cps) >= b.limit:
-			return cpstate.NoRoom, 0
+			return refusal(m, cpstate.NoRoom)
 		default:
 			p = b.add(m.CP, cpstate.Condition{})
 		}
 	case !known:
-		_, reply = cpstate.Condition{}.Receive(m, now)
-		return reply, 0
+		_, to.reply = cpstate.Condition{}.Receive(m, now)
+		return to
 	}
-	reply = b.apply(p, r, m, now)
+	to.reply, to.certified = b.apply(p, r, m, now)
 	if !known {
-		created = b.changes.next
+		to.created = b.changes.next
 	}
-	return reply, created
+	return to
+}
+
+// countAnswer counts a message.
+func (b *board) countAnswer(m wire.Message, to receipt) {
+	b.figures.Answers[Answer{m.Verb, to.reply}]++
+	if to.refused == cpstate.OtherCertificate || to.refused == cpstate.CertificateNeeded {
+		b.figures.Refused[to.refused]++
+	}
 }
 
 // apply updates a charge point by one message.
-func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) cpstate.Reply {
+func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) (reply cpstate.Reply, certified bool) {
 	before := p.CPView
 	next, reply := p.Receive(m, now)
 	if m.Verb == wire.Disconnect && reply.Accepted() {
 		next, p.Peer = p.goodbye(r, next, now)
 	} else {
 		p.Peer = r.peer
+	}
+	if !next.Certified && reply.Accepted() && p.certifies(r, m) {
+		next.Certified, certified = true, true
 	}
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
@@ -124,7 +168,7 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 		b.lastMessage = now
 	}
 	b.update(p, next, now)
-	return reply
+	return reply, certified
 }
 
 // maxRecentHeartbeats is how many heartbeats a page can draw: four minutes of the
@@ -167,6 +211,9 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	p.version = b.version
 	b.byVersion.MoveToFront(p.place)
 	b.schedule(p, time.Time{})
+	if was.Certified != next.Certified {
+		b.certified = b.version
+	}
 	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
 		b.figures.Incidents[next.Fault.Reason]++
 	}
@@ -193,7 +240,7 @@ func (b *board) notify() {
 
 // updateListed applies the registry. Who is not listed any more is disconnected; who is
 // listed and never registered is expected: on the board, and not known.
-func (b *board) updateListed(now time.Time, listed map[evcp.CPID]struct{}) {
+func (b *board) updateListed(now time.Time, listed registryEntries) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, p := range b.cps {
@@ -290,7 +337,11 @@ func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 	defer b.mu.Unlock()
 	for _, cp := range cps {
 		p := b.cps[cp.ID]
-		if p != nil && p.Known() || slices.Contains(b.forgotten, cp.ID) {
+		if slices.Contains(b.forgotten, cp.ID) {
+			continue
+		}
+		if p != nil && p.Known() {
+			b.restoreCertified(p, cp, now)
 			continue
 		}
 		if cp.LastSeen.After(b.lastMessage) {
@@ -307,4 +358,13 @@ func (b *board) restore(cps []cpstate.Condition, now time.Time) (n int) {
 		n++
 	}
 	return n
+}
+
+// restoreCertified takes over what the disk knew of a charge point that registered before
+// the disk could be read.
+func (b *board) restoreCertified(p *boardEntry, cp cpstate.Condition, now time.Time) {
+	if next := p.Condition; cp.Certified && !next.Certified {
+		next.Certified = true
+		b.update(p, next, now)
+	}
 }

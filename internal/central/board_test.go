@@ -18,7 +18,7 @@ import (
 func testBoard() *board { return newBoard(Options{}.withDefaults()) }
 
 func (b *board) receiveNow(v *connRecord, id evcp.CPID, verb wire.Verb, s evcp.Status) {
-	b.receive(v, wire.Message{CP: id, Verb: verb, Status: s}, true, time.Now())
+	b.receive(v, wire.Message{CP: id, Verb: verb, Status: s}, admitted, time.Now())
 }
 
 func TestSinceGivesWhatChanged(t *testing.T) {
@@ -135,7 +135,7 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 		conns := []*connRecord{newConnRecord("10.0.0.1:1", time.Now()), newConnRecord("10.0.0.2:1", time.Now()), newConnRecord("10.0.0.3:1", time.Now())}
 		var read Position
 		for n := range 8 {
-			b.receive(conns[0], wire.Message{CP: evcp.CPID(fmt.Sprint("CP_", n+1)), Verb: wire.Registration}, true, now)
+			b.receive(conns[0], wire.Message{CP: evcp.CPID(fmt.Sprint("CP_", n+1)), Verb: wire.Registration}, admitted, now)
 		}
 		for range rapid.IntRange(20, 200).Draw(t, "steps") {
 			now = now.Add(rapid.SampledFrom([]time.Duration{time.Second, 4 * time.Second, 0, 16 * time.Second, 61 * time.Second}).Draw(t, "later"))
@@ -155,7 +155,7 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 			default: // the most: many charge points that send heartbeats
 				id := evcp.CPID(fmt.Sprint("CP_", rapid.IntRange(1, 8).Draw(t, "cp")))
 				verb := rapid.SampledFrom([]wire.Verb{wire.Heartbeat, wire.Heartbeat, wire.Heartbeat, wire.EngineFailure, wire.Registration, wire.Disconnect}).Draw(t, "verb")
-				b.receive(conns[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, true, now)
+				b.receive(conns[n], wire.Message{CP: id, Verb: verb, Status: evcp.OK}, admitted, now)
 			}
 		}
 	})

@@ -65,13 +65,16 @@ type Central struct {
 	commits  *commitWaiter
 	warnings rateLimiter // of what unregistered peers cause
 	doubts   rateLimiter // of charge points that become unverified, or are so no more
+	failures failureLog  // of TLS handshakes
 	restored int         // charge points read from the disk and not logged yet
 	logFrom  uint64      // the number of the last change not to log; what New restores is one line, not ten thousand
 
 	mu         sync.Mutex
-	addr       net.Addr
-	conns      map[net.Conn]struct{}
-	fullLogged time.Time // when the log last said that no connection is free
+	addr       net.Addr // of the listener without TLS
+	tlsAddr    net.Addr // of the one with TLS
+	serving    bool
+	conns      map[net.Conn]*clientIdentity // sockets, below TLS: closing one waits for nothing; nil: no certificate
+	fullLogged time.Time                    // when the log last said that no connection is free
 }
 
 // New opens the state folder and puts the charge points it holds on the board. It
@@ -80,7 +83,7 @@ func New(o Options) (*Central, error) {
 	o = o.withDefaults()
 	c := &Central{
 		o: o, log: o.Logger, board: newBoard(o), started: time.Now(),
-		conns: map[net.Conn]struct{}{}, commits: newCommitWaiter(),
+		conns: map[net.Conn]*clientIdentity{}, commits: newCommitWaiter(),
 	}
 	if o.StateDir != "" {
 		if err := c.openState(); errors.Is(err, folder.ErrInUse) { // it names the folder itself
@@ -131,28 +134,63 @@ func (c *Central) logRestored() {
 	}
 }
 
-// Serve answers Monitors on ln until ctx ends or ln fails; then it closes every
-// connection, writes what the disk should hold, and returns. It may be called once.
-func (c *Central) Serve(ctx context.Context, ln net.Listener) error {
-	c.mu.Lock()
-	c.addr = ln.Addr()
-	c.mu.Unlock()
+// Serve answers Monitors on all listeners until ctx ends or one of them fails; then it
+// closes every connection, writes what the disk should hold, and returns. It may be called
+// once. A *SecureListener takes TLS only.
+func (c *Central) Serve(ctx context.Context, listeners ...net.Listener) error {
+	c.setAddresses(listeners)
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the helpers outlive the connections
-	var helpers, conns sync.WaitGroup
+	var helpers sync.WaitGroup
 	helpers.Go(func() { c.superviseCPs(inner) })
 	helpers.Go(func() { c.logChanges(inner) })
+	helpers.Go(func() { c.superviseCertificates(inner) })
 	if c.file != nil {
 		helpers.Go(func() { c.persist(inner) })
 	}
-	release := context.AfterFunc(ctx, func() { ln.Close(); c.closeAll() })
-	err := c.accept(ctx, ln, &conns)
-	release()
-	ln.Close()
-	c.closeAll()
-	conns.Wait()
+	err := c.serveListeners(ctx, listeners)
 	cancel()
 	helpers.Wait()
 	return err
+}
+
+func (c *Central) setAddresses(listeners []net.Listener) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ln := range listeners {
+		if _, isTLS := ln.(*SecureListener); isTLS {
+			c.tlsAddr = ln.Addr()
+		} else {
+			c.addr = ln.Addr()
+		}
+	}
+	c.serving = true
+}
+
+// serveListeners returns when all listeners and connections are closed.
+func (c *Central) serveListeners(ctx context.Context, listeners []net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	release := context.AfterFunc(ctx, func() { closeListeners(listeners); c.closeAll() })
+	defer release()
+	var accepting, conns sync.WaitGroup
+	errs := make([]error, len(listeners))
+	for i, ln := range listeners {
+		accepting.Go(func() {
+			defer cancel() // when one fails, all end
+			errs[i] = c.accept(ctx, ln, &conns)
+		})
+	}
+	accepting.Wait()
+	closeListeners(listeners)
+	c.closeAll()
+	conns.Wait()
+	return errors.Join(errs...)
+}
+
+func closeListeners(listeners []net.Listener) {
+	for _, ln := range listeners {
+		ln.Close()
+	}
 }
 
 // ErrForgottenInMemory is a charge point that is forgotten, but not on disk: the disk fails,
@@ -206,11 +244,25 @@ func (c *Central) Close() error {
 // Started is when New was called.
 func (c *Central) Started() time.Time { return c.started }
 
-// Addr is where Monitors reach it; nil before Serve.
+// Addr is where Monitors reach it without TLS; nil before Serve, and if they can't.
 func (c *Central) Addr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.addr
+}
+
+// TLSAddr is where Monitors reach it by TLS; nil before Serve, and if they can't.
+func (c *Central) TLSAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tlsAddr
+}
+
+// Serving reports whether Serve was called.
+func (c *Central) Serving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.serving
 }
 
 // Heartbeat is the interval at which Central expects heartbeats.

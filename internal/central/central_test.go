@@ -267,7 +267,7 @@ func TestPanicInOneConnection(t *testing.T) {
 	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
 	a, b := net.Pipe()
 	defer b.Close()
-	c.serveConn(panickingConn{a})
+	c.serveConn(panickingConn{a}, nil)
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
 }
 

@@ -136,6 +136,13 @@ func (b *board) changesAfter(seq uint64) (changes []Change, missed, next uint64)
 	return changes, missed, b.changes.next
 }
 
+// certifiedAfter reports whether the Certified of a charge point changed after a version.
+func (b *board) certifiedAfter(version uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.certified > version
+}
+
 // maxChanges is how far behind a reader of the changes may be: enough for eight
 // thousand charge points that change at once.
 const maxChanges = 8192

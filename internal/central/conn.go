@@ -12,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
+	"evcp/internal/credentials"
 	"evcp/internal/pace"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
@@ -44,6 +46,10 @@ const acceptsAgain = 10 * time.Second
 // accept takes connections until the listener is closed. Errors of the machine
 // (no descriptor left) pass: Central waits and goes on. The log has their begin and end.
 func (c *Central) accept(ctx context.Context, ln net.Listener, conns *sync.WaitGroup) error {
+	var server *credentials.Server // nil: without TLS
+	if l, ok := ln.(*SecureListener); ok {
+		server = l.Server
+	}
 	var began, failed time.Time // of the trouble; its last error
 	for failures := 0; ; {
 		conn, err := ln.Accept()
@@ -71,7 +77,7 @@ func (c *Central) accept(ctx context.Context, ln net.Listener, conns *sync.WaitG
 			began = time.Time{}
 		}
 		if c.admit(ctx, conn) {
-			conns.Go(func() { c.serveConn(conn) })
+			conns.Go(func() { c.serveConn(conn, server) })
 		}
 	}
 }
@@ -88,7 +94,7 @@ func (c *Central) admit(ctx context.Context, conn net.Conn) bool {
 		}
 		return false
 	}
-	c.conns[conn] = struct{}{}
+	c.conns[conn] = nil
 	return true
 }
 
@@ -100,25 +106,29 @@ func (c *Central) closeAll() {
 	}
 }
 
-// serveConn serves one connection; a panic ends it alone.
-func (c *Central) serveConn(conn net.Conn) {
-	m := &monitorConn{c: c, conn: conn, record: newConnRecord(conn.RemoteAddr().String(), time.Now())}
+// serveConn serves one connection; a panic ends it alone. server is nil without TLS.
+func (c *Central) serveConn(socket net.Conn, server *credentials.Server) {
+	m := &monitorConn{c: c, socket: socket, conn: socket, record: newConnRecord(socket.RemoteAddr().String(), time.Now())}
 	defer m.end()
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("a session broke; the others go on", "peer", m.record.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	if tcp, ok := conn.(*net.TCPConn); ok { // notices within half a minute that the peer's machine is gone; without it silence is still noticed
+	if tcp, ok := socket.(*net.TCPConn); ok { // notices within half a minute that the peer's machine is gone; without it silence is still noticed
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3})
 	}
-	m.serve()
+	if server == nil || m.handshake(server) {
+		m.serve()
+	}
 }
 
 // monitorConn answers one connection.
 type monitorConn struct {
 	c          *Central
-	conn       net.Conn
+	socket     net.Conn
+	conn       net.Conn        // the socket, or TLS on it
+	identity   *clientIdentity // nil: it has no certificate
 	record     *connRecord
 	registered bool // a registered charge point has sent a message
 	requests   wire.RequestDecoder
@@ -126,24 +136,30 @@ type monitorConn struct {
 }
 
 // end closes the connection. A charge point that may be lost with it has the time of
-// reconnectGrace to send by another.
+// reconnectGrace to send by another. The close comes last: TLS says goodbye, and a peer that
+// does not read holds that up for 5 s, or until closeAll closes the socket.
 func (m *monitorConn) end() {
-	m.conn.Close()
-	m.c.mu.Lock()
-	delete(m.c.conns, m.conn)
-	m.c.mu.Unlock()
 	ended := time.Now()
 	for _, id := range m.c.board.drop(m.record) {
 		time.AfterFunc(reconnectGrace, func() { m.c.board.connectionEnded(id, ended, time.Now()) })
 	}
+	m.conn.Close()
+	m.c.mu.Lock()
+	delete(m.c.conns, m.socket)
+	m.c.mu.Unlock()
 }
 
 // serve reads and answers until the peer leaves or sends too much, or Central stops.
 func (m *monitorConn) serve() {
 	var in [readSize]byte
-	for {
+	for first := true; ; {
 		m.conn.SetReadDeadline(m.readDeadline())
 		n, err := m.conn.Read(in[:])
+		if first && m.conn == m.socket && isClientHello(in[:n]) {
+			m.rejectTLS()
+			return
+		}
+		first = first && n == 0
 		if !m.requests.Feed(in[:n]) {
 			m.rejectTooLong()
 			return
@@ -190,6 +206,12 @@ func (m *monitorConn) readDeadline() time.Time {
 
 // answer answers one request and reports whether the reply was sent.
 func (m *monitorConn) answer(r wire.Request) bool {
+	if m.identity != nil {
+		if err := m.identity.certificate.Valid(time.Now()); err != nil {
+			m.c.cut(m.socket, m.identity, err)
+			return false
+		}
+	}
 	if r.Err != nil {
 		m.c.log.Debug("answered an unknown message", "peer", m.record.peer, "error", r.Err)
 		return m.write(cpstate.UnknownMessage, r)
@@ -200,19 +222,44 @@ func (m *monitorConn) answer(r wire.Request) bool {
 // receive decides the reply to one message. A first registration waits for the disk.
 func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 	c := m.c
-	listed := c.o.Registry == nil || c.o.Registry.Listed(msg.CP)
-	reply, created := c.board.receive(m.record, msg, listed, time.Now())
-	m.registered = m.registered || reply.Accepted()
-	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.peer); reply {
+	r := c.board.receive(m.record, msg, m.admission(msg.CP), time.Now())
+	m.registered = m.registered || r.reply.Accepted()
+	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.peer); r.refused {
 	case cpstate.Denied:
-		c.warnLimited("denied: not in the registry", cp, peer)
+		if msg.Verb == wire.Registration {
+			c.warnLimited("denied: not in the registry", cp, peer)
+		}
 	case cpstate.NoRoom:
 		c.warnLimited("denied: no room for another charge point", cp, peer, slog.Int("limit", c.o.MaxCPs))
+	case cpstate.OtherCertificate:
+		if c.failures.isNew(m.identity.serial, string(msg.CP), time.Now()) {
+			c.warnLimited(c.o.Language.Sprintf("denied: the certificate is for %s", m.identity.name()), append(m.identity.attrs(), cp, peer)...)
+		}
+	case cpstate.CertificateNeeded:
+		if c.failures.isNew(host(m.record.peer), string(msg.CP), time.Now()) {
+			c.warnLimited(c.o.Language.Sprintf("denied: it has sent with a certificate, and %s has none", host(m.record.peer)), cp, peer)
+		}
 	}
-	if created > 0 && c.file != nil {
-		c.commits.waitChange(created, registrationWait)
+	if r.certified {
+		c.log.LogAttrs(context.Background(), slog.LevelInfo, c.o.Language.Text("has sent with a certificate: is refused without one from now on"),
+			append(m.identity.attrs(), console.CP(msg.CP))...)
 	}
-	return reply
+	if r.created > 0 && c.file != nil {
+		c.commits.waitChange(r.created, registrationWait)
+	}
+	return r.reply
+}
+
+// admission is what the registry and the certificate say of a message for a charge point.
+func (m *monitorConn) admission(id evcp.CPID) admission {
+	registry := m.c.o.Registry
+	switch {
+	case registry != nil && !registry.Listed(id):
+		return notListed
+	case m.identity != nil && !m.identity.mayBe(id, registry):
+		return otherCertificate
+	}
+	return admitted
 }
 
 func (m *monitorConn) write(reply cpstate.Reply, r wire.Request) bool {
@@ -225,11 +272,30 @@ func (m *monitorConn) write(reply cpstate.Reply, r wire.Request) bool {
 // rejectTooLong ends a connection whose message does not end within wire.MaxMessage.
 func (m *monitorConn) rejectTooLong() {
 	m.c.warnLimited("closed a connection: its message has no end", slog.String("peer", m.record.peer), slog.Int("limit_bytes", wire.MaxMessage))
-	if !m.write(cpstate.UnknownMessage, wire.Request{Err: wire.ErrTooLong}) {
+	m.sendLast(wire.AppendReply(nil, cpstate.UnknownMessage.Text(""), wire.Request{Err: wire.ErrTooLong}))
+}
+
+// isClientHello reports whether what a connection begins with is a TLS handshake: record
+// type 22 and major version 3 (RFC 8446, 5.1).
+func isClientHello(b []byte) bool { return len(b) >= 2 && b[0] == 0x16 && b[1] == 0x03 }
+
+// rejectTLS ends a connection that begins with TLS, where there is none.
+func (m *monitorConn) rejectTLS() {
+	if m.c.failures.isNew(host(m.record.peer), "TLS", time.Now()) {
+		m.c.warnLimited(m.c.o.Language.Sprintf("closed a connection from %s: TLS on the port without TLS", host(m.record.peer)), slog.String("peer", m.record.peer))
+	}
+	m.sendLast(wire.AppendReply(nil, cpstate.UnknownMessage.Text(""), wire.Request{Err: wire.ErrTooLong}))
+}
+
+// sendLast sends the last reply of a connection, and reads what is on its way: closing with
+// unread bytes would reset the connection, and the reply would be lost.
+func (m *monitorConn) sendLast(reply []byte) {
+	_ = m.conn.SetDeadline(time.Now().Add(writeTimeout)) // a closed connection fails next
+	if _, err := m.conn.Write(reply); err != nil {
 		return
 	}
 	if half, ok := m.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		m.conn.SetReadDeadline(time.Now().Add(drainTimeout))
+		_ = m.conn.SetReadDeadline(time.Now().Add(drainTimeout))
 		_, _ = io.CopyN(io.Discard, m.conn, drainMax) // an error ends it too: the connection is closed next
 	}
 }

@@ -10,12 +10,15 @@ import (
 
 // Figures are what Central counts of its own work, since it was made.
 type Figures struct {
-	Answers        map[Answer]uint64 // to messages that were understood
-	Incidents      map[cpstate.Reason]uint64
-	Connections    int       // open now
-	SilenceChecked time.Time // when silence was last looked for; zero before Serve
-	LogLost        uint64    // log lines that nobody read or that could not be written
-	DiskError      string    // why the state folder can't be written; "" while it can, or there is none
+	Answers          map[Answer]uint64        // to messages that were understood
+	Refused          map[cpstate.Reply]uint64 // messages of any kind: OtherCertificate, CertificateNeeded
+	Incidents        map[cpstate.Reason]uint64
+	Connections      int       // open now
+	HandshakesFailed uint64    // of TLS
+	ConnectionsCut   uint64    // whose certificate is not accepted any more
+	SilenceChecked   time.Time // when silence was last looked for; zero before Serve
+	LogLost          uint64    // log lines that nobody read or that could not be written
+	DiskError        string    // why the state folder can't be written; "" while it can, or there is none
 }
 
 // Answer is the verb of a message and the reply to it.
@@ -32,7 +35,7 @@ func (c *Central) Figures() Figures {
 	c.board.mu.Lock()
 	defer c.board.mu.Unlock()
 	f := c.board.figures
-	f.Answers, f.Incidents, f.Connections = maps.Clone(f.Answers), maps.Clone(f.Incidents), connections
+	f.Answers, f.Refused, f.Incidents, f.Connections = maps.Clone(f.Answers), maps.Clone(f.Refused), maps.Clone(f.Incidents), connections
 	if c.o.LogLost != nil {
 		f.LogLost = c.o.LogLost()
 	}

@@ -82,10 +82,10 @@ func (k *persister) awaitBatch(ctx context.Context) {
 }
 
 // takeChanged takes the changes since the last time and the conditions they led to.
-// If some changes are no longer held, it takes all.
+// If some changes are no longer held, or the Certified of a charge point changed, it takes all.
 func (k *persister) takeChanged() stateBatch {
 	changes, missed, next := k.c.board.changesAfter(k.written.seq)
-	if missed > 0 {
+	if missed > 0 || k.c.board.certifiedAfter(k.written.version) {
 		return k.takeAll()
 	}
 	b := stateBatch{changes: changes, next: Position{version: k.written.version, seq: next}}

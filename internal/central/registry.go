@@ -4,23 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
 	"evcp"
+	"evcp/internal/authority"
 	"evcp/internal/language"
 )
 
 // Registry is the list of charge points that may register: a file with one id a
-// line; # begins a comment. Refresh reads it again when the file has changed. A
-// file that can't be used leaves the list as it was.
+// line, which fleet=NAME may follow; # begins a comment. Refresh reads it again when
+// the file has changed. A file that can't be used leaves the list as it was.
 type Registry struct {
 	path string
 	seen os.FileInfo // of the last read, usable or not
 
 	mu     sync.RWMutex
-	listed map[evcp.CPID]struct{}
+	listed registryEntries
 }
+
+// registryEntries are the listed charge points, with the fleet whose certificate may
+// speak for them; "": none.
+type registryEntries map[evcp.CPID]string
 
 // OpenRegistry reads the list. Errors name file and line.
 func OpenRegistry(path string) (*Registry, error) {
@@ -42,6 +48,13 @@ func (r *Registry) Listed(id evcp.CPID) bool {
 	return ok
 }
 
+// Fleet is the fleet of a listed charge point; "" if it has none.
+func (r *Registry) Fleet(id evcp.CPID) string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.listed[id]
+}
+
 // Len is how many are listed.
 func (r *Registry) Len() int {
 	r.mu.RLock()
@@ -50,7 +63,7 @@ func (r *Registry) Len() int {
 }
 
 // all is the list. It is never changed.
-func (r *Registry) all() map[evcp.CPID]struct{} {
+func (r *Registry) all() registryEntries {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.listed
@@ -88,8 +101,8 @@ func (r *Registry) Refresh() (changed bool, err error) {
 
 // parseRegistry reads the whole list and returns all its errors. A list without a
 // single id is an error: a file that is half written may be empty.
-func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
-	listed := map[evcp.CPID]struct{}{}
+func parseRegistry(path string, text []byte) (registryEntries, error) {
+	listed := registryEntries{}
 	var errs []error
 	n := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(text), byteOrderMark)) {
@@ -99,12 +112,9 @@ func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 		if line == "" {
 			continue
 		}
-		id, err := evcp.ParseCPID(line)
-		if err != nil {
+		if err := listed.add(line); err != nil {
 			errs = append(errs, fmt.Errorf("%s:%d: %w", path, n, err))
-			continue
 		}
-		listed[id] = struct{}{}
 	}
 	if len(listed) == 0 && len(errs) == 0 {
 		errs = append(errs, language.Errorf("%s: lists no charge point", path))
@@ -115,10 +125,36 @@ func parseRegistry(path string, text []byte) (map[evcp.CPID]struct{}, error) {
 	return listed, errors.Join(errs...)
 }
 
+// add takes one line: an id, and perhaps fleet=NAME.
+func (e registryEntries) add(line string) error {
+	words := strings.Fields(line)
+	id, err := evcp.ParseCPID(words[0])
+	if err != nil {
+		return err
+	}
+	fleet := ""
+	for i, word := range words[1:] {
+		name, ok := strings.CutPrefix(word, "fleet=")
+		if !ok || i > 0 {
+			return language.Errorf("%s: after the id of a charge point only fleet=NAME may stand, once", strconv.QuoteToASCII(line[:min(len(line), shownLine)]))
+		}
+		if fleet, err = authority.ParseFleet(name); err != nil {
+			return err
+		}
+	}
+	if before, ok := e[id]; ok && before != fleet {
+		return language.Errorf("%s is listed twice, with fleet %q and %q", id, before, fleet)
+	}
+	e[id] = fleet
+	return nil
+}
+
 const (
 	// byteOrderMark is what Windows editors put before a text.
 	byteOrderMark = "\ufeff"
 	// shownErrors is how many errors of one file are returned: a file that is no list
 	// has one in each line.
 	shownErrors = 10
+	// shownLine is how much of a line an error shows.
+	shownLine = 80
 )

@@ -2,11 +2,16 @@ package central
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
+	"evcp"
+	"evcp/internal/authority"
 	"evcp/internal/central/cpstate"
 )
 
@@ -80,6 +85,13 @@ func TestRegistryText(t *testing.T) {
 		{"CP_001\n\n# none\nCP_002 # bay 7\r\n", 2, ""},
 		{"\ufeffCP_001\r\nCP_002", 2, ""},
 		{"", 0, "registry: lists no charge point"},
+		{"CP_001 fleet=NORTH\nCP_002\tfleet=NORTH # bay 7\nCP_003\nCP_003\n", 3, ""},
+		{"CP_001 flet=NORTH\n", 0, `registry:1: "CP_001 flet=NORTH": after the id of a charge point only fleet=NAME may stand, once`},
+		{"CP_001 fleet=NORTH fleet=NORTH\n", 0, "only fleet=NAME may stand, once"},
+		{"CP_001 fleet=\n", 0, `registry:1: "": a fleet name has 1 to 64 characters`},
+		{"CP_001 fleet=no/rth\n", 0, `"no/rth": a fleet name has`},
+		{"CP_001 fleet=NORTH\nCP_001\n", 0, `registry:2: CP_001 is listed twice, with fleet "NORTH" and ""`},
+		{"CP_001 \x1b" + strings.Repeat("A", 100_000), 0, `registry:1: "CP_001 \x1bAAA`},
 		{"CP_001\nCP 2\n", 0, `registry:2: "CP 2": `},
 		{strings.Repeat("A", 100_000), 0, "registry:1: "},
 		{strings.Repeat("no id\n", 5000), 0, "\nand 4990 more"},
@@ -118,4 +130,39 @@ func TestRegistryAtTheStart(t *testing.T) {
 		t.Errorf("%+v", c.CPs())
 	}
 	dial(t, addr).ask("EV_CP_M CP_003 registration request", "Authentication successful")
+}
+
+// FuzzRegistry: whatever the file holds, what is accepted has ids and fleets that certificates
+// can name, and is read the same again when it is written line by line; errors are short and
+// hold nothing that a terminal obeys.
+func FuzzRegistry(f *testing.F) {
+	for _, text := range []string{"CP_001\n", "CP_001 fleet=NORTH # x\r\nCP_002\n", "CP_001 fleet=A\nCP_001 fleet=B\n", "\ufeff# \n", "CP_001 fleet=\x1b[2J", "CP\u00a0001 fleet=N"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		listed, err := parseRegistry("registry", []byte(text))
+		if err != nil {
+			if s := err.Error(); len(s) > 8000 || strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+				t.Errorf("%d bytes: %.200q", len(s), s)
+			}
+			return
+		}
+		var lines strings.Builder
+		for id, fleet := range listed {
+			if _, err := evcp.ParseCPID(string(id)); err != nil {
+				t.Error(err)
+			}
+			fmt.Fprint(&lines, id)
+			if fleet != "" {
+				if _, err := authority.ParseFleet(fleet); err != nil {
+					t.Error(err)
+				}
+				fmt.Fprint(&lines, " fleet=", fleet)
+			}
+			fmt.Fprintln(&lines)
+		}
+		if again, err := parseRegistry("registry", []byte(lines.String())); err != nil || !maps.Equal(again, listed) {
+			t.Errorf("%q: read again %v, %v", text, again, err)
+		}
+	})
 }

@@ -12,9 +12,10 @@ import (
 
 // connRecord is one connection as the board knows it. It is guarded by the board.
 type connRecord struct {
-	peer   string // address
-	opened time.Time
-	sent   map[evcp.CPID]messageCounts
+	peer      string // address
+	certified bool   // it has a certificate
+	opened    time.Time
+	sent      map[evcp.CPID]messageCounts
 }
 
 // messageCounts is how much one connection has sent for one charge point.
@@ -77,6 +78,24 @@ func (p *boardEntry) goodbye(r *connRecord, next cpstate.Condition, now time.Tim
 		return n.trial.Condition, n.trial.Peer
 	}
 	return next, r.peer
+}
+
+// certifies reports whether a message that was taken makes the charge point Certified. With
+// a certificate any message does but the last; and but a registration, as --test makes it,
+// while a connection without one carries its heartbeats: a trial must not end what runs.
+func (p *boardEntry) certifies(r *connRecord, m wire.Message) bool {
+	switch {
+	case !r.certified || m.Verb == wire.Disconnect:
+		return false
+	case m.Verb != wire.Registration:
+		return true
+	}
+	for o := range p.sources.live {
+		if !o.certified {
+			return false
+		}
+	}
+	return true
 }
 
 // drop takes a connection that ended off the board. It returns the charge points that

@@ -85,7 +85,7 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 				conn *connRecord
 				verb wire.Verb
 			}{{old, wire.Registration}, {old, wire.Heartbeat}, {present, wire.Heartbeat}, {old, wire.Heartbeat}} {
-				b.receive(sent.conn, wire.Message{CP: "CP_001", Verb: sent.verb, Status: evcp.OK}, true, now)
+				b.receive(sent.conn, wire.Message{CP: "CP_001", Verb: sent.verb, Status: evcp.OK}, admitted, now)
 			}
 			if ends {
 				b.drop(old)

@@ -124,7 +124,7 @@ func diskFault(dir string, err error) bool {
 // load reads the charge points. A row that makes no sense is skipped and counted: one
 // bad row must not cost the others.
 func (s *stateFile) load() (cps []cpstate.Condition, skipped int, err error) {
-	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats
+	const all = `SELECT cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats, certified
 		FROM charge_points ORDER BY cp_id`
 	err = s.db.Query(all, func(row *sqlite.Stmt) error {
 		if cp, ok := readCP(row); ok {
@@ -147,7 +147,7 @@ func readCP(row *sqlite.Stmt) (cpstate.Condition, bool) {
 		ID: id, State: state, Reason: reason, Status: status,
 		Since: fromMillis(row.ColumnInt64(3)), Registered: fromMillis(row.ColumnInt64(4)), LastSeen: fromMillis(row.ColumnInt64(5)),
 		Fault:           cpstate.OpenFault{Since: fromMillis(row.ColumnInt64(7)), Reason: why},
-		SendsHeartbeats: row.ColumnBool(9), EverSentHeartbeats: row.ColumnBool(10),
+		SendsHeartbeats: row.ColumnBool(9), EverSentHeartbeats: row.ColumnBool(10), Certified: row.ColumnBool(11),
 	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
 }
 
@@ -173,10 +173,10 @@ func (s *stateFile) deleteCPs(ids []evcp.CPID) error {
 
 func (s *stateFile) saveCPs(cps []cpstate.Condition) error {
 	const put = `INSERT OR REPLACE INTO charge_points
-		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats) VALUES (?,?,?,?,?,?,?,?,?,?,?)`
+		(cp_id, state, reason, since, registered, last_seen, status, fault_since, fault_reason, heartbeats, ever_heartbeats, certified) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`
 	for _, cp := range cps {
 		if err := s.db.Exec(put, string(cp.ID), cp.State.String(), cp.Reason.String(), millis(cp.Since), millis(cp.Registered), millis(cp.LastSeen),
-			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats, cp.EverSentHeartbeats); err != nil {
+			cp.Status.String(), millis(cp.Fault.Since), cp.Fault.Reason.String(), cp.SendsHeartbeats, cp.EverSentHeartbeats, cp.Certified); err != nil {
 			return err
 		}
 	}

@@ -186,6 +186,17 @@ func ListenAddress(to *string) func(string) error {
 	}
 }
 
+// ListenOrNone is ListenAddress, and off for the word none.
+func ListenOrNone(to *string) func(string) error {
+	return func(s string) error {
+		if s == "none" {
+			*to = ""
+			return nil
+		}
+		return ListenAddress(to)(s)
+	}
+}
+
 // HostPortList takes HOST:PORT,HOST:PORT. An empty list is "", or the word none: the
 // environment can't say nothing, since an empty variable counts as unset. An entry
 // without port gets defaultPort.

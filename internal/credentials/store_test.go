@@ -2,6 +2,8 @@ package credentials
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
@@ -209,4 +211,52 @@ func TestRevoked(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+}
+
+// TestClientCertificateIsValid as long as it is not revoked and not expired, and its
+// authority is trusted; all of them are looked at again in an open connection.
+func TestClientCertificateIsValid(t *testing.T) {
+	fx := newFixture(t)
+	issued, err := fx.ca.Issue(authority.CertificateRequest{URI: "urn:evcp:cp:CP_001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := authority.New("other", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fx.write("ca.pem", fx.ca.CertPEM())
+	fx.write("revoked", []byte("01\n"))
+	server := &Server{}
+	var errs [2]error
+	server.ClientRoots, errs[0] = fx.Roots("tls-client-ca", fx.path("ca.pem"))
+	server.Revoked, errs[1] = fx.Revoked("tls-revoked", fx.path("revoked"))
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{issued.Certificate}}
+	if server.ClientCertificate(tls.ConnectionState{}) != nil || (&Server{}).ClientCertificate(state) != nil {
+		t.Error("a certificate where none is needed or sent")
+	}
+	c, now := server.ClientCertificate(state), time.Now()
+	valid := func(at time.Time, want string) {
+		t.Helper()
+		if err := c.Valid(at); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	end := issued.Certificate.NotAfter
+	valid(now, "")
+	valid(end, "")
+	valid(end.Add(time.Second), "the certificate expired at "+end.UTC().Format(time.RFC3339))
+	valid(now, "") // the clock was wrong
+	fx.write("ca.pem", other.CertPEM())
+	fx.told(Notice{Kind: Replaced, Use: "tls-client-ca"})
+	valid(now, "unknown authority")
+	fx.write("ca.pem", append(other.CertPEM(), fx.ca.CertPEM()...))
+	fx.told(Notice{Kind: Replaced, Use: "tls-client-ca"})
+	valid(now, "")
+	fx.write("revoked", []byte(authority.Serial(issued.Certificate)))
+	fx.told(Notice{Kind: Replaced, Use: "tls-revoked"})
+	valid(now, "revoked")
 }

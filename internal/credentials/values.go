@@ -112,7 +112,6 @@ func (v *Roots) Pool() *x509.CertPool { return v.set.Load().pool }
 // Revoked are the serial numbers of certificates that are no longer accepted.
 type Revoked struct {
 	serials atomic.Pointer[map[string]bool]
-	changed atomic.Pointer[func()]
 }
 
 // Revoked opens a file of serial numbers: one a line, hexadecimal, with or without colons;
@@ -125,9 +124,6 @@ func (s *Store) Revoked(use, path string) (*Revoked, error) {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		v.serials.Store(&serials)
-		if f := v.changed.Load(); f != nil {
-			(*f)()
-		}
 		return nil
 	}})
 }
@@ -151,8 +147,9 @@ func parseSerials(content []byte) (map[string]bool, error) {
 
 // Has reports whether a certificate is revoked.
 func (v *Revoked) Has(c *x509.Certificate) bool {
-	return v != nil && (*v.serials.Load())[fmt.Sprintf("%x", c.SerialNumber)]
+	if v == nil {
+		return false
+	}
+	serials := *v.serials.Load()
+	return len(serials) > 0 && serials[fmt.Sprintf("%x", c.SerialNumber)]
 }
-
-// OnChange calls f after each change of the file, on the goroutine of Watch.
-func (v *Revoked) OnChange(f func()) { v.changed.Store(&f) }

@@ -45,7 +45,7 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 
 // listParameters are the parameters of the list: values separated by commas, of which one
 // must fit, or true or false.
-var listParameters = []string{"cp_id", "last_known_fault", "reason", "state", "unverified"}
+var listParameters = []string{"certified", "cp_id", "last_known_fault", "reason", "state", "unverified"}
 
 // listFilter makes a filter of the parameters; nil without any. What it can't understand
 // it answers with code 400, and ok is false.
@@ -69,7 +69,7 @@ func listFilter(w http.ResponseWriter, r *http.Request) (filter func(central.CPV
 		shown := jsonOf(v)
 		for name, value := range map[string]string{
 			"cp_id": string(shown.CP), "state": shown.State, "reason": shown.Reason,
-			"unverified": strconv.FormatBool(shown.Unverified), "last_known_fault": strconv.FormatBool(shown.LastKnownFault != nil),
+			"certified": strconv.FormatBool(shown.Certified), "unverified": strconv.FormatBool(shown.Unverified), "last_known_fault": strconv.FormatBool(shown.LastKnownFault != nil),
 		} {
 			if fit := wanted[name]; fit != nil && !slices.Contains(fit, value) {
 				return false
@@ -89,7 +89,7 @@ func listValues(name string) (all []string) {
 			all = append(all, reason.String())
 		}
 		return append(all, reasonNeverHeard)
-	case "unverified", "last_known_fault":
+	case "certified", "unverified", "last_known_fault":
 		return []string{"true", "false"}
 	}
 	return nil
@@ -151,6 +151,7 @@ type cpJSON struct {
 	Heartbeats   string    `json:"heartbeats"`     // the last of them, newest last: O(K), K(O), C(ONNECTION_ERROR), M(ONITORING)
 	Speakers     int       `json:"speakers"`       // live connections that send heartbeats for it; 2 or more is a copy too many
 	Peer         string    `json:"peer"`           // the address that sent last; "" since a restart of Central
+	Certified    bool      `json:"certified"`      // it has sent with a certificate, and is refused without one
 
 	Unverified       bool       `json:"unverified"`        // nothing that Central received supports the state any more
 	UnverifiedReason string     `json:"unverified_reason"` // no_message, no_outcome; "" while it is not
@@ -173,7 +174,7 @@ func jsonOf(v central.CPView) cpJSON {
 	out := cpJSON{
 		CP: v.ID, State: v.State.String(), Reason: v.Reason.String(), Since: secondsOf(v.Since),
 		LastSeen: secondsOf(v.LastSeen), Registered: secondsOf(v.Registered), LastBeat: secondsOf(v.LastHeartbeat),
-		Heartbeats: v.RecentHeartbeats, Speakers: v.HeartbeatSources, Peer: v.Peer,
+		Heartbeats: v.RecentHeartbeats, Speakers: v.HeartbeatSources, Peer: v.Peer, Certified: v.Certified,
 		Unverified: v.Unverified != cpstate.Verified, UnverifiedReason: v.Unverified.String(),
 	}
 	if !v.Known() {

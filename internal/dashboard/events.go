@@ -27,6 +27,7 @@ type snapshotJSON struct {
 	deltaJSON
 	Started   seconds `json:"started"`
 	Listen    string  `json:"listen"`    // where Monitors reach Central
+	TLS       bool    `json:"tls"`       // by TLS only
 	Heartbeat float64 `json:"heartbeat"` // what Central expects, in seconds
 	Version   string  `json:"version"`
 }

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -80,7 +81,7 @@ func (f *frameCache) makeSnapshot() {
 	changed, all := f.central.Snapshot(f.position)
 	f.addDelta(changed)
 	f.snapshot = frameOf("snapshot", snapshotJSON{
-		deltaJSON: deltaOf(all, secondsOf(f.boardRead)), Started: secondsOf(f.central.Started()), Listen: addrText(f.central.Addr()),
+		deltaJSON: deltaOf(all, secondsOf(f.boardRead)), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"evcp/internal/central"
+	"evcp/internal/metrics"
 	"evcp/internal/status"
 )
 
@@ -29,6 +30,7 @@ var web embed.FS
 type Dashboard struct {
 	central *central.Central
 	version string
+	more    []func(*metrics.Writer)
 	frames  *frameCache
 	list    *listCache
 	streams chan struct{} // a place for each open stream
@@ -46,10 +48,11 @@ const (
 	maxStreams = 256
 )
 
-// New makes the handler. The version of the program stands in each snapshot.
-func New(c *central.Central, version string) *Dashboard {
+// New makes the handler. The version of the program stands in each snapshot. more write
+// further metrics of the process.
+func New(c *central.Central, version string, more ...func(*metrics.Writer)) *Dashboard {
 	d := &Dashboard{
-		central: c, version: version, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
+		central: c, version: version, more: more, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
 	}
 	d.mux.Handle("GET "+listPath, compressed(http.HandlerFunc(d.serveList)))

@@ -30,7 +30,7 @@ func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
 		Healthy: func() (string, error) { return note(d.central.Figures()), healthy(d.central, time.Now()) },
 		Ready: func() error {
-			if d.central.Addr() == nil {
+			if !d.central.Serving() {
 				return errors.New("not listening to Monitors yet")
 			}
 			return healthy(d.central, time.Now())
@@ -93,9 +93,17 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	}
 	m.Counter("evcentral_registrations_denied_total", "Registrations of charge points that are not in the registry.").
 		Value(float64(f.Answers[central.Answer{Verb: wire.Registration, Reply: cpstate.Denied}]))
+	m.Counter("evcentral_certificate_refusals_total", "Messages refused for the certificate of their connection.").
+		Value(float64(f.Refused[cpstate.OtherCertificate]), "reason", "other_charge_point").
+		Value(float64(f.Refused[cpstate.CertificateNeeded]), "reason", "no_certificate")
+	m.Counter("evcentral_tls_handshakes_failed_total", "TLS handshakes of Monitors that failed.").Value(float64(f.HandshakesFailed))
+	m.Counter("evcentral_tls_connections_cut_total", "Connections closed because their certificate was revoked, expired or no longer trusted.").Value(float64(f.ConnectionsCut))
 	m.Counter("evcentral_log_dropped_total", "Log lines that nobody read or that could not be written.").Value(float64(f.LogLost))
 	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
+	for _, more := range d.more {
+		more(m)
+	}
 }
 
 // verbNames are the label values of messages: the texts on the wire have blanks and
@@ -169,7 +177,8 @@ type statusJSON struct {
 	Healthy      bool           `json:"healthy"`
 	Trouble      string         `json:"trouble,omitempty"`
 	Note         string         `json:"note,omitempty"`
-	Listens      string         `json:"listens"`
+	Listens      string         `json:"listens"`     // where Monitors connect without TLS; "" = nowhere
+	TLSListens   string         `json:"tls_listens"` // and by TLS
 	HeartbeatS   float64        `json:"heartbeat_s"`
 	ChargePoints map[string]int `json:"charge_points"` // by state
 	Unverified   int            `json:"unverified"`
@@ -182,7 +191,7 @@ func (d *Dashboard) status() any {
 	n, f, now := d.central.Counts(), d.central.Figures(), time.Now()
 	a := statusJSON{
 		Program: "ev-central", Version: d.version, PID: os.Getpid(), Now: secondsOf(now), Started: secondsOf(d.central.Started()), Healthy: true,
-		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: secondsOf(n.LastSeen), Note: note(f), Listens: addrText(d.central.Addr()),
+		HeartbeatS: d.central.Heartbeat().Seconds(), Connections: f.Connections, LastSeen: secondsOf(n.LastSeen), Note: note(f), Listens: addrText(d.central.Addr()), TLSListens: addrText(d.central.TLSAddr()),
 		ChargePoints: map[string]int{
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 			stateExpected: n.Expected,

@@ -39,6 +39,7 @@ func TestHealthAndMetrics(t *testing.T) {
 		`evcentral_incidents_total{cause="engine_failure"} 2`, `evcentral_reports_total{kind="failure",result="received"} 2`,
 		`evcentral_reports_total{kind="failure",result="not_registered"} 1`, `evcentral_reports_total{kind="recovery",result="received"} 1`,
 		`evcentral_messages_total{message="registration"} 2`, `evcentral_messages_total{message="heartbeat"} 2`,
+		`evcentral_certificate_refusals_total{reason="no_certificate"} 0`, `evcentral_tls_connections_cut_total 0`,
 		`evcentral_registrations_denied_total 0`, `evcentral_connections 2`,
 	} {
 		if !strings.Contains(a.body, "\n"+line+"\n") {
@@ -48,7 +49,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	checkDocumented(t, a.body)
 	var about map[string]any
 	a = get(t, s.url+"api/v1/status")
-	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors {
+	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors || about["tls_listens"] != "" {
 		t.Errorf("%v %s", err, a.body)
 	}
 	if err := healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {

@@ -93,7 +93,6 @@ var settings = map[string]string{
 	"serve until Ctrl-C":                            "funciona hasta Ctrl-C",
 	"forget ID [--state-dir DIR]":                   "forget ID [--state-dir CARPETA]",
 	"remove a charge point, such as a misspelt one": "quita un punto de carga; por ejemplo, uno mal escrito",
-	"where Monitors connect":                        "donde se conectan los Monitores",
 	`page and API; ":8080" opens it, "" = none`:     `página y API; ":8080" la abre a la red, "" = ninguna`,
 	"anyone":                          "cualquiera",
 	"who may register: one id a line": "quién puede registrarse: un id por línea",

@@ -52,6 +52,8 @@ type Condition struct {
 	BeatSinceRegistration bool      // since its last registration
 	LastHeartbeat         time.Time // since its last registration; zero if there was none
 
+	Certified bool // it has sent with a certificate: without one it is refused from then on
+
 	gaps [4]time.Duration // between its last heartbeats, newest first; 0 = not known
 }
 

@@ -112,6 +112,12 @@ const (
 	Denied
 	// NoRoom refuses a registration: Central holds as many charge points as it may.
 	NoRoom
+	// OtherCertificate refuses a registration: the connection's certificate is not for the
+	// charge point.
+	OtherCertificate
+	// CertificateNeeded refuses a registration: the charge point has sent with a
+	// certificate, and this connection has none.
+	CertificateNeeded
 	// Authenticated accepts a registration.
 	Authenticated
 	// FailureReceived is the receipt for ENGINE_FAILURE.
@@ -123,14 +129,16 @@ const (
 )
 
 var replyTexts = [...]string{
-	UnknownMessage:   "KO unknown message",
-	NotRegistered:    "KO not registered",
-	Denied:           "Authentication denied: unknown charging point ",
-	NoRoom:           "Authentication denied: Central has no room for another charging point",
-	Authenticated:    "Authentication successful",
-	FailureReceived:  "Failure report received",
-	RecoveryReceived: "Recovery report received",
-	Received:         "OK",
+	UnknownMessage:    "KO unknown message",
+	NotRegistered:     "KO not registered",
+	Denied:            "Authentication denied: unknown charging point ",
+	NoRoom:            "Authentication denied: Central has no room for another charging point",
+	OtherCertificate:  "Authentication denied: the certificate is not for charging point ",
+	CertificateNeeded: "Authentication denied: TLS with a certificate is required for charging point ",
+	Authenticated:     "Authentication successful",
+	FailureReceived:   "Failure report received",
+	RecoveryReceived:  "Recovery report received",
+	Received:          "OK",
 }
 
 // Accepted reports whether the message came from a registered charge point and was
@@ -139,7 +147,7 @@ func (r Reply) Accepted() bool { return r >= Authenticated }
 
 // Text is the reply to the charge point, as it is sent.
 func (r Reply) Text(id evcp.CPID) string {
-	if r == Denied {
+	if r == Denied || r == OtherCertificate || r == CertificateNeeded {
 		return replyTexts[r] + string(id)
 	}
 	return replyTexts[r]

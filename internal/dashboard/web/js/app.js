@@ -223,7 +223,7 @@ function snapshot(d) {
   cps.clear();
   for (const cp of d.cps) cps.set(cp.cp_id, cp);
   changes = d.changes.slice().reverse().slice(0, FEED);
-  central = { started: d.started, listen: d.listen, heartbeat: d.heartbeat };
+  central = { started: d.started, listen: d.listen, tls: d.tls, heartbeat: d.heartbeat };
   render();
 }
 function delta(d) {

@@ -23,7 +23,7 @@ const local = (h) => h === 'localhost' || h === '::1' || h.startsWith('127.');
 export function empty(s, now) {
   const a = address(s.listen), shown = a.host.includes(':') ? `[${a.host}]:${a.port}` : `${a.host}:${a.port}`;
   const port = a.port === '5000' ? [] : [`--central-port ${a.port}`];
-  const cmd = ['ev-cp-m', '--cp-id CP_001', `--central-ip ${a.host}`, ...port, '--engine-ip localhost --engine-port 5001'].join(' \\\n  ');
+  const cmd = ['ev-cp-m', '--cp-id CP_001', `--central-ip ${a.host}`, ...port, ...(s.tls ? ['--central-tls'] : []), '--engine-ip localhost --engine-port 5001'].join(' \\\n  ');
   const first = `<li><div class="ghost first"><b>CP_001</b><span>${t('e_ghost')}</span></div></li>`;
   return `<section class="boardp empty" id="board"><div class="ec"><h2>${t('e_title')}</h2><p>${t(local(a.host) ? 'e_sub_local' : 'e_sub', { a: esc(a.host) })}</p>${block(cmd)}
     <ol class="steps"><li class="done"><i></i><b>${t('e_1', { a: esc(shown) })}</b><span data-k="listen">${t('e_1b', { d: dur(now - s.started) })}</span></li>
