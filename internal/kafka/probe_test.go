@@ -49,7 +49,7 @@ func TestProbeGoesToTheLeaders(t *testing.T) {
 // TestProbeNamesEachBroker: of three brokers, only the first can be reached.
 func TestProbeNamesEachBroker(t *testing.T) {
 	gone := []string{testbed.FreeAddr(t), testbed.FreeAddr(t)}
-	broker := testbed.AdvertisedBrokers(t, append([]string{""}, gone...), kfake.SeedTopics(6, "t"))
+	broker := testbed.AdvertisedBrokers(t, append([]string{""}, gone...), kfake.SeedTopics(60, "t"))
 	r := Probe(t.Context(), Options{Brokers: []string{broker}, Topic: "t"})
 	var named []string
 	for _, err := range r.Troubles {
