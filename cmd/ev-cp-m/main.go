@@ -54,7 +54,7 @@ func (o *options) runSelfTest(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
 		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
-		Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
+		Dialers: o.Dialers, Login: o.Login, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
 		Local: o.localChecks(ctx),
 	}, func(line string) { out.Print(line) })
 	if !passed {

@@ -31,6 +31,7 @@ type options struct {
 	centralPort, enginePort uint16
 
 	engineTLS, centralTLS, kafkaTLS cli.ClientTLS
+	login                           loginSettings
 	files                           credentials.Store
 
 	test    bool
@@ -49,7 +50,7 @@ type options struct {
 func program(o *options) config.Program {
 	o.centralTLS.Prefix, o.engineTLS.Prefix, o.kafkaTLS.Prefix = "central", "engine", "kafka"
 	o.httpTLS.Prefix = "http-tls"
-	const charge, judge, events, run, asking, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "TLS to Central; the same with engine- and kafka- instead of central-"
+	const charge, judge, events, run, asking, kafkaLogin, secure = "Charge point", "Judgement", "Events", "Running", "Asking", "Login at Kafka (SASL)", "TLS to Central; the same with engine- and kafka- instead of central-"
 	return config.Program{
 		Name:  name,
 		About: "Watches the Engine of a charge point and tells Central when it fails.",
@@ -88,7 +89,7 @@ func program(o *options) config.Program {
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if a Monitor would do its work, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
-		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true)),
+		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true), o.login.settings(kafkaLogin)),
 		Check:    o.check,
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),
@@ -109,7 +110,10 @@ func (o *options) check() (setting string, why error) {
 			return setting, why
 		}
 	}
-	return o.httpTLS.Check(o.http != "", "http")
+	if setting, why = o.httpTLS.Check(o.http != "", "http"); why != "" {
+		return setting, why
+	}
+	return o.login.check(o.kafkaTLS.On)
 }
 
 // openDialers opens the files of the TLS settings.
@@ -121,7 +125,10 @@ func (o *options) openDialers() (err error) {
 	if o.Dialers.Engine, err = o.engineTLS.Dialer(tcp, &o.files); err != nil {
 		return err
 	}
-	o.Dialers.Kafka, err = o.kafkaTLS.Dialer(tcp, &o.files)
+	if o.Dialers.Kafka, err = o.kafkaTLS.Dialer(tcp, &o.files); err != nil {
+		return err
+	}
+	o.Login, err = o.login.open(&o.files)
 	return err
 }
 

@@ -72,18 +72,19 @@ func (t *ClientTLS) Dialer(tcp link.Dialer, files *credentials.Store) (link.Dial
 	var err error
 	if t.CA != "" {
 		if c.Roots, err = files.Roots(t.Prefix+"-ca", t.CA); err != nil {
-			return nil, fileError(t.Prefix+"-ca", err)
+			return nil, FileError(t.Prefix+"-ca", err)
 		}
 	}
 	if t.Cert != "" {
 		if c.Pair, err = files.KeyPair(t.Prefix+"-cert", t.Cert, t.Key); err != nil {
-			return nil, fileError(t.Prefix+"-cert", err)
+			return nil, FileError(t.Prefix+"-cert", err)
 		}
 	}
 	return &link.TLSDialer{Dialer: tcp, Config: c.Config, Built: version.Built()}, nil
 }
 
-func fileError(setting string, err error) error {
+// FileError is the usage error of a file that a setting names.
+func FileError(setting string, err error) error {
 	return UsageError(language.Errorf("--%s: %w", setting, err))
 }
 
@@ -139,16 +140,16 @@ func (t *ServerTLS) Open(files *credentials.Store) (*credentials.Server, error) 
 	s := &credentials.Server{}
 	var err error
 	if s.Pair, err = files.KeyPair(t.Prefix+"-cert", t.Cert, t.Key); err != nil {
-		return nil, fileError(t.Prefix+"-cert", err)
+		return nil, FileError(t.Prefix+"-cert", err)
 	}
 	if t.ClientCA != "" {
 		if s.ClientRoots, err = files.Roots(t.Prefix+"-client-ca", t.ClientCA); err != nil {
-			return nil, fileError(t.Prefix+"-client-ca", err)
+			return nil, FileError(t.Prefix+"-client-ca", err)
 		}
 	}
 	if t.Revoked != "" {
 		if s.Revoked, err = files.Revoked(t.Prefix+"-revoked", t.Revoked); err != nil {
-			return nil, fileError(t.Prefix+"-revoked", err)
+			return nil, FileError(t.Prefix+"-revoked", err)
 		}
 	}
 	return s, nil

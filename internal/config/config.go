@@ -57,6 +57,7 @@ type Setting struct {
 	Group       string             // heading in the help
 	Help        string             // the help line without the default
 	Hidden      bool               // the help leaves it out: another row speaks for it
+	Secret      bool               // errors do not show its value
 	Scope       Scope              // where it may stand
 	Set         func(string) error // parses into the options; the error says what a good value is
 }
@@ -172,4 +173,7 @@ var NetworkKeys = []string{
 	"central_tls", "central_ca", "central_cert", "central_key", "central_server_name",
 	"engine_tls", "engine_ca", "engine_cert", "engine_key", "engine_server_name",
 	"kafka_tls", "kafka_ca", "kafka_cert", "kafka_key", "kafka_server_name",
+	"kafka_sasl", "kafka_username", "kafka_password_file", "kafka_password",
+	"kafka_oauth_token_url", "kafka_oauth_client_id", "kafka_oauth_client_secret_file", "kafka_oauth_client_secret",
+	"kafka_oauth_scope", "kafka_oauth_ca",
 }

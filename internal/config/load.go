@@ -126,14 +126,18 @@ type value struct {
 
 // problem is an error that names the source of v; why is the reason.
 func (v value) problem(why error) problem {
-	switch v.source {
-	case fromVariable:
+	switch {
+	case v.setting.Secret && v.source == fromFile:
+		return v.at.problem(language.Errorf("%s: %w", v.name, why))
+	case v.setting.Secret:
+		return problem{why: language.Errorf("%s: %w", v.name, why)}
+	case v.source == fromVariable:
 		err := language.Errorf("%s %s: %w", v.name, quote(v.text), why)
 		if hint := v.kubernetes(); hint != nil {
 			err = language.Errorf("%w%w", err, hint)
 		}
 		return problem{why: err}
-	case fromFile:
+	case v.source == fromFile:
 		return v.at.problem(language.Errorf("%s %s: %w", v.name, quote(v.text), why))
 	}
 	return problem{why: language.Errorf("%s %s: %w", v.name, quoteIfNeeded(v.text), why)}

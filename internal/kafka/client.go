@@ -70,6 +70,9 @@ func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.ManualFlushing(),
 		kgo.DisableClientMetrics(),
 	}
+	if o.Login != nil {
+		opts = append(opts, kgo.SASL(o.Login.mechanism()))
+	}
 	if o.Logger != nil {
 		opts = append(opts, kgo.WithLogger(clientLogger{o.Logger}))
 	}

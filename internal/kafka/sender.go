@@ -42,6 +42,7 @@ type Options struct {
 	Brokers     []string // HOST:PORT
 	Topic       string
 	Compression string       // none, gzip, snappy, lz4 or zstd; "" is none
+	Login       *Login       // nil: brokers ask for none
 	Logger      *slog.Logger // of the client library, at debug; nil = none
 	// OnStatus is called at each change of phase, and when an outage has got another cause, one at
 	// a time. It must not block.

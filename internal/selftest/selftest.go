@@ -32,6 +32,7 @@ type Options struct {
 	Timeout time.Duration // of the health check
 	Brokers []string
 	Topic   string
+	Login   *kafka.Login // nil: none
 	Framing wire.Framing
 	Dialers link.Dialers
 	Slept   func() time.Duration
@@ -162,7 +163,7 @@ func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
 		return []peerResult{{peer: o.Language.Text(english.kafka), address: o.Language.Text(english.none), shape: display.Note, well: true, advice: none}}
 	}
 	began := time.Now()
-	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialers.Kafka.DialContext})
+	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialers.Kafka.DialContext, Login: o.Login})
 	address, took := strings.Join(o.Brokers, ","), time.Since(began)
 	if len(found.Troubles) == 0 {
 		r := o.result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)

@@ -48,6 +48,7 @@ type Options struct {
 	Brokers     []string // none: events stay in the outbox
 	Topic       string
 	Compression string
+	Login       *kafka.Login // nil: none
 
 	StateDir string // the folder of all Monitors; Dir is inside
 	StateMax int64
@@ -234,7 +235,7 @@ func (r *runner) assemble() error {
 	}
 	sender, err := kafka.New(kafka.Options{
 		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka, OnTrouble: r.log.onKafkaTrouble,
-		Logger: o.Console.Logger(), Dial: o.Dialers.Kafka.DialContext,
+		Logger: o.Console.Logger(), Dial: o.Dialers.Kafka.DialContext, Login: o.Login,
 	}, r.box.Cursor(outbox.Kafka))
 	r.kafka = sender
 	return err
