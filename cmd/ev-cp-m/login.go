@@ -2,8 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 
@@ -11,6 +9,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/credentials"
 	"evcp/internal/kafka"
+	"evcp/internal/language"
 )
 
 // loginSettings say how the Monitor logs in at Kafka.
@@ -22,12 +21,12 @@ type loginSettings struct {
 
 const saslOff = "none"
 
-// settings are their rows in the Monitor's table. A password in a command line is seen by
+// Settings are their rows in the Monitor's table. A password in a command line is seen by
 // every user of the machine, and one in a variable by every child process.
-func (l *loginSettings) settings(group string) []config.Setting {
+func (l *loginSettings) Settings(group string) []config.Setting {
 	refused := func(name, instead string) config.Setting {
 		return config.Setting{Name: name, Arg: "TEXT", Group: group, Hidden: true, Secret: true, Set: func(string) error {
-			return fmt.Errorf("a secret is given by a file that only this program can read: --%s FILE", instead)
+			return language.Errorf("a secret is given by a file that only this program can read: --%s FILE", instead)
 		}}
 	}
 	return []config.Setting{
@@ -48,7 +47,7 @@ func (l *loginSettings) settings(group string) []config.Setting {
 func (l *loginSettings) setTokenURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return errors.New("a token server's address begins with https://: the secret is sent there")
+		return language.New("a token server's address begins with https://: the secret is sent there")
 	}
 	l.tokenURL = s
 	return nil
@@ -56,35 +55,35 @@ func (l *loginSettings) setTokenURL(s string) error {
 
 // check is the part of config.Program.Check for these settings. tlsOn: Kafka is reached by
 // TLS.
-func (l *loginSettings) check(tlsOn bool) (setting, why string) {
+func (l *loginSettings) check(tlsOn bool) (setting string, why error) {
 	type row struct{ name, value string }
 	password := []row{{"kafka-username", l.username}, {"kafka-password-file", l.passwordFile}}
 	token := []row{{"kafka-oauth-token-url", l.tokenURL}, {"kafka-oauth-client-id", l.clientID}, {"kafka-oauth-client-secret-file", l.clientSecretFile}}
 	optional := []row{{"kafka-oauth-scope", l.scope}, {"kafka-oauth-ca", l.tokenCA}}
 	var needed, foreign []row
-	goesWith := "--kafka-sasl oauthbearer"
+	goesWith := "kafka-sasl " + kafka.OAuthBearer
 	switch l.mechanism {
 	case kafka.OAuthBearer:
-		needed, foreign, goesWith = token, password, "another --kafka-sasl"
+		needed, foreign, goesWith = token, password, "kafka-sasl "+kafka.Plain+", "+kafka.ScramSHA256+", "+kafka.ScramSHA512
 	case saslOff:
-		foreign, goesWith = slices.Concat(password, token, optional), "--kafka-sasl"
+		foreign, goesWith = slices.Concat(password, token, optional), "kafka-sasl"
 	default:
 		needed, foreign = password, slices.Concat(token, optional)
 	}
 	for _, r := range foreign {
 		if r.value != "" {
-			return r.name, "it goes with " + goesWith
+			return r.name, language.Errorf("it goes with --%s", goesWith)
 		}
 	}
 	for _, r := range needed {
 		if r.value == "" {
-			return "kafka-sasl", "it needs --" + r.name
+			return "kafka-sasl", language.Errorf("it needs --%s", r.name)
 		}
 	}
 	if (l.mechanism == kafka.Plain || l.mechanism == kafka.OAuthBearer) && !tlsOn {
-		return "kafka-sasl", "it shows the secret to everybody on the way: it needs --kafka-tls"
+		return "kafka-sasl", language.New("it shows the secret to everybody on the way: it needs --kafka-tls")
 	}
-	return "", ""
+	return "", nil
 }
 
 // open opens the files; nil: there is no login.
@@ -114,6 +113,6 @@ func (l *loginSettings) open(files *credentials.Store) (*kafka.Login, error) {
 		c := &credentials.Client{Roots: roots}
 		server.TLS = func() (*tls.Config, error) { return c.Config("") }
 	}
-	login.Token = server.Token
+	login.Token, login.Refused = server.Token, server.Forget
 	return login, nil
 }

@@ -53,8 +53,8 @@ func (o *options) run(ctx context.Context, in config.Invocation) error {
 func (o *options) runSelfTest(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
-		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout, Brokers: o.Brokers, Topic: o.Topic,
-		Dialers: o.Dialers, Login: o.Login, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
+		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout,
+		Kafka: o.KafkaOptions(), Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
 		Local: o.localChecks(ctx),
 	}, func(line string) { out.Print(line) })
 	if !passed {

@@ -89,7 +89,7 @@ func program(o *options) config.Program {
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if a Monitor would do its work, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
-		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true), o.login.settings(kafkaLogin)),
+		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true), o.login.Settings(kafkaLogin)),
 		Check:    o.check,
 		Files:    config.NetworkFiles,
 		Commands: slices.Sorted(maps.Keys(commands)),
@@ -110,7 +110,7 @@ func (o *options) check() (setting string, why error) {
 			return setting, why
 		}
 	}
-	if setting, why = o.httpTLS.Check(o.http != "", "http"); why != "" {
+	if setting, why = o.httpTLS.Check(o.http != "", "http"); why != nil {
 		return setting, why
 	}
 	return o.login.check(o.kafkaTLS.On)

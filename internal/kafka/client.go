@@ -1,25 +1,19 @@
 package kafka
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"evcp"
 	"evcp/internal/link"
 	"evcp/internal/pace"
 	"evcp/internal/wire"
@@ -40,8 +34,11 @@ const (
 	minBatchBytes = 4 << 10
 )
 
+// maxBackoff is the longest pause between two attempts.
+const maxBackoff = 5 * time.Second
+
 // retry is the backoff of the client and of the Sender.
-var retry = pace.Backoff{First: 100 * time.Millisecond, Cap: 5 * time.Second}
+var retry = pace.Backoff{First: 100 * time.Millisecond, Cap: maxBackoff}
 
 func backoff(failures int) time.Duration {
 	return retry.Delay(failures, rand.Float64()) + time.Millisecond
@@ -71,7 +68,7 @@ func (o Options) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.DisableClientMetrics(),
 	}
 	if o.Login != nil {
-		opts = append(opts, kgo.SASL(o.Login.mechanism()))
+		opts = append(opts, kgo.SASL(o.Login.mechanism()), kgo.WithHooks(o.Login.loginHook()))
 	}
 	if o.Logger != nil {
 		opts = append(opts, kgo.WithLogger(clientLogger{o.Logger}))
@@ -153,8 +150,11 @@ func (h connectHook) OnBrokerConnect(m kgo.BrokerMetadata, _ time.Duration, _ ne
 type requestHook func(error)
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
-func (h requestHook) OnBrokerE2E(m kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE2E) {
+func (h requestHook) OnBrokerE2E(m kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	if err := e2e.Err(); external(err) {
+		if kmsg.Key(key) == kmsg.SASLHandshake || kmsg.Key(key) == kmsg.SASLAuthenticate {
+			err = &loginError{err}
+		}
 		h(&brokerError{brokerAddress(m.Host, m.Port), err})
 	}
 }
@@ -180,58 +180,4 @@ func (h throttleHook) OnBrokerThrottle(_ kgo.BrokerMetadata, pause time.Duration
 func external(err error) bool {
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) &&
 		!errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe)
-}
-
-// notKafka is what the client says of a reply that no broker sends: it has no error values
-// for them. A size that can't be is the reply's first four bytes.
-var notKafka = []string{
-	"invalid large response size", "invalid negative response size", "correlation ID mismatch", "not enough data", "too many tags",
-}
-
-// CauseOf classifies an error of the client. SaidKO is a broker that rejects the topic,
-// this Monitor or a record, or acknowledges none.
-func CauseOf(err error) evcp.Cause {
-	var rejected *kerr.Error
-	switch {
-	case err != nil && slices.ContainsFunc(notKafka, func(text string) bool { return strings.Contains(err.Error(), text) }):
-		return evcp.Protocol
-	case errors.Is(err, errOtherCluster):
-		return evcp.Protocol
-	case errors.As(err, &rejected), isAny(err, errNoTopic, errNoRight, errOnlyAnswers):
-		return evcp.SaidKO
-	case errors.Is(err, errNoAck):
-		return evcp.Timeout
-	case errors.Is(err, kgo.ErrClientClosed):
-		return evcp.Closed
-	default:
-		return link.CauseOf(err)
-	}
-}
-
-// ErrorText is an error of the client, safe to print; "" when there is none.
-func ErrorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	text := err.Error()
-	if _, size, found := strings.Cut(text, notKafka[0]); found {
-		text = firstBytes(size)
-	}
-	return wire.Text([]byte(text))
-}
-
-// firstBytes describes a reply by its first four bytes, which the client took for a size.
-func firstBytes(size string) string {
-	var n uint32
-	if _, err := fmt.Sscan(size, &n); err != nil {
-		return strings.TrimSpace(size)
-	}
-	begin := binary.BigEndian.AppendUint32(nil, n)
-	switch {
-	case begin[0] == 0x15 && begin[1] == 3: // an alert record of TLS 3.x
-		return "TLS"
-	case bytes.IndexFunc(begin, func(r rune) bool { return r < ' ' || r > '~' }) < 0:
-		return string(begin)
-	}
-	return fmt.Sprintf("% x", begin)
 }

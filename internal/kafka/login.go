@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -32,6 +37,16 @@ type Login struct {
 	Username  string
 	Password  func() string
 	Token     func(context.Context) (string, error) // OAuthBearer
+	Refused   func()                                // OAuthBearer: a broker does not take the token
+}
+
+// loginHook sees a login that a broker refuses.
+func (l *Login) loginHook() connectHook {
+	return func(err error) {
+		if l.Refused != nil && errors.Is(err, kerr.SaslAuthenticationFailed) {
+			l.Refused()
+		}
+	}
 }
 
 // mechanism is the client's form of a Login.
@@ -56,6 +71,42 @@ func (l *Login) mechanism() sasl.Mechanism {
 	}
 }
 
+// mechanismError is a broker that does not have the mechanism.
+type mechanismError struct{ offered []string }
+
+func (e *mechanismError) Error() string {
+	return fmt.Sprintf("%s: the broker has %s", kerr.UnsupportedSaslMechanism.Message, strings.Join(e.offered, ", "))
+}
+
+func (e *mechanismError) Unwrap() error { return kerr.UnsupportedSaslMechanism }
+
+// lacksMechanism reports whether an error is of a broker that does not have the mechanism, and
+// does not say yet which it has.
+func lacksMechanism(err error) bool {
+	return errors.Is(err, kerr.UnsupportedSaslMechanism) && BrokerOf(err) != "" && !errors.As(err, new(*mechanismError))
+}
+
+// withMechanisms adds to such an error those that the broker has: the client keeps them to
+// itself. The error is returned as it is if the broker does not say.
+func (o Options) withMechanisms(ctx context.Context, err error) error {
+	address, asked := BrokerOf(err), o.Login.mechanism().Name()
+	o.Brokers, o.Login = []string{address}, nil
+	cl, failed := o.newClient(kgo.RequestRetries(0))
+	if failed != nil {
+		return err
+	}
+	defer closeClient(cl)
+	ctx, cancel := context.WithTimeout(ctx, overhead)
+	defer cancel()
+	req := kmsg.NewPtrSASLHandshakeRequest()
+	req.Mechanism = asked
+	answer, failed := req.RequestWith(ctx, cl.SeedBrokers()[0])
+	if failed != nil || len(answer.SupportedMechanisms) == 0 {
+		return err
+	}
+	return &brokerError{address, &mechanismError{answer.SupportedMechanisms}}
+}
+
 // TokenClient fetches bearer tokens by the OAuth 2 client credentials grant (RFC 6749, 4.4).
 type TokenClient struct {
 	URL      string // https
@@ -69,14 +120,19 @@ type TokenClient struct {
 }
 
 const (
-	// tokenTimeout bounds one request for a token.
-	tokenTimeout = 5 * time.Second
+	// tokenTimeout bounds the fetch of a token, which is a part of opening a connection.
+	tokenTimeout = dialTimeout
 	// tokenMargin is how long before its end a token is renewed.
 	tokenMargin = 30 * time.Second
+	// maxErrorCode bounds the error code of a token server, in bytes.
+	maxErrorCode = 64
 )
 
-// errToken is a token that could not be fetched: brokers were not asked.
-var errToken = errors.New("token server")
+// tokenError is a token that could not be fetched. It hides the error itself from the client,
+// which would take one of the network for the broker's.
+type tokenError struct{ text string }
+
+func (e *tokenError) Error() string { return e.text }
 
 // Token is a token that is valid for tokenMargin at least, or the newest that there is.
 func (c *TokenClient) Token(ctx context.Context) (string, error) {
@@ -93,20 +149,29 @@ func (c *TokenClient) Token(ctx context.Context) (string, error) {
 	case c.token != nil && c.token.Valid():
 		return c.token.AccessToken, nil
 	default:
-		return "", fmt.Errorf("%w: %w", errToken, err)
+		return "", err
 	}
 }
 
+// Forget drops the last token: a broker does not take it.
+func (c *TokenClient) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token = nil
+}
+
 func (c *TokenClient) fetch(ctx context.Context) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	if c.TLS != nil {
 		config, err := c.TLS()
 		if err != nil {
-			return nil, err
+			return nil, &tokenError{"token server: " + err.Error()}
 		}
 		transport.TLSClientConfig = config
 	}
-	client := &http.Client{Transport: transport, Timeout: tokenTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // the secret goes to the configured server only
 	}}
 	request := clientcredentials.Config{ClientID: c.ClientID, ClientSecret: c.Secret(), TokenURL: c.URL}
@@ -114,8 +179,28 @@ func (c *TokenClient) fetch(ctx context.Context) (*oauth2.Token, error) {
 		request.Scopes = []string{c.Scope}
 	}
 	token, err := request.Token(context.WithValue(ctx, oauth2.HTTPClient, client))
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // without its body, which may hold anything
-		return nil, fmt.Errorf("%s %s", refused.Response.Status, refused.ErrorCode)
+	if err != nil {
+		return nil, &tokenError{tokenErrorText(err)}
 	}
-	return token, err
+	return token, nil
+}
+
+// tokenErrorText says why there is no token, without what the server wrote but for its error
+// code: that may hold anything.
+func tokenErrorText(err error) string {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		status := refused.Response.StatusCode
+		text := fmt.Sprintf("token server refuses: %d %s", status, http.StatusText(status))
+		if code := refused.ErrorCode; code != "" && len(code) <= maxErrorCode {
+			text += ", " + code
+		}
+		return text
+	}
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("token server: no answer in %v", tokenTimeout)
+	}
+	return "token server: " + err.Error()
 }

@@ -104,24 +104,31 @@ func (o Options) firstAnswer(ctx context.Context) (cl *kgo.Client, answer *kmsg.
 	return b.client, b.answer, b.address, nil
 }
 
-// askForTopic asks one broker of the settings. The error is that of the connection if there
-// is one, since the client's last one is about its own retries.
+// askForTopic asks one broker of the settings. The error is the most telling one of its
+// connection, since the client's last one is about its own retries.
 func (o Options) askForTopic(ctx context.Context, address string) (b probedBroker) {
-	connection := make(chan error, 1)
+	var mu sync.Mutex // guards errs
+	var errs []error
+	failed := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	}
 	o.Brokers = []string{address}
 	versions := new(kversion.Versions)
 	versions.SetMaxKeyVersion(int16(kmsg.CreateTopics), 1) // an older broker does not know what ValidateOnly is, and creates
 	b.address = address
-	b.client, b.err = o.newClient(kgo.WithHooks(connectHook(func(err error) { offer(connection, err) })),
+	b.client, b.err = o.newClient(kgo.WithHooks(connectHook(failed), requestHook(failed)),
 		kgo.RequestRetries(0), kgo.MinVersions(versions))
 	if b.err != nil {
 		return b
 	}
 	if b.answer, b.err = metadataOf(ctx, b.client, o.Topic, false); b.err != nil {
-		select {
-		case b.err = <-connection:
-		default:
-			b.err = &brokerError{address, b.err}
+		failed(&brokerError{address, b.err})
+		mu.Lock()
+		defer mu.Unlock()
+		if b.err = tellingOf(errs); lacksMechanism(b.err) {
+			b.err = o.withMechanisms(ctx, b.err)
 		}
 	}
 	return b

@@ -121,6 +121,7 @@ func (s *Sender) Run(ctx context.Context) {
 			s.o.Compression = "none"
 		}
 		s.errored(err)
+		s.nameMechanisms(ctx)
 		s.checkErrors()
 		if !wait.For(ctx, backoff(failures)) {
 			return
@@ -135,6 +136,16 @@ func (s *Sender) errored(err error) {
 	defer s.mu.Unlock()
 	s.phase.errored(time.Now(), err)
 	offer(s.clientError, struct{}{})
+}
+
+// nameMechanisms completes the error of a broker that does not have the login's mechanism.
+func (s *Sender) nameMechanisms(ctx context.Context) {
+	s.mu.Lock()
+	err := s.phase.err
+	s.mu.Unlock()
+	if lacksMechanism(err) {
+		s.errored(s.o.withMechanisms(ctx, err))
+	}
 }
 
 // errThrottled: a quota of the broker slows us down.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,6 +60,7 @@ type phaseTracker struct {
 	firstError time.Time // since the last answer
 	lastError  time.Time
 	err        error      // since the last answer
+	errorAt    time.Time  // of the last one that was not vague
 	answering  string     // the broker that answered last since firstError, and has not failed since
 	toldCause  evcp.Cause // of the outage, as it was last reported
 	toldBroker string     // and that broker, if another answered
@@ -101,23 +103,46 @@ func (s *phaseTracker) sending() {
 	}
 }
 
+// vagueAfter is for how long a telling error stays the cause of an outage, although the newest
+// one explains nothing: brokers close the connection after they have refused a login.
+const vagueAfter = 2 * maxBackoff
+
 // errored: the client had an error. The newest error is the cause of an outage, unless
-// it has none of its own and there was one before, or it only repeats one without saying
+// it explains nothing and there was a telling one lately, or it only repeats one without saying
 // which broker it is of.
 func (s *phaseTracker) errored(now time.Time, err error) {
 	if s.err == nil {
 		s.firstError, s.answering = now, ""
 	}
 	s.lastError = now
-	cause, broker := CauseOf(err), BrokerOf(err)
-	repeated := broker == "" && BrokerOf(s.err) != "" && cause == CauseOf(s.err)
-	if s.err == nil || cause != evcp.Other && !repeated {
+	if s.explains(now, err) {
 		s.err = err
 	}
+	if !vague(err) {
+		s.errorAt = now
+	}
+	broker := BrokerOf(err)
 	if broker == s.answering {
 		s.answering = ""
 	}
 	s.explain()
+}
+
+// explains reports whether an error is a better cause of the outage than the last one.
+func (s *phaseTracker) explains(now time.Time, err error) bool {
+	repeated := BrokerOf(err) == "" && BrokerOf(s.err) != "" && CauseOf(err) == CauseOf(s.err)
+	switch {
+	case s.err == nil:
+		return true
+	case lacksMechanism(err) && errors.As(s.err, new(*mechanismError)): // it says more
+		return false
+	case !vague(err):
+		return !repeated || vague(s.err)
+	case CauseOf(err) == evcp.Other:
+		return false
+	default:
+		return !repeated && (vague(s.err) || now.Sub(s.errorAt) >= vagueAfter)
+	}
 }
 
 // responded: a broker has answered a request. While others fail that says that only their

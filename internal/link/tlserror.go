@@ -19,6 +19,12 @@ type tlsError struct{ err error }
 func (e *tlsError) Error() string { return "TLS handshake: " + e.err.Error() }
 func (e *tlsError) Unwrap() error { return e.err }
 
+// InHandshake reports whether an error ended a TLS handshake.
+func InHandshake(err error) bool {
+	_, handshake := errors.AsType[*tlsError](err)
+	return handshake
+}
+
 // Alerts are numbered in RFC 8446, 6.2.
 const (
 	noAlert          = 255

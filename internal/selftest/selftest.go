@@ -30,9 +30,7 @@ type Options struct {
 	Central string
 	Engine  string
 	Timeout time.Duration // of the health check
-	Brokers []string
-	Topic   string
-	Login   *kafka.Login // nil: none
+	Kafka   kafka.Options // its Brokers may be empty
 	Framing wire.Framing
 	Dialers link.Dialers
 	Slept   func() time.Duration
@@ -158,22 +156,22 @@ const maxTroubles = 4
 // tryKafka goes the way of the events without sending one. A Monitor does without Kafka, so
 // nothing here is a failure. There is one result when all is well, else one for each trouble.
 func (o Options) tryKafka(ctx context.Context) (rows []peerResult) {
-	if len(o.Brokers) == 0 {
+	if len(o.Kafka.Brokers) == 0 {
 		none := advice.Advice{Phrase: o.Language.Text(english.onDisk)}
 		return []peerResult{{peer: o.Language.Text(english.kafka), address: o.Language.Text(english.none), shape: display.Note, well: true, advice: none}}
 	}
 	began := time.Now()
-	found := kafka.Probe(ctx, kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Dial: o.Dialers.Kafka.DialContext, Login: o.Login})
-	address, took := strings.Join(o.Brokers, ","), time.Since(began)
+	found := kafka.Probe(ctx, o.Kafka)
+	address, took := strings.Join(o.Kafka.Brokers, ","), time.Since(began)
 	if len(found.Troubles) == 0 {
-		r := o.result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Topic}, took)
+		r := o.result(english.kafka, address, advice.Kafka, evcp.NoCause, advice.Details{Topic: o.Kafka.Topic}, took)
 		if !found.Exists {
-			r.advice.Phrase = o.Language.Sprintf(english.toCreate, o.Topic)
+			r.advice.Phrase = o.Language.Sprintf(english.toCreate, o.Kafka.Topic)
 		}
 		return []peerResult{r}
 	}
 	for _, err := range found.Troubles[:min(len(found.Troubles), maxTroubles)] {
-		d := advice.Details{Topic: o.Topic, Reply: kafka.ErrorText(err), Broker: kafka.BrokerOf(err), Answering: found.Answering}
+		d := advice.Details{Topic: o.Kafka.Topic, Reply: kafka.ErrorText(err), Broker: kafka.BrokerOf(err), Answering: found.Answering}
 		rows = append(rows, peerResult{
 			peer: o.Language.Text(english.kafka), address: cmp.Or(found.Answering, d.Broker, address), shape: display.Gone, advice: advice.ForKafka(o.Language, kafka.CauseOf(err), d), took: took,
 		})

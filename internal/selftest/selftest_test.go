@@ -19,6 +19,7 @@ import (
 	"evcp"
 	"evcp/internal/advice"
 	"evcp/internal/central"
+	"evcp/internal/kafka"
 	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/selftest"
@@ -31,11 +32,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
-		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Topic: g.Topic, Dialers: link.OneDialer(link.NewDialer()),
+		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Kafka: kafka.Options{Topic: g.Topic}, Dialers: link.OneDialer(link.NewDialer()),
 		Slept: func() time.Duration { return 0 },
 	}
 	if g.BrokerAddr != "" {
-		o.Brokers = []string{g.BrokerAddr}
+		o.Kafka.Brokers = []string{g.BrokerAddr}
 	}
 	for _, f := range change {
 		f(&o)
@@ -146,7 +147,7 @@ func TestKafkaIsNoCondition(t *testing.T) {
 			g.StartEngine("ok")
 			c.set(t, g)
 			for range 2 { // the second finds what the first has left behind: nothing
-				well, lines := try(t, g, func(o *selftest.Options) { o.Topic = "monitor-events" })
+				well, lines := try(t, g, func(o *selftest.Options) { o.Kafka.Topic = "monitor-events" })
 				if !well {
 					t.Error("not well")
 				}
@@ -247,7 +248,7 @@ func TestManyBrokersDown(t *testing.T) {
 	for range 6 {
 		brokers = append(brokers, testbed.FreeAddr(t))
 	}
-	_, lines := try(t, g, func(o *selftest.Options) { o.Brokers = brokers })
+	_, lines := try(t, g, func(o *selftest.Options) { o.Kafka.Brokers = brokers })
 	said := strings.Join(lines, "\n")
 	for i, broker := range brokers {
 		if named := strings.Contains(said, "Kafka    "+broker+"  "); named != (i < 4) {
@@ -302,7 +303,7 @@ func TestCanBeCancelled(t *testing.T) {
 	ended := make(chan bool)
 	go func() {
 		ended <- selftest.Run(ctx, selftest.Options{
-			CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: time.Hour, Brokers: []string{g.BrokerAddr}, Topic: g.Topic,
+			CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: time.Hour, Kafka: kafka.Options{Brokers: []string{g.BrokerAddr}, Topic: g.Topic},
 			Dialers: link.OneDialer(link.NewDialer()), Slept: func() time.Duration { return 0 },
 		}, func(string) {})
 	}()

@@ -125,6 +125,11 @@ func (o Options) cps() []evcp.CPID {
 	return cps
 }
 
+// KafkaOptions are how the events go to Kafka. --test goes the same way.
+func (o Options) KafkaOptions() kafka.Options {
+	return kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, Login: o.Login, Dial: o.Dialers.Kafka.DialContext}
+}
+
 // checkTargets requires at least one charge point, and each once: two targets of one would
 // share a state and a numbering.
 func (o Options) checkTargets() error {
@@ -233,10 +238,9 @@ func (r *runner) assemble() error {
 	if len(o.Brokers) == 0 {
 		return nil
 	}
-	sender, err := kafka.New(kafka.Options{
-		Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, OnStatus: r.log.onKafka, OnTrouble: r.log.onKafkaTrouble,
-		Logger: o.Console.Logger(), Dial: o.Dialers.Kafka.DialContext, Login: o.Login,
-	}, r.box.Cursor(outbox.Kafka))
+	to := o.KafkaOptions()
+	to.OnStatus, to.OnTrouble, to.Logger = r.log.onKafka, r.log.onKafkaTrouble, o.Console.Logger()
+	sender, err := kafka.New(to, r.box.Cursor(outbox.Kafka))
 	r.kafka = sender
 	return err
 }
