@@ -70,7 +70,7 @@ var packages = map[string]contract{
 	"internal/version":         {decides, nil},
 	"internal/simnet":          {does, []string{"internal/wait"}},
 	"internal/process":         {does, []string{"internal/wait"}},
-	"internal/testbed":         {does, []string{".", "internal/authority", "internal/central", "internal/engine", "internal/process", "internal/wait"}},
+	"internal/testbed":         {does, []string{".", "internal/authority", "internal/central", "internal/engine", "internal/language", "internal/process", "internal/wait"}},
 	"internal/oracle":          {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":      {does, []string{"internal/wait"}},
 	"internal/faultdisk":       {does, nil},

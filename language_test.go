@@ -23,6 +23,7 @@ import (
 // package, besides each package's table of words. Keys of maps are none.
 var sentenceTables = map[string][]string{
 	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised"},
+	"internal/cli":     {"fileWords"},
 	"internal/demo":    {"defaultScript"},
 	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble"},
 	"internal/outbox":  {"OtherInstance"},

@@ -79,7 +79,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	}
 	con := o.log.OpenLog(o.said)
 	defer con.Close()
-	defer cli.WatchFiles(ctx, &o.files, con.Logger())()
+	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
 	co.Logger, co.LogLost, co.Language = con.Logger(), con.Lost, con.Language()
 	c, err := central.New(co)
 	if err != nil {

@@ -59,7 +59,7 @@ func (o *options) serve(ctx context.Context, in config.Invocation) error {
 	if err != nil {
 		return err
 	}
-	defer cli.WatchFiles(ctx, &o.files, con.Logger())()
+	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
 	httpEnded := c.serveHTTP(ctx, pages)
 	keys, restore := cli.Keys(ctx, con)
 	defer restore()

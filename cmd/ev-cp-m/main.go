@@ -96,7 +96,7 @@ func (o *options) runMonitor(ctx context.Context) error {
 	o.HTTP, o.Files = pages, &o.files
 	o.Console = o.log.OpenLog(o.said)
 	defer o.Console.Close()
-	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger())()
+	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger(), o.Console.Language())()
 	o.Origin = o.sources.In(o.Console.Language())
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
 	ctx, end := cli.Attend(ctx, o.Console, o.Console.Language().Text(english.keys), o.Console.Language().Text(english.ask))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -11,19 +10,20 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/credentials"
 	"evcp/internal/display"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
 // WatchFiles reads files again when they change, until end is called, and logs what people
-// should know of them, each once. Call end before the log's console is closed.
-func WatchFiles(ctx context.Context, files *credentials.Store, log *slog.Logger) (end func()) {
+// should know of them in a language, each once. Call end before the log's console is closed.
+func WatchFiles(ctx context.Context, files *credentials.Store, log *slog.Logger, said language.Language) (end func()) {
 	if len(files.Files()) == 0 {
 		return func() {}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		files.Watch(ctx, func(n credentials.Notice) { logNotice(log, n, time.Now()) })
+		files.Watch(ctx, func(n credentials.Notice) { logNotice(log, said, n, time.Now()) })
 	})
 	return func() { stop(); watching.Wait() }
 }
@@ -43,20 +43,20 @@ var fileWords = struct {
 	protect:  "Take the right from them: chmod o= %s",
 }
 
-func logNotice(log *slog.Logger, n credentials.Notice, now time.Time) {
+func logNotice(log *slog.Logger, said language.Language, n credentials.Notice, now time.Time) {
 	var text, do string
 	level, shape := slog.LevelWarn, display.Note
 	switch left := n.Until.Sub(now); {
 	case n.Kind == credentials.Replaced:
-		level, text = slog.LevelInfo, fmt.Sprintf(fileWords.replaced, n.Use)
+		level, text = slog.LevelInfo, said.Sprintf(fileWords.replaced, n.Use)
 	case n.Kind == credentials.Rejected:
-		text, do, shape = fmt.Sprintf(fileWords.rejected, n.Use, n.Err), fileWords.fix, display.Gone
+		text, do, shape = said.Sprintf(fileWords.rejected, n.Use, n.Err), said.Text(fileWords.fix), display.Gone
 	case n.Kind == credentials.ReadableByOthers:
-		text, do = fmt.Sprintf(fileWords.readable, n.Use, n.Path), fmt.Sprintf(fileWords.protect, n.Path)
+		text, do = said.Sprintf(fileWords.readable, n.Use, n.Path), said.Sprintf(fileWords.protect, n.Path)
 	case left > 0:
-		text, do = fmt.Sprintf(fileWords.expires, n.Use, n.Until.UTC().Format(time.DateOnly), display.Duration(left)), fileWords.renew
+		text, do = said.Sprintf(fileWords.expires, n.Use, n.Until.UTC().Format(time.DateOnly), display.Duration(left)), said.Text(fileWords.renew)
 	default:
-		text, do, shape = fmt.Sprintf(fileWords.expired, n.Use, n.Until.UTC().Format(time.DateOnly)), fileWords.renew, display.Failed
+		text, do, shape = said.Sprintf(fileWords.expired, n.Use, n.Until.UTC().Format(time.DateOnly)), said.Text(fileWords.renew), display.Failed
 	}
 	attrs := []slog.Attr{console.Shape(shape), slog.String("file", n.Path)}
 	if do != "" {

@@ -10,6 +10,7 @@ import (
 
 	"evcp/internal/authority"
 	"evcp/internal/credentials"
+	"evcp/internal/language"
 	"evcp/internal/testbed"
 )
 
@@ -28,7 +29,7 @@ func TestNotices(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		test.notice.Use, test.notice.Path = "central-cert", "/etc/x.key"
-		logNotice(slog.New(slog.NewTextHandler(&log, nil)), test.notice, now)
+		logNotice(slog.New(slog.NewTextHandler(&log, nil)), language.English, test.notice, now)
 		for _, want := range append(test.want, "--central-cert: ", "file=/etc/x.key") {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("no %q in %s", want, &log)
@@ -54,7 +55,7 @@ func TestWatchFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := logged{make(chan string, 10)}
-	end := WatchFiles(t.Context(), &files, slog.New(slog.NewTextHandler(log, nil)))
+	end := WatchFiles(t.Context(), &files, slog.New(slog.NewTextHandler(log, nil)), language.English)
 	next := func(want string) {
 		t.Helper()
 		select {

@@ -7,12 +7,13 @@ package credentials
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"evcp/internal/language"
 )
 
 const (
@@ -118,9 +119,9 @@ func readFile(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no file", path)
+		return nil, language.Errorf("%s is no file", path)
 	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s has %d bytes, more than %d", path, info.Size(), maxFile)
+		return nil, language.Errorf("%s has %d bytes, more than %d", path, info.Size(), maxFile)
 	}
 	return os.ReadFile(path)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"evcp/internal/language"
 )
 
 // Secret is a password or a client secret: the one line of a file.
@@ -27,9 +29,9 @@ func (s *Store) Secret(use, path string) (*Secret, error) {
 		text := strings.TrimRight(string(contents[0]), "\r\n")
 		switch {
 		case text == "":
-			return fmt.Errorf("%s is empty", path)
+			return language.Errorf("%s is empty", path)
 		case len(text) > maxSecret || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-			return fmt.Errorf("%s must hold the secret alone, in one line of at most %d bytes of UTF-8", path, maxSecret)
+			return language.Errorf("%s must hold the secret alone, in one line of at most %d bytes of UTF-8", path, maxSecret)
 		}
 		v.text.Store(&text)
 		return nil
@@ -58,7 +60,7 @@ func (s *Store) KeyPair(use, certPath, keyPath string) (*KeyPair, error) {
 	return v, s.add(&file{use: use, paths: []string{certPath, keyPath}, secret: true, until: v.expires, parse: func(contents [][]byte) error {
 		pair, err := tls.X509KeyPair(contents[0], contents[1])
 		if err != nil {
-			return fmt.Errorf("%s with key %s: %w", certPath, keyPath, withoutPrefix(err))
+			return language.Errorf("%s with key %s: %w", certPath, keyPath, withoutPrefix(err))
 		}
 		v.pair.Store(&pair)
 		return nil
@@ -91,7 +93,7 @@ func (s *Store) Roots(use, path string) (*Roots, error) {
 			}
 			c, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
+				return language.Errorf("%s: %w", path, err)
 			}
 			set.pool.AddCert(c)
 			if c.NotAfter.After(set.expires) {
@@ -99,7 +101,7 @@ func (s *Store) Roots(use, path string) (*Roots, error) {
 			}
 		}
 		if set.expires.IsZero() {
-			return fmt.Errorf("%s holds no certificate in PEM form", path)
+			return language.Errorf("%s holds no certificate in PEM form", path)
 		}
 		v.set.Store(set)
 		return nil
@@ -121,7 +123,7 @@ func (s *Store) Revoked(use, path string) (*Revoked, error) {
 	return v, s.add(&file{use: use, paths: []string{path}, parse: func(contents [][]byte) error {
 		serials, err := parseSerials(contents[0])
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return language.Errorf("%s: %w", path, err)
 		}
 		v.serials.Store(&serials)
 		return nil
@@ -138,7 +140,7 @@ func parseSerials(content []byte) (map[string]bool, error) {
 			continue
 		}
 		if serial == "" || len(serial) > 40 || strings.Trim(serial, "0123456789abcdef") != "" {
-			return nil, fmt.Errorf("line %d: a serial number is 1 to 40 hexadecimal digits", number)
+			return nil, language.Errorf("line %d: a serial number is 1 to 40 hexadecimal digits", number)
 		}
 		serials[serial] = true
 	}

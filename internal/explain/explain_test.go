@@ -13,6 +13,7 @@ import (
 	"evcp"
 	"evcp/internal/display"
 	"evcp/internal/explain"
+	"evcp/internal/language"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -76,26 +77,34 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := sound()
 			change(&d)
-			got := strings.Join(append(append(explain.StatusLines(d, explain.View{Zone: time.UTC, Columns: 80}), "----"), explain.Lines(d, explain.View{Zone: time.UTC, Columns: 80})...), "\n") + "\n"
-			for line := range strings.Lines(got) {
-				if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
-					t.Errorf("too wide: %s", line)
-				}
-			}
-			file := "testdata/" + name + ".txt"
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("says\n%s\nwant\n%s", got, want)
+			for suffix, said := range map[string]language.Language{"": language.English, "-es": language.Spanish} {
+				how := explain.View{Zone: time.UTC, Columns: 80, Language: said}
+				lines := append(append(explain.StatusLines(d, how), "----"), explain.Lines(d, how)...)
+				compare(t, "testdata/"+name+suffix+".txt", strings.Join(lines, "\n")+"\n")
 			}
 		})
+	}
+}
+
+// compare holds a screen to a file, and to 80 columns but for what peers say.
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	for line := range strings.Lines(got) {
+		if own, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), `"`); utf8.RuneCountInString(own) > 80 {
+			t.Errorf("too wide: %s", line)
+		}
+	}
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("says\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -141,7 +141,7 @@ var adviceTexts = map[string]string{
 	"Choose another --kafka-compression.":                                                               "Elija otra --kafka-compression.",
 
 	// The Monitor's own machine.
-	"this Monitor was late": "este Monitor iba con retraso",
+	"this Monitor was late": "este Monitor se retrasó",
 	"This Monitor stood still, so it can't say whether {remote} answered in time.": "Este Monitor estuvo parado y no puede decir si {remote} contestó a tiempo.",
 	"Give this machine more processor time, or raise --interval.":                  "Dé más tiempo de procesador a esta máquina, o suba --interval.",
 	"this machine slept": "esta máquina estuvo suspendida",

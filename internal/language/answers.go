@@ -114,6 +114,15 @@ var programErrors = map[string]string{
 	"listen on %s (%s): %w": "escuchar en %s (%s): %w",
 	"listen on port %d: %w": "escuchar en el puerto %d: %w",
 
+	// Files that settings name.
+	"%s is no file":                 "%s no es un fichero",
+	"%s has %d bytes, more than %d": "%s tiene %d bytes, más de %d",
+	"%s is empty":                   "%s está vacío",
+	"%s must hold the secret alone, in one line of at most %d bytes of UTF-8": "%s debe contener solo el secreto, en una línea de %d bytes de UTF-8 como máximo",
+	"%s with key %s: %w":                                     "%s con la clave %s: %w",
+	"%s holds no certificate in PEM form":                    "%s no contiene ningún certificado PEM",
+	"line %d: a serial number is 1 to 40 hexadecimal digits": "línea %d: un número de serie son de 1 a 40 cifras hexadecimales",
+
 	// The state folder.
 	"state folder %s is in use by another process":          "otro proceso usa la carpeta de estado %s",
 	"state folder %s is in use by process %s":               "la carpeta de estado %s la usa el proceso %s",

@@ -51,6 +51,16 @@ var lines = map[string]string{
 	"left out %d lines: nobody read the log, or it could not be written": "faltan %d líneas: nadie leía el log, o no se pudo escribir",
 	"no keys: %s":                                                        "sin teclas: %s",
 
+	// Files that settings name.
+	"--%s: the file has changed, and what it holds now is in use":                     "--%s: el fichero ha cambiado, y se usa lo que contiene ahora",
+	"--%s: the file has changed, and can't be used; the old content stays in use: %s": "--%s: el fichero ha cambiado y no se puede usar; se sigue usando el contenido anterior: %s",
+	"--%s: the certificate expires on %s, in %s":                                      "--%s: el certificado caduca el %s, en %s",
+	"--%s: the certificate expired on %s":                                             "--%s: el certificado caducó el %s",
+	"--%s: other users of this machine can read %s":                                   "--%s: otros usuarios de esta máquina pueden leer %s",
+	"Correct the file: it is read again when it changes.":                             "Corrija el fichero: se lee de nuevo cuando cambia.",
+	"Put a new certificate in its place: it is read again when it changes.":           "Ponga en su lugar un certificado nuevo: se lee de nuevo cuando cambia.",
+	"Take the right from them: chmod o= %s":                                           "Quíteles el permiso: chmod o= %s",
+
 	// Central.
 	"started":                                                                       "en marcha",
 	"activated: registered from %s":                                                 "activado: registrado desde %s",

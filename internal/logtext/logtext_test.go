@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 	"evcp/internal/logtext"
 )
 
@@ -140,22 +141,28 @@ var histories = map[string]func(r *recorder){
 func TestTranscripts(t *testing.T) {
 	for name, play := range histories {
 		t.Run(name, func(t *testing.T) {
-			r := newRecorder()
-			play(r)
-			file := "testdata/" + name + ".txt"
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(file, []byte(r.log.String()), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := r.log.String(); got != string(want) {
-				t.Errorf("says\n%s\nwant\n%s", got, want)
-			}
+			compare(t, name, play, language.English, "")
+			compare(t, name, play, language.Spanish, "-es")
 		})
+	}
+}
+
+func compare(t *testing.T, name string, play func(*recorder), said language.Language, suffix string) {
+	r := newRecorder()
+	r.formatter.Language = said
+	play(r)
+	file := "testdata/" + name + suffix + ".txt"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(r.log.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.log.String(); got != string(want) {
+		t.Errorf("says\n%s\nwant\n%s", got, want)
 	}
 }
 
