@@ -156,13 +156,19 @@ func (l Language) Error(err error) string {
 	return l.Text(text)
 }
 
-// Rendered is a text that one of the formats has made, in l; formats hold no verb but %s.
+// Rendered is a text that one of the formats has made, with what stands in it, in l; formats
+// hold no verb but %s.
 // It is for sentences that another process has sent as text. Any other text stays as it is.
 func (l Language) Rendered(text string, formats ...string) string {
 	for _, format := range formats {
-		if args, ok := match(text, strings.Split(format, "%s")); ok && l != English {
-			return fmt.Sprintf(l.Text(format), args...)
+		args, ok := match(text, strings.Split(format, "%s"))
+		if !ok || l == English {
+			continue
 		}
+		for i, arg := range args {
+			args[i] = l.Text(fmt.Sprint(arg))
+		}
+		return fmt.Sprintf(l.Text(format), args...)
 	}
 	return text
 }
