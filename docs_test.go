@@ -219,6 +219,17 @@ func TestAdviceIsTheTablesOwn(t *testing.T) {
 			t.Errorf("docs/OPERATIONS.md lacks %s", row)
 		}
 	}
+	security := readDoc(t, "docs/SECURITY.md")
+	for _, r := range advice.TLSRows {
+		a := advice.For(language.English, advice.Engine, evcp.TLS).With(advice.Details{Reply: r.Begins})
+		begins, more := strings.CutSuffix(r.Begins, " ")
+		if more {
+			begins += " …"
+		}
+		if row := "| " + begins + " | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(security, row) {
+			t.Errorf("docs/SECURITY.md lacks %s", row)
+		}
+	}
 	for page, c := range map[string]struct {
 		heading string
 		said    language.Language

@@ -35,7 +35,8 @@ const (
 	SignalReply
 	// SignalRefused: the connection was refused. Only the Engine's side does that.
 	SignalRefused
-	// SignalBroken: the connection was reset, or closed without a reply.
+	// SignalBroken: the connection was reset, or closed without a reply, or in the TLS
+	// handshake.
 	SignalBroken
 	// SignalUnreachable: a router did not find the machine, a name server its name, or the
 	// Engine's side did not agree on TLS.
@@ -53,6 +54,7 @@ type Evidence struct {
 	WriteBegan    time.Duration // before the question's write
 	WriteEnded    time.Duration // after the write returned; 0 = the question was never sent
 	Noticed       time.Duration // when the Monitor noticed the end
+	Lookup        time.Duration // how long the addresses of the Engine's name took; they have a time of their own
 	Slept         time.Duration // how long the machine slept; never less than between Began and Noticed
 	RecentlyAwake bool          // the machine slept less than WakeGrace before the check
 }
@@ -93,11 +95,19 @@ func (r EvidenceRules) unknownCause(e Evidence) Cause {
 		return NoCause
 	case e.RecentlyAwake:
 		return Slept
-	case e.Signal == SignalBroken && e.WriteEnded-e.Began > r.Timeout: // the Engine may have given up waiting for a stalled Monitor
+	case e.gaveUp() && e.WriteEnded-e.Began > r.Timeout: // the Engine may have given up waiting for a stalled Monitor
+		return Stalled
+	case e.gaveUp() && e.WriteEnded == 0 && e.Noticed-e.Began > e.Lookup+r.Timeout+2*r.Grace: // in the handshake, which an awake Monitor would have ended
 		return Stalled
 	default:
 		return NoCause
 	}
+}
+
+// gaveUp reports whether the Engine ended the exchange: by the end of the connection, or by
+// an alert of TLS.
+func (e Evidence) gaveUp() bool {
+	return e.Signal == SignalBroken || e.Signal == SignalUnreachable && e.Reply.Cause == TLS
 }
 
 // WakeGrace is how long after the machine slept only refusals and complete replies

@@ -39,7 +39,9 @@ type Advice struct {
 	Meaning string // one or two sentences; "" when all is well
 	Do      string // the first step, with the flag it takes; "" when all is well
 
-	said language.Language
+	said   language.Language
+	remote Remote
+	cause  evcp.Cause
 }
 
 // row is an Advice in the table, in English.
@@ -68,9 +70,13 @@ func For(l language.Language, r Remote, c evcp.Cause) Advice {
 		}
 	}
 	if !ok {
-		found = rows[evcp.Other]
+		c = evcp.Other
+		found = rows[c]
 	}
-	a := Advice{said: l, Phrase: l.Text(before) + l.Text(found.Phrase), Meaning: l.Text(found.Meaning), Do: l.Text(found.Do)}
+	a := Advice{
+		Phrase: l.Text(before) + l.Text(found.Phrase), Meaning: l.Text(found.Meaning), Do: l.Text(found.Do),
+		said: l, remote: min(r, Kafka), cause: c,
+	}
 	return a.replaced("{remote}", l.Text(remotes[min(r, Kafka)]))
 }
 
@@ -149,6 +155,7 @@ var KafkaRefusals = []KafkaRefusal{
 
 // With fills in the details.
 func (a Advice) With(d Details) Advice {
+	a = a.tls(d.Reply)
 	if d.Reply == "" {
 		a = a.replaced(": {reply}", "", `: "{reply}"`, "", `"{reply}"`, a.said.Text(noReason))
 	}
@@ -208,7 +215,7 @@ var english = [...]map[evcp.Cause]row{
 			"Look at the Engine's own log, at this moment."},
 		evcp.Closed: {closed,
 			"Whoever listens there took the question and hung up.",
-			"Look at the Engine's own log; if it saw nothing, correct --engine-port."},
+			"Look at the Engine's own log; if it saw nothing, correct --engine-port, or it wants TLS: --engine-tls."},
 		evcp.Unreachable: {unreachable,
 			"The Engine's machine is off, or the network does not lead to it.",
 			"Check its power and network, or correct --engine-ip."},
@@ -236,7 +243,7 @@ var english = [...]map[evcp.Cause]row{
 			"Look at Central's own log, at this moment."},
 		evcp.Closed: {closed,
 			"Whoever listens there took the message and hung up.",
-			"Look at Central's own log; if it saw nothing, correct --central-port."},
+			"Look at Central's own log; if it saw nothing, correct --central-port, or it wants TLS: --central-tls."},
 		evcp.Unreachable: {unreachable,
 			"Central's machine is off, or the network does not lead to it.",
 			"Check the network, or correct --central-ip."},

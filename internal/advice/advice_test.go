@@ -58,6 +58,23 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestTLSRows: each kind of failure has its own advice, with the settings of its remote.
+func TestTLSRows(t *testing.T) {
+	for p := Engine; p <= Kafka; p++ {
+		general := For(language.English, p, evcp.TLS).With(Details{Reply: "remote error: tls: internal error"})
+		for _, r := range TLSRows {
+			reply := r.Begins + "2026-10-01"
+			a := For(language.English, p, evcp.TLS).With(Details{Reply: reply})
+			if a.Phrase != "TLS failed: "+reply || a.Do == general.Do || strings.ContainsAny(a.Meaning+a.Do, "{}") || utf8.RuneCountInString(a.Do) > mostSentence {
+				t.Errorf("%s, %s: %+v", remotes[p], r.Begins, a)
+			}
+			if other := For(language.English, p, evcp.Protocol).With(Details{Reply: reply}); other.Do != For(language.English, p, evcp.Protocol).Do {
+				t.Errorf("%s, %s is no failure of TLS: %+v", remotes[p], r.Begins, other)
+			}
+		}
+	}
+}
+
 // The first sends a person to the charger, the second to a program.
 func TestKOAndSilenceShareNoAdvice(t *testing.T) {
 	every(func(p Remote, c evcp.Cause, a Advice) {

@@ -209,8 +209,11 @@ type File struct {
 	Err     error     // why its newest content is not used; nil: it is
 }
 
-// Files are all files, in the order of their settings.
+// Files are all files, in the order of their settings; none for a nil Store.
 func (s *Store) Files() []File {
+	if s == nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make([]File, len(s.files))

@@ -3,8 +3,11 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"time"
+
+	"evcp/internal/wire"
 )
 
 // handshakeLimit is how long a peer may take for the TLS handshake.
@@ -23,6 +26,9 @@ func (e *Engine) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
 	defer cancel()
 	secured := tls.Server(c, e.options.TLS)
 	err := secured.HandshakeContext(ctx)
+	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil {
+		_, _ = c.Write([]byte(wire.TLSAlert)) // fails only on a broken connection
+	}
 	why := ""
 	if err != nil && ctx.Err() == nil {
 		why = err.Error()

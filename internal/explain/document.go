@@ -92,6 +92,7 @@ type MessageStatus struct {
 	Answer    string  `json:"answer"`
 	Cause     string  `json:"cause,omitempty"`  // why there was no answer
 	Detail    string  `json:"detail,omitempty"` // of the cause local
+	Why       string  `json:"why,omitempty"`    // with the cause tls: what is wrong
 	LatencyMS float64 `json:"latency_ms"`
 }
 

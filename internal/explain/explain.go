@@ -84,7 +84,7 @@ func (v view) message(x MessageStatus) string {
 		text += v.Language.Sprintf(english.repeat, x.Repeat)
 	}
 	if !x.Answered {
-		return text + v.Language.Sprintf(english.noReceipt, advice.For(v.Language, advice.Central, causeOf(x.Cause, x.Detail)).With(advice.Details{}).Phrase)
+		return text + v.Language.Sprintf(english.noReceipt, advice.For(v.Language, advice.Central, causeOf(x.Cause, x.Detail)).With(advice.Details{Reply: x.Why}).Phrase)
 	}
 	return text + v.Language.Sprintf(english.receipt, display.Milliseconds(duration(x.LatencyMS)), x.Answer)
 }

@@ -145,7 +145,7 @@ func (v view) centralTrouble(c ChargePointStatus) advice.Advice {
 	last := c.Central.Last
 	switch {
 	case c.Central.State == "away" && last != nil && !last.Answered:
-		return advice.For(v.Language, advice.Central, causeOf(last.Cause, last.Detail)).With(advice.Details{CP: c.CP})
+		return advice.For(v.Language, advice.Central, causeOf(last.Cause, last.Detail)).With(advice.Details{CP: c.CP, Reply: last.Why})
 	case c.Central.State == "refused":
 		return advice.For(v.Language, advice.Central, evcp.SaidKO).With(advice.Details{CP: c.CP, Reply: c.refusal()})
 	}

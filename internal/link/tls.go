@@ -53,10 +53,23 @@ func (d *TLSDialer) DialContext(ctx context.Context, network, address string) (n
 	records := &recordConn{Conn: conn}
 	c := &tlsConn{tls.Client(records, config), records}
 	if err := c.HandshakeContext(ctx); err != nil {
+		refused := networkLost(ctx, conn, err)
 		conn.Close()
+		if refused != nil {
+			return nil, refused
+		}
 		return nil, d.handshakeError(ctx, err, lacking)
 	}
 	return c, nil
+}
+
+// networkLost is the error with which this machine refuses packets to the server, when a
+// handshake has ended without an answer; nil when it sends them.
+func networkLost(ctx context.Context, conn net.Conn, err error) error {
+	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (ctx.Err() != nil || networkCause(err) == evcp.Timeout) {
+		return routeError(peer.AddrPort())
+	}
+	return nil
 }
 
 func (d *TLSDialer) handshakeError(ctx context.Context, err error, lacking bool) error {
@@ -77,6 +90,23 @@ func (d *TLSDialer) handshakeError(ctx context.Context, err error, lacking bool)
 type tlsConn struct {
 	*tls.Conn
 	records *recordConn
+}
+
+// Write sends b. When the connection is broken, the server may have said before why: in TLS
+// 1.3 it refuses a client's certificate only after the handshake. Then that is the error.
+func (c *tlsConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err == nil || networkCause(err) == evcp.Timeout {
+		return n, err
+	}
+	var rest [512]byte
+	for {
+		if _, alert := c.readNow(rest[:]); tlsCause(alert) != evcp.NoCause {
+			return n, alert
+		} else if alert != nil {
+			return n, err
+		}
+	}
 }
 
 var errPartialRecord = errors.New("a part of a TLS record has arrived")

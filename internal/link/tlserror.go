@@ -80,6 +80,15 @@ func outsideValidity(err error) bool {
 	return ok && invalid.Reason == x509.Expired
 }
 
+// The beginnings of what TLSError says. internal/advice has what to do about each.
+const (
+	textExpired = "certificate expired on "
+	textNotYet  = "certificate is not valid before "
+	textName    = "certificate is not for "
+	textUnknown = "certificate is of an authority that is not trusted"
+	textPlain   = "answers without TLS"
+)
+
 // maxNamesShown bounds the names of a certificate in a text.
 const maxNamesShown = 3
 
@@ -91,22 +100,22 @@ func TLSError(err error) string {
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		if now := time.Now(); now.Before(invalid.Cert.NotBefore) {
-			return "certificate is not valid before " + invalid.Cert.NotBefore.UTC().Format(time.DateOnly)
+			return textNotYet + invalid.Cert.NotBefore.UTC().Format(time.DateOnly)
 		}
-		return "certificate expired on " + invalid.Cert.NotAfter.UTC().Format(time.DateOnly)
+		return textExpired + invalid.Cert.NotAfter.UTC().Format(time.DateOnly)
 	}
 	if name, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "certificate is not for " + name.Host + ", but for " + certificateNames(name.Certificate)
+		return textName + name.Host + ", but for " + certificateNames(name.Certificate)
 	}
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		by := ""
 		if unknown.Cert != nil {
 			by = ": " + unknown.Cert.Issuer.String()
 		}
-		return "certificate is of an authority that is not trusted" + by
+		return textUnknown + by
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "answers without TLS"
+		return textPlain
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op + ": " + op.Err.Error()

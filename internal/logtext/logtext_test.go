@@ -99,16 +99,16 @@ var histories = map[string]func(r *recorder){
 		noNetwork, noName := checked(evcp.Unknown, evcp.NoNetwork, ""), checked(evcp.Unknown, evcp.NameServer, "")
 		r.observe(well, noNetwork, noNetwork, well, noNetwork, noNetwork, noNetwork, noNetwork, well)
 		r.observe(noNetwork, noNetwork, noNetwork, late, noName, noName, noName, ko, ko, ko, noName, noName, noName, well)
-		r.write(r.formatter.CentralAway("CP_001", evcp.NoNetwork))
+		r.write(r.formatter.CentralAway("CP_001", evcp.NoNetwork, ""))
 		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.NameServer, Reply: "lookup broker: i/o timeout", Ever: true}))
 	},
 	"central": func(r *recorder) {
-		r.write(r.formatter.CentralAway("CP_001", evcp.Refused))
+		r.write(r.formatter.CentralAway("CP_001", evcp.Refused, ""))
 		r.write(r.formatter.NotCentral("CP_001", "HTTP/1.1 403 Forbidden"))
 		r.write(r.formatter.CentralBack("CP_001", 90*time.Second, 1))
 		r.observe(evcp.Observation{Kind: evcp.Registering}, evcp.Observation{Kind: evcp.Registered, Response: "OK"})
 		r.write(r.formatter.ReportRejected("CP_001", "ERROR: busy"))
-		r.write(r.formatter.CentralAway("CP_001", evcp.Timeout))
+		r.write(r.formatter.CentralAway("CP_001", evcp.Timeout, ""))
 		r.write(r.formatter.CentralBack("CP_001", 3*time.Hour, 2))
 	},
 	"refusal": func(r *recorder) {

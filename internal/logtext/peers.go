@@ -8,15 +8,16 @@ import (
 	"evcp/internal/display"
 )
 
-// CentralAway says that Central can't be reached or does not answer.
-func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause) LogLine {
+// CentralAway says that Central can't be reached or does not answer. reply is what is wrong
+// with its TLS, if that is the cause.
+func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause, reply string) LogLine {
 	s := f.of(cp)
 	sentence := english.centralGone
 	if s.state.Central != evcp.Accepted {
 		sentence = english.centralNever
 	}
 	s.centralAway = true
-	a := advice.For(f.Language, advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp})
+	a := advice.For(f.Language, advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp, Reply: reply})
 	return f.awayLine(cp, sentence, cause, a)
 }
 

@@ -90,11 +90,12 @@ func (x *exchange) read(until time.Duration) evcp.Evidence {
 
 // confirm asks once more on a fresh connection, within what is left of the check's
 // time. Any complete reply counts. When the Monitor's own machine prevents that
-// connection, the break is not confirmed, and the check proves nothing. Otherwise the
-// check failed by the break, noticed when the confirmation failed.
+// connection, the break is not confirmed, and the check proves nothing. A failure of TLS
+// says more than the break. Otherwise the check failed by the break, noticed when the
+// confirmation failed.
 func (x *exchange) confirm(ctx context.Context, broke evcp.Evidence) evcp.Evidence {
 	until := x.writeEnded + x.rules.Timeout
-	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply || e.Signal == evcp.SignalLocalError && e.Reply.Cause != evcp.Stalled {
+	if e := x.askAgain(ctx, until); e.Signal == evcp.SignalReply || e.Signal == evcp.SignalLocalError && e.Reply.Cause != evcp.Stalled || e.Reply.Cause == evcp.TLS {
 		return e
 	}
 	broke.Noticed = x.now()
@@ -109,8 +110,8 @@ func (x *exchange) askAgain(ctx context.Context, until time.Duration) evcp.Evide
 	if e := x.dial(ctx, left); e != nil {
 		return *e
 	}
-	if x.write(x.conn.healthCheck, left) != nil {
-		return evcp.Evidence{}
+	if err := x.write(x.conn.healthCheck, left); err != nil {
+		return x.failed(err)
 	}
 	return x.read(until + x.lookup)
 }
@@ -243,5 +244,5 @@ func (x *exchange) failed(err error) evcp.Evidence {
 }
 
 func (x *exchange) evidence(s evcp.Signal, reply evcp.Outcome) evcp.Evidence {
-	return evcp.Evidence{Signal: s, Reply: reply, WriteBegan: x.writeBegan, WriteEnded: x.writeEnded, Noticed: x.now()}
+	return evcp.Evidence{Signal: s, Reply: reply, WriteBegan: x.writeBegan, WriteEnded: x.writeEnded, Noticed: x.now(), Lookup: x.lookup}
 }

@@ -44,7 +44,7 @@ func withEngineAndOptions(t *testing.T, change func(*probe.Options), engine func
 			defer stop()
 		}
 		o := probe.Options{
-			Targets: []probe.Target{{CP: "CP_001", Address: "engine"}},
+			Targets: []probe.Target{{CP: "CP_001", Address: "engine:1"}},
 			Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace},
 			Dialer:  fx.net,
 			Greet:   true,
@@ -59,7 +59,7 @@ func withEngineAndOptions(t *testing.T, change func(*probe.Options), engine func
 
 // engine serves every connection with serve until stop is called.
 func (fx *fixture) engine(serve func(net.Conn)) (stop func()) {
-	l, err := fx.net.Listen("engine")
+	l, err := fx.net.Listen("engine:1")
 	if err != nil {
 		fx.t.Fatal(err)
 	}
@@ -185,17 +185,20 @@ func TestEveryReply(t *testing.T) {
 		{"blanks", replies(" \n\r\n "), evcp.ConnectionError, evcp.Timeout, ""},
 		{"mute", mute, evcp.ConnectionError, evcp.Timeout, ""},
 		{"closes", func(c net.Conn) { read(c) }, evcp.ConnectionError, evcp.Closed, ""},
-		{"resets", func(c net.Conn) { read(c); c.(*simnet.Conn).Reset() }, evcp.ConnectionError, evcp.Reset, ""},
+		{"resets", func(c net.Conn) { read(c); reset(c) }, evcp.ConnectionError, evcp.Reset, ""},
 		{"nobody there", nil, evcp.ConnectionError, evcp.Refused, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			withEngine(t, tt.engine, func(fx *fixture) {
+			thrice := func(fx *fixture) {
 				for range 3 {
 					fx.want(tt.status, tt.cause, tt.response)
 					time.Sleep(100 * time.Millisecond)
 				}
-			})
+			}
+			withEngine(t, tt.engine, thrice)
+			overTLS, change := secured(t, tt.engine)
+			withEngineAndOptions(t, change, overTLS, thrice)
 		})
 	}
 }

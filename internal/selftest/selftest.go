@@ -111,7 +111,7 @@ func (o Options) result(peer, address string, p advice.Remote, c evcp.Cause, f a
 
 func (o Options) tryCentral(ctx context.Context) peerResult {
 	a := uplink.TryRegistration(ctx, o.Dialers.Central, o.Central, o.Framing, o.CP)
-	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: a.Text}
+	facts := advice.Details{CP: o.CP, Timeout: uplink.AnswerLimit, Reply: cmp.Or(a.Why, a.Text)}
 	cause := a.Cause
 	switch {
 	case !a.Received:

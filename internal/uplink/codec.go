@@ -60,6 +60,7 @@ type SendResult struct {
 	Received  bool
 	Connected bool       // there was a connection to send the message on
 	Cause     evcp.Cause // why nothing was received
+	Why       string     // with the cause evcp.TLS: what is wrong, safe to print; else ""
 	Latency   time.Duration
 }
 

@@ -41,7 +41,7 @@ func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadl
 		err := c.link.Dial(dial)
 		cancel()
 		if err != nil {
-			return SendResult{Cause: link.CauseOf(err)}, time.Now()
+			return notReceived(err), time.Now()
 		}
 	}
 	stop := context.AfterFunc(ctx, c.link.Interrupt())

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"sync"
@@ -183,7 +184,7 @@ func (s *session) observe(o evcp.Observation) {
 
 // diagnose finds what no event records, each once.
 func (s *session) diagnose(before SessionState, m Outbound, reply SendResult) (d Diagnostic, found bool) {
-	d = Diagnostic{CP: s.cp, Cause: reply.Cause, Reply: reply.Text}
+	d = Diagnostic{CP: s.cp, Cause: reply.Cause, Reply: cmp.Or(reply.Why, reply.Text)}
 	now := s.state
 	switch {
 	case now.Away && !before.Away:

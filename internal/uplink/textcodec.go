@@ -35,9 +35,14 @@ func (c textCodec) Describe(m Outbound) string {
 func (c textCodec) Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (SendResult, time.Time) {
 	text := wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(nil)
 	if err := l.Write(wire.AppendFramed(nil, text, c.framing), deadline); err != nil {
-		return SendResult{Cause: link.CauseOf(err)}, time.Now()
+		return notReceived(err), time.Now()
 	}
 	return c.receive(l, m, deadline, onFirstByte)
+}
+
+// notReceived is the result of an error of the connection.
+func notReceived(err error) SendResult {
+	return SendResult{Cause: link.CauseOf(err), Why: wire.Text([]byte(link.TLSError(err)))}
 }
 
 // receive reads until the reply is complete, and acknowledges it.
@@ -51,11 +56,14 @@ func (c textCodec) receive(l *link.Link, m Outbound, deadline time.Time, onFirst
 		complete := reply.Feed(b, err != nil)
 		if !reply.Started() {
 			if err != nil {
-				return SendResult{Cause: link.CauseOf(err)}, ended
+				return notReceived(err), ended
 			}
 			continue
 		}
 		onFirstByte()
+		if complete && reply.TLSAlert() {
+			return SendResult{Cause: evcp.TLS, Why: wire.AnswersByTLS}, ended
+		}
 		if complete {
 			if ack := reply.Acknowledgement(); ack != nil {
 				_ = l.Write(ack, deadline) // the next message finds out that the connection broke

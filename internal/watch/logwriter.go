@@ -127,7 +127,7 @@ func (w *logWriter) onCentral(d uplink.Diagnostic) {
 		switch d.Kind {
 		case uplink.OutageBegan:
 			delete(w.central, d.CP)
-			w.write(w.formatter.CentralAway(d.CP, d.Cause))
+			w.write(w.formatter.CentralAway(d.CP, d.Cause, d.Reply))
 		case uplink.OutageEnded:
 			w.central[d.CP] = display.Up
 			w.write(w.formatter.CentralBack(d.CP, d.Outage, d.Pending))

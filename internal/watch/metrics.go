@@ -21,9 +21,7 @@ func (r *runner) metrics(m *metrics.Writer) {
 	m.Gauge("evcp_build_info", "The build that runs; always 1.").
 		Value(1, "version", r.o.Version, "revision", version.Revision(), "goversion", runtime.Version())
 	r.chargePointMetrics(m)
-	if r.o.Files != nil {
-		r.o.Files.Metrics(m)
-	}
+	r.o.Files.Metrics(m)
 	r.checkMetrics(m)
 	r.centralMetrics(m)
 	r.outboxMetrics(m)

@@ -159,7 +159,7 @@ func (r *runner) centralStatus(cp evcp.CPID) explain.CentralStatus {
 			Answered: last.Reply.Received, Answer: last.Reply.Text, LatencyMS: explain.Millis(last.Reply.Latency),
 		}
 		if !last.Reply.Received {
-			c.Last.Cause, c.Last.Detail = last.Reply.Cause.String(), last.Reply.Cause.Detail()
+			c.Last.Cause, c.Last.Detail, c.Last.Why = last.Reply.Cause.String(), last.Reply.Cause.Detail(), last.Reply.Why
 		}
 	}
 	return c

@@ -38,6 +38,9 @@ func (r *CentralReply) Started() bool { return started(r.Framing, r.held) }
 // incomplete or damaged frame, <NACK>, and text without a frame are not.
 func (r *CentralReply) Valid() bool { return r.Framing != STX || readFrame(r.held).valid }
 
+// TLSAlert reports whether what came is an alert of TLS, and no reply.
+func (r *CentralReply) TLSAlert() bool { return isTLSAlert(r.held) }
+
 // Acknowledgement is what the reply is acknowledged with; nil for nothing.
 func (r *CentralReply) Acknowledgement() []byte { return acknowledgement(r.Framing, r.held) }
 

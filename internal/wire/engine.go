@@ -69,10 +69,13 @@ func (r *EngineReply) Empty() bool { return !started(r.Framing, r.held) }
 
 // Result judges the reply: call it when Feed reports true, or at the deadline. It sets no
 // Latency. empty is the cause of an empty reply, Closed or Timeout. Under STX framing anything but a valid
-// frame is a protocol error, also an OK in another framing.
+// frame is a protocol error, also an OK in another framing. An alert of TLS is no reply.
 func (r *EngineReply) Result(empty evcp.Cause) evcp.Outcome {
 	if r.Empty() {
 		return evcp.Outcome{Status: evcp.ConnectionError, Cause: empty}
+	}
+	if isTLSAlert(r.held) {
+		return evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.TLS, Response: AnswersByTLS}
 	}
 	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
 	if r.Framing == STX {
