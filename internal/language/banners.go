@@ -82,7 +82,7 @@ var banners = map[string]string{
 	"CP_002 answers KO":                   "CP_002 contesta KO",
 	"red after 3 failed checks":           "rojo tras 3 comprobaciones fallidas",
 	"CP_003 stops answering":              "CP_003 deja de contestar",
-	"red after 3 timeouts, at most 3.9 s": "rojo tras 3 sin respuesta, en 3,9 s o menos",
+	"red after 3 timeouts, at most 3.9 s": "rojo tras 3 sin respuesta, en 3,9 s",
 	"CP_004 loses its Monitor":            "CP_004 pierde su Monitor",
 	"grey a second later":                 "gris un segundo después",
 	"CP_005 fails two checks":             "CP_005 falla dos comprobaciones",
