@@ -69,7 +69,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
-		return exitCode(testbed.ServeBroker(ctx, args[1], ""))
+		return exitCode(testbed.ServeBroker(ctx, args[1], testbed.BrokerOptions{}))
 	}
 	var names []string
 	for _, m := range measurements {

@@ -26,6 +26,7 @@ type campaign struct {
 	serving  sync.WaitGroup
 	undos    []func()
 
+	certificates   *certificateFiles // nil: no TLS
 	broker         controlledBroker
 	schedProbe     *process.Child
 	central        *process.Child
@@ -75,6 +76,9 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 	serving, stop := context.WithCancel(ctx)
 	c.ctx = serving
 	c.undo(func() { stop(); c.serving.Wait() })
+	if err := c.openCertificates(); err != nil {
+		return err
+	}
 	c.children = process.NewGroup()
 	c.undo(c.children.Close)
 	free, err := c.ports.Take(3)
@@ -128,6 +132,18 @@ func (c *campaign) makeFolder() (err error) {
 	return nil
 }
 
+// openCertificates issues what a campaign with TLS needs to begin.
+func (c *campaign) openCertificates() (err error) {
+	if !c.o.tls {
+		return nil
+	}
+	c.certificates, err = newCertificates(filepath.Join(c.o.dir, "certificates"))
+	if err == nil {
+		c.serving.Go(func() { c.certificates.watch(c.ctx, c.truth.addProblem) })
+	}
+	return err
+}
+
 // openNetwork opens the network of a process that runs for one scenario alone.
 func (c *campaign) openNetwork(ctx context.Context) (err error) {
 	if !c.o.isolated {
@@ -165,8 +181,13 @@ func (c *campaign) startBroker() error {
 }
 
 func (c *campaign) startCentral() (err error) {
-	c.central, err = c.startChild("central", filepath.Join(c.o.bin, "ev-central"), "--listen", c.centralAddress,
-		"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central"))
+	args := []string{"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central")}
+	if c.certificates == nil {
+		args = append(args, "--listen", c.centralAddress)
+	} else {
+		args = append(args, c.certificates.centralArgs(c.centralAddress)...)
+	}
+	c.central, err = c.startChild("central", filepath.Join(c.o.bin, "ev-central"), args...)
 	if err != nil {
 		return err
 	}

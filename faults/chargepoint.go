@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"evcp"
+	"evcp/internal/credentials"
 	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
@@ -31,7 +30,9 @@ type cpUnderTest struct {
 	place    place
 	engine   *engine.Engine
 	hook     *connHook
-	links    [sides]*faultproxy.Proxy
+
+	engineCert *credentials.KeyPair // nil: no TLS
+	links      [sides]*faultproxy.Proxy
 
 	mu          sync.Mutex // guards all below
 	impairments [sides]faultproxy.Impairment
@@ -80,6 +81,10 @@ func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, st
 	if err != nil {
 		return nil, err
 	}
+	centralTLS, err := p.secure()
+	if err != nil {
+		return nil, err
+	}
 	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), CloseAfterReply: at.closes, Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
 	c.serving.Go(func() {
 		if err := p.engine.Serve(c.ctx); err != nil {
@@ -88,18 +93,38 @@ func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, st
 	})
 	far := [sides]bool{engineSide: at.engine != "", centralSide: at.central != ""}
 	for side, target := range []string{engineSide: port.Addr().String(), centralSide: c.centralAddress} {
+		o, listen := faultproxy.Options{}, free[side]
 		if far[side] {
-			p.links[side], err = faultproxy.OpenWith(c.network.listenFar, "0.0.0.0:"+portOf(free[side]), target)
-		} else {
-			p.links[side], err = faultproxy.Open(free[side], target)
+			o.Listen, listen = c.network.listenFar, "0.0.0.0:"+portOf(free[side])
 		}
-		if err != nil {
+		if side == centralSide {
+			o.TLS = centralTLS
+		}
+		if p.links[side], err = faultproxy.OpenWith(o, listen, target); err != nil {
 			return nil, err
 		}
 		c.undo(p.links[side].Close)
 	}
 	err = p.setBehaviour(usual)
 	return p, err
+}
+
+// secure issues the certificates of a charge point, and gives its Engine TLS. It returns that
+// of the link to Central; nil without TLS.
+func (p *cpUnderTest) secure() (*faultproxy.TLS, error) {
+	of := p.c.certificates
+	if of == nil {
+		return nil, nil
+	}
+	if err := of.enrol(p.id); err != nil {
+		return nil, err
+	}
+	server, err := of.server(ofEngine(p.id))
+	if err != nil {
+		return nil, err
+	}
+	p.engineCert, p.hook.tls = server.Pair, server.Config()
+	return of.centralLink(p.id)
 }
 
 // Behaviours without a fault. The delay lets a paused Monitor be in the middle of a check.
@@ -169,11 +194,16 @@ func (p *cpUnderTest) updateLinks(change func()) error {
 func (p *cpUnderTest) startMonitor() error {
 	t := p.c.timing
 	engineHost, centralHost := p.place.hosts()
-	m, err := p.c.startChild(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"),
+	args := []string{
 		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", engineHost, "--engine-port", portOf(p.links[engineSide].Addr()),
 		"--central-ip", centralHost, "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.brokerAddress,
 		"--state-dir", p.state, "--interval", t.Interval.String(), "--timeout", t.Timeout.String(),
-		"--report-every", t.ReportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB")
+		"--report-every", t.ReportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB",
+	}
+	if p.c.certificates != nil {
+		args = append(args, p.c.certificates.monitorArgs(p.id)...)
+	}
+	m, err := p.c.startChild(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"), args...)
 	if err != nil {
 		return err
 	}
@@ -222,71 +252,4 @@ func portOf(address string) string {
 // whether it did before ctx ended.
 func (p *cpUnderTest) waitForCheckCount(ctx context.Context, want int) bool {
 	return wait.Until(ctx, 5*ms, func() bool { return p.c.truth.checkCount(p.number) >= want })
-}
-
-// connHook stands between an Engine and its connections, for what no behaviour of a
-// simulated Engine can do: act between a check and its reply, and split a reply.
-type connHook struct {
-	ctx     context.Context        // ends every wait
-	onCheck atomic.Pointer[func()] // called when the next health check is read
-	gap     atomic.Int64           // time.Duration before all but the first byte of a reply
-}
-
-// onNextCheck calls do once, when the next health check is read; the Engine gets the check
-// when do has returned.
-func (h *connHook) onNextCheck(do func()) { h.onCheck.Store(&do) }
-
-// wrap is listen with the hook on every connection.
-func (h *connHook) wrap(listen func() (net.Listener, error)) func() (net.Listener, error) {
-	return func() (net.Listener, error) {
-		l, err := listen()
-		if err != nil {
-			return nil, err
-		}
-		return hookedListener{l, h}, nil
-	}
-}
-
-type hookedListener struct {
-	net.Listener
-	hook *connHook
-}
-
-func (l hookedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &hookedConn{c.(*net.TCPConn), l.hook}, nil //nolint:errcheck // a "tcp" listener gives nothing else
-}
-
-type hookedConn struct {
-	*net.TCPConn
-	hook *connHook
-}
-
-func (c *hookedConn) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
-	if bytes.Contains(b[:n], []byte("health_check")) {
-		if do := c.hook.onCheck.Swap(nil); do != nil {
-			(*do)()
-		}
-	}
-	return n, err
-}
-
-func (c *hookedConn) Write(b []byte) (int, error) {
-	gap := time.Duration(c.hook.gap.Load())
-	if gap == 0 || len(b) < 2 {
-		return c.TCPConn.Write(b)
-	}
-	n, err := c.TCPConn.Write(b[:1])
-	if err != nil {
-		return n, err
-	}
-	if !wait.For(c.hook.ctx, gap) {
-		return n, c.hook.ctx.Err()
-	}
-	rest, err := c.TCPConn.Write(b[1:])
-	return n + rest, err
 }

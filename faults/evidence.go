@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"evcp"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
@@ -111,8 +113,15 @@ type topicLog struct {
 	newest  map[string]evcp.Event
 }
 
-func newTopicLog(broker string) (*topicLog, error) {
-	r, err := testbed.NewTopicReader(broker, topic)
+func (c *campaign) newTopicLog() (*topicLog, error) {
+	var how []kgo.Opt
+	if c.certificates != nil {
+		var err error
+		if how, err = c.certificates.brokerTLS(); err != nil {
+			return nil, err
+		}
+	}
+	r, err := testbed.NewTopicReader(c.brokerAddress, topic, how...)
 	return &topicLog{r, map[string][]string{}, map[string]evcp.Event{}}, err
 }
 

@@ -112,7 +112,7 @@ func TestMessages(t *testing.T) {
 
 // TestOptions refuses wrong usage, and fills in the seed and the time between faults.
 func TestOptions(t *testing.T) {
-	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-scenario", "none"}} {
+	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-kafka", "real", "-tls"}, {"-dir", "x", "-scenario", "none"}} {
 		var o options
 		if err := o.parse(args); err == nil {
 			t.Errorf("%v was accepted", args)

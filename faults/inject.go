@@ -90,6 +90,9 @@ func (p *cpUnderTest) impairLink(side int, i faultproxy.Impairment, hold func())
 	hold()
 	err := p.updateLinks(func() { p.impairments[side] = faultproxy.Impairment{} })
 	w := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * i.Delay}
+	if p.c.certificates != nil {
+		w.Delay *= 2 // a new connection has a handshake before
+	}
 	if side == engineSide {
 		w.Kind = oracle.EngineLink
 		if i.Kind != faultproxy.Slow {

@@ -14,6 +14,7 @@
 //   - campaign.go: what runs; processes.go: child processes; disk_linux.go: a disk to fill
 //   - groundtruth.go, evidence.go: what the oracle reads; result.go: run, verify, print
 //   - scenarios.go: the written scenarios; metrics.go: what they measure
+//   - certificates.go: those of a campaign with TLS
 //   - network_linux.go: a network of its own for scenarios of names, interfaces and routes
 //
 // Exit codes: 0 every promise was held; 1 one was broken, or the campaign failed;
@@ -32,7 +33,6 @@ import (
 	"time"
 
 	"evcp/internal/oracle"
-	"evcp/internal/testbed"
 )
 
 func main() {
@@ -64,7 +64,7 @@ func fail(err error) int {
 
 // The subcommands. All but verify are children that a campaign starts of itself.
 const (
-	partBroker     = "broker"     // PORT DIR
+	partBroker     = "broker"     // PORT DIR [CERTIFICATE KEY]
 	partSchedProbe = "schedprobe" //
 	partVerify     = "verify"     // FILE: verifies a saved trace again
 	partIsolated   = "isolated"   // FLAGS: one scenario in the namespaces of this process
@@ -73,8 +73,8 @@ const (
 // runSubcommand runs the subcommand that args name, if they do.
 func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 	switch {
-	case len(args) == 3 && args[0] == partBroker:
-		if err := testbed.ServeBroker(ctx, args[1], args[2]); err != nil {
+	case len(args) >= 3 && args[0] == partBroker:
+		if err := serveBroker(ctx, args[1], args[2], args[3:]); err != nil {
 			return fail(err), true
 		}
 	case len(args) == 1 && args[0] == partSchedProbe:
@@ -113,6 +113,7 @@ type options struct {
 	every    time.Duration // mean time from fault to fault
 	kafka    string
 	scenario string
+	tls      bool // on every connection
 	lenient  bool // bounds of time do not count while the machine is busy
 	isolated bool // the network is this process's own
 	show     bool
@@ -135,6 +136,7 @@ func (o *options) parse(args []string) error {
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
 	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
+	f.BoolVar(&o.tls, "tls", false, "TLS on every connection, and a certificate for every Monitor")
 	f.BoolVar(&o.lenient, "lenient", false, "in a scenario, bounds of time do not count while something else uses the machine")
 	f.BoolVar(&o.show, "show", false, "only print the plan")
 	f.StringVar(&o.keep, "keep", "", "file for what the oracle read; faults verify FILE verifies it again")
@@ -157,6 +159,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("-faults is 1 to %d", maxFaults)
 	case o.kafka != "fake" && o.kafka != "real":
 		return errors.New("-kafka is fake or real")
+	case o.tls && o.kafka == "real":
+		return errors.New("-tls goes with -kafka fake")
 	case o.dir == "" && !o.show:
 		return errors.New("-dir is missing")
 	case o.scenario != "" && len(chosen(o.scenario)) == 0:

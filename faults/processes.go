@@ -114,7 +114,11 @@ type kfakeBroker struct {
 func (b *kfakeBroker) do(verb string) (err error) {
 	switch verb {
 	case "start":
-		if b.child, err = b.c.startSelf(partBroker, portOf(b.c.brokerAddress), b.data); err == nil {
+		args := []string{portOf(b.c.brokerAddress), b.data}
+		if of := b.c.certificates; of != nil {
+			args = append(args, of.path(brokerCert+".pem"), of.path(brokerCert+".key"))
+		}
+		if b.child, err = b.c.startSelf(partBroker, args...); err == nil {
 			err = b.child.WaitListening(b.c.ctx, b.c.brokerAddress)
 		}
 	case "stop":

@@ -20,8 +20,8 @@ import (
 
 // runPlan runs a random campaign and verifies it.
 func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
-	fmt.Fprintf(o.out, "seed %d: %d faults in about %s, %d Monitors every %s (1/%d of the real interval), %s broker\n",
-		p.seed, len(p.faults), p.ends().Round(time.Second), o.monitors, campaignTiming.Interval, realTiming.Interval/campaignTiming.Interval, o.kafka)
+	fmt.Fprintf(o.out, "seed %d: %d faults in about %s, %d Monitors every %s (1/%d of the real interval), %s broker%s\n",
+		p.seed, len(p.faults), p.ends().Round(time.Second), o.monitors, campaignTiming.Interval, realTiming.Interval/campaignTiming.Interval, o.kafka, o.tlsText())
 	ctx, cancel := context.WithTimeout(ctx, p.ends()+3*time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -42,8 +42,23 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	}
 	c.printFaults(p)
 	c.printResult(r)
-	fmt.Fprintf(o.out, "Repeat it: make faults SEED=%d FAULTS=%d MONITORS=%d EVERY=%s KAFKA=%s\n", p.seed, len(p.faults), o.monitors, o.every, o.kafka)
+	fmt.Fprintf(o.out, "Repeat it: make faults SEED=%d FAULTS=%d MONITORS=%d EVERY=%s KAFKA=%s TLS=%s\n", p.seed, len(p.faults), o.monitors, o.every, o.kafka, o.tlsVariable())
 	return r, c.saveTrace(r.trace, r.broken() > 0)
+}
+
+// tlsVariable is the value of TLS for scripts/faults.sh.
+func (o *options) tlsVariable() string {
+	if o.tls {
+		return "1"
+	}
+	return ""
+}
+
+func (o *options) tlsText() string {
+	if o.tls {
+		return ", TLS"
+	}
+	return ""
 }
 
 // campaignResult is what a campaign found.
@@ -99,7 +114,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	if err != nil {
 		return campaignResult{}, err
 	}
-	log, err := newTopicLog(c.brokerAddress)
+	log, err := c.newTopicLog()
 	if err != nil {
 		return campaignResult{}, err
 	}

@@ -100,7 +100,7 @@ const scenarioTimeout = 5 * time.Minute
 
 func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken int, err error) {
 	t := s.timing()
-	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker, seed %d)\n", s.name, s.about, t.Interval, o.kafka, o.seed)
+	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker%s, seed %d)\n", s.name, s.about, t.Interval, o.kafka, o.tlsText(), o.seed)
 	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	began := time.Now()

@@ -8,6 +8,7 @@
 #   MONITORS=6      number of charge points
 #   EVERY=          mean time from fault to fault; none: 6s / MONITORS
 #   KAFKA=fake      or real: Apache Kafka by scripts/kafka.sh
+#   TLS=            1: TLS on every connection, and a certificate for every Monitor
 #   SCENARIO=       a written scenario, or all, instead of a random plan
 #   KEEP=           file for what the oracle read
 #
@@ -34,4 +35,4 @@ elif unshare --user --map-root-user --mount true 2>/dev/null; then
   wrapper=(unshare --user --map-root-user --mount "${wrapper[@]}")
 fi
 "${wrapper[@]}" "$dir/bin/faults" -bin "$dir/bin" -dir "$dir/run" -faults "${FAULTS:-200}" -seed "${SEED:-0}" \
-  -monitors "${MONITORS:-6}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" -keep "${KEEP:-}"
+  -monitors "${MONITORS:-6}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" "-tls=${TLS:-0}" -keep "${KEEP:-}"

@@ -41,8 +41,13 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	defer p.remove(c)
+	near, far, err := c.secure()
+	if err != nil {
+		c.breakOff()
+		return
+	}
 	var flowing sync.WaitGroup
-	for _, d := range []*direction{{c, true, client, target, make(chan segment, maxWaiting)}, {c, false, target, client, make(chan segment, maxWaiting)}} {
+	for _, d := range []*direction{{c, true, near, far, make(chan segment, maxWaiting)}, {c, false, far, near, make(chan segment, maxWaiting)}} {
 		flowing.Go(d.read)
 		flowing.Go(d.write)
 	}
@@ -62,8 +67,14 @@ func reset(c *net.TCPConn) {
 type direction struct {
 	conn     *proxiedConn
 	up       bool // from the client to the target
-	from, to *net.TCPConn
+	from, to stream
 	waiting  chan segment
+}
+
+// stream is a TCP connection, or a TLS connection on one.
+type stream interface {
+	io.ReadWriter
+	CloseWrite() error
 }
 
 // segment waits to be forwarded: bytes, or the end of the direction.

@@ -11,6 +11,10 @@
 // accept, the client's connection is therefore reset; a caller that knows that the
 // target is down sets Refuse instead.
 //
+// With TLS the proxy is a TLS server to its clients and a TLS client of the target: it
+// records and impairs what is inside. A handshake is impaired like any traffic, and a client
+// whose handshake the target does not answer gets no answer either.
+//
 // The record holds at most maxChunks chunks. Later ones are counted and not kept: the
 // first ones explain the rest.
 //
@@ -19,6 +23,7 @@ package faultproxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +41,7 @@ type Proxy struct {
 	address  string // it listens at
 	target   string // it dials
 	listenAt ListenFunc
+	tls      *TLS
 	traffic  trafficRecord
 
 	mu         sync.Mutex // guards all below
@@ -53,14 +59,29 @@ type Proxy struct {
 
 // Open listens at an address, and passes everything to the target until Set is called.
 // Refuse gives the port up for a time, so nobody else may take it.
-func Open(listen, target string) (*Proxy, error) { return OpenWith(net.Listen, listen, target) }
+func Open(listen, target string) (*Proxy, error) { return OpenWith(Options{}, listen, target) }
 
 // ListenFunc makes a listening TCP socket, as net.Listen does.
 type ListenFunc func(network, address string) (net.Listener, error)
 
-// OpenWith is Open with a ListenFunc that is called for every listening socket.
-func OpenWith(socket ListenFunc, listen, target string) (*Proxy, error) {
-	p := &Proxy{address: listen, target: target, listenAt: socket, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
+// TLS is what a proxy between two programs with TLS needs.
+type TLS struct {
+	Server *tls.Config                 // for its clients
+	Client func() (*tls.Config, error) // for the target; called for each connection
+}
+
+// Options are for links that are not plain TCP on loopback.
+type Options struct {
+	Listen ListenFunc // called for every listening socket; nil: net.Listen
+	TLS    *TLS       // nil: bytes pass as they are
+}
+
+// OpenWith is Open with options.
+func OpenWith(o Options, listen, target string) (*Proxy, error) {
+	if o.Listen == nil {
+		o.Listen = net.Listen
+	}
+	p := &Proxy{address: listen, target: target, listenAt: o.Listen, tls: o.TLS, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
 		return nil, err
 	}

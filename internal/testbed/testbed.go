@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -179,22 +178,6 @@ func (b *Testbed) StartBroker() (stop func()) {
 	stop = sync.OnceFunc(c.Close)
 	b.T.Cleanup(stop)
 	return stop
-}
-
-// ServeBroker is a Kafka-compatible broker for programs, until ctx ends. Its data is in
-// dir, or in memory for "". The topic has one partition, and so one order.
-func ServeBroker(ctx context.Context, port, dir string) error {
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("port of the broker: %w", err)
-	}
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(n), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
-	if err != nil {
-		return fmt.Errorf("start a broker: %w", err)
-	}
-	defer c.Close()
-	<-ctx.Done()
-	return nil
 }
 
 // whileTesting runs f until the test ends or stop is called, and waits for it.

@@ -30,9 +30,9 @@ type ConsumedRecord struct {
 	Err        error
 }
 
-// NewTopicReader connects to a broker. Close it.
-func NewTopicReader(broker, topic string) (*TopicReader, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))
+// NewTopicReader connects to a broker; more says how, if it is not by plain TCP. Close it.
+func NewTopicReader(broker, topic string, more ...kgo.Opt) (*TopicReader, error) {
+	client, err := kgo.NewClient(append(more, kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second))...)
 	if err != nil {
 		return nil, fmt.Errorf("read the topic: %w", err)
 	}

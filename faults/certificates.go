@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"evcp"
+	"evcp/internal/authority"
+	"evcp/internal/credentials"
+	"evcp/internal/faultproxy"
+	"evcp/internal/testbed"
+)
+
+// certificateFiles are those of a campaign with TLS: an authority, and a folder of files that all
+// programs read. Central and the Engines want a certificate of every Monitor; the broker does
+// not.
+type certificateFiles struct {
+	dir       string
+	authority *authority.Authority // that issues now
+	ids       []evcp.CPID          // of the charge points that have certificates
+	files     credentials.Store    // of the Engines and links, which are in this process
+	trusted   *credentials.Roots
+	central   *credentials.Server // the link to Central is a server with Central's certificate
+}
+
+// The names of files. A server's certificate is NAME.pem, and its key NAME.key.
+const (
+	trustedFile = "trusted.pem" // the authorities
+	centralCert = "central"
+	brokerCert  = "broker"
+)
+
+// The certificates of an Engine, and with which its Monitor connects to it and to Central.
+func ofEngine(id evcp.CPID) string  { return string(id) + "-engine" }
+func toEngine(id evcp.CPID) string  { return string(id) + "-to-engine" }
+func toCentral(id evcp.CPID) string { return string(id) + "-to-central" }
+
+// newCertificates issues those of Central and of the broker.
+func newCertificates(dir string) (*certificateFiles, error) {
+	c := &certificateFiles{dir: dir}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the certificates: %w", err)
+	}
+	err := errors.Join(c.newAuthority("first"), c.issueServers())
+	if err != nil {
+		return nil, err
+	}
+	c.trusted, err = c.files.Roots("trusted", c.path(trustedFile))
+	if err != nil {
+		return nil, err
+	}
+	c.central, err = c.server(centralCert)
+	return c, err
+}
+
+func (c *certificateFiles) path(name string) string { return filepath.Join(c.dir, name) }
+
+// write replaces a file by a rename.
+func (c *certificateFiles) write(name string, content []byte) error {
+	path := c.path(name)
+	return errors.Join(os.WriteFile(path+".new", content, 0o600), os.Rename(path+".new", path))
+}
+
+// newAuthority makes another authority issue, and trusts it beside those that older names.
+func (c *certificateFiles) newAuthority(name string, older ...*authority.Authority) (err error) {
+	if c.authority, err = authority.New(name, time.Now()); err != nil {
+		return err
+	}
+	return c.trust(append(older, c.authority)...)
+}
+
+// trust replaces the authorities that everybody trusts.
+func (c *certificateFiles) trust(all ...*authority.Authority) error {
+	var bundle []byte
+	for _, a := range all {
+		bundle = append(bundle, a.CertPEM()...)
+	}
+	return c.write(trustedFile, bundle)
+}
+
+// enrol issues the certificates of a charge point, unless it has them.
+func (c *certificateFiles) enrol(id evcp.CPID) error {
+	if slices.Contains(c.ids, id) {
+		return nil
+	}
+	c.ids = append(c.ids, id)
+	return errors.Join(c.issueServer(ofEngine(id)), c.issueClients(id))
+}
+
+// issueServers issues the certificates of all servers, over older ones.
+func (c *certificateFiles) issueServers() error {
+	err := errors.Join(c.issueServer(centralCert), c.issueServer(brokerCert))
+	for _, id := range c.ids {
+		err = errors.Join(err, c.issueServer(ofEngine(id)))
+	}
+	return err
+}
+
+// issueServer issues one.
+func (c *certificateFiles) issueServer(name string) error {
+	hosts := []string{"127.0.0.1", engineName, engineAddress, otherAddress, farAddress}
+	return c.issue(name, authority.CertificateRequest{Names: hosts})
+}
+
+// issueClients issues those of a Monitor, or of several.
+func (c *certificateFiles) issueClients(ids ...evcp.CPID) (err error) {
+	for _, id := range ids {
+		err = errors.Join(err, c.issueClient(toEngine(id), id, 0), c.issueClient(toCentral(id), id, 0))
+	}
+	return err
+}
+
+// issueClient issues one of a Monitor for a time; 0 is long.
+func (c *certificateFiles) issueClient(name string, id evcp.CPID, lifetime time.Duration) error {
+	return c.issue(name, authority.CertificateRequest{URI: authority.ChargePointURI(id), Lifetime: lifetime})
+}
+
+func (c *certificateFiles) issue(name string, r authority.CertificateRequest) error {
+	issued, err := c.authority.Issue(r)
+	if err != nil {
+		return fmt.Errorf("issue the certificate %s: %w", name, err)
+	}
+	return errors.Join(c.write(name+".key", issued.KeyPEM), c.write(name+".pem", issued.CertPEM))
+}
+
+// pair opens a certificate in this process, which reads it again when it changes.
+func (c *certificateFiles) pair(name string) (*credentials.KeyPair, error) {
+	return c.files.KeyPair(name, c.path(name+".pem"), c.path(name+".key"))
+}
+
+// server opens the certificate of a server that wants certificates of its clients.
+func (c *certificateFiles) server(name string) (*credentials.Server, error) {
+	roots, err := c.files.Roots(name, c.path(trustedFile))
+	if err != nil {
+		return nil, err
+	}
+	pair, err := c.pair(name)
+	return &credentials.Server{Pair: pair, ClientRoots: roots}, err
+}
+
+// watch reads the files again that change, until ctx ends. A file that can't be used is a
+// problem.
+func (c *certificateFiles) watch(ctx context.Context, problem func(string)) {
+	c.files.Watch(ctx, func(n credentials.Notice) {
+		if n.Kind == credentials.Rejected {
+			problem(fmt.Sprintf("%s: %v", n.Path, n.Err))
+		}
+	})
+}
+
+// The settings of the programs under trial.
+
+func (c *certificateFiles) client(prefix, cert string) []string {
+	args := []string{"--" + prefix + "-tls", "--" + prefix + "-ca", c.path(trustedFile)}
+	if cert == "" {
+		return args
+	}
+	return append(args, "--"+prefix+"-cert", c.path(cert+".pem"), "--"+prefix+"-key", c.path(cert+".key"))
+}
+
+func (c *certificateFiles) monitorArgs(id evcp.CPID) []string {
+	return append(append(c.client("central", toCentral(id)), c.client("engine", toEngine(id))...), c.client("kafka", "")...)
+}
+
+func (c *certificateFiles) centralArgs(address string) []string {
+	return []string{
+		"--listen", "none", "--tls-listen", address, "--tls-client-ca", c.path(trustedFile),
+		"--tls-cert", c.path(centralCert + ".pem"), "--tls-key", c.path(centralCert + ".key"),
+	}
+}
+
+// What is in this process: the links to Central, the Engines, and the reader of the topic.
+
+// centralLink is a link that is a server to a Monitor and, with that Monitor's certificate, a
+// client of Central: so it can record the messages.
+func (c *certificateFiles) centralLink(id evcp.CPID) (*faultproxy.TLS, error) {
+	pair, err := c.pair(toCentral(id))
+	if err != nil {
+		return nil, err
+	}
+	client := &credentials.Client{Roots: c.trusted, Pair: pair}
+	return &faultproxy.TLS{Server: c.central.Config(), Client: func() (*tls.Config, error) { return client.Config("127.0.0.1") }}, nil
+}
+
+// brokerTLS is that of a client of the broker.
+func (c *certificateFiles) brokerTLS() ([]kgo.Opt, error) {
+	config, err := (&credentials.Client{Roots: c.trusted}).Config("127.0.0.1")
+	return []kgo.Opt{kgo.DialTLSConfig(config)}, err
+}
+
+// serveBroker serves a broker with TLS, if it is given a certificate and its key. It runs in a
+// process of its own.
+func serveBroker(ctx context.Context, port, dir string, certAndKey []string) error {
+	o := testbed.BrokerOptions{Dir: dir}
+	if len(certAndKey) == 0 {
+		return testbed.ServeBroker(ctx, port, o)
+	}
+	var files credentials.Store
+	pair, err := files.KeyPair(brokerCert, certAndKey[0], certAndKey[1])
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop()
+	watching.Go(func() { files.Watch(ctx, func(credentials.Notice) {}) }) // the campaign looks at its own files
+	o.TLS = (&credentials.Server{Pair: pair}).Config()
+	return testbed.ServeBroker(ctx, port, o)
+}
