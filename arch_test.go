@@ -42,7 +42,7 @@ var packages = map[string]contract{
 	"internal/config":          {decides, []string{".", "internal/display", "internal/language"}},
 	"internal/console":         {does, []string{".", "internal/display", "internal/language"}},
 	"internal/link":            {does, []string{"."}},
-	"internal/authority":       {does, []string{".", "internal/language"}},
+	"internal/authority":       {does, []string{".", "internal/folder", "internal/language"}},
 	"internal/credentials":     {does, []string{"internal/language", "internal/metrics"}},
 	"internal/probe":           {does, []string{".", "internal/link", "internal/wire"}},
 	"internal/folder":          {does, []string{"internal/language"}},

@@ -46,6 +46,7 @@ var translators = map[string]func(call string, n int) bool{
 	"logf":          func(_ string, n int) bool { return n == 2 },
 	"command":       func(_ string, n int) bool { return n == 2 },
 	"warnLimited":   first,
+	"say":           first,
 	"Info":          first,
 	"Warn":          first,
 	"Error":         first,

@@ -37,8 +37,15 @@ const (
 
 func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 	o.sources, o.said = in.Sources, in.Language
-	if in.Command == "" {
+	if setting := o.authority.given(); setting != "" && in.Command != "ca issue" {
+		return cli.UsageError(language.Errorf("--%s: it goes with ca issue", setting))
+	}
+	switch in.Command {
+	case "":
 		return o.serve(ctx)
+	case "forget":
+	default:
+		return o.authority.run(in, os.Stdout)
 	}
 	if in.Operand == "" {
 		return cli.UsageError(language.New("forget which charge point? ev-central forget CP_001"))

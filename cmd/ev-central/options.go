@@ -21,6 +21,7 @@ type options struct {
 	log          cli.LogSettings
 	tls, httpTLS cli.ServerTLS
 	files        credentials.Store
+	authority    authoritySettings
 	sources      config.Sources
 	said         language.Language
 }
@@ -48,9 +49,15 @@ func program(o *options) config.Program {
 		About: "Registers Monitors, keeps the state of their charge points and shows it.",
 		Usage: []config.Usage{
 			{Args: "[flags]", Help: "serve until Ctrl-C"},
+			{Args: "ca init", Help: "make a private certificate authority"},
+			{Args: "ca issue ID", Help: "a certificate for the Monitor of a charge point"},
+			{Args: "ca issue --fleet NAME", Help: "… of a fleet"},
+			{Args: "ca issue --server HOST", Help: "… for Central or an Engine"},
+			{Args: "ca revoke SERIAL", Help: "refuse a certificate from now on"},
+			{Args: "ca list", Help: "what was issued"},
 			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
 		},
-		Commands: []string{"forget"}, Operand: true,
+		Commands: []string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, Operand: true,
 		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect; none = by TLS only", Scope: config.NotInFile, Set: config.ListenOrNone(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
@@ -60,7 +67,7 @@ func program(o *options) config.Program {
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 		}, o.httpTLS.Settings(central, false), []config.Setting{
 			{Name: "tls-listen", Arg: "HOST:PORT", DefaultText: "none", Group: secure, Help: "where Monitors connect by TLS", Scope: config.NotInFile, Set: config.ListenOrOff(&o.tlsListen)},
-		}, o.tls.Settings(secure, true), o.log.Settings(run)),
+		}, o.tls.Settings(secure, true), o.authority.settings(), o.log.Settings(run)),
 		Check:   o.check,
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,

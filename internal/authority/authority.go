@@ -3,8 +3,8 @@
 // Keys are ECDSA on P-256. Whom a certificate is for is read from its subject alternative
 // names only (RFC 9525); the common name is for people.
 //
-// Functions may be called from several goroutines; two processes must not write one folder
-// at once.
+// An Authority may be used from several goroutines; a Folder is for one, and one process at a
+// time has it.
 package authority
 
 import (
@@ -19,6 +19,8 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -98,7 +100,7 @@ func (a *Authority) Issue(r CertificateRequest) (Issued, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		NotBefore:    r.Now.Add(-backdated), NotAfter: r.Now.Add(r.Lifetime),
+		NotBefore:    r.Now.Add(-backdated), NotAfter: a.notAfter(r.Now.Add(r.Lifetime)),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, name := range r.Names {
@@ -115,7 +117,7 @@ func (a *Authority) Issue(r CertificateRequest) (Issued, error) {
 		}
 		template.URIs, template.ExtKeyUsage = []*url.URL{uri}, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	}
-	template.Subject.CommonName = commonName(append(r.Names, r.URI)[0])
+	template.Subject.CommonName = commonName(append(slices.Clone(r.Names), r.URI)[0])
 	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, key.Public(), a.key)
 	if err != nil {
 		return Issued{}, err
@@ -126,6 +128,22 @@ func (a *Authority) Issue(r CertificateRequest) (Issued, error) {
 	}
 	certificate, err := x509.ParseCertificate(der)
 	return Issued{certificate, encode("CERTIFICATE", der), encode("PRIVATE KEY", keyDER)}, err
+}
+
+// notAfter is the end of a certificate, which does not outlive its authority.
+func (a *Authority) notAfter(end time.Time) time.Time {
+	if a.Certificate.NotAfter.Before(end) {
+		return a.Certificate.NotAfter
+	}
+	return end
+}
+
+// subject says whom a certificate is for: its URI, or its names with commas between.
+func (r CertificateRequest) subject() string {
+	if r.URI != "" {
+		return r.URI
+	}
+	return strings.Join(r.Names, ",")
 }
 
 // commonName is a name cut to the 64 characters that X.520 allows.

@@ -124,7 +124,7 @@ func StateDir(given, program string, getenv func(string) string) (string, error)
 	first, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd separates several with colons
 	dir := cmp.Or(given, first)
 	if dir == "" {
-		home := userState(getenv)
+		home := UserState(getenv)
 		if home == "" {
 			return "", UsageError(language.New("no folder for the state: HOME is not set; give one with --state-dir"))
 		}
@@ -137,9 +137,9 @@ func StateDir(given, program string, getenv func(string) string) (string, error)
 	return dir, nil
 }
 
-// userState is the folder of a user's state, "" if the environment does not say. The XDG
+// UserState is the folder of a user's state, "" if the environment does not say. The XDG
 // standard ignores relative paths.
-func userState(getenv func(string) string) string {
+func UserState(getenv func(string) string) string {
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return dir
 	}

@@ -29,7 +29,7 @@ type Program struct {
 	Settings []Setting // in the order of the help, groups together; --help and --version come by themselves
 	Files    []string  // where the file is looked for; empty: this program reads none
 	Shared   []string  // file keys of sibling programs: known here, and ignored
-	Commands []string  // what the first positional argument may be; empty: there is none
+	Commands []string  // what the first positional argument may be, or the first two, as "ca init"; empty: there is none
 	Operand  bool      // a command may be followed by one more
 	Example  string    // the setting that explains variables and file keys in the help
 	Notes    []string  // last paragraphs of the help, wrapped

@@ -210,19 +210,30 @@ func (l *loader) parseArgs() {
 			positional = append(positional, arg)
 		}
 	}
+	if len(positional) > 0 {
+		l.parseCommand(positional)
+	}
+}
+
+// parseCommand takes what is no flag: a command of one word or two, and perhaps an operand.
+func (l *loader) parseCommand(positional []string) {
+	words := 1
+	if slices.ContainsFunc(l.Commands, func(c string) bool { return strings.HasPrefix(c, positional[0]+" ") }) {
+		words = min(2, len(positional))
+	}
+	command, rest := strings.Join(positional[:words], " "), positional[words:]
 	switch {
-	case len(positional) == 0:
 	case len(l.Commands) == 0:
-		l.unknown(phraseUnknownArg, positional[0], language.New(phraseNoCommands))
-	case !slices.Contains(l.Commands, positional[0]):
-		l.unknown(phraseUnknownCommand, positional[0], language.Errorf(phraseCommands, alternatives(l.Commands, wordAnd)))
-	case len(positional) > 1 && !l.Operand:
-		l.unknown(phraseUnknownArg, positional[1], nil)
-	case len(positional) > 2:
-		l.unknown(phraseUnknownArg, positional[2], nil)
+		l.unknown(phraseUnknownArg, command, language.New(phraseNoCommands))
+	case !slices.Contains(l.Commands, command):
+		l.unknown(phraseUnknownCommand, command, language.Errorf(phraseCommands, alternatives(l.Commands, wordAnd)))
+	case len(rest) > 0 && !l.Operand:
+		l.unknown(phraseUnknownArg, rest[0], nil)
+	case len(rest) > 1:
+		l.unknown(phraseUnknownArg, rest[1], nil)
 	default:
-		l.in.Command = positional[0]
-		l.in.Operand = strings.Join(positional[1:], "")
+		l.in.Command = command
+		l.in.Operand = strings.Join(rest, "")
 	}
 }
 

@@ -168,6 +168,34 @@ func TestOperand(t *testing.T) {
 	}
 }
 
+// Some commands have two words.
+func TestCommandOfTwoWords(t *testing.T) {
+	p := monitor(&options{})
+	p.Commands, p.Operand = []string{"ca init", "ca issue", "forget"}, true
+	for args, want := range map[string]string{"ca issue CP_1": "ca issue, CP_1", "ca init": "ca init, ", "forget CP_1": "forget, CP_1"} {
+		in, err := p.Load(strings.Fields(args), env(nil), disk(nil))
+		if got := in.Command + ", " + in.Operand; err != nil || got != want {
+			t.Errorf("%s: %q, %v", args, got, err)
+		}
+	}
+	for args, want := range map[string]string{
+		"ca":             "unknown command ca. The commands are ca init, ca issue and forget.",
+		"ca isue CP_1":   "unknown command \"ca isue\". Did you mean ca issue?",
+		"ca issue a b":   "unexpected argument b.",
+		"issue CP_1":     "unknown command issue.",
+		"forget a b":     "unexpected argument b.",
+		"ca -- issue -x": "",
+	} {
+		_, err := p.Load(strings.Fields(args), env(nil), disk(nil))
+		if want == "" && err == nil {
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
 func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	files := map[string]string{"./network.yaml": "engine_port: 4\ncentral_port: 4\nkafka_topic: t4\nlisten: :1\n"}
 	vars := map[string]string{"EVCP_ENGINE_PORT": "3", "ENGINE_PORT": "tcp://x", "CENTRAL_PORT": "3", "CP_ID": ""}
