@@ -64,13 +64,16 @@ func TestThreeCommandsToMTLS(t *testing.T) {
 	block := regexp.MustCompile("(?s)```sh\n((?:ev-central ca [^\n]*\n){3})```")
 	var commands string
 	for _, page := range []string{"README.md", "README.es.md"} {
-		text, err := os.ReadFile(filepath.Join("../..", page))
+		text, err := os.ReadFile(filepath.Join("..", "..", page))
 		if err != nil {
 			t.Fatal(err)
 		}
 		found := block.FindStringSubmatch(string(text))
-		if found == nil || commands != "" && found[1] != commands {
-			t.Fatalf("%s has other commands: %q", page, found)
+		if len(found) != 2 {
+			t.Fatalf("%s has no three commands", page)
+		}
+		if commands != "" && found[1] != commands {
+			t.Fatalf("%s has other commands: %s", page, found[1])
 		}
 		commands = found[1]
 	}

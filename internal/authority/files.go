@@ -182,7 +182,7 @@ func (f *Folder) IssueTo(out, name string, r CertificateRequest) (issued Issued,
 	}
 	c := issued.Certificate
 	entry := fmt.Sprintf("%s %s %s\n", Serial(c), c.NotAfter.UTC().Format(time.RFC3339), r.subject())
-	if err = f.extend(issuedName, entry, 0o600); err != nil {
+	if err := f.extend(issuedName, entry, 0o600); err != nil {
 		return issued, "", "", err
 	}
 	if err = writeNew(key, issued.KeyPEM, 0o600); err == nil {
