@@ -29,7 +29,7 @@ import (
 var commands = map[string]func(*options, context.Context) error{
 	"status":      func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.StatusLines) },
 	"explain":     func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.Lines) },
-	"healthcheck": (*options).printHealth, "events": (*options).printEvents,
+	"healthcheck": (*options).printHealth, "events": (*options).printEvents, "support": (*options).writeSupport,
 }
 
 // runCommand runs a command. An error with advice is printed here.

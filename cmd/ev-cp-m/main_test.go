@@ -89,7 +89,7 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"--state-dir", filepath.Join(folder, "bad.yaml")}, []string{"--state-dir", "a folder is needed, and a file is there"}},
 		{"", []string{"--config", "/dev/zero"}, []string{"ev-cp-m: /dev/zero: larger than 64 KiB"}},
 		{"", []string{"--kafka-topic", "my topic"}, []string{`--kafka-topic "my topic": a topic is 1 to 249 of A-Z`}},
-		{"", []string{"xyzzy"}, []string{"unknown command xyzzy. The commands are events, explain, healthcheck and status."}},
+		{"", []string{"xyzzy"}, []string{"unknown command xyzzy. The commands are events, explain, healthcheck, status and support."}},
 		{"", []string{"status", "now"}, []string{"unexpected argument now"}},
 		{"", []string{"--follow"}, []string{"--json, --follow and --since go with a command"}},
 		{"", []string{"status", "--follow"}, []string{"ev-cp-m: --follow goes with events"}},

@@ -14,6 +14,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/credentials"
+	"evcp/internal/explain"
 	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/probe"
@@ -38,6 +39,7 @@ type options struct {
 	http    string // "" = off
 	httpTLS cli.ServerTLS
 
+	operand      string // what follows the command
 	follow, json bool
 	since        time.Time // zero: from the first event on
 
@@ -61,6 +63,7 @@ func program(o *options) config.Program {
 			{Args: "explain", Help: "why, and what happens next"},
 			{Args: "healthcheck", Help: "exit 0 while it watches, else 1"},
 			{Args: "events [flags]", Help: "what it has kept, also without one"},
+			{Args: "support FILE.zip", Help: "what to attach to a question, no secrets"},
 		},
 		Settings: slices.Concat([]config.Setting{
 			{Name: "cp-id", Arg: "ID", Default: "CP_001", EnvAliases: []string{"CP_ID"}, Group: charge, Help: "1 to 64 of A-Z a-z 0-9 . _ -", Set: config.CPID(&o.cp)},
@@ -92,9 +95,9 @@ func program(o *options) config.Program {
 		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true), o.login.Settings(kafkaLogin)),
 		Check:    o.check,
 		Files:    config.NetworkFiles,
-		Commands: slices.Sorted(maps.Keys(commands)),
-		Shared:   config.NetworkKeys,
-		Example:  "engine-port",
+		Commands: slices.Sorted(maps.Keys(commands)), Operand: true,
+		Shared:  config.NetworkKeys,
+		Example: "engine-port",
 		Notes: []string{"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage or configuration, " +
 			"3 Central refused the registration."},
 	}
@@ -154,7 +157,9 @@ func (o *options) misplacedFlag(command string) error {
 		why = language.New(english.needsCommand)
 	case command != "" && o.test:
 		why = language.Errorf(english.noTest, command)
-	case command == "healthcheck" && o.json:
+	case command != "support" && o.operand != "":
+		why = language.Errorf("unexpected argument %s.", o.operand)
+	case (command == "healthcheck" || command == "support") && o.json:
 		why = language.Errorf(english.goesWith, "--json", language.New("status, explain and events"))
 	case command != "events" && o.follow:
 		why = language.Errorf(english.goesWith, "--follow", "events")
@@ -179,6 +184,13 @@ func (o *options) complete(in config.Invocation) (err error) {
 	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
 	o.Version, o.said, o.sources = version.String(), in.Language, in.Sources
 	o.Slept = watch.Slept
+	o.operand = in.Operand
+	for _, v := range in.Values {
+		o.Settings = append(o.Settings, explain.SettingValue{Name: v.Name, Value: v.Text, Source: v.Source})
+	}
+	if in.Command != "" { // which connects to no peer: its user need not be able to read the files
+		return o.misplacedFlag(in.Command)
+	}
 	if err := o.openDialers(); err != nil {
 		return err
 	}

@@ -79,10 +79,15 @@ type Invocation struct {
 	Command string // one of Commands; "" = none
 	Operand string // what follows it; "" = nothing
 	Sources Sources
+	Values  []Value // of every setting that has one; those of a Secret are left out
 
 	Language language.Language // that --lang, EVCP_LANG or the locale chooses; set also with an error
 	Asked    bool              // for this language, by --lang or EVCP_LANG
 }
+
+// Value is one setting as it is in force, and where that came from: a flag, a variable, a file
+// with its line, or "default".
+type Value struct{ Name, Text, Source string }
 
 // Sources are where values came from, for the start banner.
 type Sources struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -74,6 +75,9 @@ func (l *loader) setAll() {
 		if s.Name != fileFlag {
 			l.used[v.source] = true
 		}
+		if !s.Secret {
+			l.in.Values = append(l.in.Values, Value{s.Name, v.text, v.where(l.file.path)})
+		}
 		if err := s.Set(v.text); err != nil {
 			l.problems = append(l.problems, v.problem(err))
 		}
@@ -122,6 +126,18 @@ type value struct {
 	text    string
 	setting Setting
 	at      filePosition // in the file
+}
+
+// where is the source of v in words; file is the path of the settings file.
+func (v value) where(file string) string {
+	switch v.source {
+	case fromFile:
+		return fmt.Sprintf("%s:%d", file, v.at.line)
+	case fromDefault:
+		return "default"
+	default:
+		return v.name
+	}
 }
 
 // problem is an error that names the source of v; why is the reason.

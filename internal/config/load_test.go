@@ -208,8 +208,8 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 		t.Errorf("got %+v", o)
 	}
 	sources := got.Sources.In(language.English)
-	got.Sources = config.Sources{}
-	if sources != "flags, variables, ./network.yaml" || got != (config.Invocation{}) {
+	got.Sources, got.Values = config.Sources{}, nil
+	if sources != "flags, variables, ./network.yaml" || !reflect.DeepEqual(got, config.Invocation{}) {
 		t.Errorf("got %+v from %s", got, sources)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,7 @@ type Console struct {
 	live       []string   // the live line as last set, the best first
 	on         bool       // it is drawn
 	loggedLost uint64     // lost lines of which the log has given the number
+	recent     []string   // the last lines of a log, as Logfmt has them
 }
 
 // Open makes a Console. It writes nothing yet.
@@ -139,6 +141,30 @@ func (c *Console) width(most int) int {
 
 // unlimited is more cells than any line has.
 const unlimited = 1 << 30
+
+// maxRecent lines are kept for Recent: some 40 kB.
+const maxRecent = 200
+
+// keep remembers a line of the log.
+func (c *Console) keep(line string) {
+	if !c.output.log {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.recent) == maxRecent {
+		copy(c.recent, c.recent[1:])
+		c.recent = c.recent[:maxRecent-1]
+	}
+	c.recent = append(c.recent, line)
+}
+
+// Recent are the last lines of the log, the oldest first, whether anybody read them or not.
+func (c *Console) Recent() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.recent)
+}
 
 // Lost is how many lines of a log were dropped, since nobody read it or it could not be
 // written. Any goroutine may call it at any time.

@@ -86,6 +86,7 @@ func (h logHandler) Handle(_ context.Context, r slog.Record) error {
 		e.add(h.prefix, a)
 		return true
 	})
+	h.c.keep(strings.Join(Logfmt.encode(e, h.c), " "))
 	h.c.above(h.c.format.encode(e, h.c)...)
 	return nil
 }

@@ -31,6 +31,15 @@ type MonitorStatus struct {
 	Kafka        *KafkaStatus        `json:"kafka"` // null without brokers
 	Outbox       OutboxStatus        `json:"outbox"`
 	Log          LogStatus           `json:"log"`
+	Files        []FileStatus        `json:"files,omitempty"` // certificates, keys and passwords
+}
+
+// FileStatus is what one setting names: a file, or a certificate and its key.
+type FileStatus struct {
+	Use      string `json:"use"` // its setting: "central-cert"
+	Path     string `json:"path"`
+	Expires  Moment `json:"expires"`            // of the certificate in use; null: there is none
+	Rejected string `json:"rejected,omitempty"` // why its newest content is not used
 }
 
 // ChargePointStatus is one charge point and its Engine.

@@ -20,7 +20,11 @@ func Lines(d MonitorStatus, how View) []string {
 		lines = slices.Concat(lines, []string{"", v.checksTitle(c)}, v.checks(c), []string{"", v.Language.Text(english.messages)}, v.messages(c),
 			[]string{"", v.Language.Text(english.next)}, v.schedule(c))
 	}
-	return append(append(lines, ""), v.outbox()...)
+	lines = append(append(lines, ""), v.outbox()...)
+	if len(v.Files) > 0 {
+		lines = slices.Concat(lines, []string{"", v.Language.Text(english.files)}, v.files(false))
+	}
+	return lines
 }
 
 func (v view) checksTitle(c ChargePointStatus) string {
@@ -175,6 +179,9 @@ func (v view) names() int {
 // column is the length of the longest address, at most maxColumn.
 func (v view) column() int {
 	wide := len(v.Instance)
+	for _, f := range v.Files {
+		wide = max(wide, len("--"+f.Use))
+	}
 	for _, c := range v.ChargePoints {
 		wide = max(wide, len(c.Engine), len(c.Central.Address))
 	}

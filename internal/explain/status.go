@@ -44,7 +44,7 @@ func (v view) status() (lines []string) {
 	if v.Outbox.Refused != "" {
 		lines = append(lines, v.indented(v.Language.Text(english.refusedDisk))...)
 	}
-	return lines
+	return append(lines, v.files(true)...)
 }
 
 // state is the state that a charge point is shown in, since when and why.

@@ -65,6 +65,14 @@ type words struct {
 	leftOut   string // how many events, how many notices
 	events    display.Plural
 	notices   display.Plural
+
+	// Certificates and secrets.
+	files    string // the heading
+	file     string // the name of a row
+	inUse    string
+	expires  string // when, in how long
+	expired  string // when
+	rejected string // why
 }
 
 var english = words{
@@ -128,6 +136,13 @@ var english = words{
 	leftOut:   "      the log stood still and left out %s and %s",
 	events:    display.NewPlural("%d event", "%d events"),
 	notices:   display.NewPlural("%d notice", "%d notices"),
+
+	files:    "Certificates and secrets",
+	file:     "File",
+	inUse:    "in use",
+	expires:  "expires on %s, in %s",
+	expired:  "expired on %s",
+	rejected: "It has changed, and can't be used; the old content stays in use: %s",
 }
 
 // Sentences that a Monitor puts into its document, which is English, and that a person

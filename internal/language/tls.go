@@ -3,6 +3,23 @@ package language
 // tlsTexts are the sentences about failures of TLS.
 var tlsTexts = map[string]string{
 
+	// status and explain, about files.
+	"Certificates and secrets": "Certificados y secretos",
+	"File":                     "Fichero",
+	"in use":                   "en uso",
+	"expires on %s, in %s":     "caduca el %s, dentro de %s",
+	"expired on %s":            "caducó el %s",
+	"It has changed, and can't be used; the old content stays in use: %s": "Ha cambiado, y no se puede usar; se sigue usando el contenido anterior: %s",
+
+	// ev-cp-m support.
+	"support FILE.zip":                                            "support FICHERO.zip",
+	"what to attach to a question, no secrets":                    "lo que se adjunta a una consulta, sin secretos",
+	"support needs a file: ev-cp-m support FILE.zip":              "support necesita un fichero: ev-cp-m support FICHERO.zip",
+	"%s is there already; choose another name":                    "%s ya existe; elija otro nombre",
+	"%s holds, without secrets:":                                  "%s contiene, sin secretos:",
+	"No Monitor of %s answers: it has only what is on disk.":      "Ningún Monitor de %s contesta: solo tiene lo que hay en disco.",
+	"Look through it before you send it: it names your machines.": "Revíselo antes de enviarlo: nombra sus máquinas.",
+
 	// Failures of TLS.
 	"Look at the Engine's own log; if it saw nothing, correct --engine-port, or it wants TLS: --engine-tls.": "Mire el log del propio Engine; si no vio nada, corrija --engine-port, o quiere TLS: --engine-tls.",
 	"Look at Central's own log; if it saw nothing, correct --central-port, or it wants TLS: --central-tls.":  "Mire el log de la propia Central; si no vio nada, corrija --central-port, o quiere TLS: --central-tls.",

@@ -47,6 +47,9 @@ type Endpoints struct {
 	Metrics func(*metrics.Writer)
 	// Status returns a value for encoding/json.
 	Status func() any
+	// Support returns the same for SupportPath; nil: there is no such path. It is for the
+	// socket alone.
+	Support func() any
 }
 
 // Paths of the endpoints.
@@ -56,6 +59,9 @@ const (
 	ReadyPath   = "/readyz"
 	StatusPath  = "/api/v1/status"
 )
+
+// SupportPath is what only the socket serves: what one attaches to a question.
+const SupportPath = "/api/v1/support"
 
 // Paths are all of them, for a server that has further ones.
 func Paths() []string { return []string{MetricsPath, HealthPath, ReadyPath, StatusPath} }
@@ -74,7 +80,10 @@ func (e Endpoints) Handler() http.Handler {
 		mux.HandleFunc(method+" "+ReadyPath, ready)
 		mux.HandleFunc(method+" /{$}", index)
 	}
-	mux.HandleFunc("GET "+StatusPath, NoParameters(e.status))
+	mux.HandleFunc("GET "+StatusPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.Status()) }))
+	if e.Support != nil {
+		mux.HandleFunc("GET "+SupportPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.Support()) }))
+	}
 	mux.HandleFunc("/api/", NoSuchPath(StatusPath))
 	return withHeaders(mux)
 }
@@ -130,8 +139,8 @@ func writeCheck(w http.ResponseWriter, text string, err error) {
 	fmt.Fprintln(w, text)
 }
 
-func (e Endpoints) status(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.MarshalIndent(e.Status(), "", "  ")
+func writeJSON(w http.ResponseWriter, value any) {
+	body, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		http.Error(w, "can't write the status", http.StatusInternalServerError)
 		return

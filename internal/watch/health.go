@@ -28,7 +28,10 @@ import (
 func (r *runner) serve() {
 	var ctx context.Context
 	ctx, r.stopServers = context.WithCancel(context.Background())
-	handler := status.Endpoints{Healthy: r.healthy, Ready: r.ready, Metrics: r.metrics, Status: func() any { return r.status() }}.Handler()
+	endpoints := status.Endpoints{Healthy: r.healthy, Ready: r.ready, Metrics: r.metrics, Status: func() any { return r.status() }}
+	handler := endpoints.Handler()
+	endpoints.Support = func() any { return r.support() }
+	private := endpoints.Handler()
 	serve := func(ln net.Listener) {
 		r.servers.Go(func() {
 			if err := status.Serve(ctx, ln, handler); err != nil {
@@ -36,7 +39,7 @@ func (r *runner) serve() {
 			}
 		})
 	}
-	r.servers.Go(func() { status.ServeSocket(ctx, r.o.Dir(), handler, r.logServerError) })
+	r.servers.Go(func() { status.ServeSocket(ctx, r.o.Dir(), private, r.logServerError) })
 	if r.o.HTTP != nil {
 		serve(r.o.HTTP)
 	}

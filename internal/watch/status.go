@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -28,6 +29,13 @@ func (r *runner) status() explain.MonitorStatus {
 		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(r.opened), Healthy: true,
 		Outbox: r.outboxStatus(), Kafka: r.kafkaStatus(),
 		Log: explain.LogStatus{Events: r.log.tail.Dropped(), Notices: r.log.dropped.Load()},
+	}
+	for _, f := range r.o.Files.Files() {
+		file := explain.FileStatus{Use: f.Use, Path: f.Path, Expires: explain.MomentOf(f.Expires)}
+		if f.Err != nil {
+			file.Rejected = wire.Text([]byte(f.Err.Error()))
+		}
+		d.Files = append(d.Files, file)
 	}
 	past := r.past()
 	for _, t := range r.o.Targets {
@@ -198,4 +206,12 @@ func (r *runner) outboxStatus() explain.OutboxStatus {
 		o.Dropped += n
 	}
 	return o
+}
+
+// support is the document behind GET /api/v1/support, on the socket alone.
+func (r *runner) support() explain.Support {
+	return explain.Support{
+		Settings: r.o.Settings, Log: r.o.Console.Recent(),
+		Go: runtime.Version(), OS: runtime.GOOS + "/" + runtime.GOARCH, Threads: runtime.GOMAXPROCS(0),
+	}
 }

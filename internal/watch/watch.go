@@ -56,14 +56,15 @@ type Options struct {
 	// SyncEvery is how long plain OKs may wait for the disk; 0 is the outbox's own.
 	SyncEvery time.Duration
 
-	Version string
-	Origin  string // where the options came from, for the banner
-	Console *console.Console
-	Dialers link.Dialers
-	Slept   func() time.Duration
-	HTTP    net.Listener          // serves metrics, health and status; nil: only the socket in Dir does
-	Files   *credentials.Store    // certificates and keys, watched by the caller; nil: none are shown
-	Notify  *systemd.NotifySocket // nil: systemd did not start this process
+	Version  string
+	Settings []explain.SettingValue // as they are in force, without secrets
+	Origin   string                 // where the options came from, for the banner
+	Console  *console.Console
+	Dialers  link.Dialers
+	Slept    func() time.Duration
+	HTTP     net.Listener          // serves metrics, health and status; nil: only the socket in Dir does
+	Files    *credentials.Store    // certificates and keys, watched by the caller; nil: none are shown
+	Notify   *systemd.NotifySocket // nil: systemd did not start this process
 	// Events, if set, gets every kept event that the live tail carries.
 	Events func([]evcp.Event)
 	// CloseLimit bounds the outbox's part of a stop; 0 is 300 ms.
