@@ -88,6 +88,7 @@ type receipt struct {
 	refused   cpstate.Reply // why it was not taken, in the words for a registration; UnknownMessage: none of these reasons
 	created   uint64        // the number of the change by which the charge point became known; 0: it was known before, or is not
 	certified bool          // from now on the charge point is refused without a certificate
+	tried     bool          // it was so until now, by a trial that has ended
 }
 
 // refusal is the receipt for a message that is not taken. Only a registration is told why:
@@ -129,7 +130,9 @@ func (b *board) receive(r *connRecord, m wire.Message, a admission, now time.Tim
 		_, to.reply = cpstate.Condition{}.Receive(m, now)
 		return to
 	}
-	to.reply, to.certified = b.apply(p, r, m, now)
+	before := p.Certified
+	to.reply = b.apply(p, r, m, now)
+	to.certified, to.tried = p.Certified && !before, before && !p.Certified
 	if !known {
 		to.created = b.changes.next
 	}
@@ -145,7 +148,7 @@ func (b *board) countAnswer(m wire.Message, to receipt) {
 }
 
 // apply updates a charge point by one message.
-func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) (reply cpstate.Reply, certified bool) {
+func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Time) cpstate.Reply {
 	before := p.CPView
 	next, reply := p.Receive(m, now)
 	if m.Verb == wire.Disconnect && reply.Accepted() {
@@ -153,8 +156,8 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 	} else {
 		p.Peer = r.peer
 	}
-	if !next.Certified && reply.Accepted() && p.certifies(r, m) {
-		next.Certified, certified = true, true
+	if reply.Accepted() && p.certifies(r, m) {
+		next.Certified = true
 	}
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
@@ -168,7 +171,7 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 		b.lastMessage = now
 	}
 	b.update(p, next, now)
-	return reply, certified
+	return reply
 }
 
 // maxRecentHeartbeats is how many heartbeats a page can draw: four minutes of the

@@ -244,6 +244,10 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 		c.log.LogAttrs(context.Background(), slog.LevelInfo, c.o.Language.Text("has sent with a certificate: is refused without one from now on"),
 			append(m.identity.attrs(), console.CP(msg.CP))...)
 	}
+	if r.tried {
+		c.log.LogAttrs(context.Background(), slog.LevelInfo, c.o.Language.Text("was only tried with a certificate: may connect without one, as before"),
+			append(m.identity.attrs(), console.CP(msg.CP))...)
+	}
 	if r.created > 0 && c.file != nil {
 		c.commits.waitChange(r.created, registrationWait)
 	}
