@@ -39,6 +39,7 @@ type measurement struct {
 var measurements = []measurement{
 	{"start", measureStart},
 	{"rounds", measureRounds},
+	{"tls", measureTLS},
 	{"lateness", measureLateness},
 	{"detection", measureDetection},
 	{"gobench", measureGo},

@@ -18,7 +18,7 @@ trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/bin" "$dir/run"
 
 echo "building" >&2
-CGO_ENABLED=0 go build -trimpath -o "$dir/bin/" ./cmd/ev-cp-m ./cmd/ev-central ./bench
+CGO_ENABLED=0 go build -trimpath -o "$dir/bin/" ./cmd/ev-cp-m ./cmd/ev-central ./cmd/ev-cp-e ./bench
 for peer in engine floor limit; do
   cc -O2 -o "$dir/bin/$peer" "bench/peers/$peer.c"
 done
