@@ -70,6 +70,8 @@ func (p *centralProcess) whoMayConnect(ln net.Listener) string {
 	switch {
 	case !isTLS(ln):
 		return p.whoMayRegister()
+	case p.options.tls.ClientCA != "" && p.registry == nil:
+		return said.Text("by TLS, each with its certificate")
 	case p.options.tls.ClientCA != "":
 		return said.Sprintf("by TLS, with a certificate; %s", p.whoMayRegister())
 	}

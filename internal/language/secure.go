@@ -8,6 +8,7 @@ var secure = map[string]string{
 	"none needs --tls-listen: Monitors must reach Central somewhere": "none necesita --tls-listen: los Monitores deben llegar a Central por algún sitio",
 	"it goes with --tls-cert and --tls-key":                          "va con --tls-cert y --tls-key",
 	"by TLS; %s":                                                     "por TLS; %s",
+	"by TLS, each with its certificate":                              "por TLS, cada uno con su certificado",
 	"by TLS, with a certificate; %s":                                 "por TLS, con certificado; %s",
 
 	"no TLS with %s: %s":                                                    "no hay TLS con %s: %s",
