@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"evcp/internal/authority"
 	"evcp/internal/testbed"
@@ -59,7 +60,13 @@ func startSecure(t *testing.T) *secureSite {
 	s.centralP.Stderr.Line("msg=started")
 	cert, key = s.keep(s.certificates.Issue("monitor", authority.CertificateRequest{URI: authority.ChargePointURI("CP_001")}))
 	page, pageKey := s.keep(s.certificates.Server("page"))
-	s.monitor = start(t, []string{"GOTRACEBACK=all"}, "--cp-id", "CP_001", "--state-dir", s.dir, "--log-level", "debug", "--kafka-brokers", "none",
+	password := filepath.Join(t.TempDir(), "password")
+	s.secrets[password] = "correct-horse-battery-staple\n"
+	if err := os.WriteFile(password, []byte(s.secrets[password]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.monitor = start(t, []string{"GOTRACEBACK=all"}, "--cp-id", "CP_001", "--state-dir", s.dir, "--log-level", "debug",
+		"--kafka-brokers", testbed.FreeAddr(t), "--kafka-sasl", "plain", "--kafka-username", "monitor", "--kafka-password-file", password, "--kafka-tls", "--kafka-ca", s.certificates.CA,
 		"--central-ip", "127.0.0.1", "--central-port", testbed.Port(s.central), "--central-tls", "--central-ca", s.certificates.CA, "--central-cert", cert, "--central-key", key,
 		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(s.engineAddress), "--engine-tls", "--engine-ca", s.certificates.CA,
 		"--http", "127.0.0.1:0", "--http-tls-cert", page, "--http-tls-key", pageKey)
@@ -99,7 +106,12 @@ func TestTLSOfAllLinks(t *testing.T) {
 	s.engine.Wait()
 	cert, key, day := s.certificates.Expired("engine")
 	s.startEngine(cert, key)
-	s.engine.Stderr.Line("--tls-cert: the certificate expired on " + day)
+	warned := func() bool { // before its first line or after it
+		return strings.Contains(s.engine.Stderr.String(), "--tls-cert: the certificate expired on "+day)
+	}
+	if !wait.Until(s.Context(), time.Millisecond, warned) {
+		t.Fatal("the Engine does not warn of its certificate")
+	}
 	s.monitor.Stderr.Line("TLS failed: certificate expired on " + day)
 	s.eventually("TLS failed: certificate expired on "+day, "status")
 	s.eventually("Renew the certificate of the Engine; nothing else need be wrong.", "status")
