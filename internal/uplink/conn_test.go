@@ -31,6 +31,7 @@ type scriptedReply struct {
 // scriptedPeer sends one list of replies on each connection, one for each message, and
 // nothing more after the last. It records all that it received.
 type scriptedPeer struct {
+	tlsSide
 	dials    int
 	received strings.Builder
 }
@@ -46,7 +47,7 @@ func (p *scriptedPeer) serve(l net.Listener, scripts [][]scriptedReply) {
 			script = scripts[p.dials]
 		}
 		p.dials++
-		p.answer(c, script)
+		p.answer(p.server(c), script)
 	}
 }
 
@@ -74,7 +75,7 @@ func (p *scriptedPeer) answer(c net.Conn, script []scriptedReply) {
 	}
 }
 
-// TestSend sends one or two messages in each framing.
+// TestSend sends one or two messages in each framing, by TCP and by TLS.
 func TestSend(t *testing.T) {
 	frame := func(text string) string { return string(wire.AppendFramed(nil, []byte(text), wire.STX)) }
 	answer := func(text string, v Verdict, took time.Duration) SendResult {
@@ -113,43 +114,59 @@ func TestSend(t *testing.T) {
 		"half a frame":               {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x06\x02OK", false}}}, want: []SendResult{answer(`\x06\x02OK`, Unclear, 0)}, takes: AnswerLimit, dials: 1},
 		"text where frames are used": {framing: wire.STX, scripts: [][]scriptedReply{{{0, "OK\n", false}}}, want: []SendResult{answer("OK", Unclear, 0)}, dials: 1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				n, p := &simnet.Net{}, &scriptedPeer{}
-				if tt.scripts != nil {
-					l, err := n.Listen("central")
-					if err != nil {
-						t.Fatal(err)
+		for _, link := range []struct {
+			name   string
+			secure func(*testing.T) tlsSide
+		}{{"TCP", noTLS}, {"TLS", newTLSSide}} {
+			t.Run(name+"/"+link.name, func(t *testing.T) {
+				side := link.secure(t)
+				synctest.Test(t, func(t *testing.T) {
+					p := &scriptedPeer{tlsSide: side}
+					c, end := p.start(t, tt.scripts, tt.framing)
+					defer end()
+					firsts := 0
+					c.onFirstByte = func() { firsts++ }
+					m := Outbound{Operation: ReportFailure, CP: "A"}
+					message := string(wire.AppendFramed(nil, []byte("EV_CP_M A ENGINE_FAILURE"), tt.framing))
+					began, replies := time.Now(), 0
+					for i, want := range tt.want {
+						got := c.send(context.Background(), m, AnswerLimit)
+						took := got.Latency.Truncate(ms) // the look at a kept connection takes a microsecond here
+						if got.Latency = took; got != want {
+							t.Errorf("reply %d is %+v, want %+v", i, got, want)
+						}
+						if got.Received {
+							replies++
+						}
 					}
-					defer l.Close()
-					go p.serve(l, tt.scripts)
-				}
-				firsts := 0
-				c := centralConn{link: link.Link{Address: "central", Dialer: n}, codec: TextCodec(tt.framing), onFirstByte: func() { firsts++ }}
-				m := Outbound{Operation: ReportFailure, CP: "A"}
-				message := string(wire.AppendFramed(nil, []byte("EV_CP_M A ENGINE_FAILURE"), tt.framing))
-				began, replies := time.Now(), 0
-				for i, want := range tt.want {
-					got := c.send(context.Background(), m, AnswerLimit)
-					took := got.Latency.Truncate(ms) // the look at a kept connection takes a microsecond here
-					if got.Latency = took; got != want {
-						t.Errorf("reply %d is %+v, want %+v", i, got, want)
+					if took := time.Since(began).Truncate(ms); took != tt.takes {
+						t.Errorf("took %s, want %s", took, tt.takes)
 					}
-					if got.Received {
-						replies++
+					c.link.Close()
+					synctest.Wait()
+					if acks := strings.ReplaceAll(p.received.String(), message, ""); p.dials != tt.dials || acks != tt.acks || firsts < replies {
+						t.Errorf("%d dials, want %d; received %q besides, want %q; %d first bytes of %d replies", p.dials, tt.dials, acks, tt.acks, firsts, replies)
 					}
-				}
-				if took := time.Since(began).Truncate(ms); took != tt.takes {
-					t.Errorf("took %s, want %s", took, tt.takes)
-				}
-				c.link.Close()
-				synctest.Wait()
-				if acks := strings.ReplaceAll(p.received.String(), message, ""); p.dials != tt.dials || acks != tt.acks || firsts < replies {
-					t.Errorf("%d dials, want %d; received %q besides, want %q; %d first bytes of %d replies", p.dials, tt.dials, acks, tt.acks, firsts, replies)
-				}
+				})
 			})
-		})
+		}
 	}
+}
+
+// start serves scripts, if there are any, and returns a connection to the peer.
+func (p *scriptedPeer) start(t *testing.T, scripts [][]scriptedReply, framing wire.Framing) (c *centralConn, end func()) {
+	t.Helper()
+	n := &simnet.Net{}
+	c = &centralConn{link: link.Link{Address: "central:1", Dialer: p.dialer(n)}, codec: TextCodec(framing), onFirstByte: func() {}}
+	if scripts == nil {
+		return c, func() {}
+	}
+	l, err := n.Listen("central:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go p.serve(l, scripts)
+	return c, func() { l.Close() }
 }
 
 // TestOneFileKnowsTheTextProtocol, so that another protocol is another codec.
