@@ -39,7 +39,8 @@ type campaign struct {
 	disk           *tmpfs
 	diskErr        error      // why there is no disk
 	from           evcp.Stamp // everything had started
-	keepFolder     bool       // after close, for its logs
+	rotation       rotationTimes
+	keepFolder     bool // after close, for its logs
 }
 
 func (c *campaign) undo(f func()) { c.undos = append(c.undos, f) }
@@ -207,7 +208,7 @@ func (c *campaign) mountDisk() {
 
 // waitForMonitors waits until each Engine has served two checks.
 func (c *campaign) waitForMonitors(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second+time.Duration(len(c.cps))*200*ms)
 	defer cancel()
 	for _, p := range c.cps {
 		if !p.waitForCheckCount(ctx, 2) {

@@ -30,6 +30,9 @@ type certificateFiles struct {
 	files     credentials.Store    // of the Engines and links, which are in this process
 	trusted   *credentials.Roots
 	central   *credentials.Server // the link to Central is a server with Central's certificate
+
+	mu    sync.Mutex     // guards what follows
+	taken map[string]int // how often this process took the new content of a file, by path
 }
 
 // The names of files. A server's certificate is NAME.pem, and its key NAME.key.
@@ -46,7 +49,7 @@ func toCentral(id evcp.CPID) string { return string(id) + "-to-central" }
 
 // newCertificates issues those of Central and of the broker.
 func newCertificates(dir string) (*certificateFiles, error) {
-	c := &certificateFiles{dir: dir}
+	c := &certificateFiles{dir: dir, taken: map[string]int{}}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the certificates: %w", err)
 	}
@@ -93,22 +96,22 @@ func (c *certificateFiles) enrol(id evcp.CPID) error {
 		return nil
 	}
 	c.ids = append(c.ids, id)
-	return errors.Join(c.issueServer(ofEngine(id)), c.issueClients(id))
+	return errors.Join(c.issueServer(ofEngine(id), 0), c.issueClients(id))
 }
 
 // issueServers issues the certificates of all servers, over older ones.
 func (c *certificateFiles) issueServers() error {
-	err := errors.Join(c.issueServer(centralCert), c.issueServer(brokerCert))
+	err := errors.Join(c.issueServer(centralCert, 0), c.issueServer(brokerCert, 0))
 	for _, id := range c.ids {
-		err = errors.Join(err, c.issueServer(ofEngine(id)))
+		err = errors.Join(err, c.issueServer(ofEngine(id), 0))
 	}
 	return err
 }
 
-// issueServer issues one.
-func (c *certificateFiles) issueServer(name string) error {
+// issueServer issues one for a time; 0 is long.
+func (c *certificateFiles) issueServer(name string, lifetime time.Duration) error {
 	hosts := []string{"127.0.0.1", engineName, engineAddress, otherAddress, farAddress}
-	return c.issue(name, authority.CertificateRequest{Names: hosts})
+	return c.issue(name, authority.CertificateRequest{Names: hosts, Lifetime: lifetime})
 }
 
 // issueClients issues those of a Monitor, or of several.
@@ -151,10 +154,36 @@ func (c *certificateFiles) server(name string) (*credentials.Server, error) {
 // problem.
 func (c *certificateFiles) watch(ctx context.Context, problem func(string)) {
 	c.files.Watch(ctx, func(n credentials.Notice) {
-		if n.Kind == credentials.Rejected {
+		switch n.Kind {
+		case credentials.Rejected:
 			problem(fmt.Sprintf("%s: %v", n.Path, n.Err))
+		case credentials.Replaced:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.taken[n.Path]++
 		}
 	})
+}
+
+// takenOver is how often this process took the new content of files, each as often as it has
+// it open: see opened.
+func (c *certificateFiles) takenOver(names []string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range names {
+		n += c.taken[c.path(name)]
+	}
+	return n
+}
+
+// opened is how often this process has files open.
+func (c *certificateFiles) opened(names []string) (n int) {
+	for _, f := range c.files.Files() {
+		if slices.ContainsFunc(names, func(name string) bool { return c.path(name) == f.Path }) {
+			n++
+		}
+	}
+	return n
 }
 
 // The settings of the programs under trial.
@@ -213,7 +242,7 @@ func serveBroker(ctx context.Context, port, dir string, certAndKey []string) err
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer stop()
-	watching.Go(func() { files.Watch(ctx, func(credentials.Notice) {}) }) // the campaign looks at its own files
+	watching.Go(func() { files.Watch(ctx, func(credentials.Notice) {}) }) // a bad file is told by the campaign
 	o.TLS = (&credentials.Server{Pair: pair}).Config()
 	return testbed.ServeBroker(ctx, port, o)
 }

@@ -32,6 +32,7 @@ type cpUnderTest struct {
 	hook     *connHook
 
 	engineCert *credentials.KeyPair // nil: no TLS
+	expired    time.Time            // when the Engine's certificate did, in scenario expiry
 	links      [sides]*faultproxy.Proxy
 
 	mu          sync.Mutex // guards all below

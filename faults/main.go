@@ -29,6 +29,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -114,6 +115,7 @@ type options struct {
 	kafka    string
 	scenario string
 	tls      bool // on every connection
+	atMost   int  // charge points of a scenario; 0: as written
 	lenient  bool // bounds of time do not count while the machine is busy
 	isolated bool // the network is this process's own
 	show     bool
@@ -159,7 +161,7 @@ func (o *options) validate() error {
 		return fmt.Errorf("-faults is 1 to %d", maxFaults)
 	case o.kafka != "fake" && o.kafka != "real":
 		return errors.New("-kafka is fake or real")
-	case o.tls && o.kafka == "real":
+	case (o.tls || slices.ContainsFunc(chosen(o.scenario), func(s writtenScenario) bool { return s.tls })) && o.kafka == "real":
 		return errors.New("-tls goes with -kafka fake")
 	case o.dir == "" && !o.show:
 		return errors.New("-dir is missing")

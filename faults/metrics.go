@@ -25,6 +25,12 @@ func exactly(name string, got, want int) scenarioMetric {
 	return scenarioMetric{name: name, measured: strconv.Itoa(got), required: strconv.Itoa(want), broken: got != want}
 }
 
+// onTime is m where a busy machine alone can break it.
+func onTime(m scenarioMetric) scenarioMetric {
+	m.timed = true
+	return m
+}
+
 func notMore(name string, got, most int) scenarioMetric {
 	return scenarioMetric{name: name, measured: strconv.Itoa(got), required: "at most " + strconv.Itoa(most), broken: got > most}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,8 @@ func TestScenariosAreDocumented(t *testing.T) {
 }
 
 // TestScenarios runs scenarios that a busy machine does not break, all at once and at the real
-// pace: each one with a network of its own, and two others.
+// pace: each one with a network of its own, and four others. Of scenario rotation it runs six of the
+// Monitors.
 func TestScenarios(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	if testing.Short() {
@@ -40,7 +42,7 @@ func TestScenarios(t *testing.T) {
 		if s.isolated() {
 			isolated++
 		}
-		if s.isolated() && missing != nil || !s.isolated() && s.name != "broker" && s.name != "moved-state" {
+		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "rotation", "expiry"}, s.name) {
 			continue
 		}
 		running.Go(func() {
@@ -69,7 +71,7 @@ func runForTest(t *testing.T, dir, name string) (broken int, err error) {
 		return 0, err
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: dir, seed: 1, kafka: "fake", scenario: name, lenient: true, out: out}
+	o := &options{bin: programs, dir: dir, seed: 1, kafka: "fake", scenario: name, atMost: 6, lenient: true, out: out}
 	return o.run(t.Context())
 }
 
