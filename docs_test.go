@@ -2,6 +2,7 @@ package evcp_test
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -213,10 +214,14 @@ func TestAdviceIsTheTablesOwn(t *testing.T) {
 			t.Errorf("docs/OPERATIONS.md lacks %s", row)
 		}
 	}
-	for _, r := range advice.KafkaRefusals {
-		a := advice.ForKafka(language.English, evcp.SaidKO, advice.Details{Reply: r.Error, Topic: "monitor-events"})
-		if row := "| `" + r.Error + "` | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(operations, row) {
-			t.Errorf("docs/OPERATIONS.md lacks %s", row)
+	said := maps.Clone(advice.KafkaLinks)
+	said[evcp.SaidKO] = advice.KafkaRefusals
+	for c, rows := range said {
+		for _, r := range rows {
+			a := advice.ForKafka(language.English, c, advice.Details{Reply: r.Error, Topic: "monitor-events"})
+			if row := "| `" + r.Error + "` | " + a.Meaning + " | " + a.Do + " |\n"; !strings.Contains(operations, row) {
+				t.Errorf("docs/OPERATIONS.md lacks %s", row)
+			}
 		}
 	}
 	security := readDoc(t, "docs/SECURITY.md")

@@ -22,7 +22,7 @@ import (
 // sentenceTables are the variables and constants whose texts are sentences for people, by
 // package, besides each package's table of words. Keys of maps are none.
 var sentenceTables = map[string][]string{
-	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised"},
+	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "KafkaLinks", "withoutTLS", "leaveOutTLS", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised"},
 	"internal/cli":     {"fileWords"},
 	"internal/demo":    {"defaultScript"},
 	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble"},
@@ -237,13 +237,13 @@ func (f finder) addAll(e ast.Expr) {
 	}
 }
 
-// inRefusals reports whether a row is one of KafkaRefusals.
+// inRefusals reports whether a row is one of KafkaRefusals or KafkaLinks.
 func (f finder) inRefusals(row *ast.CompositeLit) bool {
 	for _, decl := range f.file.Decls {
 		d, ok := decl.(*ast.GenDecl)
 		if ok && d.Pos() < row.Pos() && row.Pos() < d.End() {
 			spec, ok := d.Specs[0].(*ast.ValueSpec)
-			return ok && spec.Names[0].Name == "KafkaRefusals"
+			return ok && slices.Contains([]string{"KafkaRefusals", "KafkaLinks"}, spec.Names[0].Name)
 		}
 	}
 	return false

@@ -14,6 +14,19 @@
 # KAFKA_DIR holds data, log and pid. By default each port has a folder of its own, so
 # that brokers on different ports share nothing. The jars are in EVCP_CACHE (.cache).
 # KAFKA_JOIN, the KAFKA_DIR of a running broker, makes this one the second of its cluster.
+#
+# With KAFKA_SECURE=FOLDER there are four more listeners, on the ports after the controller's:
+#
+#   +2 LOGIN     TLS; PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER; again every 4 s
+#   +3 CERT      TLS; clients need a certificate
+#   +4 EXPIRED   TLS, with the certificate of expired.pem
+#   +5 OPEN      no TLS; SCRAM-SHA-256
+#
+# FOLDER holds server.pem and expired.pem (certificate and key), clients.pem (authorities of
+# client certificates) and jwks.json (keys of tokens, whose audience is "kafka"). PLAIN has
+# the user plain with the password right. Only who comes by the plain port may do
+# everything; others need an access rule.
+#
 # Do not run two starts at once in the same KAFKA_DIR.
 set -euo pipefail
 
@@ -31,6 +44,8 @@ pom=$root/scripts/kafka/pom.xml
 properties=$dir/server.properties
 join=${KAFKA_JOIN:-}
 pidfile=$dir/pid
+secure=${KAFKA_SECURE:-}
+options=() # of the virtual machine
 log=$dir/kafka.log
 
 die() {
@@ -119,6 +134,41 @@ allow.everyone.if.no.acl.found=true
 EOF
 }
 
+# configure_secure adds the listeners of KAFKA_SECURE. Of a setting that stands twice the later
+# counts. A listener's own settings begin with its name in small letters.
+configure_secure() {
+  local class=org.apache.kafka.common.security l=listener.name m
+  local more=LOGIN://127.0.0.1:$((port + 2)),CERT://127.0.0.1:$((port + 3)),EXPIRED://127.0.0.1:$((port + 4)),OPEN://127.0.0.1:$((port + 5))
+  options+=("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://$secure/jwks.json")
+  cat >>"$properties" <<EOF
+listeners=PLAINTEXT://$address,CONTROLLER://127.0.0.1:$((port + 1)),$more
+advertised.listeners=PLAINTEXT://$address,$more
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_SSL,CERT:SSL,EXPIRED:SSL,OPEN:SASL_PLAINTEXT
+allow.everyone.if.no.acl.found=false
+super.users=User:ANONYMOUS
+ssl.keystore.type=PEM
+ssl.keystore.location=$secure/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$secure/clients.pem
+$l.cert.ssl.client.auth=required
+$l.expired.ssl.keystore.type=PEM
+$l.expired.ssl.keystore.location=$secure/expired.pem
+$l.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+$l.login.plain.sasl.jaas.config=$class.plain.PlainLoginModule required user_plain="right";
+$l.login.scram-sha-256.sasl.jaas.config=$class.scram.ScramLoginModule required;
+$l.login.scram-sha-512.sasl.jaas.config=$class.scram.ScramLoginModule required;
+$l.login.oauthbearer.sasl.jaas.config=$class.oauthbearer.OAuthBearerLoginModule required;
+$l.login.oauthbearer.sasl.server.callback.handler.class=$class.oauthbearer.OAuthBearerValidatorCallbackHandler
+$l.login.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://$secure/jwks.json
+$l.login.oauthbearer.sasl.oauthbearer.expected.audience=kafka
+$l.open.sasl.enabled.mechanisms=SCRAM-SHA-256
+$l.open.scram-sha-256.sasl.jaas.config=$class.scram.ScramLoginModule required;
+EOF
+  for m in plain scram-sha-256 scram-sha-512 oauthbearer; do
+    echo "$l.login.$m.connections.max.reauth.ms=4000" >>"$properties"
+  done
+}
+
 # format writes a cluster id into a new data folder; an existing one keeps its own. A
 # second broker has that of the first.
 format() {
@@ -143,7 +193,7 @@ fail() {
 # too. nohup makes it ignore a closed terminal, and a background job ignores Ctrl-C.
 launch() {
   nohup java -Xmx512m -Dorg.slf4j.simpleLogger.showDateTime=true \
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" \
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS" "${options[@]}" \
     -cp "$lib/*" kafka.Kafka "$properties" </dev/null >>"$log" 2>&1 &
   echo $! >"$pidfile"
 }
@@ -170,12 +220,15 @@ start() {
     return
   fi
   have java || die "java is missing (Debian: apt-get install default-jre-headless)"
-  for p in "$port" $((port + 1)); do
+  local p last=$((port + 1))
+  [[ -z $secure ]] || last=$((port + 5))
+  for ((p = port; p <= last; p++)); do
     ! taken "$p" || die "port $p is taken by another program; choose another KAFKA_PORT"
   done
   [[ ${1:-} != --fresh ]] || wipe
   fetch
   configure
+  [[ -z $secure ]] || configure_secure
   format
   launch
   wait_ready

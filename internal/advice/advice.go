@@ -81,23 +81,27 @@ func For(l language.Language, r Remote, c evcp.Cause) Advice {
 }
 
 // ForKafka is the advice for an error of Kafka, with its details: for a broker that can't be
-// reached while another answers, that its address is wrong; for a refusal, what the error
-// that the reply names means, if there is a row for it.
+// reached while another answers, that its address is wrong; else what the error that the reply
+// names means, if there is a row for it.
 func ForKafka(l language.Language, c evcp.Cause, d Details) Advice {
 	a := For(l, Kafka, c)
-	if where, known := advertised[c]; d.Broker != "" && d.Answering != "" && d.Broker != d.Answering {
+	where, known := advertised[c]
+	if d.Broker != "" && d.Answering != "" && d.Broker != d.Answering {
 		a.Phrase = l.Text(sendsClients) + a.Phrase
 		if known {
 			a.Meaning = l.Text(tellsClients) + l.Text(where.meaning)
 			a.Do = l.Text(correctListeners) + l.Text(where.do)
+			return a.With(d)
 		}
 	}
+	rows := KafkaLinks[c]
 	if c == evcp.SaidKO {
-		for _, r := range KafkaRefusals {
-			if strings.Contains(d.Reply, r.Error) {
-				a.Meaning, a.Do = l.Text(r.Meaning), l.Text(r.Do)
-				break
-			}
+		rows = KafkaRefusals
+	}
+	for _, r := range rows {
+		if strings.Contains(d.Reply, r.Error) {
+			a.Meaning, a.Do = l.Text(r.Meaning), l.Text(r.Do)
+			break
 		}
 	}
 	return a.With(d)
@@ -129,6 +133,18 @@ type KafkaRefusal struct{ Error, Meaning, Do string }
 var KafkaRefusals = []KafkaRefusal{
 	{"the topic is missing", "The topic is missing, and the broker does not let this Monitor create it.",
 		"Create the topic {topic}, or correct --kafka-topic."},
+	{"SASL_AUTHENTICATION_FAILED", "The broker does not accept this user name with this password. Events would wait on disk.",
+		"Correct --kafka-username, or the password in the file of --kafka-password-file."},
+	{"refuses the token", "The broker does not accept this Monitor's token: it expects another audience or token server.",
+		"Correct --kafka-oauth-scope or --kafka-oauth-token-url; the broker's own log says more."},
+	{"UNSUPPORTED_SASL_MECHANISM", "The broker does not have this kind of login. Events would wait on disk.",
+		"Choose a --kafka-sasl that the broker has, or enable this one there (sasl.enabled.mechanisms)."},
+	{"ILLEGAL_SASL_STATE", "The broker wants no login on this port. Events would wait on disk.",
+		"Leave out --kafka-sasl, or correct the port in --kafka-brokers."},
+	{"token server refuses", "The token server does not accept this Monitor. Without a token events would wait on disk.",
+		"Correct --kafka-oauth-client-id, --kafka-oauth-scope, or the secret in the file of --kafka-oauth-client-secret-file."},
+	{"token server", "The token server gives no token. Without one events would wait on disk.",
+		"Look whether it runs, or correct --kafka-oauth-token-url or --kafka-oauth-ca."},
 	{"AUTHORIZATION_FAILED", "The broker's access rules (ACLs) do not let this Monitor write. Events would wait on disk.",
 		"Allow Describe and Write on the topic {topic}: kafka-acls.sh."},
 	{"MESSAGE_TOO_LARGE", "The topic takes no record as large as the events.",
@@ -152,6 +168,39 @@ var KafkaRefusals = []KafkaRefusal{
 	{"UNSUPPORTED_COMPRESSION_TYPE", "The broker does not take this compression; events go uncompressed.",
 		"Choose another --kafka-compression."},
 }
+
+// KafkaLinks are, by cause, what ended a connection to a broker while it began, with a row of
+// its own each. The first whose Error the reply has counts.
+var KafkaLinks = map[evcp.Cause][]KafkaRefusal{
+	evcp.TLS: {
+		{"expired on", "The broker's certificate has expired. Events would wait on disk.",
+			"Renew the certificate at the broker."},
+		{"is not for", "The broker has a certificate for another name. Events would wait on disk.",
+			"Write the name of the certificate in --kafka-brokers and advertised.listeners, or in --kafka-server-name."},
+		{"not trusted", "This Monitor does not know the authority that issued the broker's certificate.",
+			"Give the certificate of that authority: --kafka-ca."},
+		{"answers without TLS", withoutTLS, leaveOutTLS},
+	},
+	evcp.Protocol: {{"TLS", "The broker wants TLS on this port. Events would wait on disk.",
+		"Give --kafka-tls, or correct the port in --kafka-brokers."}},
+	evcp.Reset: {{"in the TLS handshake", withoutTLS, leaveOutTLS}},
+	evcp.Closed: {
+		{"in the TLS handshake", withoutTLS, leaveOutTLS},
+		{"at the first message", "The broker hung up at once: one that wants TLS does so, or a proxy without a broker.",
+			"Give --kafka-tls if the broker wants it, or correct --kafka-brokers."},
+		{"at the first request", "The broker hung up at the first request: one that wants a login does so.",
+			"Give a login: --kafka-sasl; or correct the port in --kafka-brokers."},
+		{"during the login", "The broker hung up during the login: some do so instead of a refusal.",
+			"Correct --kafka-sasl, --kafka-username or --kafka-password-file; the broker's own log says more."},
+	},
+	evcp.OwnCertificate: {{"certificate", "What the broker refuses is the certificate of this Monitor, or that it has none.",
+		"Give one of an authority that the broker trusts: --kafka-cert and --kafka-key."}},
+}
+
+const (
+	withoutTLS  = "The broker has no TLS on this port. Events would wait on disk."
+	leaveOutTLS = "Correct the port in --kafka-brokers, or leave out --kafka-tls."
+)
 
 // With fills in the details.
 func (a Advice) With(d Details) Advice {

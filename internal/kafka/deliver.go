@@ -28,7 +28,8 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 // usable whatever fails here.
 func (s *Sender) connect(ctx context.Context) error {
 	if s.client == nil {
-		cl, err := s.o.newClient(kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), responseHook(s.responded), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
+		// The context ends what a request's own does not: the begin of a connection.
+		cl, err := s.o.newClient(kgo.WithContext(ctx), kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), responseHook(s.responded), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
 		if err != nil {
 			return err
 		}

@@ -55,6 +55,9 @@ func ErrorText(err error) string {
 	if why := explained(err); why != "" {
 		text = why
 	}
+	if errors.Is(err, kerr.SaslAuthenticationFailed) { // the broker's own words follow
+		text = strings.Replace(text, kerr.SaslAuthenticationFailed.Description+": ", "", 1)
+	}
 	return wire.Text([]byte(text))
 }
 
@@ -65,7 +68,7 @@ func (e *loginError) Error() string { return "login: " + e.err.Error() }
 
 func (e *loginError) Unwrap() error { return e.err }
 
-// What the end of a connection means, by when it came. advice.KafkaErrors has a row for each.
+// What the end of a connection means, by when it came. advice.KafkaLinks has a row for each.
 const (
 	endedHandshake = "ended in the TLS handshake"
 	endedAtOnce    = "closed at the first message"

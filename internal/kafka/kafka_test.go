@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,12 +47,11 @@ type senderHarness struct {
 	dropped  []evcp.Observation
 }
 
-var topics int
+var topics atomic.Int64
 
 func newFixture(t *testing.T, broker string) *senderHarness {
-	topics++
 	s := &senderHarness{t: t, dir: t.TempDir(), broker: broker, states: map[evcp.CPID]evcp.State{}}
-	s.topic = fmt.Sprintf("evcp-%d-%d", time.Now().UnixNano(), topics)
+	s.topic = fmt.Sprintf("evcp-%d-%d", time.Now().UnixNano(), topics.Add(1))
 	s.open()
 	t.Cleanup(func() {
 		if s.stop != nil {

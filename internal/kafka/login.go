@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,9 +44,15 @@ type Login struct {
 // loginHook sees a login that a broker refuses.
 func (l *Login) loginHook() connectHook {
 	return func(err error) {
-		if l.Refused != nil && errors.Is(err, kerr.SaslAuthenticationFailed) {
-			l.Refused()
+		if errors.Is(err, kerr.SaslAuthenticationFailed) {
+			l.refused()
 		}
+	}
+}
+
+func (l *Login) refused() {
+	if l.Refused != nil {
+		l.Refused()
 	}
 }
 
@@ -60,10 +67,10 @@ func (l *Login) mechanism() sasl.Mechanism {
 	case ScramSHA512:
 		return scram.Sha512(scramAuth)
 	case OAuthBearer:
-		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+		return bearer{l, oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
 			token, err := l.Token(ctx)
 			return oauth.Auth{Token: token}, err
-		})
+		})}
 	default:
 		return plain.Plain(func(context.Context) (plain.Auth, error) {
 			return plain.Auth{User: l.Username, Pass: l.Password()}, nil
@@ -79,6 +86,39 @@ func (e *mechanismError) Error() string {
 }
 
 func (e *mechanismError) Unwrap() error { return kerr.UnsupportedSaslMechanism }
+
+// bearer is the client's OAUTHBEARER, and says why a broker refuses a token (RFC 7628, 3.2.2).
+type bearer struct {
+	login *Login
+	sasl.Mechanism
+}
+
+// Authenticate implements sasl.Mechanism.
+func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {
+	session, first, err := b.Mechanism.Authenticate(ctx, host)
+	return bearerSession{b.login, session}, first, err
+}
+
+type bearerSession struct {
+	login *Login
+	sasl.Session
+}
+
+// Challenge implements sasl.Session. A broker that accepts the token has nothing to say.
+func (b bearerSession) Challenge(said []byte) (done bool, answer []byte, err error) {
+	if len(said) == 0 {
+		return b.Session.Challenge(said)
+	}
+	var reason struct {
+		Status string `json:"status"`
+	}
+	text := "the broker refuses the token"
+	if json.Unmarshal(said, &reason) == nil && reason.Status != "" && len(reason.Status) <= maxErrorCode {
+		text += ": " + reason.Status
+	}
+	b.login.refused()
+	return false, nil, &tokenError{text}
+}
 
 // lacksMechanism reports whether an error is of a broker that does not have the mechanism, and
 // does not say yet which it has.
@@ -128,7 +168,7 @@ const (
 	maxErrorCode = 64
 )
 
-// tokenError is a token that could not be fetched. It hides the error itself from the client,
+// tokenError is a token that could not be fetched, or that a broker refuses. It hides the error itself from the client,
 // which would take one of the network for the broker's.
 type tokenError struct{ text string }
 

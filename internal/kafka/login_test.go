@@ -166,3 +166,29 @@ func TestToken(t *testing.T) {
 		t.Errorf("a redirect: %v", err)
 	}
 }
+
+// TestStopDuringLogin: a token server that hangs does not hold up the end of the Sender.
+func TestStopDuringLogin(t *testing.T) {
+	c, dialer := secureBroker(t)
+	c.ControlKey(int16(kmsg.SASLHandshake), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return r.ResponseKind(), nil, true
+	})
+	asked := make(chan struct{}, 1)
+	s := newFixture(t, c.ListenAddrs()[0])
+	s.start(func(o *Options) {
+		o.Dial, o.Login = dialer.DialContext, &Login{Mechanism: OAuthBearer, Token: func(ctx context.Context) (string, error) {
+			offer(asked, struct{}{})
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Second):
+			}
+			return "", &tokenError{"token server: no answer"}
+		}}
+	})
+	<-asked
+	began := time.Now()
+	if s.close(); time.Since(began) > 10*time.Second {
+		t.Errorf("stopped after %v", time.Since(began))
+	}
+}

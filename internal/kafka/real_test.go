@@ -58,22 +58,29 @@ func (b *ownBroker) do(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// freePorts finds a port whose next one, the controller's, is free too.
+// brokerPorts is how many ports scripts/kafka.sh takes at most, one after the other.
+const brokerPorts = 6
+
+// freePorts finds the first of brokerPorts ports that are free.
 func freePorts(t *testing.T) string {
 	t.Helper()
-	for port := 18092; port < 18992; port += 10 {
-		one, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		two, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		one.Close()
+	free := func(port int) bool {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
-			two.Close()
+			l.Close()
+		}
+		return err == nil
+	}
+	for port := 18092; port < 18992; port += 10 {
+		n := 0
+		for n < brokerPorts && free(port+n) {
+			n++
+		}
+		if n == brokerPorts {
 			return strconv.Itoa(port)
 		}
 	}
-	t.Fatal("no free pair of ports from 18092 to 18992")
+	t.Fatalf("no %d free ports from 18092 to 18992", brokerPorts)
 	return ""
 }
 

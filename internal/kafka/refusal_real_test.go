@@ -76,6 +76,8 @@ func (s *senderHarness) administer(req kmsg.Request) {
 		code = r.Results[0].ErrorCode
 	case *kmsg.DeleteACLsResponse:
 		code = r.Results[0].ErrorCode
+	case *kmsg.AlterUserSCRAMCredentialsResponse:
+		code = r.Results[0].ErrorCode
 	case *kmsg.AlterClientQuotasResponse:
 		code = r.Entries[0].ErrorCode
 	}
