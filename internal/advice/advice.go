@@ -170,19 +170,8 @@ var KafkaRefusals = []KafkaRefusal{
 }
 
 // KafkaLinks are, by cause, what ended a connection to a broker while it began, with a row of
-// its own each. The first whose Error the reply has counts.
+// its own each. The first whose Error the reply has counts. TLSRows have the cause TLS.
 var KafkaLinks = map[evcp.Cause][]KafkaRefusal{
-	evcp.TLS: {
-		{"expired on", "The broker's certificate has expired. Events would wait on disk.",
-			"Renew the certificate at the broker."},
-		{"is not for", "The broker has a certificate for another name. Events would wait on disk.",
-			"Write the name of the certificate in --kafka-brokers and advertised.listeners, or in --kafka-server-name."},
-		{"not trusted", "This Monitor does not know the authority that issued the broker's certificate.",
-			"Give the certificate of that authority: --kafka-ca."},
-		{"answers without TLS", withoutTLS, leaveOutTLS},
-	},
-	evcp.Protocol: {{"TLS", "The broker wants TLS on this port. Events would wait on disk.",
-		"Give --kafka-tls, or correct the port in --kafka-brokers."}},
 	evcp.Reset: {{"in the TLS handshake", withoutTLS, leaveOutTLS}},
 	evcp.Closed: {
 		{"in the TLS handshake", withoutTLS, leaveOutTLS},

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ var notKafka = []string{
 func CauseOf(err error) evcp.Cause {
 	var rejected *kerr.Error
 	switch {
+	case firstBytes(err) == wire.AnswersByTLS:
+		return evcp.TLS
 	case err != nil && slices.ContainsFunc(notKafka, func(text string) bool { return strings.Contains(err.Error(), text) }):
 		return evcp.Protocol
 	case errors.Is(err, errOtherCluster):
@@ -48,13 +51,7 @@ func ErrorText(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := err.Error()
-	if _, size, found := strings.Cut(text, notKafka[0]); found {
-		text = firstBytes(size)
-	}
-	if why := explained(err); why != "" {
-		text = why
-	}
+	text := cmp.Or(firstBytes(err), explained(err), err.Error())
 	if errors.Is(err, kerr.SaslAuthenticationFailed) { // the broker's own words follow
 		text = strings.Replace(text, kerr.SaslAuthenticationFailed.Description+": ", "", 1)
 	}
@@ -121,8 +118,16 @@ func tellingOf(errs []error) error {
 	return errs[0]
 }
 
-// firstBytes describes a reply by its first four bytes, which the client took for a size.
-func firstBytes(size string) string {
+// firstBytes describes a reply by its first four bytes, which the client took for a size; ""
+// for any other error.
+func firstBytes(err error) string {
+	if err == nil {
+		return ""
+	}
+	_, size, found := strings.Cut(err.Error(), notKafka[0])
+	if !found {
+		return ""
+	}
 	var n uint32
 	if _, err := fmt.Sscan(size, &n); err != nil {
 		return strings.TrimSpace(size)
@@ -130,7 +135,7 @@ func firstBytes(size string) string {
 	begin := binary.BigEndian.AppendUint32(nil, n)
 	switch {
 	case begin[0] == 0x15 && begin[1] == 3: // an alert record of TLS 3.x
-		return "TLS"
+		return wire.AnswersByTLS
 	case bytes.IndexFunc(begin, func(r rune) bool { return r < ' ' || r > '~' }) < 0:
 		return string(begin)
 	}

@@ -56,7 +56,7 @@ func (s *secureSite) tryLogins(t *testing.T) {
 		"plain":         {"plain", loginListener, secure, withPassword(Plain, "plain", "right")},
 		"scram-sha-256": {"scram", loginListener, secure, withPassword(ScramSHA256, "scram", "pass-256")},
 		"scram-sha-512": {"scram", loginListener, secure, withPassword(ScramSHA512, "scram", "pass-512")},
-		"oauthbearer":   {"robot", loginListener, secure, s.tokenClient("robot", tokenSecret).login()},
+		"oauthbearer":   {"robot", loginListener, secure, s.tokenClient(tokenSecret).login()},
 		"certificate":   {"CN=" + authority.ChargePointURI("CP_001"), certListener, s.tls(tcp, own), nil},
 		"without TLS":   {"scram", openListener, tcp, withPassword(ScramSHA256, "scram", "pass-256")},
 	}
@@ -112,7 +112,7 @@ func (s *secureSite) tryMistakes(t *testing.T) {
 	}
 	named := s.trusting()
 	named.ServerName = "kafka.example"
-	elsewhere, nobody, silent := s.tokenClient("robot", tokenSecret), s.tokenClient("robot", tokenSecret), s.tokenClient("robot", tokenSecret)
+	elsewhere, nobody, silent := s.tokenClient(tokenSecret), s.tokenClient(tokenSecret), s.tokenClient(tokenSecret)
 	elsewhere.Scope, nobody.URL, silent.URL = "elsewhere", "https://"+testbed.FreeAddr(t), "https://"+testbed.SilentServer(t)
 	mistakes := map[string]struct {
 		listener int
@@ -122,10 +122,10 @@ func (s *secureSite) tryMistakes(t *testing.T) {
 		says, do string
 	}{
 		"no TLS there":            {0, secure, nil, evcp.Closed, "ended in the TLS handshake", "leave out --kafka-tls"},
-		"TLS there":               {certListener, tcp, nil, evcp.Protocol, "TLS", "Give --kafka-tls"},
-		"TLS there, with a login": {loginListener, tcp, withPassword(ScramSHA256, "scram", "pass-256"), evcp.Protocol, "TLS", "Give --kafka-tls"},
-		"unknown authority":       {loginListener, s.tls(tcp, &credentials.Client{Roots: roots}), nil, evcp.TLS, "not trusted: CN=site", "--kafka-ca"},
-		"wrong name":              {loginListener, s.tls(tcp, named), nil, evcp.TLS, "is not for kafka.example, but for 127.0.0.1", "--kafka-server-name"},
+		"TLS there":               {certListener, tcp, nil, evcp.TLS, "answers by TLS", "--kafka-tls"},
+		"TLS there, with a login": {loginListener, tcp, withPassword(ScramSHA256, "scram", "pass-256"), evcp.TLS, "answers by TLS", "--kafka-tls"},
+		"unknown authority":       {loginListener, s.tls(tcp, &credentials.Client{Roots: roots}), nil, evcp.TLS, "certificate is of an authority that is not trusted: CN=site", "--kafka-ca"},
+		"wrong name":              {loginListener, s.tls(tcp, named), nil, evcp.TLS, "certificate is not for kafka.example, but for 127.0.0.1", "--kafka-server-name"},
 		"expired":                 {expiredListener, secure, nil, evcp.TLS, "certificate expired on ", "Renew"},
 		"no certificate":          {certListener, secure, nil, evcp.OwnCertificate, "certificate", "--kafka-cert"},
 		"wrong password, plain":   {loginListener, secure, withPassword(Plain, "plain", "wrong"), evcp.SaidKO, "SASL_AUTHENTICATION_FAILED: Authentication failed: Invalid username or password", "--kafka-password-file"},
@@ -135,7 +135,7 @@ func (s *secureSite) tryMistakes(t *testing.T) {
 		"login missing":           {loginListener, secure, nil, evcp.Closed, "closed at the first request", "--kafka-sasl"},
 		"login missing, no TLS":   {openListener, tcp, nil, evcp.Closed, "closed at the first request", "--kafka-sasl"},
 		"login not wanted":        {0, tcp, withPassword(ScramSHA256, "scram", "pass-256"), evcp.SaidKO, "ILLEGAL_SASL_STATE", "Leave out --kafka-sasl"},
-		"wrong client secret":     {loginListener, secure, s.tokenClient("robot", "wrong").login(), evcp.SaidKO, "token server refuses: 401 Unauthorized, invalid_client", "--kafka-oauth-client-secret-file"},
+		"wrong client secret":     {loginListener, secure, s.tokenClient("wrong").login(), evcp.SaidKO, "token server refuses: 401 Unauthorized, invalid_client", "--kafka-oauth-client-secret-file"},
 		"no token server":         {loginListener, secure, nobody.login(), evcp.SaidKO, "token server: dial tcp", "--kafka-oauth-token-url"},
 		"silent token server":     {loginListener, secure, silent.login(), evcp.SaidKO, "token server: no answer in 3s", "--kafka-oauth-token-url"},
 		"wrong audience":          {loginListener, secure, elsewhere.login(), evcp.SaidKO, "the broker refuses the token: invalid_token", "--kafka-oauth-scope"},

@@ -14,7 +14,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"hash"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -213,11 +212,18 @@ func (s *secureSite) trusting() *credentials.Client {
 	return &credentials.Client{Roots: roots}
 }
 
-// monitor is a sender for a principal that may do all with its own topic, and nothing else.
+// monitor is a sender for a principal that may describe and write its own topic, and nothing
+// else.
 func (s *secureSite) monitor(t *testing.T, principal string) *senderHarness {
 	t.Helper()
 	h := newFixture(t, s.broker.address)
-	h.allow(principal, kmsg.ACLOperationAll)
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = h.topic, 2, 1
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Topics = append(create.Topics, topic)
+	h.administer(create)
+	h.allow(principal, kmsg.ACLOperationDescribe)
+	h.allow(principal, kmsg.ACLOperationWrite)
 	return h
 }
 
@@ -236,9 +242,9 @@ func (s *senderHarness) allow(principal string, o kmsg.ACLOperation) {
 func (s *senderHarness) setPassword(user, mechanism, password string) {
 	s.t.Helper()
 	const iterations = 4096
-	number, size, algorithm := int8(1), sha256.Size, func() hash.Hash { return sha256.New() }
+	number, size, algorithm := int8(1), sha256.Size, sha256.New
 	if mechanism == ScramSHA512 {
-		number, size, algorithm = 2, sha512.Size, func() hash.Hash { return sha512.New() }
+		number, size, algorithm = 2, sha512.Size, sha512.New
 	}
 	u := kmsg.NewAlterUserSCRAMCredentialsRequestUpsertion()
 	u.Name, u.Mechanism, u.Iterations, u.Salt = user, number, iterations, []byte(rand.Text())
@@ -309,11 +315,11 @@ func (s *secureSite) tokensServed() []string {
 	return slices.Clone(s.served)
 }
 
-// tokenClient is a client of the token server.
-func (s *secureSite) tokenClient(id, secret string) *TokenClient {
+// tokenClient is the client robot of the token server.
+func (s *secureSite) tokenClient(secret string) *TokenClient {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.tokens.Certificate())
-	return &TokenClient{URL: s.tokens.URL, ClientID: id, Secret: func() string { return secret }, TLS: func() (*tls.Config, error) {
+	return &TokenClient{URL: s.tokens.URL, ClientID: "robot", Secret: func() string { return secret }, TLS: func() (*tls.Config, error) {
 		return &tls.Config{RootCAs: roots}, nil
 	}}
 }

@@ -18,6 +18,7 @@ import (
 
 	"evcp"
 	"evcp/internal/testbed"
+	"evcp/internal/wire"
 )
 
 // TestIdleConnectionsAreClosed: a broker or a proxy that closes idle connections makes an
@@ -87,7 +88,7 @@ func TestNotKafka(t *testing.T) {
 		"HTTP/1.1 400 Bad Request\r\n\r\n":     "HTTP",
 		"SSH-2.0-OpenSSH_9.6\r\n":              "SSH-",
 		"-ERR unknown command\r\n":             "-ERR",
-		"\x15\x03\x03\x00\x02\x02\x46":         "TLS",
+		"\x15\x03\x03\x00\x02\x02\x46":         wire.AnswersByTLS,
 		"\x00\x00\x00\x04\x7f\xff\xff\xff":     "",
 		"\x00\x00\x00\x05\x00\x00\x00\x01\x00": "",
 	} {
@@ -112,7 +113,11 @@ func TestNotKafka(t *testing.T) {
 		r := Probe(t.Context(), Options{Brokers: []string{ln.Addr().String()}, Topic: "t"})
 		ln.Close()
 		err = errors.Join(r.Troubles...)
-		if CauseOf(err) != evcp.Protocol || !strings.Contains(ErrorText(err), want) || strings.Contains(ErrorText(err), "invalid large") {
+		cause := evcp.Protocol
+		if want == wire.AnswersByTLS {
+			cause = evcp.TLS
+		}
+		if CauseOf(err) != cause || !strings.Contains(ErrorText(err), want) || strings.Contains(ErrorText(err), "invalid large") {
 			t.Errorf("%q: %s, %q (%v)", reply, CauseOf(err), ErrorText(err), err)
 		}
 	}

@@ -157,20 +157,12 @@ var adviceTexts = map[string]string{
 	"Correct --kafka-sasl, --kafka-username or --kafka-password-file; the broker's own log says more.":                     "Corrija --kafka-sasl, --kafka-username o --kafka-password-file; el log del propio broker dice más.",
 
 	// TLS to a broker.
-	"The broker's certificate has expired. Events would wait on disk.":                                          "El certificado del broker ha caducado. Los eventos esperarían en disco.",
-	"Renew the certificate at the broker.":                                                                      "Renueve el certificado en el broker.",
-	"The broker has a certificate for another name. Events would wait on disk.":                                 "El broker tiene un certificado para otro nombre. Los eventos esperarían en disco.",
-	"Write the name of the certificate in --kafka-brokers and advertised.listeners, or in --kafka-server-name.": "Ponga el nombre del certificado en --kafka-brokers y advertised.listeners, o en --kafka-server-name.",
-	"This Monitor does not know the authority that issued the broker's certificate.":                            "Este Monitor no conoce la autoridad que emitió el certificado del broker.",
-	"Give the certificate of that authority: --kafka-ca.":                                                       "Indique el certificado de esa autoridad: --kafka-ca.",
-	"The broker wants TLS on this port. Events would wait on disk.":                                             "El broker quiere TLS en este puerto. Los eventos esperarían en disco.",
-	"Give --kafka-tls, or correct the port in --kafka-brokers.":                                                 "Ponga --kafka-tls, o corrija el puerto en --kafka-brokers.",
-	"The broker has no TLS on this port. Events would wait on disk.":                                            "El broker no tiene TLS en este puerto. Los eventos esperarían en disco.",
-	"Correct the port in --kafka-brokers, or leave out --kafka-tls.":                                            "Corrija el puerto en --kafka-brokers, o quite --kafka-tls.",
-	"The broker hung up at once: one that wants TLS does so, or a proxy without a broker.":                      "El broker cortó enseguida: así hace el que quiere TLS, o un proxy sin broker.",
-	"Give --kafka-tls if the broker wants it, or correct --kafka-brokers.":                                      "Ponga --kafka-tls si el broker lo quiere, o corrija --kafka-brokers.",
-	"What the broker refuses is the certificate of this Monitor, or that it has none.":                          "Lo que el broker rechaza es el certificado de este Monitor, o que no lo tenga.",
-	"Give one of an authority that the broker trusts: --kafka-cert and --kafka-key.":                            "Indique uno de una autoridad en la que el broker confíe: --kafka-cert y --kafka-key.",
+	"The broker has no TLS on this port. Events would wait on disk.":                       "El broker no tiene TLS en este puerto. Los eventos esperarían en disco.",
+	"Correct the port in --kafka-brokers, or leave out --kafka-tls.":                       "Corrija el puerto en --kafka-brokers, o quite --kafka-tls.",
+	"The broker hung up at once: one that wants TLS does so, or a proxy without a broker.": "El broker cortó enseguida: así hace el que quiere TLS, o un proxy sin broker.",
+	"Give --kafka-tls if the broker wants it, or correct --kafka-brokers.":                 "Ponga --kafka-tls si el broker lo quiere, o corrija --kafka-brokers.",
+	"What the broker refuses is the certificate of this Monitor, or that it has none.":     "Lo que el broker rechaza es el certificado de este Monitor, o que no lo tenga.",
+	"Give one of an authority that the broker trusts: --kafka-cert and --kafka-key.":       "Indique uno de una autoridad en la que el broker confíe: --kafka-cert y --kafka-key.",
 
 	// The Monitor's own machine.
 	"this Monitor was late": "este Monitor se retrasó",
