@@ -89,6 +89,13 @@ func TestWrongUsage(t *testing.T) {
 		{"", []string{"--state-dir", filepath.Join(folder, "bad.yaml")}, []string{"--state-dir", "a folder is needed, and a file is there"}},
 		{"", []string{"--config", "/dev/zero"}, []string{"ev-cp-m: /dev/zero: larger than 64 KiB"}},
 		{"", []string{"--kafka-topic", "my topic"}, []string{`--kafka-topic "my topic": a topic is 1 to 249 of A-Z`}},
+		{"", []string{"--kafka-password", "hunter2"}, []string{"ev-cp-m: --kafka-password: a secret is given by a file that only this program can read: --kafka-password-file FILE"}},
+		{"EVCP_KAFKA_OAUTH_CLIENT_SECRET=hunter2", nil, []string{"EVCP_KAFKA_OAUTH_CLIENT_SECRET: a secret is given by a file", "--kafka-oauth-client-secret-file FILE"}},
+		{"", []string{"--kafka-sasl", "plain", "--kafka-username", "u", "--kafka-password-file", "f"}, []string{"it shows the secret to everybody on the way: it needs --kafka-tls"}},
+		{"", []string{"--kafka-sasl", "scram-sha-256", "--kafka-username", "u"}, []string{"it needs --kafka-password-file"}},
+		{"", []string{"--kafka-username", "u"}, []string{"--kafka-username u: it goes with --kafka-sasl"}},
+		{"", []string{"--kafka-oauth-token-url", "http://login.example/hunter2"}, []string{"--kafka-oauth-token-url: a token server's address begins with https://"}},
+		{"", []string{"--kafka-sasl", "scram-sha-256", "--kafka-username", "u", "--kafka-password-file", filepath.Join(folder, "absent")}, []string{"--kafka-password-file: ", "absent: no such file"}},
 		{"", []string{"xyzzy"}, []string{"unknown command xyzzy. The commands are events, explain, healthcheck, status and support."}},
 		{"", []string{"status", "now"}, []string{"unexpected argument now"}},
 		{"", []string{"--follow"}, []string{"--json, --follow and --since go with a command"}},
@@ -102,6 +109,9 @@ func TestWrongUsage(t *testing.T) {
 		p := start(t, []string{tt.env}, tt.args...)
 		if code := p.Wait(); code != cli.ExitUsage {
 			t.Errorf("%s %v: exit code %d", tt.env, tt.args, code)
+		}
+		if strings.Contains(p.Stderr.String()+p.Stdout.String(), "hunter2") {
+			t.Errorf("%s %v shows the secret", tt.env, tt.args)
 		}
 		for _, want := range tt.says {
 			if said := p.Stderr.String(); !strings.Contains(said, want) && !strings.Contains(unwrapped(said), want) {
