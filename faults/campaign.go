@@ -113,10 +113,24 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		if err := p.startMonitor(); err != nil {
 			return err
 		}
+		if before := n - startedAtOnce; before >= 0 {
+			c.cps[before].waitForStart(ctx)
+		}
 	}
 	c.serving.Go(func() { c.watchOwnStalls(serving) })
 	c.from = now()
 	return c.waitForMonitors(ctx)
+}
+
+// startedAtOnce bounds how many Monitors start at the same time: more of them take the CPUs
+// from the Engines, in this process.
+const startedAtOnce = 8
+
+// waitForStart waits for a check, or longer than a Monitor may take to start.
+func (p *cpUnderTest) waitForStart(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	p.waitForCheckCount(ctx, 1)
 }
 
 // makeFolder makes a folder for this run in the one of the options.

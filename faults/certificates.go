@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"evcp"
 	"evcp/internal/authority"
 	"evcp/internal/credentials"
@@ -21,14 +19,15 @@ import (
 )
 
 // certificateFiles are those of a campaign with TLS: an authority, and a folder of files that all
-// programs read. Central and the Engines want a certificate of every Monitor; the broker does
-// not.
+// programs read. Central and the Engines want a certificate of every Monitor, the broker wants a
+// password.
 type certificateFiles struct {
 	dir       string
 	authority *authority.Authority // that issues now
 	ids       []evcp.CPID          // of the charge points that have certificates
 	files     credentials.Store    // of the Engines and links, which are in this process
 	trusted   *credentials.Roots
+	password  *credentials.Secret
 	central   *credentials.Server // the link to Central is a server with Central's certificate
 
 	mu    sync.Mutex     // guards what follows
@@ -37,9 +36,10 @@ type certificateFiles struct {
 
 // The names of files. A server's certificate is NAME.pem, and its key NAME.key.
 const (
-	trustedFile = "trusted.pem" // the authorities
-	centralCert = "central"
-	brokerCert  = "broker"
+	trustedFile  = "trusted.pem" // the authorities
+	passwordFile = "password"    // of the Monitors at the broker
+	centralCert  = "central"
+	brokerCert   = "broker"
 )
 
 // The certificates of an Engine, and with which its Monitor connects to it and to Central.
@@ -53,8 +53,11 @@ func newCertificates(dir string) (*certificateFiles, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the certificates: %w", err)
 	}
-	err := errors.Join(c.newAuthority("first"), c.issueServers())
+	err := errors.Join(c.newAuthority("first"), c.issueServers(), c.write(passwordFile, []byte("first password")))
 	if err != nil {
+		return nil, err
+	}
+	if c.password, err = c.files.Secret("password", c.path(passwordFile)); err != nil {
 		return nil, err
 	}
 	c.trusted, err = c.files.Roots("trusted", c.path(trustedFile))
@@ -197,7 +200,8 @@ func (c *certificateFiles) client(prefix, cert string) []string {
 }
 
 func (c *certificateFiles) monitorArgs(id evcp.CPID) []string {
-	return append(append(c.client("central", toCentral(id)), c.client("engine", toEngine(id))...), c.client("kafka", "")...)
+	return slices.Concat(c.client("central", toCentral(id)), c.client("engine", toEngine(id)), c.client("kafka", ""),
+		[]string{"--kafka-sasl", "scram-sha-256", "--kafka-username", testbed.BrokerUser, "--kafka-password-file", c.path(passwordFile)})
 }
 
 func (c *certificateFiles) centralArgs(address string) []string {
@@ -218,31 +222,4 @@ func (c *certificateFiles) centralLink(id evcp.CPID) (*faultproxy.TLS, error) {
 	}
 	client := &credentials.Client{Roots: c.trusted, Pair: pair}
 	return &faultproxy.TLS{Server: c.central.Config(), Client: func() (*tls.Config, error) { return client.Config("127.0.0.1") }}, nil
-}
-
-// brokerTLS is that of a client of the broker.
-func (c *certificateFiles) brokerTLS() ([]kgo.Opt, error) {
-	config, err := (&credentials.Client{Roots: c.trusted}).Config("127.0.0.1")
-	return []kgo.Opt{kgo.DialTLSConfig(config)}, err
-}
-
-// serveBroker serves a broker with TLS, if it is given a certificate and its key. It runs in a
-// process of its own.
-func serveBroker(ctx context.Context, port, dir string, certAndKey []string) error {
-	o := testbed.BrokerOptions{Dir: dir}
-	if len(certAndKey) == 0 {
-		return testbed.ServeBroker(ctx, port, o)
-	}
-	var files credentials.Store
-	pair, err := files.KeyPair(brokerCert, certAndKey[0], certAndKey[1])
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer stop()
-	watching.Go(func() { files.Watch(ctx, func(credentials.Notice) {}) }) // a bad file is told by the campaign
-	o.TLS = (&credentials.Server{Pair: pair}).Config()
-	return testbed.ServeBroker(ctx, port, o)
 }

@@ -117,7 +117,7 @@ func (c *campaign) newTopicLog() (*topicLog, error) {
 	var how []kgo.Opt
 	if c.certificates != nil {
 		var err error
-		if how, err = c.certificates.brokerTLS(); err != nil {
+		if how, err = c.certificates.brokerLogin(); err != nil {
 			return nil, err
 		}
 	}

@@ -65,7 +65,7 @@ func fail(err error) int {
 
 // The subcommands. All but verify are children that a campaign starts of itself.
 const (
-	partBroker     = "broker"     // PORT DIR [CERTIFICATE KEY]
+	partBroker     = "broker"     // PORT DIR [CERTIFICATE KEY PASSWORD]
 	partSchedProbe = "schedprobe" //
 	partVerify     = "verify"     // FILE: verifies a saved trace again
 	partIsolated   = "isolated"   // FLAGS: one scenario in the namespaces of this process
@@ -138,7 +138,7 @@ func (o *options) parse(args []string) error {
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
 	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
-	f.BoolVar(&o.tls, "tls", false, "TLS on every connection, and a certificate for every Monitor")
+	f.BoolVar(&o.tls, "tls", false, "TLS on every connection, a certificate for every Monitor, and a login at the broker")
 	f.BoolVar(&o.lenient, "lenient", false, "in a scenario, bounds of time do not count while something else uses the machine")
 	f.BoolVar(&o.show, "show", false, "only print the plan")
 	f.StringVar(&o.keep, "keep", "", "file for what the oracle read; faults verify FILE verifies it again")
@@ -197,6 +197,8 @@ var (
 	campaignTiming = newTiming(250*ms, 180*ms, 5*time.Second, time.Second)
 	// realTiming is that of design and defaults.
 	realTiming = newTiming(time.Second, 900*ms, 30*time.Second, 5*time.Second)
+	// tlsTiming is the real one with heartbeats that find a broken connection sooner.
+	tlsTiming = newTiming(time.Second, 900*ms, 30*time.Second, 2*time.Second)
 	// networkTiming is the real one with more heartbeats: Central calls a state unverified
 	// after ten of them without an outcome.
 	networkTiming = newTiming(time.Second, 900*ms, 30*time.Second, time.Second)

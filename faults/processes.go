@@ -114,10 +114,7 @@ type kfakeBroker struct {
 func (b *kfakeBroker) do(verb string) (err error) {
 	switch verb {
 	case "start":
-		args := []string{portOf(b.c.brokerAddress), b.data}
-		if of := b.c.certificates; of != nil {
-			args = append(args, of.path(brokerCert+".pem"), of.path(brokerCert+".key"))
-		}
+		args := append([]string{portOf(b.c.brokerAddress), b.data}, b.c.certificates.brokerArgs()...)
 		if b.child, err = b.c.startSelf(partBroker, args...); err == nil {
 			err = b.child.WaitListening(b.c.ctx, b.c.brokerAddress)
 		}

@@ -34,6 +34,9 @@ func (s writtenScenario) timing() timing {
 	if s.isolated() {
 		return networkTiming
 	}
+	if s.tls {
+		return tlsTiming
+	}
 	return realTiming
 }
 
@@ -46,7 +49,7 @@ var scenarios = []writtenScenario{
 	{"late", "replies that are complete 1.5 s late, and then in time", 2, runLate, measureLate, layout{}, false},
 	{"black-holes", "a black hole of 30 s on the link to the Engine, then on the link to Central", 3, runBlackHoles, measureBlackHoles, layout{}, false},
 	{"moved-state", "a state folder that is deleted, and one that is copied to a second host", 3, runMovedState, measureMovedState, layout{}, false},
-	{"rotation", "all certificates are replaced, by those of another authority too, while many Monitors run", rotationMonitors, runRotation, measureRotation, layout{}, true},
+	{"rotation", "all certificates are replaced, by those of another authority too, and the password at the broker, while many Monitors run", rotationMonitors, runRotation, measureRotation, layout{}, true},
 	{"expiry", "a certificate of the Engine, and two of the Monitor, expire in use and are replaced", 3, runExpiry, measureExpiry, layout{}, true},
 	{"dns-silent", "a name server that does not answer", 2, runNoNames(silentNames), measureNoNames, twoAt(engineName), false},
 	{"dns-servfail", "a name server that fails", 2, runNoNames(failedNames), measureNoNames, twoAt(engineName), false},

@@ -86,8 +86,8 @@ const (
 )
 
 // certificateLife is that of each certificate that expires: the programs take it over within
-// 2 s, and the next heartbeat comes within 5 s.
-const certificateLife = 15 * time.Second
+// 2 s, and the next heartbeat comes 2 s later.
+const certificateLife = 10 * time.Second
 
 // runExpiry lets a certificate of each charge point expire while it is in use, and then
 // replaces it.

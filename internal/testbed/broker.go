@@ -13,7 +13,13 @@ import (
 type BrokerOptions struct {
 	Dir string      // of its data; "": in memory
 	TLS *tls.Config // nil: plain TCP
+	// Password of BrokerUser, by SCRAM-SHA-256; "": nobody logs in. A broker that has data
+	// keeps the password that it has.
+	Password string
 }
+
+// BrokerUser is who logs in at a broker that asks for it.
+const BrokerUser = "monitor"
 
 // ServeBroker is a Kafka-compatible broker for programs, until ctx ends. The topic has one
 // partition, and so one order.
@@ -25,6 +31,9 @@ func ServeBroker(ctx context.Context, port string, o BrokerOptions) error {
 	options := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(n), kfake.DataDir(o.Dir), kfake.SeedTopics(1, topic)}
 	if o.TLS != nil {
 		options = append(options, kfake.TLS(o.TLS))
+	}
+	if o.Password != "" {
+		options = append(options, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", BrokerUser, o.Password))
 	}
 	c, err := kfake.NewCluster(options...)
 	if err != nil {
