@@ -25,6 +25,7 @@ type Op string
 const (
 	Open     Op = "open" // only where the file may be made
 	Write    Op = "write"
+	Reserve  Op = "reserve" // room for what will be written
 	Truncate Op = "truncate"
 	Sync     Op = "sync"
 	Delete   Op = "delete"
@@ -219,6 +220,7 @@ type systemFile interface {
 	vfs.FileLockState
 	vfs.FilePersistWAL
 	vfs.FilePowersafeOverwrite
+	vfs.FileSizeHint
 }
 
 // diskFile is a file on such a disk.
@@ -247,6 +249,11 @@ func (f *diskFile) WriteAt(p []byte, off int64) (n int, err error) {
 // Truncate cuts the file.
 func (f *diskFile) Truncate(size int64) error {
 	return f.d.do(Truncate, f.name, func() error { return f.File.Truncate(size) }, nothing)
+}
+
+// SizeHint makes the file so long, with room for it, unless it is longer.
+func (f *diskFile) SizeHint(size int64) error {
+	return f.d.do(Reserve, f.name, func() error { return f.system.SizeHint(size) }, nothing)
 }
 
 // Sync makes the file durable.

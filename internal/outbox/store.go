@@ -31,7 +31,11 @@ func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
 	if err != nil {
 		return s, err
 	}
-	return s.checked(s.LimitLog(logSize(limit)))
+	if err := s.LimitLog(logSize(limit)); err != nil {
+		return s.checked(err)
+	}
+	_ = s.ReserveLog(logSize(limit)) // without it the log grows commit by commit
+	return s, nil
 }
 
 // openMemory makes the same store without a disk.

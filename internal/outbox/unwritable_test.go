@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,24 +58,32 @@ func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	return o
 }
 
-// logIsFull reports whether the log has used up the last block of its file: a full disk
-// takes the pages that still fit in there.
+// logIsFull reports whether the log has used up the last block of its file, as far as it is
+// written: a full disk takes the pages that still fit in there.
 func (w *testBox) logIsFull() bool {
 	const block = 4096
-	info, err := os.Stat(filepath.Join(w.dir, fileName+"-wal"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return (block-info.Size()%block)%block < pageSize
+	return (block-len(writtenLog(w.t, w.dir))%block)%block < pageSize
 }
 
-// copyKilled copies a folder as a kill leaves it.
+// writtenLog is the log without what is reserved behind its last commit.
+func writtenLog(t testingT, dir string) []byte {
+	const header, frame = 32, 24 + pageSize
+	content, err := os.ReadFile(filepath.Join(dir, fileName+"-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames := (len(bytes.TrimRight(content, "\x00")) - header + frame - 1) / frame
+	return content[:header+frames*frame]
+}
+
+// copyKilled copies a folder as a kill leaves it, with a log of which nothing is reserved.
 func copyKilled(t *testing.T, from, to string, withShm bool) {
 	t.Helper()
 	if err := os.Mkdir(to, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	copyFiles(t, from, to)
+	replaceWith(t, filepath.Join(to, fileName+"-wal"), string(writtenLog(t, from)))
 	replaceWith(t, filepath.Join(to, lockName), "1\n")
 	if shm := fileName + "-shm"; withShm {
 		content, err := os.ReadFile(filepath.Join(from, shm))

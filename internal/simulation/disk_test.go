@@ -14,7 +14,7 @@ func newDisk(t *testing.T, faults *diskFaults) *faultdisk.Disk {
 	d := faultdisk.New(t)
 	d.NoSync()
 	d.Before(func(op faultdisk.Op, _ string) error {
-		if full := faults.wait(); full && (op == faultdisk.Write || op == faultdisk.Sync) {
+		if full := faults.wait(); full && (op == faultdisk.Write || op == faultdisk.Reserve || op == faultdisk.Sync) {
 			return syscall.ENOSPC
 		}
 		return nil
