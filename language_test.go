@@ -25,7 +25,7 @@ var sentenceTables = map[string][]string{
 	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "KafkaLinks", "withoutTLS", "leaveOutTLS", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised"},
 	"internal/cli":     {"fileWords"},
 	"internal/demo":    {"defaultScript"},
-	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble"},
+	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble", "LogHeld"},
 	"internal/outbox":  {"OtherInstance"},
 	"internal/engine":  {"behaviours"},
 }

@@ -40,7 +40,7 @@ func (v view) status() (lines []string) {
 	for _, c := range v.ChargePoints {
 		lines = slices.Concat(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c)), v.advised(c), v.central(c))
 	}
-	lines = slices.Concat(lines, v.kafka(), v.monitor(), v.indented(v.Language.Rendered(v.Note, DiskTrouble)))
+	lines = slices.Concat(lines, v.kafka(), v.monitor(), v.indented(v.Language.Rendered(v.Note, DiskTrouble, LogHeld)))
 	if v.Outbox.Refused != "" {
 		lines = append(lines, v.indented(v.Language.Text(english.refusedDisk))...)
 	}

@@ -151,4 +151,5 @@ const (
 	NoCheckYet  = "no check has been completed yet"
 	StandsStill = "the watch stands still: no check was completed for %s"
 	DiskTrouble = "state folder %s can't be used: %s; events are kept in memory only" // which folder, why
+	LogHeld     = "another program keeps a transaction open in %s, so SQLite's log grows; close that program"
 )

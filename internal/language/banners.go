@@ -32,15 +32,16 @@ var banners = map[string]string{
 	"%d events wait on disk":                  "%d eventos esperan en disco",
 
 	// What the state folder held.
-	"it belongs to another program":                                     "es de otro programa",
-	"a newer version of this program wrote it":                          "lo escribió una versión más nueva de este programa",
-	"unreadable content":                                                "contenido ilegible",
-	"the disk does not answer":                                          "el disco no contesta",
-	"another Monitor, instance %s, kept here before":                    "otro Monitor, la instancia %s, guardaba aquí antes",
-	"another machine of the same name kept here before":                 "otra máquina con el mismo nombre guardaba aquí antes",
-	"the machine went down while the file was open":                     "la máquina se cayó con el fichero abierto",
-	"the disk had refused before, and later events were in memory only": "el disco ya había fallado, y los eventos siguientes estaban solo en memoria",
-	"the state folder or its file was removed or replaced":              "quitaron o cambiaron la carpeta de estado o su fichero",
+	"it belongs to another program":                                                                  "es de otro programa",
+	"a newer version of this program wrote it":                                                       "lo escribió una versión más nueva de este programa",
+	"unreadable content":                                                                             "contenido ilegible",
+	"the disk does not answer":                                                                       "el disco no contesta",
+	"another Monitor, instance %s, kept here before":                                                 "otro Monitor, la instancia %s, guardaba aquí antes",
+	"another machine of the same name kept here before":                                              "otra máquina con el mismo nombre guardaba aquí antes",
+	"the machine went down while the file was open":                                                  "la máquina se cayó con el fichero abierto",
+	"the disk had refused before, and later events were in memory only":                              "el disco ya había fallado, y los eventos siguientes estaban solo en memoria",
+	"another program keeps a transaction open in outbox.db, and its log has filled --state-max-size": "otro programa mantiene abierta una transacción en outbox.db, y el registro ha llenado --state-max-size",
+	"the state folder or its file was removed or replaced":                                           "quitaron o cambiaron la carpeta de estado o su fichero",
 
 	// ev-central.
 	"%s %s hears Monitors and shows their charge points. Ctrl-C stops it.": "%s %s escucha a los Monitores y muestra sus puntos de carga. Ctrl-C la para.",

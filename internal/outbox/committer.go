@@ -137,7 +137,7 @@ func (c *committer) commitWhenDue() error {
 }
 
 // commitPending commits what was appended, and then does what is due after a commit: a
-// slice of a snapshot, a slice of trimming.
+// slice of a snapshot, a slice of trimming, a look at the log.
 func (c *committer) commitPending() error {
 	c.timer.Stop()
 	began := time.Now()
@@ -156,7 +156,10 @@ func (c *committer) commitPending() error {
 	if err := c.snapshotStep(); err != nil {
 		return err
 	}
-	return c.trim.step()
+	if err := c.trim.step(); err != nil {
+		return err
+	}
+	return c.checkLog()
 }
 
 // takePending takes over what was appended. It reports false when there is nothing to
@@ -328,5 +331,8 @@ func (c *committer) seal() error {
 		return err
 	}
 	c.sealed.Store(true)
-	return c.store.Checkpoint()
+	if err := c.store.Checkpoint(); !errors.Is(err, sqlite3.BUSY) { // the log holds everything, too
+		return err
+	}
+	return nil
 }

@@ -66,6 +66,12 @@ func (n *ownerCalls) recovered(aside string) {
 	}
 }
 
+func (n *ownerCalls) logHeld(held bool, bytes int64) {
+	if f := n.options.LogHeld; f != nil {
+		n.add(func() { f(held, bytes) })
+	}
+}
+
 func (n *ownerCalls) failed(err error) {
 	if f := n.options.Failed; f != nil {
 		n.add(func() { f(err) })

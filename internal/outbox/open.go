@@ -68,6 +68,7 @@ func (o *Outbox) start(s runStore) {
 	}
 	if o.mode == onDisk {
 		o.reader.writers = 1
+		o.stats.LogBytes = s.LogSize()
 	} else {
 		o.beginMemory(1 << 62) // whatever the disk holds by then is valid
 		o.back.probeTimer.Reset(o.options.probeEvery)
@@ -367,12 +368,13 @@ func (o *Outbox) numberingDoubt(s runStore, found Found) (why string, err error)
 	return "", nil
 }
 
-// markOpen notes that this run of the machine has the file open.
+// markOpen notes that this run of the machine has the file open, and so proves that it can
+// be written.
 func (o *Outbox) markOpen(s runStore) error {
 	if err := o.placeMarker(); err != nil {
 		return err
 	}
-	return errors.Join(s.setHost(o.host), s.setMeta("open", bootID()))
+	return errors.Join(s.setHost(o.host), s.markTried(time.Now()))
 }
 
 // placeMarker notes that the file has all numbers.

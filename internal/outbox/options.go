@@ -10,7 +10,7 @@ import (
 
 // Options say how much is kept and who must have it.
 type Options struct {
-	MaxSize   int64         // bytes on disk at most; 0 is 512 MiB, less than 4 MiB is 4 MiB
+	MaxSize   int64         // bytes on disk at most, SQLite's log included; 0 is 512 MiB, less than 4 MiB is 4 MiB
 	Keep      int64         // bytes of delivered events kept for History; 0 is 64 MiB
 	SyncEvery time.Duration // plain OKs wait for a commit at most this long; 0 is 100 ms
 	// Readers must have an event before it counts as delivered: names of cursors, and
@@ -31,6 +31,9 @@ type Options struct {
 	// Recovered is called when the disk took over again from memory. aside is the new name
 	// of a file that had to be put aside for it, or "".
 	Recovered func(aside string)
+	// LogHeld is called when a transaction of another program begins to make SQLite's log
+	// grow, to so many bytes by now, and when that is over.
+	LogHeld func(held bool, bytes int64)
 	// VFS names the SQLite VFS that is the disk; "" is the operating system's.
 	VFS string
 

@@ -182,7 +182,9 @@ func (o *Outbox) isLocked() bool {
 // Stats are the figures of an outbox at one moment.
 type Stats struct {
 	Bytes      int64 // in use, as of the last look
-	Limit      int64 // of Bytes
+	Limit      int64 // of Bytes and LogBytes
+	LogBytes   int64 // of SQLite's log, after the last commit
+	LogHeld    bool  // a transaction of another program makes the log grow
 	Waiting    int   // encoded bytes that are not kept yet
 	LastCommit time.Duration
 	LongCommit time.Duration // the longest so far

@@ -222,17 +222,17 @@ func (o *Outbox) probeDisk(now time.Time) (r probeResult) {
 	return r
 }
 
-// openChecked opens the file if all of it can be read and it can be written. What is
-// written differs each time: SQLite skips a write that changes nothing.
+// openChecked opens the file if all of it can be read and it can be written.
 func (o *Outbox) openChecked(now time.Time) (runStore, error) {
 	s, err := openStore(o.file(), o.options.MaxSize)
 	if err != nil {
 		return s, err
 	}
-	if err = s.QuickCheck(); err == nil {
-		err = s.Transact(true, func() error {
-			return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
-		})
+	if err = s.emptyLog(o.options.MaxSize); err == nil {
+		err = s.QuickCheck()
+	}
+	if err == nil {
+		err = s.Transact(true, func() error { return s.markTried(now) })
 	}
 	return s.checked(err)
 }

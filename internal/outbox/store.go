@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"evcp"
 	"evcp/internal/sqlite"
@@ -17,7 +18,10 @@ const fileName = "outbox.db"
 var migrations embed.FS
 
 // schema is what the file is: "evcp".
-var schema = sqlite.Schema{ApplicationID: 0x65766370, Migrations: migrations}
+var schema = sqlite.Schema{
+	ApplicationID: 0x65766370, Migrations: migrations,
+	NewFile: fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; `, pageSize),
+}
 
 // runStore is the file, or the same in memory. The zero runStore is closed.
 type runStore struct{ *sqlite.DB }
@@ -26,8 +30,8 @@ type runStore struct{ *sqlite.DB }
 // the log as boundShare does.
 func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
 	s, err := storeOn(schema.Open(f,
-		fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
-			PRAGMA journal_size_limit=%d; PRAGMA cache_size=-128`, pageSize, boundShare(limit))))
+		fmt.Sprintf(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=%d; PRAGMA cache_size=-128`,
+			boundShare(limit))))
 	if err != nil {
 		return s, err
 	}
@@ -135,4 +139,10 @@ func (s runStore) setMeta(name, value string) error {
 
 func (s runStore) setHost(h host) error {
 	return errors.Join(s.setMeta("instance", h.instance), s.setMeta("machine", h.machine))
+}
+
+// markTried notes which run of the machine has the file open. The time makes it differ from
+// what is there: SQLite skips a write that changes nothing, and that proves nothing.
+func (s runStore) markTried(now time.Time) error {
+	return errors.Join(s.setMeta("open", bootID()), s.setMeta("tried", now.UTC().Format(time.RFC3339Nano)))
 }

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/vfs"
 
 	"evcp/internal/folder"
 )
@@ -145,50 +144,6 @@ func (db *DB) WithLock(f func() error) error {
 	return f()
 }
 
-// Checkpoint moves everything from the log into the file.
-func (db *DB) Checkpoint() error {
-	_, _, err := db.conn.WALCheckpoint("", sqlite3.CHECKPOINT_TRUNCATE)
-	return err
-}
-
-// LimitLog makes the commit after which the log has so many bytes move it into the file.
-func (db *DB) LimitLog(bytes int64) error {
-	return db.execPages(`PRAGMA wal_autocheckpoint=`, bytes)
-}
-
-// ReserveLog makes the log as large on the disk as LimitLog lets it become, so that a commit
-// needs no new block of it. Behind its last commit are zeros then, which SQLite takes for the
-// end. It does nothing to a log that is longer.
-func (db *DB) ReserveLog(bytes int64) error {
-	if db.inMemory {
-		return nil
-	}
-	f, err := db.conn.FileControl("", sqlite3.FCNTL_JOURNAL_POINTER)
-	if err != nil {
-		return err
-	}
-	log, ok := f.(vfs.FileSizeHint)
-	if !ok {
-		return nil
-	}
-	var page int64
-	if err := db.QueryInts(`PRAGMA page_size`, &page); err != nil {
-		return err
-	}
-	// Whoever has the write lock is alone in changing the size of the log.
-	if err := db.Exec(`BEGIN IMMEDIATE`); err != nil {
-		return err
-	}
-	return errors.Join(log.SizeHint(logHeader+(bytes/page+lastCommit)*(logFrame+page)), db.rollback())
-}
-
-// What a log has beside its pages, in bytes, and how many pages its last commit may add.
-const (
-	logHeader  = 32
-	logFrame   = 24
-	lastCommit = 16
-)
-
 // Usage is how many bytes of the file are used, and how many are free.
 func (db *DB) Usage() (used, free int64, err error) {
 	var size, pages int64
@@ -217,13 +172,12 @@ func (db *DB) Close() error {
 	if db.Closed() {
 		return nil
 	}
-	var errs []error
 	for _, p := range db.prepared {
-		errs = append(errs, p.Close())
+		_ = p.Close() // repeats the error of its last execution
 	}
-	errs = append(errs, db.conn.Close())
+	err := db.conn.Close()
 	db.conn = nil
-	return errors.Join(errs...)
+	return err
 }
 
 // Prepare prepares a statement once; later calls return the same.

@@ -149,6 +149,16 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
+// What keeps a file from being opened is said once.
+func TestErrorIsSaidOnce(t *testing.T) {
+	f := newFile(t)
+	must(t, open(t, kind(first), f).Close())
+	must(t, os.Mkdir(f.Path+"-shm", 0o700))
+	if _, err := kind(first).Open(f, ``); err == nil || strings.Count(err.Error(), "unable to open database file") != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 // Check finds a page that was scribbled over.
 func TestCheck(t *testing.T) {
 	f := newFile(t)

@@ -17,6 +17,9 @@ type Schema struct {
 	// Migrations has migrations/*.sql: each brings a file one version further, in the order
 	// of their names. user_version counts those that a file has seen.
 	Migrations fs.FS
+	// NewFile are pragmas that a file gets before anything is in it. Some of them would write
+	// to the file at each start.
+	NewFile string
 }
 
 // Why a file can't be used.
@@ -68,8 +71,8 @@ func (s Schema) check(db *DB) (h fileHeader, migrations []string, err error) {
 	if migrations, err = fs.Glob(s.Migrations, "migrations/*.sql"); err != nil {
 		return h, nil, err
 	}
-	err = errors.Join(db.QueryInts(`PRAGMA application_id`, &h.id), db.QueryInts(`PRAGMA user_version`, &h.version),
-		db.QueryInts(`SELECT count(*) FROM sqlite_schema`, &h.tables))
+	err = db.QueryInts(`SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version`, &h.id, &h.version, &h.tables)
 	switch {
 	case err != nil:
 	case h.id != s.ApplicationID && h != fileHeader{}:
@@ -85,6 +88,9 @@ func (s Schema) prepare(db *DB, pragmas string) error {
 	h, migrations, err := s.check(db)
 	if err != nil {
 		return err
+	}
+	if h == (fileHeader{}) && !db.inMemory {
+		pragmas = s.NewFile + pragmas
 	}
 	if err := db.conn.Exec(pragmas); err != nil {
 		return err

@@ -98,7 +98,8 @@ func (r *runner) centralMetrics(m *metrics.Writer) {
 func (r *runner) outboxMetrics(m *metrics.Writer) {
 	s := r.box.Stats()
 	m.Gauge("evcp_outbox_bytes", "Bytes in use by kept events, as of the last look.").Value(float64(s.Bytes))
-	m.Gauge("evcp_outbox_limit_bytes", "Most bytes that may be in use.").Value(float64(s.Limit))
+	m.Gauge("evcp_outbox_wal_bytes", "Bytes of SQLite's write-ahead log beside them.").Value(float64(s.LogBytes))
+	m.Gauge("evcp_outbox_limit_bytes", "Most bytes that both together may have.").Value(float64(s.Limit))
 	names := slices.Sorted(maps.Keys(s.Cursors))
 	m.Gauge("evcp_outbox_pending_events", "Kept events that a reader does not have yet.")
 	for _, name := range names {

@@ -200,7 +200,8 @@ func open(o Options) (*runner, error) {
 	box, err := outbox.Open(o.Dir(), outbox.Options{
 		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
 		Refused: r.diskRefused, Recovered: r.diskRecovered, Observe: r.observe,
-		Failed: func(err error) { r.end(err) },
+		LogHeld: r.logHeld,
+		Failed:  func(err error) { r.end(err) },
 	})
 	if err != nil {
 		return nil, language.Errorf("open the state of %s: %w", o.watched(), err)
@@ -329,11 +330,26 @@ func (r *runner) diskRecovered(aside string) {
 		slog.String("folder", r.o.Dir()), slog.String("aside", aside))
 }
 
-// diskTrouble is why the disk refuses, as a sentence; "" when it does not.
-func (r *runner) diskTrouble() string {
-	why := r.box.Stats().RefusedWhy
-	if why == "" {
-		return ""
+// logHeld is called by the outbox.
+func (r *runner) logHeld(held bool, bytes int64) {
+	text, level, shape := "SQLite's log no longer grows: the other program has ended its transaction", slog.LevelInfo, display.Up
+	if held {
+		text, level, shape = r.o.Console.Language().Sprintf(explain.LogHeld, r.outboxFile()), slog.LevelWarn, display.Gone
 	}
-	return fmt.Sprintf(explain.DiskTrouble, r.o.Dir(), why)
+	r.o.Console.Logger().Log(context.Background(), level, text, console.CP(r.o.lone()), console.Shape(shape),
+		slog.String("folder", r.o.Dir()), slog.Int64("log_bytes", bytes))
+}
+
+func (r *runner) outboxFile() string { return filepath.Join(r.o.Dir(), "outbox.db") }
+
+// diskTrouble is why the disk refuses, or what makes SQLite's log grow, as a sentence; "" when
+// all is well.
+func (r *runner) diskTrouble() string {
+	switch s := r.box.Stats(); {
+	case s.RefusedWhy != "":
+		return fmt.Sprintf(explain.DiskTrouble, r.o.Dir(), s.RefusedWhy)
+	case s.LogHeld:
+		return fmt.Sprintf(explain.LogHeld, r.outboxFile())
+	}
+	return ""
 }
