@@ -169,6 +169,13 @@ func (h responseHook) OnBrokerE2E(m kgo.BrokerMetadata, _ int16, e2e kgo.BrokerE
 	}
 }
 
+// partitionHook is called by the client, on its goroutines, with each record that has got its
+// partition.
+type partitionHook func()
+
+// OnProduceRecordPartitioned implements kgo.HookProduceRecordPartitioned.
+func (h partitionHook) OnProduceRecordPartitioned(*kgo.Record, int32) { h() }
+
 // throttleHook is called by the client, on its goroutines, when a broker wants a pause.
 type throttleHook func(time.Duration)
 

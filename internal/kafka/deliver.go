@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,12 +29,14 @@ func (s *Sender) attempt(ctx context.Context) (delivered bool, err error) {
 // usable whatever fails here.
 func (s *Sender) connect(ctx context.Context) error {
 	if s.client == nil {
+		assigned := &partitionCount{all: make(chan struct{}, 1)}
+		hooks := kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), responseHook(s.responded), throttleHook(s.throttled), partitionHook(assigned.one))
 		// The context ends what a request's own does not: the begin of a connection.
-		cl, err := s.o.newClient(kgo.WithContext(ctx), kgo.WithHooks(connectHook(s.errored), requestHook(s.errored), responseHook(s.responded), throttleHook(s.throttled)), kgo.ProducerBatchMaxBytes(maxBatchBytes))
+		cl, err := s.o.newClient(kgo.WithContext(ctx), hooks, kgo.ProducerBatchMaxBytes(maxBatchBytes))
 		if err != nil {
 			return err
 		}
-		s.client = cl
+		s.client, s.assigned = cl, assigned
 	}
 	limit, cancel := context.WithTimeout(ctx, dialTimeout+overhead)
 	defer cancel()
@@ -106,18 +109,61 @@ func (s *Sender) collect(ctx context.Context, f *inFlight) error {
 	return nil
 }
 
+// clientPause is how long the client gets after an answer before it is given records again:
+// its own goroutine may still look for more to send, and would take the first of them as a
+// batch of their own. If that one was refused, later events would overtake it.
+const clientPause = time.Millisecond
+
+// partitionCount counts the records of a batch that have got their partition. The client
+// calls one on its goroutines.
+type partitionCount struct {
+	left atomic.Int64
+	all  chan struct{} // has one value when left is 0
+}
+
+func (c *partitionCount) one() {
+	if c.left.Add(-1) == 0 {
+		offer(c.all, struct{}{})
+	}
+}
+
+// begin counts a batch of n records.
+func (c *partitionCount) begin(n int) {
+	select {
+	case <-c.all: // of a batch that failed before it was flushed
+	default:
+	}
+	c.left.Store(int64(n))
+}
+
 // produce sends the records and waits until all are answered. No context of a record is
 // ever cancelled: when ctx ends, the client is closed with what it holds. It returns the
 // records that were refused for what they are, and why.
+//
+// The records of one partition must be one batch: if a first one was refused and a second
+// one not, later events would overtake. So nothing is flushed before the client knows the
+// partition of each, which it learns after the first records of a topic.
 func (s *Sender) produce(ctx context.Context, records []*kgo.Record) (refused []*kgo.Record, why, err error) {
+	if pause := clientPause - time.Since(s.lastAnswer); pause > 0 {
+		time.Sleep(pause)
+	}
+	defer func() { s.lastAnswer = time.Now() }()
 	all := newResults(len(records))
+	cl, assigned := s.client, s.assigned
+	assigned.begin(len(records))
 	for i, r := range records {
-		s.client.Produce(context.Background(), r, func(_ *kgo.Record, err error) { all.record(i, err) })
+		cl.Produce(context.Background(), r, func(_ *kgo.Record, err error) { all.record(i, err) })
 	}
 	flushing, stop := context.WithCancel(context.Background())
 	var flush sync.WaitGroup
-	cl := s.client
-	flush.Go(func() { _ = cl.Flush(flushing) }) // each record has its own error
+	flush.Go(func() {
+		select {
+		case <-assigned.all:
+		case <-flushing.Done():
+			return
+		}
+		_ = cl.Flush(flushing) // each record has its own error
+	})
 	defer flush.Wait()
 	defer stop()
 	if err := s.await(ctx, all.done); err != nil {

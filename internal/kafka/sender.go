@@ -74,11 +74,13 @@ type Sender struct {
 
 	// These belong to the goroutine of Run.
 	batchBytes int32            // at most in one batch
+	assigned   *partitionCount  // of the client
 	client     *kgo.Client      // kept between attempts; nil: the next attempt makes one
 	dates      dates            // of the records
 	known      *kgo.Record      // the newest that the topic took; nil: none, or it refuses that now
 	nextTrial  time.Time        // with a topic that refuses everything; zero: it does not
 	now        func() time.Time // for dates
+	lastAnswer time.Time        // when the last batch was answered
 	failed     bool             // the last batch failed: only a delivery proves that Kafka is back
 
 	mu          sync.Mutex // guards what follows

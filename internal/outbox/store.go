@@ -42,9 +42,14 @@ func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
 	return s, nil
 }
 
+// memoryLimit is what SQLite may use of the memory, in bytes: enough for what is kept in
+// memory and for all that may have waited for a commit when the disk refused, with a
+// quarter more for pages. SQLite's library panics beyond it.
+const memoryLimit = (memorySize + plainWaiting + factsWaiting) * 5 / 4
+
 // openMemory makes the same store without a disk.
 func openMemory() (runStore, error) {
-	return storeOn(schema.OpenMemory(3*memorySize, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
+	return storeOn(schema.OpenMemory(memoryLimit, `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF`))
 }
 
 // pageSize is that of a new file, in bytes. A commit writes whole pages, so that with larger

@@ -75,7 +75,7 @@ func (db *DB) Replaced() bool {
 	return false
 }
 
-// OpenMemory makes the same in memory. Beyond limit bytes a write fails.
+// OpenMemory makes the same in memory. Beyond limit bytes SQLite's library panics.
 func (s Schema) OpenMemory(limit int64, pragmas string) (*DB, error) {
 	db, err := connect(sqlite3.WithMaxMemory(context.Background(), limit), ":memory:")
 	if err != nil {

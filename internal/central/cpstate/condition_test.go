@@ -350,9 +350,11 @@ func TestReplyText(t *testing.T) {
 	for r, want := range []string{
 		"KO unknown message", "KO not registered", "Authentication denied: unknown charging point CP_001",
 		"Authentication denied: Central has no room for another charging point",
+		"Authentication denied: the certificate is not for charging point CP_001",
+		"Authentication denied: TLS with a certificate is required for charging point CP_001",
 		"Authentication successful", "Failure report received", "Recovery report received", "OK",
 	} {
-		if got := Reply(r).Text("CP_001"); got != want || Reply(r).Accepted() != (r >= 4) {
+		if got := Reply(r).Text("CP_001"); got != want || Reply(r).Accepted() != (r >= 6) {
 			t.Errorf("reply %d is %q, accepted %v; want %q", r, got, Reply(r).Accepted(), want)
 		}
 	}
