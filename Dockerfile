@@ -29,9 +29,10 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/bin/ \
 # at its mount point, so the folder must exist and belong to the user below.
 RUN mkdir -p /out/lib/ev-cp-m && chmod 0750 /out/lib/ev-cp-m
 
-# Only the binaries: they are static, use plain TCP, and log in UTC, so they need no
-# libc, no certificates and no time zones.
+# The binaries are static and bring their time zones, so they need no libc. TLS needs the
+# authorities that the build's Debian trusts.
 FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # /usr/bin is in every runtime's default PATH, for: docker exec cp-001 ev-cp-m status
 COPY --from=build /out/bin/ /usr/bin/
 COPY --from=build --chown=65532:65532 /out/lib/ /var/lib/

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench faults simulate fuzz demo kafka-start kafka-stop docker clean
+.PHONY: help build test race lint fmt bench faults simulate fuzz vuln demo kafka-start kafka-stop docker clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ simulate: ## thousands of random histories in virtual time (SIM_HISTORIES=2000 S
 
 fuzz: ## every fuzz target for a minute (FUZZTIME=10s make fuzz)
 	@./scripts/fuzz.sh
+
+vuln: ## known vulnerabilities in our modules and Go; needs the database on the internet
+	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 demo: ## six charge points, Central and a broker in one process
 	go run ./cmd/ev-demo

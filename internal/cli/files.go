@@ -30,17 +30,19 @@ func WatchFiles(ctx context.Context, files *credentials.Store, log *slog.Logger,
 
 // fileWords are the sentences about files. Each begins with the setting that names the file.
 var fileWords = struct {
-	replaced, rejected, expires, expired, readable string
-	fix, renew, protect                            string // what to do
+	replaced, rejected, expires, expired, readable, unverified string
+	fix, renew, protect, verify                                string // what to do
 }{
-	replaced: "--%s: the file has changed, and what it holds now is in use",
-	rejected: "--%s: the file has changed, and can't be used; the old content stays in use: %s",
-	expires:  "--%s: the certificate expires on %s, in %s",
-	expired:  "--%s: the certificate expired on %s",
-	readable: "--%s: other users of this machine can read %s",
-	fix:      "Correct the file: it is read again when it changes.",
-	renew:    "Put a new certificate in its place: it is read again when it changes.",
-	protect:  "Take the right from them: chmod o= %s",
+	replaced:   "--%s: the file has changed, and what it holds now is in use",
+	rejected:   "--%s: the file has changed, and can't be used; the old content stays in use: %s",
+	expires:    "--%s: the certificate expires on %s, in %s",
+	expired:    "--%s: the certificate expired on %s",
+	readable:   "--%s: other users of this machine can read %s",
+	unverified: "--%s: any certificate is accepted: anybody can pretend to be the other side",
+	verify:     "Leave it out, and trust the right authority by the setting that ends in -ca.",
+	fix:        "Correct the file: it is read again when it changes.",
+	renew:      "Put a new certificate in its place: it is read again when it changes.",
+	protect:    "Take the right from them: chmod o= %s",
 }
 
 func logNotice(log *slog.Logger, said language.Language, n credentials.Notice, now time.Time) {
@@ -51,6 +53,8 @@ func logNotice(log *slog.Logger, said language.Language, n credentials.Notice, n
 		level, text = slog.LevelInfo, said.Sprintf(fileWords.replaced, n.Use)
 	case n.Kind == credentials.Rejected:
 		text, do, shape = said.Sprintf(fileWords.rejected, n.Use, n.Err), said.Text(fileWords.fix), display.Gone
+	case n.Kind == credentials.Unverified:
+		text, do, shape = said.Sprintf(fileWords.unverified, n.Use), said.Text(fileWords.verify), display.Failed
 	case n.Kind == credentials.ReadableByOthers:
 		text, do = said.Sprintf(fileWords.readable, n.Use, n.Path), said.Sprintf(fileWords.protect, n.Path)
 	case left > 0:
@@ -58,7 +62,10 @@ func logNotice(log *slog.Logger, said language.Language, n credentials.Notice, n
 	default:
 		text, do, shape = said.Sprintf(fileWords.expired, n.Use, n.Until.UTC().Format(time.DateOnly)), said.Text(fileWords.renew), display.Failed
 	}
-	attrs := []slog.Attr{console.Shape(shape), slog.String("file", n.Path)}
+	attrs := []slog.Attr{console.Shape(shape)}
+	if n.Path != "" {
+		attrs = append(attrs, slog.String("file", n.Path))
+	}
 	if do != "" {
 		attrs = append(attrs, slog.String("do", do))
 	}

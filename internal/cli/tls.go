@@ -69,6 +69,9 @@ func (t *ClientTLS) Dialer(tcp link.Dialer, files *credentials.Store) (link.Dial
 		return tcp, nil
 	}
 	c := &credentials.Client{ServerName: t.ServerName, Insecure: t.Insecure}
+	if t.Insecure {
+		files.AnyCertificate("insecure-" + t.Prefix + "-tls-i-know")
+	}
 	var err error
 	if t.CA != "" {
 		if c.Roots, err = files.Roots(t.Prefix+"-ca", t.CA); err != nil {

@@ -33,6 +33,8 @@ const (
 	Rejected
 	// Expires: a certificate expires soon, or has expired. Until.
 	Expires
+	// Unverified: any certificate is accepted. Told once, by the first look.
+	Unverified
 	// ReadableByOthers: others than the owner and its group can read a secret or a key.
 	ReadableByOthers
 )
@@ -60,11 +62,13 @@ type file struct {
 	parse  func([][]byte) error // takes the contents over, or leaves the old ones
 	until  func() time.Time     // when the certificate expires; nil: it holds none
 
-	checked  bool          // who can read it was checked
-	seen     []fingerprint // of the contents that were last tried
-	rejected error         // of the last try
-	told     bool          // rejected was told
-	warned   time.Duration // the last threshold that was told of the certificate in use; -1: none
+	checked bool // who can read it was checked
+	// unverified: there is no file, since any certificate is accepted.
+	unverified bool
+	seen       []fingerprint // of the contents that were last tried
+	rejected   error         // of the last try
+	told       bool          // rejected was told
+	warned     time.Duration // the last threshold that was told of the certificate in use; -1: none
 }
 
 // fingerprint tells one version of a file from the next. It follows symbolic links, so that
@@ -77,6 +81,13 @@ type fingerprint struct {
 
 func (f fingerprint) same(g fingerprint) bool {
 	return f.size == g.size && f.changed.Equal(g.changed) && (f.info == nil) == (g.info == nil) && (f.info == nil || os.SameFile(f.info, g.info))
+}
+
+// AnyCertificate notes that the setting use accepts any certificate of a peer.
+func (s *Store) AnyCertificate(use string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files = append(s.files, &file{use: use, unverified: true, warned: -1})
 }
 
 // add reads a file for the first time. Then an error is the caller's.
@@ -156,6 +167,13 @@ func (s *Store) refresh(now time.Time) (notices []Notice) {
 // refresh reads a file again that has changed. A certificate and its key are two files, and
 // one of them is replaced first: so what is rejected is told at the second look.
 func (f *file) refresh(now time.Time) (notices []Notice) {
+	if f.unverified {
+		if !f.told {
+			f.told = true
+			notices = append(notices, Notice{Kind: Unverified, Use: f.use})
+		}
+		return notices
+	}
 	seen := f.look()
 	changed := !slices.EqualFunc(seen, f.seen, fingerprint.same)
 	switch {
@@ -207,6 +225,8 @@ type File struct {
 	Path    string
 	Expires time.Time // of the first certificate to expire; zero: it holds none
 	Err     error     // why its newest content is not used; nil: it is
+	// Unverified: there is no file, since any certificate is accepted.
+	Unverified bool
 }
 
 // Files are all files, in the order of their settings; none for a nil Store.
@@ -218,7 +238,10 @@ func (s *Store) Files() []File {
 	defer s.mu.Unlock()
 	all := make([]File, len(s.files))
 	for i, f := range s.files {
-		all[i] = File{Use: f.use, Path: f.paths[0], Err: f.rejected}
+		all[i] = File{Use: f.use, Err: f.rejected, Unverified: f.unverified}
+		if len(f.paths) > 0 {
+			all[i].Path = f.paths[0]
+		}
 		if f.until != nil {
 			all[i].Expires = f.until()
 		}

@@ -260,3 +260,14 @@ func TestClientCertificateIsValid(t *testing.T) {
 	fx.told(Notice{Kind: Replaced, Use: "tls-revoked"})
 	valid(now, "revoked")
 }
+
+// TestAnyCertificateIsToldOnce, and stays among the files.
+func TestAnyCertificateIsToldOnce(t *testing.T) {
+	fx := newFixture(t)
+	fx.AnyCertificate("insecure-central-tls-i-know")
+	fx.told(Notice{Kind: Unverified, Use: "insecure-central-tls-i-know"})
+	fx.told()
+	if all := fx.Files(); len(all) != 1 || !all[0].Unverified {
+		t.Errorf("the files are %v", all)
+	}
+}

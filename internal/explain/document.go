@@ -40,6 +40,8 @@ type FileStatus struct {
 	Path     string `json:"path"`
 	Expires  Moment `json:"expires"`            // of the certificate in use; null: there is none
 	Rejected string `json:"rejected,omitempty"` // why its newest content is not used
+	// Unverified: there is no file, since any certificate is accepted.
+	Unverified bool `json:"unverified,omitempty"`
 }
 
 // ChargePointStatus is one charge point and its Engine.

@@ -16,6 +16,8 @@ func (v view) files(troubled bool) (lines []string) {
 		left := f.Expires.Stamp().Sub(v.Now.Stamp())
 		shape, text := display.Up, v.Language.Text(english.inUse)
 		switch {
+		case f.Unverified:
+			shape, text = display.Failed, v.Language.Text(english.unverified)
 		case f.Expires == 0:
 		case left <= 0:
 			shape, text = display.Failed, v.Language.Sprintf(english.expired, v.day(f.Expires))

@@ -67,12 +67,13 @@ type words struct {
 	notices   display.Plural
 
 	// Certificates and secrets.
-	files    string // the heading
-	file     string // the name of a row
-	inUse    string
-	expires  string // when, in how long
-	expired  string // when
-	rejected string // why
+	files      string // the heading
+	file       string // the name of a row
+	inUse      string
+	expires    string // when, in how long
+	expired    string // when
+	rejected   string // why
+	unverified string
 }
 
 var english = words{
@@ -137,12 +138,13 @@ var english = words{
 	events:    display.NewPlural("%d event", "%d events"),
 	notices:   display.NewPlural("%d notice", "%d notices"),
 
-	files:    "Certificates and secrets",
-	file:     "File",
-	inUse:    "in use",
-	expires:  "expires on %s, in %s",
-	expired:  "expired on %s",
-	rejected: "It has changed, and can't be used; the old content stays in use: %s",
+	files:      "Certificates and secrets",
+	file:       "File",
+	inUse:      "in use",
+	expires:    "expires on %s, in %s",
+	expired:    "expired on %s",
+	unverified: "any certificate is accepted: anybody can pretend to be the other side",
+	rejected:   "It has changed, and can't be used; the old content stays in use: %s",
 }
 
 // Sentences that a Monitor puts into its document, which is English, and that a person

@@ -9,7 +9,10 @@ var tlsTexts = map[string]string{
 	"in use":                   "en uso",
 	"expires on %s, in %s":     "caduca el %s, dentro de %s",
 	"expired on %s":            "caducó el %s",
-	"It has changed, and can't be used; the old content stays in use: %s": "Ha cambiado, y no se puede usar; se sigue usando el contenido anterior: %s",
+	"any certificate is accepted: anybody can pretend to be the other side":        "se acepta cualquier certificado: cualquiera puede hacerse pasar por el otro lado",
+	"--%s: any certificate is accepted: anybody can pretend to be the other side":  "--%s: se acepta cualquier certificado: cualquiera puede hacerse pasar por el otro lado",
+	"Leave it out, and trust the right authority by the setting that ends in -ca.": "Quítelo, y confíe en la autoridad correcta con el ajuste que termina en -ca.",
+	"It has changed, and can't be used; the old content stays in use: %s":          "Ha cambiado, y no se puede usar; se sigue usando el contenido anterior: %s",
 
 	// ev-cp-m support.
 	"support FILE.zip":                                            "support FICHERO.zip",

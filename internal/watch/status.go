@@ -31,7 +31,7 @@ func (r *runner) status() explain.MonitorStatus {
 		Log: explain.LogStatus{Events: r.log.tail.Dropped(), Notices: r.log.dropped.Load()},
 	}
 	for _, f := range r.o.Files.Files() {
-		file := explain.FileStatus{Use: f.Use, Path: f.Path, Expires: explain.MomentOf(f.Expires)}
+		file := explain.FileStatus{Use: f.Use, Path: f.Path, Expires: explain.MomentOf(f.Expires), Unverified: f.Unverified}
 		if f.Err != nil {
 			file.Rejected = wire.Text([]byte(f.Err.Error()))
 		}
