@@ -71,6 +71,7 @@ func (s *secureSite) tryLogins(t *testing.T) {
 		h.waitUntil(name, h.phase(Connected))
 	}
 	time.Sleep(reauthentication + 2*time.Second)
+	monitors["oauthbearer"].waitUntil("token for a later login", func() bool { return len(s.tokensServed()) > 1 })
 	for name, h := range monitors {
 		rounds := stops[name]()
 		h.waitUntil(name+"'s delivery", h.delivered)
@@ -83,9 +84,6 @@ func (s *secureSite) tryLogins(t *testing.T) {
 		}
 	}
 	tokens := s.tokensServed()
-	if len(tokens) < 3 { // the first, that of the next login, and that of Probe
-		t.Errorf("%d tokens were fetched", len(tokens))
-	}
 	if !strings.Contains(log.String(), "kafka client") {
 		t.Error("the client's log is empty")
 	}
