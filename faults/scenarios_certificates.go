@@ -20,14 +20,15 @@ import (
 
 // What both scenarios of certificates use.
 
-// cut breaks the connections of a link; new ones are possible at once. On the link to the
-// Engine no check is under way then.
-func (p *cpUnderTest) cut(ctx context.Context, side int) error {
+// cut breaks the connections of a link at the moment that it returns; new ones are possible
+// at once. On the link to the Engine no check is under way then.
+func (p *cpUnderTest) cut(ctx context.Context, side int) (at evcp.Stamp, err error) {
 	if side == engineSide {
 		p.waitAfterCheck(ctx)
 		wait.For(ctx, p.c.timing.Interval/3) // the reply is on its way
 	}
-	return p.impairLink(side, faultproxy.Impairment{Kind: faultproxy.Reset}, func() {})
+	at = now()
+	return at, p.impairLink(side, faultproxy.Impairment{Kind: faultproxy.Reset}, func() {})
 }
 
 // taken counts how often a program has said that it uses the new content of a setting's file.
@@ -105,13 +106,13 @@ func engineExpires(ctx context.Context, p *cpUnderTest) error {
 		return err
 	}
 	p.expired = p.engineCert.Certificate().Leaf.NotAfter
-	from := now()
-	if err := p.cut(ctx, engineSide); err != nil {
+	from, err := p.cut(ctx, engineSide)
+	if err != nil {
 		return err
 	}
 	p.waitForAnswer(ctx, wire.EngineFailure)
 	wait.For(ctx, 2*p.c.timing.Interval)
-	err := p.c.replace(ctx, renewed)
+	err = p.c.replace(ctx, renewed)
 	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.EngineLink, Expect: oracle.ExpectFailure})
 	p.waitForAnswer(ctx, wire.EngineRecovered)
 	return err
@@ -122,8 +123,10 @@ func engineExpires(ctx context.Context, p *cpUnderTest) error {
 func (p *cpUnderTest) letExpire(ctx context.Context, side int, issue func(*certificateFiles) error, r replacement) error {
 	r.change = issue
 	expires := time.Now().Add(certificateLife + time.Second)
-	err := errors.Join(p.c.replace(ctx, r, p), p.cut(ctx, side))
-	if cut := now(); side == centralSide {
+	err := p.c.replace(ctx, r, p)
+	cut, broken := p.cut(ctx, side)
+	err = errors.Join(err, broken)
+	if side == centralSide {
 		wait.Until(ctx, 50*ms, func() bool { return p.lastAnswer() > cut })
 	}
 	wait.For(ctx, time.Until(expires))
@@ -141,12 +144,12 @@ func monitorExpires(ctx context.Context, p *cpUnderTest) error {
 	if err := p.letExpire(ctx, engineSide, func(c *certificateFiles) error { return c.issueClient(name, p.id, certificateLife) }, renewed); err != nil {
 		return err
 	}
-	from := now()
-	if err := p.cut(ctx, engineSide); err != nil {
+	from, err := p.cut(ctx, engineSide)
+	if err != nil {
 		return err
 	}
 	wait.For(ctx, 6*p.c.timing.Interval)
-	err := p.c.replace(ctx, renewed, p)
+	err = p.c.replace(ctx, renewed, p)
 	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.OwnNetwork})
 	wait.For(ctx, 3*p.c.timing.Interval)
 	return err

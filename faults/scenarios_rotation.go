@@ -86,8 +86,8 @@ func (c *campaign) cutAll(ctx context.Context) error {
 	c.rotation.cutting.Add(1)
 	defer c.rotation.cutting.Add(1)
 	err := errors.Join(
-		c.forEachCP(func(p *cpUnderTest) error { return p.cut(ctx, engineSide) }),
-		c.forEachCP(func(p *cpUnderTest) error { return p.cut(ctx, centralSide) }),
+		c.forEachCP(func(p *cpUnderTest) error { _, err := p.cut(ctx, engineSide); return err }),
+		c.forEachCP(func(p *cpUnderTest) error { _, err := p.cut(ctx, centralSide); return err }),
 	)
 	c.waitForReturn(ctx, now())
 	return errors.Join(err, c.injectBroker("restart", func() {}))

@@ -27,8 +27,7 @@ func TestScenariosAreDocumented(t *testing.T) {
 }
 
 // TestScenarios runs scenarios that a busy machine does not break, all at once and at the real
-// pace: each one with a network of its own, and four others. Of scenario rotation it runs six of the
-// Monitors.
+// pace: each one with a network of its own, and three others.
 func TestScenarios(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	if testing.Short() {
@@ -42,7 +41,7 @@ func TestScenarios(t *testing.T) {
 		if s.isolated() {
 			isolated++
 		}
-		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "rotation", "expiry"}, s.name) {
+		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "expiry"}, s.name) {
 			continue
 		}
 		running.Go(func() {
