@@ -93,7 +93,7 @@ func TestMoveOneMonitorAtATime(t *testing.T) {
 	shows("map[CP_001:true CP_002:false]")
 
 	impostor := monitor("CP_001", plain) // never accepted, so it ends
-	if code := impostor.Wait(); code != 3 || !strings.Contains(unwrapped(impostor.Stderr.String()), "TLS with a certificate is required") {
+	if code := impostor.Wait(); code != 3 || !strings.Contains(unwrapped(impostor.Stderr.String()), "a certificate is for one --cp-id") {
 		t.Errorf("an old Monitor ended with %d:\n%s", code, impostor.Stderr)
 	}
 	impostor = monitor("CP_001", secure, secureFlags("CP_009")...)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
@@ -102,7 +103,12 @@ func (o *options) runMonitor(ctx context.Context) error {
 	ctx, end := cli.Attend(ctx, o.Console, o.Console.Language().Text(english.keys), o.Console.Language().Text(english.ask))
 	defer end()
 	err = watch.Run(ctx, o.Options)
-	if _, refused := errors.AsType[*uplink.RefusedError](err); refused {
+	refusal, refused := errors.AsType[*uplink.RefusedError](err)
+	switch {
+	case refused && strings.Contains(refusal.Reply, "certificate"):
+		return cli.ExitError{Code: exitRefused, Err: language.Errorf("%s refuses the certificate of this Monitor, or its lack: %q\n"+
+			"Look at --central-tls and --central-cert: a certificate is for one --cp-id.", o.Central, refusal.Reply)}
+	case refused:
 		return cli.ExitError{Code: exitRefused, Err: language.Errorf("%s does not know this Monitor, and never did.\n"+
 			"Add %s to Central's --registry file or correct --cp-id.", o.Central, o.cp)}
 	}
