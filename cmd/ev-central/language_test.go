@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
 	"evcp/internal/cli"
@@ -10,25 +9,10 @@ import (
 
 // TestSpanish: the help and errors are Spanish where it is asked for, and fit the screen.
 func TestSpanish(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		code int
-		want string
-	}{
-		{[]string{"--help"}, cli.ExitOK, "Entre paréntesis, los valores por defecto."},
-		{[]string{"--lagn", "es"}, cli.ExitUsage, "opción desconocida: --lagn. ¿Quiso decir --lang?"},
-		{[]string{"forget"}, cli.ExitUsage, "¿qué punto de carga hay que olvidar? ev-central forget CP_001"},
-		{[]string{"forget", "CP_9"}, cli.ExitFailed, "forget CP_9: ninguna Central ha guardado nada en"},
-	} {
-		stdout, stderr, code := testbed.RunProcess(t, testbed.Self(t, append([]string{"--lang", "es"}, c.args...)...))
-		if said := strings.Join(strings.Fields(stdout+stderr), " "); code != c.code || !strings.Contains(said, c.want) {
-			t.Errorf("%v: exit %d\n%s%s", c.args, code, stdout, stderr)
-		}
-		testbed.IsSpanish(t, stdout+stderr)
-		for line := range strings.Lines(stdout + stderr) {
-			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
-				t.Errorf("%d columns: %s", n, line)
-			}
-		}
-	}
+	testbed.SaysInSpanish(t, []testbed.SpanishAnswer{
+		{Args: []string{"--help"}, Code: cli.ExitOK, Want: "Entre paréntesis, los valores por defecto."},
+		{Args: []string{"--lagn", "es"}, Code: cli.ExitUsage, Want: "opción desconocida: --lagn. ¿Quiso decir --lang?"},
+		{Args: []string{"forget"}, Code: cli.ExitUsage, Want: "¿qué punto de carga hay que olvidar? ev-central forget CP_001"},
+		{Args: []string{"forget", "CP_9"}, Code: cli.ExitFailed, Want: "forget CP_9: ninguna Central ha guardado nada en"},
+	})
 }
