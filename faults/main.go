@@ -115,7 +115,6 @@ type options struct {
 	kafka    string
 	scenario string
 	tls      bool // on every connection
-	atMost   int  // charge points of a scenario; 0: as written
 	lenient  bool // bounds of time do not count while the machine is busy
 	isolated bool // the network is this process's own
 	show     bool

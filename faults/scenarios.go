@@ -106,9 +106,6 @@ const scenarioTimeout = 8 * time.Minute
 
 func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken int, err error) {
 	t, cps := s.timing(), s.cps
-	if o.atMost > 0 {
-		cps = min(cps, o.atMost)
-	}
 	with := *o
 	with.tls = o.tls || s.tls
 	o = &with
