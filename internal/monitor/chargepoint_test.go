@@ -89,7 +89,7 @@ func TestRefusedAfterRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	never := func() time.Duration { return 0 }
-	o := Options{CPs: []evcp.CPID{"A"}, Interval: time.Hour, Box: box, Slept: never, Probe: probe.New(probe.Options{})}
+	o := Options{CPs: []evcp.CPID{"A"}, Interval: time.Hour, Box: box, Slept: never, Probe: newProber(t)}
 	New(o).start(time.Now())
 	if err := box.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestAStepIsRecordedForEveryCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	never := func() time.Duration { return 0 }
-	m := New(Options{CPs: []evcp.CPID{"A", "B"}, Interval: time.Hour, Box: box, Slept: never, Probe: probe.New(probe.Options{})})
+	m := New(Options{CPs: []evcp.CPID{"A", "B"}, Interval: time.Hour, Box: box, Slept: never, Probe: newProber(t)})
 	m.start(time.Now())
 	m.clock.wall = m.clock.wall.Add(-time.Hour)
 	for range 2 {
@@ -272,4 +272,13 @@ func TestPendingIsBounded(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func newProber(t *testing.T) probe.Prober {
+	t.Helper()
+	p, err := probe.New(probe.Portable, probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -23,7 +23,7 @@ import (
 
 // Options are what a Monitor needs.
 type Options struct {
-	CPs      []evcp.CPID // in the order of the probe's targets
+	CPs      []evcp.CPID
 	Policy   evcp.Policy
 	Interval time.Duration
 	Version  string
@@ -32,7 +32,7 @@ type Options struct {
 	// Gate is closed when Central has begun to reply, or can't be reached. A lone
 	// Monitor's first check waits for it, at most for 200 ms.
 	Gate  <-chan struct{}
-	Probe *probe.Probe
+	Probe probe.Prober // its slots are the indices of CPs
 	Box   *outbox.Outbox
 	// Slept reads how long this machine has slept. It is called once for each wake-up
 	// of Run.

@@ -142,15 +142,17 @@ func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 		f.sleptReads.Add(1)
 		return time.Duration(f.slept.Load())
 	}
-	var targets []probe.Target
-	for _, cp := range f.cps() {
-		targets = append(targets, probe.Target{CP: cp, Address: "engine"})
+	p, err := probe.New(probe.Portable, probe.Options{})
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	p := probe.New(probe.Options{
-		Targets: targets, Greet: f.greet,
-		Rules:  evcp.EvidenceRules{Timeout: f.timeout, Grace: evcp.DefaultGrace},
-		Dialer: f,
-	})
+	asOfNow := slept()
+	for i, cp := range f.cps() {
+		p.Adopt(i, probe.Target{
+			CP: cp, Address: "engine", Dialer: f, Greet: f.greet,
+			Rules: evcp.EvidenceRules{Timeout: f.timeout, Grace: evcp.DefaultGrace},
+		}, asOfNow)
+	}
 	m := monitor.New(monitor.Options{
 		CPs: f.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: f.interval,
 		Lone: f.fleet == 0, Gate: f.gate, Probe: p, Box: box, Slept: slept, Version: "test",

@@ -103,7 +103,7 @@ func TestASleepBeforeTheJudgement(t *testing.T) {
 // TestASlowLink delays the connection and each way by 400 ms: the time for the reply
 // counts from the question.
 func TestASlowLink(t *testing.T) {
-	withEngineAndOptions(t, func(o *probe.Options) { o.Greet = false }, replies("OK"), func(fx *fixture) {
+	withEngineAndOptions(t, func(o *probe.Target) { o.Greet = false }, replies("OK"), func(fx *fixture) {
 		fx.net.Delay(400 * time.Millisecond)
 		if f := fx.want(evcp.OK, evcp.NoCause, "OK"); f.outcome.Latency.Round(time.Millisecond) != 1200*time.Millisecond {
 			t.Errorf("latency %s", f.outcome.Latency)
@@ -136,7 +136,7 @@ func (n *breakingDialer) DialContext(ctx context.Context, network, address strin
 
 // TestAFailedWrite is repeated on a fresh connection.
 func TestAFailedWrite(t *testing.T) {
-	broken := func(o *probe.Options) { o.Dialer = &breakingDialer{Dialer: o.Dialer} }
+	broken := func(o *probe.Target) { o.Dialer = &breakingDialer{Dialer: o.Dialer} }
 	withEngineAndOptions(t, broken, replies("OK"), func(fx *fixture) {
 		for range 3 {
 			if f := fx.want(evcp.OK, evcp.NoCause, "OK"); f.outcome.Latency > time.Millisecond {

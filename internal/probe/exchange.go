@@ -22,9 +22,9 @@ type exchange struct {
 	lookup     time.Duration // how long the last dial took to find the addresses of the Engine's name
 }
 
-func (p *Probe) begin(c *targetConn) *exchange {
+func (c *targetConn) exchange() *exchange {
 	c.reply.Reset() // a dial that fails must not repeat the reply of the last exchange
-	return &exchange{conn: c, rules: p.rules, began: time.Now()}
+	return &exchange{conn: c, rules: c.rules, began: time.Now()}
 }
 
 func (x *exchange) now() time.Duration { return time.Since(x.began) }

@@ -86,7 +86,7 @@ func TestGreetingCounts(t *testing.T) {
 					}
 				}
 			}
-			withEngineAndOptions(t, func(o *probe.Options) { o.Greet = tt.greet }, engine, func(fx *fixture) {
+			withEngineAndOptions(t, func(o *probe.Target) { o.Greet = tt.greet }, engine, func(fx *fixture) {
 				for n := range 3 {
 					f := fx.want(evcp.OK, evcp.NoCause, "OK")
 					if want := n == 0 && tt.greet && tt.answers; f.greeted != want {
@@ -135,7 +135,7 @@ func TestFramesAreAcknowledged(t *testing.T) {
 			c.Write(append([]byte("\x06"), answer...))
 		}
 	}
-	withEngineAndOptions(t, func(o *probe.Options) { o.Framing = wire.STX }, engine, func(fx *fixture) {
+	withEngineAndOptions(t, func(o *probe.Target) { o.Framing = wire.STX }, engine, func(fx *fixture) {
 		fx.want(evcp.OK, evcp.NoCause, "OK")
 		time.Sleep(time.Second)
 		fx.want(evcp.KO, evcp.Protocol, `\x06\x02OK\x03\x05`)

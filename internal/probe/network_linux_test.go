@@ -64,10 +64,8 @@ func cork(t *testing.T, c net.Conn) {
 // realChecks checks one Engine by real sockets.
 func realChecks(t *testing.T, d link.Dialer, address string) *fixture {
 	t.Helper()
-	fx := &fixture{t: t, probe: probe.New(probe.Options{
-		Targets: []probe.Target{{CP: "CP_001", Address: address}},
-		Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace}, Dialer: d,
-	})}
+	fx := &fixture{t: t}
+	fx.adopt(probe.Target{CP: "CP_001", Address: address, Dialer: d, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}})
 	t.Cleanup(fx.probe.Close)
 	return fx
 }

@@ -24,17 +24,17 @@ const (
 type fixture struct {
 	t     *testing.T
 	net   *simnet.Net
-	probe *probe.Probe
+	probe probe.Prober
 	slept atomic.Int64 // how long the machine has slept, a Duration
 }
 
 // withEngine runs a test under synctest.
 func withEngine(t *testing.T, engine func(net.Conn), test func(fx *fixture)) {
 	t.Helper()
-	withEngineAndOptions(t, func(*probe.Options) {}, engine, test)
+	withEngineAndOptions(t, func(*probe.Target) {}, engine, test)
 }
 
-func withEngineAndOptions(t *testing.T, change func(*probe.Options), engine func(net.Conn), test func(fx *fixture)) {
+func withEngineAndOptions(t *testing.T, change func(*probe.Target), engine func(net.Conn), test func(fx *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		fx := &fixture{t: t, net: &simnet.Net{}}
@@ -43,15 +43,12 @@ func withEngineAndOptions(t *testing.T, change func(*probe.Options), engine func
 			stop := fx.engine(engine)
 			defer stop()
 		}
-		o := probe.Options{
-			Targets: []probe.Target{{CP: "CP_001", Address: "engine:1"}},
-			Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace},
-			Dialer:  fx.net,
-			Greet:   true,
-			Slept:   fx.sleptNow(),
+		target := probe.Target{
+			CP: "CP_001", Address: "engine:1", Dialer: fx.net, Greet: true,
+			Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace},
 		}
-		change(&o)
-		fx.probe = probe.New(o)
+		change(&target)
+		fx.adopt(target)
 		defer fx.probe.Close()
 		test(fx)
 	})
@@ -76,6 +73,17 @@ func (fx *fixture) engine(serve func(net.Conn)) (stop func()) {
 		}
 	}()
 	return func() { l.Close() }
+}
+
+// adopt makes the probe of one target.
+func (fx *fixture) adopt(t probe.Target) {
+	fx.t.Helper()
+	p, err := probe.New(probe.Portable, probe.Options{})
+	if err != nil {
+		fx.t.Fatal(err)
+	}
+	fx.probe = p
+	p.Adopt(0, t, fx.sleptNow())
 }
 
 func (fx *fixture) sleptNow() time.Duration { return time.Duration(fx.slept.Load()) }

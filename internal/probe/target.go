@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"bytes"
+	"context"
 	"sync"
 	"time"
 
@@ -20,8 +22,13 @@ type targetConn struct {
 	greeting          greeting
 	sleep             sleepHistory
 
-	mu   *sync.Mutex // guards stop
-	stop func()      // breaks off the read or write in flight
+	slot  int
+	rules evcp.EvidenceRules
+
+	mu     *sync.Mutex        // guards what follows
+	cancel context.CancelFunc // of the exchange in flight; nil: none is
+	stop   func()             // breaks off its read or write
+	over   bool               // released: the connection is closed when the exchange has ended
 }
 
 // greeting is how far "monitor connection" has come. It is sent before the first
@@ -37,20 +44,59 @@ const (
 // greetingLimit is how long "monitor connection" may delay the first check.
 const greetingLimit = 200 * time.Millisecond
 
-func newTargetConn(t Target, o Options) targetConn {
+func newTargetConn(slot int, t Target, slept time.Duration, mu *sync.Mutex) *targetConn {
 	message := func(v wire.Verb) []byte {
-		return wire.AppendFramed(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), o.Framing)
+		return wire.AppendFramed(nil, wire.Message{CP: t.CP, Verb: v}.Append(nil), t.Framing)
 	}
-	c := targetConn{
-		link:        link.Link{Address: t.Address, Dialer: o.Dialer},
+	c := &targetConn{
+		link:        link.Link{Address: t.Address, Dialer: t.Dialer},
 		healthCheck: message(wire.HealthCheck), monitorConnection: message(wire.MonitorConnection),
-		reply: wire.EngineReply{Framing: o.Framing}, mu: new(sync.Mutex),
-		sleep: sleepHistory{atLastCheck: o.Slept},
+		reply: wire.EngineReply{Framing: t.Framing}, slot: slot, rules: t.Rules, mu: mu,
+		sleep: sleepHistory{atLastCheck: slept},
 	}
-	if !o.Greet {
+	if !t.Greet {
 		c.greeting = greeted
 	}
 	return c
+}
+
+// takeOver takes over the connection and what is known of the Engine from the slot's
+// target before, if both are of one Engine.
+func (c *targetConn) takeOver(old *targetConn) {
+	if c.link.Address != old.link.Address || c.link.Dialer != old.link.Dialer || c.reply.Framing != old.reply.Framing || !bytes.Equal(c.healthCheck, old.healthCheck) {
+		return
+	}
+	c.sleep = old.sleep
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	if old.cancel == nil {
+		c.link, c.greeting = old.link, old.greeting
+		old.link = link.Link{}
+	}
+}
+
+// begin marks the begin of an exchange. Its context ends with the target.
+func (c *targetConn) begin() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	return ctx
+}
+
+// end breaks off what is in flight, and closes the connection.
+func (c *targetConn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.cancel == nil {
+		c.link.Close()
+		return
+	}
+	c.cancel()
+	if c.stop != nil {
+		c.stop()
+	}
 }
 
 // greetsAfter reports whether the greeting is due once more after a check. An Engine
@@ -60,20 +106,14 @@ func (c *targetConn) greetsAfter(e evcp.Evidence) bool {
 	return c.greeting == noReply && e.Reply.Response != "" && e.Noticed < greetingLimit
 }
 
-// interrupt breaks off a read or write in flight, from another goroutine.
-func (c *targetConn) interrupt() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stop != nil {
-		c.stop()
-	}
-}
-
-// interruptible makes interrupt apply to the present connection.
+// interruptible makes end apply to the present connection.
 func (c *targetConn) interruptible() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop = c.link.Interrupt()
+	if c.over {
+		c.stop()
+	}
 }
 
 // acknowledgeLimit bounds the write of an acknowledgement, which never waits.
@@ -92,7 +132,7 @@ func (c *targetConn) acknowledge() {
 // a check counts as one inside it: both err towards Unknown.
 type sleepHistory struct {
 	atAsk       time.Duration // before the check in flight
-	atLastCheck time.Duration // after the last check; before the first, when the Probe was made
+	atLastCheck time.Duration // after the last check; before the first, when the target was adopted
 	wokeAt      time.Time     // the end of the last sleep; zero: none, or an OK came since
 }
 
@@ -115,4 +155,14 @@ func (s *sleepHistory) checked(o evcp.Outcome, end time.Time, slept time.Duratio
 	case o.Status == evcp.OK:
 		s.wokeAt = time.Time{}
 	}
+}
+
+// judge decides what a check came to; see Prober.
+func (s *sleepHistory) judge(f Finding, slept time.Duration, r evcp.EvidenceRules) (o evcp.Outcome, gap time.Duration) {
+	e := f.Evidence
+	e.Slept = slept - s.atAsk
+	e.RecentlyAwake = s.recentlyAwake(f.At.Add(-e.Noticed), r)
+	o = r.Judge(e)
+	s.checked(o, f.At, slept, r)
+	return o, stall(o, e, r)
 }

@@ -55,7 +55,7 @@ func (s *site) dialer(d link.Dialer) link.Dialer {
 }
 
 // secured has an Engine speak TLS, and the probe too.
-func secured(t require, engine func(net.Conn)) (overTLS func(net.Conn), change func(*probe.Options)) {
+func secured(t require, engine func(net.Conn)) (overTLS func(net.Conn), change func(*probe.Target)) {
 	s, err := bubble()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func secured(t require, engine func(net.Conn)) (overTLS func(net.Conn), change f
 	if engine == nil {
 		overTLS = nil
 	}
-	return overTLS, func(o *probe.Options) { o.Dialer = s.dialer(o.Dialer) }
+	return overTLS, func(o *probe.Target) { o.Dialer = s.dialer(o.Dialer) }
 }
 
 // require is what testing.T and rapid.T have in common.
@@ -124,12 +124,12 @@ func TestRecordsCutAnywhere(t *testing.T) {
 			fx := &fixture{t: t, net: &simnet.Net{}}
 			defer time.Sleep(time.Minute)
 			defer fx.engine(cut)()
-			o := probe.Options{
-				Targets: []probe.Target{{CP: "CP_001", Address: "engine:1"}},
-				Rules:   evcp.EvidenceRules{Timeout: tau, Grace: grace}, Dialer: fx.net,
+			target := probe.Target{
+				CP: "CP_001", Address: "engine:1", Dialer: fx.net,
+				Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace},
 			}
-			change(&o)
-			fx.probe = probe.New(o)
+			change(&target)
+			fx.adopt(target)
 			defer fx.probe.Close()
 			began := time.Now()
 			r := fx.check()
@@ -170,7 +170,7 @@ func TestHandshakeDripsForEver(t *testing.T) {
 	_, change := secured(t, nil)
 	for name, engine := range map[string]func(net.Conn){"drip": drip, "silent": mute} {
 		t.Run(name, func(t *testing.T) {
-			withEngineAndOptions(t, func(o *probe.Options) { change(o); o.Greet = false }, engine, func(fx *fixture) {
+			withEngineAndOptions(t, func(o *probe.Target) { change(o); o.Greet = false }, engine, func(fx *fixture) {
 				began := time.Now()
 				fx.want(evcp.ConnectionError, evcp.Timeout, "")
 				if took := time.Since(began); took > tau+2*grace {
@@ -207,7 +207,7 @@ func TestAKeptConnectionThatFailsInTLS(t *testing.T) {
 		replies("OK")(&lastConn{Conn: tls.Server(c, &s.server), left: 2})
 	}
 	_, change := secured(t, nil)
-	withEngineAndOptions(t, func(o *probe.Options) { change(o); o.Greet = false }, engine, func(fx *fixture) {
+	withEngineAndOptions(t, func(o *probe.Target) { change(o); o.Greet = false }, engine, func(fx *fixture) {
 		fx.want(evcp.OK, evcp.NoCause, "OK")
 		fx.want(evcp.ConnectionError, evcp.TLS, "answers without TLS")
 	})

@@ -128,12 +128,15 @@ func (o Options) tryCentral(ctx context.Context) peerResult {
 }
 
 func (o Options) tryEngine(ctx context.Context) peerResult {
-	p := probe.New(probe.Options{
-		Targets: []probe.Target{{CP: o.CP, Address: o.Engine}},
-		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialers.Engine, Framing: o.Framing, Slept: o.Slept(),
-	})
+	p, err := probe.New(probe.Portable, probe.Options{})
+	if err != nil {
+		return o.result(english.engine, o.Engine, advice.Engine, evcp.Local, advice.Details{}, 0)
+	}
 	defer p.Close()
+	p.Adopt(0, probe.Target{
+		CP: o.CP, Address: o.Engine, Dialer: o.Dialers.Engine, Framing: o.Framing,
+		Rules: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
+	}, o.Slept())
 	p.Ask(o.Slept(), 0)
 	select {
 	case <-p.Ready():

@@ -45,23 +45,26 @@ func (h *history) newProcess(dir string) (*process, error) {
 		return nil, err
 	}
 	p.box = box
-	p.assemble()
+	if err := p.assemble(); err != nil {
+		return nil, err
+	}
 	p.start()
 	return p, nil
 }
 
-func (p *process) assemble() {
+func (p *process) assemble() error {
 	var cps []evcp.CPID
-	var targets []probe.Target
-	for _, e := range p.h.engines {
-		cps = append(cps, e.cp)
-		targets = append(targets, probe.Target{CP: e.cp, Address: string(e.cp)})
+	prober, err := probe.New(probe.Portable, probe.Options{})
+	if err != nil {
+		return err
 	}
-	prober := probe.New(probe.Options{
-		Targets: targets,
-		Rules:   evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  p.engines, Greet: true, Slept: p.h.readSlept(),
-	})
+	for i, e := range p.h.engines {
+		cps = append(cps, e.cp)
+		prober.Adopt(i, probe.Target{
+			CP: e.cp, Address: string(e.cp), Dialer: p.engines, Greet: true,
+			Rules: evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
+		}, p.h.readSlept())
+	}
 	p.uplink = uplink.New(uplink.Options{
 		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,
 		Codec: uplink.TextCodec(wire.Raw), Dialer: p.central, Facts: p.box.Facts(), State: p.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: p.h.lone(),
@@ -71,6 +74,7 @@ func (p *process) assemble() {
 		CPs: cps, Policy: evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}, Interval: rules.Interval,
 		Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Probe: prober, Box: p.box, Slept: p.h.readSlept,
 	})
+	return nil
 }
 
 func (p *process) start() {

@@ -175,7 +175,6 @@ func Run(ctx context.Context, o Options) error {
 type runner struct {
 	o       Options
 	box     *outbox.Outbox
-	probe   *probe.Probe
 	monitor *monitor.Monitor
 	uplink  *uplink.Uplink
 	kafka   *kafka.Sender // nil without brokers
@@ -223,11 +222,16 @@ func open(o Options) (*runner, error) {
 // assemble makes the parts and joins them; nothing runs yet.
 func (r *runner) assemble() error {
 	o, lone := r.o, r.o.lone() != ""
-	r.probe = probe.New(probe.Options{
-		Targets: o.Targets,
-		Rules:   evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-		Dialer:  o.Dialers.Engine, Greet: true, Framing: o.Framing, Slept: o.Slept(),
-	})
+	prober, err := probe.New(probe.Auto, probe.Options{})
+	if err != nil {
+		return err
+	}
+	slept := o.Slept()
+	for i, t := range o.Targets {
+		t.Rules = evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace}
+		t.Dialer, t.Greet, t.Framing = o.Dialers.Engine, true, o.Framing
+		prober.Adopt(i, t, slept)
+	}
 	r.uplink = uplink.New(uplink.Options{
 		CPs: o.cps(), Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
 		Dialer: o.Dialers.Central, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
@@ -235,7 +239,7 @@ func (r *runner) assemble() error {
 	})
 	r.monitor = monitor.New(monitor.Options{
 		CPs: o.cps(), Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: lone,
-		Gate: r.uplink.Attempted(), Probe: r.probe, Box: r.box, Slept: o.Slept,
+		Gate: r.uplink.Attempted(), Probe: prober, Box: r.box, Slept: o.Slept,
 	})
 	if len(o.Brokers) == 0 {
 		return nil
