@@ -72,7 +72,7 @@ func program(o *options) config.Program {
 			{Name: "engine-ip", Arg: "HOST", Default: "localhost", EnvAliases: []string{"ENGINE_IP"}, Group: charge, Set: config.Host(&o.engineIP)},
 			{Name: "engine-port", Arg: "PORT", Default: "5001", EnvAliases: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
 			{Name: "instance", Arg: "NAME", DefaultText: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.Policy.Instance)},
-			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw or stx, towards Central and Engine", Set: o.setFraming},
+			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw, line or stx, towards Central and Engine", Set: o.setFraming},
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.Interval, 10*time.Millisecond)},
 			{Name: "timeout", Arg: "DURATION", DefaultText: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.Timeout, time.Millisecond)},
@@ -136,9 +136,9 @@ func (o *options) openDialers() (err error) {
 }
 
 func (o *options) setFraming(s string) error {
-	framings := map[string]wire.Framing{"raw": wire.Raw, "stx": wire.STX}
+	framings := map[string]wire.Framing{"raw": wire.Raw, "line": wire.Line, "stx": wire.STX}
 	var word string
-	err := config.Choice(&word, "raw", "stx")(s)
+	err := config.Choice(&word, "raw", "line", "stx")(s)
 	o.Framing = framings[word]
 	return err
 }

@@ -47,7 +47,7 @@ var settings = map[string]string{
 	"1 to 64 of A-Z a-z 0-9 . _ -":                  "de 1 a 64 de A-Z a-z 0-9 . _ -",
 	"host name":                                     "nombre de la máquina",
 	"tells two Monitors of one id apart":            "distingue dos Monitores con el mismo id",
-	"raw or stx, towards Central and Engine":        "raw o stx, hacia Central y Engine",
+	"raw, line or stx, towards Central and Engine":  "raw, line o stx, hacia Central y Engine",
 	"network.yaml here, in .., in /etc/ev-cp-m":     "network.yaml aquí, en .. o en /etc/ev-cp-m",
 	"from check to check":                           "entre una comprobación y otra",
 	"0.9 of --interval":                             "0,9 de --interval",

@@ -107,6 +107,11 @@ func TestSend(t *testing.T) {
 		"a timeout is not retried":     {scripts: [][]scriptedReply{{{0, "a\n", false}}}, want: []SendResult{answer("a", Accepted, 0), none(true, evcp.Timeout, AnswerLimit)}, takes: AnswerLimit, dials: 1},
 		"a late reply is not the next": {scripts: [][]scriptedReply{{{4 * time.Second, "late\n", true}}, {{0, "b\n", false}}}, want: []SendResult{none(true, evcp.Timeout, AnswerLimit), answer("b", Accepted, time.Second)}, takes: 4 * time.Second, dials: 2},
 
+		"a line for a line":        {framing: wire.Line, scripts: [][]scriptedReply{{{15 * ms, "NO~T OK~\n", false}}}, want: []SendResult{answer("NOT OK", Accepted, 45*ms)}, takes: 45 * ms, dials: 1},
+		"a line with a long pause": {framing: wire.Line, scripts: [][]scriptedReply{{{500 * ms, "NO~T OK\n", false}}}, want: []SendResult{answer("NOT OK", Accepted, time.Second)}, takes: time.Second, dials: 1},
+		"text for a line":          {framing: wire.Line, scripts: [][]scriptedReply{{{5 * ms, "OK", false}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 1005 * ms, dials: 1},
+		"text for a line, closed":  {framing: wire.Line, scripts: [][]scriptedReply{{{5 * ms, "OK", true}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1},
+
 		"a frame":                    {framing: wire.STX, scripts: [][]scriptedReply{{{5 * ms, "\x06" + frame("OK"), false}}}, want: []SendResult{answer("OK", Accepted, 5*ms)}, takes: 5 * ms, dials: 1, acks: "\x06"},
 		"a damaged frame":            {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x02OK\x03?", false}}}, want: []SendResult{answer(`\x02OK\x03?`, Unclear, 0)}, dials: 1, acks: "\x15"},
 		"<NACK>":                     {framing: wire.STX, scripts: [][]scriptedReply{{{0, "\x15", false}}}, want: []SendResult{answer(`\x15`, Unclear, 0)}, dials: 1},

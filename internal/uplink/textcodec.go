@@ -70,8 +70,8 @@ func (c textCodec) receive(l *link.Link, m Outbound, deadline time.Time, onFirst
 			}
 			return SendResult{Text: reply.Text(), Verdict: c.judge(m, &reply), Received: true}, ended
 		}
-		if c.framing != wire.STX {
-			until = time.Now().Add(wire.Quiet)
+		if pause := reply.Wait(); pause > 0 {
+			until = time.Now().Add(pause)
 			if until.After(deadline) {
 				until = deadline
 			}

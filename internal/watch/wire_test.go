@@ -132,6 +132,50 @@ func longestStall(t *testing.T) func() time.Duration {
 	return func() time.Duration { return time.Duration(longest.Load()) }
 }
 
+// inLines asks for a newline behind each message of both links.
+func inLines(o *watch.Options) { o.Framing = wire.Line }
+
+// TestLinesByteForByte sends and reads lines on both links, with peers that answer nothing
+// but lines.
+func TestLinesByteForByte(t *testing.T) {
+	bed := testbed.New(t)
+	var reply atomic.Value
+	reply.Store("OK")
+	line := func(say func(message string) string) func(string) string {
+		return func(m string) string {
+			if !strings.HasSuffix(m, "\n") || strings.Count(m, "\n") > 1 {
+				return "KO unknown message\n"
+			}
+			return say(strings.TrimSuffix(m, "\n")) + "\n"
+		}
+	}
+	c := testbed.NewTextPeer(t, bed.CentralAddr, false, line(seedCentral))
+	e := testbed.NewTextPeer(t, bed.EngineAddr, false, line(func(string) string { return reply.Load().(string) }))
+	w := start(t, bed, "CP_001", t.TempDir(), inLines)
+	received := func(message string) func() bool {
+		return func() bool { return slices.Contains(c.Received(), "EV_CP_M CP_001 "+message+"\n") }
+	}
+	bed.Until("a heartbeat", received("heartbeat OK"))
+	reply.Store("KO")
+	bed.Until("the failure", received("ENGINE_FAILURE"))
+	reply.Store("OK")
+	bed.Until("the recovery", received("ENGINE_RECOVERED"))
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if first := c.Received()[0]; first != "EV_CP_M CP_001 registration request\n" {
+		t.Errorf("Central received %q first", first)
+	}
+	for i, m := range e.Received() {
+		if want := "EV_CP_M CP_001 " + []string{"monitor connection", "health_check"}[min(i, 1)] + "\n"; m != want {
+			t.Errorf("the Engine received %q, want %q", m, want)
+		}
+	}
+	if c.Dials() != 1 || e.Dials() != 1 {
+		t.Errorf("%d connections to Central, %d to the Engine", c.Dials(), e.Dials())
+	}
+}
+
 // inFrames asks for STX framing on both links.
 func inFrames(o *watch.Options) { o.Framing = wire.STX }
 
@@ -178,20 +222,30 @@ func TestFramesByteForByte(t *testing.T) {
 	}
 }
 
-// TestFramesWithOurOwn speaks STX with our Central and our Engine, which answer in
-// the form of the question.
-func TestFramesWithOurOwn(t *testing.T) {
-	bed := testbed.Start(t)
-	r := bed.ReadTopic()
-	start(t, bed, "CP_001", t.TempDir(), inFrames)
-	bed.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
-	bed.SetBehaviour("split")
-	bed.UntilCentralState("CP_001", "faulted")
-	bed.SetBehaviour("ok")
-	bed.UntilCentralState("CP_001", "activated")
-	for _, x := range bed.Exchanges() {
-		if !strings.HasPrefix(string(x.Answer), "\x06\x02") {
-			t.Fatalf("the Engine answered %q", x.Answer)
-		}
+// TestFramingWithOurOwn speaks STX and lines with our Central and our Engine, which answer
+// in the form of the question.
+func TestFramingWithOurOwn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		framing func(*watch.Options)
+		is      func(answer string) bool
+	}{
+		"stx":  {inFrames, func(answer string) bool { return strings.HasPrefix(answer, "\x06\x02") }},
+		"line": {inLines, func(answer string) bool { return strings.HasSuffix(answer, "\n") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bed := testbed.Start(t)
+			r := bed.ReadTopic()
+			start(t, bed, "CP_001", t.TempDir(), tt.framing)
+			bed.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
+			bed.SetBehaviour("split")
+			bed.UntilCentralState("CP_001", "faulted")
+			bed.SetBehaviour("ok")
+			bed.UntilCentralState("CP_001", "activated")
+			for _, x := range bed.Exchanges() {
+				if !tt.is(string(x.Answer)) {
+					t.Fatalf("the Engine answered %q", x.Answer)
+				}
+			}
+		})
 	}
 }

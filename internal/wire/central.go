@@ -4,21 +4,22 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"evcp"
 )
 
 // CentralReply collects Central's reply to one message: complete at a newline,
-// when the peer closes, after Quiet without a byte, or at MaxMessage. The zero
+// when the peer closes, after Wait without a byte, or at MaxMessage. The zero
 // value is ready.
 type CentralReply struct {
-	Framing Framing // of the message: Raw, which also takes lines, or STX
+	Framing Framing // of the message; Raw also takes lines, and Line raw text
 	held    []byte
 }
 
 // Feed takes what was read and reports whether the reply is complete. When it is
-// not, the caller waits for Quiet once it has Started, and takes what is there.
+// not, the caller waits for Wait once it has Started, and takes what is there.
 func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	r.held = hold(r.held, b)
 	if closed || len(r.held) == MaxMessage {
@@ -33,6 +34,20 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 // Started reports whether more than blanks has come. Under STX framing an
 // acknowledgement before the frame does not count.
 func (r *CentralReply) Started() bool { return started(r.Framing, r.held) }
+
+// Wait is how long a reply that has Started may pause until it counts as complete; 0: until
+// the deadline. A reply to a line has its end: only a peer that does not speak lines, or has
+// read the message without its newline, lets the second pass.
+func (r *CentralReply) Wait() time.Duration {
+	switch r.Framing {
+	case Line:
+		return PartialTimeout
+	case STX:
+		return 0
+	default:
+		return Quiet
+	}
+}
 
 // Valid reports whether the reply is in the framing of the message. Under STX framing an
 // incomplete or damaged frame, <NACK>, and text without a frame are not.

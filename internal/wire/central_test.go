@@ -3,6 +3,7 @@ package wire
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"evcp"
 )
@@ -148,15 +149,30 @@ func TestCentralReplyInPieces(t *testing.T) {
 	}
 }
 
+// TestCentralReplyWaitsByItsFraming: raw text has no end but a pause; a line and a frame have
+// one, so a pause inside is no end.
+func TestCentralReplyWaitsByItsFraming(t *testing.T) {
+	for framing, want := range map[Framing]time.Duration{Raw: Quiet, Line: PartialTimeout, STX: 0} {
+		r := CentralReply{Framing: framing}
+		r.Feed([]byte("Authentication "), false)
+		if got := r.Wait(); got != want {
+			t.Errorf("framing %d: waits %v, want %v", framing, got, want)
+		}
+	}
+}
+
 func FuzzCentralReply(f *testing.F) {
 	for _, c := range centralReplies {
-		f.Add([]byte(c.reply), 3)
+		f.Add([]byte(c.reply), 3, false)
 	}
-	f.Add([]byte("KO not registered"), 5)
-	f.Add([]byte("NACK\n"), 1)
-	f.Fuzz(func(t *testing.T, b []byte, at int) {
+	f.Add([]byte("KO not registered"), 5, true)
+	f.Add([]byte("NACK\n"), 1, true)
+	f.Fuzz(func(t *testing.T, b []byte, at int, lines bool) {
 		at = max(0, min(at, len(b)))
 		var r CentralReply
+		if lines {
+			r.Framing = Line
+		}
 		first := r.Feed(b[:at], false)
 		if second := r.Feed(b[at:], false); first && !second {
 			t.Error("what was complete is open again")

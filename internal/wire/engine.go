@@ -13,7 +13,7 @@ import (
 // The Engine is well when the first word is OK, compared whole and without case.
 // BROKEN, NOT OK, NOK and KO: TOKEN EXPIRED are not.
 type EngineReply struct {
-	Framing Framing // of the message: Raw, which also takes lines, or STX
+	Framing Framing // of the message; Raw and Line are read alike, as both have no wait
 	held    []byte
 	done    bool
 	excess  bool // bytes came after the reply

@@ -12,8 +12,8 @@ import (
 // is longer than the gap inside one message on a slow link.
 const Quiet = 20 * time.Millisecond
 
-// PartialTimeout is how long a server waits for the rest of a message that has begun: the
-// next segment may need a retransmission.
+// PartialTimeout is how long a server waits for the rest of a message that has begun, and a
+// client for the rest of a line: the next segment may need a retransmission.
 const PartialTimeout = time.Second
 
 // Request is one message as a server received it.
