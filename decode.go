@@ -39,6 +39,7 @@ type eventJSON struct {
 	TimeoutS  float64  `json:"timeout_s"`
 	Fall      uint32   `json:"fall"`
 	Rise      uint32   `json:"rise"`
+	Site      string   `json:"site"`
 	Reason    string   `json:"reason"`
 	Dropped   int64    `json:"dropped_epoch"`
 	FromSeq   uint64   `json:"from_seq"`
@@ -75,7 +76,7 @@ func (r eventJSON) event(cp CPID, action Action) (Event, error) {
 		Response: r.Engine + r.Central, Failures: r.Failures, Latency: spanOf(r.LatencyMS / 1e3),
 		Since: stampOf(&r.Since), LastOK: stampOf(r.LastOK), Span: spanOf(r.DurationS + r.GapS + r.OffsetS),
 		Repeat: r.Repeat, Missed: r.Missed, Version: r.Version, Resumed: r.Resumed, LastKept: stampOf(r.LastKept),
-		Interval: spanOf(r.IntervalS), Timeout: spanOf(r.TimeoutS), Fall: r.Fall, Rise: r.Rise,
+		Interval: spanOf(r.IntervalS), Timeout: spanOf(r.TimeoutS), Fall: r.Fall, Rise: r.Rise, Site: r.Site,
 		Reason: r.Reason, DroppedEpoch: r.Dropped, From: r.FromSeq, To: r.ToSeq, Count: r.Count, Facts: r.Facts,
 	}
 	var ok bool

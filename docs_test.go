@@ -165,7 +165,7 @@ func TestRecordsOnThePages(t *testing.T) {
 			}
 		}
 	}
-	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {
+	for a := evcp.RegisterToCentral; a <= evcp.LastAction; a++ {
 		if !shown[a] {
 			t.Errorf("no page shows %s", a)
 		}

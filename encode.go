@@ -79,10 +79,29 @@ func (e Event) appendIncident(dst []byte) []byte {
 	dst = appendID(dst, `,"incident_id":"`, e.CP, e.Incident)
 	dst = appendStamp(dst, `,"since":`, e.Since)
 	if e.Action == EngineRecovered {
-		return appendSeconds(dst, `,"duration_s":`, e.Span)
+		dst = appendSeconds(dst, `,"duration_s":`, e.Span)
+		return e.appendSite(dst)
 	}
 	dst = appendText(dst, `,"cause":`, e.Cause.String())
-	return appendStamp(dst, `,"last_ok":`, e.LastOK)
+	dst = appendStamp(dst, `,"last_ok":`, e.LastOK)
+	return e.appendSite(dst)
+}
+
+// appendSite writes where the charge point is, if that is known.
+func (e Event) appendSite(dst []byte) []byte {
+	if e.Site == "" {
+		return dst
+	}
+	return appendText(dst, `,"site":`, e.Site)
+}
+
+// appendSettings writes the settings of the checks.
+func (e Event) appendSettings(dst []byte) []byte {
+	dst = appendSeconds(dst, `,"interval_s":`, e.Interval)
+	dst = appendSeconds(dst, `,"timeout_s":`, e.Timeout)
+	dst = appendUint(dst, `,"fall":`, uint64(e.Fall))
+	dst = appendUint(dst, `,"rise":`, uint64(e.Rise))
+	return e.appendSite(dst)
 }
 
 // appendMonitor writes the fields of events about the Monitor itself.
@@ -93,10 +112,9 @@ func (e Event) appendMonitor(dst []byte) []byte {
 		dst = append(dst, `,"resumed":`...)
 		dst = strconv.AppendBool(dst, e.Resumed)
 		dst = appendStamp(dst, `,"last_kept":`, e.LastKept)
-		dst = appendSeconds(dst, `,"interval_s":`, e.Interval)
-		dst = appendSeconds(dst, `,"timeout_s":`, e.Timeout)
-		dst = appendUint(dst, `,"fall":`, uint64(e.Fall))
-		dst = appendUint(dst, `,"rise":`, uint64(e.Rise))
+		dst = e.appendSettings(dst)
+	case SettingsChanged:
+		dst = e.appendSettings(dst)
 	case MonitorStopped:
 		dst = appendText(dst, `,"reason":`, e.Reason)
 	case MonitorStalled:

@@ -119,12 +119,17 @@ const (
 	ClockStep
 	// EventsDropped: kept events were deleted unsent; names their seqs and their epoch.
 	EventsDropped
+	// SettingsChanged: the Monitor checks with other settings from now on.
+	SettingsChanged
 )
+
+// LastAction is the greatest Action.
+const LastAction = SettingsChanged
 
 var actionNames = [...]string{
 	"", "register_to_central", "authenticated_with_central", "registration_rejected", "connected_to_engine",
 	"health_check", "engine_failed", "engine_recovered", "report_engine_failure", "report_engine_recovery",
-	"monitor_started", "monitor_stopped", "monitor_stalled", "clock_stepped", "events_dropped",
+	"monitor_started", "monitor_stopped", "monitor_stalled", "clock_stepped", "events_dropped", "settings_changed",
 }
 
 // String is the name used in events.
@@ -171,10 +176,11 @@ type Event struct {
 	Version  string        // monitor_started
 	Resumed  bool          // monitor_started
 	LastKept Stamp         // monitor_started
-	Interval time.Duration // monitor_started
-	Timeout  time.Duration // monitor_started
-	Fall     uint32        // monitor_started
-	Rise     uint32        // monitor_started
+	Interval time.Duration // monitor_started, settings_changed
+	Timeout  time.Duration // monitor_started, settings_changed
+	Fall     uint32        // monitor_started, settings_changed
+	Rise     uint32        // monitor_started, settings_changed
+	Site     string        // monitor_started, settings_changed, engine_*; "": none is known
 	Reason   string        // monitor_stopped, events_dropped
 	From, To uint64        // events_dropped: seqs of DroppedEpoch
 	Count    uint64        // events_dropped
@@ -214,6 +220,12 @@ func parseEventID(cp CPID, s string) (EventID, error) {
 	}
 	return EventID{e, n}, nil
 }
+
+// Reasons of a monitor_stopped.
+const (
+	ReasonAsked   = "asked to stop"
+	ReasonRemoved = "removed" // the charge point is no longer one of the fleet
+)
 
 // ReasonRefused begins the reason of an events_dropped for events that Kafka refused for
 // good. The name of Kafka's error follows.

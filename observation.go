@@ -32,7 +32,12 @@ const (
 	ClockStepped
 	// Dropped: kept events were deleted unsent. DroppedEpoch, From, To, Count, Facts, Reason.
 	Dropped
+	// Reconfigured: the Policy has other settings than the observation before had.
+	Reconfigured
 )
+
+// LastObservationKind is the greatest ObservationKind.
+const LastObservationKind = Reconfigured
 
 // Observation is anything the Monitor learned about one charge point: from its
 // Engine, from Central, or about the Monitor itself. Every Observation goes through

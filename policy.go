@@ -8,8 +8,9 @@ type Policy struct {
 	Fall     uint32 // failures in a row that open an incident; at least 1
 	Rise     uint32 // OKs in a row that close it; at least 1
 	Instance string // which Monitor makes the events; stands in each of them
-	// Interval and Timeout are those of the checks. They stand in monitor_started, and
-	// say how long a streak may pause: see State.StreakPause.
+	Site     string // where the charge point is; stands in the events of its settings and incidents
+	// Interval and Timeout are those of the checks. They stand in monitor_started and
+	// settings_changed, and say how long a streak may pause: see State.StreakPause.
 	Interval, Timeout time.Duration
 }
 
@@ -28,8 +29,10 @@ func (p Policy) Next(s State, o Observation, out []Event) (State, []Event) {
 	case Started:
 		j.emit(Event{
 			Action: MonitorStarted, Version: o.Version, Resumed: s.Epoch != 0, LastKept: s.At,
-			Interval: p.Interval, Timeout: p.Timeout, Fall: p.Fall, Rise: p.Rise,
+			Interval: p.Interval, Timeout: p.Timeout, Fall: p.Fall, Rise: p.Rise, Site: p.Site,
 		})
+	case Reconfigured:
+		j.emit(Event{Action: SettingsChanged, Interval: p.Interval, Timeout: p.Timeout, Fall: p.Fall, Rise: p.Rise, Site: p.Site})
 	case Stopping:
 		j.emit(Event{Action: MonitorStopped, Reason: o.Reason})
 	case Checked:
@@ -134,10 +137,10 @@ func (j *judgement) incident(cause Cause) {
 	s := &j.state
 	switch {
 	case !s.Incident.Open && s.Failures >= j.policy.Fall && s.Failures > 0:
-		j.emit(Event{Action: EngineFailed, Since: s.FirstFailed, Cause: cause, LastOK: s.LastOK})
+		j.emit(Event{Action: EngineFailed, Since: s.FirstFailed, Cause: cause, LastOK: s.LastOK, Site: j.policy.Site})
 	case s.Incident.Open && s.Oks >= j.policy.Rise && s.Oks > 0:
 		i := s.Incident
-		j.emit(Event{Action: EngineRecovered, Incident: i.ID, Since: i.Since, Span: j.o.At.Sub(i.Since)})
+		j.emit(Event{Action: EngineRecovered, Incident: i.ID, Since: i.Since, Span: j.o.At.Sub(i.Since), Site: j.policy.Site})
 	}
 }
 

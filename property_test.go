@@ -13,7 +13,7 @@ import (
 // anyObservation draws an observation of any kind.
 func anyObservation(t *rapid.T, now evcp.Stamp) evcp.Observation {
 	o := evcp.Observation{CP: "CP_001", At: now, Response: rapid.String().Draw(t, "response")}
-	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.NoObservation), int(evcp.Dropped)).Draw(t, "kind"))
+	o.Kind = evcp.ObservationKind(rapid.IntRange(int(evcp.NoObservation), int(evcp.LastObservationKind)).Draw(t, "kind"))
 	if rapid.Bool().Draw(t, "mostly checks") {
 		o.Kind = evcp.Checked
 	}
@@ -49,6 +49,7 @@ func anyOutcome(t *rapid.T) evcp.Outcome {
 // history draws a sequence of observations and calls see after each.
 func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []evcp.Event, after evcp.State)) {
 	p := evcp.Policy{Fall: rapid.Uint32Range(1, 5).Draw(t, "fall"), Rise: rapid.Uint32Range(1, 3).Draw(t, "rise"), Instance: "host"}
+	p.Site = rapid.SampledFrom([]string{"", "Gandía Puerto", "a \"site\""}).Draw(t, "site")
 	p.Interval = time.Duration(rapid.Int64Range(0, 100e9).Draw(t, "interval"))
 	p.Timeout = time.Duration(rapid.Int64Range(0, 100e9).Draw(t, "timeout"))
 	now := seedTime
@@ -57,6 +58,9 @@ func history(t *rapid.T, see func(before evcp.State, o evcp.Observation, made []
 		now = now.Add(time.Duration(rapid.Int64Range(0, 40e9).Draw(t, "pause")))
 		o := anyObservation(t, now)
 		now = o.At
+		if o.Kind == evcp.Reconfigured {
+			p.Interval = time.Duration(rapid.Int64Range(0, 100e9).Draw(t, "new interval"))
+		}
 		if o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported {
 			o.Incident = s.Incident.ID
 		}

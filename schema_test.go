@@ -58,6 +58,7 @@ var everyKind = []evcp.Observation{
 	checked(evcp.KO, evcp.SaidKO, "KO"),
 	checked(evcp.KO, evcp.SaidKO, "KO"), // an incident with an OK before
 	{Kind: evcp.Dropped, DroppedEpoch: 1640000000000000, From: 2, To: 9, Count: 3, Facts: 1, Reason: "outbox full"},
+	{Kind: evcp.Reconfigured},
 	{Kind: evcp.Stopping, Reason: "asked to stop"},
 	{Kind: evcp.Started, Version: "0.1.0"}, // resumed
 	{Kind: evcp.Registering},
@@ -72,7 +73,7 @@ func checked(s evcp.Status, c evcp.Cause, response string) evcp.Observation {
 // records are the events that follow from everyKind, as the topic holds them.
 func records(t *testing.T) [][]byte {
 	t.Helper()
-	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "site-7", Interval: time.Second, Timeout: 900 * time.Millisecond}
+	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "site-7", Site: "Gandía Puerto", Interval: time.Second, Timeout: 900 * time.Millisecond}
 	var state evcp.State
 	var all [][]byte
 	made := map[evcp.Action]bool{}
@@ -85,7 +86,7 @@ func records(t *testing.T) [][]byte {
 			made[e.Action] = true
 		}
 	}
-	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {
+	for a := evcp.RegisterToCentral; a <= evcp.LastAction; a++ {
 		if !made[a] {
 			t.Errorf("everyKind makes no %s", a)
 		}
@@ -118,7 +119,7 @@ func TestSchemaHoldsForEveryEvent(t *testing.T) {
 }
 
 // TestSchemaRefusesWhatIsNoEvent takes each field away from each event, and gives
-// it a value of another type. The schema must refuse both; detail alone may be missing.
+// it a value of another type. The schema must refuse both; detail and site alone may be missing.
 func TestSchemaRefusesWhatIsNoEvent(t *testing.T) {
 	schema := openSchema(t)
 	for _, record := range records(t) {
@@ -126,7 +127,7 @@ func TestSchemaRefusesWhatIsNoEvent(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(whole)) {
 			less := maps.Clone(whole)
 			delete(less, name)
-			if name != "detail" && schema.Validate(less) == nil {
+			if name != "detail" && name != "site" && schema.Validate(less) == nil {
 				t.Errorf("without %s: %s", name, record)
 			}
 			for what, value := range wrongFor(whole[name]) {
@@ -186,6 +187,9 @@ func TestSchemaKnowsTheBounds(t *testing.T) {
 		{"report_engine_recovery", "repeat", 1.0},
 		{"report_engine_failure", "central_response", long},
 		{"monitor_started", "resumed", true}, // with last_kept null
+		{"monitor_started", "site", ""},
+		{"settings_changed", "interval_s", 0.0},
+		{"settings_changed", "fall", 0.0},
 		{"monitor_stalled", "missed", -1.0},
 		{"monitor_stalled", "gap_s", -1.0},
 		{"events_dropped", "count", 0.0},

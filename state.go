@@ -52,7 +52,7 @@ type State struct {
 
 	// StreakPause is how old the last countable check may be for a streak to go on. After
 	// a longer pause, failures or OKs in a row are counted from zero. It comes from
-	// monitor_started; 0, before the first that carries an interval, is minStreakPause.
+	// monitor_started and settings_changed; 0, before the first that carries an interval, is minStreakPause.
 	StreakPause time.Duration
 }
 
@@ -76,6 +76,8 @@ func (s State) After(e Event) State {
 		s.Central = Rejected
 	case MonitorStarted:
 		s.Central, s.StreakPause = Unregistered, streakPause(e.Interval, e.Timeout)
+	case SettingsChanged:
+		s.StreakPause = streakPause(e.Interval, e.Timeout)
 	case MonitorStopped:
 		s.Central = Unregistered
 	case ClockStep:

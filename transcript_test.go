@@ -109,6 +109,8 @@ func (r *replay) setPolicy(args []string) error {
 			r.policy.Interval, err = time.ParseDuration(value)
 		case "timeout":
 			r.policy.Timeout, err = time.ParseDuration(value)
+		case "site":
+			r.policy.Site = value
 		default:
 			err = fmt.Errorf("no policy %q", name)
 		}
@@ -150,6 +152,8 @@ func (r *replay) observeOther(verb string, args []string) error {
 		o.Kind = evcp.Started
 	case "start-renumbered":
 		o.Kind, o.Renumber = evcp.Started, true
+	case "reconfigured":
+		o.Kind = evcp.Reconfigured
 	case "stop":
 		o.Kind = evcp.Stopping
 	case "greeted":
@@ -276,18 +280,31 @@ func at(t evcp.Stamp) string {
 	return t.Sub(seedTime).String()
 }
 
+func settings(e evcp.Event) string {
+	return fmt.Sprintf(" interval=%s timeout=%s fall=%d rise=%d", e.Interval, e.Timeout, e.Fall, e.Rise) + siteOf(e)
+}
+
+func siteOf(e evcp.Event) string {
+	if e.Site == "" {
+		return ""
+	}
+	return " site=" + e.Site
+}
+
 func details(e evcp.Event) string {
 	switch e.Action {
 	case evcp.HealthCheck:
 		return fmt.Sprintf(" %s failures=%d %s", e.Status, e.Failures, e.Cause)
 	case evcp.EngineFailed:
-		return fmt.Sprintf(" incident=%d since=%s cause=%s last_ok=%s", e.Incident.Seq, at(e.Since), e.Cause, at(e.LastOK))
+		return fmt.Sprintf(" incident=%d since=%s cause=%s last_ok=%s%s", e.Incident.Seq, at(e.Since), e.Cause, at(e.LastOK), siteOf(e))
 	case evcp.EngineRecovered:
-		return fmt.Sprintf(" incident=%d since=%s duration=%s", e.Incident.Seq, at(e.Since), e.Span)
+		return fmt.Sprintf(" incident=%d since=%s duration=%s%s", e.Incident.Seq, at(e.Since), e.Span, siteOf(e))
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
 		return fmt.Sprintf(" incident=%d repeat=%d %q", e.Incident.Seq, e.Repeat, e.Response)
 	case evcp.MonitorStarted:
-		return fmt.Sprintf(" resumed=%t last_kept=%s interval=%s timeout=%s fall=%d rise=%d", e.Resumed, at(e.LastKept), e.Interval, e.Timeout, e.Fall, e.Rise)
+		return fmt.Sprintf(" resumed=%t last_kept=%s", e.Resumed, at(e.LastKept)) + settings(e)
+	case evcp.SettingsChanged:
+		return settings(e)
 	case evcp.MonitorStalled:
 		return fmt.Sprintf(" gap=%s missed=%d", e.Span, e.Missed)
 	case evcp.ClockStep:

@@ -46,7 +46,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is the cause %d", other, c)
 		}
 	}
-	for a := evcp.RegisterToCentral; a <= evcp.EventsDropped; a++ {
+	for a := evcp.RegisterToCentral; a <= evcp.LastAction; a++ {
 		if again, ok := evcp.ParseAction(a.String()); again != a || !ok {
 			t.Errorf("action %q reads %d, %t", a, again, ok)
 		}

@@ -35,6 +35,7 @@ var common = map[string]string{
 
 	// Reasons that stand in events.
 	"asked to stop": "por orden",
+	"removed":       "retirado",
 	"outbox full":   "no caben en disco",
 	"disk too slow": "el disco es demasiado lento",
 }

@@ -116,6 +116,8 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 		return l.with(Field{"gap", e.Span}, Field{"missed", int(e.Missed)}), true
 	case evcp.ClockStep:
 		return LogLine{Level: Warn, Text: f.Language.Sprintf(english.clock, f.direction(e.Span), display.Duration(e.Span.Abs()))}, true
+	case evcp.SettingsChanged: // a reload may change thousands; it has a line of its own
+		return LogLine{Level: Debug, Text: f.Language.Sprintf(english.settings, display.Duration(e.Interval), display.Duration(e.Timeout), e.Fall, e.Rise)}, true
 	case evcp.EventsDropped:
 		l := LogLine{Shape: display.Gone, Level: Warn, Text: f.Language.Sprintf(english.dropped, english.events.In(f.Language).Of(int64(e.Count)), f.Language.Text(e.Reason))}
 		if strings.HasPrefix(e.Reason, evcp.ReasonRefused) {

@@ -28,7 +28,7 @@ type recorder struct {
 func newRecorder() *recorder {
 	return &recorder{
 		formatter: logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, RefusalRetry: time.Minute, ExitWhenRefused: true, CentralTimeout: 3 * time.Second, Topic: "monitor-events"},
-		policy:    evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}, now: noon,
+		policy:    evcp.Policy{Fall: 3, Rise: 1, Instance: "test", Interval: time.Second, Timeout: 900 * time.Millisecond}, now: noon,
 	}
 }
 
@@ -120,6 +120,7 @@ var histories = map[string]func(r *recorder){
 	"itself": func(r *recorder) {
 		r.observe(evcp.Observation{Kind: evcp.StallEnded, Gap: 10200 * time.Millisecond, Missed: 9},
 			evcp.Observation{Kind: evcp.ClockStepped, Gap: -time.Hour}, evcp.Observation{Kind: evcp.ClockStepped, Gap: 2 * time.Second},
+			evcp.Observation{Kind: evcp.Reconfigured},
 			evcp.Observation{Kind: evcp.Dropped, From: 1, To: 1, Count: 1, Reason: "disk bound"})
 		r.write(r.formatter.Dropped(1200, 1))
 		r.write(r.formatter.Stopped("CP_001", true, 0, true))

@@ -27,6 +27,7 @@ type words struct {
 	stalled         string
 	clock           string
 	forward, back   string
+	settings        string // how often, how long an answer is awaited, fall, rise
 	dropped         string // how many, why
 	linesDropped    string // how many events, how many notices
 	kafkaConnected  string // how many events wait
@@ -71,6 +72,7 @@ var english = words{
 	clock:           "the wall clock was set %s by %s; no duration feels it",
 	forward:         "forward",
 	back:            "back",
+	settings:        "checked every %s from now on, an answer awaited for %s; fall %d, rise %d",
 	dropped:         "%s given up: %s",
 	linesDropped:    "the log stood still and left out %s and %s; see ev-cp-m events",
 	kafkaConnected:  "Kafka is there; %s waiting",

@@ -238,7 +238,7 @@ func (m *Monitor) finish() {
 	}
 	m.o.Probe.Close()
 	for i := range m.cps {
-		m.judge(i, evcp.Observation{Kind: evcp.Stopping, Reason: "asked to stop"})
+		m.judge(i, evcp.Observation{Kind: evcp.Stopping, Reason: evcp.ReasonAsked})
 	}
 }
 

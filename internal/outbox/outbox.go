@@ -54,7 +54,7 @@ type Outbox struct {
 	givenUp    dropSet                        // dropped before they came to the committer, or set aside
 	setAside   []setAsideEvent                // since the last commit
 	stats      Stats                          // what is counted as it happens; Stats adds the rest
-	dropped    [evcp.EventsDropped + 1]uint64 // events given up, by action
+	dropped    [evcp.LastAction + 1]uint64 // events given up, by action
 
 	// Only while Open reads the file:
 	snapshotRun int64
