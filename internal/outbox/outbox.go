@@ -51,9 +51,9 @@ type Outbox struct {
 	facts      *Facts
 	tails      []*Tail
 	flushers   []chan struct{}
-	givenUp    dropSet                        // dropped before they came to the committer, or set aside
-	setAside   []setAsideEvent                // since the last commit
-	stats      Stats                          // what is counted as it happens; Stats adds the rest
+	givenUp    dropSet                     // dropped before they came to the committer, or set aside
+	setAside   []setAsideEvent             // since the last commit
+	stats      Stats                       // what is counted as it happens; Stats adds the rest
 	dropped    [evcp.LastAction + 1]uint64 // events given up, by action
 
 	// Only while Open reads the file:

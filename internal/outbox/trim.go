@@ -155,7 +155,7 @@ type trimBatch struct {
 	events      int64
 	undelivered dropSet
 	runs        []trimmedRun
-	dropped     [evcp.EventsDropped + 1]uint64
+	dropped     [evcp.LastAction + 1]uint64
 }
 
 // trimmedRun is how many events of a run are gone.
