@@ -45,7 +45,7 @@ var answers = map[string]string{
 	"What Central was told":                            "Lo que se comunicó a Central",
 	"  nothing yet":                                    "  nada todavía",
 	" (repeat %d)":                                     " (repetición %d)",
-	`: answered in %s: "%s"`:                           `: contestó en %s: "%s"`,
+	`: answered in %s: "%s"`:                           `: dijo, en %s: "%s"`,
 	": not answered: %s":                               ": sin contestar: %s",
 	"What happens next":                                "Lo que pasará después",
 	"  %s  %-9s  %s to %s":                             "  %s  %-9s  %s para %s",
