@@ -187,6 +187,13 @@ var settingErrors = map[string]string{
 	`. Kubernetes sets this variable itself when a Service is named "%s". Rename the Service, or set enableServiceLinks: false.`: `. Kubernetes pone esta variable por su cuenta cuando un Service se llama "%s". Cambie el nombre del Service, o ponga enableServiceLinks: false.`,
 	`. Kubernetes sets this variable itself when a Service is named "%s". Set %s, or enableServiceLinks: false.`:                 `. Kubernetes pone esta variable por su cuenta cuando un Service se llama "%s". Ponga %s, o enableServiceLinks: false.`,
 
+	// Ranges of ids and addresses.
+	"a range is written as [001-012]":                                                "un intervalo se escribe como [001-012]",
+	"one range is allowed, and there are more":                                       "se admite un intervalo, y hay más",
+	"a range goes from the lower number to the higher":                               "un intervalo va del número menor al mayor",
+	"the last number of a range has no fewer digits than the first, as in [001-012]": "el último número de un intervalo no tiene menos cifras que el primero, como en [001-012]",
+	"a range has at most %d numbers":                                                 "un intervalo tiene como mucho %d números",
+
 	// Behaviours of a simulated Engine.
 	"no such behaviour; choose %s": "no existe ese comportamiento; elija %s",
 	"%s takes no value":            "%s no lleva valor",
