@@ -41,7 +41,7 @@ func makeHistory(t *testing.T) (dir string) {
 				CP: cp, Kind: evcp.Checked, At: evcp.StampOf(noon.Add(time.Duration(second) * time.Second)), Outcome: outcome,
 			}, nil)
 			states[cp] = next
-			box.Append(outbox.Batch{Generation: box.Generation(), CP: cp, Events: events, State: next})
+			box.Append(outbox.Batch{Generation: box.Generation(), Events: events, Judged: []outbox.Judged{{Handle: box.Handle(cp), Events: len(events), State: next}}})
 		}
 	}
 	if err := box.Close(context.Background()); err != nil {

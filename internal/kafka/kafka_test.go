@@ -153,7 +153,7 @@ func (s *senderHarness) judge(o evcp.Observation) {
 	p := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
 	state, events := p.Next(s.states[o.CP], o, nil)
 	s.states[o.CP] = state
-	s.box.Append(outbox.Batch{Generation: s.box.Generation(), CP: o.CP, Events: events, State: state})
+	s.box.Append(outbox.Batch{Generation: s.box.Generation(), Events: events, Judged: []outbox.Judged{{Handle: s.box.Handle(o.CP), Events: len(events), State: state}}})
 }
 
 func (s *senderHarness) flush() {

@@ -13,6 +13,7 @@ import (
 // monitoredCP is one charge point of a Monitor, owned by Run but for since and next.
 type monitoredCP struct {
 	cp       evcp.CPID
+	handle   int // in the outbox
 	state    evcp.State
 	grid     pace.Grid
 	due      time.Time // the next tick

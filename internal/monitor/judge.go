@@ -71,15 +71,16 @@ func (m *Monitor) apply(i int, o evcp.Observation) {
 		return
 	}
 	c.renumber = false
-	ticket, dropped := m.o.Box.Append(outbox.Batch{Generation: m.generation, CP: c.cp, Events: m.events, State: c.state})
-	c.addPending(pendingObservation{ticket, dropped, o, c.state}, m.o.Box.Kept())
+	judged := [1]outbox.Judged{{Handle: c.handle, Events: len(m.events), State: c.state}}
+	a := m.o.Box.Append(outbox.Batch{Generation: m.generation, Events: m.events, Judged: judged[:]})
+	c.addPending(pendingObservation{a.Ticket, a.Dropped, o, c.state}, a.Kept)
 }
 
 // rejudge returns every charge point to its kept state and judges the pending
 // observations again, in a new epoch. They were counted the first time.
 func (m *Monitor) rejudge(generation uint64) {
+	kept := m.o.Box.KeptIn(m.generation)
 	m.generation = generation
-	kept := m.o.Box.Kept() // once: the outbox soon keeps what is judged again below
 	for i := range m.cps {
 		c := &m.cps[i]
 		for _, p := range c.rollBack(kept) {

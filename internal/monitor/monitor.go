@@ -74,7 +74,8 @@ func New(o Options) *Monitor {
 	m.meter.start()
 	for i, cp := range o.CPs {
 		m.index[cp] = i
-		m.cps[i] = monitoredCP{cp: cp, state: o.Box.State(cp), renumber: o.Box.Renumber(cp)}
+		m.cps[i] = monitoredCP{cp: cp, handle: o.Box.Handle(cp)}
+		m.cps[i].state, m.cps[i].renumber = o.Box.StateAt(m.cps[i].handle), o.Box.Renumber(m.cps[i].handle)
 		m.cps[i].kept = m.cps[i].state
 		if open := m.cps[i].state.Incident; open.Open {
 			m.cps[i].since.Store(int64(open.Since))

@@ -6,72 +6,99 @@ import (
 	"evcp"
 )
 
-// Batch is all events of one judgement, and what is known after it.
+// Batch is what one owner judged since its last batch. A charge point has one owner.
 type Batch struct {
 	Generation uint64
-	CP         evcp.CPID
 	Events     []evcp.Event
-	State      evcp.State
+	Judged     []Judged // whose Events these are, in the same order
 }
 
-// Append takes a batch and answers with its ticket: the batch is kept once Kept has
-// reached it. It copies everything: the caller may use Events again at once. It never
-// waits for the disk. dropped means that too much waits for the disk already: the batch is
-// given up, and counted. A batch of an older generation is ignored, and its ticket is
-// not reached before its owner has judged it again for the new one.
-func (o *Outbox) Append(b Batch) (ticket uint64, dropped bool) {
+// Judged is one judgement of a batch.
+type Judged struct {
+	Handle  int // of the charge point
+	Events  int // how many of Batch.Events it made, at least 1
+	State   evcp.State
+	Dropped bool // set by Append: too much waits for the disk, so its events were given up, and counted
+}
+
+// Appended is the answer of Append.
+type Appended struct {
+	Ticket uint64 // the batch is kept once Kept has reached it
+	// Kept is the ticket up to which everything of the batch's generation is kept.
+	Kept    uint64
+	Dropped bool // at least one judgement was
+}
+
+// never is the ticket of a batch that was ignored.
+const never = ^uint64(0)
+
+// Append takes a batch. It copies everything: the caller may use the slices again at
+// once. It never waits for the disk. A batch of an older generation is ignored: its owner
+// judges it again for the new one.
+func (o *Outbox) Append(b Batch) (a Appended) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	a.Kept = o.keptIn(b.Generation)
 	if b.Generation != o.generation || o.closing {
-		return o.ticket + 1, false
+		a.Ticket = never
+		return a
 	}
-	if len(b.Events) == 0 {
-		return o.ticket, false
+	if len(b.Judged) == 0 {
+		a.Ticket = o.ticket
+		return a
 	}
 	o.owner.start()
 	o.ticket++
-	fact := slices.ContainsFunc(b.Events, evcp.Event.Fact)
-	if o.overflows(fact) {
-		o.drop(b)
-		return o.ticket, true
+	a.Ticket, o.pending.ticket = o.ticket, o.ticket
+	first, urgent, from := o.pending.empty(), o.pending.urgent, 0
+	for i := range b.Judged {
+		j := &b.Judged[i]
+		events := b.Events[from : from+j.Events]
+		from += j.Events
+		fact := slices.ContainsFunc(events, isFact)
+		if j.Dropped = o.overflows(fact); j.Dropped {
+			a.Dropped = true
+			o.drop(events)
+		} else {
+			o.take(events)
+			o.pending.urgent = o.pending.urgent || fact
+		}
+		o.pending.states = append(o.pending.states, stateUpdate{j.Handle, j.State})
 	}
-	first := o.pending.empty()
-	o.take(b)
-	if fact || first {
-		o.pending.urgent = o.pending.urgent || fact
+	if !o.pending.empty() && (first || o.pending.urgent && !urgent) {
 		poke(o.committer.wake)
 	}
-	return o.ticket, false
+	return a
 }
+
+func isFact(e evcp.Event) bool { return e.Fact() }
 
 func (o *Outbox) overflows(fact bool) bool {
 	waiting := o.pending.bytes + o.committing
 	return waiting > factsWaiting || waiting > plainWaiting && !fact
 }
 
-// take adds a batch to what is pending.
-func (o *Outbox) take(b Batch) {
+// take adds the events of one judgement to what is pending.
+func (o *Outbox) take(events []evcp.Event) {
 	p := &o.pending
 	r := o.openRun()
 	was := len(r.Lines)
-	for i := range b.Events {
-		if e := &b.Events[i]; reportable(e.Action) && o.facts.wanted {
+	for i := range events {
+		if e := &events[i]; reportable(e.Action) && o.facts.wanted {
 			o.facts.add(*e, position(r.ID, r.Count+i))
 		}
 	}
-	r.add(b.Events)
+	r.add(events)
 	size := len(r.Lines) - was
 	p.bytes += size
-	o.written.add(total{int64(len(b.Events)), int64(size)})
+	o.written.add(total{int64(len(events)), int64(size)})
 	r.events, r.bytes = o.written.events, o.written.bytes
-	p.states = append(p.states, stateUpdate{o.indexOf(b.CP), b.State})
-	p.ticket = o.ticket
 	if len(o.tails) > 0 {
-		p.events = append(p.events, b.Events...)
+		p.events = append(p.events, events...)
 	}
 }
 
-// openRun is the run that takes the next batch. A new one gets a buffer as large as the
+// openRun is the run that takes the next judgement. A new one gets a buffer as large as the
 // last run was; readers keep it, so that it can't be used again.
 func (o *Outbox) openRun() *runRow {
 	p := &o.pending
@@ -84,14 +111,14 @@ func (o *Outbox) openRun() *runRow {
 	return r
 }
 
-// drop gives up a batch that came while too much waits. The caller holds the lock.
-func (o *Outbox) drop(b Batch) {
-	for i := range b.Events {
-		e := &b.Events[i]
-		o.givenUp.addEvent(b.CP, e.ID(), e.Fact(), reasonStuck)
+// drop gives up the events of a judgement that came while too much waits. Its State goes
+// on: the events that follow are numbered from it. The caller holds the lock.
+func (o *Outbox) drop(events []evcp.Event) {
+	for i := range events {
+		e := &events[i]
+		o.givenUp.addEvent(e.CP, e.ID(), e.Fact(), reasonStuck)
 		o.dropped[e.Action]++
 	}
-	o.pending.ticket = o.ticket
 }
 
 // poke wakes whoever waits on a channel of capacity 1, or will soon.
@@ -112,17 +139,26 @@ type pendingBatch struct {
 	bytes  int
 }
 
-// stateUpdate is the state of a charge point after a batch.
+// stateUpdate is the state of a charge point after a judgement.
 type stateUpdate struct {
-	cp    int // place in Outbox.states
-	state evcp.State
+	handle int
+	state  evcp.State
 }
 
 func (p *pendingBatch) empty() bool { return len(p.runs) == 0 }
 
 // reset makes the batch ready for use again. The runs belong to the readers now.
 func (p *pendingBatch) reset() {
-	clear(p.runs)
-	clear(p.events)
-	*p = pendingBatch{runs: p.runs[:0], states: p.states[:0], events: p.events[:0]}
+	*p = pendingBatch{runs: emptied(p.runs), states: emptied(p.states), events: emptied(p.events)}
+}
+
+// emptied is the slice without its elements. A slice that was much larger once gives its
+// memory back: a disk that stood still must not cost it for good.
+func emptied[T any](s []T) []T {
+	const usual = 64
+	if cap(s) > max(usual, 4*len(s)) {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }

@@ -23,7 +23,7 @@ func BenchmarkAppend(b *testing.B) {
 	done := make(chan struct{})
 	go func() { defer close(done); deliver(ctx, o.Cursor(Kafka)) }()
 	state, events := policy.Next(evcp.State{}, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: evcp.StampOf(time.Now()), Outcome: ok()}, nil)
-	batch := Batch{Generation: 1, CP: "CP_001", Events: events, State: state}
+	batch := batchOf(o, 1, events, state)
 	before := writtenBytes()
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
@@ -34,7 +34,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.StartTimer()
 		}
 		events[0].Seq++
-		batch.State.Seq++
+		batch.Judged[0].State.Seq++
 	}
 	b.StopTimer()
 	if err := o.Flush(ctx); err != nil {

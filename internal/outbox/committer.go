@@ -218,7 +218,7 @@ func (c *committer) publish(took time.Duration) bool {
 	}
 	b := &c.batch
 	for _, u := range b.states {
-		st := &o.states[u.cp]
+		st := &o.states[u.handle]
 		st.state, st.changed, st.renumber = u.state, true, false
 	}
 	for _, r := range b.runs {

@@ -39,7 +39,7 @@ func TestAppendCopies(t *testing.T) {
 	defer w.close()
 	tail := w.box.Tail(8)
 	state, events := policy.Next(evcp.State{}, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: w.at, Outcome: ok()}, nil)
-	w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: events, State: state})
+	w.box.Append(batchOf(w.box, 1, events, state))
 	events[0] = evcp.Event{CP: "XX", Action: evcp.MonitorStopped}
 	w.flush()
 	if run := w.next(w.box.Cursor(Kafka)); !strings.Contains(string(run.Lines), `"cp_id":"CP_001"`) {

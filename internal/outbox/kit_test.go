@@ -151,8 +151,16 @@ func (w *testBox) observe(o evcp.Observation) (ticket uint64) {
 	for _, e := range events {
 		w.written = append(w.written, string(e.AppendJSON(nil)))
 	}
-	ticket, _ = w.box.Append(Batch{Generation: w.box.Generation(), CP: o.CP, Events: events, State: state})
-	return ticket
+	return w.box.Append(batchOf(w.box, w.box.Generation(), events, state)).Ticket
+}
+
+// batchOf is a batch of one judgement.
+func batchOf(box *Outbox, generation uint64, events []evcp.Event, state evcp.State) Batch {
+	b := Batch{Generation: generation, Events: events}
+	if len(events) > 0 {
+		b.Judged = []Judged{{Handle: box.Handle(events[0].CP), Events: len(events), State: state}}
+	}
+	return b
 }
 
 func (w *testBox) flush() {

@@ -69,15 +69,15 @@ func TestPutAside(t *testing.T) {
 				if c.carry {
 					want = evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}
 				}
-				if got := w.box.State(cp); got != want || w.box.Renumber(cp) != c.carry {
+				if got := w.box.State(cp); got != want || w.box.Renumber(w.box.Handle(cp)) != c.carry {
 					t.Errorf("%s: %+v, want %+v", cp, got, want)
 				}
 			}
-			w.observe(evcp.Observation{CP: "CP_000", Kind: evcp.Checked, Outcome: ok(), Renumber: w.box.Renumber("CP_000")})
+			w.observe(evcp.Observation{CP: "CP_000", Kind: evcp.Checked, Outcome: ok(), Renumber: w.box.Renumber(w.box.Handle("CP_000"))})
 			w.flush()
 			w.reopen()
 			defer w.close()
-			if o := w.box.OpenResult(); o.Found != Resumed || w.box.Renumber("CP_000") {
+			if o := w.box.OpenResult(); o.Found != Resumed || w.box.Renumber(w.box.Handle("CP_000")) {
 				t.Errorf("open result after a restart %+v", o)
 			}
 		})
@@ -134,14 +134,14 @@ func TestMachineWentDown(t *testing.T) {
 		t.Errorf("open result %+v", o)
 	}
 	for cp, s := range states {
-		if w.box.State(cp) != s || !w.box.Renumber(cp) {
+		if w.box.State(cp) != s || !w.box.Renumber(w.box.Handle(cp)) {
 			t.Errorf("%s: %+v", cp, w.box.State(cp))
 		}
 	}
 	w.states["CP_000"] = states["CP_000"]
 	w.observe(evcp.Observation{CP: "CP_000", Kind: evcp.Checked, Outcome: ok(), Renumber: true})
 	w.flush()
-	if w.box.Renumber("CP_000") || !w.box.Renumber("CP_001") {
+	if w.box.Renumber(w.box.Handle("CP_000")) || !w.box.Renumber(w.box.Handle("CP_001")) {
 		t.Error("the first event of an epoch is what ends the need for it")
 	}
 }
@@ -208,10 +208,10 @@ func (l hostStart) renumbers(t *testing.T, dir string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renumber := o.Renumber("CP_001")
+	renumber := o.Renumber(o.Handle("CP_001"))
 	p := evcp.Policy{Fall: 3, Rise: 1, Instance: l.instance}
 	s, events := p.Next(o.State("CP_001"), evcp.Observation{CP: "CP_001", Kind: evcp.Started, At: evcp.StampOf(time.Now()), Renumber: renumber}, nil)
-	o.Append(Batch{Generation: o.Generation(), CP: "CP_001", Events: events, State: s})
+	o.Append(batchOf(o, o.Generation(), events, s))
 	if err := o.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type Outbox struct {
 	mode       mode
 	failure    error // neither disk nor memory can keep anything
 	generation uint64
+	refusals   []uint64 // what was kept at the end of each older generation: 8 bytes for a refusal
 	ticket     uint64
 	closing    bool
 	pending    pendingBatch
@@ -79,6 +80,29 @@ func (o *Outbox) Generation() uint64 {
 	return o.generation
 }
 
+// Handle is the place of a charge point in the table of States. It is the same for as long
+// as the outbox is open.
+func (o *Outbox) Handle(cp evcp.CPID) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.indexOf(cp)
+}
+
+// Lookup is Handle for a charge point that is known already; false: it is not.
+func (o *Outbox) Lookup(cp evcp.CPID) (handle int, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	handle, ok = o.index[cp]
+	return handle, ok
+}
+
+// StateAt is State by handle.
+func (o *Outbox) StateAt(handle int) evcp.State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.states[handle].state
+}
+
 // State is the fold of the kept events of a charge point; the zero State when there are
 // none. A State with a number only comes from a file that was put aside.
 func (o *Outbox) State(cp evcp.CPID) evcp.State {
@@ -90,16 +114,36 @@ func (o *Outbox) State(cp evcp.CPID) evcp.State {
 	return evcp.State{}
 }
 
-// Renumber reports whether the next event of cp must begin a new epoch.
-func (o *Outbox) Renumber(cp evcp.CPID) bool {
+// Renumber reports whether the next event of a charge point must begin a new epoch.
+func (o *Outbox) Renumber(handle int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	i, ok := o.index[cp]
-	return ok && o.states[i].renumber
+	return o.states[handle].renumber
 }
 
 // Kept is the ticket up to which everything is kept.
 func (o *Outbox) Kept() (ticket uint64) { return o.kept.Load() }
+
+// KeptIn is Kept for one generation. What an older one had not kept when the disk refused
+// never will be, although tickets go on.
+func (o *Outbox) KeptIn(generation uint64) (ticket uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.keptIn(generation)
+}
+
+func (o *Outbox) keptIn(generation uint64) uint64 {
+	if generation == o.generation {
+		return o.kept.Load()
+	}
+	return o.refusals[generation-1]
+}
+
+// nextGeneration ends a generation. The caller holds the lock.
+func (o *Outbox) nextGeneration() {
+	o.refusals = append(o.refusals, o.kept.Load())
+	o.generation++
+}
 
 // Close commits what was appended, snapshots every State and unlocks the folder.
 // When ctx ends before everything is committed, Close returns its error, and a disk that

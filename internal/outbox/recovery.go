@@ -132,7 +132,7 @@ func (o *Outbox) replaceCommitter(c, next *committer, why string) bool {
 		return false
 	}
 	fromDisk := o.mode == onDisk
-	o.generation++
+	o.nextGeneration()
 	o.discard(c)
 	if fromDisk {
 		o.beginMemory(o.keptRun)
@@ -172,7 +172,7 @@ func (o *Outbox) fail(c *committer, err error) {
 		return
 	}
 	o.failure = fmt.Errorf("%s: %w", o.dir, err)
-	o.generation++
+	o.nextGeneration()
 	o.discard(c)
 	o.stats.refuse(errNoStore.Error(), time.Now())
 	o.owner.failed(o.failure)

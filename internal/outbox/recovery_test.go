@@ -169,12 +169,16 @@ func refusedCommit(t *testing.T, errno syscall.Errno) {
 		t.Error("Stats says that all is well")
 	}
 	w.written = nil
-	ignored, dropped := w.box.Append(Batch{Generation: 1, CP: "CP_001", Events: make([]evcp.Event, 1)})
-	if ignored != void+1 || dropped {
-		t.Errorf("an old generation got ticket %d, dropped %t", ignored, dropped)
+	before := w.box.Kept()
+	old := func() Appended { return w.box.Append(batchOf(w.box, 1, []evcp.Event{{CP: "CP_001"}}, evcp.State{})) }
+	if a := old(); a != (Appended{Ticket: never, Kept: before}) {
+		t.Errorf("an old generation is answered %+v", a)
 	}
 	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
+	if a := old(); a.Kept != before || w.box.KeptIn(1) != before || w.box.KeptIn(2) <= before {
+		t.Errorf("once more is kept, an old generation is answered %+v", a)
+	}
 	got, _ := w.readAll(w.box.Cursor(Kafka))
 	equal(t, "lines", got, append(kept, w.written...))
 	if s := w.box.State("CP_001"); s.Seq != 1 || s.Failures != 1 {
@@ -210,10 +214,10 @@ func TestRefusedForGood(t *testing.T) {
 	d.Before(nil)
 	w.open()
 	defer w.close()
-	if o := w.box.OpenResult(); !o.Renumber || !w.box.Renumber("CP_001") || w.box.State("CP_001") != before {
+	if o := w.box.OpenResult(); !o.Renumber || !w.box.Renumber(w.box.Handle("CP_001")) || w.box.State("CP_001") != before {
 		t.Errorf("open result %+v, state %+v", o, w.box.State("CP_001"))
 	}
-	if w.box.Renumber("CP_009") {
+	if w.box.Renumber(w.box.Handle("CP_009")) {
 		t.Error("a charge point that nobody knows has nothing to renumber")
 	}
 }

@@ -117,8 +117,11 @@ func (c *committer) snapshotNext() error {
 // migration writes all of them.
 func (o *Outbox) takeStates(from int, all bool) (run int64, states []keptState, more bool) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	end := min(from+snapshotSlice, len(o.states))
+	o.mu.Unlock()
+	states = make([]keptState, 0, max(0, end-from)) // Append does not wait for that
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for i := from; i < end; i++ {
 		if st := &o.states[i]; (all || st.changed) && st.state != (evcp.State{}) {
 			states = append(states, *st)

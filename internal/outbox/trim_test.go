@@ -265,3 +265,39 @@ func TestSlowDiskIsBounded(t *testing.T) {
 	}
 	w.close()
 }
+
+// A batch of several charge points: while too much waits, only the judgements without a fact
+// are given up, and the State of each goes on all the same.
+func TestABatchIsGivenUpInPart(t *testing.T) {
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name()})
+	resume := d.Stall()
+	w.check("CP_001", ko())
+	for w.box.Stats().Dropped["health_check"] == 0 {
+		w.check("CP_001", ok())
+	}
+	b := Batch{Generation: 1}
+	for i, outcome := range []evcp.Outcome{ok(), ko(), ok()} {
+		var s evcp.State
+		s, b.Events = policy.Next(s, evcp.Observation{CP: cpNumber(i + 2), Kind: evcp.Checked, At: w.at, Outcome: outcome}, b.Events)
+		b.Judged = append(b.Judged, Judged{Handle: w.box.Handle(cpNumber(i + 2)), Events: 1, State: s})
+	}
+	a := w.box.Append(b)
+	for i, want := range []bool{true, false, true} {
+		if b.Judged[i].Dropped != want || !a.Dropped {
+			t.Errorf("judgement %d of the batch: dropped %t", i, b.Judged[i].Dropped)
+		}
+	}
+	resume()
+	eventually(t, "the disk", func() bool { return w.box.Kept() == a.Ticket })
+	for i := range b.Judged {
+		if got := w.box.StateAt(b.Judged[i].Handle); got != b.Judged[i].State {
+			t.Errorf("after the batch %s is %+v", cpNumber(i+2), got)
+		}
+	}
+	got, _ := w.readAll(w.box.Cursor(Kafka))
+	if last := string(b.Events[1].AppendJSON(nil)); got[len(got)-1] != last {
+		t.Errorf("the last line is %s, want %s", got[len(got)-1], last)
+	}
+	w.close()
+}

@@ -105,7 +105,7 @@ func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	if origin.Found != Refused || !origin.Renumber || !strings.Contains(origin.Why, says) || strings.Contains(origin.Why, "\n") {
 		t.Fatalf("open result %+v", origin)
 	}
-	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Reports != 1 || !o.box.Renumber("CP_001") {
+	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Reports != 1 || !o.box.Renumber(o.box.Handle("CP_001")) {
 		t.Fatalf("state %+v,\nwant %+v", s, o.state)
 	}
 	if facts, _ := o.box.Facts().take(time.Now()); len(facts) != 0 {
@@ -187,7 +187,7 @@ func TestUnusableOnARefusingDisk(t *testing.T) {
 	d.Refuse(syscall.ENOSPC)
 	w := newTestBox(t, dir, Options{VFS: d.Name(), probeEvery: time.Hour})
 	s := states["CP_000"]
-	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber("CP_000") {
+	if got := w.box.State("CP_000"); got != (evcp.State{Epoch: s.Epoch, Seq: s.Seq, At: s.At}) || !w.box.Renumber(w.box.Handle("CP_000")) {
 		t.Errorf("state %+v, want %+v", got, s)
 	}
 	if origin := w.box.OpenResult(); origin.Found != Refused || !origin.Renumber {

@@ -150,7 +150,9 @@ func (h *sessionHarness) judge(o evcp.Observation) {
 		}
 		h.kept = append(h.kept, e.Action)
 	}
-	h.box.Append(outbox.Batch{Generation: h.box.Generation(), CP: cp, Events: made, State: h.state})
+	if len(made) > 0 {
+		h.box.Append(outbox.Batch{Generation: h.box.Generation(), Events: made, Judged: []outbox.Judged{{Handle: h.box.Handle(cp), Events: len(made), State: h.state}}})
+	}
 }
 
 // checked judges one check of the Engine.

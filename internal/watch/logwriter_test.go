@@ -41,7 +41,7 @@ func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 	for w.tail.Dropped() == 0 {
 		next, events := policy.Next(state, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: evcp.StampOf(time.Now()), Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO}}, nil)
 		state = next
-		box.Append(outbox.Batch{Generation: box.Generation(), CP: "CP_001", Events: events, State: next})
+		box.Append(outbox.Batch{Generation: box.Generation(), Events: events, Judged: []outbox.Judged{{Handle: box.Handle("CP_001"), Events: len(events), State: next}}})
 		if err := box.Flush(context.Background()); err != nil {
 			t.Fatal(err)
 		}
