@@ -6,15 +6,17 @@ import "time"
 // Engine did counts against the Engine: when the Monitor stood still, or the machine
 // slept, the check is Unknown and counts neither way. A stopped process still has a
 // kernel that accepts and buffers for it. So what the Engine did is seen correctly
-// after a stall too, but it may be seen late, and then the rules ask whether late is
-// the Monitor's doing.
+// after a stall too, but it may be seen late. Where the kernel says when the bytes
+// arrived, that is what counts. Where it does not, the rules ask whether late is the
+// Monitor's doing.
 //
 // All times are durations on one monotonic clock. A check begins at Began, just
 // before its first system call. The question is written between WriteBegan and
 // WriteEnded. Connecting may take Timeout, and so may the reply after it. A Monitor
 // that stood still inside the write reads WriteEnded too late. Each rule counts from
 // the reading that errs towards Unknown: an OK from WriteBegan, silence from
-// WriteEnded.
+// WriteEnded. An OK that arrived too late is Unknown as well: a machine that was paused
+// by its host dates what waited for it by its own end of the pause.
 type EvidenceRules struct {
 	Timeout time.Duration
 	Grace   time.Duration // a wake-up later than this is a stall
@@ -53,6 +55,7 @@ type Evidence struct {
 	Began         time.Duration // before the first system call
 	WriteBegan    time.Duration // before the question's write
 	WriteEnded    time.Duration // after the write returned; 0 = the question was never sent
+	Arrived       time.Duration // SignalReply: when its last byte arrived; 0 = the kernel did not say
 	Noticed       time.Duration // when the Monitor noticed the end
 	Lookup        time.Duration // how long the addresses of the Engine's name took; they have a time of their own
 	Slept         time.Duration // how long the machine slept; never less than between Began and Noticed
@@ -62,7 +65,7 @@ type Evidence struct {
 // Judge turns the evidence of one check into its Outcome.
 func (r EvidenceRules) Judge(e Evidence) Outcome {
 	o := e.Reply
-	o.Latency = e.Noticed - e.Began
+	o.Latency = e.ended() - e.Began
 	unknown := r.unknownCause(e)
 	switch {
 	case unknown != NoCause:
@@ -89,7 +92,7 @@ func (r EvidenceRules) unknownCause(e Evidence) Cause {
 		return Slept
 	case e.Signal == SignalRefused, reply && e.Reply.Status != OK: // counts, however late it was noticed
 		return NoCause
-	case reply && e.Noticed > e.WriteBegan+r.Timeout+r.Grace: // an OK noticed too late may have been sent too late
+	case reply && e.ended() > e.WriteBegan+r.Timeout+r.Grace: // an OK noticed too late may have been sent too late
 		return Stalled
 	case reply:
 		return NoCause
@@ -102,6 +105,14 @@ func (r EvidenceRules) unknownCause(e Evidence) Cause {
 	default:
 		return NoCause
 	}
+}
+
+// ended is when the check ended, as far as it is known.
+func (e Evidence) ended() time.Duration {
+	if e.Arrived != 0 {
+		return e.Arrived
+	}
+	return e.Noticed
 }
 
 // gaveUp reports whether the Engine ended the exchange: by the end of the connection, or by

@@ -1,6 +1,7 @@
 package evcp_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -32,6 +33,11 @@ func TestEvidenceRules(t *testing.T) {
 		{"OK noticed too late", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Noticed: ms + tau + 26*ms}, evcp.Unknown, evcp.Stalled},
 		{"OK, Monitor stopped for 10 s", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteEnded: ms, Noticed: 10 * time.Second}, evcp.Unknown, evcp.Stalled},
 		{"OK after a slow connect", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: 799 * ms, WriteEnded: 800 * ms, Noticed: 1600 * ms}, evcp.OK, evcp.NoCause},
+		{"OK in time, noticed 10 s later", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: 2 * ms, Arrived: 3 * ms, Noticed: 10 * time.Second}, evcp.OK, evcp.NoCause},
+		{"OK arrived at the last moment", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Arrived: ms + tau + 25*ms, Noticed: 3 * tau}, evcp.OK, evcp.NoCause},
+		{"OK arrived too late, as the kernel of a paused machine says", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Arrived: ms + tau + 26*ms, Noticed: 3 * tau}, evcp.Unknown, evcp.Stalled},
+		{"OK arrived in time, Monitor stopped inside its write", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: 1300 * ms, Arrived: 3 * ms, Noticed: 1301 * ms}, evcp.OK, evcp.NoCause},
+		{"OK arrived in time, and the machine slept", evcp.Evidence{Signal: evcp.SignalReply, Reply: ok, WriteBegan: ms, WriteEnded: ms, Arrived: 3 * ms, Noticed: 10 * time.Second, Slept: time.Hour}, evcp.Unknown, evcp.Slept},
 		{"KO counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalReply, Reply: ko, WriteEnded: ms, Noticed: 10 * time.Second}, evcp.KO, evcp.SaidKO},
 		{"refused counts whenever it is noticed", evcp.Evidence{Signal: evcp.SignalRefused, Reply: cause(evcp.Refused), Noticed: 10 * time.Second}, evcp.ConnectionError, evcp.Refused},
 		{"reset", evcp.Evidence{Signal: evcp.SignalBroken, Reply: cause(evcp.Reset), WriteEnded: ms, Noticed: 5 * ms}, evcp.ConnectionError, evcp.Reset},
@@ -66,8 +72,8 @@ func TestEvidenceRules(t *testing.T) {
 			if o.Status != tt.want || o.Cause != tt.why {
 				t.Errorf("%s: %s %s, want %s %s", tt.name, o.Status, o.Cause, tt.want, tt.why)
 			}
-			if o.Latency != tt.e.Noticed {
-				t.Errorf("%s: latency %s, want %s", tt.name, o.Latency, tt.e.Noticed)
+			if want := cmp.Or(tt.e.Arrived, tt.e.Noticed); o.Latency != want {
+				t.Errorf("%s: latency %s, want %s", tt.name, o.Latency, want)
 			}
 		}
 	}
@@ -78,6 +84,9 @@ func later(e evcp.Evidence, began time.Duration) evcp.Evidence {
 	e.Began, e.WriteBegan, e.Noticed = began, e.WriteBegan+began, e.Noticed+began
 	if e.WriteEnded != 0 {
 		e.WriteEnded += began
+	}
+	if e.Arrived != 0 {
+		e.Arrived += began
 	}
 	return e
 }

@@ -53,14 +53,30 @@ func (l *Link) Ready() bool {
 // anything but blanks.
 func (l *Link) silent() bool {
 	for {
-		n, err := l.readNow()
-		if isAny(err, syscall.EAGAIN, os.ErrDeadlineExceeded) {
-			return true
-		}
-		if err != nil || n == 0 || len(bytes.Trim(l.buf[:n], " \t\r\n\x00")) > 0 {
+		b, err := l.Waiting()
+		if err != nil || len(bytes.Trim(b, " \t\r\n\x00")) > 0 {
 			return false
 		}
+		if len(b) == 0 {
+			return true
+		}
 	}
+}
+
+// Waiting reads what has arrived, without waiting: nothing is no error. The slice is valid
+// until the next call.
+func (l *Link) Waiting() ([]byte, error) {
+	if l.conn == nil {
+		return nil, net.ErrClosed
+	}
+	n, err := l.readNow()
+	switch {
+	case isAny(err, syscall.EAGAIN, os.ErrDeadlineExceeded):
+		return nil, nil
+	case err == nil && n == 0:
+		return nil, io.EOF
+	}
+	return l.buf[:n], err
 }
 
 // readNow reads what has arrived, without waiting.
@@ -119,6 +135,15 @@ func (l *Link) Read(deadline time.Time) ([]byte, error) {
 	}
 	n, err := l.conn.Read(l.buf[:])
 	return l.buf[:n], err
+}
+
+// Arrived is when the last bytes of the last Read arrived here; zero when the connection
+// does not say.
+func (l *Link) Arrived() time.Time {
+	if c, ok := l.conn.(interface{ Arrived() time.Time }); ok {
+		return c.Arrived()
+	}
+	return time.Time{}
 }
 
 // Interrupt returns a function that, called from any goroutine, breaks off a

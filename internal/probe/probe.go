@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/exchange"
 	"evcp/internal/link"
 	"evcp/internal/wire"
 )
@@ -95,16 +96,19 @@ type Finding struct {
 	Last bool // nothing of the exchange is in flight any more
 }
 
-// stall is how long the Monitor stood still in a check that it could not judge. An
-// OK that came a moment too late was noticed at once, and is no stall.
-func stall(o evcp.Outcome, e evcp.Evidence, r evcp.EvidenceRules) time.Duration {
-	late := e.Noticed - (e.WriteEnded + r.Timeout + r.Grace)
-	switch {
-	case e.Slept > r.Grace:
-		return e.Slept
-	case o.Cause == evcp.Stalled && (late > r.Grace || e.WriteEnded-e.Began > r.Timeout):
-		return max(e.Noticed-e.WriteEnded, e.WriteEnded-e.Began)
-	default:
-		return 0
+// finding is one of an Exchange, whose times count from base.
+func finding(slot int, base time.Time, f exchange.Result) Finding {
+	return Finding{
+		Target: slot, At: base.Add(f.At), Checked: f.Checked, Evidence: f.Evidence,
+		Greeted: f.Greeted, Greeting: f.Greeting, Last: f.Last,
 	}
+}
+
+func (t Target) settings() exchange.Settings {
+	return exchange.Settings{Rules: t.Rules, Framing: t.Framing, Greet: t.Greet}
+}
+
+// sameEngine reports whether a connection to t can serve other.
+func (t Target) sameEngine(other Target) bool {
+	return t.CP == other.CP && t.Address == other.Address && t.Framing == other.Framing && t.Dialer == other.Dialer
 }

@@ -144,6 +144,7 @@ type Conn struct {
 	net        *Net
 	local, far net.Addr
 	in, out    *receiveBuffer
+	arrived    time.Time // belongs to the reader
 }
 
 // receiveBuffer is one direction of a connection, at its receiving end.
@@ -151,7 +152,8 @@ type receiveBuffer struct {
 	mu       sync.Mutex // guards what follows
 	changed  *sync.Cond
 	held     []byte
-	end      error // of reads, once the held bytes are read; after a reset at once. Writes fail
+	arrived  time.Time // when the last byte of held arrived
+	end      error     // of reads, once the held bytes are read; after a reset at once. Writes fail
 	deadline time.Time
 	timer    *time.Timer
 }
@@ -175,6 +177,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		case len(s.held) > 0 && !errors.Is(s.end, syscall.ECONNRESET):
 			n := copy(b, s.held)
 			s.held = s.held[n:]
+			c.arrived = s.arrived
 			return n, nil
 		case errors.Is(s.end, io.EOF):
 			return 0, io.EOF
@@ -184,6 +187,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 		s.changed.Wait()
 	}
 }
+
+// Arrived is when the last byte that the last Read could have returned arrived, as the
+// kernel's receive time of a socket.
+func (c *Conn) Arrived() time.Time { return c.arrived }
 
 // Write sends bytes to the other end. It never blocks: the buffer has no limit.
 func (c *Conn) Write(b []byte) (int, error) {
@@ -211,6 +218,7 @@ func (s *receiveBuffer) put(b []byte) {
 	defer s.mu.Unlock()
 	if s.end == nil {
 		s.held = append(s.held, b...)
+		s.arrived = time.Now()
 		s.changed.Broadcast()
 	}
 }

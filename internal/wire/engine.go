@@ -19,8 +19,14 @@ type EngineReply struct {
 	excess  bool // bytes came after the reply
 }
 
-// Reset forgets the last reply and keeps its memory.
-func (r *EngineReply) Reset() { *r = EngineReply{Framing: r.Framing, held: r.held[:0]} }
+// Reset forgets the last reply. It keeps its memory, unless the reply was unusually long.
+func (r *EngineReply) Reset() {
+	held := r.held[:0]
+	if cap(held) > 64 {
+		held = nil
+	}
+	*r = EngineReply{Framing: r.Framing, held: held}
+}
 
 // Feed takes what was read and reports whether the reply is decided: it is OK,
 // it can't become OK or KO any more, its line has ended, the peer has closed, or
@@ -44,6 +50,9 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 }
 
 const blanks = " \t\r\n\x00"
+
+// Blank reports whether b has nothing but blanks, which say nothing between two messages.
+func Blank(b []byte) bool { return len(bytes.Trim(b, blanks)) == 0 }
 
 // decided reports whether line, which begins with no blank, is more than a beginning
 // of OK or KO, so that further bytes can't change the result.

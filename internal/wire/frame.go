@@ -44,6 +44,21 @@ func AppendFramed(dst, message []byte, framing Framing) []byte {
 	}
 }
 
+// AppendFramed appends m with its framing, and allocates nothing but room in dst.
+func (m Message) AppendFramed(dst []byte, framing Framing) []byte {
+	switch framing {
+	case Line:
+		return append(m.Append(dst), '\n')
+	case STX:
+		dst = append(dst, stx)
+		data := len(dst)
+		dst = m.Append(dst)
+		return append(dst, etx, lrc(dst[data:]))
+	default:
+		return m.Append(dst)
+	}
+}
+
 func lrc(data []byte) byte {
 	var sum byte
 	for _, b := range data {

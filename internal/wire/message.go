@@ -158,6 +158,12 @@ const maxText = 128
 // the direction of text or are invisible, are shown as \x1b or \u202e. A text that was cut
 // ends with an ellipsis. A backslash stays as it is: nobody parses the escapes.
 func Text(b []byte) string {
+	switch string(b) { // the most frequent replies need no memory
+	case "OK":
+		return "OK"
+	case "KO":
+		return "KO"
+	}
 	s := strings.TrimSpace(string(b))
 	if len(s) <= maxText && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return s // the usual case, without work
