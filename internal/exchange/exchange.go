@@ -46,7 +46,7 @@ const (
 	Close
 )
 
-// Kind is what happened.
+// InputKind is what happened.
 type InputKind uint8
 
 const (

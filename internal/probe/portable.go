@@ -182,7 +182,7 @@ func (p *portable) run(ctx context.Context, c *portableTarget) {
 		switch action {
 		case exchange.Idle:
 			if dialling != nil {
-				dialling.giveUp()
+				_ = dialling.giveUp() // nobody waits for it any more
 			}
 			p.add(c, found, true)
 			return
@@ -205,7 +205,7 @@ func (p *portable) run(ctx context.Context, c *portableTarget) {
 			dialling = nil
 		case exchange.Close:
 			if dialling != nil {
-				dialling.giveUp()
+				_ = dialling.giveUp() // nobody waits for it any more
 			}
 			dialling = nil
 			c.link.Close()
