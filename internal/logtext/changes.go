@@ -52,16 +52,20 @@ type localTrouble struct {
 // notJudged counts a check that proves nothing about the Engine. What keeps the Monitor
 // from checking concerns many charge points: the first one alone has the line.
 func (f *Formatter) notJudged(s *logState, e evcp.Event) (LogLine, bool) {
-	a, t := f.engine(e.Cause, ""), &s.local
+	t := &s.inTrouble().local
 	if e.Cause != t.now {
 		t.now, t.from, t.count = e.Cause, e.At, 0
 	}
 	t.count++
 	if t.count != localTroubleAfter || t.now == t.logged || t.now.String() != evcp.Local.String() {
-		return LogLine{Shape: display.Unknown, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, a.Phrase, e.Failures)}, true
+		if f.NoDebug {
+			return LogLine{}, false
+		}
+		return LogLine{Shape: display.Unknown, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, f.engine(s, e.Cause, "").Phrase, e.Failures)}, true
 	}
 	f.countLocal(t.logged, -1)
 	t.logged, t.since = t.now, t.from
+	a := f.engine(s, e.Cause, "")
 	l := LogLine{Shape: display.Unknown, Level: Warn, Text: f.Language.Sprintf(english.notJudged, a.Phrase, f.clock(t.since))}
 	l = l.with(causeFields(e.Cause)...).with(Field{"since", t.since.Time()}).advised(a)
 	return l, f.countLocal(t.logged, 1) == 1
@@ -70,11 +74,14 @@ func (f *Formatter) notJudged(s *logState, e evcp.Event) (LogLine, bool) {
 // judgedAgain ends the localTrouble of a charge point with a check that counts. It reports
 // whether the log gave that trouble, and no other charge point has it any more.
 func (f *Formatter) judgedAgain(s *logState, e evcp.Event) (LogLine, bool) {
-	t := s.local
-	if !e.Status.Countable() || t == (localTrouble{}) {
+	if !e.Status.Countable() || s.trouble == nil || s.trouble.local == (localTrouble{}) {
 		return LogLine{}, false
 	}
-	s.local = localTrouble{}
+	t := s.trouble.local
+	s.trouble.local = localTrouble{}
+	if !s.open {
+		s.trouble = nil
+	}
 	l := LogLine{Shape: display.Up, Text: f.Language.Sprintf(english.judgedAgain, display.Duration(e.At.Sub(t.since)))}
 	return l.with(Field{"duration", e.At.Sub(t.since)}), t.logged != evcp.NoCause && f.countLocal(t.logged, -1) == 0
 }

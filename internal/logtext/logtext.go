@@ -7,6 +7,7 @@
 package logtext
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type LogLine struct {
 	Shape  display.Shape
 	Level  Level
 	CP     evcp.CPID // "" when the line is about the process
+	At     time.Time // zero: now
 	Text   string
 	Fields []Field // for machines
 }
@@ -46,7 +48,7 @@ type Field struct {
 // Formatter turns events into lines. It folds the events of each charge point,
 // since a sentence may need what came before. One goroutine at a time.
 type Formatter struct {
-	Timeout time.Duration // of a check: "no answer in 900ms"
+	Timeout time.Duration // of a check whose event names none: "no answer in 900ms"
 	Zone    *time.Location
 	// ExitWhenRefused: a first refusal ends the program, so it is an error.
 	ExitWhenRefused bool
@@ -55,24 +57,48 @@ type Formatter struct {
 	CentralTimeout  time.Duration     // longest wait for an answer of Central; 0: no line names it
 	KafkaTimeout    time.Duration     // longest wait for an answer of Kafka; 0: no line names it
 	Topic           string            // for "create the topic …"
+	NoDebug         bool              // lines of debug level are not made: they cost with every failed check
 	cps             map[evcp.CPID]*logState
 	locals          map[evcp.Cause]int // charge points with a localTrouble that was logged
+	response        string             // of the Engine to the last check that was not plain
 }
 
-// logState is what was logged of one charge point.
+// logState is what was logged of one charge point: small, since there may be thousands.
 type logState struct {
-	state       evcp.State
-	failed      int         // failed checks since the streak that opened the incident began
-	okSeen      bool        // an OK was seen by this process
-	response    string      // of the Engine to the last check
-	centralAway bool        // Central's outage was logged: its end will be, and the next acceptance will not
-	cause       causeChange // of the open incident
-	local       localTrouble
+	site    *site         // of a fleet's; nil: none is known
+	timeout time.Duration // of its checks; 0: Formatter.Timeout
+	trouble *trouble      // nil while all is well
+
+	failed   uint32      // failed checks since the streak that opened the incident began
+	failures uint32      // failed checks in a row
+	fall     uint32      // how many open an incident
+	status   evcp.Status // of the last countable check
+	cause    evcp.Cause  // that opened the incident
+	open     bool        // an incident is
+
+	okSeen       bool // an OK was seen by this process
+	checkSeen    bool // any countable check was
+	accepted     bool // Central's last word was an acceptance
+	everAccepted bool
+	centralAway  bool // Central's outage was logged: its end will be, and the next acceptance will not
+}
+
+// trouble is what only a charge point with trouble needs.
+type trouble struct {
+	cause causeChange // of the open incident
+	local localTrouble
 }
 
 // Restore takes over the state that an earlier process has left.
 func (f *Formatter) Restore(cp evcp.CPID, s evcp.State) {
-	*f.of(cp) = logState{state: s, failed: int(s.Failures), cause: causeChange{logged: s.Incident.Cause}}
+	l := logState{
+		failed: s.Failures, failures: s.Failures, status: s.Status, open: s.Incident.Open, cause: s.Incident.Cause,
+		accepted: s.Central == evcp.Accepted, everAccepted: s.EverAccepted,
+	}
+	if l.open {
+		l.trouble = &trouble{cause: causeChange{logged: s.Incident.Cause}}
+	}
+	*f.of(cp) = l
 }
 
 func (f *Formatter) of(cp evcp.CPID) *logState {
@@ -87,17 +113,48 @@ func (f *Formatter) of(cp evcp.CPID) *logState {
 	return s
 }
 
+// inTrouble is the trouble of s, to be changed.
+func (s *logState) inTrouble() *trouble {
+	if s.trouble == nil {
+		s.trouble = &trouble{}
+	}
+	return s.trouble
+}
+
+// after folds e in.
+func (s *logState) after(e evcp.Event) {
+	switch e.Action {
+	case evcp.HealthCheck:
+		if e.Status.Countable() {
+			s.status, s.failures, s.checkSeen = e.Status, e.Failures, true
+		}
+	case evcp.EngineFailed:
+		s.open, s.cause = true, e.Cause
+	case evcp.EngineRecovered:
+		s.open, s.trouble = false, nil
+	case evcp.AuthenticatedWithCentral:
+		s.accepted, s.everAccepted = true, true
+	case evcp.RegisterToCentral, evcp.RegistrationRejected, evcp.MonitorStopped:
+		s.accepted = false
+	case evcp.MonitorStarted:
+		s.accepted, s.timeout, s.fall = false, e.Timeout, e.Fall
+	}
+}
+
 // Event is the line of a kept event; false when it is worth none.
 func (f *Formatter) Event(e evcp.Event) (LogLine, bool) {
 	s := f.of(e.CP)
-	before := s.state
-	s.state = before.After(e)
+	before := *s
+	s.after(e)
 	l, ok := f.line(s, before, e)
+	if !ok {
+		return LogLine{}, false
+	}
 	l.CP = e.CP
-	return l.with(Field{"action", e.Action.String()}, Field{"event_id", e.ID().Text(e.CP)}), ok
+	return l.with(Field{"action", e.Action.String()}, Field{"event_id", e.ID().Text(e.CP)}), true
 }
 
-func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
+func (f *Formatter) line(s *logState, before logState, e evcp.Event) (LogLine, bool) {
 	switch e.Action {
 	case evcp.HealthCheck:
 		return f.check(s, before, e)
@@ -108,7 +165,7 @@ func (f *Formatter) line(s *logState, before evcp.State, e evcp.Event) (LogLine,
 		s.failed = 0
 		return l.with(Field{"duration", e.Span}), true
 	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		return f.receipt(e), true
+		return f.receipt(e)
 	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
 		return f.registration(s, e)
 	case evcp.MonitorStalled:
@@ -135,8 +192,11 @@ func (l LogLine) with(fields ...Field) LogLine {
 }
 
 // check logs the first OK and, at debug level, what is not OK.
-func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
-	s.response = e.Response
+func (f *Formatter) check(s *logState, before logState, e evcp.Event) (LogLine, bool) {
+	if e.Status == evcp.OK && before.okSeen && before.trouble == nil && !before.open && before.failures == 0 {
+		return LogLine{}, false // nearly every check
+	}
+	f.response = e.Response
 	again, ended := f.judgedAgain(s, e)
 	l, ok := f.checkLine(s, before, e)
 	if ended && (!ok || l.Level == Debug) {
@@ -145,26 +205,29 @@ func (f *Formatter) check(s *logState, before evcp.State, e evcp.Event) (LogLine
 	return l, ok
 }
 
-func (f *Formatter) checkLine(s *logState, before evcp.State, e evcp.Event) (LogLine, bool) {
+func (f *Formatter) checkLine(s *logState, before logState, e evcp.Event) (LogLine, bool) {
 	switch {
-	case e.Status.Failed() && before.Incident.Open && s.cause.failed(e):
+	case e.Status.Failed() && before.open && s.inTrouble().cause.failed(e):
 		s.failed++
 		return f.causeChanged(s, e), true
 	case e.Status.Failed():
 		s.failed++
-		l := LogLine{Shape: display.Failed, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, f.engine(e.Cause, e.Response).Phrase, e.Failures)}
+		if f.NoDebug {
+			return LogLine{}, false
+		}
+		l := LogLine{Shape: display.Failed, Level: Debug, Text: f.Language.Sprintf(english.checkFailed, e.Status, f.engine(s, e.Cause, e.Response).Phrase, e.Failures)}
 		return l.with(Field{"cause", e.Cause.String()}, Field{"engine_response", e.Response}), true
 	case e.Status != evcp.OK:
 		return f.notJudged(s, e)
-	case before.Incident.Open: // engine_recovered has the line
-		s.okSeen, s.cause.count = true, 0
+	case before.open: // engine_recovered has the line
+		s.okSeen, s.inTrouble().cause.count = true, 0
 		return LogLine{}, false
 	case !s.okSeen:
 		s.okSeen, s.failed = true, 0
 		return LogLine{Shape: display.Up, Text: f.Language.Sprintf(english.firstOK, display.Milliseconds(e.Latency))}, true
-	case before.Failures > 0:
+	case before.failures > 0:
 		s.failed = 0
-		return LogLine{Level: Debug, Text: f.Language.Sprintf(english.okAgain, english.checks.In(f.Language).Of(int64(before.Failures)))}, true
+		return LogLine{Level: Debug, Text: f.Language.Sprintf(english.okAgain, english.checks.In(f.Language).Of(int64(before.failures)))}, !f.NoDebug
 	default:
 		return LogLine{}, false
 	}
@@ -174,19 +237,19 @@ func (f *Formatter) checkLine(s *logState, before evcp.State, e evcp.Event) (Log
 // send people to different places.
 func (f *Formatter) incidentOpened(s *logState, e evcp.Event) LogLine {
 	since := f.clock(e.Since)
-	s.cause = causeChange{logged: e.Cause}
-	a := f.engine(e.Cause, s.response)
-	line := f.Language.Sprintf(english.failed, s.state.Status, a.Phrase, s.state.Failures, since)
+	s.inTrouble().cause = causeChange{logged: e.Cause}
+	a := f.engine(s, e.Cause, f.response) // of the check before: its event comes right before this
+	line := f.Language.Sprintf(english.failed, s.status, a.Phrase, s.failures, since)
 	if e.Cause == evcp.SaidKO {
-		line = f.Language.Sprintf(english.failedKO, s.state.Status, s.state.Failures, since)
+		line = f.Language.Sprintf(english.failedKO, s.status, s.failures, since)
 	}
 	return incidentLine(line, e.Cause, e.Since, a)
 }
 
 // causeChanged says that the open incident has another cause now.
 func (f *Formatter) causeChanged(s *logState, e evcp.Event) LogLine {
-	a := f.engine(e.Cause, e.Response)
-	return incidentLine(f.Language.Sprintf(english.causeChanged, e.Status, f.clock(s.cause.since), a.Phrase), e.Cause, s.cause.since, a)
+	a, since := f.engine(s, e.Cause, e.Response), s.trouble.cause.since
+	return incidentLine(f.Language.Sprintf(english.causeChanged, e.Status, f.clock(since), a.Phrase), e.Cause, since, a)
 }
 
 func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advice) LogLine {
@@ -196,8 +259,8 @@ func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advi
 
 func (f *Formatter) clock(at evcp.Stamp) string { return at.Time().In(f.Zone).Format(time.TimeOnly) }
 
-func (f *Formatter) engine(c evcp.Cause, response string) advice.Advice {
-	return advice.For(f.Language, advice.Engine, c).With(advice.Details{Timeout: f.Timeout, Reply: response})
+func (f *Formatter) engine(s *logState, c evcp.Cause, response string) advice.Advice {
+	return advice.For(f.Language, advice.Engine, c).With(advice.Details{Timeout: cmp.Or(s.timeout, f.Timeout), Reply: response})
 }
 
 // advised adds what a failure means and what to do first.
@@ -206,7 +269,10 @@ func (l LogLine) advised(a advice.Advice) LogLine {
 }
 
 // receipt is Central's answer to a report. Repeats have debug level.
-func (f *Formatter) receipt(e evcp.Event) LogLine {
+func (f *Formatter) receipt(e evcp.Event) (LogLine, bool) {
+	if e.Repeat > 0 && f.NoDebug {
+		return LogLine{}, false
+	}
 	sentence := english.failureReceipt
 	if e.Action == evcp.ReportEngineRecovery {
 		sentence = english.recoveryReceipt
@@ -215,14 +281,14 @@ func (f *Formatter) receipt(e evcp.Event) LogLine {
 	if e.Repeat > 0 {
 		l.Level = Debug
 	}
-	return l.with(Field{"repeat", int(e.Repeat)})
+	return l.with(Field{"repeat", int(e.Repeat)}), true
 }
 
 // registration is Central's answer. An acceptance that ends an outage has no line
 // of its own: CentralBack has.
 func (f *Formatter) registration(s *logState, e evcp.Event) (LogLine, bool) {
 	switch {
-	case e.Action == evcp.RegistrationRejected && f.ExitWhenRefused && !s.state.EverAccepted:
+	case e.Action == evcp.RegistrationRejected && f.ExitWhenRefused && !s.everAccepted:
 		return LogLine{Shape: display.Failed, Level: Error, Text: f.Language.Sprintf(english.refused, e.Response)}, true
 	case e.Action == evcp.RegistrationRejected:
 		return LogLine{Shape: display.Failed, Level: Warn, Text: f.Language.Sprintf(english.refusedRetry, e.Response, display.Duration(f.RefusalRetry))}, true

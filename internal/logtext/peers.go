@@ -13,12 +13,15 @@ import (
 func (f *Formatter) CentralAway(cp evcp.CPID, cause evcp.Cause, reply string) LogLine {
 	s := f.of(cp)
 	sentence := english.centralGone
-	if s.state.Central != evcp.Accepted {
+	if !s.accepted {
 		sentence = english.centralNever
 	}
 	s.centralAway = true
-	a := advice.For(f.Language, advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp, Reply: reply})
-	return f.awayLine(cp, sentence, cause, a)
+	return f.awayLine(cp, sentence, cause, f.central(cp, cause, reply))
+}
+
+func (f *Formatter) central(cp evcp.CPID, cause evcp.Cause, reply string) advice.Advice {
+	return advice.For(f.Language, advice.Central, cause).With(advice.Details{Timeout: f.CentralTimeout, CP: cp, Reply: reply})
 }
 
 // CentralBack says that Central answers again after an outage, and how many

@@ -46,6 +46,30 @@ type words struct {
 	reports         display.Plural
 	events          display.Plural
 	notices         display.Plural
+
+	// Of a fleet: what happened to many. The number comes first, but for a site's.
+	siteFailed      string         // which site, how many, of how many, why, since when
+	manyFailed      display.Plural // why, since when
+	siteCause       string         // which site, how many, why, since when
+	manyCause       display.Plural // why, since when
+	siteRecovered   string         // which site, how many, after how long at most
+	manyRecovered   display.Plural // after how long at most
+	firstFailed     string         // what, why, how many in a row open an incident
+	firstFailedKO   string         // what, how many in a row open an incident
+	manyFirstFailed display.Plural // why
+	manyOK          display.Plural
+	manyAccepted    display.Plural // how slow at most
+	manyRefused     display.Plural // Central's reply, how long until it is asked again
+	failuresTold    display.Plural // how slow at most
+	recoveriesTold  display.Plural // how slow at most
+	goneFor         display.Plural // of how many, why
+	neverFor        display.Plural // of how many, why
+	backFor         display.Plural // after how long at most, how many reports waited
+	manyNotTaken    display.Plural // what Central replied to the first
+	stalledAll      string         // how long
+	moreFailed      display.Plural
+	moreRecovered   display.Plural
+	moreChanges     display.Plural
 }
 
 var english = words{
@@ -91,4 +115,27 @@ var english = words{
 	reports:         display.NewPlural("%d report was", "%d reports were"),
 	events:          display.NewPlural("%d event", "%d events"),
 	notices:         display.NewPlural("%d notice", "%d notices"),
+
+	siteFailed:      "%s: %d of %d, %s since %s",
+	manyFailed:      display.NewPlural("%d failed: %s since %s", "%d failed: %s since %s"),
+	siteCause:       "%s: %d of the failed now, since %s: %s",
+	manyCause:       display.NewPlural("%d of the failed now, since %s: %s", "%d of the failed now, since %s: %s"),
+	siteRecovered:   "%s: %d OK again, after %s at most",
+	manyRecovered:   display.NewPlural("%d OK again, after %s at most", "%d OK again, after %s at most"),
+	firstFailed:     "%s: %s; 1 of %d",
+	firstFailedKO:   "%s; 1 of %d",
+	manyFirstFailed: display.NewPlural("%d fails at its first check: %s", "%d fail at their first check: %s"),
+	manyOK:          display.NewPlural("%d OK", "%d OK"),
+	manyAccepted:    display.NewPlural("%d accepted by Central (%s)", "%d accepted by Central (%s)"),
+	manyRefused:     display.NewPlural(`%d refused by Central: "%s"; asked again every %s`, `%d refused by Central: "%s"; asked again every %s`),
+	failuresTold:    display.NewPlural("%d failure told to Central (%s)", "%d failures told to Central (%s)"),
+	recoveriesTold:  display.NewPlural("%d recovery told to Central (%s)", "%d recoveries told to Central (%s)"),
+	goneFor:         display.NewPlural("Central is gone for %d of %d: %s", "Central is gone for %d of %d: %s"),
+	neverFor:        display.NewPlural("Central is not there for %d of %d: %s", "Central is not there for %d of %d: %s"),
+	backFor:         display.NewPlural("Central is back for %d after %s; %s waiting", "Central is back for %d after %s; %s waiting"),
+	manyNotTaken:    display.NewPlural(`Central did not take %d message as it should: "%s"`, `Central did not take %d messages as it should: "%s"`),
+	stalledAll:      "this Monitor stood still for %s; no Engine is blamed",
+	moreFailed:      display.NewPlural("%d more failed in this second; ev-cp-m status lists them", "%d more failed in this second; ev-cp-m status lists them"),
+	moreRecovered:   display.NewPlural("%d more OK again in this second", "%d more OK again in this second"),
+	moreChanges:     display.NewPlural("%d more change in this second; ev-cp-m events shows it", "%d more changes in this second; ev-cp-m events shows them"),
 }

@@ -1,0 +1,265 @@
+package logtext_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/display"
+	"evcp/internal/language"
+	"evcp/internal/logtext"
+)
+
+// fleetRecorder plays what happens to a fleet, second by second, with the real judgement.
+type fleetRecorder struct {
+	log    *logtext.FleetLog
+	cps    []evcp.CPID
+	states map[evcp.CPID]evcp.State
+	policy evcp.Policy
+	now    time.Time
+	lines  []logtext.LogLine
+}
+
+// newFleetRecorder has so many charge points at each site, numbered through.
+func newFleetRecorder(said language.Language, sites ...int) *fleetRecorder {
+	r := &fleetRecorder{
+		log: &logtext.FleetLog{
+			Formatter: &logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, RefusalRetry: time.Minute, CentralTimeout: 3 * time.Second, NoDebug: true, Language: said},
+			Singles:   3, Groups: 5, WholeSites: true,
+		},
+		states: map[evcp.CPID]evcp.State{}, now: noon,
+		policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test", Interval: time.Second, Timeout: 900 * time.Millisecond},
+	}
+	for i, n := range sites {
+		for range n {
+			cp := evcp.CPID(fmt.Sprintf("CP_%03d", len(r.cps)+1))
+			r.cps = append(r.cps, cp)
+			r.log.Restore(cp, evcp.State{}, fmt.Sprintf("Site %d", i+1))
+		}
+	}
+	return r
+}
+
+// all are the charge points from one number to another.
+func (r *fleetRecorder) all(from, to int) []evcp.CPID { return r.cps[from-1 : to] }
+
+// observe lets the same happen to charge points, spread over 900 ms, and lets the log write
+// what is due meanwhile.
+func (r *fleetRecorder) observe(cps []evcp.CPID, all ...evcp.Observation) {
+	for i, cp := range cps {
+		now := r.now.Add(900 * time.Millisecond * time.Duration(i) / time.Duration(len(cps)))
+		for _, o := range all {
+			o.CP, o.At = cp, evcp.StampOf(now)
+			if o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported {
+				o.Incident = r.states[cp].Incident.ID
+			}
+			next, events := r.policy.Next(r.states[cp], o, nil)
+			r.states[cp] = next
+			for _, e := range events {
+				r.log.Event(e, now)
+			}
+		}
+	}
+}
+
+// second ends a second.
+func (r *fleetRecorder) second() {
+	r.now = r.now.Add(time.Second)
+	if next := r.log.Next(); !next.IsZero() && !next.After(r.now) {
+		r.lines = append(r.lines, r.log.Lines(r.now)...)
+	}
+}
+
+// text is the log: what a person and a machine get.
+func (r *fleetRecorder) text() string {
+	var b strings.Builder
+	for _, l := range r.lines {
+		cp := ""
+		if l.CP != "" {
+			cp = string(l.CP) + " "
+		}
+		fmt.Fprintf(&b, "%s %-5s %s %s%s\n", l.At.UTC().Format(time.TimeOnly), strings.ToLower(slog.Level(l.Level).String()), l.Shape.Mark(), cp, l.Text)
+		for _, a := range l.Fields {
+			if a.Key != "action" && a.Key != "event_id" {
+				fmt.Fprintf(&b, "           %s=%v\n", a.Key, a.Value)
+			}
+		}
+	}
+	return b.String()
+}
+
+var fleetHistories = map[string]struct {
+	sites []int
+	play  func(*fleetRecorder)
+}{
+	// One of thirteen does not answer, then a site of one is mute, then all is well again.
+	"fleet-day": {[]int{12, 1}, func(r *fleetRecorder) {
+		everyone, sick := r.all(1, 13), r.all(7, 7)
+		r.observe(everyone, evcp.Observation{Kind: evcp.Started, Version: "0.2.0"}, evcp.Observation{Kind: evcp.Registering},
+			evcp.Observation{Kind: evcp.Registered, Response: "Authentication successful", Latency: 41 * time.Millisecond})
+		refused := checked(evcp.ConnectionError, evcp.Refused, "")
+		for range 3 {
+			r.observe(slices.Concat(r.all(1, 6), r.all(8, 13)), well)
+			r.observe(sick, refused)
+			r.second()
+		}
+		r.observe(sick, evcp.Observation{Kind: evcp.FailureReported, Response: "Failure report received", Latency: 2 * time.Millisecond})
+		for range 3 {
+			r.observe(r.all(13, 13), silent)
+			r.second()
+		}
+		r.observe(r.all(7, 13), well)
+		r.second()
+		r.second()
+		r.observe(everyone, evcp.Observation{Kind: evcp.StallEnded, Gap: 10 * time.Second, Missed: 9})
+		r.observe(everyone, evcp.Observation{Kind: evcp.ClockStepped, Gap: 2 * time.Second})
+		r.observe(r.all(1, 2), evcp.Observation{Kind: evcp.RegistrationRefused, Response: "denied"})
+		r.second()
+		r.second()
+	}},
+	// Ten sites of forty fail at once, and a part of an eleventh; then all recover.
+	"fleet-storm": {[]int{40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40}, func(r *fleetRecorder) {
+		everyone, sick := r.all(1, 440), r.all(1, 412)
+		r.observe(everyone, evcp.Observation{Kind: evcp.Started, Version: "0.2.0"}, well)
+		r.second()
+		r.second()
+		for range 3 {
+			r.observe(sick, silent)
+			r.second()
+		}
+		r.observe(sick, evcp.Observation{Kind: evcp.FailureReported, Response: "ok", Latency: 9 * time.Millisecond})
+		r.second()
+		r.observe(sick, ko)
+		r.second()
+		r.observe(sick, ko)
+		r.second()
+		r.observe(sick, ko)
+		r.second()
+		r.second()
+		r.observe(sick, well, evcp.Observation{Kind: evcp.RecoveryReported, Response: "ok", Latency: 9 * time.Millisecond})
+		r.second()
+		r.second()
+	}},
+	// Central refuses the connection of all, and comes back.
+	"fleet-central": {[]int{20}, func(r *fleetRecorder) {
+		for _, cp := range r.cps {
+			r.log.CentralAway(cp, evcp.Refused, "", r.now)
+		}
+		r.second()
+		r.second()
+		for _, cp := range r.cps {
+			r.log.CentralBack(cp, 45*time.Second, 1, r.now)
+		}
+		r.log.NotCentral("CP_001", "HTTP/1.1 403 Forbidden", r.now)
+		r.second()
+		r.second()
+		for _, cp := range r.cps {
+			r.log.ReportRejected(cp, "busy", r.now)
+		}
+		r.lines = append(r.lines, r.log.Rest()...)
+	}},
+}
+
+// TestFleetTranscripts holds every line of a fleet's log word for word. A line that counts is
+// no wider than a terminal.
+func TestFleetTranscripts(t *testing.T) {
+	for name, h := range fleetHistories {
+		for suffix, said := range map[string]language.Language{"": language.English, "-es": language.Spanish} {
+			t.Run(name+suffix, func(t *testing.T) {
+				r := newFleetRecorder(said, h.sites...)
+				h.play(r)
+				file, got := "testdata/"+name+suffix+".txt", r.text()
+				if os.Getenv("UPDATE_GOLDEN") != "" {
+					if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if want, err := os.ReadFile(file); err != nil || got != string(want) {
+					t.Errorf("says\n%s\nwant\n%s (%v)", got, want, err)
+				}
+				for _, l := range r.lines {
+					if n := display.Width("12:00:00 ● " + l.Text); said == language.English && l.CP == "" && n > display.Columns {
+						t.Errorf("%d columns: %s", n, l.Text)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestNoChangeVanishes fails 10,000 charge points at 250 sites, in causes and at moments by
+// chance, and counts: every failure and every recovery has a line or is in a count, and no
+// second has more lines than allowed.
+func TestNoChangeVanishes(t *testing.T) {
+	for _, l := range []struct{ singles, groups int }{{3, 5}, {100, 100}} {
+		sites := make([]int, 250)
+		for i := range sites {
+			sites[i] = 40
+		}
+		r := newFleetRecorder(language.English, sites...)
+		r.log.Singles, r.log.Groups, r.log.WholeSites = l.singles, l.groups, false
+		failures := []evcp.Observation{ko, silent, garbage, checked(evcp.ConnectionError, evcp.Refused, "")}
+		r.observe(r.cps, evcp.Observation{Kind: evcp.Started}, well)
+		r.second()
+		opened := 0
+		for second := range 20 {
+			for i, cp := range r.cps {
+				o := well
+				if (i*7+second)%11 < 4 {
+					o = failures[i%len(failures)]
+				}
+				open := r.states[cp].Incident.Open
+				r.observe([]evcp.CPID{cp}, o)
+				if !open && r.states[cp].Incident.Open {
+					opened++
+				}
+			}
+			before := len(r.lines)
+			r.second()
+			if n := len(r.lines) - before; n > 6*(l.groups+1) {
+				t.Errorf("%d lines in a second", n)
+			}
+		}
+		r.lines = append(r.lines, r.log.Rest()...)
+		counted := 0
+		for _, line := range r.lines {
+			if line.Shape == display.Failed && line.Level == logtext.Warn {
+				counted += chargePoints(line)
+			}
+		}
+		if counted != opened || opened < 1000 {
+			t.Errorf("the log counts %d of %d failures", counted, opened)
+		}
+	}
+}
+
+// chargePoints is how many a line is about.
+func chargePoints(l logtext.LogLine) int {
+	for _, f := range l.Fields {
+		if n, ok := f.Value.(int); ok && f.Key == "charge_points" {
+			return n
+		}
+	}
+	return 1
+}
+
+// BenchmarkPlainOKs is what the log costs with each check of a fleet that is well.
+func BenchmarkPlainOKs(b *testing.B) {
+	sites := make([]int, 250)
+	for i := range sites {
+		sites[i] = 40
+	}
+	r := newFleetRecorder(language.English, sites...)
+	r.observe(r.cps, evcp.Observation{Kind: evcp.Started}, well)
+	e := evcp.Event{Action: evcp.HealthCheck, Status: evcp.OK, Epoch: 1, Response: "OK", Latency: time.Millisecond}
+	b.ReportAllocs()
+	for i := range b.N {
+		e.CP = r.cps[i%len(r.cps)]
+		r.log.Event(e, r.now)
+	}
+}
