@@ -27,6 +27,8 @@ var banners = map[string]string{
 	"resumed: %d of %d with an open incident": "continúa: %d de %d con una incidencia abierta",
 	"%s %d of %d":                             "%s %d de %d",
 	"%d check, %d failed":                     "%d comprobación, %d fallidas",
+	"%d check/s, %d late":                     "%d comprobación/s, %d tarde",
+	"%d checks/s, %d late":                    "%d comprobaciones/s, %d tarde",
 	"%d checks, %d failed":                    "%d comprobaciones, %d fallidas",
 	"%d event waits on disk":                  "%d evento espera en disco",
 	"%d events wait on disk":                  "%d eventos esperan en disco",

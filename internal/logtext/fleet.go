@@ -107,21 +107,17 @@ type occurrence struct {
 	reply  string
 }
 
-// Restore takes over a charge point with the state that an earlier process has left; site is
-// where it is, "" if that is not known.
-func (l *FleetLog) Restore(cp evcp.CPID, s evcp.State, site string) {
-	l.Formatter.Restore(cp, s)
-	l.sites.moved(l.Formatter.of(cp), site)
-}
-
 // Event takes a kept event.
 func (l *FleetLog) Event(e evcp.Event, now time.Time) {
 	s := l.Formatter.of(e.CP)
 	before := *s
 	line, ok := l.Formatter.Event(e)
-	l.sites.follow(s, before)
+	l.sites.follow(s, before, e)
 	o := occurrence{line: line, at: e.At.Time(), reply: e.Response, span: e.Latency}
 	switch {
+	case e.Action == evcp.MonitorStopped && e.Reason == evcp.ReasonRemoved:
+		delete(l.Formatter.cps, e.CP)
+		return // the line of the reload counts it
 	case e.Action == evcp.HealthCheck && e.Status.Failed() && !before.checkSeen && !before.open && !s.open:
 		o.kind, o.advice = firstFailed, l.Formatter.engine(s, e.Cause, e.Response)
 		o.line, o.key.cause = l.Formatter.firstFailure(s, e, o.advice), e.Cause

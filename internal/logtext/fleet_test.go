@@ -21,6 +21,7 @@ type fleetRecorder struct {
 	cps    []evcp.CPID
 	states map[evcp.CPID]evcp.State
 	policy evcp.Policy
+	sites  map[evcp.CPID]string
 	now    time.Time
 	lines  []logtext.LogLine
 }
@@ -32,14 +33,14 @@ func newFleetRecorder(said language.Language, sites ...int) *fleetRecorder {
 			Formatter: &logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, RefusalRetry: time.Minute, CentralTimeout: 3 * time.Second, NoDebug: true, Language: said},
 			Singles:   3, Groups: 5, WholeSites: true,
 		},
-		states: map[evcp.CPID]evcp.State{}, now: noon,
+		states: map[evcp.CPID]evcp.State{}, sites: map[evcp.CPID]string{}, now: noon,
 		policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test", Interval: time.Second, Timeout: 900 * time.Millisecond},
 	}
 	for i, n := range sites {
 		for range n {
 			cp := evcp.CPID(fmt.Sprintf("CP_%03d", len(r.cps)+1))
 			r.cps = append(r.cps, cp)
-			r.log.Restore(cp, evcp.State{}, fmt.Sprintf("Site %d", i+1))
+			r.sites[cp] = fmt.Sprintf("Site %d", i+1)
 		}
 	}
 	return r
@@ -58,6 +59,7 @@ func (r *fleetRecorder) observe(cps []evcp.CPID, all ...evcp.Observation) {
 			if o.Kind == evcp.FailureReported || o.Kind == evcp.RecoveryReported {
 				o.Incident = r.states[cp].Incident.ID
 			}
+			r.policy.Site = r.sites[cp]
 			next, events := r.policy.Next(r.states[cp], o, nil)
 			r.states[cp] = next
 			for _, e := range events {
@@ -145,8 +147,21 @@ var fleetHistories = map[string]struct {
 		r.second()
 		r.second()
 	}},
+	// A charge point moves to another site, one is removed; what is left fails as a whole.
+	"fleet-reload": {[]int{3, 1}, func(r *fleetRecorder) {
+		r.observe(r.cps, evcp.Observation{Kind: evcp.Started}, well)
+		r.sites["CP_003"] = "Site 2"
+		r.observe(r.all(3, 3), evcp.Observation{Kind: evcp.Reconfigured})
+		r.observe(r.all(4, 4), evcp.Observation{Kind: evcp.Stopping, Reason: evcp.ReasonRemoved})
+		for range 3 {
+			r.observe(r.all(1, 3), ko)
+			r.second()
+		}
+		r.second()
+	}},
 	// Central refuses the connection of all, and comes back.
 	"fleet-central": {[]int{20}, func(r *fleetRecorder) {
+		r.observe(r.cps, evcp.Observation{Kind: evcp.Started})
 		for _, cp := range r.cps {
 			r.log.CentralAway(cp, evcp.Refused, "", r.now)
 		}

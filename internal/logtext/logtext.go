@@ -138,6 +138,8 @@ func (s *logState) after(e evcp.Event) {
 		s.accepted = false
 	case evcp.MonitorStarted:
 		s.accepted, s.timeout, s.fall = false, e.Timeout, e.Fall
+	case evcp.SettingsChanged:
+		s.timeout, s.fall = e.Timeout, e.Fall
 	}
 }
 

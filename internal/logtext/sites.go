@@ -52,9 +52,23 @@ func (c *siteCounts) left(s *logState) {
 	s.site = nil
 }
 
-// follow counts the incidents. before is the state before an event.
-func (c *siteCounts) follow(s *logState, before logState) {
-	if s.site == nil || before.open == s.open && before.cause == s.cause {
+// follow takes s to the site that an event names, and counts the incidents. before is the
+// state before the event.
+func (c *siteCounts) follow(s *logState, before logState, e evcp.Event) {
+	switch e.Action {
+	case evcp.MonitorStarted, evcp.SettingsChanged:
+		c.moved(s, e.Site)
+	case evcp.MonitorStopped:
+		if e.Reason == evcp.ReasonRemoved {
+			c.left(s)
+		}
+	case evcp.EngineFailed, evcp.EngineRecovered:
+		c.count(s, before)
+	}
+}
+
+func (c *siteCounts) count(s *logState, before logState) {
+	if s.site == nil {
 		return
 	}
 	if before.open {

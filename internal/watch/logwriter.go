@@ -2,9 +2,7 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"evcp"
@@ -20,31 +18,50 @@ import (
 // counted; a metric and, once the queues are empty again, a log line give the count.
 const (
 	tailLength   = 1024 // batches of events
-	noticeLength = 64
+	noticeLength = 64   // and two more for each charge point of a fleet
+)
+
+// How many charge points to which the same happens within a second have a line each, and how
+// many lines there are at most when it happens to more: to a person, and elsewhere. Off a
+// terminal that stays below the 10,000 lines in 30 s beyond which journald drops what a
+// service logs: docs/decisions/0044.
+const (
+	personSingles, personGroups   = 3, 5
+	machineSingles, machineGroups = 60, 60
 )
 
 // logWriter writes the log and the live line. Only its goroutine, run, formats and
 // prints; others queue what they have for it and never wait.
 type logWriter struct {
 	console   *console.Console
-	formatter logtext.Formatter
+	formatter *logtext.Formatter
+	fleet     *logtext.FleetLog // nil: each change has a line, at once
 	tail      *outbox.Tail
-	notices   chan func()   // each writes its line
-	dropped   atomic.Uint64 // notices that found the queue full
+	notices   noticeQueue
 	ended     chan struct{} // closed when nothing more can come
 
-	latency time.Duration               // of the last check
-	central map[evcp.CPID]display.Shape // Up, Failed when Central refuses; none is Gone
-	kafka   display.Shape               // Up or Gone
+	latency time.Duration // of the last check
+	kafka   display.Shape // Up or Gone
+	rate    checkRate
 	// What the log has already said that it left out.
 	loggedEvents, loggedNotices uint64
 }
 
-func newLogWriter(c *console.Console, f logtext.Formatter, tail *outbox.Tail) *logWriter {
-	return &logWriter{
-		console: c, formatter: f, tail: tail, notices: make(chan func(), noticeLength), ended: make(chan struct{}),
-		central: map[evcp.CPID]display.Shape{}, kafka: display.Gone,
+// newLogWriter makes the log of a Monitor of so many charge points; lone is one that is no
+// fleet. At debug level every change of a fleet has a line.
+func newLogWriter(c *console.Console, f logtext.Formatter, tail *outbox.Tail, lone bool, cps int) *logWriter {
+	w := &logWriter{console: c, formatter: &f, tail: tail, ended: make(chan struct{}), kafka: display.Gone}
+	w.notices = noticeQueue{most: noticeLength, come: make(chan struct{}, 1)}
+	f.NoDebug = !c.Logger().Enabled(context.Background(), slog.LevelDebug)
+	if lone || !f.NoDebug {
+		return w
 	}
+	w.notices.most += 2 * cps
+	w.fleet = &logtext.FleetLog{Formatter: &f, Singles: machineSingles, Groups: machineGroups}
+	if c.Terminal() {
+		w.fleet.Singles, w.fleet.Groups, w.fleet.WholeSites = personSingles, personGroups, true
+	}
+	return w
 }
 
 // run writes until ended is closed, and then what is still queued. events, if set,
@@ -55,28 +72,56 @@ func (w *logWriter) run(live func() []string, events func([]evcp.Event)) {
 	if !w.console.Terminal() {
 		second.Stop()
 	}
+	counted := time.NewTimer(0) // when lines that count are due
+	defer counted.Stop()
 	defer w.console.Close()
-	for running := true; running || len(w.tail.C) > 0 || len(w.notices) > 0; {
+	for running := true; running || len(w.tail.C) > 0 || w.notices.length() > 0; {
 		select {
 		case batch := <-w.tail.C:
 			w.events(batch, events)
-		case write := <-w.notices:
-			write()
+		case <-w.notices.come:
+			w.notices.each(func(write func()) { write() })
+		case now := <-counted.C:
+			w.writeCounted(now)
 		case <-second.C:
 			w.console.Live(live()...)
 		case <-w.ended:
 			running = false
 		}
+		w.wakeWhenCounted(counted)
 		w.logDropped()
+	}
+	w.writeRest()
+}
+
+func (w *logWriter) wakeWhenCounted(timer *time.Timer) {
+	if w.fleet == nil {
+		return
+	}
+	if next := w.fleet.Next(); !next.IsZero() {
+		timer.Reset(time.Until(next))
+	}
+}
+
+func (w *logWriter) writeCounted(now time.Time) {
+	if w.fleet != nil {
+		w.writeAll(w.fleet.Lines(now))
+	}
+}
+
+// writeRest writes what still waits for changes like it.
+func (w *logWriter) writeRest() {
+	if w.fleet != nil {
+		w.writeAll(w.fleet.Rest())
 	}
 }
 
 // logDropped says what found a queue full, as soon as both queues are empty.
 func (w *logWriter) logDropped() {
-	if len(w.tail.C) > 0 || len(w.notices) > 0 {
+	if len(w.tail.C) > 0 || w.notices.length() > 0 {
 		return
 	}
-	events, notices := w.tail.Dropped(), w.dropped.Load()
+	events, notices := w.tail.Dropped(), w.notices.dropped.Load()
 	if events > w.loggedEvents || notices > w.loggedNotices {
 		w.write(w.formatter.Dropped(events-w.loggedEvents, notices-w.loggedNotices))
 	}
@@ -87,14 +132,14 @@ func (w *logWriter) events(batch []evcp.Event, events func([]evcp.Event)) {
 	if events != nil {
 		events(batch)
 	}
+	now := time.Now()
 	for _, e := range batch {
-		switch e.Action {
-		case evcp.HealthCheck:
+		if w.fleet != nil {
+			w.fleet.Event(e, now)
+			continue
+		}
+		if e.Action == evcp.HealthCheck {
 			w.latency = e.Latency
-		case evcp.AuthenticatedWithCentral:
-			w.central[e.CP] = display.Up
-		case evcp.RegistrationRejected:
-			w.central[e.CP] = display.Failed
 		}
 		if l, ok := w.formatter.Event(e); ok {
 			w.write(l)
@@ -102,37 +147,44 @@ func (w *logWriter) events(batch []evcp.Event, events func([]evcp.Event)) {
 	}
 }
 
-func (w *logWriter) write(l logtext.LogLine) {
-	attrs := []slog.Attr{console.Shape(l.Shape)}
-	if l.CP != "" {
-		attrs = append(attrs, console.CP(l.CP))
+func (w *logWriter) writeAll(lines []logtext.LogLine) {
+	for _, l := range lines {
+		w.write(l)
 	}
-	for _, f := range l.Fields {
-		attrs = append(attrs, slog.Any(f.Key, f.Value))
-	}
-	w.console.Logger().LogAttrs(context.Background(), slog.Level(l.Level), l.Text, attrs...)
 }
 
-func (w *logWriter) queue(write func()) {
-	select {
-	case w.notices <- write:
-	default:
-		w.dropped.Add(1)
+func (w *logWriter) write(l logtext.LogLine) {
+	h, level := w.console.Logger().Handler(), slog.Level(l.Level)
+	if !h.Enabled(context.Background(), level) {
+		return
 	}
+	if l.At.IsZero() {
+		l.At = time.Now()
+	}
+	r := slog.NewRecord(l.At, level, l.Text, 0)
+	r.AddAttrs(console.Shape(l.Shape))
+	if l.CP != "" {
+		r.AddAttrs(console.CP(l.CP))
+	}
+	for _, f := range l.Fields {
+		r.AddAttrs(slog.Any(f.Key, f.Value))
+	}
+	_ = h.Handle(context.Background(), r) // never fails
 }
 
 // onCentral queues a diagnostic of the uplink. Any goroutine may call.
 func (w *logWriter) onCentral(d uplink.Diagnostic) {
-	w.queue(func() {
+	w.notices.add(func() {
+		if w.fleet != nil {
+			w.fleetDiagnostic(d)
+			return
+		}
 		switch d.Kind {
 		case uplink.OutageBegan:
-			delete(w.central, d.CP)
 			w.write(w.formatter.CentralAway(d.CP, d.Cause, d.Reply))
 		case uplink.OutageEnded:
-			w.central[d.CP] = display.Up
 			w.write(w.formatter.CentralBack(d.CP, d.Outage, d.Pending))
 		case uplink.NotCentral:
-			delete(w.central, d.CP)
 			w.write(w.formatter.NotCentral(d.CP, d.Reply))
 		default:
 			w.write(w.formatter.ReportRejected(d.CP, d.Reply))
@@ -140,10 +192,24 @@ func (w *logWriter) onCentral(d uplink.Diagnostic) {
 	})
 }
 
+func (w *logWriter) fleetDiagnostic(d uplink.Diagnostic) {
+	now := time.Now()
+	switch d.Kind {
+	case uplink.OutageBegan:
+		w.fleet.CentralAway(d.CP, d.Cause, d.Reply, now)
+	case uplink.OutageEnded:
+		w.fleet.CentralBack(d.CP, d.Outage, d.Pending, now)
+	case uplink.NotCentral:
+		w.fleet.NotCentral(d.CP, d.Reply, now)
+	default:
+		w.fleet.ReportRejected(d.CP, d.Reply, now)
+	}
+}
+
 // onKafka queues a change of the connection to Kafka. Any goroutine may call.
 // CatchingUp has no line: it comes when the backlog has arrived.
 func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
-	w.queue(func() {
+	w.notices.add(func() {
 		w.kafka = display.Gone
 		if s.Phase == kafka.Connected || s.Phase == kafka.CatchingUp {
 			w.kafka = display.Up
@@ -163,50 +229,5 @@ func (w *logWriter) onKafka(s kafka.ConnectionStatus) {
 
 // onKafkaTrouble queues what hinders a Kafka that takes events. Any goroutine may call.
 func (w *logWriter) onKafkaTrouble(err error) {
-	w.queue(func() { w.write(w.formatter.KafkaTrouble(kafka.ErrorText(err))) })
-}
-
-// live is the live line of a terminal, the best first: in a narrow one the counts
-// are left out, and not what is away. It is called by run alone.
-func (r *runner) live() []string {
-	total, failed := checksOf(r.monitor.Figures())
-	engines := r.liveEngines()
-	said := r.o.Console.Language()
-	peers := said.Sprintf(english.liveCentral, r.log.centralShape(r.o.cps()).Mark())
-	if r.kafka != nil {
-		peers += " | " + said.Sprintf(english.liveKafka, r.log.kafka.Mark())
-	}
-	return []string{engines + " | " + english.liveChecks.In(said).Of(int64(total), failed) + " | " + peers, engines + " | " + peers}
-}
-
-// liveEngines is the state of the only charge point and how fast its Engine
-// answered, or how many charge points are well, failed and neither.
-func (r *runner) liveEngines() string {
-	if cp := r.o.lone(); cp != "" {
-		status, latency := r.shown(cp), ""
-		if status == evcp.OK {
-			latency = " " + display.Milliseconds(r.log.latency)
-		}
-		return fmt.Sprintf("%s %s %s%s", cp, display.ShapeOf(status).Mark(), status, latency)
-	}
-	counts := map[display.Shape]int{}
-	for status, n := range r.countStates() {
-		counts[display.ShapeOf(status)] += n
-	}
-	return fmt.Sprintf("%s %d  %s %d  %s %d", display.Up.Mark(), counts[display.Up], display.Failed.Mark(), counts[display.Failed],
-		display.Unknown.Mark(), counts[display.Unknown])
-}
-
-// centralShape is how Central treats the charge points: the worst of them.
-func (w *logWriter) centralShape(cps []evcp.CPID) display.Shape {
-	worst := display.Up
-	for _, cp := range cps {
-		switch shape, ok := w.central[cp]; {
-		case !ok:
-			return display.Gone
-		case shape == display.Failed:
-			worst = shape
-		}
-	}
-	return worst
+	w.notices.add(func() { w.write(w.formatter.KafkaTrouble(kafka.ErrorText(err))) })
 }

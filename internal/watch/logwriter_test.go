@@ -3,6 +3,7 @@ package watch
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,8 +33,8 @@ func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
-	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1))
-	for i := 0; w.dropped.Load() < 3; i++ { // run has not begun: the queue fills
+	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1), true, 1)
+	for i := 0; w.notices.dropped.Load() < 3; i++ { // run has not begun: the queue fills
 		w.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
 	var state evcp.State
@@ -86,7 +87,7 @@ func TestWhatPeopleRead(t *testing.T) {
 			targets: []probe.Target{{CP: "CP_001", Address: "10.0.1.1:5001"}, {CP: "CP_002", Address: "10.0.1.2:5001"}, {CP: "CP_003", Address: "10.0.1.3:5001"}},
 			title:   "ev-cp-m test watches 3 charge points. Ctrl-C stops it.",
 			engines: "  Engines  3              every 1s; 3 failures in a row are reported",
-			folder:  "fleet", live: "● 0  ▲ 0  ? 3 | 0 checks, 0 failed | Central ○", narrow: "● 0  ▲ 0  ? 3 | Central ○",
+			folder:  "fleet", live: "● 0  ▲ 0  ? 3 | 0 checks/s, 0 late | Central ○", narrow: "● 0  ▲ 0  ? 3 | Central ○",
 			statusLine: "3 charge points, 3 MONITORING; Central 3 connecting",
 			log:        "msg=watching charge_points=3 version=test central=10.0.0.5:5000",
 		},
@@ -128,5 +129,32 @@ func TestWhatPeopleRead(t *testing.T) {
 				t.Errorf("the log is %s (%v)", b, err)
 			}
 		})
+	}
+}
+
+// TestManyNoticesOfAFleet: what Central does to 500 charge points at once finds room in the
+// queue, and is one line that counts them, written before the log ends.
+func TestManyNoticesOfAFleet(t *testing.T) {
+	box, err := outbox.Open(t.TempDir(), outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newLogWriter(console.Open(console.Options{Out: out}), logtext.Formatter{Zone: time.UTC}, box.Tail(1), false, 500)
+	for i := range 500 {
+		w.onCentral(uplink.Diagnostic{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Kind: uplink.OutageBegan, Cause: evcp.Refused})
+	}
+	close(w.ended)
+	w.run(nil, nil)
+	logged, err := os.ReadFile(out.Name())
+	if err != nil || w.notices.dropped.Load() > 0 || strings.Count(string(logged), "\n") != 1 ||
+		!strings.Contains(string(logged), "Central is not there for 500 of ") || !strings.Contains(string(logged), " charge_points=500 cause=refused ") {
+		t.Errorf("%d dropped; logged\n%s (%v)", w.notices.dropped.Load(), logged, err)
+	}
+	if err := errors.Join(out.Close(), box.Close(context.Background())); err != nil {
+		t.Error(err)
 	}
 }

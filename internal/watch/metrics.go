@@ -27,7 +27,7 @@ func (r *runner) metrics(m *metrics.Writer) {
 	r.outboxMetrics(m)
 	m.Counter("evcp_log_dropped_total", "What the log left out: lines that nobody read or that could not be written, and kept events and notices that came faster than they can be logged.").
 		Value(float64(r.o.Console.Lost()), "kind", "line").
-		Value(float64(r.log.tail.Dropped()), "kind", "event").Value(float64(r.log.dropped.Load()), "kind", "notice")
+		Value(float64(r.log.tail.Dropped()), "kind", "event").Value(float64(r.log.notices.dropped.Load()), "kind", "notice")
 	m.Gauge("evcp_config_last_reload_successful", "Whether the configuration was read without errors; 1 since the start.").Value(1)
 	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read.").Time(r.opened)
 }

@@ -28,7 +28,7 @@ func (r *runner) status() explain.MonitorStatus {
 		Program: "ev-cp-m", Version: r.o.Version, Instance: r.o.Policy.Instance, PID: os.Getpid(),
 		Now: explain.MomentOf(time.Now()), Started: explain.MomentOf(r.opened), Healthy: true,
 		Outbox: r.outboxStatus(), Kafka: r.kafkaStatus(),
-		Log: explain.LogStatus{Events: r.log.tail.Dropped(), Notices: r.log.dropped.Load()},
+		Log: explain.LogStatus{Events: r.log.tail.Dropped(), Notices: r.log.notices.dropped.Load()},
 	}
 	for _, f := range r.o.Files.Files() {
 		file := explain.FileStatus{Use: f.Use, Path: f.Path, Expires: explain.MomentOf(f.Expires), Unverified: f.Unverified}

@@ -209,7 +209,7 @@ func open(o Options) (*runner, error) {
 	r.log = newLogWriter(o.Console, logtext.Formatter{
 		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
 		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
-	}, box.Tail(tailLength))
+	}, box.Tail(tailLength), o.lone() != "", len(o.Targets))
 	for _, cp := range o.cps() {
 		r.log.formatter.Restore(cp, box.State(cp))
 	}

@@ -29,6 +29,7 @@ type words struct {
 	openSince                      string         // what, since when
 	streak                         string         // what, how many of how many
 	liveChecks                     display.Plural // how many, how many failed
+	liveRate                       display.Plural // how many in a second, how many late
 	liveCentral, liveKafka         string         // a shape
 	refused, noDisk, noServer      string         // why
 	asideAs                        string         // which file, why
@@ -64,6 +65,7 @@ var english = words{
 	openSince:    "%s since %s",
 	streak:       "%s %d of %d",
 	liveChecks:   display.NewPlural("%d check, %d failed", "%d checks, %d failed"),
+	liveRate:     display.NewPlural("%d check/s, %d late", "%d checks/s, %d late"),
 	liveCentral:  "Central %s",
 	liveKafka:    "Kafka %s",
 	refused:      "the disk refused: %s; kept in memory",
