@@ -209,7 +209,7 @@ func runMovedState(ctx context.Context, c *campaign) error {
 	}
 	second.waitForCentral(ctx, "copied: Central's API shows two Monitors after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
 	log, err := os.ReadFile(c.central.Log)
-	c.truth.addMetric(holds("copied: Central's log shows two Monitors", err == nil && strings.Contains(string(log), "two connections send heartbeats for one charge point")))
+	c.truth.addMetric(holds("copied: Central's log shows two Monitors", err == nil && strings.Contains(string(log), "two Monitors send heartbeats for one charge point")))
 	wait.For(ctx, 15*time.Second)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/central/company"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
@@ -17,7 +18,7 @@ import (
 type CPView struct {
 	cpstate.Condition
 	Peer             string // the address that sent last; "" since a restart
-	HeartbeatSources int    // connections that send heartbeats for it in turns; more than 1 is a copy too many
+	HeartbeatSources int    // companies that send heartbeats for it in turns; more than 1 is a copy too many
 	RecentHeartbeats string // the newest last: O, K, C or M each
 }
 
@@ -45,6 +46,7 @@ type board struct {
 	figures     Figures
 	silence     deadlineHeap
 	recount     map[*boardEntry]struct{} // whose HeartbeatSources may change
+	companies   company.Companies
 	watchers    map[chan struct{}]struct{}
 }
 
@@ -53,8 +55,7 @@ type boardEntry struct {
 	CPView
 	version uint64        // of its last change
 	place   *list.Element // in board.byVersion
-	sources heartbeatSources
-	conns   []*connRecord // open, and have sent for it
+	sources company.CP    // the connections that send for it
 	silent  time.Time     // when it will be silent; neverSilent
 	index   int           // in board.silence
 }
@@ -116,7 +117,7 @@ func (b *board) receive(r *connRecord, m wire.Message, a admission, now time.Tim
 		return refusal(m, cpstate.Denied)
 	case a == otherCertificate:
 		return refusal(m, cpstate.OtherCertificate)
-	case known && p.Certified && !r.certified:
+	case known && p.Certified && r.Certificate == "":
 		return refusal(m, cpstate.CertificateNeeded)
 	case !known && m.Verb == wire.Registration:
 		switch {
@@ -154,7 +155,7 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 	if m.Verb == wire.Disconnect && reply.Accepted() {
 		next, p.Peer = p.goodbye(r, next, now)
 	} else {
-		p.Peer = r.peer
+		p.Peer = r.Peer
 	}
 	if reply.Accepted() && p.certifies(r, m) {
 		next.Certified = true
@@ -162,11 +163,8 @@ func (b *board) apply(p *boardEntry, r *connRecord, m wire.Message, now time.Tim
 	if m.Verb == wire.Heartbeat {
 		p.RecentHeartbeats = appendHeartbeat(p.RecentHeartbeats, m.Status)
 		p.HeartbeatSources = max(1, p.HeartbeatSources)
-		if p.sources.add(r, now); len(p.sources.live) > 1 {
-			b.recount[p] = struct{}{}
-		}
 	}
-	r.count(p, before, m, now)
+	b.heard(r, p, before, m, now)
 	if reply != cpstate.UnknownMessage {
 		b.lastMessage = now
 	}
@@ -185,7 +183,7 @@ func appendHeartbeat(recent string, s evcp.Status) string {
 
 // add makes an entry; update follows.
 func (b *board) add(id evcp.CPID, c cpstate.Condition) *boardEntry {
-	p := &boardEntry{CPView: CPView{Condition: c}, silent: neverSilent}
+	p := &boardEntry{CPView: CPView{Condition: c}, sources: company.CP{ID: id}, silent: neverSilent}
 	b.cps[id] = p
 	p.place = b.byVersion.PushFront(p)
 	heap.Push(&b.silence, p)
@@ -208,6 +206,9 @@ func (b *board) count(c cpstate.Condition, n int) {
 func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	was := p.Condition
 	p.Condition = next
+	if next.State == cpstate.Disconnected {
+		b.companies.Release(&p.sources)
+	}
 	b.count(was, -1)
 	b.count(next, 1)
 	b.version++
@@ -272,9 +273,7 @@ func (b *board) expect(id evcp.CPID, now time.Time) {
 
 // remove takes a charge point off the board.
 func (b *board) remove(p *boardEntry) {
-	for _, r := range p.conns {
-		delete(r.sent, p.ID)
-	}
+	b.companies.Forget(&p.sources)
 	b.count(p.Condition, -1)
 	b.byVersion.Remove(p.place)
 	heap.Remove(&b.silence, p.index)
@@ -317,20 +316,6 @@ func (b *board) forgetLater(ids []evcp.CPID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.forgotten = append(b.forgotten, ids...)
-}
-
-// connectionEnded updates a charge point whose connection ended a while ago, unless
-// another connection sends heartbeats for it.
-func (b *board) connectionEnded(id evcp.CPID, ended, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.cps[id]
-	if p == nil || len(p.sources.live) > 0 {
-		return
-	}
-	if next := p.AfterConnectionEnd(ended); next != p.Condition {
-		b.update(p, next, now)
-	}
 }
 
 // restore puts the charge points of the state file on the board, and counts them.

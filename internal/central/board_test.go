@@ -146,8 +146,8 @@ func TestBoardEqualsAWalkOverAll(t *testing.T) {
 			case 8:
 				countSourcesEqualsWalk(t, b, now)
 			case 9:
-				b.drop(conns[n])
-				conns[n] = newConnRecord(conns[n].peer, now)
+				b.drop(conns[n], now)
+				conns[n] = newConnRecord(conns[n].Peer, now)
 			case 10:
 				listening = now
 			case 11:
@@ -177,7 +177,7 @@ func expireSilentEqualsWalk(t *rapid.T, b *board, now, listening time.Time) {
 func countSourcesEqualsWalk(t *rapid.T, b *board, now time.Time) {
 	b.countSources(now)
 	for id, p := range b.cps {
-		if want := p.sources.count(now, p.SilenceTimeout(b.expected)); p.HeartbeatSources != want {
+		if want := p.sources.Sources(now, p.SilenceTimeout(b.expected)); p.HeartbeatSources != want {
 			t.Fatalf("%s has %d heartbeat sources, want %d", id, p.HeartbeatSources, want)
 		}
 	}

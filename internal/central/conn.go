@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/central/company"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 	"evcp/internal/credentials"
@@ -112,7 +113,7 @@ func (c *Central) serveConn(socket net.Conn, server *credentials.Server) {
 	defer m.end()
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.Error("a session broke; the others go on", "peer", m.record.peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.log.Error("a session broke; the others go on", "peer", m.record.Peer, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	if tcp, ok := socket.(*net.TCPConn); ok { // notices within half a minute that the peer's machine is gone; without it silence is still noticed
@@ -135,14 +136,12 @@ type monitorConn struct {
 	out        []byte
 }
 
-// end closes the connection. A charge point that may be lost with it has the time of
-// reconnectGrace to send by another. The close comes last: TLS says goodbye, and a peer that
+// end closes the connection. The charge points that may be lost with it have the time of
+// company.Grace to be heard on another. The close comes last: TLS says goodbye, and a peer that
 // does not read holds that up for 5 s, or until closeAll closes the socket.
 func (m *monitorConn) end() {
-	ended := time.Now()
-	for _, id := range m.c.board.drop(m.record) {
-		time.AfterFunc(reconnectGrace, func() { m.c.board.connectionEnded(id, ended, time.Now()) })
-	}
+	m.c.board.drop(m.record, time.Now())
+	time.AfterFunc(company.Grace, func() { m.c.board.expireConnections(time.Now()) })
 	m.conn.Close()
 	m.c.mu.Lock()
 	delete(m.c.conns, m.socket)
@@ -185,14 +184,14 @@ func (m *monitorConn) readFailed(err error) bool {
 	if r, ok := m.requests.Flush(); ok && !m.answer(r) {
 		return false
 	}
-	return timeout && (m.registered || time.Since(m.record.opened) < registerWithin)
+	return timeout && (m.registered || time.Since(m.record.Opened) < registerWithin)
 }
 
 // readDeadline is when the next Read gives up; the zero time is never.
 func (m *monitorConn) readDeadline() time.Time {
 	var until time.Time
 	if !m.registered {
-		until = m.record.opened.Add(registerWithin)
+		until = m.record.Opened.Add(registerWithin)
 	}
 	rest := m.requests.Wait() // for the rest of a message
 	if rest == 0 {
@@ -213,7 +212,7 @@ func (m *monitorConn) answer(r wire.Request) bool {
 		}
 	}
 	if r.Err != nil {
-		m.c.log.Debug("answered an unknown message", "peer", m.record.peer, "error", r.Err)
+		m.c.log.Debug("answered an unknown message", "peer", m.record.Peer, "error", r.Err)
 		return m.write(cpstate.UnknownMessage, r)
 	}
 	return m.write(m.receive(r.Message), r)
@@ -224,7 +223,7 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 	c := m.c
 	r := c.board.receive(m.record, msg, m.admission(msg.CP), time.Now())
 	m.registered = m.registered || r.reply.Accepted()
-	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.peer); r.refused {
+	switch cp, peer := console.CP(msg.CP), slog.String("peer", m.record.Peer); r.refused {
 	case cpstate.Denied:
 		if msg.Verb == wire.Registration {
 			c.warnLimited("denied: not in the registry", cp, peer)
@@ -236,8 +235,8 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 			c.warnLimited(c.o.Language.Sprintf("denied: the certificate is for %s", m.identity.name()), append(m.identity.attrs(), cp, peer)...)
 		}
 	case cpstate.CertificateNeeded:
-		if c.failures.isNew(host(m.record.peer), string(msg.CP), time.Now()) {
-			c.warnLimited(c.o.Language.Sprintf("denied: it has sent with a certificate, and %s has none", host(m.record.peer)), cp, peer)
+		if c.failures.isNew(host(m.record.Peer), string(msg.CP), time.Now()) {
+			c.warnLimited(c.o.Language.Sprintf("denied: it has sent with a certificate, and %s has none", host(m.record.Peer)), cp, peer)
 		}
 	}
 	if r.certified {
@@ -275,7 +274,7 @@ func (m *monitorConn) write(reply cpstate.Reply, r wire.Request) bool {
 
 // rejectTooLong ends a connection whose message does not end within wire.MaxMessage.
 func (m *monitorConn) rejectTooLong() {
-	m.c.warnLimited("closed a connection: its message has no end", slog.String("peer", m.record.peer), slog.Int("limit_bytes", wire.MaxMessage))
+	m.c.warnLimited("closed a connection: its message has no end", slog.String("peer", m.record.Peer), slog.Int("limit_bytes", wire.MaxMessage))
 	m.sendLast(wire.AppendReply(nil, cpstate.UnknownMessage.Text(""), wire.Request{Err: wire.ErrTooLong}))
 }
 
@@ -285,8 +284,8 @@ func isClientHello(b []byte) bool { return len(b) >= 2 && b[0] == 0x16 && b[1] =
 
 // rejectTLS ends a connection that begins with TLS, where there is none.
 func (m *monitorConn) rejectTLS() {
-	if m.c.failures.isNew(host(m.record.peer), "TLS", time.Now()) {
-		m.c.warnLimited(m.c.o.Language.Sprintf("closed a connection from %s: TLS on the port without TLS", host(m.record.peer)), slog.String("peer", m.record.peer))
+	if m.c.failures.isNew(host(m.record.Peer), "TLS", time.Now()) {
+		m.c.warnLimited(m.c.o.Language.Sprintf("closed a connection from %s: TLS on the port without TLS", host(m.record.Peer)), slog.String("peer", m.record.Peer))
 	}
 	m.sendLast(wire.AppendReply(nil, cpstate.UnknownMessage.Text(""), wire.Request{Err: wire.ErrTooLong}))
 }

@@ -1,64 +1,45 @@
 package central
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"evcp"
+	"evcp/internal/central/company"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
 // connRecord is one connection as the board knows it. It is guarded by the board.
 type connRecord struct {
-	peer      string // address
-	certified bool   // it has a certificate
-	opened    time.Time
-	sent      map[evcp.CPID]messageCounts
-}
-
-// messageCounts is how much one connection has sent for one charge point.
-type messageCounts struct {
-	all, heartbeats int
-	last            time.Time // when it last sent
-	trial           *CPView   // before a registration that is its only message so far; nil = none, or there was nothing before
+	company.Connection
+	trials map[evcp.CPID]*CPView // as it was before a registration that is the connection's only message for the charge point so far
 }
 
 func newConnRecord(peer string, opened time.Time) *connRecord {
-	return &connRecord{peer: peer, opened: opened, sent: map[evcp.CPID]messageCounts{}}
+	return &connRecord{Connection: company.Connection{Peer: peer, Opened: opened}}
 }
 
-// count notes a message for p, which was as before until then.
-func (r *connRecord) count(p *boardEntry, before CPView, m wire.Message, now time.Time) {
-	n := r.sent[m.CP]
-	if n.all == 0 {
-		p.conns = append(p.conns, r)
+// heard notes a message for p, which was as before until then.
+func (b *board) heard(r *connRecord, p *boardEntry, before CPView, m wire.Message, now time.Time) {
+	delete(r.trials, m.CP)
+	if m.Verb == wire.Disconnect {
+		b.companies.Left(&r.Connection, &p.sources)
+		if p.HeartbeatSources > 0 {
+			b.recount[p] = struct{}{}
+		}
+		return
 	}
-	n.all++
-	if m.Verb == wire.Heartbeat {
-		n.heartbeats++
+	b.companies.Heard(&r.Connection, &p.sources, m.Verb == wire.Heartbeat, now)
+	if m.Verb == wire.Registration && before.Known() && p.sources.Messages(&r.Connection) == 1 {
+		if r.trials == nil {
+			r.trials = map[evcp.CPID]*CPView{}
+		}
+		saved := before
+		r.trials[m.CP] = &saved
 	}
-	n.last, n.trial = now, nil
-	if n.all == 1 && m.Verb == wire.Registration && before.Known() {
-		n.trial = &before
+	if m.Verb == wire.Heartbeat && p.sources.MaySendInTurns() {
+		b.recount[p] = struct{}{}
 	}
-	r.sent[m.CP] = n
-}
-
-// lastSent is when the connection last sent for the charge point, or was opened.
-func (r *connRecord) lastSent(id evcp.CPID) time.Time {
-	if n, ok := r.sent[id]; ok {
-		return n.last
-	}
-	return r.opened
-}
-
-// sentLater reports whether another open connection has sent for the charge point since
-// r last did: a newer Monitor has taken over, and r has no say any more.
-func (p *boardEntry) sentLater(r *connRecord) bool {
-	last := r.lastSent(p.ID)
-	return slices.ContainsFunc(p.conns, func(o *connRecord) bool { return o != r && o.sent[p.ID].last.After(last) })
 }
 
 // maxTrial is how long after its registration a connection may say goodbye and count as
@@ -66,18 +47,18 @@ func (p *boardEntry) sentLater(r *connRecord) bool {
 const maxTrial = 10 * time.Second
 
 // goodbye is what a disconnect message leads to, where next is what it means by itself.
-// It says nothing of a connection that sent later. After a registration and nothing else
+// It says nothing of a company that sent later. After a registration and nothing else
 // it leaves what was known before.
 func (p *boardEntry) goodbye(r *connRecord, next cpstate.Condition, now time.Time) (after cpstate.Condition, peer string) {
-	n := r.sent[p.ID]
-	trial := n.trial != nil && now.Sub(n.last) <= maxTrial
+	before, last := r.trials[p.ID], p.sources.LastBy(&r.Connection)
+	trial := before != nil && now.Sub(last) <= maxTrial
 	switch {
-	case p.sentLater(r), trial && p.LastSeen.After(n.last): // somebody else has reported since
+	case p.sources.SentLater(&r.Connection), trial && p.LastSeen.After(last): // somebody else has reported since
 		return p.Condition, p.Peer
 	case trial:
-		return n.trial.Condition, n.trial.Peer
+		return before.Condition, before.Peer
 	}
-	return next, r.peer
+	return next, r.Peer
 }
 
 // certifies reports whether a message that was taken makes the charge point Certified. With
@@ -85,87 +66,40 @@ func (p *boardEntry) goodbye(r *connRecord, next cpstate.Condition, now time.Tim
 // while a connection without one carries its heartbeats: a trial must not end what runs.
 func (p *boardEntry) certifies(r *connRecord, m wire.Message) bool {
 	switch {
-	case !r.certified || m.Verb == wire.Disconnect:
+	case r.Certificate == "" || m.Verb == wire.Disconnect:
 		return false
 	case m.Verb != wire.Registration:
 		return true
 	}
-	for o := range p.sources.live {
-		if !o.certified {
-			return false
-		}
-	}
-	return true
+	return !p.sources.CarriedWithoutCertificate()
 }
 
-// drop takes a connection that ended off the board. It returns the charge points that
-// may be lost: the connection was kept for more than one message, the charge point
-// sends heartbeats, and no other connection carries them or has sent later. A peer that
-// opens a connection for each message keeps none, so the end of one means nothing.
-func (b *board) drop(r *connRecord) (lost []evcp.CPID) {
+// drop takes a connection that ended off the board.
+func (b *board) drop(r *connRecord, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for id, n := range r.sent {
-		p := b.cps[id]
-		if p == nil {
-			continue // it was forgotten
-		}
-		if _, live := p.sources.live[r]; live {
-			delete(p.sources.live, r)
+	beats := func(cp *company.CP) bool { return b.cps[cp.ID].SendsHeartbeats }
+	for _, cp := range b.companies.Ended(&r.Connection, beats, now) {
+		if p := b.cps[cp.ID]; p.HeartbeatSources > 0 {
 			b.recount[p] = struct{}{}
 		}
-		kept := n.all > 1 && (n.heartbeats > 0 || p.SendsHeartbeats)
-		if kept && len(p.sources.live) == 0 && !p.sentLater(r) {
-			lost = append(lost, id)
-		}
-		p.conns = slices.DeleteFunc(p.conns, func(o *connRecord) bool { return o == r })
 	}
-	return lost
 }
 
-// heartbeatSources are the connections that send heartbeats for one charge point.
-// There should be one. A Monitor that reconnected leaves an old connection behind for
-// a while, which sends no more; two Monitors send in turns.
-type heartbeatSources struct {
-	live       map[*connRecord]time.Time // open connections, with their last heartbeat
-	latest     *connRecord
-	alternated time.Time // when an older connection last sent after a newer one had
-}
-
-// add notes a heartbeat.
-func (h *heartbeatSources) add(r *connRecord, now time.Time) {
-	if h.live == nil {
-		h.live = map[*connRecord]time.Time{}
-	}
-	_, sentBefore := h.live[r]
-	_, latestLives := h.live[h.latest]
-	if latestLives && h.latest != r && sentBefore {
-		h.alternated = now
-	}
-	h.live[r], h.latest = now, r
-}
-
-// count is how many connections sent in turns within the timeout.
-func (h *heartbeatSources) count(now time.Time, timeout time.Duration) int {
-	if len(h.live) < 2 || h.alternated.IsZero() || now.Sub(h.alternated) > timeout {
-		return min(1, len(h.live))
-	}
-	n := 0
-	for _, at := range h.live {
-		if now.Sub(at) <= timeout {
-			n++
+// expireConnections disconnects the charge points that are lost by now: no connection of
+// their company has been open for company.Grace.
+func (b *board) expireConnections(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, loss := range b.companies.Lost(now) {
+		p := b.cps[loss.CP.ID]
+		if next := p.AfterConnectionEnd(loss.Ended); next != p.Condition {
+			b.update(p, next, now)
 		}
 	}
-	return max(1, n)
 }
 
-// newestTwo are the addresses that sent last. There are two connections at least.
-func (h *heartbeatSources) newestTwo() (peer, other string) {
-	live := slices.SortedFunc(maps.Keys(h.live), func(a, b *connRecord) int { return h.live[b].Compare(h.live[a]) })
-	return live[0].peer, live[1].peer
-}
-
-// duplicate is a charge point for which a second connection began to send.
+// duplicate is a charge point for which a second Monitor began to send.
 type duplicate struct {
 	cp          evcp.CPID
 	peer, other string
@@ -178,15 +112,15 @@ func (b *board) countSources(now time.Time) (begun []duplicate) {
 	defer b.mu.Unlock()
 	for p := range b.recount {
 		was := p.HeartbeatSources
-		p.HeartbeatSources = p.sources.count(now, p.SilenceTimeout(b.expected))
-		if len(p.sources.live) < 2 { // one cannot become two without a heartbeat
+		p.HeartbeatSources = p.sources.Sources(now, p.SilenceTimeout(b.expected))
+		if !p.sources.MaySendInTurns() { // one cannot become two without a heartbeat
 			delete(b.recount, p)
 		}
 		if p.HeartbeatSources == was {
 			continue
 		}
 		if was < 2 && p.HeartbeatSources > 1 {
-			peer, other := p.sources.newestTwo()
+			peer, other := p.sources.NewestTwo()
 			begun = append(begun, duplicate{p.ID, peer, other})
 		}
 		b.update(p, p.Condition, now)

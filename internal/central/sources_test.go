@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/central/company"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
@@ -30,8 +31,8 @@ func TestConnectionLost(t *testing.T) {
 	began := time.Now()
 	p.conn.Close()
 	waitFor(t, "connection_lost", c.isState("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
-	if took := time.Since(began); took < reconnectGrace {
-		t.Errorf("lost after %v; another connection had %v to send", took, reconnectGrace)
+	if took := time.Since(began); took < company.Grace {
+		t.Errorf("lost after %v; another connection had %v to send", took, company.Grace)
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	if !c.isState("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
@@ -88,7 +89,7 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 				b.receive(sent.conn, wire.Message{CP: "CP_001", Verb: sent.verb, Status: evcp.OK}, admitted, now)
 			}
 			if ends {
-				b.drop(old)
+				b.drop(old, now)
 			}
 			begun := b.countSources(now)
 			if ends && len(begun) != 0 || !ends && (len(begun) != 1 || begun[0].cp != "CP_001" || begun[0].peer == begun[0].other) {
@@ -101,39 +102,35 @@ func TestLateMessageIsNoSecondMonitor(t *testing.T) {
 	}
 }
 
-// Two connections count as two while both send in turns, and no longer.
-func TestHeartbeatSources(t *testing.T) {
-	type beat struct{ conn, second int }
-	for name, tc := range map[string]struct {
-		beats   []beat
-		dropped []int
-		now     int
-		want    int
-	}{
-		"none":                                {want: 0},
-		"one":                                 {beats: []beat{{0, 0}, {0, 5}}, now: 6, want: 1},
-		"a reconnection":                      {beats: []beat{{0, 0}, {0, 5}, {1, 6}, {1, 11}}, now: 12, want: 1},
-		"in turns":                            {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, now: 7, want: 2},
-		"in turns, long ago":                  {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}, {1, 21}}, now: 22, want: 1},
-		"in turns, and one has ended":         {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, dropped: []int{0}, now: 7, want: 1},
-		"in turns, three":                     {beats: []beat{{0, 0}, {1, 1}, {2, 2}, {0, 5}}, now: 6, want: 3},
-		"in turns, and a third long ago":      {beats: []beat{{2, 0}, {0, 1}, {1, 2}, {0, 16}, {1, 17}}, now: 18, want: 2},
-		"a reconnection, long after a second": {beats: []beat{{0, 0}, {1, 1}, {0, 2}, {0, 20}, {2, 21}}, dropped: []int{1}, now: 22, want: 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var h heartbeatSources
-			conns := []*connRecord{newConnRecord("a", time.Now()), newConnRecord("b", time.Now()), newConnRecord("c", time.Now())}
-			began := time.Now()
-			at := func(second int) time.Time { return began.Add(time.Duration(second) * time.Second) }
-			for _, b := range tc.beats {
-				h.add(conns[b.conn], at(b.second))
-			}
-			for _, n := range tc.dropped {
-				delete(h.live, conns[n])
-			}
-			if got := h.count(at(tc.now), 15*time.Second); got != tc.want {
-				t.Errorf("%d sources, want %d", got, tc.want)
-			}
-		})
+// Two connections of one Monitor for many charge points. One breaks, and one of its charge
+// points is heard on the other: nobody is lost. The Monitor is killed: all are.
+func TestConnectionsOfAFleet(t *testing.T) {
+	c, addr, _ := start(t, Options{})
+	p, q := dial(t, addr), dial(t, addr)
+	for conn, ids := range map[*testClient][]string{p: {"CP_001", "CP_002", "CP_003"}, q: {"CP_004", "CP_005"}} {
+		for _, id := range ids {
+			conn.ask("EV_CP_M "+id+" registration request", "Authentication successful")
+			conn.ask("EV_CP_M "+id+" heartbeat OK", "OK")
+		}
+	}
+	read := c.Since(Position{}).Next
+	broke := time.Now()
+	p.conn.Close()
+	waitFor(t, "that the end was noticed", func() bool { return c.Figures().Connections == 1 })
+	q.ask("EV_CP_M CP_002 heartbeat OK", "OK")
+	waitFor(t, "that the grace is over", func() bool { return time.Since(broke) > company.Grace+200*time.Millisecond })
+	if changes := c.Since(read).Changes; len(changes) > 0 {
+		t.Errorf("one of two connections broke: %+v", changes)
+	}
+	killed := time.Now()
+	q.conn.Close()
+	waitFor(t, "that all are lost", func() bool { return c.Counts().Disconnected == 5 })
+	if took := time.Since(killed); took < company.Grace {
+		t.Errorf("lost after %v; another connection had %v to speak", took, company.Grace)
+	}
+	for _, change := range c.Since(read).Changes {
+		if change.Reason != cpstate.ConnectionLost {
+			t.Errorf("%+v", change)
+		}
 	}
 }

@@ -13,9 +13,6 @@ import (
 const (
 	// silenceCheckInterval is how often silence is looked for.
 	silenceCheckInterval = time.Second
-	// reconnectGrace is how long another connection may take to send for a charge
-	// point whose connection ended: a Monitor that reconnects is not lost.
-	reconnectGrace = time.Second
 	// sleepThreshold is how late a silence check may be; later, Central itself stood
 	// still.
 	sleepThreshold = time.Second / 2
@@ -65,10 +62,10 @@ func (c *Central) refreshRegistry(now time.Time) {
 
 func (c *Central) applyRegistry(now time.Time) { c.board.updateListed(now, c.o.Registry.all()) }
 
-// logDuplicates logs the charge points that a second connection began to send for.
+// logDuplicates logs the charge points that a second Monitor began to send for.
 func (c *Central) logDuplicates(now time.Time) {
 	for _, d := range c.board.countSources(now) {
-		c.warnLimited("two connections send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
+		c.warnLimited("two Monitors send heartbeats for one charge point", console.CP(d.cp), slog.String("peer", d.peer), slog.String("other", d.other))
 	}
 }
 

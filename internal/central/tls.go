@@ -83,7 +83,7 @@ func (m *monitorConn) handshake(server *credentials.Server) bool {
 		return true
 	}
 	m.identity = &clientIdentity{certificate, authority.Serial(certificate.Leaf()), authority.URIs(certificate.Leaf())}
-	m.record.certified = true
+	m.record.Certificate = m.identity.name()
 	m.c.mu.Lock()
 	m.c.conns[m.socket] = m.identity
 	m.c.mu.Unlock()
@@ -93,7 +93,7 @@ func (m *monitorConn) handshake(server *credentials.Server) bool {
 func (m *monitorConn) handshakeFailed(err error) {
 	m.c.board.setFigures(func(f *Figures) { f.HandshakesFailed++ })
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) { // Central stops, or a port scan
-		m.c.log.Debug("a connection ended before its TLS handshake", "peer", m.record.peer)
+		m.c.log.Debug("a connection ended before its TLS handshake", "peer", m.record.Peer)
 		return
 	}
 	why := strings.TrimPrefix(err.Error(), "tls: ")
@@ -105,9 +105,9 @@ func (m *monitorConn) handshakeFailed(err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		why = "no end within " + handshakeLimit.String()
 	}
-	if m.c.failures.isNew(host(m.record.peer), why, time.Now()) {
-		m.c.warnLimited(m.c.o.Language.Sprintf("no TLS with %s: %s", host(m.record.peer), m.c.o.Language.Text(why)),
-			slog.String("why", why), slog.String("peer", m.record.peer))
+	if m.c.failures.isNew(host(m.record.Peer), why, time.Now()) {
+		m.c.warnLimited(m.c.o.Language.Sprintf("no TLS with %s: %s", host(m.record.Peer), m.c.o.Language.Text(why)),
+			slog.String("why", why), slog.String("peer", m.record.Peer))
 	}
 	if text {
 		m.sendLast([]byte(tlsOnly))

@@ -130,7 +130,7 @@ var lines = map[string]string{
 	"put an unusable state file aside and began a new one":                          "apartó un fichero de estado inservible y empezó otro",
 	"keeps the registry as it was: %s":                                              "deja el registro como estaba: %s",
 	"registry re-read":                                                              "registro leído de nuevo",
-	"two connections send heartbeats for one charge point":                          "dos conexiones envían latidos por un mismo punto de carga",
+	"two Monitors send heartbeats for one charge point":                             "dos Monitores envían latidos por un mismo punto de carga",
 	"forget works no more until a restart":                                          "forget no funciona hasta que se reinicie",
 	"forget works only while no Central runs":                                       "forget solo funciona mientras no haya una Central en marcha",
 	"stopped: %d charge point kept":                                                 "parada: %d punto de carga guardado",

@@ -53,8 +53,8 @@ const (
 	HeartbeatConnectionError
 	// SaidGoodbye (disconnected): its Monitor sent disconnect.
 	SaidGoodbye
-	// ConnectionLost (disconnected): the connection that carried its heartbeats ended
-	// and no other sent for it within a second.
+	// ConnectionLost (disconnected): the connection that carried its heartbeats ended, and
+	// no other of its company, or that sent for it, was open for a second.
 	ConnectionLost
 	// Silent (disconnected): no message for three of its usual gaps.
 	Silent

@@ -1,0 +1,253 @@
+// Package company decides which connections to Central belong to one Monitor, and which
+// charge points are lost when connections end. A Monitor of many charge points has several
+// connections, and no message says whose they are. What is heard and when goes in; what is
+// lost comes out. It opens no socket and reads no clock.
+//
+// The connections of one Monitor, as far as Central can tell, are a company. The rules:
+//
+//   - A connection is a company of its own at first.
+//   - A connection takes over from one that ended when a charge point of that one is heard on
+//     it for the first time: at most Grace before the end, or any time after it until the
+//     charge point is lost or silent. The two are one company from then on. So the first of
+//     the charge points that is heard again speaks for all that shared its connection.
+//   - Two connections that are open and speak for a charge point in turns are of two
+//     companies: one that changes its connection leaves the old one.
+//   - A charge point whose connection ended is lost when no connection of the company has
+//     been open for Grace, and it was not heard since.
+//   - A connection takes over from one with the same certificate only. Its address means
+//     nothing: two Monitors share one behind a router, and one Monitor may change it.
+//
+// A peer that opens a connection for each message keeps none, so the end of one means
+// nothing.
+package company
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"evcp"
+)
+
+// Grace is how long another connection may take to speak for charge points whose connection
+// ended: a Monitor that reconnects is not lost.
+const Grace = time.Second
+
+// Companies are the companies of one Central. The zero value is ready.
+type Companies struct {
+	ended []end // whose last connection has ended, and which had charge points, in order
+}
+
+// end is the end of a company's last connection.
+type end struct {
+	of *company
+	at time.Time
+}
+
+// company is what is known of one. After a merge one of the two is kept, and the other points
+// to it.
+type company struct {
+	certificate string
+	open        int              // connections
+	ended       time.Time        // the last connection, if none is open
+	orphans     map[*CP]struct{} // charge points whose connection ended, and that were not heard since
+	merged      *company         // what it is part of; nil: it is whole
+}
+
+// whole is the company that c is, or is part of.
+func (c *company) whole() *company {
+	for c.merged != nil {
+		if c.merged.merged != nil {
+			c.merged = c.merged.merged // so that chains stay short
+		}
+		c = c.merged
+	}
+	return c
+}
+
+// merge makes one company of two with the same certificate.
+func merge(a, b *company) {
+	a, b = a.whole(), b.whole()
+	if a == b || a.certificate != b.certificate {
+		return
+	}
+	if len(a.orphans) < len(b.orphans) {
+		a, b = b, a
+	}
+	for cp := range b.orphans {
+		a.orphans[cp] = struct{}{}
+	}
+	a.open += b.open
+	if b.ended.After(a.ended) {
+		a.ended = b.ended
+	}
+	b.orphans, b.merged = nil, a
+}
+
+// Connection is one connection.
+type Connection struct {
+	Peer        string // its address
+	Certificate string // whom its certificate is for; "" without one. Set before it is heard
+	Opened      time.Time
+
+	company *company // nil until it is heard
+	cps     map[*CP]struct{}
+}
+
+// part is the connection's company.
+func (c *Connection) part() *company {
+	if c.company == nil {
+		c.company = &company{certificate: c.Certificate, open: 1}
+	}
+	return c.company.whole()
+}
+
+// CP is which connections speak for one charge point. The zero value is one that none does.
+type CP struct {
+	ID evcp.CPID
+
+	sent       []sent   // by each open connection; mostly one
+	orphan     *company // the one of its connection that ended; nil: it was heard since, or lost
+	alternated time.Time
+	latest     *Connection // that sent a heartbeat
+}
+
+// sent is what one open connection has sent for one charge point.
+type sent struct {
+	by                         *Connection
+	messages, heartbeats       int
+	kept                       bool // the connection before it was kept for more than one message
+	first, last, lastHeartbeat time.Time
+}
+
+func (cp *CP) by(c *Connection) *sent {
+	for i := range cp.sent {
+		if cp.sent[i].by == c {
+			return &cp.sent[i]
+		}
+	}
+	return nil
+}
+
+// Heard notes a message for a charge point on a connection that is open.
+func (b *Companies) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) {
+	s := cp.by(c)
+	if s == nil {
+		cp.sent = append(cp.sent, sent{by: c, first: now})
+		s = &cp.sent[len(cp.sent)-1]
+		if c.cps == nil {
+			c.cps = map[*CP]struct{}{}
+		}
+		c.cps[cp] = struct{}{}
+		if cp.orphan != nil {
+			s.kept = true
+			merge(cp.orphan, c.part())
+		}
+	}
+	b.Release(cp)
+	s.messages++
+	s.last = now
+	if heartbeat {
+		cp.heartbeat(s, now)
+	}
+}
+
+// heartbeat notes whether two companies send in turns.
+func (cp *CP) heartbeat(s *sent, now time.Time) {
+	if latest := cp.by(cp.latest); latest != nil && s.heartbeats > 0 && latest.by.part() != s.by.part() {
+		cp.alternated = now
+	}
+	s.heartbeats++
+	s.lastHeartbeat, cp.latest = now, s.by
+}
+
+// Left notes that a connection speaks for a charge point no more: it has said goodbye.
+func (b *Companies) Left(c *Connection, cp *CP) {
+	cp.sent = slices.DeleteFunc(cp.sent, func(s sent) bool { return s.by == c })
+	delete(c.cps, cp)
+	if cp.latest == c {
+		cp.latest = nil
+	}
+}
+
+// Release gives up waiting for a charge point whose connection ended: it was heard, or is
+// disconnected for another reason.
+func (b *Companies) Release(cp *CP) {
+	if cp.orphan != nil {
+		delete(cp.orphan.whole().orphans, cp)
+		cp.orphan = nil
+	}
+}
+
+// Forget takes a charge point off all connections.
+func (b *Companies) Forget(cp *CP) {
+	b.Release(cp)
+	for len(cp.sent) > 0 {
+		b.Left(cp.sent[0].by, cp)
+	}
+}
+
+// Ended notes the end of a connection. beats tells whether a charge point sends heartbeats:
+// only those are lost. It returns the charge points that the connection spoke for.
+func (b *Companies) Ended(c *Connection, beats func(*CP) bool, now time.Time) (cps []*CP) {
+	of := c.part()
+	for cp := range c.cps {
+		cps = append(cps, cp)
+		s := *cp.by(c)
+		b.Left(c, cp)
+		kept := (s.messages > 1 || s.kept) && (s.heartbeats > 0 || beats(cp))
+		if kept && !cp.takenOver(s, now) {
+			cp.orphan = of.whole()
+			if cp.orphan.orphans == nil {
+				cp.orphan.orphans = map[*CP]struct{}{}
+			}
+			cp.orphan.orphans[cp] = struct{}{}
+		}
+	}
+	of = of.whole()
+	of.open--
+	if of.open == 0 && len(of.orphans) > 0 {
+		of.ended = now
+		b.ended = append(b.ended, end{of, now})
+	}
+	return cps
+}
+
+// takenOver reports whether another connection carries the charge point's heartbeats, or has
+// sent for it since s ended. One that has begun to within Grace is of the same company.
+func (cp *CP) takenOver(s sent, now time.Time) (carried bool) {
+	for i := range cp.sent {
+		o := &cp.sent[i]
+		if o.first.After(s.last) && now.Sub(o.first) <= Grace {
+			o.kept = true
+			merge(s.by.part(), o.by.part())
+		}
+		carried = carried || o.heartbeats > 0 || o.last.After(s.last)
+	}
+	return carried
+}
+
+// Loss is one charge point that is lost.
+type Loss struct {
+	CP    *CP
+	Ended time.Time // the last connection of its company
+}
+
+// Lost takes the charge points that are lost by now.
+func (b *Companies) Lost(now time.Time) (all []Loss) {
+	for len(b.ended) > 0 && now.Sub(b.ended[0].at) >= Grace {
+		e := b.ended[0]
+		b.ended = b.ended[1:]
+		of := e.of.whole()
+		if of.open > 0 || of.ended.After(e.at) { // it goes on, or ended later
+			continue
+		}
+		for cp := range of.orphans {
+			cp.orphan = nil
+			all = append(all, Loss{cp, of.ended})
+		}
+		of.orphans = nil
+	}
+	slices.SortFunc(all, func(x, y Loss) int { return cmp.Compare(x.CP.ID, y.CP.ID) })
+	return all
+}

@@ -1,0 +1,43 @@
+package company
+
+import (
+	"testing"
+	"time"
+)
+
+// Two connections count as two while both send in turns, and no longer.
+func TestSources(t *testing.T) {
+	type beat struct{ conn, second int }
+	for name, tc := range map[string]struct {
+		beats   []beat
+		dropped []int
+		now     int
+		want    int
+	}{
+		"none":                                {want: 0},
+		"one":                                 {beats: []beat{{0, 0}, {0, 5}}, now: 6, want: 1},
+		"a reconnection":                      {beats: []beat{{0, 0}, {0, 5}, {1, 6}, {1, 11}}, now: 12, want: 1},
+		"in turns":                            {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, now: 7, want: 2},
+		"in turns, long ago":                  {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}, {1, 21}}, now: 22, want: 1},
+		"in turns, and one has ended":         {beats: []beat{{0, 0}, {1, 1}, {0, 5}, {1, 6}}, dropped: []int{0}, now: 7, want: 1},
+		"in turns, three":                     {beats: []beat{{0, 0}, {1, 1}, {2, 2}, {0, 5}}, now: 6, want: 3},
+		"in turns, and a third long ago":      {beats: []beat{{2, 0}, {0, 1}, {1, 2}, {0, 16}, {1, 17}}, now: 18, want: 2},
+		"a reconnection, long after a second": {beats: []beat{{0, 0}, {1, 1}, {0, 2}, {0, 20}, {2, 21}}, dropped: []int{1}, now: 22, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var companies Companies
+			var cp CP
+			conns := []*Connection{{}, {}, {}}
+			at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
+			for _, b := range tc.beats {
+				companies.Heard(conns[b.conn], &cp, true, at(b.second))
+			}
+			for _, n := range tc.dropped {
+				companies.Ended(conns[n], func(*CP) bool { return true }, at(tc.now))
+			}
+			if got := cp.Sources(at(tc.now), 15*time.Second); got != tc.want {
+				t.Errorf("%d sources, want %d", got, tc.want)
+			}
+		})
+	}
+}
