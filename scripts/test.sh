@@ -84,5 +84,5 @@ use_python
 use_kafka
 
 # Two packages at once suit the smallest machine; deadlines in the tests are
-# written for it.
-go test -race=$race -count=1 -p 2 -timeout 9m ./...
+# written for it. Parallel tests mostly wait.
+go test -race=$race -count=1 -p 2 -parallel 5 -timeout 9m ./...

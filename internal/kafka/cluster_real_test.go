@@ -13,6 +13,7 @@ import (
 // TestRealCluster does what a broker that others use can't bear: brokers of its own, of
 // which one goes, and rights that are taken away.
 func TestRealCluster(t *testing.T) {
+	t.Parallel() // it waits
 	first := realBroker(t)
 	t.Run("topic is deleted", func(t *testing.T) { topicIsDeleted(t, first) })
 	t.Run("topic is deleted and may not be made", func(t *testing.T) { topicMayNotBeMade(t, first) })

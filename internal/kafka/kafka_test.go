@@ -284,6 +284,7 @@ func TestDelivery(t *testing.T) {
 
 // TestBrokerStartsLater: a broker that starts later gets all earlier events.
 func TestBrokerStartsLater(t *testing.T) {
+	t.Parallel() // it waits
 	address := testbed.FreeAddr(t)
 	port, err := strconv.Atoi(testbed.Port(address))
 	if err != nil {

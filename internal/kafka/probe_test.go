@@ -66,6 +66,7 @@ func TestProbeNamesEachBroker(t *testing.T) {
 // TestProbeTriesEveryBroker: the Sender goes on to the next broker of the settings when one
 // does not answer, and so does Probe. When none answers, each has its trouble.
 func TestProbeTriesEveryBroker(t *testing.T) {
+	t.Parallel() // it waits
 	refused, silent := testbed.FreeAddr(t), testbed.SilentServer(t)
 	broker := testbed.AdvertisedBroker(t, "", kfake.SeedTopics(1, "t"))
 	if r := Probe(t.Context(), Options{Brokers: []string{silent, refused, broker}, Topic: "t"}); !r.Exists || r.Answering != broker || r.Troubles != nil {

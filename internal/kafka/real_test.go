@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,9 @@ func (b *ownBroker) do(args ...string) string {
 // brokerPorts is how many ports scripts/kafka.sh takes at most, one after the other.
 const brokerPorts = 6
 
+// nextPort is where freePorts looks first: brokers start at the same time.
+var nextPort atomic.Int64
+
 // freePorts finds the first of brokerPorts ports that are free.
 func freePorts(t *testing.T) string {
 	t.Helper()
@@ -71,7 +75,7 @@ func freePorts(t *testing.T) string {
 		}
 		return err == nil
 	}
-	for port := 18092; port < 18992; port += 10 {
+	for port := 18082 + int(nextPort.Add(10)); port < 18992; port = 18082 + int(nextPort.Add(10)) {
 		n := 0
 		for n < brokerPorts && free(port+n) {
 			n++
@@ -106,6 +110,7 @@ func (s *senderHarness) appendSteadily() (stop func() (rounds int)) {
 // TestRealOutages freezes, thaws, kills and restarts Apache Kafka while events are
 // appended: all arrive, in order, and each outage is a change of phase.
 func TestRealOutages(t *testing.T) {
+	t.Parallel() // it waits
 	b := realBroker(t)
 	s := newFixture(t, b.address)
 	s.start()

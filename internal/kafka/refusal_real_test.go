@@ -232,6 +232,7 @@ func TestRealNoRight(t *testing.T) {
 
 // TestRealQuota: a broker that slows the Monitor down is no outage; it is reported once.
 func TestRealQuota(t *testing.T) {
+	t.Parallel() // it waits
 	s := realTopic(t)
 	client := s.topic
 	entry := kmsg.NewAlterClientQuotasRequestEntry()

@@ -23,6 +23,7 @@ import (
 
 // TestRealSecurity: Apache Kafka with every kind of secure link.
 func TestRealSecurity(t *testing.T) {
+	t.Parallel() // it waits
 	site := newSecureSite(t)
 	t.Run("logins", site.tryLogins)
 	t.Run("mistakes", site.tryMistakes)

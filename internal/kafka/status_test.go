@@ -24,6 +24,7 @@ import (
 // TestIdleConnectionsAreClosed: a broker or a proxy that closes idle connections makes an
 // error each time. The client dials again at once, so this is no outage. On real sockets.
 func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel() // it waits
 	s := newFixture(t, brokerFor(t))
 	var mu sync.Mutex
 	var open []*net.TCPConn
@@ -126,6 +127,7 @@ func TestNotKafka(t *testing.T) {
 // TestAdvertisedAddress: a broker answers, but tells its clients to go to an address that
 // can't be reached. The status names both.
 func TestAdvertisedAddress(t *testing.T) {
+	t.Parallel() // it waits
 	addresses, dialer := advertisedTroubles(t)
 	for advertised, cause := range addresses {
 		t.Run(cause.String(), func(t *testing.T) {
