@@ -56,7 +56,7 @@ var packages = map[string]contract{
 	"internal/logtext":         {decides, []string{".", "internal/advice", "internal/display", "internal/language"}},
 	"internal/selftest":        {does, []string{".", "internal/advice", "internal/display", "internal/kafka", "internal/language", "internal/link", "internal/probe", "internal/uplink", "internal/wire"}},
 	"internal/watch":           {does, []string{".", "internal/console", "internal/credentials", "internal/display", "internal/explain", "internal/kafka", "internal/language", "internal/link", "internal/logtext", "internal/metrics", "internal/monitor", "internal/outbox", "internal/probe", "internal/status", "internal/systemd", "internal/uplink", "internal/version", "internal/wire"}},
-	"internal/engine":          {does, []string{".", "internal/language", "internal/wait", "internal/wire"}},
+	"internal/engine":          {does, []string{".", "internal/idrange", "internal/language", "internal/wait", "internal/wire"}},
 	"internal/central/company": {decides, []string{"."}},
 	"internal/central/cpstate": {decides, []string{".", "internal/wire"}},
 	"internal/central":         {does, []string{".", "internal/authority", "internal/central/company", "internal/central/cpstate", "internal/console", "internal/credentials", "internal/display", "internal/folder", "internal/language", "internal/pace", "internal/sqlite", "internal/wait", "internal/wire"}},
