@@ -37,6 +37,7 @@ var packages = map[string]contract{
 	"internal/pace":            {decides, []string{"."}},
 	"internal/wire":            {decides, []string{"."}},
 	"internal/language":        {decides, nil},
+	"internal/fleet":           {decides, []string{".", "internal/config", "internal/idrange", "internal/language"}},
 	"internal/idrange":         {decides, []string{"internal/language"}},
 	"internal/advice":          {decides, []string{".", "internal/language"}},
 	"internal/display":         {decides, []string{".", "internal/language"}},
