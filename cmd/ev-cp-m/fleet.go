@@ -31,16 +31,16 @@ func (o *options) chooseTargets(in config.Invocation) error {
 	if central := given(in.Values, "central-ip", "central-port"); f.Central != "" && central == "" {
 		o.Central = f.Central
 	}
-	for _, t := range f.Targets {
+	for _, t := range f.Members {
 		o.Targets = append(o.Targets, probe.Target{CP: t.CP, Address: t.Address})
 	}
 	return nil
 }
 
 // readFleet reads the file of the fleet.
-func (o *options) readFleet() (fleet.Fleet, error) {
+func (o *options) readFleet() (fleet.Content, error) {
 	source, err := cli.ReadFile(o.fleetFile, fleet.MaxFile)
-	return fleet.Read(name, o.fleetFile, source, err, fleet.Settings{
+	return fleet.Read(name, o.fleetFile, source, err, fleet.CheckSettings{
 		Interval: o.Interval, Timeout: o.Timeout, Fall: o.Policy.Fall, Rise: o.Policy.Rise,
 		TLS: fleet.EngineTLS{On: o.engineTLS.On, CA: o.engineTLS.CA, Cert: o.engineTLS.Cert, Key: o.engineTLS.Key, ServerName: o.engineTLS.ServerName},
 	})

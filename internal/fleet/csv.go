@@ -17,7 +17,7 @@ var csvColumns = append([]string{"cp_id", "engine", "site"}, settingKeys...)
 
 // readCSV reads a table: a header, and a charge point or a range of them in each line. The
 // separator is the comma, the semicolon or the tab, whichever the header holds most often.
-func (c *collector) readCSV(defaults Settings) {
+func (c *collector) readCSV(defaults CheckSettings) {
 	lines := c.text.Lines()
 	t := csvTable{collector: c, lines: lines, reader: csv.NewReader(strings.NewReader(strings.Join(lines, "\n")))}
 	t.reader.Comma = separator(lines)
@@ -32,7 +32,7 @@ func (c *collector) readCSV(defaults Settings) {
 			c.reject(t.place(parse.StartLine, 1, ""), language.New(`a quote stands in quotes, and twice: "Calle ""A"""`))
 			continue
 		case err != nil: // the reader can't fail otherwise
-			c.reject(place{}, err)
+			c.reject(filePlace{}, err)
 			return
 		}
 		switch {
@@ -93,8 +93,8 @@ func (t *csvTable) readHeader(record []string) {
 	}
 }
 
-func (t *csvTable) readRecord(record []string, defaults Settings) {
-	r := row{settings: defaults, at: t.fieldPlace(0, record[0])}
+func (t *csvTable) readRecord(record []string, defaults CheckSettings) {
+	r := listEntry{settings: defaults, at: t.fieldPlace(0, record[0])}
 	for i, text := range record {
 		at := t.fieldPlace(i, text)
 		text = strings.TrimSpace(text)
@@ -102,9 +102,9 @@ func (t *csvTable) readRecord(record []string, defaults Settings) {
 		switch key := t.columns[i]; {
 		case key == "" || text == "":
 		case key == "cp_id":
-			r.cp = field{strings.Clone(text), at, true}
+			r.cp = givenValue{strings.Clone(text), at, true}
 		case key == "engine":
-			r.engine = field{strings.Clone(text), at, true}
+			r.engine = givenValue{strings.Clone(text), at, true}
 		case key == "site":
 			if why = config.Text(&r.settings.Site)(strings.Clone(text)); why != nil {
 				t.reject(at, config.ValueError(key, text, why))
@@ -121,15 +121,15 @@ func (t *csvTable) readRecord(record []string, defaults Settings) {
 }
 
 // fieldPlace is the place of a field of the line that was read last.
-func (t *csvTable) fieldPlace(i int, text string) place {
+func (t *csvTable) fieldPlace(i int, text string) filePlace {
 	line, column := t.reader.FieldPos(i)
 	return t.place(line, column, text)
 }
 
 // place turns the column of the reader, in bytes, into one in characters. It is looked for
 // only as long as errors are few: a file may be one line.
-func (t *csvTable) place(line, column int, text string) place {
-	p := place{line: line, column: column, width: max(utf8.RuneCountInString(text), 1)}
+func (t *csvTable) place(line, column int, text string) filePlace {
+	p := filePlace{line: line, column: column, width: max(utf8.RuneCountInString(text), 1)}
 	if line < 1 || line > len(t.lines) || column-1 > len(t.lines[line-1]) || column > 4096 {
 		return p
 	}

@@ -23,26 +23,26 @@ import (
 // Bounds of a fleet.
 const (
 	MaxFile    = 8 << 20 // bytes of the file
-	MaxTargets = 100_000 // charge points
+	MaxMembers = 100_000 // charge points
 )
 
-// Fleet is what a file says.
-type Fleet struct {
+// Content is what a file says.
+type Content struct {
 	Name    string   // names the state folder
 	Central string   // host:port; "" if the file does not say
-	Targets []Target // in the order of the file, each charge point once; at least one
+	Members []Member // in the order of the file, each charge point once; at least one
 	Sites   int      // how many labels
 }
 
-// Target is one charge point.
-type Target struct {
+// Member is one charge point.
+type Member struct {
 	CP       evcp.CPID
-	Address  string    // host:port of its Engine
-	Settings *Settings // shared by all charge points that have the same
+	Address  string         // host:port of its Engine
+	Settings *CheckSettings // shared by all charge points that have the same
 }
 
-// Settings are how charge points are checked. They are comparable.
-type Settings struct {
+// CheckSettings are how charge points are checked. They are comparable.
+type CheckSettings struct {
 	Site              string // "" without
 	Interval, Timeout time.Duration
 	Fall, Rise        uint32
@@ -65,7 +65,7 @@ const (
 )
 
 // set parses the value of one of settingKeys.
-func (s *Settings) set(key, text string) error {
+func (s *CheckSettings) set(key, text string) error {
 	switch key {
 	case "interval":
 		return config.Duration(&s.Interval, leastInterval)(text)
@@ -89,7 +89,7 @@ func (s *Settings) set(key, text string) error {
 }
 
 // check holds settings to each other.
-func (s *Settings) check() error {
+func (s *CheckSettings) check() error {
 	tls := s.TLS
 	switch {
 	case s.Timeout > s.Interval:
@@ -106,10 +106,10 @@ func (s *Settings) check() error {
 // least, or readError says why there is nothing. defaults are used where the file says
 // nothing; a zero Timeout is 0.9 of the interval. The error is a *config.LoadError, which
 // begins with program; then nothing but the name is known, if that.
-func Read(program, name string, source []byte, readError error, defaults Settings) (Fleet, error) {
+func Read(program, name string, source []byte, readError error, defaults CheckSettings) (Content, error) {
 	c := collector{
-		text: config.NewFileText(name, source, readError, MaxFile), lines: map[evcp.CPID]int{}, shared: map[Settings]*Settings{},
-		wrong: map[Settings]bool{}, sites: map[string]bool{},
+		text: config.NewFileText(name, source, readError, MaxFile), lines: map[evcp.CPID]int{}, shared: map[CheckSettings]*CheckSettings{},
+		wrong: map[CheckSettings]bool{}, sites: map[string]bool{},
 	}
 	if c.text.Readable() {
 		if strings.EqualFold(path.Ext(name), ".csv") {
@@ -120,7 +120,7 @@ func Read(program, name string, source []byte, readError error, defaults Setting
 		c.finish(name)
 	}
 	if err := c.text.Err(program); err != nil {
-		return Fleet{Name: c.fleet.Name}, err
+		return Content{Name: c.fleet.Name}, err
 	}
 	return c.fleet, nil
 }
@@ -128,8 +128,8 @@ func Read(program, name string, source []byte, readError error, defaults Setting
 // finish names the fleet, and requires that there is one.
 func (c *collector) finish(file string) {
 	c.fleet.Sites = len(c.sites)
-	if !c.rejected && len(c.fleet.Targets) == 0 {
-		c.reject(place{}, language.New("no charge point stands in it"))
+	if !c.rejected && len(c.fleet.Members) == 0 {
+		c.reject(filePlace{}, language.New("no charge point stands in it"))
 	}
 	if c.fleet.Name != "" {
 		return
@@ -138,23 +138,23 @@ func (c *collector) finish(file string) {
 	base = strings.TrimSuffix(base, path.Ext(base))
 	var id evcp.CPID
 	if config.CPID(&id)(base) != nil {
-		c.reject(place{}, language.New("the file's name, or name: in it, names the state folder: 1 to 64 of A-Z a-z 0-9 . _ -"))
+		c.reject(filePlace{}, language.New("the file's name, or name: in it, names the state folder: 1 to 64 of A-Z a-z 0-9 . _ -"))
 	}
 	c.fleet.Name = string(id)
 }
 
-// Change says how a fleet becomes another one.
-type Change struct {
-	Added, Removed, Changed []Target // Changed: as they are in the new one
+// Difference says how a fleet becomes another one.
+type Difference struct {
+	Added, Removed, Changed []Member // Changed: as they are in the new one
 }
 
 // Empty reports whether both fleets are the same.
-func (c Change) Empty() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
+func (c Difference) Empty() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
 
 // Diff compares the targets of two fleets.
-func Diff(before, after []Target) Change {
-	var c Change
-	old := make(map[evcp.CPID]Target, len(before))
+func Diff(before, after []Member) Difference {
+	var c Difference
+	old := make(map[evcp.CPID]Member, len(before))
 	for _, t := range before {
 		old[t.CP] = t
 	}
@@ -176,47 +176,47 @@ func Diff(before, after []Target) Change {
 	return c
 }
 
-// place is where something stands in the file: a node of YAML, or so many characters of a
+// filePlace is where something stands in the file: a node of YAML, or so many characters of a
 // line. The zero place is the whole file.
-type place struct {
+type filePlace struct {
 	node                *yaml.Node
 	line, column, width int
 }
 
-func (p place) lineNumber() int {
+func (p filePlace) lineNumber() int {
 	if p.node != nil {
 		return p.node.Line
 	}
 	return p.line
 }
 
-// row is one charge point of the file, or a range of them.
-type row struct {
-	cp, engine field
-	settings   Settings
-	at         place
+// listEntry is one charge point of the file, or a range of them.
+type listEntry struct {
+	cp, engine givenValue
+	settings   CheckSettings
+	at         filePlace
 }
 
-// field is a value with its place; the zero field was not there.
-type field struct {
+// givenValue is a value with its place; the zero givenValue was not there.
+type givenValue struct {
 	text  string
-	at    place
+	at    filePlace
 	given bool
 }
 
 // collector takes what a file says, and notes what is wrong.
 type collector struct {
 	text     *config.FileText
-	fleet    Fleet
-	lines    map[evcp.CPID]int      // where each charge point stands
-	shared   map[Settings]*Settings // by their value
-	wrong    map[Settings]bool      // those that were rejected
+	fleet    Content
+	lines    map[evcp.CPID]int                // where each charge point stands
+	shared   map[CheckSettings]*CheckSettings // by their value
+	wrong    map[CheckSettings]bool           // those that were rejected
 	sites    map[string]bool
 	rejected bool // something was
-	full     bool // there are more than MaxTargets
+	full     bool // there are more than MaxMembers
 }
 
-func (c *collector) reject(at place, why error) {
+func (c *collector) reject(at filePlace, why error) {
 	c.rejected = true
 	if at.node != nil {
 		c.text.RejectNode(at.node, why)
@@ -226,7 +226,7 @@ func (c *collector) reject(at place, why error) {
 }
 
 // add takes one row.
-func (c *collector) add(r row) {
+func (c *collector) add(r listEntry) {
 	settings := c.share(r)
 	if !r.cp.given || !r.engine.given {
 		missing := "engine"
@@ -245,16 +245,16 @@ func (c *collector) add(r row) {
 	case addresses.IsRange() && addresses.Count() != cps.Count():
 		c.reject(r.engine.at, config.ValueError("engine", r.engine.text, language.Errorf("the range has %d, and that of cp_id %d", addresses.Count(), cps.Count())))
 		return
-	case len(c.fleet.Targets)+cps.Count() > MaxTargets:
+	case len(c.fleet.Members)+cps.Count() > MaxMembers:
 		c.full = true
-		c.reject(r.cp.at, language.Errorf("a fleet has at most %d charge points", MaxTargets))
+		c.reject(r.cp.at, language.Errorf("a fleet has at most %d charge points", MaxMembers))
 		return
 	}
 	c.addAll(r, cps, addresses, settings)
 }
 
 // addAll takes the charge points of a row. One mistake of a row is one error.
-func (c *collector) addAll(r row, cps, addresses idrange.Range, settings *Settings) {
+func (c *collector) addAll(r listEntry, cps, addresses idrange.Range, settings *CheckSettings) {
 	var address string
 	for i := range cps.Count() {
 		var cp evcp.CPID
@@ -273,12 +273,12 @@ func (c *collector) addAll(r row, cps, addresses idrange.Range, settings *Settin
 			return
 		}
 		c.lines[cp] = r.cp.at.lineNumber()
-		c.fleet.Targets = append(c.fleet.Targets, Target{cp, address, settings})
+		c.fleet.Members = append(c.fleet.Members, Member{cp, address, settings})
 	}
 }
 
 // expand parses a value that may hold a range.
-func (c *collector) expand(key string, f field) (idrange.Range, bool) {
+func (c *collector) expand(key string, f givenValue) (idrange.Range, bool) {
 	r, why := idrange.Parse(f.text)
 	if why != nil {
 		c.reject(f.at, config.ValueError(key, f.text, why))
@@ -287,7 +287,7 @@ func (c *collector) expand(key string, f field) (idrange.Range, bool) {
 }
 
 // share finds the settings of a row among those of others. Wrong ones are told once, and nil.
-func (c *collector) share(r row) *Settings {
+func (c *collector) share(r listEntry) *CheckSettings {
 	s := r.settings
 	s.Timeout = cmp.Or(s.Timeout, s.Interval*9/10)
 	if known, ok := c.shared[s]; ok {

@@ -14,9 +14,9 @@ import (
 	"evcp/internal/fleet"
 )
 
-var defaults = fleet.Settings{Interval: time.Second, Fall: 3, Rise: 1}
+var defaults = fleet.CheckSettings{Interval: time.Second, Fall: 3, Rise: 1}
 
-func read(t *testing.T, name, text string) fleet.Fleet {
+func read(t *testing.T, name, text string) fleet.Content {
 	t.Helper()
 	f, err := fleet.Read("ev-cp-m", name, []byte(text), nil, defaults)
 	if err != nil {
@@ -26,7 +26,7 @@ func read(t *testing.T, name, text string) fleet.Fleet {
 }
 
 // listed writes what is watched, and how where it differs from the defaults.
-func listed(targets []fleet.Target) (lines []string) {
+func listed(targets []fleet.Member) (lines []string) {
 	for _, t := range targets {
 		line := fmt.Sprintf("%s %s", t.CP, t.Address)
 		if s := t.Settings; s.Site != "" {
@@ -80,7 +80,7 @@ func TestExample(t *testing.T) {
 	if f.Name != "gandia" || f.Central != "10.0.0.5:5000" || f.Sites != 2 {
 		t.Errorf("%q, %q, %d sites", f.Name, f.Central, f.Sites)
 	}
-	compare(t, listed(f.Targets), `
+	compare(t, listed(f.Members), `
 CP_009 10.0.1.9:5001 "Gandía Puerto"
 CP_010 10.0.1.10:5001 "Gandía Puerto"
 CP_011 10.0.1.11:5001 "Gandía Puerto"
@@ -91,7 +91,7 @@ X2 engines.example:6002
 Y-08.b localhost:5001
 Y-09.b localhost:5001
 Y-10.b localhost:5001`)
-	if f.Targets[0].Settings != f.Targets[2].Settings {
+	if f.Members[0].Settings != f.Members[2].Settings {
 		t.Error("equal settings are two copies")
 	}
 }
@@ -122,7 +122,7 @@ N2 h:2`
 		"semicolons": "\ufeffCP ID;Engine;Site;Interval;Timeout;Fall\r\nCP_1;10.0.0.1:5001;Sur;;;\r\nCP_2;10.0.0.2:5001;\"Calle \"\"A\"\", 1\";2s;500ms;5\r\nN[1-2];h:[1-2];;;;\r\n",
 		"tabs":       "engine\tcp_id\tsite\tfall\tinterval\ttimeout\n10.0.0.1:5001\tCP_1\tSur\t\t\t\n10.0.0.2:5001\tCP_2\t\"Calle \"\"A\"\", 1\"\t5\t2s\t500ms\nh:[1-2]\tN[1-2]\t\t\t\t",
 	} {
-		t.Run(name, func(t *testing.T) { compare(t, listed(read(t, "a.CSV", text).Targets), want) })
+		t.Run(name, func(t *testing.T) { compare(t, listed(read(t, "a.CSV", text).Members), want) })
 	}
 }
 
@@ -130,11 +130,11 @@ N2 h:2`
 func TestDiff(t *testing.T) {
 	before := read(t, "f.yaml", "cps:\n- {cp_id: 'A[1-5]', engine: 'h:[1-5]'}\n- {cp_id: B, engine: 'h:9'}")
 	same := read(t, "f.yaml", "defaults: {fall: 3}\ncps:\n- {cp_id: B, engine: 'h:9'}\n- {cp_id: 'A[1-5]', engine: 'h:[1-5]'}")
-	if c := fleet.Diff(before.Targets, same.Targets); !c.Empty() {
+	if c := fleet.Diff(before.Members, same.Members); !c.Empty() {
 		t.Errorf("another order is a change: %+v", c)
 	}
 	after := read(t, "f.yaml", "cps:\n- {cp_id: C, engine: 'h:8'}\n- {cp_id: A1, engine: 'h:1', fall: 2}\n- {cp_id: 'A[2-4]', engine: 'h:[3-5]'}")
-	c := fleet.Diff(before.Targets, after.Targets)
+	c := fleet.Diff(before.Members, after.Members)
 	compare(t, listed(c.Added), "C h:8")
 	compare(t, listed(c.Removed), "A5 h:5\nB h:9")
 	compare(t, listed(c.Changed), "A1 h:1 1s/900ms 2/1 {false    }\nA2 h:3\nA3 h:4\nA4 h:5")
@@ -373,11 +373,11 @@ func fuzz(t *testing.T, file, text string) {
 		}
 		return
 	}
-	if len(got.Targets) == 0 || len(got.Targets) > fleet.MaxTargets || got.Name == "" {
-		t.Errorf("%d targets of %q", len(got.Targets), got.Name)
+	if len(got.Members) == 0 || len(got.Members) > fleet.MaxMembers || got.Name == "" {
+		t.Errorf("%d targets of %q", len(got.Members), got.Name)
 	}
 	seen := map[evcp.CPID]bool{}
-	for _, target := range got.Targets {
+	for _, target := range got.Members {
 		s := target.Settings
 		id, err := evcp.ParseCPID(string(target.CP))
 		if err != nil || id == "." || id == ".." || seen[id] || !strings.Contains(target.Address, ":") || s.Timeout <= 0 || s.Timeout > s.Interval || s.Fall == 0 || s.Rise == 0 {
@@ -385,7 +385,7 @@ func fuzz(t *testing.T, file, text string) {
 		}
 		seen[id] = true
 	}
-	if again, err := fleet.Read("p", file, []byte(text), nil, defaults); err != nil || !slices.EqualFunc(again.Targets, got.Targets, func(a, b fleet.Target) bool {
+	if again, err := fleet.Read("p", file, []byte(text), nil, defaults); err != nil || !slices.EqualFunc(again.Members, got.Members, func(a, b fleet.Member) bool {
 		return a.CP == b.CP && a.Address == b.Address && *a.Settings == *b.Settings
 	}) {
 		t.Errorf("read differently the second time: %v", err)

@@ -23,7 +23,7 @@ const maxSyntaxErrors = 8
 
 // readYAML reads the file as a whole. Where that fails, it is parsed again without the item
 // of the list in which the error is, so that an error hides no other.
-func (c *collector) readYAML(defaults Settings) {
+func (c *collector) readYAML(defaults CheckSettings) {
 	lines := slices.Clone(c.text.Lines())
 	for range maxSyntaxErrors {
 		documents, err := config.ParseYAML(strings.Join(lines, "\n"))
@@ -32,7 +32,7 @@ func (c *collector) readYAML(defaults Settings) {
 			return
 		}
 		line, column := config.YAMLErrorAt(err)
-		c.reject(place{line: line, column: column, width: 1}, config.WhyNotYAML(err))
+		c.reject(filePlace{line: line, column: column, width: 1}, config.WhyNotYAML(err))
 		if !blankItem(lines, line) {
 			return
 		}
@@ -69,21 +69,21 @@ func isBlank(line string) bool { return strings.TrimLeft(line, " \t") == "" }
 func isItem(line string) bool  { return strings.HasPrefix(strings.TrimLeft(line, " "), "-") }
 func indent(line string) int   { return len(line) - len(strings.TrimLeft(line, " \t")) }
 
-func (c *collector) readDocuments(documents []*yaml.Node, defaults Settings) {
+func (c *collector) readDocuments(documents []*yaml.Node, defaults CheckSettings) {
 	for i, d := range documents {
 		root := d.Content[0]
 		if config.IsNull(root) && root.Value == "" {
 			continue
 		}
 		if i > 0 {
-			c.reject(place{node: root}, language.New("one document is allowed in this file"))
+			c.reject(filePlace{node: root}, language.New("one document is allowed in this file"))
 			continue
 		}
 		c.readRoot(root, defaults)
 	}
 }
 
-func (c *collector) readRoot(root *yaml.Node, settings Settings) {
+func (c *collector) readRoot(root *yaml.Node, settings CheckSettings) {
 	m := c.mapping(root, fileKeys)
 	if n, ok := m["name"]; ok {
 		var id evcp.CPID
@@ -102,7 +102,7 @@ func (c *collector) readRoot(root *yaml.Node, settings Settings) {
 	c.readCPs(m["cps"], settings)
 }
 
-func (c *collector) readSite(n *yaml.Node, settings Settings) {
+func (c *collector) readSite(n *yaml.Node, settings CheckSettings) {
 	m := c.mapping(n, siteKeys)
 	if m == nil {
 		return
@@ -110,22 +110,22 @@ func (c *collector) readSite(n *yaml.Node, settings Settings) {
 	if site, ok := m["site"]; ok {
 		c.value("site", site, config.Text(&settings.Site))
 	} else {
-		c.reject(place{node: n}, language.Errorf("%s is missing", "site"))
+		c.reject(filePlace{node: n}, language.Errorf("%s is missing", "site"))
 	}
 	c.settings(m, &settings)
 	if _, ok := m["cps"]; !ok {
-		c.reject(place{node: n}, language.Errorf("%s is missing", "cps"))
+		c.reject(filePlace{node: n}, language.Errorf("%s is missing", "cps"))
 	}
 	c.readCPs(m["cps"], settings)
 }
 
-func (c *collector) readCPs(list *yaml.Node, settings Settings) {
+func (c *collector) readCPs(list *yaml.Node, settings CheckSettings) {
 	for _, n := range c.list(list) {
 		m := c.mapping(n, cpKeys)
 		if m == nil {
 			continue
 		}
-		r := row{settings: settings, at: place{node: n}}
+		r := listEntry{settings: settings, at: filePlace{node: n}}
 		c.settings(m, &r.settings)
 		if r.cp = c.field("cp_id", m); r.cp.given {
 			r.at = r.cp.at
@@ -138,20 +138,20 @@ func (c *collector) readCPs(list *yaml.Node, settings Settings) {
 }
 
 // field is the plain value of a key; not given also where it was rejected.
-func (c *collector) field(key string, m map[string]*yaml.Node) (f field) {
+func (c *collector) field(key string, m map[string]*yaml.Node) (f givenValue) {
 	n, ok := m[key]
 	if !ok {
 		return f
 	}
 	c.value(key, n, func(text string) error {
-		f = field{text, place{node: n}, true}
+		f = givenValue{text, filePlace{node: n}, true}
 		return nil
 	})
 	return f
 }
 
 // settings parses those of settingKeys that are there.
-func (c *collector) settings(m map[string]*yaml.Node, into *Settings) {
+func (c *collector) settings(m map[string]*yaml.Node, into *CheckSettings) {
 	for _, key := range settingKeys {
 		if n, ok := m[key]; ok {
 			c.value(key, n, func(text string) error { return into.set(key, text) })
@@ -163,12 +163,12 @@ func (c *collector) settings(m map[string]*yaml.Node, into *Settings) {
 func (c *collector) value(key string, n *yaml.Node, parse func(string) error) {
 	switch {
 	case !config.IsScalar(n):
-		c.reject(place{node: n}, config.PlainValueNeeded(key))
+		c.reject(filePlace{node: n}, config.PlainValueNeeded(key))
 	case config.IsNull(n):
-		c.reject(place{node: n}, config.NoValue(key))
+		c.reject(filePlace{node: n}, config.NoValue(key))
 	default:
 		if why := parse(n.Value); why != nil {
-			c.reject(place{node: n}, config.ValueError(key, n.Value, why))
+			c.reject(filePlace{node: n}, config.ValueError(key, n.Value, why))
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (c *collector) value(key string, n *yaml.Node, parse func(string) error) {
 // mapping is what the pairs of a node say, by key; nil if it has none.
 func (c *collector) mapping(n *yaml.Node, known []string) map[string]*yaml.Node {
 	if n.Kind != yaml.MappingNode || !isPlain(n) {
-		c.reject(place{node: n}, language.New(`"key: value" is needed here`))
+		c.reject(filePlace{node: n}, language.New(`"key: value" is needed here`))
 		return nil
 	}
 	m := make(map[string]*yaml.Node, len(n.Content)/2)
@@ -185,11 +185,11 @@ func (c *collector) mapping(n *yaml.Node, known []string) map[string]*yaml.Node 
 		first, twice := m[key.Value]
 		switch {
 		case !config.IsScalar(key):
-			c.reject(place{node: key}, language.New(`"key: value" is needed here`))
+			c.reject(filePlace{node: key}, language.New(`"key: value" is needed here`))
 		case !slices.Contains(known, key.Value):
-			c.reject(place{node: key}, config.UnknownKey(key.Value, known))
+			c.reject(filePlace{node: key}, config.UnknownKey(key.Value, known))
 		case twice:
-			c.reject(place{node: key}, config.KeyTwice(key.Value, first.Line))
+			c.reject(filePlace{node: key}, config.KeyTwice(key.Value, first.Line))
 		default:
 			m[key.Value] = value
 		}
@@ -203,7 +203,7 @@ func (c *collector) list(n *yaml.Node) []*yaml.Node {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode || !isPlain(n) {
-		c.reject(place{node: n}, language.New(`a list is needed here: lines that begin with "- "`))
+		c.reject(filePlace{node: n}, language.New(`a list is needed here: lines that begin with "- "`))
 		return nil
 	}
 	return n.Content

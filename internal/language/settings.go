@@ -48,6 +48,8 @@ var settings = map[string]string{
 	"host name":                                     "nombre de la máquina",
 	"tells two Monitors of one id apart":            "distingue dos Monitores con el mismo id",
 	"raw, line or stx, towards Central and Engine":  "raw, line o stx, hacia Central y Engine",
+	"YAML or CSV with many of them":                 "YAML o CSV con muchos de ellos",
+	"one charge point":                              "un punto de carga",
 	"network.yaml here, in .., in /etc/ev-cp-m":     "network.yaml aquí, en .. o en /etc/ev-cp-m",
 	"from check to check":                           "entre una comprobación y otra",
 	"0.9 of --interval":                             "0,9 de --interval",
@@ -191,6 +193,23 @@ var settingErrors = map[string]string{
 	`a time is so long ago, as 10m, or a moment, as 08:00, "2026-11-24 08:00" or 2026-11-24T08:00:00Z`:                           `es un tiempo hacia atrás, como 10m, o un momento, como 08:00, "2026-11-24 08:00" o 2026-11-24T08:00:00Z`,
 	`. Kubernetes sets this variable itself when a Service is named "%s". Rename the Service, or set enableServiceLinks: false.`: `. Kubernetes pone esta variable por su cuenta cuando un Service se llama "%s". Cambie el nombre del Service, o ponga enableServiceLinks: false.`,
 	`. Kubernetes sets this variable itself when a Service is named "%s". Set %s, or enableServiceLinks: false.`:                 `. Kubernetes pone esta variable por su cuenta cuando un Service se llama "%s". Ponga %s, o enableServiceLinks: false.`,
+
+	// The file of a fleet.
+	"%s does not go with --fleet: charge points and Engines stand in its file":              "%s no va con --fleet: los puntos de carga y sus Engines están en su fichero",
+	"a quote stands in quotes, and twice: \"Calle \"\"A\"\"\"":                              "una comilla va entre comillas, y doble: \"Calle \"\"A\"\"\"",
+	"the header has %d fields, and this line %d":                                            "la cabecera tiene %d campos, y esta línea %d",
+	"engine_cert and engine_key go together":                                                "engine_cert y engine_key van juntas",
+	"no charge point stands in it":                                                          "no tiene ningún punto de carga",
+	"the file's name, or name: in it, names the state folder: 1 to 64 of A-Z a-z 0-9 . _ -": "el nombre del fichero, o name: en él, da nombre a la carpeta de estado: de 1 a 64 de A-Z a-z 0-9 . _ -",
+	"the range has %d, and that of cp_id %d":                                                "el intervalo tiene %d, y el de cp_id %d",
+	"a fleet has at most %d charge points":                                                  "una flota tiene como mucho %d puntos de carga",
+	"cp_id %s stands twice (also line %d)":                                                  "cp_id %s está dos veces (también en la línea %d)",
+	"it must not exceed interval (%s)":                                                      "no debe pasar de interval (%s)",
+	"engine_ca, engine_cert, engine_key and engine_server_name go with engine_tls: true":    "engine_ca, engine_cert, engine_key y engine_server_name van con engine_tls: true",
+	"%s is missing":                                       "falta %s",
+	"\"key: value\" is needed here":                       "aquí hace falta \"clave: valor\"",
+	"a list is needed here: lines that begin with \"- \"": "aquí hace falta una lista: líneas que empiezan por \"- \"",
+	"one document is allowed in this file":                "en este fichero se admite un solo documento",
 
 	// Ranges of ids and addresses.
 	"a range is written as [001-012]":                                                "un intervalo se escribe como [001-012]",
