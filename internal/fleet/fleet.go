@@ -102,6 +102,46 @@ func (s *CheckSettings) check() error {
 	return nil
 }
 
+// filePlace is where something stands in the file: a node of YAML, or so many characters of a
+// line. The zero place is the whole file.
+type filePlace struct {
+	node                *yaml.Node
+	line, column, width int
+}
+
+func (p filePlace) lineNumber() int {
+	if p.node != nil {
+		return p.node.Line
+	}
+	return p.line
+}
+
+// listEntry is one charge point of the file, or a range of them.
+type listEntry struct {
+	cp, engine givenValue
+	settings   CheckSettings
+	at         filePlace
+}
+
+// givenValue is a value with its place; the zero givenValue was not there.
+type givenValue struct {
+	text  string
+	at    filePlace
+	given bool
+}
+
+// collector takes what a file says, and notes what is wrong.
+type collector struct {
+	text     *config.FileText
+	fleet    Content
+	lines    map[evcp.CPID]int                // where each charge point stands
+	shared   map[CheckSettings]*CheckSettings // by their value
+	wrong    map[CheckSettings]bool           // those that were rejected
+	sites    map[string]bool
+	rejected bool // something was
+	full     bool // there are more than MaxMembers
+}
+
 // Read reads a file; that it is CSV, its name says. source is its first MaxFile+1 bytes at
 // least, or readError says why there is nothing. defaults are used where the file says
 // nothing; a zero Timeout is 0.9 of the interval. The error is a *config.LoadError, which
@@ -174,46 +214,6 @@ func Diff(before, after []Member) Difference {
 		}
 	}
 	return c
-}
-
-// filePlace is where something stands in the file: a node of YAML, or so many characters of a
-// line. The zero place is the whole file.
-type filePlace struct {
-	node                *yaml.Node
-	line, column, width int
-}
-
-func (p filePlace) lineNumber() int {
-	if p.node != nil {
-		return p.node.Line
-	}
-	return p.line
-}
-
-// listEntry is one charge point of the file, or a range of them.
-type listEntry struct {
-	cp, engine givenValue
-	settings   CheckSettings
-	at         filePlace
-}
-
-// givenValue is a value with its place; the zero givenValue was not there.
-type givenValue struct {
-	text  string
-	at    filePlace
-	given bool
-}
-
-// collector takes what a file says, and notes what is wrong.
-type collector struct {
-	text     *config.FileText
-	fleet    Content
-	lines    map[evcp.CPID]int                // where each charge point stands
-	shared   map[CheckSettings]*CheckSettings // by their value
-	wrong    map[CheckSettings]bool           // those that were rejected
-	sites    map[string]bool
-	rejected bool // something was
-	full     bool // there are more than MaxMembers
 }
 
 func (c *collector) reject(at filePlace, why error) {
