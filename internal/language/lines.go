@@ -138,6 +138,9 @@ var lines = map[string]string{
 	"forget works no more until a restart":                                          "forget no funciona hasta que se reinicie",
 	"forget works only while no Central runs":                                       "forget solo funciona mientras no haya una Central en marcha",
 	"stopped: %d charge point kept":                                                 "parada: %d punto de carga guardado",
+	"%d more faulted in this second":                                                "%d más averiados en este segundo",
+	"%d more disconnected in this second":                                           "%d más desconectados en este segundo",
+	"%d more activated in this second":                                              "%d más activados en este segundo",
 	"stopped: %d charge points kept":                                                "parada: %d puntos de carga guardados",
 
 	// A simulated Engine.
