@@ -15,8 +15,10 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/credentials"
 	"evcp/internal/explain"
+	"evcp/internal/kafkasettings"
 	"evcp/internal/language"
 	"evcp/internal/link"
+	"evcp/internal/probe"
 	"evcp/internal/version"
 	"evcp/internal/watch"
 	"evcp/internal/wire"
@@ -27,12 +29,11 @@ import (
 type options struct {
 	watch.Options
 	cp                      evcp.CPID
-	fleetFile               string // "" = the charge point cp alone
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 
 	engineTLS, centralTLS, kafkaTLS cli.ClientTLS
-	login                           loginSettings
+	login                           kafkasettings.LoginSettings
 	files                           credentials.Store
 
 	test    bool
@@ -73,7 +74,6 @@ func program(o *options) config.Program {
 			{Name: "engine-port", Arg: "PORT", Default: "5001", EnvAliases: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
 			{Name: "instance", Arg: "NAME", DefaultText: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.Policy.Instance)},
 			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw, line or stx, towards Central and Engine", Set: o.setFraming},
-			{Name: "fleet", Arg: "FILE", DefaultText: "one charge point", Group: charge, Help: "YAML or CSV with many of them", Scope: config.NotInFile, Set: config.Text(&o.fleetFile)},
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.Interval, 10*time.Millisecond)},
 			{Name: "timeout", Arg: "DURATION", DefaultText: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.Timeout, time.Millisecond)},
@@ -117,7 +117,7 @@ func (o *options) check() (setting string, why error) {
 	if setting, why = o.httpTLS.Check(o.http != "", "http"); why != nil {
 		return setting, why
 	}
-	return o.login.check(o.kafkaTLS.On)
+	return o.login.Check(o.kafkaTLS.On)
 }
 
 // openDialers opens the files of the TLS settings.
@@ -132,7 +132,7 @@ func (o *options) openDialers() (err error) {
 	if o.Dialers.Kafka, err = o.kafkaTLS.Dialer(tcp, &o.files); err != nil {
 		return err
 	}
-	o.Login, err = o.login.open(&o.files)
+	o.Login, err = o.login.Open(&o.files)
 	return err
 }
 
@@ -177,14 +177,12 @@ func (o *options) complete(in config.Invocation) (err error) {
 	if o.StateDir, err = cli.StateDir(o.StateDir, name, os.Getenv); err != nil {
 		return err
 	}
+	o.Timeout = cmp.Or(o.Timeout, o.Interval*9/10)
 	if o.Policy.Instance == "" {
 		o.Policy.Instance, _ = os.Hostname() // "" if it has none
 	}
 	o.Central = hostPort(o.centralIP, o.centralPort)
-	if err := o.chooseTargets(in); err != nil {
-		return err
-	}
-	o.Timeout = cmp.Or(o.Timeout, o.Interval*9/10)
+	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
 	o.Version, o.said, o.sources = version.String(), in.Language, in.Sources
 	o.Slept = watch.Slept
 	o.operand = in.Operand

@@ -1,4 +1,5 @@
-package main
+// Package kafkasettings holds the settings by which a program logs in at Kafka's brokers.
+package kafkasettings
 
 import (
 	"crypto/tls"
@@ -12,8 +13,8 @@ import (
 	"evcp/internal/language"
 )
 
-// loginSettings say how the Monitor logs in at Kafka.
-type loginSettings struct {
+// LoginSettings are the settings of a login; the zero LoginSettings is none.
+type LoginSettings struct {
 	mechanism, username, passwordFile             string
 	tokenURL, clientID, clientSecretFile, tokenCA string
 	scope                                         string
@@ -21,9 +22,9 @@ type loginSettings struct {
 
 const saslOff = "none"
 
-// Settings are their rows in the Monitor's table. A password in a command line is seen by
+// Settings are their rows in a program's table. A password in a command line is seen by
 // every user of the machine, and one in a variable by every child process.
-func (l *loginSettings) Settings(group string) []config.Setting {
+func (l *LoginSettings) Settings(group string) []config.Setting {
 	refused := func(name, instead string) config.Setting {
 		return config.Setting{Name: name, Arg: "TEXT", Group: group, Hidden: true, Secret: true, Set: func(string) error {
 			return language.Errorf("a secret is given by a file that only this program can read: --%s FILE", instead)
@@ -44,7 +45,7 @@ func (l *loginSettings) Settings(group string) []config.Setting {
 	}
 }
 
-func (l *loginSettings) setTokenURL(s string) error {
+func (l *LoginSettings) setTokenURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
 		return language.New("a token server's address begins with https://: the secret is sent there")
@@ -53,9 +54,9 @@ func (l *loginSettings) setTokenURL(s string) error {
 	return nil
 }
 
-// check is the part of config.Program.Check for these settings. tlsOn: Kafka is reached by
+// Check is the part of config.Program.Check for these settings. tlsOn: Kafka is reached by
 // TLS.
-func (l *loginSettings) check(tlsOn bool) (setting string, why error) {
+func (l *LoginSettings) Check(tlsOn bool) (setting string, why error) {
 	type row struct{ name, value string }
 	password := []row{{"kafka-username", l.username}, {"kafka-password-file", l.passwordFile}}
 	token := []row{{"kafka-oauth-token-url", l.tokenURL}, {"kafka-oauth-client-id", l.clientID}, {"kafka-oauth-client-secret-file", l.clientSecretFile}}
@@ -86,8 +87,8 @@ func (l *loginSettings) check(tlsOn bool) (setting string, why error) {
 	return "", nil
 }
 
-// open opens the files; nil: there is no login.
-func (l *loginSettings) open(files *credentials.Store) (*kafka.Login, error) {
+// Open opens the files; nil: there is no login.
+func (l *LoginSettings) Open(files *credentials.Store) (*kafka.Login, error) {
 	if l.mechanism == saslOff {
 		return nil, nil
 	}
