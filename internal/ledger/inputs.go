@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"slices"
+	"strconv"
+	"time"
+
+	"evcp"
+)
+
+// Inputs are what a report was computed from. Equal inputs give equal bytes.
+type Inputs struct {
+	Topic      string  `json:"topic"`
+	Offsets    Offsets `json:"offsets"` // the next of each partition
+	Annotation int64   `json:"annotation,omitempty"`
+	Gaps       int     `json:"gaps"`
+	Version    string  `json:"version"`
+	TZData     string  `json:"tzdata"`
+	Segments   string  `json:"segments_sha256"`
+	Exclusions string  `json:"exclusions_sha256"`
+	Ports      string  `json:"ports_sha256"`
+}
+
+// Offsets are positions by partition. As JSON they are in the order of the partitions.
+type Offsets map[int32]int64
+
+// MarshalJSON implements json.Marshaler.
+func (o Offsets) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, p := range o.partitions() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `"%d":%d`, p, o[p])
+	}
+	return append(b, '}'), nil
+}
+
+func (o Offsets) partitions() []int32 {
+	var all []int32
+	for p := range o {
+		all = append(all, p)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Inputs fills in what follows from the question.
+func (q Question) Inputs(topic string, offsets Offsets, annotation int64, version string) Inputs {
+	return Inputs{
+		Topic: topic, Offsets: offsets, Annotation: annotation, Gaps: q.Gaps(), Version: version, TZData: q.zoneData(),
+		Segments: q.segmentsHash(), Exclusions: q.exclusionsHash(), Ports: q.portsHash(),
+	}
+}
+
+// zoneData says what the time zone data made of the window: the name of a version is not
+// the same on each machine, and what follows from it is.
+func (q Question) zoneData() string {
+	if q.Zone == time.UTC || q.Zone.String() == "UTC" {
+		return "UTC"
+	}
+	sum := sha256.New()
+	at := q.From.Time().In(q.Zone)
+	for at.Before(q.To.Time()) {
+		_, offset := at.Zone()
+		fmt.Fprintf(sum, "%d %d\n", at.Unix(), offset)
+		_, next := at.ZoneBounds()
+		if next.IsZero() {
+			break
+		}
+		at = next
+	}
+	return "sha256:" + hexSum(sum)[:16]
+}
+
+func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+
+// segmentsHash is of every segment that touches the window, by port and charge point.
+func (q Question) segmentsHash() string {
+	sum := sha256.New()
+	var line []byte
+	for _, p := range q.Ports {
+		for _, l := range p.Lines {
+			for _, s := range q.History[l.CP].Segments {
+				if s.To <= q.From || s.From >= q.To {
+					continue
+				}
+				line = append(line[:0], l.CP...)
+				for _, part := range []int64{
+					int64(max(s.From, q.From)), int64(min(s.To, q.To)), s.Incident.Epoch, int64(s.Incident.Seq),
+					s.Evidence.First.Epoch, int64(s.Evidence.First.Seq), s.Evidence.Last.Epoch, int64(s.Evidence.Last.Seq),
+				} {
+					line = strconv.AppendInt(append(line, ' '), part, 10)
+				}
+				line = append(append(append(append(line, ' '), s.State...), ' '), s.Cause...)
+				sum.Write(append(line, '\n'))
+			}
+		}
+	}
+	return hexSum(sum)
+}
+
+func (q Question) exclusionsHash() string {
+	text, err := json.Marshal(append([]Exclusion{}, q.Exclusions...))
+	if err != nil {
+		panic(err) // it holds nothing that JSON can't
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// portsHash is of what the file of ports says, not of its bytes.
+func (q Question) portsHash() string {
+	sum := sha256.New()
+	for _, p := range q.Ports {
+		fmt.Fprintf(sum, "%q %q %d %t %v %v\n", p.Name, p.Site, p.Watts, p.Public, p.Hours, p.Lines)
+	}
+	return hexSum(sum)
+}
+
+// PortsOf makes a port of each charge point, for a report without a file of ports.
+func PortsOf(cps []evcp.CPID, site func(evcp.CPID) string) []ChargingPort {
+	ports := make([]ChargingPort, 0, len(cps))
+	for _, cp := range cps {
+		ports = append(ports, ChargingPort{Name: string(cp), Lines: []PortLine{{CP: cp}}, Site: site(cp), Public: true})
+	}
+	return ports
+}

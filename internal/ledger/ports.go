@@ -1,0 +1,201 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"evcp"
+)
+
+// ChargingPort is one port of a charger, and which charge points it was, one after the
+// other.
+type ChargingPort struct {
+	Name   string
+	Lines  []PortLine // by time
+	Site   string
+	Watts  int64
+	Public bool
+	Hours  OpeningHours
+}
+
+// PortLine is one charge point that a port was.
+type PortLine struct {
+	CP             evcp.CPID
+	Commissioned   evcp.Stamp // 0: its first event
+	Decommissioned evcp.Stamp // 0: never
+}
+
+// CP is the charge point that the port is now, or was last.
+func (p ChargingPort) CP() evcp.CPID { return p.Lines[len(p.Lines)-1].CP }
+
+const (
+	maxPorts    = 1_000_000
+	maxCellText = 200
+)
+
+var portColumns = []string{"port", "cp_id", "commissioned", "decommissioned", "site", "power_kw", "public", "hours"}
+
+// ParsePorts reads a file of ports: CSV with a first line that names the columns. Dates
+// without a time are midnight in the zone. A port that was renamed has several lines.
+func ParsePorts(data []byte, zone *time.Location) ([]ChargingPort, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
+	head, err := r.Read()
+	if err != nil {
+		return nil, fmt.Errorf("line 1: the columns are %s", strings.Join(portColumns, ","))
+	}
+	for i, name := range head {
+		if head[i] = strings.TrimSpace(name); !slices.Contains(portColumns, head[i]) {
+			return nil, fmt.Errorf("line 1: no column is called %s; there are %s", strconv.QuoteToASCII(head[i]), strings.Join(portColumns, ", "))
+		}
+	}
+	if !slices.Contains(head, "cp_id") {
+		return nil, errors.New("line 1: the column cp_id is missing")
+	}
+	byName := map[string]*ChargingPort{}
+	var names []string
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
+			return nil, fmt.Errorf("line %d: %w", bad.Line, bad.Err)
+		} else if err != nil {
+			return nil, err
+		}
+		line, _ := r.FieldPos(0)
+		p, err := parsePort(head, cells, zone)
+		if err == nil {
+			names, err = addPort(byName, names, p)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+	ports := make([]ChargingPort, 0, len(names))
+	for _, name := range names {
+		ports = append(ports, *byName[name])
+	}
+	return ports, checkPorts(ports)
+}
+
+// addPort joins the lines of one port. What else they say of it must agree.
+func addPort(byName map[string]*ChargingPort, names []string, p ChargingPort) ([]string, error) {
+	known := byName[p.Name]
+	if known == nil {
+		if len(names) == maxPorts {
+			return nil, fmt.Errorf("more than %d ports", maxPorts)
+		}
+		byName[p.Name] = &p
+		return append(names, p.Name), nil
+	}
+	if known.Site != p.Site || known.Watts != p.Watts || known.Public != p.Public || fmt.Sprint(known.Hours) != fmt.Sprint(p.Hours) {
+		return nil, fmt.Errorf("port %s has another site, power_kw, public or hours in a line before", p.Name)
+	}
+	known.Lines = append(known.Lines, p.Lines...)
+	return names, nil
+}
+
+// checkPorts checks that each charge point is one port at a time, and sorts the lines.
+func checkPorts(ports []ChargingPort) error {
+	seen := map[evcp.CPID]string{}
+	for _, p := range ports {
+		slices.SortStableFunc(p.Lines, func(a, b PortLine) int { return cmp.Compare(a.Commissioned, b.Commissioned) })
+		for i, l := range p.Lines {
+			if other, twice := seen[l.CP]; twice {
+				return fmt.Errorf("%s stands in two lines, of port %s and of port %s", l.CP, other, p.Name)
+			}
+			seen[l.CP] = p.Name
+			if i > 0 && (p.Lines[i-1].Decommissioned == 0 || l.Commissioned < p.Lines[i-1].Decommissioned) {
+				return fmt.Errorf("port %s: %s is not decommissioned when %s is commissioned", p.Name, p.Lines[i-1].CP, l.CP)
+			}
+		}
+	}
+	return nil
+}
+
+func parsePort(head, cells []string, zone *time.Location) (p ChargingPort, err error) {
+	p.Public = true
+	if len(cells) != len(head) {
+		return p, fmt.Errorf("%d cells, and %d columns", len(cells), len(head))
+	}
+	var l PortLine
+	for i, name := range head {
+		cell := strings.TrimSpace(cells[i])
+		if len(cell) > maxCellText || !utf8.ValidString(cell) {
+			return p, fmt.Errorf("%s: at most %d bytes of UTF-8", name, maxCellText)
+		}
+		switch name {
+		case "port":
+			p.Name = cell
+		case "cp_id":
+			l.CP, err = evcp.ParseCPID(cell)
+		case "commissioned":
+			l.Commissioned, err = parseMoment(cell, zone)
+		case "decommissioned":
+			l.Decommissioned, err = parseMoment(cell, zone)
+		case "site":
+			p.Site = cell
+		case "power_kw":
+			p.Watts, err = parseKW(cell)
+		case "public":
+			p.Public, err = parseYes(cell)
+		case "hours":
+			p.Hours, err = ParseHours(cell)
+		}
+		if err != nil {
+			return p, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if l.Decommissioned != 0 && l.Decommissioned <= l.Commissioned {
+		return p, errors.New("decommissioned: it must be after commissioned")
+	}
+	p.Name = cmp.Or(p.Name, string(l.CP))
+	p.Lines = []PortLine{l}
+	return p, nil
+}
+
+// parseMoment reads a date in the zone, or a time with its zone; "" is 0.
+func parseMoment(text string, zone *time.Location) (evcp.Stamp, error) {
+	if text == "" {
+		return 0, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
+		return 0, fmt.Errorf("%s: a date is 2026-10-31 or 2026-10-31T08:00:00Z", strconv.QuoteToASCII(text))
+	}
+	return evcp.StampOf(at), nil
+}
+
+// parseKW reads a power in kW with at most three decimals, as watts.
+func parseKW(text string) (int64, error) {
+	whole, decimals, _ := strings.Cut(cmp.Or(text, "0"), ".")
+	n, err := strconv.ParseUint(whole+(decimals + "000")[:3], 10, 32)
+	if err != nil || len(decimals) > 3 {
+		return 0, fmt.Errorf("%s: a power is 50 or 7.4, in kW", strconv.QuoteToASCII(text))
+	}
+	return int64(n), nil
+}
+
+func parseYes(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "", "yes", "true", "1":
+		return true, nil
+	case "no", "false", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s: it is yes or no", strconv.QuoteToASCII(text))
+}

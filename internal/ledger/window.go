@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"evcp"
+)
+
+// MonthWindow is the window of a month in the zone, as 2026-10. Under NEVI it is the twelve
+// months that end with it.
+func MonthWindow(d Definition, month string, zone *time.Location) (from, to evcp.Stamp, err error) {
+	at, err := time.ParseInLocation("2006-01", month, zone)
+	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
+		return 0, 0, fmt.Errorf("%s: a month is 2026-10", strconv.QuoteToASCII(month))
+	}
+	if d == UK {
+		return 0, 0, errors.New("uk is about a calendar year")
+	}
+	begin := at
+	if d == NEVI {
+		begin = time.Date(at.Year()-1, at.Month()+1, 1, 0, 0, 0, 0, zone)
+	}
+	return evcp.StampOf(begin), evcp.StampOf(time.Date(at.Year(), at.Month()+1, 1, 0, 0, 0, 0, zone)), nil
+}
+
+// YearWindow is the window of a calendar year in the zone, as 2026.
+func YearWindow(year string, zone *time.Location) (from, to evcp.Stamp, err error) {
+	n, err := strconv.Atoi(year)
+	if err != nil || n < 1971 || n > 2199 {
+		return 0, 0, fmt.Errorf("%s: a year is 2026", strconv.QuoteToASCII(year))
+	}
+	return evcp.StampOf(time.Date(n, 1, 1, 0, 0, 0, 0, zone)), evcp.StampOf(time.Date(n+1, 1, 1, 0, 0, 0, 0, zone)), nil
+}
