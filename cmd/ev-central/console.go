@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/display"
@@ -23,6 +24,7 @@ type centralProcess struct {
 	central  *central.Central
 	options  *options
 	registry *central.Registry
+	follower *archive.Follower // nil: no history
 	notify   *systemd.NotifySocket
 }
 

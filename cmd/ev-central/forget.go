@@ -107,6 +107,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	})
+	p.handleHistory(mux)
 	mux.HandleFunc("/", status.NoSuchPath())
 	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.console.Logger().Warn("forget works no more until a restart", "error", err)

@@ -44,8 +44,13 @@ func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 	case "":
 		return o.serve(ctx)
 	case "forget":
-	default:
+	case "ca init", "ca issue", "ca revoke", "ca list":
 		return o.authority.run(in, os.Stdout)
+	default:
+		if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
+			return err
+		}
+		return historyCommand{o.reports, o.stateDir, in.Operand, in.Language, os.Stdout}.run(ctx, in.Command)
 	}
 	if in.Operand == "" {
 		return cli.UsageError(language.New("forget which charge point? ev-central forget CP_001"))
@@ -88,22 +93,20 @@ func (o *options) serve(ctx context.Context) (err error) {
 	defer con.Close()
 	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
 	co.Logger, co.LogLost, co.Language = con.Logger(), con.Lost, con.Language()
-	if con.Terminal() {
-		co.LogLines = linesAtATerminal
-	}
 	c, err := central.New(co)
 	if err != nil {
 		return err
 	}
+	follower, closeHistory, err := o.openHistory(con)
+	if err != nil {
+		return errors.Join(err, c.Close())
+	}
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
-	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, notify: systemd.Open(os.Getenv, con.Logger())}
+	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.showStarted(monitors, pages)
-	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), c.Close()) })
+	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), closeHistory(), c.Close()) })
 }
-
-// linesAtATerminal is central.Options.LogLines for a person.
-const linesAtATerminal = 3
 
 // listenToMonitors opens the ports for Monitors, without TLS and with, as far as they are asked for.
 func (o *options) listenToMonitors(ctx context.Context) (all []net.Listener, err error) {
@@ -164,6 +167,9 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	}
 	wg.Go(func() { p.refreshLive(ctx) })
 	wg.Go(func() { p.serveSocket(ctx) })
+	if p.follower != nil {
+		wg.Go(func() { p.follower.Run(ctx) })
+	}
 	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
 	err := p.central.Serve(ctx, monitors...)
 	cancel()

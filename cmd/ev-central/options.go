@@ -22,6 +22,8 @@ type options struct {
 	tls, httpTLS cli.ServerTLS
 	files        credentials.Store
 	authority    authoritySettings
+	events       eventSettings
+	reports      reportSettings
 	sources      config.Sources
 	said         language.Language
 }
@@ -37,7 +39,10 @@ func (o *options) check() (setting string, why error) {
 	if setting, why = o.tls.Check(o.tlsListen != "", "tls-listen"); setting != "" {
 		return setting, why
 	}
-	return o.httpTLS.Check(o.http != "", "http")
+	if setting, why = o.httpTLS.Check(o.http != "", "http"); setting != "" {
+		return setting, why
+	}
+	return o.events.check()
 }
 
 // program is the table that flags, variables, file, defaults and help are made of.
@@ -56,8 +61,14 @@ func program(o *options) config.Program {
 			{Args: "ca revoke SERIAL", Help: "refuse a certificate from now on"},
 			{Args: "ca list", Help: "what was issued"},
 			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
+			{Args: "report --definition NAME", Help: "uptime of a month or a year"},
+			{Args: "history ID", Help: "what happened to a charge point"},
+			{Args: "exclude add ID", Help: "an outage that does not count"},
+			{Args: "exclude list", Help: "what was excluded, and by whom"},
+			{Args: "exclude withdraw NUMBER", Help: "take an exclusion back"},
+			{Args: "backup FILE", Help: "copy the history, also while Central runs"},
 		},
-		Commands: []string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, Operand: true,
+		Commands: append([]string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, reportCommands...), Operand: true,
 		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect; none = by TLS only", Scope: config.NotInFile, Set: config.ListenOrNone(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
@@ -67,7 +78,7 @@ func program(o *options) config.Program {
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 		}, o.httpTLS.Settings(central, false), []config.Setting{
 			{Name: "tls-listen", Arg: "HOST:PORT", DefaultText: "none", Group: secure, Help: "where Monitors connect by TLS", Scope: config.NotInFile, Set: config.ListenOrOff(&o.tlsListen)},
-		}, o.tls.Settings(secure, true), o.authority.settings(), o.log.Settings(run)),
+		}, o.tls.Settings(secure, true), o.events.settings(), o.authority.settings(), o.reports.settings(), o.log.Settings(run)),
 		Check:   o.check,
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,

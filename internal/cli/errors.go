@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"evcp/internal/config"
 	"evcp/internal/display"
 	"evcp/internal/language"
 )
@@ -41,10 +40,6 @@ const maxLines = 20
 func PrintError(stderr io.Writer, program string, l language.Language, err error) int {
 	exit := exitOf(err)
 	if exit.Err == nil {
-		return exit.Code
-	}
-	if load, ok := errors.AsType[*config.LoadError](err); ok { // says all by itself
-		fmt.Fprintln(stderr, l.Error(load))
 		return exit.Code
 	}
 	lines := strings.Split(program+": "+l.Error(err), "\n")

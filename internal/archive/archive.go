@@ -1,0 +1,240 @@
+package archive
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"evcp"
+	"evcp/internal/folder"
+	"evcp/internal/history"
+	"evcp/internal/kafka"
+	"evcp/internal/sqlite"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// fileSchema names the file: "EVHI".
+var fileSchema = sqlite.Schema{ApplicationID: 0x45564849, Migrations: migrations}
+
+// FileName is the name of the file in Central's state folder; lockName that of its lock.
+const (
+	FileName = "history.db"
+	lockName = "history.lock"
+)
+
+const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `
+
+// Archive is the file, open for writing by this process alone. One goroutine at a time may use
+// it.
+type Archive struct {
+	lock     *folder.Lock
+	db       *sqlite.DB
+	progress ReadProgress
+	pinned   int64 // the last serial that was pinned
+	known    map[evcp.CPID]bool
+	folds    map[foldKey]*heldFold
+
+	// What is not committed yet.
+	changed  []foldKey
+	elements []settledElement
+	checks   []firstCheck
+	added    []evcp.CPID
+	dirty    bool
+}
+
+// ReadProgress is how far the topic was read.
+type ReadProgress struct {
+	Serial  int64 // of the commit
+	Topic   string
+	Next    map[int32]int64 // the next offset of each partition
+	Newest  evcp.Stamp      // the latest time of an event
+	Records int64           // that were read
+	Strange int64           // of these, how many no Monitor wrote
+	Lost    int64           // how many the topic did not have any more
+}
+
+type foldKey struct {
+	cp    evcp.CPID
+	epoch int64
+}
+
+// heldFold is a numbering in memory.
+type heldFold struct {
+	history.Numbering
+	elements int64 // settled
+	stored   int64 // the serial of its row; 0: it has none
+	changed  bool
+}
+
+type settledElement struct {
+	foldKey
+	n int64
+	history.Element
+}
+
+type firstCheck struct {
+	cp evcp.CPID
+	history.Check
+}
+
+// maxFolds is how many numberings are held in memory, about 1 KB each; the others are read
+// when they are needed.
+const maxFolds = 100_000
+
+// Open opens the file in a folder, or makes it. One that can't be used is put aside, and the
+// topic is read again from its beginning. One that another process has open is
+// folder.ErrInUse.
+func Open(dir string, log *slog.Logger) (*Archive, error) {
+	lock, err := folder.Acquire(dir, lockName)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openFile(dir, log)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}}
+	if err := a.load(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
+	path := filepath.Join(dir, FileName)
+	db, err := fileSchema.Open(sqlite.DBFile{Path: path}, pragmas)
+	why := sqlite.Unusable(err)
+	if why == "" {
+		return db, err
+	}
+	reason := sqlite.Reason(err)
+	name, err := folder.PutAside(path, why, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	log.Warn("put an unusable history aside; the topic is read again from its beginning", "file", name, "why", reason)
+	return fileSchema.Open(sqlite.DBFile{Path: path}, pragmas)
+}
+
+func (a *Archive) load() (err error) {
+	if a.progress, err = readProgress(a.db); err != nil {
+		return err
+	}
+	return errors.Join(
+		a.db.QueryInts(`SELECT pinned FROM progress`, &a.pinned),
+		a.db.Query(`SELECT cp_id FROM charge_points`, func(row *sqlite.Stmt) error {
+			a.known[evcp.CPID(row.ColumnText(0))] = true
+			return nil
+		}))
+}
+
+func readProgress(db *sqlite.DB) (p ReadProgress, err error) {
+	p.Next = map[int32]int64{}
+	err = db.Query(`SELECT serial, topic, newest, records, strange, lost FROM progress`, func(row *sqlite.Stmt) error {
+		p.Serial, p.Topic, p.Newest = row.ColumnInt64(0), row.ColumnText(1), evcp.Stamp(row.ColumnInt64(2))
+		p.Records, p.Strange, p.Lost = row.ColumnInt64(3), row.ColumnInt64(4), row.ColumnInt64(5)
+		return nil
+	})
+	return p, errors.Join(err, db.Query(`SELECT partition, next_offset FROM partitions`, func(row *sqlite.Stmt) error {
+		p.Next[int32(row.ColumnInt64(0))] = row.ColumnInt64(1)
+		return nil
+	}))
+}
+
+// Close closes the file, without what was not committed.
+func (a *Archive) Close() error { return errors.Join(a.db.Close(), a.lock.Close()) }
+
+// Progress is how far the topic was read, with what is not committed yet.
+func (a *Archive) Progress() ReadProgress {
+	p := a.progress
+	p.Next = maps.Clone(p.Next)
+	return p
+}
+
+// ErrOtherTopic is a history that was read from a topic of another name.
+var ErrOtherTopic = errors.New("the history was read from another topic")
+
+// SetTopic says which topic is read. The first one stays.
+func (a *Archive) SetTopic(topic string) error {
+	if a.progress.Topic != "" && a.progress.Topic != topic {
+		return ErrOtherTopic
+	}
+	a.progress.Topic = topic
+	return nil
+}
+
+// Take folds what was read. It is on disk after the next Commit. After an error, which is
+// one of the disk, what was taken before the record that caused it stays.
+func (a *Archive) Take(b kafka.ReadBatch) error {
+	for _, l := range b.Lost {
+		a.progress.Lost += l.To - l.From
+	}
+	for _, r := range b.Records {
+		if err := a.takeRecord(r); err != nil {
+			return err
+		}
+		a.progress.Next[r.Partition] = r.Offset + 1
+		a.progress.Records++
+		a.dirty = true
+	}
+	return nil
+}
+
+func (a *Archive) takeRecord(r kafka.TopicRecord) error {
+	p, err := history.Parse(r.Value)
+	if errors.Is(err, history.ErrForeign) {
+		a.progress.Strange++
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if p.Epoch != 0 {
+		key := foldKey{p.CP, p.Epoch}
+		f, err := a.fold(key)
+		if err != nil {
+			return err
+		}
+		settled := f.Add(p.Record, nil)
+		for _, e := range settled {
+			a.elements = append(a.elements, settledElement{key, f.elements, e})
+			f.elements++
+		}
+		if !f.changed {
+			f.changed = true
+			a.changed = append(a.changed, key)
+		}
+	} else if p.Check.Status.Countable() {
+		a.checks = append(a.checks, firstCheck{p.CP, p.Check})
+	}
+	if !a.known[p.CP] {
+		a.known[p.CP] = true
+		a.added = append(a.added, p.CP)
+	}
+	a.progress.Newest = max(a.progress.Newest, p.At)
+	return nil
+}
+
+// fold is the numbering, from memory or from the file.
+func (a *Archive) fold(key foldKey) (*heldFold, error) {
+	if f := a.folds[key]; f != nil {
+		return f, nil
+	}
+	f := &heldFold{}
+	if a.known[key.cp] {
+		err := a.db.Query(`SELECT serial, elements, state FROM folds WHERE cp_id = ? AND epoch = ? ORDER BY serial DESC LIMIT 1`, func(row *sqlite.Stmt) error {
+			f.stored, f.elements = row.ColumnInt64(0), row.ColumnInt64(1)
+			return json.Unmarshal(row.ColumnRawText(2), &f.Numbering)
+		}, string(key.cp), key.epoch)
+		if err != nil {
+			return nil, err
+		}
+	}
+	a.folds[key] = f
+	return f, nil
+}
