@@ -74,6 +74,7 @@ func program(o *options) config.Program {
 			{Name: "engine-port", Arg: "PORT", Default: "5001", EnvAliases: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
 			{Name: "instance", Arg: "NAME", DefaultText: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.Policy.Instance)},
 			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw, line or stx, towards Central and Engine", Set: o.setFraming},
+			{Name: "central-connections", Arg: "N", Default: "16", Group: charge, Help: "of a fleet at first; up to 256 as needed", Set: config.Count(&o.CentralConnections)},
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.Interval, 10*time.Millisecond)},
 			{Name: "timeout", Arg: "DURATION", DefaultText: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.Timeout, time.Millisecond)},

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,8 +36,32 @@ func OneDialer(d Dialer) Dialers { return Dialers{d, d, d} }
 type Link struct {
 	Address string
 	Dialer  Dialer
-	conn    net.Conn
+	conn    *openConn
 	buf     [512]byte
+}
+
+// openConn is an open connection.
+type openConn struct {
+	net.Conn
+	until       time.Time   // the deadline that is set
+	interrupted atomic.Bool // reads and writes fail at once
+}
+
+// longPast is a deadline that breaks off whatever waits.
+var longPast = time.Unix(1, 0)
+
+// bound bounds writes and reads by the same moment: that is one timer, where two moments are
+// two. A deadline that is set already costs nothing.
+func (c *openConn) bound(until time.Time) error {
+	if until == c.until {
+		return nil
+	}
+	c.until = until
+	err := c.SetDeadline(until)
+	if err == nil && c.interrupted.Load() { // it came before the deadline was set
+		err = c.SetDeadline(longPast)
+	}
+	return err
 }
 
 // Ready reports whether there is a connection on which the next message may be sent. It
@@ -81,10 +106,11 @@ func (l *Link) Waiting() ([]byte, error) {
 
 // readNow reads what has arrived, without waiting.
 func (l *Link) readNow() (int, error) {
-	if c, ok := l.conn.(*tlsConn); ok {
+	l.conn.until = time.Time{} // where the system has no read that does not wait, a deadline is set
+	if c, ok := l.conn.Conn.(*tlsConn); ok {
 		return c.readNow(l.buf[:])
 	}
-	return readNow(l.conn, l.buf[:])
+	return readNow(l.conn.Conn, l.buf[:])
 }
 
 // readBriefly reads with a short deadline, for connections that are no sockets (tests in
@@ -103,22 +129,25 @@ func (l *Link) Dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.conn = conn
+	l.conn = &openConn{Conn: conn}
 	return nil
 }
 
 // Adopt takes over a connection that was dialled elsewhere.
 func (l *Link) Adopt(conn net.Conn) {
 	l.Close()
-	l.conn = conn
+	l.conn = &openConn{Conn: conn}
 }
+
+// Open reports whether there is a connection, as far as is known without a look at it.
+func (l *Link) Open() bool { return l.conn != nil }
 
 // Write sends a message before the deadline.
 func (l *Link) Write(message []byte, deadline time.Time) error {
 	if l.conn == nil {
 		return net.ErrClosed
 	}
-	if err := l.conn.SetWriteDeadline(deadline); err != nil {
+	if err := l.conn.bound(deadline); err != nil {
 		return err
 	}
 	_, err := l.conn.Write(message)
@@ -130,7 +159,7 @@ func (l *Link) Read(deadline time.Time) ([]byte, error) {
 	if l.conn == nil {
 		return nil, net.ErrClosed
 	}
-	if err := l.conn.SetReadDeadline(deadline); err != nil {
+	if err := l.conn.bound(deadline); err != nil {
 		return nil, err
 	}
 	n, err := l.conn.Read(l.buf[:])
@@ -140,20 +169,33 @@ func (l *Link) Read(deadline time.Time) ([]byte, error) {
 // Arrived is when the last bytes of the last Read arrived here; zero when the connection
 // does not say.
 func (l *Link) Arrived() time.Time {
-	if c, ok := l.conn.(interface{ Arrived() time.Time }); ok {
+	if l.conn == nil {
+		return time.Time{}
+	}
+	if c, ok := l.conn.Conn.(interface{ Arrived() time.Time }); ok {
 		return c.Arrived()
 	}
 	return time.Time{}
 }
 
-// Interrupt returns a function that, called from any goroutine, breaks off a
-// Read or Write on the connection as it is now.
+// Interrupt returns a function that, called from any goroutine, breaks off a Read or Write
+// on the connection as it is now, and those that follow until Resume.
 func (l *Link) Interrupt() func() {
 	conn := l.conn
 	return func() {
 		if conn != nil {
-			conn.SetDeadline(time.Unix(1, 0))
+			conn.interrupted.Store(true)
+			_ = conn.SetDeadline(longPast) // a connection that is closed is broken off as well
 		}
+	}
+}
+
+// Resume lets reads and writes wait again on a connection that was interrupted between two
+// messages.
+func (l *Link) Resume() {
+	if l.conn != nil {
+		l.conn.interrupted.Store(false)
+		l.conn.until = time.Time{}
 	}
 }
 

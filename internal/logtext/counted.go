@@ -106,9 +106,10 @@ func (l *FleetLog) more(c changeKind, n int, p changeGroups) LogLine {
 	return line.with(Field{"charge_points", n})
 }
 
-// CentralAway takes that Central can't be reached for a charge point, as the Formatter has it.
-func (l *FleetLog) CentralAway(cp evcp.CPID, cause evcp.Cause, reply string, now time.Time) {
-	o := occurrence{kind: centralAway, key: groupKey{cause: cause}, at: now, advice: l.Formatter.central(cp, cause, reply)}
+// CentralAway takes that Central can't be reached for a charge point and so many others, as the
+// Formatter has it.
+func (l *FleetLog) CentralAway(cp evcp.CPID, others int, cause evcp.Cause, reply string, now time.Time) {
+	o := occurrence{kind: centralAway, others: others, key: groupKey{cause: cause}, at: now, advice: l.Formatter.central(cp, cause, reply)}
 	if !l.Formatter.of(cp).accepted {
 		o.key.reason = neverThere
 	}
@@ -127,16 +128,16 @@ func (g *changeGroup) awaySentence() display.Plural {
 }
 
 // CentralBack takes that Central answers again.
-func (l *FleetLog) CentralBack(cp evcp.CPID, outage time.Duration, pending int, now time.Time) {
-	l.add(occurrence{kind: centralBack, line: l.Formatter.CentralBack(cp, outage, pending), at: now, span: outage, amount: int64(pending)}, now)
+func (l *FleetLog) CentralBack(cp evcp.CPID, others int, outage time.Duration, pending int, now time.Time) {
+	l.add(occurrence{kind: centralBack, others: others, line: l.Formatter.CentralBack(cp, outage, pending), at: now, span: outage, amount: int64(pending)}, now)
 }
 
 // NotCentral takes that something else than EV_Central answers.
-func (l *FleetLog) NotCentral(cp evcp.CPID, reply string, now time.Time) {
-	l.add(occurrence{kind: notTaken, line: l.Formatter.NotCentral(cp, reply), at: now, reply: reply}, now)
+func (l *FleetLog) NotCentral(cp evcp.CPID, others int, reply string, now time.Time) {
+	l.add(occurrence{kind: notTaken, others: others, line: l.Formatter.NotCentral(cp, reply), at: now, reply: reply}, now)
 }
 
 // ReportRejected takes that Central's answer to a report was no receipt.
-func (l *FleetLog) ReportRejected(cp evcp.CPID, reply string, now time.Time) {
-	l.add(occurrence{kind: notTaken, line: l.Formatter.ReportRejected(cp, reply), at: now, reply: reply}, now)
+func (l *FleetLog) ReportRejected(cp evcp.CPID, others int, reply string, now time.Time) {
+	l.add(occurrence{kind: notTaken, others: others, line: l.Formatter.ReportRejected(cp, reply), at: now, reply: reply}, now)
 }

@@ -94,9 +94,10 @@ type changeGroup struct {
 	of      int   // charge points of the site
 }
 
-// occurrence is one change.
+// occurrence is one change, or several that were counted already.
 type occurrence struct {
 	kind   changeKind
+	others int // charge points that it is of besides one
 	key    groupKey
 	line   LogLine
 	at     time.Time
@@ -177,13 +178,13 @@ func (l *FleetLog) add(o occurrence, now time.Time) {
 		p.began, p.groups = now, map[groupKey]*changeGroup{}
 	}
 	p.last = now
-	p.total++
+	p.total += 1 + o.others
 	g := p.groups[o.key]
 	if g == nil {
 		g = &changeGroup{groupKey: o.key, advice: o.advice, reply: o.reply, since: o.since}
 		p.groups[o.key] = g
 	}
-	g.count++
+	g.count += 1 + o.others
 	g.at, g.longest, g.sum = o.at, max(g.longest, o.span), g.sum+o.amount
 	if g.site != nil {
 		g.failing, g.of = g.site.failing[g.cause], g.site.cps

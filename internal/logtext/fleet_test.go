@@ -163,18 +163,18 @@ var fleetHistories = map[string]struct {
 	"fleet-central": {[]int{20}, func(r *fleetRecorder) {
 		r.observe(r.cps, evcp.Observation{Kind: evcp.Started})
 		for _, cp := range r.cps {
-			r.log.CentralAway(cp, evcp.Refused, "", r.now)
+			r.log.CentralAway(cp, 0, evcp.Refused, "", r.now)
 		}
 		r.second()
 		r.second()
 		for _, cp := range r.cps {
-			r.log.CentralBack(cp, 45*time.Second, 1, r.now)
+			r.log.CentralBack(cp, 0, 45*time.Second, 1, r.now)
 		}
-		r.log.NotCentral("CP_001", "HTTP/1.1 403 Forbidden", r.now)
+		r.log.NotCentral("CP_001", 0, "HTTP/1.1 403 Forbidden", r.now)
 		r.second()
 		r.second()
 		for _, cp := range r.cps {
-			r.log.ReportRejected(cp, "busy", r.now)
+			r.log.ReportRejected(cp, 0, "busy", r.now)
 		}
 		r.lines = append(r.lines, r.log.Rest()...)
 	}},

@@ -66,10 +66,13 @@ func (p *process) assemble() error {
 		}, p.h.readSlept())
 	}
 	p.uplink = uplink.New(uplink.Options{
-		CPs: cps, Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery, Interval: rules.Interval,
+		Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery,
 		Codec: uplink.TextCodec(wire.Raw), Dialer: p.central, Facts: p.box.Facts(), State: p.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: p.h.lone(),
 		Observe: func(o evcp.Observation) bool { return p.h.scenario.bug.hides(o) || p.monitor.Observe(o) },
 	})
+	for _, cp := range cps {
+		p.uplink.Adopt(cp, rules.Interval)
+	}
 	p.monitor = monitor.New(monitor.Options{
 		CPs: cps, Policy: evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}, Interval: rules.Interval,
 		Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Probe: prober, Box: p.box, Slept: p.h.readSlept,

@@ -95,8 +95,8 @@ func (h *sessionHarness) open(change func(*uplink.Options)) {
 	}
 	h.box, h.state = box, box.State(cp)
 	o := uplink.Options{
-		CPs: []evcp.CPID{cp}, Central: "central", Codec: uplink.TextCodec(wire.Raw), Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second,
-		Interval: time.Second, Dialer: &h.net, Facts: box.Facts(), State: box.State,
+		Central: "central", Codec: uplink.TextCodec(wire.Raw), Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second,
+		Dialer: &h.net, Facts: box.Facts(), State: box.State,
 		Observe: func(o evcp.Observation) bool {
 			if o.CP != cp {
 				h.t.Errorf("something of %q was observed", o.CP)
@@ -114,6 +114,7 @@ func (h *sessionHarness) open(change func(*uplink.Options)) {
 		change(&o)
 	}
 	h.up = uplink.New(o)
+	h.up.Adopt(cp, time.Second)
 }
 
 // run runs the Uplink during play, disconnects, and closes the folder.
@@ -130,7 +131,7 @@ func (h *sessionHarness) run(play func()) (answered bool, refused error) {
 	}
 	defer cancel()
 	began := time.Now()
-	answered = h.up.Disconnect(limit)
+	answered = h.up.Disconnect(limit) == 1
 	h.disconnectTook = time.Since(began).Round(time.Millisecond)
 	if err := h.box.Close(h.t.Context()); err != nil {
 		h.t.Error(err)

@@ -65,12 +65,19 @@ type SendResult struct {
 }
 
 // Codec is one protocol in which messages and replies are exchanged with Central. All
-// sessions share it. A protocol with a handshake brings a Dialer that makes it.
+// connections share it. A protocol with a handshake brings a Dialer that makes it.
 type Codec interface {
+	// Exchanger makes what exchanges messages on one connection after the other.
+	Exchanger() Exchanger
+	// Describe names a message for people, without the charge point: "heartbeat OK".
+	Describe(m Outbound) string
+}
+
+// Exchanger exchanges one message at a time, and may keep its buffers for the next. One
+// goroutine uses it.
+type Exchanger interface {
 	// Exchange writes m to a connection and reads the reply, both before the deadline. It
 	// calls onFirstByte as soon as the reply has begun. It sets neither Connected nor
 	// Latency; ended is when the last byte was received, or the failure noticed.
 	Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (r SendResult, ended time.Time)
-	// Describe names a message for people, without the charge point: "heartbeat OK".
-	Describe(m Outbound) string
 }

@@ -11,11 +11,12 @@ import (
 // AnswerLimit is how long Central may take: to be reached, and to answer.
 const AnswerLimit = 3 * time.Second
 
-// centralConn is the connection to Central. It carries one message at a time.
+// centralConn is one connection to Central. It carries one message at a time.
 type centralConn struct {
 	link        link.Link
-	codec       Codec
+	exchanger   Exchanger
 	onFirstByte func() // of each reply
+	onDialled   func() // there is a new connection
 }
 
 // send sends a message and waits for the reply. Central may have closed a kept
@@ -43,10 +44,9 @@ func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadl
 		if err != nil {
 			return notReceived(err), time.Now()
 		}
+		c.onDialled()
 	}
-	stop := context.AfterFunc(ctx, c.link.Interrupt())
-	defer stop()
-	r, ended = c.codec.Exchange(&c.link, m, deadline, c.onFirstByte)
+	r, ended = c.exchanger.Exchange(&c.link, m, deadline, c.onFirstByte)
 	if r.Cause == evcp.Timeout {
 		if refused := c.link.RouteError(); refused != nil {
 			r.Cause = link.CauseOf(refused)

@@ -162,7 +162,7 @@ func TestSend(t *testing.T) {
 func (p *scriptedPeer) start(t *testing.T, scripts [][]scriptedReply, framing wire.Framing) (c *centralConn, end func()) {
 	t.Helper()
 	n := &simnet.Net{}
-	c = &centralConn{link: link.Link{Address: "central:1", Dialer: p.dialer(n)}, codec: TextCodec(framing), onFirstByte: func() {}}
+	c = &centralConn{link: link.Link{Address: "central:1", Dialer: p.dialer(n)}, exchanger: newTextExchanger(framing), onFirstByte: func() {}, onDialled: func() {}}
 	if scripts == nil {
 		return c, func() {}
 	}

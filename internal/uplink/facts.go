@@ -1,29 +1,11 @@
 package uplink
 
 import (
-	"context"
 	"slices"
 
 	"evcp"
 	"evcp/internal/outbox"
 )
-
-// deliverFacts hands each fact of the outbox to the session of its charge point.
-func (u *Uplink) deliverFacts(ctx context.Context) {
-	for {
-		facts, err := u.o.Facts.Next(ctx)
-		if err != nil {
-			return
-		}
-		for _, f := range facts {
-			s, watched := u.index[f.Event.CP]
-			u.receipts.add(f, watched)
-			if watched {
-				s.deliver(f.Event)
-			}
-		}
-	}
-}
 
 // receiptTracker knows which facts still wait for Central's receipt, over all charge
 // points, so that the outbox may forget everything before the oldest of them. A fact
@@ -86,6 +68,16 @@ func (t *receiptTracker) settle(k reportKey) {
 	if f, ok := t.keys[k]; ok {
 		f.settled = true
 	}
+}
+
+// forget settles what is open of a charge point that is no longer watched.
+func (t *receiptTracker) forget(cp evcp.CPID) {
+	for _, f := range t.open {
+		if f.keys[0].cp == cp {
+			f.settled = true
+		}
+	}
+	t.trim()
 }
 
 // trim lets the outbox forget the settled facts before the first open one.

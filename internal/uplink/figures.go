@@ -72,19 +72,17 @@ func (m *meter) reported(report Outbound, result int, now evcp.Stamp) {
 
 // Figures reads the counts. Any goroutine may call at any time.
 func (u *Uplink) Figures() Figures {
-	f := Figures{
-		Delivery: u.meter.delivery.Read(),
-		Sessions: map[SessionPhase]int{Connecting: 0, Registered: 0, Refused: 0, Away: 0},
-	}
+	f := Figures{Delivery: u.meter.delivery.Read(), Sessions: make(map[SessionPhase]int, len(phaseNames))}
 	for kind := range u.meter.reports {
 		for result, name := range resultNames {
 			f.Reports = append(f.Reports, SentReports{kind == 1, name, u.meter.reports[kind][result].Load()})
 		}
 	}
-	for _, s := range u.sessions {
-		status := s.shown()
-		f.Sessions[status.Phase]++
-		f.Pending += status.Pending
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f.Pending = u.pending
+	for phase, n := range u.phases {
+		f.Sessions[SessionPhase(phase)] = n //nolint:gosec // there are four
 	}
 	return f
 }

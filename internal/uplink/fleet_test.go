@@ -3,6 +3,7 @@ package uplink_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,15 +28,18 @@ func TestReconnectionsAreSpread(t *testing.T) {
 		}
 		n := &simnet.Net{}
 		u := uplink.New(uplink.Options{
-			CPs: manyCPs(many), Central: "central", Codec: uplink.TextCodec(wire.Raw), Interval: time.Second, Dialer: n, Facts: box.Facts(), State: box.State,
+			Central: "central", Codec: uplink.TextCodec(wire.Raw), Dialer: n, Facts: box.Facts(), State: box.State,
 			Observe: func(evcp.Observation) bool { return true }, OnDiagnostic: func(uplink.Diagnostic) {},
 		})
+		for _, cp := range manyCPs(many) {
+			u.Adopt(cp, time.Second)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), away+most+time.Second)
 		defer cancel()
 		var running sync.WaitGroup
 		running.Go(func() { _ = u.Run(ctx) })
 		time.Sleep(away)
-		arrivals, stop := countConnections(t, n)
+		arrivals, stop := countRegistrations(t, n)
 		running.Wait()
 		u.Disconnect(t.Context())
 		stop()
@@ -61,13 +65,19 @@ func manyCPs(many int) (cps []evcp.CPID) {
 	return cps
 }
 
-// countConnections starts Central and counts its connections.
-func countConnections(t *testing.T, n *simnet.Net) (arrivals func() (perTenth map[int]int, all int), stop func()) {
+// countRegistrations starts Central and counts what asks it for registration.
+func countRegistrations(t *testing.T, n *simnet.Net) (arrivals func() (perTenth map[int]int, all int), stop func()) {
 	t.Helper()
+	var mu sync.Mutex
 	began, perTenth, all := time.Now(), map[int]int{}, 0
-	stop = serveCentral(t, n, func() {
-		perTenth[int(time.Since(began)/(100*time.Millisecond))]++
-		all++
-	}, func(string) string { return accepted })
+	stop = serveCentral(t, n, func() {}, func(message string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.HasSuffix(message, "registration request") {
+			perTenth[int(time.Since(began)/(100*time.Millisecond))]++
+			all++
+		}
+		return accepted
+	})
 	return func() (map[int]int, int) { return perTenth, all }, stop
 }

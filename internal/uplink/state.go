@@ -14,70 +14,151 @@ type Schedule struct {
 	ReportEvery time.Duration // an open failure is reported again so often; 0 = never
 }
 
-// SessionState is the session of one charge point: all that decides what is sent next.
+// Instant is a time in nanoseconds, counted from long before the process began: 0 is never, or
+// so long ago that what was due then is due now. It takes a third of a time.Time.
+type Instant int64
+
+func (m Instant) add(d time.Duration) Instant    { return m + Instant(d) }
+func (m Instant) sub(from Instant) time.Duration { return time.Duration(m - from) }
+
+// instantClock turns the times of this process into moments, and back.
+type instantClock struct{ origin time.Time }
+
+// longAgo is how long before a process its instantClock begins. No setting is so long.
+const longAgo = 10 * 365 * 24 * time.Hour
+
+func newInstantClock(now time.Time) instantClock { return instantClock{now.Add(-longAgo)} }
+
+func (l instantClock) instant(t time.Time) Instant { return Instant(t.Sub(l.origin)) }
+
+// time is an instant as a time, the zero time for 0. The wall clock is that of now: it may have
+// been set since then.
+func (l instantClock) time(m Instant, now time.Time) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return now.Add(m.sub(l.instant(now)))
+}
+
+// SessionState is the session of one charge point: all that decides what is sent next. There
+// may be ten thousand, so what only a failure needs is behind a pointer.
 type SessionState struct {
 	Registered       bool
-	RegisteredBefore bool // at least once in this process
-	Refused          bool // Central rejected the newest registration that it answered
-	Away             bool // an outage of Central goes on
-	AwaySince        time.Time
-	Attempts         int       // in a row without a usable reply
-	Forgotten        int       // "not registered" in a row, from a Central that had accepted
-	RetryAt          time.Time // no registration and no report before this
+	RegisteredBefore bool   // at least once in this process
+	Refused          bool   // Central rejected the newest registration that it answered
+	Away             bool   // an outage of Central goes on
+	Attempts         uint32 // in a row without a usable reply
+	Forgotten        uint32 // "not registered" in a row, from a Central that had accepted
+	AwaySince        Instant
+	RetryAt          Instant // no registration and no report before this
+	LastHeartbeat    Instant
+	Reports          *ReportState // nil: nothing to report, and no receipt that is not kept
+}
 
+// ReportState is what is to be reported of one charge point, and what was.
+type ReportState struct {
 	Queue []Outbound // reports without a receipt, in order
 
 	// Repeating: an incident is open and its first report has its receipt.
 	Repeating bool
-	Last      Outbound  // the newest failure report with a receipt
-	ReceiptAt time.Time // when that receipt came
+	Last      Outbound // the newest failure report with a receipt
+	ReceiptAt Instant  // when that receipt came
 	// Unkept are the reports whose receipts came and are not kept yet. Until they are,
 	// the disk may refuse, and the same failures return under other event ids.
 	Unkept []Outbound
+}
 
-	LastHeartbeat time.Time
+// pending is how many reports have no receipt.
+func (s *SessionState) pending() int {
+	if s.Reports == nil {
+		return 0
+	}
+	return len(s.Reports.Queue)
+}
+
+// reports is what there is to report, for a change; dropReports follows.
+func (s *SessionState) reports() *ReportState {
+	if s.Reports == nil {
+		s.Reports = &ReportState{}
+	}
+	return s.Reports
+}
+
+// dropReports gives the memory back when nothing is to be reported any more.
+func (s *SessionState) dropReports() {
+	if r := s.Reports; r != nil && !r.Repeating && len(r.Queue)+len(r.Unkept) == 0 {
+		s.Reports = nil
+	}
 }
 
 // Apply folds a kept event in. A report whose receipt is kept, in this process or an
 // earlier one, leaves the queue.
 func (s *SessionState) Apply(e evcp.Event) {
+	defer s.dropReports()
+	r := s.reports()
 	switch e.Action {
 	case evcp.EngineFailed:
-		s.enqueue(Outbound{Operation: ReportFailure, Incident: e.ID(), At: e.At})
+		r.enqueue(Outbound{Operation: ReportFailure, Incident: e.ID(), At: e.At})
 	case evcp.EngineRecovered:
-		s.enqueue(Outbound{Operation: ReportRecovery, Incident: e.Incident, At: e.At})
-		if s.Last.Incident == e.Incident {
-			s.Repeating = false
+		r.enqueue(Outbound{Operation: ReportRecovery, Incident: e.Incident, At: e.At})
+		if r.Last.Incident == e.Incident {
+			r.Repeating = false
 		}
 	case evcp.ReportEngineFailure:
-		s.settle(ReportFailure, e.Incident)
+		r.settle(ReportFailure, e.Incident)
 	case evcp.ReportEngineRecovery:
-		s.settle(ReportRecovery, e.Incident)
+		r.settle(ReportRecovery, e.Incident)
 	}
 }
 
-func (s *SessionState) settle(op Operation, incident evcp.EventID) {
-	s.Queue, s.Unkept = without(s.Queue, op, incident), without(s.Unkept, op, incident)
+func (r *ReportState) settle(op Operation, incident evcp.EventID) {
+	r.Queue, r.Unkept = without(r.Queue, op, incident), without(r.Unkept, op, incident)
 }
 
-// enqueue adds a report, unless it is a known one that was numbered anew because the
+// resume goes on repeating a failure that an earlier process reported, ago.
+func (s *SessionState) resume(i evcp.Incident, ago, every time.Duration, now Instant) {
+	if !i.Open || i.Reports == 0 {
+		return
+	}
+	r := s.reports()
+	r.Repeating, r.ReceiptAt = true, now.add(-min(max(ago, 0), every))
+	r.Last = Outbound{Operation: ReportFailure, Incident: i.ID, Repeat: i.Reports - 1}
+}
+
+// recall adds what was not reported of an incident before the charge point was released.
+func (s *SessionState) recall(i evcp.Incident) {
+	if i.ID == (evcp.EventID{}) {
+		return
+	}
+	r := s.reports()
+	if i.Reports == 0 {
+		r.enqueue(Outbound{Operation: ReportFailure, Incident: i.ID})
+	}
+	if !i.Open && !i.RecoveryReported {
+		r.enqueue(Outbound{Operation: ReportRecovery, Incident: i.ID})
+	}
+	s.dropReports()
+}
+
+// enqueue adds a report, unless it is a known one. It may have been numbered anew because the
 // disk refused it: then only its incident's id changes.
-func (s *SessionState) enqueue(m Outbound) {
-	s.Last.renumber(m)
-	for _, known := range [][]Outbound{s.Queue, s.Unkept} {
+func (r *ReportState) enqueue(m Outbound) {
+	r.Last.renumber(m)
+	for _, known := range [][]Outbound{r.Queue, r.Unkept} {
 		for i := range known {
 			if known[i].renumber(m) {
 				return
 			}
 		}
 	}
-	s.Queue = append(s.Queue, m)
+	r.Queue = append(r.Queue, m)
 }
 
 // renumber takes over the incident's id from again, and reports whether again is the
 // same report.
 func (m *Outbound) renumber(again Outbound) bool {
-	if again.At == 0 || m.At != again.At || m.Operation != again.Operation {
+	same := m.Incident == again.Incident || again.At != 0 && m.At == again.At
+	if !same || m.Operation != again.Operation {
 		return false
 	}
 	m.Incident = again.Incident
@@ -89,27 +170,27 @@ func without(all []Outbound, op Operation, incident evcp.EventID) []Outbound {
 	return slices.DeleteFunc(all, func(m Outbound) bool { return m.Operation == op && m.Incident == incident })
 }
 
-// Next decides what to send at the moment now. NoOperation means nothing before wake; a
+// Next decides what to send at the instant now. NoOperation means nothing before wake; a
 // zero wake, nothing until an event.
-func (c Schedule) Next(s SessionState, now time.Time) (m Outbound, wake time.Time) {
+func (c Schedule) Next(s SessionState, now Instant) (m Outbound, wake Instant) {
 	if !s.Registered {
-		if now.Before(s.RetryAt) {
+		if now < s.RetryAt {
 			return Outbound{}, s.RetryAt
 		}
-		return Outbound{Operation: Register}, time.Time{}
+		return Outbound{Operation: Register}, 0
 	}
 	if m, due := c.nextReport(s); m.Operation != NoOperation {
-		if !now.Before(due) {
-			return m, time.Time{}
+		if now >= due {
+			return m, 0
 		}
 		wake = due
 	}
 	if c.Heartbeat > 0 { // also while Central accepts no report: the Monitor is alive
-		due := s.LastHeartbeat.Add(c.Heartbeat)
-		if !now.Before(due) {
-			return Outbound{Operation: Heartbeat}, time.Time{}
+		due := s.LastHeartbeat.add(c.Heartbeat)
+		if now >= due {
+			return Outbound{Operation: Heartbeat}, 0
 		}
-		if wake.IsZero() || due.Before(wake) {
+		if wake == 0 || due < wake {
 			wake = due
 		}
 	}
@@ -117,24 +198,22 @@ func (c Schedule) Next(s SessionState, now time.Time) (m Outbound, wake time.Tim
 }
 
 // nextReport is the report to send next, and when.
-func (c Schedule) nextReport(s SessionState) (m Outbound, due time.Time) {
+func (c Schedule) nextReport(s SessionState) (m Outbound, due Instant) {
+	r := s.Reports
 	switch {
-	case len(s.Queue) > 0:
-		return s.Queue[0], s.RetryAt
-	case s.Repeating && c.ReportEvery > 0:
-		due = s.ReceiptAt.Add(c.ReportEvery)
-		if due.Before(s.RetryAt) {
-			due = s.RetryAt
-		}
-		m = s.Last
+	case r == nil:
+	case len(r.Queue) > 0:
+		return r.Queue[0], s.RetryAt
+	case r.Repeating && c.ReportEvery > 0:
+		m = r.Last
 		m.Repeat++
-		return m, due
+		return m, max(r.ReceiptAt.add(c.ReportEvery), s.RetryAt)
 	}
-	return Outbound{}, time.Time{}
+	return Outbound{}, 0
 }
 
 // Replied folds in what came of a message. random is in [0, 1) and spreads the retries.
-func (s *SessionState) Replied(m Outbound, reply SendResult, now time.Time, random float64) {
+func (s *SessionState) Replied(m Outbound, reply SendResult, now Instant, random float64) {
 	if m.Operation == Heartbeat {
 		s.LastHeartbeat = now
 	}
@@ -156,25 +235,25 @@ func (s *SessionState) Replied(m Outbound, reply SendResult, now time.Time, rand
 	}
 }
 
-func (s *SessionState) retryLater(now time.Time, random float64) {
+func (s *SessionState) retryLater(now Instant, random float64) {
 	s.Attempts++
-	s.RetryAt = now.Add(pace.CentralBackoff.Delay(s.Attempts, random))
+	s.RetryAt = now.add(pace.CentralBackoff.Delay(int(s.Attempts), random))
 }
 
-func (s *SessionState) registrationReplied(v Verdict, now time.Time, random float64) {
+func (s *SessionState) registrationReplied(v Verdict, now Instant, random float64) {
 	switch v {
 	case Accepted:
-		s.LastHeartbeat = time.Time{} // a Central that just accepted knows no state: send it at once
-		s.Registered, s.RegisteredBefore, s.Refused, s.Away, s.Attempts, s.RetryAt = true, true, false, false, 0, time.Time{}
+		s.LastHeartbeat = 0 // a Central that just accepted knows no state: send it at once
+		s.Registered, s.RegisteredBefore, s.Refused, s.Away, s.Attempts, s.RetryAt = true, true, false, false, 0, 0
 	case Rejected:
 		s.Refused, s.Away, s.Attempts = true, false, 0
-		s.RetryAt = now.Add(RefusalRetry)
+		s.RetryAt = now.add(RefusalRetry)
 	default:
 		s.retryLater(now, random)
 	}
 }
 
-func (s *SessionState) reportReplied(m Outbound, v Verdict, now time.Time, random float64) {
+func (s *SessionState) reportReplied(m Outbound, v Verdict, now Instant, random float64) {
 	switch v {
 	case Accepted:
 		s.receiptCame(m, now)
@@ -182,20 +261,22 @@ func (s *SessionState) reportReplied(m Outbound, v Verdict, now time.Time, rando
 		s.Registered = false
 		s.Forgotten++
 		if s.Forgotten > 1 { // Central accepts and forgets: back off, or this is a tight loop
-			s.RetryAt = now.Add(pace.CentralBackoff.Delay(s.Forgotten, random))
+			s.RetryAt = now.add(pace.CentralBackoff.Delay(int(s.Forgotten), random))
 		}
 	default:
 		s.retryLater(now, random)
 	}
 }
 
-func (s *SessionState) receiptCame(m Outbound, now time.Time) {
-	if s.Queue = without(s.Queue, m.Operation, m.Incident); m.Repeat == 0 {
-		s.Unkept = append(s.Unkept, m)
+func (s *SessionState) receiptCame(m Outbound, now Instant) {
+	defer s.dropReports()
+	r := s.reports()
+	if r.Queue = without(r.Queue, m.Operation, m.Incident); m.Repeat == 0 {
+		r.Unkept = append(r.Unkept, m)
 	}
-	s.Attempts, s.Forgotten, s.RetryAt = 0, 0, time.Time{}
+	s.Attempts, s.Forgotten, s.RetryAt = 0, 0, 0
 	if m.Operation == ReportFailure {
-		recovered := slices.ContainsFunc(s.Queue, func(q Outbound) bool { return q.Operation == ReportRecovery && q.Incident == m.Incident })
-		s.Last, s.ReceiptAt, s.Repeating = m, now, !recovered
+		recovered := slices.ContainsFunc(r.Queue, func(q Outbound) bool { return q.Operation == ReportRecovery && q.Incident == m.Incident })
+		r.Last, r.ReceiptAt, r.Repeating = m, now, !recovered
 	}
 }

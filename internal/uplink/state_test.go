@@ -15,12 +15,12 @@ var schedule = Schedule{Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Secon
 type dialogue struct {
 	t   *testing.T
 	s   SessionState
-	now time.Time
+	now Instant
 }
 
 func newDialogue(t *testing.T) *dialogue {
 	t.Helper()
-	return &dialogue{t: t, now: time.Unix(1640000000, 0)}
+	return &dialogue{t: t, now: Instant(longAgo)}
 }
 
 // expect waits for the next message, which must be of op, and answers it. The text "-"
@@ -39,7 +39,7 @@ func (d *dialogue) expect(op Operation, text string) Outbound {
 // next lets time pass until there is something to send.
 func (d *dialogue) next() Outbound {
 	m, wake := schedule.Next(d.s, d.now)
-	for m.Operation == NoOperation && !wake.IsZero() {
+	for m.Operation == NoOperation && wake != 0 {
 		d.now = wake
 		m, wake = schedule.Next(d.s, d.now)
 	}
@@ -56,7 +56,7 @@ func (d *dialogue) reply(m Outbound, text string) {
 	case text[0] != '?':
 		var central wire.CentralReply
 		central.Feed([]byte(text), true)
-		reply.Text, reply.Verdict = central.Text(), textCodec{}.judge(m, &central)
+		reply.Text, reply.Verdict = central.Text(), judge(m, &central)
 	}
 	d.s.Replied(m, reply, d.now, 0.999)
 }
@@ -89,8 +89,8 @@ func TestAnIncidentIsReportedAndRepeated(t *testing.T) {
 	for range 5 {
 		d.expect(Heartbeat, "OK")
 	}
-	if r := d.expect(ReportFailure, "Failure report received"); r.Repeat != 1 || d.now.Sub(reported) != 30*time.Second {
-		t.Errorf("repeat %d after %s", r.Repeat, d.now.Sub(reported))
+	if r := d.expect(ReportFailure, "Failure report received"); r.Repeat != 1 || d.now.sub(reported) != 30*time.Second {
+		t.Errorf("repeat %d after %s", r.Repeat, d.now.sub(reported))
 	}
 	d.apply(recovered(9, 5))
 	d.expect(ReportRecovery, "Recovery report received")
@@ -132,8 +132,8 @@ func TestAnIncidentNumberedAnewIsReportedOnce(t *testing.T) {
 	} {
 		d.apply(anew(e))
 	}
-	if len(d.s.Unkept) != 0 {
-		t.Errorf("%v are not known to be kept", d.s.Unkept)
+	if d.s.Reports != nil {
+		t.Errorf("%+v is not known to be kept", d.s.Reports)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestARepeatHasTheNewID(t *testing.T) {
 		}
 		d.reply(m, answer)
 	}
-	if took := d.now.Sub(began); took < 10*time.Second {
+	if took := d.now.sub(began); took < 10*time.Second {
 		t.Errorf("sent 8 times within %s", took)
 	}
 }
@@ -212,7 +212,7 @@ func TestRegistrationAfterCentralRestarted(t *testing.T) {
 		d.expect(ReportFailure, "KO not registered")
 		d.expect(Register, "OK")
 		if d.now != asked {
-			t.Errorf("registers %s later", d.now.Sub(asked))
+			t.Errorf("registers %s later", d.now.sub(asked))
 		}
 		d.expect(ReportFailure, "Failure report received")
 	}
@@ -263,7 +263,7 @@ func TestARejectedRegistrationIsRetriedAfterAMinute(t *testing.T) {
 	if accepted := (SessionState{Registered: true, RegisteredBefore: true}); !reflect.DeepEqual(d.s, accepted) {
 		t.Errorf("after the acceptance: %+v", d.s)
 	}
-	if waited := d.now.Sub(before); waited != time.Minute {
+	if waited := d.now.sub(before); waited != time.Minute {
 		t.Errorf("asked again after %s", waited)
 	}
 }
@@ -277,9 +277,9 @@ func TestARejectedReportIsSentAgain(t *testing.T) {
 		d.expect(Heartbeat, "OK")
 		d.apply(failed(5))
 		began, beat := d.now, d.now
-		for sent := 0; len(d.s.Queue) > 0; {
+		for sent := 0; d.s.pending() > 0; {
 			m := d.next()
-			if silent := d.now.Sub(beat); silent > schedule.Heartbeat {
+			if silent := d.now.sub(beat); silent > schedule.Heartbeat {
 				t.Fatalf("%s: no heartbeat for %s", answer, silent)
 			}
 			switch m.Operation {
@@ -295,7 +295,7 @@ func TestARejectedReportIsSentAgain(t *testing.T) {
 				t.Fatalf("%s: sends operation %d", answer, m.Operation)
 			}
 		}
-		if took := d.now.Sub(began); took < time.Minute {
+		if took := d.now.sub(began); took < time.Minute {
 			t.Errorf("%s: sent 20 times within %s", answer, took)
 		}
 	}
@@ -325,7 +325,7 @@ func TestACentralThatForgetsAtOnce(t *testing.T) {
 		d.expect(ReportFailure, "not registered")
 		d.expect(Register, "OK")
 	}
-	if took := d.now.Sub(began); took < 10*time.Second {
+	if took := d.now.sub(began); took < 10*time.Second {
 		t.Errorf("asked 8 times within %s", took)
 	}
 }
@@ -343,8 +343,8 @@ func TestARestartSendsNoReportAgain(t *testing.T) {
 
 func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
 	var silent Schedule
-	s := SessionState{Registered: true, Repeating: true}
-	if m, wake := silent.Next(s, time.Now()); m.Operation != NoOperation || !wake.IsZero() {
-		t.Errorf("sends operation %d, wakes %s", m.Operation, wake)
+	s := SessionState{Registered: true, Reports: &ReportState{Repeating: true}}
+	if m, wake := silent.Next(s, Instant(longAgo)); m.Operation != NoOperation || wake != 0 {
+		t.Errorf("sends operation %d, wakes %d", m.Operation, wake)
 	}
 }

@@ -32,12 +32,30 @@ func (c textCodec) Describe(m Outbound) string {
 	return verb
 }
 
-func (c textCodec) Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (SendResult, time.Time) {
-	text := wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(nil)
-	if err := l.Write(wire.AppendFramed(nil, text, c.framing), deadline); err != nil {
+func (c textCodec) Exchanger() Exchanger { return newTextExchanger(c.framing) }
+
+// textExchanger remembers the last reply that means the same for every charge point: most
+// replies are the same "OK", and it is read and judged once.
+type textExchanger struct {
+	framing        wire.Framing
+	message, frame []byte
+	reply          wire.CentralReply
+	known          wire.CentralReply // the reply to an operation; NoOperation: none
+	knownTo        Operation
+	knownResult    SendResult
+}
+
+func newTextExchanger(f wire.Framing) *textExchanger {
+	return &textExchanger{framing: f, reply: wire.CentralReply{Framing: f}, known: wire.CentralReply{Framing: f}}
+}
+
+func (x *textExchanger) Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (SendResult, time.Time) {
+	x.message = wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(x.message[:0])
+	x.frame = wire.AppendFramed(x.frame[:0], x.message, x.framing)
+	if err := l.Write(x.frame, deadline); err != nil {
 		return notReceived(err), time.Now()
 	}
-	return c.receive(l, m, deadline, onFirstByte)
+	return x.receive(l, m, deadline, onFirstByte)
 }
 
 // notReceived is the result of an error of the connection.
@@ -46,37 +64,50 @@ func notReceived(err error) SendResult {
 }
 
 // receive reads until the reply is complete, and acknowledges it.
-func (c textCodec) receive(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (r SendResult, ended time.Time) {
-	reply := wire.CentralReply{Framing: c.framing}
+func (x *textExchanger) receive(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (r SendResult, ended time.Time) {
+	x.reply.Reset()
 	for until := deadline; ; {
 		b, err := l.Read(until)
-		if err == nil || !reply.Started() {
+		if err == nil || !x.reply.Started() {
 			ended = time.Now()
 		}
-		complete := reply.Feed(b, err != nil)
-		if !reply.Started() {
+		complete := x.reply.Feed(b, err != nil)
+		if !x.reply.Started() {
 			if err != nil {
 				return notReceived(err), ended
 			}
 			continue
 		}
 		onFirstByte()
-		if complete && reply.TLSAlert() {
+		if complete && x.reply.TLSAlert() {
 			return SendResult{Cause: evcp.TLS, Why: wire.AnswersByTLS}, ended
 		}
 		if complete {
-			if ack := reply.Acknowledgement(); ack != nil {
+			if ack := x.reply.Acknowledgement(); ack != nil {
 				_ = l.Write(ack, deadline) // the next message finds out that the connection broke
 			}
-			return SendResult{Text: reply.Text(), Verdict: c.judge(m, &reply), Received: true}, ended
+			return x.read(m), ended
 		}
-		if pause := reply.Wait(); pause > 0 {
+		if pause := x.reply.Wait(); pause > 0 {
 			until = time.Now().Add(pause)
 			if until.After(deadline) {
 				until = deadline
 			}
 		}
 	}
+}
+
+// read is what the reply says and means.
+func (x *textExchanger) read(m Outbound) SendResult {
+	if m.Operation == x.knownTo && x.reply.Equal(&x.known) {
+		return x.knownResult
+	}
+	r := SendResult{Text: x.reply.Text(), Verdict: judge(m, &x.reply), Received: true}
+	if !wire.MayNameCP(r.Text) {
+		x.known, x.reply = x.reply, x.known
+		x.knownTo, x.knownResult = m.Operation, r
+	}
+	return r
 }
 
 var verdicts = [...]Verdict{
@@ -87,7 +118,7 @@ var verdicts = [...]Verdict{
 }
 
 // judge is Unclear on a reply in another framing, or a damaged one.
-func (c textCodec) judge(m Outbound, reply *wire.CentralReply) Verdict {
+func judge(m Outbound, reply *wire.CentralReply) Verdict {
 	if !reply.Valid() {
 		return Unclear
 	}
@@ -107,8 +138,9 @@ func (c textCodec) judge(m Outbound, reply *wire.CentralReply) Verdict {
 // that does not answer is sent two empty lines at the end: a web server waits for
 // them, and its reply shows that it is not EV_Central.
 func TryRegistration(ctx context.Context, d link.Dialer, central string, framing wire.Framing, cp evcp.CPID) SendResult {
-	codec, noted := textCodec{framing}, func() {}
-	c := centralConn{link: link.Link{Address: central, Dialer: d}, codec: codec, onFirstByte: noted}
+	text := newTextExchanger(framing)
+	c := centralConn{link: link.Link{Address: central, Dialer: d}, exchanger: text, onFirstByte: func() {}}
+	c.onDialled = func() { context.AfterFunc(ctx, c.link.Interrupt()) }
 	defer c.link.Close()
 	m := Outbound{Operation: Register, CP: cp}
 	began := time.Now()
@@ -119,7 +151,7 @@ func TryRegistration(ctx context.Context, d link.Dialer, central string, framing
 		c.sendOnce(ctx, Outbound{Operation: Disconnect, CP: cp}, true, time.Now().Add(nudge))
 	}
 	if r.Connected && r.Cause == evcp.Timeout && c.link.Write([]byte("\r\n\r\n"), time.Now().Add(nudge)) == nil {
-		if late, _ := codec.receive(&c.link, m, time.Now().Add(nudge), noted); late.Received {
+		if late, _ := text.receive(&c.link, m, time.Now().Add(nudge), func() {}); late.Received {
 			return SendResult{Text: late.Text, Received: true, Connected: true}
 		}
 	}

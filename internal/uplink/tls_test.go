@@ -129,7 +129,7 @@ func cutAt(t *testing.T, side tlsSide, at int, late time.Duration) (size int) {
 			go answerCut(&cutConn{Conn: c, after: at, late: late}, side, fmt.Sprintf("answer %d\n", conns), &written)
 		}
 	}()
-	c := centralConn{link: link.Link{Address: "central:1", Dialer: side.dialer(n)}, codec: TextCodec(wire.Line), onFirstByte: func() {}}
+	c := centralConn{link: link.Link{Address: "central:1", Dialer: side.dialer(n)}, exchanger: newTextExchanger(wire.Line), onFirstByte: func() {}, onDialled: func() {}}
 	defer c.link.Close()
 	inTime := late < AnswerLimit
 	for i, want := range []SendResult{{Text: "answer 1", Received: inTime}, {Text: "answer 2", Received: true}} {

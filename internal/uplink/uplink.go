@@ -7,12 +7,13 @@
 // either side. Central's answer goes to the monitor as an Observation and comes back
 // as a kept event, so that the next process knows it.
 //
-// Schedule decides what to send and when, in values. A session per charge point sends
-// it, on one connection, one message at a time. A Codec is the
-// protocol: it exchanges a message for a verdict.
+// Schedule decides what to send and when, in values. The sessions, one for each charge point,
+// are values in a table. A pool of connections sends for them, one message at a time on each;
+// a lone charge point has one. A Codec is the protocol: it exchanges a message for a verdict.
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,14 +31,16 @@ const RefusalRetry = time.Minute
 
 // Options are what an Uplink needs.
 type Options struct {
-	CPs         []evcp.CPID
 	Central     string // host:port
 	Codec       Codec
 	Heartbeat   time.Duration
 	ReportEvery time.Duration
-	Interval    time.Duration // of the checks; for State.Shown
 	Dialer      link.Dialer
 	Facts       *outbox.Facts
+	// Connections is how many connections may be open without a need for more; no more than
+	// charge points. 0 is 16. The pool grows up to MaxConnections; 0 is 256.
+	Connections    int
+	MaxConnections int
 	// State is the fold of the kept events of a charge point.
 	State func(evcp.CPID) evcp.State
 	// Observe hands an observation to the monitor.
@@ -47,30 +50,6 @@ type Options struct {
 	// StopWhenRefused: a rejected registration ends Run, unless Central accepted this
 	// Monitor before.
 	StopWhenRefused bool
-}
-
-// DiagnosticKind says what a Diagnostic is about, and so which of its fields are set.
-type DiagnosticKind uint8
-
-const (
-	// OutageBegan: Central can't be reached or does not answer. Cause.
-	OutageBegan DiagnosticKind = iota
-	// OutageEnded: Central answers again. Outage, Pending.
-	OutageEnded
-	// NotCentral: something answered a registration, but not as EV_Central. Reply.
-	NotCentral
-	// ReportRejected: Central answered a report without a receipt. Reply.
-	ReportRejected
-)
-
-// Diagnostic is a change in the dialogue with Central that no event records.
-type Diagnostic struct {
-	CP      evcp.CPID
-	Kind    DiagnosticKind
-	Cause   evcp.Cause
-	Reply   string
-	Outage  time.Duration
-	Pending int // reports without a receipt
 }
 
 // RefusedError ends a Monitor that Central never accepted; see StopWhenRefused.
@@ -86,28 +65,44 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("Central refused %s: 
 type Uplink struct {
 	o        Options
 	schedule Schedule
-	sessions []*session
-	index    map[evcp.CPID]*session
-	receipts receiptTracker
-	meter    *meter
+	instantClock
+	meter *meter
 
 	attempted     chan struct{}
-	markAttempted func() // closes it
+	markAttempted func()        // closes it
+	earlier       chan struct{} // the scheduler is to look again before planned
+	workersRun    sync.WaitGroup
+
+	// mu guards what follows. It is held for less than a microsecond at a time but where
+	// Central was lost, and never while anything waits. A goroutine that owns the table would
+	// cost two changes of goroutine for each message; see docs/decisions/0036.
+	mu sync.Mutex
+	table
+	pool
+	receipts    receiptTracker
+	diagnostics diagnosticFolder
+	leaving     map[int32]*departure
+	planned     Instant // when the scheduler wakes up
+	running     bool
+	stopping    bool
+	launch      func(*worker) // starts its goroutine
+	end         func(error)   // ends Run
 }
 
-// New makes an Uplink; it dials nothing before Run.
+// New makes an Uplink without charge points; it dials nothing before Run.
 func New(o Options) *Uplink {
+	o.Connections, o.MaxConnections = cmp.Or(o.Connections, defaultConnections), cmp.Or(o.MaxConnections, defaultMaxConnections)
+	o.MaxConnections = max(o.MaxConnections, o.Connections)
 	u := &Uplink{
-		o: o, attempted: make(chan struct{}), index: make(map[evcp.CPID]*session, len(o.CPs)), receipts: receiptTracker{facts: o.Facts}, meter: newMeter(),
-		schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery},
+		o: o, schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery}, instantClock: newInstantClock(time.Now()), meter: newMeter(),
+		attempted: make(chan struct{}), earlier: make(chan struct{}, 1),
+		table: table{index: map[evcp.CPID]int32{}}, pool: pool{shared: newQueue()}, receipts: receiptTracker{facts: o.Facts}, leaving: map[int32]*departure{},
 	}
 	u.markAttempted = sync.OnceFunc(func() { close(u.attempted) })
-	for _, cp := range o.CPs {
-		u.index[cp] = u.newSession(cp)
-		u.sessions = append(u.sessions, u.index[cp])
-	}
 	return u
 }
+
+func (u *Uplink) now() Instant { return u.instant(time.Now()) }
 
 // Attempted is closed at the first byte from Central, or when the first message had
 // no reply.
@@ -118,44 +113,72 @@ func (u *Uplink) Attempted() <-chan struct{} { return u.attempted }
 func (u *Uplink) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var sessions sync.WaitGroup
-	for _, s := range u.sessions {
-		sessions.Go(func() {
-			if err := s.run(ctx); err != nil {
-				cancel(err)
-			}
-		})
-	}
+	u.start(ctx, cancel)
+	var scheduling sync.WaitGroup
+	scheduling.Go(func() { u.runSchedule(ctx) })
 	u.deliverFacts(ctx)
-	sessions.Wait()
+	scheduling.Wait()
+	u.interrupt()
+	u.workersRun.Wait()
 	if refused := (*RefusedError)(nil); errors.As(context.Cause(ctx), &refused) {
 		return refused
 	}
 	return nil
 }
 
-// Disconnect announces a clean stop for all charge points, closes the connections, and
-// reports whether Central answered for all of them. Call it after Run has returned;
-// ctx bounds it.
-func (u *Uplink) Disconnect(ctx context.Context) bool {
-	var sessions sync.WaitGroup
-	var unanswered atomic.Bool
-	for _, s := range u.sessions {
-		sessions.Go(func() {
-			if !s.disconnect(ctx) {
-				unanswered.Store(true)
-			}
-		})
-	}
-	sessions.Wait()
-	return !unanswered.Load()
+func (u *Uplink) start(ctx context.Context, end context.CancelCauseFunc) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.running, u.end = true, end
+	u.launch = func(w *worker) { u.workersRun.Go(func() { u.work(ctx, w) }) }
 }
 
-// Status is what is shown of the session of cp; zero for a charge point that has none.
-// Any goroutine may call it.
-func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
-	if s := u.index[cp]; s != nil {
-		return s.shown()
+// interrupt breaks off what is on its way. No message is begun after it.
+func (u *Uplink) interrupt() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stopping = true
+	for _, w := range u.workers {
+		if w != nil && !w.idle && w.interrupt != nil {
+			w.interrupt()
+		}
 	}
-	return SessionStatus{}
+}
+
+// Disconnect announces a clean stop for the registered charge points, each on its connection,
+// closes the connections, and returns for how many Central answered. Call it after Run has
+// returned; ctx bounds it, and a second each message. Of those for whom there is no time left,
+// Central learns by the end of their connection.
+func (u *Uplink) Disconnect(ctx context.Context) (told int) {
+	var saying sync.WaitGroup
+	var answered atomic.Int64
+	for w, cps := range u.goodbyes() {
+		saying.Go(func() { answered.Add(int64(w.sayGoodbye(ctx, cps))) })
+	}
+	saying.Wait()
+	return int(answered.Load())
+}
+
+// goodbyes are the registered charge points by their connections. Nobody else uses these any
+// more.
+func (u *Uplink) goodbyes() map[*worker][]evcp.CPID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := map[*worker][]evcp.CPID{}
+	var last *worker
+	for _, w := range u.workers {
+		if w != nil {
+			all[w], last = nil, w
+		}
+	}
+	for i := range u.sessions {
+		switch s := &u.sessions[i]; {
+		case !s.state.Registered:
+		case s.home != none:
+			all[u.workers[s.home]] = append(all[u.workers[s.home]], s.cp)
+		default: // its connection is lost
+			all[last] = append(all[last], s.cp)
+		}
+	}
+	return all
 }

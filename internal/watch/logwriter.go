@@ -179,30 +179,39 @@ func (w *logWriter) onCentral(d uplink.Diagnostic) {
 			w.fleetDiagnostic(d)
 			return
 		}
-		switch d.Kind {
-		case uplink.OutageBegan:
-			w.write(w.formatter.CentralAway(d.CP, d.Cause, d.Reply))
-		case uplink.OutageEnded:
-			w.write(w.formatter.CentralBack(d.CP, d.Outage, d.Pending))
-		case uplink.NotCentral:
-			w.write(w.formatter.NotCentral(d.CP, d.Reply))
-		default:
-			w.write(w.formatter.ReportRejected(d.CP, d.Reply))
+		l := w.diagnostic(d)
+		if d.Count > 1 {
+			l.CP = ""
+			l.Fields = append(l.Fields, logtext.Field{Key: "charge_points", Value: d.Count})
 		}
+		w.write(l)
 	})
+}
+
+func (w *logWriter) diagnostic(d uplink.Diagnostic) logtext.LogLine {
+	switch d.Kind {
+	case uplink.OutageBegan:
+		return w.formatter.CentralAway(d.CP, d.Cause, d.Reply)
+	case uplink.OutageEnded:
+		return w.formatter.CentralBack(d.CP, d.Outage, d.Pending)
+	case uplink.NotCentral:
+		return w.formatter.NotCentral(d.CP, d.Reply)
+	default:
+		return w.formatter.ReportRejected(d.CP, d.Reply)
+	}
 }
 
 func (w *logWriter) fleetDiagnostic(d uplink.Diagnostic) {
 	now := time.Now()
 	switch d.Kind {
 	case uplink.OutageBegan:
-		w.fleet.CentralAway(d.CP, d.Cause, d.Reply, now)
+		w.fleet.CentralAway(d.CP, d.Count-1, d.Cause, d.Reply, now)
 	case uplink.OutageEnded:
-		w.fleet.CentralBack(d.CP, d.Outage, d.Pending, now)
+		w.fleet.CentralBack(d.CP, d.Count-1, d.Outage, d.Pending, now)
 	case uplink.NotCentral:
-		w.fleet.NotCentral(d.CP, d.Reply, now)
+		w.fleet.NotCentral(d.CP, d.Count-1, d.Reply, now)
 	default:
-		w.fleet.ReportRejected(d.CP, d.Reply, now)
+		w.fleet.ReportRejected(d.CP, d.Count-1, d.Reply, now)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
 	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1), true, 1)
 	for i := 0; w.notices.dropped.Load() < 3; i++ { // run has not begun: the queue fills
-		w.onCentral(uplink.Diagnostic{CP: "CP_001", Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
+		w.onCentral(uplink.Diagnostic{CP: "CP_001", Count: 1, Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
 	var state evcp.State
 	policy := evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}
@@ -145,7 +145,7 @@ func TestManyNoticesOfAFleet(t *testing.T) {
 	}
 	w := newLogWriter(console.Open(console.Options{Out: out}), logtext.Formatter{Zone: time.UTC}, box.Tail(1), false, 500)
 	for i := range 500 {
-		w.onCentral(uplink.Diagnostic{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Kind: uplink.OutageBegan, Cause: evcp.Refused})
+		w.onCentral(uplink.Diagnostic{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Count: 1, Kind: uplink.OutageBegan, Cause: evcp.Refused})
 	}
 	close(w.ended)
 	w.run(nil, nil)

@@ -38,6 +38,9 @@ type Options struct {
 	Central string
 
 	Framing wire.Framing // of both links
+	// CentralConnections is how many connections to Central there may be without a need for
+	// more; 0 is the uplink's own number.
+	CentralConnections int
 
 	Policy      evcp.Policy
 	Interval    time.Duration
@@ -233,10 +236,13 @@ func (r *runner) assemble() error {
 		prober.Adopt(i, t, slept)
 	}
 	r.uplink = uplink.New(uplink.Options{
-		CPs: o.cps(), Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Interval: o.Interval,
+		Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Connections: o.CentralConnections,
 		Dialer: o.Dialers.Central, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
 		Observe: r.observe,
 	})
+	for _, cp := range o.cps() {
+		r.uplink.Adopt(cp, o.Interval)
+	}
 	r.monitor = monitor.New(monitor.Options{
 		CPs: o.cps(), Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: lone,
 		Gate: r.uplink.Attempted(), Probe: prober, Box: r.box, Slept: o.Slept,
@@ -282,7 +288,7 @@ func (r *runner) stop() error {
 	defer cancel()
 	var ending sync.WaitGroup
 	disconnected := false
-	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) })
+	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) == len(r.o.Targets) })
 	if r.kafka != nil {
 		ending.Go(func() {
 			if r.box.Flush(limit) == nil { // before it, the last event can't be drained

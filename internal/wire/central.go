@@ -31,6 +31,12 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	return bytes.IndexByte(bytes.TrimLeft(r.held, blanks), '\n') >= 0
 }
 
+// Reset drops what was collected, and keeps the memory.
+func (r *CentralReply) Reset() { r.held = r.held[:0] }
+
+// Equal reports whether two replies are the same bytes.
+func (r *CentralReply) Equal(o *CentralReply) bool { return bytes.Equal(r.held, o.held) }
+
 // Started reports whether more than blanks has come. Under STX framing an
 // acknowledgement before the frame does not count.
 func (r *CentralReply) Started() bool { return started(r.Framing, r.held) }
@@ -155,8 +161,15 @@ func wordsOf(text string, cp evcp.CPID) []string {
 // id of letters alone, such as OK, counts as a word.
 func echoes(token string, cp evcp.CPID) bool {
 	bare := strings.TrimRight(token, ".")
-	return bare == strings.TrimRight(string(cp), ".") && strings.ContainsAny(bare, "._-0123456789")
+	return bare == strings.TrimRight(string(cp), ".") && strings.ContainsAny(bare, idMarks)
 }
+
+// MayNameCP reports whether a reply may hold a charge point's id that is left out of its
+// words. Otherwise it means the same for every charge point.
+func MayNameCP(text string) bool { return strings.ContainsAny(text, idMarks) }
+
+// idMarks are the characters one of which an id must have to be left out.
+const idMarks = "._-0123456789"
 
 // idRune reports whether r can be part of a word or of a charge point's id.
 func idRune(r rune) bool {

@@ -1,0 +1,235 @@
+package uplink
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"evcp"
+	"evcp/internal/outbox"
+)
+
+// tickLength is the shortest time from one look at what is due to the next: a fleet has
+// thousands of heartbeats a second.
+const tickLength = 5 * time.Millisecond
+
+// never is later than any instant.
+const never = Instant(math.MaxInt64)
+
+// runSchedule hands to the pool what is due, until ctx ends.
+func (u *Uplink) runSchedule(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-u.earlier:
+		}
+		tell, wait := u.tick()
+		for _, d := range tell {
+			u.o.OnDiagnostic(d)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// tick does what is due, and returns what is to be told and how long there is nothing else.
+func (u *Uplink) tick() (tell []Diagnostic, wait time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := u.now()
+	for len(u.due) > 0 && u.sessions[u.due[0]].at <= now {
+		i := u.due[0]
+		u.unplace(i)
+		u.place(i, now)
+	}
+	if u.waiting > 0 && now >= u.balanceAt {
+		u.balance(now)
+		u.balanceAt = now.add(balanceEvery)
+	}
+	tell = u.diagnostics.take(u.view(), now)
+	u.planned = never
+	if len(u.due) > 0 {
+		u.planned = u.sessions[u.due[0]].at
+	}
+	if u.waiting > 0 {
+		u.planned = min(u.planned, u.balanceAt)
+	}
+	if at := u.diagnostics.at; at != 0 {
+		u.planned = min(u.planned, at)
+	}
+	u.planned = max(u.planned, now.add(tickLength))
+	return tell, u.planned.sub(now)
+}
+
+// wakeAt lets the scheduler look again at an instant, or before.
+func (u *Uplink) wakeAt(at Instant) {
+	if at >= u.planned {
+		return
+	}
+	u.planned = at
+	select {
+	case u.earlier <- struct{}{}:
+	default:
+	}
+}
+
+func (u *Uplink) view() fleetView {
+	return fleetView{all: len(u.index), away: u.phases[Away], down: u.down()}
+}
+
+// message is what a session has to send now; NoOperation: nothing before wake.
+func (u *Uplink) message(i int32, now Instant) (m Outbound, wake Instant) {
+	s := &u.sessions[i]
+	if d := u.leaving[i]; d != nil {
+		if d.goodbye && s.state.Registered {
+			m.Operation = Disconnect
+		}
+		return m, 0
+	}
+	return u.schedule.Next(s.state, now)
+}
+
+// place puts a session where it belongs. It is not busy, in no list and not in due.
+func (u *Uplink) place(i int32, now Instant) {
+	m, wake := u.message(i, now)
+	switch {
+	case m.Operation != NoOperation:
+		u.enqueue(i, classOf(m, u.sessions[i].state), now)
+	case u.leaving[i] != nil:
+		u.depart(i)
+	case wake != 0:
+		u.rest(i, wake)
+		u.wakeAt(wake)
+	}
+}
+
+// unplace takes a session out of its list, or out of due.
+func (u *Uplink) unplace(i int32) {
+	s := &u.sessions[i]
+	if s.place == waiting {
+		u.pull(u.queueOf(s), i)
+		u.waiting--
+		s.place = resting
+	}
+	u.unrest(i)
+}
+
+// replace is for a session that has changed. One that is busy is placed afterwards.
+func (u *Uplink) replace(i int32, now Instant) {
+	if u.sessions[i].place != busy {
+		u.unplace(i)
+		u.place(i, now)
+	}
+}
+
+// Adopt begins the dialogue for a charge point, whose interval of checks says how soon its
+// state is no longer known. Any goroutine may call it at any time; where there is a dialogue
+// already, it goes on.
+func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
+	kept := u.o.State(cp).Incident
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if i, known := u.index[cp]; known {
+		u.sessions[i].interval = interval
+		return
+	}
+	i, clock := u.add(cp, interval), time.Now()
+	now := u.instant(clock)
+	s := &u.sessions[i].state
+	s.resume(kept, evcp.StampOf(clock).Sub(kept.ReportedAt), u.o.ReportEvery, now)
+	if u.running { // the outbox has handed out its facts already
+		s.recall(kept)
+	}
+	u.pending += s.pending()
+	u.place(i, now)
+}
+
+// departure is a session that is released.
+type departure struct {
+	goodbye bool
+	gone    chan struct{} // closed when nothing is sent any more
+}
+
+// Release ends the dialogue for a charge point. With goodbye Central is told, if it knows the
+// charge point: what waits for a receipt is not reported any more. It returns when nothing
+// is sent any more, or with ctx: then no message is begun. Any goroutine may call it at any
+// time.
+func (u *Uplink) Release(ctx context.Context, cp evcp.CPID, goodbye bool) {
+	d := u.leave(cp, goodbye)
+	if d == nil {
+		return
+	}
+	select {
+	case <-d.gone:
+	case <-ctx.Done():
+		u.abandon(cp, d)
+	}
+}
+
+func (u *Uplink) leave(cp evcp.CPID, goodbye bool) *departure {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	i, known := u.index[cp]
+	if !known {
+		return nil
+	}
+	d := u.leaving[i]
+	if d == nil {
+		d = &departure{goodbye: goodbye && u.running && !u.stopping, gone: make(chan struct{})}
+		u.leaving[i] = d
+		u.replace(i, u.now())
+	}
+	return d
+}
+
+// abandon gives up a goodbye.
+func (u *Uplink) abandon(cp evcp.CPID, d *departure) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if i, known := u.index[cp]; known && u.leaving[i] == d {
+		d.goodbye = false
+		u.replace(i, u.now())
+	}
+}
+
+// depart removes a session that leaves.
+func (u *Uplink) depart(i int32) {
+	s := &u.sessions[i]
+	u.setHome(s, nil)
+	u.receipts.forget(s.cp)
+	u.remove(i)
+	close(u.leaving[i].gone)
+	delete(u.leaving, i)
+}
+
+// deliverFacts hands each fact of the outbox to the session of its charge point.
+func (u *Uplink) deliverFacts(ctx context.Context) {
+	for {
+		facts, err := u.o.Facts.Next(ctx)
+		if err != nil {
+			return
+		}
+		u.mu.Lock()
+		now := u.now()
+		for _, f := range facts {
+			u.deliver(f, now)
+		}
+		u.mu.Unlock()
+	}
+}
+
+func (u *Uplink) deliver(f outbox.Fact, now Instant) {
+	i, watched := u.index[f.Event.CP]
+	u.receipts.add(f, watched)
+	if !watched {
+		return
+	}
+	s := &u.sessions[i]
+	before := s.state.pending()
+	s.state.Apply(f.Event)
+	u.pending += s.state.pending() - before
+	u.replace(i, now)
+}
