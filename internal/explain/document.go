@@ -26,7 +26,8 @@ type MonitorStatus struct {
 	Healthy      bool                `json:"healthy"`
 	Trouble      string              `json:"trouble,omitempty"` // why it is not healthy
 	Note         string              `json:"note,omitempty"`    // what people should know although it is healthy
-	ChargePoints []ChargePointStatus `json:"charge_points"`
+	ChargePoints []ChargePointStatus `json:"charge_points"`     // of a fleet none: see Fleet
+	Fleet        *FleetStatus        `json:"fleet,omitempty"`
 	Totals       TotalsStatus        `json:"checks"`
 	Kafka        *KafkaStatus        `json:"kafka"` // null without brokers
 	Outbox       OutboxStatus        `json:"outbox"`

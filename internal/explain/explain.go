@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -184,6 +185,9 @@ func (v view) column() int {
 	}
 	for _, c := range v.ChargePoints {
 		wide = max(wide, len(c.Engine), len(c.Central.Address))
+	}
+	if v.Fleet != nil {
+		wide = max(wide, len(v.Fleet.Central.Address), len(path.Base(v.Outbox.Folder)))
 	}
 	if v.Kafka != nil {
 		wide = max(wide, len(strings.Join(v.Kafka.Brokers, ",")))

@@ -199,6 +199,7 @@ func FuzzDocument(f *testing.F) {
 		}
 		f.Add(seed)
 	}
+	f.Add([]byte(`{"fleet":{"not_well":[{"cp_id":"\u001b[2J","site":"\u202e","state":"KO","since":-1e18,"last_report_answered":1}],"sites":[{"site":"\n","ok":-1}],"central":{"sessions":{"away":1},"last":{}}}}`))
 	f.Add([]byte(`{"charge_points":[{"since":1e300},{"last_checks":[{"latency_ms":-1e300,"at":-1e18,"cause":"\u001b[2J"}],"next":[{}]}],"started":1e11}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var d explain.MonitorStatus

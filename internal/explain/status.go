@@ -37,6 +37,9 @@ func newView(d MonitorStatus, how View) view {
 }
 
 func (v view) status() (lines []string) {
+	if v.Fleet != nil {
+		return v.fleetStatus()
+	}
 	for _, c := range v.ChargePoints {
 		lines = slices.Concat(lines, v.row(shapeOf(c.State), string(c.CP), c.Engine, v.state(c)), v.advised(c), v.central(c))
 	}

@@ -27,6 +27,16 @@ type words struct {
 	unanswered                            string // what, how long ago
 	reports                               display.Plural
 
+	// A fleet.
+	moreNotWell                               display.Plural
+	toldMark                                  string // the shape of a receipt
+	noVerdictNow, refusedNow                  string
+	noSite, inAll                             string
+	otherSites, allSites                      display.Plural
+	nRegistered, nConnecting, nAway, nRefused display.Plural
+	diskRow                                   string
+	inUseOf                                   string // MiB in use, MiB allowed
+
 	// Kafka.
 	none       string
 	onDisk     string
@@ -98,6 +108,21 @@ var english = words{
 	answered:   "; last answer %s ago",
 	unanswered: "; no answer to %s %s ago",
 	reports:    display.NewPlural("; %d report waits", "; %d reports wait"),
+
+	moreNotWell:  display.NewPlural("and %d more: /api/v1/cps lists it", "and %d more: /api/v1/cps lists them"),
+	toldMark:     "%s told to Central",
+	noVerdictNow: "no verdict",
+	refusedNow:   "refused by Central",
+	noSite:       "without a site",
+	inAll:        "in all",
+	otherSites:   display.NewPlural("%d other site", "%d other sites"),
+	allSites:     display.NewPlural("%d site", "%d sites"),
+	nRegistered:  display.NewPlural("%d registered", "%d registered"),
+	nConnecting:  display.NewPlural("%d connecting", "%d connecting"),
+	nAway:        display.NewPlural("%d away", "%d away"),
+	nRefused:     display.NewPlural("%d refused", "%d refused"),
+	diskRow:      "Disk",
+	inUseOf:      "%.1f of %.0f MiB in use",
 
 	none:   "none",
 	onDisk: "events stay on disk",

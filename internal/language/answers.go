@@ -37,6 +37,23 @@ var answers = map[string]string{
 	"another program keeps a transaction open in %s, so SQLite's log grows; close that program": "otro programa mantiene abierta una transacción en %s, y el registro de SQLite crece; cierre ese programa",
 	"state folder %s can't be used: %s; events are kept in memory only":                         "la carpeta de estado %s no se puede usar: %s; los eventos se guardan solo en memoria",
 
+	// status: a fleet.
+	"and %d more: /api/v1/cps lists it":   "y %d más: /api/v1/cps lo enumera",
+	"and %d more: /api/v1/cps lists them": "y %d más: /api/v1/cps los enumera",
+	"%s told to Central":                  "%s comunicado a Central",
+	"no verdict":                          "sin veredicto",
+	"refused by Central":                  "rechazado por Central",
+	"without a site":                      "sin sitio",
+	"in all":                              "en total",
+	"%d other site":                       "%d sitio más",
+	"%d other sites":                      "%d sitios más",
+	"%d registered":                       "%d registrados",
+	"%d connecting":                       "%d conectando",
+	"%d away":                             "%d ausentes",
+	"%d refused":                          "%d rechazados",
+	"Disk":                                "Disco",
+	"%.1f of %.0f MiB in use":             "%.1f de %.0f MiB en uso",
+
 	// explain.
 	"No check of %s yet":                               "Aún sin comprobaciones de %s",
 	"The last check of %s (times are %s)":              "La última comprobación de %s (las horas son %s)",
