@@ -72,7 +72,7 @@ var packages = map[string]contract{
 	"internal/wait":            {does, nil},
 	"internal/status":          {does, []string{"internal/folder", "internal/metrics", "internal/wait"}},
 	"internal/systemd":         {does, []string{"internal/wait"}},
-	"internal/explain":         {decides, []string{".", "internal/advice", "internal/display", "internal/language"}},
+	"internal/explain":         {decides, []string{".", "internal/advice", "internal/display", "internal/language", "internal/wire"}},
 	"internal/eventlog":        {does, []string{".", "internal/display", "internal/language", "internal/logtext", "internal/outbox", "internal/wait"}},
 	"internal/cli":             {does, []string{"internal/config", "internal/console", "internal/credentials", "internal/display", "internal/language", "internal/link", "internal/status", "internal/version"}},
 	"internal/version":         {decides, nil},

@@ -48,6 +48,7 @@ type FileStatus struct {
 // ChargePointStatus is one charge point and its Engine.
 type ChargePointStatus struct {
 	CP       evcp.CPID        `json:"cp_id"`
+	Site     string           `json:"site,omitempty"`
 	Engine   string           `json:"engine"` // HOST:PORT
 	State    string           `json:"state"`  // OK, KO, CONNECTION_ERROR or MONITORING
 	Since    Moment           `json:"since"`
@@ -62,7 +63,8 @@ type ChargePointStatus struct {
 	Central  CentralStatus    `json:"central"`
 	Next     []ScheduleStatus `json:"next"` // by time
 	// TimeoutMS is the longest wait for an answer of the Engine.
-	TimeoutMS float64 `json:"timeout_ms"`
+	TimeoutMS  float64 `json:"timeout_ms"`
+	IntervalMS float64 `json:"interval_ms"` // from check to check
 }
 
 // IncidentStatus is the open incident.

@@ -17,7 +17,7 @@ func soundFleet() explain.MonitorStatus {
 	d.ChargePoints = []explain.ChargePointStatus{}
 	d.Outbox.Folder = "/var/lib/ev-cp-m/fleet"
 	d.Fleet = &explain.FleetStatus{
-		Name: "fleet", Total: 13, States: map[string]int{"OK": 13, "KO": 0, "CONNECTION_ERROR": 0, "MONITORING": 0},
+		Total: 13, States: map[string]int{"OK": 13, "KO": 0, "CONNECTION_ERROR": 0, "MONITORING": 0},
 		NotWell: []explain.CPRow{}, Sites: []explain.SiteStatus{{Site: "Alicante Sur", OK: 1}, {Site: "Gandía Puerto", OK: 12}},
 		Central: explain.FleetCentral{Address: "10.0.0.5:5000", Sessions: map[string]int{"registered": 13, "connecting": 0, "refused": 0, "away": 0}},
 	}

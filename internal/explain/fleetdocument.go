@@ -6,7 +6,6 @@ import "evcp"
 // and counts of the others, so that it is small however many there are. The list of all is
 // CPList's.
 type FleetStatus struct {
-	Name      string         `json:"name"`
 	Total     int            `json:"charge_points"`
 	States    map[string]int `json:"states"`            // OK, KO, CONNECTION_ERROR, MONITORING
 	NotWell   []CPRow        `json:"not_well"`          // the worst first, at most MaxNotWell
@@ -14,7 +13,6 @@ type FleetStatus struct {
 	Sites     []SiteStatus   `json:"sites"`             // the worst first, at most MaxSites
 	MoreSites int            `json:"sites_left_out"`
 	Central   FleetCentral   `json:"central"`
-	Interval  float64        `json:"interval_ms"`
 }
 
 // Bounds of the document.

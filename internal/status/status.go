@@ -47,9 +47,18 @@ type Endpoints struct {
 	Metrics func(*metrics.Writer)
 	// Status returns a value for encoding/json.
 	Status func() any
+	// Further are paths of this process alone.
+	Further []Route
 	// Support returns the same for SupportPath; nil: there is no such path. It is for the
 	// socket alone.
 	Support func() any
+}
+
+// Route is a path under /api/, as http.ServeMux has it, and what serves it. Its handler is
+// bound as the functions of Endpoints are.
+type Route struct {
+	Path   string
+	Handle http.HandlerFunc
 }
 
 // Paths of the endpoints.
@@ -80,11 +89,16 @@ func (e Endpoints) Handler() http.Handler {
 		mux.HandleFunc(method+" "+ReadyPath, ready)
 		mux.HandleFunc(method+" /{$}", index)
 	}
-	mux.HandleFunc("GET "+StatusPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.Status()) }))
+	mux.HandleFunc("GET "+StatusPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { WriteJSON(w, e.Status()) }))
 	if e.Support != nil {
-		mux.HandleFunc("GET "+SupportPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, e.Support()) }))
+		mux.HandleFunc("GET "+SupportPath, NoParameters(func(w http.ResponseWriter, _ *http.Request) { WriteJSON(w, e.Support()) }))
 	}
-	mux.HandleFunc("/api/", NoSuchPath(StatusPath))
+	paths := []string{StatusPath}
+	for _, r := range e.Further {
+		mux.HandleFunc("GET "+r.Path, r.Handle)
+		paths = append(paths, r.Path)
+	}
+	mux.HandleFunc("/api/", NoSuchPath(paths...))
 	return withHeaders(mux)
 }
 
@@ -139,7 +153,8 @@ func writeCheck(w http.ResponseWriter, text string, err error) {
 	fmt.Fprintln(w, text)
 }
 
-func writeJSON(w http.ResponseWriter, value any) {
+// WriteJSON answers with a value for encoding/json.
+func WriteJSON(w http.ResponseWriter, value any) {
 	body, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		http.Error(w, "can't write the status", http.StatusInternalServerError)

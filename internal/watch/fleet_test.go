@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,16 +99,19 @@ func TestThreeChargePoints(t *testing.T) {
 // oneFailed asks the Monitor itself while CP_002 is failed.
 func oneFailed(t *testing.T, folder string) {
 	t.Helper()
-	_, body := getFrom(t, folder, status.StatusPath)
 	var d explain.MonitorStatus
-	if err := json.Unmarshal([]byte(body), &d); err != nil || len(d.ChargePoints) != 3 {
-		t.Fatalf("%v in %s", err, body)
+	ask(t, folder, status.StatusPath, http.StatusOK, &d)
+	f := d.Fleet
+	if f == nil || f.Total != 3 || f.States["OK"] != 2 || f.States["KO"] != 1 || f.Central.Sessions["registered"] != 3 || len(d.ChargePoints) != 0 ||
+		len(f.NotWell) != 1 || f.NotWell[0].CP != "CP_002" || f.NotWell[0].State != "KO" || f.NotWell[0].Cause != "said_ko" || f.NotWell[0].Incident == "" ||
+		len(f.Sites) != 1 || f.Sites[0] != (explain.SiteStatus{OK: 2, Failed: 1}) {
+		t.Fatalf("%+v", f)
 	}
-	for _, c := range d.ChargePoints {
-		want := "OK"
-		if c.CP == "CP_002" {
-			want = "KO"
-		}
+	pages(t, folder)
+	for _, id := range []string{"CP_001", "CP_002"} {
+		var c explain.ChargePointStatus
+		ask(t, folder, "/api/v1/cps/"+id, http.StatusOK, &c)
+		want := map[string]string{"CP_001": "OK", "CP_002": "KO"}[id]
 		if c.State != want || (c.Incident != nil) != (want == "KO") || len(c.Checks) == 0 || len(c.Next) == 0 || c.Central.State != "registered" {
 			t.Errorf("%+v", c)
 		}
@@ -124,6 +128,57 @@ func oneFailed(t *testing.T, folder string) {
 	} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
 			t.Errorf("no %s", line)
+		}
+	}
+}
+
+// ask decodes what a path of the Monitor's socket answers.
+func ask(t *testing.T, folder, path string, code int, into any) {
+	t.Helper()
+	if got, body := getFrom(t, folder, path); got != code || json.Unmarshal([]byte(body), into) != nil {
+		t.Fatalf("%s: %d %s", path, got, body)
+	}
+}
+
+// pages walks through the list of charge points, whole and filtered, and asks for what there
+// is not.
+func pages(t *testing.T, folder string) {
+	t.Helper()
+	for query, want := range map[string]string{
+		"": "CP_001 CP_002 CP_003", "?limit=2": "CP_001 CP_002 | CP_003", "?limit=1": "CP_001 | CP_002 | CP_003",
+		"?state=KO": "CP_002", "?state=OK,KO&limit=2": "CP_001 CP_002 | CP_003", "?state=MONITORING": "", "?site=": "CP_001 CP_002 CP_003",
+	} {
+		var got []string
+		for next := ""; ; {
+			var page explain.CPList
+			address := "/api/v1/cps" + query
+			if next != "" {
+				address += "&cursor=" + next
+			}
+			ask(t, folder, address, http.StatusOK, &page)
+			for _, c := range page.ChargePoints {
+				got = append(got, string(c.CP))
+			}
+			if page.Next == nil {
+				break
+			}
+			next = *page.Next
+			got = append(got, "|")
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s lists %s, want %s", query, text, want)
+		}
+	}
+	for path, want := range map[string]string{
+		"?state=BROKEN": `{"error":"state can't be \"BROKEN\"","allowed":["OK","KO","CONNECTION_ERROR","MONITORING"]}`,
+		"?limit=0":      `{"error":"limit can't be \"0\": a number from 1 to 1000"}`,
+		"?page=2":       `{"error":"unknown parameter page","allowed":["cursor","limit","site","state"]}`,
+		"?site=Nowhere": `{"error":"site can't be \"Nowhere\"","allowed":[""]}`,
+		"?cursor=a%20b": `{"error":"cursor can't be \"a b\": take next of the page before"}`,
+		"/CP_777":       `{"error":"there is no charge point CP_777 here; /api/v1/cps lists those that are"}`,
+	} {
+		if code, body := getFrom(t, folder, "/api/v1/cps"+path); code < 400 || code >= 500 || strings.TrimSpace(body) != want {
+			t.Errorf("%s: %d %s, want %s", path, code, body, want)
 		}
 	}
 }

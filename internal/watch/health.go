@@ -28,7 +28,7 @@ import (
 func (r *runner) serve() {
 	var ctx context.Context
 	ctx, r.stopServers = context.WithCancel(context.Background())
-	endpoints := status.Endpoints{Healthy: r.healthy, Ready: r.ready, Metrics: r.metrics, Status: func() any { return r.status() }}
+	endpoints := status.Endpoints{Healthy: r.healthy, Ready: r.ready, Metrics: r.metrics, Status: func() any { return r.status() }, Further: r.further()}
 	handler := endpoints.Handler()
 	endpoints.Support = func() any { return r.support() }
 	private := endpoints.Handler()
@@ -118,7 +118,7 @@ func (r *runner) statusLine() string {
 
 func (r *runner) lineEngines() string {
 	if cp := r.o.lone(); cp != "" {
-		return fmt.Sprintf(english.lineCP, cp, r.shown(cp))
+		return fmt.Sprintf(english.lineCP, cp, r.shownLone())
 	}
 	return strings.Join(append([]string{r.o.name(language.English)}, counted(shownStates, r.countStates())...), ", ")
 }
@@ -145,15 +145,23 @@ func counted[K comparable](order []K, counts map[K]int) (texts []string) {
 var shownStates = []evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring}
 
 // shown is the state that a charge point is shown in now.
-func (r *runner) shown(cp evcp.CPID) evcp.Status {
-	return r.box.State(cp).Shown(evcp.StampOf(time.Now()), r.o.Interval)
+func (r *runner) shown(c watchedCP) evcp.Status {
+	return r.box.State(c.cp).Shown(evcp.StampOf(time.Now()), c.policy.Interval)
+}
+
+// shownLone is the state of the only charge point.
+func (r *runner) shownLone() (s evcp.Status) {
+	for c := range r.watched() {
+		s = r.shown(c)
+	}
+	return s
 }
 
 // countStates counts the charge points by the state that they are shown in.
 func (r *runner) countStates() map[evcp.Status]int {
 	counts := map[evcp.Status]int{}
-	for _, cp := range r.o.cps() {
-		counts[r.shown(cp)]++
+	for c := range r.watched() {
+		counts[r.shown(c)]++
 	}
 	return counts
 }

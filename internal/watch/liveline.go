@@ -55,7 +55,7 @@ func (r *runner) livePeers() string {
 // answered, or how many charge points are well, failed and neither.
 func (r *runner) liveEngines() string {
 	if cp := r.o.lone(); cp != "" {
-		status, latency := r.shown(cp), ""
+		status, latency := r.shownLone(), ""
 		if status == evcp.OK {
 			latency = " " + display.Milliseconds(r.log.latency)
 		}

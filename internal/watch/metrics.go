@@ -35,23 +35,17 @@ func (r *runner) metrics(m *metrics.Writer) {
 // chargePointMetrics counts charge points by the state they are shown in, and names
 // those with an open incident.
 func (r *runner) chargePointMetrics(m *metrics.Writer) {
-	counts := r.countStates()
-	var open []evcp.CPID
-	for _, cp := range r.o.cps() {
-		if r.box.State(cp).Incident.Open {
-			open = append(open, cp)
-		}
-	}
+	s := r.survey()
 	m.Gauge("evcp_charge_points", "Charge points by the state they are shown as.")
-	for _, s := range shownStates {
-		m.Value(float64(counts[s]), "state", s.String())
+	for _, state := range shownStates {
+		m.Value(float64(s.states[state]), "state", state.String())
 	}
 	m.Gauge("evcp_incident_open", "1 for each open incident, at most 100 of them.")
-	for _, cp := range open[:min(len(open), maxOpen)] {
-		m.Value(1, "cp_id", string(cp), "site", "", "cause", r.box.State(cp).Incident.Cause.String())
+	for _, c := range s.open[:min(len(s.open), maxOpen)] {
+		m.Value(1, "cp_id", string(c.cp), "site", c.policy.Site, "cause", r.box.State(c.cp).Incident.Cause.String())
 	}
 	m.Gauge("evcp_incident_open_excess", "Open incidents beyond those that evcp_incident_open names.").
-		Value(float64(max(len(open)-maxOpen, 0)))
+		Value(float64(max(len(s.open)-maxOpen, 0)))
 }
 
 func (r *runner) checkMetrics(m *metrics.Writer) {

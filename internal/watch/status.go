@@ -11,15 +11,7 @@ import (
 	"evcp/internal/explain"
 	"evcp/internal/kafka"
 	"evcp/internal/monitor"
-	"evcp/internal/outbox"
-	"evcp/internal/probe"
 	"evcp/internal/wire"
-)
-
-// How much of each charge point's past the status document has.
-const (
-	recentChecks   = 20
-	recentMessages = 10
 )
 
 // status is the document behind GET /api/v1/status.
@@ -37,9 +29,13 @@ func (r *runner) status() explain.MonitorStatus {
 		}
 		d.Files = append(d.Files, file)
 	}
-	past := r.past()
-	for _, t := range r.o.Targets {
-		d.ChargePoints = append(d.ChargePoints, r.chargePointStatus(t, past[t.CP]))
+	d.ChargePoints = []explain.ChargePointStatus{}
+	if r.o.lone() == "" {
+		d.Fleet = r.fleetStatus()
+	} else {
+		for c := range r.watched() {
+			d.ChargePoints = append(d.ChargePoints, r.chargePointStatus(c, r.past(c.cp)))
+		}
 	}
 	note, err := r.healthy()
 	d.Note = note
@@ -63,13 +59,13 @@ func checksOf(f monitor.Figures) (total, failed uint64) {
 	return total, failed
 }
 
-func (r *runner) chargePointStatus(t probe.Target, past *recentEvents) explain.ChargePointStatus {
-	cp, s := t.CP, r.box.State(t.CP)
-	shown := s.Shown(evcp.StampOf(time.Now()), r.o.Interval)
+func (r *runner) chargePointStatus(w watchedCP, past explain.Past) explain.ChargePointStatus {
+	cp, s := w.cp, r.box.State(w.cp)
+	shown := s.Shown(evcp.StampOf(time.Now()), w.policy.Interval)
 	c := explain.ChargePointStatus{
-		CP: cp, Engine: t.Address, State: shown.String(), Since: explain.Moment(r.monitor.Since(cp)),
-		LastOK: explain.Moment(s.LastOK), Failures: s.Failures, Fall: r.o.Policy.Fall, OKs: s.Oks, Rise: r.o.Policy.Rise,
-		TimeoutMS: explain.Millis(r.o.Timeout),
+		CP: cp, Site: w.policy.Site, Engine: w.address, State: shown.String(), Since: explain.Moment(r.monitor.Since(cp)),
+		LastOK: explain.Moment(s.LastOK), Failures: s.Failures, Fall: w.policy.Fall, OKs: s.Oks, Rise: w.policy.Rise,
+		TimeoutMS: explain.Millis(w.policy.Timeout), IntervalMS: explain.Millis(w.policy.Interval),
 	}
 	if shown == evcp.Monitoring {
 		c.Since = explain.Moment(s.LastCountable)
@@ -81,81 +77,26 @@ func (r *runner) chargePointStatus(t probe.Target, past *recentEvents) explain.C
 		}
 	}
 	c.Central = r.centralStatus(cp)
-	c.Checks, c.Central.Answered = past.checks, past.answered
+	c.SetPast(past)
 	c.Next = r.schedule(cp)
 	return c
 }
 
-// recentEvents are what the newest kept events say of one charge point.
-type recentEvents struct {
-	checks   []explain.CheckStatus
-	answered []explain.MessageStatus
-}
-
-func (p *recentEvents) full() bool {
-	return len(p.checks) == recentChecks && len(p.answered) == recentMessages
-}
-
-// past is what the newest kept events say of each charge point, oldest first.
-func (r *runner) past() map[evcp.CPID]*recentEvents {
-	past := map[evcp.CPID]*recentEvents{}
-	for _, cp := range r.o.cps() {
-		past[cp] = &recentEvents{checks: []explain.CheckStatus{}, answered: []explain.MessageStatus{}}
-	}
-	unfilled := len(past)
+// past is what the newest kept events say of a charge point, as far as the outbox has them in
+// memory: of a large fleet that is less than a second.
+func (r *runner) past(cp evcp.CPID) (p explain.Past) {
 	for line := range r.box.Latest() {
-		if unfilled == 0 {
+		if string(line.CP()) != string(cp) || !p.Wants(line.Action()) {
+			continue
+		}
+		if e, err := evcp.ParseEvent(line); err == nil { // always: it came from AppendJSON
+			p.Add(e)
+		}
+		if p.Full() {
 			break
 		}
-		if p := past[evcp.CPID(line.CP())]; p != nil && p.add(line) && p.full() {
-			unfilled--
-		}
 	}
-	for _, p := range past {
-		slices.Reverse(p.checks)
-		slices.Reverse(p.answered)
-	}
-	return past
-}
-
-// add takes an event over if it is wanted and there is room, and reports whether
-// it did.
-func (p *recentEvents) add(line outbox.Line) bool {
-	check := line.Action() == evcp.HealthCheck
-	if check && len(p.checks) == recentChecks || !check && len(p.answered) == recentMessages {
-		return false
-	}
-	e, err := evcp.ParseEvent(line)
-	if err != nil {
-		return false // can't be: it came from AppendJSON
-	}
-	message := answeredMessage(e)
-	switch {
-	case check:
-		p.checks = append(p.checks, explain.CheckStatus{
-			At: explain.Moment(e.At), Status: e.Status.String(), Cause: e.Cause.String(), Detail: e.Cause.Detail(),
-			LatencyMS: explain.Millis(e.Latency), Response: e.Response, Failures: e.Failures,
-		})
-	case message != "":
-		p.answered = append(p.answered, explain.MessageStatus{
-			At: explain.Moment(e.At), Message: message, Repeat: e.Repeat, Answered: true, Answer: e.Response, LatencyMS: explain.Millis(e.Latency),
-		})
-	}
-	return check || message != ""
-}
-
-// answeredMessage is the message to which Central's answer is this event; "" for
-// other events.
-func answeredMessage(e evcp.Event) string {
-	switch e.Action {
-	case evcp.AuthenticatedWithCentral, evcp.RegistrationRejected:
-		return wire.Registration.String()
-	case evcp.ReportEngineFailure:
-		return wire.EngineFailure.String()
-	case evcp.ReportEngineRecovery:
-		return wire.EngineRecovered.String()
-	}
-	return ""
+	return p
 }
 
 func (r *runner) centralStatus(cp evcp.CPID) explain.CentralStatus {
