@@ -44,8 +44,6 @@ var answers = map[string]string{
 	"no verdict":                          "sin veredicto",
 	"refused by Central":                  "rechazado por Central",
 	"without a site":                      "sin sitio",
-	"%d site":                             "%d sitio",
-	"%d sites":                            "%d sitios",
 	"in all":                              "en total",
 	"%d other site":                       "%d sitio más",
 	"%d other sites":                      "%d sitios más",
