@@ -116,7 +116,7 @@ var english = words{
 	noSite:       "without a site",
 	inAll:        "in all",
 	otherSites:   display.NewPlural("%d other site", "%d other sites"),
-	allSites:     display.NewPlural("%d site", "%d sites"),
+	allSites:     display.NewPlural("%d site in all", "%d sites in all"),
 	nRegistered:  display.NewPlural("%d registered", "%d registered"),
 	nConnecting:  display.NewPlural("%d connecting", "%d connecting"),
 	nAway:        display.NewPlural("%d away", "%d away"),

@@ -44,6 +44,8 @@ var answers = map[string]string{
 	"no verdict":                          "sin veredicto",
 	"refused by Central":                  "rechazado por Central",
 	"without a site":                      "sin sitio",
+	"%d site in all":                      "%d sitio en total",
+	"%d sites in all":                     "%d sitios en total",
 	"in all":                              "en total",
 	"%d other site":                       "%d sitio más",
 	"%d other sites":                      "%d sitios más",
