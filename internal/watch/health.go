@@ -145,7 +145,7 @@ func counted[K comparable](order []K, counts map[K]int) (texts []string) {
 var shownStates = []evcp.Status{evcp.OK, evcp.KO, evcp.ConnectionError, evcp.Monitoring}
 
 // shown is the state that a charge point is shown in now.
-func (r *runner) shown(c watchedCP) evcp.Status {
+func (r *runner) shown(c cpTarget) evcp.Status {
 	return r.box.State(c.cp).Shown(evcp.StampOf(time.Now()), c.policy.Interval)
 }
 

@@ -59,7 +59,7 @@ func checksOf(f monitor.Figures) (total, failed uint64) {
 	return total, failed
 }
 
-func (r *runner) chargePointStatus(w watchedCP, past explain.Past) explain.ChargePointStatus {
+func (r *runner) chargePointStatus(w cpTarget, past explain.Past) explain.ChargePointStatus {
 	cp, s := w.cp, r.box.State(w.cp)
 	shown := s.Shown(evcp.StampOf(time.Now()), w.policy.Interval)
 	c := explain.ChargePointStatus{

@@ -13,18 +13,18 @@ import (
 	"evcp/internal/uplink"
 )
 
-// watchedCP is one charge point as answers and metrics name it.
-type watchedCP struct {
+// cpTarget is one charge point as answers and metrics name it.
+type cpTarget struct {
 	cp      evcp.CPID
 	address string // of its Engine
 	policy  *evcp.Policy
 }
 
 // watched yields the charge points in the order of the fleet.
-func (r *runner) watched() iter.Seq[watchedCP] {
-	return func(yield func(watchedCP) bool) {
+func (r *runner) watched() iter.Seq[cpTarget] {
+	return func(yield func(cpTarget) bool) {
 		for _, t := range r.o.Targets {
-			if !yield(watchedCP{t.CP, t.Address, &r.o.Policy}) {
+			if !yield(cpTarget{t.CP, t.Address, &r.o.Policy}) {
 				return
 			}
 		}
@@ -32,13 +32,13 @@ func (r *runner) watched() iter.Seq[watchedCP] {
 }
 
 // find is the charge point of that id.
-func (r *runner) find(cp evcp.CPID) (watchedCP, bool) {
+func (r *runner) find(cp evcp.CPID) (cpTarget, bool) {
 	for c := range r.watched() {
 		if c.cp == cp {
 			return c, true
 		}
 	}
-	return watchedCP{}, false
+	return cpTarget{}, false
 }
 
 // survey is one look at every charge point: some milliseconds for 10,000. It takes a lock for
@@ -46,13 +46,13 @@ func (r *runner) find(cp evcp.CPID) (watchedCP, bool) {
 type survey struct {
 	states  map[evcp.Status]int
 	sites   map[string]*explain.SiteStatus
-	open    []watchedCP // with an open incident, in the order of the fleet
+	open    []cpTarget // with an open incident, in the order of the fleet
 	notWell []notWellCP
 }
 
 // notWellCP is a charge point that needs somebody.
 type notWellCP struct {
-	watchedCP
+	cpTarget
 	severity severity
 	since    evcp.Stamp
 }
@@ -138,7 +138,7 @@ func (r *runner) fleetStatus() *explain.FleetStatus {
 		f.Total += s.states[state]
 	}
 	for _, c := range s.worst(explain.MaxNotWell) {
-		f.NotWell = append(f.NotWell, r.row(c.watchedCP))
+		f.NotWell = append(f.NotWell, r.row(c.cpTarget))
 	}
 	f.More = len(s.notWell) - len(f.NotWell)
 	f.Sites, f.MoreSites = s.worstSites(explain.MaxSites)
@@ -146,7 +146,7 @@ func (r *runner) fleetStatus() *explain.FleetStatus {
 }
 
 // row is a charge point in a list.
-func (r *runner) row(c watchedCP) explain.CPRow {
+func (r *runner) row(c cpTarget) explain.CPRow {
 	s := r.box.State(c.cp)
 	shown := s.Shown(evcp.StampOf(time.Now()), c.policy.Interval)
 	row := explain.CPRow{
@@ -194,8 +194,8 @@ func (r *runner) fleetCentral() explain.FleetCentral {
 }
 
 // sortedWatched are all charge points by id, byte by byte.
-func (r *runner) sortedWatched() []watchedCP {
-	return slices.SortedFunc(r.watched(), func(a, b watchedCP) int { return strings.Compare(string(a.cp), string(b.cp)) })
+func (r *runner) sortedWatched() []cpTarget {
+	return slices.SortedFunc(r.watched(), func(a, b cpTarget) int { return strings.Compare(string(a.cp), string(b.cp)) })
 }
 
 // siteNames are the sites of the fleet.
