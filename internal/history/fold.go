@@ -177,6 +177,7 @@ func (f *Fold) registration(r Record, out []Element) []Element {
 
 // closed adds what goes on, as if it ended here.
 func (f *Fold) closed(out []Element) []Element {
+	out = append(out, Element{Kind: lastKnown, ToSeq: f.Last})
 	if f.Run.Kind != "" {
 		out = append(out, f.Run)
 	}
@@ -194,6 +195,11 @@ func (f *Fold) closed(out []Element) []Element {
 	return out
 }
 
-// stillOpen is an incident that is open at the end of the numbering; it is in no store. A
-// zero Incident is one that may have been taken over.
-const stillOpen ElementKind = "open"
+// What Rest alone says; it is in no store.
+const (
+	// stillOpen: an incident is open at the end of the numbering. A zero Incident is one that
+	// may have been taken over.
+	stillOpen ElementKind = "open"
+	// lastKnown: ToSeq is the last seq that is known.
+	lastKnown ElementKind = "last"
+)

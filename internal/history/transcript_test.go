@@ -250,7 +250,7 @@ func TestTranscripts(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			random := rand.New(rand.NewPCG(1, 2))
-			for range 20 {
+			for range 4 {
 				if again := text(folded(t, disordered(all, random), func() bool { return random.IntN(5) == 0 })); again != got {
 					t.Fatalf("in another order\n%s\nwant\n%s", again, got)
 				}

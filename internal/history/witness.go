@@ -55,70 +55,6 @@ func newTimeline(all []NumberingElements, first []Check) timeline {
 	return t
 }
 
-// known is what the numberings of one charge point need to know of each other.
-type known struct {
-	starts    []evcp.Stamp        // of each Watch that has nothing missing before it, sorted
-	dropped   map[int64][]Missing // by numbering, sorted
-	recovered map[evcp.EventID]Element
-	causes    map[evcp.EventID]string
-	openAtEnd map[int64]evcp.EventID // by numbering: the incident that a numbering after it takes over
-}
-
-func knownOf(all []NumberingElements) known {
-	k := known{dropped: map[int64][]Missing{}, recovered: map[evcp.EventID]Element{}, causes: map[evcp.EventID]string{}, openAtEnd: map[int64]evcp.EventID{}}
-	for _, n := range all {
-		var before evcp.EventID
-		torn := false
-		for _, e := range n.Elements {
-			switch e.Kind {
-			case Begun:
-				before, torn = k.takenOver(e), e.Torn
-			case Watch:
-				if !torn {
-					k.starts = append(k.starts, e.From)
-				}
-				torn = e.Torn
-			case DroppedOKs:
-				k.dropped[e.Of] = append(k.dropped[e.Of], Missing{From: e.FromSeq, To: e.ToSeq})
-			case Failed:
-				k.causes[e.Incident] = e.Cause
-			case Recovered:
-				k.recovered[e.Incident] = e
-			case stillOpen:
-				id := e.Incident
-				if id == (evcp.EventID{}) {
-					id = before
-				}
-				k.openAtEnd[n.Epoch] = id
-			}
-		}
-	}
-	slices.Sort(k.starts)
-	for _, m := range k.dropped {
-		slices.SortFunc(m, func(a, b Missing) int { return cmp.Compare(a.From, b.From) })
-	}
-	return k
-}
-
-// takenOver is the incident that was open when a numbering began, of its Begun.
-func (k known) takenOver(begun Element) evcp.EventID {
-	if begun.Incident.Epoch == 0 {
-		return evcp.EventID{}
-	}
-	return k.openAtEnd[begun.Incident.Epoch]
-}
-
-// onlyOKs reports whether all that is missing were plain OKs.
-func (k known) onlyOKs(epoch int64, e Element) bool {
-	next := e.FromSeq
-	for _, m := range k.dropped[epoch] {
-		if m.From <= next && next <= m.To {
-			next = m.To + 1
-		}
-	}
-	return next > e.ToSeq
-}
-
 // witness is what one numbering says.
 func (k known) witness(n NumberingElements) witness {
 	down := k.incidents(n)
@@ -136,6 +72,7 @@ func (k known) witness(n NumberingElements) witness {
 func (k known) watched(n NumberingElements, down []word) (watched, reasons []word) {
 	var between []Element // the Gaps and Steps since the last Watch
 	begun := latest
+	var end Element // the last Watch
 	for _, e := range n.Elements {
 		switch e.Kind {
 		case Begun:
@@ -146,8 +83,14 @@ func (k known) watched(n NumberingElements, down []word) (watched, reasons []wor
 			w, r := k.torn(n.Epoch, begun, between, down)
 			watched, reasons = append(watched, w...), append(reasons, r...)
 			watched = append(watched, word{from: e.From, to: k.end(e), says: Up, proof: proofOf(n.Epoch, e)})
-			between, begun = nil, min(begun, e.From)
+			between, begun, end = nil, min(begun, e.From), e
 		}
+	}
+	if next, torn := k.tornAfter[n.Epoch]; torn && len(watched) > 0 && end.To > 0 {
+		watched[len(watched)-1].to = end.To
+		reasons = append(reasons, word{from: end.To, to: max(next, end.To), says: Unwatched, cause: Missed, proof: Proof{
+			First: evcp.EventID{Epoch: n.Epoch, Seq: end.ToSeq}, Last: evcp.EventID{Epoch: n.Epoch, Seq: max(k.last[n.Epoch], end.ToSeq)},
+		}})
 	}
 	for _, r := range reasons {
 		if r.cause == Clock {
@@ -225,6 +168,9 @@ func (k known) incidents(n NumberingElements) (down []word) {
 			down = append(down, word{from: from, to: to, says: Down, cause: cmp.Or(k.causes[id], NotRecorded), incident: id,
 				proof: Proof{First: id, Last: last, NotNumbered: n.Epoch == 0}})
 		}
+	}
+	for _, e := range k.begunIn[n.Epoch] {
+		add(e.Incident, e.Incident, e.From, k.until(e.Incident, e.From, Element{Kind: stillOpen}))
 	}
 	for _, e := range n.Elements {
 		id := e.Incident
