@@ -14,13 +14,48 @@ import (
 	"evcp"
 )
 
-// control prepares a socket that is about to connect to an address: it sets
-// TCP_USER_TIMEOUT, and makes the first connect(2) itself.
+// Prepare sets the options of a socket that is about to connect. Without SO_REUSEADDR a
+// dial to a port from which the kernel also takes local ports could meet itself, and leave
+// a TIME_WAIT that keeps the peer from listening there.
+func Prepare(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds())))
+}
+
+// KeepAlive makes a connection fail when the other machine is gone and nothing is sent.
+func KeepAlive(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count))
+}
+
+// Connect begins to connect a socket that does not block. An error of which CauseOf is
+// local is a refusal of this machine: no packet left it.
+func Connect(fd int, to netip.AddrPort) error {
+	sa, err := sockaddr(to)
+	if err == nil {
+		err = unix.Connect(fd, sa)
+	}
+	if err == nil || errors.Is(err, unix.EINPROGRESS) {
+		return nil
+	}
+	return refusal(err, to)
+}
+
+// RouteError is the error with which this machine refuses packets to an address now; nil
+// when it sends them. CauseOf the error is evcp.NoNetwork.
+func RouteError(to netip.AddrPort) error { return routeError(to) }
+
+// control prepares a socket that is about to connect to an address, and makes the first
+// connect(2) itself.
 func control(to netip.AddrPort) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, _, _ string, sock syscall.RawConn) error {
 		var failed error
 		gone := sock.Control(func(fd uintptr) {
-			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds()))
+			failed = Prepare(int(fd))
 			if failed == nil {
 				failed = connectNow(int(fd), to)
 			}
@@ -34,10 +69,15 @@ func control(to netip.AddrPort) func(context.Context, string, string, syscall.Ra
 // message that a router sent later. Its own connect(2) follows, and finds the connection in
 // progress (EALREADY), made (EISCONN), or failed for another reason than those here.
 func connectNow(fd int, to netip.AddrPort) error {
-	sa, err := sockaddr(to)
-	if err == nil {
-		err = unix.Connect(fd, sa)
+	err := Connect(fd, to)
+	if CauseOf(err).IsLocal() {
+		return err
 	}
+	return nil
+}
+
+// refusal makes an error of connect(2) one of this machine, if it is.
+func refusal(err error, to netip.AddrPort) error {
 	switch {
 	case isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH, unix.ENODEV),
 		errors.Is(err, unix.EINVAL): // a blackhole route, or a link-local address that a name has without its interface
@@ -48,7 +88,7 @@ func connectNow(fd int, to netip.AddrPort) error {
 		}
 		return &localError{evcp.NoSocket, os.NewSyscallError("connect", err)}
 	}
-	return nil
+	return err
 }
 
 // sockaddr is an address as the kernel has it; ENODEV when the interface of its zone is gone,

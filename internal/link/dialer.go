@@ -17,6 +17,9 @@ import (
 // cable. It is longer than the wait for any reply.
 const unacknowledgedLimit = 5 * time.Second
 
+// keepAlive asks the other machine for a sign of life when nothing is sent.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2}
+
 // TCPDialer is the Dialer of the operating system. Its connections fail when the other machine
 // is gone. It looks names up itself, remembers their addresses, and tries all addresses of a
 // name within the time of one dial. Its zero value is ready.
@@ -257,10 +260,8 @@ func decisive(errs []error) error {
 // route to it by then, the network of this machine was the reason.
 func dialOne(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{
-		ControlContext: control(to),
-		KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2,
-		},
+		ControlContext:  control(to),
+		KeepAliveConfig: keepAlive,
 	}
 	conn, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil && (ctx.Err() != nil || CauseOf(err) == evcp.Timeout) {

@@ -50,29 +50,50 @@ func realEngine(t *testing.T, l net.Listener) (port string, closes *atomic.Bool)
 	return port, closes
 }
 
-// cork holds back what is written to c until it is closed.
-func cork(t *testing.T, c net.Conn) {
+// cork holds back what is written to c until it is closed or uncorked.
+func cork(t *testing.T, c net.Conn) { setCork(t, c, 1) }
+
+func uncork(t *testing.T, c net.Conn) { setCork(t, c, 0) }
+
+func setCork(t *testing.T, c net.Conn, on int) {
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err == nil {
-		err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) })
+		err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
 	}
 	if err != nil {
 		t.Error(err)
 	}
 }
 
+// drivers are those of this system.
+var drivers = map[string]probe.Driver{"portable": probe.Portable, "raw": probe.Raw}
+
+// withDrivers runs a test with each.
+func withDrivers(t *testing.T, test func(t *testing.T, d probe.Driver)) {
+	for name, d := range drivers {
+		t.Run(name, func(t *testing.T) { test(t, d) })
+	}
+}
+
 // realChecks checks one Engine by real sockets.
-func realChecks(t *testing.T, d link.Dialer, address string) *fixture {
+func realChecks(t *testing.T, d probe.Driver, by link.Dialer, address string) *fixture {
 	t.Helper()
 	fx := &fixture{t: t}
-	fx.adopt(probe.Target{CP: "CP_001", Address: address, Dialer: d, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}})
+	target := probe.Target{CP: "CP_001", Address: address, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}}
+	tcp, plain := by.(*link.TCPDialer)
+	if !plain {
+		target.Dialer = by
+	}
+	fx.adoptBy(d, probe.Options{TCP: tcp}, target)
 	t.Cleanup(fx.probe.Close)
 	return fx
 }
 
 // TestANameServerThatFails: the Engine closes after each reply, so each check asks the
 // name server. Without an answer the checks go on at the last known address.
-func TestANameServerThatFails(t *testing.T) {
+func TestANameServerThatFails(t *testing.T) { withDrivers(t, testANameServerThatFails) }
+
+func testANameServerThatFails(t *testing.T, d probe.Driver) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +107,7 @@ func TestANameServerThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := testbed.NewNameServer(t, trouble)
-			fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
+			fx := realChecks(t, d, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
 			fx.want(evcp.Unknown, evcp.NameServer, "")
 			server.Set(here)
 			fx.want(evcp.OK, evcp.NoCause, "OK")
@@ -99,7 +120,7 @@ func TestANameServerThatFails(t *testing.T) {
 	}
 	t.Run("NXDOMAIN", func(t *testing.T) {
 		server := testbed.NewNameServer(t, here)
-		fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
+		fx := realChecks(t, d, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:"+port)
 		fx.want(evcp.OK, evcp.NoCause, "OK")
 		server.Set(testbed.NameAnswer{Code: testbed.NXDomain})
 		fx.want(evcp.ConnectionError, evcp.DNS, "")
@@ -108,12 +129,16 @@ func TestANameServerThatFails(t *testing.T) {
 
 // TestASlowNameServerLeavesTheEngineItsTime: the time to connect counts from its answer.
 func TestASlowNameServerLeavesTheEngineItsTime(t *testing.T) {
+	withDrivers(t, testASlowNameServerLeavesTheEngineItsTime)
+}
+
+func testASlowNameServerLeavesTheEngineItsTime(t *testing.T, d probe.Driver) {
 	if !testbed.InNamespace(t) {
 		return
 	}
 	neighbour(t)
 	server := testbed.NewNameServer(t, testbed.NameAnswer{Delay: tau / 3, A: testbed.Addresses("192.0.2.1").A})
-	fx := realChecks(t, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:5001")
+	fx := realChecks(t, d, &link.TCPDialer{Resolver: server.Resolver}, "engine.test.:5001")
 	began := time.Now()
 	fx.want(evcp.ConnectionError, evcp.Timeout, "")
 	if took := time.Since(began); took < tau+tau/3 || took > tau+tau/2+10*grace {
@@ -138,14 +163,16 @@ func neighbour(t *testing.T) (other *testbed.Namespace, port string, closes *ato
 
 // TestNoNetworkIsNoFailure sets the Monitor's interface down and up, takes its default
 // route away, and uses up its ports.
-func TestNoNetworkIsNoFailure(t *testing.T) {
+func TestNoNetworkIsNoFailure(t *testing.T) { withDrivers(t, testNoNetworkIsNoFailure) }
+
+func testNoNetworkIsNoFailure(t *testing.T, d probe.Driver) {
 	if !testbed.InNamespace(t) {
 		return
 	}
 	_, port, closes := neighbour(t)
 	for _, how := range []bool{false, true} {
 		closes.Store(how)
-		fx := realChecks(t, link.NewDialer(), "10.9.0.2:"+port)
+		fx := realChecks(t, d, link.NewDialer(), "10.9.0.2:"+port)
 		fx.want(evcp.OK, evcp.NoCause, "OK")
 		testbed.IP(t, "link set veth0 down") // takes the default route away, too
 		for range 3 {
@@ -155,7 +182,7 @@ func TestNoNetworkIsNoFailure(t *testing.T) {
 		wait.Until(t.Context(), time.Millisecond, func() bool { return fx.check().outcome.Status == evcp.OK })
 	}
 
-	far := realChecks(t, link.NewDialer(), "192.0.2.1:"+port)
+	far := realChecks(t, d, link.NewDialer(), "192.0.2.1:"+port)
 	far.want(evcp.Unknown, evcp.NoNetwork, "")
 	testbed.IP(t, "route add default via 10.9.0.2")
 	far.want(evcp.ConnectionError, evcp.Timeout, "")
@@ -176,18 +203,22 @@ func TestNoNetworkIsNoFailure(t *testing.T) {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte(used+" "+used), 0); err != nil {
 		t.Fatal(err)
 	}
-	realChecks(t, link.NewDialer(), "10.9.0.2:"+port).want(evcp.Unknown, evcp.NoSocket, "")
+	realChecks(t, d, link.NewDialer(), "10.9.0.2:"+port).want(evcp.Unknown, evcp.NoSocket, "")
 }
 
 // TestARouterThatLostItsUplinkCounts: the errno is the same as that of the Monitor's own
 // kernel, but a packet left it, and a router sent the ICMP message.
 func TestARouterThatLostItsUplinkCounts(t *testing.T) {
+	withDrivers(t, testARouterThatLostItsUplinkCounts)
+}
+
+func testARouterThatLostItsUplinkCounts(t *testing.T, d probe.Driver) {
 	if !testbed.InNamespace(t) {
 		return
 	}
 	router, _, _ := neighbour(t)
 	router.Run(t, "echo 1 > /proc/sys/net/ipv4/ip_forward")
-	fx := realChecks(t, link.NewDialer(), "192.0.2.1:5001")
+	fx := realChecks(t, d, link.NewDialer(), "192.0.2.1:5001")
 	causes := map[evcp.Cause]int{}
 	for range 10 { // the kernel drops an ICMP message that arrives while connect(2) still runs
 		o := fx.check().outcome
@@ -199,5 +230,5 @@ func TestARouterThatLostItsUplinkCounts(t *testing.T) {
 	if causes[evcp.Unreachable] == 0 {
 		t.Errorf("causes: %v", causes)
 	}
-	realChecks(t, link.NewDialer(), "10.9.0.77:5001").want(evcp.ConnectionError, evcp.Timeout, "") // nobody answers ARP
+	realChecks(t, d, link.NewDialer(), "10.9.0.77:5001").want(evcp.ConnectionError, evcp.Timeout, "") // nobody answers ARP
 }

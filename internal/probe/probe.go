@@ -13,6 +13,9 @@
 package probe
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"evcp"
@@ -40,7 +43,21 @@ const (
 	// Portable is on package net: any system, TLS, and networks in memory. It has a
 	// goroutine for each exchange.
 	Portable
+	// Raw is on non-blocking sockets of Linux, without a goroutine for each check. Targets
+	// with a Dialer are asked by the portable driver.
+	Raw
 )
+
+// ParseDriver reads the name of a driver.
+func ParseDriver(name string) (Driver, error) {
+	i := slices.Index(driverNames, name)
+	if i < 0 {
+		return Auto, fmt.Errorf("a driver is one of %s", strings.Join(driverNames, ", "))
+	}
+	return Driver(i), nil
+}
+
+var driverNames = []string{"auto", "portable", "raw"}
 
 // Options are what a Prober needs.
 type Options struct {
@@ -74,11 +91,22 @@ type Prober interface {
 }
 
 // New makes a Prober without targets.
-func New(_ Driver, o Options) (Prober, error) {
+func New(d Driver, o Options) (Prober, error) {
 	if o.TCP == nil {
 		o.TCP = link.NewDialer()
 	}
-	return newPortable(o), nil
+	if d == Portable {
+		return newPortable(o), nil
+	}
+	p, err := newRaw(o)
+	switch {
+	case err == nil:
+		return p, nil
+	case d == Auto:
+		return newPortable(o), nil
+	default:
+		return nil, fmt.Errorf("open the raw driver: %w", err)
+	}
 }
 
 // Finding is one thing that an exchange came to: a reply to the greeting, the end of

@@ -75,10 +75,12 @@ func (fx *fixture) engine(serve func(net.Conn)) (stop func()) {
 	return func() { l.Close() }
 }
 
-// adopt makes the probe of one target.
-func (fx *fixture) adopt(t probe.Target) {
+// adopt makes the portable probe of one target.
+func (fx *fixture) adopt(t probe.Target) { fx.adoptBy(probe.Portable, probe.Options{}, t) }
+
+func (fx *fixture) adoptBy(d probe.Driver, o probe.Options, t probe.Target) {
 	fx.t.Helper()
-	p, err := probe.New(probe.Portable, probe.Options{})
+	p, err := probe.New(d, o)
 	if err != nil {
 		fx.t.Fatal(err)
 	}
@@ -92,10 +94,22 @@ func (fx *fixture) sleptNow() time.Duration { return time.Duration(fx.slept.Load
 func (fx *fixture) ask() (found []probe.Finding) {
 	fx.probe.Ask(fx.sleptNow(), 0)
 	for len(found) == 0 || !found[len(found)-1].Last {
-		<-fx.probe.Ready()
+		fx.waits()
 		found = fx.probe.Take(found)
 	}
 	return found
+}
+
+// waits waits until the probe is to be looked at.
+func (fx *fixture) waits() {
+	var due <-chan time.Time
+	if next := fx.probe.Next(); !next.IsZero() {
+		due = time.After(time.Until(next))
+	}
+	select {
+	case <-fx.probe.Ready():
+	case <-due:
+	}
 }
 
 // result is what one exchange came to.

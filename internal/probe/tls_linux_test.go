@@ -10,6 +10,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/probe"
 	"evcp/internal/testbed"
 )
 
@@ -69,7 +70,7 @@ func TestSessionsAreResumed(t *testing.T) {
 					full++
 				}
 			})
-			fx := realChecks(t, s.dialer(link.NewDialer()), address)
+			fx := realChecks(t, probe.Raw, s.dialer(link.NewDialer()), address)
 			for range 5 {
 				fx.want(evcp.OK, evcp.NoCause, "OK")
 			}
@@ -89,7 +90,7 @@ func TestOurOwnCertificate(t *testing.T) {
 			s := realSite(t)
 			var config atomic.Pointer[tls.Config]
 			config.Store(&s.server)
-			fx := realChecks(t, s.dialer(link.NewDialer()), tlsEngine(t, &config, func(tls.ConnectionState) {}))
+			fx := realChecks(t, probe.Raw, s.dialer(link.NewDialer()), tlsEngine(t, &config, func(tls.ConnectionState) {}))
 			fx.want(evcp.OK, evcp.NoCause, "OK")
 			strict := &tls.Config{Certificates: s.server.Certificates, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: s.roots, MaxVersion: version}
 			config.Store(strict)
@@ -110,7 +111,7 @@ func TestAnEngineThatHangsInTheHandshake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	fx := realChecks(t, realSite(t).dialer(link.NewDialer()), l.Addr().String())
+	fx := realChecks(t, probe.Raw, realSite(t).dialer(link.NewDialer()), l.Addr().String())
 	began := time.Now()
 	fx.want(evcp.ConnectionError, evcp.Timeout, "")
 	if took := time.Since(began); took < tau {
@@ -133,7 +134,7 @@ func TestNoNetworkInTheHandshake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	fx := realChecks(t, realSite(t).dialer(link.NewDialer()), l.Addr().String())
+	fx := realChecks(t, probe.Raw, realSite(t).dialer(link.NewDialer()), l.Addr().String())
 	fx.want(evcp.ConnectionError, evcp.Timeout, "")
 	time.AfterFunc(tau/2, func() { testbed.IP(t, "link set veth0 down") })
 	fx.want(evcp.Unknown, evcp.NoNetwork, "")

@@ -1,0 +1,365 @@
+package probe
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"evcp"
+	"evcp/internal/exchange"
+	"evcp/internal/link"
+)
+
+// raw is the Prober on sockets of Linux. It has no goroutine, timer, lock or allocation
+// for a check: its owner wakes it about every 10 ms while checks are in flight, and each
+// time it does what has become due, for all targets together. The kernel says when replies
+// arrived, so noticing them later costs no truth.
+//
+// Three things it leaves to package net: targets with a Dialer of their own, such as TLS, go
+// to a portable Prober. Names are dialled by link.TCPDialer, in a goroutine for each dial,
+// since it has the rules for name servers and for several addresses; the connection is raw
+// from then on. A connection that is kept needs no dial.
+type raw struct {
+	other *portable // of the targets with a Dialer of their own
+	tcp   *link.TCPDialer
+	clock clock
+	epoll int
+	// receiveTimes is a socket that asks for receive times and gets none: the kernel
+	// switches them off with the last socket that asks.
+	receiveTimes int
+	open         int // sockets in epoll
+	connecting   int // dials in flight
+	blocks       []*[block]rawTarget
+	shared       map[exchange.Settings]*exchange.Settings
+	inFlight     []flight
+	next         time.Duration // see Next
+	pause        time.Duration // until then
+	active       bool          // something happened since the last Take
+
+	written []int32       // slots with a message sent, of which the exchange does not know yet
+	before  time.Duration // those messages
+	results []exchange.Result
+	found   []Finding
+	events  [256]unix.EpollEvent
+	io      ioBuffers
+
+	named   sync.WaitGroup
+	mu      sync.Mutex // guards dialled
+	dialled []namedDial
+}
+
+// flight is a target with an exchange in flight.
+type flight struct {
+	slot  int32
+	until time.Duration
+}
+
+// block targets are allocated together, and never moved.
+const block = 256
+
+// rawTarget is one target, of at most some 230 bytes.
+type rawTarget struct {
+	exchange exchange.Exchange
+	sleep    exchange.SleepHistory
+	settings *exchange.Settings
+	cp       evcp.CPID
+	address  netip.AddrPort // of the last connection, if the target has a name
+	name     *targetName    // nil: an address
+	fd       int32          // noSocket: none
+	// generation changes with each socket, and tells an event of an earlier one.
+	generation uint32
+	flight     int32 // index in inFlight, or notInFlight
+	adopted    bool
+	foreign    bool // a target of raw.other
+	connecting bool
+	kept       bool // its socket has TCP keepalive
+	arrived    bool // there may be something to read
+	routing    bool // the end of a cancelled dial is awaited
+}
+
+// targetName is what a target with a name needs besides.
+type targetName struct {
+	hostPort string
+	cancel   func() // of the dial in flight; nil: none
+}
+
+const (
+	noSocket    = -1
+	notInFlight = -1
+)
+
+// How long the owner may sleep while a check is in flight. The shortest is the rhythm of a
+// fleet; the longest is for one that waits for a few slow Engines.
+const (
+	shortestPause = 10 * time.Millisecond
+	longestPause  = 80 * time.Millisecond
+)
+
+// batch messages are sent between two readings of the clock.
+const batch = 16
+
+func newRaw(o Options) (Prober, error) {
+	r := &raw{
+		other: newPortable(o), tcp: o.TCP, clock: newClock(), shared: map[exchange.Settings]*exchange.Settings{},
+		pause: shortestPause,
+	}
+	r.io.prepare()
+	var err error
+	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, err
+	}
+	if r.receiveTimes, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
+		err = unix.SetsockoptInt(r.receiveTimes, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	}
+	return r, err
+}
+
+func (r *raw) target(slot int) *rawTarget { return &r.blocks[slot/block][slot%block] }
+
+func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
+	for slot >= len(r.blocks)*block {
+		r.blocks = append(r.blocks, newBlock())
+	}
+	c := r.target(slot)
+	tcp, plain := t.Dialer.(*link.TCPDialer)
+	if t.Dialer != nil && (!plain || tcp != r.tcp) {
+		if c.adopted && !c.foreign {
+			r.Release(slot)
+		}
+		c.adopted, c.foreign = true, true
+		r.other.Adopt(slot, t, slept)
+		return
+	}
+	address, name := parseAddress(t.Address)
+	same := c.adopted && !c.foreign && c.cp == t.CP && c.settings.Framing == t.Framing && c.sameAddress(address, name)
+	if same && c.flight == notInFlight {
+		c.settings = r.share(t.settings())
+		return
+	}
+	history := exchange.NewSleepHistory(slept)
+	if same {
+		history = c.sleep
+	}
+	if c.adopted {
+		r.Release(slot)
+	}
+	c.adopted, c.cp, c.address, c.name, c.sleep, c.settings = true, t.CP, address, name, history, r.share(t.settings())
+}
+
+func newBlock() *[block]rawTarget {
+	b := new([block]rawTarget)
+	for i := range b {
+		b[i].fd, b[i].flight = noSocket, notInFlight
+	}
+	return b
+}
+
+// parseAddress returns a literal address, or a name.
+func parseAddress(hostPort string) (netip.AddrPort, *targetName) {
+	host, text, _ := net.SplitHostPort(hostPort)
+	ip, err := netip.ParseAddr(host)
+	port, portErr := strconv.ParseUint(text, 10, 16)
+	if errors.Join(err, portErr) != nil {
+		return netip.AddrPort{}, &targetName{hostPort: hostPort}
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), nil
+}
+
+func (t *rawTarget) sameAddress(address netip.AddrPort, name *targetName) bool {
+	if t.name != nil && name != nil {
+		return t.name.hostPort == name.hostPort
+	}
+	return t.name == nil && name == nil && t.address == address
+}
+
+// maxShared bounds the settings that targets share. What is forgotten goes on being used.
+const maxShared = 1024
+
+func (r *raw) share(s exchange.Settings) *exchange.Settings {
+	if p := r.shared[s]; p != nil {
+		return p
+	}
+	if len(r.shared) == maxShared {
+		clear(r.shared)
+	}
+	p := &s
+	r.shared[s] = p
+	return p
+}
+
+func (r *raw) Release(slot int) {
+	t := r.target(slot)
+	if t.foreign {
+		r.other.Release(slot)
+	} else {
+		r.close(t)
+		r.landed(t)
+		r.found = slices.DeleteFunc(r.found, func(f Finding) bool { return f.Target == slot })
+	}
+	*t = rawTarget{fd: noSocket, flight: notInFlight, generation: t.generation + 1}
+}
+
+func (r *raw) Ask(slept time.Duration, slots ...int) {
+	r.endNamed()
+	for chunk := range slices.Chunk(slots, batch) {
+		r.poll() // what has arrived before a question is no reply to it
+		for _, slot := range chunk {
+			t := r.target(slot)
+			if t.foreign {
+				r.other.Ask(slept, slot)
+				continue
+			}
+			t.sleep.Asked(slept)
+			t.flight = int32(len(r.inFlight))
+			r.inFlight = append(r.inFlight, flight{slot: int32(slot)})
+			r.step(t, slot, exchange.Input{Kind: exchange.Asked, Now: r.clock.now})
+		}
+		r.flush()
+	}
+	if r.connecting > 0 { // on loopback they have succeeded by now
+		r.poll()
+	}
+	r.active = true
+	r.plan(r.clock.now)
+}
+
+// Ready receives what portable exchanges have found, and when a named dial has ended.
+func (r *raw) Ready() <-chan struct{} { return r.other.ready }
+
+func (r *raw) Next() time.Time {
+	if len(r.inFlight) == 0 && len(r.found) == 0 {
+		return time.Time{}
+	}
+	return r.clock.base.Add(r.next)
+}
+
+func (r *raw) Take(into []Finding) []Finding {
+	into = r.other.Take(into)
+	r.endNamed()
+	if len(r.inFlight) > 0 {
+		r.clock.read()
+		began := r.clock.now
+		r.poll()
+		r.expire(began)
+		r.plan(began)
+	}
+	into = append(into, r.found...)
+	r.found = r.found[:0]
+	return into
+}
+
+// plan plans the next wake-up. A reply is awaited for 10 ms first, then longer and longer.
+func (r *raw) plan(now time.Duration) {
+	if r.active || r.connecting > 0 {
+		r.active, r.pause = false, shortestPause
+	} else {
+		r.pause = min(2*r.pause, longestPause)
+	}
+	soonest := now + r.pause
+	for i := range r.inFlight {
+		soonest = min(soonest, r.inFlight[i].until)
+	}
+	r.next = max(soonest, now+shortestPause)
+}
+
+// expire tells those of whom nothing came that their time was over when the poll began.
+func (r *raw) expire(before time.Duration) {
+	for i := len(r.inFlight) - 1; i >= 0; i-- { // the one that takes the place of i has been looked at
+		f := r.inFlight[i]
+		if t := r.target(int(f.slot)); f.until <= before && !t.routing {
+			r.step(t, int(f.slot), exchange.Input{Kind: exchange.Overdue, Now: r.clock.now})
+		}
+	}
+	r.flush()
+}
+
+func (r *raw) Judge(f Finding, slept time.Duration) (evcp.Outcome, time.Duration) {
+	t := r.target(f.Target)
+	if t.foreign {
+		return r.other.Judge(f, slept)
+	}
+	return t.sleep.Judge(f.Evidence, slept, t.settings.Rules)
+}
+
+func (r *raw) Close() {
+	for slot := range len(r.blocks) * block {
+		if r.target(slot).adopted {
+			r.Release(slot)
+		}
+	}
+	r.other.Close()
+	r.named.Wait()
+	r.endNamed()
+	_ = errors.Join(unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
+}
+
+// step steps the exchange of a target until it waits.
+func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
+	for {
+		command := t.exchange.Step(t.settings, &in, &r.results)
+		for _, f := range r.results {
+			r.found = append(r.found, finding(slot, r.clock.base, f))
+			r.active = true
+		}
+		r.results = r.results[:0]
+		switch command {
+		case exchange.Idle:
+			r.landed(t)
+			return
+		case exchange.Wait:
+			r.inFlight[t.flight].until = t.exchange.Until()
+			return
+		case exchange.Look:
+			in = r.look(t)
+		case exchange.Write:
+			err := r.send(t)
+			if err == nil {
+				r.written = append(r.written, int32(slot))
+				return
+			}
+			in = r.failure(err)
+			in.Before = r.before
+		case exchange.Dial:
+			r.close(t)
+			r.inFlight[t.flight].until = t.exchange.Until()
+			err := r.dial(t, slot)
+			if err == nil {
+				return
+			}
+			in = r.failure(err)
+		case exchange.Route:
+			if r.awaitsCancelled(t) {
+				return
+			}
+			in = r.route(t)
+		case exchange.Close:
+			r.close(t)
+			in = exchange.Input{Kind: exchange.Closed, Now: r.clock.now}
+		}
+	}
+}
+
+// landed takes a target out of those in flight.
+func (r *raw) landed(t *rawTarget) {
+	if t.flight == notInFlight {
+		return
+	}
+	last := len(r.inFlight) - 1
+	moved := r.inFlight[last]
+	r.inFlight[t.flight] = moved
+	r.target(int(moved.slot)).flight = t.flight
+	r.inFlight = r.inFlight[:last]
+	t.flight = notInFlight
+}
+
+// failure is the input of an error, noticed now.
+func (r *raw) failure(err error) exchange.Input {
+	r.clock.read()
+	return failed(err, r.clock.now)
+}
