@@ -276,6 +276,7 @@ var sharedNames = map[string]string{
 	"options": "what a constructor or a program takes",
 	"figures": "what a package has measured of its own work, read at one moment",
 	"meter":   "the counters behind a package's Figures",
+	"target":  "one Engine to check, with what the package must know of it",
 	"words":   "a package's table of the sentences that people read",
 }
 

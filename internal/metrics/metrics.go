@@ -37,7 +37,7 @@ func (h *Histogram) Observe(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// Distribution is a reading of a Histogram.
+// Distribution is a reading of a Histogram, or the counts of one owner.
 type Distribution struct {
 	Bounds []time.Duration // read only: all readings share them
 	Counts []uint64        // of each bucket by itself; the last is beyond all bounds
@@ -51,6 +51,30 @@ func (h *Histogram) Read() Distribution {
 		d.Counts[i] = h.counts[i].Load()
 	}
 	return d
+}
+
+// NewDistribution makes a Distribution that one owner counts in; see NewHistogram.
+func NewDistribution(bounds ...time.Duration) Distribution {
+	return Distribution{Bounds: bounds, Counts: make([]uint64, len(bounds)+1)}
+}
+
+// Observe counts one duration, as Histogram.Observe does.
+func (d *Distribution) Observe(t time.Duration) {
+	t = max(t, 0)
+	i := 0
+	for i < len(d.Bounds) && d.Bounds[i] < t { // most are among the first
+		i++
+	}
+	d.Counts[i]++
+	d.Sum += t
+}
+
+// Add adds what another owner counted with the same bounds.
+func (d *Distribution) Add(other Distribution) {
+	for i, n := range other.Counts {
+		d.Counts[i] += n
+	}
+	d.Sum += other.Sum
 }
 
 // Writer writes Prometheus's text format 0.0.4: one family after the other, each with

@@ -1,136 +1,182 @@
 package monitor
 
 import (
-	"container/heap"
+	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"evcp"
 	"evcp/internal/faultdisk"
 	"evcp/internal/outbox"
-	"evcp/internal/pace"
 	"evcp/internal/probe"
 )
 
 // TestTick: a tick is checked, or missed and counted.
 func TestTick(t *testing.T) {
 	const ms, second = time.Millisecond, time.Second
-	grid := pace.NewGrid("CP_001", second, time.Now())
-	due := grid.After(time.Now())
+	policy := &evcp.Policy{Interval: second}
+	const due = 7 * second
 	for name, tt := range map[string]struct {
 		late            time.Duration
 		lone            bool
 		begun, inFlight bool
-		check           bool
+		soon            time.Duration // due is no tick, but so long before one
+		rechecking      bool
+		check           checkKind
 		missed          uint32
 		gap             time.Duration
 		next            time.Duration // after the one that was due
 	}{
-		"in time":                                  {late: ms, begun: true, check: true, next: second},
-		"the first of a fleet":                     {late: ms, check: true, next: second},
+		"in time":                                  {late: ms, begun: true, check: onTick, next: second},
+		"the first of a fleet":                     {late: ms, check: onTick, next: second},
 		"with a check in flight":                   {late: ms, begun: true, inFlight: true, missed: 1, next: second},
 		"too late":                                 {late: 101 * ms, begun: true, missed: 1, gap: 101 * ms, next: second},
 		"too late, with one in flight":             {late: 101 * ms, begun: true, inFlight: true, missed: 1, gap: 101 * ms, next: second},
 		"ten seconds late":                         {late: 10 * second, begun: true, missed: 11, gap: 10 * second, next: 11 * second},
 		"the first of a fleet, too late":           {late: 2500 * ms, missed: 3, gap: 2500 * ms, next: 3 * second},
-		"the first of a lone Monitor, any time":    {late: 5300 * ms, lone: true, check: true, next: 6 * second},
-		"and no tick nearer than half an interval": {late: 5700 * ms, lone: true, check: true, next: 7 * second},
+		"the first of a lone Monitor, any time":    {late: 5300 * ms, lone: true, check: betweenTicks, next: 6 * second},
+		"and no tick nearer than half an interval": {late: 5700 * ms, lone: true, check: betweenTicks, next: 7 * second},
 		"the second of a lone Monitor":             {late: 101 * ms, lone: true, begun: true, missed: 1, gap: 101 * ms, next: second},
+		"soon after a failure":                     {late: ms, begun: true, soon: 700 * ms, check: betweenTicks, next: 700 * ms},
+		"soon, when a greeting is in flight":       {late: ms, begun: true, soon: 700 * ms, inFlight: true, next: 700 * ms},
+		"soon, and a tick passed meanwhile":        {late: 90 * ms, begun: true, soon: 50 * ms, check: betweenTicks, next: 1050 * ms},
+		"soon, and too late":                       {late: 101 * ms, begun: true, soon: 700 * ms, gap: 101 * ms, next: 700 * ms},
+		"soon, and two seconds late":               {late: 2 * second, begun: true, soon: 700 * ms, missed: 2, gap: 2 * second, next: 2700 * ms},
+		"a tick during such a check":               {late: ms, begun: true, inFlight: true, rechecking: true, next: second},
 	} {
-		c := monitoredCP{grid: grid, due: due, begun: tt.begun, inFlight: tt.inFlight}
-		check, missed := c.tick(due.Add(tt.late), tt.lone)
-		if check != tt.check || missed != tt.missed || c.stall != tt.gap || c.inFlight != (tt.check || tt.inFlight) || !c.begun {
-			t.Errorf("%s: check %t, missed %d, stall %s, %+v", name, check, missed, c.stall, &c)
+		c := monitoredCP{policy: policy, phase: tt.soon, begun: tt.begun, inFlight: tt.inFlight, soon: tt.soon > 0, rechecking: tt.rechecking}
+		check, missed, next := c.tick(due, due+tt.late, tt.lone)
+		if check != tt.check || missed != tt.missed || c.stall != tt.gap || c.inFlight != (tt.check != noCheck || tt.inFlight) || !c.begun || c.soon {
+			t.Errorf("%s: check %d, missed %d, stall %s, %+v", name, check, missed, c.stall, &c)
 		}
 		if want := missed * min(uint32(tt.gap), 1); c.stallMissed != want {
 			t.Errorf("%s: %d ticks missed by a stall, want %d", name, c.stallMissed, want)
 		}
-		if got := c.due.Sub(due); got != tt.next {
+		if got := next - due; got != tt.next {
 			t.Errorf("%s: the next tick comes %s after this one, want %s", name, got, tt.next)
 		}
 	}
 }
 
-// TestRollBack returns to the last kept event and hands back what came after it.
-func TestRollBack(t *testing.T) {
-	seq := func(n uint64) evcp.State { return evcp.State{Epoch: 1, Seq: n} }
-	var c monitoredCP
-	for n := uint64(1); n <= 5; n++ {
-		c.state = seq(n)
-		c.addPending(pendingObservation{ticket: n, observation: evcp.Observation{Missed: uint32(n)}, after: c.state}, n/2)
+// TestCompact keeps of each row of dropped checks the last OK and the last failure after it.
+func TestCompact(t *testing.T) {
+	var q pendingQueue
+	for _, word := range strings.Fields("0K 0k 0o 0k 1k 0k 0u 0O 0o 1o 0k 0o 0k 0k 1k 1o") { // small: dropped
+		status := map[byte]evcp.Status{'k': evcp.KO, 'o': evcp.OK, 'u': evcp.Unknown}[word[1]|0x20]
+		p := newPending(int(word[0]-'0'), evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: status, Response: word}}, evcp.EventID{})
+		p.dropped = word[1]&0x20 != 0
+		q.add(p)
 	}
-	if len(c.pending) != 3 || c.kept != seq(2) {
-		t.Errorf("%d observations wait for the disk, kept is %+v", len(c.pending), c.kept)
+	q.add(pendingObservation{dropped: true, other: &otherObservation{observation: evcp.Observation{Kind: evcp.Greeted}}})
+	q.compact()
+	var got []string
+	for i := range q.all {
+		got = append(got, q.all[i].outcome.Response)
 	}
-	again := c.rollBack(3)
-	missed := func(p pendingObservation) uint32 { return p.observation.Missed }
-	if got := []uint32{missed(again[0]), missed(again[1])}; len(again) != 2 || !slices.Equal(got, []uint32{4, 5}) {
-		t.Errorf("%v are judged again", again)
+	if want := "0K 0o 0k 0O 0o 0k 1o"; strings.Join(got, " ") != want {
+		t.Errorf("left is %v, want %s", got, want)
 	}
-	if c.state != seq(3) || !c.renumber || len(c.pending) != 0 {
-		t.Errorf("back to %+v, renumber %t, %d pending", c.state, c.renumber, len(c.pending))
+}
+
+// oneShard is a shard of charge points that nobody runs.
+func oneShard(t *testing.T, box *outbox.Outbox, cps ...evcp.CPID) *shard {
+	t.Helper()
+	o := Options{
+		Box: box, Shards: 1, Slept: func() time.Duration { return 0 },
+		NewProber: func() (probe.Prober, error) { return probe.New(probe.Portable, probe.Options{}) },
 	}
-	old, anew := evcp.EventID{Epoch: 1, Seq: 4}, evcp.EventID{Epoch: 2, Seq: 1}
-	c.renumbered(anew, anew)
-	c.renumbered(old, anew)
-	if c.currentID(old) != anew || c.currentID(anew) != anew {
-		t.Errorf("%v is now %v, and %v is %v", old, c.currentID(old), anew, c.currentID(anew))
+	policy := &evcp.Policy{Fall: 3, Rise: 1, Interval: time.Hour}
+	for _, cp := range cps {
+		o.Targets = append(o.Targets, Target{Policy: policy, Engine: probe.Target{CP: cp}})
 	}
+	m, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.shards[0]
+}
+
+func openBox(t *testing.T, o outbox.Options) *outbox.Outbox {
+	t.Helper()
+	box, err := outbox.Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
 }
 
 // TestRefusedAfterRestart: a disk that refuses at once leaves the state that the process
 // before had kept.
 func TestRefusedAfterRestart(t *testing.T) {
-	box, err := outbox.Open(t.TempDir(), outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	never := func() time.Duration { return 0 }
-	o := Options{CPs: []evcp.CPID{"A"}, Interval: time.Hour, Box: box, Slept: never, Probe: newProber(t)}
-	New(o).start(time.Now())
+	disk, refused := faultdisk.New(t), make(chan uint64, 1)
+	box := openBox(t, outbox.Options{VFS: disk.Name(), Refused: func(generation uint64, _ error) { refused <- generation }})
+	oneShard(t, box, "A").start(time.Now())
 	if err := box.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m := New(o)
-	m.rejudge(box.Generation())
-	if c := &m.cps[0]; c.state.Seq != 1 || c.state != box.State("A") || !c.renumber {
-		t.Errorf("goes on from %+v, renumber %t", c.state, c.renumber)
+	kept := box.State("A")
+	s := oneShard(t, box, "A")
+	disk.Refuse(syscall.EIO)
+	s.start(time.Now())
+	s.rejudge(<-refused)
+	if c := s.cps[0]; box.State("A") != kept || kept.Seq != 1 || c.state.Epoch == kept.Epoch || c.state.Seq != 1 {
+		t.Errorf("%+v is kept, and it goes on from %+v", box.State("A"), c.state)
 	}
+	disk.Before(nil)
 	if err := box.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestTickQueue compares with the smallest of a list, whichever charge point moves.
-func TestTickQueue(t *testing.T) {
-	start := time.Now()
-	due := []time.Duration{5, 3, 9, 1, 7, 2, 8}
-	cps := make([]monitoredCP, len(due))
-	for cp, at := range due {
-		cps[cp].due = start.Add(at)
-	}
-	q := newTickQueue(cps)
-	for step := range 100 {
-		soonest := slices.Min(due)
-		cp := q.first()
-		if due[cp] != soonest || !q.next().Equal(start.Add(soonest)) {
-			t.Fatalf("step %d: %d is next at %s, want %d", step, cp, q.next().Sub(start), soonest)
+// TestTickRing compares with a list, whichever slots come, move and go, and however long
+// nobody looks.
+func TestTickRing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r tickRing
+		list := map[int]time.Duration{}
+		now := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "start"))
+		r.collect(now, nil)
+		ahead := rapid.OneOf(rapid.Int64Range(0, int64(20*time.Millisecond)), rapid.Int64Range(0, int64(2*time.Second)), rapid.Int64Range(0, int64(time.Minute)))
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			slot := rapid.IntRange(0, 9).Draw(t, "slot")
+			switch rapid.IntRange(0, 3).Draw(t, "do") {
+			case 0:
+				due := now + time.Duration(ahead.Draw(t, "due"))
+				r.move(slot, due)
+				list[slot] = due
+			case 1:
+				r.remove(slot)
+				delete(list, slot)
+			default:
+				now += time.Duration(ahead.Draw(t, "pause"))
+				for _, slot := range r.collect(now, nil) {
+					if due, ok := list[slot]; !ok || due > now || r.due(slot) != due {
+						t.Fatalf("%d is collected at %s, due at %s, %t", slot, now, due, ok)
+					}
+					delete(list, slot)
+				}
+				for slot, due := range list {
+					if due <= now {
+						t.Fatalf("%d was due at %s, and is not collected at %s", slot, due, now)
+					}
+				}
+			}
+			next, ok := r.next()
+			if ok != (len(list) > 0) || r.count != len(list) {
+				t.Fatalf("%d are in the ring, next %t; want %d", r.count, ok, len(list))
+			}
+			if ok && next != slices.Min(slices.Collect(maps.Values(list))) {
+				t.Fatalf("next is due at %s, want %v", next, list)
+			}
 		}
-		another := step%3 == 0
-		if another {
-			cp = (cp + 3) % len(due)
-		}
-		due[cp] += time.Duration(step*7%13 + 1)
-		cps[cp].due = start.Add(due[cp])
-		if another {
-			heap.Init(&q)
-		} else {
-			heap.Fix(&q, 0)
-		}
-	}
+	})
 }
 
 // TestWallClock tells a wall clock that was set from a machine that slept. Each is
@@ -171,19 +217,14 @@ func TestWallClock(t *testing.T) {
 // TestAStepIsRecordedForEveryCP sets the wall clock forward by an hour: each of two charge
 // points records it once, and what follows is dated by the new time.
 func TestAStepIsRecordedForEveryCP(t *testing.T) {
-	box, err := outbox.Open(t.TempDir(), outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	never := func() time.Duration { return 0 }
-	m := New(Options{CPs: []evcp.CPID{"A", "B"}, Interval: time.Hour, Box: box, Slept: never, Probe: newProber(t)})
-	m.start(time.Now())
-	m.clock.wall = m.clock.wall.Add(-time.Hour)
+	box := openBox(t, outbox.Options{})
+	s := oneShard(t, box, "A", "B")
+	s.start(time.Now())
+	s.clock.wall = s.clock.wall.Add(-time.Hour)
 	for range 2 {
-		m.checkClock(time.Now(), 0)
+		s.wake(wakeUp{})
 	}
-	for i := range m.cps {
-		c := &m.cps[i]
+	for _, c := range s.cps {
 		if off := evcp.StampOf(time.Now()).Sub(c.state.At); c.state.Seq != 2 || off.Abs() > time.Minute {
 			t.Errorf("%s: %d events, the last %s ago", c.cp, c.state.Seq, off)
 		}
@@ -193,7 +234,7 @@ func TestAStepIsRecordedForEveryCP(t *testing.T) {
 	}
 }
 
-// TestPendingIsBounded: while the disk stands still, the list of what may have to be judged
+// TestPendingIsBounded: while the disk stands still, the queue of what may have to be judged
 // again grows no further than the outbox does. When the disk refuses at last, a streak
 // that an OK had ended stays ended, and every event that was dropped is reported.
 func TestPendingIsBounded(t *testing.T) {
@@ -201,19 +242,24 @@ func TestPendingIsBounded(t *testing.T) {
 		disk := faultdisk.New(t)
 		refused := make(chan uint64, 1)
 		var reported atomic.Uint64
-		box, err := outbox.Open(t.TempDir(), outbox.Options{
+		box := openBox(t, outbox.Options{
 			VFS:     disk.Name(),
 			Refused: func(generation uint64, _ error) { refused <- generation },
 			Observe: func(o evcp.Observation) bool { reported.Add(o.Count); return true },
 		})
-		if err != nil {
-			t.Fatal(err)
+		s := oneShard(t, box, "OKS", "KOS", "MIXED")
+		s.start(time.Now())
+		check := func(slot int, status evcp.Status) {
+			s.judge(slot, evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: status, Response: "OK"}})
+			s.flush()
 		}
-		m := New(Options{
-			CPs: []evcp.CPID{"OKS", "KOS", "MIXED"}, Policy: evcp.Policy{Fall: 3, Rise: 1}, Interval: time.Second, Box: box,
-		})
-		check := func(i int, s evcp.Status) {
-			m.judge(i, evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: s, Response: "OK"}})
+		pending := func(slot int32) (n int) {
+			for i := range s.pending.all {
+				if s.pending.all[i].slot == slot {
+					n++
+				}
+			}
+			return n
 		}
 		check(2, evcp.OK)
 		if err := box.Flush(t.Context()); err != nil {
@@ -227,34 +273,35 @@ func TestPendingIsBounded(t *testing.T) {
 				check(0, evcp.OK)
 			}
 		}
-		full := len(m.cps[0].pending)
-		for range 10_000 {
+		full := len(s.pending.all)
+		for range 2 * full {
 			check(0, evcp.OK)
 			check(2, evcp.OK) // plain, and dropped
 		}
-		if got := len(m.cps[0].pending); got > full+1 {
+		if got := len(s.pending.all); got > 2*full+compactLeast {
 			t.Errorf("%d observations pending, %d when the outbox was full", got, full)
 		}
-		if got := len(m.cps[2].pending); got > 4 {
+		s.pending.compact()
+		if got := pending(2); got > 4 {
 			t.Errorf("%d observations of another charge point pending", got)
 		}
 		check(2, evcp.KO)                         // a fact, and not dropped: the third KO, after OKs
 		for dropped := uint64(0); dropped == 0; { // facts are dropped last
-			before := m.o.Box.Stats().Dropped["health_check"]
+			before := box.Stats().Dropped["health_check"]
 			check(1, evcp.KO)
-			dropped = m.o.Box.Stats().Dropped["health_check"] - before
+			dropped = box.Stats().Dropped["health_check"] - before
 		}
-		full = len(m.cps[1].pending)
-		for range 10_000 {
+		full = len(s.pending.all)
+		for range full {
 			check(1, evcp.KO)
 			check(1, evcp.Unknown)
 		}
-		if got := len(m.cps[1].pending); got > full+1 {
+		if got := len(s.pending.all); got > 2*full+compactLeast {
 			t.Errorf("%d failures pending, %d when the outbox was full", got, full)
 		}
-		m.rejudge(<-refused) // after 30 s
-		if s := m.cps[2].state; s.Incident.Open || s.Failures != 1 {
-			t.Errorf("judged again: %+v", s)
+		s.rejudge(<-refused) // after 30 s
+		if c := s.cps[2]; c.state.Incident.Open || c.state.Failures != 1 {
+			t.Errorf("judged again: %+v", c.state)
 		}
 		if err := box.Flush(t.Context()); err != nil {
 			t.Error(err)
@@ -267,18 +314,21 @@ func TestPendingIsBounded(t *testing.T) {
 		if n := reported.Load(); n != dropped || n == 0 {
 			t.Errorf("%d events reported as dropped, %d counted", n, dropped)
 		}
+		for range 2 { // the memory goes once it has turned out to be too much
+			s.flush()
+			s.pending.removeKept(box.Kept())
+			check(0, evcp.OK)
+			if err := box.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		s.pending.removeKept(box.Kept())
+		if len(s.pending.all) > 0 || cap(s.pending.all) > 1024 {
+			t.Errorf("all is kept, and %d observations are pending, with room for %d", len(s.pending.all), cap(s.pending.all))
+		}
 		resume()
 		if err := box.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
-}
-
-func newProber(t *testing.T) probe.Prober {
-	t.Helper()
-	p, err := probe.New(probe.Portable, probe.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }

@@ -34,77 +34,161 @@ type Incidents struct {
 	Count uint64
 }
 
-// meter counts. Run writes it, other goroutines read it. A moment is stored as the time
-// since born by the monotonic clock.
+// meter counts for one shard. Its lock guards it, which costs a check less than
+// an atomic operation for each of them.
 type meter struct {
-	born              time.Time
-	begun, last, next atomic.Int64 // 0: never
-	checks            [evcp.Monitoring + 1][evcp.LastCause + 1]atomic.Uint64
-	incidents         [evcp.LastCause + 1]atomic.Uint64
-	missed, stalls    atomic.Uint64
-	stalledFor        atomic.Int64
-	duration          *metrics.Histogram
-	lateness          *metrics.Histogram
+	checks         [evcp.Monitoring + 1][evcp.LastCause + 1]uint64
+	incidents      [evcp.LastCause + 1]uint64
+	missed, stalls uint64
+	stalledFor     time.Duration
+	duration       metrics.Distribution
+	lateness       metrics.Distribution
+	last           time.Duration // when a check was last completed; 0: never
 }
 
-func (m *meter) start() {
+func newMeter() meter {
 	const ms = time.Millisecond
-	m.born = time.Now()
-	m.duration = metrics.NewHistogram(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms)
-	m.lateness = metrics.NewHistogram(ms/10, ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms)
-}
-
-func (m *meter) mark(to *atomic.Int64, t time.Time) { to.Store(int64(max(t.Sub(m.born), 1))) }
-
-func (m *meter) moment(from *atomic.Int64) time.Time {
-	since := from.Load()
-	if since == 0 {
-		return time.Time{}
+	return meter{
+		duration: metrics.NewDistribution(ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 900*ms, 2000*ms, 5000*ms),
+		lateness: metrics.NewDistribution(ms/10, ms/4, ms/2, ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms),
 	}
-	return m.born.Add(time.Duration(since))
 }
 
 // checked counts a completed check.
-func (m *meter) checked(at time.Time, o evcp.Outcome) {
-	m.checks[o.Status][o.Cause].Add(1)
+func (c *meter) checked(at time.Duration, o evcp.Outcome) {
+	c.checks[o.Status][o.Cause]++
 	if o.Status.Countable() {
-		m.duration.Observe(o.Latency)
+		c.duration.Observe(o.Latency)
 	}
-	m.mark(&m.last, at)
+	c.last = max(c.last, at)
 }
 
-func (m *meter) stalled(gap time.Duration) {
-	m.stalls.Add(1)
-	m.stalledFor.Add(int64(gap))
+func (c *meter) stalled(gap time.Duration) {
+	c.stalls++
+	c.stalledFor += gap
+}
+
+// add counts the incidents among the events of a judgement, and keeps what Since returns.
+func (c *meter) add(cp *monitoredCP, made []evcp.Event) {
+	for i := range made {
+		switch e := &made[i]; {
+		case e.Action == evcp.EngineFailed:
+			c.incidents[e.Cause]++
+			cp.since = e.Since
+		case e.Action == evcp.EngineRecovered:
+			cp.since = e.At
+		case e.Action == evcp.HealthCheck && e.Status == evcp.OK && cp.since == 0:
+			cp.since = e.At
+		case e.Action == evcp.ClockStep:
+			cp.since = cp.since.Add(e.Span)
+		}
+	}
+}
+
+// addTo adds the counts to those of other shards.
+func (c *meter) addTo(all *meter) {
+	for status := range c.checks {
+		for cause, n := range c.checks[status] {
+			all.checks[status][cause] += n
+		}
+	}
+	for cause, n := range c.incidents {
+		all.incidents[cause] += n
+	}
+	all.missed += c.missed
+	all.stalls += c.stalls
+	all.stalledFor += c.stalledFor
+	all.duration.Add(c.duration)
+	all.lateness.Add(c.lateness)
+	all.last = max(all.last, c.last)
 }
 
 // Figures reads the counts. Any goroutine may call it at any time.
 func (m *Monitor) Figures() Figures {
-	c := &m.meter
-	f := Figures{
-		Missed: c.missed.Load(), Stalls: c.stalls.Load(), StalledFor: time.Duration(c.stalledFor.Load()),
-		Duration: c.duration.Read(), Lateness: c.lateness.Read(),
-		Last: c.moment(&c.last), Next: c.moment(&c.next),
+	all := newMeter()
+	var next time.Duration
+	for _, s := range m.allShards() {
+		s.mu.Lock()
+		s.meter.addTo(&all)
+		s.mu.Unlock()
+		if at := time.Duration(s.progress.next.Load()); at != 0 && (next == 0 || at < next) {
+			next = at
+		}
 	}
-	for status := evcp.Unknown; int(status) < len(c.checks); status++ {
-		for cause := evcp.NoCause; int(cause) < len(c.incidents); cause++ {
-			if n := c.checks[status][cause].Load(); n > 0 || usual(status, cause) {
+	f := Figures{
+		Missed: all.missed, Stalls: all.stalls, StalledFor: all.stalledFor, Duration: all.duration, Lateness: all.lateness,
+		Last: m.moment(all.last), Next: m.moment(next),
+	}
+	for status := evcp.Unknown; int(status) < len(all.checks); status++ {
+		for cause := evcp.NoCause; int(cause) < len(all.incidents); cause++ {
+			if n := all.checks[status][cause]; n > 0 || usual(status, cause) {
 				f.Checks = append(f.Checks, Checks{status, cause, n})
 			}
 		}
 	}
-	for cause := evcp.SaidKO; int(cause) < len(c.incidents); cause++ {
-		if n := c.incidents[cause].Load(); n > 0 || cause <= evcp.Other || cause == evcp.TLS {
+	for cause := evcp.SaidKO; int(cause) < len(all.incidents); cause++ {
+		if n := all.incidents[cause]; n > 0 || cause <= evcp.Other || cause == evcp.TLS {
 			f.Incidents = append(f.Incidents, Incidents{cause, n})
 		}
 	}
 	return f
 }
 
-// Progress is when Run began, and when a check was last completed; each zero before
-// that. Any goroutine may call it at any time.
+// Missed is how many ticks passed without a check.
+func (m *Monitor) Missed() (n uint64) {
+	for _, s := range m.allShards() {
+		s.mu.Lock()
+		n += s.meter.missed
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// moment is a moment of the shards; 0 is never.
+func (m *Monitor) moment(since time.Duration) time.Time {
+	if since == 0 {
+		return time.Time{}
+	}
+	return m.base.Add(since)
+}
+
+// shardProgress is what may be read although a shard does not go on. 0 is never.
+type shardProgress struct {
+	begun, last, next, size atomic.Int64
+}
+
+func (p *shardProgress) begin(now time.Duration) { p.begun.Store(int64(max(now, 1))) }
+
+func (p *shardProgress) publish(last, next time.Duration, size int) {
+	p.last.Store(int64(last))
+	p.next.Store(int64(next))
+	p.size.Store(int64(size))
+}
+
+// Progress is when Run began, and when a check was last completed, of the shard where that
+// is longest ago; each zero before that. Any goroutine may call it at any time, also when a
+// shard does not go on.
 func (m *Monitor) Progress() (begun, last time.Time) {
-	return m.meter.moment(&m.meter.begun), m.meter.moment(&m.meter.last)
+	var oldest, newest int64
+	for _, s := range m.allShards() {
+		if s.progress.size.Load() == 0 {
+			continue
+		}
+		at := s.progress.last.Load()
+		newest = max(newest, at)
+		if at == 0 { // nothing was completed since it began
+			at = s.progress.begun.Load()
+		}
+		if oldest == 0 || at < oldest {
+			oldest = at
+		}
+	}
+	if newest == 0 {
+		oldest = 0
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.begun, m.moment(time.Duration(oldest))
 }
 
 // usual names the outcomes that are shown before they occur. A counter that appears
@@ -125,36 +209,30 @@ func usual(s evcp.Status, c evcp.Cause) bool {
 
 // NextCheck is when the charge point is checked next; zero before Run. Any goroutine
 // may call it at any time.
-func (m *Monitor) NextCheck(cp evcp.CPID) time.Time {
-	if i, ok := m.index[cp]; ok {
-		return m.meter.moment(&m.cps[i].next)
-	}
-	return time.Time{}
+func (m *Monitor) NextCheck(cp evcp.CPID) (at time.Time) {
+	m.look(cp, func(s *shard, slot int, _ *monitoredCP) { at = m.moment(s.ring.due(slot)) })
+	return at
 }
 
 // Since is when the shown state of the charge point began, as far as this process
 // knows: the first failed check of an open incident, the end of the last incident, or
 // the first OK. Any goroutine may call it at any time.
-func (m *Monitor) Since(cp evcp.CPID) evcp.Stamp {
-	if i, ok := m.index[cp]; ok {
-		return evcp.Stamp(m.cps[i].since.Load())
-	}
-	return 0
+func (m *Monitor) Since(cp evcp.CPID) (at evcp.Stamp) {
+	m.look(cp, func(_ *shard, _ int, c *monitoredCP) { at = c.since })
+	return at
 }
 
-// count counts the incidents among the events of a judgement, and keeps what Since returns.
-func (m *Monitor) count(c *monitoredCP) {
-	for i := range m.events {
-		switch e := &m.events[i]; {
-		case e.Action == evcp.EngineFailed:
-			m.meter.incidents[e.Cause].Add(1)
-			c.since.Store(int64(e.Since))
-		case e.Action == evcp.EngineRecovered:
-			c.since.Store(int64(e.At))
-		case e.Action == evcp.HealthCheck && e.Status == evcp.OK && c.since.Load() == 0:
-			c.since.Store(int64(e.At))
-		case e.Action == evcp.ClockStep && c.since.Load() != 0:
-			c.since.Add(e.Span.Microseconds())
+// look lets f read a charge point, if it is monitored.
+func (m *Monitor) look(cp evcp.CPID, f func(s *shard, slot int, c *monitoredCP)) {
+	p, ok := m.find(cp)
+	if !ok {
+		return
+	}
+	p.shard.mu.Lock()
+	defer p.shard.mu.Unlock()
+	if p.slot < len(p.shard.cps) {
+		if c := p.shard.cps[p.slot]; c != nil && c.cp == cp {
+			f(p.shard, p.slot, c)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestAFleetKeepsItsTicks(t *testing.T) {
 			}
 		}
 		for _, cp := range f.cps() {
-			due, asked := pace.NewGrid(cp, f.interval, began).After(began), f.questionsTo(cp)
+			due, asked := began.Add(pace.NewGrid(cp, f.interval, began).After(0)), f.questionsTo(cp)
 			for i := range asked {
 				if late := asked[i].Sub(due.Add(time.Duration(i) * f.interval)); late.Abs() > time.Millisecond {
 					t.Errorf("%s was asked %s late at tick %d", cp, late, i)

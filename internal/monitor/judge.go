@@ -10,137 +10,172 @@ import (
 )
 
 // finding judges one finding of the probe.
-func (m *Monitor) finding(f probe.Finding, slept time.Duration) {
-	c := &m.cps[f.Target]
-	c.inFlight = !f.Last
-	at := m.clock.stamp(f.At)
+func (s *shard) finding(f *probe.Finding) {
+	c := s.cps[f.Target]
+	at := s.clock.stamp(f.At)
 	if f.Greeted {
-		m.judge(f.Target, evcp.Observation{Kind: evcp.Greeted, Response: f.Greeting, At: at})
+		s.judge(f.Target, evcp.Observation{Kind: evcp.Greeted, Response: f.Greeting, At: at})
+	}
+	if f.Last {
+		c.inFlight, c.rechecking = false, false
+		s.inFlight--
 	}
 	if f.Checked {
-		outcome, gap := m.o.Probe.Judge(f, slept)
-		m.judge(f.Target, evcp.Observation{Kind: evcp.Checked, Outcome: outcome, At: at})
-		m.meter.checked(f.At, outcome)
+		outcome, gap := s.prober.Judge(*f, s.slept)
+		s.judge(f.Target, evcp.Observation{Kind: evcp.Checked, Outcome: outcome, At: at})
+		s.meter.checked(s.since(f.At), outcome)
 		c.stalled(gap, 0)
+		s.scheduleRecheck(f.Target, f.At, outcome)
 	}
-	m.recordStall(f.Target)
+	s.recordStall(f.Target)
+	if f.Last {
+		s.change(f.Target)
+	}
+}
+
+// scheduleRecheck lets the next check come soon, unless its tick comes sooner.
+func (s *shard) scheduleRecheck(slot int, ended time.Time, o evcp.Outcome) {
+	after := s.m.o.RecheckAfter
+	if after == 0 || !s.cps[slot].checked(o) {
+		return
+	}
+	if due := s.since(ended) + after; due < s.ring.due(slot) {
+		s.cps[slot].soon = true
+		s.ring.move(slot, due)
+	}
 }
 
 // recordStall records a stall once no exchange with the charge point is in flight, so
 // that the failed check and the missed ticks of one stall make one event.
-func (m *Monitor) recordStall(i int) {
-	c := &m.cps[i]
+func (s *shard) recordStall(slot int) {
+	c := s.cps[slot]
 	if c.inFlight || c.stall == 0 {
 		return
 	}
 	o := evcp.Observation{Kind: evcp.StallEnded, Gap: c.stall, Missed: c.stallMissed}
-	m.meter.stalled(c.stall)
+	s.meter.stalled(c.stall)
 	c.stall, c.stallMissed = 0, 0
-	m.judge(i, o)
+	s.judge(slot, o)
 }
 
-// observe judges what others observed. An observation of no charge point, or of one
-// that is not monitored, is ignored.
-func (m *Monitor) observe(o evcp.Observation) {
-	if i, ok := m.index[o.CP]; ok {
-		m.judge(i, o)
-	}
-}
-
-// judge applies an observation to its charge point, hands the events to the outbox
-// and counts them.
-func (m *Monitor) judge(i int, o evcp.Observation) {
-	m.apply(i, o)
-	m.count(&m.cps[i])
-}
-
-// apply is judge without counting.
-func (m *Monitor) apply(i int, o evcp.Observation) {
-	c := &m.cps[i]
-	o.CP = c.cp
-	if o.At == 0 {
-		o.At = m.clock.stamp(time.Now())
-	}
-	o.Renumber = o.Renumber || c.renumber
-	if o.Renumber || c.state.Epoch == 0 {
-		o.EpochOffset = rand.Uint32N(evcp.MaxEpochOffset)
-	}
-	o.Incident = c.currentID(o.Incident)
-	c.state, m.events = m.o.Policy.Next(c.state, o, m.events[:0])
-	if len(m.events) == 0 {
+// observe judges what others observed, unless its charge point has gone meanwhile.
+func (s *shard) observe(o addressed) {
+	if o.CP == "" || o.slot >= len(s.cps) {
 		return
 	}
+	if c := s.cps[o.slot]; c != nil && c.cp == o.CP && !c.released {
+		s.judge(o.slot, o.Observation)
+	}
+}
+
+// judge applies an observation to its charge point, and counts the events.
+func (s *shard) judge(slot int, o evcp.Observation) {
+	s.meter.add(s.cps[slot], s.apply(slot, o))
+}
+
+// mostEvents is how many events of one wake-up are handed to the outbox at once. A start
+// makes thousands.
+const mostEvents = 512
+
+// apply is judge without counting. It returns the events, until the next call.
+func (s *shard) apply(slot int, o evcp.Observation) []evcp.Event {
+	if len(s.events) >= mostEvents {
+		s.flush()
+	}
+	c := s.cps[slot]
+	o.CP = c.cp
+	if o.At == 0 {
+		o.At = s.clock.stamp(s.now)
+	}
+	o.Incident = s.currentID(slot, o.Incident)
+	judged := o
+	judged.Renumber = o.Renumber || c.renumber
+	if judged.Renumber || c.state.Epoch == 0 {
+		judged.EpochOffset = rand.Uint32N(evcp.MaxEpochOffset)
+	}
+	from := len(s.events)
+	c.state, s.events = c.policy.Next(c.state, judged, s.events)
+	made := s.events[from:]
+	if len(made) == 0 {
+		return nil
+	}
 	c.renumber = false
-	judged := [1]outbox.Judged{{Handle: c.handle, Events: len(m.events), State: c.state}}
-	a := m.o.Box.Append(outbox.Batch{Generation: m.generation, Events: m.events, Judged: judged[:]})
-	c.addPending(pendingObservation{a.Ticket, a.Dropped, o, c.state}, a.Kept)
+	s.judged = append(s.judged, outbox.Judged{Handle: c.handle, Events: len(made), State: c.state})
+	s.pending.add(newPending(slot, o, opened(made)))
+	return made
+}
+
+// opened is the incident that was opened; the zero EventID: none.
+func opened(made []evcp.Event) (id evcp.EventID) {
+	for i := range made[1:] { // the check comes first
+		if e := &made[1+i]; e.Action == evcp.EngineFailed {
+			id = e.ID()
+		}
+	}
+	return id
+}
+
+// flush hands what was judged to the outbox.
+func (s *shard) flush() {
+	if len(s.judged) == 0 {
+		return
+	}
+	a := s.m.o.Box.Append(outbox.Batch{Generation: s.generation, Events: s.events, Judged: s.judged})
+	s.pending.appended(s.judged, a)
+	s.pending.removeKept(a.Kept)
+	s.events, s.judged = s.events[:0], s.judged[:0]
 }
 
 // rejudge returns every charge point to its kept state and judges the pending
 // observations again, in a new epoch. They were counted the first time.
-func (m *Monitor) rejudge(generation uint64) {
-	kept := m.o.Box.KeptIn(m.generation)
-	m.generation = generation
-	for i := range m.cps {
-		c := &m.cps[i]
-		for _, p := range c.rollBack(kept) {
-			m.apply(i, p.observation)
-			c.renumbered(p.after.Incident.ID, c.state.Incident.ID)
+func (s *shard) rejudge(generation uint64) {
+	if generation <= s.generation {
+		return
+	}
+	again := s.pending.rollBack(s.m.o.Box.KeptIn(s.generation))
+	s.generation = generation
+	clear(s.newIDs)
+	for _, c := range s.cps {
+		if c != nil {
+			c.state, c.renumber = s.m.o.Box.StateAt(c.handle), true
 		}
 	}
+	for i := range again {
+		p := &again[i]
+		s.apply(int(p.slot), p.observation())
+		if before, now := p.opened(), s.cps[p.slot].state.Incident.ID; before != now && before != (evcp.EventID{}) {
+			s.newIDs[incidentID{int(p.slot), before}] = now
+		}
+	}
+	s.flush()
+}
+
+// currentID is the present id of an incident.
+func (s *shard) currentID(slot int, incident evcp.EventID) evcp.EventID {
+	if len(s.newIDs) == 0 {
+		return incident
+	}
+	if now, ok := s.newIDs[incidentID{slot, incident}]; ok {
+		return now
+	}
+	return incident
 }
 
 // checkClock records for every charge point when the wall clock was set, and when the
 // machine slept: a stall that the monotonic clock, and so the ticks, don't show.
-func (m *Monitor) checkClock(now time.Time, slept time.Duration) {
-	step, sleep := m.clock.follow(now, slept)
+func (s *shard) checkClock() {
+	step, sleep := s.clock.follow(s.now, s.slept)
 	if step == 0 && sleep == 0 {
 		return
 	}
-	for i := range m.cps {
-		if step != 0 {
-			m.judge(i, evcp.Observation{Kind: evcp.ClockStepped, Gap: step})
+	for slot, c := range s.cps {
+		if c == nil || c.released {
+			continue
 		}
-		m.cps[i].stalled(sleep, uint32(sleep/m.o.Interval))
-		m.recordStall(i)
+		if step != 0 {
+			s.judge(slot, evcp.Observation{Kind: evcp.ClockStepped, Gap: step})
+		}
+		c.stalled(sleep, uint32(sleep/c.policy.Interval))
+		s.recordStall(slot)
 	}
-}
-
-// wallClock dates observations: the wall clock's time at the start plus the time that
-// the monotonic clock counted since. So no date is before an earlier one, and the
-// difference of two dates is the time elapsed. When the wall clock is set, follow
-// returns the step, and dates go on from the new time.
-type wallClock struct {
-	base  time.Time
-	wall  evcp.Stamp
-	slept time.Duration
-}
-
-// minStep is how far wall and monotonic clock must differ to count as a step. Slewing
-// by NTP moves both alike.
-const minStep = 100 * time.Millisecond
-
-func newWallClock(now time.Time, slept time.Duration) wallClock {
-	return wallClock{base: now, wall: evcp.StampOf(now), slept: slept}
-}
-
-// stamp is the date of a moment of this process.
-func (c *wallClock) stamp(t time.Time) evcp.Stamp { return c.wall.Add(t.Sub(c.base)) }
-
-// follow compares the clocks and returns by how much the wall clock was set, and how
-// long the machine slept, since the last call; each 0 when it did not happen. Time
-// slept is no step: it is missing from the monotonic clock, not from the wall clock.
-func (c *wallClock) follow(now time.Time, slept time.Duration) (step, sleep time.Duration) {
-	difference := evcp.StampOf(now).Sub(c.stamp(now))
-	if slept-c.slept >= minStep {
-		sleep = slept - c.slept
-	}
-	step = difference - sleep
-	if step.Abs() < minStep {
-		step = 0
-	}
-	if step != 0 || sleep != 0 {
-		c.slept, c.wall = slept, c.wall.Add(difference)
-	}
-	return step, sleep
 }

@@ -1,9 +1,12 @@
 // Package monitor checks the charge points of one process: pace says when a check is
 // due, probe makes it, evcp judges it, outbox keeps the events.
 //
-// One goroutine, in Run, owns every State. Other goroutines (the uplink with Central's
+// The charge points are divided among shards. One goroutine, in shard.run, owns every State
+// of its shard, its ticks and its Prober. Other goroutines (the uplink with Central's
 // replies, the outbox with what it dropped) send an Observation through Observe, and
 // it is judged like a check. Nothing here waits for a disk or a network.
+//
+// Charge points come and go while the others are checked: see Adopt, Change and Release.
 //
 // One charge point is a fleet of one. What a lone Monitor does differently is the
 // option Lone: the first check comes at once, as soon as Central has replied or 200 ms
@@ -11,89 +14,206 @@
 package monitor
 
 import (
-	"container/heap"
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
 	"time"
 
 	"evcp"
 	"evcp/internal/outbox"
-	"evcp/internal/pace"
 	"evcp/internal/probe"
 )
 
+// Target is one charge point to monitor.
+type Target struct {
+	// Policy may be shared by any number of targets, and does not change. Its Interval is
+	// from tick to tick.
+	Policy *evcp.Policy
+	Engine probe.Target
+}
+
 // Options are what a Monitor needs.
 type Options struct {
-	CPs      []evcp.CPID
-	Policy   evcp.Policy
-	Interval time.Duration
-	Version  string
+	Targets []Target // each charge point once
+	Version string
 	// Lone: the first check comes at once, instead of at the next tick.
 	Lone bool
 	// Gate is closed when Central has begun to reply, or can't be reached. A lone
 	// Monitor's first check waits for it, at most for 200 ms.
-	Gate  <-chan struct{}
-	Probe probe.Prober // its slots are the indices of CPs
-	Box   *outbox.Outbox
-	// Slept reads how long this machine has slept. It is called once for each wake-up
-	// of Run.
+	Gate <-chan struct{}
+	Box  *outbox.Outbox
+	// NewProber makes the Prober of a shard.
+	NewProber func() (probe.Prober, error)
+	// Slept reads how long this machine has slept. A shard calls it once for each wake-up.
 	Slept func() time.Duration
+	// Shards is how many goroutines share the charge points at most; 0: one for each
+	// processor that Go uses. There is at most one for every 500 charge points.
+	Shards int
+	// RecheckAfter is how long after a first failure the next check comes, and after that
+	// one the next, so that a failure is known before two more intervals have passed; 0: at
+	// their ticks.
+	RecheckAfter time.Duration
 }
 
-// How long the first check waits for Central, and the end for the last check.
-const (
-	gateLimit   = 200 * time.Millisecond
-	finishLimit = 1200 * time.Millisecond
-)
+// perShard is how many charge points are worth a shard of their own.
+const perShard = 500
 
-// Monitor checks charge points. Observe and Refused may be called from any goroutine;
-// Run from one, once.
+// Monitor checks charge points. Run is called once; every other method may be called from
+// any goroutine.
 type Monitor struct {
-	o       Options
-	clock   wallClock
-	cps     []monitoredCP
-	index   map[evcp.CPID]int
-	due     tickQueue
-	inbox   chan evcp.Observation
-	refused chan uint64
-	done    chan struct{}
+	o    Options
+	base time.Time     // what the times of the shards are counted from
+	done chan struct{} // closed when Run ends
+	ends endings
 
-	generation uint64
-	events     []evcp.Event // reused by every judgement
-	asked      []int        // reused by every tick
-	found      []probe.Finding
-	meter      meter
+	mu     sync.RWMutex // guards what follows
+	shards []*shard
+	places []shardSlot     // by handle
+	ctx    context.Context // of Run; nil before
+	begun  time.Time       // when Run began
+	ended  bool            // Run ends: no shard may be added
 }
+
+// shardSlot is where a charge point is.
+type shardSlot struct {
+	shard *shard // nil: it is not monitored
+	slot  int    // reserved: its shard has not taken it yet
+}
+
+const reserved = -1
 
 // New makes a Monitor that goes on from the states in the outbox.
-func New(o Options) *Monitor {
-	m := &Monitor{
-		o: o, index: make(map[evcp.CPID]int, len(o.CPs)), cps: make([]monitoredCP, len(o.CPs)),
-		inbox: make(chan evcp.Observation, 256), refused: make(chan uint64, 1), done: make(chan struct{}),
-		generation: o.Box.Generation(),
+func New(o Options) (*Monitor, error) {
+	if o.Shards == 0 {
+		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	m.meter.start()
-	for i, cp := range o.CPs {
-		m.index[cp] = i
-		m.cps[i] = monitoredCP{cp: cp, handle: o.Box.Handle(cp)}
-		m.cps[i].state, m.cps[i].renumber = o.Box.StateAt(m.cps[i].handle), o.Box.Renumber(m.cps[i].handle)
-		m.cps[i].kept = m.cps[i].state
-		if open := m.cps[i].state.Incident; open.Open {
-			m.cps[i].since.Store(int64(open.Since))
+	m := &Monitor{o: o, base: time.Now(), done: make(chan struct{}), ends: endings{all: make(chan struct{})}}
+	for i := range o.Targets {
+		t := &o.Targets[i]
+		s, err := m.reserve(t.Engine.CP, len(o.Targets))
+		if err != nil {
+			return nil, err
+		}
+		m.place(m.o.Box.Handle(t.Engine.CP)).slot = len(s.initial)
+		s.initial = append(s.initial, *t)
+	}
+	m.o.Targets = nil
+	return m, nil
+}
+
+// ErrStopped is what Adopt, Change and Release return when the Monitor has stopped.
+var ErrStopped = errors.New("the monitor has stopped")
+
+// reserve chooses the shard of a charge point that comes: the smallest, or a new one when
+// as many charge points as are expected are worth it. The caller holds the lock, or is New.
+func (m *Monitor) reserve(cp evcp.CPID, expected int) (*shard, error) {
+	p := m.place(m.o.Box.Handle(cp))
+	if p.shard != nil {
+		return nil, fmt.Errorf("%s is monitored already", cp)
+	}
+	var s *shard
+	if most := min(m.o.Shards, (expected+perShard-1)/perShard); len(m.shards) < most {
+		added, err := m.newShard()
+		if err != nil {
+			return nil, err
+		}
+		s = added
+	} else {
+		s = m.shards[0]
+		for _, other := range m.shards {
+			if other.size < s.size {
+				s = other
+			}
 		}
 	}
-	return m
+	s.size++
+	*p = shardSlot{s, reserved}
+	return s, nil
+}
+
+// newShard adds a shard, and starts it if the others run.
+func (m *Monitor) newShard() (*shard, error) {
+	if m.ended {
+		return nil, ErrStopped
+	}
+	p, err := m.o.NewProber()
+	if err != nil {
+		return nil, fmt.Errorf("make a prober: %w", err)
+	}
+	s := newShard(m, p)
+	m.shards = append(m.shards, s)
+	if m.ctx != nil {
+		m.startShard(s)
+	}
+	return s, nil
+}
+
+func (m *Monitor) startShard(s *shard) {
+	m.ends.add()
+	go func() { defer close(s.ended); s.run(m.ctx) }()
+}
+
+// place is the place of a handle. It is valid until the next call.
+func (m *Monitor) place(handle int) *shardSlot {
+	for handle >= len(m.places) {
+		m.places = append(m.places, shardSlot{})
+	}
+	return &m.places[handle]
+}
+
+// find is the place of a charge point; false: it is not monitored.
+func (m *Monitor) find(cp evcp.CPID) (p shardSlot, ok bool) {
+	handle, ok := m.o.Box.Lookup(cp)
+	if !ok {
+		return shardSlot{}, false
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if handle < len(m.places) {
+		p = m.places[handle]
+	}
+	return p, p.shard != nil && p.slot != reserved
+}
+
+// settle notes the slot of a charge point that its shard has taken.
+func (m *Monitor) settle(handle, slot int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.places[handle].slot = slot
+}
+
+// vacate notes that a charge point is gone.
+func (m *Monitor) vacate(handle int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.places[handle]
+	p.shard.size--
+	*p = shardSlot{}
+}
+
+func (m *Monitor) allShards() []*shard {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.shards[:len(m.shards):len(m.shards)]
 }
 
 // Observe hands over an observation from elsewhere. A zero At is dated when it is
-// judged. It returns false when the Monitor has stopped.
+// judged. One of a charge point that is not monitored is ignored. It returns false when the
+// Monitor has stopped.
 func (m *Monitor) Observe(o evcp.Observation) bool {
 	select {
 	case <-m.done:
 		return false
 	default:
 	}
+	p, ok := m.find(o.CP)
+	if !ok {
+		return true
+	}
 	select {
-	case m.inbox <- o:
+	case p.shard.inbox <- addressed{o, p.slot}:
 		return true
 	case <-m.done:
 		return false
@@ -103,151 +223,66 @@ func (m *Monitor) Observe(o evcp.Observation) bool {
 // Refused reports that the disk refused a commit. What was judged after the last kept
 // event is judged again in a new epoch, for the outbox's new generation.
 func (m *Monitor) Refused(generation uint64) {
-	select {
-	case m.refused <- generation:
-	case <-m.done:
+	for _, s := range m.allShards() {
+		select {
+		case s.refused <- generation:
+		case <-m.done:
+		}
 	}
 }
-
-// Missed is how many ticks passed without a check.
-func (m *Monitor) Missed() uint64 { return m.meter.missed.Load() }
 
 // Run checks until ctx ends, finishes the checks in flight, records that it stopped,
 // and returns. All events are in the outbox then.
 func (m *Monitor) Run(ctx context.Context) {
 	defer close(m.done)
-	m.start(time.Now())
-	m.loop(ctx)
-	m.finish()
-}
-
-func (m *Monitor) start(now time.Time) {
-	m.clock = newWallClock(now, m.o.Slept())
-	m.meter.mark(&m.meter.begun, now)
-	for i := range m.cps {
-		c := &m.cps[i]
-		c.grid = pace.NewGrid(c.cp, m.o.Interval, now)
-		c.due = c.grid.After(now)
-		if m.o.Lone {
-			c.due = now.Add(gateLimit)
-		}
-		m.meter.mark(&c.next, c.due)
-		m.judge(i, evcp.Observation{Kind: evcp.Started, Version: m.o.Version})
+	m.mu.Lock()
+	m.ctx, m.begun = ctx, time.Now()
+	for _, s := range m.shards {
+		m.startShard(s)
 	}
-	m.due = newTickQueue(m.cps)
-}
-
-// loop waits for ticks, findings and the observations of others.
-func (m *Monitor) loop(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	gate := m.o.Gate
-	for {
-		timer.Reset(time.Until(m.due.next()))
-		var other evcp.Observation
-		select {
-		case <-ctx.Done():
+	m.mu.Unlock()
+	for i := 0; ; i++ {
+		s := m.nextToEnd(i)
+		if s == nil {
 			return
-		case <-gate:
-			gate = nil
-			m.openGate(time.Now())
-		case <-timer.C:
-		case <-m.o.Probe.Ready():
-		case other = <-m.inbox:
-		case g := <-m.refused:
-			m.rejudge(g)
 		}
-		m.step() // what was found before the observation is judged before it
-		m.observe(other)
+		<-s.ended
 	}
 }
 
-// step does what is due: first the ticks, so that a stall is recorded once, then the
-// findings.
-func (m *Monitor) step() {
-	now, slept := m.take()
-	m.checkClock(now, slept)
-	m.tick(now, slept)
-	m.judgeFound(slept)
+// nextToEnd is the shard of that index; nil: there is none, and no other comes.
+func (m *Monitor) nextToEnd(i int) *shard {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i == len(m.shards) {
+		m.ended = true
+		return nil
+	}
+	return m.shards[i]
 }
 
-// take takes what the probe has found, and reads the clocks, once for each wake-up.
-// The findings come first: a check must not end after the reading that judges it.
-func (m *Monitor) take() (now time.Time, slept time.Duration) {
-	m.found = m.o.Probe.Take(m.found[:0])
-	return time.Now(), m.o.Slept()
+// endings lets all shards end together: what one of them has appended last may have to be
+// judged again as long as another one is still finishing its checks.
+type endings struct {
+	mu   sync.Mutex
+	left int
+	over bool // all is closed; a shard that is added so late ends alone
+	all  chan struct{}
 }
 
-func (m *Monitor) judgeFound(slept time.Duration) {
-	for _, f := range m.found {
-		m.finding(f, slept)
-	}
+func (e *endings) add() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left++
 }
 
-// openGate makes a lone Monitor's first check due.
-func (m *Monitor) openGate(now time.Time) {
-	if !m.o.Lone {
-		return
+// finished notes that one shard has appended everything.
+func (e *endings) finished() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left--
+	if e.left == 0 && !e.over {
+		e.over = true
+		close(e.all)
 	}
-	for i := range m.cps {
-		if c := &m.cps[i]; !c.begun && c.due.After(now) {
-			c.due = now
-		}
-	}
-	heap.Init(&m.due)
-}
-
-// tick asks the charge points that are due.
-func (m *Monitor) tick(now time.Time, slept time.Duration) {
-	m.asked = m.asked[:0]
-	for !m.due.next().After(now) {
-		i, late := m.due.first(), now.Sub(m.due.next())
-		onGrid := m.cps[i].begun || !m.o.Lone
-		check, missed := m.cps[i].tick(now, m.o.Lone)
-		if check {
-			m.asked = append(m.asked, i)
-		}
-		if check && onGrid {
-			m.meter.lateness.Observe(late)
-		}
-		m.meter.missed.Add(uint64(missed))
-		m.recordStall(i)
-		heap.Fix(&m.due, 0)
-		m.meter.mark(&m.cps[i].next, m.cps[i].due)
-	}
-	m.meter.mark(&m.meter.next, m.due.next())
-	m.o.Probe.Ask(slept, m.asked...)
-}
-
-// finish waits for the checks in flight and records that the Monitor stopped.
-func (m *Monitor) finish() {
-	limit := time.NewTimer(finishLimit)
-	defer limit.Stop()
-	for waiting := true; waiting && m.anyInFlight(); {
-		var other evcp.Observation
-		select {
-		case <-m.o.Probe.Ready():
-		case other = <-m.inbox:
-		case g := <-m.refused:
-			m.rejudge(g)
-		case <-limit.C:
-			waiting = false
-		}
-		_, slept := m.take()
-		m.judgeFound(slept)
-		m.observe(other)
-	}
-	m.o.Probe.Close()
-	for i := range m.cps {
-		m.judge(i, evcp.Observation{Kind: evcp.Stopping, Reason: evcp.ReasonAsked})
-	}
-}
-
-func (m *Monitor) anyInFlight() bool {
-	for i := range m.cps {
-		if m.cps[i].inFlight {
-			return true
-		}
-	}
-	return false
 }

@@ -32,10 +32,13 @@ type fixture struct {
 	writeDelay atomic.Int64 // how long the Monitor stands still in its next write
 	gate       chan struct{}
 
-	fleet    int // 0: a lone Monitor of CP_001
-	greet    bool
-	interval time.Duration
-	timeout  time.Duration
+	fleet  int // 0: a lone Monitor of CP_001
+	shards int
+
+	recheckAfter time.Duration
+	greet        bool
+	interval     time.Duration
+	timeout      time.Duration
 
 	mu    sync.Mutex // guards what follows
 	asked []time.Time
@@ -130,6 +133,14 @@ func (f *fixture) serve(c net.Conn) {
 	}
 }
 
+func (f *fixture) policy() *evcp.Policy {
+	return &evcp.Policy{Fall: 3, Rise: 1, Instance: "bench", Interval: f.interval, Timeout: f.timeout}
+}
+
+func (f *fixture) engineOf(cp evcp.CPID) probe.Target {
+	return probe.Target{CP: cp, Address: "engine", Dialer: f, Greet: f.greet, Rules: evcp.EvidenceRules{Timeout: f.timeout, Grace: evcp.DefaultGrace}}
+}
+
 // run runs one Monitor for as long as meanwhile takes and returns the kept events.
 func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 	f.t.Helper()
@@ -142,21 +153,19 @@ func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 		f.sleptReads.Add(1)
 		return time.Duration(f.slept.Load())
 	}
-	p, err := probe.New(probe.Portable, probe.Options{})
+	var targets []monitor.Target
+	policy := f.policy()
+	for _, cp := range f.cps() {
+		targets = append(targets, monitor.Target{Policy: policy, Engine: f.engineOf(cp)})
+	}
+	m, err := monitor.New(monitor.Options{
+		Targets: targets, Shards: f.shards, RecheckAfter: f.recheckAfter,
+		Lone: f.fleet == 0, Gate: f.gate, Box: box, Slept: slept, Version: "test",
+		NewProber: func() (probe.Prober, error) { return probe.New(probe.Portable, probe.Options{}) },
+	})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	asOfNow := slept()
-	for i, cp := range f.cps() {
-		p.Adopt(i, probe.Target{
-			CP: cp, Address: "engine", Dialer: f, Greet: f.greet,
-			Rules: evcp.EvidenceRules{Timeout: f.timeout, Grace: evcp.DefaultGrace},
-		}, asOfNow)
-	}
-	m := monitor.New(monitor.Options{
-		CPs: f.cps(), Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "bench"}, Interval: f.interval,
-		Lone: f.fleet == 0, Gate: f.gate, Probe: p, Box: box, Slept: slept, Version: "test",
-	})
 	ctx, stop := context.WithCancel(f.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { m.Run(ctx) })

@@ -139,6 +139,14 @@ func (o *Outbox) keptIn(generation uint64) uint64 {
 	return o.refusals[generation-1]
 }
 
+// NotifyKept pokes wake, of capacity 1, whenever more is kept, until stop is called.
+func (o *Outbox) NotifyKept(wake chan struct{}) (stop func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flushers = append(o.flushers, wake)
+	return func() { o.removeFlusher(wake) }
+}
+
 // nextGeneration ends a generation. The caller holds the lock.
 func (o *Outbox) nextGeneration() {
 	o.refusals = append(o.refusals, o.kept.Load())

@@ -13,23 +13,33 @@ import (
 // Grid is the ticks of one charge point: one interval apart in Unix time, with a phase
 // from the hash of its id. So charge points are spread over the interval, each keeps
 // its phase across restarts, and the ticks don't drift, however long a check takes.
+//
+// Its times are counted from a moment that the owner chooses for all its charge points.
 type Grid struct {
-	tick     time.Time // any one tick, with a monotonic reading
-	interval time.Duration
+	Phase    time.Duration // the first tick that is not before that moment
+	Interval time.Duration
 }
 
-// NewGrid maps the phase of cp to the monotonic clock. now must come from time.Now: the
-// wall clock gives the phase, and later ticks are counted by the monotonic clock.
-func NewGrid(cp evcp.CPID, interval time.Duration, now time.Time) Grid {
-	past := time.Duration(now.UnixNano() % int64(interval))
-	return Grid{tick: now.Add(phase(cp, interval) - past), interval: interval}
+// NewGrid maps the phase of cp to the monotonic clock. start must come from time.Now: the
+// wall clock gives the phase, and later ticks are counted from start by the monotonic clock.
+func NewGrid(cp evcp.CPID, interval time.Duration, start time.Time) Grid {
+	past := time.Duration(start.UnixNano() % int64(interval))
+	first := phase(cp, interval) - past
+	if first < 0 {
+		first += interval
+	}
+	return Grid{Phase: first, Interval: interval}
 }
+
+// Step is what phases are whole multiples of: a driver that looks at its sockets so often
+// makes no check late by that, and charge points share its wake-ups.
+const Step = 10 * time.Millisecond
 
 // phase is the offset of cp's ticks within the interval.
 func phase(cp evcp.CPID, interval time.Duration) time.Duration {
 	h := fnv.New64a()
 	h.Write([]byte(cp))
-	return time.Duration(mix(h.Sum64()) % uint64(interval))
+	return time.Duration(mix(h.Sum64()) % uint64(interval)).Truncate(Step)
 }
 
 // mix spreads hashes over all bits: those of ids that differ only at the end are close.
@@ -42,31 +52,30 @@ func mix(x uint64) uint64 {
 }
 
 // After is the first tick later than t.
-func (g Grid) After(t time.Time) time.Time {
-	n := int64(t.Sub(g.tick) / g.interval)
-	next := g.tick.Add(time.Duration(n) * g.interval)
-	for !next.After(t) {
-		next = next.Add(g.interval)
+func (g Grid) After(t time.Duration) time.Duration {
+	past := (t - g.Phase) % g.Interval // since the tick before
+	if past < 0 {
+		past += g.Interval
 	}
-	return next
+	return t - past + g.Interval
 }
 
 // AfterFirst is the tick that follows a first check at t off the grid: the first one at
 // least half an interval later.
-func (g Grid) AfterFirst(t time.Time) time.Time { return g.After(t.Add(g.interval / 2)) }
+func (g Grid) AfterFirst(t time.Duration) time.Duration { return g.After(t + g.Interval/2) }
 
 // TooLate reports whether a tick is missed: noticed more than a tenth of the interval,
 // and more than 50 ms, after it was due.
-func (g Grid) TooLate(due, now time.Time) bool {
-	return now.Sub(due) > max(g.interval/10, 50*time.Millisecond)
+func (g Grid) TooLate(due, now time.Duration) bool {
+	return now-due > max(g.Interval/10, 50*time.Millisecond)
 }
 
 // Missed is how many ticks from due on have passed at now, due itself included.
-func (g Grid) Missed(due, now time.Time) uint32 {
-	if now.Before(due) {
+func (g Grid) Missed(due, now time.Duration) uint32 {
+	if now < due {
 		return 0
 	}
-	return uint32(now.Sub(due)/g.interval) + 1
+	return uint32((now-due)/g.Interval) + 1
 }
 
 // Backoff is an exponential backoff with full jitter: the upper bound of the delay doubles

@@ -20,33 +20,34 @@ func TestTicksNeverDrift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		every := time.Duration(rapid.Int64Range(int64(10*time.Millisecond), int64(time.Minute)).Draw(t, "interval"))
 		g := pace.NewGrid("CP_001", every, start)
-		first := g.After(start)
-		now := first
+		now := time.Duration(rapid.Int64Range(-int64(3*every), int64(3*every)).Draw(t, "from"))
+		first := g.After(now)
 		for range 50 {
-			now = now.Add(time.Duration(rapid.Int64Range(0, int64(3*every)).Draw(t, "busy")))
 			next := g.After(now)
-			if wait := next.Sub(now); wait <= 0 || wait > every {
+			if wait := next - now; wait <= 0 || wait > every {
 				t.Fatalf("waits %s of %s", wait, every)
 			}
-			if off := next.Sub(first) % every; off != 0 {
+			if off := (next - first) % every; off != 0 {
 				t.Fatalf("off the grid by %s", off)
 			}
-			now = next
+			now = next + time.Duration(rapid.Int64Range(0, int64(3*every)).Draw(t, "busy"))
 		}
 	})
 }
 
+// tick is the first tick after began, and its phase in Unix time.
+func tick(cp evcp.CPID, began time.Time) time.Duration {
+	at := began.Add(pace.NewGrid(cp, second, began).After(0))
+	return time.Duration(at.UnixNano() % int64(second))
+}
+
 // TestPhaseIsStable: a charge point has the same ticks in Unix time whenever its Monitor
-// starts.
+// starts, and they are whole steps.
 func TestPhaseIsStable(t *testing.T) {
-	phase := func(began time.Time) time.Duration {
-		tick := pace.NewGrid("CP_001", second, began).After(began)
-		return time.Duration(tick.UnixNano() % int64(second))
-	}
 	// Calculated from the id by hand: no release may change the phase of a charge point.
-	const want = 864743961 * time.Nanosecond
+	const want = 860 * time.Millisecond
 	for _, later := range []time.Duration{0, 1, 333 * time.Millisecond, 999999999, time.Hour + 7} {
-		if got := phase(start.Add(later)); got != want {
+		if got := tick("CP_001", start.Add(later)); got != want {
 			t.Errorf("phase %s after %s, was %s", got, later, want)
 		}
 	}
@@ -56,8 +57,7 @@ func TestPhaseIsStable(t *testing.T) {
 func TestPhasesSpread(t *testing.T) {
 	var tenths [10]int
 	for i := range 10000 {
-		tick := pace.NewGrid(evcp.CPID(fmt.Sprintf("CP_%05d", i)), second, start).After(start)
-		tenths[tick.UnixNano()%int64(second)/int64(second/10)]++
+		tenths[tick(evcp.CPID(fmt.Sprintf("CP_%05d", i)), start)/(second/10)]++
 	}
 	for i, n := range tenths {
 		if n < 800 || n > 1200 {
@@ -69,8 +69,8 @@ func TestPhasesSpread(t *testing.T) {
 func TestAfterFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := pace.NewGrid("CP_001", second, start)
-		first := start.Add(time.Duration(rapid.Int64Range(0, int64(5*second)).Draw(t, "first")))
-		wait := g.AfterFirst(first).Sub(first)
+		first := time.Duration(rapid.Int64Range(0, int64(5*second)).Draw(t, "first"))
+		wait := g.AfterFirst(first) - first
 		if wait < second/2 || wait > second*3/2 {
 			t.Fatalf("the second check comes %s after the first", wait)
 		}
@@ -79,7 +79,7 @@ func TestAfterFirst(t *testing.T) {
 
 func TestMissedTicks(t *testing.T) {
 	g := pace.NewGrid("CP_001", second, start)
-	due := g.After(start)
+	due := g.After(0)
 	tests := []struct {
 		late   time.Duration
 		miss   bool
@@ -89,7 +89,7 @@ func TestMissedTicks(t *testing.T) {
 		{101 * time.Millisecond, true, 1}, {999 * time.Millisecond, true, 1}, {second, true, 2}, {10*second + 200*time.Millisecond, true, 11},
 	}
 	for _, tt := range tests {
-		now := due.Add(tt.late)
+		now := due + tt.late
 		if got := g.TooLate(due, now); got != tt.miss {
 			t.Errorf("%s late: too late is %t", tt.late, got)
 		}
@@ -98,7 +98,7 @@ func TestMissedTicks(t *testing.T) {
 		}
 	}
 	fast := pace.NewGrid("CP_001", 100*time.Millisecond, start)
-	if due := fast.After(start); fast.TooLate(due, due.Add(50*time.Millisecond)) || !fast.TooLate(due, due.Add(51*time.Millisecond)) {
+	if due := fast.After(0); fast.TooLate(due, due+50*time.Millisecond) || !fast.TooLate(due, due+51*time.Millisecond) {
 		t.Error("50 ms is never too late, and for a short interval 51 ms is")
 	}
 }

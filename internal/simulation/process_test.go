@@ -54,16 +54,14 @@ func (h *history) newProcess(dir string) (*process, error) {
 
 func (p *process) assemble() error {
 	var cps []evcp.CPID
-	prober, err := probe.New(probe.Portable, probe.Options{})
-	if err != nil {
-		return err
-	}
-	for i, e := range p.h.engines {
+	var targets []monitor.Target
+	policy := &evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}
+	for _, e := range p.h.engines {
 		cps = append(cps, e.cp)
-		prober.Adopt(i, probe.Target{
+		targets = append(targets, monitor.Target{Policy: policy, Engine: probe.Target{
 			CP: e.cp, Address: string(e.cp), Dialer: p.engines, Greet: true,
 			Rules: evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
-		}, p.h.readSlept())
+		}})
 	}
 	p.uplink = uplink.New(uplink.Options{
 		Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery,
@@ -73,11 +71,12 @@ func (p *process) assemble() error {
 	for _, cp := range cps {
 		p.uplink.Adopt(cp, rules.Interval)
 	}
-	p.monitor = monitor.New(monitor.Options{
-		CPs: cps, Policy: evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}, Interval: rules.Interval,
-		Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Probe: prober, Box: p.box, Slept: p.h.readSlept,
+	var err error
+	p.monitor, err = monitor.New(monitor.Options{
+		Targets: targets, Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Box: p.box, Slept: p.h.readSlept,
+		NewProber: func() (probe.Prober, error) { return probe.New(probe.Portable, probe.Options{}) },
 	})
-	return nil
+	return err
 }
 
 func (p *process) start() {

@@ -225,15 +225,12 @@ func open(o Options) (*runner, error) {
 // assemble makes the parts and joins them; nothing runs yet.
 func (r *runner) assemble() error {
 	o, lone := r.o, r.o.lone() != ""
-	prober, err := probe.New(probe.Auto, probe.Options{})
-	if err != nil {
-		return err
-	}
-	slept := o.Slept()
-	for i, t := range o.Targets {
+	policy := o.Policy
+	targets := make([]monitor.Target, 0, len(o.Targets))
+	for _, t := range o.Targets {
 		t.Rules = evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace}
 		t.Dialer, t.Greet, t.Framing = o.Dialers.Engine, true, o.Framing
-		prober.Adopt(i, t, slept)
+		targets = append(targets, monitor.Target{Policy: &policy, Engine: t})
 	}
 	r.uplink = uplink.New(uplink.Options{
 		Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Connections: o.CentralConnections,
@@ -243,10 +240,14 @@ func (r *runner) assemble() error {
 	for _, cp := range o.cps() {
 		r.uplink.Adopt(cp, o.Interval)
 	}
-	r.monitor = monitor.New(monitor.Options{
-		CPs: o.cps(), Policy: o.Policy, Interval: o.Interval, Version: o.Version, Lone: lone,
-		Gate: r.uplink.Attempted(), Probe: prober, Box: r.box, Slept: o.Slept,
+	var err error
+	r.monitor, err = monitor.New(monitor.Options{
+		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept,
+		NewProber: func() (probe.Prober, error) { return probe.New(probe.Auto, probe.Options{}) },
 	})
+	if err != nil {
+		return err
+	}
 	if len(o.Brokers) == 0 {
 		return nil
 	}
