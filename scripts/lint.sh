@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Lints as CI does: golangci-lint with .golangci.yml, shellcheck over every script.
-# golangci-lint is pinned, shellcheck is Debian's; a missing one is skipped.
+# Lints as CI does: golangci-lint with .golangci.yml, shellcheck over every script, promtool
+# over the alert rules and their tests. golangci-lint is pinned, the others are Debian's; a
+# missing one is skipped.
 set -euo pipefail
 # shellcheck source=scripts/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
@@ -18,4 +19,12 @@ if have shellcheck; then
   shellcheck scripts/*.sh .ci/run
 else
   skipped "shellcheck is not installed"
+fi
+
+if have promtool; then
+  echo "promtool" >&2
+  promtool check rules packaging/prometheus/*.rules.yml >&2
+  (cd packaging/prometheus && promtool test rules ./*.rules.test.yml) >&2
+else
+  skipped "promtool (Debian: prometheus) is not installed: the alert rules are not checked"
 fi
