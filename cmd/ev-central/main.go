@@ -93,6 +93,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 	defer con.Close()
 	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
 	co.Logger, co.LogLost, co.Language = con.Logger(), con.Lost, con.Language()
+	if con.Terminal() {
+		co.LogLines = linesAtATerminal
+	}
 	c, err := central.New(co)
 	if err != nil {
 		return err
@@ -107,6 +110,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 	p.showStarted(monitors, pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), closeHistory(), c.Close()) })
 }
+
+// linesAtATerminal is central.Options.LogLines for a person.
+const linesAtATerminal = 3
 
 // listenToMonitors opens the ports for Monitors, without TLS and with, as far as they are asked for.
 func (o *options) listenToMonitors(ctx context.Context) (all []net.Listener, err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type controller struct {
 	console *console.Console
 	quit    func()
 	began   time.Time
+	chosen  engine.Selection // of the keys; all until a digit chooses a share
 
 	stopScript context.CancelFunc
 	scriptDone chan struct{} // closed when the script has ended
@@ -34,7 +36,7 @@ type controller struct {
 func (c *controller) start(address string, o *options, hasKeys bool) {
 	c.began = time.Now()
 	if !c.console.Terminal() {
-		c.console.Logger().Info("listening", "address", address, "tls", o.tls.On(), "behaviour", o.behaviour.String(), "script", o.written, "version", version.String())
+		c.console.Logger().Info("listening", "address", address, "tls", o.tls.On(), "charge_points", max(c.CPs(), 1), "behaviour", c.sharesText(), "script", o.written, "version", version.String())
 		return
 	}
 	said := c.console.Language()
@@ -43,11 +45,14 @@ func (c *controller) start(address string, o *options, hasKeys bool) {
 		on = said.Sprintf("%s by TLS", on)
 	}
 	lines := []string{said.Sprintf("%s %s plays an Engine on %s. Ctrl-C stops it.", name, version.String(), on), ""}
+	if n := c.CPs(); n > 0 {
+		lines[0] = said.Sprintf("%s %s plays the Engines of %s on %s. Ctrl-C stops it.", name, version.String(), chargePoints.In(said).Of(int64(n)), on)
+	}
 	if o.written != "" {
 		lines = append(lines, said.Sprintf("  Script  %s", o.written), "")
 	}
 	if hasKeys {
-		lines = append(append(lines, legend(c.console.Language(), c.console.Columns())...), "")
+		lines = append(append(lines, c.legend()...), "")
 	}
 	c.console.Print(lines...)
 }
@@ -89,23 +94,41 @@ func (c *controller) endScript() {
 func (c *controller) press(key rune) {
 	switch key {
 	case cli.KeyHelp:
-		c.console.Print(legend(c.console.Language(), c.console.Columns())...)
+		c.console.Print(c.legend()...)
 	case cli.KeyQuit:
 		c.quit()
 	}
+	if c.CPs() > 0 && key >= '0' && key <= '9' {
+		c.choose(key)
+	}
 	for _, k := range keys {
 		if k.key == key {
-			c.setBehaviour(engine.MustBehaviour(k.behaviour)) // a test reads them all
+			// A test reads all behaviours.
+			if err := c.assign(engine.Assignment{Of: c.chosen, Behaviour: engine.MustBehaviour(k.behaviour)}); err != nil {
+				c.console.Print(display.Note.Mark() + " " + c.console.Language().Error(err))
+			}
 		}
 	}
 }
 
-// setBehaviour ends the script first, which would change the behaviour again. Any
+// choose takes a digit as a share in percent; 0 is all.
+func (c *controller) choose(digit rune) {
+	c.chosen = engine.Selection{}
+	if digit != '0' {
+		c.chosen, _ = engine.ParseSelection(string(digit) + "%") // a share
+	}
+}
+
+// assign ends the script first, which would change the behaviour again. Any
 // goroutine may call it.
-func (c *controller) setBehaviour(b engine.Behaviour) {
+func (c *controller) assign(a engine.Assignment) error {
+	if err := c.Assignable(a); err != nil {
+		return err
+	}
 	c.endScript()
-	c.SetBehaviour(b)
+	err := c.Assign(a)
 	c.showLive()
+	return err
 }
 
 func (c *controller) showLive() { c.console.Live(c.live(time.Now())) }
@@ -113,12 +136,37 @@ func (c *controller) showLive() { c.console.Live(c.live(time.Now())) }
 // live is the last line of the terminal.
 func (c *controller) live(now time.Time) string {
 	said := c.console.Language()
-	line := marked(c.Behaviour().String()) + " | " + questions.In(said).Of(int64(c.total().Asked))
+	line := c.sharesText()
+	if c.CPs() == 0 {
+		line = marked(line)
+	} else if c.chosen != (engine.Selection{}) {
+		line = said.Sprintf("keys: %s", c.chosen) + " | " + line
+	}
+	line += " | " + questions.In(said).Of(int64(c.total().Asked))
 	last := c.LastContact()
 	if last.At.IsZero() {
 		return line + said.Text(", no Monitor yet")
 	}
 	return line + said.Sprintf(", last %s ago from %s", ago(now.Sub(last.At)), last.CP)
+}
+
+// mostShares is how many behaviours are listed.
+const mostShares = 4
+
+// sharesText is the behaviour, or how many charge points have which: "9900 ok, 100 ko".
+func (c *controller) sharesText() string {
+	if c.CPs() == 0 {
+		return c.Behaviour().String()
+	}
+	var parts []string
+	for i, s := range c.Shares() {
+		if i == mostShares {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, strconv.Itoa(s.CPs)+" "+s.Behaviour.String())
+	}
+	return strings.Join(parts, ", ")
 }
 
 // marked puts the mark of its state before a behaviour.
@@ -150,6 +198,8 @@ func (c *controller) total() engine.Count {
 	return all
 }
 
+var chargePoints = display.NewPlural("%d charge point", "%d charge points")
+
 var questions = display.NewPlural("%d question", "%d questions")
 
 // finish logs the totals.
@@ -169,9 +219,9 @@ func (c *controller) serveHTTP(ctx context.Context, ln net.Listener) (ended <-ch
 		done <- nil
 		return done
 	}
-	control := remote.Control{Behaviour: c.Behaviour, Set: func(_ context.Context, b engine.Behaviour) error {
+	control := remote.Control{Engine: c.Engine, Assign: func(_ context.Context, a engine.Assignment) error {
 		if ctx.Err() == nil {
-			c.setBehaviour(b)
+			return c.assign(a)
 		}
 		return ctx.Err()
 	}}
@@ -192,6 +242,16 @@ var keys = []struct {
 
 // cellWidth is how many cells a key and what it does take.
 const cellWidth = 16
+
+// legend lists the keys, and of many charge points how to choose some.
+func (c *controller) legend() []string {
+	said := c.console.Language()
+	lines := legend(said, c.console.Columns())
+	if c.CPs() > 0 {
+		lines = append(lines, display.Wrap(said.Text("1 to 9 first: of that many percent of them; 0: of all again."), c.console.Columns()-2)...)
+	}
+	return lines
+}
 
 // legend lists the keys, as many in a line as it has cells for.
 func legend(said language.Language, columns int) []string {

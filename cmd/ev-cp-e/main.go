@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"evcp"
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/credentials"
@@ -18,10 +19,11 @@ const name = "ev-cp-e"
 // options are what flags and variables say.
 type options struct {
 	listen    string
-	http      string // "" = off
-	behaviour engine.Behaviour
-	script    []engine.Step // empty: none
-	written   string        // the script as given
+	http      string              // "" = off
+	cps       []evcp.CPID         // nil: one charge point with any id
+	behaviour []engine.Assignment // at the start; the later ones win
+	script    []engine.Step       // empty: none
+	written   string              // the script as given
 	closes    bool
 	tls       cli.ServerTLS
 	httpTLS   cli.ServerTLS
@@ -48,11 +50,16 @@ func (o *options) serve(ctx context.Context, in config.Invocation) error {
 	defer con.Close()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	eo := engine.Options{Listen: binding.Listen, Behaviour: o.behaviour, CloseAfterReply: o.closes, Log: con.Logger(), Language: con.Language()}
+	eo := engine.Options{Listen: binding.Listen, CPs: o.cps, Behaviour: o.first(), CloseAfterReply: o.closes, Log: con.Logger(), Language: con.Language()}
 	if secure != nil {
 		eo.TLS = secure.Config()
 	}
 	e := engine.New(eo)
+	for _, a := range o.rest() {
+		if err := e.Assign(a); err != nil {
+			return err // check has tried them
+		}
+	}
 	playing, stopScript := context.WithCancel(ctx)
 	c := controller{Engine: e, console: con, quit: quit, stopScript: stopScript, scriptDone: make(chan struct{})}
 	pages, err := cli.ListenHTTP(ctx, o.http, &o.httpTLS, &o.files)
@@ -82,10 +89,12 @@ func (o *options) table() config.Program {
 		Usage: []config.Usage{
 			{Args: "[flags]", Help: "answers; keys change how"},
 			{Args: `--script "ok 10s, ko 5s, mute"`, Help: "the same without hands"},
+			{Args: `--cps "CP_[0001-10000]"`, Help: "ten thousand on one port"},
 		},
 		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5001", Group: play, Scope: config.NotInFile, Set: config.ListenAddress(&o.listen)},
-			{Name: "behaviour", Arg: "NAME", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
+			{Name: "cps", Arg: "LIST", DefaultText: "one, with any id", Group: play, Scope: config.NotInFile, Help: "ids and ranges: many on one port", Set: o.setCPs},
+			{Name: "behaviour", Arg: "LIST", Default: "ok", Group: play, Scope: config.NotInFile, Help: "how it answers at first", Set: o.setBehaviour},
 			{Name: "script", Arg: "LIST", Group: play, Scope: config.NotInFile, Help: "behaviours and how long each lasts; the last stays", Set: o.setScript},
 			{Name: "close-after-reply", Group: play, Scope: config.NotInFile, Help: "one question per connection, as some Engines", Set: config.Switch(&o.closes)},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Scope: config.NotInFile, Help: "GET and PUT /api/v1/behaviour", Set: config.ListenOrOff(&o.http)},
@@ -94,6 +103,7 @@ func (o *options) table() config.Program {
 		Example: "listen",
 		Notes: []string{
 			"Behaviours: ok, ko, intermittent, delayed-ko, mute, slow=DURATION, drip, reset, close, garbage, split, refuse, say=TEXT.",
+			`With --cps each behaviour may say of which: "ok, CP_00* ko, CP_[0101-0200] slow=2s, 5% mute". The later ones win. A share is always the same ones.`,
 			"Exit: 0 stopped as asked, 1 could not go on, 2 wrong usage.",
 		},
 	}
@@ -104,11 +114,47 @@ func (o *options) check() (setting string, why error) {
 	if setting, why = o.tls.Check(true, "listen"); why != nil {
 		return setting, why
 	}
-	return o.httpTLS.Check(o.http != "", "http")
+	if setting, why = o.httpTLS.Check(o.http != "", "http"); why != nil {
+		return setting, why
+	}
+	tried := engine.New(engine.Options{CPs: o.cps})
+	for _, a := range o.behaviour {
+		if err := tried.Assignable(a); err != nil {
+			return "behaviour", err
+		}
+	}
+	for _, step := range o.script {
+		if err := tried.Assignable(step.Assignment); err != nil {
+			return "script", err
+		}
+	}
+	return "", nil
+}
+
+// first is the behaviour of all charge points with which the list begins; the zero Behaviour
+// if it begins with some.
+func (o *options) first() engine.Behaviour {
+	if o.behaviour[0].Of == (engine.Selection{}) {
+		return o.behaviour[0].Behaviour
+	}
+	return engine.Behaviour{}
+}
+
+// rest are the assignments behind first.
+func (o *options) rest() []engine.Assignment {
+	if o.behaviour[0].Of == (engine.Selection{}) {
+		return o.behaviour[1:]
+	}
+	return o.behaviour
+}
+
+func (o *options) setCPs(s string) (err error) {
+	o.cps, err = engine.ParseCPs(s)
+	return err
 }
 
 func (o *options) setBehaviour(s string) (err error) {
-	o.behaviour, err = engine.ParseBehaviour(s)
+	o.behaviour, err = engine.ParseAssignments(s)
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,6 +67,8 @@ func TestWrongUsage(t *testing.T) {
 		"--listen=":           `--listen "": it must listen somewhere`,
 		"--behaviour=kko":     "--behaviour kko: no such behaviour; choose ok, ko,",
 		"--script=ok 1s, kko": `item 2, "kko": no such behaviour; choose ok,`,
+		"--cps=CP_[9-1]":      `CP_[9-1]": a range goes from the lower number to the higher`,
+		"--behaviour=CP_1 ko": `--behaviour "CP_1 ko": CP_1: this Engine is one charge point; ev-cp-e --cps plays many`,
 		"--log-level=loud":    "choose debug, info, warn or error",
 		"nonsense":            "unexpected argument nonsense",
 	} {
@@ -127,6 +130,31 @@ func TestService(t *testing.T) {
 	}
 }
 
+// TestMany: ten thousand Engines on one port, some by a pattern, and a script for some.
+func TestMany(t *testing.T) {
+	p := start(t, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--cps", "CP_[0001-10000]", "--behaviour", "ok, CP_00* ko", "--script", "CP_0007 mute 50ms, CP_0007 say=BROKEN")
+	_, httpAddress, _ := strings.Cut(p.Stderr.Line(`msg="takes orders"`), "address=")
+	address := listenAddress(p)
+	p.Stderr.Line(`behaviour="say=BROKEN" of=CP_0007 charge_points=1`)
+	for cp, want := range map[string]string{"CP_0001": "KO", "CP_0100": "OK", "CP_10000": "OK", "CP_0007": "BROKEN", "CP_1": "KO unknown charge point"} {
+		if got := ask(t, address, "EV_CP_M "+cp+" health_check"); got != want {
+			t.Errorf("%s replied %q", cp, got)
+		}
+	}
+	if got := send(t, http.MethodPut, httpAddress, "CP_0* say=HI"); !strings.Contains(got, `{"behaviour":"say=HI","about":"answers any words","charge_points":999}`) {
+		t.Errorf("PUT: %s", got)
+	}
+	p.Signal(syscall.SIGTERM)
+	p.Stderr.Line("4 questions, 4 answered")
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	_, stderr, code := output(t, "--cps", "CP_[1-9]", "--script", "CP_1 refuse 5s, ok")
+	if want := `--script "CP_1 refuse 5s, ok": CP_1: all charge points have one port`; code != 2 || !strings.Contains(strings.ReplaceAll(stderr, "\n", " "), want) {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 func TestCloseAfterReply(t *testing.T) {
 	p := start(t, "--listen", testbed.FreeAddr(t), "--close-after-reply", "--behaviour", "ko")
 	c, err := net.Dial("tcp", listenAddress(p))
@@ -149,13 +177,18 @@ func TestCloseAfterReply(t *testing.T) {
 // check sends one health check on a new connection, without a newline.
 func check(t *testing.T, address string) string {
 	t.Helper()
+	return ask(t, address, healthCheck)
+}
+
+func ask(t *testing.T, address, question string) string {
+	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return err.Error()
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(soon))
-	io.WriteString(c, healthCheck)
+	io.WriteString(c, question)
 	b := make([]byte, 100)
 	n, _ := c.Read(b)
 	return string(b[:n])

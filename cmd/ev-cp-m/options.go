@@ -18,7 +18,6 @@ import (
 	"evcp/internal/kafkasettings"
 	"evcp/internal/language"
 	"evcp/internal/link"
-	"evcp/internal/probe"
 	"evcp/internal/version"
 	"evcp/internal/watch"
 	"evcp/internal/wire"
@@ -29,6 +28,7 @@ import (
 type options struct {
 	watch.Options
 	cp                      evcp.CPID
+	fleetFile               string // "" = the charge point cp alone
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 
@@ -74,6 +74,7 @@ func program(o *options) config.Program {
 			{Name: "engine-port", Arg: "PORT", Default: "5001", EnvAliases: []string{"ENGINE_PORT"}, Group: charge, Set: config.Port(&o.enginePort)},
 			{Name: "instance", Arg: "NAME", DefaultText: "host name", Group: charge, Help: "tells two Monitors of one id apart", Set: config.Text(&o.Policy.Instance)},
 			{Name: "framing", Arg: "NAME", Default: "raw", Group: charge, Help: "raw, line or stx, towards Central and Engine", Set: o.setFraming},
+			{Name: "fleet", Arg: "FILE", DefaultText: "one charge point", Group: charge, Help: "YAML or CSV with many of them", Scope: config.NotInFile, Set: config.Text(&o.fleetFile)},
 			{Name: "central-connections", Arg: "N", Default: "16", Group: charge, Help: "of a fleet at first; up to 256 as needed", Set: config.Count(&o.CentralConnections)},
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.Interval, 10*time.Millisecond)},
@@ -178,12 +179,14 @@ func (o *options) complete(in config.Invocation) (err error) {
 	if o.StateDir, err = cli.StateDir(o.StateDir, name, os.Getenv); err != nil {
 		return err
 	}
-	o.Timeout = cmp.Or(o.Timeout, o.Interval*9/10)
 	if o.Policy.Instance == "" {
 		o.Policy.Instance, _ = os.Hostname() // "" if it has none
 	}
 	o.Central = hostPort(o.centralIP, o.centralPort)
-	o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
+	if err := o.chooseTargets(in); err != nil {
+		return err
+	}
+	o.Timeout = cmp.Or(o.Timeout, o.Interval*9/10)
 	o.Version, o.said, o.sources = version.String(), in.Language, in.Sources
 	o.Slept = watch.Slept
 	o.operand = in.Operand

@@ -28,26 +28,26 @@ type board struct {
 	expected time.Duration // --heartbeat
 	limit    int           // most charge points; a registry is a bound of its own
 
-	mu          sync.Mutex
-	cps         map[evcp.CPID]*boardEntry
-	byVersion   *list.List // of *boardEntry, the last change first: a reader looks at what it has not seen alone
-	version     uint64
-	changes     changeRing
-	counts      [cpstate.Disconnected + 1]int // charge points by state
-	unverified  int                           // of them
-	lastFaulted int                           // disconnected ones whose fault was never reported as over
-	certified   uint64                        // the version at which the Certified of a charge point last changed
-	removed     uint64                        // the version at which a charge point was last removed
-	forgotten   []evcp.CPID                   // to delete on disk
-	forgets     uint64                        // how many were forgotten, on disk or not
-	doubts      []doubt                       // for the log
-	moreDoubts  int                           // those that are only counted
-	lastMessage time.Time                     // of any charge point
-	figures     Figures
-	silence     deadlineHeap
-	recount     map[*boardEntry]struct{} // whose HeartbeatSources may change
-	companies   company.Companies
-	watchers    map[chan struct{}]struct{}
+	mu                       sync.Mutex
+	cps                      map[evcp.CPID]*boardEntry
+	byVersion                *list.List // of *boardEntry, the last change first: a reader looks at what it has not seen alone
+	version                  uint64
+	changes                  changeLog
+	counts                   [cpstate.Disconnected + 1]int // charge points by state
+	unverified               int                           // of them
+	lastFaulted              int                           // disconnected ones whose fault was never reported as over
+	certified                uint64                        // the version at which the Certified of a charge point last changed
+	removed                  uint64                        // the version at which a charge point was last removed
+	forgotten                []evcp.CPID                   // to delete on disk
+	forgets                  uint64                        // how many were forgotten, on disk or not
+	doubts                   []doubt                       // for the log
+	moreDoubts               int                           // those that are only counted
+	lastMessage              time.Time                     // of any charge point
+	figures                  Figures
+	silence                  deadlineHeap
+	recount                  map[*boardEntry]struct{} // whose HeartbeatSources may change
+	companies                company.Companies
+	watchers, changeWatchers signals
 }
 
 // boardEntry is one charge point on the board.
@@ -68,7 +68,7 @@ func newBoard(o Options) *board {
 	return &board{
 		expected: o.Heartbeat, limit: limit,
 		cps: map[evcp.CPID]*boardEntry{}, byVersion: list.New(),
-		figures: Figures{Answers: map[Answer]uint64{}, Refused: map[cpstate.Reply]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: map[chan struct{}]struct{}{},
+		figures: Figures{Answers: map[Answer]uint64{}, Refused: map[cpstate.Reply]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: signals{}, changeWatchers: signals{},
 	}
 }
 
@@ -215,7 +215,8 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	p.version = b.version
 	b.byVersion.MoveToFront(p.place)
 	b.schedule(p, time.Time{})
-	if was.Certified != next.Certified {
+	changed := was.Certified != next.Certified
+	if changed {
 		b.certified = b.version
 	}
 	if was.Fault == (cpstate.OpenFault{}) && next.Fault != was.Fault {
@@ -226,19 +227,23 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 		if was.Known() {
 			change.Lasted = now.Sub(was.Since)
 		}
-		b.changes.add(change)
+		b.changes.add(change, b.changesHeld())
+		changed = true
 	} else if was.Unverified != next.Unverified {
 		b.addDoubt(doubt{cp: next.ID, state: next.State, now: next.Unverified, was: was.Unverified, peer: p.Peer})
 	}
-	b.notify()
+	b.notify(changed)
 }
 
-func (b *board) notify() {
-	for w := range b.watchers {
-		select {
-		case w <- struct{}{}:
-		default: // the signal is still raised
-		}
+// changesHeld is how far behind a reader of the changes may be: all charge points may be
+// lost at once, and be back in a moment.
+func (b *board) changesHeld() int { return max(minChanges, 2*len(b.cps)) }
+
+// notify raises the signals. changed: a state, or what is certified or known.
+func (b *board) notify(changed bool) {
+	b.watchers.raise()
+	if changed {
+		b.changeWatchers.raise()
 	}
 }
 
@@ -281,7 +286,7 @@ func (b *board) remove(p *boardEntry) {
 	delete(b.cps, p.ID)
 	b.version++
 	b.removed = b.version
-	b.notify()
+	b.notify(true)
 }
 
 // forget removes a charge point that is known, and has the disk forget it. If it is

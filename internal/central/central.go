@@ -27,6 +27,7 @@ type Options struct {
 	Logger    *slog.Logger      // nil = none
 	Language  language.Language // of the log
 	LogLost   func() uint64     // how many log lines could not be written; nil = unknown
+	LogLines  int               // how many charge points that enter the same state have a log line in a second; the others are counted in one; 0 = 60
 	MaxConns  int               // connections at once; 0 = 16,384, or what the limit of open files leaves
 	MaxCPs    int               // charge points where there is no Registry; 0 = 100,000
 }
@@ -35,6 +36,7 @@ func (o Options) withDefaults() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
 	o.MaxConns = cmp.Or(o.MaxConns, connsFor(openFiles()))
 	o.MaxCPs = cmp.Or(o.MaxCPs, 100_000)
+	o.LogLines = cmp.Or(o.LogLines, logLines)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }

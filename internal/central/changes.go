@@ -2,7 +2,6 @@ package central
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"time"
 
@@ -53,15 +52,37 @@ func (c *Central) Snapshot(p Position) (changed, all Delta) {
 // received, and a func that ends it. It is raised at first: what changed between a
 // reader's position and its Watch is to be read too.
 func (c *Central) Watch() (signal <-chan struct{}, stop func()) {
+	return c.board.watch(c.board.watchers)
+}
+
+// watchChanges is Watch for readers of changes of state, of what is certified, and of what is
+// forgotten: heartbeats do not wake them.
+func (b *board) watchChanges() (signal <-chan struct{}, stop func()) {
+	return b.watch(b.changeWatchers)
+}
+
+func (b *board) watch(watchers signals) (signal <-chan struct{}, stop func()) {
 	w := make(chan struct{}, 1)
 	w <- struct{}{}
-	c.board.mu.Lock()
-	defer c.board.mu.Unlock()
-	c.board.watchers[w] = struct{}{}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	watchers[w] = struct{}{}
 	return w, func() {
-		c.board.mu.Lock()
-		defer c.board.mu.Unlock()
-		delete(c.board.watchers, w)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(watchers, w)
+	}
+}
+
+// signals are raised together.
+type signals map[chan struct{}]struct{}
+
+func (s signals) raise() {
+	for w := range s {
+		select {
+		case w <- struct{}{}:
+		default: // it is still raised
+		}
 	}
 }
 
@@ -77,24 +98,6 @@ func (c *Central) CP(id evcp.CPID) (CPView, bool) {
 		return CPView{}, false
 	}
 	return p.CPView, true
-}
-
-// follow calls f for each change of state after a number, in order, until ctx ends.
-// When f is more than maxChanges behind, the oldest are skipped and missed counts them.
-func (c *Central) follow(ctx context.Context, seq uint64, signal <-chan struct{}, f func(Change, uint64)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-signal:
-		}
-		changes, missed, next := c.board.changesAfter(seq)
-		seq = next
-		for _, change := range changes {
-			f(change, missed)
-			missed = 0
-		}
-	}
 }
 
 func (b *board) since(p Position) Delta {
@@ -143,34 +146,31 @@ func (b *board) certifiedAfter(version uint64) bool {
 	return b.certified > version
 }
 
-// maxChanges is how far behind a reader of the changes may be: enough for eight
-// thousand charge points that change at once.
-const maxChanges = 8192
+// minChanges is how many changes are held at least.
+const minChanges = 8192
 
-// changeRing holds the last changes. The zero value is ready.
-type changeRing struct {
-	changes []Change
-	next    uint64 // the number of the last change
+// changeLog holds the last changes. The zero value is ready.
+type changeLog struct {
+	changes []Change // the last has the number next
+	next    uint64
 }
 
-func (r *changeRing) add(c Change) {
-	r.next++
-	c.Seq = r.next
-	if len(r.changes) < maxChanges {
-		r.changes = append(r.changes, c)
-		return
+// add adds a change. limit is how far behind a reader may be; up to twice as many are held.
+func (l *changeLog) add(c Change, limit int) {
+	l.next++
+	c.Seq = l.next
+	if len(l.changes) >= 2*limit {
+		l.changes = append(l.changes[:0], l.changes[len(l.changes)-limit+1:]...)
 	}
-	r.changes[(r.next-1)%maxChanges] = c
+	l.changes = append(l.changes, c)
 }
 
 // after copies the changes after a number, and counts those that are no longer held.
-func (r *changeRing) after(seq uint64) (changes []Change, missed uint64) {
-	if behind := r.next - seq; behind > uint64(len(r.changes)) {
-		missed = behind - uint64(len(r.changes))
+func (l *changeLog) after(seq uint64) (changes []Change, missed uint64) {
+	held := uint64(len(l.changes))
+	if behind := l.next - seq; behind > held {
+		missed = behind - held
 		seq += missed
 	}
-	for n := seq; n < r.next; n++ {
-		changes = append(changes, r.changes[n%maxChanges])
-	}
-	return changes, missed
+	return slices.Clone(l.changes[held-(l.next-seq):]), missed
 }

@@ -10,8 +10,9 @@
 //
 // What never waits: a reply waits for no disk, no log and no page. Those read the
 // board at their own pace, from a Position on (Since). A slow reader gets fewer and
-// newer deltas; only the list of changes is bounded, and what a reader missed of it
-// is counted for it. One exception: the first registration of a charge point is
+// newer deltas; only the list of changes is bounded, at twice the charge points, and
+// what a reader missed of it is counted for it.
+// Heartbeats wake neither the log nor the disk. One exception: the first registration of a charge point is
 // answered when it is on disk, after 200 ms at the latest, and at once while the
 // disk fails.
 //
@@ -19,6 +20,8 @@
 // logged once a minute; a charge point beyond MaxCPs is denied, unless it is in the
 // registry. A message that does not end within 1 KiB is answered KO unknown message,
 // and the connection closed. Unregistered peers cause at most 30 log lines a minute.
+// Of many charge points that enter a state in one second the first have a log line each, and
+// the others are counted in one.
 // A disk that fails is tried again every 5 s; meanwhile everything is in memory, and
 // Figures says so.
 //

@@ -14,20 +14,6 @@ import (
 	"evcp/internal/language"
 )
 
-// logChanges logs each change of state, and no heartbeat.
-func (c *Central) logChanges(ctx context.Context) {
-	signal, stop := c.Watch()
-	defer stop()
-	c.follow(ctx, c.logFrom, signal, func(change Change, missed uint64) {
-		if missed > 0 {
-			c.log.Warn("changes not shown: too many at once", "changes", missed)
-		}
-		c.log.LogAttrs(ctx, levelOf(change), change.Text(c.o.Language),
-			console.Shape(change.shape()), console.CP(change.CP), slog.String("state", change.To.String()),
-			slog.String("reason", change.Reason.String()), slog.String("peer", change.Peer))
-	})
-}
-
 func levelOf(c Change) slog.Level {
 	if c.To == cpstate.Activated || c.Reason == cpstate.SaidGoodbye {
 		return slog.LevelInfo

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/central/company"
 	"evcp/internal/wire"
 )
 
@@ -40,6 +42,81 @@ func TestEarlyChangesAreLogged(t *testing.T) {
 		logging.Wait()
 		if err := c.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestChangesAreLoggedInOrder: each has a line, and those before the log began have none.
+func TestChangesAreLoggedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lockedLog
+		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newConnRecord("10.0.0.1:1", time.Now())
+		c.board.receiveNow(v, "CP_000", wire.Registration, 0)
+		c.logFrom = c.board.changes.next
+		ctx, cancel := context.WithCancel(t.Context())
+		go c.logChanges(ctx)
+		c.board.receiveNow(v, "CP_001", wire.Registration, 0)
+		time.Sleep(66 * time.Second)
+		c.board.receiveNow(v, "CP_001", wire.EngineFailure, 0)
+		time.Sleep(66 * time.Second)
+		c.board.receiveNow(v, "CP_001", wire.Heartbeat, evcp.OK)
+		c.board.receiveNow(v, "CP_001", wire.Disconnect, 0)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		var got []string
+		for line := range strings.Lines(log.text()) {
+			_, text, _ := strings.Cut(line, "msg=")
+			text, _, _ = strings.Cut(text, " shape=")
+			got = append(got, text)
+		}
+		want := []string{`"activated: registered from 10.0.0.1"`, `"faulted: ENGINE_FAILURE"`, `"activated after 1m6s"`, `"disconnected: its Monitor said goodbye"`}
+		if !slices.Equal(got, want) {
+			t.Errorf("logged\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
+// TestAStormInTheLogIsCounted: of ten thousand charge points that are lost in one second, the
+// first have a line each, and one line counts the others. None is left out of both.
+func TestAStormInTheLogIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lockedLog
+		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), LogLines: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const cps = 10_000
+		v := newConnRecord("10.0.0.1:4711", time.Now())
+		send := func(verb wire.Verb, s evcp.Status) {
+			for n := range cps {
+				c.board.receiveNow(v, evcp.CPID(fmt.Sprint("CP_", n)), verb, s)
+			}
+		}
+		send(wire.Registration, 0)
+		send(wire.Heartbeat, evcp.OK)
+		c.logFrom = c.board.changes.next
+		ctx, stop := context.WithCancel(t.Context())
+		go c.logChanges(ctx)
+		c.board.receiveNow(v, "CP_0", wire.Heartbeat, evcp.KO)
+		c.board.receiveNow(v, "CP_0", wire.Heartbeat, evcp.OK)
+		c.board.drop(v, time.Now())
+		time.Sleep(company.Grace)
+		c.board.expireConnections(time.Now())
+		time.Sleep(2 * time.Second)
+		stop()
+		synctest.Wait()
+		for want, times := range map[string]int{
+			`"disconnected: its Monitor left without a word"`: 3, fmt.Sprintf(`"%d more disconnected in this second" shape=gone state=disconnected charge_points=%d`, cps-3, cps-3): 1,
+			`"faulted: heartbeat KO"`: 1, "activated after": 1, "msg=": 6,
+		} {
+			if n := strings.Count(log.text(), want); n != times {
+				t.Errorf("%s is logged %d times, want %d:\n%.2000s", want, n, times, log.text())
+			}
 		}
 	})
 }

@@ -44,7 +44,7 @@ type stateBatch struct {
 // persist runs until ctx ends, and then writes what is left.
 func (c *Central) persist(ctx context.Context) {
 	c.logRestored()
-	signal, stop := c.Watch()
+	signal, stop := c.board.watchChanges()
 	defer stop()
 	k := &persister{c: c}
 	full := time.NewTicker(fullWriteInterval)

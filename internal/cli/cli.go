@@ -103,15 +103,17 @@ func ErrorLanguage(in config.Invocation) language.Language {
 	return language.English
 }
 
-// readFile reads as much of a settings file as Load looks at: somebody may name a disk
+func readFile(path string) ([]byte, error) { return ReadFile(path, config.MaxFile) }
+
+// ReadFile reads at most one byte more of a file than it may have: somebody may name a disk
 // image, or /dev/zero.
-func readFile(path string) ([]byte, error) {
+func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, config.MaxFile+1))
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
 // StateDir is the folder for the state of a program: the one that --state-dir gives, else

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"evcp/internal/config"
 	"evcp/internal/display"
 	"evcp/internal/language"
 )
@@ -40,6 +41,10 @@ const maxLines = 20
 func PrintError(stderr io.Writer, program string, l language.Language, err error) int {
 	exit := exitOf(err)
 	if exit.Err == nil {
+		return exit.Code
+	}
+	if load, ok := errors.AsType[*config.LoadError](err); ok { // says all by itself
+		fmt.Fprintln(stderr, l.Error(load))
 		return exit.Code
 	}
 	lines := strings.Split(program+": "+l.Error(err), "\n")

@@ -86,8 +86,11 @@ type Invocation struct {
 }
 
 // Value is one setting as it is in force, and where that came from: a flag, a variable, a file
-// with its line, or "default".
-type Value struct{ Name, Text, Source string }
+// with its line, or "default". Given is a flag or a variable: it was meant for this program.
+type Value struct {
+	Name, Text, Source string
+	Given              bool
+}
 
 // Sources are where values came from, for the start banner.
 type Sources struct {

@@ -56,6 +56,18 @@ func (e *LoadError) In(said language.Language) string {
 	return strings.Join(lines, "\n")
 }
 
+// Sentences are the errors without the lines that they are about, for a log.
+func (e *LoadError) Sentences(said language.Language) []string {
+	var all []string
+	for _, p := range e.problems[:min(len(e.problems), maxProblems)] {
+		all = append(all, said.Error(p.why))
+	}
+	if n := len(e.problems); n > maxProblems {
+		all = append(all, said.Sprintf(phraseMore, n-maxProblems))
+	}
+	return all
+}
+
 func (e *LoadError) headline(said language.Language) string {
 	if slices.ContainsFunc(e.problems, func(p problem) bool { return p.at.path == "" }) {
 		return e.program + ": " + said.Sprintf(phraseErrors, len(e.problems))

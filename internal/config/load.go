@@ -76,7 +76,7 @@ func (l *loader) setAll() {
 			l.used[v.source] = true
 		}
 		if !s.Secret {
-			l.in.Values = append(l.in.Values, Value{s.Name, v.text, v.where(l.file.path)})
+			l.in.Values = append(l.in.Values, Value{s.Name, v.text, v.where(l.file.path), v.source >= fromVariable})
 		}
 		if err := s.Set(v.text); err != nil {
 			l.problems = append(l.problems, v.problem(err))

@@ -17,7 +17,7 @@ func TestValues(t *testing.T) {
 	getenv := func(name string) string { return map[string]string{"OLD_C": "3"}[name] }
 	read := func(string) ([]byte, error) { return []byte("# settings\nd: 4\n"), nil }
 	in, err := p.Load([]string{"--b", "2", "--password", "secret"}, getenv, read)
-	want := []config.Value{{"a", "1", "default"}, {"b", "2", "--b"}, {"c", "3", "OLD_C"}, {"d", "4", "x.yaml:2"}}
+	want := []config.Value{{"a", "1", "default", false}, {"b", "2", "--b", true}, {"c", "3", "OLD_C", true}, {"d", "4", "x.yaml:2", false}}
 	if err != nil || !slices.Equal(in.Values, want) {
 		t.Errorf("%v, %v", in.Values, err)
 	}

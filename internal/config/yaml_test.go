@@ -26,7 +26,7 @@ func TestAFleetOfNodes(t *testing.T) {
 		text := fleetOf(n)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		documents, err := parseYAML(text)
+		documents, err := ParseYAML(text)
 		runtime.ReadMemStats(&after)
 		if err != nil || len(documents) != 1 {
 			t.Fatalf("%d documents, %v", len(documents), err)
@@ -54,10 +54,10 @@ func TestAFleetOfNodes(t *testing.T) {
 // TestNestingIsBounded: the reader recurses, and deep nesting must not end the process.
 func TestNestingIsBounded(t *testing.T) {
 	for _, open := range []string{"[", "{a: ", "- ", "? ", "{? "} {
-		if _, err := parseYAML(strings.Repeat(open, maxDepth)); err != nil && strings.Contains(err.Error(), errTooDeep.Error()) {
+		if _, err := ParseYAML(strings.Repeat(open, maxDepth)); err != nil && strings.Contains(err.Error(), errTooDeep.Error()) {
 			t.Errorf("%q: %v", open, err)
 		}
-		if _, err := parseYAML(strings.Repeat(open, 1<<20)); err == nil || !strings.Contains(err.Error(), errTooDeep.Error()) {
+		if _, err := ParseYAML(strings.Repeat(open, 1<<20)); err == nil || !strings.Contains(err.Error(), errTooDeep.Error()) {
 			t.Errorf("%q: %v", open, err)
 		}
 	}

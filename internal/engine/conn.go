@@ -13,17 +13,27 @@ import (
 	"evcp/internal/wire"
 )
 
-// engineConn is one connection of a Monitor. One goroutine owns it.
+// byteStream is what a connection is read from and written to. A deadline that can't be set belongs to
+// a connection that is closed, as the next call says.
+type byteStream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// engineConn is one connection of a Monitor. One goroutine at a time uses it.
 type engineConn struct {
 	*Engine
 	ctx     context.Context
-	conn    net.Conn // socket, or TLS over it
-	socket  net.Conn
+	conn    byteStream // socket, or TLS over it
+	socket  byteStream
 	decoder wire.RequestDecoder
-	buffer  [wire.MaxMessage / 2]byte // see RequestDecoder.Feed
-	last    bool                      // close after the next reply
-	closed  bool                      // nothing more is read or answered
+	last    bool // close after the next reply
+	closed  bool // nothing more is read or answered
 }
+
+// readBuffer is how much is read at once: see RequestDecoder.Feed.
+type readBuffer [wire.MaxMessage / 2]byte
 
 // serveConn answers the requests of c until either side closes it.
 func (e *Engine) serveConn(ctx context.Context, c net.Conn) {
@@ -33,27 +43,26 @@ func (e *Engine) serveConn(ctx context.Context, c net.Conn) {
 		return
 	}
 	ec := engineConn{Engine: e, ctx: ctx, conn: secured, socket: c}
+	var buffer readBuffer
 	for !ec.closed {
-		ec.read()
+		ec.read(buffer[:])
 	}
 }
 
 // read reads once and answers every request that is complete by then. When the peer sends
 // nothing more, or closed its side, what there is counts as complete.
-func (c *engineConn) read() {
+func (c *engineConn) read(buffer []byte) {
 	var deadline time.Time
 	if d := c.decoder.Wait(); d > 0 {
 		deadline = time.Now().Add(d)
 	}
-	c.conn.SetReadDeadline(deadline)
-	n, err := c.conn.Read(c.buffer[:])
-	fits := c.decoder.Feed(c.buffer[:n])
+	_ = c.conn.SetReadDeadline(deadline)
+	n, err := c.conn.Read(buffer)
+	fits := c.decoder.Feed(buffer[:n])
 	c.answerAll(c.decoder.Next)
 	switch {
 	case !fits:
-		c.last = true
-		c.answer(wire.Request{Err: wire.ErrTooLong})
-		c.linger()
+		c.refuseLong()
 	case err != nil:
 		c.answerAll(c.decoder.Flush)
 		c.closed = c.closed || !errors.Is(err, os.ErrDeadlineExceeded)
@@ -71,13 +80,36 @@ func (c *engineConn) answerAll(next func() (wire.Request, bool)) {
 }
 
 func (c *engineConn) answer(r wire.Request) {
+	p, x := c.begin(r)
+	c.finish(p, r, x)
+}
+
+// begin decides what a message gets.
+func (c *engineConn) begin(r wire.Request) (replyPlan, ServedRequest) {
 	x := ServedRequest{Asked: time.Now(), CP: r.CP, Verb: r.Verb}
 	p := c.plan(r, x.Asked)
 	x.Behaviour = p.behaviour
+	return p, x
+}
+
+// finish replies as planned, however long that takes.
+func (c *engineConn) finish(p replyPlan, r wire.Request, x ServedRequest) {
 	x.Answer, x.Err = c.send(p, r)
+	c.end(p, x)
+}
+
+// end disposes of the connection when the reply is out.
+func (c *engineConn) end(p replyPlan, x ServedRequest) {
 	x.Disposition = c.dispose(p, x.Err)
 	x.Done = time.Now()
 	c.served(x)
+}
+
+// refuseLong replies to a message that is too long, and closes.
+func (c *engineConn) refuseLong() {
+	c.last = true
+	c.answer(wire.Request{Err: wire.ErrTooLong})
+	c.linger()
 }
 
 // send sends the segments of p and returns what was sent; of a drip the first
@@ -128,7 +160,7 @@ const writeTimeout = 5 * time.Second
 
 // write returns what the kernel took.
 func (c *engineConn) write(b []byte) ([]byte, error) {
-	c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	n, err := c.conn.Write(b)
 	return b[:n], err
 }
@@ -161,6 +193,6 @@ func (c *engineConn) linger() {
 	if s, ok := c.conn.(interface{ CloseWrite() error }); ok {
 		_ = s.CloseWrite() // fails only on a broken connection
 	}
-	c.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = c.conn.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.CopyN(io.Discard, c.conn, lingerBytes) // the connection is closed in any case
 }

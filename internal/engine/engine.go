@@ -6,8 +6,11 @@
 // Anything else is answered with "KO unknown message". At most wire.MaxMessage bytes are
 // held for a connection.
 //
+// It is one charge point, whatever id a Monitor sends, or many on one port, told apart by
+// the id in the message. Another id is then answered with "KO unknown charge point".
+//
 // What it does with a message is a Behaviour, a value from a table, which can be changed
-// while the Engine runs:
+// while the Engine runs, for all or for a Selection of the charge points:
 //
 //   - A message gets the behaviour that is in force when it comes. "slow" still answers
 //     late, and "mute" never answers, after the behaviour has been changed. That is how a
@@ -15,9 +18,13 @@
 //   - A drip ends with its behaviour, and closes its connection.
 //   - "refuse" closes the listening socket and all connections at once. When it ends, the
 //     same port is opened again. If another process took it, the Engine logs that once
-//     and retries.
+//     and retries. Since the port is one, it is for all charge points or for none.
 //   - Each change of behaviour starts the sequences of "intermittent" and "delayed-ko"
 //     anew. Only health checks advance them.
+//
+// On Linux a plain TCP connection takes no goroutine and no buffer of its own: one goroutine
+// serves them all by epoll (rawServer). What takes time, such as "slow", has a goroutine while
+// it lasts. TLS, other systems and other listeners have a goroutine for each connection.
 //
 // Any goroutine may call the methods of an Engine at any time.
 package engine
@@ -25,6 +32,7 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -46,11 +54,12 @@ type Options struct {
 
 	TLS *tls.Config // nil: plain TCP
 
-	Behaviour       Behaviour // at the start; the zero Behaviour is ok
-	CloseAfterReply bool      // as the first Engines did: one message per connection
+	CPs             []evcp.CPID // nil: one charge point with any id
+	Behaviour       Behaviour   // at the start; the zero Behaviour is ok
+	CloseAfterReply bool        // as the first Engines did: one message per connection
 
-	// Observe, if set, is called for each message when it is over, by the goroutine of its
-	// connection: concurrently, and it must not block.
+	// Observe, if set, is called for each message when it is over, from several goroutines
+	// at once, and it must not block.
 	Observe func(ServedRequest)
 
 	Log      *slog.Logger      // nil = none
@@ -63,7 +72,7 @@ type ServedRequest struct {
 	Done        time.Time   // when the last byte was handed to the kernel, or the connection ended
 	CP          evcp.CPID   // who asked; "" when it was no message
 	Verb        wire.Verb   // NoVerb when it was no message
-	Behaviour   string      // in force at Asked
+	Behaviour   string      // in force at Asked; "" when no charge point of the Engine was asked
 	Answer      []byte      // every byte that was sent; nil for no reply
 	Disposition Disposition // what became of the connection
 	Err         error       // the reply could not be sent to its end
@@ -78,19 +87,22 @@ type Engine struct {
 	log      *slog.Logger
 	listener *reopenableListener
 
+	index map[evcp.CPID]int32 // of the charge points in cps; nil: one with any id
+
 	mu       sync.Mutex // guards what follows
-	active   activeBehaviour
+	cps      []cpBehaviour
+	refuses  bool             // nothing listens
 	counts   map[string]Count // by behaviour
 	last     Contact
 	monitors monitorSet
 	tlsError string // of the last handshake; "" when it succeeded
 }
 
-// activeBehaviour is the behaviour in force.
-type activeBehaviour struct {
-	Behaviour
-	generation int // counts the changes of behaviour
-	checks     int // health checks since the change
+// cpBehaviour is the behaviour in force of one charge point.
+type cpBehaviour struct {
+	*Behaviour
+	generation uint32 // counts the changes of behaviour
+	checks     uint32 // health checks since the change
 }
 
 // Contact is the newest message of any Monitor; zero when there was none.
@@ -108,35 +120,34 @@ func New(o Options) *Engine {
 	if o.Behaviour.name == "" {
 		o.Behaviour = MustBehaviour("ok")
 	}
-	e := &Engine{options: o, log: log, listener: newReopenableListener(o.Listen), counts: map[string]Count{}, monitors: monitorSet{}}
-	e.active.Behaviour = o.Behaviour
+	e := &Engine{options: o, log: log, listener: newReopenableListener(o.Listen), counts: map[string]Count{}, monitors: newMonitorSet(len(o.CPs)), refuses: o.Behaviour.refuses}
+	if len(o.CPs) > 0 {
+		e.index = make(map[evcp.CPID]int32, len(o.CPs))
+	}
+	for i, cp := range o.CPs {
+		e.index[cp] = int32(i)
+	}
+	e.cps = make([]cpBehaviour, max(len(o.CPs), 1))
+	for i := range e.cps {
+		e.cps[i].Behaviour = &o.Behaviour
+	}
 	return e
 }
 
-// Behaviour is the one in force.
+// Behaviour is the one in force; of many charge points that of the first.
 func (e *Engine) Behaviour() Behaviour {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.active.Behaviour
+	return *e.cps[0].Behaviour
 }
 
-// SetBehaviour puts b in force. When it returns, every message that comes gets b; after
-// "refuse", nothing is connected and nothing listens. The same behaviour again starts its
-// sequence anew.
+// SetBehaviour puts b in force for all charge points. When it returns, every message that comes
+// gets b; after "refuse", nothing is connected and nothing listens. The same behaviour again
+// starts its sequence anew.
 func (e *Engine) SetBehaviour(b Behaviour) {
-	before := e.change(b)
-	e.log.Info(e.options.Language.Sprintf("behaviour %s: %s", b.name, e.options.Language.Text(b.about)), "behaviour", b.name, "before", before.name)
-}
-
-// change logs nothing, since it holds the lock: writing a log may block.
-func (e *Engine) change(b Behaviour) (before Behaviour) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	before = e.active.Behaviour
-	e.active = activeBehaviour{Behaviour: b, generation: e.active.generation + 1}
-	e.listener.set(!b.refuses)
-	e.monitors.restart(time.Now())
-	return before
+	before, _ := e.change(Selection{}, b)
+	said := e.options.Language
+	e.log.Info(said.Sprintf("behaviour %s: %s", b.name, said.Text(b.about)), "behaviour", b.name, "before", before.name)
 }
 
 // Play plays a script and returns when its last step has begun, or ctx is done. Steps are
@@ -147,7 +158,9 @@ func (e *Engine) Play(ctx context.Context, script []Step) {
 		if !wait.For(ctx, time.Until(next)) {
 			return
 		}
-		e.SetBehaviour(step.Behaviour)
+		if err := e.Assign(step.Assignment); err != nil {
+			e.log.Error("a step of the script is left out", "error", err)
+		}
 		next = next.Add(step.For)
 	}
 }
@@ -178,18 +191,37 @@ func (e *Engine) Serve(ctx context.Context) error {
 	all.Go(func() { <-ctx.Done(); e.listener.stop() })
 	all.Go(func() { e.logMonitors(ctx) })
 	for {
-		c, err := e.listener.accept(ctx, e.portTaken)
+		l, err := e.listener.next(ctx, e.portTaken)
 		if err != nil {
 			return nil // ctx is done
 		}
-		all.Go(func() { e.serveConn(ctx, c) })
+		if !e.serveRaw(ctx, l, &all) {
+			e.acceptAll(ctx, l, &all)
+		}
+	}
+}
+
+// acceptAll serves the connections of a listener, each in a goroutine, until it is closed or
+// an accept fails.
+func (e *Engine) acceptAll(ctx context.Context, l net.Listener, all *sync.WaitGroup) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			wait.For(ctx, reopenEvery) // such as no free file descriptor
+			return
+		case e.listener.add(c, l):
+			all.Go(func() { e.serveConn(ctx, c) })
+		}
 	}
 }
 
 func (e *Engine) start() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.listener.start(!e.active.refuses); err != nil {
+	if err := e.listener.start(!e.refuses); err != nil {
 		return fmt.Errorf("serve as Engine: %w", err)
 	}
 	return nil
@@ -207,19 +239,28 @@ const logEvery = 250 * time.Millisecond
 func (e *Engine) logMonitors(ctx context.Context) {
 	for wait.For(ctx, logEvery) {
 		came, left := e.monitorChanges()
-		for _, cp := range came {
-			e.log.Info("Monitor connected", "cp", string(cp))
-		}
-		for _, cp := range left {
-			e.log.Info("its Monitor has left", "cp", string(cp))
-		}
+		e.logEach(came, "Monitor connected", "Monitors of %d charge points connected")
+		e.logEach(left, "its Monitor has left", "the Monitors of %d charge points have left")
+	}
+}
+
+// mostNamed is how many charge points are named in the log at once; more are counted.
+const mostNamed = 8
+
+func (e *Engine) logEach(cps []evcp.CPID, one, many string) {
+	if len(cps) > mostNamed {
+		e.log.Info(e.options.Language.Sprintf(many, len(cps)), "charge_points", len(cps))
+		return
+	}
+	for _, cp := range cps {
+		e.log.Info(one, "cp", string(cp))
 	}
 }
 
 func (e *Engine) monitorChanges() (came, left []evcp.CPID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.active.refuses {
+	if e.refuses {
 		return nil, nil
 	}
 	return e.monitors.changes(time.Now())
@@ -229,41 +270,60 @@ func (e *Engine) monitorChanges() (came, left []evcp.CPID) {
 type replyPlan struct {
 	cannedResponse
 	behaviour  string
-	generation int // of the activeBehaviour
+	cp         int32  // place in Engine.cps
+	generation uint32 // of its cpBehaviour
 }
+
+// prompt reports whether the whole reply goes out at once.
+func (p *replyPlan) prompt() bool { return p.wait == 0 && len(p.segments) <= 1 && !p.drips }
 
 // plan records a message and decides what it gets.
 func (e *Engine) plan(r wire.Request, now time.Time) replyPlan {
+	i, known := int32(0), true
+	if e.index != nil {
+		i, known = e.index[r.CP]
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := replyPlan{cannedResponse: e.active.at(e.active.checks), behaviour: e.active.name, generation: e.active.generation}
+	if !known {
+		return replyPlan{cannedResponse: unknownReply(r)}
+	}
+	at := &e.cps[i]
+	p := replyPlan{cannedResponse: at.at(int(at.checks)), behaviour: at.name, cp: i, generation: at.generation}
 	if r.Err == nil {
 		e.last = Contact{At: now, CP: r.CP}
 		e.monitors.received(r.CP, now)
 	}
 	switch {
 	case r.Err == nil && r.Verb == wire.HealthCheck:
-		e.active.checks++
+		at.checks++
 		e.count(p.behaviour, Count{Asked: 1})
 	case r.Err == nil && r.Verb == wire.MonitorConnection:
 	case len(p.segments) > 0 && !p.drips:
-		p.segments = []string{unknownMessage}
+		p.cannedResponse.segments = unknownReply(r).segments
 	}
 	return p
 }
 
-const unknownMessage = "KO unknown message"
+// unknownReply is the reply to bytes that are no message, and to one that names no charge
+// point of this Engine.
+func unknownReply(r wire.Request) cannedResponse {
+	if r.Err == nil && (r.Verb == wire.HealthCheck || r.Verb == wire.MonitorConnection) {
+		return reply("KO unknown charge point")
+	}
+	return reply("KO unknown message")
+}
 
 // inForce reports whether the behaviour of p has not been changed.
 func (e *Engine) inForce(p replyPlan) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.active.generation == p.generation
+	return e.cps[p.cp].generation == p.generation
 }
 
 // served is called when an exchange is over.
 func (e *Engine) served(x ServedRequest) {
-	if x.Verb == wire.HealthCheck && len(x.Answer) > 0 {
+	if x.Verb == wire.HealthCheck && len(x.Answer) > 0 && x.Behaviour != "" {
 		e.mu.Lock()
 		e.count(x.Behaviour, Count{Answered: 1})
 		e.mu.Unlock()

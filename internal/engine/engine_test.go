@@ -185,7 +185,7 @@ func (l *logBuffer) String() string {
 
 func TestMonitorChanges(t *testing.T) {
 	at := func(s float64) time.Time { return time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))) }
-	m := monitorSet{}
+	m := newMonitorSet(0)
 	expect := func(s float64, came, left string) {
 		t.Helper()
 		c, l := m.changes(at(s))
@@ -210,11 +210,11 @@ func TestMonitorChanges(t *testing.T) {
 }
 
 func TestMonitorsAreBounded(t *testing.T) {
-	m := monitorSet{}
+	m := newMonitorSet(0)
 	for i := range 3 * maxMonitors {
 		m.received(evcp.CPID(fmt.Sprint("CP_", i)), time.Unix(0, 0))
 	}
-	if len(m) != maxMonitors {
-		t.Errorf("%d Monitors", len(m))
+	if len(m.byCP) != maxMonitors {
+		t.Errorf("%d Monitors", len(m.byCP))
 	}
 }

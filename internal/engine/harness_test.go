@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +16,23 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// portable makes every Engine serve by goroutines, as on other systems.
+var portable bool
+
+// TestMain runs all tests twice: with the raw server, where there is one, and without.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	portable = true
+	code = max(code, m.Run())
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// goroutineListener is no *net.TCPListener, so its connections get a goroutine each.
+type goroutineListener struct{ net.Listener }
 
 // soon bounds how long a test waits for what must happen.
 const soon = 20 * time.Second
@@ -43,6 +61,15 @@ func start(t *testing.T, behaviour string, set func(*Options)) *engineHarness {
 	o := Options{Listen: binding.Listen, Behaviour: parse(t, behaviour), Observe: r.observe}
 	if set != nil {
 		set(&o)
+	}
+	if listen := o.Listen; portable {
+		o.Listen = func() (net.Listener, error) {
+			l, err := listen()
+			if err != nil {
+				return nil, err
+			}
+			return goroutineListener{l}, nil
+		}
 	}
 	r.Engine = New(o)
 	ctx, stop := context.WithCancel(context.Background())
@@ -97,7 +124,7 @@ func eventually(t *testing.T, ok func() bool) {
 // engineClient is one connection of a Monitor.
 type engineClient struct{ *net.TCPConn }
 
-func (r *engineHarness) dial(t *testing.T) engineClient {
+func (r *engineHarness) dial(t testing.TB) engineClient {
 	t.Helper()
 	c, err := net.Dial("tcp", r.binding.Addr().String())
 	if err != nil {

@@ -2,13 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
-
-	"evcp/internal/wait"
 )
 
 // Binding is one TCP address that can be listened on, closed and listened on again. Its
@@ -63,7 +61,7 @@ type reopenableListener struct {
 	serving bool       // between start and stop
 	wanted  bool       // the socket is to be open
 	socket  net.Listener
-	conns   map[net.Conn]struct{}
+	conns   map[io.Closer]struct{}
 	changed chan struct{} // closed at every change of serving and wanted
 }
 
@@ -71,7 +69,7 @@ type reopenableListener struct {
 const reopenEvery = 100 * time.Millisecond
 
 func newReopenableListener(listen func() (net.Listener, error)) *reopenableListener {
-	return &reopenableListener{listen: listen, conns: map[net.Conn]struct{}{}, changed: make(chan struct{})}
+	return &reopenableListener{listen: listen, conns: map[io.Closer]struct{}{}, changed: make(chan struct{})}
 }
 
 // start opens the socket, also if it is not wanted: a port that can't be had must be
@@ -90,7 +88,7 @@ func (r *reopenableListener) start(wanted bool) error {
 }
 
 // set opens or closes the socket before it returns. If another process has taken the
-// port, accept retries.
+// port, next retries.
 func (r *reopenableListener) set(wanted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +97,7 @@ func (r *reopenableListener) set(wanted bool) {
 	}
 	r.wanted = wanted
 	if wanted {
-		_ = r.open() // accept retries, and reports the error
+		_ = r.open() // next retries, and reports the error
 	} else {
 		r.close()
 	}
@@ -138,28 +136,23 @@ func (r *reopenableListener) close() {
 	}
 }
 
-// accept returns the next connection, however often the socket is closed and opened
+// next waits until the socket is open and returns it, however often it is closed and opened
 // meanwhile. It fails only when ctx is done. onError is called when the port can't be
-// had, once for each call of accept.
-func (r *reopenableListener) accept(ctx context.Context, onError func(error)) (net.Conn, error) {
+// had, once for each call of next.
+func (r *reopenableListener) next(ctx context.Context, onError func(error)) (net.Listener, error) {
 	for ctx.Err() == nil {
 		l, changed, err := r.current()
 		if err != nil {
 			onError(err)
 			onError = func(error) {}
 		}
-		if l == nil {
-			select {
-			case <-ctx.Done():
-			case <-changed:
-			case <-time.After(reopenEvery):
-			}
-			continue
+		if l != nil {
+			return l, nil
 		}
-		if c, err := l.Accept(); err == nil && r.add(c, l) {
-			return c, nil
-		} else if err != nil && !errors.Is(err, net.ErrClosed) {
-			wait.For(ctx, reopenEvery) // such as no free file descriptor
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-time.After(reopenEvery):
 		}
 	}
 	return nil, ctx.Err()
@@ -177,7 +170,7 @@ func (r *reopenableListener) current() (net.Listener, <-chan struct{}, error) {
 }
 
 // add closes the connection instead if its socket was closed after it was accepted.
-func (r *reopenableListener) add(c net.Conn, from net.Listener) bool {
+func (r *reopenableListener) add(c io.Closer, from net.Listener) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.socket != from {
@@ -188,7 +181,7 @@ func (r *reopenableListener) add(c net.Conn, from net.Listener) bool {
 	return true
 }
 
-func (r *reopenableListener) remove(c net.Conn) {
+func (r *reopenableListener) remove(c io.Closer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.conns, c)

@@ -15,6 +15,8 @@ func TestParseScript(t *testing.T) {
 		"ok 10s, ko 5s, mute 5s":        "ok 10s|ko 5s|mute 5s",
 		" ok\t1m30s ,slow=1.5s  1ms,ko": "ok 1m30s|slow=1.5s 1ms|ko 0s",
 		`say="KO, and 5s" 5s, ok`:       `say="KO, and 5s" 5s|ok 0s`,
+		"CP_00* ko 5s, 5% mute 1s, ok":  "CP_00* ko 5s|5% mute 1s|ok 0s",
+		"CP_7 ko 5s, CP_[1-9] ok":       "CP_7 ko 5s|CP_[1-9] ok 0s",
 		`say="a \" b" 5s, say=BROKEN`:   `say="a \" b" 5s|say=BROKEN 0s`,
 	} {
 		steps, err := ParseScript(script)
@@ -23,7 +25,7 @@ func TestParseScript(t *testing.T) {
 		}
 		var got []string
 		for _, s := range steps {
-			got = append(got, s.Behaviour.String()+" "+s.For.String())
+			got = append(got, s.String()+" "+s.For.String())
 		}
 		if joined := strings.Join(got, "|"); joined != want {
 			t.Errorf("%q is %s, want %s", script, joined, want)
@@ -48,6 +50,15 @@ func TestScriptErrors(t *testing.T) {
 		`say="x`:         `item 1, "say=\"x": the quotes are those of a Go string, as in say="OK 23.5C\r"`,
 		"\x1b[31m":       `item 1, "\x1b[31m": no such behaviour`,
 		"OK 5s":          `item 1, "OK": no such behaviour; choose ok`,
+		"CP_00* kko 5s":  `item 1, "kko": no such behaviour; choose ok`,
+		"CP_** ko 5s":    `item 1, "CP_**": a pattern is a part of an id with one star, as CP_00*`,
+		"CP/* ko 5s":     `item 1, "CP/*": a pattern is a part of an id with one star, as CP_00*`,
+		"0% ko 5s":       `item 1, "0%": a share is more than 0% and at most 100%, as 5%`,
+		"x% ko 5s":       `item 1, "x%": a share is more than 0% and at most 100%, as 5%`,
+		"NaN% ko 5s":     `item 1, "NaN%": a share is more than 0% and at most 100%, as 5%`,
+		"CP_[9-1] ko 5s": `item 1, "CP_[9-1]": a range goes from the lower number to the higher`,
+		"CP_[1- ko 5s":   `item 1, "CP_[1-": a range is written as [001-012]`,
+		"C/1 ko 5s":      `item 1, "C/1": an id has 1 to 64 of A-Z a-z 0-9 . _ -, as in CP_[0001-0100]`,
 		"ok 1s, , ko 1s": `item 2, " ": nothing stands here`,
 	} {
 		if _, err := ParseScript(script); err == nil || !strings.Contains(err.Error(), want) {
@@ -103,7 +114,7 @@ func TestPlayIsInterrupted(t *testing.T) {
 }
 
 func FuzzParseScript(f *testing.F) {
-	for _, s := range []string{"ok 10s, ko 5s, mute 5s, ok", `say="OK, 23.5C" 1s, slow=1.5s`, `"`, `say="\`, ",", "ok 9999999h"} {
+	for _, s := range []string{"ok 10s, ko 5s, mute 5s, ok", `say="OK, 23.5C" 1s, slow=1.5s`, `"`, `say="\`, ",", "ok 9999999h", "CP_00* ko 5s, 5% mute 1s, CP_[1-9] ok"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -121,6 +132,7 @@ func FuzzParseScript(f *testing.F) {
 			for n := range 20 {
 				step.Behaviour.at(n)
 			}
+			step.Of.Has("CP_0001")
 			if again, err := ParseBehaviour(step.Behaviour.String()); err != nil || again.String() != step.Behaviour.String() {
 				t.Errorf("%q: %s does not parse again: %v", s, step.Behaviour, err)
 			}

@@ -45,7 +45,7 @@ func (e *Engine) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
 
 // closeTLS tells the peer of a TLS connection that nothing more comes. The connection below
 // is closed by its owner.
-func closeTLS(c net.Conn) {
+func closeTLS(c byteStream) {
 	if secured, ok := c.(*tls.Conn); ok {
 		_ = secured.SetWriteDeadline(time.Now().Add(closeNotifyLimit)) // fails only on a broken connection, as the next
 		_ = secured.CloseWrite()

@@ -28,7 +28,7 @@ var pattern = regexp.MustCompile(`\[(\d{1,18})-(\d{1,18})\]`)
 func Parse(text string) (Range, error) {
 	found := pattern.FindAllStringSubmatchIndex(text, 2)
 	switch {
-	case len(found) == 0 && strings.ContainsAny(text, "[]"):
+	case len(found) == 0 && strayBracket(text):
 		return Range{}, language.New("a range is written as [001-012]")
 	case len(found) == 0:
 		return Range{before: text, count: 1}, nil
@@ -47,10 +47,19 @@ func Parse(text string) (Range, error) {
 		return Range{}, language.New("the last number of a range has no fewer digits than the first, as in [001-012]")
 	case r.count > Most:
 		return Range{}, language.Errorf("a range has at most %d numbers", Most)
-	case strings.ContainsAny(r.before+r.after, "[]"):
+	case strayBracket(r.before + r.after):
 		return Range{}, language.New("a range is written as [001-012]")
 	}
 	return r, nil
+}
+
+// strayBracket reports whether there is a bracket that is not around an IPv6 address.
+func strayBracket(text string) bool {
+	inner, bracket := strings.CutPrefix(text, "[")
+	if address, after, ends := strings.Cut(inner, "]"); bracket && ends && strings.ContainsRune(address, ':') {
+		text = address + after
+	}
+	return strings.ContainsAny(text, "[]")
 }
 
 // IsRange reports whether there is a range, even of one number.

@@ -65,6 +65,9 @@ var banners = map[string]string{
 	"without a login": "sin contraseña",
 
 	// ev-cp-e.
+	"%s %s plays the Engines of %s on %s. Ctrl-C stops it.":        "%s %s hace de los Engines de %s en %s. Ctrl-C lo para.",
+	"1 to 9 first: of that many percent of them; 0: of all again.": "Antes, de 1 a 9: de ese tanto por ciento; 0: otra vez de todos.",
+	"keys: %s": "teclas: %s",
 	"%s %s plays an Engine on %s. Ctrl-C stops it.": "%s %s hace de Engine en %s. Ctrl-C lo para.",
 	"  Script  %s":          "  Guion   %s",
 	"%s by TLS":             "%s por TLS",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,6 +73,9 @@ func (r *runner) bannerAttrs() []slog.Attr {
 	o := r.o
 	found, _ := r.found()
 	watched := []slog.Attr{slog.Int("charge_points", len(o.Targets)), slog.String("version", o.Version)}
+	if o.Fleet != nil {
+		watched = append(watched, slog.String("fleet", o.Fleet.File), slog.Int("sites", o.Fleet.Sites))
+	}
 	if cp := o.lone(); cp != "" {
 		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}
 	}
@@ -84,12 +86,12 @@ func (r *runner) bannerAttrs() []slog.Attr {
 		slog.String("state", o.Dir()), slog.String("found", found), slog.String("config", o.Origin))
 }
 
-// engines is the address of the only Engine, or how many there are.
+// engines is the address of the only Engine, or how many there are and where they stand.
 func (r *runner) engines() string {
-	if r.o.lone() != "" {
+	if r.o.Fleet == nil {
 		return r.o.Targets[0].Address
 	}
-	return strconv.Itoa(len(r.o.Targets))
+	return r.o.Console.Language().Sprintf(english.inFile, len(r.o.Targets), r.o.Fleet.File)
 }
 
 // brokers are their addresses, and what is written there.

@@ -34,7 +34,7 @@ func TestThreeChargePoints(t *testing.T) {
 		engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, reply)
 		targets = append(targets, probe.Target{CP: cp, Address: engine.Address})
 	}
-	w := start(t, bed, "", dir, func(o *watch.Options) { o.Targets = targets })
+	w := start(t, bed, "", dir, func(o *watch.Options) { o.Targets, o.Fleet = targets, &watch.Fleet{Name: "fleet"} })
 	all := func(state string) {
 		for cp := range replies {
 			bed.UntilCentralState(cp, state)
@@ -190,7 +190,7 @@ func TestTargets(t *testing.T) {
 		"charge point CP_002 is a target twice": {{CP: "CP_001", Address: "a:1"}, {CP: "CP_002", Address: "b:1"}, {CP: "CP_002", Address: "c:1"}},
 	} {
 		dir := t.TempDir()
-		if err := watch.Run(t.Context(), watch.Options{Targets: targets, StateDir: dir}); err == nil || err.Error() != want {
+		if err := watch.Run(t.Context(), watch.Options{Targets: targets, Fleet: &watch.Fleet{Name: "fleet"}, StateDir: dir}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		if kept, err := os.ReadDir(dir); err != nil || len(kept) > 0 {

@@ -35,6 +35,7 @@ import (
 // Options are all that one Monitor needs. Addresses are host:port.
 type Options struct {
 	Targets []probe.Target // at least one, and each charge point once; else Run returns an error
+	Fleet   *Fleet         // nil: Targets is a lone charge point
 	Central string
 
 	Framing wire.Framing // of both links
@@ -91,23 +92,28 @@ const (
 	defaultCloseLimit = 300 * time.Millisecond
 )
 
-// fleetFolder is the state folder of a Monitor with several charge points.
-const fleetFolder = "fleet"
-
-// Dir is the state folder of this Monitor: named by its charge point, or "fleet".
-func (o Options) Dir() string {
-	if cp := o.lone(); cp != "" {
-		return filepath.Join(o.StateDir, string(cp))
-	}
-	return filepath.Join(o.StateDir, fleetFolder)
+// Fleet is a Monitor with a file of charge points. A fleet of one is a fleet: it goes on when
+// that one is refused, and more may come.
+type Fleet struct {
+	Name  string // names the state folder
+	File  string // where the charge points stand, for people
+	Sites int    // how many the charge points are at; 0 when the file names none
 }
 
-// lone is the charge point of a Monitor that has only one; else "".
-func (o Options) lone() evcp.CPID {
-	if len(o.Targets) == 1 {
-		return o.Targets[0].CP
+// Dir is the state folder of this Monitor: named by its charge point, or by the fleet.
+func (o Options) Dir() string {
+	if o.Fleet != nil {
+		return filepath.Join(o.StateDir, o.Fleet.Name)
 	}
-	return ""
+	return filepath.Join(o.StateDir, string(o.lone()))
+}
+
+// lone is the charge point of a Monitor that has no fleet; else "".
+func (o Options) lone() evcp.CPID {
+	if o.Fleet != nil || len(o.Targets) == 0 {
+		return ""
+	}
+	return o.Targets[0].CP
 }
 
 // name is what the Monitor watches, for a sentence.
@@ -115,7 +121,11 @@ func (o Options) name(said language.Language) string {
 	if cp := o.lone(); cp != "" {
 		return string(cp)
 	}
-	return english.chargePoints.In(said).Of(int64(len(o.Targets)))
+	watched := english.chargePoints.In(said).Of(int64(len(o.Targets)))
+	if n := o.Fleet.Sites; n > 0 {
+		watched = said.Sprintf(english.atSites, watched, english.sites.In(said).Of(int64(n)))
+	}
+	return watched
 }
 
 // watched is name for an error.
@@ -137,8 +147,11 @@ func (o Options) KafkaOptions() kafka.Options {
 // checkTargets requires at least one charge point, and each once: two targets of one would
 // share a state and a numbering.
 func (o Options) checkTargets() error {
-	if len(o.Targets) == 0 {
+	switch {
+	case len(o.Targets) == 0:
 		return errors.New("no charge point to watch")
+	case len(o.Targets) > 1 && o.Fleet == nil:
+		return errors.New("several charge points are a fleet")
 	}
 	seen := map[evcp.CPID]bool{}
 	for _, t := range o.Targets {
@@ -151,8 +164,8 @@ func (o Options) checkTargets() error {
 }
 
 // Run watches until ctx ends and returns nil, or the reason why it could not go on.
-// That is a *uplink.RefusedError when Central refuses the only charge point and
-// never accepted it before; one refusal does not stop a Monitor of several.
+// That is a *uplink.RefusedError when Central refuses a lone charge point and never
+// accepted it before; no refusal stops the Monitor of a fleet.
 func Run(ctx context.Context, o Options) error {
 	r, err := open(o)
 	if err != nil {

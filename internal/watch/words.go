@@ -7,7 +7,9 @@ import "evcp/internal/display"
 // stand in the order of the call.
 type words struct {
 	title                          string // which version, which charge point
-	chargePoints                   display.Plural
+	chargePoints, sites            display.Plural
+	atSites                        string // charge points, sites
+	inFile                         string // how many, which file
 	engine, central, kafka         string // address, and what follows
 	engines                        string // how many, and what follows
 	state                          string // folder
@@ -41,6 +43,9 @@ type words struct {
 var english = words{
 	title:        "ev-cp-m %s watches %s. Ctrl-C stops it.",
 	chargePoints: display.NewPlural("%d charge point", "%d charge points"),
+	sites:        display.NewPlural("%d site", "%d sites"),
+	atSites:      "%s at %s",
+	inFile:       "%d in %s",
 	engine:       "  Engine   %s  %s",
 	engines:      "  Engines  %s  %s",
 	central:      "  Central  %s  %s",

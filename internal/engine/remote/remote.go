@@ -3,6 +3,12 @@
 //	GET /api/v1/behaviour   {"behaviour": "slow=1.5s", "about": "answers OK, late"}
 //	PUT /api/v1/behaviour   the same object, or the name alone: curl -X PUT -d ko
 //
+// An Engine that is many charge points answers with how many have which:
+//
+//	{"charge_points": 10000, "behaviours": [{"behaviour": "ok", "about": …, "charge_points": 9900}, …]}
+//
+// and a PUT may say of which: {"behaviour": "ko", "of": "CP_00*"}, or curl -X PUT -d "CP_00* ko".
+//
 // A PUT is answered when the behaviour is in force; it ends a script, as a key does. An
 // unknown behaviour is answered with 400 and what is allowed, a body of more than 8 KiB
 // with 413. An error is JSON: {"error": …, "allowed": […]}. A page of another site can't send
@@ -32,15 +38,24 @@ const bodyLimit = 8 << 10
 
 // Control is access to one Engine.
 type Control struct {
-	Behaviour func() engine.Behaviour
-	// Set returns when the behaviour is in force, or with an error when ctx has ended.
-	Set func(context.Context, engine.Behaviour) error
+	Engine *engine.Engine
+	// Assign returns when the behaviour is in force, with the error of ctx when that has ended, or
+	// with why it is not possible.
+	Assign func(context.Context, engine.Assignment) error
 }
 
 // behaviourJSON is a behaviour in JSON.
 type behaviourJSON struct {
 	Behaviour string `json:"behaviour"`
 	About     string `json:"about"`
+	CPs       int    `json:"charge_points,omitempty"` // that have it; only of many
+	Of        string `json:"of,omitempty"`            // which shall have it, in a PUT
+}
+
+// sharesJSON are the behaviours of an Engine that is many charge points.
+type sharesJSON struct {
+	CPs        int             `json:"charge_points"`
+	Behaviours []behaviourJSON `json:"behaviours"`
 }
 
 // Handler serves the paths above.
@@ -57,8 +72,7 @@ func (c Control) Handler() http.Handler {
 }
 
 func (c Control) show(w http.ResponseWriter) {
-	b := c.Behaviour()
-	body, err := json.Marshal(behaviourJSON{b.String(), b.About()})
+	body, err := json.Marshal(c.shown())
 	if err != nil {
 		status.WriteError(w, http.StatusInternalServerError, "can't write the behaviour")
 		return
@@ -68,6 +82,18 @@ func (c Control) show(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(append(body, '\n')) // the client has gone
+}
+
+func (c Control) shown() any {
+	if c.Engine.CPs() == 0 {
+		b := c.Engine.Behaviour()
+		return behaviourJSON{Behaviour: b.String(), About: b.About()}
+	}
+	all := sharesJSON{CPs: c.Engine.CPs()}
+	for _, s := range c.Engine.Shares() {
+		all.Behaviours = append(all.Behaviours, behaviourJSON{Behaviour: s.Behaviour.String(), About: s.Behaviour.About(), CPs: s.CPs})
+	}
+	return all
 }
 
 func (c Control) put(w http.ResponseWriter, r *http.Request) {
@@ -80,28 +106,36 @@ func (c Control) put(w http.ResponseWriter, r *http.Request) {
 		status.WriteError(w, http.StatusBadRequest, "the body did not arrive")
 		return
 	}
-	b, err := parse(r.Header.Get("Content-Type"), body)
+	a, err := parse(r.Header.Get("Content-Type"), body)
 	if err != nil {
 		status.WriteError(w, http.StatusBadRequest, err.Error(), engine.Behaviours()...)
 		return
 	}
-	if err := c.Set(r.Context(), b); err != nil {
+	switch err := c.Assign(r.Context(), a); {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status.WriteError(w, http.StatusServiceUnavailable, "the Engine stops")
-		return
+	case err != nil:
+		status.WriteError(w, http.StatusBadRequest, err.Error())
+	default:
+		c.show(w)
 	}
-	c.show(w)
 }
 
-// parse reads a body as JSON by its content type or its first byte, else as a name.
-func parse(contentType string, body []byte) (engine.Behaviour, error) {
-	name := strings.TrimSpace(string(body))
+// parse reads a body as JSON by its content type or its first byte, else as text.
+func parse(contentType string, body []byte) (a engine.Assignment, err error) {
 	kind, _, _ := mime.ParseMediaType(contentType)
-	if kind == "application/json" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		var b behaviourJSON
-		if err := json.Unmarshal(body, &b); err != nil {
-			return engine.Behaviour{}, errors.New(`the body is no JSON object such as {"behaviour": "ko"}`)
-		}
-		name = b.Behaviour
+	if kind != "application/json" && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		return engine.ParseAssignment(strings.TrimSpace(string(body)))
 	}
-	return engine.ParseBehaviour(name)
+	var b behaviourJSON
+	if err := json.Unmarshal(body, &b); err != nil {
+		return a, errors.New(`the body is no JSON object such as {"behaviour": "ko"}`)
+	}
+	if b.Of != "" {
+		if a.Of, err = engine.ParseSelection(b.Of); err != nil {
+			return a, err
+		}
+	}
+	a.Behaviour, err = engine.ParseBehaviour(b.Behaviour)
+	return a, err
 }

@@ -3,13 +3,13 @@ package remote_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"evcp"
 	"evcp/internal/engine"
 	"evcp/internal/engine/remote"
 )
@@ -19,8 +19,7 @@ func serve(t *testing.T) (url string, current func() string) {
 	t.Helper()
 	e := engine.New(engine.Options{})
 	s := httptest.NewServer(remote.Control{
-		Behaviour: e.Behaviour,
-		Set:       func(_ context.Context, b engine.Behaviour) error { e.SetBehaviour(b); return nil },
+		Engine: e, Assign: func(_ context.Context, a engine.Assignment) error { return e.Assign(a) },
 	}.Handler())
 	t.Cleanup(s.Close)
 	return s.URL + "/api/v1/behaviour", func() string { return e.Behaviour().String() }
@@ -92,9 +91,39 @@ func TestBehavioursByHTTP(t *testing.T) {
 	}
 }
 
+func TestSomeOfMany(t *testing.T) {
+	e := engine.New(engine.Options{CPs: []evcp.CPID{"CP_001", "CP_002", "CP_101"}})
+	s := httptest.NewServer(remote.Control{
+		Engine: e, Assign: func(_ context.Context, a engine.Assignment) error { return e.Assign(a) },
+	}.Handler())
+	defer s.Close()
+	url := s.URL + "/api/v1/behaviour"
+	for _, c := range []struct {
+		body  string
+		code  int
+		reply string
+	}{
+		{"CP_00* ko", 200, `{"charge_points":3,"behaviours":[{"behaviour":"ko","about":"answers KO","charge_points":2},{"behaviour":"ok","about":"answers OK","charge_points":1}]}`},
+		{`{"behaviour": "mute", "of": "CP_[001-001]"}`, 200, `[{"behaviour":"ko","about":"answers KO","charge_points":1},{"behaviour":"mute"`},
+		{"ok", 200, `[{"behaviour":"ok","about":"answers OK","charge_points":3}]`},
+		{"CP_2* ko", 400, "no charge point is meant by this"},
+		{"CP_00* refuse", 400, "refuse is for all or none"},
+		{"CP_00* dance", 400, "no such behaviour; choose ok"},
+		{"CP_** ko", 400, "a pattern is a part of an id with one star"},
+		{`{"behaviour": "ko", "of": "0%"}`, 400, "a share is more than 0% and at most 100%"},
+	} {
+		if code, body := request(t, "PUT", url, "", c.body); code != c.code || !strings.Contains(body, c.reply) {
+			t.Errorf("PUT %s: %d %s", c.body, code, body)
+		}
+	}
+	if code, body := request(t, "GET", url, "", ""); code != 200 || !strings.Contains(body, `"charge_points":3`) {
+		t.Errorf("GET: %d %s", code, body)
+	}
+}
+
 func TestPutWhileTheEngineStops(t *testing.T) {
 	w := httptest.NewRecorder()
-	remote.Control{Set: func(context.Context, engine.Behaviour) error { return errors.New("ended") }}.Handler().
+	remote.Control{Assign: func(context.Context, engine.Assignment) error { return context.Canceled }}.Handler().
 		ServeHTTP(w, httptest.NewRequest(http.MethodPut, "/api/v1/behaviour", strings.NewReader("ko")))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Error(w.Code)
@@ -107,17 +136,20 @@ func FuzzPut(f *testing.F) {
 	f.Add("application/json", `{"behaviour":"say=\"OK\\r\""}`)
 	f.Add("application/json;;=", "{")
 	f.Add("text/plain", "slow=99999999999h")
+	f.Add("text/plain", "CP_00* ko")
+	f.Add("application/json", `{"behaviour":"ko","of":"50%"}`)
 	f.Fuzz(func(t *testing.T, contentType, body string) {
 		set := false
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodPut, "/api/v1/behaviour", strings.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
-		b, _ := engine.ParseBehaviour("ok")
-		remote.Control{
-			Behaviour: func() engine.Behaviour { return b },
-			Set:       func(_ context.Context, got engine.Behaviour) error { b, set = got, true; return nil },
-		}.Handler().ServeHTTP(w, r)
-		if _, err := engine.ParseBehaviour(b.String()); err != nil {
+		e := engine.New(engine.Options{CPs: []evcp.CPID{"CP_001", "CP_002"}})
+		remote.Control{Engine: e, Assign: func(_ context.Context, a engine.Assignment) error {
+			err := e.Assign(a)
+			set = err == nil
+			return err
+		}}.Handler().ServeHTTP(w, r)
+		if b := e.Behaviour(); engine.MustBehaviour(b.String()).String() != b.String() {
 			t.Errorf("%q became %q", body, b.String())
 		}
 		if set != (w.Code == http.StatusOK) {
