@@ -79,6 +79,7 @@ func program(o *options) config.Program {
 			config.FileFlag(charge, "network.yaml here, in .., in /etc/ev-cp-m"),
 			{Name: "interval", Arg: "DURATION", Default: "1s", Group: judge, Help: "from check to check", Set: config.Duration(&o.Interval, 10*time.Millisecond)},
 			{Name: "timeout", Arg: "DURATION", DefaultText: "0.9 of --interval", Group: judge, Help: "longest wait for an answer", Set: config.Duration(&o.Timeout, time.Millisecond)},
+			{Name: "recheck-after", Arg: "DURATION", Default: "0s", Group: judge, Help: "two checks so soon after a failure; 0 = off", Set: config.Duration(&o.RecheckAfter, 0)},
 			{Name: "fall", Arg: "N", Default: "3", Group: judge, Help: "failures in a row that open an incident", Set: config.Count(&o.Policy.Fall)},
 			{Name: "rise", Arg: "N", Default: "1", Group: judge, Help: "OKs in a row that close it", Set: config.Count(&o.Policy.Rise)},
 			{Name: "report-every", Arg: "DURATION", Default: "30s", Group: judge, Help: "repeats an open report to Central; 0 = never", Set: config.Duration(&o.ReportEvery, 0)},

@@ -176,7 +176,7 @@ var NetworkFiles = []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/net
 // holds its table to this list.
 var NetworkKeys = []string{
 	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing",
-	"interval", "timeout", "fall", "rise", "report_every", "heartbeat",
+	"interval", "timeout", "recheck_after", "fall", "rise", "report_every", "heartbeat",
 	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep",
 	"central_tls", "central_ca", "central_cert", "central_key", "central_server_name",
 	"engine_tls", "engine_ca", "engine_cert", "engine_key", "engine_server_name",

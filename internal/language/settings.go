@@ -55,6 +55,7 @@ var settings = map[string]string{
 	"0.9 of --interval":                             "0,9 de --interval",
 	"longest wait for an answer":                    "espera máxima de una respuesta",
 	"failures in a row that open an incident":       "fallos seguidos que abren una incidencia",
+	"two checks so soon after a failure; 0 = off":   "tras un fallo, dos más tan pronto; 0 = no",
 	"OKs in a row that close it":                    "OK seguidos que la cierran",
 	"repeats an open report to Central; 0 = never":  "repite a Central el aviso abierto; 0 = nunca",
 	"sign of life to Central; 0 = never":            "latido a Central; 0 = nunca",

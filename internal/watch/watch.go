@@ -43,11 +43,14 @@ type Options struct {
 	// more; 0 is the uplink's own number.
 	CentralConnections int
 
-	Policy      evcp.Policy
-	Interval    time.Duration
-	Timeout     time.Duration
-	ReportEvery time.Duration
-	Heartbeat   time.Duration
+	Policy   evcp.Policy
+	Interval time.Duration
+	Timeout  time.Duration
+	// RecheckAfter is how long after a first failure the next two checks come, each after
+	// the one before; 0: at their ticks.
+	RecheckAfter time.Duration
+	ReportEvery  time.Duration
+	Heartbeat    time.Duration
 
 	Brokers     []string // none: events stay in the outbox
 	Topic       string
@@ -255,7 +258,7 @@ func (r *runner) assemble() error {
 	}
 	var err error
 	r.monitor, err = monitor.New(monitor.Options{
-		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept,
+		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept, RecheckAfter: o.RecheckAfter,
 		NewProber: func() (probe.Prober, error) { return probe.New(probe.Auto, probe.Options{}) },
 	})
 	if err != nil {
