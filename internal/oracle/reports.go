@@ -132,7 +132,7 @@ func recoveryDue(incidents []*incidentReports, at evcp.Stamp) bool {
 // inTime wants a receipt soon after the event, or soon after Central could be reached.
 func (v *verifier) inTime(happened, receipt evcp.Stamp, verb wire.Verb) {
 	due := v.reachable(happened).Add(reportLimit)
-	if due > v.trace.To {
+	if due > v.trace.To || slices.ContainsFunc(v.of(Removed), func(s span) bool { return happened <= s.from && s.from <= due }) {
 		return
 	}
 	v.result.TimelyReports++

@@ -120,6 +120,9 @@ const (
 	// OwnNetwork: the Monitor's machine had no network to the Engine, or its name server
 	// failed or was slow. Checks may be late, missing or unknown; none may fail for it.
 	OwnNetwork
+	// Removed: the charge point was taken out of its fleet; a MonitorDown of the same time
+	// says that nobody watched it. What Central was not told by then, it is not told any more.
+	Removed
 )
 
 // Window is the time of one fault.

@@ -44,6 +44,7 @@ type engine struct {
 	conns    []*simnet.Conn
 	changes  []oracle.EngineBehaviour
 	checks   []oracle.EngineCheck
+	away     []oracle.Window // no Monitor watched it: it was taken out of the fleet
 }
 
 // setBehaviour puts b in force.

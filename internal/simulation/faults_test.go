@@ -58,10 +58,11 @@ var (
 	monitorFault     = fault{inject: (*faultLane).monitor, pause: 50 * time.Second}
 	diskFault        = fault{inject: (*faultLane).disk, pause: 2 * time.Minute}
 	brokerFault      = fault{inject: (*faultLane).broker, pause: 45 * time.Second}
+	reloadFault      = fault{inject: (*faultLane).reload, pause: 30 * time.Second, perEngine: true}
 	sleepFault       = fault{inject: (*faultLane).sleep, pause: 2 * time.Minute}
 )
 
-var allFaults = []fault{engineFault, engineLinkFault, centralLinkFault, centralFault, monitorFault, diskFault, brokerFault}
+var allFaults = []fault{engineFault, engineLinkFault, centralLinkFault, centralFault, monitorFault, diskFault, brokerFault, reloadFault}
 
 // faultLane injects one fault after the other, with its own random numbers.
 type faultLane struct {

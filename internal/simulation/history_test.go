@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,7 @@ type scenario struct {
 	cps          int     // charge points of the Monitor; 0 is 1
 	faults       []fault // nil: allFaults
 	killInMemory bool    // Monitors are killed also while events are in memory only
+	recheckAfter time.Duration
 	bug          plantedBug
 }
 
@@ -55,15 +57,16 @@ type history struct {
 
 	mu               sync.Mutex // guards what follows
 	windows          []oracle.Window
-	diskFailingSince evcp.Stamp // events may be in memory only since; 0: they are not
-	process          *process   // nil: no Monitor
-	stopping         bool       // process is being stopped or killed
+	diskFailingSince evcp.Stamp         // events may be in memory only since; 0: they are not
+	process          *process           // nil: no Monitor
+	removed          map[evcp.CPID]bool // taken out of the fleet for a while
+	stopping         bool               // process is being stopped or killed
 }
 
 // simulate runs one history, under synctest, and returns its trace.
 func simulate(t *testing.T, s scenario) oracle.Trace {
 	t.Helper()
-	h := &history{t: t, scenario: s, root: t.TempDir(), diskFaults: &diskFaults{}, began: stamp(), until: time.Now().Add(s.duration)}
+	h := &history{t: t, scenario: s, root: t.TempDir(), removed: map[evcp.CPID]bool{}, diskFaults: &diskFaults{}, began: stamp(), until: time.Now().Add(s.duration)}
 	h.topic.bug, h.topic.random = &h.scenario.bug, h.random(1000)
 	h.build(max(1, s.cps))
 	h.must(h.central.start())
@@ -121,7 +124,7 @@ func (h *history) finish() oracle.Trace {
 	}
 	for i, e := range h.engines {
 		c := &r.CPs[i]
-		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.checks, h.windows
+		c.Behaviours, c.EngineChecks, c.Windows = e.changes, e.checks, slices.Concat(h.windows, e.away)
 		c.Messages, c.Records = h.messages.of(e.cp), h.topic.of(e.cp)
 	}
 	return r

@@ -55,13 +55,12 @@ func (h *history) newProcess(dir string) (*process, error) {
 func (p *process) assemble() error {
 	var cps []evcp.CPID
 	var targets []monitor.Target
-	policy := &evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Interval: rules.Interval, Timeout: rules.Timeout}
 	for _, e := range p.h.engines {
+		if p.h.isRemoved(e.cp) {
+			continue
+		}
 		cps = append(cps, e.cp)
-		targets = append(targets, monitor.Target{Policy: policy, Engine: probe.Target{
-			CP: e.cp, Address: string(e.cp), Dialer: p.engines, Greet: true,
-			Rules: evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
-		}})
+		targets = append(targets, p.target(e.cp, ""))
 	}
 	p.uplink = uplink.New(uplink.Options{
 		Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery,
@@ -73,10 +72,21 @@ func (p *process) assemble() error {
 	}
 	var err error
 	p.monitor, err = monitor.New(monitor.Options{
-		Targets: targets, Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Box: p.box, Slept: p.h.readSlept,
+		Targets: targets, Version: "sim", Lone: p.h.lone(), Gate: p.uplink.Attempted(), Box: p.box, Slept: p.h.readSlept, RecheckAfter: p.h.scenario.recheckAfter,
 		NewProber: func() (probe.Prober, error) { return probe.New(probe.Portable, probe.Options{}) },
 	})
 	return err
+}
+
+// target is what a Monitor needs to know of a charge point.
+func (p *process) target(cp evcp.CPID, site string) monitor.Target {
+	return monitor.Target{
+		Policy: &evcp.Policy{Fall: p.h.scenario.bug.fall(), Rise: 1, Instance: "sim", Site: site, Interval: rules.Interval, Timeout: rules.Timeout},
+		Engine: probe.Target{
+			CP: cp, Address: string(cp), Dialer: p.engines, Greet: true,
+			Rules: evcp.EvidenceRules{Timeout: rules.Timeout, Grace: evcp.DefaultGrace},
+		},
+	}
 }
 
 func (p *process) start() {

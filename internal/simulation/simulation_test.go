@@ -62,7 +62,7 @@ func TestHistories(t *testing.T) {
 		for seed := first; seed < first+count; seed++ {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				_, v := verifyClean(t, scenario{seed: seed, duration: time.Duration(minutes) * time.Minute, cps: fleetOf(seed)})
+				_, v := verifyClean(t, scenario{seed: seed, duration: time.Duration(minutes) * time.Minute, cps: fleetOf(seed), recheckAfter: recheckOf(seed)})
 				all.add(v)
 				if t.Failed() {
 					t.Logf("again: SIM_SEED=%d SIM_HISTORIES=1 SIM_MINUTES=%d make simulate", seed, minutes)
@@ -74,6 +74,14 @@ func TestHistories(t *testing.T) {
 		fmt.Printf("%d histories, %s of virtual time in %s: %s\n", count,
 			time.Duration(count*minutes)*time.Minute, time.Since(began).Round(time.Second), &all)
 	}
+}
+
+// recheckOf lets every third history check soon after a first failure.
+func recheckOf(seed uint64) time.Duration {
+	if seed%3 == 0 {
+		return 100 * ms
+	}
+	return 0
 }
 
 func fleetOf(seed uint64) (cps int) {

@@ -62,5 +62,5 @@ func traceLines(c oracle.CPTrace) []traceLine {
 
 var windowNames = map[oracle.WindowKind]string{
 	oracle.EngineLink: "link to Engine", oracle.CentralLink: "link to Central", oracle.CentralDown: "Central down",
-	oracle.MonitorDown: "no Monitor", oracle.DiskFailing: "disk fails",
+	oracle.MonitorDown: "no Monitor", oracle.DiskFailing: "disk fails", oracle.Removed: "removed from the fleet",
 }
