@@ -22,6 +22,7 @@ type committer struct {
 	sealed   atomic.Bool // everything is committed and the numbering proven; the checkpoint may be missing
 
 	batch      pendingBatch     // being kept
+	body       []byte           // of the last row; at most a little more than runSize
 	positions  []cursorPosition // of the readers, kept with the batch
 	givenUp    dropSet          // dropped before they came here or set aside, noted with the batch
 	setAside   []setAsideEvent  // noted with the batch
@@ -197,7 +198,8 @@ func (c *committer) commit(now time.Time) error {
 // write is the body of the transaction.
 func (c *committer) write() error {
 	for _, r := range c.batch.runs {
-		if err := c.store.insert(*r); err != nil {
+		var err error
+		if c.body, err = c.store.insert(*r, c.body); err != nil {
 			return err
 		}
 	}

@@ -56,14 +56,15 @@ func compactLines(dst []byte, r Run) []byte {
 	row := compactRow{at: r.First}
 	var again []byte
 	for line := range r.Each() {
-		was := len(dst)
 		p, ok := splitPlainOK(line)
 		if ok {
-			dst = row.appendArray(dst, p)
-			again, p, ok = row.expand(again[:0], dst[was:])
+			again = p.append(again[:0])
+			ok = bytes.Equal(again, line)
 		}
-		if !ok || !bytes.Equal(again, line) {
-			dst, p = append(dst[:was], line...), plainOK{}
+		if ok {
+			dst = row.appendArray(dst, p)
+		} else {
+			dst, p = append(dst, line...), plainOK{}
 		}
 		dst = append(dst, '\n')
 		row.next(p)
@@ -110,16 +111,23 @@ func (r *compactRow) follows(p plainOK) bool {
 // splitPlainOK finds what differs. A line that has it in another order, or more of it, comes
 // out different when it is put together again.
 func splitPlainOK(line Line) (plainOK, bool) {
-	p := plainOK{at: line.At()}
-	s := splitter{line, bytes.HasPrefix(line, prefix)}
-	s.until(prefix)
-	p.cp = s.until(okStatus)
-	s.until(okLatency)
-	p.latency = int64(parseSeconds(s.until(okInstance))) / 1000
-	p.instance = s.until(epochField)
-	p.epoch = s.until(seqField)
-	p.seq = s.unsigned(okEventID)
-	return p, s.ok
+	var p plainOK
+	s := splitter{line, true}
+	s.skip(prefix)
+	p.cp = s.to('"')
+	s.skip(okStatus)
+	s.skip(stampField)
+	p.at = parseSeconds(s.to(','))
+	s.skip(okLatency)
+	p.latency = int64(parseSeconds(s.to(','))) / 1000
+	s.skip(okInstance)
+	p.instance = s.text()
+	s.skip(epochField)
+	p.epoch = s.to(',')
+	s.skip(seqField)
+	n, err := strconv.ParseUint(string(s.to(',')), 10, 64)
+	p.seq = n
+	return p, s.ok && err == nil && bytes.HasPrefix(s.rest, okEventID)
 }
 
 // append appends the line.
@@ -193,6 +201,24 @@ type splitter struct {
 func (s *splitter) until(sep []byte) []byte {
 	part, rest, ok := bytes.Cut(s.rest, sep)
 	s.rest, s.ok = rest, s.ok && ok
+	return part
+}
+
+// skip takes what must come next.
+func (s *splitter) skip(what []byte) {
+	rest, ok := bytes.CutPrefix(s.rest, what)
+	s.rest, s.ok = rest, s.ok && ok
+}
+
+// to takes what comes before the next c, and leaves c.
+func (s *splitter) to(c byte) []byte {
+	n := bytes.IndexByte(s.rest, c)
+	if n < 0 {
+		s.ok = false
+		return nil
+	}
+	part := s.rest[:n]
+	s.rest = s.rest[n:]
 	return part
 }
 

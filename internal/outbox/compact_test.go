@@ -57,7 +57,7 @@ func TestCompactLines(t *testing.T) {
 		if got := expandLines(nil, compactLines(nil, r.Run), r.First); !bytes.Equal(got, r.Lines) {
 			t.Fatalf("comes back as\n%swant\n%s", got, r.Lines)
 		}
-		if err := s.insert(r); err != nil {
+		if _, err := s.insert(r, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := slices.Collect(strings.Lines(string(r.Lines)))

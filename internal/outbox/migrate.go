@@ -105,6 +105,7 @@ func (m *migration) readUnread() error {
 }
 
 func (m *migration) copyRuns() error {
+	var body []byte
 	for after := int64(0); ; {
 		some, err := m.readRuns(after)
 		if err != nil || len(some) == 0 {
@@ -113,7 +114,7 @@ func (m *migration) copyRuns() error {
 		for _, r := range some {
 			r.events += m.shift.events
 			r.bytes += m.shift.bytes
-			if err := m.disk.store.insert(r); err != nil {
+			if body, err = m.disk.store.insert(r, body); err != nil {
 				return err
 			}
 			after = r.ID

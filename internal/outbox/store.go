@@ -109,8 +109,14 @@ func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow,
 
 const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
-// insert writes one row, and forgets the drops that its events cover.
-func (s runStore) insert(r runRow) error {
+// insert writes one row, and forgets the drops that its events cover. It returns the body,
+// for the next call to take its place.
+func (s runStore) insert(r runRow, space []byte) (body []byte, err error) {
+	body = compactLines(space[:0], r.Run)
+	return body, s.insertBody(r, body)
+}
+
+func (s runStore) insertBody(r runRow, body []byte) error {
 	p, err := s.Prepare(insertRun)
 	if err != nil {
 		return err
@@ -120,7 +126,7 @@ func (s runStore) insert(r runRow) error {
 			return err
 		}
 	}
-	if err := p.BindRawText(9, compactLines(nil, r.Run)); err != nil {
+	if err := p.BindRawText(9, body); err != nil {
 		return err
 	}
 	if err := p.Exec(); err != nil {

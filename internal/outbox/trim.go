@@ -100,8 +100,24 @@ func (t *trimmer) trimDelivered(r trimRange) error {
 	}
 	r.upTo = r.delivered
 	r.bytes -= t.c.o.options.Keep
+	if err := t.deleteSettled(r); err != nil {
+		return err
+	}
 	_, _, err := t.slice(r)
 	return err
+}
+
+// deleteSettled deletes rows of which nobody needs anything any more: what is in them need
+// not be read.
+func (t *trimmer) deleteSettled(r trimRange) error {
+	const settled = ` FROM runs WHERE id <= ?1 AND (reports = 0 OR id <= ?2)`
+	upTo, oldest := min(r.upTo, r.safe), int64(-1)
+	err := t.c.store.QueryIntsFor(`SELECT bytes`+settled+` ORDER BY id LIMIT 1`, []any{upTo, r.settled}, &oldest)
+	if err != nil || oldest < 0 || oldest > r.bytes {
+		return err
+	}
+	limit := min(r.bytes, oldest+boundShare(t.c.o.options.MaxSize)) // a slice: the next commit waits for it
+	return t.c.store.Exec(`DELETE`+settled+` AND bytes <= ?3`, upTo, r.settled, limit)
 }
 
 // makeRoom gives up what is delivered first, then plain OKs, then facts.
