@@ -9,7 +9,7 @@ import (
 // AppendJSON appends the event as one JSON object without a newline, the bytes that
 // go to Kafka. The seed's fields come first, in the seed's order; the added fields
 // follow. It allocates nothing when dst has room.
-func (e Event) AppendJSON(dst []byte) []byte {
+func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"cp_id":"`...)
 	dst = append(dst, e.CP...)
 	dst = append(dst, `","monitor_id":"EV_CP_M","action":"`...)
@@ -32,7 +32,7 @@ func (e Event) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-func (e Event) appendCheck(dst []byte) []byte {
+func (e *Event) appendCheck(dst []byte) []byte {
 	dst = appendText(dst, `,"status":`, e.Status.String())
 	dst = appendText(dst, `,"engine_response":`, e.Response)
 	dst = appendUint(dst, `,"consecutive_failures":`, uint64(e.Failures))
@@ -45,13 +45,13 @@ func (e Event) appendCheck(dst []byte) []byte {
 }
 
 // appendReply writes what Central replied and how long it took.
-func (e Event) appendReply(dst []byte) []byte {
+func (e *Event) appendReply(dst []byte) []byte {
 	dst = appendText(dst, `,"central_response":`, e.Response)
 	return appendLatency(dst, e.Latency)
 }
 
 // appendOthers writes the fields of every action but health_check.
-func (e Event) appendOthers(dst []byte) []byte {
+func (e *Event) appendOthers(dst []byte) []byte {
 	switch e.Action {
 	case RegisterToCentral:
 		dst = append(dst, `,"status":"connecting"`...)
@@ -75,7 +75,7 @@ func (e Event) appendOthers(dst []byte) []byte {
 	return dst
 }
 
-func (e Event) appendIncident(dst []byte) []byte {
+func (e *Event) appendIncident(dst []byte) []byte {
 	dst = appendID(dst, `,"incident_id":"`, e.CP, e.Incident)
 	dst = appendStamp(dst, `,"since":`, e.Since)
 	if e.Action == EngineRecovered {
@@ -88,7 +88,7 @@ func (e Event) appendIncident(dst []byte) []byte {
 }
 
 // appendSite writes where the charge point is, if that is known.
-func (e Event) appendSite(dst []byte) []byte {
+func (e *Event) appendSite(dst []byte) []byte {
 	if e.Site == "" {
 		return dst
 	}
@@ -96,7 +96,7 @@ func (e Event) appendSite(dst []byte) []byte {
 }
 
 // appendSettings writes the settings of the checks.
-func (e Event) appendSettings(dst []byte) []byte {
+func (e *Event) appendSettings(dst []byte) []byte {
 	dst = appendSeconds(dst, `,"interval_s":`, e.Interval)
 	dst = appendSeconds(dst, `,"timeout_s":`, e.Timeout)
 	dst = appendUint(dst, `,"fall":`, uint64(e.Fall))
@@ -105,7 +105,7 @@ func (e Event) appendSettings(dst []byte) []byte {
 }
 
 // appendMonitor writes the fields of events about the Monitor itself.
-func (e Event) appendMonitor(dst []byte) []byte {
+func (e *Event) appendMonitor(dst []byte) []byte {
 	switch e.Action {
 	case MonitorStarted:
 		dst = appendText(dst, `,"version":`, e.Version)

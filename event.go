@@ -191,11 +191,11 @@ type Event struct {
 }
 
 // ID is the event's number.
-func (e Event) ID() EventID { return EventID{e.Epoch, e.Seq} }
+func (e *Event) ID() EventID { return EventID{e.Epoch, e.Seq} }
 
 // Fact reports whether the event is anything but a plain OK check. Facts are synced at
 // once and dropped last.
-func (e Event) Fact() bool { return e.Action != HealthCheck || e.Status != OK }
+func (e *Event) Fact() bool { return e.Action != HealthCheck || e.Status != OK }
 
 // Text is the id as events carry it: CP_001-1640000007340032-42.
 func (id EventID) Text(cp CPID) string { return string(id.append(nil, cp)) }

@@ -78,7 +78,7 @@ func (j *judgement) emit(e Event) {
 	if e.Action == EngineFailed {
 		e.Incident = e.ID()
 	}
-	j.state = j.state.After(e)
+	j.state.apply(&e)
 	j.out = append(j.out, e)
 }
 

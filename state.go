@@ -58,10 +58,16 @@ type State struct {
 
 // After returns the state after e.
 func (s State) After(e Event) State {
+	s.apply(&e)
+	return s
+}
+
+// apply is After without a copy: both are large.
+func (s *State) apply(e *Event) {
 	s.Epoch, s.Seq, s.At = e.Epoch, e.Seq, e.At
 	switch e.Action {
 	case HealthCheck:
-		s = s.afterCheck(e)
+		s.applyCheck(e)
 	case EngineFailed:
 		s.Incident = Incident{ID: e.ID(), Since: e.Since, Cause: e.Cause, Open: true}
 	case EngineRecovered:
@@ -81,14 +87,13 @@ func (s State) After(e Event) State {
 	case MonitorStopped:
 		s.Central = Unregistered
 	case ClockStep:
-		s = s.shifted(e.Span)
+		s.shift(e.Span)
 	}
-	return s
 }
 
-func (s State) afterCheck(e Event) State {
+func (s *State) applyCheck(e *Event) {
 	if !e.Status.Countable() {
-		return s
+		return
 	}
 	if s.stale(e.At) {
 		s.Oks = 0
@@ -99,13 +104,12 @@ func (s State) afterCheck(e Event) State {
 		if s.Incident.Open {
 			s.Oks++
 		}
-		return s
+		return
 	}
 	s.Oks = 0
 	if e.Failures == 1 {
 		s.FirstFailed = e.At
 	}
-	return s
 }
 
 // minStreakPause bounds State.StreakPause from below: a Monitor that was restarted goes
@@ -118,13 +122,13 @@ func streakPause(interval, timeout time.Duration) time.Duration {
 	return max(minStreakPause, 3*interval+timeout)
 }
 
-func (s State) stale(now Stamp) bool {
+func (s *State) stale(now Stamp) bool {
 	return now.Sub(s.LastCountable) > max(s.StreakPause, minStreakPause)
 }
 
 // afterReceipt counts a receipt. A late one that belongs to an older incident changes
 // nothing: the newer incident has its own reports.
-func (i Incident) afterReceipt(e Event) Incident {
+func (i Incident) afterReceipt(e *Event) Incident {
 	if e.Incident != i.ID {
 		return i
 	}
@@ -136,15 +140,14 @@ func (i Incident) afterReceipt(e Event) Incident {
 	return i
 }
 
-// shifted moves every remembered time by the step of the wall clock, so that the
+// shift moves every remembered time by the step of the wall clock, so that the
 // time elapsed since then stays right.
-func (s State) shifted(by time.Duration) State {
+func (s *State) shift(by time.Duration) {
 	s.FirstFailed = s.FirstFailed.Add(by)
 	s.LastCountable = s.LastCountable.Add(by)
 	s.LastOK = s.LastOK.Add(by)
 	s.Incident.Since = s.Incident.Since.Add(by)
 	s.Incident.ReportedAt = s.Incident.ReportedAt.Add(by)
-	return s
 }
 
 // Shown is the state as people and Central see it: the outcome of the last

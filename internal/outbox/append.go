@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"slices"
-
-	"evcp"
-)
+import "evcp"
 
 // Batch is what one owner judged since its last batch. A charge point has one owner.
 type Batch struct {
@@ -55,7 +51,7 @@ func (o *Outbox) Append(b Batch) (a Appended) {
 		j := &b.Judged[i]
 		events := b.Events[from : from+j.Events]
 		from += j.Events
-		fact := slices.ContainsFunc(events, isFact)
+		fact := anyFact(events)
 		if j.Dropped = o.overflows(fact); j.Dropped {
 			a.Dropped = true
 			o.drop(events)
@@ -71,7 +67,14 @@ func (o *Outbox) Append(b Batch) (a Appended) {
 	return a
 }
 
-func isFact(e evcp.Event) bool { return e.Fact() }
+func anyFact(events []evcp.Event) bool {
+	for i := range events {
+		if events[i].Fact() {
+			return true
+		}
+	}
+	return false
+}
 
 func (o *Outbox) overflows(fact bool) bool {
 	waiting := o.pending.bytes + o.committing

@@ -258,7 +258,7 @@ func TestSnapshotOfManyStates(t *testing.T) {
 			w.check(cpNumber(i), ok())
 		}
 		w.flush()
-		for i := 0; w.lastRun() < int64(snapshotRuns+slices-1); i++ { // a run for each commit
+		for i := 0; w.lastRun() < int64(snapshotEvery(cps)+slices-1); i++ { // a run for each commit
 			w.check(cpNumber(i*37%cps), []evcp.Outcome{ok(), ko()}[i%2])
 			w.flush()
 		}

@@ -39,8 +39,14 @@ func (t *stateTable) indexOf(cp evcp.CPID) int {
 // A snapshot begins when replaying what came after the last one would take long.
 const (
 	snapshotRuns  = 128
-	snapshotBytes = 32 * mib
+	snapshotBytes = 64 * mib
+	// snapshotShare is how many States of a fleet are written for each run, on average: with
+	// more, it would write States all the time.
+	snapshotShare = 16
 )
+
+// snapshotEvery is after how many runs a pass is due.
+func snapshotEvery(states int) int { return max(snapshotRuns, states/snapshotShare) }
 
 // snapshotSlice is how many charge points are looked at after one commit: Append waits
 // for the copy of so many states at most, and the next commit for so many rows.
@@ -59,7 +65,7 @@ type snapshotPass struct {
 // snapshotStep writes one slice, when a pass is due or running.
 func (c *committer) snapshotStep() error {
 	p := &c.snapshot
-	if !p.running && p.since.runs < snapshotRuns && p.since.bytes < snapshotBytes {
+	if !p.running && p.since.runs < snapshotEvery(c.o.known()) && p.since.bytes < snapshotBytes {
 		return nil
 	}
 	if !p.running {
@@ -77,6 +83,13 @@ func (c *committer) snapshotAll() error {
 		}
 	}
 	return nil
+}
+
+// known is how many charge points have a place.
+func (o *Outbox) known() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.states)
 }
 
 // beginSnapshot begins a pass. In memory there is nothing that could replay it.
