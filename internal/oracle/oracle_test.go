@@ -215,6 +215,15 @@ func TestAllowedDeviations(t *testing.T) {
 			s.repeatAfterRecovery(169 * ms)
 			s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.DiskFailing, From: at(10 * time.Second), To: at(13 * time.Second)})
 		}},
+		{"a recovery not reported, of a charge point that was removed meanwhile", func(s *scenario) {
+			i := s.index(0, action(evcp.ReportEngineRecovery))
+			told := s.events[i].At
+			s.remove(i)
+			s.cp.Messages = slices.DeleteFunc(s.cp.Messages, func(m oracle.CentralMessage) bool {
+				return m.Verb == wire.EngineRecovered && m.Sent <= told && m.Sent > told-ten
+			})
+			s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.Removed, From: told.Add(-ms), To: told})
+		}},
 		{"a report again, since its receipt was lost on the way", func(s *scenario) {
 			first := &s.cp.Messages[0]
 			lost := *first
