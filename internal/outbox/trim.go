@@ -117,7 +117,18 @@ func (t *trimmer) deleteSettled(r trimRange) error {
 		return err
 	}
 	limit := min(r.bytes, oldest+boundShare(t.c.o.options.MaxSize)) // a slice: the next commit waits for it
-	return t.c.store.Exec(`DELETE`+settled+` AND bytes <= ?3`, upTo, r.settled, limit)
+	var b trimBatch                                                 // for a cursor of an earlier process, which may be behind
+	if err := t.c.store.Query(`SELECT id, count`+settled+` AND bytes <= ?3`, func(p *sqlite.Stmt) error {
+		b.runs = append(b.runs, trimmedRun{p.ColumnInt64(0), p.ColumnInt64(1)})
+		return nil
+	}, upTo, r.settled, limit); err != nil {
+		return err
+	}
+	if err := t.c.store.Exec(`DELETE`+settled+` AND bytes <= ?3`, upTo, r.settled, limit); err != nil {
+		return err
+	}
+	t.c.o.applyTrim(&b)
+	return nil
 }
 
 // makeRoom gives up what is delivered first, then plain OKs, then facts.
