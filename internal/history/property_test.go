@@ -207,8 +207,14 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"engine_recovered","timestamp":1640000004.006,"incident_id":"CP_001-1640000007340032-9","since":1640000001.006,"duration_s":3.0,"instance":"site-7","epoch":1640000007340032,"seq":12,"event_id":"CP_001-1640000007340032-12"}`))
 	f.Add([]byte(`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"health_check","status":"OK","engine_response":"OK","consecutive_failures":0,"timestamp":1640000000.0}`))
 	f.Add([]byte(`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"from_the_future","timestamp":1640000000.0,"epoch":1,"seq":2}`))
+	f.Add([]byte(`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"health_check","status":"OK","engine_response":"OK","consecutive_failures":0,"timestamp":1640000000.006,"cause":"","latency_ms":0.812,"instance":"site-7","epoch":1640000007340032,"seq":5,"event_id":"CP_001-1640000007340032-5"}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := Parse(value)
+		if plain, ok := parsePlainCheck(value); ok { // both readers say the same
+			if whole, err := parseAny(value); err != nil || whole != plain {
+				t.Errorf("read %+v, and by a JSON parser %+v, %v", plain, whole, err)
+			}
+		}
 		if err != nil {
 			return
 		}

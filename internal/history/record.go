@@ -25,10 +25,10 @@ type Record struct {
 	Site     string        `json:"site,omitempty"` // goes with Interval
 	Incident evcp.EventID  `json:"incident,omitzero"`
 	Since    evcp.Stamp    `json:"since,omitempty"`
-	Span     time.Duration `json:"span,omitempty"` // duration_s, offset_s
-	Latency  time.Duration `json:"latency,omitempty"`
-	Prev     evcp.EventID  `json:"prev,omitzero"`    // of the first of a numbering
-	Dropped  Missing       `json:"dropped,omitzero"` // events_dropped
+	Span     time.Duration `json:"span,omitempty"`    // duration_s, offset_s
+	Latency  time.Duration `json:"latency,omitempty"` // report_engine_failure
+	Prev     evcp.EventID  `json:"prev,omitzero"`     // of the first of a numbering
+	Dropped  Missing       `json:"dropped,omitzero"`  // events_dropped
 }
 
 // Missing are seqs of one numbering that were dropped, and how many facts were among them.
@@ -79,6 +79,13 @@ func Parse(value []byte) (ParsedRecord, error) {
 	if len(value) > MaxRecord {
 		return ParsedRecord{}, fmt.Errorf("%w: %d bytes", ErrForeign, len(value))
 	}
+	if p, ok := parsePlainCheck(value); ok {
+		return p, nil
+	}
+	return parseAny(value)
+}
+
+func parseAny(value []byte) (ParsedRecord, error) {
 	e, err := evcp.ParseEvent(value)
 	if err != nil {
 		return parseOther(value)
@@ -94,12 +101,14 @@ func recordOf(e evcp.Event) Record {
 	r := Record{
 		Seq: e.Seq, Action: e.Action, At: e.At, Status: e.Status,
 		Interval: e.Interval, Timeout: e.Timeout, Rise: e.Rise, Incident: e.Incident, Since: e.Since,
-		Latency: e.Latency, Site: siteText(e.Site), Prev: evcp.EventID{Epoch: e.PrevEpoch, Seq: e.PrevSeq},
+		Site: siteText(e.Site), Prev: evcp.EventID{Epoch: e.PrevEpoch, Seq: e.PrevSeq},
 	}
 	switch e.Action {
 	case evcp.EngineFailed:
 		r.Cause = e.Cause.String()
 		r.Incident = e.ID()
+	case evcp.ReportEngineFailure:
+		r.Latency = e.Latency
 	case evcp.EngineRecovered, evcp.ClockStep:
 		r.Span = e.Span
 	case evcp.EventsDropped:

@@ -1,0 +1,146 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/history"
+	"evcp/internal/kafka"
+	"evcp/internal/ledger"
+)
+
+// origin is the first moment of generated events.
+var origin = evcp.StampOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+
+func openArchive(tb testing.TB, dir string) *Archive {
+	tb.Helper()
+	a, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+// fleet are the records of a fleet that is checked once a second: one batch a second.
+type fleet struct {
+	policy evcp.Policy
+	states []evcp.State
+	offset int64
+	now    evcp.Stamp
+}
+
+func newFleet(n int, interval time.Duration) *fleet {
+	return &fleet{policy: evcp.Policy{Fall: 3, Rise: 1, Interval: interval, Timeout: interval * 9 / 10, Instance: "site-7"}, states: make([]evcp.State, n), now: origin}
+}
+
+// second is the next check of each charge point. Of a thousand, so many are ill.
+func (f *fleet) second(ill int) (b kafka.ReadBatch) {
+	started := f.states[0].Epoch != 0
+	for i := range f.states {
+		cp := evcp.CPID(fmt.Sprintf("CP_%05d", i))
+		var events []evcp.Event
+		if !started {
+			f.states[i], events = f.policy.Next(f.states[i], evcp.Observation{Kind: evcp.Started, CP: cp, At: f.now, Version: "bench"}, events)
+		}
+		o := evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: 812 * time.Microsecond}
+		if i%1000 < ill {
+			o = evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO"}
+		}
+		f.states[i], events = f.policy.Next(f.states[i], evcp.Observation{Kind: evcp.Checked, CP: cp, At: f.now, Outcome: o}, events)
+		for _, e := range events {
+			b.Records = append(b.Records, kafka.TopicRecord{Offset: f.offset, Value: e.AppendJSON(nil)})
+			f.offset++
+		}
+	}
+	f.now = f.now.Add(f.policy.Interval)
+	return b
+}
+
+// BenchmarkCatchUp: how many events a second are parsed, folded and committed, without Kafka.
+func BenchmarkCatchUp(b *testing.B) {
+	f := newFleet(10_000, time.Second)
+	var batches []kafka.ReadBatch
+	events := 0
+	for s := range 20 {
+		batches = append(batches, f.second(s%7))
+		events += len(batches[s].Records)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		a := openArchive(b, b.TempDir())
+		b.StartTimer()
+		for i, batch := range batches {
+			if err := a.Take(batch); err != nil {
+				b.Fatal(err)
+			}
+			if i%10 == 9 {
+				if err := a.Commit(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.StopTimer()
+		if err := a.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkYearReport: a yearly report over the stored segments of 10,000 charge points, each
+// with an outage a day at an interval of 900 s.
+func BenchmarkYearReport(b *testing.B) {
+	dir := b.TempDir()
+	a := openArchive(b, dir)
+	f := newFleet(10_000, 6*time.Hour)
+	for day := range 365 * 4 {
+		ill := 0
+		if day%16 < 4 {
+			ill = 1000
+		}
+		if err := a.Take(f.second(ill)); err != nil {
+			b.Fatal(err)
+		}
+		if day%100 == 99 {
+			if err := a.Commit(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(a.Commit(), a.Close()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		v, err := OpenView(dir+"/"+FileName, "", false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cps, err := v.CPs()
+		if err != nil {
+			b.Fatal(err)
+		}
+		q := ledger.Question{Definition: ledger.NEVI, Zone: time.UTC, Ports: ledger.PortsOf(cps, func(evcp.CPID) string { return "" }), History: map[evcp.CPID]ledger.WatchedCP{}}
+		if q.From, q.To, err = ledger.YearWindow("2026", time.UTC); err != nil {
+			b.Fatal(err)
+		}
+		for _, cp := range cps {
+			r, err := v.CP(cp)
+			if err != nil {
+				b.Fatal(err)
+			}
+			q.History[cp] = ledger.WatchedCP{Segments: history.Merge(r.Numberings, r.First)}
+		}
+		if u := q.Answer(); len(u.Ports) != 10_000 {
+			b.Fatal(len(u.Ports))
+		}
+		q.Inputs("x", nil, 0, "")
+		if err := v.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
