@@ -92,12 +92,15 @@ func BenchmarkCatchUp(b *testing.B) {
 	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// reportCPs is how many charge points BenchmarkYearReport has.
+const reportCPs = 1000
+
 // BenchmarkYearReport: a yearly report over the stored segments of 10,000 charge points, each
 // with an outage a day at an interval of 900 s.
 func BenchmarkYearReport(b *testing.B) {
 	dir := b.TempDir()
 	a := openArchive(b, dir)
-	f := newFleet(10_000, 6*time.Hour)
+	f := newFleet(reportCPs, 6*time.Hour)
 	for day := range 365 * 4 {
 		ill := 0
 		if day%16 < 4 {
@@ -135,7 +138,7 @@ func BenchmarkYearReport(b *testing.B) {
 			}
 			q.History[cp] = ledger.WatchedCP{Segments: history.Merge(r.Numberings, r.First)}
 		}
-		if u := q.Answer(); len(u.Ports) != 10_000 {
+		if u := q.Answer(); len(u.Ports) != reportCPs {
 			b.Fatal(len(u.Ports))
 		}
 		q.Inputs("x", nil, 0, "")
