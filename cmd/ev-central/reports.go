@@ -145,7 +145,7 @@ func (c historyCommand) report(ctx context.Context) error {
 	if c.operand != "" {
 		return cli.UsageError(language.Errorf("unexpected argument %s.", strconv.Quote(c.operand)))
 	}
-	q, err := c.question()
+	q, ports, err := c.question()
 	if err != nil {
 		return cli.UsageError(err)
 	}
@@ -158,43 +158,41 @@ func (c historyCommand) report(ctx context.Context) error {
 	if d.Until, err = c.cut(&q, v.Progress.Newest); err != nil {
 		return err
 	}
-	if err := c.fill(&q, v); err != nil {
+	if d.Uptime, err = c.compute(q, ports, v); err != nil {
 		return language.Errorf("report: %w", err)
 	}
-	d.Uptime = q.Answer()
-	d.Inputs = q.Inputs(v.Progress.Topic, v.Progress.Next, v.Annotation, version.String())
 	if v.Progress.Lost > 0 {
 		d.Notes = append(d.Notes, "The topic had lost records when it was read: what they said is unwatched.")
 	}
 	return c.print(d)
 }
 
-// question is what is asked, without the history.
-func (c historyCommand) question() (q ledger.Question, err error) {
+// question is what is asked, without the history. ports are those of --ports.
+func (c historyCommand) question() (q ledger.Question, ports []ledger.ChargingPort, err error) {
 	q = ledger.Question{Definition: c.definition, Zone: c.zone, OfflineIsOutage: c.offlineIsOutage}
 	switch {
 	case c.definition == "":
-		return q, language.New("report needs --definition nevi, uk or plain")
+		return q, nil, language.New("report needs --definition nevi, uk or plain")
 	case (c.month == "") == (c.year == ""):
-		return q, language.New("report needs --month or --year")
+		return q, nil, language.New("report needs --month or --year")
 	case c.definition == ledger.UK && c.ports == "":
-		return q, language.New("uk needs --ports: it is about public ports of 50 kW and more")
+		return q, nil, language.New("uk needs --ports: it is about public ports of 50 kW and more")
 	case c.month != "":
 		q.From, q.To, err = ledger.MonthWindow(q.Definition, c.month, q.Zone)
 	default:
 		q.From, q.To, err = ledger.YearWindow(c.year, q.Zone)
 	}
 	if err != nil || c.ports == "" {
-		return q, err
+		return q, nil, err
 	}
 	data, err := readLimited(c.ports)
 	if err == nil {
-		q.Ports, err = ledger.ParsePorts(data, c.zone)
+		ports, err = ledger.ParsePorts(data, c.zone)
 	}
 	if err != nil {
-		return q, language.Errorf("--ports %s: %w", c.ports, err)
+		return q, nil, language.Errorf("--ports %s: %w", c.ports, err)
 	}
-	return q, nil
+	return q, ports, nil
 }
 
 // maxPortsFile bounds the file of ports.
@@ -231,46 +229,45 @@ func (c historyCommand) cut(q *ledger.Question, newest evcp.Stamp) (cut bool, er
 	return cut, nil
 }
 
-// fill reads the ports, their history and the exclusions.
-func (c historyCommand) fill(q *ledger.Question, v *archive.HistoryView) error {
-	cps, err := v.CPs()
-	if err != nil {
-		return err
-	}
+// compute reads the history of one port after the other: that of all may be large.
+func (c historyCommand) compute(q ledger.Question, ports []ledger.ChargingPort, v *archive.HistoryView) (u ledger.Uptime, err error) {
 	if q.Exclusions, err = v.Exclusions(); err != nil {
-		return err
-	}
-	wanted, sites := map[evcp.CPID]bool{}, map[evcp.CPID]string{}
-	for _, p := range q.Ports {
-		for _, l := range p.Lines {
-			wanted[l.CP] = true
-		}
-	}
-	q.History = map[evcp.CPID]ledger.WatchedCP{}
-	for _, cp := range cps {
-		if c.ports != "" && !wanted[cp] || c.ports == "" && c.cpID != "" && c.cpID != string(cp) {
-			continue
-		}
-		r, err := v.CP(cp)
-		if err != nil {
-			return err
-		}
-		sites[cp] = history.SiteOf(r.Numberings)
-		q.History[cp] = ledger.WatchedCP{Segments: history.Merge(r.Numberings, r.First), Offline: history.OfflineOf(r.Numberings)}
+		return u, err
 	}
 	if c.ports == "" {
-		q.Ports = ledger.PortsOf(cps, func(cp evcp.CPID) string { return sites[cp] })
-	}
-	kept := q.Ports[:0]
-	for _, p := range q.Ports {
-		if (c.cpID == "" || has(p, c.cpID)) && (c.site == "" || p.Site == c.site) {
-			kept = append(kept, p)
+		cps, err := v.CPs()
+		if err != nil {
+			return u, err
+		}
+		for _, cp := range cps {
+			ports = append(ports, ledger.PortOf(cp, ""))
 		}
 	}
-	if q.Ports = kept; len(kept) == 0 && (c.cpID != "" || c.site != "") {
-		return language.Errorf("no port is %s", strings.TrimSpace(c.cpID+" "+c.site))
+	computed, added := q.Begin(), 0
+	for _, p := range ports {
+		if c.cpID != "" && !has(p, c.cpID) {
+			continue
+		}
+		known := ledger.PortHistory{}
+		for _, l := range p.Lines {
+			r, err := v.CP(l.CP)
+			if err != nil {
+				return u, err
+			}
+			known[l.CP] = ledger.WatchedCP{Segments: history.Merge(r.Numberings, r.First), Offline: history.OfflineOf(r.Numberings)}
+			if c.ports == "" {
+				p.Site = history.SiteOf(r.Numberings)
+			}
+		}
+		if c.site == "" || p.Site == c.site {
+			computed.Add(p, known)
+			added++
+		}
 	}
-	return nil
+	if added == 0 && (c.cpID != "" || c.site != "") {
+		return u, language.Errorf("no port is %s", strings.TrimSpace(c.cpID+" "+c.site))
+	}
+	return computed.End(ledger.Inputs{Topic: v.Progress.Topic, Offsets: v.Progress.Next, Annotation: v.Annotation, Version: version.String()}), nil
 }
 
 func has(p ledger.ChargingPort, id string) bool {

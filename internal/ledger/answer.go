@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 
 	"evcp"
@@ -61,27 +60,65 @@ type OutageAnswer struct {
 	ExcludedBy string `json:"-"` // reasons and names
 }
 
-// Answer computes the report.
-func (q Question) Answer() Uptime {
-	a := Uptime{
-		Definition: q.Definition, From: RFC3339(q.From), To: RFC3339(q.To), Zone: q.Zone.String(),
-		Ports: []PortAnswer{}, Notes: q.notes(),
+// Computation computes a report port by port, so that the history of one port is in memory at
+// a time.
+type Computation struct {
+	q                Question
+	uptime           Uptime
+	hashes           inputHashes
+	gaps             int
+	estimated, first bool // some segments are so
+}
+
+// Begin begins a report.
+func (q Question) Begin() *Computation {
+	return &Computation{q: q, hashes: newInputHashes(), uptime: Uptime{
+		Definition: q.Definition, From: RFC3339(q.From), To: RFC3339(q.To), Zone: q.Zone.String(), Ports: []PortAnswer{},
+	}}
+}
+
+// Add adds a port, in the order of the answer. Under the UK's rule it leaves out those that
+// the rule is not about.
+func (c *Computation) Add(p ChargingPort, known PortHistory) {
+	c.learn(p, known)
+	if c.q.Definition == UK && (!p.Public || p.Watts < ukWatts) {
+		return
 	}
-	for _, p := range q.Ports {
-		if q.Definition == UK && (!p.Public || p.Watts < ukWatts) {
-			continue
+	one := c.q.portAnswer(c.q.accountOf(p, known))
+	c.uptime.Network.add(one.Sums)
+	if c.q.Definition == UK { // the rule is about the network
+		one.Meets = nil
+	}
+	c.uptime.Ports = append(c.uptime.Ports, one)
+}
+
+// learn takes what the inputs and the notes say of the port.
+func (c *Computation) learn(p ChargingPort, known PortHistory) {
+	c.hashes.port(p)
+	for _, l := range p.Lines {
+		for _, s := range known[l.CP].Segments {
+			if s.To <= c.q.From || s.From >= c.q.To {
+				continue
+			}
+			c.hashes.segment(l.CP, s, c.q)
+			c.estimated = c.estimated || s.Evidence.Estimated && !s.Evidence.NotNumbered
+			c.first = c.first || s.Evidence.NotNumbered
+			if s.State == history.Unwatched && s.Cause == history.Missed {
+				c.gaps++
+			}
 		}
-		one := q.portAnswer(q.accountOf(p))
-		a.Network.add(one.Sums)
-		a.Ports = append(a.Ports, one)
 	}
-	q.conclude(&a.Network)
-	if q.Definition == UK { // the rule is about the network
-		for i := range a.Ports {
-			a.Ports[i].Meets = nil
-		}
-	}
-	return a
+}
+
+// End is the report. Of the inputs the caller gives those that say which log was read.
+func (c *Computation) End(in Inputs) Uptime {
+	u := c.uptime
+	c.q.conclude(&u.Network)
+	u.Notes = c.notes()
+	u.Inputs = in
+	u.Inputs.Gaps, u.Inputs.TZData = c.gaps, c.q.zoneData()
+	u.Inputs.Segments, u.Inputs.Ports, u.Inputs.Exclusions = hexSum(c.hashes.segments), hexSum(c.hashes.ports), c.q.exclusionsHash()
+	return u
 }
 
 func (q Question) portAnswer(a account) PortAnswer {
@@ -176,40 +213,17 @@ func agreed(worst, best, measured bool) *bool {
 }
 
 // notes say what a reader of the numbers must know.
-func (q Question) notes() (notes []string) {
-	if q.Definition == NEVI {
+func (c *Computation) notes() (notes []string) {
+	if c.q.Definition == NEVI {
 		notes = append(notes, "Whether a charger is online to its own back end is not observed.")
 	}
-	var estimated, first bool
-	for _, p := range q.Ports {
-		for _, l := range p.Lines {
-			for _, s := range q.History[l.CP].Segments {
-				if s.From < q.To && s.To > q.From {
-					estimated = estimated || s.Evidence.Estimated && !s.Evidence.NotNumbered
-					first = first || s.Evidence.NotNumbered
-				}
-			}
-		}
-	}
-	if estimated {
+	if c.estimated {
 		notes = append(notes, "Some events do not say the interval of the checks: the median of their distances is used.")
 	}
-	if first {
+	if c.first {
 		notes = append(notes, "Some events are of the first EV_CP_M. They are not numbered: gaps can't be seen.")
 	}
 	return notes
-}
-
-// Gaps counts the stretches in the window in which records are missing.
-func (q Question) Gaps() (n int) {
-	for _, p := range q.Ports {
-		for _, l := range p.Lines {
-			n += len(slices.DeleteFunc(slices.Clone(q.History[l.CP].Segments), func(s history.CPSegment) bool {
-				return s.Cause != history.Missed || s.State != history.Unwatched || s.To <= q.From || s.From >= q.To
-			}))
-		}
-	}
-	return n
 }
 
 // RFC3339 is a moment in UTC, with as many decimals as it has.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/history"
 )
 
 // Inputs are what a report was computed from. Equal inputs give equal bytes.
@@ -50,14 +51,6 @@ func (o Offsets) partitions() []int32 {
 	return all
 }
 
-// Inputs fills in what follows from the question.
-func (q Question) Inputs(topic string, offsets Offsets, annotation int64, version string) Inputs {
-	return Inputs{
-		Topic: topic, Offsets: offsets, Annotation: annotation, Gaps: q.Gaps(), Version: version, TZData: q.zoneData(),
-		Segments: q.segmentsHash(), Exclusions: q.exclusionsHash(), Ports: q.portsHash(),
-	}
-}
-
 // zoneData says what the time zone data made of the window: the name of a version is not
 // the same on each machine, and what follows from it is.
 func (q Question) zoneData() string {
@@ -80,29 +73,31 @@ func (q Question) zoneData() string {
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
-// segmentsHash is of every segment that touches the window, by port and charge point.
-func (q Question) segmentsHash() string {
-	sum := sha256.New()
-	var line []byte
-	for _, p := range q.Ports {
-		for _, l := range p.Lines {
-			for _, s := range q.History[l.CP].Segments {
-				if s.To <= q.From || s.From >= q.To {
-					continue
-				}
-				line = append(line[:0], l.CP...)
-				for _, part := range []int64{
-					int64(max(s.From, q.From)), int64(min(s.To, q.To)), s.Incident.Epoch, int64(s.Incident.Seq),
-					s.Evidence.First.Epoch, int64(s.Evidence.First.Seq), s.Evidence.Last.Epoch, int64(s.Evidence.Last.Seq),
-				} {
-					line = strconv.AppendInt(append(line, ' '), part, 10)
-				}
-				line = append(append(append(append(line, ' '), s.State...), ' '), s.Cause...)
-				sum.Write(append(line, '\n'))
-			}
-		}
+// inputHashes are those of what is read port by port.
+type inputHashes struct {
+	segments, ports hash.Hash
+	line            []byte
+}
+
+func newInputHashes() inputHashes { return inputHashes{segments: sha256.New(), ports: sha256.New()} }
+
+// segment adds one that touches the window.
+func (h *inputHashes) segment(cp evcp.CPID, s history.CPSegment, q Question) {
+	line := append(h.line[:0], cp...)
+	for _, part := range [...]int64{
+		int64(max(s.From, q.From)), int64(min(s.To, q.To)), s.Incident.Epoch, int64(s.Incident.Seq),
+		s.Evidence.First.Epoch, int64(s.Evidence.First.Seq), s.Evidence.Last.Epoch, int64(s.Evidence.Last.Seq),
+	} {
+		line = strconv.AppendInt(append(line, ' '), part, 10)
 	}
-	return hexSum(sum)
+	line = append(append(append(append(line, ' '), s.State...), ' '), s.Cause...)
+	h.line = append(line, '\n')
+	h.segments.Write(h.line)
+}
+
+// port adds what the file of ports says, not its bytes.
+func (h *inputHashes) port(p ChargingPort) {
+	fmt.Fprintf(h.ports, "%q %q %d %t %v %v\n", p.Name, p.Site, p.Watts, p.Public, p.Hours, p.Lines)
 }
 
 func (q Question) exclusionsHash() string {
@@ -114,20 +109,7 @@ func (q Question) exclusionsHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// portsHash is of what the file of ports says, not of its bytes.
-func (q Question) portsHash() string {
-	sum := sha256.New()
-	for _, p := range q.Ports {
-		fmt.Fprintf(sum, "%q %q %d %t %v %v\n", p.Name, p.Site, p.Watts, p.Public, p.Hours, p.Lines)
-	}
-	return hexSum(sum)
-}
-
-// PortsOf makes a port of each charge point, for a report without a file of ports.
-func PortsOf(cps []evcp.CPID, site func(evcp.CPID) string) []ChargingPort {
-	ports := make([]ChargingPort, 0, len(cps))
-	for _, cp := range cps {
-		ports = append(ports, ChargingPort{Name: string(cp), Lines: []PortLine{{CP: cp}}, Site: site(cp), Public: true})
-	}
-	return ports
+// PortOf makes a port of a charge point, for a report without a file of ports.
+func PortOf(cp evcp.CPID, site string) ChargingPort {
+	return ChargingPort{Name: string(cp), Lines: []PortLine{{CP: cp}}, Site: site, Public: true}
 }

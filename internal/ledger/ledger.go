@@ -41,16 +41,18 @@ type WatchedCP struct {
 	Offline  []history.Element // when Central did not answer its Monitor
 }
 
-// Question is what a report is about. All of it decides the answer, and nothing else.
+// Question is what a report is about. It, the ports and their history decide the answer, and
+// nothing else.
 type Question struct {
 	Definition      Definition
 	From, To        evcp.Stamp
 	Zone            *time.Location
-	Ports           []ChargingPort // in the order of the answer
-	History         map[evcp.CPID]WatchedCP
 	Exclusions      []Exclusion // those that were not withdrawn
 	OfflineIsOutage bool
 }
+
+// PortHistory is the history of the charge points that a port was.
+type PortHistory map[evcp.CPID]WatchedCP
 
 // piece is a stretch of a port's time in the window.
 type piece struct {
@@ -73,12 +75,12 @@ type account struct {
 }
 
 // accountOf lays the segments of a port into the window.
-func (q Question) accountOf(p ChargingPort) account {
+func (q Question) accountOf(p ChargingPort, known PortHistory) account {
 	a := account{port: p}
 	window := interval{q.From, q.To}
 	begin := evcp.Stamp(0)
 	for _, l := range p.Lines {
-		h := q.History[l.CP]
+		h := known[l.CP]
 		from := l.Commissioned
 		if from == 0 && len(h.Segments) > 0 {
 			from = h.Segments[0].From

@@ -28,8 +28,7 @@ CP_001 2026-02-01 2026-02-02 down refused
 CP_001 2026-02-02 2026-11-01 up
 exclude CP_001 2026-02-01 2026-02-01T00:06 grid 2026-02-03
 `)
-	u := q.Answer()
-	u.Inputs = q.Inputs("monitor-events", Offsets{10: 7, 0: 123}, 1, "1.2.3")
+	u := q.answer(Inputs{Topic: "monitor-events", Offsets: Offsets{10: 7, 0: 123}, Annotation: 1, Version: "1.2.3"})
 	text, err := json.Marshal(u)
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +69,8 @@ func TestSumsHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const hour = evcp.Stamp(3_600_000_000)
 		from := evcp.StampOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-		q := Question{Definition: rapid.SampledFrom(Definitions).Draw(t, "definition"), Zone: time.UTC, From: from, To: from + 1000*hour, History: map[evcp.CPID]WatchedCP{}}
-		q.Ports = []ChargingPort{{Name: "A", Lines: []PortLine{{CP: "CP_001", Commissioned: from}}, Watts: 60_000, Public: true}}
+		q := asked{Question: Question{Definition: rapid.SampledFrom(Definitions).Draw(t, "definition"), Zone: time.UTC, From: from, To: from + 1000*hour}, known: PortHistory{}}
+		q.ports = []ChargingPort{{Name: "A", Lines: []PortLine{{CP: "CP_001", Commissioned: from}}, Watts: 60_000, Public: true}}
 		var h WatchedCP
 		for at := evcp.Stamp(0); at < 1100; {
 			next := at + evcp.Stamp(rapid.IntRange(1, 200).Draw(t, "hours"))
@@ -79,17 +78,17 @@ func TestSumsHold(t *testing.T) {
 			h.Segments = append(h.Segments, history.CPSegment{From: from + (at-50)*hour, To: from + (next-50)*hour, State: state})
 			at = next
 		}
-		q.History["CP_001"] = h
+		q.known["CP_001"] = h
 		for range rapid.IntRange(0, 5).Draw(t, "exclusions") {
 			begin := from + evcp.Stamp(rapid.IntRange(-100, 1100).Draw(t, "begin"))*hour
 			q.Exclusions = append(q.Exclusions, Exclusion{CP: "CP_001", From: begin, To: begin + evcp.Stamp(rapid.IntRange(-5, 300).Draw(t, "length"))*hour, Reason: Grid})
 		}
-		s := q.Answer().Network
+		s := q.answer(Inputs{}).Network
 		if s.Up+s.Down+s.Unwatched != int64(1000*hour) {
 			t.Errorf("up %d, down %d, unwatched %d do not fill the window", s.Up, s.Down, s.Unwatched)
 		}
 		var outages int64
-		for _, o := range q.Answer().Ports[0].Outages {
+		for _, o := range q.answer(Inputs{}).Ports[0].Outages {
 			outages += o.Micros
 		}
 		if s.Excluded > s.Down || outages != s.Down || q.Definition != NEVI && s.Excluded != 0 {

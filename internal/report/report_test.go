@@ -24,17 +24,16 @@ var hostile = []string{
 func document(text string) Document {
 	from := evcp.StampOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	const day = evcp.Stamp(86_400_000_000)
-	q := ledger.Question{
+	c := ledger.Question{
 		Definition: ledger.NEVI, Zone: time.UTC, From: from, To: from + 365*day,
-		Ports: []ledger.ChargingPort{{Name: text, Lines: []ledger.PortLine{{CP: "CP_001"}}, Site: text, Public: true}},
-		History: map[evcp.CPID]ledger.WatchedCP{"CP_001": {Segments: []history.CPSegment{
-			{From: from, To: from + day, State: history.Up},
-			{From: from + day, To: from + 2*day, State: history.Down, Cause: text, Incident: evcp.EventID{Epoch: 1, Seq: 2}},
-			{From: from + 2*day, To: from + 365*day, State: history.Up},
-		}}},
 		Exclusions: []ledger.Exclusion{{ID: 1, CP: "CP_001", From: from + day, To: from + day + day/2, Reason: ledger.Grid, Who: text, Note: text}},
-	}
-	return Document{Uptime: q.Answer(), Position: "0:1/1"}
+	}.Begin()
+	c.Add(ledger.ChargingPort{Name: text, Lines: []ledger.PortLine{{CP: "CP_001"}}, Site: text, Public: true}, ledger.PortHistory{"CP_001": {Segments: []history.CPSegment{
+		{From: from, To: from + day, State: history.Up},
+		{From: from + day, To: from + 2*day, State: history.Down, Cause: text, Incident: evcp.EventID{Epoch: 1, Seq: 2}},
+		{From: from + 2*day, To: from + 365*day, State: history.Up},
+	}}})
+	return Document{Uptime: c.End(ledger.Inputs{}), Position: "0:1/1"}
 }
 
 // TestHostileText: no text starts a formula, a tag or a terminal's sequence, in any format.
