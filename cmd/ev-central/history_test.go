@@ -185,6 +185,12 @@ func TestReportAtAPosition(t *testing.T) {
 	if again := answerTo(t, dir, append(nevi, "--format", "csv")...); strings.Contains(again, "grid") {
 		t.Errorf("withdrawn:\n%s", again)
 	}
+	status := answerTo(t, dir, "status")
+	for _, want := range []string{"0 activated, 0 faulted, 0 disconnected", "History: topic monitor-events at {\"0\":", ", 0 records behind, newest event ", "0 of them by no Monitor"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("no %q in\n%s", want, status)
+		}
+	}
 	backup := filepath.Join(t.TempDir(), "copy.db")
 	answerTo(t, dir, "backup", backup)
 	running := answerTo(t, dir, append(nevi, "--format", "json")...)
@@ -214,4 +220,31 @@ func TestReportAtAPosition(t *testing.T) {
 	if story := answerTo(t, dir, "history", "CP_001", "--since", "40d"); !strings.Contains(story, "down: refused, 24h") || !strings.Contains(story, "recovered 2026-10-06 00:00:00") {
 		t.Errorf("history:\n%s", story)
 	}
+}
+
+// TestFirstMonitorsTopic: a topic that the first EV_CP_M began, and ours continued.
+func TestFirstMonitorsTopic(t *testing.T) {
+	b := testbed.New(t)
+	b.StartBroker()
+	dir := t.TempDir()
+	var records []kgo.Record
+	begin := at("2026-10-01 00:00").Unix()
+	for n := range 120 {
+		status, failures := "OK", 0
+		if n >= 60 && n < 70 {
+			status, failures = "KO", n-59
+		}
+		records = append(records, kgo.Record{Value: fmt.Appendf(nil, `{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "health_check", "status": %q, "engine_response": %q, "consecutive_failures": %d, "timestamp": %d.25}`, status, status, failures, begin+int64(n))})
+	}
+	records = append(records, kgo.Record{Value: []byte(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "report_engine_failure", "timestamp": 1790812862.0, "central_response": "Failure report received"}`)})
+	produce(t, b.BrokerAddr, append(records, recordsOf(generated("CP_001", at("2026-10-01 01:00"), at("2026-11-01 02:00")))...)...)
+	central := historian(t, b.BrokerAddr, dir)
+	text := untilRead(t, dir)
+	if !strings.Contains(text, "They are not numbered: gaps can't be seen.") || !strings.Contains(text, `"us":10000000,"cause":"KO"`) {
+		t.Errorf("report: %s", text)
+	}
+	if story := answerTo(t, dir, "history", "CP_001"); strings.Count(story, "(not numbered: gaps can't be seen)") != 3 {
+		t.Errorf("history:\n%s", story)
+	}
+	central.Terminate()
 }

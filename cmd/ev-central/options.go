@@ -61,6 +61,7 @@ func program(o *options) config.Program {
 			{Args: "ca revoke SERIAL", Help: "refuse a certificate from now on"},
 			{Args: "ca list", Help: "what was issued"},
 			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
+			{Args: "status", Help: "how the running Central does"},
 			{Args: "report --definition NAME", Help: "uptime of a month or a year"},
 			{Args: "history ID", Help: "what happened to a charge point"},
 			{Args: "exclude add ID", Help: "an outage that does not count"},

@@ -78,7 +78,7 @@ func (r *reportSettings) setZone(name string) error {
 }
 
 // reportCommands are the commands about the history.
-var reportCommands = []string{"report", "history", "exclude add", "exclude list", "exclude withdraw", "backup"}
+var reportCommands = []string{"status", "report", "history", "exclude add", "exclude list", "exclude withdraw", "backup"}
 
 // historyCommand is one command about the history.
 type historyCommand struct {
@@ -92,6 +92,8 @@ type historyCommand struct {
 func (c historyCommand) run(ctx context.Context, command string) error {
 	c.zone = cmp.Or(c.zone, time.UTC)
 	switch command {
+	case "status":
+		return c.status(ctx, time.Now())
 	case "report":
 		return c.report(ctx)
 	case "history":

@@ -10,6 +10,18 @@ var historyTexts = map[string]string{
 	"take an exclusion back":                    "retira una exclusión",
 	"copy the history, also while Central runs": "copia la historia, también con Central en marcha",
 
+	"how the running Central does":              "cómo le va al Central en marcha",
+	"no Central runs in %s":                     "en %s no hay ningún Central en marcha",
+	"status: %w":                                "status: %w",
+	"%d activated, %d faulted, %d disconnected": "%d activados, %d averiados, %d desconectados",
+	"  %-16s %s, %s, for %s":                    "  %-16s %s, %s, desde hace %s",
+	"  and %d more":                             "  y %d más",
+	"can't write to the state folder: %s":       "no se puede escribir en la carpeta de estado: %s",
+	"History: none (--kafka-brokers)":           "Historia: ninguna (--kafka-brokers)",
+	"History: topic %s at %s, %d records behind, newest event %s ago":                           "Historia: topic %s en %s, faltan %d registros, último evento hace %s",
+	"  %d records read, %d of them by no Monitor, %d lost by the topic; %d bytes on disk in %s": "  %d registros leídos, %d de ningún Monitor, %d perdidos por el topic; %d bytes en disco en %s",
+	"  can't go on: %s": "  no puede seguir: %s",
+
 	"Reports":                     "Informes",
 	"nevi, uk or plain":           "nevi, uk o plain",
 	"UTC":                         "UTC",

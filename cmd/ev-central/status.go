@@ -1,0 +1,141 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"evcp/internal/archive"
+	"evcp/internal/central"
+	"evcp/internal/central/cpstate"
+	"evcp/internal/cli"
+	"evcp/internal/console"
+	"evcp/internal/display"
+	"evcp/internal/language"
+	"evcp/internal/ledger"
+)
+
+// statusPath is where a running Central says how it does, on the socket in its state folder,
+// by POST as the others.
+const statusPath = "/api/v1/status"
+
+// statusDocument is what it says.
+type statusDocument struct {
+	Activated    int             `json:"activated"`
+	Faulted      int             `json:"faulted"`
+	Disconnected int             `json:"disconnected"`
+	NotWell      []notWell       `json:"not_well"` // the oldest first, at most maxNotWell
+	DiskError    string          `json:"disk_error,omitempty"`
+	History      *historyReading `json:"history"` // null: none is kept
+}
+
+// notWell is a charge point that is not activated.
+type notWell struct {
+	CP     string    `json:"cp_id"`
+	State  string    `json:"state"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// historyReading is how the reading of the topic goes on.
+type historyReading struct {
+	Topic   string         `json:"topic"`
+	Offsets ledger.Offsets `json:"offsets"`
+	Lag     int64          `json:"lag"`
+	Newest  time.Time      `json:"newest"`
+	Records int64          `json:"records"`
+	Strange int64          `json:"strange"`
+	Lost    int64          `json:"lost"`
+	Bytes   int64          `json:"bytes"` // on disk
+	Error   string         `json:"error,omitempty"`
+}
+
+// maxNotWell bounds what is listed.
+const maxNotWell = 50
+
+func (p *centralProcess) handleStatus(mux *http.ServeMux) {
+	mux.HandleFunc("POST "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
+		n := p.central.Counts()
+		d := statusDocument{
+			Activated: n.Activated, Faulted: n.Faulted, Disconnected: n.Disconnected,
+			NotWell: notWellOf(p.central.CPs()), DiskError: p.central.Figures().DiskError,
+		}
+		if p.follower != nil {
+			d.History = readingOf(p.follower.Status(), p.options.stateDir)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(d) // the client may have gone
+	})
+}
+
+// notWellOf are the charge points that are not activated, the oldest state first.
+func notWellOf(all []central.CPView) []notWell {
+	list := []notWell{}
+	for _, v := range all {
+		if v.Known() && v.State != cpstate.Activated {
+			list = append(list, notWell{string(v.ID), v.State.String(), v.Reason.String(), v.Since})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b notWell) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.CP, b.CP)) })
+	return list[:min(len(list), maxNotWell)]
+}
+
+func readingOf(s archive.FollowStatus, dir string) *historyReading {
+	r := &historyReading{
+		Topic: s.Topic, Offsets: s.Next, Lag: s.Lag, Newest: s.Newest.Time(), Records: s.Records, Strange: s.Strange, Lost: s.Lost, Error: s.Error,
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(filepath.Join(dir, archive.FileName+suffix)); err == nil {
+			r.Bytes += info.Size()
+		}
+	}
+	return r
+}
+
+// status prints how the running Central does.
+func (c historyCommand) status(ctx context.Context, now time.Time) error {
+	if c.operand != "" {
+		return cli.UsageError(language.Errorf("unexpected argument %s.", c.operand))
+	}
+	var d statusDocument
+	if err := c.ask(ctx, statusPath, nil, &d); noCentral(err) {
+		return language.Errorf("no Central runs in %s", c.dir)
+	} else if err != nil {
+		return language.Errorf("status: %w", err)
+	}
+	say := func(format string, args ...any) {
+		fmt.Fprintln(c.stdout, display.Safe(c.said.Sprintf(format, args...)))
+	}
+	say("%d activated, %d faulted, %d disconnected", d.Activated, d.Faulted, d.Disconnected)
+	for _, cp := range d.NotWell {
+		say("  %-16s %s, %s, for %s", cp.CP, c.said.Text(cp.State), cp.Reason, display.Duration(now.Sub(cp.Since)))
+	}
+	if more := d.Faulted + d.Disconnected - len(d.NotWell); more > 0 {
+		say("  and %d more", more)
+	}
+	if d.DiskError != "" {
+		say("can't write to the state folder: %s", d.DiskError)
+	}
+	h := d.History
+	if h == nil {
+		say("History: none (--kafka-brokers)")
+		return nil
+	}
+	offsets, err := json.Marshal(h.Offsets)
+	if err != nil {
+		return err
+	}
+	say("History: topic %s at %s, %d records behind, newest event %s ago", h.Topic, string(offsets), h.Lag, display.Duration(now.Sub(h.Newest)))
+	say("  %d records read, %d of them by no Monitor, %d lost by the topic; %d bytes on disk in %s",
+		h.Records, h.Strange, h.Lost, h.Bytes, console.Path(filepath.Join(c.dir, archive.FileName)))
+	if h.Error != "" {
+		say("  can't go on: %s", h.Error)
+	}
+	return nil
+}
