@@ -22,7 +22,7 @@ import (
 // sentenceTables are the variables and constants whose texts are sentences for people, by
 // package, besides each package's table of words. Keys of maps are none.
 var sentenceTables = map[string][]string{
-	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "KafkaLinks", "withoutTLS", "leaveOutTLS", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised"},
+	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "KafkaLinks", "withoutTLS", "leaveOutTLS", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised", "inFleet"},
 	"internal/cli":     {"fileWords"},
 	"internal/demo":    {"defaultScript"},
 	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble", "LogHeld"},

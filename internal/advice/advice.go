@@ -39,13 +39,25 @@ type Advice struct {
 	Meaning string // one or two sentences; "" when all is well
 	Do      string // the first step, with the flag it takes; "" when all is well
 
-	said   language.Language
-	remote Remote
-	cause  evcp.Cause
+	inFleet string // Do, where a file of many names the Engine; "" if it is the same
+	said    language.Language
+	remote  Remote
+	cause   evcp.Cause
 }
 
 // row is an Advice in the table, in English.
 type row struct{ Phrase, Meaning, Do string }
+
+// inFleet is what to do first where the Engine stands in the file of a fleet, by what it is
+// where flags name it.
+var inFleet = map[string]string{
+	"Correct --engine-port, or make the Engine answer OK or KO.":                                             "Correct its address, or make the Engine answer OK or KO.",
+	"Start the Engine (ours: ev-cp-e) or correct --engine-port.":                                             "Start the Engine (ours: ev-cp-e) or correct its address.",
+	"Look whether the Engine still runs; if it is only slow, raise --timeout.":                               "Look whether the Engine still runs; if it is only slow, raise its timeout.",
+	"Look at the Engine's own log; if it saw nothing, correct --engine-port, or it wants TLS: --engine-tls.": "Look at the Engine's own log; if it saw nothing, correct its address, or it wants TLS: engine_tls.",
+	"Check its power and network, or correct --engine-ip.":                                                   "Check its power and network, or correct its address.",
+	"Correct --engine-ip, or give an IP address there.":                                                      "Correct its address, or give an IP address there.",
+}
 
 // Details are the values in the sentences of an Advice. A sentence leaves out a zero value
 // where it can, and has a general word for it elsewhere.
@@ -54,6 +66,7 @@ type Details struct {
 	Reply   string        // what the remote replied, safe to print
 	CP      evcp.CPID
 	Topic   string
+	Fleet   bool // the Engine stands in the file of a fleet, not in flags
 	// Of Kafka, as HOST:PORT and safe to print: the broker that can't be reached, and another
 	// one that answers meanwhile.
 	Broker, Answering string
@@ -74,7 +87,7 @@ func For(l language.Language, r Remote, c evcp.Cause) Advice {
 		found = rows[c]
 	}
 	a := Advice{
-		Phrase: l.Text(before) + l.Text(found.Phrase), Meaning: l.Text(found.Meaning), Do: l.Text(found.Do),
+		Phrase: l.Text(before) + l.Text(found.Phrase), Meaning: l.Text(found.Meaning), Do: l.Text(found.Do), inFleet: l.Text(inFleet[found.Do]),
 		said: l, remote: min(r, Kafka), cause: c,
 	}
 	return a.replaced("{remote}", l.Text(remotes[min(r, Kafka)]))
@@ -193,6 +206,9 @@ const (
 
 // With fills in the details.
 func (a Advice) With(d Details) Advice {
+	if d.Fleet && a.inFleet != "" {
+		a.Do = a.inFleet
+	}
 	a = a.tls(d.Reply)
 	if d.Reply == "" {
 		a = a.replaced(": {reply}", "", `: "{reply}"`, "", `"{reply}"`, a.said.Text(noReason))

@@ -42,6 +42,11 @@ func runeWidth(r rune) int {
 
 func isAccent(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) }
 
+// Pad is text with blanks behind it, in at least so many cells.
+func Pad(text string, cells int) string {
+	return text + strings.Repeat(" ", max(0, cells-Width(text)))
+}
+
 // Cut shortens s to at most n cells. What was cut shows as mark ("…", or "..."
 // in ASCII), which is counted; a mark wider than n leaves nothing.
 func Cut(s string, n int, mark string) string {

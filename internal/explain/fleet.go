@@ -58,16 +58,9 @@ type widths struct{ id, site, state int }
 
 func listWidths(rows []CPRow) (w widths) {
 	for _, c := range rows {
-		w.id, w.site, w.state = max(w.id, len(c.CP)), max(w.site, display.Width(safe(c.Site))), max(w.state, len(c.State))
+		w.id, w.site, w.state = max(w.id, len(c.CP)), max(w.site, display.Width(display.Safe(c.Site))), max(w.state, len(c.State))
 	}
 	return widths{min(w.id, maxID), min(w.site, maxSite), min(w.state, len(evcp.ConnectionError.String()))}
-}
-
-func safe(s string) string { return display.Safe(s) }
-
-// padded is text in so many cells.
-func padded(text string, cells int) string {
-	return text + strings.Repeat(" ", max(0, cells-display.Width(text)))
 }
 
 // listed is one charge point: shape, id, site, state, since when, why, and whether Central was
@@ -80,11 +73,11 @@ func (v view) listed(c CPRow, w widths) []string {
 	if c.Told != 0 {
 		why += " " + display.Reported.Mark()
 	}
-	head := fmt.Sprintf("  %s %s", shape.Mark(), padded(string(c.CP), w.id))
+	head := fmt.Sprintf("  %s %s", shape.Mark(), display.Pad(string(c.CP), w.id))
 	if w.site > 0 {
-		head += "  " + padded(display.Cut(safe(c.Site), w.site, "…"), w.site)
+		head += "  " + display.Pad(display.Cut(display.Safe(c.Site), w.site, "…"), w.site)
 	}
-	head += "  " + padded(c.State, w.state)
+	head += "  " + display.Pad(c.State, w.state)
 	if c.Since != 0 {
 		head += "  " + v.shortClock(c.Since)
 	}
@@ -160,12 +153,12 @@ func (v view) sites(f FleetStatus) (lines []string) {
 		if all[i].Site == "" {
 			all[i].Site = name
 		}
-		all[i].Site = display.Cut(safe(all[i].Site), maxSiteName, "…")
+		all[i].Site = display.Cut(display.Safe(all[i].Site), maxSiteName, "…")
 		wide = max(wide, display.Width(all[i].Site))
 		number = max(number, len(strconv.Itoa(max(all[i].OK, all[i].Failed, all[i].Unknown))))
 	}
 	for _, s := range all {
-		lines = append(lines, fmt.Sprintf("  %s  %s %*d  %s %*d  %s %*d", padded(s.Site, wide),
+		lines = append(lines, fmt.Sprintf("  %s  %s %*d  %s %*d  %s %*d", display.Pad(s.Site, wide),
 			display.Up.Mark(), number, s.OK, display.Failed.Mark(), number, s.Failed, display.Unknown.Mark(), number, s.Unknown))
 	}
 	return lines

@@ -42,6 +42,14 @@ var adviceTexts = map[string]string{
 	"No name server knows the Engine's machine by this name.":                  "Ningún servidor de nombres conoce la máquina del Engine por ese nombre.",
 	"Correct --engine-ip, or give an IP address there.":                        "Corrija --engine-ip, o ponga ahí una dirección IP.",
 
+	// The Engine, of a fleet.
+	"Correct its address, or make the Engine answer OK or KO.":                                           "Corrija su dirección, o haga que el Engine conteste OK o KO.",
+	"Start the Engine (ours: ev-cp-e) or correct its address.":                                           "Arranque el Engine (el nuestro: ev-cp-e) o corrija su dirección.",
+	"Look whether the Engine still runs; if it is only slow, raise its timeout.":                         "Mire si el Engine sigue en marcha; si solo es lento, suba su timeout.",
+	"Look at the Engine's own log; if it saw nothing, correct its address, or it wants TLS: engine_tls.": "Mire el log del propio Engine; si no vio nada, corrija su dirección, o pide TLS: engine_tls.",
+	"Check its power and network, or correct its address.":                                               "Compruebe su alimentación y su red, o corrija su dirección.",
+	"Correct its address, or give an IP address there.":                                                  "Corrija su dirección, o ponga ahí una dirección IP.",
+
 	// Central.
 	"accepted {cp}": "aceptó {cp}",
 	"refused {cp}":  "rechazó {cp}",

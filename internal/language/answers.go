@@ -37,6 +37,15 @@ var answers = map[string]string{
 	"another program keeps a transaction open in %s, so SQLite's log grows; close that program": "otro programa mantiene abierta una transacción en %s, y el registro de SQLite crece; cierre ese programa",
 	"state folder %s can't be used: %s; events are kept in memory only":                         "la carpeta de estado %s no se puede usar: %s; los eventos se guardan solo en memoria",
 
+	// --test of a fleet.
+	"Testing %s. %s registers with Central; Kafka is only asked, not written.": "Prueba de %s. %s se registra en Central; a Kafka solo se le pregunta, no se escribe.",
+	"%d Engine":            "%d Engine",
+	"%d Engines":           "%d Engines",
+	"%d answered OK":       "%d contestaron OK",
+	"%d of %d answered OK": "%d de %d contestaron OK",
+	"%d of %d":             "%d de %d",
+	"%d more failed":       "%d más fallaron",
+
 	// status: a fleet.
 	"and %d more: /api/v1/cps lists it":   "y %d más: /api/v1/cps lo enumera",
 	"and %d more: /api/v1/cps lists them": "y %d más: /api/v1/cps los enumera",

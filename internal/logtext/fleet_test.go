@@ -30,7 +30,7 @@ type fleetRecorder struct {
 func newFleetRecorder(said language.Language, sites ...int) *fleetRecorder {
 	r := &fleetRecorder{
 		log: &logtext.FleetLog{
-			Formatter: &logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, RefusalRetry: time.Minute, CentralTimeout: 3 * time.Second, NoDebug: true, Language: said},
+			Formatter: &logtext.Formatter{Timeout: 900 * time.Millisecond, Zone: time.UTC, RefusalRetry: time.Minute, CentralTimeout: 3 * time.Second, NoDebug: true, Fleet: true, Language: said},
 			Singles:   3, Groups: 5, WholeSites: true,
 		},
 		states: map[evcp.CPID]evcp.State{}, sites: map[evcp.CPID]string{}, now: noon,

@@ -57,6 +57,7 @@ type Formatter struct {
 	CentralTimeout  time.Duration     // longest wait for an answer of Central; 0: no line names it
 	KafkaTimeout    time.Duration     // longest wait for an answer of Kafka; 0: no line names it
 	Topic           string            // for "create the topic …"
+	Fleet           bool              // Engines stand in a file of many, not in flags
 	NoDebug         bool              // lines of debug level are not made: they cost with every failed check
 	cps             map[evcp.CPID]*logState
 	locals          map[evcp.Cause]int // charge points with a localTrouble that was logged
@@ -262,7 +263,7 @@ func incidentLine(line string, cause evcp.Cause, since evcp.Stamp, a advice.Advi
 func (f *Formatter) clock(at evcp.Stamp) string { return at.Time().In(f.Zone).Format(time.TimeOnly) }
 
 func (f *Formatter) engine(s *logState, c evcp.Cause, response string) advice.Advice {
-	return advice.For(f.Language, advice.Engine, c).With(advice.Details{Timeout: cmp.Or(s.timeout, f.Timeout), Reply: response})
+	return advice.For(f.Language, advice.Engine, c).With(advice.Details{Timeout: cmp.Or(s.timeout, f.Timeout), Reply: response, Fleet: f.Fleet})
 }
 
 // advised adds what a failure means and what to do first.

@@ -22,7 +22,7 @@ const (
 func widest(all []peerResult) int {
 	wide := 0
 	for _, f := range all {
-		wide = max(wide, len(f.address))
+		wide = max(wide, display.Width(f.address))
 	}
 	return min(wide, 24)
 }
@@ -30,7 +30,7 @@ func widest(all []peerResult) int {
 // lines are one result for a person: what was tried, the outcome, how long it took;
 // and when it is not well, what that means and what to do first.
 func (f peerResult) lines(wide, columns int) []string {
-	head := fmt.Sprintf("  %s %-7s  %-*s  ", f.shape.Mark(), f.peer, wide, f.address)
+	head := fmt.Sprintf("  %s %-7s  %s  ", f.shape.Mark(), f.peer, display.Pad(f.address, wide))
 	lines := []string{strings.TrimRight(head, " ")}
 	if room := columns - display.Width(head) - 1; room < leastText {
 		lines = append(lines, display.WrapIndented(f.advice.Phrase, columns-margin, indent)...)
@@ -55,27 +55,29 @@ func timed(head string, f peerResult, columns int) string {
 }
 
 // verdict says what a Monitor would do if it were started now.
-func (o Options) verdict(central, engine, broker peerResult, local []peerResult, columns int) []string {
-	problems := len(local)
-	for _, r := range []peerResult{central, engine} {
-		if !r.well {
-			problems++
-		}
+func (o Options) verdict(central peerResult, engines engineResults, broker peerResult, local []peerResult, columns int) []string {
+	problems := len(local) + engines.failed + engines.unknown
+	if !central.well {
+		problems++
+	}
+	reported := string(o.CP)
+	if o.Fleet {
+		reported = english.chargePoints.In(o.Language).Of(int64(engines.failed))
 	}
 	var then string
 	switch {
 	case slices.ContainsFunc(local, func(r peerResult) bool { return r.stops }):
 		then = o.Language.Text(english.notStart)
-	case central.refused:
+	case central.refused && !o.Fleet:
 		then = o.Language.Text(english.stop)
-	case engine.unknown:
+	case engines.failed == 0 && engines.unknown > 0:
 		then = o.Language.Text(english.notJudge)
-	case !central.well && !engine.well:
-		then = o.Language.Sprintf(english.reportLater, o.CP)
+	case !central.well && engines.failed > 0:
+		then = o.Language.Sprintf(english.reportLater, reported)
 	case !central.well:
 		then = o.Language.Text(english.watch)
-	case !engine.well:
-		then = o.Language.Sprintf(english.report, o.CP)
+	case engines.failed > 0:
+		then = o.Language.Sprintf(english.report, reported)
 	case problems > 0:
 		then = o.Language.Text(english.inMemory)
 	case !broker.well:
@@ -97,6 +99,12 @@ type words struct {
 	onDisk                 string
 	toCreate               string // which topic
 	moreTroubles           display.Plural
+	titleFleet             string // how many charge points, which one registers
+	chargePoints, engines  display.Plural
+	allOK                  display.Plural
+	someOK                 string // how many of how many
+	ofSite                 string // how many of how many at a site
+	moreEngines            display.Plural
 
 	allWell, withoutKafka string
 	problems              display.Plural
@@ -115,6 +123,13 @@ var english = words{
 	toCreate: "topic %s would be created",
 
 	moreTroubles: display.NewPlural("%d more trouble", "%d more troubles"),
+	titleFleet:   "Testing %s. %s registers with Central; Kafka is only asked, not written.",
+	chargePoints: display.NewPlural("%d charge point", "%d charge points"),
+	engines:      display.NewPlural("%d Engine", "%d Engines"),
+	allOK:        display.NewPlural("%d answered OK", "%d answered OK"),
+	someOK:       "%d of %d answered OK",
+	ofSite:       "%d of %d",
+	moreEngines:  display.NewPlural("%d more failed", "%d more failed"),
 
 	allWell:      "All well. The same command without --test starts the watch.",
 	withoutKafka: "Ready, without Kafka. The same command without --test starts the watch.",

@@ -19,20 +19,19 @@ import (
 	"evcp/internal/kafka"
 	"evcp/internal/language"
 	"evcp/internal/link"
-	"evcp/internal/probe"
 	"evcp/internal/uplink"
 	"evcp/internal/wire"
 )
 
 // Options are what a self-test needs. Addresses are host:port.
 type Options struct {
-	CP      evcp.CPID
+	CP      evcp.CPID // that registers with Central
 	Central string
-	Engine  string
-	Timeout time.Duration // of the health check
+	Engines []Engine // one, unless it is a fleet
+	Fleet   bool
 	Kafka   kafka.Options // its Brokers may be empty
 	Framing wire.Framing
-	Dialers link.Dialers
+	Dialers link.Dialers // an Engine may have its own
 	Slept   func() time.Duration
 	Columns int    // of the output, in cells; 0 is display.Columns
 	Origin  string // where the settings came from; "" is left out
@@ -55,14 +54,17 @@ type LocalCheck struct {
 // and reports whether Central and Engine answered well and this machine has what a Monitor
 // needs.
 func Run(ctx context.Context, o Options, printLine func(line string)) bool {
-	var central, engine peerResult
+	var central peerResult
+	var engines engineResults
 	var brokers []peerResult
 	var trying sync.WaitGroup
 	trying.Go(func() { central = o.tryCentral(ctx) })
-	trying.Go(func() { engine = o.tryEngine(ctx) })
+	trying.Go(func() { engines = o.tryEngines(ctx) })
 	trying.Go(func() { brokers = o.tryKafka(ctx) })
 	columns := cmp.Or(o.Columns, display.Columns)
-	printLine(o.Language.Sprintf(english.title, o.CP))
+	for _, line := range display.Wrap(o.title(), columns) {
+		printLine(line)
+	}
 	if o.Origin != "" {
 		for _, line := range display.Wrap(o.Language.Sprintf(english.settings, o.Origin), columns) {
 			printLine(line)
@@ -71,7 +73,7 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 	printLine("")
 	trying.Wait()
 	local := o.tryLocal(ctx)
-	all := slices.Concat([]peerResult{central, engine}, brokers, local)
+	all := slices.Concat([]peerResult{central}, engines.rows, brokers, local)
 	wide := widest(all)
 	for _, f := range all {
 		for _, line := range f.lines(wide, columns) {
@@ -79,10 +81,10 @@ func Run(ctx context.Context, o Options, printLine func(line string)) bool {
 		}
 	}
 	printLine("")
-	for _, line := range o.verdict(central, engine, brokers[0], local, columns) {
+	for _, line := range o.verdict(central, engines, brokers[0], local, columns) {
 		printLine(line)
 	}
-	return central.well && engine.well && len(local) == 0
+	return central.well && engines.well() && len(local) == 0
 }
 
 // peerResult is the result for one peer.
@@ -124,32 +126,6 @@ func (o Options) tryCentral(ctx context.Context) peerResult {
 	}
 	r := o.result(english.central, o.Central, advice.Central, cause, facts, a.Latency)
 	r.refused = cause == evcp.SaidKO
-	return r
-}
-
-func (o Options) tryEngine(ctx context.Context) peerResult {
-	p, err := probe.New(probe.Portable, probe.Options{})
-	if err != nil {
-		return o.result(english.engine, o.Engine, advice.Engine, evcp.Local, advice.Details{}, 0)
-	}
-	defer p.Close()
-	p.Adopt(0, probe.Target{
-		CP: o.CP, Address: o.Engine, Dialer: o.Dialers.Engine, Framing: o.Framing,
-		Rules: evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace},
-	}, o.Slept())
-	p.Ask(o.Slept(), 0)
-	select {
-	case <-p.Ready():
-	case <-ctx.Done():
-		return o.result(english.engine, o.Engine, advice.Engine, evcp.Timeout, advice.Details{}, 0)
-	}
-	checked := p.Take(nil)[0]
-	outcome, _ := p.Judge(checked, o.Slept())
-	facts := advice.Details{CP: o.CP, Timeout: o.Timeout, Reply: outcome.Response}
-	r := o.result(english.engine, o.Engine, advice.Engine, outcome.Cause, facts, outcome.Latency)
-	if r.unknown = outcome.Status == evcp.Unknown; r.unknown {
-		r.shape = display.Unknown
-	}
 	return r
 }
 

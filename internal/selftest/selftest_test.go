@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
-		CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: 900 * time.Millisecond, Kafka: kafka.Options{Topic: g.Topic}, Dialers: link.OneDialer(link.NewDialer()),
+		CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.Engine{{CP: "CP_001", Address: g.EngineAddr, Timeout: 900 * time.Millisecond}}, Kafka: kafka.Options{Topic: g.Topic}, Dialers: link.OneDialer(link.NewDialer()),
 		Slept: func() time.Duration { return 0 },
 	}
 	if g.BrokerAddr != "" {
@@ -303,7 +303,7 @@ func TestCanBeCancelled(t *testing.T) {
 	ended := make(chan bool)
 	go func() {
 		ended <- selftest.Run(ctx, selftest.Options{
-			CP: "CP_001", Central: g.CentralAddr, Engine: g.EngineAddr, Timeout: time.Hour, Kafka: kafka.Options{Brokers: []string{g.BrokerAddr}, Topic: g.Topic},
+			CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.Engine{{CP: "CP_001", Address: g.EngineAddr, Timeout: time.Hour}}, Kafka: kafka.Options{Brokers: []string{g.BrokerAddr}, Topic: g.Topic},
 			Dialers: link.OneDialer(link.NewDialer()), Slept: func() time.Duration { return 0 },
 		}, func(string) {})
 	}()

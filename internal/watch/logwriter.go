@@ -52,7 +52,7 @@ type logWriter struct {
 func newLogWriter(c *console.Console, f logtext.Formatter, tail *outbox.Tail, lone bool, cps int) *logWriter {
 	w := &logWriter{console: c, formatter: &f, tail: tail, ended: make(chan struct{}), kafka: display.Gone}
 	w.notices = noticeQueue{most: noticeLength, come: make(chan struct{}, 1)}
-	f.NoDebug = !c.Logger().Enabled(context.Background(), slog.LevelDebug)
+	f.Fleet, f.NoDebug = !lone, !c.Logger().Enabled(context.Background(), slog.LevelDebug)
 	if lone || !f.NoDebug {
 		return w
 	}
