@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ import (
 // commands are the arguments that may follow the program's name. Each prints to stdout.
 var commands = map[string]func(*options, context.Context) error{
 	"status":      func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.StatusLines) },
-	"explain":     func(o *options, ctx context.Context) error { return o.printDocument(ctx, explain.Lines) },
+	"explain":     (*options).printExplanation,
 	"healthcheck": (*options).printHealth, "events": (*options).printEvents, "support": (*options).writeSupport,
 }
 
@@ -59,15 +60,85 @@ func (o *options) get(ctx context.Context, path string) (status.SocketReply, err
 	a, err := status.Get(ctx, o.Dir(), path)
 	switch {
 	case errors.Is(err, status.ErrNotRunning):
-		return a, advisedError{language.Errorf(english.notRunning, o.cp), o.whereLooked()}
+		return a, advisedError{language.Errorf(english.notRunning, o.subject()), o.whereLooked()}
 	case errors.Is(err, fs.ErrPermission):
-		return a, advisedError{language.Errorf(english.otherUser, o.cp, fs.ErrPermission), language.New(english.askAsUser)}
+		return a, advisedError{language.Errorf(english.otherUser, o.subject(), fs.ErrPermission), language.New(english.askAsUser)}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return a, advisedError{language.Errorf(english.noReply, o.cp, status.GetTimeout), language.New(english.restart)}
+		return a, advisedError{language.Errorf(english.noReply, o.subject(), status.GetTimeout), language.New(english.restart)}
 	case err != nil:
-		return a, language.Errorf(english.badReply, o.cp, err)
+		return a, language.Errorf(english.badReply, o.subject(), err)
 	}
 	return a, nil
+}
+
+// subject is what the Monitor watches, for a sentence: its charge point, or the file of a
+// fleet.
+func (o *options) subject() string {
+	if o.Fleet != nil {
+		return o.Fleet.File
+	}
+	return string(o.cp)
+}
+
+// printExplanation prints all that is known of one charge point. Of a fleet somebody must say
+// which.
+func (o *options) printExplanation(ctx context.Context) error {
+	id := o.only
+	if o.operand != "" {
+		var err error
+		if id, err = evcp.ParseCPID(o.operand); err != nil {
+			return cli.UsageError(err)
+		}
+	}
+	switch {
+	case o.Fleet == nil && id == o.cp:
+		return o.printDocument(ctx, explain.Lines)
+	case o.Fleet != nil && id == "":
+		return cli.UsageError(language.New(english.explainWhich))
+	}
+	a, err := o.get(ctx, "/api/v1/cps/"+string(id))
+	if err != nil {
+		return err
+	}
+	var c explain.ChargePointStatus
+	if err := json.Unmarshal(a.Body, &c); err != nil || a.Code != http.StatusOK {
+		return language.Errorf(english.notWatched, id, o.subject())
+	}
+	o.addPast(ctx, &c)
+	if o.json {
+		body, err := json.MarshalIndent(c, "", "  ")
+		if err == nil {
+			_, err = os.Stdout.Write(append(body, '\n'))
+		}
+		return err
+	}
+	return o.printDocument(ctx, func(d explain.MonitorStatus, how explain.View) []string {
+		d.Fleet, d.ChargePoints = nil, []explain.ChargePointStatus{c}
+		return explain.Lines(d, how)
+	})
+}
+
+// pastIntervals is how far back the last 20 checks are, with some to spare.
+const pastIntervals = 25
+
+// addPast takes the last checks of one of many from the folder: the Monitor has those of all in
+// memory for less than a second. What can't be read is left out.
+func (o *options) addPast(ctx context.Context, c *explain.ChargePointStatus) {
+	back := min(time.Duration(c.IntervalMS*pastIntervals)*time.Millisecond, time.Hour)
+	var events []evcp.Event
+	_, _ = eventlog.Run(ctx, eventlog.Options{
+		Dir: o.Dir(), CP: c.CP, Since: time.Now().Add(-back), JSON: true, WriteJSON: func(line []byte) error {
+			if e, err := evcp.ParseEvent(line); err == nil {
+				events = append(events, e)
+			}
+			return nil
+		},
+	})
+	var past explain.Past
+	for _, e := range slices.Backward(events) {
+		past.Add(e)
+	}
+	c.SetPast(past)
 }
 
 // printDocument prints the Monitor's status document, as text or as it came.
@@ -82,7 +153,7 @@ func (o *options) printDocument(ctx context.Context, text func(explain.MonitorSt
 	}
 	var d explain.MonitorStatus
 	if err := json.Unmarshal(a.Body, &d); err != nil || a.Code != http.StatusOK {
-		return language.Errorf(english.noStatus, o.cp, a.Code)
+		return language.Errorf(english.noStatus, o.subject(), a.Code)
 	}
 	out := o.log.OpenAnswer()
 	out.Print(text(d, explain.View{Zone: time.Local, Columns: out.Columns(), Language: o.said})...)
@@ -109,16 +180,16 @@ func (o *options) printEvents(ctx context.Context) error {
 		out.Print(o.said.Text(english.following), "")
 	}
 	shown, err := eventlog.Run(ctx, eventlog.Options{
-		Dir: o.Dir(), CP: o.cp, Since: o.since, Follow: o.follow, JSON: o.json,
+		Dir: o.Dir(), CP: o.only, Since: o.since, Follow: o.follow, JSON: o.json,
 		Level: o.log.Level, Wait: o.Timeout, Zone: time.Local, Language: o.said,
 		WriteJSON: func(b []byte) error { _, err := os.Stdout.Write(b); return err },
 		WriteText: func(line string) { out.Print(wrapEvent(line, out)...) },
 	})
 	switch {
 	case errors.Is(err, outbox.ErrNothingKept):
-		return advisedError{language.Errorf(english.noState, o.cp), o.whereLooked()}
+		return advisedError{language.Errorf(english.noState, o.subject()), o.whereLooked()}
 	case errors.Is(err, fs.ErrPermission):
-		return advisedError{language.Errorf(english.unreadable, o.cp, fs.ErrPermission), language.New(english.readAsUser)}
+		return advisedError{language.Errorf(english.unreadable, o.subject(), fs.ErrPermission), language.New(english.readAsUser)}
 	case err != nil:
 		return err
 	}
@@ -153,9 +224,9 @@ func wrapTo(line string, columns int) []string {
 func (o *options) summary(shown eventlog.Summary) []string {
 	switch {
 	case shown.Events == 0 && o.since.IsZero():
-		return []string{o.said.Sprintf(english.noEvents, o.cp)}
+		return []string{o.said.Sprintf(english.noEvents, o.subject())}
 	case shown.Events == 0:
-		return []string{o.said.Sprintf(english.noEventsSince, o.cp, o.since.Local().Format(time.DateTime))}
+		return []string{o.said.Sprintf(english.noEventsSince, o.subject(), o.since.Local().Format(time.DateTime))}
 	case shown.Hidden > 0:
 		zone, _ := time.Now().Zone()
 		return []string{"", o.said.Sprintf(english.leftOut, shown.Events, shown.Hidden), o.said.Sprintf(english.zone, zone)}
@@ -194,7 +265,7 @@ const maxOtherCPs = 5
 func (o *options) otherCPs() (ids []string) {
 	entries, _ := os.ReadDir(o.StateDir) // on an error there is none, or it is not ours to see
 	for _, e := range entries {
-		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || id == o.cp {
+		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || o.Fleet == nil && id == o.cp {
 			continue
 		}
 		if len(ids) == maxOtherCPs {
@@ -224,6 +295,8 @@ type words struct {
 	badReply      string // charge point, error
 	following     string
 	noStatus      string // charge point, HTTP status code
+	explainWhich  string
+	notWatched    string // charge point, fleet
 	leftOut       string // number of events, number left out
 	zone          string // time zone
 	noEvents      string // charge point
@@ -254,6 +327,8 @@ var english = words{
 	badReply:      "the Monitor of %s does not answer as it should: %w",
 	following:     "What comes is added as it comes; Ctrl-C ends it.",
 	noStatus:      "the Monitor of %s answers %d and no status; is it of another version?",
+	explainWhich:  "which charge point? ev-cp-m explain ID says all of one; ev-cp-m status lists those that are not well",
+	notWatched:    "there is no charge point %s in %s",
 	leftOut:       "%[2]d of %[1]d events are left out, mostly single checks: --log-level debug.",
 	zone:          "Times are %s.",
 	noEvents:      "No event of %s is kept.",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -195,5 +196,53 @@ func TestAnEventIsWrappedAndNotCut(t *testing.T) {
 		if got := strings.Join(wrapTo(line, columns), "\n"); got != want {
 			t.Errorf("%d columns:\n%s\nwant\n%s", columns, got, want)
 		}
+	}
+}
+
+// TestFleetCommands asks a Monitor of three, one of which has no Engine: status names it,
+// explain speaks of one, events of one or of all, and --test finds the same.
+func TestFleetCommands(t *testing.T) {
+	t.Parallel()
+	g, dir := testbed.Start(t), t.TempDir()
+	file := filepath.Join(dir, "chargers.yaml")
+	text := "sites:\n  - site: Gandía\n    cps:\n      - {cp_id: \"CP_[001-002]\", engine: \"" + g.EngineAddr + "\"}\n      - {cp_id: CP_003, engine: \"" + testbed.FreeAddr(t) + "\"}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(g.CentralAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--fleet", file, "--central-ip", host, "--central-port", port, "--kafka-brokers", "", "--state-dir", filepath.Join(dir, "state"), "--interval", "100ms"}
+	ask := func(code int, more ...string) string {
+		p := start(t, []string{"LANG=C.UTF-8"}, append(more, args...)...)
+		if got := p.Wait(); got != code {
+			t.Errorf("%v: exit code %d, want %d", more, got, code)
+		}
+		return p.Stdout.String() + p.Stderr.String()
+	}
+	holds := func(said string, wanted ...string) {
+		t.Helper()
+		for _, want := range wanted {
+			if !strings.Contains(said, want) {
+				t.Errorf("no %q in\n%s", want, said)
+			}
+		}
+	}
+	holds(ask(cli.ExitFailed, "--test"), "▲ Engine   3 Engines", "2 of 3 answered OK", "▲ CP_003 ", "connection refused", "report 1 charge point as faulted.")
+	m := start(t, nil, args...)
+	m.Stderr.Line("cp=CP_003 msg=\"failure told to Central")
+	holds(ask(cli.ExitOK, "status"), "▲ CP_003 ", "CONNECTION_ERROR", "connection refused →", "● 2  ▲ 1  ? 0", "3 registered")
+	explained := ask(cli.ExitOK, "explain", "CP_003")
+	holds(explained, "▲ CP_003 ", "ENGINE_FAILURE: answered in ", "1 OK closes the incident")
+	if strings.Contains(explained, "CP_001") {
+		t.Errorf("explain CP_003 speaks of another:\n%s", explained)
+	}
+	holds(ask(cli.ExitOK, "explain", "CP_001"), "● CP_001 ", "checks of "+g.EngineAddr)
+	holds(ask(cli.ExitUsage, "explain"), "which charge point?")
+	holds(ask(cli.ExitFailed, "explain", "CP_777"), "there is no charge point CP_777 in")
+	holds(ask(cli.ExitOK, "events"), "CP_001 accepted by Central", "CP_003 CONNECTION_ERROR: connection refused")
+	if one := ask(cli.ExitOK, "events", "--cp-id", "CP_001"); strings.Contains(one, "CP_003") || !strings.Contains(one, "CP_001 accepted by Central") {
+		t.Errorf("events --cp-id CP_001:\n%s", one)
 	}
 }

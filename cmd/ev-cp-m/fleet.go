@@ -15,6 +15,7 @@ import (
 // chooseTargets sets what is watched: one charge point, or those of a file.
 func (o *options) chooseTargets(in config.Invocation) error {
 	if o.fleetFile == "" {
+		o.only = o.cp
 		o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
 		return nil
 	}
@@ -31,6 +32,10 @@ func (o *options) chooseTargets(in config.Invocation) error {
 	if central := given(in.Values, "central-ip", "central-port"); f.Central != "" && central == "" {
 		o.Central = f.Central
 	}
+	if given(in.Values, "cp-id") != "" {
+		o.only = o.cp
+	}
+	o.members = f.Members
 	for _, t := range f.Members {
 		o.Targets = append(o.Targets, probe.Target{CP: t.CP, Address: t.Address})
 	}

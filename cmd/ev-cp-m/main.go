@@ -54,7 +54,7 @@ func (o *options) run(ctx context.Context, in config.Invocation) error {
 func (o *options) runSelfTest(ctx context.Context) error {
 	out := o.log.OpenAnswer()
 	passed := selftest.Run(ctx, selftest.Options{
-		CP: o.cp, Central: o.Central, Engine: o.Targets[0].Address, Framing: o.Framing, Timeout: o.Timeout,
+		CP: o.Targets[0].CP, Central: o.Central, Engines: o.engines(), Fleet: o.Fleet != nil, Framing: o.Framing,
 		Kafka: o.KafkaOptions(), Dialers: o.Dialers, Slept: o.Slept, Columns: out.Columns(), Origin: o.sources.In(o.said), Language: o.said,
 		Local: o.localChecks(ctx),
 	}, func(line string) { out.Print(line) })
@@ -62,6 +62,17 @@ func (o *options) runSelfTest(ctx context.Context) error {
 		return cli.ExitError{Code: cli.ExitFailed}
 	}
 	return nil
+}
+
+// engines are those that --test asks.
+func (o *options) engines() (all []selftest.Engine) {
+	if o.Fleet == nil {
+		return []selftest.Engine{{CP: o.cp, Address: o.Targets[0].Address, Timeout: o.Timeout}}
+	}
+	for _, m := range o.members {
+		all = append(all, selftest.Engine{CP: m.CP, Address: m.Address, Site: m.Settings.Site, Timeout: m.Settings.Timeout})
+	}
+	return all
 }
 
 // localChecks are what a Monitor needs of this machine. The port of one that runs is taken by

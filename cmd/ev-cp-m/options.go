@@ -15,6 +15,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/credentials"
 	"evcp/internal/explain"
+	"evcp/internal/fleet"
 	"evcp/internal/kafkasettings"
 	"evcp/internal/language"
 	"evcp/internal/link"
@@ -29,6 +30,8 @@ type options struct {
 	watch.Options
 	cp                      evcp.CPID
 	fleetFile               string // "" = the charge point cp alone
+	members                 []fleet.Member
+	only                    evcp.CPID // of whom a command speaks; "": of all
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 
@@ -61,7 +64,7 @@ func program(o *options) config.Program {
 			{Args: "[flags]", Help: "watch until Ctrl-C"},
 			{Args: "--test", Help: "try Central, Engine and Kafka, and stop"},
 			{Args: "status", Help: "how the running Monitor does"},
-			{Args: "explain", Help: "why, and what happens next"},
+			{Args: "explain [ID]", Help: "why, and what happens next"},
 			{Args: "healthcheck", Help: "exit 0 while it watches, else 1"},
 			{Args: "events [flags]", Help: "what it has kept, also without one"},
 			{Args: "support FILE.zip", Help: "what to attach to a question, no secrets"},
@@ -161,7 +164,7 @@ func (o *options) misplacedFlag(command string) error {
 		why = language.New(english.needsCommand)
 	case command != "" && o.test:
 		why = language.Errorf(english.noTest, command)
-	case command != "support" && o.operand != "":
+	case command != "support" && command != "explain" && o.operand != "":
 		why = language.Errorf("unexpected argument %s.", o.operand)
 	case (command == "healthcheck" || command == "support") && o.json:
 		why = language.Errorf(english.goesWith, "--json", language.New("status, explain and events"))

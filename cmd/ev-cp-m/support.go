@@ -63,7 +63,7 @@ func (o *options) writeSupport(ctx context.Context) error {
 	}
 	lines = append(lines, "")
 	if !runs {
-		lines = append(lines, o.said.Sprintf("No Monitor of %s answers: it has only what is on disk.", o.cp))
+		lines = append(lines, o.said.Sprintf("No Monitor of %s answers: it has only what is on disk.", o.subject()))
 	}
 	o.log.OpenAnswer().Print(append(lines, o.said.Text("Look through it before you send it: it names your machines."))...)
 	return nil
@@ -128,7 +128,7 @@ func settingsText(settings []explain.SettingValue) []byte {
 func (o *options) supportEvents(ctx context.Context) []byte {
 	var kept []byte
 	_, err := eventlog.Run(ctx, eventlog.Options{
-		Dir: o.Dir(), CP: o.cp, Since: time.Now().Add(-supportSince), JSON: true, Level: slog.LevelDebug,
+		Dir: o.Dir(), CP: o.only, Since: time.Now().Add(-supportSince), JSON: true, Level: slog.LevelDebug,
 		WriteJSON: func(line []byte) error {
 			kept = append(kept, line...)
 			if over := len(kept) - supportEvents; over > 0 {

@@ -23,7 +23,7 @@ import (
 // Options say which events are printed, and how.
 type Options struct {
 	Dir    string
-	CP     evcp.CPID     // of this charge point alone
+	CP     evcp.CPID     // of this charge point alone; "": of all
 	Since  time.Time     // zero: from the oldest on
 	Follow bool          // until ctx ends
 	JSON   bool          // the very lines that Kafka gets; else sentences
@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	p := &printer{o: o, from: evcp.StampOf(o.Since), formatter: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone, Language: o.Language}}
+	p := &printer{o: o, plain: map[string]bool{}, from: evcp.StampOf(o.Since), formatter: logtext.Formatter{Timeout: o.Wait, Zone: o.Zone, Language: o.Language}}
 	err = p.read(ctx, h)
 	return p.summary, errors.Join(err, h.Close())
 }
@@ -78,7 +78,7 @@ type printer struct {
 	from      evcp.Stamp
 	formatter logtext.Formatter
 	summary   Summary
-	plain     bool // the last event was a plain OK
+	plain     map[string]bool // of which charge points the last event was a plain OK
 }
 
 func (p *printer) read(ctx context.Context, h *outbox.History) error {
@@ -91,7 +91,7 @@ func (p *printer) read(ctx context.Context, h *outbox.History) error {
 			return nil
 		}
 		for line := range run.Each() {
-			if string(line.CP()) != string(p.o.CP) {
+			if p.o.CP != "" && string(line.CP()) != string(p.o.CP) {
 				continue
 			}
 			if err := p.line(line); err != nil {
@@ -106,10 +106,12 @@ func (p *printer) read(ctx context.Context, h *outbox.History) error {
 // it prints depends on them. Of plain OKs in a row there the first is enough.
 func (p *printer) line(line outbox.Line) error {
 	early, plain := line.At() < p.from, line.Plain()
-	if early && (p.o.JSON || plain && p.plain) {
+	if early && (p.o.JSON || plain && p.plain[string(line.CP())]) {
 		return nil
 	}
-	p.plain = plain
+	if p.plain[string(line.CP())] != plain {
+		p.plain[string(line.CP())] = plain
+	}
 	if p.o.JSON {
 		p.summary.Events++
 		return p.o.WriteJSON(append(bytes.Clone(line), '\n'))

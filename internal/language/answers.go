@@ -37,7 +37,9 @@ var answers = map[string]string{
 	"another program keeps a transaction open in %s, so SQLite's log grows; close that program": "otro programa mantiene abierta una transacción en %s, y el registro de SQLite crece; cierre ese programa",
 	"state folder %s can't be used: %s; events are kept in memory only":                         "la carpeta de estado %s no se puede usar: %s; los eventos se guardan solo en memoria",
 
-	// --test of a fleet.
+	// explain and --test of a fleet.
+	"which charge point? ev-cp-m explain ID says all of one; ev-cp-m status lists those that are not well": "¿qué punto de carga? ev-cp-m explain ID lo dice todo de uno; ev-cp-m status enumera los que no están bien",
+	"there is no charge point %s in %s":                                        "no hay ningún punto de carga %s en %s",
 	"Testing %s. %s registers with Central; Kafka is only asked, not written.": "Prueba de %s. %s se registra en Central; a Kafka solo se le pregunta, no se escribe.",
 	"%d Engine":            "%d Engine",
 	"%d Engines":           "%d Engines",

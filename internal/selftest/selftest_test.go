@@ -3,6 +3,7 @@ package selftest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"regexp"
 	"slices"
@@ -324,7 +325,7 @@ func TestNoLineIsWiderThanATerminal(t *testing.T) {
 	for _, host := range []string{"::1", "a.example", "central-with-a-long-name.of-a-site.example.invalid"} {
 		_, lines := try(t, g, func(o *selftest.Options) {
 			o.CP = "ALB-04-001"
-			o.Central, o.Engine = net.JoinHostPort(host, "1"), net.JoinHostPort(host, "1")
+			o.Central, o.Engines[0].Address = net.JoinHostPort(host, "1"), net.JoinHostPort(host, "1")
 		})
 		for _, line := range lines[2:] {
 			if n := utf8.RuneCountInString(line); n > 80 && (len(host) < 24 || !strings.Contains(line, host)) {
@@ -351,5 +352,52 @@ func TestOwnTroubleIsNoFault(t *testing.T) {
 	}
 	if got := end(lines); got != "2 problems. A Monitor started now would watch, and report nothing of an Engine that it can't judge." {
 		t.Errorf("ends %q", got)
+	}
+}
+
+// TestFleet asks 250 Engines: what many have in common is one row, each cause is advised
+// once, and one refusal of a lone Engine more has a row of its own.
+func TestFleet(t *testing.T) {
+	g := testbed.New(t)
+	g.StartCentral(central.Options{})
+	well := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, func(string) string { return "OK" })
+	sick := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, func(string) string { return "KO" })
+	nobody := testbed.FreeAddr(t)
+	for name, c := range map[string]struct {
+		address func(i int) string
+		well    bool
+		says    []string
+	}{
+		"well": {func(int) string { return well.Address }, true, []string{"● Engine   250 Engines ", " 250 answered OK", "All well. The same command without --test starts the watch."}},
+		"sick": {func(i int) string {
+			switch {
+			case i < 40:
+				return nobody
+			case i == 41 || i == 240:
+				return sick.Address
+			}
+			return well.Address
+		}, false, []string{
+			"▲ Engine   250 Engines ", " 208 of 250 answered OK", "▲ 40 of 40  Site 0 ", "connection refused", "Start the Engine (ours: ev-cp-e) or correct its address.",
+			"▲ CP_041  ", "▲ CP_240  ", "says KO", "42 problems. A Monitor started now would report 42 charge points as faulted.",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ok, lines := try(t, g, func(o *selftest.Options) {
+				o.Engines, o.Fleet = nil, true
+				for i := range 250 {
+					o.Engines = append(o.Engines, selftest.Engine{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Address: c.address(i), Site: fmt.Sprintf("Site %d", i/40), Timeout: 5 * time.Second})
+				}
+			})
+			text := strings.Join(lines, "\n")
+			if ok != c.well || strings.Count(text, "Go to the charger") > 1 {
+				t.Errorf("well: %v\n%s", ok, text)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(text, want) && !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+					t.Errorf("no %q in\n%s", want, text)
+				}
+			}
+		})
 	}
 }
