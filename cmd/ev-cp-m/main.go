@@ -65,12 +65,12 @@ func (o *options) runSelfTest(ctx context.Context) error {
 }
 
 // engines are those that --test asks.
-func (o *options) engines() (all []selftest.Engine) {
+func (o *options) engines() (all []selftest.EngineToTest) {
 	if o.Fleet == nil {
-		return []selftest.Engine{{CP: o.cp, Address: o.Targets[0].Address, Timeout: o.Timeout}}
+		return []selftest.EngineToTest{{CP: o.cp, Address: o.Targets[0].Address, Timeout: o.Timeout}}
 	}
 	for _, m := range o.members {
-		all = append(all, selftest.Engine{CP: m.CP, Address: m.Address, Site: m.Settings.Site, Timeout: m.Settings.Timeout})
+		all = append(all, selftest.EngineToTest{CP: m.CP, Address: m.Address, Site: m.Settings.Site, Timeout: m.Settings.Timeout})
 	}
 	return all
 }

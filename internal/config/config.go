@@ -175,7 +175,7 @@ var NetworkFiles = []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/net
 // serves both, so each of them ignores the keys of the other. A test of each program
 // holds its table to this list.
 var NetworkKeys = []string{
-	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing",
+	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing", "central_connections",
 	"interval", "timeout", "recheck_after", "fall", "rise", "report_every", "heartbeat",
 	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep",
 	"central_tls", "central_ca", "central_cert", "central_key", "central_server_name",

@@ -42,6 +42,7 @@ var settings = map[string]string{
 	"how the running Monitor does":                  "cómo está el Monitor en marcha",
 	"why, and what happens next":                    "por qué, y qué pasará después",
 	"exit 0 while it watches, else 1":               "termina con 0 si vigila; si no, con 1",
+	"explain [ID]":                                  "explain [ID]",
 	"events [flags]":                                "events [opciones]",
 	"what it has kept, also without one":            "lo que ha guardado, aunque no haya Monitor",
 	"1 to 64 of A-Z a-z 0-9 . _ -":                  "de 1 a 64 de A-Z a-z 0-9 . _ -",

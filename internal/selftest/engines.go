@@ -14,8 +14,8 @@ import (
 	"evcp/internal/probe"
 )
 
-// Engine is one Engine to ask.
-type Engine struct {
+// EngineToTest is one Engine to ask.
+type EngineToTest struct {
 	CP      evcp.CPID
 	Address string // host:port
 	Site    string
@@ -36,7 +36,7 @@ func (r engineResults) well() bool { return r.failed+r.unknown == 0 }
 
 // askedEngine is what came of one question.
 type askedEngine struct {
-	Engine
+	EngineToTest
 	outcome evcp.Outcome
 }
 
@@ -65,7 +65,7 @@ func (o Options) tryEngines(ctx context.Context) (r engineResults) {
 func (o Options) askEngines(ctx context.Context) []askedEngine {
 	asked := make([]askedEngine, len(o.Engines))
 	for i, e := range o.Engines {
-		asked[i] = askedEngine{Engine: e, outcome: evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Timeout}}
+		asked[i] = askedEngine{EngineToTest: e, outcome: evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Timeout}}
 	}
 	p, err := probe.New(probe.Portable, probe.Options{})
 	if err != nil {

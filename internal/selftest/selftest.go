@@ -27,7 +27,7 @@ import (
 type Options struct {
 	CP      evcp.CPID // that registers with Central
 	Central string
-	Engines []Engine // one, unless it is a fleet
+	Engines []EngineToTest // one, unless it is a fleet
 	Fleet   bool
 	Kafka   kafka.Options // its Brokers may be empty
 	Framing wire.Framing

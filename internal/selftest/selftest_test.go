@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func try(t *testing.T, g *testbed.Testbed, change ...func(*selftest.Options)) (well bool, lines []string) {
 	t.Helper()
 	o := selftest.Options{
-		CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.Engine{{CP: "CP_001", Address: g.EngineAddr, Timeout: 900 * time.Millisecond}}, Kafka: kafka.Options{Topic: g.Topic}, Dialers: link.OneDialer(link.NewDialer()),
+		CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.EngineToTest{{CP: "CP_001", Address: g.EngineAddr, Timeout: 900 * time.Millisecond}}, Kafka: kafka.Options{Topic: g.Topic}, Dialers: link.OneDialer(link.NewDialer()),
 		Slept: func() time.Duration { return 0 },
 	}
 	if g.BrokerAddr != "" {
@@ -304,7 +304,7 @@ func TestCanBeCancelled(t *testing.T) {
 	ended := make(chan bool)
 	go func() {
 		ended <- selftest.Run(ctx, selftest.Options{
-			CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.Engine{{CP: "CP_001", Address: g.EngineAddr, Timeout: time.Hour}}, Kafka: kafka.Options{Brokers: []string{g.BrokerAddr}, Topic: g.Topic},
+			CP: "CP_001", Central: g.CentralAddr, Engines: []selftest.EngineToTest{{CP: "CP_001", Address: g.EngineAddr, Timeout: time.Hour}}, Kafka: kafka.Options{Brokers: []string{g.BrokerAddr}, Topic: g.Topic},
 			Dialers: link.OneDialer(link.NewDialer()), Slept: func() time.Duration { return 0 },
 		}, func(string) {})
 	}()
@@ -386,7 +386,7 @@ func TestFleet(t *testing.T) {
 			ok, lines := try(t, g, func(o *selftest.Options) {
 				o.Engines, o.Fleet = nil, true
 				for i := range 250 {
-					o.Engines = append(o.Engines, selftest.Engine{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Address: c.address(i), Site: fmt.Sprintf("Site %d", i/40), Timeout: 5 * time.Second})
+					o.Engines = append(o.Engines, selftest.EngineToTest{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Address: c.address(i), Site: fmt.Sprintf("Site %d", i/40), Timeout: 5 * time.Second})
 				}
 			})
 			text := strings.Join(lines, "\n")

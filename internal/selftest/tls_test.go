@@ -40,7 +40,7 @@ func TestAdviceOfTLS(t *testing.T) {
 		if test.client != nil {
 			d = &link.TLSDialer{Dialer: d, Config: func(string) (*tls.Config, error) { return test.client, nil }}
 		}
-		o := Options{CP: "CP_001", Central: address, Engines: []Engine{{CP: "CP_001", Address: address, Timeout: 5 * time.Second}}, Dialers: link.OneDialer(d), Slept: func() time.Duration { return 0 }}
+		o := Options{CP: "CP_001", Central: address, Engines: []EngineToTest{{CP: "CP_001", Address: address, Timeout: 5 * time.Second}}, Dialers: link.OneDialer(d), Slept: func() time.Duration { return 0 }}
 		for _, r := range []peerResult{o.tryCentral(t.Context()), o.tryEngines(t.Context()).rows[0]} {
 			if r.well || !strings.HasPrefix(r.advice.Phrase, "TLS failed: ") || !strings.Contains(r.advice.Do, want) {
 				t.Errorf("%s: %+v, want %q", r.peer, r.advice, want)
