@@ -19,6 +19,7 @@ import (
 	"evcp/internal/kafkasettings"
 	"evcp/internal/language"
 	"evcp/internal/link"
+	"evcp/internal/probe"
 	"evcp/internal/version"
 	"evcp/internal/watch"
 	"evcp/internal/wire"
@@ -98,6 +99,7 @@ func program(o *options) config.Program {
 			{Name: "follow", Group: asking, Help: "events go on as they come", Scope: config.FlagOnly, Set: config.Switch(&o.follow)},
 			{Name: "since", Arg: "TIME", DefaultText: "all events", Group: asking, Help: `10m, 08:00 or "2026-11-24 08:00"`, Scope: config.FlagOnly, Set: o.setSince},
 			{Name: "test", Group: run, Help: "exit 0 if a Monitor would do its work, else 1", Scope: config.FlagOnly, Set: config.Switch(&o.test)},
+			{Name: "probe", Arg: "NAME", Default: "auto", Group: run, Help: "auto, portable or raw sockets to Engines", Set: o.setProbe},
 			{Name: "http", Arg: "HOST:PORT", DefaultText: "off", Group: run, Help: "/metrics /healthz /readyz /api/v1/status", Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
 		}, o.httpTLS.Settings(run, false), o.log.Settings(run), o.centralTLS.Settings(secure, false), o.engineTLS.Settings(secure, true), o.kafkaTLS.Settings(secure, true), o.login.Settings(kafkaLogin)),
 		Check:    o.check,
@@ -148,6 +150,15 @@ func (o *options) setFraming(s string) error {
 	err := config.Choice(&word, "raw", "line", "stx")(s)
 	o.Framing = framings[word]
 	return err
+}
+
+func (o *options) setProbe(s string) error {
+	var word string
+	if err := config.Choice(&word, probe.DriverNames...)(s); err != nil {
+		return err
+	}
+	o.Probe = probe.Driver(slices.Index(probe.DriverNames, word))
+	return nil
 }
 
 func (o *options) setSince(s string) (err error) {

@@ -60,6 +60,7 @@ var settings = map[string]string{
 	"OKs in a row that close it":                    "OK seguidos que la cierran",
 	"repeats an open report to Central; 0 = never":  "repite a Central el aviso abierto; 0 = nunca",
 	"sign of life to Central; 0 = never":            "latido a Central; 0 = nunca",
+	"auto, portable or raw sockets to Engines":      "sockets a los Engines: auto, portable o raw",
 	"of a fleet at first; up to 256 as needed":      "de una flota al principio; hasta 256",
 	`HOST:PORT,HOST:PORT; "" = none`:                `HOST:PUERTO,HOST:PUERTO; "" = ninguno`,
 	"none, gzip, snappy, lz4 or zstd":               "none, gzip, snappy, lz4 o zstd",

@@ -14,8 +14,6 @@ package probe
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"evcp"
@@ -31,7 +29,7 @@ type Target struct {
 	Rules   evcp.EvidenceRules
 	Framing wire.Framing // of the questions: wire.Raw, wire.Line or wire.STX
 	Greet   bool         // send "monitor connection" first
-	Dialer  link.Dialer  // nil: plain TCP
+	Dialer  link.Dialer  // nil, or a *link.TCPDialer: plain TCP
 }
 
 // Driver is how a Prober moves bytes.
@@ -44,20 +42,12 @@ const (
 	// goroutine for each exchange.
 	Portable
 	// Raw is on non-blocking sockets of Linux, without a goroutine for each check. Targets
-	// with a Dialer are asked by the portable driver.
+	// with a Dialer that is no *link.TCPDialer are asked by the portable driver.
 	Raw
 )
 
-// ParseDriver reads the name of a driver.
-func ParseDriver(name string) (Driver, error) {
-	i := slices.Index(driverNames, name)
-	if i < 0 {
-		return Auto, fmt.Errorf("a driver is one of %s", strings.Join(driverNames, ", "))
-	}
-	return Driver(i), nil
-}
-
-var driverNames = []string{"auto", "portable", "raw"}
+// DriverNames are the names of the drivers, in their order.
+var DriverNames = []string{"auto", "portable", "raw"}
 
 // Options are what a Prober needs.
 type Options struct {

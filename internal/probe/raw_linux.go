@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -21,12 +22,12 @@ import (
 // time it does what has become due, for all targets together. The kernel says when replies
 // arrived, so noticing them later costs no truth.
 //
-// Three things it leaves to package net: targets with a Dialer of their own, such as TLS, go
-// to a portable Prober. Names are dialled by link.TCPDialer, in a goroutine for each dial,
+// Two things it leaves to package net. Targets with a Dialer that is no TCPDialer, such as
+// TLS, go to a portable Prober. Names are dialled by link.TCPDialer, in a goroutine for each dial,
 // since it has the rules for name servers and for several addresses; the connection is raw
 // from then on. A connection that is kept needs no dial.
 type raw struct {
-	other *portable // of the targets with a Dialer of their own
+	other *portable // of the targets with another Dialer
 	tcp   *link.TCPDialer
 	clock clock
 	epoll int
@@ -86,6 +87,7 @@ type rawTarget struct {
 // targetName is what a target with a name needs besides.
 type targetName struct {
 	hostPort string
+	tcp      *link.TCPDialer
 	cancel   func() // of the dial in flight; nil: none
 }
 
@@ -128,7 +130,7 @@ func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 	}
 	c := r.target(slot)
 	tcp, plain := t.Dialer.(*link.TCPDialer)
-	if t.Dialer != nil && (!plain || tcp != r.tcp) {
+	if t.Dialer != nil && !plain {
 		if c.adopted && !c.foreign {
 			r.Release(slot)
 		}
@@ -136,7 +138,7 @@ func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 		r.other.Adopt(slot, t, slept)
 		return
 	}
-	address, name := parseAddress(t.Address)
+	address, name := parseAddress(t.Address, cmp.Or(tcp, r.tcp))
 	same := c.adopted && !c.foreign && c.cp == t.CP && c.settings.Framing == t.Framing && c.sameAddress(address, name)
 	if same && c.flight == notInFlight {
 		c.settings = r.share(t.settings())
@@ -161,19 +163,19 @@ func newBlock() *[block]rawTarget {
 }
 
 // parseAddress returns a literal address, or a name.
-func parseAddress(hostPort string) (netip.AddrPort, *targetName) {
+func parseAddress(hostPort string, tcp *link.TCPDialer) (netip.AddrPort, *targetName) {
 	host, text, _ := net.SplitHostPort(hostPort)
 	ip, err := netip.ParseAddr(host)
 	port, portErr := strconv.ParseUint(text, 10, 16)
 	if errors.Join(err, portErr) != nil {
-		return netip.AddrPort{}, &targetName{hostPort: hostPort}
+		return netip.AddrPort{}, &targetName{hostPort: hostPort, tcp: tcp}
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), nil
 }
 
 func (t *rawTarget) sameAddress(address netip.AddrPort, name *targetName) bool {
 	if t.name != nil && name != nil {
-		return t.name.hostPort == name.hostPort
+		return t.name.hostPort == name.hostPort && t.name.tcp == name.tcp
 	}
 	return t.name == nil && name == nil && t.address == address
 }

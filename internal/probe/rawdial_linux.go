@@ -147,7 +147,7 @@ type namedDial struct {
 func (r *raw) dialName(t *rawTarget, slot int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.name.cancel = cancel
-	base, hostPort, limit, generation := r.clock.base, t.name.hostPort, t.exchange.Limit(), t.generation
+	base, tcp, hostPort, limit, generation := r.clock.base, t.name.tcp, t.name.hostPort, t.exchange.Limit(), t.generation
 	tell := func(d namedDial) {
 		d.slot, d.generation = slot, generation
 		r.mu.Lock()
@@ -158,7 +158,7 @@ func (r *raw) dialName(t *rawTarget, slot int) {
 	limits := link.Limits{Lookup: limit / 2, Connect: limit, Connecting: func() { tell(namedDial{kind: exchange.Resolved, at: time.Since(base)}) }}
 	r.named.Go(func() {
 		defer cancel()
-		conn, err := r.tcp.DialContext(limits.With(ctx), "tcp", hostPort)
+		conn, err := tcp.DialContext(limits.With(ctx), "tcp", hostPort)
 		d := namedDial{kind: exchange.Connected}
 		if err == nil {
 			d.fd, d.address, err = takeSocket(conn)

@@ -39,6 +39,7 @@ type Options struct {
 	Central string
 
 	Framing wire.Framing // of both links
+	Probe   probe.Driver // how Engines are asked
 	// CentralConnections is how many connections to Central there may be without a need for
 	// more; 0 is the uplink's own number.
 	CentralConnections int
@@ -259,7 +260,7 @@ func (r *runner) assemble() error {
 	var err error
 	r.monitor, err = monitor.New(monitor.Options{
 		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept, RecheckAfter: o.RecheckAfter,
-		NewProber: func() (probe.Prober, error) { return probe.New(probe.Auto, probe.Options{}) },
+		NewProber: func() (probe.Prober, error) { return probe.New(o.Probe, probe.Options{}) },
 	})
 	if err != nil {
 		return err
