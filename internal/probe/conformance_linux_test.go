@@ -408,6 +408,68 @@ func TestConformanceBehindABrokenLink(t *testing.T) {
 	})
 }
 
+// TestConformanceOfAdoption: targets come, change and go while others are asked. A released
+// slot has no finding of its old target, and a changed timeout keeps the connection.
+func TestConformanceOfAdoption(t *testing.T) {
+	withDrivers(t, func(t *testing.T, d probe.Driver) {
+		var dials atomic.Int32
+		well := listenAndServe(t, func(c *net.TCPConn) { dials.Add(1); replies("OK")(c) })
+		silent := listenAndServe(t, onTCP(mute))
+		target := func(cp evcp.CPID, address string) probe.Target {
+			return probe.Target{CP: cp, Address: address, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}}
+		}
+		const slots = 300 // more than one block of the raw driver
+		fx := &fixture{t: t}
+		fx.adoptBy(d, probe.Options{}, target("A", silent))
+		defer fx.probe.Close()
+		var others []int
+		for slot := 1; slot < slots; slot++ {
+			fx.probe.Adopt(slot, target("B", well), 0)
+			others = append(others, slot)
+		}
+		ask := func(want int, slots ...int) {
+			t.Helper()
+			found := map[int]evcp.Status{}
+			fx.probe.Ask(0, slots...)
+			for len(found) < want {
+				fx.waits()
+				for _, f := range fx.probe.Take(nil) {
+					o, _ := fx.probe.Judge(f, 0)
+					found[f.Target] = o.Status
+				}
+			}
+			for slot, status := range found {
+				if status != evcp.OK {
+					t.Errorf("slot %d: %s", slot, status)
+				}
+			}
+		}
+		fx.probe.Ask(0, 0)
+		ask(slots-1, others...)
+		fx.probe.Release(0)
+		fx.probe.Adopt(0, target("A", well), 0)
+		ask(1, 0)
+		changed := target("B", well)
+		changed.Rules.Timeout /= 2
+		for _, slot := range others {
+			fx.probe.Adopt(slot, changed, 0)
+		}
+		before := dials.Load()
+		ask(slots-1, others...)
+		if n := dials.Load() - before; n != 0 {
+			t.Errorf("a change of the timeout cost %d connections", n)
+		}
+		fx.probe.Ask(0, others...)
+		for _, slot := range others {
+			fx.probe.Release(slot)
+		}
+		if found := fx.probe.Take(nil); len(found) != 0 {
+			t.Errorf("found %+v", found)
+		}
+		ask(1, 0)
+	})
+}
+
 func containsCause(all []evcp.Cause, c evcp.Cause) bool {
 	for _, a := range all {
 		if a == c {
