@@ -45,6 +45,7 @@ type openConn struct {
 	net.Conn
 	until       time.Time   // the deadline that is set
 	interrupted atomic.Bool // reads and writes fail at once
+	instant     instantReader
 }
 
 // longPast is a deadline that breaks off whatever waits.
@@ -110,7 +111,7 @@ func (l *Link) readNow() (int, error) {
 	if c, ok := l.conn.Conn.(*tlsConn); ok {
 		return c.readNow(l.buf[:])
 	}
-	return readNow(l.conn.Conn, l.buf[:])
+	return l.conn.instant.readNow(l.conn.Conn, l.buf[:])
 }
 
 // readBriefly reads with a short deadline, for connections that are no sockets (tests in

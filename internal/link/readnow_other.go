@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-// readNow reads what arrives within a millisecond.
-func readNow(conn net.Conn, into []byte) (int, error) {
+// instantReader reads what arrives within a millisecond.
+type instantReader struct{}
+
+func (*instantReader) readNow(conn net.Conn, into []byte) (int, error) {
 	return readBriefly(conn, into, time.Millisecond)
 }

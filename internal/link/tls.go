@@ -140,6 +140,7 @@ type recordConn struct {
 	got     int     // bytes of the header
 	left    int     // bytes that are missing of the record's body
 	closing atomic.Bool
+	instant instantReader
 }
 
 // closeNotifyLimit is how long a socket that is closed may take for the last record.
@@ -149,7 +150,7 @@ const closeNotifyLimit = 5 * time.Millisecond
 // os.ErrDeadlineExceeded, after which TLS can go on.
 func (c *recordConn) Read(b []byte) (n int, err error) {
 	if c.now {
-		n, err = readNow(c.Conn, b)
+		n, err = c.instant.readNow(c.Conn, b)
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
 			err = os.ErrDeadlineExceeded

@@ -64,6 +64,7 @@ type pool struct {
 	probing     bool    // a worker dials while nothing is open
 	dialAt      Instant // not before, while nothing is open
 	growAt      Instant // not before
+	grownAt     Instant // the last time beyond what the heartbeats need
 	balanceAt   Instant
 }
 
@@ -271,7 +272,10 @@ func (u *Uplink) relieve(now Instant) {
 				continue
 			}
 			for i := from.queue[c].first; i != none && now.sub(u.sessions[i].at) > moveAfter; i = from.queue[c].first {
-				to := u.free(now)
+				to := u.idlest()
+				if to == nil {
+					to = u.grow(now)
+				}
 				if to == nil {
 					return
 				}
@@ -283,17 +287,18 @@ func (u *Uplink) relieve(now Instant) {
 	}
 	for _, c := range [...]class{reports, heartbeats} {
 		if i := u.shared[c].first; i != none && now.sub(u.sessions[i].at) > moveAfter {
-			u.free(now)
+			u.grow(now)
 		}
 	}
 }
 
-// free is a worker that has nothing to do; it may be a new one.
-func (u *Uplink) free(now Instant) *worker {
-	if w := u.idlest(); w != nil {
-		return w
+// grow makes a worker beyond what the heartbeats need, one each time the pool is looked over.
+func (u *Uplink) grow(now Instant) *worker {
+	if now < u.grownAt.add(balanceEvery) {
+		return nil
 	}
 	if u.count < min(u.o.MaxConnections, len(u.index)) && now >= u.growAt && now.sub(u.answeredAt) < answersLately {
+		u.grownAt = now
 		return u.spawn()
 	}
 	return nil

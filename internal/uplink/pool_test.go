@@ -197,7 +197,7 @@ func TestAnOutageIsToldOnce(t *testing.T) {
 			cut := d.cut() // as a Central that is killed
 			stop()
 			time.Sleep(30 * time.Second)
-			if dials := d.dials() - 16; dials < 100 || dials > 310 || cut != 16 {
+			if dials := d.dials() - 16; dials < 100 || dials > 340 || cut != 16 {
 				t.Errorf("%d dials in 30 s, %d were cut", dials, cut)
 			}
 			stop = serveCentral(t, n, func() {}, func(string) string { return accepted })

@@ -9,9 +9,10 @@ import (
 	"evcp/internal/outbox"
 )
 
-// tickLength is the shortest time from one look at what is due to the next: a fleet has
-// thousands of heartbeats a second.
-const tickLength = 5 * time.Millisecond
+// tickLength is the shortest time from one look at what is due to the next. A fleet has
+// thousands of heartbeats a second, and each wake-up of a machine that idles costs more than a
+// heartbeat: those that are due together are sent, and answered, together.
+const tickLength = 20 * time.Millisecond
 
 // never is later than any instant.
 const never = Instant(math.MaxInt64)

@@ -139,7 +139,11 @@ func (u *Uplink) interrupt() {
 	defer u.mu.Unlock()
 	u.stopping = true
 	for _, w := range u.workers {
-		if w != nil && !w.idle && w.interrupt != nil {
+		switch {
+		case w == nil:
+		case w.idle:
+			w.rouse()
+		case w.interrupt != nil:
 			w.interrupt()
 		}
 	}

@@ -30,13 +30,10 @@ func (u *Uplink) work(ctx context.Context, w *worker) {
 		if w.retired { // only this goroutine retires it
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-w.wake:
-			u.mu.Lock()
-			t, ok = u.next(w, u.now())
-			u.mu.Unlock()
-		}
+		<-w.wake // interrupt rouses all
+		u.mu.Lock()
+		t, ok = u.next(w, u.now())
+		u.mu.Unlock()
 	}
 }
 
