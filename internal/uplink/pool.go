@@ -58,7 +58,7 @@ type pool struct {
 	waiting     int       // sessions in any queue
 	open        int       // workers whose connection is open
 	registering int       // registrations on their way
-	took        float64   // an exchange with a reply, in nanoseconds, on average
+	took        float64   // a heartbeat with its reply, in nanoseconds, on average
 	answeredAt  Instant
 	unreachable bool    // the last dial failed
 	probing     bool    // a worker dials while nothing is open
@@ -292,12 +292,13 @@ func (u *Uplink) relieve(now Instant) {
 	}
 }
 
-// grow makes a worker beyond what the heartbeats need, one each time the pool is looked over.
+// grow makes a worker beyond what the heartbeats need, in place of one that hangs, one each time
+// the pool is looked over. Where it is Central or this machine that is slow, more do not help.
 func (u *Uplink) grow(now Instant) *worker {
 	if now < u.grownAt.add(balanceEvery) {
 		return nil
 	}
-	if u.count < min(u.o.MaxConnections, len(u.index)) && now >= u.growAt && now.sub(u.answeredAt) < answersLately {
+	if u.count < min(u.wanted()+u.first(), u.o.MaxConnections, len(u.index)) && now >= u.growAt && now.sub(u.answeredAt) < answersLately {
 		u.grownAt = now
 		return u.spawn()
 	}

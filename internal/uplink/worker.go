@@ -100,7 +100,7 @@ func (u *Uplink) finish(w *worker, t task, reply SendResult) (next task, ok bool
 	} else {
 		u.sessions[t.session].state.Registered = false
 	}
-	failed := u.connectionUsed(w, reply, now)
+	failed := u.connectionUsed(w, t.m, reply, now)
 	tell := u.diagnostics.take(u.view(), now)
 	if o := observationOf(t.m, reply); len(failed)+len(tell) > 0 || o.Kind != evcp.NoObservation {
 		u.mu.Unlock() // the session is busy: nobody else sends for it
@@ -182,7 +182,7 @@ func observationOf(m Outbound, reply SendResult) evcp.Observation {
 // connectionUsed notes what an exchange says of the connection. When none is open and none can
 // be made, all that waits has failed with it: failed are those of them that asked for
 // registration for the first time.
-func (u *Uplink) connectionUsed(w *worker, reply SendResult, now Instant) (failed []evcp.CPID) {
+func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Instant) (failed []evcp.CPID) {
 	if open := w.conn.link.Open(); open != w.open {
 		w.open = open
 		if open {
@@ -195,7 +195,10 @@ func (u *Uplink) connectionUsed(w *worker, reply SendResult, now Instant) (faile
 		w.probing, u.probing = false, false
 	}
 	if reply.Received {
-		if u.answeredAt = now; u.took == 0 {
+		u.answeredAt = now
+	}
+	if reply.Received && m.Operation == Heartbeat { // a registration may take longer: Central may write it to its disk
+		if u.took == 0 {
 			u.took = float64(now.sub(w.began))
 		}
 		u.took += timeWeight * (float64(now.sub(w.began)) - u.took)
