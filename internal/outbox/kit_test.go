@@ -140,6 +140,22 @@ func (w *testBox) check(cp evcp.CPID, outcome evcp.Outcome) (ticket uint64) {
 	return w.observe(evcp.Observation{CP: cp, Kind: evcp.Checked, Outcome: outcome})
 }
 
+// checkAtOnce judges one check of so many charge points, as one batch of the first
+// generation.
+func (w *testBox) checkAtOnce(cps int, outcome evcp.Outcome) (ticket uint64) {
+	w.at += 1_000_000
+	b := Batch{Generation: 1}
+	for i := range cps {
+		cp, from := cpNumber(i), len(b.Events)
+		w.states[cp], b.Events = policy.Next(w.states[cp], evcp.Observation{CP: cp, Kind: evcp.Checked, At: w.at, Outcome: outcome}, b.Events)
+		b.Judged = append(b.Judged, Judged{Handle: w.box.Handle(cp), Events: len(b.Events) - from, State: w.states[cp]})
+	}
+	for i := range b.Events {
+		w.written = append(w.written, string(b.Events[i].AppendJSON(nil)))
+	}
+	return w.box.Append(b).Ticket
+}
+
 func (w *testBox) observe(o evcp.Observation) (ticket uint64) {
 	w.at += 1_000_000
 	o.At = w.at

@@ -168,16 +168,13 @@ func TestLogThatFillsTheBound(t *testing.T) {
 		return info.Size() + logFileSize(t, w.dir)
 	}
 	for w.refusals() == 0 && onDisk() < 5*mib {
-		ticket := uint64(0)
-		for cp := range 64 {
-			ticket = w.check(cpNumber(cp), wordyOK(0))
-		}
+		ticket := w.checkAtOnce(64, wordyOK(0))
 		eventually(t, "a commit or a refusal", func() bool { return w.box.Kept() >= ticket || w.refusals() > 0 })
 	}
 	if w.refusals() != 1 || w.why[0].Error() != errLogHeld.Error() || onDisk() > 4*mib+mib/4 {
 		t.Fatalf("refused: %v; %d bytes on disk", w.why, onDisk())
 	}
-	w.written = w.written[:w.box.KeptIn(1)] // a ticket for each line
+	w.written = w.written[:64*w.box.KeptIn(1)]
 	w.rejudge([]evcp.Observation{checked(ko())})
 	w.flush()
 	size := onDisk()
