@@ -90,8 +90,7 @@ func allCheckers(central, broker, away string) []*checker {
 		{name: "C, 10 ms ticks (floor.c)", targets: 1, start: plainC("floor", 1)},
 		{name: "C, 10 ms ticks (floor.c)", targets: 100, start: plainC("floor", 100)},
 	}
-	if haproxyPath() == "" {
-		fmt.Fprint(os.Stderr, "\n***** SKIPPED: HAProxy is not installed (Debian: apt-get install haproxy) *****\n\n")
+	if !haproxyInstalled() {
 		return all
 	}
 	return append(all, &checker{name: "HAProxy tcp-check, fresh connections", targets: 1, start: haproxy})
@@ -104,13 +103,26 @@ func plainC(program string, targets int) startFunc {
 	}
 }
 
-// haproxy starts HAProxy, configured by peers/haproxy.sh.
 func haproxy(ctx context.Context, h *harness, engine string) (*process.Child, error) {
+	return startHAProxy(ctx, h, engine, 1, time.Second)
+}
+
+// haproxyInstalled says loudly what is left out if it is not.
+func haproxyInstalled() bool {
+	if haproxyPath() != "" {
+		return true
+	}
+	fmt.Fprint(os.Stderr, "\n***** SKIPPED: HAProxy is not installed (Debian: apt-get install haproxy) *****\n\n")
+	return false
+}
+
+// startHAProxy starts HAProxy, configured by peers/haproxy.sh.
+func startHAProxy(ctx context.Context, h *harness, engine string, targets int, interval time.Duration) (*process.Child, error) {
 	dir, err := h.folder("haproxy-configuration")
 	if err != nil {
 		return nil, err
 	}
-	text, err := exec.CommandContext(ctx, "sh", h.program("haproxy.sh"), engine).Output()
+	text, err := exec.CommandContext(ctx, "sh", h.program("haproxy.sh"), engine, fmt.Sprint(targets), fmt.Sprint(interval.Milliseconds())).Output()
 	if err != nil {
 		return nil, fmt.Errorf("write a configuration for HAProxy: %w", err)
 	}

@@ -27,6 +27,11 @@ type harness struct {
 	children *process.Group
 	folders  *atomic.Int32 // made so far
 	undo     []func()      // called last first by close
+
+	fleetSizes []fleetSize
+	fleetNamed bool   // they are not the default ones
+	kafka      string // port of a broker on 127.0.0.1 for fleets; "": one in memory for each
+	plots      string // folder of the document; "": nothing is drawn
 }
 
 // scope is a harness that ends by its close what it has started.

@@ -43,6 +43,9 @@ var measurements = []measurement{
 	{"lateness", measureLateness},
 	{"detection", measureDetection},
 	{"gobench", measureGo},
+	{"fleet", measureFleet},
+	{"parts", measureParts},
+	{"storm", measureStorm},
 }
 
 // sampleSizes is how long and how often is measured.
@@ -55,13 +58,16 @@ type sampleSizes struct {
 	faults    int           // of each kind
 	goCount   string        // runs of each Go benchmark
 	goTime    string        // length of each run
+
+	fleetRounds int           // of each size
+	fleetWindow time.Duration // measured in each round
 }
 
 // The document is written from full. Its memory is "resident after 60 s of
 // watching", hence the window; a median of fewer than five rounds says little.
 var (
-	full  = sampleSizes{starts: 20, rounds: 5, warmup: 3 * time.Second, window: time.Minute, intervals: 3 * time.Minute, faults: 10, goCount: "5", goTime: "1s"}
-	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms"}
+	full  = sampleSizes{starts: 20, rounds: 5, warmup: 3 * time.Second, window: time.Minute, intervals: 3 * time.Minute, faults: 10, goCount: "5", goTime: "1s", fleetRounds: 5, fleetWindow: 8 * time.Second}
+	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms", fleetRounds: 1, fleetWindow: 5 * time.Second}
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -81,6 +87,8 @@ func run(args []string) int {
 	dir := f.String("dir", "", "empty folder, on a real disk, for state and logs")
 	document := f.String("document", "", "file whose marked tables are rewritten; none: only print")
 	only := f.String("only", "", "comma-separated measurements: "+strings.Join(names, ", "))
+	sizes := f.String("fleet", defaultFleetSizes, "sizes of fleets, as 1000,15000@200ms")
+	kafka := f.String("kafka", "", "port of a broker on 127.0.0.1 for fleets; none: one in memory")
 	isQuick := f.Bool("quick", false, "shorter and fewer; for a look, not for a document")
 	if f.Parse(args) != nil {
 		return 2
@@ -93,7 +101,14 @@ func run(args []string) int {
 	if *only != "" {
 		names = strings.Split(*only, ",")
 	}
+	h.kafka, h.fleetNamed = *kafka, *sizes != defaultFleetSizes
+	if *document != "" {
+		h.plots = filepath.Dir(*document)
+	}
 	var err error
+	if h.fleetSizes, err = parseFleetSizes(*sizes); err != nil {
+		return exitCode(err)
+	}
 	if h.bin, err = filepath.Abs(*bin); err != nil {
 		return exitCode(err)
 	}

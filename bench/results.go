@@ -35,6 +35,13 @@ func (s samples) median() float64 {
 	return (sorted[len(s)/2-1] + sorted[len(s)/2]) / 2
 }
 
+func (s samples) sum() (sum float64) {
+	for _, v := range s {
+		sum += v
+	}
+	return sum
+}
+
 func (s samples) last() float64 { return s[len(s)-1] }
 
 func (s samples) max() float64 { return s.percentile(1) }
