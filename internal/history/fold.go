@@ -41,7 +41,7 @@ func (f *Fold) known() bool { return f.Interval > 0 }
 
 // setEstimate sets the interval where no event says it.
 func (f *Fold) setEstimate(interval time.Duration) {
-	f.Interval = max(interval, time.Microsecond)
+	f.Interval = min(max(interval, time.Microsecond), maxInterval)
 	f.Timeout, f.Estimated = (f.Interval * 9 / 10).Truncate(time.Microsecond), true
 }
 

@@ -48,7 +48,10 @@ func (n *Numbering) advance(out []Element) []Element {
 			break
 		}
 		if !n.Fold.known() && !n.estimate(sample, full) {
-			break
+			if !full {
+				break
+			}
+			n.estimate(n.countable(), true) // few checks, or none, among many records
 		}
 		out = n.Fold.apply(n.Waiting[0], out)
 		n.Waiting = slices.Delete(n.Waiting, 0, 1)

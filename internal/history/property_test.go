@@ -202,6 +202,27 @@ func TestADayOfOKIsOneElement(t *testing.T) {
 	}
 }
 
+// TestWaitingIsBounded: what waits for an interval, or for what is missing, does not grow.
+func TestWaitingIsBounded(t *testing.T) {
+	for name, record := range map[string]func(seq uint64) Record{
+		"no checks": func(seq uint64) Record { return Record{Seq: seq, Action: evcp.RegisterToCentral, At: origin} },
+		"few checks": func(seq uint64) Record {
+			return Record{Seq: seq, At: origin, Action: []evcp.Action{evcp.RegisterToCentral, evcp.HealthCheck}[min(seq%50, 1)^1], Status: evcp.OK}
+		},
+		"gaps all over": func(seq uint64) Record {
+			return Record{Seq: 3 * seq, Action: evcp.HealthCheck, Status: evcp.OK, At: origin.Add(time.Duration(seq) * time.Second)}
+		},
+	} {
+		var n Numbering
+		for seq := uint64(1); seq < 5000; seq++ {
+			n.Add(record(seq), nil)
+			if len(n.Waiting) > Window+1 {
+				t.Fatalf("%s: %d records wait", name, len(n.Waiting))
+			}
+		}
+	}
+}
+
 // FuzzParse: no record breaks the reader, and what it takes can be folded.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"cp_id":"CP_001","monitor_id":"EV_CP_M","action":"engine_recovered","timestamp":1640000004.006,"incident_id":"CP_001-1640000007340032-9","since":1640000001.006,"duration_s":3.0,"instance":"site-7","epoch":1640000007340032,"seq":12,"event_id":"CP_001-1640000007340032-12"}`))

@@ -73,6 +73,9 @@ type header struct {
 // latest bounds times from the topic: the year 2200. Differences of two fit a duration.
 const latest = evcp.Stamp(7_258_118_400_000_000)
 
+// maxInterval is far beyond any interval, and a few of them fit a duration.
+const maxInterval = 366 * 24 * time.Hour
+
 // Parse reads the value of a record. Fields, actions and causes that it does not know are
 // ignored. Its error is ErrForeign.
 func Parse(value []byte) (ParsedRecord, error) {
@@ -135,7 +138,7 @@ func (p ParsedRecord) plausible() bool {
 			return false
 		}
 	}
-	return r.At > 0 && r.Seq < math.MaxInt64 && p.Epoch < 1<<53 && r.Dropped.From <= r.Dropped.To
+	return r.At > 0 && r.Interval <= maxInterval && r.Timeout <= maxInterval && r.Seq < math.MaxInt64 && p.Epoch < 1<<53 && r.Dropped.From <= r.Dropped.To
 }
 
 // parseOther reads what ParseEvent does not: an event of a newer Monitor, or of the first.
