@@ -75,6 +75,7 @@ type Central struct {
 	addr       net.Addr // of the listener without TLS
 	tlsAddr    net.Addr // of the one with TLS
 	serving    bool
+	leaving    bool                         // the connections are closed by Central itself
 	conns      map[net.Conn]*clientIdentity // sockets, below TLS: closing one waits for nothing; nil: no certificate
 	fullLogged time.Time                    // when the log last said that no connection is free
 }

@@ -99,11 +99,23 @@ func (c *Central) admit(ctx context.Context, conn net.Conn) bool {
 	return true
 }
 
+// closeAll closes the connections. Whoever is on them is not lost: Central leaves.
 func (c *Central) closeAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.leaving = true
 	for conn := range c.conns {
 		conn.Close()
+	}
+}
+
+// expireConnections disconnects the charge points that are lost by now.
+func (c *Central) expireConnections() {
+	c.mu.Lock()
+	leaving := c.leaving
+	c.mu.Unlock()
+	if !leaving {
+		c.board.expireConnections(time.Now())
 	}
 }
 
@@ -141,7 +153,7 @@ type monitorConn struct {
 // does not read holds that up for 5 s, or until closeAll closes the socket.
 func (m *monitorConn) end() {
 	m.c.board.drop(m.record, time.Now())
-	time.AfterFunc(company.Grace, func() { m.c.board.expireConnections(time.Now()) })
+	time.AfterFunc(company.Grace, m.c.expireConnections)
 	m.conn.Close()
 	m.c.mu.Lock()
 	delete(m.c.conns, m.socket)
