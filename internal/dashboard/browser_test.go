@@ -218,23 +218,36 @@ func TestNaturalOrder(t *testing.T) {
 	b.waitFor("the order", `[...document.querySelectorAll(".tile")].map((e) => e.dataset.id).join() === "CP_1,CP_2,CP_10"`)
 }
 
-// On a board of hundreds, a tile out of view is drawn when it comes into view; a fault
-// is drawn everywhere, at once.
-func TestPageOfHundreds(t *testing.T) {
+// On a board of thousands each charge point is a dot, and only those that are not well have
+// a tile, or those that a search leaves: the page has as many elements as one of hundreds. The
+// canvas has a dot of another colour where one is faulted.
+func TestPageOfThousands(t *testing.T) {
+	const cps = 3000
 	b := chromium(t)
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor()
-	for n := range 450 {
-		s.send(conn, fmt.Sprintf("EV_CP_M CP_%03d registration request", n), fmt.Sprintf("EV_CP_M CP_%03d heartbeat OK", n))
+	for n := range cps {
+		s.send(conn, fmt.Sprintf("EV_CP_M CP_%04d registration request", n), fmt.Sprintf("EV_CP_M CP_%04d heartbeat OK", n))
 	}
+	// red counts the pixels of the canvas that are more red than green.
+	const red = `(() => { const c = document.querySelector(".dots"); const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+		let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200 && d[i] > 2 * d[i + 1]) n++; return n; })()`
+	const few = `document.querySelectorAll("*").length < 1500`
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
-	const bars = tile + `?.querySelectorAll("rect").length`
-	b.waitFor("the bars in view", fmt.Sprintf(bars, "CP_000")+` === 1`)
-	b.waitFor("no bars out of view", fmt.Sprintf(bars, "CP_449")+` === 0`)
-	s.send(conn, "EV_CP_M CP_449 heartbeat OK", "EV_CP_M CP_000 heartbeat OK")
-	b.waitFor("a heartbeat in view", fmt.Sprintf(bars, "CP_000")+` === 2`)
-	s.send(conn, "EV_CP_M CP_440 heartbeat KO")
-	b.waitFor("a fault out of view", fmt.Sprintf(isState, "CP_440", "faulted"))
-	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(tile, "CP_449") + `.scrollIntoView()`))
-	b.waitFor("the bars that came into view", fmt.Sprintf(bars, "CP_449")+` === 2`)
+	b.waitFor("the dots", fmt.Sprintf(`document.querySelector(".dots")?.getAttribute("aria-label").startsWith("%s")`, "3,000"))
+	b.waitFor("no tiles, and none faulted", `document.querySelectorAll(".tile").length === 0 && `+red+` === 0 && `+few)
+	s.send(conn, "EV_CP_M CP_2990 heartbeat KO")
+	b.waitFor("the fault in words and as a dot", fmt.Sprintf(isState, "CP_2990", "faulted")+` && `+red+` > 0`)
+	b.waitFor("the count", fmt.Sprintf(counted, "faulted", 1))
+	s.send(conn, "EV_CP_M CP_2990 heartbeat OK")
+	b.waitFor("the recovery", `document.querySelectorAll(".tile").length === 0 && `+red+` === 0`)
+	b.do(chromedp.Evaluate[chromedp.Void](`(() => { const i = document.querySelector(".find input"); i.value = "CP_100"; i.dispatchEvent(new Event("input")); })()`))
+	b.waitFor("the ten that were looked for", `document.querySelectorAll(".tile.s-activated").length === 10 && document.querySelector(".dots") === null`)
+	s.send(conn, "EV_CP_M CP_1007 heartbeat KO")
+	b.waitFor("one of them faulted", fmt.Sprintf(isState, "CP_1007", "faulted"))
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	b.waitFor("the dots", `document.querySelector(".dots") !== null`)
+	conn.Close()
+	b.waitFor("that all are lost", fmt.Sprintf(`document.querySelector('[data-k="n-disconnected"]')?.textContent === "%s"`, "3,000"))
+	b.waitFor("some of them in words, the faulted one first", `document.querySelector(".tile")?.dataset.id === "CP_1007" && document.querySelectorAll(".tile").length === 48 && `+few)
 }

@@ -4,13 +4,15 @@ import { t, lang } from './words.js';
 import { esc, num, dur, durShort, age, clock, zone, NB } from './format.js';
 import { STATES, KINDS, shape, kindShape, isKind, isConnected, isUnverified, tile, lasted, reasonText, stateText, missing, heartbeatBars, heartbeatText, lastSeenText, feedRow, feedStart, chain } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
+import { Dots } from './dots.js';
 import { Stream } from './stream.js';
 
 const root = document.getElementById('app');
 const $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
 const BIG = 12; // up to so many charge points get a big tile
 const FEED = 60;
-const MANY = 400; // beyond so many, a tile out of view is drawn without its bars
+const MANY = 400; // beyond so many, each is a dot, and only what is not well has a tile
+const URGENT = 48; // tiles beside the dots
 
 const cps = new Map();
 let central = null; // the last snapshot, without the lists
@@ -54,7 +56,11 @@ function counts() {
 const shownCounts = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))];
 // CP_2 stands before CP_10.
 const { compare } = new Intl.Collator('en', { numeric: true });
-const all = () => [...cps.values()].sort((a, b) => compare(a.cp_id, b.cp_id) || (a.cp_id < b.cp_id ? -1 : 1));
+let sorted = null; // the ids in order; null: some came or went
+function all() {
+  sorted ??= [...cps.keys()].sort((a, b) => compare(a, b) || (a < b ? -1 : 1));
+  return sorted.map((id) => cps.get(id));
+}
 const isBig = () => cps.size <= BIG;
 const isMany = () => cps.size > MANY;
 
@@ -122,11 +128,48 @@ function feed(m) {
 function board(m) {
   if (!central) return loading();
   if (!cps.size) return empty(central, m.now);
-  const shown = [...cps.values()].filter(match).length;
+  const { tiled, shown, dotted } = arranged();
   const chips = [...query.states].map((s) => `<button type="button" class="chip" data-state="${s}" aria-label="${t('clear')} ${t(s)}">${t(s)}<span aria-hidden="true">×</span></button>`).join('');
   const some = shown < cps.size ? t('shown', { n: num(shown), all: num(cps.size) }) : '';
   return `<section class="boardp" id="board" aria-label="${t('board')}"><div class="bh"><h2>${t('cps', { n: num(cps.size) })} <small>${some}</small></h2>${chips}</div>
-    <ul class="tiles ${isBig() ? 'big' : 'small'}${isMany() ? ' many' : ''}">${all().map((cp) => tile(cp, m, isBig(), isMany())).join('')}</ul></section>`;
+    <ul class="tiles ${isBig() ? 'big' : 'small'}">${tiled.map((cp) => tile(cp, m, isBig())).join('')}</ul>${dotted ? `<div class="dotted"><canvas class="dots" role="img" aria-label="${esc(t('dots', { n: num(cps.size) }))}"></canvas></div>` : ''}</section>`;
+}
+// arranged is which charge points have tiles, and how many the filter shows. Of many, those
+// that a filter shows if they are few, else the first that are not well.
+function arranged() {
+  if (!isMany()) return { tiled: all(), shown: [...cps.values()].filter(match).length, dotted: false };
+  const fit = all().filter(match);
+  if (fit.length <= MANY) return { tiled: fit, shown: fit.length, dotted: !fit.length };
+  const tiled = [];
+  for (const is of [(cp) => cp.state === 'faulted', (cp) => cp.last_known_fault, (cp) => cp.state === 'disconnected' && !cp.last_known_fault]) {
+    for (let i = 0; i < fit.length && tiled.length < URGENT; i++) if (is(fit[i])) tiled.push(fit[i]);
+  }
+  return { tiled, shown: fit.length, dotted: true };
+}
+
+// ---- dots ----
+let dots = null;
+function placeDots(m) {
+  const canvas = $('.dots');
+  dots = canvas && new Dots(canvas, all(), (cp) => { setQuery({ q: cp.cp_id }); render(); });
+  if (dots) dots.layout(m);
+}
+const layoutDots = () => { if (dots) dots.layout(timeContext()); };
+addEventListener('resize', layoutDots);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', layoutDots);
+
+// boardSoon draws the board of many anew, twice a second at most, when a state has changed.
+let boardWaits = 0;
+function boardSoon() {
+  boardWaits ||= setTimeout(() => {
+    boardWaits = 0;
+    if (waiting || !isMany()) return; // all is drawn anew
+    const m = timeContext(), old = $('.boardp .tiles'), box = document.createElement('div');
+    box.innerHTML = board(m);
+    if (!!dots !== !!$('.dots', box)) { render(); return; }
+    old.replaceWith($('.tiles', box));
+    observeTiles();
+  }, 500);
 }
 
 // ---- tiles in view ----
@@ -153,7 +196,6 @@ function observeTiles() {
   visible = new Set();
   for (const a of $$('.tile')) {
     tiles.set(a.dataset.id, a);
-    if (isMany()) stale.add(a.dataset.id);
     a.parentNode.dataset.id = a.dataset.id;
     tileObserver.observe(a.parentNode);
   }
@@ -183,6 +225,7 @@ function paint() {
   $('#skip').textContent = t('skip');
   title();
   bind();
+  placeDots(m);
   observeTiles();
   if (focus >= 0) { const f = $('.find input'); f.focus(); f.setSelectionRange(focus, focus); }
   tick();
@@ -202,6 +245,7 @@ function bind() {
     const de = document.documentElement, dark = de.dataset.theme ? de.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
     de.dataset.theme = dark ? 'light' : 'dark';
     savePreference({ theme: de.dataset.theme });
+    layoutDots();
   };
   $('.find input').oninput = (e) => { setQuery({ q: e.target.value }); render(); };
   const again = $('.try');
@@ -221,6 +265,7 @@ function feedNow() {
 // ---- frames ----
 function snapshot(d) {
   cps.clear();
+  sorted = null;
   for (const cp of d.cps) cps.set(cp.cp_id, cp);
   changes = d.changes.slice().reverse().slice(0, FEED);
   central = { started: d.started, listen: d.listen, tls: d.tls, heartbeat: d.heartbeat };
@@ -233,6 +278,7 @@ function delta(d) {
     const was = cps.get(cp.cp_id);
     if (was && was.last_heartbeat !== cp.last_heartbeat) newHeartbeats.push(cp.cp_id);
     if (was && (was.unverified !== cp.unverified || !was.last_known_fault !== !cp.last_known_fault)) moved.add(cp.cp_id);
+    if (!was) sorted = null;
     cps.set(cp.cp_id, cp);
   }
   changes = [...d.changes.slice().reverse(), ...changes].slice(0, FEED);
@@ -240,11 +286,13 @@ function delta(d) {
   if (cps.size !== before || waiting) { renderSoon(); return; }
   const m = timeContext();
   for (const cp of d.cps) {
+    if (dots) dots.update(cp, m);
     if (visible.has(cp.cp_id) || moved.has(cp.cp_id)) redraw(cp, m, moved.has(cp.cp_id));
-    else stale.add(cp.cp_id);
+    else if (tiles.has(cp.cp_id)) stale.add(cp.cp_id);
   }
   for (const id of newHeartbeats) if (visible.has(id)) animateHeartbeat(id);
   if (!moved.size) return;
+  if (isMany()) boardSoon();
   const c = counts(), cells = $$('.count');
   if (shownCounts(c).join() !== cells.map((e) => e.dataset.state).join()) {
     $('.counts').innerHTML = countCells(c);
@@ -283,13 +331,17 @@ function animateHeartbeat(id) {
 const set = (e, v) => { if (e && e.textContent !== v) e.textContent = v; };
 function setHTML(e, v) { if (e && e.dataset.v !== v) { e.dataset.v = v; e.innerHTML = v; } }
 
+let ticks = 0;
 function tick() {
   if (document.hidden) return;
   const m = timeContext();
   set($('[data-k="clock"]'), clock(m.now));
   for (const e of $$('[data-k="page"]')) set(e, m.lost ? dur(m.now - lostAt) : num(Math.min(99, stream.secondsSinceFrame()), 1) + NB + 's');
-  setHTML($('[data-k="bel"]'), confidence(m));
-  setHTML($('#headline'), headline(m));
+  if (!isMany() || ++ticks % 5 === 0) { // of many, each looks at thousands
+    setHTML($('[data-k="bel"]'), confidence(m));
+    setHTML($('#headline'), headline(m));
+    if (dots && ticks % 25 === 0) dots.all(m);
+  }
   if (m.lost) {
     set($('[data-k="lostT"]'), t('lost_t', { d: dur(m.now - lostAt) }));
     const s = Math.max(0, Math.ceil((stream.retryAt - performance.now()) / 1000));

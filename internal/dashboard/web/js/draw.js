@@ -73,8 +73,7 @@ export const isOld = (cp, now) => isConnected(cp) && !cp.heartbeat_gap && now - 
 // unverified: nothing supports its state any more. It is drawn hollow.
 export const isUnverified = (cp, now) => !!cp.unverified || isOld(cp, now);
 
-// A bare tile has no bars: they are drawn when it comes into view.
-export function tile(cp, m, big, bare) {
+export function tile(cp, m, big) {
   const id = esc(cp.cp_id), last = !!cp.last_known_fault, hollow = isUnverified(cp, m.now);
   const label = [cp.cp_id, stateName(cp), cp.since ? t('for', { d: lasted(cp, m) }) : '', stripTags(reasonText(cp, m.now))].filter(Boolean).join(', ');
   const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${hollow ? ' unverified' : ''}${last ? ' last' : ''}${m.match(cp) ? '' : ' dim'}`;
@@ -83,7 +82,7 @@ export function tile(cp, m, big, bare) {
   const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
   const two = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : '';
   if (!big) {
-    const bars = bare ? '<span class="beats"></span>' : heartbeatBars(cp, missing(cp, m.now), 10);
+    const bars = heartbeatBars(cp, missing(cp, m.now), 10);
     return `${open}<span class="tl">${mark}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${stateText(cp, m)}</span>`}</span>${bars}${end}`;
   }
   const twice = two || esc(host(cp.peer));

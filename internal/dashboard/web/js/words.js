@@ -33,6 +33,7 @@ const WORDS = {
   live: ['Live', 'En directo'], lost: ['Lost', 'Perdido'],
 
   cps: ['{n} charge point|{n} charge points', '{n} punto de carga|{n} puntos de carga'],
+  dots: ['{n} charge points, a dot for each; find one by its id', '{n} puntos de carga, uno por punto; busque uno por su id'],
   shown: ['{n} of {all} shown', '{n} de {all} a la vista'], clear: ['Clear', 'Quitar'],
   for: ['for {d}', 'desde hace {d}'],
   seen: ['seen {s} ago', 'visto hace {s}'], heard: ['heard {d} ago', 'oído hace {d}'],
