@@ -78,7 +78,13 @@ func (p *boardEntry) certifies(r *connRecord, m wire.Message) bool {
 func (b *board) drop(r *connRecord, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	beats := func(cp *company.CP) bool { return b.cps[cp.ID].SendsHeartbeats }
+	beats := func(cp *company.CP) time.Duration {
+		p := b.cps[cp.ID]
+		if !p.SendsHeartbeats {
+			return 0
+		}
+		return min(max(p.UsualGap(), b.expected), 3*b.expected)
+	}
 	for _, cp := range b.companies.Ended(&r.Connection, beats, now) {
 		if p := b.cps[cp.ID]; p.HeartbeatSources > 0 {
 			b.recount[p] = struct{}{}

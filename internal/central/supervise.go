@@ -36,6 +36,9 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			}
 			last = now
 			c.board.expireSilent(now, listening)
+			if !slept {
+				c.expireConnections() // those that were given more time than company.Grace
+			}
 			c.logDoubts(now)
 			c.refreshRegistry(now)
 			if !slept { // ends of connections may wait too

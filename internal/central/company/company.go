@@ -14,8 +14,11 @@
 //     companies: one that changes its connection leaves the old one.
 //   - A charge point whose connection ended is lost when no connection of the company has
 //     been open for Grace, and it was not heard since.
-//   - A connection takes over from one with the same certificate only. Its address means
-//     nothing: two Monitors share one behind a router, and one Monitor may change it.
+//   - A connection takes over from one with the same certificate only. Its address makes no
+//     company: two Monitors share one behind a router, and one Monitor may change it.
+//   - Where a connection of several charge points ended and another one of several is open
+//     from the same host, it is likely the same Monitor's, which may send its heartbeats all
+//     at once: the lost ones have their usual time between heartbeats, and Grace, to be heard.
 //
 // A peer that opens a connection for each message keeps none, so the end of one means
 // nothing.
@@ -23,6 +26,8 @@ package company
 
 import (
 	"cmp"
+	"maps"
+	"net"
 	"slices"
 	"time"
 
@@ -35,13 +40,26 @@ const Grace = time.Second
 
 // Companies are the companies of one Central. The zero value is ready.
 type Companies struct {
-	ended []end // whose last connection has ended, and which had charge points, in order
+	ended     []end // whose last connection has ended, and which had charge points, in order
+	postponed []end // of those the ones with a sibling, until they are over
+	siblings  map[sibling]siblings
 }
 
 // end is the end of a company's last connection.
 type end struct {
-	of *company
-	at time.Time
+	of   *company
+	at   time.Time
+	with sibling       // zero: the connection was of one charge point
+	gap  time.Duration // the shortest usual time between heartbeats of its charge points
+}
+
+// sibling is what connections of one Monitor for several charge points have in common.
+type sibling struct{ host, certificate string }
+
+// siblings are the connections of several charge points with the same host and certificate.
+type siblings struct {
+	open  int
+	ended time.Time // the last one that did
 }
 
 // company is what is known of one. After a merge one of the two is kept, and the other points
@@ -92,6 +110,43 @@ type Connection struct {
 
 	company *company // nil until it is heard
 	cps     map[*CP]struct{}
+	several bool // it has spoken for several, and is counted in Companies.siblings
+}
+
+func (c *Connection) sibling() sibling {
+	host, _, err := net.SplitHostPort(c.Peer)
+	if err != nil {
+		host = c.Peer
+	}
+	return sibling{host, c.Certificate}
+}
+
+// countSeveral counts a connection that speaks for several charge points from now on.
+func (b *Companies) countSeveral(c *Connection) {
+	if c.several || len(c.cps) < 2 {
+		return
+	}
+	c.several = true
+	if b.siblings == nil {
+		b.siblings = map[sibling]siblings{}
+	}
+	s := b.siblings[c.sibling()]
+	s.open++
+	b.siblings[c.sibling()] = s
+}
+
+// uncountSeveral is its end. What is known of a host is dropped with the last that waits.
+func (b *Companies) uncountSeveral(c *Connection, now time.Time) (with sibling) {
+	if !c.several {
+		return sibling{}
+	}
+	with = c.sibling()
+	s := b.siblings[with]
+	s.open, s.ended = s.open-1, now
+	if b.siblings[with] = s; s.open == 0 && len(b.postponed)+len(b.ended) == 0 {
+		delete(b.siblings, with)
+	}
+	return with
 }
 
 // part is the connection's company.
@@ -139,6 +194,7 @@ func (b *Companies) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) 
 			c.cps = map[*CP]struct{}{}
 		}
 		c.cps[cp] = struct{}{}
+		b.countSeveral(c)
 		if cp.orphan != nil {
 			s.kept = true
 			merge(cp.orphan, c.part())
@@ -187,15 +243,20 @@ func (b *Companies) Forget(cp *CP) {
 	}
 }
 
-// Ended notes the end of a connection. beats tells whether a charge point sends heartbeats:
-// only those are lost. It returns the charge points that the connection spoke for.
-func (b *Companies) Ended(c *Connection, beats func(*CP) bool, now time.Time) (cps []*CP) {
-	of := c.part()
+// Ended notes the end of a connection. beats is the usual time between the heartbeats of a
+// charge point, 0 where it sends none: only those that send some are lost. It returns the
+// charge points that the connection spoke for.
+func (b *Companies) Ended(c *Connection, beats func(*CP) time.Duration, now time.Time) (cps []*CP) {
+	of, e := c.part(), end{at: now, with: b.uncountSeveral(c, now)}
 	for cp := range c.cps {
 		cps = append(cps, cp)
 		s := *cp.by(c)
 		b.Left(c, cp)
-		kept := (s.messages > 1 || s.kept) && (s.heartbeats > 0 || beats(cp))
+		gap := beats(cp)
+		if e.gap == 0 || gap > 0 && gap < e.gap {
+			e.gap = gap
+		}
+		kept := (s.messages > 1 || s.kept) && (s.heartbeats > 0 || gap > 0)
 		if kept && !cp.takenOver(s, now) {
 			cp.orphan = of.whole()
 			if cp.orphan.orphans == nil {
@@ -208,7 +269,8 @@ func (b *Companies) Ended(c *Connection, beats func(*CP) bool, now time.Time) (c
 	of.open--
 	if of.open == 0 && len(of.orphans) > 0 {
 		of.ended = now
-		b.ended = append(b.ended, end{of, now})
+		e.of = of
+		b.ended = append(b.ended, e)
 	}
 	return cps
 }
@@ -227,6 +289,13 @@ func (cp *CP) takenOver(s sent, now time.Time) (carried bool) {
 	return carried
 }
 
+// mayBeHeard reports whether the Monitor of a connection that ended likely has another, on
+// which nothing was to be sent yet.
+func (b *Companies) mayBeHeard(e end, now time.Time) bool {
+	s := b.siblings[e.with]
+	return e.with != sibling{} && now.Sub(e.at) < Grace+e.gap && (s.open > 0 || now.Sub(s.ended) < Grace)
+}
+
 // Loss is one charge point that is lost.
 type Loss struct {
 	CP    *CP
@@ -236,10 +305,17 @@ type Loss struct {
 // Lost takes the charge points that are lost by now.
 func (b *Companies) Lost(now time.Time) (all []Loss) {
 	for len(b.ended) > 0 && now.Sub(b.ended[0].at) >= Grace {
-		e := b.ended[0]
+		b.postponed = append(b.postponed, b.ended[0])
 		b.ended = b.ended[1:]
+	}
+	waiting := b.postponed[:0]
+	for _, e := range b.postponed {
 		of := e.of.whole()
 		if of.open > 0 || of.ended.After(e.at) { // it goes on, or ended later
+			continue
+		}
+		if b.mayBeHeard(e, now) {
+			waiting = append(waiting, e)
 			continue
 		}
 		for cp := range of.orphans {
@@ -247,6 +323,11 @@ func (b *Companies) Lost(now time.Time) (all []Loss) {
 			all = append(all, Loss{cp, of.ended})
 		}
 		of.orphans = nil
+	}
+	clear(b.postponed[len(waiting):])
+	b.postponed = waiting
+	if len(b.postponed)+len(b.ended) == 0 {
+		maps.DeleteFunc(b.siblings, func(_ sibling, s siblings) bool { return s.open == 0 })
 	}
 	slices.SortFunc(all, func(x, y Loss) int { return cmp.Compare(x.CP.ID, y.CP.ID) })
 	return all

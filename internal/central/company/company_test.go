@@ -110,6 +110,13 @@ func (r *replay) ask(word string, ids []string) {
 	}
 }
 
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // part is the company of a charge point; nil: it has none.
 func (r *replay) part(id string) *company {
 	switch cp := r.cps[id]; {
@@ -125,6 +132,9 @@ func (r *replay) send(name, word string, ids []string) error {
 	c := r.conns[name]
 	if c == nil {
 		c = &Connection{Peer: name, Opened: r.now()}
+		if host, _, many := strings.Cut(name, ":"); many {
+			c.Peer = host + ":1"
+		}
 		c.Certificate, _, _ = strings.Cut(name, "-")
 		if c.Certificate == name {
 			c.Certificate = ""
@@ -132,7 +142,7 @@ func (r *replay) send(name, word string, ids []string) error {
 		r.conns[name] = c
 	}
 	if word == "ends" {
-		r.companies.Ended(c, func(cp *CP) bool { return r.beats[cp] }, r.now())
+		r.companies.Ended(c, func(cp *CP) time.Duration { return time.Duration(count(r.beats[cp])) * 5 * time.Second }, r.now())
 		return nil
 	}
 	for _, id := range ids {
@@ -169,13 +179,13 @@ func TestFleets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b Companies
 		now := noon
-		beats := func(*CP) bool { return true }
+		beats := func(*CP) time.Duration { return 5 * time.Second }
 		fleets := make([]*fleet, rapid.IntRange(1, 4).Draw(t, "fleets"))
 		for i := range fleets {
 			fleets[i] = &fleet{home: map[*CP]int{}}
 			f := fleets[i]
 			for range rapid.IntRange(1, 5).Draw(t, "connections") {
-				f.conns = append(f.conns, &Connection{Opened: now})
+				f.conns = append(f.conns, &Connection{Peer: fmt.Sprint("10.0.0.", i, ":1"), Opened: now})
 			}
 			for n := range rapid.IntRange(1, 12).Draw(t, "charge points") {
 				cp := &CP{ID: evcp.CPID(fmt.Sprintf("CP_%d_%d", i, n))}
@@ -221,8 +231,8 @@ func TestFleets(t *testing.T) {
 // heard within Grace, on that one or on any other of the Monitor, and all later.
 func breakOne(t *rapid.T, b *Companies, f *fleet, now time.Time) time.Time {
 	n := rapid.IntRange(0, len(f.conns)-1).Draw(t, "connection")
-	b.Ended(f.conns[n], func(*CP) bool { return true }, now)
-	f.conns[n] = &Connection{Opened: now}
+	b.Ended(f.conns[n], func(*CP) time.Duration { return 5 * time.Second }, now)
+	f.conns[n] = &Connection{Peer: f.conns[n].Peer, Opened: now}
 	first := true
 	for _, cp := range f.cps {
 		if f.home[cp] != n {

@@ -33,7 +33,7 @@ func TestSources(t *testing.T) {
 				companies.Heard(conns[b.conn], &cp, true, at(b.second))
 			}
 			for _, n := range tc.dropped {
-				companies.Ended(conns[n], func(*CP) bool { return true }, at(tc.now))
+				companies.Ended(conns[n], func(*CP) time.Duration { return 5 * time.Second }, at(tc.now))
 			}
 			if got := cp.Sources(at(tc.now), 15*time.Second); got != tc.want {
 				t.Errorf("%d sources, want %d", got, tc.want)
