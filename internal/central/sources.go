@@ -16,7 +16,7 @@ type connRecord struct {
 }
 
 func newConnRecord(peer string, opened time.Time) *connRecord {
-	return &connRecord{Connection: company.Connection{Peer: peer, Opened: opened}}
+	return &connRecord{Connection: company.Connection{Peer: peer, Host: host(peer), Opened: opened}}
 }
 
 // heard notes a message for p, which was as before until then.

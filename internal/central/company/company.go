@@ -27,7 +27,6 @@ package company
 import (
 	"cmp"
 	"maps"
-	"net"
 	"slices"
 	"time"
 
@@ -105,6 +104,7 @@ func merge(a, b *company) {
 // Connection is one connection.
 type Connection struct {
 	Peer        string // its address
+	Host        string // of the address
 	Certificate string // whom its certificate is for; "" without one. Set before it is heard
 	Opened      time.Time
 
@@ -113,13 +113,7 @@ type Connection struct {
 	several bool // it has spoken for several, and is counted in Companies.siblings
 }
 
-func (c *Connection) sibling() sibling {
-	host, _, err := net.SplitHostPort(c.Peer)
-	if err != nil {
-		host = c.Peer
-	}
-	return sibling{host, c.Certificate}
-}
+func (c *Connection) sibling() sibling { return sibling{c.Host, c.Certificate} }
 
 // countSeveral counts a connection that speaks for several charge points from now on.
 func (b *Companies) countSeveral(c *Connection) {

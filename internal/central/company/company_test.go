@@ -133,7 +133,7 @@ func (r *replay) send(name, word string, ids []string) error {
 	if c == nil {
 		c = &Connection{Peer: name, Opened: r.now()}
 		if host, _, many := strings.Cut(name, ":"); many {
-			c.Peer = host + ":1"
+			c.Host = host
 		}
 		c.Certificate, _, _ = strings.Cut(name, "-")
 		if c.Certificate == name {
@@ -185,7 +185,7 @@ func TestFleets(t *testing.T) {
 			fleets[i] = &fleet{home: map[*CP]int{}}
 			f := fleets[i]
 			for range rapid.IntRange(1, 5).Draw(t, "connections") {
-				f.conns = append(f.conns, &Connection{Peer: fmt.Sprint("10.0.0.", i, ":1"), Opened: now})
+				f.conns = append(f.conns, &Connection{Host: fmt.Sprint("10.0.0.", i), Opened: now})
 			}
 			for n := range rapid.IntRange(1, 12).Draw(t, "charge points") {
 				cp := &CP{ID: evcp.CPID(fmt.Sprintf("CP_%d_%d", i, n))}
@@ -232,7 +232,7 @@ func TestFleets(t *testing.T) {
 func breakOne(t *rapid.T, b *Companies, f *fleet, now time.Time) time.Time {
 	n := rapid.IntRange(0, len(f.conns)-1).Draw(t, "connection")
 	b.Ended(f.conns[n], func(*CP) time.Duration { return 5 * time.Second }, now)
-	f.conns[n] = &Connection{Peer: f.conns[n].Peer, Opened: now}
+	f.conns[n] = &Connection{Host: f.conns[n].Host, Opened: now}
 	first := true
 	for _, cp := range f.cps {
 		if f.home[cp] != n {
