@@ -215,6 +215,9 @@ var settingErrors = map[string]string{
 	"a list is needed here: lines that begin with \"- \"": "aquí hace falta una lista: líneas que empiezan por \"- \"",
 	"one document is allowed in this file":                "en este fichero se admite un solo documento",
 
+	"%w; stop that Monitor: this fleet has its charge point": "%w; pare ese Monitor: esta flota tiene su punto de carga",
+	"take over %s: %w": "hacerse cargo de %s: %w",
+
 	// Ranges of ids and addresses.
 	"a range is written as [001-012]":                                                "un intervalo se escribe como [001-012]",
 	"one range is allowed, and there are more":                                       "se admite un intervalo, y hay más",

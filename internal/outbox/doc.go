@@ -54,12 +54,19 @@
 // that says when and why, and is never deleted. Its last numbers are carried over, if they
 // can be read.
 //
+// # Folders of lone charge points
+//
+// A fleet takes over the folders of the lone charge points that it has: States, events that
+// were not delivered, facts that are not settled. That is one transaction; kill -9 in the
+// middle loses and doubles nothing. The old files are put aside.
+//
 // # Where to read
 //
 //	a batch is taken            append.go, run.go
 //	and committed               committer.go, store.go, compact.go
 //	it is read                  cursor.go, facts.go, read.go, notify.go (Tail)
-//	a process starts            open.go, replay.go (States: snapshot and replay)
+//	a process starts            open.go, numbering.go, replay.go (States: snapshot and replay)
+//	a fleet takes folders over  takeover.go
 //	room is made                trim.go
 //	the disk refuses, and back  recovery.go, migrate.go
 //	another process reads       history.go

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("EVCP_TEST_CHILD"); dir != "" {
 		child(dir)
 	}
+	if parent := os.Getenv("EVCP_TEST_TAKE_OVER"); parent != "" {
+		takeOverChild(parent)
+	}
 	limitRapidChecks()
 	goleak.VerifyTestMain(m)
 }

@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +36,9 @@ func Open(dir string, options Options) (*Outbox, error) {
 	o.host = host{o.options.Instance, machineID(o.options.sysfs)}
 	o.reset()
 	s, err := o.openDisk(began)
+	if _, ok := errors.AsType[takeOverError](err); ok {
+		return nil, errors.Join(err, o.lock.Close())
+	}
 	if errors.Is(err, folder.ErrInUse) {
 		return nil, language.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
 	}
@@ -92,6 +94,10 @@ func (o *Outbox) openDisk(now time.Time) (runStore, error) {
 		return runStore{}, err
 	}
 	o.lock = lock
+	if o.taking, err = lockFolders(o.options.TakeOver); err != nil {
+		return runStore{}, err
+	}
+	defer unlockFolders(o.taking)
 	s, err := o.openFile()
 	if kind := sqlite.Unusable(err); kind != "" {
 		return o.replaceFile(kind, err, now)
@@ -106,7 +112,10 @@ func (o *Outbox) openFile() (runStore, error) {
 	if err != nil {
 		return s, err
 	}
-	if err = o.read(s, found); err == nil {
+	if err = o.takeOver(s); err == nil {
+		err = o.read(s, found)
+	}
+	if err == nil {
 		err = s.Transact(true, func() error { return o.markOpen(s) })
 	}
 	return s.checked(err)
@@ -180,7 +189,7 @@ func (o *Outbox) file() sqlite.DBFile { return sqlite.DBFile{Path: o.path(), VFS
 // read takes over what the file holds.
 func (o *Outbox) read(s runStore, found Found) error {
 	o.result.Found = found
-	doubt, err := o.numberingDoubt(s, found)
+	doubt, err := o.doubtIn(o.dir, s, found)
 	if err != nil {
 		return err
 	}
@@ -196,6 +205,9 @@ func (o *Outbox) read(s runStore, found Found) error {
 	if doubt != "" {
 		o.result.Renumber, o.result.Why = true, doubt
 		o.renumber()
+	}
+	for _, cp := range o.doubtful {
+		o.states[o.indexOf(cp)].renumber = true
 	}
 	return errors.Join(o.readFacts(s), o.readOldest(s))
 }
@@ -326,65 +338,4 @@ func (o *Outbox) setLock(lock *folder.Lock) (err error) {
 	}
 	o.lock = lock
 	return err
-}
-
-// markerName is an empty file that stands while the file holds the last number of every
-// charge point. It is removed when the disk refuses, which a full disk still allows.
-const markerName = "numbering"
-
-// bootID names this run of the machine; "" where it can't be known.
-func bootID() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
-
-// numberingDoubt says why the last numbers in a file may not be the last that were
-// used, so that new epochs must begin; "" when they are. They are not when a process
-// went on in memory because the disk refused (the marker is missing), when another host
-// used the folder, or when the machine went down before a sync (another boot id).
-func (o *Outbox) numberingDoubt(s runStore, found Found) (why string, err error) {
-	if found == New {
-		return "", nil
-	}
-	meta, err := s.meta()
-	if err != nil {
-		return "", err
-	}
-	boot, before := meta["open"], host{meta["instance"], meta["machine"]}
-	_, gone := os.Stat(filepath.Join(o.dir, markerName))
-	switch {
-	case errors.Is(gone, fs.ErrNotExist):
-		return "the disk had refused before, and later events were in memory only", s.QuickCheck()
-	case before.instance != "" && before.instance != o.host.instance:
-		return fmt.Sprintf(OtherInstance, before.instance), nil
-	case otherMachine(before.machine, o.host.machine):
-		return "another machine of the same name kept here before", nil
-	case boot != "" && boot != bootID():
-		return "the machine went down while the file was open", nil
-	}
-	return "", nil
-}
-
-// markOpen notes that this run of the machine has the file open, and so proves that it can
-// be written.
-func (o *Outbox) markOpen(s runStore) error {
-	if err := o.placeMarker(); err != nil {
-		return err
-	}
-	return errors.Join(s.setHost(o.host), s.markTried(time.Now()))
-}
-
-// placeMarker notes that the file has all numbers.
-func (o *Outbox) placeMarker() error {
-	return os.WriteFile(filepath.Join(o.dir, markerName), nil, 0o600)
-}
-
-// removeMarker notes that numbers are used which are not in the file.
-func (o *Outbox) removeMarker() {
-	if o.isLocked() {
-		_ = os.Remove(filepath.Join(o.dir, markerName)) // EVENTS.md says what follows where this fails
-	}
 }

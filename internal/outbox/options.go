@@ -20,6 +20,9 @@ type Options struct {
 	// folder was copied, or the machine got a new name), or one of this name on another
 	// machine (the whole card was copied), new epochs begin.
 	Instance string
+	// TakeOver are folders of lone charge points, named by their ids: what is kept in them goes
+	// on here. Open returns an error when another process has one of them.
+	TakeOver []string
 	// Refused is called when the disk refused after Open. Everything appended and
 	// not kept is discarded; Append takes only the new generation.
 	Refused func(generation uint64, err error)
@@ -95,7 +98,8 @@ type OpenResult struct {
 	File  string // PutAside: the new name of the old file
 	Why   string // PutAside, Refused, and a Resumed that must renumber: for people
 	// Renumber: the last numbers can't be proven, so new epochs begin.
-	Renumber bool
-	Replayed int // events folded on top of the snapshots
-	Took     time.Duration
+	Renumber  bool
+	TakenOver int // folders of Options.TakeOver that had something
+	Replayed  int // events folded on top of the snapshots
+	Took      time.Duration
 }

@@ -60,6 +60,8 @@ type Outbox struct {
 	// Only while Open reads the file:
 	snapshotRun int64
 	oldDrops    dropSet
+	taking      []*loneFolder
+	doubtful    []evcp.CPID // taken over, with a last number that can't be proven
 }
 
 // total counts everything that was ever appended.

@@ -25,6 +25,9 @@ func (r *runner) banner() {
 	} else {
 		r.o.Console.Logger().LogAttrs(context.Background(), slog.LevelInfo, "watching", r.bannerAttrs()...)
 	}
+	if n := r.box.OpenResult().TakenOver; n > 0 {
+		r.o.Console.Logger().Info(english.takenOver.In(r.o.Console.Language()).Of(int64(n)), console.Shape(display.Note), slog.String("folder", r.o.Dir()))
+	}
 	if _, warning := r.found(); warning != "" {
 		origin := r.box.OpenResult()
 		r.o.Console.Logger().Warn(warning, console.CP(r.o.lone()), console.Shape(display.Gone),

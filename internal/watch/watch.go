@@ -96,14 +96,6 @@ const (
 	defaultCloseLimit = 300 * time.Millisecond
 )
 
-// Fleet is a Monitor with a file of charge points. A fleet of one is a fleet: it goes on when
-// that one is refused, and more may come.
-type Fleet struct {
-	Name  string // names the state folder
-	File  string // where the charge points stand, for people
-	Sites int    // how many the charge points are at; 0 when the file names none
-}
-
 // Dir is the state folder of this Monitor: named by its charge point, or by the fleet.
 func (o Options) Dir() string {
 	if o.Fleet != nil {
@@ -217,7 +209,7 @@ func open(o Options) (*runner, error) {
 		readers = append(readers, outbox.Kafka)
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
-		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance,
+		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance, TakeOver: o.loneFolders(),
 		Refused: r.diskRefused, Recovered: r.diskRecovered, Observe: r.observe,
 		LogHeld: r.logHeld,
 		Failed:  func(err error) { r.end(err) },

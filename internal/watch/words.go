@@ -36,6 +36,7 @@ type words struct {
 	refused, noDisk, noServer      string         // why
 	asideAs                        string         // which file, why
 	stateIs                        string         // what was found
+	takenOver                      display.Plural // how many charge points
 	lineCP, lineCentral, lineKafka string         // for systemctl status
 	linePending                    display.Plural // how many events
 }
@@ -77,6 +78,7 @@ var english = words{
 	noDisk:       "the disk refuses: %s; kept in memory",
 	asideAs:      "the old state is put aside as %s: %s",
 	stateIs:      "the state is %s",
+	takenOver:    display.NewPlural("the state of %d charge point was taken over from a folder of its own", "the states of %d charge points were taken over from folders of their own"),
 	noServer:     "can't be asked how it does: %s; the watch goes on",
 	lineCP:       "%s %s",
 	lineCentral:  "Central %s",
