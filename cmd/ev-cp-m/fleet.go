@@ -1,14 +1,23 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
 	"slices"
+	"sync"
+	"time"
 
+	"evcp"
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/fleet"
 	"evcp/internal/language"
-	"evcp/internal/probe"
+	"evcp/internal/link"
 	"evcp/internal/watch"
 )
 
@@ -16,7 +25,7 @@ import (
 func (o *options) chooseTargets(in config.Invocation) error {
 	if o.fleetFile == "" {
 		o.only = o.cp
-		o.Targets = []probe.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
+		o.Targets = []watch.Target{{CP: o.cp, Address: hostPort(o.engineIP, o.enginePort)}}
 		return nil
 	}
 	if in.Command == "" {
@@ -24,31 +33,36 @@ func (o *options) chooseTargets(in config.Invocation) error {
 			return err
 		}
 	}
-	f, err := o.readFleet()
-	if err != nil && (in.Command == "" || f.Name == "") { // a command needs the folder's name alone
+	f := &fleetFile{o: o, defaults: fleet.CheckSettings{
+		Interval: o.Interval, Timeout: o.Timeout, Fall: o.Policy.Fall, Rise: o.Policy.Rise,
+		TLS: fleet.EngineTLS{On: o.engineTLS.On, CA: o.engineTLS.CA, Cert: o.engineTLS.Cert, Key: o.engineTLS.Key, ServerName: o.engineTLS.ServerName},
+	}}
+	content, err := f.read()
+	if err != nil && (in.Command == "" || content.Name == "") { // a command needs the folder's name alone
 		return cli.UsageError(err)
 	}
-	o.Fleet = &watch.Fleet{Name: f.Name, File: o.fleetFile, Sites: f.Sites}
-	if central := given(in.Values, "central-ip", "central-port"); f.Central != "" && central == "" {
-		o.Central = f.Central
+	o.fleet, o.Fleet = f, &watch.Fleet{Name: content.Name, File: o.fleetFile, Sites: content.Sites}
+	if content.Central != "" && given(in.Values, "central-ip", "central-port") == "" {
+		o.Central = content.Central
 	}
 	if given(in.Values, "cp-id") != "" {
 		o.only = o.cp
 	}
-	o.members = f.Members
-	for _, t := range f.Members {
-		o.Targets = append(o.Targets, probe.Target{CP: t.CP, Address: t.Address})
+	o.members = content.Members
+	if len(content.Members) > 0 { // what the start shows
+		s := content.Members[0].Settings
+		o.Interval, o.Timeout, o.Policy.Fall, o.Policy.Rise = s.Interval, s.Timeout, s.Fall, s.Rise
 	}
+	f.name, f.central, f.members = content.Name, content.Central, content.Members
 	return nil
 }
 
-// readFleet reads the file of the fleet.
-func (o *options) readFleet() (fleet.Content, error) {
-	source, err := cli.ReadFile(o.fleetFile, fleet.MaxFile)
-	return fleet.Read(name, o.fleetFile, source, err, fleet.CheckSettings{
-		Interval: o.Interval, Timeout: o.Timeout, Fall: o.Policy.Fall, Rise: o.Policy.Rise,
-		TLS: fleet.EngineTLS{On: o.engineTLS.On, CA: o.engineTLS.CA, Cert: o.engineTLS.Cert, Key: o.engineTLS.Key, ServerName: o.engineTLS.ServerName},
-	})
+// openFleet makes the targets, with the files of their TLS settings.
+func (o *options) openFleet() (err error) {
+	if o.fleet != nil {
+		o.Targets, err = o.fleet.targets(o.fleet.members)
+	}
+	return err
 }
 
 // fleetConflicts are the settings of one charge point that were given beside --fleet.
@@ -73,4 +87,169 @@ func given(values []config.Value, names ...string) string {
 		}
 	}
 	return ""
+}
+
+// fleetFile is the file of --fleet, and what of it is in force.
+type fleetFile struct {
+	o             *options
+	defaults      fleet.CheckSettings
+	name, central string
+	members       []fleet.Member
+	content       [sha256.Size]byte // of the file when it was read last
+	seen          os.FileInfo       // of the file at the last look; nil: it was not there
+	policies      map[fleet.CheckSettings]*evcp.Policy
+	dialers       map[fleet.EngineTLS]link.Dialer
+}
+
+// read reads the file, and gives back the memory that this took: up to 40 bytes for each of
+// its bytes.
+func (f *fleetFile) read() (fleet.Content, error) {
+	defer debug.FreeOSMemory()
+	f.seen, _ = os.Stat(f.o.fleetFile)
+	source, err := cli.ReadFile(f.o.fleetFile, fleet.MaxFile)
+	f.content = sha256.Sum256(append(source, fmt.Sprint(err)...))
+	return fleet.Read(name, f.o.fleetFile, source, err, f.defaults)
+}
+
+// targets are what the Monitor watches. Those with the same settings share a policy, also
+// with those of an earlier reading.
+func (f *fleetFile) targets(members []fleet.Member) ([]watch.Target, error) {
+	policies, dialers := map[fleet.CheckSettings]*evcp.Policy{}, map[fleet.EngineTLS]link.Dialer{}
+	all := make([]watch.Target, 0, len(members))
+	for _, m := range members {
+		s := *m.Settings
+		if policies[s] == nil {
+			policies[s] = f.policy(s)
+		}
+		if _, known := dialers[s.TLS]; !known {
+			dialer, err := f.dialer(s.TLS)
+			if err != nil {
+				return nil, err
+			}
+			dialers[s.TLS] = dialer
+		}
+		all = append(all, watch.Target{CP: m.CP, Address: m.Address, Policy: policies[s], Dialer: dialers[s.TLS]})
+	}
+	f.policies, f.dialers = policies, dialers
+	return all, nil
+}
+
+func (f *fleetFile) policy(s fleet.CheckSettings) *evcp.Policy {
+	if p := f.policies[s]; p != nil {
+		return p
+	}
+	return &evcp.Policy{
+		Fall: s.Fall, Rise: s.Rise, Instance: f.o.Policy.Instance, Site: s.Site, Interval: s.Interval, Timeout: s.Timeout,
+	}
+}
+
+// dialer is nil for what the flags say: the Monitor has one for that.
+func (f *fleetFile) dialer(t fleet.EngineTLS) (link.Dialer, error) {
+	if d, known := f.dialers[t]; known || t == f.defaults.TLS {
+		return d, nil
+	}
+	settings := cli.ClientTLS{Prefix: "engine", On: t.On, CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName, Insecure: t.On && f.o.engineTLS.Insecure}
+	return settings.Dialer(f.o.tcp, &f.o.files)
+}
+
+// lookEvery is how often the file is looked at. It is read when two looks in a row see the
+// same file, and another one than before: who writes it may not be ready.
+const lookEvery = time.Second
+
+// watchFile reads the file again when it changes, also by a link that leads elsewhere, and at
+// each hang-up, until end is called.
+func (f *fleetFile) watchFile(ctx context.Context, hangups <-chan os.Signal, to chan<- watch.Reload) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		look := time.NewTicker(lookEvery)
+		defer look.Stop()
+		before := f.seen
+		for {
+			asked := false
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+				asked = true
+			case <-look.C:
+			}
+			now, _ := os.Stat(f.o.fleetFile)
+			settled := sameFile(before, now)
+			before = now
+			if asked || settled && !sameFile(f.seen, now) {
+				f.readAgain(ctx, asked, to)
+			}
+		}
+	})
+	return func() { stop(); watching.Wait() }
+}
+
+// sameFile reports whether two looks saw the same file, with the same content as far as that
+// can be seen. nil is none.
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// readAgain reads the file. What was read before is told only to somebody who asked.
+func (f *fleetFile) readAgain(ctx context.Context, asked bool, to chan<- watch.Reload) {
+	before := f.content
+	content, err := f.read()
+	if f.content == before && !asked {
+		return
+	}
+	again := watch.Reload{}
+	if err == nil {
+		again, err = f.compare(content)
+	}
+	if err != nil {
+		again = watch.Reload{Errors: f.sentences(err)}
+	}
+	select {
+	case to <- again:
+	case <-ctx.Done():
+	}
+}
+
+// compare is how a new file differs from what is in force, and puts it in force.
+func (f *fleetFile) compare(content fleet.Content) (watch.Reload, error) {
+	switch {
+	case content.Name != f.name:
+		return watch.Reload{}, language.Errorf("%s: name %s names another state folder: start the Monitor again for that", f.o.fleetFile, content.Name)
+	case content.Central != f.central:
+		return watch.Reload{}, language.Errorf("%s: central %q is another Central: start the Monitor again for that", f.o.fleetFile, content.Central)
+	}
+	all, err := f.targets(content.Members)
+	if err != nil {
+		return watch.Reload{}, err
+	}
+	byID := make(map[evcp.CPID]watch.Target, len(all))
+	for _, t := range all {
+		byID[t.CP] = t
+	}
+	pick := func(members []fleet.Member) (some []watch.Target) {
+		for _, m := range members {
+			some = append(some, byID[m.CP])
+		}
+		return some
+	}
+	d := fleet.Diff(f.members, content.Members)
+	again := watch.Reload{Targets: all, Added: pick(d.Added), Changed: pick(d.Changed)}
+	for _, m := range d.Removed {
+		again.Removed = append(again.Removed, m.CP)
+	}
+	f.members = content.Members
+	return again, nil
+}
+
+// sentences are the errors of a file for the log.
+func (f *fleetFile) sentences(err error) []string {
+	said := f.o.Console.Language()
+	if load, ok := errors.AsType[*config.LoadError](err); ok {
+		return load.Sentences(said)
+	}
+	return []string{said.Error(err)}
 }

@@ -34,8 +34,8 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	var o options
-	cli.Main(program(&o), o.run)
+	o := options{hangups: make(chan os.Signal, 1)}
+	cli.Main(program(&o), o.run, o.hangups)
 }
 
 func (o *options) run(ctx context.Context, in config.Invocation) error {
@@ -111,6 +111,11 @@ func (o *options) runMonitor(ctx context.Context) error {
 	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger(), o.Console.Language())()
 	o.Origin = o.sources.In(o.Console.Language())
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
+	if o.fleet != nil {
+		reloads := make(chan watch.Reload)
+		o.Fleet.Reloads = reloads
+		defer o.fleet.watchFile(ctx, o.hangups, reloads)()
+	}
 	ctx, end := cli.Attend(ctx, o.Console, o.Console.Language().Text(english.keys), o.Console.Language().Text(english.ask))
 	defer end()
 	err = watch.Run(ctx, o.Options)

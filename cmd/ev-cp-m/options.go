@@ -33,6 +33,9 @@ type options struct {
 	fleetFile               string // "" = the charge point cp alone
 	members                 []fleet.Member
 	only                    evcp.CPID // of whom a command speaks; "": of all
+	fleet                   *fleetFile
+	hangups                 chan os.Signal // SIGHUP off a terminal
+	tcp                     *link.TCPDialer
 	centralIP, engineIP     string
 	centralPort, enginePort uint16
 
@@ -130,14 +133,14 @@ func (o *options) check() (setting string, why error) {
 
 // openDialers opens the files of the TLS settings.
 func (o *options) openDialers() (err error) {
-	tcp := link.NewDialer()
-	if o.Dialers.Central, err = o.centralTLS.Dialer(tcp, &o.files); err != nil {
+	o.tcp = link.NewDialer()
+	if o.Dialers.Central, err = o.centralTLS.Dialer(o.tcp, &o.files); err != nil {
 		return err
 	}
-	if o.Dialers.Engine, err = o.engineTLS.Dialer(tcp, &o.files); err != nil {
+	if o.Dialers.Engine, err = o.engineTLS.Dialer(o.tcp, &o.files); err != nil {
 		return err
 	}
-	if o.Dialers.Kafka, err = o.kafkaTLS.Dialer(tcp, &o.files); err != nil {
+	if o.Dialers.Kafka, err = o.kafkaTLS.Dialer(o.tcp, &o.files); err != nil {
 		return err
 	}
 	o.Login, err = o.login.Open(&o.files)
@@ -212,6 +215,9 @@ func (o *options) complete(in config.Invocation) (err error) {
 		return o.misplacedFlag(in.Command)
 	}
 	if err := o.openDialers(); err != nil {
+		return err
+	}
+	if err := o.openFleet(); err != nil {
 		return err
 	}
 	return o.misplacedFlag(in.Command)

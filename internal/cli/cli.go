@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,9 +37,16 @@ const (
 // Main is the main function of a program; it does not return. It loads the settings of p,
 // answers --help and --version, and calls run, whose error is printed and becomes the exit
 // code. The first of StopSignals ends ctx, and run must return soon after, whatever hangs;
-// further signals change nothing. Answers go to stdout, the log and errors to stderr.
-func Main(p config.Program, run func(context.Context, config.Invocation) error) {
-	ctx, stop := signal.NotifyContext(context.Background(), StopSignals()...)
+// further signals change nothing. Answers go to stdout, the log and errors to stderr. With
+// hangups a SIGHUP is sent there and ends nothing, unless stderr is a terminal, which may
+// have been closed.
+func Main(p config.Program, run func(context.Context, config.Invocation) error, hangups ...chan<- os.Signal) {
+	ends := StopSignals()
+	if len(hangups) > 0 && !console.IsTerminal(os.Stderr) {
+		ends = slices.DeleteFunc(ends, func(s os.Signal) bool { return s == syscall.SIGHUP })
+		signal.Notify(hangups[0], syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	in, code, goOn := loadSettings(p, os.Args[1:], os.Stdout, os.Stderr)
 	if goOn {
 		code = printErrorInTime(p.Name, ErrorLanguage(in), run(ctx, in))

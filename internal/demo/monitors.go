@@ -14,7 +14,6 @@ import (
 	"evcp/internal/display"
 	"evcp/internal/language"
 	"evcp/internal/link"
-	"evcp/internal/probe"
 	"evcp/internal/watch"
 )
 
@@ -59,7 +58,7 @@ const closeLimit = 20 * time.Second
 // startMonitor starts the Monitor of a charge point.
 func (e *env) startMonitor(c *simulatedCP) error {
 	m, err := runMonitor(watch.Options{
-		Targets: []probe.Target{{CP: c.id, Address: c.port.Addr().String()}}, Central: e.central.Addr().String(),
+		Targets: []watch.Target{{CP: c.id, Address: c.port.Addr().String()}}, Central: e.central.Addr().String(),
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
 		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
 		Brokers: []string{e.kafka.Addr().String()}, Topic: topic,

@@ -218,6 +218,9 @@ var settingErrors = map[string]string{
 	"%w; stop that Monitor: this fleet has its charge point": "%w; pare ese Monitor: esta flota tiene su punto de carga",
 	"take over %s: %w": "hacerse cargo de %s: %w",
 
+	"%s: name %s names another state folder: start the Monitor again for that": "%s: name %s da nombre a otra carpeta de estado: para eso, arranque el Monitor de nuevo",
+	"%s: central %q is another Central: start the Monitor again for that":      "%s: central %q es otra Central: para eso, arranque el Monitor de nuevo",
+
 	// Ranges of ids and addresses.
 	"a range is written as [001-012]":                                                "un intervalo se escribe como [001-012]",
 	"one range is allowed, and there are more":                                       "se admite un intervalo, y hay más",

@@ -147,8 +147,8 @@ func (r *runner) resumed() string {
 		return said.Sprintf(english.resumed, lastKnown(said, s, r.o.Policy.Fall), s.Seq+1)
 	}
 	open := 0
-	for _, cp := range r.o.cps() {
-		if r.box.State(cp).Incident.Open {
+	for _, t := range r.o.Targets {
+		if r.box.State(t.CP).Incident.Open {
 			open++
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/explain"
-	"evcp/internal/probe"
 	"evcp/internal/status"
 	"evcp/internal/testbed"
 	"evcp/internal/watch"
@@ -29,10 +28,10 @@ func TestThreeChargePoints(t *testing.T) {
 	sick.Store("OK")
 	ok := func(string) string { return "OK" }
 	replies := map[evcp.CPID]func(string) string{"CP_001": ok, "CP_002": func(string) string { return sick.Load().(string) }, "CP_003": ok}
-	var targets []probe.Target
+	var targets []watch.Target
 	for cp, reply := range replies {
 		engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, reply)
-		targets = append(targets, probe.Target{CP: cp, Address: engine.Address})
+		targets = append(targets, watch.Target{CP: cp, Address: engine.Address})
 	}
 	w := start(t, bed, "", dir, func(o *watch.Options) { o.Targets, o.Fleet = targets, &watch.Fleet{Name: "fleet"} })
 	all := func(state string) {
@@ -185,7 +184,7 @@ func pages(t *testing.T, folder string) {
 
 // TestTargets refuses a Monitor that would have no charge point, or one of them twice.
 func TestTargets(t *testing.T) {
-	for want, targets := range map[string][]probe.Target{
+	for want, targets := range map[string][]watch.Target{
 		"no charge point to watch":              nil,
 		"charge point CP_002 is a target twice": {{CP: "CP_001", Address: "a:1"}, {CP: "CP_002", Address: "b:1"}, {CP: "CP_002", Address: "c:1"}},
 	} {

@@ -59,7 +59,7 @@ func (r *runner) logServerError(err error) {
 // maxPause is the longest time from one completed check to the next while all is
 // well: an interval and a half at the start, a whole timeout at the end, which is
 // an interval at most, and a second for a busy machine.
-func (r *runner) maxPause() time.Duration { return 3*r.o.Interval + time.Second }
+func (r *runner) maxPause() time.Duration { return 3*r.longest() + time.Second }
 
 var errNoCheckYet = errors.New(explain.NoCheckYet)
 

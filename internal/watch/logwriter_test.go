@@ -17,7 +17,6 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/logtext"
 	"evcp/internal/outbox"
-	"evcp/internal/probe"
 	"evcp/internal/uplink"
 )
 
@@ -71,12 +70,12 @@ func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 // that has not begun: of one charge point, and of three.
 func TestWhatPeopleRead(t *testing.T) {
 	for name, c := range map[string]struct {
-		targets                       []probe.Target
+		targets                       []Target
 		title, engines, folder        string
 		live, narrow, statusLine, log string
 	}{
 		"one": {
-			targets: []probe.Target{{CP: "CP_001", Address: "10.0.1.1:5001"}},
+			targets: []Target{{CP: "CP_001", Address: "10.0.1.1:5001"}},
 			title:   "ev-cp-m test watches CP_001. Ctrl-C stops it.",
 			engines: "  Engine   10.0.1.1:5001  every 1s; 3 failures in a row are reported",
 			folder:  "CP_001", live: "CP_001 ? MONITORING | 0 checks, 0 failed | Central ○", narrow: "CP_001 ? MONITORING | Central ○",
@@ -84,12 +83,12 @@ func TestWhatPeopleRead(t *testing.T) {
 			log:        "cp=CP_001 msg=watching version=test engine=10.0.1.1:5001 central=10.0.0.5:5000",
 		},
 		"three": {
-			targets: []probe.Target{{CP: "CP_001", Address: "10.0.1.1:5001"}, {CP: "CP_002", Address: "10.0.1.2:5001"}, {CP: "CP_003", Address: "10.0.1.3:5001"}},
+			targets: []Target{{CP: "CP_001", Address: "10.0.1.1:5001"}, {CP: "CP_002", Address: "10.0.1.2:5001"}, {CP: "CP_003", Address: "10.0.1.3:5001"}},
 			title:   "ev-cp-m test watches 3 charge points. Ctrl-C stops it.",
-			engines: "  Engines  3              every 1s; 3 failures in a row are reported",
+			engines: "  Engines  3 in fleet.yaml  every 1s; 3 failures in a row are reported",
 			folder:  "fleet", live: "● 0  ▲ 0  ? 3 | 0 checks/s, 0 late | Central ○", narrow: "● 0  ▲ 0  ? 3 | Central ○",
 			statusLine: "3 charge points, 3 MONITORING; Central 3 connecting",
-			log:        "msg=watching charge_points=3 version=test central=10.0.0.5:5000",
+			log:        "msg=watching charge_points=3 version=test fleet=fleet.yaml sites=0 central=10.0.0.5:5000",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,8 +98,12 @@ func TestWhatPeopleRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer out.Close()
+			var fleet *Fleet
+			if len(c.targets) > 1 {
+				fleet = &Fleet{Name: c.folder, File: "fleet.yaml"}
+			}
 			r, err := open(Options{
-				Targets: c.targets, Central: "10.0.0.5:5000", Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}, Interval: time.Second,
+				Targets: c.targets, Fleet: fleet, Central: "10.0.0.5:5000", Policy: evcp.Policy{Fall: 3, Rise: 1, Instance: "test"}, Interval: time.Second,
 				StateDir: dir, Version: "test", Origin: "flags", Console: console.Open(console.Options{Out: out}), Slept: Slept,
 			})
 			if err != nil {

@@ -28,8 +28,16 @@ func (r *runner) metrics(m *metrics.Writer) {
 	m.Counter("evcp_log_dropped_total", "What the log left out: lines that nobody read or that could not be written, and kept events and notices that came faster than they can be logged.").
 		Value(float64(r.o.Console.Lost()), "kind", "line").
 		Value(float64(r.log.tail.Dropped()), "kind", "event").Value(float64(r.log.notices.dropped.Load()), "kind", "notice")
-	m.Gauge("evcp_config_last_reload_successful", "Whether the configuration was read without errors; 1 since the start.").Value(1)
-	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read.").Time(r.opened)
+	failed, last := r.reloads.read()
+	successful := 1.0
+	if failed {
+		successful = 0
+	}
+	if last.IsZero() {
+		last = r.opened
+	}
+	m.Gauge("evcp_config_last_reload_successful", "Whether the configuration was read without errors when it was last read.").Value(successful)
+	m.Gauge("evcp_config_last_reload_success_timestamp_seconds", "When the configuration was last read without errors.").Time(last)
 }
 
 // chargePointMetrics counts charge points by the state they are shown in, and names

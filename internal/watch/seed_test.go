@@ -16,7 +16,6 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/console"
 	"evcp/internal/link"
-	"evcp/internal/probe"
 	"evcp/internal/testbed"
 	"evcp/internal/watch"
 )
@@ -46,7 +45,7 @@ func start(t *testing.T, bed *testbed.Testbed, cp evcp.CPID, dir string, changes
 		brokers = []string{bed.BrokerAddr}
 	}
 	o := watch.Options{
-		Targets: []probe.Target{{CP: cp, Address: bed.EngineAddr}}, Central: bed.CentralAddr,
+		Targets: []watch.Target{{CP: cp, Address: bed.EngineAddr}}, Central: bed.CentralAddr,
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "test"},
 		Interval: interval, Timeout: interval * 9 / 10, ReportEvery: 30 * time.Second, Heartbeat: time.Second,
 		Brokers: brokers, Topic: bed.Topic, StateDir: dir, StateMax: 1 << 26, Keep: 1 << 24,

@@ -23,8 +23,8 @@ type cpTarget struct {
 // watched yields the charge points in the order of the fleet.
 func (r *runner) watched() iter.Seq[cpTarget] {
 	return func(yield func(cpTarget) bool) {
-		for _, t := range r.o.Targets {
-			if !yield(cpTarget{t.CP, t.Address, &r.o.Policy}) {
+		for _, t := range r.all() {
+			if !yield(cpTarget{t.CP, t.Address, r.policyOf(t)}) {
 				return
 			}
 		}

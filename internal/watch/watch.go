@@ -13,6 +13,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"evcp"
@@ -34,8 +35,8 @@ import (
 
 // Options are all that one Monitor needs. Addresses are host:port.
 type Options struct {
-	Targets []probe.Target // at least one, and each charge point once; else Run returns an error
-	Fleet   *Fleet         // nil: Targets is a lone charge point
+	Targets []Target // at least one, and each charge point once; else Run returns an error
+	Fleet   *Fleet   // nil: Targets is a lone charge point
 	Central string
 
 	Framing wire.Framing // of both links
@@ -44,7 +45,7 @@ type Options struct {
 	// more; 0 is the uplink's own number.
 	CentralConnections int
 
-	Policy   evcp.Policy
+	Policy   evcp.Policy // of targets without their own
 	Interval time.Duration
 	Timeout  time.Duration
 	// RecheckAfter is how long after a first failure the next two checks come, each after
@@ -127,14 +128,6 @@ func (o Options) name(said language.Language) string {
 // watched is name for an error.
 func (o Options) watched() string { return o.name(language.English) }
 
-func (o Options) cps() []evcp.CPID {
-	var cps []evcp.CPID
-	for _, t := range o.Targets {
-		cps = append(cps, t.CP)
-	}
-	return cps
-}
-
 // KafkaOptions are how the events go to Kafka. --test goes the same way.
 func (o Options) KafkaOptions() kafka.Options {
 	return kafka.Options{Brokers: o.Brokers, Topic: o.Topic, Compression: o.Compression, Login: o.Login, Dial: o.Dialers.Kafka.DialContext}
@@ -192,10 +185,12 @@ type runner struct {
 	kafka   *kafka.Sender // nil without brokers
 	log     *logWriter
 	opened  time.Time
+	targets atomic.Pointer[[]Target] // that are watched now
+	reloads reloadState
 	end     context.CancelCauseFunc // ends Run
 
-	uplinkRuns, kafkaRuns, logRuns, servers sync.WaitGroup
-	stopUplink, stopKafka, stopServers      context.CancelFunc
+	uplinkRuns, kafkaRuns, logRuns, reloadRuns, servers sync.WaitGroup
+	stopUplink, stopKafka, stopReloads, stopServers     context.CancelFunc
 }
 
 func open(o Options) (*runner, error) {
@@ -204,6 +199,7 @@ func open(o Options) (*runner, error) {
 	}
 	o.Policy.Interval, o.Policy.Timeout = o.Interval, o.Timeout
 	r := &runner{o: o, opened: time.Now()}
+	r.targets.Store(&o.Targets)
 	readers := []string{outbox.Central}
 	if len(o.Brokers) > 0 {
 		readers = append(readers, outbox.Kafka)
@@ -222,8 +218,8 @@ func open(o Options) (*runner, error) {
 		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
 		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
 	}, box.Tail(tailLength), o.lone() != "", len(o.Targets))
-	for _, cp := range o.cps() {
-		r.log.formatter.Restore(cp, box.State(cp))
+	for _, t := range o.Targets {
+		r.log.formatter.Restore(t.CP, box.State(t.CP))
 	}
 	if err := r.assemble(); err != nil {
 		return nil, errors.Join(err, box.Close(context.Background()))
@@ -234,25 +230,23 @@ func open(o Options) (*runner, error) {
 // assemble makes the parts and joins them; nothing runs yet.
 func (r *runner) assemble() error {
 	o, lone := r.o, r.o.lone() != ""
-	policy := o.Policy
 	targets := make([]monitor.Target, 0, len(o.Targets))
 	for _, t := range o.Targets {
-		t.Rules = evcp.EvidenceRules{Timeout: o.Timeout, Grace: evcp.DefaultGrace}
-		t.Dialer, t.Greet, t.Framing = o.Dialers.Engine, true, o.Framing
-		targets = append(targets, monitor.Target{Policy: &policy, Engine: t})
+		targets = append(targets, r.monitored(t))
 	}
 	r.uplink = uplink.New(uplink.Options{
 		Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Connections: o.CentralConnections,
 		Dialer: o.Dialers.Central, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
 		Observe: r.observe,
 	})
-	for _, cp := range o.cps() {
-		r.uplink.Adopt(cp, o.Interval)
+	for _, t := range targets {
+		r.uplink.Adopt(t.Engine.CP, t.Policy.Interval)
 	}
 	var err error
+	tcp, _ := o.Dialers.Engine.(*link.TCPDialer) // nil with TLS
 	r.monitor, err = monitor.New(monitor.Options{
 		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept, RecheckAfter: o.RecheckAfter,
-		NewProber: func() (probe.Prober, error) { return probe.New(o.Probe, probe.Options{}) },
+		NewProber: func() (probe.Prober, error) { return probe.New(o.Probe, probe.Options{TCP: tcp}) },
 	})
 	if err != nil {
 		return err
@@ -284,12 +278,21 @@ func (r *runner) start() {
 		r.kafkaRuns.Go(func() { r.kafka.Run(kafkaCtx) })
 	}
 	r.logRuns.Go(func() { r.log.run(r.live, r.o.Events) })
+	if r.o.Fleet != nil && r.o.Fleet.Reloads != nil {
+		var reloadCtx context.Context
+		reloadCtx, r.stopReloads = context.WithCancel(context.Background())
+		r.reloadRuns.Go(func() { r.followFile(reloadCtx) })
+	}
 	r.serve()
 }
 
 // stop ends what start has started: Central gets a disconnect while Kafka gets what
 // is pending. Then the outbox is closed, in Options.CloseLimit and what is left of disconnectLimit.
 func (r *runner) stop() error {
+	if r.stopReloads != nil {
+		r.stopReloads()
+		r.reloadRuns.Wait()
+	}
 	r.stopServers()
 	r.stopUplink()
 	r.uplinkRuns.Wait()
@@ -298,7 +301,7 @@ func (r *runner) stop() error {
 	defer cancel()
 	var ending sync.WaitGroup
 	disconnected := false
-	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) == len(r.o.Targets) })
+	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) == len(r.all()) })
 	if r.kafka != nil {
 		ending.Go(func() {
 			if r.box.Flush(limit) == nil { // before it, the last event can't be drained

@@ -36,6 +36,8 @@ type words struct {
 	refused, noDisk, noServer      string         // why
 	asideAs                        string         // which file, why
 	stateIs                        string         // what was found
+	readAgain                      string         // file, how many added, removed, changed
+	badFile                        string         // what is wrong
 	takenOver                      display.Plural // how many charge points
 	lineCP, lineCentral, lineKafka string         // for systemctl status
 	linePending                    display.Plural // how many events
@@ -78,6 +80,8 @@ var english = words{
 	noDisk:       "the disk refuses: %s; kept in memory",
 	asideAs:      "the old state is put aside as %s: %s",
 	stateIs:      "the state is %s",
+	readAgain:    "%s read again: %d added, %d removed, %d changed",
+	badFile:      "%s; the old fleet goes on",
 	takenOver:    display.NewPlural("the state of %d charge point was taken over from a folder of its own", "the states of %d charge points were taken over from folders of their own"),
 	noServer:     "can't be asked how it does: %s; the watch goes on",
 	lineCP:       "%s %s",

@@ -1,0 +1,96 @@
+package watch_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"evcp"
+	"evcp/internal/central"
+	"evcp/internal/status"
+	"evcp/internal/testbed"
+	"evcp/internal/watch"
+)
+
+// TestReload: charge points come, go and change while the others are watched. Those have no
+// event of it and keep their connections; what was removed goes on in its numbering when it
+// comes again; a bad file changes nothing.
+func TestReload(t *testing.T) {
+	bed, dir := testbed.New(t), t.TempDir()
+	bed.StartCentral(central.Options{})
+	bed.StartBroker()
+	topic := bed.ReadTopic()
+	engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, func(string) string { return "OK" })
+	target := func(cp evcp.CPID) watch.Target { return watch.Target{CP: cp, Address: engine.Address} }
+	reloads := make(chan watch.Reload)
+	all := []watch.Target{target("CP_A"), target("CP_B"), target("CP_C")}
+	w := start(t, bed, "", dir, func(o *watch.Options) {
+		o.Targets, o.Fleet = all, &watch.Fleet{Name: "fleet", File: "fleet.yaml", Reloads: reloads}
+	})
+	for _, cp := range []evcp.CPID{"CP_A", "CP_B", "CP_C"} {
+		bed.UntilCentralState(cp, "activated")
+	}
+
+	changed := target("CP_B")
+	changed.Policy = &evcp.Policy{Fall: 5, Rise: 1, Instance: "test", Site: "Sur", Interval: 100 * time.Millisecond, Timeout: 90 * time.Millisecond}
+	reloads <- watch.Reload{
+		Targets: []watch.Target{target("CP_A"), changed, target("CP_D")}, Added: []watch.Target{target("CP_D")},
+		Changed: []watch.Target{changed}, Removed: []evcp.CPID{"CP_C"},
+	}
+	bed.Until("the line of the reload", func() bool { return w.logs("fleet.yaml read again: 1 added, 1 removed, 1 changed") })
+	bed.UntilCentralState("CP_C", "disconnected")
+	bed.UntilCentralState("CP_D", "activated")
+	metric := func(line string) bool {
+		_, text := getFrom(t, dir+"/fleet", status.MetricsPath)
+		return strings.Contains(text, "\n"+line+"\n")
+	}
+	if !metric("evcp_config_last_reload_successful 1") {
+		t.Error("the metric of a good reload")
+	}
+
+	reloads <- watch.Reload{Errors: []string{"fleet.yaml:9: cp_id CP_004 stands twice (also line 7)"}}
+	bed.Until("the line of the bad file", func() bool {
+		return w.count("fleet.yaml:9: cp_id CP_004 stands twice (also line 7); the old fleet goes on") == 1
+	})
+	if !metric("evcp_config_last_reload_successful 0") {
+		t.Error("the metric of a bad file")
+	}
+
+	reloads <- watch.Reload{Targets: []watch.Target{target("CP_A"), changed, target("CP_C"), target("CP_D")}, Added: []watch.Target{target("CP_C")}}
+	bed.UntilCentralState("CP_C", "activated")
+	if !metric("evcp_config_last_reload_successful 1") {
+		t.Error("the metric after the bad file")
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	bed.Until("the last events", func() bool { return topic.Count(evcp.MonitorStopped) == 5 })
+	topic.CheckSequence()
+	acts := map[evcp.CPID][]string{}
+	epochs := map[evcp.CPID]map[int64]bool{}
+	for _, e := range topic.Events() {
+		if epochs[e.CP] == nil {
+			epochs[e.CP] = map[int64]bool{}
+		}
+		epochs[e.CP][e.Epoch] = true
+		switch e.Action {
+		case evcp.MonitorStarted:
+			acts[e.CP] = append(acts[e.CP], "started")
+		case evcp.SettingsChanged:
+			acts[e.CP] = append(acts[e.CP], "changed "+e.Site)
+		case evcp.MonitorStopped:
+			acts[e.CP] = append(acts[e.CP], e.Reason)
+		}
+	}
+	for cp, want := range map[evcp.CPID][]string{
+		"CP_A": {"started", "asked to stop"},
+		"CP_B": {"started", "changed Sur", "asked to stop"},
+		"CP_C": {"started", "removed", "started", "asked to stop"},
+		"CP_D": {"started", "asked to stop"},
+	} {
+		if !slices.Equal(acts[cp], want) || len(epochs[cp]) != 1 {
+			t.Errorf("%s: %q in %d epochs, want %q in one", cp, acts[cp], len(epochs[cp]), want)
+		}
+	}
+}
