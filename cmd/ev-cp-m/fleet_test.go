@@ -94,11 +94,10 @@ func TestFleetErrors(t *testing.T) {
 		"no such file or directory":               {"--fleet", file + ".yaml"},
 	} {
 		p := start(t, nil, append(args, "--state-dir", dir)...)
-		said := ""
 		if code := p.Wait(); code != cli.ExitUsage {
 			t.Errorf("%v: exit code %d", args, code)
 		}
-		if said = strings.Join(strings.Fields(p.Stderr.String()), " "); !strings.Contains(said, want) {
+		if said := strings.Join(strings.Fields(p.Stderr.String()), " "); !strings.Contains(said, want) {
 			t.Errorf("%v: %s, want %s", args, said, want)
 		}
 	}
