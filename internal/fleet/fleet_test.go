@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -93,6 +94,17 @@ Y-09.b localhost:5001
 Y-10.b localhost:5001`)
 	if f.Members[0].Settings != f.Members[2].Settings {
 		t.Error("equal settings are two copies")
+	}
+}
+
+// TestPackagedFile reads the example that is shipped.
+func TestPackagedFile(t *testing.T) {
+	text, err := os.ReadFile("../../packaging/fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := read(t, "fleet.yaml", string(text)); len(f.Members) != 13 || f.Sites != 2 || f.Name != "fleet" {
+		t.Errorf("%q: %d charge points at %d sites", f.Name, len(f.Members), f.Sites)
 	}
 }
 

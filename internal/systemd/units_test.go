@@ -17,7 +17,7 @@ const unitFolder = "../../packaging/systemd"
 func units(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(unitFolder, "*.service"))
-	if err != nil || len(paths) < 2 {
+	if err != nil || len(paths) < 3 {
 		t.Fatalf("units: %v, %v", paths, err)
 	}
 	all := map[string]string{}
@@ -46,6 +46,13 @@ func TestUnitsKeepTheContract(t *testing.T) {
 		}
 		if strings.HasPrefix(name, "ev-cp-m@") {
 			for _, want := range []string{"StateDirectory=ev-cp-m/%i", "EnvironmentFile=-/etc/default/ev-cp-m"} {
+				if !slices.Contains(settings, want) {
+					t.Errorf("%s has no %s", name, want)
+				}
+			}
+		}
+		if name == "ev-cp-m-fleet.service" {
+			for _, want := range []string{"StateDirectory=ev-cp-m", "ExecReload=/bin/kill -HUP $MAINPID", "ExecStart=/usr/bin/ev-cp-m --fleet /etc/ev-cp-m/fleet.yaml"} {
 				if !slices.Contains(settings, want) {
 					t.Errorf("%s has no %s", name, want)
 				}
