@@ -197,6 +197,7 @@ func (t *takeOver) copyRuns(f *loneFolder, after, last int64) error {
 		return nil
 	}
 	return t.open(f, func(s runStore) error {
+		var body []byte
 		for {
 			some, err := s.someRuns(mib, selectRuns+`id > ? AND id <= ? ORDER BY id`, after, last)
 			if err != nil || len(some) == 0 {
@@ -208,7 +209,7 @@ func (t *takeOver) copyRuns(f *loneFolder, after, last int64) error {
 				t.end.events += int64(r.Count)
 				t.end.bytes += int64(len(r.Lines))
 				r.ID, r.events, r.bytes = t.end.run, t.end.events, t.end.bytes
-				if err := t.to.insert(r); err != nil {
+				if body, err = t.to.insert(r, body); err != nil {
 					return err
 				}
 			}
