@@ -177,7 +177,7 @@ var NetworkFiles = []string{"network.yaml", "../network.yaml", "/etc/ev-cp-m/net
 var NetworkKeys = []string{
 	"cp_id", "central_ip", "central_port", "engine_ip", "engine_port", "instance", "framing", "central_connections",
 	"interval", "timeout", "recheck_after", "fall", "rise", "report_every", "heartbeat",
-	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep",
+	"kafka_brokers", "kafka_topic", "kafka_compression", "state_max_size", "sync_every", "keep", "probe",
 	"central_tls", "central_ca", "central_cert", "central_key", "central_server_name",
 	"engine_tls", "engine_ca", "engine_cert", "engine_key", "engine_server_name",
 	"kafka_tls", "kafka_ca", "kafka_cert", "kafka_key", "kafka_server_name",
