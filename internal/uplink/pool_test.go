@@ -317,6 +317,14 @@ func TestReleaseIsBounded(t *testing.T) {
 			if s := h.up.Status("CP_001"); s != (uplink.SessionStatus{}) {
 				t.Errorf("is still there: %+v", s)
 			}
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			h.up.Release(short, "CP_000", true)
+			h.up.Adopt("CP_000", time.Second) // its disconnect is still on its way
+			time.Sleep(10 * time.Second)
+			if s := h.up.Status("CP_000"); s.Phase != uplink.Registered {
+				t.Errorf("is not back: %+v", s)
+			}
 		})
 	})
 }

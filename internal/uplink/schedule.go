@@ -135,6 +135,11 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 	defer u.mu.Unlock()
 	if i, known := u.index[cp]; known {
 		u.sessions[i].interval = interval
+		if d := u.leaving[i]; d != nil { // it was released, and its last message is still on its way
+			delete(u.leaving, i)
+			close(d.gone)
+			u.replace(i, u.now())
+		}
 		return
 	}
 	i, clock := u.add(cp, interval), time.Now()
