@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -262,7 +263,7 @@ func TestAdoptAndRelease(t *testing.T) {
 			if !strings.HasPrefix(rest, "heartbeat") {
 				received[cp] = append(received[cp], rest)
 			}
-			if rest == "ENGINE_FAILURE" && len(received[cp]) < 4 {
+			if rest == "ENGINE_FAILURE" && !slices.Contains(received[cp], "disconnect") {
 				return "ERROR database\n"
 			}
 			return accepted
@@ -285,7 +286,7 @@ func TestAdoptAndRelease(t *testing.T) {
 				t.Errorf("after the adoption: %+v", f)
 			}
 		})
-		got := fmt.Sprint(received["CP_000"], received["CP_001"], received["CP_002"], received["CP_NEW"])
+		got := fmt.Sprint(received["CP_000"], slices.Compact(received["CP_001"]), received["CP_002"], received["CP_NEW"]) // a report may have been retried
 		if want := "[registration request] [registration request ENGINE_FAILURE disconnect registration request ENGINE_FAILURE disconnect]" +
 			" [registration request disconnect] [registration request disconnect]"; got != want {
 			t.Errorf("received %s\n    want %s", got, want)
