@@ -191,15 +191,7 @@ func measureStorm(ctx context.Context, h *harness) ([]resultTable, error) {
 	if err := r.mute(ctx, 0); err != nil {
 		return nil, err
 	}
-	var took samples
-	wrong := 0
-	for cp, at := range central.heard(true) {
-		if n, err := strconv.Atoi(cp[len(cp)-5:]); err != nil || n%every != 0 {
-			wrong++
-			continue
-		}
-		took.add(at.Sub(fault).Seconds())
-	}
+	took, wrong := detections(central.heard(true), fault, every)
 	t := resultTable{name: "storm", title: fmt.Sprintf("%d of %d Engines go mute at once", r.size.cps/every, r.size.cps), head: []string{"", "calm", "with the mute ones", "at most"}}
 	cpu := 100 * (after.cpu - before.cpu).Seconds() / after.at.Sub(before.at).Seconds()
 	calmCPU := calm.cost.last() * r.size.perSecond() * calm.rate.last() / 1e6
@@ -211,6 +203,19 @@ func measureStorm(ctx context.Context, h *harness) ([]resultTable, error) {
 	t.add("missed ticks of the others", figure(calm.missed.last()), figure(storm.missed.last()), "–")
 	t.add("processor, % of a core", figure(calmCPU), figure(cpu), "1.5 × calm "+verdict(cpu, 1.5*calmCPU))
 	return []resultTable{t}, nil
+}
+
+// detections are how many seconds after the fault each mute Engine was reported, and how many
+// others were.
+func detections(failed map[string]time.Time, fault time.Time, every int) (took samples, wrong int) {
+	for cp, at := range failed {
+		if n, err := strconv.Atoi(cp[len(cp)-5:]); err != nil || n%every != 0 {
+			wrong++
+			continue
+		}
+		took.add(at.Sub(fault).Seconds())
+	}
+	return took, wrong
 }
 
 // mute makes every n-th Engine mute; 0: none.
