@@ -181,9 +181,10 @@ func TestTickRing(t *testing.T) {
 
 // TestWallClock tells a wall clock that was set from a machine that slept. Each is
 // reported once.
-func TestWallClock(t *testing.T) {
+func TestWallClock(t *testing.T) { synctest.Test(t, wallClockIsFollowed) }
+
+func wallClockIsFollowed(t *testing.T) {
 	const ms, hour = time.Millisecond, time.Hour
-	start := time.Unix(1640000000, 0)
 	for name, tt := range map[string]struct {
 		wall, slept time.Duration // moved, besides the second that went by
 		step, sleep time.Duration
@@ -198,9 +199,10 @@ func TestWallClock(t *testing.T) {
 		"slept, and set meanwhile":          {3 * hour, hour, 2 * hour, hour},
 		"slept, and the wall clock with it": {0, hour, -hour, hour},
 	} {
-		c := newWallClock(start, 5*time.Second) // slept before
-		c.wall = c.wall.Add(-tt.wall)           // a step of now would move both clocks
-		now := start.Add(time.Second)
+		c := newWallClock(time.Now(), 5*time.Second) // slept before
+		c.wall = c.wall.Add(-tt.wall)                // a step of now would move both clocks
+		time.Sleep(time.Second)
+		now := time.Now()
 		step, sleep := c.follow(now, 5*time.Second+tt.slept)
 		if step != tt.step || sleep != tt.sleep {
 			t.Errorf("%s: set by %s, slept %s, want %s and %s", name, step, sleep, tt.step, tt.sleep)
@@ -210,6 +212,31 @@ func TestWallClock(t *testing.T) {
 		}
 		if step, sleep := c.follow(now, 5*time.Second+tt.slept); step != 0 || sleep != 0 {
 			t.Errorf("%s: reported twice: set by %s, slept %s", name, step, sleep)
+		}
+	}
+}
+
+// TestAnInterruptedReadingIsNoStep: a difference of the clocks counts once two readings in a
+// row agree on it.
+func TestAnInterruptedReadingIsNoStep(t *testing.T) {
+	const ms, hour = time.Millisecond, time.Hour
+	for _, tt := range []struct {
+		readings []time.Duration
+		want     time.Duration
+	}{
+		{[]time.Duration{0, 0}, 0},
+		{[]time.Duration{173 * ms, 0, 0}, 0},
+		{[]time.Duration{hour, hour}, hour},
+		{[]time.Duration{hour, hour + 173*ms, hour, hour}, hour},
+	} {
+		left := tt.readings[1:]
+		got := settled(tt.readings[0], func() time.Duration {
+			d := left[0]
+			left = left[1:]
+			return d
+		})
+		if got != tt.want || len(left) > 0 {
+			t.Errorf("%v: %v, and %d readings are left", tt.readings, got, len(left))
 		}
 	}
 }
