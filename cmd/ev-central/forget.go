@@ -77,11 +77,11 @@ func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err
 	case http.StatusNotFound:
 		return false, nil
 	}
-	var refusal struct{ Error string }
+	var refusal struct{ Detail string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1000)).Decode(&refusal); err != nil {
 		return false, fmt.Errorf("Central answers %s", resp.Status)
 	}
-	return false, errors.New(refusal.Error)
+	return false, errors.New(refusal.Detail)
 }
 
 // serveSocket takes forget on the socket in the state folder until ctx ends.

@@ -20,6 +20,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/dashboard"
 	"evcp/internal/display"
 	"evcp/internal/kafka"
 	"evcp/internal/kafkasettings"
@@ -81,6 +82,24 @@ func (o *options) openHistory(con *console.Console) (*archive.Follower, func() e
 		return nil, nil, errors.Join(language.Errorf("open the history in %s: %w", o.stateDir, err), a.Close())
 	}
 	return f, a.Close, nil
+}
+
+// past is where the page's server reads the history; nil: none is kept.
+func (p *centralProcess) past() *dashboard.HistorySource {
+	if p.follower == nil {
+		return nil
+	}
+	path := filepath.Join(p.options.stateDir, archive.FileName)
+	h := &dashboard.HistorySource{Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
+		if err := p.follower.Do(ctx, (*archive.Archive).Refresh); ctx.Err() != nil {
+			return nil, err
+		} // a disk that takes no writes still shows what it has
+		return archive.OpenView(path, position, true)
+	}}
+	if file := p.options.reports.ports; file != "" {
+		h.Ports = func(zone *time.Location) ([]ledger.ChargingPort, error) { return readPorts(file, zone) }
+	}
+	return h
 }
 
 // What a running Central takes on the socket in its state folder, by POST.
@@ -170,11 +189,11 @@ func (c historyCommand) ask(ctx context.Context, path string, body, answer any) 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		var refusal struct{ Error string }
+		var refusal struct{ Detail string }
 		if err := json.NewDecoder(io.LimitReader(resp.Body, 1000)).Decode(&refusal); err != nil {
 			return fmt.Errorf("Central answers %s", resp.Status)
 		}
-		return errors.New(refusal.Error)
+		return errors.New(refusal.Detail)
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(answer)
 }

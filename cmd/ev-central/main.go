@@ -168,7 +168,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String(), p.options.files.Metrics), httpDrain)
+			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String(), p.past(), p.options.files.Metrics), httpDrain)
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })

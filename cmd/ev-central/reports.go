@@ -17,7 +17,6 @@ import (
 	"evcp/internal/archive"
 	"evcp/internal/cli"
 	"evcp/internal/config"
-	"evcp/internal/history"
 	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/report"
@@ -160,11 +159,12 @@ func (c historyCommand) report(ctx context.Context) error {
 	if d.Until, err = c.cut(&q, v.Progress.Newest); err != nil {
 		return err
 	}
-	if d.Uptime, err = c.compute(q, ports, v); err != nil {
-		return language.Errorf("report: %w", err)
+	d.Uptime, err = v.Uptime(ctx, q, ports, archive.PortSelection{CP: evcp.CPID(c.cpID), Site: c.site}, version.String())
+	if errors.Is(err, archive.ErrNoPort) {
+		err = language.Errorf("no port is %s", strings.TrimSpace(c.cpID+" "+c.site))
 	}
-	if v.Progress.Lost > 0 {
-		d.Notes = append(d.Notes, "The topic had lost records when it was read: what they said is unwatched.")
+	if err != nil {
+		return language.Errorf("report: %w", err)
 	}
 	return c.print(d)
 }
@@ -187,14 +187,20 @@ func (c historyCommand) question() (q ledger.Question, ports []ledger.ChargingPo
 	if err != nil || c.ports == "" {
 		return q, nil, err
 	}
-	data, err := readLimited(c.ports)
+	ports, err = readPorts(c.ports, c.zone)
+	return q, ports, err
+}
+
+// readPorts reads the file of --ports.
+func readPorts(path string, zone *time.Location) (ports []ledger.ChargingPort, err error) {
+	data, err := readLimited(path)
 	if err == nil {
-		ports, err = ledger.ParsePorts(data, c.zone)
+		ports, err = ledger.ParsePorts(data, zone)
 	}
 	if err != nil {
-		return q, nil, language.Errorf("--ports %s: %w", c.ports, err)
+		return nil, language.Errorf("--ports %s: %w", path, err)
 	}
-	return q, ports, nil
+	return ports, nil
 }
 
 // maxPortsFile bounds the file of ports.
@@ -229,56 +235,6 @@ func (c historyCommand) cut(q *ledger.Question, newest evcp.Stamp) (cut bool, er
 		return false, language.Errorf("the window ends at %s, and the newest event is of %s: give --until TIME, at most that", ledger.RFC3339(q.To), ledger.RFC3339(newest))
 	}
 	return cut, nil
-}
-
-// compute reads the history of one port after the other: that of all may be large.
-func (c historyCommand) compute(q ledger.Question, ports []ledger.ChargingPort, v *archive.HistoryView) (u ledger.Uptime, err error) {
-	if q.Exclusions, err = v.Exclusions(); err != nil {
-		return u, err
-	}
-	if c.ports == "" {
-		cps, err := v.CPs()
-		if err != nil {
-			return u, err
-		}
-		for _, cp := range cps {
-			ports = append(ports, ledger.PortOf(cp, ""))
-		}
-	}
-	computed, added := q.Begin(), 0
-	for _, p := range ports {
-		if c.cpID != "" && !has(p, c.cpID) {
-			continue
-		}
-		known := ledger.PortHistory{}
-		for _, l := range p.Lines {
-			r, err := v.CP(l.CP)
-			if err != nil {
-				return u, err
-			}
-			known[l.CP] = ledger.WatchedCP{Segments: history.Merge(r.Numberings, r.First), Offline: history.OfflineOf(r.Numberings)}
-			if c.ports == "" {
-				p.Site = history.SiteOf(r.Numberings)
-			}
-		}
-		if c.site == "" || p.Site == c.site {
-			computed.Add(p, known)
-			added++
-		}
-	}
-	if added == 0 && (c.cpID != "" || c.site != "") {
-		return u, language.Errorf("no port is %s", strings.TrimSpace(c.cpID+" "+c.site))
-	}
-	return computed.End(ledger.Inputs{Topic: v.Progress.Topic, Offsets: v.Progress.Next, Annotation: v.Annotation, Version: version.String()}), nil
-}
-
-func has(p ledger.ChargingPort, id string) bool {
-	for _, l := range p.Lines {
-		if string(l.CP) == id {
-			return true
-		}
-	}
-	return false
 }
 
 func (c historyCommand) print(d report.Document) (err error) {
@@ -319,11 +275,11 @@ func (c historyCommand) history(ctx context.Context) error {
 	if err != nil {
 		return language.Errorf("history: %w", err)
 	}
-	segments := history.Merge(r.Numberings, r.First)
+	segments := r.Segments()
 	if len(segments) == 0 {
 		return language.Errorf("history: no event of %s is known", id)
 	}
-	_, err = io.WriteString(c.stdout, report.History(id, segments, history.Incidents(r.Numberings, r.First), since, c.zone, c.said))
+	_, err = io.WriteString(c.stdout, report.History(id, segments, r.Incidents(), since, c.zone, c.said))
 	return err
 }
 

@@ -21,7 +21,7 @@ func TestBehaviourByHTTP(t *testing.T) {
 	if got := check(t, listenAddress(p)); got != "KO" {
 		t.Errorf("replied %q", got)
 	}
-	if got := send(t, http.MethodPut, httpAddress, "dance"); !strings.HasPrefix(got, `{"error":"no such behaviour; choose ok`) {
+	if got := send(t, http.MethodPut, httpAddress, "dance"); !strings.Contains(got, `"detail":"no such behaviour; choose ok`) {
 		t.Errorf("PUT: %s", got)
 	}
 	if got := send(t, http.MethodGet, httpAddress, ""); !strings.HasPrefix(got, `{"behaviour":"ko"`) {

@@ -33,12 +33,13 @@ const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `
 // Archive is the file, open for writing by this process alone. One goroutine at a time may use
 // it.
 type Archive struct {
-	lock     *folder.Lock
-	db       *sqlite.DB
-	progress ReadProgress
-	pinned   int64 // the last serial that was pinned
-	known    map[evcp.CPID]bool
-	folds    map[foldKey]*heldFold
+	lock      *folder.Lock
+	db        *sqlite.DB
+	progress  ReadProgress
+	pinned    int64     // the last serial that was pinned
+	committed time.Time // when Commit last wrote
+	known     map[evcp.CPID]bool
+	folds     map[foldKey]*heldFold
 
 	// What is not committed yet.
 	changed  []foldKey

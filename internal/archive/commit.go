@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Uncommitted is how many rows wait for Commit.
@@ -24,7 +25,7 @@ func (a *Archive) Commit() error {
 	if err != nil {
 		return err
 	}
-	a.progress.Serial, a.dirty = serial, false
+	a.progress.Serial, a.dirty, a.committed = serial, false, time.Now()
 	for _, key := range a.changed {
 		f := a.folds[key]
 		f.changed = false

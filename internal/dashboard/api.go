@@ -1,9 +1,12 @@
 package dashboard
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +26,21 @@ const maxLists = 32
 // serveList answers with every charge point, or with those that the parameters name.
 func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 	asked := time.Now()
-	filter, ok := listFilter(w, r)
+	q, ok := status.Query(w, r, listParameters...)
 	if !ok {
+		return
+	}
+	filter, ok := d.listFilter(w, r, q)
+	if !ok {
+		return
+	}
+	limit, ok := limitOf(w, q)
+	if !ok {
+		return
+	}
+	paged, after := q.Has("limit") || q.Has("cursor"), evcp.CPID(q.Get("cursor"))
+	if _, err := evcp.ParseCPID(string(after)); q.Has("cursor") && err != nil {
+		badCursor(w, string(after))
 		return
 	}
 	if !acquire(d.lists, w, "too many lists are under way") {
@@ -32,30 +48,49 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { <-d.lists }()
 	var body []byte
-	if filter == nil {
+	if filter == nil && !paged {
 		body = d.list.get(asked)
 	} else {
-		views := slices.DeleteFunc(d.central.CPs(), func(v central.CPView) bool { return !filter(v) })
+		views := slices.DeleteFunc(d.central.CPs(), func(v central.CPView) bool { return filter != nil && !filter(v) || paged && v.ID <= after })
+		if paged && len(views) > limit {
+			views = views[:limit]
+			q.Set("cursor", string(views[limit-1].ID))
+			w.Header().Set("Link", "<"+listPath+"?"+q.Encode()+`>; rel="next"`)
+		}
 		body = append(encode(jsonOfAll(views)), '\n')
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Cache-Control", "no-cache")
+	sum := sha256.Sum256(body)
+	etag := `W/"` + hex.EncodeToString(sum[:8]) + `"` // weak: the compressed answer has it too
+	w.Header().Set("ETag", etag)
+	if strings.Contains(r.Header.Get("If-None-Match"), etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	_, _ = w.Write(body) // fails only if the reader has gone
 }
 
-// listParameters are the parameters of the list: values separated by commas, of which one
-// must fit, or true or false.
-var listParameters = []string{"certified", "cp_id", "last_known_fault", "reason", "state", "unverified"}
+// listParameters are the parameters of the list. limit and cursor make pages of it, text is
+// part of the id; the others are values separated by commas, of which one must fit, or true or
+// false.
+var listParameters = []string{"certified", "cp_id", "cursor", "last_known_fault", "limit", "reason", "site", "state", "text", "unverified"}
 
 // listFilter makes a filter of the parameters; nil without any. What it can't understand
 // it answers with code 400, and ok is false.
-func listFilter(w http.ResponseWriter, r *http.Request) (filter func(central.CPView) bool, ok bool) {
-	q, ok := status.Query(w, r, listParameters...)
-	if !ok || len(q) == 0 {
-		return nil, ok
-	}
+func (d *Dashboard) listFilter(w http.ResponseWriter, r *http.Request, q url.Values) (filter func(central.CPView) bool, ok bool) {
 	wanted := map[string][]string{}
+	atSite := func(evcp.CPID) bool { return true }
+	if q.Has("site") {
+		if atSite, ok = d.siteFilter(w, r, q.Get("site")); !ok {
+			return nil, false
+		}
+	}
+	text := strings.ToLower(q.Get("text"))
 	for name, values := range q {
+		if name == "limit" || name == "cursor" || name == "site" || name == "text" {
+			continue
+		}
 		wanted[name] = strings.Split(strings.Join(values, ","), ",")
 		allowed := listValues(name)
 		for _, value := range wanted[name] {
@@ -65,7 +100,13 @@ func listFilter(w http.ResponseWriter, r *http.Request) (filter func(central.CPV
 			}
 		}
 	}
+	if len(wanted) == 0 && text == "" && !q.Has("site") {
+		return nil, true
+	}
 	return func(v central.CPView) bool {
+		if !atSite(v.ID) || !strings.Contains(strings.ToLower(string(v.ID)), text) {
+			return false
+		}
 		shown := jsonOf(v)
 		for name, value := range map[string]string{
 			"cp_id": string(shown.CP), "state": shown.State, "reason": shown.Reason,

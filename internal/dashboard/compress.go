@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"evcp/internal/status"
 )
 
 // compressed compresses the answers of next for readers that accept gzip: JSON and text,
@@ -69,7 +71,7 @@ func (g *gzipResponse) WriteHeader(code int) {
 
 func worthCompressing(contentType string) bool {
 	kind, _, _ := strings.Cut(contentType, ";")
-	return strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == "image/svg+xml"
+	return strings.HasPrefix(kind, "text/") || kind == "application/json" || kind == status.ProblemType || kind == "image/svg+xml"
 }
 
 // Write writes a part of the body.

@@ -3,16 +3,21 @@
 //
 //	GET /                the page; embedded, loads nothing from other hosts
 //	GET /api/v1/cps      every charge point, by id; ?state=faulted and others filter
+//	GET /api/v1/cps/ID   one of them: now, and what the events say
+//	GET /api/v1/cps/ID/segments, /api/v1/cps/ID/incidents, /api/v1/incidents
+//	                     pages of the past
+//	GET /api/v1/uptime   what ev-central report says as JSON
 //	GET /api/v1/events   server-sent events: snapshot, then delta and beat
 //	GET /healthz, /readyz, /metrics, /api/v1/status
 //	                     health and metrics of the process, as in internal/status
 //
 // Times are Unix seconds as a number, like those of the events on Kafka; null means
-// not known. Everything is read-only, so there is no login.
+// not known. Those of the past are RFC 3339 in UTC, as in reports. Everything is read-only, so
+// there is no login.
 //
 // A browser that reads slowly delays nobody. All browsers are sent the same frames,
 // which are made once; one that is two seconds behind gets a whole snapshot. A frame
 // that is not read within ten seconds ends the stream; the same holds for any answer.
 // Beyond 256 streams a new one is answered 503 and tries again; so is a list beyond
-// 32 at once.
+// 32 at once, and an answer about the past beyond 4.
 package dashboard

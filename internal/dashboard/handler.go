@@ -28,14 +28,16 @@ var web embed.FS
 // Another server should cancel the requests' context when it stops
 // (http.Server.BaseContext): nothing else ends the streams.
 type Dashboard struct {
-	central *central.Central
-	version string
-	more    []func(*metrics.Writer)
-	frames  *frameCache
-	list    *listCache
-	streams chan struct{} // a place for each open stream
-	lists   chan struct{} // a place for each list that is sent
-	mux     *http.ServeMux
+	central   *central.Central
+	version   string
+	history   *HistorySource // nil: none is kept
+	more      []func(*metrics.Writer)
+	frames    *frameCache
+	list      *listCache
+	streams   chan struct{} // a place for each open stream
+	lists     chan struct{} // a place for each list that is sent
+	histories chan struct{} // a place for each answer about the past
+	mux       *http.ServeMux
 }
 
 const (
@@ -48,16 +50,17 @@ const (
 	maxStreams = 256
 )
 
-// New makes the handler. The version of the program stands in each snapshot. more write
-// further metrics of the process.
-func New(c *central.Central, version string, more ...func(*metrics.Writer)) *Dashboard {
+// New makes the handler. The version of the program stands in each snapshot. past is nil where
+// no history is kept. more write further metrics of the process.
+func New(c *central.Central, version string, past *HistorySource, more ...func(*metrics.Writer)) *Dashboard {
 	d := &Dashboard{
-		central: c, version: version, more: more, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
-		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), mux: http.NewServeMux(),
+		central: c, version: version, history: past, more: more, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
+		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	d.mux.Handle("GET "+listPath, compressed(http.HandlerFunc(d.serveList)))
+	d.handleHistory()
 	d.mux.HandleFunc("GET "+eventsPath, status.NoParameters(d.serveEvents))
-	d.mux.HandleFunc("/api/", status.NoSuchPath(listPath, eventsPath, status.StatusPath))
+	d.mux.HandleFunc("/api/", status.NoSuchPath(listPath, eventsPath, incidentsPath, uptimePath, status.StatusPath))
 	health := compressed(d.endpoints().Handler())
 	for _, path := range status.Paths() {
 		d.mux.Handle("GET "+path, health)

@@ -30,6 +30,17 @@ type testServer struct {
 // startTestServer starts a site. The ports may be given, to start it again where it was.
 func startTestServer(t *testing.T, o central.Options, monitors, pages string) *testServer {
 	t.Helper()
+	return startTestSite(t, o, nil, monitors, pages)
+}
+
+// startTestServerWith starts a site that keeps history.
+func startTestServerWith(t *testing.T, o central.Options, past *HistorySource) *testServer {
+	t.Helper()
+	return startTestSite(t, o, past, anyPort, anyPort)
+}
+
+func startTestSite(t *testing.T, o central.Options, past *HistorySource, monitors, pages string) *testServer {
+	t.Helper()
 	c, err := central.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +50,7 @@ func startTestServer(t *testing.T, o central.Options, monitors, pages string) *t
 	s.monitors, s.url = mln.Addr().String(), "http://"+pln.Addr().String()+"/"
 	ctx, cancel := context.WithCancel(t.Context())
 	server := &httptest.Server{Listener: pln, Config: &http.Server{
-		Handler: New(c, "test"), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: New(c, "test", past), BaseContext: func(net.Listener) context.Context { return ctx },
 	}}
 	server.Start()
 	ended := make(chan error, 1)

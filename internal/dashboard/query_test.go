@@ -117,13 +117,13 @@ func TestErrorsOfTheAPI(t *testing.T) {
 	} {
 		a := get(t, s.url+query)
 		var said struct {
-			Error   string   `json:"error"`
+			Detail  string   `json:"detail"`
 			Allowed []string `json:"allowed"`
 		}
-		if err := json.Unmarshal([]byte(a.body), &said); err != nil || a.header.Get("Content-Type") != "application/json" {
+		if err := json.Unmarshal([]byte(a.body), &said); err != nil || a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: no JSON: %v, %s", query, err, a.body)
 		}
-		if a.code != want.code || said.Error == "" || !strings.Contains(a.body, `"`+want.names+`"`) && !strings.Contains(said.Error, want.names) {
+		if a.code != want.code || said.Detail == "" || !strings.Contains(a.body, `"`+want.names+`"`) && !strings.Contains(said.Detail, want.names) {
 			t.Errorf("%s: %d %s, want %d and %s", query, a.code, a.body, want.code, want.names)
 		}
 	}
@@ -133,7 +133,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 	}
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" || resp.Header.Get("Content-Type") != "application/json" {
+	if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" || resp.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("POST: %s %v", resp.Status, resp.Header)
 	}
 }

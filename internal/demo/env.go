@@ -135,7 +135,7 @@ func (e *env) openCentral() error {
 // openPage serves Central's page; requests under way at the end get 300 ms.
 func (e *env) openPage() error {
 	ctx, serving := e.background()
-	handler := dashboard.New(e.central, e.o.Version)
+	handler := dashboard.New(e.central, e.o.Version, nil)
 	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
 }

@@ -8,20 +8,26 @@ import (
 	"strings"
 )
 
-// errorJSON is the body of each answer under /api/ that is an error.
-type errorJSON struct {
-	Error   string   `json:"error"`
+// ProblemType is the media type of each answer under /api/ that is an error (RFC 9457).
+const ProblemType = "application/problem+json"
+
+// problemJSON is the body of such an answer. The code says its type, so that is left out:
+// "about:blank".
+type problemJSON struct {
+	Title   string   `json:"title"` // of the code
+	Status  int      `json:"status"`
+	Detail  string   `json:"detail"`
 	Allowed []string `json:"allowed,omitempty"`
 }
 
-// WriteError answers with a code and {"error": …, "allowed": […]}. allowed is what could
-// be asked for instead; none are left out.
-func WriteError(w http.ResponseWriter, code int, message string, allowed ...string) {
-	body, err := json.Marshal(errorJSON{message, allowed})
+// WriteError answers with a code and {"title": …, "status": …, "detail": …, "allowed": […]}.
+// detail names the input; allowed is what could be asked for instead; none are left out.
+func WriteError(w http.ResponseWriter, code int, detail string, allowed ...string) {
+	body, err := json.Marshal(problemJSON{http.StatusText(code), code, detail, allowed})
 	if err != nil {
-		body = []byte(`{"error":"unknown"}`) // texts can be encoded
+		body = []byte(`{}`) // texts can be encoded
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", ProblemType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)

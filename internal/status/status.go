@@ -8,7 +8,7 @@
 //
 // OPTIONS on /healthz, /readyz and / is answered as GET is.
 //
-// An error under /api/ is JSON too: {"error": …, "allowed": […]}.
+// An error under /api/ is JSON too (RFC 9457): {"title": …, "status": …, "detail": …, "allowed": […]}.
 //
 // Everything is read when a request comes; without requests it costs nothing. No request
 // changes anything and none has a body, so only the process itself must be defended:

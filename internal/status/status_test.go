@@ -101,8 +101,8 @@ func TestEndpointsOverTCP(t *testing.T) {
 		{"/api/v1/status", "", nil, 200, "application/json", "{\n  \"said\": \"\\u003cscript\\u003e\\u001b\"\n}\n"},
 		{"/", "", nil, 200, "text/plain; charset=utf-8", "/metrics\n/healthz\n/readyz\n/api/v1/status\n"},
 		{"/nothing", "", nil, 404, "text/plain; charset=utf-8", "404 page not found\n"},
-		{"/api/v2/status", "", nil, 404, "application/json", `{"error":"there is no /api/v2/status","allowed":["/api/v1/status"]}` + "\n"},
-		{"/api/v1/status?state=faulted", "", nil, 400, "application/json", `{"error":"unknown parameter state; there are none here"}` + "\n"},
+		{"/api/v2/status", "", nil, 404, "application/problem+json", `{"title":"Not Found","status":404,"detail":"there is no /api/v2/status","allowed":["/api/v1/status"]}` + "\n"},
+		{"/api/v1/status?state=faulted", "", nil, 400, "application/problem+json", `{"title":"Bad Request","status":400,"detail":"unknown parameter state; there are none here"}` + "\n"},
 	} {
 		note, trouble = c.note, c.trouble
 		code, header, body := get(t, address, c.path)

@@ -169,12 +169,12 @@ func pages(t *testing.T, folder string) {
 		}
 	}
 	for path, want := range map[string]string{
-		"?state=BROKEN": `{"error":"state can't be \"BROKEN\"","allowed":["OK","KO","CONNECTION_ERROR","MONITORING"]}`,
-		"?limit=0":      `{"error":"limit can't be \"0\": a number from 1 to 1000"}`,
-		"?page=2":       `{"error":"unknown parameter page","allowed":["cursor","limit","site","state"]}`,
-		"?site=Nowhere": `{"error":"site can't be \"Nowhere\"","allowed":[""]}`,
-		"?cursor=a%20b": `{"error":"cursor can't be \"a b\": take next of the page before"}`,
-		"/CP_777":       `{"error":"there is no charge point CP_777 here; /api/v1/cps lists those that are"}`,
+		"?state=BROKEN": `{"title":"Bad Request","status":400,"detail":"state can't be \"BROKEN\"","allowed":["OK","KO","CONNECTION_ERROR","MONITORING"]}`,
+		"?limit=0":      `{"title":"Bad Request","status":400,"detail":"limit can't be \"0\": a number from 1 to 1000"}`,
+		"?page=2":       `{"title":"Bad Request","status":400,"detail":"unknown parameter page","allowed":["cursor","limit","site","state"]}`,
+		"?site=Nowhere": `{"title":"Bad Request","status":400,"detail":"site can't be \"Nowhere\"","allowed":[""]}`,
+		"?cursor=a%20b": `{"title":"Bad Request","status":400,"detail":"cursor can't be \"a b\": take next of the page before"}`,
+		"/CP_777":       `{"title":"Not Found","status":404,"detail":"there is no charge point CP_777 here; /api/v1/cps lists those that are"}`,
 	} {
 		if code, body := getFrom(t, folder, "/api/v1/cps"+path); code < 400 || code >= 500 || strings.TrimSpace(body) != want {
 			t.Errorf("%s: %d %s, want %s", path, code, body, want)

@@ -59,6 +59,8 @@ CREATE TABLE elements (
 	PRIMARY KEY (cp_id, epoch, n)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX sites ON elements (cp_id, from_at, site, serial) WHERE kind = 'site';
+
 -- Checks of the first EV_CP_M, which have no number.
 CREATE TABLE checks (
 	cp_id  TEXT NOT NULL,

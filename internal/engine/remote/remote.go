@@ -11,7 +11,7 @@
 //
 // A PUT is answered when the behaviour is in force; it ends a script, as a key does. An
 // unknown behaviour is answered with 400 and what is allowed, a body of more than 8 KiB
-// with 413. An error is JSON: {"error": …, "allowed": […]}. A page of another site can't send
+// with 413. An error is JSON: {"detail": …, "allowed": […]}. A page of another site can't send
 // a PUT, since no CORS header allows it; nor under a name of its own that leads to this
 // machine, since status.ServeUntil refuses such.
 package remote

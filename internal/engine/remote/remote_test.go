@@ -46,10 +46,10 @@ func request(t *testing.T, method, url, contentType, body string) (int, string) 
 	}
 	if resp.StatusCode >= 400 {
 		var e struct {
-			Error   string
+			Detail  string
 			Allowed []string
 		}
-		if err := json.Unmarshal(got, &e); err != nil || e.Error == "" || resp.Header.Get("Content-Type") != "application/json" ||
+		if err := json.Unmarshal(got, &e); err != nil || e.Detail == "" || resp.Header.Get("Content-Type") != "application/problem+json" ||
 			resp.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: %d %s (%v)", method, url, resp.StatusCode, got, err)
 		}

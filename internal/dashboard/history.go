@@ -1,0 +1,338 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/archive"
+	"evcp/internal/central"
+	"evcp/internal/history"
+	"evcp/internal/ledger"
+	"evcp/internal/status"
+)
+
+// HistorySource is where the answers about the past come from.
+type HistorySource struct {
+	// Open opens the history at a position as its views name it; "" is the newest one.
+	Open func(ctx context.Context, position string) (*archive.HistoryView, error)
+	// Ports reads the file of ports; nil: each charge point is a port.
+	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
+}
+
+const (
+	onePath          = listPath + "/{id}"
+	segmentsPath     = onePath + "/segments"
+	oneIncidentsPath = onePath + "/incidents"
+	incidentsPath    = "/api/v1/incidents"
+	uptimePath       = "/api/v1/uptime"
+	maxHistories     = 4                // answers about the past at once
+	uptimeDeadline   = 60 * time.Second // of a report over all ports
+	maxWindow        = 400 * 24 * time.Hour
+	usualWindow      = 7 * 24 * time.Hour
+	maxPage          = 1000
+	usualPage        = 100
+	// maxVisited is how many charge points one page of incidents reads.
+	maxVisited = 500
+)
+
+const noHistory = "this Central keeps no history: it needs --kafka-brokers"
+
+func (d *Dashboard) handleHistory() {
+	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, *archive.HistoryView){
+		segmentsPath: d.serveSegments, oneIncidentsPath: d.serveIncidentsOf, incidentsPath: d.serveIncidents, uptimePath: d.serveUptime,
+	} {
+		d.mux.Handle("GET "+path, compressed(d.withView(serve)))
+	}
+	d.mux.Handle("GET "+onePath, compressed(http.HandlerFunc(d.serveOne)))
+}
+
+// withView opens one view of the history for a request.
+func (d *Dashboard) withView(serve func(http.ResponseWriter, *http.Request, *archive.HistoryView)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.history == nil {
+			status.WriteError(w, http.StatusNotFound, noHistory)
+			return
+		}
+		if !acquire(d.histories, w, "too many answers about the past are under way") {
+			return
+		}
+		defer func() { <-d.histories }()
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(uptimeDeadline)) // the writers of tests have no deadlines
+		ctx, cancel := context.WithTimeout(r.Context(), uptimeDeadline-writeTimeout)
+		defer cancel()
+		at := r.URL.Query().Get("at")
+		v, err := d.history.Open(ctx, at)
+		if errors.Is(err, archive.ErrNoPosition) {
+			status.WriteError(w, http.StatusBadRequest, "at can't be "+strconv.Quote(at)+": "+err.Error())
+			return
+		} else if err != nil {
+			status.WriteError(w, http.StatusServiceUnavailable, "the history can't be read: "+err.Error())
+			return
+		}
+		defer func() { _ = v.Close() }() // it has only read
+		serve(w, r.WithContext(ctx), v)
+	})
+}
+
+// pageQuery is what a page of the past is about.
+type pageQuery struct {
+	values   url.Values
+	from, to evcp.Stamp
+	limit    int
+}
+
+// askedPage reads the parameters of a page. What it can't understand it answers.
+func askedPage(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, more ...string) (p pageQuery, ok bool) {
+	if p.values, ok = status.Query(w, r, slices.Sorted(slices.Values(append(more, "at", "cursor", "from", "limit", "to")))...); !ok {
+		return p, false
+	}
+	if p.limit, ok = limitOf(w, p.values); !ok {
+		return p, false
+	}
+	p.to = newest
+	if p.to, ok = momentOf(w, p.values, "to", newest); !ok {
+		return p, false
+	}
+	if p.from, ok = momentOf(w, p.values, "from", p.to.Add(-usualWindow)); !ok {
+		return p, false
+	}
+	if p.from > p.to || p.to.Sub(p.from) > maxWindow {
+		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(p.from)+": it is before to, "+ledger.RFC3339(p.to)+", by at most 400 days")
+		return p, false
+	}
+	return p, true
+}
+
+func limitOf(w http.ResponseWriter, q url.Values) (n int, ok bool) {
+	if !q.Has("limit") {
+		return usualPage, true
+	}
+	n, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || n < 1 || n > maxPage {
+		status.WriteError(w, http.StatusBadRequest, "limit can't be "+strconv.Quote(q.Get("limit"))+": a number from 1 to "+strconv.Itoa(maxPage))
+		return 0, false
+	}
+	return n, true
+}
+
+func momentOf(w http.ResponseWriter, q url.Values, name string, usual evcp.Stamp) (evcp.Stamp, bool) {
+	if !q.Has(name) {
+		return usual, true
+	}
+	at, err := time.Parse(time.RFC3339Nano, q.Get(name))
+	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
+		status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(q.Get(name))+": a time is 2026-10-31T08:00:00Z")
+		return 0, false
+	}
+	return evcp.StampOf(at), true
+}
+
+// readJSON says which part of the log an answer was read from.
+type readJSON struct {
+	Position string `json:"position"`
+	Newest   string `json:"newest"` // time of the newest event
+	Lost     int64  `json:"lost"`   // records that the topic did not have any more
+}
+
+func readOf(v *archive.HistoryView) readJSON {
+	return readJSON{v.Position(), ledger.RFC3339(v.Progress.Newest), v.Progress.Lost}
+}
+
+// segmentJSON is one segment. It is whole, also where it begins before the window.
+type segmentJSON struct {
+	From        string               `json:"from"`
+	To          string               `json:"to"`
+	Micros      int64                `json:"us"`
+	State       history.SegmentState `json:"state"`
+	Cause       string               `json:"cause"`
+	Incident    *string              `json:"incident_id"`
+	First       *string              `json:"first_event"`
+	Last        *string              `json:"last_event"`
+	Estimated   bool                 `json:"estimated"`    // the interval of the checks is the median of their distances
+	NotNumbered bool                 `json:"not_numbered"` // gaps can't be seen
+}
+
+// eventID is null for one that is none.
+func eventID(id evcp.EventID, cp evcp.CPID) *string {
+	if id == (evcp.EventID{}) {
+		return nil
+	}
+	text := id.Text(cp)
+	return &text
+}
+
+func (d *Dashboard) serveSegments(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+	p, ok := askedPage(w, r, v.Progress.Newest)
+	if !ok {
+		return
+	}
+	cp, kept, ok := keptOf(w, r, v)
+	if !ok {
+		return
+	}
+	after, ok := momentCursor(w, p.values)
+	if !ok {
+		return
+	}
+	page := struct {
+		CP       evcp.CPID     `json:"cp_id"`
+		From     string        `json:"from"`
+		To       string        `json:"to"`
+		Segments []segmentJSON `json:"segments"`
+		Next     *string       `json:"next"`
+		readJSON
+	}{cp, ledger.RFC3339(p.from), ledger.RFC3339(p.to), []segmentJSON{}, nil, readOf(v)}
+	for _, s := range kept.Segments() {
+		if s.To <= p.from || s.From >= p.to || s.From < after {
+			continue
+		}
+		if len(page.Segments) == p.limit {
+			page.Next = cursorOf(s.From)
+			break
+		}
+		page.Segments = append(page.Segments, segmentJSON{
+			From: ledger.RFC3339(s.From), To: ledger.RFC3339(s.To), Micros: s.To.Sub(s.From).Microseconds(), State: s.State, Cause: s.Cause,
+			Incident: eventID(s.Incident, cp), First: eventID(s.Evidence.First, cp), Last: eventID(s.Evidence.Last, cp),
+			Estimated: s.Evidence.Estimated, NotNumbered: s.Evidence.NotNumbered,
+		})
+	}
+	status.WriteJSON(w, page)
+}
+
+// keptOf reads the charge point of the path, or answers that it has no history.
+func keptOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) (cp evcp.CPID, kept archive.KeptHistory, ok bool) {
+	cp, ok = idOf(w, r)
+	if !ok {
+		return cp, kept, false
+	}
+	kept, err := v.CP(cp)
+	if err == nil && len(kept.Numberings) == 0 && len(kept.First) == 0 {
+		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+		return cp, kept, false
+	}
+	return cp, kept, answered(w, err)
+}
+
+// answered reports whether the history could be read; if not, it says so.
+func answered(w http.ResponseWriter, err error) bool {
+	if err != nil {
+		status.WriteError(w, http.StatusServiceUnavailable, "the history can't be read: "+err.Error())
+	}
+	return err == nil
+}
+
+func idOf(w http.ResponseWriter, r *http.Request) (cp evcp.CPID, ok bool) {
+	cp, err := evcp.ParseCPID(r.PathValue("id"))
+	if err != nil {
+		status.WriteError(w, http.StatusBadRequest, "the id can't be "+strconv.QuoteToASCII(r.PathValue("id"))+": "+err.Error())
+	}
+	return cp, err == nil
+}
+
+// cursorOf begins a page at a moment.
+func cursorOf(at evcp.Stamp) *string {
+	text := strconv.FormatInt(int64(at), 10)
+	return &text
+}
+
+func momentCursor(w http.ResponseWriter, q url.Values) (evcp.Stamp, bool) {
+	if !q.Has("cursor") {
+		return 0, true
+	}
+	at, err := strconv.ParseInt(q.Get("cursor"), 10, 64)
+	if err != nil || at < 0 {
+		return 0, badCursor(w, q.Get("cursor"))
+	}
+	return evcp.Stamp(at), true
+}
+
+func badCursor(w http.ResponseWriter, given string) bool {
+	status.WriteError(w, http.StatusBadRequest, "cursor can't be "+strconv.Quote(given)+": take next of the page before")
+	return false
+}
+
+// knownJSON is one charge point: what Central hears of it now, and what the events say.
+type knownJSON struct {
+	CP      evcp.CPID     `json:"cp_id"`
+	Present *cpJSON       `json:"present"` // null: Central has never heard it
+	History *standingJSON `json:"history"` // null: no event of it is known, or no history is kept
+	Unknown []string      `json:"unknown"` // what can't be known here
+}
+
+// standingJSON is what the events say of a charge point at their end.
+type standingJSON struct {
+	Site  string               `json:"site"`
+	From  string               `json:"from"`
+	To    string               `json:"to"` // the last moment of which something is known
+	State history.SegmentState `json:"state"`
+	Cause string               `json:"cause"`
+	Since string               `json:"since"`
+	readJSON
+}
+
+func (d *Dashboard) serveOne(w http.ResponseWriter, r *http.Request) {
+	if _, ok := status.Query(w, r); !ok {
+		return
+	}
+	cp, ok := idOf(w, r)
+	if !ok {
+		return
+	}
+	answer := knownJSON{CP: cp, Unknown: []string{}}
+	views := d.central.CPs()
+	if i, found := slices.BinarySearchFunc(views, cp, func(v central.CPView, id evcp.CPID) int { return cmp.Compare(v.ID, id) }); found {
+		present := jsonOf(views[i])
+		answer.Present = &present
+	}
+	if d.history == nil {
+		answer.Unknown = append(answer.Unknown, "site, segments, incidents and uptime: "+noHistory)
+		writeOne(w, answer)
+		return
+	}
+	d.withView(func(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+		kept, err := v.CP(cp)
+		if !answered(w, err) {
+			return
+		}
+		if all := kept.Segments(); len(all) > 0 {
+			last := all[len(all)-1]
+			answer.History = &standingJSON{
+				Site: history.SiteOf(kept.Numberings), From: ledger.RFC3339(all[0].From), To: ledger.RFC3339(last.To),
+				State: last.State, Cause: last.Cause, Since: ledger.RFC3339(last.From), readJSON: readOf(v),
+			}
+		}
+		writeOne(w, answer)
+	}).ServeHTTP(w, r)
+}
+
+func writeOne(w http.ResponseWriter, answer knownJSON) {
+	if answer.Present == nil && answer.History == nil {
+		status.WriteError(w, http.StatusNotFound, "there is no charge point "+string(answer.CP)+" here; "+listPath+" lists those that are")
+		return
+	}
+	status.WriteJSON(w, answer)
+}
+
+// siteFilter is which charge points are at one of the sites; it answers where that is not known.
+func (d *Dashboard) siteFilter(w http.ResponseWriter, r *http.Request, sites string) (fits func(evcp.CPID) bool, ok bool) {
+	if d.history == nil {
+		status.WriteError(w, http.StatusBadRequest, "site is not known: "+noHistory)
+		return nil, false
+	}
+	d.withView(func(w http.ResponseWriter, _ *http.Request, v *archive.HistoryView) {
+		named, err := v.Sites()
+		if ok = answered(w, err); ok {
+			wanted := strings.Split(sites, ",")
+			fits = func(cp evcp.CPID) bool { return slices.Contains(wanted, named[cp]) }
+		}
+	}).ServeHTTP(w, r)
+	return fits, ok
+}
