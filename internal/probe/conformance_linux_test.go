@@ -502,3 +502,58 @@ func TestConformanceOfADialThatMeetsItself(t *testing.T) {
 		l.Close()
 	})
 }
+
+// TestASlowReplyWakesTheOwner: while nothing happens, the owner of a raw Prober need not look
+// before the deadline, and is woken by the reply.
+func TestASlowReplyWakesTheOwner(t *testing.T) {
+	asked, reply := make(chan struct{}, 2), make(chan struct{})
+	address := listenAndServe(t, onTCP(func(c net.Conn) {
+		for b := make([]byte, 100); ; {
+			if _, err := c.Read(b); err != nil {
+				return
+			}
+			asked <- struct{}{}
+			<-reply
+			c.Write([]byte("OK"))
+		}
+	}))
+	rules := evcp.EvidenceRules{Timeout: time.Hour, Grace: grace}
+	p, err := probe.New(probe.Raw, probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	p.Adopt(0, probe.Target{CP: "CP_001", Address: address, Rules: rules}, 0)
+	p.Ask(0, 0)
+	take := func() []probe.Finding {
+		select {
+		case <-p.Ready():
+		case <-time.After(time.Until(p.Next())):
+		}
+		return p.Take(nil)
+	}
+	for range 2 { // the second is on the kept connection
+		for waiting := true; waiting; {
+			select {
+			case <-asked:
+				waiting = false
+			default:
+				take()
+			}
+		}
+		for time.Until(p.Next()) < rules.Timeout/2 {
+			if found := take(); len(found) > 0 {
+				t.Fatalf("before the reply: %+v", found)
+			}
+		}
+		reply <- struct{}{}
+		found := take()
+		for len(found) == 0 {
+			found = take()
+		}
+		if o, _ := p.Judge(found[0], 0); o.Status != evcp.OK {
+			t.Fatalf("%+v: %+v", found, o)
+		}
+		p.Ask(0, 0)
+	}
+}

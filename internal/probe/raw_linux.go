@@ -18,8 +18,9 @@ import (
 )
 
 // raw is the Prober on sockets of Linux. It has no goroutine, timer, lock or allocation
-// for a check: its owner wakes it about every 10 ms while checks are in flight, and each
-// time it does what has become due, for all targets together. The kernel says when replies
+// for a check: its owner wakes it every 10 ms while checks are in flight, and each
+// time it does what has become due, for all targets together. One goroutine waits for Engines
+// that are slower than that. The kernel says when replies
 // arrived, so noticing them later costs no truth.
 //
 // Two things it leaves to package net. Targets with a Dialer that is no TCPDialer, such as
@@ -40,8 +41,8 @@ type raw struct {
 	shared       map[exchange.Settings]*exchange.Settings
 	inFlight     []flight
 	next         time.Duration // see Next
-	pause        time.Duration // until then
 	active       bool          // something happened since the last Take
+	slow         socketWatch   // for slow Engines
 
 	written []int32       // slots with a message sent, of which the exchange does not know yet
 	before  time.Duration // those messages
@@ -96,12 +97,8 @@ const (
 	notInFlight = -1
 )
 
-// How long the owner may sleep while a check is in flight. The shortest is the rhythm of a
-// fleet; the longest is for one that waits for a few slow Engines.
-const (
-	shortestPause = 10 * time.Millisecond
-	longestPause  = 80 * time.Millisecond
-)
+// rhythm is how often the owner looks while things happen.
+const rhythm = 10 * time.Millisecond
 
 // batch messages are sent between two readings of the clock.
 const batch = 16
@@ -109,13 +106,16 @@ const batch = 16
 func newRaw(o Options) (Prober, error) {
 	r := &raw{
 		other: newPortable(o), tcp: o.TCP, clock: newClock(), shared: map[exchange.Settings]*exchange.Settings{},
-		pause: shortestPause,
 	}
 	r.io.prepare()
 	var err error
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}
+	if r.slow.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		return nil, errors.Join(err, unix.Close(r.epoll))
+	}
+	r.slow.epoll, r.slow.ready = r.epoll, r.other.ready
 	if r.receiveTimes, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
 		err = unix.SetsockoptInt(r.receiveTimes, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	}
@@ -256,18 +256,19 @@ func (r *raw) Take(into []Finding) []Finding {
 	return into
 }
 
-// plan plans the next wake-up. A reply is awaited for 10 ms first, then longer and longer.
+// plan plans the next wake-up. While things happen the owner looks every 10 ms, for all that
+// has become due. Then it sleeps until a deadline, or until a slow Engine does something.
 func (r *raw) plan(now time.Duration) {
-	if r.active || r.connecting > 0 {
-		r.active, r.pause = false, shortestPause
-	} else {
-		r.pause = min(2*r.pause, longestPause)
+	soonest := now + rhythm
+	if !r.active && len(r.inFlight) > 0 {
+		soonest = r.inFlight[0].until
+		for i := range r.inFlight {
+			soonest = min(soonest, r.inFlight[i].until)
+		}
+		r.slow.wait(max(soonest-now, rhythm))
 	}
-	soonest := now + r.pause
-	for i := range r.inFlight {
-		soonest = min(soonest, r.inFlight[i].until)
-	}
-	r.next = max(soonest, now+shortestPause)
+	r.active = false
+	r.next = max(soonest, now+rhythm)
 }
 
 // expire tells those of whom nothing came that their time was over when the poll began.
@@ -298,7 +299,7 @@ func (r *raw) Close() {
 	r.other.Close()
 	r.named.Wait()
 	r.endNamed()
-	_ = errors.Join(unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
+	_ = errors.Join(r.slow.close(), unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
 }
 
 // step steps the exchange of a target until it waits.
