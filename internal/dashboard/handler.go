@@ -9,10 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,10 +59,11 @@ func New(c *central.Central, version string, past *HistorySource, more ...func(*
 		central: c, version: version, history: past, more: more, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
-	d.mux.Handle("GET "+listPath, compressed(http.HandlerFunc(d.serveList)))
-	d.handleHistory()
-	d.mux.HandleFunc("GET "+eventsPath, status.NoParameters(d.serveEvents))
-	d.mux.HandleFunc("/api/", status.NoSuchPath(listPath, eventsPath, incidentsPath, uptimePath, status.StatusPath))
+	api := d.api()
+	for path, handler := range api {
+		d.mux.Handle("GET "+path, handler)
+	}
+	d.mux.HandleFunc("/api/", status.NoSuchPath(append(slices.Sorted(maps.Keys(api)), status.StatusPath)...))
 	health := compressed(d.endpoints().Handler())
 	for _, path := range status.Paths() {
 		d.mux.Handle("GET "+path, health)
@@ -74,6 +77,19 @@ func New(c *central.Central, version string, past *HistorySource, more ...func(*
 		}
 	}
 	return d
+}
+
+// api are the paths of the API beside status.Paths, and what serves them.
+func (d *Dashboard) api() map[string]http.Handler {
+	return map[string]http.Handler{
+		listPath:         compressed(http.HandlerFunc(d.serveList)),
+		onePath:          compressed(http.HandlerFunc(d.serveOne)),
+		segmentsPath:     compressed(d.withView(d.serveSegments)),
+		oneIncidentsPath: compressed(d.withView(d.serveIncidentsOf)),
+		incidentsPath:    compressed(d.withView(d.serveIncidents)),
+		uptimePath:       compressed(d.withView(d.serveUptime)),
+		eventsPath:       status.NoParameters(d.serveEvents),
+	}
 }
 
 // policy lets the page load its own files and nothing else: no inline script or

@@ -45,15 +45,6 @@ const (
 
 const noHistory = "this Central keeps no history: it needs --kafka-brokers"
 
-func (d *Dashboard) handleHistory() {
-	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, *archive.HistoryView){
-		segmentsPath: d.serveSegments, oneIncidentsPath: d.serveIncidentsOf, incidentsPath: d.serveIncidents, uptimePath: d.serveUptime,
-	} {
-		d.mux.Handle("GET "+path, compressed(d.withView(serve)))
-	}
-	d.mux.Handle("GET "+onePath, compressed(http.HandlerFunc(d.serveOne)))
-}
-
 // withView opens one view of the history for a request.
 func (d *Dashboard) withView(serve func(http.ResponseWriter, *http.Request, *archive.HistoryView)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,6 +151,16 @@ type segmentJSON struct {
 	NotNumbered bool                 `json:"not_numbered"` // gaps can't be seen
 }
 
+// segmentsPage is a page of the segments of one charge point.
+type segmentsPage struct {
+	CP       evcp.CPID     `json:"cp_id"`
+	From     string        `json:"from"`
+	To       string        `json:"to"`
+	Segments []segmentJSON `json:"segments"`
+	Next     *string       `json:"next"`
+	readJSON
+}
+
 // eventID is null for one that is none.
 func eventID(id evcp.EventID, cp evcp.CPID) *string {
 	if id == (evcp.EventID{}) {
@@ -182,14 +183,7 @@ func (d *Dashboard) serveSegments(w http.ResponseWriter, r *http.Request, v *arc
 	if !ok {
 		return
 	}
-	page := struct {
-		CP       evcp.CPID     `json:"cp_id"`
-		From     string        `json:"from"`
-		To       string        `json:"to"`
-		Segments []segmentJSON `json:"segments"`
-		Next     *string       `json:"next"`
-		readJSON
-	}{cp, ledger.RFC3339(p.from), ledger.RFC3339(p.to), []segmentJSON{}, nil, readOf(v)}
+	page := segmentsPage{cp, ledger.RFC3339(p.from), ledger.RFC3339(p.to), []segmentJSON{}, nil, readOf(v)}
 	for _, s := range kept.Segments() {
 		if s.To <= p.from || s.From >= p.to || s.From < after {
 			continue

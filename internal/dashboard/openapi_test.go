@@ -1,0 +1,288 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+
+	"evcp/internal/central"
+	"evcp/internal/ledger"
+	"evcp/internal/status"
+)
+
+// description is the part of api/central.openapi.yaml that the test holds to the handlers.
+type description struct {
+	Paths map[string]struct {
+		Get struct {
+			Parameters []struct {
+				Ref string `yaml:"$ref"`
+			}
+			Responses map[string]struct {
+				Content map[string]struct{ Schema map[string]any }
+			}
+		}
+	}
+	Components struct {
+		Schemas map[string]struct {
+			Required   []string
+			Properties map[string]any
+		}
+	}
+}
+
+func openDescription(t *testing.T) (d description, c *jsonschema.Compiler) {
+	t.Helper()
+	text, err := os.ReadFile("../../api/central.openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := yaml.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(plain)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = jsonschema.NewCompiler()
+	if err := c.AddResource("central.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return d, c
+}
+
+// TestDescriptionHasEveryField compares the schemas with the types, both ways.
+func TestDescriptionHasEveryField(t *testing.T) {
+	d, _ := openDescription(t)
+	types := map[string]any{
+		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
+		"SegmentsPage": segmentsPage{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
+		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
+	}
+	for name, schema := range d.Components.Schemas {
+		if name == "Problem" {
+			continue // each answer of TestDescriptionHasEveryAnswer that is an error has it
+		}
+		var all, required []string
+		if types[name] == nil {
+			t.Errorf("%s is no type", name)
+			continue
+		}
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(types[name])) {
+			tag := f.Tag.Get("json")
+			field, option, _ := strings.Cut(tag, ",")
+			if tag == "" || field == "-" {
+				continue
+			}
+			all = append(all, field)
+			if option != "omitempty" {
+				required = append(required, field)
+			}
+		}
+		slices.Sort(all)
+		slices.Sort(required)
+		if got := slices.Sorted(maps.Keys(schema.Properties)); !slices.Equal(got, all) {
+			t.Errorf("%s describes %v, want %v", name, got, all)
+		}
+		if got := slices.Sorted(slices.Values(schema.Required)); !slices.Equal(got, required) {
+			t.Errorf("%s requires %v, want %v", name, got, required)
+		}
+	}
+}
+
+// TestDescriptionHasEveryAnswer: every path, and every code it answers with, is described, each
+// answer fits its schema, and nothing is described that does not happen.
+func TestDescriptionHasEveryAnswer(t *testing.T) {
+	d, c := openDescription(t)
+	past, none := startTestServerWith(t, central.Options{}, testHistory(t)), startTestServer(t, central.Options{}, anyPort, anyPort)
+	past.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
+	past.monitor("EV_CP_M CP_009 registration request", "EV_CP_M CP_009 ENGINE_FAILURE", "EV_CP_M CP_009 heartbeat KO").Close()
+	served := New(past.central, "test", testHistory(t))
+	paths := append(slices.Collect(maps.Keys(served.api())), status.StatusPath)
+	if got := slices.Sorted(maps.Keys(d.Paths)); !slices.Equal(got, slices.Sorted(slices.Values(paths))) {
+		t.Errorf("described are %v, served %v", got, paths)
+	}
+	busy := busySite(t, past)
+	guarded := "http://" + past.serve() + "/"
+	seen := map[string]bool{}
+	for _, ask := range []struct{ path, url, header, value string }{
+		{listPath, past.url + "api/v1/cps", "", ""},
+		{listPath, past.url + "api/v1/cps", "If-None-Match", "*current*"},
+		{listPath, past.url + "api/v1/cps?limit=0", "", ""},
+		{listPath, past.url + "api/v1/cps?cursor=%20", "", ""},
+		{listPath, none.url + "api/v1/cps?site=x", "", ""},
+		{listPath, busy + "api/v1/cps", "", ""},
+		{onePath, past.url + "api/v1/cps/CP_001", "", ""},
+		{onePath, past.url + "api/v1/cps/CP_009", "", ""},
+		{onePath, past.url + "api/v1/cps/CP_777", "", ""},
+		{onePath, none.url + "api/v1/cps/CP_777", "", ""},
+		{onePath, past.url + "api/v1/cps/%1b", "", ""},
+		{onePath, busy + "api/v1/cps/CP_001", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments?limit=1", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments?from=x", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments?from=2020-01-01T00:00:00Z", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments?cursor=x", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_001/segments?at=x", "", ""},
+		{segmentsPath, past.url + "api/v1/cps/CP_777/segments", "", ""},
+		{segmentsPath, none.url + "api/v1/cps/CP_001/segments", "", ""},
+		{segmentsPath, busy + "api/v1/cps/CP_001/segments", "", ""},
+		{oneIncidentsPath, past.url + "api/v1/cps/CP_001/incidents", "", ""},
+		{oneIncidentsPath, past.url + "api/v1/cps/CP_777/incidents", "", ""},
+		{oneIncidentsPath, past.url + "api/v1/cps/CP_001/incidents?limt=1", "", ""},
+		{oneIncidentsPath, busy + "api/v1/cps/CP_001/incidents", "", ""},
+		{incidentsPath, past.url + "api/v1/incidents", "", ""},
+		{incidentsPath, past.url + "api/v1/incidents?open=maybe", "", ""},
+		{incidentsPath, past.url + "api/v1/incidents?cursor=CP_001", "", ""},
+		{incidentsPath, none.url + "api/v1/incidents", "", ""},
+		{incidentsPath, busy + "api/v1/incidents", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=nevi&month=2026-10&until=2026-10-31T23:00:00Z", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain&year=2026&until=2026-10-31T23:00:00Z&zone=Europe/London", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=uk&year=2026", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=<script>&month=2026-10", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10&until=2026-10-31T23:00:00Z&site=nowhere", "", ""},
+		{uptimePath, none.url + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
+		{uptimePath, busy + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
+		{eventsPath, past.url + "api/v1/events?x=1", "", ""},
+		{eventsPath, past.url + "api/v1/events", "", ""},
+		{eventsPath, busy + "api/v1/events", "", ""},
+		{status.StatusPath, past.url + "api/v1/status", "", ""},
+		{status.StatusPath, past.url + "api/v1/status?x=1", "", ""},
+		{listPath, guarded + "api/v1/cps", "Host", ""},
+		{onePath, guarded + "api/v1/cps/CP_001", "Host", ""},
+		{segmentsPath, guarded + "api/v1/cps/CP_001/segments", "Host", ""},
+		{oneIncidentsPath, guarded + "api/v1/cps/CP_001/incidents", "Host", ""},
+		{incidentsPath, guarded + "api/v1/incidents", "Host", ""},
+		{uptimePath, guarded + "api/v1/uptime", "Host", ""},
+		{eventsPath, guarded + "api/v1/events", "Host", ""},
+		{status.StatusPath, guarded + "api/v1/status", "Host", ""},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ask.url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch ask.header {
+		case "Host":
+			r.Host = "evil.example"
+		case "If-None-Match":
+			r.Header.Set(ask.header, get(t, ask.url).header.Get("ETag"))
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, kind := strconv.Itoa(resp.StatusCode), resp.Header.Get("Content-Type")
+		seen[ask.path+" "+code] = true
+		described, found := d.Paths[ask.path].Get.Responses[code]
+		if !found {
+			t.Errorf("%s: %s is not described", ask.url, code)
+		}
+		checkAnswer(t, c, ask.path, code, kind, resp, len(described.Content) > 0)
+		resp.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	for path, p := range d.Paths {
+		for code := range p.Get.Responses {
+			if !seen[path+" "+code] {
+				t.Errorf("%s never answers %s", path, code)
+			}
+		}
+	}
+}
+
+// busySite is the same Central, with all places taken.
+func busySite(t *testing.T, s *testServer) (url string) {
+	t.Helper()
+	d := New(s.central, "test", testHistory(t))
+	for _, places := range []chan struct{}{d.lists, d.streams, d.histories} {
+		for range cap(places) {
+			places <- struct{}{}
+		}
+	}
+	ln := listen(t, anyPort)
+	server := &http.Server{Handler: d}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	t.Cleanup(func() { server.Close(); <-ended })
+	return "http://" + ln.Addr().String() + "/"
+}
+
+// checkAnswer holds the body of an answer to its schema.
+func checkAnswer(t *testing.T, c *jsonschema.Compiler, path, code, kind string, resp *http.Response, own bool) {
+	t.Helper()
+	where := "central.json#/components/schemas/Problem"
+	switch {
+	case code == "304" || kind == "text/event-stream":
+		return
+	case code == "200" && own:
+		escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(path)
+		escaped = strings.NewReplacer("{", "%7B", "}", "%7D").Replace(escaped)
+		where = "central.json#/paths/" + escaped + "/get/responses/200/content/application~1json/schema"
+		if kind != "application/json" {
+			t.Errorf("%s: %s", path, kind)
+		}
+	case kind != status.ProblemType:
+		t.Errorf("%s %s: %s", path, code, kind)
+	}
+	schema, err := c.Compile(where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(body)))
+	if err == nil {
+		err = schema.Validate(value)
+	}
+	if err != nil {
+		t.Errorf("%s %s: %s\n%v", path, code, body, err)
+	}
+	if code != "200" && !strings.Contains(string(body), `"status":`+code) {
+		t.Errorf("%s: the status of %s is not %s", path, body, code)
+	}
+}
+
+// TestDescriptionHasEveryParameter: an unknown parameter is answered with those that there are.
+func TestDescriptionHasEveryParameter(t *testing.T) {
+	d, _ := openDescription(t)
+	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	for path, p := range d.Paths {
+		var want, got []string
+		for _, q := range p.Get.Parameters {
+			if name := q.Ref[strings.LastIndex(q.Ref, "/")+1:]; name != "id" {
+				want = append(want, name)
+			}
+		}
+		var refusal struct{ Allowed []string }
+		a := get(t, s.url+regexp.MustCompile(`\{id\}`).ReplaceAllString(path[1:], "CP_001")+"?no_such=1")
+		if err := json.Unmarshal([]byte(a.body), &refusal); err != nil {
+			t.Fatal(err)
+		}
+		got = slices.Sorted(slices.Values(refusal.Allowed))
+		if slices.Sort(want); !slices.Equal(got, want) {
+			t.Errorf("%s takes %v, described are %v", path, got, want)
+		}
+	}
+}
