@@ -88,7 +88,7 @@ func (v *verifier) lateChecks() {
 		}
 		v.result.Intervals++
 		limit := r.Interval + maxLateness
-		if v.first(i - 1) {
+		if v.first(i-1) || r.Rechecks {
 			limit += r.Interval
 		}
 		if over := s.length() - limit; over > 0 && over > v.stallTime(s) {

@@ -29,6 +29,9 @@ type Rules struct {
 	Timeout     time.Duration
 	Fall        int
 	ReportEvery time.Duration // 0 = never
+	// Rechecks: after a first failure two checks come soon. One that is slow may run into the
+	// next tick, which is not made up for.
+	Rechecks bool
 	// Ready is how long a Monitor may take from the start of its process to its first
 	// check: to start, and to wait for Central and for the Engine's greeting.
 	Ready time.Duration

@@ -119,6 +119,7 @@ func (h *history) finish() oracle.Trace {
 	if h.diskFailingSince != 0 {
 		h.t.Error("the disk recovered, but not the outbox")
 	}
+	r.Rules.Rechecks = h.scenario.recheckAfter > 0
 	if !h.lone() {
 		r.Rules.Ready += 2 * rules.Interval
 	}
