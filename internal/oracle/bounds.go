@@ -144,17 +144,19 @@ func (v *verifier) lost() {
 	var known []span
 	for _, e := range v.events {
 		if e.Action == evcp.HealthCheck {
-			known = append(known, checkTime(e).wider(slack))
+			known = append(known, v.checkTime(e).wider(slack))
 		}
 	}
 	covered := union(known)
 	unclear := v.of(EngineLink, HarnessStalled) // a delayed check is received later than it was sent
+	removed := v.of(Removed)                    // a check in flight is broken off
 	for _, c := range v.cp.EngineChecks {
 		at := span{c.Received, c.Received}
 		switch {
 		case c.Received < v.trace.From || c.Received > v.trace.To:
 		case covered.meet(at):
 		case unclear.meet(span{c.Received.Add(-maxLateness), c.Received}):
+		case removed.meet(at):
 		case v.lostByKill(c):
 		default:
 			v.violated(LostEvent, c.Received, "the Engine received a check and replied %q; no event", c.Reply)
@@ -170,12 +172,12 @@ func (v *verifier) lostByKill(c EngineCheck) bool {
 		over = latest
 	}
 	idle := v.of(MonitorPaused, CPUBusy, HarnessStalled) // no progress meanwhile
-	for _, w := range v.cp.Windows {
-		if w.Kind != MonitorDown || w.From < c.Received.Add(-slack) {
+	for _, down := range v.of(MonitorDown) {
+		if down.from < c.Received.Add(-slack) {
 			continue
 		}
-		running := w.From.Sub(over) - idle.within(span{over, w.From})
-		if running <= commit || v.inMemory(c.Received, w.From) {
+		running := down.from.Sub(over) - idle.within(span{over, down.from})
+		if running <= v.trace.Rules.Noticing+commit || v.inMemory(c.Received, down.from) {
 			return true
 		}
 	}

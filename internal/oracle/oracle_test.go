@@ -110,6 +110,14 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		}, oracle.FalseOK},
 		{"an OK without a check received", func(s *scenario) { s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 8, 9) }, oracle.FalseOK},
 		{"an OK that came too late", func(s *scenario) { s.cp.EngineChecks[8].Done += 30 * ten }, oracle.FalseOK},
+		{"a reply noticed late by a Monitor that notices at once", func(s *scenario) { s.noticeLate(8, 80*ms) }, oracle.FalseOK},
+		{"a reply noticed too late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(8, 130*ms) }, oracle.FalseOK},
+		{"a reply noticed too late after a pause", func(s *scenario) {
+			s.noticing = 50 * ms
+			s.pauseAfter(8, 60*ms)
+			s.noticeLate(8, 160*ms)
+		}, oracle.FalseOK},
+		{"a lost event of a Monitor that notices late", func(s *scenario) { s.noticing = 90 * ms; s.remove(s.index(8, isCheck)) }, oracle.LostEvent},
 		{"bytes that are no event", func(s *scenario) { s.cp.Records = []string{"{"} }, oracle.DuplicateID},
 		{"a receipt that was not kept", func(s *scenario) { s.remove(s.index(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
 		{"a gap in seq", func(s *scenario) { s.events = slices.Delete(s.events, 40, 41) }, oracle.SeqGap},
@@ -181,6 +189,26 @@ func TestAllowedDeviations(t *testing.T) {
 			i := s.index(35, isCheck) // asked at 8.76 s; killed at 9 s
 			s.cp.Windows[0].From = s.events[i].At.Add(90 * ms)
 			s.remove(i)
+		}},
+		{"the last check before a kill, of a fleet that notices late", func(s *scenario) {
+			i := s.index(35, isCheck)
+			s.noticing, s.shared, s.cp.Windows = 90*ms, s.cp.Windows, nil
+			s.shared[0].From = s.events[i].At.Add(230 * ms)
+			s.remove(i)
+		}},
+		{"a reply noticed late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(8, 80*ms) }},
+		{"a reply noticed after a pause", func(s *scenario) {
+			s.noticing = 90 * ms
+			s.pauseAfter(8, 100*ms)
+			s.noticeLate(8, 160*ms)
+		}},
+		{"a check in flight when its charge point was removed", func(s *scenario) {
+			i := s.index(8, isCheck)
+			asked := s.events[i].At.Add(-ms)
+			s.remove(i)
+			for _, kind := range []oracle.WindowKind{oracle.MonitorDown, oracle.Removed} {
+				s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: kind, From: asked.Add(-ms), To: asked.Add(100 * ms)})
+			}
 		}},
 		{"records sent again", func(s *scenario) { s.events = append(s.events, s.events[20:30]...) }},
 		{"dropped events that are covered", func(s *scenario) {

@@ -106,8 +106,35 @@ func (v *verifier) notListening() spans {
 	return union(all)
 }
 
-// checkTime is the time of a check: from its first system call to its outcome.
-func checkTime(e evcp.Event) span { return span{e.At.Add(-e.Latency), e.At} }
+// checkTime is the time of a check: from its first system call to its event. Where the Monitor
+// may take notice of a reply later than it arrived, it is from the earliest moment at which the
+// check can have begun.
+func (v *verifier) checkTime(e evcp.Event) span {
+	return span{v.earliestArrival(e.At).Add(-e.Latency), e.At}
+}
+
+// earliestArrival is when a reply can have arrived at the earliest of which the Monitor took
+// notice at a moment. It takes none while it is paused, and on busy CPUs it may be late.
+func (v *verifier) earliestArrival(noticed evcp.Stamp) evcp.Stamp {
+	left, at := v.trace.Rules.Noticing, noticed
+	if left == 0 {
+		return noticed
+	}
+	if v.busy.meet(span{noticed.Add(-left), noticed}) {
+		left += maxLateness
+	}
+	for _, s := range slices.Backward(v.paused) {
+		if s.from > at {
+			continue
+		}
+		running := max(0, at.Sub(s.to))
+		if running > left {
+			break
+		}
+		left, at = left-running, s.from
+	}
+	return at.Add(-left)
+}
 
 // outcomes looks for what caused the outcome of every check.
 func (v *verifier) outcomes() {
@@ -120,7 +147,7 @@ func (v *verifier) outcomes() {
 		if e.Action != evcp.HealthCheck || !e.Status.Countable() {
 			continue
 		}
-		received := v.checksReceived(checkTime(e).wider(slack))
+		received := v.checksReceived(v.checkTime(e).wider(slack))
 		if e.Status == evcp.OK {
 			v.okCheck(e, received)
 			continue
@@ -137,7 +164,7 @@ func (v *verifier) failedCheck(e evcp.Event, received []EngineCheck, excused spa
 			return
 		}
 	}
-	if e.Status == evcp.ConnectionError && excused.meet(checkTime(e).wider(slack)) {
+	if e.Status == evcp.ConnectionError && excused.meet(v.checkTime(e).wider(slack)) {
 		return
 	}
 	v.violated(FalseFailure, e.At, "seq %d %s %s %q: the Engine did nothing to cause it (%d checks received meanwhile)", e.Seq, e.Status, e.Cause, e.Response, len(received))

@@ -30,6 +30,8 @@ type scenario struct {
 	second     []evcp.Event // of a second Monitor of the same id
 	reports    uint32       // of the open incident
 	reportedAt evcp.Stamp
+	noticing   time.Duration
+	shared     []oracle.Window
 }
 
 // newScenario is 20 s: the Engine replies KO from 5 s to 12 s, nothing from 15 s to 17 s,
@@ -116,6 +118,7 @@ func (s *scenario) trace() oracle.Trace {
 		cp.Records = append(cp.Records, string(e.AppendJSON(nil)))
 	}
 	r := oracle.Trace{Rules: rules, From: at(-time.Second), To: at(20 * time.Second), CPs: []oracle.CPTrace{cp}}
+	r.Rules.Noticing, r.Shared = s.noticing, s.shared
 	if s.second != nil {
 		second := oracle.CPTrace{ID: cp.ID, Windows: []oracle.Window{{Kind: oracle.MonitorDown, From: r.From, To: r.To}}}
 		for _, e := range s.second {
@@ -133,6 +136,18 @@ func (s *scenario) splitReply(n int, later time.Duration) {
 	s.events[i].Status, s.events[i].Cause, s.events[i].Response = evcp.KO, evcp.Protocol, "O"
 	q := &s.cp.EngineChecks[n]
 	q.Reply, q.Partial, q.Done = "OK", "O", q.Received.Add(later)
+}
+
+// noticeLate dates the event of the n-th check later than its reply.
+func (s *scenario) noticeLate(n int, later time.Duration) {
+	i := s.index(n, action(evcp.HealthCheck))
+	s.events[i].At = s.events[i].At.Add(later)
+}
+
+// pauseAfter pauses the Monitor 5 ms after the n-th check.
+func (s *scenario) pauseAfter(n int, long time.Duration) {
+	from := s.events[s.index(n, action(evcp.HealthCheck))].At.Add(5 * ms)
+	s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.MonitorPaused, From: from, To: from.Add(long)})
 }
 
 // index is the index of the n-th event, from 0, for which is holds.

@@ -119,10 +119,13 @@ type verifier struct {
 
 	events []evcp.Event // each once, ordered by epoch and seq
 	stalls []stall
+	paused spans // the process did not run
+	busy   spans // it may have been late
 }
 
 func (v *verifier) run() {
 	v.read()
+	v.paused, v.busy = v.of(MonitorPaused), v.of(CPUBusy, HarnessStalled)
 	v.result.EngineChecks += len(v.cp.EngineChecks)
 	v.result.Messages += len(v.cp.Messages)
 	v.learnStalls()
