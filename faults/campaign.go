@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type campaign struct {
 	centralPage    string
 	brokerAddress  string
 	cps            []*cpUnderTest
+	fleet          *fleetUnderTest // nil: each charge point has its own Monitor
 	layout         layout
 	network        *network // nil: loopback
 	disk           *tmpfs
@@ -59,6 +61,7 @@ func (c *campaign) close() {
 func open(ctx context.Context, o *options, t timing, usual []catalogueEntry, where layout) (*campaign, error) {
 	own := *o // each run has its own folder
 	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, layout: where}
+	c.timing.Noticing = o.noticing()
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
 		return nil, err
@@ -96,6 +99,23 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		}
 	}
 	c.mountDisk()
+	if err := c.startMonitors(ctx, usual); err != nil {
+		return err
+	}
+	c.serving.Go(func() { c.watchOwnStalls(serving) })
+	c.from = now()
+	return c.waitForMonitors(ctx)
+}
+
+// startMonitors opens the charge points and starts their Monitors.
+func (c *campaign) startMonitors(ctx context.Context, usual []catalogueEntry) error {
+	if c.o.fleet {
+		state := filepath.Join(c.o.dir, "state")
+		if c.diskErr == nil {
+			state = filepath.Join(c.o.dir, "small")
+		}
+		return c.openFleet(usual, state)
+	}
 	for n, entry := range usual {
 		state := filepath.Join(c.o.dir, "state")
 		if n == len(usual)-1 && c.diskErr == nil {
@@ -117,9 +137,16 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 			c.cps[before].waitForStart(ctx)
 		}
 	}
-	c.serving.Go(func() { c.watchOwnStalls(serving) })
-	c.from = now()
-	return c.waitForMonitors(ctx)
+	return nil
+}
+
+// monitors are the Monitors, each once.
+func (c *campaign) monitors() []*monitorUnderTest {
+	var all []*monitorUnderTest
+	for _, p := range c.cps {
+		all = append(all, p.monitorUnderTest)
+	}
+	return slices.Compact(all)
 }
 
 // startedAtOnce bounds how many Monitors start at the same time: more of them take the CPUs
@@ -209,13 +236,17 @@ func (c *campaign) startCentral() (err error) {
 	return c.central.WaitListening(c.ctx, c.centralAddress)
 }
 
-// mountDisk mounts the small disk of the last charge point. Only random plans use it.
+// mountDisk mounts the small disk of the last charge point, or of the fleet. Only random plans use it.
 func (c *campaign) mountDisk() {
 	if c.o.scenario != "" {
 		c.diskErr = errors.New("no scenario fills a disk")
 		return
 	}
-	if c.disk, c.diskErr = mountDisk(filepath.Join(c.o.dir, "small")); c.diskErr == nil {
+	size := "12m" // --state-max-size is 4 MiB
+	if c.o.fleet {
+		size = "192m" // it is 64 MiB
+	}
+	if c.disk, c.diskErr = mountDisk(filepath.Join(c.o.dir, "small"), size); c.diskErr == nil {
 		c.undo(func() { _ = c.disk.close() }) // it is detached even while a process uses it
 	}
 }
@@ -226,7 +257,7 @@ func (c *campaign) waitForMonitors(ctx context.Context) error {
 	defer cancel()
 	for _, p := range c.cps {
 		if !p.waitForCheckCount(ctx, 2) {
-			return fmt.Errorf("%s does not watch: %s", p.id, p.process().Tail())
+			return fmt.Errorf("%s does not watch: %s", p.id, p.child().Tail())
 		}
 	}
 	return nil

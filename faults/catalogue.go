@@ -14,14 +14,15 @@ const ms = time.Millisecond
 type faultDomain string
 
 const (
-	engineFault  faultDomain = "engine"       // the Engine of one charge point
-	engineLink   faultDomain = "engine link"  // between one Monitor and its Engine
+	engineFault  faultDomain = "engine"       // the Engine of one charge point, or those of a group
+	engineLink   faultDomain = "engine link"  // between one Monitor and its Engine, or those of a group
 	centralLink  faultDomain = "central link" // between one Monitor and Central
 	monitorFault faultDomain = "monitor"      // one Monitor's process
 	centralFault faultDomain = "central"
 	brokerFault  faultDomain = "broker"
 	cpuFault     faultDomain = "cpu"  // of the machine
-	diskFault    faultDomain = "disk" // of the last charge point
+	diskFault    faultDomain = "disk" // of the last charge point, or of the fleet
+	reloadFault  faultDomain = "fleet file"
 )
 
 // catalogueEntry is one fault that can be injected.
@@ -88,6 +89,9 @@ var catalogue = append([]catalogueEntry{
 	{domain: cpuFault, name: "load", weight: 7, least: time.Second, most: 5 * time.Second},
 	{domain: diskFault, name: "full", weight: 4, least: time.Second, most: 5 * time.Second},
 }, linkEntries()...)
+
+// reloadEntry removes a group from the fleet's file for a while.
+var reloadEntry = catalogueEntry{domain: reloadFault, name: "removed", weight: 8, least: 300 * ms, most: 6 * time.Second}
 
 // linkEntries are the impairments of links, each for both kinds of link.
 func linkEntries() []catalogueEntry {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"evcp"
@@ -14,18 +13,16 @@ import (
 	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
-	"evcp/internal/process"
 	"evcp/internal/wait"
 )
 
-// cpUnderTest is one charge point: its Engine and its links, in this process, and its
-// Monitor, a child process.
+// cpUnderTest is one charge point: its Engine and the link to it, in this process, and the
+// Monitor that watches it.
 type cpUnderTest struct {
-	c        *campaign
+	*monitorUnderTest
 	number   int // in groundTruth
 	id       evcp.CPID
 	instance string         // of its Monitor
-	state    string         // folder of the state folders
 	usual    catalogueEntry // what the Engine does between faults
 	place    place
 	engine   *engine.Engine
@@ -33,12 +30,7 @@ type cpUnderTest struct {
 
 	engineCert *credentials.KeyPair // nil: no TLS
 	expired    time.Time            // when the Engine's certificate did, in scenario expiry
-	links      [sides]*faultproxy.Proxy
-
-	mu          sync.Mutex // guards all below
-	impairments [sides]faultproxy.Impairment
-	down        [sides]bool // nobody listens behind the link
-	monitor     *process.Child
+	links      [sides]*controlledLink
 }
 
 // The links of a charge point.
@@ -70,62 +62,74 @@ func (at place) hosts() (ofEngine, ofCentral string) {
 	return cmp.Or(at.engine, loopback), cmp.Or(at.central, loopback)
 }
 
-// newCP starts the Engine and opens the links.
+// newCP starts the Engine and opens the links of a charge point with a Monitor of its own.
 func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string, at place) (*cpUnderTest, error) {
-	n := c.truth.addCP(id)
-	p := &cpUnderTest{c: c, number: n, id: id, instance: instance, state: state, usual: usual, place: at, hook: &connHook{ctx: c.ctx}}
-	free, err := c.ports.Take(1 + sides)
-	if err != nil {
+	p := &cpUnderTest{id: id, instance: instance, usual: usual, place: at, hook: &connHook{ctx: c.ctx}}
+	p.monitorUnderTest = c.newMonitor(monitorName(id, instance), filepath.Join(state, string(id)))
+	p.arguments = func() []string { return p.monitorArgs(state) }
+	if err := p.openEngine(); err != nil {
 		return nil, err
 	}
-	port, err := engine.Bind(c.ctx, free[sides])
+	p.windows = p.number
+	return p, p.openCentralLink()
+}
+
+// openEngine starts the Engine and opens the link to it.
+func (p *cpUnderTest) openEngine() error {
+	c, n := p.c, p.c.truth.addCP(p.id)
+	p.number = n
+	free, err := c.ports.Take(1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	centralTLS, err := p.secure()
+	port, err := engine.Bind(c.ctx, free[0])
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), CloseAfterReply: at.closes, Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
+	if err := p.secureEngine(); err != nil {
+		return err
+	}
+	p.engine = engine.New(engine.Options{Listen: p.hook.wrap(port.Listen), CloseAfterReply: p.place.closes, Observe: func(x engine.ServedRequest) { c.truth.addExchange(n, x) }})
 	c.serving.Go(func() {
 		if err := p.engine.Serve(c.ctx); err != nil {
 			c.truth.addProblem(err.Error())
 		}
 	})
-	far := [sides]bool{engineSide: at.engine != "", centralSide: at.central != ""}
-	for side, target := range []string{engineSide: port.Addr().String(), centralSide: c.centralAddress} {
-		o, listen := faultproxy.Options{}, free[side]
-		if far[side] {
-			o.Listen, listen = c.network.listenFar, "0.0.0.0:"+portOf(free[side])
-		}
-		if side == centralSide {
-			o.TLS = centralTLS
-		}
-		if p.links[side], err = faultproxy.OpenWith(o, listen, target); err != nil {
-			return nil, err
-		}
-		c.undo(p.links[side].Close)
+	p.links[engineSide], err = c.openLink(port.Addr().String(), p.place.engine != "", nil)
+	if err != nil {
+		return err
 	}
-	err = p.setBehaviour(usual)
-	return p, err
+	return p.setBehaviour(p.usual)
 }
 
-// secure issues the certificates of a charge point, and gives its Engine TLS. It returns that
-// of the link to Central; nil without TLS.
-func (p *cpUnderTest) secure() (*faultproxy.TLS, error) {
+// openCentralLink opens the link between the charge point's own Monitor and Central.
+func (p *cpUnderTest) openCentralLink() (err error) {
+	var secure *faultproxy.TLS
+	if p.c.certificates != nil {
+		if secure, err = p.c.certificates.centralLink(p.id); err != nil {
+			return err
+		}
+	}
+	p.links[centralSide], err = p.c.openLink(p.c.centralAddress, p.place.central != "", secure)
+	return err
+}
+
+// secureEngine issues the certificates of a charge point, and gives its Engine TLS, if the
+// campaign has it.
+func (p *cpUnderTest) secureEngine() error {
 	of := p.c.certificates
 	if of == nil {
-		return nil, nil
+		return nil
 	}
 	if err := of.enrol(p.id); err != nil {
-		return nil, err
+		return err
 	}
 	server, err := of.server(ofEngine(p.id))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.engineCert, p.hook.tls = server.Pair, server.Config()
-	return of.centralLink(p.id)
+	return nil
 }
 
 // Behaviours without a fault. The delay lets a paused Monitor be in the middle of a check.
@@ -156,7 +160,7 @@ func (p *cpUnderTest) setBehaviour(e catalogueEntry) error {
 	}
 	at := now()
 	if e.shut {
-		err = p.updateLinks(func() { p.down[engineSide] = true })
+		err = p.links[engineSide].setDown(true)
 	}
 	gap := time.Duration(0)
 	if e.split {
@@ -165,7 +169,7 @@ func (p *cpUnderTest) setBehaviour(e catalogueEntry) error {
 	p.hook.gap.Store(int64(gap))
 	p.engine.SetBehaviour(b)
 	if !e.shut {
-		err = p.updateLinks(func() { p.down[engineSide] = false })
+		err = p.links[engineSide].setDown(false)
 	}
 	if e.expect == oracle.ExpectOK && e.delay == 0 {
 		at = now()
@@ -174,67 +178,20 @@ func (p *cpUnderTest) setBehaviour(e catalogueEntry) error {
 	return err
 }
 
-// updateLinks changes what the links depend on, and puts it in force. A link refuses when
-// nobody listens behind it: its client would be accepted otherwise.
-func (p *cpUnderTest) updateLinks(change func()) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	change()
-	for side, link := range p.links {
-		want := p.impairments[side]
-		if p.down[side] {
-			want = faultproxy.Impairment{Kind: faultproxy.Refuse}
-		}
-		if err := link.Set(want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *cpUnderTest) startMonitor() error {
-	t := p.c.timing
+// monitorArgs are the arguments of its own Monitor.
+func (p *cpUnderTest) monitorArgs(state string) []string {
 	engineHost, centralHost := p.place.hosts()
 	args := []string{
 		"--cp-id", string(p.id), "--instance", p.instance, "--engine-ip", engineHost, "--engine-port", portOf(p.links[engineSide].Addr()),
-		"--central-ip", centralHost, "--central-port", portOf(p.links[centralSide].Addr()), "--kafka-brokers", p.c.brokerAddress,
-		"--state-dir", p.state, "--interval", t.Interval.String(), "--timeout", t.Timeout.String(),
-		"--report-every", t.ReportEvery.String(), "--heartbeat", t.heartbeat.String(), "--state-max-size", "4MiB",
+		"--central-ip", centralHost, "--central-port", portOf(p.links[centralSide].Addr()), "--state-dir", state, "--state-max-size", "4MiB",
 	}
 	if p.c.certificates != nil {
 		args = append(args, p.c.certificates.monitorArgs(p.id)...)
 	}
-	m, err := p.c.startChild(p.name(), filepath.Join(p.c.o.bin, "ev-cp-m"), args...)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.monitor = m
-	p.mu.Unlock()
-	return nil
+	return args
 }
 
-func (p *cpUnderTest) process() *process.Child {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.monitor
-}
-
-// stopMonitor sends SIGTERM, and notes a Monitor that does not stop.
-func (p *cpUnderTest) stopMonitor(m *process.Child) {
-	p.c.stop(m, string(p.id)+": its Monitor did not stop")
-}
-
-func (p *cpUnderTest) noteUnexpectedExit() {
-	if m := p.process(); m.UnexpectedExit() {
-		p.c.truth.addProblem(fmt.Sprintf("%s: its Monitor ended by itself: %s", p.id, m.Tail()))
-	}
-}
-
-// stateFolder is that of its Monitor.
-func (p *cpUnderTest) stateFolder() string { return filepath.Join(p.state, string(p.id)) }
-
-// name is that of its Monitor, and of the Monitor's log.
+// name is that under which its events are kept.
 func (p *cpUnderTest) name() string { return monitorName(p.id, p.instance) }
 
 func monitorName(id evcp.CPID, instance string) string {

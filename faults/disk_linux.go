@@ -8,18 +8,15 @@ import (
 	"syscall"
 )
 
-// tmpfs is a file system that can be filled to the last byte. --state-max-size is
-// 4 MiB.
+// tmpfs is a file system that can be filled to the last byte.
 type tmpfs struct{ dir string }
 
-const smallDiskSize = "12m"
-
-// mountDisk mounts a tmpfs at dir, which needs root or a user namespace.
-func mountDisk(dir string) (*tmpfs, error) {
+// mountDisk mounts a tmpfs of a size at dir, which needs root or a user namespace.
+func mountDisk(dir, size string) (*tmpfs, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the small disk: %w", err)
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+smallDiskSize); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		return nil, fmt.Errorf("mount a small tmpfs: %w", err)
 	}
 	return &tmpfs{dir}, nil

@@ -9,7 +9,7 @@ type tmpfs struct{}
 
 var errNoTmpfs = errors.New("a small disk needs Linux")
 
-func mountDisk(string) (*tmpfs, error) { return nil, errNoTmpfs }
+func mountDisk(string, string) (*tmpfs, error) { return nil, errNoTmpfs }
 
 func (*tmpfs) fill() error  { return errNoTmpfs }
 func (*tmpfs) empty() error { return errNoTmpfs }

@@ -24,26 +24,36 @@ import (
 func (c *campaign) trace(to evcp.Stamp, states map[evcp.CPID]centralState, records map[string][]string) (oracle.Trace, error) {
 	t := c.truth.trace()
 	t.Rules, t.From, t.To = c.timing.Rules, c.from, to
+	var of *controlledLink
+	var sent map[evcp.CPID][]oracle.CentralMessage
 	for _, p := range c.cps {
-		chunks, missed := p.links[centralSide].Traffic()
-		if missed > 0 {
-			return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
+		if link := p.links[centralSide]; link != of {
+			chunks, missed := link.Traffic()
+			if missed > 0 {
+				return t, fmt.Errorf("the record of the link from %s to Central is full; %d chunks are missing", p.id, missed)
+			}
+			of, sent = link, messages(chunks)
 		}
 		cp := &t.CPs[p.number]
-		cp.Messages, cp.Records, cp.Shown = messages(chunks), records[p.name()], cmp.Or(states[p.id].State, "no such charge point")
+		cp.Messages, cp.Records, cp.Shown = sent[p.id], records[p.name()], cmp.Or(states[p.id].State, "no such charge point")
 	}
 	return t, nil
 }
 
-// messages pairs the messages of a Monitor with Central's answers. A chunk is one message,
-// and a connection has at most one message without an answer.
-func messages(chunks []faultproxy.Chunk) []oracle.CentralMessage {
-	var all []oracle.CentralMessage
-	last := map[int]int{} // connection → index of its last message
+// messages pairs the messages of each charge point with Central's answers. A chunk is one
+// message, and a connection has at most one message without an answer.
+func messages(chunks []faultproxy.Chunk) map[evcp.CPID][]oracle.CentralMessage {
+	type place struct {
+		cp evcp.CPID
+		at int
+	}
+	all := map[evcp.CPID][]oracle.CentralMessage{}
+	last := map[int]place{} // connection → its last message
 	for _, x := range chunks {
 		if !x.Up {
-			if at, ok := last[x.Conn]; ok && all[at].Answered == 0 {
-				all[at].Answered, all[at].Returned = stampOf(x.Received), stampOf(x.Forwarded)
+			if of, ok := last[x.Conn]; ok && all[of.cp][of.at].Answered == 0 {
+				m := &all[of.cp][of.at]
+				m.Answered, m.Returned = stampOf(x.Received), stampOf(x.Forwarded)
 			}
 			continue
 		}
@@ -51,8 +61,8 @@ func messages(chunks []faultproxy.Chunk) []oracle.CentralMessage {
 		if err != nil {
 			continue
 		}
-		last[x.Conn] = len(all)
-		all = append(all, oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOf(x.Forwarded), Closed: stampOf(x.Closed)})
+		last[x.Conn] = place{m.CP, len(all[m.CP])}
+		all[m.CP] = append(all[m.CP], oracle.CentralMessage{Verb: m.Verb, Sent: stampOf(x.Received), Forwarded: stampOf(x.Forwarded), Closed: stampOf(x.Closed)})
 	}
 	return all
 }

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 // most one fault at a time, and that all domains occur.
 func TestSeedRepeatsPlan(t *testing.T) {
 	const many = 500
-	p, again, other := newPlan(7, many, 6, time.Second), newPlan(7, many, 6, time.Second), newPlan(8, many, 6, time.Second)
+	p, again, other := newPlan(7, many, subjects{groups: 6}, time.Second), newPlan(7, many, subjects{groups: 6}, time.Second), newPlan(8, many, subjects{groups: 6}, time.Second)
 	if !slices.EqualFunc(p.faults, again.faults, same) || slices.EqualFunc(p.faults, other.faults, same) {
 		t.Error("the seed does not make the plan")
 	}
@@ -61,6 +61,24 @@ func TestSeedRepeatsPlan(t *testing.T) {
 	}
 	if len(domains) != 8 {
 		t.Errorf("only %v", domains)
+	}
+}
+
+// TestPlanOfAFleet: what the charge points of a fleet share fails for everybody, and groups
+// are taken out of its file.
+func TestPlanOfAFleet(t *testing.T) {
+	removed := 0
+	for _, f := range newPlan(7, 500, subjects{groups: 10, fleet: true}, time.Second).faults {
+		everybody := f.domain != engineFault && f.domain != engineLink && f.domain != reloadFault
+		if everybody != (f.cp == -1) {
+			t.Errorf("happens to %d: %s", f.cp, f)
+		}
+		if f.domain == reloadFault {
+			removed++
+		}
+	}
+	if removed == 0 {
+		t.Error("no group is removed")
 	}
 }
 
@@ -105,14 +123,14 @@ func TestMessages(t *testing.T) {
 		{Verb: wire.EngineFailure, Sent: stamp(5), Answered: stamp(8), Closed: stamp(9)},
 		{Verb: wire.Heartbeat, Sent: stamp(6), Forwarded: stamp(7)},
 	}
-	if !slices.Equal(got, want) {
+	if !slices.Equal(got["CP_001"], want) || len(got) != 1 {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
 // TestOptions refuses wrong usage, and fills in the seed and the time between faults.
 func TestOptions(t *testing.T) {
-	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-kafka", "real", "-tls"}, {"-dir", "x", "-scenario", "none"}} {
+	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-kafka", "real", "-tls"}, {"-dir", "x", "-scenario", "none"}, {"-dir", "x", "-probe", "none"}, {"-dir", "x", "-fleet", "-tls"}, {"-dir", "x", "-fleet", "-monitors", "1001"}} {
 		var o options
 		if err := o.parse(args); err == nil {
 			t.Errorf("%v was accepted", args)

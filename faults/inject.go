@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -55,21 +54,23 @@ func (c *campaign) inject(ctx context.Context, f plannedFault) error {
 	hold := func() { wait.For(ctx, f.lasts) }
 	switch f.domain {
 	case engineFault:
-		return c.cps[f.cp].injectBehaviour(f.catalogueEntry, hold)
+		return forEach(c.group(f.cp), func(p *cpUnderTest) error { return p.injectBehaviour(f.catalogueEntry, hold) })
 	case engineLink:
-		return c.cps[f.cp].impairLink(engineSide, f.impairment, hold)
+		return forEach(c.group(f.cp), func(p *cpUnderTest) error { return p.impairLink(engineSide, f.impairment, hold) })
 	case centralLink:
-		return c.cps[f.cp].impairLink(centralSide, f.impairment, hold)
+		return c.ofMonitor(f.cp).impairLink(centralSide, f.impairment, hold)
 	case monitorFault:
-		return c.cps[f.cp].injectMonitor(f.name, hold)
+		return c.ofMonitor(f.cp).injectMonitor(f.name, hold)
 	case centralFault:
 		return c.injectCentral(f.name, hold)
 	case brokerFault:
 		return c.injectBroker(f.name, hold)
 	case cpuFault:
 		return c.loadCPU(hold)
+	case reloadFault:
+		return c.fleet.without(c.group(f.cp), f.cp, hold)
 	default: // diskFault
-		return c.fillDisk(c.cps[f.cp], hold)
+		return c.fillDisk(c.ofMonitor(f.cp), hold)
 	}
 }
 
@@ -84,56 +85,23 @@ func (p *cpUnderTest) injectBehaviour(e catalogueEntry, hold func()) error {
 // impairLink impairs a link until hold returns.
 func (p *cpUnderTest) impairLink(side int, i faultproxy.Impairment, hold func()) error {
 	from := now()
-	if err := p.updateLinks(func() { p.impairments[side] = i }); err != nil {
+	if err := p.links[side].impair(i); err != nil {
 		return err
 	}
 	hold()
-	err := p.updateLinks(func() { p.impairments[side] = faultproxy.Impairment{} })
-	w := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * i.Delay}
+	err := p.links[side].impair(faultproxy.Impairment{})
+	w, of := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * i.Delay}, p.windows
 	if p.c.certificates != nil {
 		w.Delay *= 2 // a new connection has a handshake before
 	}
 	if side == engineSide {
-		w.Kind = oracle.EngineLink
+		w.Kind, of = oracle.EngineLink, p.number
 		if i.Kind != faultproxy.Slow {
 			w.Expect = oracle.ExpectFailure
 		}
 	}
-	p.c.truth.endWindow(p.number, from, w)
+	p.c.truth.endWindow(of, from, w)
 	return err
-}
-
-func (p *cpUnderTest) injectMonitor(name string, hold func()) error {
-	p.noteUnexpectedExit()
-	switch name {
-	case "kill":
-		return p.withMonitorDown((*process.Child).Kill, hold)
-	case "restart":
-		return p.withMonitorDown(p.stopMonitor, hold)
-	case "repeated-stop":
-		p.pauseRepeatedly(hold)
-	default:
-		p.pauseMonitor(hold)
-	}
-	return nil
-}
-
-// pauseMonitor stops the Monitor's process (SIGSTOP) until hold returns.
-func (p *cpUnderTest) pauseMonitor(hold func()) {
-	from := p.pause()
-	hold()
-	p.resume(from)
-}
-
-func (p *cpUnderTest) pause() (from evcp.Stamp) {
-	from = now()
-	p.process().Signal(syscall.SIGSTOP)
-	return from
-}
-
-func (p *cpUnderTest) resume(from evcp.Stamp) {
-	p.process().Signal(syscall.SIGCONT)
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.MonitorPaused})
 }
 
 // pauseUnanswered is pauseMonitor at the moment at which the Engine has received the next
@@ -148,47 +116,6 @@ func (p *cpUnderTest) pauseUnanswered(ctx context.Context, hold func()) {
 		p.resume(from)
 	case <-ctx.Done():
 	}
-}
-
-// Durations of pauseRepeatedly. Their sum divides no interval, so that in time every
-// phase of a check is paused.
-const (
-	pausedFor  = 210 * ms
-	runningFor = 170 * ms
-)
-
-// pauseRepeatedly pauses and resumes the Monitor in turns, until hold returns.
-func (p *cpUnderTest) pauseRepeatedly(hold func()) {
-	over := make(chan struct{})
-	go func() { defer close(over); hold() }()
-	for {
-		p.pauseMonitor(func() { time.Sleep(pausedFor) })
-		select {
-		case <-over:
-			return
-		case <-time.After(runningFor):
-		}
-	}
-}
-
-// withMonitorDown ends the Monitor with end, and starts it when hold has returned.
-func (p *cpUnderTest) withMonitorDown(end func(*process.Child), hold func()) error {
-	from := now()
-	end(p.process())
-	hold()
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.MonitorDown})
-	return p.startMonitor()
-}
-
-// withStateMoved is withMonitorDown while change alters the state folder; the Monitor may
-// begin a new epoch after it.
-func (p *cpUnderTest) withStateMoved(end func(*process.Child), change func(folder string) error) error {
-	from, changed := now(), error(nil)
-	err := p.withMonitorDown(end, func() {
-		changed = change(p.stateFolder())
-		p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.StateMoved})
-	})
-	return errors.Join(changed, err)
 }
 
 // injectCentral pauses or ends Central. While it is down the links refuse, as the kernel
@@ -219,7 +146,7 @@ func (c *campaign) injectCentral(name string, hold func()) error {
 
 func (c *campaign) setCentralDown(down bool) error {
 	for _, p := range c.cps {
-		if err := p.updateLinks(func() { p.down[centralSide] = down }); err != nil {
+		if err := p.links[centralSide].setDown(down); err != nil {
 			return err
 		}
 	}
@@ -260,6 +187,9 @@ func (c *campaign) loadCPU(hold func()) error {
 // again: it tries every 30 s.
 const outboxRetry = 33 * time.Second
 
+// ofMonitor is a charge point of the Monitor that a fault happens to.
+func (c *campaign) ofMonitor(n int) *cpUnderTest { return c.cps[max(n, 0)] }
+
 // fillDisk fills the small disk until hold returns; it does nothing if there is none, as
 // the table says.
 func (c *campaign) fillDisk(p *cpUnderTest, hold func()) error {
@@ -272,6 +202,6 @@ func (c *campaign) fillDisk(p *cpUnderTest, hold func()) error {
 	if emptied := c.disk.empty(); err == nil {
 		err = emptied
 	}
-	c.truth.addWindow(p.number, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(outboxRetry)})
+	c.truth.addWindow(p.windows, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(outboxRetry)})
 	return err
 }

@@ -10,7 +10,8 @@
 //
 // Where to read on:
 //   - catalogue.go: every fault that can be injected; plan.go: a seed's choice of them
-//   - inject.go: how each is injected, to one charge point (chargepoint.go) or to all
+//   - inject.go: how each is injected, to one charge point (chargepoint.go), its Monitor
+//     (monitor.go), a group of a fleet (fleet.go), or to all
 //   - campaign.go: what runs; processes.go: child processes; disk_linux.go: a disk to fill
 //   - groundtruth.go, evidence.go: what the oracle reads; result.go: run, verify, print
 //   - scenarios.go: the written scenarios; metrics.go: what they measure
@@ -30,10 +31,12 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"evcp/internal/oracle"
+	"evcp/internal/probe"
 )
 
 func main() {
@@ -110,7 +113,9 @@ type options struct {
 	bin, dir string
 	seed     uint64
 	faults   int
-	monitors int
+	monitors int  // charge points
+	fleet    bool // one Monitor watches them all
+	probe    string
 	every    time.Duration // mean time from fault to fault
 	kafka    string
 	scenario string
@@ -124,6 +129,7 @@ type options struct {
 
 const (
 	maxMonitors = 40
+	maxFleet    = 1_000
 	maxFaults   = 100_000
 )
 
@@ -134,7 +140,9 @@ func (o *options) parse(args []string) error {
 	f.Uint64Var(&o.seed, "seed", 0, "repeats a plan; 0 = a new one")
 	f.IntVar(&o.faults, "faults", 200, "number of faults")
 	f.IntVar(&o.monitors, "monitors", 6, "number of charge points")
-	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors")
+	f.BoolVar(&o.fleet, "fleet", false, "one Monitor watches all charge points")
+	f.StringVar(&o.probe, "probe", "auto", "--probe of the Monitors: auto, portable or raw")
+	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors, or over the groups of a fleet")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
 	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
 	f.BoolVar(&o.tls, "tls", false, "TLS on every connection, a certificate for every Monitor, and a login at the broker")
@@ -154,10 +162,16 @@ func (o *options) parse(args []string) error {
 // validate also fills in what was left to chance or to the other options.
 func (o *options) validate() error {
 	switch {
-	case o.monitors < 1 || o.monitors > maxMonitors:
+	case !o.fleet && (o.monitors < 1 || o.monitors > maxMonitors):
 		return fmt.Errorf("-monitors is 1 to %d", maxMonitors)
+	case o.fleet && (o.monitors < 1 || o.monitors > maxFleet):
+		return fmt.Errorf("-monitors is 1 to %d with -fleet", maxFleet)
+	case o.fleet && (o.tls || o.scenario != ""):
+		return errors.New("-fleet goes without -tls and -scenario")
 	case o.faults < 1 || o.faults > maxFaults:
 		return fmt.Errorf("-faults is 1 to %d", maxFaults)
+	case !slices.Contains(probe.DriverNames, o.probe):
+		return fmt.Errorf("-probe is one of %s", strings.Join(probe.DriverNames, ", "))
 	case o.kafka != "fake" && o.kafka != "real":
 		return errors.New("-kafka is fake or real")
 	case (o.tls || slices.ContainsFunc(chosen(o.scenario), func(s writtenScenario) bool { return s.tls })) && o.kafka == "real":
@@ -171,7 +185,7 @@ func (o *options) validate() error {
 		o.seed = rand.Uint64N(1_000_000) + 1
 	}
 	if o.every == 0 {
-		o.every = 6 * time.Second / time.Duration(o.monitors)
+		o.every = 6 * time.Second / time.Duration(o.subjects().groups)
 	}
 	if o.out == nil {
 		o.out = os.Stdout
@@ -203,12 +217,21 @@ var (
 	networkTiming = newTiming(time.Second, 900*ms, 30*time.Second, time.Second)
 )
 
+// noticing is how late a Monitor that runs takes notice of a reply. The raw driver looks at its
+// sockets every 10 ms, and every 80 ms while nothing comes.
+func (o *options) noticing() time.Duration {
+	if o.probe == "portable" {
+		return 0
+	}
+	return 90 * ms
+}
+
 // run runs what the options say and returns how many promises were broken.
 func (o *options) run(ctx context.Context) (broken int, err error) {
 	if o.scenario != "" {
 		return o.runScenarios(ctx)
 	}
-	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
+	plan := newPlan(o.seed, o.faults, o.subjects(), o.every)
 	if o.show {
 		for _, f := range plan.faults {
 			fmt.Fprintln(o.out, f)

@@ -12,12 +12,16 @@ type plannedFault struct {
 	catalogueEntry
 	at    time.Duration // from the start of the campaign
 	lasts time.Duration
-	cp    int // whose; -1: everybody's
+	cp    int // whose; in a fleet the number of a group; -1: everybody's
+	fleet bool
 }
 
 func (f plannedFault) String() string {
 	cp := "all"
-	if f.cp >= 0 {
+	switch {
+	case f.cp >= 0 && f.fleet:
+		cp = siteName(f.cp)
+	case f.cp >= 0:
 		cp = string(cpID(f.cp))
 	}
 	return fmt.Sprintf("%8.3fs %-6s %-12s %-14s %6.3fs", f.at.Seconds(), cp, f.domain, f.name, f.lasts.Seconds())
@@ -46,15 +50,22 @@ type resource struct {
 
 func (f plannedFault) resource() resource { return resource{f.domain, f.cp} }
 
+// subjects are whom faults happen to: charge points with a Monitor each, or the groups of
+// a fleet that one Monitor watches.
+type subjects struct {
+	groups int
+	fleet  bool
+}
+
 // newPlan draws faults until there are count. Faults of different resources overlap;
 // one whose resource is still busy is drawn again, since the two would undo each other.
-func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
+func newPlan(seed uint64, count int, of subjects, every time.Duration) plan {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	p := plan{seed: seed}
 	free := map[resource]time.Duration{}
 	for now := time.Duration(0); len(p.faults) < count; {
-		f := drawFault(r, now, monitors)
-		if free[f.resource()] > f.at || !compatible(f, free, monitors) {
+		f := drawFault(r, now, of)
+		if free[f.resource()] > f.at || !compatible(f, free, of) {
 			now += every / 20
 			continue
 		}
@@ -65,20 +76,39 @@ func newPlan(seed uint64, count, monitors int, every time.Duration) plan {
 	return p
 }
 
-func drawFault(r *rand.Rand, now time.Duration, monitors int) plannedFault {
-	f := plannedFault{catalogueEntry: drawEntry(r), at: now.Round(ms), cp: -1}
+func drawFault(r *rand.Rand, now time.Duration, of subjects) plannedFault {
+	f := plannedFault{catalogueEntry: drawEntry(r, of.catalogue()), at: now.Round(ms), cp: -1, fleet: of.fleet}
 	f.lasts = (f.least + time.Duration(r.Int64N(int64(f.most-f.least)))).Round(ms)
 	switch f.domain {
 	case centralFault, brokerFault, cpuFault:
-	case diskFault:
-		f.cp = monitors - 1
+	case diskFault, monitorFault, centralLink:
+		f.cp = of.watched(r, f.domain)
 	default:
-		f.cp = r.IntN(monitors)
+		f.cp = r.IntN(of.groups)
 	}
 	return f
 }
 
-func drawEntry(r *rand.Rand) catalogueEntry {
+// watched is whom a fault of a Monitor, its disk or its link to Central happens to.
+func (of subjects) watched(r *rand.Rand, domain faultDomain) int {
+	switch {
+	case of.fleet:
+		return -1
+	case domain == diskFault:
+		return of.groups - 1
+	}
+	return r.IntN(of.groups)
+}
+
+// catalogue has the faults that can happen to them.
+func (of subjects) catalogue() []catalogueEntry {
+	if of.fleet {
+		return append(slices.Clone(catalogue), reloadEntry)
+	}
+	return catalogue
+}
+
+func drawEntry(r *rand.Rand, catalogue []catalogueEntry) catalogueEntry {
 	sum := 0
 	for _, e := range catalogue {
 		sum += e.weight
@@ -97,8 +127,11 @@ func drawPause(r *rand.Rand, k faultDomain) time.Duration {
 
 // compatible keeps a full disk and the end of its Monitor apart. While the disk is full,
 // events are in memory only and end with the process: no promise covers both.
-func compatible(f plannedFault, free map[resource]time.Duration, monitors int) bool {
-	last := monitors - 1
+func compatible(f plannedFault, free map[resource]time.Duration, of subjects) bool {
+	last := of.groups - 1
+	if of.fleet {
+		last = -1
+	}
 	switch {
 	case f.domain == monitorFault && f.cp == last && (f.name == "kill" || f.name == "restart"):
 		return free[resource{diskFault, last}] <= f.at

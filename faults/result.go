@@ -20,8 +20,8 @@ import (
 
 // runPlan runs a random campaign and verifies it.
 func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
-	fmt.Fprintf(o.out, "seed %d: %d faults in about %s, %d Monitors every %s (1/%d of the real interval), %s broker%s\n",
-		p.seed, len(p.faults), p.ends().Round(time.Second), o.monitors, campaignTiming.Interval, realTiming.Interval/campaignTiming.Interval, o.kafka, o.tlsText())
+	fmt.Fprintf(o.out, "seed %d: %d faults in about %s, %s every %s (1/%d of the real interval), --probe %s, %s broker%s\n",
+		p.seed, len(p.faults), p.ends().Round(time.Second), o.watchedText(), campaignTiming.Interval, realTiming.Interval/campaignTiming.Interval, o.probe, o.kafka, o.tlsText())
 	ctx, cancel := context.WithTimeout(ctx, p.ends()+3*time.Minute)
 	defer cancel()
 	began := time.Now()
@@ -42,7 +42,7 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	}
 	c.printFaults(p)
 	c.printResult(r)
-	fmt.Fprintf(o.out, "Repeat it: make faults SEED=%d FAULTS=%d MONITORS=%d EVERY=%s KAFKA=%s TLS=%s\n", p.seed, len(p.faults), o.monitors, o.every, o.kafka, o.tlsVariable())
+	fmt.Fprintf(o.out, "Repeat it: make faults SEED=%d FAULTS=%d %s=%d PROBE=%s EVERY=%s KAFKA=%s TLS=%s\n", p.seed, len(p.faults), o.sizeVariable(), o.monitors, o.probe, o.every, o.kafka, o.tlsVariable())
 	return r, c.saveTrace(r.trace, r.broken() > 0)
 }
 
@@ -52,6 +52,21 @@ func (o *options) tlsVariable() string {
 		return "1"
 	}
 	return ""
+}
+
+// sizeVariable is the variable of scripts/faults.sh that has the number of charge points.
+func (o *options) sizeVariable() string {
+	if o.fleet {
+		return "FLEET"
+	}
+	return "MONITORS"
+}
+
+func (o *options) watchedText() string {
+	if o.fleet {
+		return fmt.Sprintf("a fleet of %d", o.monitors)
+	}
+	return fmt.Sprintf("%d Monitors", o.monitors)
 }
 
 func (o *options) tlsText() string {
@@ -123,14 +138,14 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	c.awaitEvents(ctx, log, topicTimeout, "the events of %v do not reach the topic", func(e evcp.Event) bool { return e.At >= quiet })
 	wait.For(ctx, stopDelay)
 	to := now().Add(-stopDelay / 2)
-	for _, p := range c.cps {
-		p.noteUnexpectedExit()
+	for _, m := range c.monitors() {
+		m.noteUnexpectedExit()
 	}
 	if c.central.UnexpectedExit() {
 		c.truth.addProblem("Central ended by itself: " + c.central.Tail())
 	}
-	for _, p := range c.cps {
-		p.stopMonitor(p.process())
+	for _, m := range c.monitors() {
+		m.stopMonitor(m.child())
 	}
 	c.awaitEvents(ctx, log, stopTimeout, "the last event of %v does not reach the topic", func(e evcp.Event) bool {
 		return e.Action == evcp.MonitorStopped && e.At > to

@@ -151,9 +151,14 @@ var intermittentEntry = engineEntry("intermittent", oracle.ExpectEither, 0)
 
 // forEachCP runs do for all charge points at once, and joins their errors.
 func (c *campaign) forEachCP(do func(*cpUnderTest) error) error {
-	errs := make([]error, len(c.cps))
+	return forEach(c.cps, do)
+}
+
+// forEach runs do for these charge points at once, and joins their errors.
+func forEach(cps []*cpUnderTest, do func(*cpUnderTest) error) error {
+	errs := make([]error, len(cps))
 	var running sync.WaitGroup
-	for n, p := range c.cps {
+	for n, p := range cps {
 		running.Go(func() { errs[n] = do(p) })
 	}
 	running.Wait()
@@ -180,7 +185,7 @@ func (p *cpUnderTest) waitForChecks(ctx context.Context, more int) {
 // answered reports whether Central's answer to such a message went to the Monitor.
 func (p *cpUnderTest) answered(v wire.Verb) bool {
 	chunks, _ := p.links[centralSide].Traffic()
-	return slices.ContainsFunc(messages(chunks), func(m oracle.CentralMessage) bool { return m.Verb == v && m.Returned != 0 })
+	return slices.ContainsFunc(messages(chunks)[p.id], func(m oracle.CentralMessage) bool { return m.Verb == v && m.Returned != 0 })
 }
 
 // waitForAnswer waits until one did.
@@ -193,7 +198,7 @@ func (p *cpUnderTest) waitForHeartbeats(ctx context.Context, want int) {
 	wait.Until(ctx, 10*ms, func() bool {
 		chunks, _ := p.links[centralSide].Traffic()
 		n := 0
-		for _, m := range messages(chunks) {
+		for _, m := range messages(chunks)[p.id] {
 			if m.Verb == wire.Heartbeat && m.Returned != 0 {
 				n++
 			}

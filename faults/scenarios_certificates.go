@@ -60,7 +60,7 @@ func (c *campaign) replace(ctx context.Context, r replacement, monitors ...*cpUn
 	}
 	add(c.central, r.central)
 	for _, p := range monitors {
-		add(p.process(), r.monitor)
+		add(p.child(), r.monitor)
 	}
 	ownBefore := c.certificates.takenOver(r.files)
 	if err := r.change(c.certificates); err != nil {

@@ -230,7 +230,7 @@ func maxRecovery(r oracle.Rules) time.Duration {
 // logged is whether the Monitor's log says why it can't judge, and what to do.
 func (p *cpUnderTest) logged(why evcp.Cause) scenarioMetric {
 	a := advice.For(language.English, advice.Engine, why)
-	log, err := os.ReadFile(p.process().Log)
+	log, err := os.ReadFile(p.child().Log)
 	text := string(log)
 	return holds(fmt.Sprintf("%s: its log has the reason and the advice", p.id), err == nil && strings.Contains(text, a.Phrase) && strings.Contains(text, a.Do))
 }

@@ -195,7 +195,7 @@ func runMovedState(ctx context.Context, c *campaign) error {
 		return err
 	}
 	from := now()
-	if err := os.RemoveAll(running.stateFolder()); err != nil {
+	if err := os.RemoveAll(running.folder); err != nil {
 		return err
 	}
 	wait.For(ctx, 3*time.Second) // it looks once a second
@@ -221,7 +221,7 @@ func (c *campaign) startCopy(p *cpUnderTest) (*cpUnderTest, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = p.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, second.stateFolder()) })
+	err = p.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, second.folder) })
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func (c *campaign) waitForReturn(ctx context.Context, from evcp.Stamp) time.Dura
 // lastAnswer is when the newest answer of Central went to the Monitor.
 func (p *cpUnderTest) lastAnswer() (last evcp.Stamp) {
 	chunks, _ := p.links[centralSide].Traffic()
-	for _, m := range messages(chunks) {
+	for _, m := range messages(chunks)[p.id] {
 		last = max(last, m.Returned)
 	}
 	return last

@@ -70,7 +70,7 @@ func runForTest(t *testing.T, dir, name string) (broken int, err error) {
 		return 0, err
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: dir, seed: 1, kafka: "fake", scenario: name, lenient: true, out: out}
+	o := &options{bin: programs, dir: dir, seed: 1, probe: "auto", kafka: "fake", scenario: name, lenient: true, out: out}
 	return o.run(t.Context())
 }
 

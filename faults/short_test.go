@@ -59,7 +59,9 @@ func isHeld(f plannedFault) bool {
 }
 func isBroken(f plannedFault) bool { return f.impairment.Kind >= faultproxy.Reset }
 
-func shortPlan(seed uint64) plan { return newPlan(seed, shortFaults, shortMonitors, shortEvery) }
+func shortPlan(seed uint64) plan {
+	return newPlan(seed, shortFaults, subjects{groups: shortMonitors}, shortEvery)
+}
 
 // missingFrom are the names of the faults that a plan does not have.
 func missingFrom(p plan) []string {
@@ -109,8 +111,8 @@ func TestShortCampaign(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: t.TempDir(), seed: seed, faults: shortFaults, monitors: shortMonitors, kafka: "fake", every: shortEvery, out: out}
-	plan := newPlan(o.seed, o.faults, o.monitors, o.every)
+	o := &options{bin: programs, dir: t.TempDir(), seed: seed, faults: shortFaults, monitors: shortMonitors, probe: "auto", kafka: "fake", every: shortEvery, out: out}
+	plan := newPlan(o.seed, o.faults, o.subjects(), o.every)
 	result, err := o.runPlan(t.Context(), plan)
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,10 @@
 #
 #   FAULTS=200      number of faults; 200 take about four minutes
 #   SEED=           repeats a plan; none: a new seed, which is printed
-#   MONITORS=6      number of charge points
-#   EVERY=          mean time from fault to fault; none: 6s / MONITORS
+#   MONITORS=6      number of charge points, with a Monitor each
+#   FLEET=          number of charge points that one Monitor watches, instead
+#   PROBE=auto      or raw, portable: how Monitors ask Engines (--probe)
+#   EVERY=          mean time from fault to fault; none: 6s / MONITORS, or / 10 for a fleet
 #   KAFKA=fake      or real: Apache Kafka by scripts/kafka.sh
 #   TLS=            1: TLS on every connection, and a certificate for every Monitor
 #   SCENARIO=       a written scenario, or all, instead of a random plan
@@ -35,4 +37,4 @@ elif unshare --user --map-root-user --mount true 2>/dev/null; then
   wrapper=(unshare --user --map-root-user --mount "${wrapper[@]}")
 fi
 "${wrapper[@]}" "$dir/bin/faults" -bin "$dir/bin" -dir "$dir/run" -faults "${FAULTS:-200}" -seed "${SEED:-0}" \
-  -monitors "${MONITORS:-6}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" "-tls=${TLS:-0}" -keep "${KEEP:-}"
+  -monitors "${FLEET:-${MONITORS:-6}}" "-fleet=$([[ -n ${FLEET:-} ]] && echo 1 || echo 0)" -probe "${PROBE:-auto}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" "-tls=${TLS:-0}" -keep "${KEEP:-}"

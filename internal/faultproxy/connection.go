@@ -171,7 +171,7 @@ type Chunk struct {
 }
 
 const (
-	maxChunks = 100_000
+	maxChunks = 1_000_000
 	maxData   = 256
 )
 
