@@ -89,13 +89,7 @@ func (p *centralProcess) past() *dashboard.HistorySource {
 	if p.follower == nil {
 		return nil
 	}
-	path := filepath.Join(p.options.stateDir, archive.FileName)
-	h := &dashboard.HistorySource{Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
-		if err := p.follower.Do(ctx, (*archive.Archive).Refresh); ctx.Err() != nil {
-			return nil, err
-		} // a disk that takes no writes still shows what it has
-		return archive.OpenView(path, position, true)
-	}}
+	h := dashboard.HistoryOf(p.follower, filepath.Join(p.options.stateDir, archive.FileName))
 	if file := p.options.reports.ports; file != "" {
 		h.Ports = func(zone *time.Location) ([]ledger.ChargingPort, error) { return readPorts(file, zone) }
 	}

@@ -62,6 +62,7 @@ func program(o *options) config.Program {
 			{Args: "ca list", Help: "what was issued"},
 			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
 			{Args: "status", Help: "how the running Central does"},
+			{Args: "cps [TEXT]", Help: "its charge points, or those with TEXT in their id"},
 			{Args: "report --definition NAME", Help: "uptime of a month or a year"},
 			{Args: "history ID", Help: "what happened to a charge point"},
 			{Args: "exclude add ID", Help: "an outage that does not count"},

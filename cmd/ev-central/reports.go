@@ -15,6 +15,7 @@ import (
 
 	"evcp"
 	"evcp/internal/archive"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/language"
@@ -33,6 +34,7 @@ type reportSettings struct {
 	offlineIsOutage                  bool
 	from, to, who, note, link, since string
 	reason                           ledger.ExclusionReason
+	state                            string
 }
 
 // formats are those of a report.
@@ -57,6 +59,7 @@ func (r *reportSettings) settings() []config.Setting {
 		text("ports", "FILE", "CSV: port, cp_id, commissioned, …", &r.ports),
 		{Name: "offline-is-outage", Group: group, Help: "time without Central counts", Scope: config.FlagOnly, Set: config.Switch(&r.offlineIsOutage)},
 		text("backup", "FILE", "of a backup, not of --state-dir", &r.backup),
+		{Name: "state", Arg: "NAME", DefaultText: "any", Group: group, Help: "of cps: activated, faulted, disconnected, expected", Scope: config.FlagOnly, Set: config.Choice(&r.state, cpstate.Activated.String(), cpstate.Faulted.String(), cpstate.Disconnected.String(), expected)},
 		text("since", "TIME", "of history: 7d, 12h or a date", &r.since),
 		text("from", "TIME", "of an exclusion", &r.from),
 		text("to", "TIME", "of an exclusion", &r.to),
@@ -77,7 +80,7 @@ func (r *reportSettings) setZone(name string) error {
 }
 
 // reportCommands are the commands about the history.
-var reportCommands = []string{"status", "report", "history", "exclude add", "exclude list", "exclude withdraw", "backup"}
+var reportCommands = []string{"status", "cps", "report", "history", "exclude add", "exclude list", "exclude withdraw", "backup"}
 
 // historyCommand is one command about the history.
 type historyCommand struct {
@@ -93,6 +96,8 @@ func (c historyCommand) run(ctx context.Context, command string) error {
 	switch command {
 	case "status":
 		return c.status(ctx, time.Now())
+	case "cps":
+		return c.list(ctx, time.Now())
 	case "report":
 		return c.report(ctx)
 	case "history":

@@ -27,6 +27,17 @@ type HistorySource struct {
 	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
 }
 
+// HistoryOf is the history that a Follower keeps in a file. What it shows was committed at
+// most two seconds ago; while the disk takes no writes, earlier.
+func HistoryOf(f *archive.Follower, path string) *HistorySource {
+	return &HistorySource{Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
+		if err := f.Do(ctx, (*archive.Archive).Refresh); ctx.Err() != nil {
+			return nil, err
+		}
+		return archive.OpenView(path, position, true)
+	}}
+}
+
 const (
 	onePath          = listPath + "/{id}"
 	segmentsPath     = onePath + "/segments"

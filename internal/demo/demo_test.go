@@ -242,6 +242,10 @@ func (d *runningDemo) checkLog(page uint16) {
 	d.logs(`cp=CP_002 msg="activated after [^"]+" shape=up`)
 	d.logs(`cp=CP_003 msg="activated after [^"]+" shape=up`)
 	d.logs(`cp=CP_004 msg="activated after [^"]+: its Monitor is back" shape=up`)
+	eventually(t, "the history of CP_002", func() bool {
+		past := get(t, fmt.Sprintf("http://localhost:%d/api/v1/cps/CP_002/incidents", page))
+		return strings.Contains(past, `"cause": "said_ko"`) && strings.Contains(past, `"open": false`)
+	})
 	if all := states(t, page); len(all) != 6 {
 		t.Errorf("%d charge points: %v", len(all), all)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,10 +14,12 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/dashboard"
 	"evcp/internal/display"
 	"evcp/internal/engine"
+	"evcp/internal/kafka"
 	"evcp/internal/language"
 )
 
@@ -28,6 +31,7 @@ type env struct {
 	page, kafka, centralTCP net.Listener
 	aggregator              *aggregator
 	central                 *central.Central
+	history                 *dashboard.HistorySource
 	broker                  freezer
 	cps                     []*simulatedCP
 	closers                 []func() error // called last first
@@ -42,7 +46,7 @@ const cpCount = 6
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
 	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}}
-	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openPage, e.openBroker, e.readTopic} {
+	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic, e.openHistory, e.openPage} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
@@ -132,10 +136,29 @@ func (e *env) openCentral() error {
 	return nil
 }
 
+// openHistory lets Central read the topic, as any Central with --kafka-brokers does.
+func (e *env) openHistory() error {
+	dir := filepath.Join(e.dir, "central")
+	silent := slog.New(slog.DiscardHandler)
+	a, err := archive.Open(dir, silent)
+	if err != nil {
+		return language.Errorf("open the history in %s: %w", dir, err)
+	}
+	e.onClose(a.Close)
+	f, err := archive.NewFollower(a, kafka.Options{Brokers: []string{e.kafka.Addr().String()}, Topic: topic}, silent)
+	if err != nil {
+		return language.Errorf("open the history in %s: %w", dir, err)
+	}
+	ctx, reading := e.background()
+	reading.Go(func() { f.Run(ctx) })
+	e.history = dashboard.HistoryOf(f, filepath.Join(dir, archive.FileName))
+	return nil
+}
+
 // openPage serves Central's page; requests under way at the end get 300 ms.
 func (e *env) openPage() error {
 	ctx, serving := e.background()
-	handler := dashboard.New(e.central, e.o.Version, nil)
+	handler := dashboard.New(e.central, e.o.Version, e.history)
 	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
 }
