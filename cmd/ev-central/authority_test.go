@@ -139,7 +139,7 @@ func TestAuthorityErrors(t *testing.T) {
 	try("--fleet: it goes with ca issue", cli.ExitUsage, "--fleet", "NORTH")
 	try("ca revoke which serial number?", cli.ExitUsage, "ca", "revoke")
 	try(`ca revoke "12": this authority has not issued it`, cli.ExitFailed, "ca", "revoke", "12")
-	try("The commands are ca init, ca issue, ca revoke, ca list and forget.", cli.ExitUsage, "ca")
+	try("The commands are ca init, ca issue, ca revoke, ca list, forget, ", cli.ExitUsage, "ca")
 	s.ok("ca", "issue", "CP_001")
 	try("CP_001.pem is there already, and is not overwritten", cli.ExitFailed, "ca", "issue", "CP_001")
 	try("no such file or directory", cli.ExitFailed, "ca", "issue", "CP_001", "--out", "nowhere")

@@ -49,7 +49,7 @@ func TestHelpFitsTheScreen(t *testing.T) {
 // TestNetworkKeys: the Monitor ignores each key of Central that may stand in the file.
 func TestNetworkKeys(t *testing.T) {
 	for _, s := range program(&options{}).Settings {
-		if s.Scope == config.Anywhere && !slices.Contains(config.NetworkKeys, s.Name) {
+		if s.Scope == config.Anywhere && !slices.Contains(config.NetworkKeys, strings.ReplaceAll(s.Name, "-", "_")) {
 			t.Errorf("config.NetworkKeys lacks %s", s.Name)
 		}
 	}

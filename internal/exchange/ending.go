@@ -78,10 +78,23 @@ func (x *Exchange) finish(s *Settings, e *Input, v evcp.Evidence, found *[]Resul
 	// An Engine that replies slowly would not reply to the greeting in time either, and
 	// while it is still busy with it the next check could fail.
 	x.repeats = x.greeting == noReply && v.Reply.Response != "" && v.Noticed-v.Began < greetingLimit
-	*found = append(*found, Result{At: v.Noticed, Checked: true, Evidence: v, Last: !x.repeats})
+	*found = append(*found, Result{At: ended(v), Checked: true, Evidence: v, Last: !x.repeats})
 	replied := v.Signal == evcp.SignalReply
 	x.closes = !replied || e.Kind != Received || !x.reply.Reusable() // a late reply must never be read as the next one
 	return x.acknowledge(s, e.Now, replied)
+}
+
+// lateNotice is how much later than its arrival a reply may be noticed for the check to be dated
+// by the arrival. Events that were made meanwhile have later dates: beyond a second, that would
+// look like a clock that was set back.
+const lateNotice = 500 * time.Millisecond
+
+// ended is the date of a check.
+func ended(v evcp.Evidence) time.Duration {
+	if v.Arrived != 0 && v.Noticed-v.Arrived <= lateNotice {
+		return v.Arrived
+	}
+	return v.Noticed
 }
 
 func decisive(v evcp.Evidence) bool {

@@ -87,7 +87,7 @@ type Input struct {
 // Result is one thing that a check came to: a reply to the greeting, the end of the
 // check, or nothing but the end of the exchange.
 type Result struct {
-	At time.Duration // when it was noticed
+	At time.Duration // when the reply arrived, or else when the end was noticed
 
 	Checked  bool
 	Evidence evcp.Evidence // Checked; without Slept and RecentlyAwake, which a SleepHistory adds

@@ -38,6 +38,28 @@ func TestSignalOfACause(t *testing.T) {
 	}
 }
 
+// TestDate: a check ends when its reply arrived, unless that was noticed much later.
+func TestDate(t *testing.T) {
+	for _, tt := range []struct{ arrived, noticed, want time.Duration }{
+		{0, 20 * ms, 20 * ms},
+		{11 * ms, 20 * ms, 11 * ms},
+		{11 * ms, 511 * ms, 11 * ms},
+		{11 * ms, 512 * ms, 512 * ms},
+	} {
+		var x Exchange
+		var found []Result
+		for _, in := range []Input{
+			{Kind: Asked, Now: ms}, {Kind: Connected, Now: 2 * ms}, {Kind: Written, Before: 3 * ms, Now: 4 * ms},
+			{Kind: Received, Now: tt.noticed, Arrived: tt.arrived, Bytes: []byte("OK\n")},
+		} {
+			x.Step(&settings, &in, &found)
+		}
+		if len(found) != 1 || found[0].At != tt.want {
+			t.Errorf("arrived at %v, noticed at %v: %+v, want %v", tt.arrived, tt.noticed, found, tt.want)
+		}
+	}
+}
+
 // TestSilence of an Engine that accepted counts when the Monitor was awake for one grace;
 // a Monitor that never was proves nothing.
 func TestSilence(t *testing.T) {

@@ -103,7 +103,7 @@ func New(d Driver, o Options) (Prober, error) {
 // a check, or nothing but the end of the exchange.
 type Finding struct {
 	Target int       // its slot
-	At     time.Time // when it was noticed; never before the target's last finding
+	At     time.Time // when the reply arrived, or else when the end was noticed; never before the target's last finding
 
 	Checked  bool
 	Evidence evcp.Evidence // Checked; without Slept and RecentlyAwake, which Judge adds
