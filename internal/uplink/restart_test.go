@@ -120,3 +120,56 @@ func TestAReportIsSentAgainUntilItsReceiptIsKept(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatWasReleasedIsRecalledAfterARestart: a charge point that was not watched for a while,
+// in a process or between two, is reported when it is watched again, also by a later process.
+func TestWhatWasReleasedIsRecalledAfterARestart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		over bool                    // the last incident
+		away func(h *sessionHarness) // ends the watch
+		want string
+	}{
+		"released and adopted": {
+			away: func(h *sessionHarness) {
+				h.up.Release(h.t.Context(), cp, true)
+				h.up.Adopt(cp, time.Second)
+			},
+			want: "registration request, ENGINE_FAILURE, disconnect",
+		},
+		"released and adopted, over": {
+			over: true,
+			away: func(h *sessionHarness) {
+				h.up.Release(h.t.Context(), cp, true)
+				h.up.Adopt(cp, time.Second)
+			},
+			want: "registration request, ENGINE_FAILURE, ENGINE_RECOVERED, disconnect",
+		},
+		"released": {
+			away: func(h *sessionHarness) { h.up.Release(h.t.Context(), cp, true) },
+			want: "registration request, ENGINE_FAILURE, disconnect",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t)
+				h.open(nil)
+				h.run(func() {
+					h.checked(evcp.KO, evcp.SaidKO)
+					if tt.over {
+						h.checked(evcp.OK, evcp.NoCause)
+					}
+					time.Sleep(time.Second)
+					tt.away(h)
+					time.Sleep(time.Second)
+				})
+				defer h.serveCentral()()
+				h.open(func(o *uplink.Options) { o.Heartbeat = 0 })
+				h.run(func() { time.Sleep(10 * time.Second) })
+				h.want("second run", h.received(), tt.want)
+				h.open(func(o *uplink.Options) { o.Heartbeat = 0 })
+				h.run(func() { time.Sleep(10 * time.Second) })
+				h.want("third run", h.received(), "registration request, disconnect")
+			})
+		})
+	}
+}

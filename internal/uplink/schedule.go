@@ -2,7 +2,9 @@ package uplink
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"evcp"
@@ -153,6 +155,35 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 	u.place(i, now)
 }
 
+// recallAll recalls what was not reported of the charge points that were adopted before Run.
+// The outbox has no fact of it when a charge point was not watched for a while: all that there
+// was to report of it counted as settled then.
+func (u *Uplink) recallAll() {
+	for _, cp := range u.cps() {
+		kept := u.o.State(cp).Incident
+		u.mu.Lock()
+		if i, known := u.index[cp]; known {
+			u.change(i, u.now(), func(s *SessionState) { s.recall(kept) })
+		}
+		u.mu.Unlock()
+	}
+}
+
+func (u *Uplink) cps() []evcp.CPID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(maps.Keys(u.index))
+}
+
+// change changes what a session has to report.
+func (u *Uplink) change(i int32, now Instant, change func(*SessionState)) {
+	s := &u.sessions[i].state
+	before := s.pending()
+	change(s)
+	u.pending += s.pending() - before
+	u.replace(i, now)
+}
+
 // departure is a session that is released.
 type departure struct {
 	goodbye bool
@@ -219,23 +250,18 @@ func (u *Uplink) deliverFacts(ctx context.Context) {
 			return
 		}
 		u.mu.Lock()
-		now := u.now()
-		for _, f := range facts {
-			u.deliver(f, now)
-		}
+		u.deliver(facts)
 		u.mu.Unlock()
 	}
 }
 
-func (u *Uplink) deliver(f outbox.Fact, now Instant) {
-	i, watched := u.index[f.Event.CP]
-	u.receipts.add(f, watched)
-	if !watched {
-		return
+func (u *Uplink) deliver(facts []outbox.Fact) {
+	now := u.now()
+	for _, f := range facts {
+		i, watched := u.index[f.Event.CP]
+		u.receipts.add(f, watched)
+		if watched {
+			u.change(i, now, func(s *SessionState) { s.Apply(f.Event) })
+		}
 	}
-	s := &u.sessions[i]
-	before := s.state.pending()
-	s.state.Apply(f.Event)
-	u.pending += s.state.pending() - before
-	u.replace(i, now)
 }

@@ -114,6 +114,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	u.start(ctx, cancel)
+	u.recallAll()
 	var scheduling sync.WaitGroup
 	scheduling.Go(func() { u.runSchedule(ctx) })
 	u.deliverFacts(ctx)
@@ -126,9 +127,12 @@ func (u *Uplink) Run(ctx context.Context) error {
 	return nil
 }
 
+// start hands out what earlier processes left to report, in order, before anything is sent.
 func (u *Uplink) start(ctx context.Context, end context.CancelCauseFunc) {
+	left := u.o.Facts.Ready()
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.deliver(left)
 	u.running, u.end = true, end
 	u.launch = func(w *worker) { u.workersRun.Go(func() { u.work(ctx, w) }) }
 }
