@@ -107,7 +107,7 @@ func TestSlowBrowserGetsASnapshot(t *testing.T) {
 	if _, err := st.next(); err != nil {
 		t.Fatal(err)
 	}
-	const many = 4200 // more changes than Central holds
+	const many = 8200 // twice as many changes, more than Central holds
 	for range many {
 		s.send(conn, "EV_CP_M CP_001 ENGINE_FAILURE", "EV_CP_M CP_001 ENGINE_RECOVERED")
 	}
