@@ -35,11 +35,14 @@ type plan struct {
 }
 
 // Pauses between two faults of one resource, so that Monitors notice the end of the
-// first. The outbox retries a failing disk every 30 s.
+// first. The outbox retries a failing disk every 30 s. While Central can't be reached, and for
+// 11.5 s more, no report has a bound: a fleet, whose reports all go one way, is given a longer
+// time in which they have.
 const (
 	minPause  = 500 * ms
 	maxPause  = 4 * time.Second
 	diskPause = 36 * time.Second
+	wayPause  = 30 * time.Second
 )
 
 // resource is what has at most one fault at a time.
@@ -69,7 +72,7 @@ func newPlan(seed uint64, count int, of subjects, every time.Duration) plan {
 			now += every / 20
 			continue
 		}
-		free[f.resource()] = f.at + f.lasts + drawPause(r, f.domain)
+		free[f.resource()] = f.at + f.lasts + drawPause(r, f)
 		p.faults = append(p.faults, f)
 		now = f.at + time.Duration(r.ExpFloat64()*float64(every))
 	}
@@ -118,9 +121,12 @@ func drawEntry(r *rand.Rand, catalogue []catalogueEntry) catalogueEntry {
 	return catalogue[at]
 }
 
-func drawPause(r *rand.Rand, k faultDomain) time.Duration {
-	if k == diskFault {
+func drawPause(r *rand.Rand, f plannedFault) time.Duration {
+	switch {
+	case f.domain == diskFault:
 		return diskPause
+	case f.fleet && (f.domain == centralFault || f.domain == centralLink):
+		return wayPause
 	}
 	return minPause + time.Duration(r.Int64N(int64(maxPause-minPause)))
 }
