@@ -38,13 +38,13 @@ import (
 
 // Proxy is one link. Make it with Open.
 type Proxy struct {
-	address  string // it listens at
 	target   string // it dials
 	listenAt ListenFunc
 	tls      *TLS
 	traffic  trafficRecord
 
 	mu         sync.Mutex // guards all below
+	address    string     // it listens at
 	impairment Impairment
 	changed    chan struct{} // closed at every change of impairment
 	listener   *net.TCPListener
@@ -91,7 +91,11 @@ func OpenWith(o Options, listen, target string) (*Proxy, error) {
 }
 
 // Addr is the address at which clients reach the target through the proxy.
-func (p *Proxy) Addr() string { return p.address }
+func (p *Proxy) Addr() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.address
+}
 
 // current is the impairment in force, and a channel that is closed when it changes.
 func (p *Proxy) current() (Impairment, <-chan struct{}) {

@@ -314,3 +314,22 @@ func TestCloseEndsHeldConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestAddrWhileItChanges: the address may be asked for while the port is given up and taken again.
+func TestAddrWhileItChanges(t *testing.T) {
+	p := open(t)
+	want := p.Addr()
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for range 50 {
+			if got := p.Addr(); got != want {
+				t.Errorf("at %s, then at %s", want, got)
+			}
+		}
+	})
+	for range 10 {
+		set(t, p, Impairment{Kind: Refuse})
+		set(t, p, Impairment{})
+	}
+	asking.Wait()
+}
