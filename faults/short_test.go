@@ -3,8 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,9 +66,9 @@ func shortPlan(seed uint64) plan {
 }
 
 // missingFrom are the names of the faults that a plan does not have.
-func missingFrom(p plan) []string {
+func missingFrom(p plan, want map[string]func(plannedFault) bool) []string {
 	var all []string
-	for name, is := range mustHave {
+	for name, is := range want {
 		if !slices.ContainsFunc(p.faults, is) {
 			all = append(all, name)
 		}
@@ -86,13 +88,14 @@ func TestShortPlanIsComplete(t *testing.T) {
 	for !serves(shortPlan(seed)) {
 		seed++
 	}
-	t.Errorf("seed %d lacks %q and takes %s; the smallest that lacks nothing and takes %s at most is %d", shortSeed, missingFrom(p), p.ends(), shortEnds, seed)
+	t.Errorf("seed %d lacks %q and takes %s; the smallest that lacks nothing and takes %s at most is %d", shortSeed, missingFrom(p, mustHave), p.ends(), shortEnds, seed)
 }
 
-func serves(p plan) bool { return len(missingFrom(p)) == 0 && p.ends() <= shortEnds }
+func serves(p plan) bool { return len(missingFrom(p, mustHave)) == 0 && p.ends() <= shortEnds }
 
-// TestShortCampaign is what make faults does, in less than a minute. Violations of time
-// bounds are only logged when the machine was busy with something else.
+// TestShortCampaign is what make faults does, in less than a minute: Monitors of one charge point,
+// and a fleet with each driver, all at once. Violations of time bounds are only logged when the
+// machine was busy with something else.
 func TestShortCampaign(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	if testing.Short() {
@@ -106,29 +109,47 @@ func TestShortCampaign(t *testing.T) {
 		}
 		seed = n
 	}
-	out, err := os.Create(filepath.Join(t.TempDir(), "table"))
+	dir := t.TempDir()
+	var running sync.WaitGroup
+	for name, o := range map[string]*options{
+		"alone":           {seed: seed, faults: shortFaults, monitors: shortMonitors, probe: "auto", every: shortEvery},
+		"fleet, raw":      shortFleetOptions("raw"),
+		"fleet, portable": shortFleetOptions("portable"),
+	} {
+		if o.probe == "raw" && runtime.GOOS != "linux" {
+			continue
+		}
+		running.Go(func() { runShort(t, name, dir, o) })
+	}
+	running.Wait()
+}
+
+func runShort(t *testing.T, name, dir string, o *options) {
+	t.Helper()
+	out, err := os.Create(filepath.Join(dir, name))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: t.TempDir(), seed: seed, faults: shortFaults, monitors: shortMonitors, probe: "auto", kafka: "fake", every: shortEvery, out: out}
-	plan := newPlan(o.seed, o.faults, o.subjects(), o.every)
-	result, err := o.runPlan(t.Context(), plan)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.bin, o.dir, o.kafka, o.out = programs, dir, "fake", out
+	result, err := o.runPlan(t.Context(), newPlan(o.seed, o.faults, o.subjects(), o.every))
 	table, _ := os.ReadFile(out.Name()) // it is only shown
-	t.Logf("\n%s", table)
+	t.Logf("%s:\n%s", name, table)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
 	if result.machineWasBusy() {
-		t.Logf("the machine was busy for %s of %s: bounds of time are not counted", result.busy, result.took)
+		t.Logf("%s: the machine was busy for %s of %s: bounds of time are not counted", name, result.busy, result.took)
 	}
 	for _, f := range result.counted(result.machineWasBusy()) {
-		t.Error(f)
+		t.Errorf("%s: %s", name, f)
 	}
 	for _, text := range result.problems {
-		t.Error(text)
+		t.Errorf("%s: %s", name, text)
 	}
 	if result.verification.EngineChecks == 0 || result.verification.Messages == 0 || result.verification.Events == 0 {
-		t.Errorf("nothing was verified: %+v", result.verification)
+		t.Errorf("%s: nothing was verified: %+v", name, result.verification)
 	}
 }
