@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"slices"
 	"time"
 
 	"evcp"
@@ -88,7 +89,7 @@ func (v *verifier) lateChecks() {
 		}
 		v.result.Intervals++
 		limit := r.Interval + maxLateness
-		if v.first(i-1) || r.Rechecks {
+		if v.first(i-1) || r.Rechecks || v.greetedBusy(s) {
 			limit += r.Interval
 		}
 		if over := s.length() - limit; over > 0 && over > v.stallTime(s) {
@@ -107,6 +108,14 @@ func (v *verifier) first(i int) bool {
 	}
 	between := span{v.cp.EngineChecks[i-1].Received, v.cp.EngineChecks[i].Received}
 	return v.of(MonitorDown).meet(between)
+}
+
+// greetedBusy reports whether the Engine's greeting was awaited between two checks while the
+// CPUs were busy: the exchange may then run into the next tick, as that of a first check.
+func (v *verifier) greetedBusy(between span) bool {
+	return v.of(CPUBusy).meet(between) && slices.ContainsFunc(v.events, func(e evcp.Event) bool {
+		return e.Action == evcp.ConnectedToEngine && between.meets(span{e.At, e.At})
+	})
 }
 
 // stallTime is how much lateness the Monitor's stalls explain.

@@ -118,6 +118,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 			s.noticeLate(8, 160*ms)
 		}, oracle.FalseOK},
 		{"a lost event of a Monitor that notices late", func(s *scenario) { s.noticing = 90 * ms; s.remove(s.index(8, isCheck)) }, oracle.LostEvent},
+		{"a check skipped since the Engine's greeting was late", func(s *scenario) { s.skipAfterGreeting() }, oracle.LateCheck},
 		{"bytes that are no event", func(s *scenario) { s.cp.Records = []string{"{"} }, oracle.DuplicateID},
 		{"a receipt that was not kept", func(s *scenario) { s.remove(s.index(1, action(evcp.ReportEngineFailure))) }, oracle.LostEvent},
 		{"a gap in seq", func(s *scenario) { s.events = slices.Delete(s.events, 40, 41) }, oracle.SeqGap},
@@ -242,6 +243,14 @@ func TestAllowedDeviations(t *testing.T) {
 		{"a report repeated while a slow disk holds back the recovery", func(s *scenario) {
 			s.repeatAfterRecovery(169 * ms)
 			s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.DiskFailing, From: at(10 * time.Second), To: at(13 * time.Second)})
+		}},
+		{"a report repeated while busy CPUs hold back the recovery", func(s *scenario) {
+			s.repeatAfterRecovery(250 * ms)
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(10 * time.Second), To: at(13 * time.Second)})
+		}},
+		{"a check skipped since busy CPUs made the Engine's greeting late", func(s *scenario) {
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(2 * time.Second), To: at(3 * time.Second)})
+			s.skipAfterGreeting()
 		}},
 		{"a recovery not reported, of a charge point that was removed meanwhile", func(s *scenario) {
 			i := s.index(0, action(evcp.ReportEngineRecovery))

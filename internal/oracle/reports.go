@@ -101,6 +101,9 @@ func (v *verifier) failureDue(incidents []*incidentReports, at evcp.Stamp) bool 
 	if slow := at.Add(-slowDisk - slack); v.of(DiskFailing).meet(span{slow, at}) { // the uplink has yet to get a recovery
 		decided = slow
 	}
+	if late := at.Add(-commit - maxLateness); v.of(CPUBusy).meet(span{late, at}) { // the commit is as late as checks are
+		decided = min(decided, late)
+	}
 	if v.of(CentralLink).meet(span{at.Add(-replyLimit), at}) { // the Monitor may have decided before a slow dial
 		decided = at.Add(-replyLimit)
 	}

@@ -144,6 +144,14 @@ func (s *scenario) noticeLate(n int, later time.Duration) {
 	s.events[i].At = s.events[i].At.Add(later)
 }
 
+// skipAfterGreeting makes the Engine greet after a check, and the next check miss.
+func (s *scenario) skipAfterGreeting() {
+	i := s.index(9, action(evcp.HealthCheck))
+	s.remove(i)
+	s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 9, 10)
+	s.insertEvent(i, evcp.Event{Action: evcp.ConnectedToEngine, Response: "OK"})
+}
+
 // pauseAfter pauses the Monitor 5 ms after the n-th check.
 func (s *scenario) pauseAfter(n int, long time.Duration) {
 	from := s.events[s.index(n, action(evcp.HealthCheck))].At.Add(5 * ms)
