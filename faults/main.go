@@ -218,13 +218,13 @@ var (
 )
 
 // noticing is how late a Monitor takes notice of a reply on a machine that is not busy. The raw
-// driver looks at its sockets every 10 ms, and the scheduling probe calls a machine busy that
-// wakes it 40 ms late.
+// driver looks at its sockets every 10 ms, or is woken by a goroutine that watches them; each
+// of the two may run 40 ms late before the scheduling probe calls the machine busy.
 func (o *options) noticing() time.Duration {
 	if o.probe == "portable" {
 		return 0
 	}
-	return 2*10*ms + probeTolerance
+	return 2 * (10*ms + probeTolerance)
 }
 
 // run runs what the options say and returns how many promises were broken.
