@@ -29,6 +29,10 @@ func TestAnswers(t *testing.T) {
 		{"--help", "--page PORT", "", cli.ExitOK},
 		{"--version", "ev-demo ", "", cli.ExitOK},
 		{"--pge", "", "Did you mean --page?", cli.ExitUsage},
+		{"--help", "--cps N", "", cli.ExitOK},
+		{"--cps=5", "", "a whole number from 6 to 15000 is needed", cli.ExitUsage},
+		{"--cps=15001", "", "a whole number from 6 to 15000 is needed", cli.ExitUsage},
+		{"--cps=many", "", "a whole number from 6 to 15000 is needed", cli.ExitUsage},
 		{"--page=x", "", "a port to listen on is a number from 0 to 65535", cli.ExitUsage},
 	} {
 		stdout, stderr, code := testbed.RunProcess(t, testbed.Self(t, c.arg))

@@ -16,8 +16,9 @@ type aggregator struct {
 	ready chan struct{} // holds one token while there are lines
 	allUp chan struct{} // closed when all charge points have been activated
 
-	mu         sync.Mutex // guards correlator
+	mu         sync.Mutex // guards below
 	correlator *correlator
+	fold       lineFold
 }
 
 func newAggregator(k *correlator) *aggregator {
@@ -61,7 +62,7 @@ func (a *aggregator) logf(cp evcp.CPID, shape display.Shape, format string, args
 func (a *aggregator) takeLines(now time.Time) (all []unwrittenLine) {
 	a.with(func(k *correlator) {
 		k.expire(now)
-		all, k.lines = k.lines, nil
+		all, k.lines = a.fold.take(k.said, k.lines, now), nil
 	})
 	return all
 }

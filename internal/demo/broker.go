@@ -15,9 +15,12 @@ import (
 
 const (
 	topic = "monitor-events"
-	// The topic keeps the last hour, some ten megabytes, however long the demo runs.
+	// The topic keeps the last hour, some ten megabytes for six charge points, or as much of
+	// it as fits in 64 MiB: ten thousand charge points write 3 MB a second.
 	retentionMS       = "3600000"
-	cleanerIntervalMS = "60000"
+	retentionBytes    = "67108864"
+	segmentBytes      = "8388608" // records are removed with their file
+	cleanerIntervalMS = "5000"
 )
 
 // openBroker starts a Kafka-compatible broker of one node. It keeps its records in a
@@ -39,7 +42,7 @@ func (e *env) openBroker() error {
 		cluster.Close()
 		return nil
 	})
-	if err := cluster.CreateTopic(topic, 1, map[string]string{"retention.ms": retentionMS}); err != nil {
+	if err := cluster.CreateTopic(topic, 1, map[string]string{"retention.ms": retentionMS, "retention.bytes": retentionBytes, "segment.bytes": segmentBytes}); err != nil {
 		return language.Errorf("make topic %s: %w", topic, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,10 @@ type correlator struct {
 	answeredOK func(cp evcp.CPID, from, to time.Time) bool
 
 	cps       map[evcp.CPID]*cpRecord
-	allUp     bool // at one time all were activated
-	ending    bool // changes are ignored: that Monitors disconnect at the end is no loss
+	counts    map[cpstate.Availability]int // of cps, as Central shows them
+	unmatched []*cpRecord                  // had a change that waited for its event
+	allUp     bool                         // at one time all were activated
+	ending    bool                         // changes are ignored: that Monitors disconnect at the end is no loss
 	figures   figures
 	backlog   brokerBacklog
 	lastStall time.Time
@@ -73,9 +76,10 @@ type cpRecord struct {
 }
 
 func newCorrelator(cps []evcp.CPID, timeout time.Duration, answeredOK func(evcp.CPID, time.Time, time.Time) bool) *correlator {
-	k := &correlator{timeout: timeout, zone: time.Local, answeredOK: answeredOK, cps: map[evcp.CPID]*cpRecord{}}
+	k := &correlator{timeout: timeout, zone: time.Local, answeredOK: answeredOK, cps: map[evcp.CPID]*cpRecord{}, counts: map[cpstate.Availability]int{}}
 	for _, cp := range cps {
 		k.cps[cp] = &cpRecord{kept: seqTracker{}, delivered: seqTracker{}}
+		k.counts[k.cps[cp].shown]++
 	}
 	return k
 }
@@ -148,7 +152,9 @@ func (k *correlator) change(c central.Change) {
 		return
 	}
 	k.logUnmatched(r)
+	k.counts[r.shown]--
 	r.shown = c.To
+	k.counts[r.shown]++
 	if c.From == cpstate.Disconnected {
 		k.figures.Returned++
 	}
@@ -157,6 +163,7 @@ func (k *correlator) change(c central.Change) {
 		k.checkAllUp()
 	case c.To == cpstate.Faulted, c.From == cpstate.Faulted && c.To == cpstate.Activated:
 		r.unlogged = &c
+		k.unmatched = append(k.unmatched, r)
 		k.match(c.CP)
 	case c.To == cpstate.Activated:
 		k.logf(c.CP, display.Up, "activated after %s: its Monitor is back", display.Duration(c.Lasted))
@@ -176,15 +183,7 @@ func (k *correlator) checkAllUp() {
 	}
 }
 
-func (k *correlator) count(s cpstate.Availability) int {
-	n := 0
-	for _, r := range k.cps {
-		if r.shown == s {
-			n++
-		}
-	}
-	return n
-}
+func (k *correlator) count(s cpstate.Availability) int { return k.counts[s] }
 
 // match logs a fault or its end once both Central and the Monitor have reported it.
 func (k *correlator) match(cp evcp.CPID) {
@@ -234,11 +233,12 @@ const matchWithin = 2 * time.Second
 
 // expire logs the changes that have waited too long for their event.
 func (k *correlator) expire(now time.Time) {
-	for _, r := range k.cps {
+	k.unmatched = slices.DeleteFunc(k.unmatched, func(r *cpRecord) bool {
 		if r.unlogged != nil && now.Sub(r.unlogged.At) > matchWithin {
 			k.logUnmatched(r)
 		}
-	}
+		return r.unlogged == nil
+	})
 }
 
 // logUnmatched logs a waiting change without its Monitor's event. A fault is then a

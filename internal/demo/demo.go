@@ -2,6 +2,9 @@
 // own, Central with its page, and a Kafka-compatible broker on disk. All of it is
 // the real code, in one process, on loopback sockets.
 //
+// More charge points are a fleet: one Monitor watches them all, and a child process plays
+// their Engines on one port. It is this program again, which then calls PlayEngines.
+//
 // A Script, which is data, makes the faults; keys make more of them. The log is
 // made from what the parts report: Central its changes of state, the Monitors
 // their events, the topic its records. Every figure of the summary is counted from
@@ -13,6 +16,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,12 +41,18 @@ type Options struct {
 	// The ports wanted; 0 takes any. A port in use is replaced by the next free one.
 	PagePort, KafkaPort, CentralPort uint16
 
+	CPs      int // charge points; 0 is LoneCPs
 	Script   Script
 	Interval time.Duration // from check to check
 }
 
 func (o Options) withDefaults() Options {
-	if o.Script.Round == 0 {
+	o.CPs = cmp.Or(o.CPs, LoneCPs)
+	switch {
+	case o.Script.Round != 0:
+	case o.fleet():
+		o.Script = fleetScript
+	default:
 		o.Script = defaultScript
 	}
 	if o.Interval == 0 {
@@ -50,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// fleet reports whether one Monitor watches all.
+func (o Options) fleet() bool { return o.CPs > LoneCPs }
 
 // The check timeout and the heartbeat relate to the interval as the Monitor's own
 // defaults do. Central expires connections once a second, so a heartbeat faster
@@ -61,11 +74,12 @@ func (o Options) heartbeat() time.Duration { return max(5*o.Interval, time.Secon
 // counted. Once hurry ends, it no longer waits for the broker to take the backlog.
 // The error says what could not be opened, or what could not be closed properly.
 func Run(ctx, hurry context.Context, o Options) error {
-	_, err := run(ctx, hurry, o.withDefaults())
+	_, err := run(ctx, hurry, o)
 	return err
 }
 
 func run(ctx, hurry context.Context, o Options) (figures, error) {
+	o = o.withDefaults()
 	began := time.Now()
 	e, err := openEnv(o)
 	if err != nil {

@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,7 +27,17 @@ import (
 	"evcp/internal/testbed"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the child process of a fleet.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == EnginesArgument {
+		if err := PlayEngines(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // soon is the longest that anything may take, on a slow machine too.
 const soon = 60 * time.Second
@@ -99,7 +111,7 @@ func start(t *testing.T, folder string, o Options) *runningDemo {
 	ctx, stop := context.WithCancel(t.Context())
 	d := &runningDemo{t: t, log: log, keys: make(chan rune), stop: stop, ended: make(chan struct{})}
 	o.Console = console.Open(console.Options{Out: log})
-	o.Interval, o.Keys = 100*time.Millisecond, d.keys
+	o.Interval, o.Keys = cmp.Or(o.Interval, 100*time.Millisecond), d.keys
 	go func() {
 		defer close(d.ended)
 		d.result, d.err = run(ctx, context.Background(), o)
@@ -352,9 +364,133 @@ func TestBannerShowsTheScript(t *testing.T) {
 	if got := strings.Join(defaultScript.lines(language.English), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	for _, line := range append(defaultScript.lines(language.English), introduction(language.English, 80)...) {
+	for _, line := range append(defaultScript.lines(language.English), introduction(language.English, LoneCPs, 80)...) {
 		if n := utf8.RuneCountInString(line); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
+	}
+}
+
+// TestFleet: the Engines of three hundred charge points are played by a child process, and one
+// Monitor watches them. Some fail and recover, a fifth goes mute, keys choose a share; every
+// figure is true, and neither a file nor a process is left.
+func TestFleet(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	const cps, ko1, muted = 300, 3, 60
+	faults := func(n int) func(*env) bool {
+		return func(e *env) bool { return e.aggregator.figures().FaultsShown == n }
+	}
+	cleared := func(n int) func(*env) bool {
+		return func(e *env) bool { return e.aggregator.figures().Cleared == n }
+	}
+	d := start(t, t.TempDir(), Options{CPs: cps, Interval: time.Second, Script: Script{Round: time.Hour, Steps: []ScriptStep{
+		{act: assignShare(0, 1, ko)},
+		{act: afterwards(faults(ko1), assignShare(20, 40, mute))},
+		{act: afterwards(faults(ko1+muted), (*env).freezeBroker)},
+		{act: afterwards(hasBacklog(cps), (*env).thawBroker)},
+		{act: (*env).restoreAll},
+		{act: afterwards(cleared(ko1+muted), func(e *env) { e.aggregator.logf("", display.Note, "all cleared") })},
+	}}})
+	page := d.port(`page=http://localhost:(\d+)/`)
+	d.logs(`msg="300 of 300 activated"`)
+	d.logs(`cp=CP_001 msg="faulted: says KO, 3 checks in a row since`)
+	d.logs(`cp=CP_0[6-9]\d msg="faulted: no answer in 900ms, 3 checks since`)
+	d.logs(`msg="broker back: \d+ events sent, none lost"`)
+	d.logs(`msg="\d+ more (failed|activated) in this second"`)
+	d.logs(`msg="all cleared"`)
+	for cp, state := range states(t, page) {
+		if state != "activated" {
+			t.Errorf("%s is %s", cp, state)
+		}
+	}
+	for _, key := range "k1k" { // the first comes without a share
+		d.keys <- key
+	}
+	d.logs(`msg="1 percent of them: answers KO from now on, as you asked"`)
+	d.logs(`(?s)all cleared.*msg="faulted: says KO`)
+	f := d.end()
+	if f.FaultsShown != f.Faults || f.Faults <= ko1+muted || f.Cleared != ko1+muted || f.FalseAlarms != 0 || f.Missing != 0 || f.Arrived != f.Events {
+		t.Errorf("counted %+v\n%s", f, d.text())
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestEnginesRememberTheirOKs: the process of the Engines knows when one has replied OK.
+func TestEnginesRememberTheirOKs(t *testing.T) {
+	began := time.Now()
+	p, end, err := startEngines(enginesOptions{CPs: "CP_[001-002]", Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(cp string) string {
+		conn, err := net.Dial("tcp", p.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "EV_CP_M "+cp+" health_check\n"); err != nil {
+			t.Fatal(err)
+		}
+		var reply [16]byte
+		n, err := conn.Read(reply[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(reply[:n]))
+	}
+	if _, err := p.do(order{Assign: "CP_002 ko"}); err != nil {
+		t.Fatal(err)
+	}
+	if one, two := ask("CP_001"), ask("CP_002"); one != "OK" || two != "KO" {
+		t.Fatalf("replies %q and %q", one, two)
+	}
+	answered := func(cp evcp.CPID, from, to time.Time) bool {
+		r, err := p.do(order{Recall: &okQuestion{cp, from, to}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.AnsweredOK
+	}
+	// Observe comes after the reply.
+	eventually(t, "CP_001 has answered OK", func() bool { return answered("CP_001", began, time.Now()) })
+	if answered("CP_002", began, time.Now()) || answered("CP_001", time.Now(), time.Now().Add(time.Hour)) {
+		t.Error("an OK that was not sent")
+	}
+	if _, err := p.do(order{Assign: "CP_003 ko"}); err == nil {
+		t.Error("a charge point that is not there behaves")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLineFold: of a storm a few lines are written, and the others counted once.
+func TestLineFold(t *testing.T) {
+	var f lineFold
+	at := time.Unix(1000, 0)
+	storm := []unwrittenLine{{shape: display.Note, text: "about all"}}
+	for range 20 {
+		storm = append(storm, unwrittenLine{"CP_1", display.Failed, "failed"})
+	}
+	texts := func(lines []unwrittenLine) (all []string) {
+		for _, l := range lines {
+			all = append(all, l.text)
+		}
+		return all
+	}
+	if got := texts(f.take(language.English, storm, at)); len(got) != 1+linesPerSecond || got[0] != "about all" {
+		t.Errorf("written %q", got)
+	}
+	if got := f.take(language.English, storm[1:], at.Add(time.Second/2)); len(got) != 0 {
+		t.Errorf("written %q", texts(got))
+	}
+	if got := texts(f.take(language.English, storm[:1], at.Add(time.Second))); len(got) != 2 || got[0] != "34 more failed in this second" {
+		t.Errorf("written %q", got)
+	}
+	if got := f.take(language.English, nil, at.Add(3*time.Second)); len(got) != 0 {
+		t.Errorf("written %q", texts(got))
 	}
 }

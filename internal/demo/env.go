@@ -33,15 +33,16 @@ type env struct {
 	central                 *central.Central
 	history                 *dashboard.HistorySource
 	broker                  freezer
-	cps                     []*simulatedCP
+	ids                     []evcp.CPID
+	cps                     []*simulatedCP // of a few charge points; none of a fleet
+	fleet                   *engineProcess // the Engines of a fleet; else nil
 	closers                 []func() error // called last first
 
-	mu       sync.Mutex                    // guards below
-	monitors map[evcp.CPID]*runningMonitor // killed ones too, until they are replaced
-	missed   int                           // ticks, by Monitors that were removed from monitors
+	mu sync.Mutex // guards below
+	// By the charge point, or by the name of the fleet; killed ones too, until they are replaced.
+	monitors map[evcp.CPID]*runningMonitor
+	missed   int // ticks, by Monitors that were removed from monitors
 }
-
-const cpCount = 6
 
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
@@ -102,22 +103,27 @@ func (e *env) openPorts() error {
 	return nil
 }
 
-// openEngines starts the Engines of CP_001 to CP_006.
+// openEngines starts the Engines of CP_001 to the last.
 func (e *env) openEngines() error {
+	e.ids = make([]evcp.CPID, e.o.CPs)
+	for i := range e.ids {
+		e.ids[i] = evcp.CPID(idText(i+1, i+1, len(e.ids)))
+	}
+	k := newCorrelator(e.ids, e.o.timeout(), e.answeredOK)
+	k.said = e.o.Console.Language()
+	e.aggregator = newAggregator(k)
+	if e.o.fleet() {
+		return e.openFleet(e.ids)
+	}
 	ctx, serving := e.background()
-	ids := make([]evcp.CPID, cpCount)
-	for i := range ids {
-		ids[i] = evcp.CPID(fmt.Sprintf("CP_%03d", i+1))
-		c, err := newSimulatedCP(ctx, ids[i], e.o.timeout())
+	for _, id := range e.ids {
+		c, err := newSimulatedCP(ctx, id, e.o.timeout())
 		if err != nil {
-			return language.Errorf("open the Engine of %s: %w", ids[i], err)
+			return language.Errorf("open the Engine of %s: %w", id, err)
 		}
 		e.cps = append(e.cps, c)
 		serving.Go(func() { _ = c.engine.Serve(ctx) }) // its port is open already, nothing else fails
 	}
-	k := newCorrelator(ids, e.o.timeout(), e.answeredOK)
-	k.said = e.o.Console.Language()
-	e.aggregator = newAggregator(k)
 	return nil
 }
 
@@ -184,6 +190,10 @@ func (e *env) cp(n int) *simulatedCP { return e.cps[n-1] }
 
 // answeredOK asks the Engine of a charge point whether it replied OK in time.
 func (e *env) answeredOK(cp evcp.CPID, from, to time.Time) bool {
+	if e.fleet != nil {
+		r, _ := e.fleet.do(order{Recall: &okQuestion{cp, from, to}}) // without its process it replies nothing
+		return r.AnsweredOK
+	}
 	for _, c := range e.cps {
 		if c.id == cp {
 			return c.answeredOK(from, to)

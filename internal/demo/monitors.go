@@ -15,6 +15,7 @@ import (
 	"evcp/internal/language"
 	"evcp/internal/link"
 	"evcp/internal/watch"
+	"evcp/internal/wire"
 )
 
 // runningMonitor is one Monitor in a goroutine of its own.
@@ -31,9 +32,10 @@ type runningMonitor struct {
 // error that kept it from opening.
 func runMonitor(o watch.Options) (*runningMonitor, error) {
 	ctx, stop := context.WithCancel(context.Background())
-	m := &runningMonitor{dialer: &cutDialer{central: o.Central}, stop: stop, done: make(chan struct{})}
+	m := &runningMonitor{dialer: new(cutDialer), stop: stop, done: make(chan struct{})}
 	begun := make(chan struct{})
-	o.Dialers = link.OneDialer(m.dialer)
+	tcp := new(link.TCPDialer)
+	o.Dialers = link.Dialers{Engine: tcp, Central: m.dialer, Kafka: tcp}
 	o.Opened = func(stats func() watch.Figures) { m.stats = stats; close(begun) }
 	go func() {
 		defer close(m.done)
@@ -55,33 +57,53 @@ const noLevel = 100
 // nothing kills a demo that takes longer.
 const closeLimit = 20 * time.Second
 
-// startMonitor starts the Monitor of a charge point.
-func (e *env) startMonitor(c *simulatedCP) error {
+// How much of the events the disk keeps, in bytes: those of a frozen broker's 15 s, about
+// 400 bytes each, and more.
+const stateMax, stateMaxPerCP, keep = 64 << 20, 16 << 10, 8 << 20
+
+// startMonitor starts a Monitor, of a charge point or of a fleet, which it remembers by the id
+// or the name.
+func (e *env) startMonitor(name evcp.CPID, targets []watch.Target, fleet *watch.Fleet) error {
+	framing := wire.Raw
+	if fleet != nil {
+		framing = wire.Line // its end is known at once, and thousands register in seconds
+	}
 	m, err := runMonitor(watch.Options{
-		Targets: []watch.Target{{CP: c.id, Address: c.port.Addr().String()}}, Central: e.central.Addr().String(),
+		Targets: targets, Fleet: fleet, Framing: framing, Central: e.central.Addr().String(),
 		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
 		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
 		Brokers: []string{e.kafka.Addr().String()}, Topic: topic,
-		StateDir: filepath.Join(e.dir, "monitors"), StateMax: 64 << 20, Keep: 8 << 20,
+		StateDir: filepath.Join(e.dir, "monitors"), StateMax: stateMax + int64(len(targets))*stateMaxPerCP, Keep: keep,
 		Version: e.o.Version, Origin: "the demo", Console: console.Open(console.Options{Level: noLevel}),
 		Slept: watch.Slept, Events: e.aggregator.events, CloseLimit: closeLimit,
 	})
 	if err != nil {
-		return language.Errorf("start the Monitor of %s: %w", c.id, err)
+		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.monitors[c.id] = m
+	e.monitors[name] = m
+	return nil
+}
+
+// startLone starts the Monitor of a charge point that has its own.
+func (e *env) startLone(c *simulatedCP) error {
+	if err := e.startMonitor(c.id, []watch.Target{{CP: c.id, Address: c.port.Addr().String()}}, nil); err != nil {
+		return language.Errorf("start the Monitor of %s: %w", c.id, err)
+	}
 	return nil
 }
 
 // startMonitors starts all Monitors at once.
 func (e *env) startMonitors() error {
 	e.onClose(e.stopMonitors)
+	if e.fleet != nil {
+		return e.startFleet()
+	}
 	var all sync.WaitGroup
 	errs := make([]error, len(e.cps))
 	for i, c := range e.cps {
-		all.Go(func() { errs[i] = e.startMonitor(c) })
+		all.Go(func() { errs[i] = e.startLone(c) })
 	}
 	all.Wait()
 	return errors.Join(errs...)
@@ -104,6 +126,9 @@ func (e *env) killMonitor(c *simulatedCP) {
 // restoreAll makes all Engines reply OK, and starts a Monitor where one was killed.
 // The new one opens the folder of the old one and continues its numbering.
 func (e *env) restoreAll() {
+	if e.fleet != nil {
+		e.assignOrLog("", ok)
+	}
 	for _, c := range e.cps {
 		c.behave(ok)
 		m, runs := e.monitor(c)
@@ -113,7 +138,7 @@ func (e *env) restoreAll() {
 		if m != nil {
 			_ = e.remove(c.id, m) // a killed one; its folder is free afterwards
 		}
-		if err := e.startMonitor(c); err != nil {
+		if err := e.startLone(c); err != nil {
 			e.aggregator.logf(c.id, display.Failed, "its Monitor could not go on: %v", err)
 		}
 	}
@@ -167,25 +192,21 @@ func (e *env) monitorStats() (missed int, pending int64) {
 	return missed, pending
 }
 
-// cutDialer is the Dialer of one Monitor, whose connection to Central can be cut
-// for good. Central then sees what a killed Monitor leaves: a connection that
-// broke. The Engine stays reachable, so that the Monitor's last check does not fail.
+// cutDialer is the Dialer to Central of one Monitor, whose connection can be cut for
+// good. Central then sees what a killed Monitor leaves: a connection that broke.
+// The Engine stays reachable, so that the Monitor's last check does not fail.
 type cutDialer struct {
-	dialer  net.Dialer
-	central string // HOST:PORT
+	dialer net.Dialer
 
 	mu   sync.Mutex // guards below
-	conn net.Conn   // the newest to Central; a Monitor has one at a time
+	conn net.Conn   // the newest; the Monitor of one charge point has one at a time
 	done bool       // cut was called
 }
 
 var errCut = errors.New("the connection was cut")
 
-// DialContext dials; Central not after cut.
+// DialContext dials, but not after cut.
 func (d *cutDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if address != d.central {
-		return d.dialer.DialContext(ctx, network, address)
-	}
 	d.mu.Lock()
 	done := d.done
 	d.mu.Unlock()

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +60,7 @@ func (c *simulatedCP) observe(x engine.ServedRequest) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x.Err == nil && strings.TrimSpace(string(x.Answer)) == "OK" && x.Done.Sub(x.Asked) <= c.timeout {
+	if repliedOK(x, c.timeout) {
 		const remembered = 64
 		c.oks = append(c.oks[max(0, len(c.oks)-remembered):], x.Done)
 	}

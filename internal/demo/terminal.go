@@ -19,6 +19,7 @@ type terminalUI struct {
 	*env
 	console  *console.Console
 	chosen   *simulatedCP // by its digit
+	share    *fleetShare  // of a fleet, by its digit
 	hint     string       // about the keys, in place of the live line
 	hintEnds time.Time
 }
@@ -35,23 +36,32 @@ func (u *terminalUI) banner() {
 			"kafka", u.kafka.Addr().String(), "topic", topic, "central", u.centralTCP.Addr().String(), "version", u.o.Version)
 		return
 	}
-	lines := append(introduction(u.said(), u.console.Columns()), "", u.said().Sprintf("  Page    http://localhost:%d/", page),
+	lines := append(introduction(u.said(), u.o.CPs, u.console.Columns()), "", u.said().Sprintf("  Page    http://localhost:%d/", page),
 		u.said().Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
 	if replaced := u.replacedPorts(); len(replaced) > 0 {
 		lines = append(append(lines, replaced...), "")
 	}
 	lines = append(append(lines, u.o.Script.lines(u.said())...), "")
 	if u.o.Keys != nil {
-		lines = append(append(lines, yourTurn(u.said())...), "")
+		lines = append(append(lines, u.yourTurn()...), "")
 	}
 	u.console.Print(lines...)
 }
 
-func yourTurn(said language.Language) []string {
-	return []string{said.Text("Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK."), said.Text("? shows this again, q or Ctrl-C ends the demo.")}
+func (u *terminalUI) yourTurn() []string {
+	said := u.said()
+	turn := said.Text("Your turn: 1 to 6 choose a charge point; then k KO, m mute, o OK.")
+	if u.fleet != nil {
+		turn = said.Text("Your turn: 1 to 9 choose that many percent, 0 all; then k KO, m mute, o OK.")
+	}
+	return []string{turn, said.Text("? shows this again, q or Ctrl-C ends the demo.")}
 }
 
-func introduction(said language.Language, columns int) []string {
+func introduction(said language.Language, cps, columns int) []string {
+	if cps > LoneCPs {
+		return display.Wrap(said.Sprintf("EV_CP_M demo: %d charge points, one Monitor for all, Central and a broker in this "+
+			"process, the Engines in another. Ctrl-C ends it and leaves nothing behind.", cps), columns)
+	}
 	return display.Wrap(said.Text("EV_CP_M demo: six charge points, a Monitor for each, Central and a broker, all "+
 		"in this process. Ctrl-C ends it and leaves nothing behind."), columns)
 }
@@ -125,10 +135,15 @@ func (u *terminalUI) live(now time.Time) []string {
 func (u *terminalUI) press(key rune, now time.Time) {
 	switch {
 	case key == '?':
-		u.console.Print(yourTurn(u.said())...)
+		u.console.Print(u.yourTurn()...)
 		return
 	case key == 'q' && u.o.Quit != nil:
 		u.o.Quit()
+		return
+	}
+	if u.fleet != nil && key >= '0' && key <= '9' {
+		s := fleetShare(key - '0')
+		u.share, u.hint, u.hintEnds = &s, u.said().Sprintf("%s: k answers KO, m is mute, o answers OK", s.in(u.said())), now.Add(hintLasts)
 		return
 	}
 	if n := int(key - '0'); n >= 1 && n <= len(u.cps) {
@@ -146,6 +161,13 @@ func (u *terminalUI) press(key rune, now time.Time) {
 	}[key]
 	switch {
 	case !known:
+	case u.share != nil:
+		u.hintEnds = time.Time{}
+		if err := u.commandShare(*u.share, command.behaviour, command.text); err != nil {
+			u.hint, u.hintEnds = u.said().Error(err), now.Add(hintLasts)
+		}
+	case u.fleet != nil:
+		u.hint, u.hintEnds = u.said().Text("first choose a share: 1 to 9 percent, 0 for all"), now.Add(hintLasts)
 	case u.chosen == nil:
 		u.hint, u.hintEnds = u.said().Text("first choose a charge point: 1 to 6"), now.Add(hintLasts)
 	default:

@@ -201,11 +201,14 @@ var programErrors = map[string]string{
 	"forget %s: Central does not know it":           "forget %s: Central no lo conoce",
 
 	// ev-demo.
-	"start the broker: %w":        "arrancar el broker: %w",
-	"make topic %s: %w":           "crear el topic %s: %w",
-	"read the topic: %w":          "leer el topic: %w",
-	"open the Engine of %s: %w":   "abrir el Engine de %s: %w",
-	"start Central: %w":           "arrancar Central: %w",
-	"make a temporary folder: %w": "crear una carpeta temporal: %w",
-	"start the Monitor of %s: %w": "arrancar el Monitor de %s: %w",
+	"start the broker: %w":           "arrancar el broker: %w",
+	"make topic %s: %w":              "crear el topic %s: %w",
+	"read the topic: %w":             "leer el topic: %w",
+	"open the Engine of %s: %w":      "abrir el Engine de %s: %w",
+	"start Central: %w":              "arrancar Central: %w",
+	"make a temporary folder: %w":    "crear una carpeta temporal: %w",
+	"start the Engines: %w":          "arrancar los Engines: %w",
+	"start the Monitor: %w":          "arrancar el Monitor: %w",
+	"the process of the Engines: %w": "el proceso de los Engines: %w",
+	"start the Monitor of %s: %w":    "arrancar el Monitor de %s: %w",
 }
