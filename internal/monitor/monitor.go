@@ -241,6 +241,7 @@ func (m *Monitor) Run(ctx context.Context) {
 		m.startShard(s)
 	}
 	m.mu.Unlock()
+	<-ctx.Done() // there may be no shard before the first Adopt
 	for i := 0; ; i++ {
 		s := m.nextToEnd(i)
 		if s == nil {

@@ -28,6 +28,39 @@ func actions(events []evcp.Event, cp evcp.CPID) (all []evcp.Action) {
 	return all
 }
 
+// TestAMonitorWithoutTargets waits for some: all may have been removed when it started.
+func TestAMonitorWithoutTargets(t *testing.T) {
+	withEngine(t, func(f *fixture) {
+		box, err := outbox.Open(f.dir, outbox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := monitor.New(monitor.Options{
+			Box: box, Gate: f.gate, Slept: func() time.Duration { return 0 },
+			NewProber: func() (probe.Prober, error) { return probe.New(probe.Portable, probe.Options{}) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(f.t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { m.Run(ctx) })
+		time.Sleep(10 * time.Second)
+		if err := m.Adopt(ctx, monitor.Target{Policy: f.policy(), Engine: f.engineOf("CP_001")}); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(3 * time.Second)
+		stop()
+		running.Wait()
+		if n := len(f.questionsTo("CP_001")); n != 3 {
+			t.Errorf("%d checks, want 3", n)
+		}
+		if err := box.Close(f.t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestTargetsComeAndGo adopts, changes and releases charge points of two shards: the others
 // keep their ticks, and a charge point that comes back goes on from its State.
 func TestTargetsComeAndGo(t *testing.T) {

@@ -155,10 +155,15 @@ func (r *runner) remove(ctx context.Context, cp evcp.CPID) {
 	r.uplink.Release(limit, cp, true)
 }
 
+// add begins the watch of a charge point. The monitor is first: what it is told of a charge
+// point that it does not know, such as its registration, is lost.
 func (r *runner) add(ctx context.Context, t Target) {
 	m := r.monitored(t)
+	if err := r.monitor.Adopt(ctx, m); err != nil {
+		r.logReloadError(ctx, t.CP, err)
+		return
+	}
 	r.uplink.Adopt(t.CP, m.Policy.Interval)
-	r.logReloadError(ctx, t.CP, r.monitor.Adopt(ctx, m))
 }
 
 func (r *runner) change(ctx context.Context, t Target) {

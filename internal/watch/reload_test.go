@@ -23,6 +23,10 @@ func TestReload(t *testing.T) {
 	topic := bed.ReadTopic()
 	engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, func(string) string { return "OK" })
 	target := func(cp evcp.CPID) watch.Target { return watch.Target{CP: cp, Address: engine.Address} }
+	registrations := func(n int) { // each that asks is recorded
+		t.Helper()
+		bed.Until("the registrations", func() bool { return topic.Count(evcp.RegisterToCentral) == n })
+	}
 	reloads := make(chan watch.Reload)
 	all := []watch.Target{target("CP_A"), target("CP_B"), target("CP_C")}
 	w := start(t, bed, "", dir, func(o *watch.Options) {
@@ -31,6 +35,7 @@ func TestReload(t *testing.T) {
 	for _, cp := range []evcp.CPID{"CP_A", "CP_B", "CP_C"} {
 		bed.UntilCentralState(cp, "activated")
 	}
+	registrations(3)
 
 	changed := target("CP_B")
 	changed.Policy = &evcp.Policy{Fall: 5, Rise: 1, Instance: "test", Site: "Sur", Interval: 100 * time.Millisecond, Timeout: 90 * time.Millisecond}
@@ -41,6 +46,7 @@ func TestReload(t *testing.T) {
 	bed.Until("the line of the reload", func() bool { return w.logs("fleet.yaml read again: 1 added, 1 removed, 1 changed") })
 	bed.UntilCentralState("CP_C", "disconnected")
 	bed.UntilCentralState("CP_D", "activated")
+	registrations(4)
 	metric := func(line string) bool {
 		_, text := getFrom(t, dir+"/fleet", status.MetricsPath)
 		return strings.Contains(text, "\n"+line+"\n")
@@ -59,6 +65,7 @@ func TestReload(t *testing.T) {
 
 	reloads <- watch.Reload{Targets: []watch.Target{target("CP_A"), changed, target("CP_C"), target("CP_D")}, Added: []watch.Target{target("CP_C")}}
 	bed.UntilCentralState("CP_C", "activated")
+	registrations(5)
 	if !metric("evcp_config_last_reload_successful 1") {
 		t.Error("the metric after the bad file")
 	}
