@@ -89,7 +89,7 @@ func (v *verifier) lateChecks() {
 		}
 		v.result.Intervals++
 		limit := r.Interval + maxLateness
-		if v.first(i-1) || r.Rechecks || v.greetedBusy(s) {
+		if v.first(i-1) || r.Rechecks || v.overranBusy(s) {
 			limit += r.Interval
 		}
 		if over := s.length() - limit; over > 0 && over > v.stallTime(s) {
@@ -110,11 +110,12 @@ func (v *verifier) first(i int) bool {
 	return v.of(MonitorDown).meet(between)
 }
 
-// greetedBusy reports whether the Engine's greeting was awaited between two checks while the
-// CPUs were busy: the exchange may then run into the next tick, as that of a first check.
-func (v *verifier) greetedBusy(between span) bool {
-	return v.of(CPUBusy).meet(between) && slices.ContainsFunc(v.events, func(e evcp.Event) bool {
-		return e.Action == evcp.ConnectedToEngine && between.meets(span{e.At, e.At})
+// overranBusy reports whether busy CPUs let an exchange that waited for the Engine's greeting, or
+// for its whole timeout, run into the next tick.
+func (v *verifier) overranBusy(between span) bool {
+	return v.of(CPUBusy).meet(between.wider(maxLateness)) && slices.ContainsFunc(v.events, func(e evcp.Event) bool {
+		long := e.Action == evcp.ConnectedToEngine || e.Action == evcp.HealthCheck && e.Latency > v.trace.Rules.Timeout
+		return long && between.meets(span{e.At, e.At})
 	})
 }
 

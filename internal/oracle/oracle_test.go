@@ -252,6 +252,12 @@ func TestAllowedDeviations(t *testing.T) {
 			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(2 * time.Second), To: at(3 * time.Second)})
 			s.skipAfterGreeting()
 		}},
+		{"a check skipped since busy CPUs made a timeout late", func(s *scenario) {
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(15400 * ms), To: at(15500 * ms)})
+			i := s.index(59, isCheck)
+			s.remove(i)
+			s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 59, 60)
+		}},
 		{"a recovery not reported, of a charge point that was removed meanwhile", func(s *scenario) {
 			i := s.index(0, action(evcp.ReportEngineRecovery))
 			told := s.events[i].At
