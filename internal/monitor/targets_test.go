@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
+	"evcp/internal/testbed"
 )
 
 // actions are the events of one charge point, without its checks.
@@ -201,6 +203,11 @@ func TestAFailureIsCheckedSoon(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMain(m *testing.M) {
+	testbed.LimitRapidChecks(20) // some open and refuse a database
+	os.Exit(m.Run())
 }
 
 // TestTargetsOnABadDisk: whatever comes and goes while the disk refuses and works again, each

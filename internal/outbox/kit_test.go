@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/sqlite"
+	"evcp/internal/testbed"
 )
 
 func TestMain(m *testing.M) {
@@ -26,19 +26,8 @@ func TestMain(m *testing.M) {
 	if parent := os.Getenv("EVCP_TEST_TAKE_OVER"); parent != "" {
 		takeOverChild(parent)
 	}
-	limitRapidChecks()
+	testbed.LimitRapidChecks(25) // each crashes and restarts a database many times
 	goleak.VerifyTestMain(m)
-}
-
-// limitRapidChecks is for us, unless somebody asks for a number: each check crashes and
-// restarts a database many times.
-func limitRapidChecks() {
-	flag.Parse()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if !asked {
-		_ = flag.Set("rapid.checks", "25")
-	}
 }
 
 // testingT is what a test and a rapid test have in common.

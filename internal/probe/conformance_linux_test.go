@@ -292,11 +292,13 @@ func TestConformanceOfFrames(t *testing.T) {
 func TestConformanceOfALateOwner(t *testing.T) {
 	withDrivers(t, func(t *testing.T, d probe.Driver) {
 		const delay = 50 * time.Millisecond
+		mayReply := make(chan struct{}, 1)
 		fx := realTarget(t, d, listenAndServe(t, func(c *net.TCPConn) {
 			for {
 				if _, ok := read(c); !ok {
 					return
 				}
+				<-mayReply
 				time.Sleep(delay)
 				c.Write([]byte("OK"))
 			}
@@ -309,6 +311,7 @@ func TestConformanceOfALateOwner(t *testing.T) {
 					t.Fatalf("found %+v before the reply", found)
 				}
 			}
+			mayReply <- struct{}{}
 			time.Sleep(tau + 300*time.Millisecond)
 			found := fx.probe.Take(nil)
 			if len(found) != 1 {
