@@ -271,6 +271,10 @@ func (s *SessionState) reportReplied(m Outbound, v Verdict, now Instant, random 
 func (s *SessionState) receiptCame(m Outbound, now Instant) {
 	defer s.dropReports()
 	r := s.reports()
+	m.renumber(r.Last) // it may have been numbered anew on its way
+	for _, known := range r.Queue {
+		m.renumber(known)
+	}
 	if r.Queue = without(r.Queue, m.Operation, m.Incident); m.Repeat == 0 {
 		r.Unkept = append(r.Unkept, m)
 	}

@@ -348,3 +348,28 @@ func TestHeartbeatAndRepeatsSwitchedOff(t *testing.T) {
 		t.Errorf("sends operation %d, wakes %d", m.Operation, wake)
 	}
 }
+
+// TestNumberedAnewOnItsWay: the disk refuses a failure whose report is on its way. The receipt is
+// for the failure under its new number too.
+func TestNumberedAnewOnItsWay(t *testing.T) {
+	d := newDialogue(t)
+	d.expect(Register, "Authentication successful")
+	d.expect(Heartbeat, "OK")
+	d.apply(failed(5))
+	m := d.next()
+	again := failed(5)
+	again.Epoch, again.Incident.Epoch = 2, 2
+	d.apply(again)
+	d.reply(m, "Failure report received")
+	if r := d.s.Reports; len(r.Queue) != 0 || len(r.Unkept) != 1 || r.Unkept[0].Incident != again.Incident || r.Last.Incident != again.Incident {
+		t.Errorf("after the receipt: %+v", r)
+	}
+	d.s.LastHeartbeat = d.now.add(time.Hour) // so that the repeat is next
+	m = d.next()
+	again.Epoch, again.Incident.Epoch = 3, 3
+	d.apply(again)
+	d.reply(m, "Failure report received")
+	if r := d.s.Reports; r.Last.Incident != again.Incident || r.Last.Repeat != 1 {
+		t.Errorf("after the receipt of the repeat: %+v", r)
+	}
+}
