@@ -71,7 +71,8 @@ func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, st
 		return nil, err
 	}
 	p.windows = p.number
-	return p, p.openCentralLink()
+	err := p.openCentralLink()
+	return p, err
 }
 
 // openEngine starts the Engine and opens the link to it.

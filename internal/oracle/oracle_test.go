@@ -110,12 +110,12 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		}, oracle.FalseOK},
 		{"an OK without a check received", func(s *scenario) { s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 8, 9) }, oracle.FalseOK},
 		{"an OK that came too late", func(s *scenario) { s.cp.EngineChecks[8].Done += 30 * ten }, oracle.FalseOK},
-		{"a reply noticed late by a Monitor that notices at once", func(s *scenario) { s.noticeLate(8, 80*ms) }, oracle.FalseOK},
-		{"a reply noticed too late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(8, 130*ms) }, oracle.FalseOK},
+		{"a reply noticed late by a Monitor that notices at once", func(s *scenario) { s.noticeLate(80 * ms) }, oracle.FalseOK},
+		{"a reply noticed too late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(130 * ms) }, oracle.FalseOK},
 		{"a reply noticed too late after a pause", func(s *scenario) {
 			s.noticing = 50 * ms
-			s.pauseAfter(8, 60*ms)
-			s.noticeLate(8, 160*ms)
+			s.pauseAfter(60 * ms)
+			s.noticeLate(160 * ms)
 		}, oracle.FalseOK},
 		{"a lost event of a Monitor that notices late", func(s *scenario) { s.noticing = 90 * ms; s.remove(s.index(8, isCheck)) }, oracle.LostEvent},
 		{"a check skipped since the Engine's greeting was late", func(s *scenario) { s.skipAfterGreeting() }, oracle.LateCheck},
@@ -197,11 +197,11 @@ func TestAllowedDeviations(t *testing.T) {
 			s.shared[0].From = s.events[i].At.Add(230 * ms)
 			s.remove(i)
 		}},
-		{"a reply noticed late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(8, 80*ms) }},
+		{"a reply noticed late", func(s *scenario) { s.noticing = 90 * ms; s.noticeLate(80 * ms) }},
 		{"a reply noticed after a pause", func(s *scenario) {
 			s.noticing = 90 * ms
-			s.pauseAfter(8, 100*ms)
-			s.noticeLate(8, 160*ms)
+			s.pauseAfter(100 * ms)
+			s.noticeLate(160 * ms)
 		}},
 		{"a check in flight when its charge point was removed", func(s *scenario) {
 			i := s.index(8, isCheck)

@@ -138,9 +138,9 @@ func (s *scenario) splitReply(n int, later time.Duration) {
 	q.Reply, q.Partial, q.Done = "OK", "O", q.Received.Add(later)
 }
 
-// noticeLate dates the event of the n-th check later than its reply.
-func (s *scenario) noticeLate(n int, later time.Duration) {
-	i := s.index(n, action(evcp.HealthCheck))
+// noticeLate dates the event of the ninth check later than its reply.
+func (s *scenario) noticeLate(later time.Duration) {
+	i := s.index(8, action(evcp.HealthCheck))
 	s.events[i].At = s.events[i].At.Add(later)
 }
 
@@ -152,9 +152,9 @@ func (s *scenario) skipAfterGreeting() {
 	s.insertEvent(i, evcp.Event{Action: evcp.ConnectedToEngine, Response: "OK"})
 }
 
-// pauseAfter pauses the Monitor 5 ms after the n-th check.
-func (s *scenario) pauseAfter(n int, long time.Duration) {
-	from := s.events[s.index(n, action(evcp.HealthCheck))].At.Add(5 * ms)
+// pauseAfter pauses the Monitor 5 ms after the ninth check.
+func (s *scenario) pauseAfter(long time.Duration) {
+	from := s.events[s.index(8, action(evcp.HealthCheck))].At.Add(5 * ms)
 	s.cp.Windows = append(s.cp.Windows, oracle.Window{Kind: oracle.MonitorPaused, From: from, To: from.Add(long)})
 }
 
