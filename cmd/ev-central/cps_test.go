@@ -32,7 +32,7 @@ func TestListOfChargePoints(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lasts := regexp.MustCompile(` +[0-9.]+m?s  `)
+	lasts := regexp.MustCompile(` +[0-9.]+m?s {2}`)
 	for want, args := range map[string][]string{
 		"● CP_001 activated <t> registered\n▲ CP_002 faulted <t> engine_failure\n· CP_003 expected –\n": {"cps"},
 		"▲ CP_002 averiado <t> engine_failure\n":                                                        {"cps", "p_002", "--lang", "es"},

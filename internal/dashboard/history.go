@@ -31,7 +31,8 @@ type HistorySource struct {
 // most two seconds ago; while the disk takes no writes, earlier.
 func HistoryOf(f *archive.Follower, path string) *HistorySource {
 	return &HistorySource{Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
-		if err := f.Do(ctx, (*archive.Archive).Refresh); ctx.Err() != nil {
+		err := f.Do(ctx, (*archive.Archive).Refresh)
+		if err != nil && ctx.Err() != nil { // the disk may refuse: then what was committed is shown
 			return nil, err
 		}
 		return archive.OpenView(path, position, true)

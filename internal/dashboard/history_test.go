@@ -13,7 +13,6 @@ import (
 
 	"evcp"
 	"evcp/internal/archive"
-	"evcp/internal/central"
 	"evcp/internal/kafka"
 	"evcp/internal/ledger"
 )
@@ -101,7 +100,7 @@ func pages(t *testing.T, s *testServer, path string) (all past, n int) {
 }
 
 func TestPastOfOne(t *testing.T) {
-	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	s := startTestServerWith(t, testHistory(t))
 	whole := ask(t, s, "api/v1/cps/CP_001/segments")
 	paged, n := pages(t, s, "api/v1/cps/CP_001/segments?limit=2")
 	if len(whole.Segments) < 7 || n != (len(whole.Segments)+1)/2 || fmt.Sprint(whole.Segments) != fmt.Sprint(paged.Segments) {
@@ -132,7 +131,7 @@ func TestPastOfOne(t *testing.T) {
 }
 
 func TestIncidentsOfAll(t *testing.T) {
-	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	s := startTestServerWith(t, testHistory(t))
 	whole := ask(t, s, "api/v1/incidents")
 	paged, _ := pages(t, s, "api/v1/incidents?limit=1")
 	if len(whole.Incidents) != 6 || len(paged.Incidents) != 6 {
@@ -152,7 +151,7 @@ func TestIncidentsOfAll(t *testing.T) {
 }
 
 func TestUptimeAnswers(t *testing.T) {
-	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	s := startTestServerWith(t, testHistory(t))
 	a := get(t, s.url+"api/v1/uptime?definition=plain&month=2026-10&cp_id=CP_001&until=2026-10-31T23:00:00Z")
 	var u ledger.Uptime
 	if err := json.Unmarshal([]byte(a.body), &u); err != nil || a.code != http.StatusOK {
@@ -169,7 +168,7 @@ func TestUptimeAnswers(t *testing.T) {
 // TestPagesOfTheList: Link leads through all, by id, and If-None-Match spares an answer that is
 // known.
 func TestPagesOfTheList(t *testing.T) {
-	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	s := startTestServerWith(t, testHistory(t))
 	for n := range 5 {
 		s.monitor(fmt.Sprintf("EV_CP_M CP_%03d registration request", n+1))
 	}

@@ -34,9 +34,9 @@ func startTestServer(t *testing.T, o central.Options, monitors, pages string) *t
 }
 
 // startTestServerWith starts a site that keeps history.
-func startTestServerWith(t *testing.T, o central.Options, past *HistorySource) *testServer {
+func startTestServerWith(t *testing.T, past *HistorySource) *testServer {
 	t.Helper()
-	return startTestSite(t, o, past, anyPort, anyPort)
+	return startTestSite(t, central.Options{}, past, anyPort, anyPort)
 }
 
 func startTestSite(t *testing.T, o central.Options, past *HistorySource, monitors, pages string) *testServer {

@@ -112,7 +112,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 // answer fits its schema, and nothing is described that does not happen.
 func TestDescriptionHasEveryAnswer(t *testing.T) {
 	d, c := openDescription(t)
-	past, none := startTestServerWith(t, central.Options{}, testHistory(t)), startTestServer(t, central.Options{}, anyPort, anyPort)
+	past, none := startTestServerWith(t, testHistory(t)), startTestServer(t, central.Options{}, anyPort, anyPort)
 	past.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
 	past.monitor("EV_CP_M CP_009 registration request", "EV_CP_M CP_009 ENGINE_FAILURE", "EV_CP_M CP_009 heartbeat KO").Close()
 	served := New(past.central, "test", testHistory(t))
@@ -267,7 +267,7 @@ func checkAnswer(t *testing.T, c *jsonschema.Compiler, path, code, kind string, 
 // TestDescriptionHasEveryParameter: an unknown parameter is answered with those that there are.
 func TestDescriptionHasEveryParameter(t *testing.T) {
 	d, _ := openDescription(t)
-	s := startTestServerWith(t, central.Options{}, testHistory(t))
+	s := startTestServerWith(t, testHistory(t))
 	for path, p := range d.Paths {
 		var want, got []string
 		for _, q := range p.Get.Parameters {

@@ -83,15 +83,14 @@ func newInputHashes() inputHashes { return inputHashes{segments: sha256.New(), p
 
 // segment adds one that touches the window.
 func (h *inputHashes) segment(cp evcp.CPID, s history.CPSegment, q Question) {
-	line := append(h.line[:0], cp...)
+	h.line = append(h.line[:0], cp...)
 	for _, part := range [...]int64{
 		int64(max(s.From, q.From)), int64(min(s.To, q.To)), s.Incident.Epoch, int64(s.Incident.Seq),
 		s.Evidence.First.Epoch, int64(s.Evidence.First.Seq), s.Evidence.Last.Epoch, int64(s.Evidence.Last.Seq),
 	} {
-		line = strconv.AppendInt(append(line, ' '), part, 10)
+		h.line = strconv.AppendInt(append(h.line, ' '), part, 10)
 	}
-	line = append(append(append(append(line, ' '), s.State...), ' '), s.Cause...)
-	h.line = append(line, '\n')
+	h.line = fmt.Appendf(h.line, " %s %s\n", s.State, s.Cause)
 	h.segments.Write(h.line)
 }
 

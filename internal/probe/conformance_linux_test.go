@@ -47,7 +47,7 @@ func realTarget(t *testing.T, d probe.Driver, address string, change func(*probe
 	fx := &fixture{t: t}
 	target := probe.Target{CP: "CP_001", Address: address, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}}
 	change(&target)
-	fx.adoptBy(d, probe.Options{}, target)
+	fx.adoptBy(d, target)
 	t.Cleanup(fx.probe.Close)
 	return fx
 }
@@ -423,7 +423,7 @@ func TestConformanceOfAdoption(t *testing.T) {
 		}
 		const slots = 300 // more than one block of the raw driver
 		fx := &fixture{t: t}
-		fx.adoptBy(d, probe.Options{}, target("A", silent))
+		fx.adoptBy(d, target("A", silent))
 		defer fx.probe.Close()
 		var others []int
 		for slot := 1; slot < slots; slot++ {

@@ -79,7 +79,7 @@ func withDrivers(t *testing.T, test func(t *testing.T, d probe.Driver)) {
 func realChecks(t *testing.T, d probe.Driver, by link.Dialer, address string) *fixture {
 	t.Helper()
 	fx := &fixture{t: t}
-	fx.adoptBy(d, probe.Options{}, probe.Target{CP: "CP_001", Address: address, Dialer: by, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}})
+	fx.adoptBy(d, probe.Target{CP: "CP_001", Address: address, Dialer: by, Rules: evcp.EvidenceRules{Timeout: tau, Grace: grace}})
 	t.Cleanup(fx.probe.Close)
 	return fx
 }

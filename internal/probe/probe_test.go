@@ -76,11 +76,11 @@ func (fx *fixture) engine(serve func(net.Conn)) (stop func()) {
 }
 
 // adopt makes the portable probe of one target.
-func (fx *fixture) adopt(t probe.Target) { fx.adoptBy(probe.Portable, probe.Options{}, t) }
+func (fx *fixture) adopt(t probe.Target) { fx.adoptBy(probe.Portable, t) }
 
-func (fx *fixture) adoptBy(d probe.Driver, o probe.Options, t probe.Target) {
+func (fx *fixture) adoptBy(d probe.Driver, t probe.Target) {
 	fx.t.Helper()
-	p, err := probe.New(d, o)
+	p, err := probe.New(d, probe.Options{})
 	if err != nil {
 		fx.t.Fatal(err)
 	}

@@ -157,7 +157,6 @@ func (o Options) fleetRows(asked []askedEngine, r engineResults) []peerResult {
 		if len(some) > rowsOfCause {
 			row := o.engineRow(o.Language.Sprintf(english.ofSite, len(some), sites[k.site]), some[0])
 			row.address, row.took = display.Safe(k.site), 0
-			some = some[:1]
 			rows, left = append(rows, once(row, k.cause, advised)), left-len(failed[k])
 		} else {
 			for _, a := range some {
