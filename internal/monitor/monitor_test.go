@@ -227,6 +227,21 @@ func TestChecksDoNotDrift(t *testing.T) {
 	})
 }
 
+// TestTheEndIsDatedWhenItComes, not by the last wake-up.
+func TestTheEndIsDatedWhenItComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		var stopped time.Time
+		events := f.run(func(*monitor.Monitor) {
+			time.Sleep(3400 * time.Millisecond) // between two checks
+			stopped = time.Now()
+		})
+		if last := events[len(events)-1]; last.Action != evcp.MonitorStopped || last.At != evcp.StampOf(stopped) {
+			t.Errorf("%s at %s, want a stop at %s", last.Action, last.At.Time(), stopped)
+		}
+	})
+}
+
 // TestAnIncidentFromEndToEnd fails the Engine for ten checks.
 func TestAnIncidentFromEndToEnd(t *testing.T) {
 	withEngine(t, func(f *fixture) {

@@ -183,8 +183,10 @@ func (s *shard) wake(w wakeUp) {
 // The findings come first: a check must not end after the reading that judges it.
 func (s *shard) takeFindings() {
 	s.found = s.prober.Take(s.found[:0])
-	s.now, s.slept = time.Now(), s.m.o.Slept()
+	s.readClocks()
 }
+
+func (s *shard) readClocks() { s.now, s.slept = time.Now(), s.m.o.Slept() }
 
 func (s *shard) judgeFound() {
 	for i := range s.found {
@@ -307,6 +309,7 @@ func (s *shard) untilFound() time.Duration {
 // Monitor stopped.
 func (s *shard) stop() {
 	s.prober.Close()
+	s.readClocks() // the last wake-up may be long past
 	s.locked(func() {
 		s.drainInbox()
 		for slot, c := range s.cps {

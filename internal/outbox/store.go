@@ -43,9 +43,10 @@ func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
 }
 
 // memoryLimit is what SQLite may use of the memory, in bytes: enough for what is kept in
-// memory and for all that may have waited for a commit when the disk refused, with a
-// quarter more for pages. SQLite's library panics beyond it.
-const memoryLimit = (memorySize + plainWaiting + factsWaiting) * 5 / 4
+// memory and for all that may have waited for a commit when the disk refused, and as much
+// again, since pages of 1 KiB need some 20 % more and a part of them is in use twice while a
+// commit makes room. SQLite's library panics beyond it.
+const memoryLimit = (memorySize + plainWaiting + factsWaiting) * 2
 
 // openMemory makes the same store without a disk.
 func openMemory() (runStore, error) {
