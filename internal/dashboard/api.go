@@ -34,7 +34,7 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	limit, ok := limitOf(w, q)
+	limit, ok := status.PageSize(w, q)
 	if !ok {
 		return
 	}

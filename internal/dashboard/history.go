@@ -49,8 +49,6 @@ const (
 	uptimeDeadline   = 60 * time.Second // of a report over all ports
 	maxWindow        = 400 * 24 * time.Hour
 	usualWindow      = 7 * 24 * time.Hour
-	maxPage          = 1000
-	usualPage        = 100
 	// maxVisited is how many charge points one page of incidents reads.
 	maxVisited = 500
 )
@@ -97,7 +95,7 @@ func askedPage(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, more .
 	if p.values, ok = status.Query(w, r, slices.Sorted(slices.Values(append(more, "at", "cursor", "from", "limit", "to")))...); !ok {
 		return p, false
 	}
-	if p.limit, ok = limitOf(w, p.values); !ok {
+	if p.limit, ok = status.PageSize(w, p.values); !ok {
 		return p, false
 	}
 	p.to = newest
@@ -114,18 +112,6 @@ func askedPage(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, more .
 	return p, true
 }
 
-func limitOf(w http.ResponseWriter, q url.Values) (n int, ok bool) {
-	if !q.Has("limit") {
-		return usualPage, true
-	}
-	n, err := strconv.Atoi(q.Get("limit"))
-	if err != nil || n < 1 || n > maxPage {
-		status.WriteError(w, http.StatusBadRequest, "limit can't be "+strconv.Quote(q.Get("limit"))+": a number from 1 to "+strconv.Itoa(maxPage))
-		return 0, false
-	}
-	return n, true
-}
-
 func momentOf(w http.ResponseWriter, q url.Values, name string, usual evcp.Stamp) (evcp.Stamp, bool) {
 	if !q.Has(name) {
 		return usual, true
@@ -136,6 +122,25 @@ func momentOf(w http.ResponseWriter, q url.Values, name string, usual evcp.Stamp
 		return 0, false
 	}
 	return evcp.StampOf(at), true
+}
+
+// onePageQuery is what a page of the past of one charge point is about.
+type onePageQuery struct {
+	pageQuery
+	cp    evcp.CPID
+	after evcp.Stamp // the cursor
+}
+
+// askedPageOf reads the parameters of such a page, and what is kept of the charge point.
+func askedPageOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) (p onePageQuery, kept archive.KeptHistory, ok bool) {
+	if p.pageQuery, ok = askedPage(w, r, v.Progress.Newest); !ok {
+		return p, kept, false
+	}
+	if p.cp, kept, ok = keptOf(w, r, v); !ok {
+		return p, kept, false
+	}
+	p.after, ok = momentCursor(w, p.values)
+	return p, kept, ok
 }
 
 // readJSON says which part of the log an answer was read from.
@@ -183,21 +188,13 @@ func eventID(id evcp.EventID, cp evcp.CPID) *string {
 }
 
 func (d *Dashboard) serveSegments(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-	p, ok := askedPage(w, r, v.Progress.Newest)
+	p, kept, ok := askedPageOf(w, r, v)
 	if !ok {
 		return
 	}
-	cp, kept, ok := keptOf(w, r, v)
-	if !ok {
-		return
-	}
-	after, ok := momentCursor(w, p.values)
-	if !ok {
-		return
-	}
-	page := segmentsPage{cp, ledger.RFC3339(p.from), ledger.RFC3339(p.to), []segmentJSON{}, nil, readOf(v)}
+	page := segmentsPage{p.cp, ledger.RFC3339(p.from), ledger.RFC3339(p.to), []segmentJSON{}, nil, readOf(v)}
 	for _, s := range kept.Segments() {
-		if s.To <= p.from || s.From >= p.to || s.From < after {
+		if s.To <= p.from || s.From >= p.to || s.From < p.after {
 			continue
 		}
 		if len(page.Segments) == p.limit {
@@ -206,7 +203,7 @@ func (d *Dashboard) serveSegments(w http.ResponseWriter, r *http.Request, v *arc
 		}
 		page.Segments = append(page.Segments, segmentJSON{
 			From: ledger.RFC3339(s.From), To: ledger.RFC3339(s.To), Micros: s.To.Sub(s.From).Microseconds(), State: s.State, Cause: s.Cause,
-			Incident: eventID(s.Incident, cp), First: eventID(s.Evidence.First, cp), Last: eventID(s.Evidence.Last, cp),
+			Incident: eventID(s.Incident, p.cp), First: eventID(s.Evidence.First, p.cp), Last: eventID(s.Evidence.Last, p.cp),
 			Estimated: s.Evidence.Estimated, NotNumbered: s.Evidence.NotNumbered,
 		})
 	}

@@ -91,20 +91,12 @@ func (page *incidentsPage) add(cp evcp.CPID, list []history.IncidentDetail, afte
 }
 
 func (d *Dashboard) serveIncidentsOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-	p, ok := askedPage(w, r, v.Progress.Newest)
+	p, kept, ok := askedPageOf(w, r, v)
 	if !ok {
 		return
 	}
-	cp, kept, ok := keptOf(w, r, v)
-	if !ok {
-		return
-	}
-	after, ok := momentCursor(w, p.values)
-	if !ok {
-		return
-	}
-	page := pageOf(p, v)
-	if full := page.add(cp, kept.Incidents(), after, p.touches, p.limit); full != 0 {
+	page := pageOf(p.pageQuery, v)
+	if full := page.add(p.cp, kept.Incidents(), p.after, p.touches, p.limit); full != 0 {
 		page.Next = cursorOf(full)
 	}
 	status.WriteJSON(w, page)

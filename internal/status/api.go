@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -53,6 +54,26 @@ func Query(w http.ResponseWriter, r *http.Request, allowed ...string) (q url.Val
 		}
 	}
 	return q, true
+}
+
+// How many entries a page of a list has.
+const (
+	usualPage = 100
+	maxPage   = 1000
+)
+
+// PageSize is the parameter limit: how many entries a page may have. It answers the request when
+// that is no such number.
+func PageSize(w http.ResponseWriter, q url.Values) (n int, ok bool) {
+	if !q.Has("limit") {
+		return usualPage, true
+	}
+	n, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || n < 1 || n > maxPage {
+		WriteError(w, http.StatusBadRequest, "limit can't be "+strconv.Quote(q.Get("limit"))+": a number from 1 to "+strconv.Itoa(maxPage))
+		return 0, false
+	}
+	return n, true
 }
 
 // NoParameters answers 400 to a request with parameters.

@@ -15,10 +15,8 @@ import (
 
 // The lists of charge points.
 const (
-	cpsPath   = "/api/v1/cps"
-	cpPath    = "/api/v1/cps/{id}"
-	usualPage = 100
-	maxPage   = 1000
+	cpsPath = "/api/v1/cps"
+	cpPath  = "/api/v1/cps/{id}"
 )
 
 // further are the paths beside those that every program serves.
@@ -32,7 +30,7 @@ func (r *runner) serveCPs(w http.ResponseWriter, request *http.Request) {
 	if !ok {
 		return
 	}
-	limit, ok := pageSize(w, q)
+	limit, ok := status.PageSize(w, q)
 	if !ok {
 		return
 	}
@@ -74,18 +72,6 @@ func (r *runner) page(states, sites []string, after string, limit int) explain.C
 		}
 	}
 	return page
-}
-
-func pageSize(w http.ResponseWriter, q url.Values) (n int, ok bool) {
-	if !q.Has("limit") {
-		return usualPage, true
-	}
-	n, err := strconv.Atoi(q.Get("limit"))
-	if err != nil || n < 1 || n > maxPage {
-		status.WriteError(w, http.StatusBadRequest, "limit can't be "+strconv.Quote(q.Get("limit"))+": a number from 1 to "+strconv.Itoa(maxPage))
-		return 0, false
-	}
-	return n, true
 }
 
 // maxAllowed values are named in an error.
