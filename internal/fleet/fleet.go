@@ -188,9 +188,6 @@ type Difference struct {
 	Added, Removed, Changed []Member // Changed: as they are in the new one
 }
 
-// Empty reports whether both fleets are the same.
-func (c Difference) Empty() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
-
 // Diff compares the targets of two fleets.
 func Diff(before, after []Member) Difference {
 	var c Difference

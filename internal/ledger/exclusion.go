@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"evcp"
 )
@@ -23,18 +21,6 @@ const (
 
 // ExclusionReasons are all of them.
 var ExclusionReasons = []ExclusionReason{Grid, Vehicle, Maintenance, Vandalism, Disaster}
-
-// ParseReason reads a reason.
-func ParseReason(text string) (ExclusionReason, error) {
-	if r := ExclusionReason(text); slices.Contains(ExclusionReasons, r) {
-		return r, nil
-	}
-	names := make([]string, len(ExclusionReasons))
-	for i, r := range ExclusionReasons {
-		names[i] = string(r)
-	}
-	return "", fmt.Errorf("a reason is one of %s", strings.Join(names, ", "))
-}
 
 // Exclusion is an annotation: an outage of a charge point or a site that does not count.
 type Exclusion struct {

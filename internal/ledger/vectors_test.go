@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,9 @@ func setVector(t *testing.T, q *asked, words []string) {
 		} else {
 			e.CP = evcp.CPID(words[1])
 		}
-		e.Reason, err = ParseReason(words[4])
+		if e.Reason = ExclusionReason(words[4]); !slices.Contains(ExclusionReasons, e.Reason) {
+			t.Fatalf("a reason is one of %v", ExclusionReasons)
+		}
 		q.Exclusions = append(q.Exclusions, e)
 	default:
 		cp := evcp.CPID(words[0])
