@@ -35,8 +35,9 @@ type Rules struct {
 	// Ready is how long a Monitor may take from the start of its process to its first
 	// check: to start, and to wait for Central and for the Engine's greeting.
 	Ready time.Duration
-	// Noticing is how long after its arrival a running Monitor may take notice of a reply. An
-	// event is dated by the notice, and its latency ends with the arrival. 0: at once.
+	// Noticing is how long after its arrival a running Monitor may take notice of a reply. The
+	// latency of a check ends with the arrival; its event is dated by it, or by the notice. 0: at
+	// once.
 	Noticing time.Duration
 }
 
