@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
@@ -18,7 +18,7 @@ import (
 type CPView struct {
 	cpstate.Condition
 	Peer             string // the address that sent last; "" since a restart
-	HeartbeatSources int    // companies that send heartbeats for it in turns; more than 1 is a copy too many
+	HeartbeatSources int    // connection groups that send heartbeats for it in turns; more than 1 is a copy too many
 	RecentHeartbeats string // the newest last: O, K, C or M each
 }
 
@@ -46,7 +46,7 @@ type board struct {
 	figures                  Figures
 	silence                  deadlineHeap
 	recount                  map[*boardEntry]struct{} // whose HeartbeatSources may change
-	companies                company.Companies
+	groups                   conngroup.Groups
 	watchers, changeWatchers signals
 }
 
@@ -55,7 +55,7 @@ type boardEntry struct {
 	CPView
 	version uint64        // of its last change
 	place   *list.Element // in board.byVersion
-	sources company.CP    // the connections that send for it
+	sources conngroup.CP  // the connections that send for it
 	silent  time.Time     // when it will be silent; neverSilent
 	index   int           // in board.silence
 }
@@ -183,7 +183,7 @@ func appendHeartbeat(recent string, s evcp.Status) string {
 
 // add makes an entry; update follows.
 func (b *board) add(id evcp.CPID, c cpstate.Condition) *boardEntry {
-	p := &boardEntry{CPView: CPView{Condition: c}, sources: company.CP{ID: id}, silent: neverSilent}
+	p := &boardEntry{CPView: CPView{Condition: c}, sources: conngroup.CP{ID: id}, silent: neverSilent}
 	b.cps[id] = p
 	p.place = b.byVersion.PushFront(p)
 	heap.Push(&b.silence, p)
@@ -207,7 +207,7 @@ func (b *board) update(p *boardEntry, next cpstate.Condition, now time.Time) {
 	was := p.Condition
 	p.Condition = next
 	if next.State == cpstate.Disconnected {
-		b.companies.Release(&p.sources)
+		b.groups.Release(&p.sources)
 	}
 	b.count(was, -1)
 	b.count(next, 1)
@@ -278,7 +278,7 @@ func (b *board) expect(id evcp.CPID, now time.Time) {
 
 // remove takes a charge point off the board.
 func (b *board) remove(p *boardEntry) {
-	b.companies.Forget(&p.sources)
+	b.groups.Forget(&p.sources)
 	b.count(p.Condition, -1)
 	b.byVersion.Remove(p.place)
 	heap.Remove(&b.silence, p.index)

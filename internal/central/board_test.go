@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
@@ -78,7 +78,7 @@ func TestNoChangeIsMissedWhenAllVanish(t *testing.T) {
 		b.receiveNow(v, evcp.CPID(fmt.Sprint("CP_", n)), wire.Heartbeat, evcp.KO)
 	}
 	b.drop(v, time.Now())
-	b.expireConnections(time.Now().Add(company.Grace))
+	b.expireConnections(time.Now().Add(conngroup.Grace))
 	if d := b.since(at); d.Missed > 0 || len(d.Changes) != 2*cps {
 		t.Errorf("%d changes, %d missed", len(d.Changes), d.Missed)
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/console"
 	"evcp/internal/credentials"
@@ -149,11 +149,11 @@ type monitorConn struct {
 }
 
 // end closes the connection. The charge points that may be lost with it have the time of
-// company.Grace to be heard on another. The close comes last: TLS says goodbye, and a peer that
+// conngroup.Grace to be heard on another. The close comes last: TLS says goodbye, and a peer that
 // does not read holds that up for 5 s, or until closeAll closes the socket.
 func (m *monitorConn) end() {
 	m.c.board.drop(m.record, time.Now())
-	time.AfterFunc(company.Grace, m.c.expireConnections)
+	time.AfterFunc(conngroup.Grace, m.c.expireConnections)
 	m.conn.Close()
 	m.c.mu.Lock()
 	delete(m.c.conns, m.socket)

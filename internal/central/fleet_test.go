@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/sqlite"
 	"evcp/internal/wire"
@@ -74,7 +74,7 @@ func TestTenThousandChargePoints(t *testing.T) {
 	killed := time.Now()
 	f.close()
 	waitFor(t, "that all are lost", func() bool { return c.Counts().Disconnected == cps })
-	if took := time.Since(killed); took < company.Grace {
+	if took := time.Since(killed); took < conngroup.Grace {
 		t.Errorf("lost after %v", took)
 	}
 	f = dialFleet(t, addr, cps, 16)

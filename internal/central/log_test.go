@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/wire"
 )
 
@@ -105,7 +105,7 @@ func TestAStormInTheLogIsCounted(t *testing.T) {
 		c.board.receiveNow(v, "CP_0", wire.Heartbeat, evcp.KO)
 		c.board.receiveNow(v, "CP_0", wire.Heartbeat, evcp.OK)
 		c.board.drop(v, time.Now())
-		time.Sleep(company.Grace)
+		time.Sleep(conngroup.Grace)
 		c.board.expireConnections(time.Now())
 		time.Sleep(2 * time.Second)
 		stop()

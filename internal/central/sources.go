@@ -4,32 +4,32 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
 
 // connRecord is one connection as the board knows it. It is guarded by the board.
 type connRecord struct {
-	company.Connection
+	conngroup.Connection
 	trials map[evcp.CPID]*CPView // as it was before a registration that is the connection's only message for the charge point so far
 }
 
 func newConnRecord(peer string, opened time.Time) *connRecord {
-	return &connRecord{Connection: company.Connection{Peer: peer, Host: host(peer), Opened: opened}}
+	return &connRecord{Connection: conngroup.Connection{Peer: peer, Host: host(peer), Opened: opened}}
 }
 
 // heard notes a message for p, which was as before until then.
 func (b *board) heard(r *connRecord, p *boardEntry, before CPView, m wire.Message, now time.Time) {
 	delete(r.trials, m.CP)
 	if m.Verb == wire.Disconnect {
-		b.companies.Left(&r.Connection, &p.sources)
+		b.groups.Left(&r.Connection, &p.sources)
 		if p.HeartbeatSources > 0 {
 			b.recount[p] = struct{}{}
 		}
 		return
 	}
-	b.companies.Heard(&r.Connection, &p.sources, m.Verb == wire.Heartbeat, now)
+	b.groups.Heard(&r.Connection, &p.sources, m.Verb == wire.Heartbeat, now)
 	if m.Verb == wire.Registration && before.Known() && p.sources.Messages(&r.Connection) == 1 {
 		if r.trials == nil {
 			r.trials = map[evcp.CPID]*CPView{}
@@ -47,7 +47,7 @@ func (b *board) heard(r *connRecord, p *boardEntry, before CPView, m wire.Messag
 const maxTrial = 10 * time.Second
 
 // goodbye is what a disconnect message leads to, where next is what it means by itself.
-// It says nothing of a company that sent later. After a registration and nothing else
+// It says nothing of a group that sent later. After a registration and nothing else
 // it leaves what was known before.
 func (p *boardEntry) goodbye(r *connRecord, next cpstate.Condition, now time.Time) (after cpstate.Condition, peer string) {
 	before, last := r.trials[p.ID], p.sources.LastBy(&r.Connection)
@@ -78,14 +78,14 @@ func (p *boardEntry) certifies(r *connRecord, m wire.Message) bool {
 func (b *board) drop(r *connRecord, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	beats := func(cp *company.CP) time.Duration {
+	beats := func(cp *conngroup.CP) time.Duration {
 		p := b.cps[cp.ID]
 		if !p.SendsHeartbeats {
 			return 0
 		}
 		return min(max(p.UsualGap(), b.expected), 3*b.expected)
 	}
-	for _, cp := range b.companies.Ended(&r.Connection, beats, now) {
+	for _, cp := range b.groups.Ended(&r.Connection, beats, now) {
 		if p := b.cps[cp.ID]; p.HeartbeatSources > 0 {
 			b.recount[p] = struct{}{}
 		}
@@ -93,11 +93,11 @@ func (b *board) drop(r *connRecord, now time.Time) {
 }
 
 // expireConnections disconnects the charge points that are lost by now: no connection of
-// their company has been open for company.Grace.
+// their group has been open for conngroup.Grace.
 func (b *board) expireConnections(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, loss := range b.companies.Lost(now) {
+	for _, loss := range b.groups.Lost(now) {
 		p := b.cps[loss.CP.ID]
 		if next := p.AfterConnectionEnd(loss.Ended); next != p.Condition {
 			b.update(p, next, now)

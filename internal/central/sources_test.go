@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
 )
@@ -31,8 +31,8 @@ func TestConnectionLost(t *testing.T) {
 	began := time.Now()
 	p.conn.Close()
 	waitFor(t, "connection_lost", c.isState("CP_001", cpstate.Disconnected, cpstate.ConnectionLost))
-	if took := time.Since(began); took < company.Grace {
-		t.Errorf("lost after %v; another connection had %v to send", took, company.Grace)
+	if took := time.Since(began); took < conngroup.Grace {
+		t.Errorf("lost after %v; another connection had %v to send", took, conngroup.Grace)
 	}
 	dial(t, addr).ask("EV_CP_M CP_001 heartbeat OK", "OK")
 	if !c.isState("CP_001", cpstate.Activated, cpstate.HeartbeatOK)() {
@@ -118,15 +118,15 @@ func TestConnectionsOfAFleet(t *testing.T) {
 	p.conn.Close()
 	waitFor(t, "that the end was noticed", func() bool { return c.Figures().Connections == 1 })
 	q.ask("EV_CP_M CP_002 heartbeat OK", "OK")
-	waitFor(t, "that the grace is over", func() bool { return time.Since(broke) > company.Grace+200*time.Millisecond })
+	waitFor(t, "that the grace is over", func() bool { return time.Since(broke) > conngroup.Grace+200*time.Millisecond })
 	if changes := c.Since(read).Changes; len(changes) > 0 {
 		t.Errorf("one of two connections broke: %+v", changes)
 	}
 	killed := time.Now()
 	q.conn.Close()
 	waitFor(t, "that all are lost", func() bool { return c.Counts().Disconnected == 5 })
-	if took := time.Since(killed); took < company.Grace {
-		t.Errorf("lost after %v; another connection had %v to speak", took, company.Grace)
+	if took := time.Since(killed); took < conngroup.Grace {
+		t.Errorf("lost after %v; another connection had %v to speak", took, conngroup.Grace)
 	}
 	for _, change := range c.Since(read).Changes {
 		if change.Reason != cpstate.ConnectionLost {

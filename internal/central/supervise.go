@@ -37,7 +37,7 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			last = now
 			c.board.expireSilent(now, listening)
 			if !slept {
-				c.expireConnections() // those that were given more time than company.Grace
+				c.expireConnections() // those that were given more time than conngroup.Grace
 			}
 			c.logDoubts(now)
 			c.refreshRegistry(now)

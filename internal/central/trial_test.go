@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/central/company"
+	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 )
 
@@ -84,7 +84,7 @@ func TestEndOfAnOldConnection(t *testing.T) {
 	before := time.Now()
 	old.conn.Close()
 	waitFor(t, "that the end was noticed", func() bool { return c.Figures().Connections == 1 })
-	waitFor(t, "that the grace is over", func() bool { return time.Since(before) > company.Grace+200*time.Millisecond })
+	waitFor(t, "that the grace is over", func() bool { return time.Since(before) > conngroup.Grace+200*time.Millisecond })
 	if !c.isState("CP_001", cpstate.Activated, cpstate.Registered)() {
 		v, _ := c.CP("CP_001")
 		t.Errorf("%v (%v) although the new Monitor is connected", v.State, v.Reason)

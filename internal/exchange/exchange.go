@@ -246,13 +246,13 @@ func (x *Exchange) open(s *Settings, p phase, now time.Duration) Command {
 		x.stage = looking
 		return Look
 	}
-	return x.dial(now, x.patience(s))
+	return x.dial(now, x.waitLimit(s))
 }
 
 func (x *Exchange) greets() bool { return x.phase == greetingFirst || x.phase == greetingAgain }
 
-// patience is how long connecting may take, and the reply after it.
-func (x *Exchange) patience(s *Settings) time.Duration {
+// waitLimit is how long connecting may take, and the reply after it.
+func (x *Exchange) waitLimit(s *Settings) time.Duration {
 	if x.greets() {
 		return greetingLimit
 	}
@@ -265,12 +265,12 @@ func (x *Exchange) looked(s *Settings, e *Input) Command {
 	switch {
 	case e.Kind == Quiet:
 		x.kept = true
-		return x.write(e.Now, x.patience(s))
+		return x.write(e.Now, x.waitLimit(s))
 	case e.Kind == Received && x.looks < maxLooks && wire.Blank(e.Bytes):
 		x.looks++
 		return Look
 	default:
-		return x.dial(e.Now, x.patience(s))
+		return x.dial(e.Now, x.waitLimit(s))
 	}
 }
 
@@ -287,7 +287,7 @@ func (x *Exchange) dialled(s *Settings, e *Input, found *[]Result) Command {
 		return Wait
 	case Connected:
 		x.connected = true
-		limit := x.patience(s)
+		limit := x.waitLimit(s)
 		if x.phase == confirming {
 			limit = x.limit
 		}

@@ -97,8 +97,8 @@ const (
 	notInFlight = -1
 )
 
-// rhythm is how often the owner looks while things happen.
-const rhythm = 10 * time.Millisecond
+// pollInterval is how often the owner looks while things happen.
+const pollInterval = 10 * time.Millisecond
 
 // batch messages are sent between two readings of the clock.
 const batch = 16
@@ -201,7 +201,7 @@ func (r *raw) Release(slot int) {
 		r.other.Release(slot)
 	} else {
 		r.close(t)
-		r.landed(t)
+		r.removeFlight(t)
 		r.found = slices.DeleteFunc(r.found, func(f Finding) bool { return f.Target == slot })
 	}
 	*t = rawTarget{fd: noSocket, flight: notInFlight, generation: t.generation + 1}
@@ -259,16 +259,16 @@ func (r *raw) Take(into []Finding) []Finding {
 // plan plans the next wake-up. While things happen the owner looks every 10 ms, for all that
 // has become due. Then it sleeps until a deadline, or until a slow Engine does something.
 func (r *raw) plan(now time.Duration) {
-	soonest := now + rhythm
+	soonest := now + pollInterval
 	if !r.active && len(r.inFlight) > 0 {
 		soonest = r.inFlight[0].until
 		for i := range r.inFlight {
 			soonest = min(soonest, r.inFlight[i].until)
 		}
-		r.slow.wait(max(soonest-now, rhythm))
+		r.slow.wait(max(soonest-now, pollInterval))
 	}
 	r.active = false
-	r.next = max(soonest, now+rhythm)
+	r.next = max(soonest, now+pollInterval)
 }
 
 // expire tells those of whom nothing came that their time was over when the poll began.
@@ -313,7 +313,7 @@ func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
 		r.results = r.results[:0]
 		switch command {
 		case exchange.Idle:
-			r.landed(t)
+			r.removeFlight(t)
 			return
 		case exchange.Wait:
 			r.inFlight[t.flight].until = t.exchange.Until()
@@ -348,8 +348,8 @@ func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
 	}
 }
 
-// landed takes a target out of those in flight.
-func (r *raw) landed(t *rawTarget) {
+// removeFlight takes a target out of those in flight.
+func (r *raw) removeFlight(t *rawTarget) {
 	if t.flight == notInFlight {
 		return
 	}

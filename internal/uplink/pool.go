@@ -38,8 +38,8 @@ type worker struct {
 	wake chan struct{} // there may be something to send
 
 	number    int32
-	queue     queue // of sessions whose home it is
-	homed     int   // how many sessions have their home here
+	queue     queue // of its sessions
+	sessions  int   // how many send by it
 	idle      bool  // it waits for wake
 	open      bool  // its connection was open after the last exchange
 	probing   bool  // it tries whether Central can be reached again
@@ -54,7 +54,7 @@ type worker struct {
 type pool struct {
 	workers     []*worker // nil: the number is free
 	count       int       // of workers
-	shared      queue     // of sessions without a home
+	shared      queue     // of sessions that have no worker
 	waiting     int       // sessions in any queue
 	open        int       // workers whose connection is open
 	registering int       // registrations on their way
@@ -117,10 +117,10 @@ func (u *Uplink) pick(w *worker) int32 {
 
 // queueOf is the queue in which a session waits.
 func (u *Uplink) queueOf(s *session) *queue {
-	if s.home == none {
+	if s.worker == none {
 		return &u.shared
 	}
-	return &u.workers[s.home].queue
+	return &u.workers[s.worker].queue
 }
 
 // enqueue lets a session wait for its connection, or for any.
@@ -133,17 +133,17 @@ func (u *Uplink) enqueue(i int32, c class, now Instant) {
 	switch {
 	case !u.running || u.stopping:
 	case u.blocked(now): // balance goes on when a dial may be tried
-	case s.home != none:
-		u.workers[s.home].rouse()
+	case s.worker != none:
+		u.workers[s.worker].signal()
 	default:
-		u.rouseAny(now)
+		u.signalAny(now)
 	}
 }
 
-// rouseAny finds a worker for what waits for any connection.
-func (u *Uplink) rouseAny(now Instant) {
+// signalAny finds a worker for what waits for any connection.
+func (u *Uplink) signalAny(now Instant) {
 	if w := u.idlest(); w != nil {
-		w.rouse()
+		w.signal()
 	} else if u.count < u.first() && now >= u.growAt {
 		u.spawn()
 	}
@@ -153,14 +153,14 @@ func (u *Uplink) rouseAny(now Instant) {
 func (u *Uplink) idlest() *worker {
 	var least *worker
 	for _, w := range u.workers {
-		if w != nil && w.idle && (least == nil || w.homed < least.homed) {
+		if w != nil && w.idle && (least == nil || w.sessions < least.sessions) {
 			least = w
 		}
 	}
 	return least
 }
 
-func (w *worker) rouse() {
+func (w *worker) signal() {
 	if w.idle {
 		w.idle = false
 		select {
@@ -198,7 +198,7 @@ func (u *Uplink) retire(w *worker, now Instant) {
 	w.retired = true
 	for n := range u.sessions {
 		i, s := int32(n), &u.sessions[n] //nolint:gosec // as table.add
-		if s.cp == "" || s.home != w.number {
+		if s.cp == "" || s.worker != w.number {
 			continue
 		}
 		u.unplace(i)
@@ -213,13 +213,13 @@ func (u *Uplink) retire(w *worker, now Instant) {
 
 // setHome gives a session another connection; nil: any.
 func (u *Uplink) setHome(s *session, w *worker) {
-	if s.home != none {
-		u.workers[s.home].homed--
+	if s.worker != none {
+		u.workers[s.worker].sessions--
 	}
-	s.home = none
+	s.worker = none
 	if w != nil {
-		s.home = w.number
-		w.homed++
+		s.worker = w.number
+		w.sessions++
 	}
 }
 
@@ -233,12 +233,12 @@ func (u *Uplink) balance(now Instant) {
 	}
 	for _, w := range u.workers {
 		if w != nil && !w.queue.empty() {
-			w.rouse()
+			w.signal()
 		}
 	}
 	if !u.shared.empty() {
 		if w := u.idlest(); w != nil {
-			w.rouse()
+			w.signal()
 		}
 		if now >= u.growAt {
 			for n := min(u.wanted(), max(2*u.count, u.first())) - u.count; n > 0; n-- { // at most twice as many at once
@@ -253,11 +253,11 @@ func (u *Uplink) balance(now Instant) {
 func (u *Uplink) probe(now Instant) {
 	for _, w := range u.workers {
 		if w != nil && w.idle && !w.queue.empty() {
-			w.rouse()
+			w.signal()
 			return
 		}
 	}
-	u.rouseAny(now)
+	u.signalAny(now)
 }
 
 // relieve moves what has waited for too long, because an exchange hangs or there is too much

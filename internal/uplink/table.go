@@ -20,7 +20,7 @@ type session struct {
 	since    Instant // of phase
 	last     exchangeRecord
 
-	home       int32 // its connection: the one that sent its last message; none: any
+	worker     int32 // of its connection: the one that sent its last message; none: any
 	inDue      int32 // its place in table.due; none: it is not there
 	prev, next int32 // its neighbours in a list
 	place      sessionPlace
@@ -96,7 +96,7 @@ func (t *table) add(cp evcp.CPID, interval time.Duration) int32 {
 	} else {
 		t.sessions = append(t.sessions, session{})
 	}
-	t.sessions[i] = session{cp: cp, interval: interval, home: none, inDue: none, prev: none, next: none}
+	t.sessions[i] = session{cp: cp, interval: interval, worker: none, inDue: none, prev: none, next: none}
 	t.index[cp] = i
 	t.phases[Connecting]++
 	return i

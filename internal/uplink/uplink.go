@@ -146,7 +146,7 @@ func (u *Uplink) interrupt() {
 		switch {
 		case w == nil:
 		case w.idle:
-			w.rouse()
+			w.signal()
 		case w.interrupt != nil:
 			w.interrupt()
 		}
@@ -182,8 +182,8 @@ func (u *Uplink) goodbyes() map[*worker][]evcp.CPID {
 	for i := range u.sessions {
 		switch s := &u.sessions[i]; {
 		case !s.state.Registered:
-		case s.home != none:
-			all[u.workers[s.home]] = append(all[u.workers[s.home]], s.cp)
+		case s.worker != none:
+			all[u.workers[s.worker]] = append(all[u.workers[s.worker]], s.cp)
 		default: // its connection is lost
 			all[last] = append(all[last], s.cp)
 		}

@@ -51,7 +51,7 @@ func (u *Uplink) next(w *worker, now Instant) (t task, ok bool) {
 			u.place(i, now)
 			continue
 		}
-		if s.home == none {
+		if s.worker == none {
 			u.setHome(s, w)
 		}
 		t = task{session: i, m: m, interval: s.interval}
@@ -243,7 +243,7 @@ func (u *Uplink) failWaiting(reply SendResult, now Instant) (failed []evcp.CPID)
 func (u *Uplink) rouseAll() {
 	for _, w := range u.workers {
 		if w != nil {
-			w.rouse()
+			w.signal()
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (r *runner) metrics(m *metrics.Writer) {
 // chargePointMetrics counts charge points by the state they are shown in, and names
 // those with an open incident.
 func (r *runner) chargePointMetrics(m *metrics.Writer) {
-	s := r.survey()
+	s := r.overview()
 	m.Gauge("evcp_charge_points", "Charge points by the state they are shown as.")
 	for _, state := range shownStates {
 		m.Value(float64(s.states[state]), "state", state.String())

@@ -79,8 +79,8 @@ func (c Condition) AfterSilence(now, listening time.Time, expected time.Duration
 	return c.changeState(Disconnected, Silent, now)
 }
 
-// AfterConnectionEnd is called a second after the last connection of the company that
-// carried its heartbeats ended (package company): the charge point is disconnected
+// AfterConnectionEnd is called a second after the last connection of the group that
+// carried its heartbeats ended (package conngroup): the charge point is disconnected
 // (connection_lost) unless a message came since.
 func (c Condition) AfterConnectionEnd(ended time.Time) Condition {
 	if !c.Known() || c.LastSeen.After(ended) {

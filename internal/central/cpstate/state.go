@@ -54,7 +54,7 @@ const (
 	// SaidGoodbye (disconnected): its Monitor sent disconnect.
 	SaidGoodbye
 	// ConnectionLost (disconnected): the connection that carried its heartbeats ended, and
-	// no other of its company, or that sent for it, was open for a second.
+	// no other of its group, or that sent for it, was open for a second.
 	ConnectionLost
 	// Silent (disconnected): no message for three of its usual gaps.
 	Silent

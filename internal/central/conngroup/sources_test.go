@@ -1,4 +1,4 @@
-package company
+package conngroup
 
 import (
 	"testing"
@@ -25,15 +25,15 @@ func TestSources(t *testing.T) {
 		"a reconnection, long after a second": {beats: []beat{{0, 0}, {1, 1}, {0, 2}, {0, 20}, {2, 21}}, dropped: []int{1}, now: 22, want: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var companies Companies
+			var groups Groups
 			var cp CP
 			conns := []*Connection{{}, {}, {}}
 			at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
 			for _, b := range tc.beats {
-				companies.Heard(conns[b.conn], &cp, true, at(b.second))
+				groups.Heard(conns[b.conn], &cp, true, at(b.second))
 			}
 			for _, n := range tc.dropped {
-				companies.Ended(conns[n], func(*CP) time.Duration { return 5 * time.Second }, at(tc.now))
+				groups.Ended(conns[n], func(*CP) time.Duration { return 5 * time.Second }, at(tc.now))
 			}
 			if got := cp.Sources(at(tc.now), 15*time.Second); got != tc.want {
 				t.Errorf("%d sources, want %d", got, tc.want)

@@ -1,4 +1,4 @@
-package company
+package conngroup
 
 import (
 	"flag"
@@ -52,14 +52,14 @@ func TestTranscripts(t *testing.T) {
 }
 
 // replay runs the lines of a transcript: SECONDS CONNECTION says|beats|left|ends CP..., or
-// SECONDS sources|silent|company CP...
+// SECONDS sources|silent|group CP...
 type replay struct {
-	companies Companies
-	conns     map[string]*Connection
-	cps       map[string]*CP
-	beats     map[*CP]bool
-	at        float64
-	out       strings.Builder
+	groups Groups
+	conns  map[string]*Connection
+	cps    map[string]*CP
+	beats  map[*CP]bool
+	at     float64
+	out    strings.Builder
 }
 
 func newReplay() *replay {
@@ -84,7 +84,7 @@ func (r *replay) run(line string) error {
 		return nil
 	}
 	switch words[1] {
-	case "sources", "silent", "company":
+	case "sources", "silent", "group":
 		r.ask(words[1], words[2:])
 		return nil
 	}
@@ -92,7 +92,7 @@ func (r *replay) run(line string) error {
 }
 
 func (r *replay) lose() {
-	for _, loss := range r.companies.Lost(r.now()) {
+	for _, loss := range r.groups.Lost(r.now()) {
 		fmt.Fprintf(&r.out, "%.1f lost %s, since %.1f\n", r.at, loss.CP.ID, loss.Ended.Sub(noon).Seconds())
 	}
 }
@@ -103,7 +103,7 @@ func (r *replay) ask(word string, ids []string) {
 	case "sources":
 		fmt.Fprintf(&r.out, "%.1f %s has %d sources\n", r.at, cp.ID, cp.Sources(r.now(), 15*time.Second))
 	case "silent":
-		r.companies.Release(cp)
+		r.groups.Release(cp)
 	default:
 		together := map[bool]string{true: "together", false: "apart"}[r.part(ids[0]) == r.part(ids[1])]
 		fmt.Fprintf(&r.out, "%.1f %s and %s: %s\n", r.at, ids[0], ids[1], together)
@@ -117,8 +117,8 @@ func count(is bool) int {
 	return 0
 }
 
-// part is the company of a charge point; nil: it has none.
-func (r *replay) part(id string) *company {
+// part is the group of a charge point; nil: it has none.
+func (r *replay) part(id string) *connectionGroup {
 	switch cp := r.cps[id]; {
 	case cp.orphan != nil:
 		return cp.orphan.whole()
@@ -142,7 +142,7 @@ func (r *replay) send(name, word string, ids []string) error {
 		r.conns[name] = c
 	}
 	if word == "ends" {
-		r.companies.Ended(c, func(cp *CP) time.Duration { return time.Duration(count(r.beats[cp])) * 5 * time.Second }, r.now())
+		r.groups.Ended(c, func(cp *CP) time.Duration { return time.Duration(count(r.beats[cp])) * 5 * time.Second }, r.now())
 		return nil
 	}
 	for _, id := range ids {
@@ -154,9 +154,9 @@ func (r *replay) send(name, word string, ids []string) error {
 		switch word {
 		case "says", "beats":
 			r.beats[cp] = r.beats[cp] || word == "beats"
-			r.companies.Heard(c, cp, word == "beats", r.now())
+			r.groups.Heard(c, cp, word == "beats", r.now())
 		case "left":
-			r.companies.Left(c, cp)
+			r.groups.Left(c, cp)
 		default:
 			return fmt.Errorf("unknown word %q", word)
 		}
@@ -177,7 +177,7 @@ type fleet struct {
 // after its last connection, and nobody else.
 func TestFleets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var b Companies
+		var b Groups
 		now := noon
 		beats := func(*CP) time.Duration { return 5 * time.Second }
 		fleets := make([]*fleet, rapid.IntRange(1, 4).Draw(t, "fleets"))
@@ -229,7 +229,7 @@ func TestFleets(t *testing.T) {
 
 // breakOne ends a connection and opens another in its place; one of its charge points is
 // heard within Grace, on that one or on any other of the Monitor, and all later.
-func breakOne(t *rapid.T, b *Companies, f *fleet, now time.Time) time.Time {
+func breakOne(t *rapid.T, b *Groups, f *fleet, now time.Time) time.Time {
 	n := rapid.IntRange(0, len(f.conns)-1).Draw(t, "connection")
 	b.Ended(f.conns[n], func(*CP) time.Duration { return 5 * time.Second }, now)
 	f.conns[n] = &Connection{Host: f.conns[n].Host, Opened: now}

@@ -41,9 +41,9 @@ func (r *runner) find(cp evcp.CPID) (cpTarget, bool) {
 	return cpTarget{}, false
 }
 
-// survey is one look at every charge point: some milliseconds for 10,000. It takes a lock for
+// overview is one look at every charge point: some milliseconds for 10,000. It takes a lock for
 // each by itself, so no check waits for it.
-type survey struct {
+type overview struct {
 	states  map[evcp.Status]int
 	sites   map[string]*explain.SiteStatus
 	open    []cpTarget // with an open incident, in the order of the fleet
@@ -69,9 +69,9 @@ const (
 // startTime is how long after the start no verdict yet is nothing to list.
 const startTime = 15 * time.Second
 
-func (r *runner) survey() survey {
+func (r *runner) overview() overview {
 	now := evcp.StampOf(time.Now())
-	s := survey{states: map[evcp.Status]int{}, sites: map[string]*explain.SiteStatus{}}
+	s := overview{states: map[evcp.Status]int{}, sites: map[string]*explain.SiteStatus{}}
 	refusals := r.uplink.Figures().Sessions[uplink.Refused] > 0
 	starting := time.Since(r.opened) < startTime
 	for c := range r.watched() {
@@ -92,7 +92,7 @@ func (r *runner) survey() survey {
 	return s
 }
 
-func (s *survey) count(site string, shown evcp.Status) {
+func (s *overview) count(site string, shown evcp.Status) {
 	c := s.sites[site]
 	if c == nil {
 		c = &explain.SiteStatus{Site: site}
@@ -110,7 +110,7 @@ func (s *survey) count(site string, shown evcp.Status) {
 
 // worst are the charge points that are not well, at most so many: first those with an open
 // incident, the longest first.
-func (s *survey) worst(most int) []notWellCP {
+func (s *overview) worst(most int) []notWellCP {
 	slices.SortFunc(s.notWell, func(a, b notWellCP) int {
 		return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(a.since, b.since), strings.Compare(string(a.cp), string(b.cp)))
 	})
@@ -118,7 +118,7 @@ func (s *survey) worst(most int) []notWellCP {
 }
 
 // worstSites are the sites, those with the most failures first, at most so many.
-func (s *survey) worstSites(most int) (sites []explain.SiteStatus, left int) {
+func (s *overview) worstSites(most int) (sites []explain.SiteStatus, left int) {
 	sites = make([]explain.SiteStatus, 0, len(s.sites))
 	for _, c := range s.sites {
 		sites = append(sites, *c)
@@ -131,7 +131,7 @@ func (s *survey) worstSites(most int) (sites []explain.SiteStatus, left int) {
 
 // fleetStatus is what a Monitor of a fleet says of its charge points.
 func (r *runner) fleetStatus() *explain.FleetStatus {
-	s := r.survey()
+	s := r.overview()
 	f := &explain.FleetStatus{States: map[string]int{}, NotWell: []explain.CPRow{}, Central: r.fleetCentral()}
 	for _, state := range shownStates {
 		f.States[state.String()] = s.states[state]

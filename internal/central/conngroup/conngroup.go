@@ -1,28 +1,28 @@
-// Package company decides which connections to Central belong to one Monitor, and which
+// Package conngroup decides which connections to Central belong to one Monitor, and which
 // charge points are lost when connections end. A Monitor of many charge points has several
 // connections, and no message says whose they are. What is heard and when goes in; what is
 // lost comes out. It opens no socket and reads no clock.
 //
-// The connections of one Monitor, as far as Central can tell, are a company. The rules:
+// The connections of one Monitor, as far as Central can tell, are a connection group, here a group. The rules:
 //
-//   - A connection is a company of its own at first.
+//   - A connection is a group of its own at first.
 //   - A connection takes over from one that ended when a charge point of that one is heard on
 //     it for the first time: at most Grace before the end, or any time after it until the
-//     charge point is lost or silent. The two are one company from then on. So the first of
+//     charge point is lost or silent. The two are one group from then on. So the first of
 //     the charge points that is heard again speaks for all that shared its connection.
 //   - Two connections that are open and speak for a charge point in turns are of two
-//     companies: one that changes its connection leaves the old one.
-//   - A charge point whose connection ended is lost when no connection of the company has
+//     groups: one that changes its connection leaves the old one.
+//   - A charge point whose connection ended is lost when no connection of the group has
 //     been open for Grace, and it was not heard since.
 //   - A connection takes over from one with the same certificate only. Its address makes no
-//     company: two Monitors share one behind a router, and one Monitor may change it.
+//     group: two Monitors share one behind a router, and one Monitor may change it.
 //   - Where a connection of several charge points ended and another one of several is open
 //     from the same host, it is likely the same Monitor's, which may send its heartbeats all
 //     at once: the lost ones have their usual time between heartbeats, and Grace, to be heard.
 //
 // A peer that opens a connection for each message keeps none, so the end of one means
 // nothing.
-package company
+package conngroup
 
 import (
 	"cmp"
@@ -37,16 +37,16 @@ import (
 // ended: a Monitor that reconnects is not lost.
 const Grace = time.Second
 
-// Companies are the companies of one Central. The zero value is ready.
-type Companies struct {
+// Groups are the groups of one Central. The zero value is ready.
+type Groups struct {
 	ended     []end // whose last connection has ended, and which had charge points, in order
 	postponed []end // of those the ones with a sibling, until they are over
 	siblings  map[sibling]siblings
 }
 
-// end is the end of a company's last connection.
+// end is the end of a group's last connection.
 type end struct {
-	of   *company
+	of   *connectionGroup
 	at   time.Time
 	with sibling       // zero: the connection was of one charge point
 	gap  time.Duration // the shortest usual time between heartbeats of its charge points
@@ -61,18 +61,18 @@ type siblings struct {
 	ended time.Time // the last one that did
 }
 
-// company is what is known of one. After a merge one of the two is kept, and the other points
+// connectionGroup is what is known of one. After a merge one of the two is kept, and the other points
 // to it.
-type company struct {
+type connectionGroup struct {
 	certificate string
 	open        int              // connections
 	ended       time.Time        // the last connection, if none is open
 	orphans     map[*CP]struct{} // charge points whose connection ended, and that were not heard since
-	merged      *company         // what it is part of; nil: it is whole
+	merged      *connectionGroup // what it is part of; nil: it is whole
 }
 
-// whole is the company that c is, or is part of.
-func (c *company) whole() *company {
+// whole is the group that c is, or is part of.
+func (c *connectionGroup) whole() *connectionGroup {
 	for c.merged != nil {
 		if c.merged.merged != nil {
 			c.merged = c.merged.merged // so that chains stay short
@@ -82,8 +82,8 @@ func (c *company) whole() *company {
 	return c
 }
 
-// merge makes one company of two with the same certificate.
-func merge(a, b *company) {
+// merge makes one group of two with the same certificate.
+func merge(a, b *connectionGroup) {
 	a, b = a.whole(), b.whole()
 	if a == b || a.certificate != b.certificate {
 		return
@@ -108,15 +108,15 @@ type Connection struct {
 	Certificate string // whom its certificate is for; "" without one. Set before it is heard
 	Opened      time.Time
 
-	company *company // nil until it is heard
+	group   *connectionGroup // nil until it is heard
 	cps     map[*CP]struct{}
-	several bool // it has spoken for several, and is counted in Companies.siblings
+	several bool // it has spoken for several, and is counted in Groups.siblings
 }
 
 func (c *Connection) sibling() sibling { return sibling{c.Host, c.Certificate} }
 
 // countSeveral counts a connection that speaks for several charge points from now on.
-func (b *Companies) countSeveral(c *Connection) {
+func (b *Groups) countSeveral(c *Connection) {
 	if c.several || len(c.cps) < 2 {
 		return
 	}
@@ -130,7 +130,7 @@ func (b *Companies) countSeveral(c *Connection) {
 }
 
 // uncountSeveral is its end. What is known of a host is dropped with the last that waits.
-func (b *Companies) uncountSeveral(c *Connection, now time.Time) (with sibling) {
+func (b *Groups) uncountSeveral(c *Connection, now time.Time) (with sibling) {
 	if !c.several {
 		return sibling{}
 	}
@@ -143,20 +143,20 @@ func (b *Companies) uncountSeveral(c *Connection, now time.Time) (with sibling) 
 	return with
 }
 
-// part is the connection's company.
-func (c *Connection) part() *company {
-	if c.company == nil {
-		c.company = &company{certificate: c.Certificate, open: 1}
+// part is the connection's group.
+func (c *Connection) part() *connectionGroup {
+	if c.group == nil {
+		c.group = &connectionGroup{certificate: c.Certificate, open: 1}
 	}
-	return c.company.whole()
+	return c.group.whole()
 }
 
 // CP is which connections speak for one charge point. The zero value is one that none does.
 type CP struct {
 	ID evcp.CPID
 
-	sent       []sent   // by each open connection; mostly one
-	orphan     *company // the one of its connection that ended; nil: it was heard since, or lost
+	sent       []sent           // by each open connection; mostly one
+	orphan     *connectionGroup // the one of its connection that ended; nil: it was heard since, or lost
 	alternated time.Time
 	latest     *Connection // that sent a heartbeat
 }
@@ -179,7 +179,7 @@ func (cp *CP) by(c *Connection) *sent {
 }
 
 // Heard notes a message for a charge point on a connection that is open.
-func (b *Companies) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) {
+func (b *Groups) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) {
 	s := cp.by(c)
 	if s == nil {
 		cp.sent = append(cp.sent, sent{by: c, first: now})
@@ -202,7 +202,7 @@ func (b *Companies) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) 
 	}
 }
 
-// heartbeat notes whether two companies send in turns.
+// heartbeat notes whether two groups send in turns.
 func (cp *CP) heartbeat(s *sent, now time.Time) {
 	if latest := cp.by(cp.latest); latest != nil && s.heartbeats > 0 && latest.by.part() != s.by.part() {
 		cp.alternated = now
@@ -212,7 +212,7 @@ func (cp *CP) heartbeat(s *sent, now time.Time) {
 }
 
 // Left notes that a connection speaks for a charge point no more: it has said goodbye.
-func (b *Companies) Left(c *Connection, cp *CP) {
+func (b *Groups) Left(c *Connection, cp *CP) {
 	cp.sent = slices.DeleteFunc(cp.sent, func(s sent) bool { return s.by == c })
 	delete(c.cps, cp)
 	if cp.latest == c {
@@ -222,7 +222,7 @@ func (b *Companies) Left(c *Connection, cp *CP) {
 
 // Release gives up waiting for a charge point whose connection ended: it was heard, or is
 // disconnected for another reason.
-func (b *Companies) Release(cp *CP) {
+func (b *Groups) Release(cp *CP) {
 	if cp.orphan != nil {
 		delete(cp.orphan.whole().orphans, cp)
 		cp.orphan = nil
@@ -230,7 +230,7 @@ func (b *Companies) Release(cp *CP) {
 }
 
 // Forget takes a charge point off all connections.
-func (b *Companies) Forget(cp *CP) {
+func (b *Groups) Forget(cp *CP) {
 	b.Release(cp)
 	for len(cp.sent) > 0 {
 		b.Left(cp.sent[0].by, cp)
@@ -240,7 +240,7 @@ func (b *Companies) Forget(cp *CP) {
 // Ended notes the end of a connection. beats is the usual time between the heartbeats of a
 // charge point, 0 where it sends none: only those that send some are lost. It returns the
 // charge points that the connection spoke for.
-func (b *Companies) Ended(c *Connection, beats func(*CP) time.Duration, now time.Time) (cps []*CP) {
+func (b *Groups) Ended(c *Connection, beats func(*CP) time.Duration, now time.Time) (cps []*CP) {
 	of, e := c.part(), end{at: now, with: b.uncountSeveral(c, now)}
 	for cp := range c.cps {
 		cps = append(cps, cp)
@@ -270,7 +270,7 @@ func (b *Companies) Ended(c *Connection, beats func(*CP) time.Duration, now time
 }
 
 // takenOver reports whether another connection carries the charge point's heartbeats, or has
-// sent for it since s ended. One that has begun to within Grace is of the same company.
+// sent for it since s ended. One that has begun to within Grace is of the same group.
 func (cp *CP) takenOver(s sent, now time.Time) (carried bool) {
 	for i := range cp.sent {
 		o := &cp.sent[i]
@@ -285,7 +285,7 @@ func (cp *CP) takenOver(s sent, now time.Time) (carried bool) {
 
 // mayBeHeard reports whether the Monitor of a connection that ended likely has another, on
 // which nothing was to be sent yet.
-func (b *Companies) mayBeHeard(e end, now time.Time) bool {
+func (b *Groups) mayBeHeard(e end, now time.Time) bool {
 	s := b.siblings[e.with]
 	return e.with != sibling{} && now.Sub(e.at) < Grace+e.gap && (s.open > 0 || now.Sub(s.ended) < Grace)
 }
@@ -293,11 +293,11 @@ func (b *Companies) mayBeHeard(e end, now time.Time) bool {
 // Loss is one charge point that is lost.
 type Loss struct {
 	CP    *CP
-	Ended time.Time // the last connection of its company
+	Ended time.Time // the last connection of its group
 }
 
 // Lost takes the charge points that are lost by now.
-func (b *Companies) Lost(now time.Time) (all []Loss) {
+func (b *Groups) Lost(now time.Time) (all []Loss) {
 	for len(b.ended) > 0 && now.Sub(b.ended[0].at) >= Grace {
 		b.postponed = append(b.postponed, b.ended[0])
 		b.ended = b.ended[1:]

@@ -1,4 +1,4 @@
-package company
+package conngroup
 
 import (
 	"slices"
@@ -21,7 +21,7 @@ func (cp *CP) LastBy(c *Connection) time.Time {
 	return c.Opened
 }
 
-// SentLater reports whether another company has sent for the charge point since c last did: a
+// SentLater reports whether another group has sent for the charge point since c last did: a
 // newer Monitor has taken over, and c has no say any more.
 func (cp *CP) SentLater(c *Connection) bool {
 	last := cp.LastBy(c)
@@ -38,7 +38,7 @@ func (cp *CP) CarriedWithoutCertificate() bool {
 	return slices.ContainsFunc(cp.sent, func(s sent) bool { return s.heartbeats > 0 && s.by.Certificate == "" })
 }
 
-// Sources is how many companies sent heartbeats in turns within the timeout. There should be
+// Sources is how many groups sent heartbeats in turns within the timeout. There should be
 // one. A Monitor that reconnected leaves an old connection behind for a while, which sends no
 // more; two Monitors send in turns.
 func (cp *CP) Sources(now time.Time, timeout time.Duration) int {
@@ -57,7 +57,7 @@ func (cp *CP) MaySendInTurns() bool {
 	return len(cp.sent) > 1 && len(cp.newest(func(sent) bool { return true })) > 1
 }
 
-// NewestTwo are the addresses of the two companies that sent heartbeats last; "" where there
+// NewestTwo are the addresses of the two groups that sent heartbeats last; "" where there
 // are not so many.
 func (cp *CP) NewestTwo() (peer, other string) {
 	newest := cp.newest(func(sent) bool { return true })
@@ -70,7 +70,7 @@ func (cp *CP) NewestTwo() (peer, other string) {
 	return peer, other
 }
 
-// newest is the newest connection with heartbeats of each company, the newest first.
+// newest is the newest connection with heartbeats of each group, the newest first.
 func (cp *CP) newest(fits func(sent) bool) (newest []sent) {
 	all := slices.Clone(cp.sent)
 	slices.SortFunc(all, func(a, b sent) int { return b.lastHeartbeat.Compare(a.lastHeartbeat) })
