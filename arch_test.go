@@ -66,7 +66,7 @@ var packages = map[string]contract{
 	"internal/report":            {decides, []string{".", "internal/display", "internal/history", "internal/language", "internal/ledger"}},
 	"internal/archive":           {does, []string{".", "internal/folder", "internal/history", "internal/kafka", "internal/ledger", "internal/pace", "internal/sqlite"}},
 	"internal/kafkasettings":     {does, []string{"internal/cli", "internal/config", "internal/credentials", "internal/kafka", "internal/language"}},
-	"internal/dashboard":         {does, []string{".", "internal/archive", "internal/central", "internal/central/cpstate", "internal/history", "internal/ledger", "internal/metrics", "internal/wait", "internal/status", "internal/version", "internal/wire"}},
+	"internal/dashboard":         {does, []string{".", "internal/archive", "internal/central", "internal/central/cpstate", "internal/history", "internal/language", "internal/ledger", "internal/metrics", "internal/report", "internal/wait", "internal/status", "internal/version", "internal/wire"}},
 	"internal/demo":              {does, []string{".", "internal/advice", "internal/archive", "internal/central", "internal/central/cpstate", "internal/console", "internal/dashboard", "internal/display", "internal/engine", "internal/kafka", "internal/language", "internal/link", "internal/wait", "internal/watch", "internal/wire"}},
 	"internal/engine/remote":     {does, []string{"internal/engine", "internal/status"}},
 	"internal/metrics":           {does, nil},

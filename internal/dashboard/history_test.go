@@ -201,3 +201,52 @@ func TestPagesOfTheList(t *testing.T) {
 		t.Errorf("what is known already: %s", resp.Status)
 	}
 }
+
+// TestNewestIncidents: pages lead through all, the newest first, whatever the size of a page;
+// the file has the same.
+func TestNewestIncidents(t *testing.T) {
+	s := startTestServerWith(t, testHistory(t))
+	whole := ask(t, s, "api/v1/incidents?order=newest").Incidents
+	if len(whole) != 6 || !whole[0].Open || whole[0].CP != "CP_002" {
+		t.Fatalf("%+v", whole)
+	}
+	for i, one := range whole[1:] {
+		if one.FirstFailed > whole[i].FirstFailed {
+			t.Errorf("%v comes after %v", one, whole[i])
+		}
+	}
+	for _, size := range []string{"1", "4", "6"} {
+		if paged, _ := pages(t, s, "api/v1/incidents?order=newest&limit="+size); fmt.Sprint(times(paged)) != fmt.Sprint(times(past{Incidents: whole})) {
+			t.Errorf("in pages of %s: %v", size, times(paged))
+		}
+	}
+	if refused := ask(t, s, "api/v1/incidents?order=newest&cause=refused&site=Norte,Sur").Incidents; len(refused) != 4 {
+		t.Errorf("%+v", refused)
+	}
+	if none := ask(t, s, "api/v1/incidents?order=newest&cause=reset").Incidents; len(none) != 0 {
+		t.Errorf("%+v", none)
+	}
+	a := get(t, s.url+"api/v1/incidents?format=csv")
+	if lines := strings.Split(strings.TrimSpace(a.body), "\r\n"); len(lines) != 7 || !strings.HasPrefix(lines[1], "CP_002,,refused,"+whole[0].FirstFailed) ||
+		a.header.Get("Content-Disposition") != `attachment; filename="incidents.csv"` {
+		t.Errorf("%v %s", a.header, a.body)
+	}
+}
+
+func times(p past) (all []string) {
+	for _, i := range p.Incidents {
+		all = append(all, i.CP+" "+i.FirstFailed)
+	}
+	return all
+}
+
+// TestUptimeFiles: a report is a file, and never a page of this server.
+func TestUptimeFiles(t *testing.T) {
+	s := startTestServerWith(t, testHistory(t))
+	for format, want := range map[string]string{"csv": "port,cp_id,site,start", "html": "Disponibilidad"} {
+		a := get(t, s.url+"api/v1/uptime?definition=plain&month=2026-10&until=newest&language=es&format="+format)
+		if a.code != http.StatusOK || !strings.Contains(a.body, want) || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("%s: %d %v %s", format, a.code, a.header, a.body)
+		}
+	}
+}

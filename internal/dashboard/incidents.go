@@ -1,26 +1,24 @@
 package dashboard
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/history"
 	"evcp/internal/ledger"
 	"evcp/internal/status"
-	"evcp/internal/version"
 )
 
 // incidentJSON is one incident, as the events tell it.
 type incidentJSON struct {
 	ID          *string   `json:"incident_id"`
 	CP          evcp.CPID `json:"cp_id"`
+	Site        string    `json:"site"` // where the events last said it is; "" is not known
 	Cause       string    `json:"cause"`
 	FirstFailed *string   `json:"first_failed"`
 	Detected    *string   `json:"detected"`    // null: the record is missing
@@ -41,9 +39,9 @@ func momentText(at evcp.Stamp) *string {
 	return &text
 }
 
-func jsonOfIncident(cp evcp.CPID, d history.IncidentDetail) incidentJSON {
+func jsonOfIncident(cp evcp.CPID, site string, d history.IncidentDetail) incidentJSON {
 	return incidentJSON{
-		ID: eventID(d.ID, cp), CP: cp, Cause: d.Cause, FirstFailed: momentText(d.FirstFailed), Detected: momentText(d.Detected), Told: momentText(d.Told),
+		ID: eventID(d.ID, cp), CP: cp, Site: site, Cause: d.Cause, FirstFailed: momentText(d.FirstFailed), Detected: momentText(d.Detected), Told: momentText(d.Told),
 		Answered: d.AnsweredIn.Microseconds(), Recovered: momentText(d.Recovered), EndUnseen: d.EndUnseen, Open: isOpen(d), Failed: d.Failed, NotJudged: d.NotJudged,
 	}
 }
@@ -62,7 +60,8 @@ func (p pageQuery) touches(d history.IncidentDetail) bool {
 	return d.Recovered == 0 || d.Recovered > p.from
 }
 
-// incidentsPage is a page of incidents: by charge point, and of each by time.
+// incidentsPage is a page of incidents: by charge point, and of each by time; or the newest
+// first.
 type incidentsPage struct {
 	From      string         `json:"from"`
 	To        string         `json:"to"`
@@ -77,7 +76,7 @@ func pageOf(p pageQuery, v *archive.HistoryView) incidentsPage {
 
 // add adds the incidents of one charge point from a moment on. full is where the next page
 // begins; 0: all are in.
-func (page *incidentsPage) add(cp evcp.CPID, list []history.IncidentDetail, after evcp.Stamp, fits func(history.IncidentDetail) bool, limit int) (full evcp.Stamp) {
+func (page *incidentsPage) add(cp evcp.CPID, site string, list []history.IncidentDetail, after evcp.Stamp, fits func(history.IncidentDetail) bool, limit int) (full evcp.Stamp) {
 	for _, i := range list {
 		if i.FirstFailed < after || !fits(i) {
 			continue
@@ -85,7 +84,7 @@ func (page *incidentsPage) add(cp evcp.CPID, list []history.IncidentDetail, afte
 		if len(page.Incidents) >= limit {
 			return i.FirstFailed
 		}
-		page.Incidents = append(page.Incidents, jsonOfIncident(cp, i))
+		page.Incidents = append(page.Incidents, jsonOfIncident(cp, site, i))
 	}
 	return 0
 }
@@ -96,24 +95,66 @@ func (d *Dashboard) serveIncidentsOf(w http.ResponseWriter, r *http.Request, v *
 		return
 	}
 	page := pageOf(p.pageQuery, v)
-	if full := page.add(p.cp, kept.Incidents(), p.after, p.touches, p.limit); full != 0 {
+	if full := page.add(p.cp, history.SiteOf(kept.Numberings), kept.Incidents(), p.after, p.touches, p.limit); full != 0 {
 		page.Next = cursorOf(full)
 	}
 	status.WriteJSON(w, page)
 }
 
-// serveIncidents answers with the incidents of all charge points, by id. A page reads a
-// bounded number of charge points, so it may have few incidents, or none, and a next one.
-func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-	p, ok := askedPage(w, r, v.Progress.Newest, "open", "site")
-	if !ok {
-		return
+// incidentsQuery is which incidents of all charge points are asked for.
+type incidentsQuery struct {
+	pageQuery
+	newest bool // first; else by charge point
+	csv    bool
+	sites  map[evcp.CPID]string
+}
+
+// askedIncidents reads the parameters of a list of the incidents of all.
+func askedIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) (p incidentsQuery, ok bool) {
+	if p.pageQuery, ok = askedPage(w, r, v.Progress.Newest, "cause", "format", "open", "order", "site"); !ok {
+		return p, false
 	}
+	for name, allowed := range map[string][]string{"open": {"true", "false"}, "order": {"cp_id", "newest"}, "format": {"json", "csv"}} {
+		if p.values.Has(name) && !slices.Contains(allowed, p.values.Get(name)) {
+			status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(p.values.Get(name)), allowed...)
+			return p, false
+		}
+	}
+	p.csv = p.values.Get("format") == "csv"
+	p.newest = p.csv || p.values.Get("order") == "newest"
+	var err error
+	p.sites, err = v.Sites()
+	return p, answered(w, err)
+}
+
+// at reports whether the charge point is at one of the sites that are asked for.
+func (p incidentsQuery) at(cp evcp.CPID) bool {
+	return !p.values.Has("site") || slices.Contains(strings.Split(p.values.Get("site"), ","), p.sites[cp])
+}
+
+func (p incidentsQuery) fits(i history.IncidentDetail) bool {
 	open := p.values.Get("open")
-	if p.values.Has("open") && open != "true" && open != "false" {
-		status.WriteError(w, http.StatusBadRequest, "open can't be "+strconv.Quote(open), "true", "false")
-		return
+	return p.touches(i) && (open == "" || open == strconv.FormatBool(isOpen(i))) &&
+		(!p.values.Has("cause") || slices.Contains(strings.Split(p.values.Get("cause"), ","), i.Cause))
+}
+
+// serveIncidents answers with the incidents of all charge points.
+func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+	p, ok := askedIncidents(w, r, v)
+	switch {
+	case !ok:
+	case p.csv:
+		serveIncidentsCSV(w, r, v, p)
+	case p.newest:
+		serveNewestIncidents(w, r, v, p)
+	default:
+		serveIncidentsByCP(w, v, p)
 	}
+}
+
+// serveIncidentsByCP answers by id. A page reads a bounded number of charge points, so it may
+// have few incidents, or none, and a next one.
+func serveIncidentsByCP(w http.ResponseWriter, v *archive.HistoryView, p incidentsQuery) {
 	id, after, ok := idCursor(w, p.values)
 	if !ok {
 		return
@@ -122,19 +163,10 @@ func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *ar
 	if !answered(w, err) {
 		return
 	}
-	var sites map[evcp.CPID]string
-	if p.values.Has("site") {
-		if sites, err = v.Sites(); !answered(w, err) {
-			return
-		}
-	}
-	fits := func(i history.IncidentDetail) bool {
-		return p.touches(i) && (open == "" || open == strconv.FormatBool(isOpen(i)))
-	}
-	page, visited := pageOf(p, v), 0
+	page, visited := pageOf(p.pageQuery, v), 0
 	begin, _ := slices.BinarySearch(cps, id)
 	for _, cp := range cps[begin:] {
-		if sites != nil && sites[cp] != p.values.Get("site") {
+		if !p.at(cp) {
 			continue
 		}
 		if cp != id {
@@ -150,7 +182,7 @@ func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *ar
 		if !answered(w, err) {
 			return
 		}
-		if full := page.add(cp, kept.Incidents(), after, fits, p.limit); full != 0 {
+		if full := page.add(cp, p.sites[cp], kept.Incidents(), after, p.fits, p.limit); full != 0 {
 			next := string(cp) + "/" + *cursorOf(full)
 			page.Next = &next
 			break
@@ -171,84 +203,4 @@ func idCursor(w http.ResponseWriter, q url.Values) (id evcp.CPID, after evcp.Sta
 		return "", 0, badCursor(w, q.Get("cursor"))
 	}
 	return id, evcp.Stamp(at), true
-}
-
-// serveUptime answers as ev-central report does with --format json.
-func (d *Dashboard) serveUptime(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-	q, ok := status.Query(w, r, "at", "cp_id", "definition", "month", "offline_is_outage", "site", "until", "year", "zone")
-	if !ok {
-		return
-	}
-	question, ports, only, err := d.question(q)
-	if err == nil {
-		err = cut(&question, q, v.Progress.Newest)
-	}
-	if err != nil {
-		status.WriteError(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	u, err := v.Uptime(r.Context(), question, ports, only, version.String())
-	if errors.Is(err, archive.ErrNoPort) {
-		status.WriteError(w, http.StatusNotFound, "no port is "+strings.TrimSpace(q.Get("cp_id")+" "+q.Get("site")))
-		return
-	}
-	if answered(w, err) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(append(encode(u), '\n')) // fails only if the reader has gone
-	}
-}
-
-// question reads what a report is about. The error names the parameter and what is allowed.
-func (d *Dashboard) question(q url.Values) (a ledger.Question, ports []ledger.ChargingPort, only archive.PortSelection, err error) {
-	a = ledger.Question{Definition: ledger.Definition(q.Get("definition")), Zone: time.UTC}
-	only.Site = q.Get("site")
-	if !slices.Contains(ledger.Definitions, a.Definition) {
-		return a, nil, only, errors.New("definition can't be " + strconv.Quote(q.Get("definition")) + ": nevi, uk or plain")
-	}
-	if name := q.Get("zone"); name != "" {
-		if a.Zone, err = time.LoadLocation(name); err != nil || name == "Local" {
-			return a, nil, only, errors.New("zone can't be " + strconv.Quote(name) + ": UTC or a name as Europe/London")
-		}
-	}
-	if id := q.Get("cp_id"); id != "" {
-		if only.CP, err = evcp.ParseCPID(id); err != nil {
-			return a, nil, only, errors.New("cp_id can't be " + strconv.Quote(id) + ": " + err.Error())
-		}
-	}
-	switch q.Get("offline_is_outage") {
-	case "", "false":
-	case "true":
-		a.OfflineIsOutage = true
-	default:
-		return a, nil, only, errors.New("offline_is_outage can't be " + strconv.Quote(q.Get("offline_is_outage")) + ": true or false")
-	}
-	switch {
-	case q.Has("month") == q.Has("year"):
-		return a, nil, only, errors.New("month or year is needed: month=2026-10, or year=2026")
-	case a.Definition == ledger.UK && d.history.Ports == nil:
-		return a, nil, only, errors.New("definition can't be uk here: this Central runs without --ports, and uk is about public ports of 50 kW and more")
-	case q.Has("month"):
-		a.From, a.To, err = ledger.MonthWindow(a.Definition, q.Get("month"), a.Zone)
-	default:
-		a.From, a.To, err = ledger.YearWindow(q.Get("year"), a.Zone)
-	}
-	if err == nil && d.history.Ports != nil {
-		ports, err = d.history.Ports(a.Zone)
-	}
-	return a, ports, only, err
-}
-
-// cut ends a window that has not ended at until. Whether it has ended is said by the newest event.
-func cut(a *ledger.Question, q url.Values, newest evcp.Stamp) error {
-	if text := q.Get("until"); text != "" {
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil || evcp.StampOf(at) <= a.From {
-			return errors.New("until can't be " + strconv.Quote(text) + ": a time in the window, as 2026-10-31T08:00:00Z")
-		}
-		a.To = min(a.To, evcp.StampOf(at))
-	}
-	if a.To > newest {
-		return errors.New("the window ends at " + ledger.RFC3339(a.To) + ", and the newest event is of " + ledger.RFC3339(newest) + ": until is needed, at most that")
-	}
-	return nil
 }

@@ -150,12 +150,16 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{oneIncidentsPath, past.url + "api/v1/cps/CP_001/incidents?limt=1", "", ""},
 		{oneIncidentsPath, busy + "api/v1/cps/CP_001/incidents", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents", "", ""},
+		{incidentsPath, past.url + "api/v1/incidents?order=newest&limit=1", "", ""},
+		{incidentsPath, past.url + "api/v1/incidents?format=csv", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?open=maybe", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?cursor=CP_001", "", ""},
 		{incidentsPath, none.url + "api/v1/incidents", "", ""},
 		{incidentsPath, busy + "api/v1/incidents", "", ""},
 		{uptimePath, past.url + "api/v1/uptime?definition=nevi&month=2026-10&until=2026-10-31T23:00:00Z", "", ""},
 		{uptimePath, past.url + "api/v1/uptime?definition=plain&year=2026&until=2026-10-31T23:00:00Z&zone=Europe/London", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10&until=newest&format=html&language=es", "", ""},
+		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10&until=newest&format=pdf", "", ""},
 		{uptimePath, past.url + "api/v1/uptime?definition=uk&year=2026", "", ""},
 		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
 		{uptimePath, past.url + "api/v1/uptime?definition=plain", "", ""},
@@ -232,7 +236,7 @@ func checkAnswer(t *testing.T, c *jsonschema.Compiler, path, code, kind string, 
 	t.Helper()
 	where := "central.json#/components/schemas/Problem"
 	switch {
-	case code == "304" || kind == "text/event-stream":
+	case code == "304" || kind == "text/event-stream" || strings.HasPrefix(kind, "text/") && resp.Header.Get("Content-Disposition") != "":
 		return
 	case code == "200" && own:
 		escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(path)
@@ -272,6 +276,7 @@ func TestDescriptionHasEveryParameter(t *testing.T) {
 		var want, got []string
 		for _, q := range p.Get.Parameters {
 			if name := q.Ref[strings.LastIndex(q.Ref, "/")+1:]; name != "id" {
+				name, _, _ = strings.Cut(name, "_incidents") // another list of values
 				want = append(want, name)
 			}
 		}

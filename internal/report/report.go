@@ -46,7 +46,7 @@ func (d Document) CSV() ([]byte, error) {
 	for _, p := range d.Ports {
 		for _, o := range p.Outages {
 			rows = append(rows, []string{
-				cell(p.Port()), cell(p.CP), cell(p.Site), o.From, o.To, minutes(o.Micros), cell(o.Cause), cell(o.Incident), minutes(o.Excluded), cell(o.ExcludedBy),
+				Cell(p.Port()), Cell(p.CP), Cell(p.Site), o.From, o.To, minutes(o.Micros), Cell(o.Cause), Cell(o.Incident), minutes(o.Excluded), Cell(o.ExcludedBy),
 			})
 		}
 	}
@@ -54,8 +54,8 @@ func (d Document) CSV() ([]byte, error) {
 	return []byte(b.String()), err
 }
 
-// cell is a text that no spreadsheet takes for a formula.
-func cell(s string) string {
+// Cell is a text that no spreadsheet takes for a formula.
+func Cell(s string) string {
 	s = display.Safe(s)
 	if s != "" && strings.ContainsRune("=+-@\t\r|%", rune(s[0])) {
 		return "'" + s
