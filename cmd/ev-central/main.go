@@ -17,6 +17,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/dashboard"
 	"evcp/internal/language"
+	"evcp/internal/metrics"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -168,7 +169,10 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, dashboard.New(p.central, version.String(), p.past(), p.options.files.Metrics), httpDrain)
+			page := dashboard.New(dashboard.Options{
+				Central: p.central, Version: version.String(), History: p.past(), Metrics: []func(*metrics.Writer){p.options.files.Metrics},
+			})
+			pageErr = dashboard.Serve(ctx, pages, page, httpDrain)
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })

@@ -52,11 +52,19 @@ const (
 	maxStreams = 256
 )
 
-// New makes the handler. The version of the program stands in each snapshot. past is nil where
-// no history is kept. more write further metrics of the process.
-func New(c *central.Central, version string, past *HistorySource, more ...func(*metrics.Writer)) *Dashboard {
+// Options are what New makes a Dashboard of. Central is needed.
+type Options struct {
+	Central *central.Central
+	Version string                  // of the program: it stands in each snapshot
+	History *HistorySource          // nil: none is kept
+	Metrics []func(*metrics.Writer) // write further metrics of the process
+}
+
+// New makes the handler.
+func New(o Options) *Dashboard {
+	c := o.Central
 	d := &Dashboard{
-		central: c, version: version, history: past, more: more, frames: &frameCache{central: c, version: version}, list: &listCache{central: c},
+		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	api := d.api()

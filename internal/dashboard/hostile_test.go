@@ -19,7 +19,7 @@ func (s *testServer) serve() (addr string) {
 	ln := listen(s.t, anyPort)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, ln, New(s.central, "test", nil), time.Second) }()
+	go func() { ended <- Serve(ctx, ln, New(Options{Central: s.central, Version: "test"}), time.Second) }()
 	s.t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

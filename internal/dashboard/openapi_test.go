@@ -115,7 +115,7 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 	past, none := startTestServerWith(t, testHistory(t)), startTestServer(t, central.Options{}, anyPort, anyPort)
 	past.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
 	past.monitor("EV_CP_M CP_009 registration request", "EV_CP_M CP_009 ENGINE_FAILURE", "EV_CP_M CP_009 heartbeat KO").Close()
-	served := New(past.central, "test", testHistory(t))
+	served := New(Options{Central: past.central, Version: "test", History: testHistory(t)})
 	paths := append(slices.Collect(maps.Keys(served.api())), status.StatusPath)
 	if got := slices.Sorted(maps.Keys(d.Paths)); !slices.Equal(got, slices.Sorted(slices.Values(paths))) {
 		t.Errorf("described are %v, served %v", got, paths)
@@ -217,7 +217,7 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 // busySite is the same Central, with all places taken.
 func busySite(t *testing.T, s *testServer) (url string) {
 	t.Helper()
-	d := New(s.central, "test", testHistory(t))
+	d := New(Options{Central: s.central, Version: "test", History: testHistory(t)})
 	for _, places := range []chan struct{}{d.lists, d.streams, d.histories} {
 		for range cap(places) {
 			places <- struct{}{}
