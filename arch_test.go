@@ -83,6 +83,7 @@ var packages = map[string]contract{
 	"internal/oracle":            {decides, []string{".", "internal/wire"}},
 	"internal/faultproxy":        {does, []string{"internal/wait"}},
 	"internal/faultdisk":         {does, nil},
+	"internal/generator":         {decides, []string{"."}},
 	"internal/simulation":        {decides, nil},
 }
 
