@@ -36,6 +36,7 @@ type eventSettings struct {
 	topic   string
 	tls     cli.ClientTLS
 	login   kafkasettings.LoginSettings
+	keep    time.Duration // of minutes
 }
 
 // settings are their rows in the program's table.
@@ -45,6 +46,7 @@ func (e *eventSettings) settings() []config.Setting {
 	rows := []config.Setting{
 		{Name: "kafka-brokers", Arg: "LIST", DefaultText: "none", Group: group, Help: "HOST:PORT,HOST:PORT: keeps history", Set: config.HostPortList(&e.brokers, 9092)},
 		{Name: "kafka-topic", Arg: "NAME", Default: "monitor-events", Group: group, Set: config.Topic(&e.topic)},
+		{Name: "keep-minutes", Arg: "DURATION", Default: "168h", Group: group, Help: "how long checks are kept by the minute", Scope: config.NotInFile, Set: config.Duration(&e.keep, 24*time.Hour)},
 	}
 	rows = append(rows, e.tls.Settings(group, false)...)
 	return append(rows, e.login.Settings(group)...)
@@ -75,6 +77,7 @@ func (o *options) openHistory(con *console.Console) (*archive.Follower, func() e
 	if err != nil {
 		return nil, nil, language.Errorf("open the history in %s: %w", o.stateDir, err)
 	}
+	a.KeepMinutes(o.events.keep)
 	f, err := archive.NewFollower(a, kafka.Options{
 		Brokers: o.events.brokers, Topic: o.events.topic, Login: login, Logger: con.Logger(), Dial: dialer.DialContext,
 	}, con.Logger())

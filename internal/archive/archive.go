@@ -40,11 +40,13 @@ type Archive struct {
 	committed time.Time // when Commit last wrote
 	known     map[evcp.CPID]bool
 	folds     map[foldKey]*heldFold
+	minutes   minuteRetention
 
 	// What is not committed yet.
 	changed  []foldKey
 	elements []settledElement
 	checks   []firstCheck
+	hours    []settledHour
 	added    []evcp.CPID
 	dirty    bool
 }
@@ -100,7 +102,7 @@ func Open(dir string, log *slog.Logger) (*Archive, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}}
+	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultKeepMinutes}}
 	if err := a.load(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -128,7 +130,7 @@ func (a *Archive) load() (err error) {
 		return err
 	}
 	return errors.Join(
-		a.db.QueryInts(`SELECT pinned FROM progress`, &a.pinned),
+		a.db.QueryInts(`SELECT pinned, minutes_from FROM progress`, &a.pinned, (*int64)(&a.minutes.from)),
 		a.db.Query(`SELECT cp_id FROM charge_points`, func(row *sqlite.Stmt) error {
 			a.known[evcp.CPID(row.ColumnText(0))] = true
 			return nil
@@ -206,6 +208,9 @@ func (a *Archive) takeRecord(r kafka.TopicRecord) error {
 			a.elements = append(a.elements, settledElement{key, f.elements, e})
 			f.elements++
 		}
+		for _, h := range f.Minutes.TakeSettled() {
+			a.hours = append(a.hours, settledHour{key, h})
+		}
 		if !f.changed {
 			f.changed = true
 			a.changed = append(a.changed, key)
@@ -232,6 +237,9 @@ func (a *Archive) fold(key foldKey) (*heldFold, error) {
 			f.stored, f.elements = row.ColumnInt64(0), row.ColumnInt64(1)
 			return json.Unmarshal(row.ColumnRawText(2), &f.Numbering)
 		}, string(key.cp), key.epoch)
+		if err == nil {
+			err = readOpenMinutes(a.db, key, &f.Minutes)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -51,8 +51,8 @@ func shown(t *testing.T, dir, position string) string {
 
 // stream are the records of a few charge points: incidents, restarts, records that are
 // missing, garbage, and checks of the first EV_CP_M.
-func stream(random *rand.Rand) (all []kafka.TopicRecord) {
-	f := newFleet(5, time.Second)
+func stream(random *rand.Rand, interval time.Duration) (all []kafka.TopicRecord) {
+	f := newFleet(5, interval)
 	for range 60 {
 		for _, r := range f.second(random.IntN(2) * random.IntN(5)).Records {
 			if random.IntN(30) > 0 {
@@ -79,7 +79,7 @@ func stream(random *rand.Rand) (all []kafka.TopicRecord) {
 func TestPositions(t *testing.T) {
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		records := stream(random)
+		records := stream(random, time.Second)
 		dir := t.TempDir()
 		a := openArchive(t, dir)
 		must(t, a.SetTopic("events"))

@@ -7,10 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"evcp"
 )
 
 // Uncommitted is how many rows wait for Commit.
-func (a *Archive) Uncommitted() int { return len(a.changed) + len(a.elements) + len(a.checks) }
+func (a *Archive) Uncommitted() int {
+	return len(a.changed) + len(a.elements) + len(a.checks) + len(a.hours)
+}
 
 // Commit writes what was taken, and the position, in one transaction. After an error
 // everything still waits, and Commit may be tried again.
@@ -19,13 +23,15 @@ func (a *Archive) Commit() error {
 		return nil
 	}
 	serial := a.progress.Serial + 1
+	minutes := a.minutes.at(a.progress.Newest, time.Now())
 	err := a.db.Transact(true, func() error {
-		return errors.Join(a.writeFolds(serial), a.writeElements(serial), a.writeChecks(serial), a.writeProgress(serial))
+		return errors.Join(a.writeFolds(serial), a.writeElements(serial), a.writeChecks(serial), a.writeMinutes(&minutes), a.writeProgress(serial, minutes.from))
 	})
 	if err != nil {
 		return err
 	}
 	a.progress.Serial, a.dirty, a.committed = serial, false, time.Now()
+	a.minutes = minutes
 	for _, key := range a.changed {
 		f := a.folds[key]
 		f.changed = false
@@ -33,7 +39,7 @@ func (a *Archive) Commit() error {
 			f.stored = serial
 		}
 	}
-	a.changed, a.elements, a.checks, a.added = a.changed[:0], a.elements[:0], a.checks[:0], a.added[:0]
+	a.changed, a.elements, a.checks, a.hours, a.added = a.changed[:0], a.elements[:0], a.checks[:0], a.hours[:0], a.added[:0]
 	if len(a.folds) > maxFolds {
 		clear(a.folds)
 	}
@@ -83,7 +89,7 @@ func (a *Archive) writeChecks(serial int64) error {
 	return nil
 }
 
-func (a *Archive) writeProgress(serial int64) error {
+func (a *Archive) writeProgress(serial int64, minutesFrom evcp.Stamp) error {
 	for _, cp := range a.added {
 		if err := a.db.Exec(`INSERT OR IGNORE INTO charge_points (cp_id, serial) VALUES (?,?)`, string(cp), serial); err != nil {
 			return err
@@ -95,8 +101,8 @@ func (a *Archive) writeProgress(serial int64) error {
 			return err
 		}
 	}
-	return a.db.Exec(`UPDATE progress SET serial = ?, topic = ?, newest = ?, records = ?, strange = ?, lost = ?`,
-		serial, p.Topic, int64(p.Newest), p.Records, p.Strange, p.Lost)
+	return a.db.Exec(`UPDATE progress SET serial = ?, topic = ?, newest = ?, records = ?, strange = ?, lost = ?, minutes_from = ?`,
+		serial, p.Topic, int64(p.Newest), p.Records, p.Strange, p.Lost, int64(minutesFrom))
 }
 
 // pin commits, and makes the position one that a HistoryView can be opened at for ever. It returns

@@ -117,6 +117,13 @@ func (v *HistoryView) CPs() (all []evcp.CPID, err error) {
 	return all, err
 }
 
+// Knows reports whether an event of the charge point was read.
+func (v *HistoryView) Knows(cp evcp.CPID) (bool, error) {
+	var known int64
+	err := v.db.QueryIntsFor(`SELECT 1 FROM charge_points WHERE cp_id = ? AND serial <= ?`, []any{string(cp), v.Progress.Serial}, &known)
+	return known == 1, err
+}
+
 // KeptHistory is what the file has of one charge point.
 type KeptHistory struct {
 	Numberings []history.NumberingElements

@@ -59,6 +59,11 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 		}
 		body = append(encode(jsonOfAll(views)), '\n')
 	}
+	writeTagged(w, r, body)
+}
+
+// writeTagged answers with JSON, or with code 304 when the client has it already.
+func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
 	sum := sha256.Sum256(body)

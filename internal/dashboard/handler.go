@@ -94,6 +94,7 @@ func (d *Dashboard) api() map[string]http.Handler {
 		onePath:          compressed(http.HandlerFunc(d.serveOne)),
 		segmentsPath:     compressed(d.withView(d.serveSegments)),
 		oneIncidentsPath: compressed(d.withView(d.serveIncidentsOf)),
+		minutesPath:      compressed(d.withView(d.serveMinutes)),
 		incidentsPath:    compressed(d.withView(d.serveIncidents)),
 		uptimePath:       compressed(d.withView(d.serveUptime)),
 		eventsPath:       status.NoParameters(d.serveEvents),

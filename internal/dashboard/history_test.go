@@ -40,7 +40,7 @@ func testHistory(t *testing.T) *HistorySource {
 		var events []evcp.Event
 		s, events = p.Next(s, evcp.Observation{Kind: evcp.Started, CP: cp, At: evcp.StampOf(begin), Version: "test"}, events)
 		for m := range 26 * 60 {
-			o := evcp.Outcome{Status: evcp.OK}
+			o := evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: 700 * time.Microsecond}
 			if n == 0 && m%480 >= 100 && m%480 < 110 || n == 1 && (m >= 200 && m < 210 || m >= 1550) {
 				o = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Refused}
 			}

@@ -74,7 +74,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 	d, _ := openDescription(t)
 	types := map[string]any{
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
-		"SegmentsPage": segmentsPage{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
+		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
 		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}
 	for name, schema := range d.Components.Schemas {
@@ -149,6 +149,13 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{oneIncidentsPath, past.url + "api/v1/cps/CP_777/incidents", "", ""},
 		{oneIncidentsPath, past.url + "api/v1/cps/CP_001/incidents?limt=1", "", ""},
 		{oneIncidentsPath, busy + "api/v1/cps/CP_001/incidents", "", ""},
+		{minutesPath, past.url + "api/v1/cps/CP_001/minutes", "", ""},
+		{minutesPath, past.url + "api/v1/cps/CP_001/minutes", "If-None-Match", ""},
+		{minutesPath, past.url + "api/v1/cps/CP_001/minutes?from=2026-10-01T00:00:00Z", "", ""},
+		{minutesPath, past.url + "api/v1/cps/CP_777/minutes", "", ""},
+		{minutesPath, none.url + "api/v1/cps/CP_001/minutes", "", ""},
+		{minutesPath, busy + "api/v1/cps/CP_001/minutes", "", ""},
+		{minutesPath, guarded + "api/v1/cps/CP_001/minutes", "Host", ""},
 		{incidentsPath, past.url + "api/v1/incidents", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?order=newest&limit=1", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?format=csv", "", ""},
@@ -277,6 +284,7 @@ func TestDescriptionHasEveryParameter(t *testing.T) {
 		for _, q := range p.Get.Parameters {
 			if name := q.Ref[strings.LastIndex(q.Ref, "/")+1:]; name != "id" {
 				name, _, _ = strings.Cut(name, "_incidents") // another list of values
+				name, _, _ = strings.Cut(name, "_minutes")   // another window
 				want = append(want, name)
 			}
 		}

@@ -21,6 +21,14 @@ const (
 type Numbering struct {
 	Fold    Fold     `json:"fold"`
 	Waiting []Record `json:"waiting,omitempty"` // by seq: something before them is missing, or the interval is not known
+
+	Minutes MinuteCounter `json:"-"` // of what was applied; it is saved by itself
+}
+
+// apply takes the next record.
+func (n *Numbering) apply(r Record, out []Element) []Element {
+	n.Minutes.add(r)
+	return n.Fold.apply(r, out)
 }
 
 // Add takes one record, and appends to out what is settled by it. A repetition changes
@@ -30,7 +38,7 @@ func (n *Numbering) Add(r Record, out []Element) []Element {
 		return out
 	}
 	if len(n.Waiting) == 0 && r.Seq == n.Fold.Last+1 && (n.Fold.known() || r.Interval > 0) {
-		return n.Fold.apply(r, out)
+		return n.apply(r, out)
 	}
 	i, known := slices.BinarySearchFunc(n.Waiting, r.Seq, func(w Record, seq uint64) int { return cmp.Compare(w.Seq, seq) })
 	if known {
@@ -53,7 +61,7 @@ func (n *Numbering) advance(out []Element) []Element {
 			}
 			n.estimate(n.countable(), true) // few checks, or none, among many records
 		}
-		out = n.Fold.apply(n.Waiting[0], out)
+		out = n.apply(n.Waiting[0], out)
 		n.Waiting = slices.Delete(n.Waiting, 0, 1)
 	}
 	if len(n.Waiting) == 0 {
@@ -113,7 +121,7 @@ func median(all []time.Duration) time.Duration {
 func (n Numbering) Rest() []Element {
 	f := n.Fold
 	f.Gaps, f.Steps = slices.Clone(f.Gaps), slices.Clone(f.Steps)
-	if rest := (Numbering{f, n.Waiting}); !f.known() && len(n.Waiting) > 0 {
+	if rest := (Numbering{Fold: f, Waiting: n.Waiting}); !f.known() && len(n.Waiting) > 0 {
 		if !rest.estimate(sample, true) {
 			rest.estimate(rest.countable(), true)
 		}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"time"
 
 	"evcp"
 )
@@ -97,7 +98,7 @@ func parsePlainCheck(value []byte) (p ParsedRecord, ok bool) {
 	s.literal(`,"cause":"`)
 	_, cause := evcp.ParseCause(string(s.quoted()), "")
 	s.literal(`,"latency_ms":`)
-	s.decimal()
+	nanos := s.decimal()
 	s.literal(`,"instance":"`)
 	s.quoted()
 	s.literal(`,"epoch":`)
@@ -107,11 +108,11 @@ func parsePlainCheck(value []byte) (p ParsedRecord, ok bool) {
 	s.literal(`,"event_id":"`)
 	s.quoted()
 	s.literal(`}`)
-	if !s.ok || !known || !cause || len(s.rest) > 0 || failures > 1<<31 || epoch == 0 || seq == 0 {
+	if !s.ok || !known || !cause || len(s.rest) > 0 || failures > 1<<31 || epoch == 0 || seq == 0 || nanos%1000 != 0 {
 		return p, false
 	}
 	id, err := evcp.ParseCPID(string(cp))
 	stamp := evcp.Stamp(at)
-	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status}}
+	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status, Latency: time.Duration(nanos)}}
 	return p, err == nil && p.plausible()
 }

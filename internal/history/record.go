@@ -26,7 +26,7 @@ type Record struct {
 	Incident evcp.EventID  `json:"incident,omitzero"`
 	Since    evcp.Stamp    `json:"since,omitempty"`
 	Span     time.Duration `json:"span,omitempty"`    // duration_s, offset_s
-	Latency  time.Duration `json:"latency,omitempty"` // report_engine_failure
+	Latency  time.Duration `json:"latency,omitempty"` // health_check, report_engine_failure
 	Prev     evcp.EventID  `json:"prev,omitzero"`     // of the first of a numbering
 	Dropped  Missing       `json:"dropped,omitzero"`  // events_dropped
 }
@@ -110,7 +110,7 @@ func recordOf(e evcp.Event) Record {
 	case evcp.EngineFailed:
 		r.Cause = e.Cause.String()
 		r.Incident = e.ID()
-	case evcp.ReportEngineFailure:
+	case evcp.HealthCheck, evcp.ReportEngineFailure:
 		r.Latency = e.Latency
 	case evcp.EngineRecovered, evcp.ClockStep:
 		r.Span = e.Span

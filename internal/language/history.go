@@ -3,6 +3,7 @@ package language
 // historyTexts is what Central says of history, reports and exclusions.
 var historyTexts = map[string]string{
 	"HOST:PORT,HOST:PORT: keeps history":        "HOST:PUERTO,HOST:PUERTO: guarda la historia",
+	"how long checks are kept by the minute":    "cuánto se guardan las comprobaciones por minuto",
 	"uptime of a month or a year":               "disponibilidad de un mes o de un año",
 	"what happened to a charge point":           "qué pasó con un punto de carga",
 	"an outage that does not count":             "una avería que no cuenta",

@@ -1,0 +1,91 @@
+package dashboard
+
+import (
+	"net/http"
+	"time"
+
+	"evcp"
+	"evcp/internal/archive"
+	"evcp/internal/history"
+	"evcp/internal/ledger"
+	"evcp/internal/status"
+)
+
+const (
+	minutesPath = onePath + "/minutes"
+	// usualMinutes and maxMinutes are how long a window of minutes is.
+	usualMinutes = 24 * time.Hour
+	maxMinutes   = 8 * 24 * time.Hour
+)
+
+// minuteJSON is what the checks of one minute came to. The latencies are of the checks that
+// were answered; null: none was, or the first EV_CP_M did them.
+type minuteJSON struct {
+	At      string `json:"at"` // its begin
+	OK      uint64 `json:"ok"`
+	KO      uint64 `json:"ko"`
+	NoReply uint64 `json:"connection_error"`
+	Unknown uint64 `json:"unknown"`
+	Least   *int64 `json:"least_us"`
+	Median  *int64 `json:"median_us"`
+	Most    *int64 `json:"most_us"`
+}
+
+// minutesJSON are the minutes of one charge point in which there was a check.
+type minutesJSON struct {
+	CP       evcp.CPID    `json:"cp_id"`
+	From     string       `json:"from"`
+	To       string       `json:"to"`
+	KeptFrom *string      `json:"kept_from"` // before it no minutes are kept; null: all are
+	Minutes  []minuteJSON `json:"minutes"`
+	readJSON
+}
+
+func jsonOfMinute(m history.Minute) minuteJSON {
+	j := minuteJSON{At: ledger.RFC3339(m.At), OK: m.OK, KO: m.KO, NoReply: m.NoReply, Unknown: m.Unknown}
+	if m.Answered > 0 {
+		least, median, most := m.Least.Microseconds(), m.Median.Microseconds(), m.Most.Microseconds()
+		j.Least, j.Median, j.Most = &least, &median, &most
+	}
+	return j
+}
+
+func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+	q, ok := status.Query(w, r, "from", "to")
+	if !ok {
+		return
+	}
+	cp, ok := idOf(w, r)
+	if !ok {
+		return
+	}
+	to, ok := momentOf(w, q, "to", v.Progress.Newest+1)
+	if !ok {
+		return
+	}
+	from, ok := momentOf(w, q, "from", to.Add(-usualMinutes))
+	if !ok {
+		return
+	}
+	if from > to || to.Sub(from) > maxMinutes {
+		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(from)+": it is before to, "+ledger.RFC3339(to)+", by at most 8 days")
+		return
+	}
+	known, err := v.Knows(cp)
+	if !answered(w, err) {
+		return
+	}
+	if !known {
+		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+		return
+	}
+	kept, err := v.Minutes(cp, from, to)
+	if !answered(w, err) {
+		return
+	}
+	answer := minutesJSON{cp, ledger.RFC3339(from), ledger.RFC3339(to), momentText(kept.From), []minuteJSON{}, readOf(v)}
+	for _, m := range kept.Minutes {
+		answer.Minutes = append(answer.Minutes, jsonOfMinute(m))
+	}
+	writeTagged(w, r, append(encode(answer), '\n'))
+}
