@@ -90,7 +90,7 @@ const (
 	tile     = `document.querySelector('.tile[data-id="%s"]')`
 	isState  = tile + `?.classList.contains("s-%s")`
 	counted  = `document.querySelector('[data-k="n-%s"]')?.textContent === "%d"`
-	headline = `document.querySelector("#headline").textContent`
+	headline = `(document.querySelector("#headline")?.textContent ?? "")`
 )
 
 func TestPageShowsSixChargePoints(t *testing.T) {
@@ -181,11 +181,11 @@ func TestPageSurvivesARestartOfCentral(t *testing.T) {
 	b.do(chromedp.Evaluate[chromedp.Void](`window.notReloaded = true`))
 	pages := s.url[len("http://") : len(s.url)-1]
 	s.stop()
-	b.waitFor("that the link is lost", `document.body.classList.contains("is-lost") && document.querySelector(".banner") !== null`)
+	b.waitFor("that the link is lost", `document.body.classList.contains("is-lost") && document.querySelector(".banner")?.hidden === false`)
 	b.waitFor("what is not known", headline+`.endsWith("1 faulted. Not known since.")`)
 	b.waitFor("a lower bound", fmt.Sprintf(tile, "CP_001")+`.textContent.includes("≥")`)
 	again := startTestServer(t, o, s.monitors, pages)
-	b.waitFor("that Central is back", `!document.body.classList.contains("is-lost") && document.querySelector(".banner") === null`)
+	b.waitFor("that Central is back", `!document.body.classList.contains("is-lost") && document.querySelector(".banner")?.hidden`)
 	b.waitFor("that it is disconnected", fmt.Sprintf(isState, "CP_001", "disconnected"))
 	again.monitor("EV_CP_M CP_001 heartbeat KO")
 	b.waitFor("the same fault", fmt.Sprintf(isState, "CP_001", "faulted"))

@@ -1,7 +1,8 @@
 // Package dashboard serves EV_Central over HTTP: a list for programs, a stream of
 // changes, and a page for people.
 //
-//	GET /                the page; embedded, loads nothing from other hosts
+//	GET /                the page; embedded, loads nothing from other hosts; at /cp/ID,
+//	                     /incidents, /uptime, /table, /audit and /signin it shows something else
 //	GET /api/v1/cps      every charge point, by id; ?state=faulted and others filter
 //	GET /api/v1/cps/ID   one of them: now, and what the events say
 //	GET /api/v1/cps/ID/segments, /api/v1/cps/ID/incidents, /api/v1/incidents

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -78,14 +79,19 @@ func New(o Options) *Dashboard {
 	}
 	d.mux.Handle("OPTIONS "+status.HealthPath, health)
 	d.mux.Handle("OPTIONS "+status.ReadyPath, health)
-	for name, file := range assets() {
+	files := assets()
+	for name, file := range files {
 		d.mux.Handle("GET "+name, compressed(file))
-		if name == index {
-			d.mux.Handle("OPTIONS "+name, compressed(file)) // HAProxy's check of a page that it is not told the path of
-		}
+	}
+	d.mux.Handle("OPTIONS "+index, compressed(files[index])) // HAProxy's check of a page that it is not told the path of
+	for _, place := range places {
+		d.mux.Handle("GET "+place, compressed(files[index].at(place)))
 	}
 	return d
 }
+
+// places are the paths that the page itself tells apart (js/router.js).
+var places = []string{"/cp/{id}", "/incidents", "/uptime", "/table", "/audit", "/signin"}
 
 // api are the paths of the API beside status.Paths, and what serves them.
 func (d *Dashboard) api() map[string]http.Handler {
@@ -141,6 +147,16 @@ func (f embeddedFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", f.contentType)
 	_, _ = w.Write(f.body) // fails only if the browser has gone
+}
+
+// at is the page as it is served at a place: a place in a folder names the page's files from
+// there. They are named relatively, so that a proxy may put the page into a folder of its own.
+func (f embeddedFile) at(place string) embeddedFile {
+	up := strings.Repeat("../", strings.Count(place, "/")-1)
+	for _, folder := range []string{"css/", "fonts/", "js/", "icon.svg", "api/"} {
+		f.body = bytes.ReplaceAll(f.body, []byte(`="`+folder), []byte(`="`+up+folder))
+	}
+	return f
 }
 
 // assets are the embedded files by URL path.

@@ -7,6 +7,7 @@ const WORDS = {
   theme: ['Light or dark', 'Claro u oscuro'],
   language: ['Language', 'Idioma'],
   board: ['Board', 'Panel'],
+  nav_board: ['Board', 'Panel'], nav_incidents: ['Incidents', 'Incidencias'], nav_uptime: ['Uptime', 'Disponibilidad'], nav_table: ['Table', 'Tabla'], nav_audit: ['Audit', 'Auditoría'],
 
   activated: ['Activated', 'Activado'], faulted: ['Faulted', 'Averiado'], disconnected: ['Disconnected', 'Desconectado'],
   expected: ['Expected', 'Esperado'], unverified: ['Unverified', 'Sin verificar'], last_known_faulted: ['Last known faulted', 'Último estado: averiado'],
