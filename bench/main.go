@@ -78,6 +78,9 @@ func run(args []string) int {
 	if len(args) == 2 && args[0] == "broker" { // started by harness.broker
 		return exitCode(testbed.ServeBroker(ctx, args[1], testbed.BrokerOptions{}))
 	}
+	if len(args) == 4 && args[0] == "year" { // started by harness.startYear: FOLDER NAME forwards|backwards
+		return exitCode(writeYear(args[1], args[2], args[3] == "backwards"))
+	}
 	var names []string
 	for _, m := range measurements {
 		names = append(names, m.name)
