@@ -41,6 +41,7 @@ type Archive struct {
 	known     map[evcp.CPID]bool
 	folds     map[foldKey]*heldFold
 	minutes   minuteRetention
+	recent    recentChecks
 
 	// What is not committed yet.
 	changed  []foldKey
@@ -217,6 +218,9 @@ func (a *Archive) takeRecord(r kafka.TopicRecord) error {
 		}
 	} else if p.Check.Status.Countable() {
 		a.checks = append(a.checks, firstCheck{p.CP, p.Check})
+	}
+	if c, ok := recentOf(p); ok {
+		a.recent.add(p.CP, c)
 	}
 	if !a.known[p.CP] {
 		a.known[p.CP] = true

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/kafka"
 	"evcp/internal/pace"
 )
@@ -59,6 +60,9 @@ func (f *Follower) Status() FollowStatus {
 	defer f.mu.Unlock()
 	return f.status
 }
+
+// Checks is Archive.Checks. Any goroutine may call it.
+func (f *Follower) Checks(cp evcp.CPID) (RecentChecks, bool) { return f.archive.Checks(cp) }
 
 // errEnded is a request after the end of Run.
 var errEnded = errors.New("Central ends")

@@ -101,6 +101,7 @@ func (d *Dashboard) api() map[string]http.Handler {
 		segmentsPath:     compressed(d.withView(d.serveSegments)),
 		oneIncidentsPath: compressed(d.withView(d.serveIncidentsOf)),
 		minutesPath:      compressed(d.withView(d.serveMinutes)),
+		checksPath:       compressed(http.HandlerFunc(d.serveChecks)),
 		incidentsPath:    compressed(d.withView(d.serveIncidents)),
 		uptimePath:       compressed(d.withView(d.serveUptime)),
 		eventsPath:       status.NoParameters(d.serveEvents),

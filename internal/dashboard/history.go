@@ -23,6 +23,8 @@ import (
 type HistorySource struct {
 	// Open opens the history at a position as its views name it; "" is the newest one.
 	Open func(ctx context.Context, position string) (*archive.HistoryView, error)
+	// Checks are those of the last five minutes of a charge point.
+	Checks func(evcp.CPID) (archive.RecentChecks, bool)
 	// Ports reads the file of ports; nil: each charge point is a port.
 	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
 }
@@ -36,7 +38,7 @@ func HistoryOf(f *archive.Follower, path string) *HistorySource {
 			return nil, err
 		}
 		return archive.OpenView(path, position, true)
-	}}
+	}, Checks: f.Checks}
 }
 
 const (

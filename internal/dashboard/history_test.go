@@ -56,7 +56,7 @@ func testHistory(t *testing.T) *HistorySource {
 	if err := a.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	return &HistorySource{Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
+	return &HistorySource{Checks: a.Checks, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
 		return archive.OpenView(filepath.Join(dir, archive.FileName), position, true)
 	}}
 }

@@ -9,10 +9,12 @@ import (
 	"evcp/internal/history"
 	"evcp/internal/ledger"
 	"evcp/internal/status"
+	"evcp/internal/wire"
 )
 
 const (
 	minutesPath = onePath + "/minutes"
+	checksPath  = onePath + "/checks"
 	// usualMinutes and maxMinutes are how long a window of minutes is.
 	usualMinutes = 24 * time.Hour
 	maxMinutes   = 8 * 24 * time.Hour
@@ -71,12 +73,7 @@ func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *arch
 		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(from)+": it is before to, "+ledger.RFC3339(to)+", by at most 8 days")
 		return
 	}
-	known, err := v.Knows(cp)
-	if !answered(w, err) {
-		return
-	}
-	if !known {
-		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+	if !isKnown(w, v, cp) {
 		return
 	}
 	kept, err := v.Minutes(cp, from, to)
@@ -88,4 +85,65 @@ func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *arch
 		answer.Minutes = append(answer.Minutes, jsonOfMinute(m))
 	}
 	writeTagged(w, r, append(encode(answer), '\n'))
+}
+
+// isKnown reports whether an event of a charge point was read; if not, it says so.
+func isKnown(w http.ResponseWriter, v *archive.HistoryView, cp evcp.CPID) bool {
+	known, err := v.Knows(cp)
+	if err == nil && !known {
+		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+		return false
+	}
+	return answered(w, err)
+}
+
+// checkJSON is one check.
+type checkJSON struct {
+	Event   *string `json:"event_id"` // null: the first EV_CP_M did it
+	At      string  `json:"at"`
+	Outcome string  `json:"outcome"`
+	Cause   string  `json:"cause"`
+	Detail  string  `json:"detail"`
+	Latency int64   `json:"latency_us"`
+	Reply   string  `json:"reply"` // safe to print
+}
+
+// checksJSON are the checks of one charge point in the five minutes before its newest one.
+type checksJSON struct {
+	CP       evcp.CPID   `json:"cp_id"`
+	From     *string     `json:"from"` // null, with the next two: none was read since Central started
+	To       *string     `json:"to"`
+	Complete *string     `json:"complete_from"` // from then on every check that was read is here
+	Checks   []checkJSON `json:"checks"`
+}
+
+// serveChecks answers from memory. Of a charge point that is not in it, the history says
+// whether there is one.
+func (d *Dashboard) serveChecks(w http.ResponseWriter, r *http.Request) {
+	if _, ok := status.Query(w, r); !ok {
+		return
+	}
+	cp, ok := idOf(w, r)
+	if !ok {
+		return
+	}
+	var recent archive.RecentChecks
+	if d.history != nil {
+		recent, ok = d.history.Checks(cp)
+	}
+	answer := checksJSON{cp, momentText(recent.From), momentText(recent.To), momentText(recent.Complete), []checkJSON{}}
+	for _, c := range recent.Checks {
+		answer.Checks = append(answer.Checks, checkJSON{
+			eventID(c.ID, cp), ledger.RFC3339(c.At), c.Status.String(), c.Cause.String(), c.Cause.Detail(), c.Latency.Microseconds(), wire.Text(c.Reply),
+		})
+	}
+	if d.history != nil && ok {
+		writeTagged(w, r, append(encode(answer), '\n'))
+		return
+	}
+	d.withView(func(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+		if isKnown(w, v, cp) {
+			writeTagged(w, r, append(encode(answer), '\n'))
+		}
+	}).ServeHTTP(w, r)
 }

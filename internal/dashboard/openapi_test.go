@@ -74,7 +74,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 	d, _ := openDescription(t)
 	types := map[string]any{
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
-		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
+		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
 		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}
 	for name, schema := range d.Components.Schemas {
@@ -156,6 +156,13 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{minutesPath, none.url + "api/v1/cps/CP_001/minutes", "", ""},
 		{minutesPath, busy + "api/v1/cps/CP_001/minutes", "", ""},
 		{minutesPath, guarded + "api/v1/cps/CP_001/minutes", "Host", ""},
+		{checksPath, past.url + "api/v1/cps/CP_001/checks", "", ""},
+		{checksPath, past.url + "api/v1/cps/CP_002/checks", "If-None-Match", ""},
+		{checksPath, past.url + "api/v1/cps/CP_001/checks?from=1", "", ""},
+		{checksPath, past.url + "api/v1/cps/CP_777/checks", "", ""},
+		{checksPath, none.url + "api/v1/cps/CP_001/checks", "", ""},
+		{checksPath, busy + "api/v1/cps/CP_777/checks", "", ""},
+		{checksPath, guarded + "api/v1/cps/CP_001/checks", "Host", ""},
 		{incidentsPath, past.url + "api/v1/incidents", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?order=newest&limit=1", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?format=csv", "", ""},

@@ -90,13 +90,13 @@ func parsePlainCheck(value []byte) (p ParsedRecord, ok bool) {
 	s.literal(`,"monitor_id":"EV_CP_M","action":"health_check","status":"`)
 	status, known := evcp.ParseStatus(string(s.quoted()))
 	s.literal(`,"engine_response":"`)
-	s.quoted()
+	reply := s.quoted()
 	s.literal(`,"consecutive_failures":`)
 	failures := s.number()
 	s.literal(`,"timestamp":`)
 	at := s.decimal()
 	s.literal(`,"cause":"`)
-	_, cause := evcp.ParseCause(string(s.quoted()), "")
+	cause, knownCause := evcp.ParseCause(string(s.quoted()), "")
 	s.literal(`,"latency_ms":`)
 	nanos := s.decimal()
 	s.literal(`,"instance":"`)
@@ -108,11 +108,11 @@ func parsePlainCheck(value []byte) (p ParsedRecord, ok bool) {
 	s.literal(`,"event_id":"`)
 	s.quoted()
 	s.literal(`}`)
-	if !s.ok || !known || !cause || len(s.rest) > 0 || failures > 1<<31 || epoch == 0 || seq == 0 || nanos%1000 != 0 {
+	if !s.ok || !known || !knownCause || len(s.rest) > 0 || failures > 1<<31 || epoch == 0 || seq == 0 || nanos%1000 != 0 {
 		return p, false
 	}
 	id, err := evcp.ParseCPID(string(cp))
 	stamp := evcp.Stamp(at)
-	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status, Latency: time.Duration(nanos)}}
+	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status, Latency: time.Duration(nanos)}, IsCheck: true, CheckCause: cause, Reply: reply}
 	return p, err == nil && p.plausible()
 }

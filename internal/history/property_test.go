@@ -2,6 +2,7 @@ package history
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -232,7 +233,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := Parse(value)
 		if plain, ok := parsePlainCheck(value); ok { // both readers say the same
-			if whole, err := parseAny(value); err != nil || whole != plain {
+			if whole, err := parseAny(value); err != nil || !reflect.DeepEqual(whole, plain) {
 				t.Errorf("read %+v, and by a JSON parser %+v, %v", plain, whole, err)
 			}
 		}

@@ -51,6 +51,11 @@ type ParsedRecord struct {
 	Epoch int64 // 0: the first EV_CP_M wrote it, and Check is what it says
 	Record
 	Check Check // its Status is Unknown: not a check
+
+	// Of a health_check, which IsCheck; no part of the fold.
+	IsCheck    bool
+	CheckCause evcp.Cause
+	Reply      []byte // of the Engine, as the record has it; a part of its value, or a copy
 }
 
 // MaxRecord is the longest record, in bytes, that is looked at. Ours have a few hundred.
@@ -68,6 +73,7 @@ type header struct {
 	Epoch     int64   `json:"epoch"`
 	Seq       uint64  `json:"seq"`
 	Status    string  `json:"status"`
+	Reply     any     `json:"engine_response"`
 }
 
 // latest bounds times from the topic: the year 2200. Differences of two fit a duration.
@@ -94,6 +100,9 @@ func parseAny(value []byte) (ParsedRecord, error) {
 		return parseOther(value)
 	}
 	p := ParsedRecord{CP: e.CP, At: e.At, Epoch: e.Epoch, Record: recordOf(e)}
+	if e.Action == evcp.HealthCheck {
+		p.IsCheck, p.CheckCause, p.Reply = true, e.Cause, []byte(e.Response)
+	}
 	if !p.plausible() {
 		return ParsedRecord{}, ErrForeign
 	}
@@ -172,7 +181,8 @@ func parseOther(value []byte) (ParsedRecord, error) {
 		if !known {
 			return ParsedRecord{}, ErrForeign
 		}
-		p.Check = Check{At: p.At, Status: status}
+		reply, _ := h.Reply.(string)
+		p.Check, p.IsCheck, p.Reply = Check{At: p.At, Status: status}, true, []byte(reply)
 	}
 	return p, nil
 }
