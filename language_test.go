@@ -23,6 +23,7 @@ import (
 // package, besides each package's table of words. Keys of maps are none.
 var sentenceTables = map[string][]string{
 	"internal/advice":  {"english", "monitorCauses", "remotes", "KafkaRefusals", "KafkaLinks", "withoutTLS", "leaveOutTLS", "noReason", "thisID", "forEvents", "inTimeout", "notJudged", "advertised", "inFleet"},
+	"internal/alert":   {"words", "unwatched", "findMonitor", "oneFaulted", "oneDisconnected"},
 	"internal/cli":     {"fileWords"},
 	"internal/demo":    {"defaultScript"},
 	"internal/explain": {"NoCheckYet", "StandsStill", "DiskTrouble", "LogHeld"},

@@ -11,6 +11,7 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/display"
 	"evcp/internal/language"
+	"evcp/internal/notify"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
@@ -25,6 +26,7 @@ type centralProcess struct {
 	options  *options
 	registry *central.Registry
 	follower *archive.Follower // nil: no history
+	alerts   *notify.Notifier  // nil: nobody is told
 	notify   *systemd.NotifySocket
 }
 

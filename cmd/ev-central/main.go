@@ -90,6 +90,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 			return cli.UsageError(language.Errorf("--registry: %w", err))
 		}
 	}
+	if err := o.alerts.open(&o.files); err != nil {
+		return err
+	}
 	con := o.log.OpenLog(o.said)
 	defer con.Close()
 	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
@@ -108,6 +111,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
 	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, notify: systemd.Open(os.Getenv, con.Logger())}
+	p.alerts = p.notifier()
 	p.showStarted(monitors, pages)
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), closeHistory(), c.Close()) })
 }
@@ -179,6 +183,9 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	wg.Go(func() { p.serveSocket(ctx) })
 	if p.follower != nil {
 		wg.Go(func() { p.follower.Run(ctx) })
+	}
+	if p.alerts != nil {
+		wg.Go(func() { p.alerts.Run(ctx) })
 	}
 	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
 	err := p.central.Serve(ctx, monitors...)

@@ -23,6 +23,7 @@ type options struct {
 	files        credentials.Store
 	authority    authoritySettings
 	events       eventSettings
+	alerts       alertSettings
 	reports      reportSettings
 	sources      config.Sources
 	said         language.Language
@@ -80,7 +81,7 @@ func program(o *options) config.Program {
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 		}, o.httpTLS.Settings(central, false), []config.Setting{
 			{Name: "tls-listen", Arg: "HOST:PORT", DefaultText: "none", Group: secure, Help: "where Monitors connect by TLS", Scope: config.NotInFile, Set: config.ListenOrOff(&o.tlsListen)},
-		}, o.tls.Settings(secure, true), o.events.settings(), o.authority.settings(), o.reports.settings(), o.log.Settings(run)),
+		}, o.tls.Settings(secure, true), o.events.settings(), o.alerts.settings(), o.authority.settings(), o.reports.settings(), o.log.Settings(run)),
 		Check:   o.check,
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,

@@ -9,6 +9,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -56,11 +57,12 @@ type Store struct {
 
 // file is what one setting names: one file, or a certificate and its key.
 type file struct {
-	use    string
-	paths  []string
-	secret bool                 // others must not read the last of paths
-	parse  func([][]byte) error // takes the contents over, or leaves the old ones
-	until  func() time.Time     // when the certificate expires; nil: it holds none
+	use     string
+	paths   []string
+	secret  bool                 // others must not read the last of paths
+	private bool                 // it is refused if others or the group may read it
+	parse   func([][]byte) error // takes the contents over, or leaves the old ones
+	until   func() time.Time     // when the certificate expires; nil: it holds none
 
 	checked bool // who can read it was checked
 	// unverified: there is no file, since any certificate is accepted.
@@ -80,7 +82,7 @@ type fingerprint struct {
 }
 
 func (f fingerprint) same(g fingerprint) bool {
-	return f.size == g.size && f.changed.Equal(g.changed) && (f.info == nil) == (g.info == nil) && (f.info == nil || os.SameFile(f.info, g.info))
+	return f.size == g.size && f.changed.Equal(g.changed) && (f.info == nil) == (g.info == nil) && (f.info == nil || os.SameFile(f.info, g.info) && f.info.Mode() == g.info.Mode())
 }
 
 // AnyCertificate notes that the setting use accepts any certificate of a peer.
@@ -115,7 +117,7 @@ func (f *file) look() []fingerprint {
 func (f *file) read() error {
 	contents := make([][]byte, len(f.paths))
 	for i, p := range f.paths {
-		b, err := readFile(p)
+		b, err := readFile(p, f.private)
 		if err != nil {
 			return err
 		}
@@ -124,13 +126,15 @@ func (f *file) read() error {
 	return f.parse(contents)
 }
 
-func readFile(path string) ([]byte, error) {
+func readFile(path string, private bool) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, language.Errorf("%s is no file", path)
+	case private && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return nil, language.Errorf("%s has mode %04o and holds secrets: chmod 600 it", path, info.Mode().Perm())
 	case info.Size() > maxFile:
 		return nil, language.Errorf("%s has %d bytes, more than %d", path, info.Size(), maxFile)
 	}

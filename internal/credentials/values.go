@@ -47,6 +47,20 @@ func (v *Secret) String() string { return "(secret)" }
 // GoString hides the secret from %#v.
 func (v *Secret) GoString() string { return v.String() }
 
+// Private opens a file that holds several secrets, which no other user of the machine may
+// read: parse takes its text over, or leaves the old one. use is the setting that names it.
+func (s *Store) Private(use, path string, parse func(text string) error) error {
+	return s.add(&file{use: use, paths: []string{path}, private: true, parse: func(contents [][]byte) error {
+		if !utf8.Valid(contents[0]) {
+			return language.Errorf("%s is no text in UTF-8", path)
+		}
+		if err := parse(string(contents[0])); err != nil {
+			return language.Errorf("%s: %w", path, err)
+		}
+		return nil
+	}})
+}
+
 // KeyPair is a certificate, with those of the authorities between it and the root, and its
 // private key.
 type KeyPair struct {

@@ -27,6 +27,9 @@ var names = [...]string{English: "en", Spanish: "es"}
 // Names are what --lang takes.
 func Names() []string { return names[:] }
 
+// Name is what --lang takes for it.
+func (l Language) Name() string { return names[l] }
+
 // Parse reads a name as --lang takes it.
 func Parse(name string) (Language, bool) {
 	for l, n := range names {

@@ -1,0 +1,172 @@
+// Package alert decides when people are told of charge points that are not well, and in
+// which words. Troubles and times go in; messages come out. It opens no socket and reads no
+// clock: internal/notify sends the messages.
+//
+//   - A trouble is one charge point that is faulted, or disconnected. One that is both is
+//     faulted: its fault lasts until its Monitor reports otherwise.
+//   - People are told when a trouble has lasted for Delays.After. All troubles of the same
+//     kind at the same site go into that one message: they are one Incident.
+//   - An Incident is over when all its charge points have been well for Delays.After again;
+//     one that fails in between goes on. One message says so.
+//   - While it lasts and nobody has taken it, the message is repeated.
+//   - In maintenance nothing begins and nothing is repeated. A recovery is told all the same
+//     where the incident was.
+package alert
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"evcp"
+	"evcp/internal/display"
+)
+
+// Kind is what is wrong with the charge points of an Incident.
+type Kind string
+
+const (
+	// Faulted: the Monitor reported that the Engine failed, and no recovery since.
+	Faulted Kind = "faulted"
+	// Disconnected: Central does not hear the Monitor.
+	Disconnected Kind = "disconnected"
+)
+
+// CPTrouble is one charge point that is not well.
+type CPTrouble struct {
+	CP    evcp.CPID
+	Kind  Kind
+	Site  string    // "" is not known
+	Since time.Time // when it began, as Central saw it
+	Cause string    // a name of evcp.Cause where events tell it, else of cpstate.Reason
+	Quiet bool      // it is in maintenance
+	Owner string    // who has taken it; "" = nobody
+}
+
+// Delays say when people are told.
+type Delays struct {
+	After             time.Duration // how long a fault must last
+	DisconnectedAfter time.Duration // how long a disconnection must last
+	Repeat            time.Duration // how often people are told again of what nobody has taken
+}
+
+func (d Delays) after(k Kind) time.Duration {
+	if k == Disconnected {
+		return d.DisconnectedAfter
+	}
+	return d.After
+}
+
+// AffectedCP is one charge point of an Incident.
+type AffectedCP struct {
+	CP    evcp.CPID `json:"cp_id"`
+	Since time.Time `json:"since"`
+	Cause string    `json:"cause"`
+	Ended time.Time `json:"ended,omitzero"` // when it was well again
+}
+
+// SiteIncident is an outage that people were told of: troubles of one kind at one site.
+type SiteIncident struct {
+	ID      int64 // when people were first told, in Unix microseconds; unique
+	Site    string
+	Kind    Kind
+	Since   time.Time // its first trouble
+	Again   time.Time // when it is repeated, if nobody has taken it
+	Sent    int       // how many messages were made
+	Members []AffectedCP
+}
+
+// Still is how many charge points are not well yet.
+func (i *SiteIncident) Still() int {
+	n := 0
+	for _, m := range i.Members {
+		if m.Ended.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// MessageKind says why a Message is sent.
+type MessageKind string
+
+const (
+	// Opened is the first message of an Incident.
+	Opened MessageKind = "opened"
+	// Repeated: it lasts, and nobody has taken it.
+	Repeated MessageKind = "repeated"
+	// Recovered is the last message: all its charge points are well.
+	Recovered MessageKind = "recovered"
+	// Test is a message that somebody asked for, to see whether it arrives.
+	Test MessageKind = "test"
+)
+
+// IncidentMessage is what people are told.
+type IncidentMessage struct {
+	ID        string       `json:"id"` // the same at each attempt to send it
+	Kind      MessageKind  `json:"kind"`
+	Incident  int64        `json:"incident"`
+	Trouble   Kind         `json:"trouble"`
+	Site      string       `json:"site"`
+	At        time.Time    `json:"at"` // when it was decided
+	Since     time.Time    `json:"since"`
+	Recovered time.Time    `json:"recovered,omitzero"` // when the last one was well
+	Total     int          `json:"total"`              // charge points of the incident
+	Still     int          `json:"still"`              // of these, not well
+	Causes    []CauseCount `json:"causes"`             // the most frequent first, at most maxCauses
+	Members   []AffectedCP `json:"members"`            // by id, at most maxListed
+}
+
+// CauseCount is how many charge points have one cause.
+type CauseCount struct {
+	Cause string `json:"cause"`
+	Count int    `json:"count"`
+}
+
+const (
+	maxListed = 200
+	maxCauses = 5
+)
+
+// tell is the next message.
+func (i *SiteIncident) tell(kind MessageKind, now time.Time) IncidentMessage {
+	m := i.message(kind, now)
+	i.Sent++
+	return m
+}
+
+// message says how the incident stands.
+func (i *SiteIncident) message(kind MessageKind, now time.Time) IncidentMessage {
+	m := IncidentMessage{
+		ID: strconv.FormatInt(i.ID, 10) + "-" + strconv.Itoa(i.Sent+1), Kind: kind, Incident: i.ID, Trouble: i.Kind, Site: i.Site,
+		At: now, Since: i.Since, Total: len(i.Members), Still: i.Still(),
+	}
+	counts := map[string]int{}
+	for _, member := range i.Members {
+		if kind == Recovered || member.Ended.IsZero() {
+			counts[member.Cause]++
+		}
+		if kind == Recovered && member.Ended.After(m.Recovered) {
+			m.Recovered = member.Ended
+		}
+	}
+	for cause, n := range counts {
+		m.Causes = append(m.Causes, CauseCount{cause, n})
+	}
+	slices.SortFunc(m.Causes, func(a, b CauseCount) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Cause, b.Cause)) })
+	m.Causes = m.Causes[:min(len(m.Causes), maxCauses)]
+	all := slices.Clone(i.Members)
+	slices.SortFunc(all, func(a, b AffectedCP) int {
+		return cmp.Or(notWellFirst(a)-notWellFirst(b), display.CompareNatural(string(a.CP), string(b.CP)), cmp.Compare(a.CP, b.CP))
+	})
+	m.Members = all[:min(len(all), maxListed)]
+	return m
+}
+
+func notWellFirst(m AffectedCP) int {
+	if m.Ended.IsZero() {
+		return 0
+	}
+	return 1
+}

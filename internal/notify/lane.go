@@ -1,0 +1,183 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"evcp/internal/alert"
+	"evcp/internal/pace"
+)
+
+const (
+	// maxQueue is how many messages wait for one receiver; the oldest go first.
+	maxQueue = 1000
+	// postEvery is how often Alertmanager hears of what is open.
+	postEvery = time.Minute
+	// maxRefused is how often a receiver may refuse one message before the next one is tried.
+	maxRefused = 5
+)
+
+// retry is the pause after a failed attempt.
+var retry = pace.Backoff{First: 2 * time.Second, Cap: time.Minute}
+
+// lane is one receiver with what waits for it.
+type lane struct {
+	alert.Receiver
+	queue    []queued
+	busy     bool      // a request is under way
+	next     time.Time // not before
+	posted   time.Time // Alertmanager: when it last took what is open
+	failures int       // in a row
+	refused  int       // refusals of the first message
+	counts   laneCounts
+	failing  time.Time // since when
+	err      error     // of the last attempt; nil: it worked
+}
+
+// laneCounts are since the start.
+type laneCounts struct {
+	Sent, Failed, Dropped uint64
+}
+
+// add queues a message, and returns the numbers of those that have no room any more.
+func (l *lane) add(q queued) (dropped []int64) {
+	l.queue = append(l.queue, q)
+	for len(l.queue) > maxQueue {
+		dropped = append(dropped, l.queue[0].n)
+		l.queue = l.queue[1:]
+		l.counts.Dropped++
+	}
+	return dropped
+}
+
+// setReceivers makes the lanes those that the file has now. What waits for one that is gone is
+// dropped.
+func (n *Notifier) setReceivers() {
+	now := n.o.Receivers()
+	if slices.EqualFunc(n.lanes, now, func(l *lane, r alert.Receiver) bool {
+		return l.Name == r.Name && l.URL == r.URL
+	}) {
+		return
+	}
+	lanes := make([]*lane, len(now))
+	for i, r := range now {
+		if lanes[i] = n.lane(r.Name); lanes[i] == nil {
+			lanes[i] = &lane{}
+		}
+		lanes[i].Receiver, lanes[i].next = r, time.Time{} // it may have been corrected: tried at once
+	}
+	for _, l := range n.lanes {
+		if !slices.Contains(lanes, l) {
+			for _, q := range l.queue {
+				n.abandoned = append(n.abandoned, q.n)
+			}
+			l.queue = nil
+		}
+	}
+	n.lanes = lanes
+}
+
+// postResult is how a request ended.
+type postResult struct {
+	lane     *lane
+	sent     []int64 // the messages that it carried
+	standing bool    // it carried what is open
+	err      error
+	took     time.Duration
+}
+
+// start sends what is due, one request a receiver.
+func (n *Notifier) start(ctx context.Context, sending *sync.WaitGroup, now time.Time) {
+	for _, l := range n.lanes {
+		if l.busy || now.Before(l.next) {
+			continue
+		}
+		send, r := n.due(l, now)
+		if send == nil {
+			continue
+		}
+		l.busy = true
+		sending.Go(func() {
+			began := time.Now()
+			r.err = send(ctx)
+			r.took = time.Since(began)
+			n.results <- r
+		})
+	}
+}
+
+// due is what to send to a receiver now; nil if there is nothing.
+func (n *Notifier) due(l *lane, now time.Time) (func(context.Context) error, postResult) {
+	r := postResult{lane: l}
+	receiver := l.Receiver
+	if receiver.Kind == alert.Alertmanager {
+		standing := n.incidents.Standing(now)
+		if len(l.queue) == 0 && (len(standing) == 0 || now.Sub(l.posted) < postEvery) {
+			return nil, r
+		}
+		messages := standing
+		for _, q := range l.queue {
+			r.sent = append(r.sent, q.n)
+			if q.Kind == alert.Recovered || q.Kind == alert.Test {
+				messages = append(messages, q.IncidentMessage)
+			}
+		}
+		r.standing = true
+		body := alert.Alerts(messages, n.o.Speech, now)
+		return func(ctx context.Context) error { return n.sender.alerts(ctx, receiver, body) }, r
+	}
+	if len(l.queue) == 0 {
+		return nil, r
+	}
+	m := l.queue[0].IncidentMessage
+	r.sent = []int64{l.queue[0].n}
+	return func(ctx context.Context) error { return n.sender.message(ctx, receiver, m, n.o.Speech(m.Site)) }, r
+}
+
+// finished takes the end of a request.
+func (n *Notifier) finished(r postResult, now time.Time) {
+	l := r.lane
+	l.busy = false
+	if r.err == nil {
+		n.worked(l, r, now)
+		return
+	}
+	l.failures++
+	l.counts.Failed++
+	l.err = r.err
+	l.next = now.Add(retry.Delay(l.failures, 0.5+rand.Float64()/2)) // at least half of it
+	if l.failing.IsZero() {
+		l.failing = now
+		n.log.Warn("a receiver of alerts fails; they wait for it", "receiver", l.Name, "error", r.err, "waiting", len(l.queue))
+	}
+	if errors.Is(r.err, errRefused) && len(r.sent) > 0 {
+		if l.refused++; l.refused >= maxRefused { // the others must not wait for ever
+			l.refused = 0
+			l.counts.Dropped += uint64(len(r.sent))
+			n.log.Warn("gives up an alert that its receiver refuses", "receiver", l.Name, "error", r.err, "message", l.queue[0].ID)
+			l.remove(r.sent)
+			n.save(nil, r.sent)
+		}
+	}
+}
+
+func (n *Notifier) worked(l *lane, r postResult, now time.Time) {
+	l.remove(r.sent)
+	l.counts.Sent += uint64(len(r.sent))
+	if !l.failing.IsZero() {
+		n.log.Info("a receiver of alerts works again", "receiver", l.Name, "after", now.Sub(l.failing).Round(time.Second).String(), "waiting", len(l.queue))
+	}
+	l.failures, l.refused, l.failing, l.err, l.next = 0, 0, time.Time{}, nil, time.Time{}
+	if r.standing {
+		l.posted = now
+	}
+	n.save(nil, r.sent)
+}
+
+func (l *lane) remove(sent []int64) {
+	l.queue = slices.DeleteFunc(l.queue, func(q queued) bool { return slices.Contains(sent, q.n) })
+}
