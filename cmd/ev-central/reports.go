@@ -284,7 +284,11 @@ func (c historyCommand) history(ctx context.Context) error {
 	if len(segments) == 0 {
 		return language.Errorf("history: no event of %s is known", id)
 	}
-	_, err = io.WriteString(c.stdout, report.History(id, segments, r.Incidents(), since, c.zone, c.said))
+	text := report.History(id, segments, r.Incidents(), since, c.zone, c.said)
+	for _, note := range v.Notes() {
+		text += c.said.Text(note) + "\n"
+	}
+	_, err = io.WriteString(c.stdout, text)
 	return err
 }
 

@@ -45,15 +45,16 @@ type notWell struct {
 
 // historyReading is how the reading of the topic goes on.
 type historyReading struct {
-	Topic   string         `json:"topic"`
-	Offsets ledger.Offsets `json:"offsets"`
-	Lag     int64          `json:"lag"`
-	Newest  time.Time      `json:"newest"`
-	Records int64          `json:"records"`
-	Strange int64          `json:"strange"`
-	Lost    int64          `json:"lost"`
-	Bytes   int64          `json:"bytes"` // on disk
-	Error   string         `json:"error,omitempty"`
+	Topic    string         `json:"topic"`
+	Offsets  ledger.Offsets `json:"offsets"`
+	Lag      int64          `json:"lag"`
+	Newest   time.Time      `json:"newest"`
+	Records  int64          `json:"records"`
+	Strange  int64          `json:"strange"`
+	Lost     int64          `json:"lost"`
+	MadeAnew int64          `json:"made_anew"` // how often the topic was deleted and made anew
+	Bytes    int64          `json:"bytes"`     // on disk
+	Error    string         `json:"error,omitempty"`
 }
 
 // maxNotWell bounds what is listed.
@@ -88,7 +89,7 @@ func notWellOf(all []central.CPView) []notWell {
 
 func readingOf(s archive.FollowStatus, dir string) *historyReading {
 	r := &historyReading{
-		Topic: s.Topic, Offsets: s.Next, Lag: s.Lag, Newest: s.Newest.Time(), Records: s.Records, Strange: s.Strange, Lost: s.Lost, Error: s.Error,
+		Topic: s.Topic, Offsets: s.Next, Lag: s.Lag, Newest: s.Newest.Time(), Records: s.Records, Strange: s.Strange, Lost: s.Lost, MadeAnew: s.MadeAnew, Error: s.Error,
 	}
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(filepath.Join(dir, archive.FileName+suffix)); err == nil {
@@ -134,6 +135,9 @@ func (c historyCommand) status(ctx context.Context, now time.Time) error {
 	say("History: topic %s at %s, %d records behind, newest event %s ago", h.Topic, string(offsets), h.Lag, display.Duration(now.Sub(h.Newest)))
 	say("  %d records read, %d of them by no Monitor, %d lost by the topic; %d bytes on disk in %s",
 		h.Records, h.Strange, h.Lost, h.Bytes, console.Path(filepath.Join(c.dir, archive.FileName)))
+	if h.MadeAnew > 0 {
+		say("  the topic was made anew %d times", h.MadeAnew)
+	}
 	if h.Error != "" {
 		say("  can't go on: %s", h.Error)
 	}

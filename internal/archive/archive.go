@@ -61,6 +61,9 @@ type ReadProgress struct {
 	Records int64           // that were read
 	Strange int64           // of these, how many no Monitor wrote
 	Lost    int64           // how many the topic did not have any more
+
+	TopicID  string // which topic of its name it is, as the brokers say; "": not known
+	MadeAnew int64  // how often it was deleted and made anew; Next is of the last one
 }
 
 type foldKey struct {
@@ -140,9 +143,10 @@ func (a *Archive) load() (err error) {
 
 func readProgress(db *sqlite.DB) (p ReadProgress, err error) {
 	p.Next = map[int32]int64{}
-	err = db.Query(`SELECT serial, topic, newest, records, strange, lost FROM progress`, func(row *sqlite.Stmt) error {
+	err = db.Query(`SELECT serial, topic, newest, records, strange, lost, topic_id, made_anew FROM progress`, func(row *sqlite.Stmt) error {
 		p.Serial, p.Topic, p.Newest = row.ColumnInt64(0), row.ColumnText(1), evcp.Stamp(row.ColumnInt64(2))
 		p.Records, p.Strange, p.Lost = row.ColumnInt64(3), row.ColumnInt64(4), row.ColumnInt64(5)
+		p.TopicID, p.MadeAnew = row.ColumnText(6), row.ColumnInt64(7)
 		return nil
 	})
 	return p, errors.Join(err, db.Query(`SELECT partition, next_offset FROM partitions`, func(row *sqlite.Stmt) error {
@@ -161,6 +165,10 @@ func (a *Archive) Progress() ReadProgress {
 	return p
 }
 
+func (a *Archive) readPosition() kafka.ReadPosition {
+	return kafka.ReadPosition{TopicID: a.progress.TopicID, Next: a.progress.Next}
+}
+
 // ErrOtherTopic is a history that was read from a topic of another name.
 var ErrOtherTopic = errors.New("the history was read from another topic")
 
@@ -176,6 +184,13 @@ func (a *Archive) SetTopic(topic string) error {
 // Take folds what was read. It is on disk after the next Commit. After an error, which is
 // one of the disk, what was taken before the record that caused it stays.
 func (a *Archive) Take(b kafka.ReadBatch) error {
+	if b.Anew {
+		a.progress.MadeAnew++
+		a.progress.Next, a.dirty = map[int32]int64{}, true
+	}
+	if b.TopicID != "" && b.TopicID != a.progress.TopicID {
+		a.progress.TopicID, a.dirty = b.TopicID, true
+	}
 	for _, l := range b.Lost {
 		a.progress.Lost += l.To - l.From
 	}

@@ -96,13 +96,16 @@ func (a *Archive) writeProgress(serial int64, minutesFrom evcp.Stamp) error {
 		}
 	}
 	p := a.progress
+	if err := a.db.Exec(`DELETE FROM partitions`); err != nil { // a topic that was made anew may have fewer
+		return err
+	}
 	for partition, next := range p.Next {
-		if err := a.db.Exec(`INSERT OR REPLACE INTO partitions (partition, next_offset) VALUES (?,?)`, int64(partition), next); err != nil {
+		if err := a.db.Exec(`INSERT INTO partitions (partition, next_offset) VALUES (?,?)`, int64(partition), next); err != nil {
 			return err
 		}
 	}
-	return a.db.Exec(`UPDATE progress SET serial = ?, topic = ?, newest = ?, records = ?, strange = ?, lost = ?, minutes_from = ?`,
-		serial, p.Topic, int64(p.Newest), p.Records, p.Strange, p.Lost, int64(minutesFrom))
+	return a.db.Exec(`UPDATE progress SET serial = ?, topic = ?, newest = ?, records = ?, strange = ?, lost = ?, topic_id = ?, made_anew = ?, minutes_from = ?`,
+		serial, p.Topic, int64(p.Newest), p.Records, p.Strange, p.Lost, p.TopicID, p.MadeAnew, int64(minutesFrom))
 }
 
 // pin commits, and makes the position one that a HistoryView can be opened at for ever. It returns
@@ -129,20 +132,25 @@ func (a *Archive) pin() (string, error) {
 	return name, nil
 }
 
-// name is the next offset of each partition, as 0:123,1:456; "none" without any.
+// name is the next offset of each partition, as 0:123,1:456; "none" without any. Of a topic that
+// was made anew, ~ and how often follows.
 func (p ReadProgress) name() string {
 	var all []string
 	for partition, next := range p.Next {
 		all = append(all, fmt.Sprintf("%010d:%d", partition, next))
 	}
+	anew := ""
+	if p.MadeAnew > 0 {
+		anew = fmt.Sprintf("~%d", p.MadeAnew)
+	}
 	if len(all) == 0 {
-		return "none"
+		return "none" + anew
 	}
 	slices.Sort(all)
 	for i, s := range all {
 		all[i] = strings.TrimLeft(s[:9], "0") + s[9:]
 	}
-	return strings.Join(all, ",")
+	return strings.Join(all, ",") + anew
 }
 
 // Position pins, and returns the position as HistoryView.Position writes it.

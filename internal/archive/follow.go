@@ -121,7 +121,7 @@ func (f *Follower) idle(ctx context.Context, d time.Duration) {
 
 // follow reads from the position of the archive until something fails.
 func (f *Follower) follow(ctx context.Context) error {
-	r := kafka.NewReader(f.kafka, f.archive.Progress().Next)
+	r := kafka.NewReader(f.kafka, f.archive.readPosition())
 	defer r.Close()
 	end := map[int32]int64{}
 	committed := time.Now()
@@ -129,6 +129,9 @@ func (f *Follower) follow(ctx context.Context) error {
 		b, err := f.read(ctx, r, time.Until(committed.Add(commitEvery)))
 		if err != nil {
 			return err
+		}
+		if b.Anew {
+			clear(end)
 		}
 		for partition, at := range b.End {
 			end[partition] = at
@@ -175,11 +178,14 @@ func (f *Follower) well(end map[int32]int64) {
 	}
 	f.mu.Lock()
 	was := f.status.Error
-	lost := p.Lost - f.status.Lost
+	lost, anew := p.Lost-f.status.Lost, p.MadeAnew > f.status.MadeAnew
 	f.status = FollowStatus{ReadProgress: p, Lag: lag}
 	f.mu.Unlock()
 	if was != "" {
 		f.log.Info("the events are read again", "topic", f.kafka.Topic)
+	}
+	if anew {
+		f.log.Warn("the topic was deleted and made anew; it is read from its beginning, and what nobody had read of the one before is missing", "topic", f.kafka.Topic)
 	}
 	if lost > 0 {
 		f.log.Warn("the topic does not have all events any more: its retention is too short", "topic", f.kafka.Topic, "lost", lost)

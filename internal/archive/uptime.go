@@ -65,9 +65,7 @@ func (v *HistoryView) Uptime(ctx context.Context, q ledger.Question, ports []led
 		return u, ErrNoPort
 	}
 	u = computed.End(ledger.Inputs{Topic: v.Progress.Topic, Offsets: v.Progress.Next, Annotation: v.Annotation, Version: version})
-	if v.Progress.Lost > 0 {
-		u.Notes = append(u.Notes, "The topic had lost records when it was read: what they said is unwatched.")
-	}
+	u.Notes = append(u.Notes, v.Notes()...)
 	return u, nil
 }
 

@@ -93,11 +93,22 @@ func (v *HistoryView) at(position string) (err error) {
 	if err != nil {
 		return err
 	}
-	p.Next = map[int32]int64{}
-	if name == "none" {
+	return p.readName(name)
+}
+
+// readName reads a name of pin.
+func (p *ReadProgress) readName(name string) (err error) {
+	p.Next, p.MadeAnew = map[int32]int64{}, 0
+	offsets, anew, found := strings.Cut(name, "~")
+	if found {
+		if p.MadeAnew, err = strconv.ParseInt(anew, 10, 64); err != nil {
+			return ErrNoPosition
+		}
+	}
+	if offsets == "none" {
 		return nil
 	}
-	for part := range strings.SplitSeq(name, ",") {
+	for part := range strings.SplitSeq(offsets, ",") {
 		var partition int32
 		var next int64
 		if _, err := fmt.Sscanf(part, "%d:%d", &partition, &next); err != nil {
@@ -106,6 +117,17 @@ func (v *HistoryView) at(position string) (err error) {
 		p.Next[partition] = next
 	}
 	return nil
+}
+
+// Notes are what the answers of the view can't know, in sentences that the catalogue has.
+func (v *HistoryView) Notes() (all []string) {
+	if v.Progress.Lost > 0 {
+		all = append(all, "The topic had lost records when it was read: what they said is unwatched.")
+	}
+	if v.Progress.MadeAnew > 0 {
+		all = append(all, "The topic was deleted and made anew: what nobody had read of the one before is unwatched.")
+	}
+	return all
 }
 
 // CPs are the charge points that have a history, by id.

@@ -148,12 +148,13 @@ func askedPageOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView)
 // readJSON says which part of the log an answer was read from.
 type readJSON struct {
 	Position string `json:"position"`
-	Newest   string `json:"newest"` // time of the newest event
-	Lost     int64  `json:"lost"`   // records that the topic did not have any more
+	Newest   string `json:"newest"`    // time of the newest event
+	Lost     int64  `json:"lost"`      // records that the topic did not have any more
+	MadeAnew int64  `json:"made_anew"` // how often the topic was deleted and made anew
 }
 
 func readOf(v *archive.HistoryView) readJSON {
-	return readJSON{v.Position(), ledger.RFC3339(v.Progress.Newest), v.Progress.Lost}
+	return readJSON{v.Position(), ledger.RFC3339(v.Progress.Newest), v.Progress.Lost, v.Progress.MadeAnew}
 }
 
 // segmentJSON is one segment. It is whole, also where it begins before the window.

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,8 +25,18 @@ type LostRecords struct {
 	From, To  int64 // without To
 }
 
+// ReadPosition is how far a topic was read.
+type ReadPosition struct {
+	TopicID string          // which topic of that name it was, as the brokers say; "": not known
+	Next    map[int32]int64 // for each partition the next offset
+}
+
 // ReadBatch is what a Read has got, each partition in order.
 type ReadBatch struct {
+	// Anew: the topic was deleted and made anew, or cut, so that its offsets begin again below
+	// the positions. All partitions are read from their beginning from here on.
+	Anew    bool
+	TopicID string // as in ReadPosition
 	Records []TopicRecord
 	Lost    []LostRecords
 	End     map[int32]int64 // where the partitions end that were looked at: what is before it is still to come
@@ -35,6 +46,7 @@ type ReadBatch struct {
 // consumer group. One goroutine owns it.
 type Reader struct {
 	o       Options
+	topicID string          // "": not known
 	next    map[int32]int64 // of every partition that is read
 	cl      *kgo.Client
 	reading map[int32]bool // the partitions that the client reads
@@ -51,11 +63,11 @@ const (
 	maxFetchBytes       = 128 << 20
 )
 
-// NewReader makes a Reader that goes on at the positions: for each partition the next offset.
-// One that is missing is read from its beginning. It dials nothing yet.
-func NewReader(o Options, next map[int32]int64) *Reader {
-	r := &Reader{o: o, next: map[int32]int64{}, reading: map[int32]bool{}}
-	maps.Copy(r.next, next)
+// NewReader makes a Reader that goes on at a position. A partition that is missing in it is
+// read from its beginning. It dials nothing yet.
+func NewReader(o Options, p ReadPosition) *Reader {
+	r := &Reader{o: o, topicID: p.TopicID, next: map[int32]int64{}, reading: map[int32]bool{}}
+	maps.Copy(r.next, p.Next)
 	return r
 }
 
@@ -69,9 +81,12 @@ func (r *Reader) Close() {
 }
 
 // Read waits for records until ctx ends, and returns at most so many. The positions move;
-// after an error they are what they were, and the next Read connects anew.
+// after an error they are what they were, and the next Read connects anew. One that is Anew
+// has no records.
 func (r *Reader) Read(ctx context.Context, most int) (ReadBatch, error) {
-	if err := r.connect(ctx); err != nil && ctx.Err() == nil {
+	if err := r.connect(ctx); errors.Is(err, errAnew) {
+		return r.startAgain(), nil
+	} else if err != nil && ctx.Err() == nil {
 		r.Close()
 		return ReadBatch{}, err
 	} else if r.cl == nil {
@@ -82,8 +97,9 @@ func (r *Reader) Read(ctx context.Context, most int) (ReadBatch, error) {
 	if err := fetches.Err0(); err != nil && errors.Is(err, ctx.Err()) {
 		return ReadBatch{}, nil
 	}
-	b := ReadBatch{End: map[int32]int64{}}
+	b := ReadBatch{TopicID: r.topicID, End: map[int32]int64{}}
 	var failed error
+	anew := false
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if p.Err != nil {
 			failed = fmt.Errorf("read partition %d of %s: %w", p.Partition, r.o.Topic, p.Err)
@@ -91,9 +107,13 @@ func (r *Reader) Read(ctx context.Context, most int) (ReadBatch, error) {
 		}
 		b.End[p.Partition] = p.HighWatermark
 		for _, rec := range p.Records {
+			anew = anew || rec.Offset < r.next[rec.Partition]
 			r.take(&b, rec, p.LogStartOffset)
 		}
 	})
+	if anew {
+		return r.startAgain(), nil
+	}
 	if failed != nil && len(b.Records) == 0 {
 		r.Close()
 		return ReadBatch{}, failed
@@ -101,13 +121,21 @@ func (r *Reader) Read(ctx context.Context, most int) (ReadBatch, error) {
 	return b, nil
 }
 
-// take adds a record. An offset below the position means that the topic was made anew. One
-// beyond it may be missing for good, if the topic begins after it.
+// errAnew is a topic that is another one than it was.
+var errAnew = errors.New("the topic was made anew")
+
+// startAgain goes back to the beginning of all partitions.
+func (r *Reader) startAgain() ReadBatch {
+	r.Close()
+	clear(r.next)
+	return ReadBatch{Anew: true, TopicID: r.topicID}
+}
+
+// take adds a record. One beyond the position may be missing for good, if the topic begins
+// after it.
 func (r *Reader) take(b *ReadBatch, rec *kgo.Record, start int64) {
 	next := r.next[rec.Partition]
-	if rec.Offset < next {
-		b.Lost = append(b.Lost, LostRecords{rec.Partition, next, next})
-	} else if start > next {
+	if start > next {
 		b.Lost = append(b.Lost, LostRecords{rec.Partition, next, min(start, rec.Offset)})
 	}
 	r.next[rec.Partition] = rec.Offset + 1
@@ -159,6 +187,12 @@ func (r *Reader) partitions(ctx context.Context, cl *kgo.Client) (map[int32]kgo.
 		return nil, fmt.Errorf("ask for topic %s: %w", r.o.Topic, err)
 	}
 	r.asked = time.Now()
+	if id := resp.Topics[0].TopicID; id != [16]byte{} {
+		was := r.topicID
+		if r.topicID = hex.EncodeToString(id[:]); was != "" && was != r.topicID {
+			return nil, errAnew
+		}
+	}
 	found := map[int32]kgo.Offset{}
 	for _, p := range resp.Topics[0].Partitions {
 		if !r.reading[p.Partition] {
