@@ -13,10 +13,12 @@ const store = new Store(base + 'api/v1/events');
 /** @type {import('./router.js').Route[]} */
 const routes = [
   { name: 'board', path: /^\/$/, load: () => import('./overview.js') },
+  { name: 'incidents', path: /^\/incidents$/, load: () => import('./incidents.js') },
+  { name: 'table', path: /^\/table$/, load: () => import('./table.js') },
 ];
 
 // The entries of the navigation, as far as their pages exist.
-const NAV = [{ name: 'board', place: '/' }];
+const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incidents' }, { name: 'table', place: '/table' }];
 
 // ---- header: made once; a change of language or of the link changes its texts ----
 const header = el(`<header class="top">

@@ -1,7 +1,10 @@
 // The texts of the page. One entry, two languages: [English, Spanish]. {x} is filled in; "a|b" is
 // one|other, chosen by {n}. Engine, Monitor, Central, OK, KO and
 // CONNECTION_ERROR are names: never translated.
+import { PAGES } from './words-pages.js';
+
 const WORDS = {
+  ...PAGES,
   skip: ['Skip to the charge points', 'Ir a los puntos de carga'],
   search: ['Find id', 'Buscar id'],
   theme: ['Light or dark', 'Claro u oscuro'],
