@@ -1,9 +1,11 @@
 package alert
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,10 +16,16 @@ import (
 // ReceiverKind is what a line of the alert file sends to.
 type ReceiverKind string
 
-// The kinds. The scheme of a line is the kind, "+" and http or https; mail has one of its own.
+// The kinds. The scheme of a line is the kind, "+" and http or https; that of Mail is smtp or
+// smtps.
 const (
 	Webhook      ReceiverKind = "webhook"
 	Alertmanager ReceiverKind = "alertmanager"
+	Ntfy         ReceiverKind = "ntfy"
+	Telegram     ReceiverKind = "telegram"
+	Slack        ReceiverKind = "slack"
+	Teams        ReceiverKind = "teams"
+	Mail         ReceiverKind = "smtp"
 )
 
 // Receiver is one line of the alert file. It holds secrets: only Name may be shown.
@@ -25,6 +33,7 @@ type Receiver struct {
 	Kind ReceiverKind
 	URL  *url.URL // where to post, without the fragment
 	Key  []byte   // Webhook: what bodies are signed with
+	Mail MailSettings
 	// Name is scheme and host; where the file has several of one name, " #2" follows. What
 	// waits on disk waits for a Name: a new secret at the same host changes nothing.
 	Name string
@@ -112,31 +121,119 @@ func parseReceiver(line string) (r Receiver, err error) {
 	}
 	kind, transport, _ := strings.Cut(u.Scheme, "+")
 	r.Kind = ReceiverKind(kind)
-	if !slices.Contains(receiverKinds, r.Kind) || transport != "http" && transport != "https" {
-		return r, language.Errorf("%s:// is not known; there are %s", shortened(u.Scheme), schemes)
+	isMail := u.Scheme == "smtp" || u.Scheme == "smtps"
+	switch {
+	case !isMail && (!slices.Contains(postKinds, r.Kind) || transport != "http" && transport != "https"):
+		return r, language.Errorf("%s:// is not known; there are %s", u.Scheme[:min(len(u.Scheme), maxScheme)], schemes)
+	case u.Hostname() == "" || !validPort(u.Port()):
+		return r, language.Errorf("%s:// needs a host, or HOST:PORT", u.Scheme)
 	}
-	if u.Hostname() == "" {
-		return r, language.Errorf("%s:// needs a host", u.Scheme)
+	r.Name, r.URL = u.Scheme+"://"+u.Host, u
+	if isMail {
+		r.Kind = Mail
+		r.Mail, err = mailSettings(u)
+		return r, err
 	}
-	r.Name = u.Scheme + "://" + u.Host
 	key := u.Fragment
 	u.Scheme, u.Fragment, u.RawFragment = transport, "", ""
-	r.URL = u
-	switch {
-	case r.Kind == Webhook:
-		if r.Key, err = webhookKey(key); err != nil {
-			return r, err
-		}
-	case key != "":
-		return r, language.Errorf("%s takes nothing behind a #", r.Name)
+	if r.Kind == Webhook {
+		r.Key, err = webhookKey(key)
+		return r, err
 	}
-	return r, nil
+	return r, r.check(key)
 }
 
-var receiverKinds = []ReceiverKind{Webhook, Alertmanager}
+// check holds the parts of a URL to what its kind needs.
+func (r Receiver) check(fragment string) error {
+	_, password := r.URL.User.Password()
+	last := path.Base(r.URL.Path)
+	switch {
+	case fragment != "":
+		return language.Errorf("%s takes nothing behind a #", r.Name)
+	case r.Kind == Ntfy && (last == "/" || last == "."):
+		return language.Errorf("%s needs a topic: ntfy+https://TOKEN@HOST/TOPIC", r.Name)
+	case r.Kind == Telegram && (last == "/" || last == "." || r.URL.User == nil || !password):
+		return language.Errorf("%s needs the bot's token and a chat: telegram+https://TOKEN@api.telegram.org/CHAT", r.Name)
+	}
+	return nil
+}
 
-// schemes are what a line may begin with.
-const schemes = "webhook+https and alertmanager+https, or the same with +http"
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
+}
+
+// MailSettings are the parts of a line for mail.
+type MailSettings struct {
+	Server   string // HOST:PORT
+	TLS      bool   // from the first byte; else STARTTLS
+	Plain    bool   // without TLS
+	From     string
+	To       []string
+	User     string // "" = no login
+	Password string
+}
+
+const (
+	portSMTP  = "587"
+	portSMTPS = "465"
+	maxMailTo = 50
+)
+
+var errMail = language.New("mail needs its addresses: smtp://USER:PASSWORD@HOST/?from=A@B&to=C@D,E@F, with &tls=none where the server has none; smtps:// is TLS from the first byte")
+
+func mailSettings(u *url.URL) (s MailSettings, err error) {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return s, errMail
+	}
+	for name, values := range q {
+		if !slices.Contains([]string{"from", "to", "tls"}, name) || len(values) != 1 {
+			return s, errMail
+		}
+	}
+	s.TLS, s.Plain = u.Scheme == "smtps", q.Get("tls") == "none"
+	s.Server = hostPort(u.Hostname(), cmp.Or(u.Port(), pickPort(s.TLS)))
+	s.From, s.To, s.User = q.Get("from"), strings.Split(q.Get("to"), ","), u.User.Username()
+	s.Password, _ = u.User.Password()
+	bad := func(address string) bool { return !isAddress(address) }
+	if q.Has("tls") && (!s.Plain || s.TLS || s.User != "") || bad(s.From) || len(s.To) > maxMailTo || slices.ContainsFunc(s.To, bad) {
+		return s, errMail
+	}
+	return s, nil
+}
+
+func pickPort(tls bool) string {
+	if tls {
+		return portSMTPS
+	}
+	return portSMTP
+}
+
+// hostPort joins host and port as net.JoinHostPort does.
+func hostPort(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+// isAddress reports whether a text is an address as mail servers take it: no name, no
+// comment, no blank.
+func isAddress(text string) bool {
+	local, domain, found := strings.Cut(text, "@")
+	return found && local != "" && domain != "" && len(text) <= 254 &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>()[],;:\"`, r) }) && !strings.Contains(domain, "@")
+}
+
+var postKinds = []ReceiverKind{Webhook, Alertmanager, Ntfy, Telegram, Slack, Teams}
+
+const (
+	// schemes are what a line may begin with.
+	schemes = "webhook+https, alertmanager+https, ntfy+https, telegram+https, slack+https, teams+https, the same with +http, smtp and smtps"
+	// maxScheme is how much of a scheme an error shows: url.Parse lets letters, digits, +, - and . through.
+	maxScheme = 30
+)
 
 // webhookKey is the key as it stands, or behind whsec_ in base64, as standardwebhooks.com has
 // it.
@@ -153,6 +250,3 @@ func webhookKey(text string) ([]byte, error) {
 	}
 	return key, nil
 }
-
-// shortened is a scheme for an error: url.Parse lets letters, digits, +, - and . through.
-func shortened(scheme string) string { return scheme[:min(len(scheme), 30)] }

@@ -97,7 +97,7 @@ func (m IncidentMessage) Text(l language.Language, zone *time.Location) string {
 	}
 	for _, c := range m.Causes {
 		a := adviceFor(l, c.Cause)
-		line := a.Phrase
+		line := l.Sprintf("Cause: %s", a.Phrase)
 		if m.Total > 1 {
 			line = l.Sprintf("%d of %d: %s", c.Count, m.Total, a.Phrase)
 		}

@@ -18,6 +18,7 @@ const (
 	// postEvery is how often Alertmanager hears of what is open.
 	postEvery = time.Minute
 	// maxRefused is how often a receiver may refuse one message before the next one is tried.
+	// Whether the message or the receiver's settings are wrong shows then: see worked.
 	maxRefused = 5
 )
 
@@ -32,7 +33,6 @@ type lane struct {
 	next     time.Time // not before
 	posted   time.Time // Alertmanager: when it last took what is open
 	failures int       // in a row
-	refused  int       // refusals of the first message
 	counts   laneCounts
 	failing  time.Time // since when
 	err      error     // of the last attempt; nil: it worked
@@ -87,7 +87,6 @@ type postResult struct {
 	sent     []int64 // the messages that it carried
 	standing bool    // it carried what is open
 	err      error
-	took     time.Duration
 }
 
 // start sends what is due, one request a receiver.
@@ -102,9 +101,9 @@ func (n *Notifier) start(ctx context.Context, sending *sync.WaitGroup, now time.
 		}
 		l.busy = true
 		sending.Go(func() {
-			began := time.Now()
+			ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+			defer cancel()
 			r.err = send(ctx)
-			r.took = time.Since(began)
 			n.results <- r
 		})
 	}
@@ -154,30 +153,41 @@ func (n *Notifier) finished(r postResult, now time.Time) {
 		l.failing = now
 		n.log.Warn("a receiver of alerts fails; they wait for it", "receiver", l.Name, "error", r.err, "waiting", len(l.queue))
 	}
-	if errors.Is(r.err, errRefused) && len(r.sent) > 0 {
-		if l.refused++; l.refused >= maxRefused { // the others must not wait for ever
-			l.refused = 0
-			l.counts.Dropped += uint64(len(r.sent))
-			n.log.Warn("gives up an alert that its receiver refuses", "receiver", l.Name, "error", r.err, "message", l.queue[0].ID)
-			l.remove(r.sent)
-			n.save(nil, r.sent)
-		}
+	if errors.Is(r.err, errRefused) && l.Kind != alert.Alertmanager {
+		l.refusedFirst()
 	}
 }
 
+// refusedFirst lets the next message go first, when the first one was refused often enough.
+func (l *lane) refusedFirst() {
+	if len(l.queue) == 0 {
+		return
+	}
+	first := &l.queue[0]
+	if first.refusals++; first.refusals >= maxRefused {
+		l.queue = append(l.queue[1:], *first)
+	}
+}
+
+// worked takes the end of a request that was accepted. What was refused before was wrong by
+// itself then: it is given up.
 func (n *Notifier) worked(l *lane, r postResult, now time.Time) {
-	l.remove(r.sent)
 	l.counts.Sent += uint64(len(r.sent))
+	gone := r.sent
+	for _, q := range l.queue {
+		if q.refusals >= maxRefused && !slices.Contains(r.sent, q.n) {
+			n.log.Warn("gives up an alert that its receiver refuses, and takes others", "receiver", l.Name, "error", l.err, "message", q.ID)
+			l.counts.Dropped++
+			gone = append(gone, q.n)
+		}
+	}
+	l.queue = slices.DeleteFunc(l.queue, func(q queued) bool { return slices.Contains(gone, q.n) })
 	if !l.failing.IsZero() {
 		n.log.Info("a receiver of alerts works again", "receiver", l.Name, "after", now.Sub(l.failing).Round(time.Second).String(), "waiting", len(l.queue))
 	}
-	l.failures, l.refused, l.failing, l.err, l.next = 0, 0, time.Time{}, nil, time.Time{}
+	l.failures, l.failing, l.err, l.next = 0, time.Time{}, nil, time.Time{}
 	if r.standing {
 		l.posted = now
 	}
-	n.save(nil, r.sent)
-}
-
-func (l *lane) remove(sent []int64) {
-	l.queue = slices.DeleteFunc(l.queue, func(q queued) bool { return slices.Contains(sent, q.n) })
+	n.save(nil, gone)
 }

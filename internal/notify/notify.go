@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +25,7 @@ type Options struct {
 	Places    Places   // nil: nothing is known
 	Handling  Handling // nil: nobody takes anything
 	// Dial connects to receivers; nil: package net does.
-	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial     dialFunc
 	Logger   *slog.Logger      // nil = none
 	Language language.Language // of the log
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -26,16 +25,21 @@ const (
 	maxShown  = 200
 )
 
+var errNoAnswer = fmt.Errorf("no answer in %s", sendTimeout)
+
 // errRefused: the receiver works, and does not take this message.
 var errRefused = errors.New("refused")
 
 // httpSender sends requests. It may be used from several goroutines.
-type httpSender struct{ client *http.Client }
+type httpSender struct {
+	client *http.Client
+	dial   dialFunc
+}
 
 // newSender dials by dial. A redirection is no answer: it might take the secret to somebody
 // else. Connections are not kept: hours may pass between two messages.
-func newSender(dial func(ctx context.Context, network, address string) (net.Conn, error)) httpSender {
-	return httpSender{&http.Client{
+func newSender(dial dialFunc) httpSender {
+	return httpSender{dial: dial, client: &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
@@ -45,33 +49,32 @@ func newSender(dial func(ctx context.Context, network, address string) (net.Conn
 
 // message sends one message to one receiver that takes messages one by one.
 func (s httpSender) message(ctx context.Context, r alert.Receiver, m alert.IncidentMessage, in alert.Speech) error {
-	body, at := m.Body(in), time.Now()
-	return s.post(ctx, r, r.URL, body, http.Header{
-		"Content-Type":      {"application/json"},
-		"Webhook-Id":        {m.ID},
-		"Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
-		"Webhook-Signature": {alert.Signature(r.Key, m.ID, at, body)},
-	})
+	if r.Kind == alert.Mail {
+		return sendMail(ctx, s.dial, r, m, in)
+	}
+	return s.post(ctx, r, r.Post(m, in, time.Now()))
 }
 
 // alerts posts to the API v2 of Alertmanager. The URL is the one of its page.
 func (s httpSender) alerts(ctx context.Context, r alert.Receiver, body []byte) error {
 	u := r.URL
-	if !strings.HasSuffix(u.Path, "/api/v2/alerts") {
-		u = u.JoinPath("api/v2/alerts")
+	if !strings.HasSuffix(u.Path, alertsPath) {
+		u = u.JoinPath(alertsPath)
 	}
-	return s.post(ctx, r, u, body, http.Header{"Content-Type": {"application/json"}})
+	return s.post(ctx, r, alert.HTTPPost{URL: u, Body: body, Header: map[string]string{"Content-Type": "application/json"}})
 }
 
+const alertsPath = "/api/v2/alerts"
+
 // post sends a request. Its error holds none of the receiver's secrets.
-func (s httpSender) post(ctx context.Context, r alert.Receiver, to *url.URL, body []byte, headers http.Header) error {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
+func (s httpSender) post(ctx context.Context, r alert.Receiver, p alert.HTTPPost) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL.String(), bytes.NewReader(p.Body))
 	if err != nil {
 		return errors.New("the URL can't be used")
 	}
-	req.Header = headers
+	for name, value := range p.Header {
+		req.Header.Set(name, value)
+	}
 	req.Header.Set("User-Agent", "ev-central/"+version.String())
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -101,7 +104,7 @@ func judge(r alert.Receiver, code int, answer []byte) error {
 // withoutURL is an error of http.Client without the URL, which holds secrets.
 func withoutURL(r alert.Receiver, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer in %s", sendTimeout)
+		return errNoAnswer
 	}
 	if e := (*url.Error)(nil); errors.As(err, &e) {
 		err = e.Err

@@ -32,6 +32,7 @@ const diskLimit = 5 * time.Second
 type queued struct {
 	n        int64
 	receiver string
+	refusals int // by the receiver, since the start
 	alert.IncidentMessage
 }
 
