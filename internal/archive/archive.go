@@ -42,6 +42,7 @@ type Archive struct {
 	folds     map[foldKey]*heldFold
 	minutes   minuteRetention
 	recent    recentChecks
+	present   *Presents
 
 	// What is not committed yet.
 	changed  []foldKey
@@ -106,7 +107,7 @@ func Open(dir string, log *slog.Logger) (*Archive, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultKeepMinutes}}
+	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultKeepMinutes}, present: newPresents()}
 	if err := a.load(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -138,7 +139,8 @@ func (a *Archive) load() (err error) {
 		a.db.Query(`SELECT cp_id FROM charge_points`, func(row *sqlite.Stmt) error {
 			a.known[evcp.CPID(row.ColumnText(0))] = true
 			return nil
-		}))
+		}),
+		a.resumePresents())
 }
 
 func readProgress(db *sqlite.DB) (p ReadProgress, err error) {
@@ -237,6 +239,7 @@ func (a *Archive) takeRecord(r kafka.TopicRecord) error {
 	if c, ok := recentOf(p); ok {
 		a.recent.add(p.CP, c)
 	}
+	a.present.take(p, time.Now())
 	if !a.known[p.CP] {
 		a.known[p.CP] = true
 		a.added = append(a.added, p.CP)

@@ -42,8 +42,9 @@ type Follower struct {
 // FollowStatus is how reading goes on.
 type FollowStatus struct {
 	ReadProgress
-	Lag   int64  // records that are known to be still to come
-	Error string // why nothing is read or written; "" if all is well
+	Lag   int64     // records that are known to be still to come
+	Error string    // why nothing is read or written; "" if all is well
+	Since time.Time // when Error began
 }
 
 // NewFollower makes a Follower; Run does the work.
@@ -196,6 +197,9 @@ func (f *Follower) failed(err error) {
 	f.mu.Lock()
 	was := f.status.Error
 	f.status.ReadProgress, f.status.Error = f.archive.Progress(), err.Error()
+	if was == "" {
+		f.status.Since = time.Now()
+	}
 	f.mu.Unlock()
 	if was == "" {
 		f.log.Warn("can't go on reading the events; tries again", "topic", f.kafka.Topic, "error", err)

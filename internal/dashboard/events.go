@@ -1,12 +1,13 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"evcp/internal/central"
+	"evcp/internal/status"
 	"evcp/internal/wait"
 )
 
@@ -34,13 +35,28 @@ type snapshotJSON struct {
 
 // deltaJSON is what changed since the frame before.
 type deltaJSON struct {
-	Now     seconds      `json:"now"`
-	CPs     []cpJSON     `json:"cps"`
-	Changes []changeJSON `json:"changes"`
+	Now         seconds          `json:"now"`
+	CPs         []boardCPJSON    `json:"cps"`
+	Changes     []changeJSON     `json:"changes"`
+	Occurrences []occurrenceJSON `json:"occurrences"`
+	More        int              `json:"more"`    // occurrences that are not listed
+	Reading     *readingJSON     `json:"reading"` // of the events; null: no history is kept
 }
 
-// serveEvents sends one page the frames, until the page or the server closes.
+// beatJSON is a frame without a change.
+type beatJSON struct {
+	Now     seconds      `json:"now"`
+	Reading *readingJSON `json:"reading"`
+}
+
+// serveEvents sends one page the frames, until the page or the server closes. A page that
+// comes back names the last frame that it has.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
+	q, ok := status.Query(w, r, "after")
+	if !ok {
+		return
+	}
+	after := cmp.Or(q.Get("after"), r.Header.Get("Last-Event-ID"))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -51,9 +67,15 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-d.streams }()
-	s := &eventStream{cache: d.frames, w: w, control: http.NewResponseController(w)}
+	s := &eventStream{cache: d.frames, w: w, control: http.NewResponseController(w), seen: d.frames.numberOf(after)}
 	signal, stop := d.central.Watch()
 	defer stop()
+	var events <-chan struct{}
+	if d.frames.events != nil {
+		var end func()
+		events, end = d.frames.events.Presents().Watch()
+		defer end()
+	}
 	for {
 		again, err := s.next()
 		if err != nil || !wait.For(r.Context(), max(again, frameInterval)) {
@@ -66,6 +88,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-signal:
+		case <-events:
 		case <-time.After(keepAlive - time.Since(s.sent)):
 		}
 	}
@@ -86,7 +109,7 @@ func (s *eventStream) next() (again time.Duration, err error) {
 	frames, seen, again := s.cache.after(s.seen)
 	s.seen = seen
 	if now := time.Now(); len(frames) == 0 && now.Sub(s.sent) >= keepAlive {
-		frames = append(frames, frameOf("beat", map[string]seconds{"now": secondsOf(now)}))
+		frames = append(frames, frameOf("beat", beatJSON{secondsOf(now), s.cache.readingOf(now, 1)}))
 	}
 	for _, frame := range frames {
 		if err := s.send(frame); err != nil {
@@ -94,11 +117,6 @@ func (s *eventStream) next() (again time.Duration, err error) {
 		}
 	}
 	return again, nil
-}
-
-func deltaOf(delta central.Delta, now seconds) deltaJSON {
-	changes := delta.Changes[max(0, len(delta.Changes)-maxFrameChanges):]
-	return deltaJSON{Now: now, CPs: jsonOfAll(delta.CPs), Changes: jsonOfChanges(changes)}
 }
 
 func addrText(a net.Addr) string {

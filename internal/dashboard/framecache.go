@@ -2,9 +2,13 @@ package dashboard
 
 import (
 	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"evcp/internal/archive"
 	"evcp/internal/central"
 )
 
@@ -21,15 +25,16 @@ const (
 type frameCache struct {
 	central *central.Central
 	version string
+	events  *archive.Follower // nil: no history is kept
 
 	mu            sync.Mutex
-	position      central.Position // up to the last frame
-	last          uint64           // the number of the last frame, from 1
-	boardRead     time.Time        // when the board was last read
-	deltas        [][]byte         // the last frames; the newest has the number last
-	size          int              // of deltas, in bytes
-	snapshot      []byte           // nil = none
-	snapshotFrame uint64           // the last frame that it includes
+	position      boardPosition // up to the last frame
+	last          uint64        // the number of the last frame, from 1
+	boardRead     time.Time     // when the board was last read
+	deltas        [][]byte      // the last frames; the newest has the number last
+	size          int           // of deltas, in bytes
+	snapshot      []byte        // nil = none
+	snapshotFrame uint64        // the last frame that it includes
 	snapshotMade  time.Time
 }
 
@@ -42,7 +47,7 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 	defer f.mu.Unlock()
 	if again = frameInterval - time.Since(f.boardRead); again <= 0 || f.last == 0 {
 		again, f.boardRead = 0, time.Now()
-		f.addDelta(f.central.Since(f.position))
+		f.addDelta(f.since(f.position))
 	}
 	oldest := f.last - uint64(len(f.deltas)) // deltas suffice for a page at this frame or later
 	if n > 0 && n >= oldest {
@@ -57,17 +62,18 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 
 // addDelta makes a frame of a delta. The very first, one with a gap, and one in which a
 // charge point was removed, make every page start from a snapshot.
-func (f *frameCache) addDelta(d central.Delta) {
+func (f *frameCache) addDelta(d boardDelta) {
 	if f.last == 0 || d.Missed > 0 || d.Removed {
 		f.deltas, f.size, f.snapshot = nil, 0, nil
 		f.position, f.last = d.Next, f.last+1
 		return
 	}
-	if len(d.CPs) == 0 && len(d.Changes) == 0 {
+	f.position = d.Next
+	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.occurrences) == 0 {
 		return
 	}
-	frame := frameOf("delta", deltaOf(d, secondsOf(f.boardRead)))
-	f.position, f.last = d.Next, f.last+1
+	f.last++
+	frame := f.numbered("delta", deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1), f.few()))
 	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
 	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
 		f.size -= len(f.deltas[0])
@@ -78,13 +84,36 @@ func (f *frameCache) addDelta(d central.Delta) {
 // makeSnapshot makes a snapshot, and the frame that leads to it for pages that need none.
 func (f *frameCache) makeSnapshot() {
 	f.boardRead = time.Now()
-	changed, all := f.central.Snapshot(f.position)
+	changed, all := f.all(f.position)
 	f.addDelta(changed)
-	f.snapshot = frameOf("snapshot", snapshotJSON{
-		deltaJSON: deltaOf(all, secondsOf(f.boardRead)), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
+	f.snapshot = f.numbered("snapshot", snapshotJSON{
+		deltaJSON: deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate), f.few()), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead
+}
+
+// numbered is a frame that a page can come back to: its id is that of this Central and the
+// number of the last frame.
+func (f *frameCache) numbered(event string, v any) []byte {
+	return frameOf(fmt.Sprintf("%s\nid: %s%d", event, f.idPrefix(), f.last), v)
+}
+
+// idPrefix tells the frames of this Central from those before a restart.
+func (f *frameCache) idPrefix() string {
+	return strconv.FormatInt(f.central.Started().UnixMicro(), 10) + "-"
+}
+
+// numberOf is the number of a frame by its id; 0: it is none of this Central's.
+func (f *frameCache) numberOf(id string) uint64 {
+	number, own := strings.CutPrefix(id, f.idPrefix())
+	n, err := strconv.ParseUint(number, 10, 64)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !own || err != nil || n > f.last {
+		return 0
+	}
+	return n
 }
 
 // frameOf is one server-sent event.

@@ -35,6 +35,7 @@ func (p *testPage) read(c *frameCache) error {
 
 func (p *testPage) take(frame []byte) error {
 	event, rest, _ := strings.Cut(strings.TrimPrefix(string(frame), "event: "), "\ndata: ")
+	event, _, _ = strings.Cut(event, "\nid: ")
 	var d struct {
 		CPs []struct {
 			CP    string `json:"cp_id"`

@@ -37,6 +37,7 @@ type Dashboard struct {
 	more      []func(*metrics.Writer)
 	frames    *frameCache
 	list      *listCache
+	day       dayCache
 	streams   chan struct{} // a place for each open stream
 	lists     chan struct{} // a place for each list that is sent
 	histories chan struct{} // a place for each answer about the past
@@ -65,7 +66,7 @@ type Options struct {
 func New(o Options) *Dashboard {
 	c := o.Central
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version}, list: &listCache{central: c},
+		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version, events: followerOf(o.History)}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	api := d.api()
@@ -104,7 +105,8 @@ func (d *Dashboard) api() map[string]http.Handler {
 		checksPath:       compressed(http.HandlerFunc(d.serveChecks)),
 		incidentsPath:    compressed(d.withView(d.serveIncidents)),
 		uptimePath:       compressed(d.withView(d.serveUptime)),
-		eventsPath:       status.NoParameters(d.serveEvents),
+		dayPath:          compressed(http.HandlerFunc(d.serveDay)),
+		eventsPath:       http.HandlerFunc(d.serveEvents),
 	}
 }
 

@@ -75,7 +75,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 	types := map[string]any{
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
 		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
-		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
+		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Day": dayJSON{}, "DayOne": dayOne{}, "NotUp": notUpPiece{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}
 	for name, schema := range d.Components.Schemas {
 		if name == "Problem" {
@@ -181,6 +181,11 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{uptimePath, past.url + "api/v1/uptime?definition=plain&month=2026-10&until=2026-10-31T23:00:00Z&site=nowhere", "", ""},
 		{uptimePath, none.url + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
 		{uptimePath, busy + "api/v1/uptime?definition=plain&month=2026-10", "", ""},
+		{dayPath, past.url + "api/v1/day", "", ""},
+		{dayPath, past.url + "api/v1/day?x=1", "", ""},
+		{dayPath, none.url + "api/v1/day", "", ""},
+		{dayPath, busy + "api/v1/day", "", ""},
+		{dayPath, guarded + "api/v1/day", "Host", ""},
 		{eventsPath, past.url + "api/v1/events?x=1", "", ""},
 		{eventsPath, past.url + "api/v1/events", "", ""},
 		{eventsPath, busy + "api/v1/events", "", ""},

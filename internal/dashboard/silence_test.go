@@ -34,7 +34,11 @@ func serveSnapshot(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
 	for name, file := range assets() {
 		mux.Handle("GET "+name, file)
 	}
-	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: secondsOf(now), CPs: cps, Changes: []changeJSON{}}, Started: secondsOf(now)})
+	shown := make([]boardCPJSON, len(cps))
+	for i, cp := range cps {
+		shown[i].cpJSON = cp
+	}
+	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: secondsOf(now), CPs: shown, Changes: []changeJSON{}, Occurrences: []occurrenceJSON{}}, Started: secondsOf(now)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func recordOf(e evcp.Event) Record {
 		r.Incident = e.ID()
 	case evcp.HealthCheck, evcp.ReportEngineFailure:
 		r.Latency = e.Latency
-	case evcp.EngineRecovered, evcp.ClockStep:
+	case evcp.EngineRecovered, evcp.ClockStep, evcp.MonitorStalled:
 		r.Span = e.Span
 	case evcp.EventsDropped:
 		r.Dropped = Missing{Epoch: e.DroppedEpoch, From: e.From, To: e.To, Facts: e.Facts}

@@ -1,0 +1,233 @@
+package archive
+
+import (
+	"container/list"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"evcp"
+	"evcp/internal/history"
+	"evcp/internal/present"
+	"evcp/internal/sqlite"
+)
+
+const (
+	// detailed is up to how many charge points each check is a change.
+	detailed = 12
+	// maxOccurrences is how many occurrences are held; who reads more slowly is told how many
+	// it has missed.
+	maxOccurrences = 1024
+	// oldOccurrence is how old an event may be to be an occurrence: while a backlog is read, a
+	// feed is no place for it.
+	oldOccurrence = 10 * time.Minute
+	// rateSeconds is for how long events are counted by the second.
+	rateSeconds = 60
+)
+
+// Presents are what the events say of all charge points now, in memory alone. The Follower
+// writes; any goroutine may read.
+type Presents struct {
+	mu          sync.Mutex
+	cps         map[evcp.CPID]*presentEntry
+	byVersion   *list.List // of *presentEntry, the last change first
+	version     uint64
+	occurrences []present.Occurrence // the last has the number happened
+	happened    uint64
+	arrived     time.Time // when the last event came; zero: none has
+	behind      time.Duration
+	second      int64 // Unix time of the last in rate
+	rate        [rateSeconds]int
+	watchers    map[chan struct{}]struct{}
+}
+
+type presentEntry struct {
+	present.CP
+	version uint64
+	place   *list.Element
+}
+
+func newPresents() *Presents {
+	return &Presents{cps: map[evcp.CPID]*presentEntry{}, byVersion: list.New(), watchers: map[chan struct{}]struct{}{}}
+}
+
+// PresentPosition is how far one reader has come; the zero value has read nothing.
+type PresentPosition struct{ version, happened uint64 }
+
+// PresentDelta is what changed since a position.
+type PresentDelta struct {
+	CPs         []present.CP // all of them for the zero position
+	Occurrences []present.Occurrence
+	Missed      uint64 // occurrences that were no longer held
+	Next        PresentPosition
+}
+
+// Since is what changed since the position.
+func (p *Presents) Since(at PresentPosition) PresentDelta {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := PresentDelta{Next: PresentPosition{p.version, p.happened}}
+	for place := p.byVersion.Front(); place != nil; place = place.Next() {
+		e, _ := place.Value.(*presentEntry)
+		if e.version <= at.version {
+			break
+		}
+		d.CPs = append(d.CPs, e.CP)
+	}
+	held := uint64(len(p.occurrences))
+	behind := p.happened - at.happened
+	if behind > held {
+		d.Missed, behind = behind-held, held
+	}
+	d.Occurrences = append(d.Occurrences, p.occurrences[held-behind:]...)
+	return d
+}
+
+// CP is one charge point.
+func (p *Presents) CP(id evcp.CPID) (present.CP, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.cps[id]
+	if e == nil {
+		return present.CP{}, false
+	}
+	return e.CP, true
+}
+
+// Arrivals is how events arrive.
+type Arrivals struct {
+	Last   time.Time        // when the last came; zero: none has
+	Behind time.Duration    // how old the last was then
+	Rate   [rateSeconds]int // how many came in each of the last whole seconds, the newest last
+}
+
+// Arrivals is how events arrive, at a moment.
+func (p *Presents) Arrivals(now time.Time) Arrivals {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := Arrivals{Last: p.arrived, Behind: p.behind}
+	for i := range a.Rate {
+		if s := now.Unix() - rateSeconds + int64(i); s <= p.second && s > p.second-rateSeconds {
+			a.Rate[i] = p.rate[s%rateSeconds]
+		}
+	}
+	return a
+}
+
+// Watch gives a signal that is raised at every change, and a func that ends it.
+func (p *Presents) Watch() (signal <-chan struct{}, stop func()) {
+	w := make(chan struct{}, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watchers[w] = struct{}{}
+	return w, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.watchers, w)
+	}
+}
+
+// take takes one event.
+func (p *Presents) take(r history.ParsedRecord, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count(r.At, now)
+	if r.Epoch == 0 {
+		return // the first EV_CP_M: its checks alone tell of no incident
+	}
+	e := p.cps[r.CP]
+	if e == nil && len(p.cps) >= maxFolds {
+		return // whoever may write to the topic can't fill the memory
+	} else if e == nil {
+		e = &presentEntry{CP: present.CP{ID: r.CP}}
+		p.add(e)
+	}
+	what, changed := e.Take(r)
+	if what.Kind != "" && now.Sub(what.At.Time()) < oldOccurrence {
+		what.CP = r.CP
+		p.happen(what)
+	}
+	if changed || len(p.cps) <= detailed {
+		p.changed(e)
+	}
+}
+
+func (p *Presents) add(e *presentEntry) {
+	p.cps[e.ID] = e
+	e.place = p.byVersion.PushFront(e)
+}
+
+func (p *Presents) changed(e *presentEntry) {
+	p.version++
+	e.version = p.version
+	p.byVersion.MoveToFront(e.place)
+	for w := range p.watchers {
+		select {
+		case w <- struct{}{}:
+		default: // it is still raised
+		}
+	}
+}
+
+func (p *Presents) happen(what present.Occurrence) {
+	p.happened++
+	if len(p.occurrences) >= 2*maxOccurrences {
+		p.occurrences = append(p.occurrences[:0], p.occurrences[maxOccurrences:]...)
+	}
+	p.occurrences = append(p.occurrences, what)
+}
+
+// count counts an event in its second. One from the future is not behind.
+func (p *Presents) count(at evcp.Stamp, now time.Time) {
+	p.arrived, p.behind = now, max(now.Sub(at.Time()), 0)
+	second := now.Unix()
+	for p.second = max(p.second, second-rateSeconds); p.second < second; {
+		p.second++
+		p.rate[p.second%rateSeconds] = 0
+	}
+	p.rate[second%rateSeconds]++
+}
+
+// resumePresents begins where the file has the charge points.
+func (a *Archive) resumePresents() error {
+	newest := map[evcp.CPID]foldKey{}
+	folds := map[evcp.CPID]history.Fold{}
+	err := a.db.Query(`SELECT cp_id, epoch, state FROM folds ORDER BY cp_id, epoch, serial`, func(row *sqlite.Stmt) error {
+		var n history.Numbering
+		if err := json.Unmarshal(row.ColumnRawText(2), &n); err != nil {
+			return err
+		}
+		key := foldKey{evcp.CPID(row.ColumnText(0)), row.ColumnInt64(1)}
+		newest[key.cp], folds[key.cp] = key, n.Fold
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for cp, key := range newest {
+		incident, err := a.incidentElements(key, folds[cp].Open.ID)
+		if err != nil {
+			return err
+		}
+		e := &presentEntry{CP: present.Resume(cp, key.epoch, folds[cp], incident)}
+		a.present.add(e)
+		a.present.changed(e)
+	}
+	return nil
+}
+
+// incidentElements are what the file has of an incident, in brief.
+func (a *Archive) incidentElements(key foldKey, id evcp.EventID) (all []history.Element, err error) {
+	if id == (evcp.EventID{}) {
+		return nil, nil
+	}
+	const list = `SELECT kind, to_at, cause, span_us FROM elements WHERE cp_id = ? AND incident_epoch = ? AND incident_seq = ? AND kind IN ('failed', 'told')`
+	err = a.db.Query(list, func(row *sqlite.Stmt) error {
+		all = append(all, history.Element{Kind: history.ElementKind(row.ColumnText(0)), To: evcp.Stamp(row.ColumnInt64(1)), Cause: row.ColumnText(2), Span: micros(row.ColumnInt64(3))})
+		return nil
+	}, string(key.cp), id.Epoch, int64(id.Seq))
+	return all, err
+}
+
+// Presents are what the events say of all charge points now.
+func (f *Follower) Presents() *Presents { return f.archive.present }
