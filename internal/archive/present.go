@@ -15,12 +15,12 @@ import (
 const (
 	// detailed is up to how many charge points each check is a change.
 	detailed = 12
-	// maxOccurrences is how many occurrences are held; who reads more slowly is told how many
+	// maxFeedItems is how many feed items are held; who reads more slowly is told how many
 	// it has missed.
-	maxOccurrences = 1024
-	// oldOccurrence is how old an event may be to be an occurrence: while a backlog is read, a
+	maxFeedItems = 1024
+	// oldFeedItem is how old an event may be to be a feed item: while a backlog is read, a
 	// feed is no place for it.
-	oldOccurrence = 10 * time.Minute
+	oldFeedItem = 10 * time.Minute
 	// rateSeconds is for how long events are counted by the second.
 	rateSeconds = 60
 )
@@ -28,21 +28,21 @@ const (
 // Presents are what the events say of all charge points now, in memory alone. The Follower
 // writes; any goroutine may read.
 type Presents struct {
-	mu          sync.Mutex
-	cps         map[evcp.CPID]*presentEntry
-	byVersion   *list.List // of *presentEntry, the last change first
-	version     uint64
-	occurrences []present.Occurrence // the last has the number happened
-	happened    uint64
-	arrived     time.Time // when the last event came; zero: none has
-	behind      time.Duration
-	second      int64 // Unix time of the last in rate
-	rate        [rateSeconds]int
-	watchers    map[chan struct{}]struct{}
+	mu        sync.Mutex
+	cps       map[evcp.CPID]*presentEntry
+	byVersion *list.List // of *presentEntry, the last change first
+	version   uint64
+	feed      []present.FeedItem // the last has the number happened
+	happened  uint64
+	arrived   time.Time // when the last event came; zero: none has
+	behind    time.Duration
+	second    int64 // Unix time of the last in rate
+	rate      [rateSeconds]int
+	watchers  map[chan struct{}]struct{}
 }
 
 type presentEntry struct {
-	present.CP
+	present.EventState
 	version uint64
 	place   *list.Element
 }
@@ -56,10 +56,10 @@ type PresentPosition struct{ version, happened uint64 }
 
 // PresentDelta is what changed since a position.
 type PresentDelta struct {
-	CPs         []present.CP // all of them for the zero position
-	Occurrences []present.Occurrence
-	Missed      uint64 // occurrences that were no longer held
-	Next        PresentPosition
+	CPs    []present.EventState // all of them for the zero position
+	Feed   []present.FeedItem
+	Missed uint64 // feed items that were no longer held
+	Next   PresentPosition
 }
 
 // Since is what changed since the position.
@@ -72,26 +72,26 @@ func (p *Presents) Since(at PresentPosition) PresentDelta {
 		if e.version <= at.version {
 			break
 		}
-		d.CPs = append(d.CPs, e.CP)
+		d.CPs = append(d.CPs, e.EventState)
 	}
-	held := uint64(len(p.occurrences))
+	held := uint64(len(p.feed))
 	behind := p.happened - at.happened
 	if behind > held {
 		d.Missed, behind = behind-held, held
 	}
-	d.Occurrences = append(d.Occurrences, p.occurrences[held-behind:]...)
+	d.Feed = append(d.Feed, p.feed[held-behind:]...)
 	return d
 }
 
 // CP is one charge point.
-func (p *Presents) CP(id evcp.CPID) (present.CP, bool) {
+func (p *Presents) CP(id evcp.CPID) (present.EventState, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.cps[id]
 	if e == nil {
-		return present.CP{}, false
+		return present.EventState{}, false
 	}
-	return e.CP, true
+	return e.EventState, true
 }
 
 // Arrivals is how events arrive.
@@ -139,11 +139,11 @@ func (p *Presents) take(r history.ParsedRecord, now time.Time) {
 	if e == nil && len(p.cps) >= maxFolds {
 		return // whoever may write to the topic can't fill the memory
 	} else if e == nil {
-		e = &presentEntry{CP: present.CP{ID: r.CP}}
+		e = &presentEntry{EventState: present.EventState{ID: r.CP}}
 		p.add(e)
 	}
 	what, changed := e.Take(r)
-	if what.Kind != "" && now.Sub(what.At.Time()) < oldOccurrence {
+	if what.Kind != "" && now.Sub(what.At.Time()) < oldFeedItem {
 		what.CP = r.CP
 		p.happen(what)
 	}
@@ -169,12 +169,12 @@ func (p *Presents) changed(e *presentEntry) {
 	}
 }
 
-func (p *Presents) happen(what present.Occurrence) {
+func (p *Presents) happen(what present.FeedItem) {
 	p.happened++
-	if len(p.occurrences) >= 2*maxOccurrences {
-		p.occurrences = append(p.occurrences[:0], p.occurrences[maxOccurrences:]...)
+	if len(p.feed) >= 2*maxFeedItems {
+		p.feed = append(p.feed[:0], p.feed[maxFeedItems:]...)
 	}
-	p.occurrences = append(p.occurrences, what)
+	p.feed = append(p.feed, what)
 }
 
 // count counts an event in its second. One from the future is not behind.
@@ -209,7 +209,7 @@ func (a *Archive) resumePresents() error {
 		if err != nil {
 			return err
 		}
-		e := &presentEntry{CP: present.Resume(cp, key.epoch, folds[cp], incident)}
+		e := &presentEntry{EventState: present.Resume(cp, key.epoch, folds[cp], incident)}
 		a.present.add(e)
 		a.present.changed(e)
 	}
@@ -230,4 +230,7 @@ func (a *Archive) incidentElements(key foldKey, id evcp.EventID) (all []history.
 }
 
 // Presents are what the events say of all charge points now.
+func (a *Archive) Presents() *Presents { return a.present }
+
+// Presents are those of the Archive. Any goroutine may use them.
 func (f *Follower) Presents() *Presents { return f.archive.present }

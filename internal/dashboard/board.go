@@ -23,10 +23,10 @@ type boardPosition struct {
 // boardDelta is what changed on the board.
 type boardDelta struct {
 	central.Delta
-	Next        boardPosition
-	events      map[evcp.CPID]present.CP
-	occurrences []present.Occurrence
-	missed      uint64 // occurrences
+	Next   boardPosition
+	events map[evcp.CPID]present.EventState
+	feed   []present.FeedItem
+	missed uint64 // feed items
 }
 
 // since is what changed since a position: a charge point of which the events say something new
@@ -46,10 +46,10 @@ func (f *frameCache) join(told central.Delta, at boardPosition) boardDelta {
 	if f.events == nil {
 		return d
 	}
-	presents := f.events.Presents()
+	presents := f.events.Presents
 	news := presents.Since(at.events)
-	d.Next.events, d.occurrences, d.missed = news.Next, news.Occurrences, news.Missed
-	d.events = make(map[evcp.CPID]present.CP, len(news.CPs))
+	d.Next.events, d.feed, d.missed = news.Next, news.Feed, news.Missed
+	d.events = make(map[evcp.CPID]present.EventState, len(news.CPs))
 	for _, p := range news.CPs {
 		d.events[p.ID] = p
 	}
@@ -83,18 +83,18 @@ type boardCPJSON struct {
 
 // eventsJSON is what the events say of a charge point.
 type eventsJSON struct {
-	Heard    seconds       `json:"heard"`              // the time of the last event
-	LastOK   seconds       `json:"last_ok"`            // null: none since Central started
-	Interval float64       `json:"interval,omitempty"` // seconds between checks
-	Latency  *float64      `json:"latency_ms,omitempty"`
-	Streak   uint32        `json:"streak,omitempty"`  // failed checks in a row
-	Checks   string        `json:"checks,omitempty"`  // the last of them, newest last: O(K), K(O), C(ONNECTION_ERROR), U: not judged
-	Checked  seconds       `json:"checked,omitempty"` // the last of them
-	Open     *openIncident `json:"open,omitempty"`    // the incident; absent: none
+	Heard    seconds           `json:"heard"`              // the time of the last event
+	LastOK   seconds           `json:"last_ok"`            // null: none since Central started
+	Interval float64           `json:"interval,omitempty"` // seconds between checks
+	Latency  *float64          `json:"latency_ms,omitempty"`
+	Streak   uint32            `json:"streak,omitempty"`  // failed checks in a row
+	Checks   string            `json:"checks,omitempty"`  // the last of them, newest last: O(K), K(O), C(ONNECTION_ERROR), U: not judged
+	Checked  seconds           `json:"checked,omitempty"` // the last of them
+	Open     *openIncidentJSON `json:"open,omitempty"`    // the incident; absent: none
 }
 
-// openIncident is an incident that is not over, as the events tell it.
-type openIncident struct {
+// openIncidentJSON is an incident that is not over, as the events tell it.
+type openIncidentJSON struct {
 	ID        string   `json:"incident_id"`
 	Since     seconds  `json:"since"` // its first failed check
 	Cause     string   `json:"cause"`
@@ -119,7 +119,7 @@ func milliseconds(d time.Duration) *float64 {
 	return &ms
 }
 
-func eventsOf(p present.CP, few bool) *eventsJSON {
+func eventsOf(p present.EventState, few bool) *eventsJSON {
 	e := &eventsJSON{Heard: seconds(p.Heard), LastOK: seconds(p.LastOK), Interval: p.Interval.Seconds(), Streak: p.Streak}
 	if p.LastOK != 0 {
 		e.Latency = milliseconds(p.Latency)
@@ -130,7 +130,7 @@ func eventsOf(p present.CP, few bool) *eventsJSON {
 		e.Checks = p.Outcomes(fewChecks)
 	}
 	if o := p.Open; o != nil {
-		e.Open = &openIncident{
+		e.Open = &openIncidentJSON{
 			ID: o.ID.Text(p.ID), Since: seconds(o.Since), Cause: o.Cause, Reply: o.Reply, Failed: o.Failed, NotJudged: o.NotJudged,
 			Told: seconds(o.Told), Before: o.Before, Opening: o.Opening,
 		}
@@ -147,7 +147,7 @@ const maxBig = 12
 func deltaOf(delta boardDelta, now seconds, reading *readingJSON, few bool) deltaJSON {
 	d := deltaJSON{
 		Now: now, CPs: make([]boardCPJSON, len(delta.CPs)), Changes: jsonOfChanges(delta.Changes[max(0, len(delta.Changes)-maxFrameChanges):]),
-		Occurrences: []occurrenceJSON{}, More: int(min(delta.missed, 1<<30)), Reading: reading,
+		Feed: []feedJSON{}, More: int(min(delta.missed, 1<<30)), Reading: reading,
 	}
 	for i, v := range delta.CPs {
 		d.CPs[i].cpJSON = jsonOf(v)
@@ -155,28 +155,28 @@ func deltaOf(delta boardDelta, now seconds, reading *readingJSON, few bool) delt
 			d.CPs[i].Site, d.CPs[i].Events = p.Site, eventsOf(p, few)
 		}
 	}
-	shown := delta.occurrences[max(0, len(delta.occurrences)-maxFrameChanges):]
-	d.More += len(delta.occurrences) - len(shown)
+	shown := delta.feed[max(0, len(delta.feed)-maxFrameChanges):]
+	d.More += len(delta.feed) - len(shown)
 	for _, o := range shown {
-		d.Occurrences = append(d.Occurrences, jsonOfOccurrence(o))
+		d.Feed = append(d.Feed, jsonOfFeedItem(o))
 	}
 	return d
 }
 
-// occurrenceJSON is one line of the feed that an event led to.
-type occurrenceJSON struct {
-	Kind  present.OccurrenceKind `json:"kind"`
-	CP    evcp.CPID              `json:"cp_id"`
-	At    seconds                `json:"at"`
-	Count uint32                 `json:"count,omitempty"` // failed checks in a row
-	Cause string                 `json:"cause,omitempty"`
-	Reply string                 `json:"engine_response,omitempty"`
-	Since seconds                `json:"since"`
-	Span  float64                `json:"span_s,omitempty"` // how long it lasted, or took
+// feedJSON is one line of the feed that an event led to.
+type feedJSON struct {
+	Kind  present.FeedKind `json:"kind"`
+	CP    evcp.CPID        `json:"cp_id"`
+	At    seconds          `json:"at"`
+	Count uint32           `json:"count,omitempty"` // failed checks in a row
+	Cause string           `json:"cause,omitempty"`
+	Reply string           `json:"engine_response,omitempty"`
+	Since seconds          `json:"since"`
+	Span  float64          `json:"span_s,omitempty"` // how long it lasted, or took
 }
 
-func jsonOfOccurrence(o present.Occurrence) occurrenceJSON {
-	return occurrenceJSON{Kind: o.Kind, CP: o.CP, At: seconds(o.At), Count: o.Count, Cause: o.Cause, Reply: o.Reply, Since: seconds(o.Since), Span: o.Span.Seconds()}
+func jsonOfFeedItem(o present.FeedItem) feedJSON {
+	return feedJSON{Kind: o.Kind, CP: o.CP, At: seconds(o.At), Count: o.Count, Cause: o.Cause, Reply: o.Reply, Since: seconds(o.Since), Span: o.Span.Seconds()}
 }
 
 // readingJSON is how the events are read.
@@ -198,7 +198,7 @@ func (f *frameCache) readingOf(now time.Time, secs int) *readingJSON {
 	if f.events == nil {
 		return nil
 	}
-	s, a := f.events.Status(), f.events.Presents().Arrivals(now)
+	s, a := f.events.Reading(), f.events.Presents.Arrivals(now)
 	r := &readingJSON{Arrived: secondsOf(a.Last), Lag: s.Lag, Records: s.Records, Error: s.Error, Rate: a.Rate[len(a.Rate)-secs:]}
 	if s.Error != "" {
 		r.Since = secondsOf(s.Since)
@@ -216,10 +216,10 @@ func (f *frameCache) few() bool {
 	return n.Activated+n.Faulted+n.Disconnected+n.Expected <= maxBig
 }
 
-// followerOf is what reads the events; nil: nothing does.
-func followerOf(h *HistorySource) *archive.Follower {
-	if h == nil {
+// eventsOrNil is h if it tells what the events say now.
+func eventsOrNil(h *HistorySource) *HistorySource {
+	if h == nil || h.Presents == nil {
 		return nil
 	}
-	return h.Follower
+	return h
 }

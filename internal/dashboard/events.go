@@ -35,12 +35,12 @@ type snapshotJSON struct {
 
 // deltaJSON is what changed since the frame before.
 type deltaJSON struct {
-	Now         seconds          `json:"now"`
-	CPs         []boardCPJSON    `json:"cps"`
-	Changes     []changeJSON     `json:"changes"`
-	Occurrences []occurrenceJSON `json:"occurrences"`
-	More        int              `json:"more"`    // occurrences that are not listed
-	Reading     *readingJSON     `json:"reading"` // of the events; null: no history is kept
+	Now     seconds       `json:"now"`
+	CPs     []boardCPJSON `json:"cps"`
+	Changes []changeJSON  `json:"changes"`
+	Feed    []feedJSON    `json:"feed"`
+	More    int           `json:"more"`    // feed items that are not listed
+	Reading *readingJSON  `json:"reading"` // of the events; null: no history is kept
 }
 
 // beatJSON is a frame without a change.
@@ -73,7 +73,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	var events <-chan struct{}
 	if d.frames.events != nil {
 		var end func()
-		events, end = d.frames.events.Presents().Watch()
+		events, end = d.frames.events.Presents.Watch()
 		defer end()
 	}
 	for {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/archive"
 	"evcp/internal/central"
 )
 
@@ -25,7 +24,7 @@ const (
 type frameCache struct {
 	central *central.Central
 	version string
-	events  *archive.Follower // nil: no history is kept
+	events  *HistorySource // nil: no history is kept
 
 	mu            sync.Mutex
 	position      boardPosition // up to the last frame
@@ -69,7 +68,7 @@ func (f *frameCache) addDelta(d boardDelta) {
 		return
 	}
 	f.position = d.Next
-	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.occurrences) == 0 {
+	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.feed) == 0 {
 		return
 	}
 	f.last++

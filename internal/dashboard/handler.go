@@ -66,7 +66,7 @@ type Options struct {
 func New(o Options) *Dashboard {
 	c := o.Central
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version, events: followerOf(o.History)}, list: &listCache{central: c},
+		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version, events: eventsOrNil(o.History)}, list: &listCache{central: c},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	api := d.api()

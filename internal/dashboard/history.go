@@ -27,14 +27,15 @@ type HistorySource struct {
 	Checks func(evcp.CPID) (archive.RecentChecks, bool)
 	// Ports reads the file of ports; nil: each charge point is a port.
 	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
-	// Follower reads the events; nil: nothing does, and the page shows none.
-	Follower *archive.Follower
+	// Presents are what the events say now, and Reading is how they are read; nil: not known.
+	Presents *archive.Presents
+	Reading  func() archive.FollowStatus
 }
 
 // HistoryOf is the history that a Follower keeps in a file. What it shows was committed at
 // most two seconds ago; while the disk takes no writes, earlier.
 func HistoryOf(f *archive.Follower, path string) *HistorySource {
-	return &HistorySource{Follower: f, Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
+	return &HistorySource{Presents: f.Presents(), Reading: f.Status, Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
 		err := f.Do(ctx, (*archive.Archive).Refresh)
 		if err != nil && ctx.Err() != nil { // the disk may refuse: then what was committed is shown
 			return nil, err

@@ -38,7 +38,7 @@ func serveSnapshot(t *testing.T, now time.Time, cps ...cpJSON) (url string) {
 	for i, cp := range cps {
 		shown[i].cpJSON = cp
 	}
-	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: secondsOf(now), CPs: shown, Changes: []changeJSON{}, Occurrences: []occurrenceJSON{}}, Started: secondsOf(now)})
+	body, err := json.Marshal(snapshotJSON{deltaJSON: deltaJSON{Now: secondsOf(now), CPs: shown, Changes: []changeJSON{}, Feed: []feedJSON{}}, Started: secondsOf(now)})
 	if err != nil {
 		t.Fatal(err)
 	}

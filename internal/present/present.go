@@ -17,9 +17,9 @@ const (
 	maxReply = 200
 )
 
-// CP is one charge point as its events say. Of several numberings it follows the newest. The
-// zero CP has seen no event.
-type CP struct {
+// EventState is one charge point as its events say. Of several numberings it follows the newest. The
+// zero EventState has seen no event.
+type EventState struct {
 	ID       evcp.CPID
 	Epoch    int64
 	Seq      uint64
@@ -78,8 +78,8 @@ func letterOf(s evcp.Status) byte {
 }
 
 // Resume is a charge point at the point up to which the history has it.
-func Resume(id evcp.CPID, epoch int64, f history.Fold, incident []history.Element) CP {
-	p := CP{ID: id, Epoch: epoch, Seq: f.Last, Heard: f.At, Site: f.Site, Interval: f.Interval, Checked: f.Check, rise: f.Rise}
+func Resume(id evcp.CPID, epoch int64, f history.Fold, incident []history.Element) EventState {
+	p := EventState{ID: id, Epoch: epoch, Seq: f.Last, Heard: f.At, Site: f.Site, Interval: f.Interval, Checked: f.Check, rise: f.Rise}
 	if !f.Open.Is || f.Open.ID == (evcp.EventID{}) {
 		return p
 	}
@@ -99,7 +99,7 @@ func Resume(id evcp.CPID, epoch int64, f history.Fold, incident []history.Elemen
 }
 
 // Outcomes are those of the last checks, the newest last: at most n.
-func (p *CP) Outcomes(n int) string {
+func (p *EventState) Outcomes(n int) string {
 	held := int(min(p.checks, recentOutcomes))
 	n = min(n, held)
 	out := make([]byte, n)
@@ -111,7 +111,7 @@ func (p *CP) Outcomes(n int) string {
 
 // Take takes the next event. changed: something other than one more OK after an OK. what is
 // what a feed tells of it; its Kind is "" if that is nothing.
-func (p *CP) Take(r history.ParsedRecord) (what Occurrence, changed bool) {
+func (p *EventState) Take(r history.ParsedRecord) (what FeedItem, changed bool) {
 	switch {
 	case r.Epoch < p.Epoch || r.Epoch == p.Epoch && r.Seq <= p.Seq:
 		return what, false // repeated, or of a numbering that is over
@@ -129,10 +129,10 @@ func (p *CP) Take(r history.ParsedRecord) (what Occurrence, changed bool) {
 		return p.check(r, changed)
 	case evcp.EngineFailed:
 		p.opened(r)
-		return Occurrence{Kind: IncidentOpened, At: r.At, Since: r.Since, Cause: r.Cause, Reply: p.Open.Reply}, true
+		return FeedItem{Kind: IncidentOpened, At: r.At, Since: r.Since, Cause: r.Cause, Reply: p.Open.Reply}, true
 	case evcp.EngineRecovered:
 		p.Open = nil
-		return Occurrence{Kind: IncidentClosed, At: r.At, Since: r.Since, Span: r.At.Sub(r.Since)}, true
+		return FeedItem{Kind: IncidentClosed, At: r.At, Since: r.Since, Span: r.At.Sub(r.Since)}, true
 	case evcp.ReportEngineFailure:
 		if p.Open == nil || p.Open.ID != r.Incident || p.Open.Told != 0 {
 			return what, changed
@@ -140,9 +140,9 @@ func (p *CP) Take(r history.ParsedRecord) (what Occurrence, changed bool) {
 		open := *p.Open
 		open.Told, open.AnsweredIn = r.At, r.Latency
 		p.Open = &open
-		return Occurrence{Kind: ReportAnswered, At: r.At, Span: r.Latency}, true
+		return FeedItem{Kind: ReportAnswered, At: r.At, Span: r.Latency}, true
 	case evcp.MonitorStalled:
-		return Occurrence{Kind: MonitorStalled, At: r.At, Span: r.Span}, true
+		return FeedItem{Kind: MonitorStalled, At: r.At, Span: r.Span}, true
 	case evcp.ClockStep:
 		p.firstFail = 0
 	}
@@ -150,15 +150,15 @@ func (p *CP) Take(r history.ParsedRecord) (what Occurrence, changed bool) {
 }
 
 // begin begins a numbering. An incident goes on in the one that follows.
-func (p *CP) begin(r history.ParsedRecord) {
+func (p *EventState) begin(r history.ParsedRecord) {
 	follows := r.Prev.Epoch == p.Epoch
-	*p = CP{ID: r.CP, Epoch: r.Epoch, Site: p.Site, Interval: p.Interval, Open: p.Open, rise: p.rise, failed: p.failed, notJudged: p.notJudged, outcomes: p.outcomes, checks: p.checks}
+	*p = EventState{ID: r.CP, Epoch: r.Epoch, Site: p.Site, Interval: p.Interval, Open: p.Open, rise: p.rise, failed: p.failed, notJudged: p.notJudged, outcomes: p.outcomes, checks: p.checks}
 	if !follows {
 		p.Open, p.failed, p.notJudged, p.checks = nil, 0, 0, 0
 	}
 }
 
-func (p *CP) check(r history.ParsedRecord, changed bool) (what Occurrence, _ bool) {
+func (p *EventState) check(r history.ParsedRecord, changed bool) (what FeedItem, _ bool) {
 	p.outcomes[p.checks%recentOutcomes] = letterOf(r.Status)
 	p.checks++
 	p.Checked = r.At
@@ -168,7 +168,7 @@ func (p *CP) check(r history.ParsedRecord, changed bool) (what Occurrence, _ boo
 		changed = true
 	case r.Status == evcp.OK:
 		if p.Streak > 0 && p.Open == nil {
-			what = Occurrence{Kind: OKAgain, At: r.At, Count: p.Streak}
+			what = FeedItem{Kind: OKAgain, At: r.At, Count: p.Streak}
 		}
 		changed = changed || p.Streak > 0
 		p.oks, p.Streak = p.oks+1, 0
@@ -184,7 +184,7 @@ func (p *CP) check(r history.ParsedRecord, changed bool) (what Occurrence, _ boo
 		p.oks, p.Streak, p.failed = 0, p.Streak+1, p.failed+1
 		p.cause, p.reply = r.CheckCause, string(r.Reply[:min(len(r.Reply), maxReply)])
 		if p.Open == nil {
-			what = Occurrence{Kind: CheckFailed, At: r.At, Count: p.Streak, Cause: p.cause.String(), Reply: p.reply}
+			what = FeedItem{Kind: CheckFailed, At: r.At, Count: p.Streak, Cause: p.cause.String(), Reply: p.reply}
 		}
 		changed = true
 	}
@@ -199,7 +199,7 @@ func (p *CP) check(r history.ParsedRecord, changed bool) (what Occurrence, _ boo
 	return what, changed
 }
 
-func (p *CP) opened(r history.ParsedRecord) {
+func (p *EventState) opened(r history.ParsedRecord) {
 	open := OpenIncident{ID: r.Incident, Since: r.Since, Cause: r.Cause, Reply: p.reply, Failed: p.failed, NotJudged: p.notJudged}
 	all := p.Outcomes(recentOutcomes)
 	first, failures := len(all), uint32(0)

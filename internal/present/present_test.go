@@ -12,10 +12,10 @@ import (
 // story feeds events a second apart: O, K, C, U are checks, F and R open and close, T is the
 // answer of Central, S the start of a Monitor.
 type story struct {
-	cp   CP
+	cp   EventState
 	seq  uint64
 	at   evcp.Stamp
-	said []OccurrenceKind
+	said []FeedKind
 }
 
 const began evcp.Stamp = 1_700_000_000_000_000
@@ -74,7 +74,7 @@ func TestIncidentAsItsEventsSay(t *testing.T) {
 	if s.cp.Open != nil || s.cp.Streak != 0 {
 		t.Errorf("still %+v", s.cp)
 	}
-	want := []OccurrenceKind{CheckFailed, CheckFailed, CheckFailed, IncidentOpened, ReportAnswered, IncidentClosed}
+	want := []FeedKind{CheckFailed, CheckFailed, CheckFailed, IncidentOpened, ReportAnswered, IncidentClosed}
 	if len(s.said) != len(want) {
 		t.Fatalf("said %v", s.said)
 	}

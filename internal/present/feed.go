@@ -6,9 +6,9 @@ import (
 	"evcp"
 )
 
-// Occurrence is what one event tells people at once.
-type Occurrence struct {
-	Kind  OccurrenceKind
+// FeedItem is what one event tells people at once.
+type FeedItem struct {
+	Kind  FeedKind
 	CP    evcp.CPID
 	At    evcp.Stamp
 	Count uint32        // failed checks in a row
@@ -18,20 +18,20 @@ type Occurrence struct {
 	Span  time.Duration // IncidentClosed: how long it lasted; ReportAnswered: how long Central took; MonitorStalled: how long
 }
 
-// OccurrenceKind says what an Occurrence is.
-type OccurrenceKind string
+// FeedKind says what an FeedItem is.
+type FeedKind string
 
 const (
 	// CheckFailed: one check failed, and no incident is open.
-	CheckFailed OccurrenceKind = "check_failed"
+	CheckFailed FeedKind = "check_failed"
 	// OKAgain: an OK after failed checks that opened no incident.
-	OKAgain OccurrenceKind = "ok_again"
+	OKAgain FeedKind = "ok_again"
 	// IncidentOpened: an incident opened.
-	IncidentOpened OccurrenceKind = "incident_opened"
+	IncidentOpened FeedKind = "incident_opened"
 	// IncidentClosed: it closed.
-	IncidentClosed OccurrenceKind = "incident_closed"
+	IncidentClosed FeedKind = "incident_closed"
 	// ReportAnswered: Central answered its report.
-	ReportAnswered OccurrenceKind = "report_answered"
+	ReportAnswered FeedKind = "report_answered"
 	// MonitorStalled: the Monitor itself stood still.
-	MonitorStalled OccurrenceKind = "monitor_stalled"
+	MonitorStalled FeedKind = "monitor_stalled"
 )
