@@ -35,6 +35,8 @@ const (
 	// readSize is how much is read at once. What is held of an unfinished message and
 	// one more read fit into wire.MaxMessage.
 	readSize = wire.MaxMessage / 2
+	// mostHeld is how many bytes of replies wait for one another at most.
+	mostHeld = 4096
 )
 
 // acceptBackoff is the pause after an Accept that failed.
@@ -180,6 +182,9 @@ func (m *monitorConn) serve() {
 				return
 			}
 		}
+		if !m.flush() {
+			return
+		}
 		if err != nil && !m.readFailed(err) {
 			return
 		}
@@ -193,7 +198,7 @@ func (m *monitorConn) readFailed(err error) bool {
 	if !timeout && !errors.Is(err, io.EOF) {
 		return false
 	}
-	if r, ok := m.requests.Flush(); ok && !m.answer(r) {
+	if r, ok := m.requests.Flush(); ok && (!m.answer(r) || !m.flush()) {
 		return false
 	}
 	return timeout && (m.registered || time.Since(m.record.Opened) < registerWithin)
@@ -215,7 +220,8 @@ func (m *monitorConn) readDeadline() time.Time {
 	return until
 }
 
-// answer answers one request and reports whether the reply was sent.
+// answer answers one request, and reports whether the connection goes on. What was read together is answered together:
+// flush sends it.
 func (m *monitorConn) answer(r wire.Request) bool {
 	if m.identity != nil {
 		if err := m.identity.certificate.Valid(time.Now()); err != nil {
@@ -225,9 +231,11 @@ func (m *monitorConn) answer(r wire.Request) bool {
 	}
 	if r.Err != nil {
 		m.c.log.Debug("answered an unknown message", "peer", m.record.Peer, "error", r.Err)
-		return m.write(cpstate.UnknownMessage, r)
+		m.reply(cpstate.UnknownMessage, r)
+		return true
 	}
-	return m.write(m.receive(r.Message), r)
+	m.reply(m.receive(r.Message), r)
+	return len(m.out) < mostHeld || m.flush()
 }
 
 // receive decides the reply to one message. A first registration waits for the disk.
@@ -259,7 +267,7 @@ func (m *monitorConn) receive(msg wire.Message) cpstate.Reply {
 		c.log.LogAttrs(context.Background(), slog.LevelInfo, c.o.Language.Text("was only tried with a certificate: may connect without one, as before"),
 			append(m.identity.attrs(), console.CP(msg.CP))...)
 	}
-	if r.created > 0 && c.file != nil {
+	if r.created > 0 && c.file != nil && m.flush() { // the replies before do not wait
 		c.commits.waitChange(r.created, registrationWait)
 	}
 	return r.reply
@@ -277,10 +285,18 @@ func (m *monitorConn) admission(id evcp.CPID) admission {
 	return admitted
 }
 
-func (m *monitorConn) write(reply cpstate.Reply, r wire.Request) bool {
-	m.out = wire.AppendReply(m.out[:0], reply.Text(r.Message.CP), r)
+func (m *monitorConn) reply(reply cpstate.Reply, r wire.Request) {
+	m.out = wire.AppendReply(m.out, reply.Text(r.Message.CP), r)
+}
+
+// flush sends the replies that are not sent yet, and reports whether it could.
+func (m *monitorConn) flush() bool {
+	if len(m.out) == 0 {
+		return true
+	}
 	m.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, err := m.conn.Write(m.out)
+	m.out = m.out[:0]
 	return err == nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ type Options struct {
 	// Slept reads how long this machine has slept. A shard calls it once for each wake-up.
 	Slept func() time.Duration
 	// Shards is how many goroutines share the charge points at most; 0: one for each
-	// processor that Go uses. There is at most one for every 500 charge points.
+	// processor that Go uses. There is no second one before checksPerShard.
 	Shards int
 	// RecheckAfter is how long after a first failure the next check comes, and after that
 	// one the next, so that a failure is known before two more intervals have passed; 0: at
@@ -57,8 +58,9 @@ type Options struct {
 	RecheckAfter time.Duration
 }
 
-// perShard is how many charge points are worth a shard of their own.
-const perShard = 500
+// checksPerShard is how many checks a second one goroutine makes before it is worth a second
+// one: about a third of a processor. What is due at one tick is cheapest when it is done at once.
+const checksPerShard = 20_000
 
 // Monitor checks charge points. Run is called once; every other method may be called from
 // any goroutine.
@@ -90,9 +92,13 @@ func New(o Options) (*Monitor, error) {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
 	m := &Monitor{o: o, base: time.Now(), done: make(chan struct{}), ends: endings{all: make(chan struct{})}}
+	checks := 0.0
+	for i := range o.Targets {
+		checks += o.Targets[i].checks()
+	}
 	for i := range o.Targets {
 		t := &o.Targets[i]
-		s, err := m.reserve(t.Engine.CP, len(o.Targets))
+		s, err := m.reserve(t.Engine.CP, checks)
 		if err != nil {
 			return nil, err
 		}
@@ -106,15 +112,18 @@ func New(o Options) (*Monitor, error) {
 // ErrStopped is what Adopt, Change and Release return when the Monitor has stopped.
 var ErrStopped = errors.New("the monitor has stopped")
 
+// checks is how many checks a second a target is worth.
+func (t *Target) checks() float64 { return 1 / t.Policy.Interval.Seconds() }
+
 // reserve chooses the shard of a charge point that comes: the smallest, or a new one when
-// as many charge points as are expected are worth it. The caller holds the lock, or is New.
-func (m *Monitor) reserve(cp evcp.CPID, expected int) (*shard, error) {
+// so many checks a second are worth it. The caller holds the lock, or is New.
+func (m *Monitor) reserve(cp evcp.CPID, checks float64) (*shard, error) {
 	p := m.place(m.o.Box.Handle(cp))
 	if p.shard != nil {
 		return nil, fmt.Errorf("%s is monitored already", cp)
 	}
 	var s *shard
-	if most := min(m.o.Shards, (expected+perShard-1)/perShard); len(m.shards) < most {
+	if most := min(m.o.Shards, max(1, int(math.Ceil(checks/checksPerShard)))); len(m.shards) < most {
 		added, err := m.newShard()
 		if err != nil {
 			return nil, err

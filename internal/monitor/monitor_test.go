@@ -148,7 +148,7 @@ func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	tail := box.Tail(10000)
+	tail := box.Tail(10000, false)
 	slept := func() time.Duration {
 		f.sleptReads.Add(1)
 		return time.Duration(f.slept.Load())

@@ -30,7 +30,7 @@ const (
 // in the outbox, and records that the Monitor started.
 func (m *Monitor) Adopt(ctx context.Context, t Target) error {
 	m.mu.Lock()
-	s, err := m.reserve(t.Engine.CP, m.size()+1)
+	s, err := m.reserve(t.Engine.CP, float64(m.size()+1)*t.checks())
 	m.mu.Unlock()
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (o *Outbox) Append(b Batch) (a Appended) {
 			a.Dropped = true
 			o.drop(events)
 		} else {
-			o.take(events)
+			o.take(j.Handle, events)
 			o.pending.urgent = o.pending.urgent || fact
 		}
 		o.pending.states = append(o.pending.states, stateUpdate{j.Handle, j.State})
@@ -82,7 +82,7 @@ func (o *Outbox) overflows(fact bool) bool {
 }
 
 // take adds the events of one judgement to what is pending.
-func (o *Outbox) take(events []evcp.Event) {
+func (o *Outbox) take(handle int, events []evcp.Event) {
 	p := &o.pending
 	r := o.openRun()
 	was := len(r.Lines)
@@ -96,20 +96,29 @@ func (o *Outbox) take(events []evcp.Event) {
 	p.bytes += size
 	o.written.add(total{int64(len(events)), int64(size)})
 	r.events, r.bytes = o.written.events, o.written.bytes
-	if len(o.tails) > 0 {
+	if len(o.tails) > 0 && o.forTails(handle, events) {
 		p.events = append(p.events, events...)
 	}
 }
 
-// openRun is the run that takes the next judgement. A new one gets a buffer as large as the
-// last run was; readers keep it, so that it can't be used again.
+// forTails reports whether a Tail wants the events of a judgement.
+func (o *Outbox) forTails(handle int, events []evcp.Event) bool {
+	s := &o.states[handle]
+	again := s.wasOK && len(events) == 1 && !events[0].Fact()
+	s.wasOK = !events[len(events)-1].Fact()
+	return o.tailsOfAll || !again
+}
+
+// openRun is the run that takes the next judgement. A new one gets a buffer for what the last
+// commit had more than there is now; readers keep it, so that it can't be used again.
 func (o *Outbox) openRun() *runRow {
 	p := &o.pending
 	if n := len(p.runs); n > 0 && len(p.runs[n-1].Lines) < runSize {
 		return p.runs[n-1]
 	}
 	o.nextRun++
-	r := &runRow{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, o.usualSize)}}
+	room := min(max(o.usualSize-p.bytes, 0), runSize)
+	r := &runRow{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, room+room/8)}}
 	p.runs = append(p.runs, r)
 	return r
 }

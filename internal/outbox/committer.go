@@ -223,9 +223,9 @@ func (c *committer) publish(took time.Duration) bool {
 		st := &o.states[u.handle]
 		st.state, st.changed, st.renumber = u.state, true, false
 	}
+	o.usualSize = b.bytes
 	for _, r := range b.runs {
 		o.keptRun, o.keptTotal = r.ID, total{r.events, r.bytes}
-		o.usualSize = len(r.Lines) + len(r.Lines)/8
 		o.recent.add(r.Run)
 		c.snapshot.since.add(r)
 		c.trim.sinceCheck.add(r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestWhatGoesInComesOut(t *testing.T) {
 func TestAppendCopies(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
-	tail := w.box.Tail(8)
+	tail := w.box.Tail(8, false)
 	state, events := policy.Next(evcp.State{}, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: w.at, Outcome: ok()}, nil)
 	w.box.Append(batchOf(w.box, 1, events, state))
 	events[0] = evcp.Event{CP: "XX", Action: evcp.MonitorStopped}
@@ -55,7 +56,7 @@ func TestAppendCopies(t *testing.T) {
 func TestTicketsAndTail(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{SyncEvery: time.Hour})
 	defer w.close()
-	tail := w.box.Tail(8)
+	tail := w.box.Tail(8, false)
 	next := func(want int) {
 		t.Helper()
 		if batch := <-tail.C; len(batch) != want {
@@ -80,11 +81,45 @@ func TestTicketsAndTail(t *testing.T) {
 	}
 }
 
+// A tail of changes shows the first OK of a charge point and the first one after anything else;
+// beside a tail of everything it shows everything.
+func TestTailOfChanges(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		w := newTestBox(t, t.TempDir(), Options{})
+		defer w.close()
+		if all {
+			w.box.Tail(8, false)
+		}
+		tail := w.box.Tail(8, true)
+		for range 2 {
+			w.check("CP_001", ok())
+			w.check("CP_002", ok())
+		}
+		w.check("CP_001", ko())
+		w.check("CP_001", ok())
+		w.check("CP_001", ok())
+		w.flush()
+		var shown []string
+		for len(tail.C) > 0 {
+			for _, e := range <-tail.C {
+				shown = append(shown, fmt.Sprint(e.CP, " ", e.Status))
+			}
+		}
+		want := []string{"CP_001 OK", "CP_002 OK", "CP_001 KO", "CP_001 OK"}
+		if all {
+			want = []string{"CP_001 OK", "CP_002 OK", "CP_001 OK", "CP_002 OK", "CP_001 KO", "CP_001 OK", "CP_001 OK"}
+		}
+		if !slices.Equal(shown, want) {
+			t.Errorf("everything %t: shown %v", all, shown)
+		}
+	}
+}
+
 // A tail that is not read loses whole batches, and counts.
 func TestTailIsBounded(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
-	tail := w.box.Tail(1)
+	tail := w.box.Tail(1, false)
 	for range 5 {
 		w.check("CP_001", ok())
 		w.flush()

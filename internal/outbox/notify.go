@@ -97,13 +97,15 @@ type Tail struct {
 	dropped atomic.Uint64
 }
 
-// Tail opens a live tail that holds at most buffer batches for its reader.
-func (o *Outbox) Tail(buffer int) *Tail {
+// Tail opens a live tail that holds at most buffer batches for its reader. One of changes
+// leaves out an OK that follows an OK of the same charge point in this process, which nearly every event is; as
+// long as another tail wants all, it gets them too.
+func (o *Outbox) Tail(buffer int, changes bool) *Tail {
 	c := make(chan []evcp.Event, max(1, buffer))
 	t := &Tail{C: c, c: c}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tails = append(o.tails, t)
+	o.tails, o.tailsOfAll = append(o.tails, t), o.tailsOfAll || !changes
 	return t
 }
 

@@ -108,7 +108,7 @@ func (o *Outbox) openDisk(now time.Time) (runStore, error) {
 // openFile opens the file, reads it and marks it as open. On error it holds nothing.
 func (o *Outbox) openFile() (runStore, error) {
 	found := o.findFile()
-	s, err := openStore(o.file(), o.options.MaxSize)
+	s, err := openStore(o.file(), o.options.MaxSize, o.options.ChargePoints)
 	if err != nil {
 		return s, err
 	}

@@ -40,7 +40,7 @@ type Outbox struct {
 	committing int   // bytes in the commit under way
 	nextRun    int64 // id of the last run that was opened
 	written    total // appended so far
-	usualSize  int   // bytes of a usual run
+	usualSize  int   // bytes of the last commit
 	stateTable       // the committer alone changes the States in it
 	recent     recent
 	keptRun    int64
@@ -51,6 +51,7 @@ type Outbox struct {
 	cursors    map[string]*Cursor
 	facts      *Facts
 	tails      []*Tail
+	tailsOfAll bool // one of them wants every event
 	flushers   []chan struct{}
 	givenUp    dropSet                     // dropped before they came to the committer, or set aside
 	setAside   []setAsideEvent             // since the last commit
@@ -153,6 +154,9 @@ func (o *Outbox) NotifyKept(wake chan struct{}) (stop func()) {
 func (o *Outbox) nextGeneration() {
 	o.refusals = append(o.refusals, o.kept.Load())
 	o.generation++
+	for i := range o.states {
+		o.states[i].wasOK = false // the tails may not have it
+	}
 }
 
 // Close commits what was appended, snapshots every State and unlocks the folder.

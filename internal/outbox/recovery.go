@@ -224,7 +224,7 @@ func (o *Outbox) probeDisk(now time.Time) (r probeResult) {
 
 // openChecked opens the file if all of it can be read and it can be written.
 func (o *Outbox) openChecked(now time.Time) (runStore, error) {
-	s, err := openStore(o.file(), o.options.MaxSize)
+	s, err := openStore(o.file(), o.options.MaxSize, o.options.ChargePoints)
 	if err != nil {
 		return s, err
 	}

@@ -14,6 +14,7 @@ type keptState struct {
 	state    evcp.State // after the last kept event
 	changed  bool       // since it was written to the file
 	renumber bool       // the last number can't be proven
+	wasOK    bool       // the last event that was appended is a plain OK
 	fileRun  int64      // the run after which the file had the State when it was read
 }
 
@@ -39,7 +40,7 @@ func (t *stateTable) indexOf(cp evcp.CPID) int {
 // A snapshot begins when replaying what came after the last one would take long.
 const (
 	snapshotRuns  = 128
-	snapshotBytes = 64 * mib
+	snapshotBytes = 128 * mib
 	// snapshotShare is how many States of a fleet are written for each run, on average: with
 	// more, it would write States all the time.
 	snapshotShare = 16

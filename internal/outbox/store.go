@@ -18,18 +18,23 @@ const fileName = "outbox.db"
 var migrations embed.FS
 
 // schema is what the file is: "evcp".
-var schema = sqlite.Schema{
-	ApplicationID: 0x65766370, Migrations: migrations,
-	NewFile: fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; `, pageSize),
+var schema = newSchema(1)
+
+// newSchema is the schema whose new file is for so many charge points.
+func newSchema(cps int) sqlite.Schema {
+	return sqlite.Schema{
+		ApplicationID: 0x65766370, Migrations: migrations,
+		NewFile: fmt.Sprintf(`PRAGMA page_size=%d; PRAGMA auto_vacuum=INCREMENTAL; `, pageSizeFor(cps)),
+	}
 }
 
 // runStore is the file, or the same in memory. The zero runStore is closed.
 type runStore struct{ *sqlite.DB }
 
 // openStore opens or makes the file and brings its schema up to date. limit bounds
-// the log as boundShare does.
-func openStore(f sqlite.DBFile, limit int64) (runStore, error) {
-	s, err := storeOn(schema.Open(f,
+// the log as boundShare does; a new file is for so many charge points.
+func openStore(f sqlite.DBFile, limit int64, cps int) (runStore, error) {
+	s, err := storeOn(newSchema(cps).Open(f,
 		fmt.Sprintf(`PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=%d; PRAGMA cache_size=-128`,
 			boundShare(limit))))
 	if err != nil {
@@ -55,8 +60,20 @@ func openMemory() (runStore, error) {
 
 // pageSize is that of a new file, in bytes. A commit writes whole pages, so that with larger
 // ones it writes more; with smaller ones the rows of a lone charge point need more pages for
-// which it must write others. A file of an older version keeps its pages of 4096 bytes.
-const pageSize = 1024
+// which it must write others. A commit of a fleet has hundreds of kilobytes, and each page of
+// it is two system calls. A file of an older version keeps its pages.
+const (
+	pageSize      = 1024
+	fleetPageSize = 8192
+	fleetFrom     = 100 // charge points: a commit fills larger pages
+)
+
+func pageSizeFor(cps int) int {
+	if cps >= fleetFrom {
+		return fleetPageSize
+	}
+	return pageSize
+}
 
 // logSize is how many bytes the log may take before it is moved into the file. The more,
 // the fewer pages are written to the file; but from a thousand pages on, each commit writes

@@ -177,7 +177,7 @@ func TestTakeOverEndsHalfway(t *testing.T) {
 	if err := os.Mkdir(o.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	store, err := openStore(o.file(), o.options.MaxSize)
+	store, err := openStore(o.file(), o.options.MaxSize, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // AnswerLimit is how long Central may take: to be reached, and to answer.
 const AnswerLimit = 3 * time.Second
 
-// centralConn is one connection to Central. It carries one message at a time.
+// centralConn is one connection to Central.
 type centralConn struct {
 	link        link.Link
 	exchanger   Exchanger
@@ -36,6 +36,41 @@ func (c *centralConn) send(ctx context.Context, m Outbound, limit time.Duration)
 	return r
 }
 
+// sendAll sends messages that do not depend on one another, as many at once as the exchanger
+// takes, and appends their results. When the connection breaks, the first one without a reply is sent once
+// more as by send, and the others have the same result as that if it has no reply either.
+// cut: some were answered, and the next one was not in time.
+func (c *centralConn) sendAll(ctx context.Context, all []Outbound, limit time.Duration, into []SendResult) (results []SendResult, cut bool) {
+	began := len(into)
+	if len(all) > 1 && c.link.Ready() {
+		var failed SendResult
+		into, failed = c.exchanger.ExchangeAll(&c.link, all, time.Now().Add(limit), into)
+		answered := len(into) - began
+		if answered == len(all) {
+			return into, false
+		}
+		failed.Cause, failed.Connected, failed.Latency = c.timeoutCause(failed.Cause), true, limit
+		c.link.Close() // a late reply must never be read as the next one
+		if failed.Cause == evcp.Timeout || ctx.Err() != nil {
+			return appendSame(into, failed, len(all)-answered), answered > 0 && ctx.Err() == nil
+		}
+	}
+	for _, m := range all[len(into)-began:] {
+		r := c.send(ctx, m, limit)
+		if into = append(into, r); !r.Received {
+			return appendSame(into, r, len(all)-(len(into)-began)), false
+		}
+	}
+	return into, false
+}
+
+func appendSame(results []SendResult, r SendResult, n int) []SendResult {
+	for range n {
+		results = append(results, r)
+	}
+	return results
+}
+
 func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadline time.Time) (r SendResult, ended time.Time) {
 	if !kept {
 		dial, cancel := context.WithDeadline(ctx, deadline)
@@ -47,11 +82,17 @@ func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadl
 		c.onDialled()
 	}
 	r, ended = c.exchanger.Exchange(&c.link, m, deadline, c.onFirstByte)
-	if r.Cause == evcp.Timeout {
+	r.Cause, r.Connected = c.timeoutCause(r.Cause), true
+	return r, ended
+}
+
+// timeoutCause is why there was no reply: a packet that this machine refuses to send is a
+// timeout too.
+func (c *centralConn) timeoutCause(cause evcp.Cause) evcp.Cause {
+	if cause == evcp.Timeout {
 		if refused := c.link.RouteError(); refused != nil {
-			r.Cause = link.CauseOf(refused)
+			return link.CauseOf(refused)
 		}
 	}
-	r.Connected = true
-	return r, ended
+	return cause
 }

@@ -25,6 +25,9 @@ const (
 	// answersLately is how old the last answer may be for the pool to grow because something
 	// waits: a Central that answers nobody gets no more connections.
 	answersLately = time.Second
+	// togetherPause is how long messages are sent one by one after Central has answered only
+	// some of those that it was sent together.
+	togetherPause = 10 * time.Minute
 	// spare is how many times as many connections there are as heartbeats alone would keep busy.
 	spare = 1.5
 	// timeWeight is the share of one exchange in pool.took.
@@ -36,6 +39,11 @@ const (
 type worker struct {
 	conn centralConn
 	wake chan struct{} // there may be something to send
+
+	// What is sent now, for its goroutine alone: one message, or heartbeats.
+	tasks    []task
+	messages []Outbound
+	results  []SendResult
 
 	number    int32
 	queue     queue // of its sessions
@@ -64,6 +72,7 @@ type pool struct {
 	probing     bool    // a worker dials while nothing is open
 	dialAt      Instant // not before, while nothing is open
 	growAt      Instant // not before
+	togetherAt  Instant // heartbeats are not sent together before
 	grownAt     Instant // the last time beyond what the heartbeats need
 	balanceAt   Instant
 }

@@ -11,10 +11,19 @@ import (
 	"evcp/internal/outbox"
 )
 
-// tickLength is the shortest time from one look at what is due to the next. A fleet has
-// thousands of heartbeats a second, and each wake-up of a machine that idles costs more than a
-// heartbeat: those that are due together are sent, and answered, together.
-const tickLength = 20 * time.Millisecond
+// loneTick and fleetTick are the shortest times from one look at what is due to the next. A
+// fleet has thousands of heartbeats a second: those that are due together are sent together.
+const (
+	loneTick  = 20 * time.Millisecond
+	fleetTick = 200 * time.Millisecond
+)
+
+func (u *Uplink) collectEvery() time.Duration {
+	if len(u.index) > 1 {
+		return fleetTick
+	}
+	return loneTick
+}
 
 // never is later than any instant.
 const never = Instant(math.MaxInt64)
@@ -43,10 +52,13 @@ func (u *Uplink) tick() (tell []Diagnostic, wait time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := u.now()
-	for len(u.due) > 0 && u.sessions[u.due[0]].at <= now {
+	for now >= u.collectAt && len(u.due) > 0 && u.sessions[u.due[0]].at <= now {
 		i := u.due[0]
 		u.unplace(i)
 		u.place(i, now)
+	}
+	if now >= u.collectAt {
+		u.collectAt = now.add(u.collectEvery())
 	}
 	if u.waiting > 0 && now >= u.balanceAt {
 		u.balance(now)
@@ -55,7 +67,7 @@ func (u *Uplink) tick() (tell []Diagnostic, wait time.Duration) {
 	tell = u.diagnostics.take(u.view(), now)
 	u.planned = never
 	if len(u.due) > 0 {
-		u.planned = u.sessions[u.due[0]].at
+		u.planned = max(u.sessions[u.due[0]].at, u.collectAt)
 	}
 	if u.waiting > 0 {
 		u.planned = min(u.planned, u.balanceAt)
@@ -63,7 +75,7 @@ func (u *Uplink) tick() (tell []Diagnostic, wait time.Duration) {
 	if at := u.diagnostics.at; at != 0 {
 		u.planned = min(u.planned, at)
 	}
-	u.planned = max(u.planned, now.add(tickLength))
+	u.planned = max(u.planned, now.add(loneTick))
 	return tell, u.planned.sub(now)
 }
 
@@ -105,7 +117,7 @@ func (u *Uplink) place(i int32, now Instant) {
 		u.depart(i)
 	case wake != 0:
 		u.rest(i, wake)
-		u.wakeAt(wake)
+		u.wakeAt(max(wake, u.collectAt))
 	}
 }
 

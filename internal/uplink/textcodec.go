@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -34,10 +35,14 @@ func (c textCodec) Describe(m Outbound) string {
 
 func (c textCodec) Exchanger() Exchanger { return newTextExchanger(c.framing) }
 
+// mostTogether is how many messages are written at once to a Central that answers in lines.
+const mostTogether = 64
+
 // textExchanger remembers the last reply that means the same for every charge point: most
 // replies are the same "OK", and it is read and judged once.
 type textExchanger struct {
 	framing        wire.Framing
+	lines          bool // the last reply was a line
 	message, frame []byte
 	reply          wire.CentralReply
 	known          wire.CentralReply // the reply to an operation; NoOperation: none
@@ -56,6 +61,50 @@ func (x *textExchanger) Exchange(l *link.Link, m Outbound, deadline time.Time, o
 		return notReceived(err), time.Now()
 	}
 	return x.receive(l, m, deadline, onFirstByte)
+}
+
+// Most is more than one only where messages are lines, and this Central answers in lines: in
+// other framings a reply has no end, or must be acknowledged before the next message.
+func (x *textExchanger) Most() int {
+	if x.framing == wire.Line && x.lines {
+		return mostTogether
+	}
+	return 1
+}
+
+func (x *textExchanger) ExchangeAll(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult) {
+	began := time.Now()
+	x.frame = x.frame[:0]
+	for _, m := range all {
+		x.frame = wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.AppendFramed(x.frame, x.framing)
+	}
+	if err := l.Write(x.frame, deadline); err != nil {
+		return into, notReceived(err)
+	}
+	for x.reply.Reset(); len(into) < len(all); {
+		b, err := l.Read(deadline)
+		latency := time.Since(began)
+		for len(b) > 0 && len(into) < len(all) {
+			end := bytes.IndexByte(b, '\n') + 1
+			if end == 0 {
+				end = len(b)
+			}
+			if x.reply.Feed(b[:end], false) {
+				r := x.read(all[len(into)])
+				r.Latency, r.Connected = latency, true
+				into = append(into, r)
+				x.reply.Reset()
+			}
+			b = b[end:]
+		}
+		if len(bytes.TrimSpace(b)) > 0 { // more replies than messages
+			l.Close()
+		}
+		if err != nil && len(into) < len(all) {
+			return into, notReceived(err)
+		}
+	}
+	return into, SendResult{}
 }
 
 // notReceived is the result of an error of the connection.
@@ -99,6 +148,7 @@ func (x *textExchanger) receive(l *link.Link, m Outbound, deadline time.Time, on
 
 // read is what the reply says and means.
 func (x *textExchanger) read(m Outbound) SendResult {
+	x.lines = x.reply.Line()
 	if m.Operation == x.knownTo && x.reply.Equal(&x.known) {
 		return x.knownResult
 	}

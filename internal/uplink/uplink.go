@@ -83,6 +83,7 @@ type Uplink struct {
 	diagnostics diagnosticFolder
 	leaving     map[int32]*departure
 	planned     Instant // when the scheduler wakes up
+	collectAt   Instant // it looks for what is due no sooner
 	running     bool
 	stopping    bool
 	launch      func(*worker) // starts its goroutine

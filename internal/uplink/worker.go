@@ -20,11 +20,11 @@ type task struct {
 // work sends what is due on one connection, until ctx ends or the worker is retired.
 func (u *Uplink) work(ctx context.Context, w *worker) {
 	u.mu.Lock()
-	t, ok := u.next(w, u.now())
+	u.next(w, u.now())
 	u.mu.Unlock()
 	for ctx.Err() == nil {
-		if ok {
-			t, ok = u.exchange(ctx, w, t)
+		if len(w.tasks) > 0 {
+			u.exchange(ctx, w)
 			continue
 		}
 		if w.retired { // only this goroutine retires it
@@ -32,64 +32,115 @@ func (u *Uplink) work(ctx context.Context, w *worker) {
 		}
 		<-w.wake // interrupt rouses all
 		u.mu.Lock()
-		t, ok = u.next(w, u.now())
+		u.next(w, u.now())
 		u.mu.Unlock()
 	}
 }
 
-// next is what a worker is to send; !ok: nothing before it is roused. The lock is held.
-func (u *Uplink) next(w *worker, now Instant) (t task, ok bool) {
+// next fills w.tasks with what a worker is to send; none: nothing before it is roused. The
+// lock is held.
+func (u *Uplink) next(w *worker, now Instant) {
+	w.tasks = w.tasks[:0]
 	for !u.stopping && !w.retired && !u.blocked(now) {
 		i := u.pick(w)
 		if i == none {
 			break
 		}
 		u.unplace(i)
-		s := &u.sessions[i]
 		m, _ := u.message(i, now)
 		if m.Operation == NoOperation {
 			u.place(i, now)
 			continue
 		}
-		if s.worker == none {
-			u.setHome(s, w)
-		}
-		t = task{session: i, m: m, interval: s.interval}
-		t.m.CP = s.cp
-		s.place = busy
-		if m.Operation == Register {
-			t.first, s.asked = !s.asked, true
-			u.registering++
-		}
+		u.begin(w, i, m)
 		w.began = now
 		if w.probing = u.down(); w.probing {
 			u.probing = true
 		}
-		return t, true
+		if m.Operation == Heartbeat && w.open && now >= u.togetherAt {
+			u.addHeartbeats(w, now)
+		}
+		return
 	}
 	w.idle = true
-	return task{}, false
 }
 
-// exchange sends one message, waits for the reply, passes on what it means, and returns what
-// is to be sent next.
-func (u *Uplink) exchange(ctx context.Context, w *worker, t task) (next task, ok bool) {
-	if t.first {
-		u.o.Observe(evcp.Observation{CP: t.m.CP, Kind: evcp.Registering})
+// begin makes a message the task of a worker.
+func (u *Uplink) begin(w *worker, i int32, m Outbound) {
+	s := &u.sessions[i]
+	if s.worker == none {
+		u.setHome(s, w)
 	}
-	t.m.Status = u.o.State(t.m.CP).Shown(evcp.StampOf(time.Now()), t.interval)
-	reply := w.conn.send(ctx, t.m, AnswerLimit)
-	if ctx.Err() != nil && !reply.Received {
-		return task{}, false
+	m.CP, s.place = s.cp, busy
+	t := task{session: i, m: m, interval: s.interval}
+	if m.Operation == Register {
+		t.first, s.asked = !s.asked, true
+		u.registering++
+	}
+	w.tasks = append(w.tasks, t)
+}
+
+// addHeartbeats adds what may be sent together with a heartbeat: a fleet has thousands of them
+// a second, and each that is sent alone costs two system calls and two changes of goroutine.
+func (u *Uplink) addHeartbeats(w *worker, now Instant) {
+	most := w.conn.exchanger.Most()
+	for _, q := range [...]*queue{&w.queue, &u.shared} {
+		for len(w.tasks) < most && q[heartbeats].first != none {
+			i := q[heartbeats].first
+			u.unplace(i)
+			if m, _ := u.message(i, now); m.Operation == Heartbeat {
+				u.begin(w, i, m)
+				continue
+			}
+			u.place(i, now)
+			return
+		}
+	}
+}
+
+// exchange sends the tasks of a worker, waits for the replies, passes on what they mean, and
+// fills in what is to be sent next.
+func (u *Uplink) exchange(ctx context.Context, w *worker) {
+	if w.tasks[0].first { // a registration is sent alone
+		u.o.Observe(evcp.Observation{CP: w.tasks[0].m.CP, Kind: evcp.Registering})
+	}
+	clock := evcp.StampOf(time.Now())
+	w.messages = w.messages[:0]
+	for i := range w.tasks {
+		t := &w.tasks[i]
+		t.m.Status = u.o.State(t.m.CP).Shown(clock, t.interval)
+		w.messages = append(w.messages, t.m)
+	}
+	var cut bool
+	w.results, cut = w.conn.sendAll(ctx, w.messages, AnswerLimit, w.results[:0])
+	if ctx.Err() != nil && !w.results[0].Received {
+		w.tasks = w.tasks[:0]
+		return
 	}
 	u.markAttempted()
-	return u.finish(w, t, reply)
+	u.finish(w, cut)
 }
 
-// finish folds in what came of a message.
-func (u *Uplink) finish(w *worker, t task, reply SendResult) (next task, ok bool) {
+// finish folds in what came of the messages.
+func (u *Uplink) finish(w *worker, cut bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	now := u.now()
+	if cut { // as a Central does that reads one line and drops what came with it
+		u.togetherAt = now.add(togetherPause)
+	}
+	for i := range w.tasks {
+		u.finishOne(w, &w.tasks[i], w.results[i], i == len(w.tasks)-1)
+	}
+	for _, t := range w.tasks {
+		u.sessions[t.session].place = resting
+		u.place(t.session, now)
+	}
+	u.next(w, u.now())
+}
+
+// finishOne folds in what came of one message; the last one stands for the connection.
+func (u *Uplink) finishOne(w *worker, t *task, reply SendResult, last bool) {
 	now := u.now()
 	if t.m.Operation == Register {
 		u.registering--
@@ -100,28 +151,30 @@ func (u *Uplink) finish(w *worker, t task, reply SendResult) (next task, ok bool
 	} else {
 		u.sessions[t.session].state.Registered = false
 	}
-	failed := u.connectionUsed(w, t.m, reply, now)
-	tell := u.diagnostics.take(u.view(), now)
-	if o := observationOf(t.m, reply); len(failed)+len(tell) > 0 || o.Kind != evcp.NoObservation {
-		u.mu.Unlock() // the session is busy: nobody else sends for it
-		for _, d := range tell {
-			u.o.OnDiagnostic(d)
-		}
-		for _, cp := range failed {
-			u.o.Observe(evcp.Observation{CP: cp, Kind: evcp.Registering})
-		}
-		if o.Kind != evcp.NoObservation {
-			u.o.Observe(o)
-		}
-		if o.Kind == evcp.RegistrationRefused && u.o.StopWhenRefused && !registeredBefore && !u.o.State(t.m.CP).EverAccepted {
-			u.end(&RefusedError{t.m.CP, reply.Text})
-		}
-		u.mu.Lock()
-		now = u.now()
+	var failed []evcp.CPID
+	var tell []Diagnostic
+	if last {
+		failed = u.connectionUsed(w, t.m, reply, now)
+		tell = u.diagnostics.take(u.view(), now)
 	}
-	u.sessions[t.session].place = resting
-	u.place(t.session, now)
-	return u.next(w, now)
+	o := observationOf(t.m, reply)
+	if len(failed)+len(tell) == 0 && o.Kind == evcp.NoObservation {
+		return
+	}
+	u.mu.Unlock() // the session is busy: nobody else sends for it
+	defer u.mu.Lock()
+	for _, d := range tell {
+		u.o.OnDiagnostic(d)
+	}
+	for _, cp := range failed {
+		u.o.Observe(evcp.Observation{CP: cp, Kind: evcp.Registering})
+	}
+	if o.Kind != evcp.NoObservation {
+		u.o.Observe(o)
+	}
+	if o.Kind == evcp.RegistrationRefused && u.o.StopWhenRefused && !registeredBefore && !u.o.State(t.m.CP).EverAccepted {
+		u.end(&RefusedError{t.m.CP, reply.Text})
+	}
 }
 
 // apply folds a reply into a session.
@@ -132,6 +185,9 @@ func (u *Uplink) apply(i int32, m Outbound, reply SendResult, now Instant) {
 	}
 	before, pending := s.state, s.state.pending()
 	s.state.Replied(m, reply, now, rand.Float64())
+	if m.Operation == Heartbeat && before.LastHeartbeat == 0 && len(u.index) > 1 { // those that register together must not send together for ever
+		s.state.LastHeartbeat = now.add(-time.Duration(rand.Float64() * float64(u.o.Heartbeat)))
+	}
 	u.pending += s.state.pending() - pending
 	if m.Operation == Register && reply.Verdict == Accepted {
 		s.asked = false
@@ -198,10 +254,11 @@ func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Ins
 		u.answeredAt = now
 	}
 	if reply.Received && m.Operation == Heartbeat { // a registration may take longer: Central may write it to its disk
+		took := float64(now.sub(w.began)) / float64(len(w.tasks))
 		if u.took == 0 {
-			u.took = float64(now.sub(w.began))
+			u.took = took
 		}
-		u.took += timeWeight * (float64(now.sub(w.began)) - u.took)
+		u.took += timeWeight * (took - u.took)
 	}
 	switch {
 	case reply.Connected && u.unreachable:

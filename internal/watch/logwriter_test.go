@@ -32,7 +32,7 @@ func TestBlockedLogCountsWhatItDrops(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := console.Open(console.Options{Out: out, Format: console.Logfmt})
-	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1), true, 1)
+	w := newLogWriter(c, logtext.Formatter{Zone: time.UTC}, box.Tail(1, false), true, 1)
 	for i := 0; w.notices.dropped.Load() < 3; i++ { // run has not begun: the queue fills
 		w.onCentral(uplink.Diagnostic{CP: "CP_001", Count: 1, Kind: uplink.NotCentral, Reply: fmt.Sprint(i)})
 	}
@@ -146,7 +146,7 @@ func TestManyNoticesOfAFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newLogWriter(console.Open(console.Options{Out: out}), logtext.Formatter{Zone: time.UTC}, box.Tail(1), false, 500)
+	w := newLogWriter(console.Open(console.Options{Out: out}), logtext.Formatter{Zone: time.UTC}, box.Tail(1, false), false, 500)
 	for i := range 500 {
 		w.onCentral(uplink.Diagnostic{CP: evcp.CPID(fmt.Sprintf("CP_%03d", i)), Count: 1, Kind: uplink.OutageBegan, Cause: evcp.Refused})
 	}

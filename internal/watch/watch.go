@@ -205,7 +205,7 @@ func open(o Options) (*runner, error) {
 		readers = append(readers, outbox.Kafka)
 	}
 	box, err := outbox.Open(o.Dir(), outbox.Options{
-		MaxSize: o.StateMax, Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance, TakeOver: o.loneFolders(),
+		MaxSize: o.StateMax, ChargePoints: len(o.Targets), Keep: o.Keep, SyncEvery: o.SyncEvery, Readers: readers, Instance: o.Policy.Instance, TakeOver: o.loneFolders(),
 		Refused: r.diskRefused, Recovered: r.diskRecovered, Observe: r.observe,
 		LogHeld: r.logHeld,
 		Failed:  func(err error) { r.end(err) },
@@ -217,7 +217,7 @@ func open(o Options) (*runner, error) {
 	r.log = newLogWriter(o.Console, logtext.Formatter{
 		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
 		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
-	}, box.Tail(tailLength), o.lone() != "", len(o.Targets))
+	}, box.Tail(tailLength, o.lone() == "" && o.Events == nil), o.lone() != "", len(o.Targets))
 	for _, t := range o.Targets {
 		r.log.formatter.Restore(t.CP, box.State(t.CP))
 	}

@@ -28,6 +28,11 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 	if r.Framing == STX {
 		return readFrame(r.held).decided
 	}
+	return r.Line()
+}
+
+// Line reports whether the reply has come to the end of a line.
+func (r *CentralReply) Line() bool {
 	return bytes.IndexByte(bytes.TrimLeft(r.held, blanks), '\n') >= 0
 }
 
