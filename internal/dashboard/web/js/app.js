@@ -13,6 +13,7 @@ const store = new Store(base + 'api/v1/events');
 /** @type {import('./router.js').Route[]} */
 const routes = [
   { name: 'board', path: /^\/$/, load: () => import('./overview.js') },
+  { name: 'cp', path: /^\/cp\/(?<id>[^/]+)$/, load: () => import('./cp.js') },
   { name: 'incidents', path: /^\/incidents$/, load: () => import('./incidents.js') },
   { name: 'table', path: /^\/table$/, load: () => import('./table.js') },
 ];

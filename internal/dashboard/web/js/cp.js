@@ -1,0 +1,310 @@
+// The page of one charge point: what it is, why we say so, what happens next, and what is behind
+// it. What Central hears comes with the stream; the past is asked for when that changes.
+// @ts-check
+import { t } from './words.js';
+import { esc, num, dur, age, when, clock, every, NB } from './format.js';
+import { shape, reasonText, lasted, isConnected, isUnverified } from './draw.js';
+import { $, set } from './dom.js';
+import { patch } from './patch.js';
+import { ask, askAll, Problem } from './api.js';
+import { readIncident, causeText, sinceText, lastedText, endText, toldText, clockMs, seconds } from './incident.js';
+import { readSegment, lanes, lanesFrom, legend } from './cplanes.js';
+import { chart, figuresText } from './cpanswers.js';
+import { log, sources, identity } from './cpsides.js';
+import { problemText, isGone, lostNote, later } from './place.js';
+
+/** @typedef {import('./cpanswers.js').Check} Check */
+
+/**
+ * What is known of the charge point.
+ * @typedef {Object} Known
+ * @property {any} one the answer of /cps/ID; null: not read yet
+ * @property {Check[] | null} checks of the last five minutes
+ * @property {number} interval s between checks; 0: not known
+ * @property {import('./cplanes.js').Segment[]} segments of 30 days
+ * @property {import('./incident.js').Incident[]} incidents of 30 days, newest first
+ * @property {any[]} words told over TCP, oldest first
+ * @property {any[]} windows of maintenance
+ * @property {any[]} exclusions
+ */
+
+const SETTLE = 2200; // ms: the history is at most 2 s behind
+const REST = 30000; // ms between readings of the past while nothing changes
+const LATE = 1.5; // s: a check may be on its way for so long
+
+/** @type {import('./router.js').Context} */
+let context;
+/** @type {HTMLElement} */
+let root;
+let id = '';
+/** @type {AbortController} */
+let requests;
+/** @type {Known} */
+let known;
+/** @type {unknown} */
+let trouble = null;
+let noHistory = false;
+let counted = { failed: 0, upTo: 0 }; // failed checks of the open incident as the history has them, and until when
+let complete = 0; // since when all checks are known one by one
+let checksTimer = 0, width = 0;
+/** @type {(() => void)[]} */
+let ending = [];
+
+export const title = () => id;
+
+/** @param {HTMLElement} r @param {import('./router.js').Context} c */
+export function mount(r, c) {
+  root = r;
+  context = c;
+  id = c.params.id;
+  requests = new AbortController();
+  known = { one: null, checks: null, interval: 0, segments: [], incidents: [], words: [], windows: [], exclusions: [] };
+  trouble = null;
+  noHistory = false;
+  counted = { failed: 0, upTo: 0 };
+  complete = 0;
+  root.onclick = click;
+  const soon = later(readPast, SETTLE), rest = setInterval(() => { if (!document.hidden) readPast(); }, REST), timer = setInterval(tick, 200);
+  const resized = new ResizeObserver(() => { if (Math.abs(root.clientWidth - width) > 1) draw(); });
+  resized.observe(root);
+  const unsubscribe = context.store.subscribe((e) => {
+    if (e.type === 'delta' && !e.cps.some((cp) => cp.cp_id === id)) return;
+    draw();
+    if (e.type !== 'delta' || e.changes.some((ch) => ch.cp_id === id)) soon();
+  });
+  const shown = () => { if (!document.hidden) { readPast(); readChecks(); } };
+  document.addEventListener('visibilitychange', shown);
+  ending = [unsubscribe, () => soon.cancel(), () => clearInterval(rest), () => clearInterval(timer), () => clearTimeout(checksTimer), () => resized.disconnect(), () => document.removeEventListener('visibilitychange', shown)];
+  draw();
+  readPast();
+  readChecks();
+}
+
+export function unmount() {
+  requests.abort();
+  for (const end of ending) end();
+  root.onclick = null;
+}
+
+/** @param {MouseEvent} e */
+function click(e) {
+  const b = e.target instanceof Element && e.target.closest('button[data-do]');
+  if (b instanceof HTMLElement && b.dataset.do === 'again') { readPast(); readChecks(); }
+}
+
+// ---- what is asked for ----
+async function readPast() {
+  const { signal } = requests;
+  try {
+    known.one = await ask(`cps/${encodeURIComponent(id)}`, {}, signal);
+    noHistory = !known.one.history && known.one.unknown.length > 0;
+    if (known.one.history) {
+      const from = new Date(lanesFrom(context.store.now()) * 1000).toISOString(), of = `cps/${encodeURIComponent(id)}/`;
+      const [segments, incidents] = await Promise.all([askAll(of + 'segments', 'segments', { from }, 20000, signal), askAll(of + 'incidents', 'incidents', { from }, 5000, signal)]);
+      known.segments = segments.segments.map(readSegment);
+      known.incidents = incidents.incidents.map(readIncident).reverse();
+      counted = { failed: open()?.failed || 0, upTo: seconds(incidents.newest) };
+      recount();
+    }
+    trouble = null;
+  } catch (e) {
+    if (isGone(e)) return;
+    trouble = e;
+  }
+  draw();
+}
+
+const VERDICTS = /** @type {Record<string, Check['verdict']>} */ ({ OK: 'ok', KO: 'ko', CONNECTION_ERROR: 'none', UNKNOWN: 'unjudged' });
+
+// readChecks asks when the next check is due to be known, and never more than once a second.
+async function readChecks() {
+  clearTimeout(checksTimer);
+  let wait = 5;
+  try {
+    const answer = noHistory ? null : await ask(`cps/${encodeURIComponent(id)}/checks`, {}, requests.signal);
+    if (answer) {
+      const checks = answer.checks.map((/** @type {any} */ c) => ({ at: seconds(c.at), verdict: VERDICTS[c.outcome], ms: (c.outcome === 'OK' || c.outcome === 'KO') && c.event_id ? c.latency_us / 1000 : null, cause: c.cause, reply: c.reply }));
+      known.checks = checks;
+      known.interval = usual(checks);
+      complete = seconds(answer.complete_from);
+      recount();
+      const last = checks[checks.length - 1];
+      if (last && known.interval) wait = Math.max(1, Math.min(5, last.at + known.interval + 0.3 - context.store.now()));
+    }
+  } catch (e) {
+    if (isGone(e)) return;
+    if (!(e instanceof Problem)) throw e;
+  }
+  if (requests.signal.aborted) return;
+  draw();
+  if (!document.hidden) checksTimer = setTimeout(readChecks, wait * 1000);
+}
+// recount counts the failed checks of the open incident: all of them are known one by one, or
+// those that the history has not counted yet. So sentence, table and chart have one number.
+function recount() {
+  const i = open(), failed = (known.checks || []).filter((c) => c.verdict === 'ko' || c.verdict === 'none');
+  if (!i) return;
+  const all = complete > 0 && i.first >= complete;
+  i.failed = all ? failed.filter((c) => c.at >= i.first - 0.001).length : counted.failed + failed.filter((c) => c.at > counted.upTo).length;
+}
+/** The median distance of checks, s. @param {Check[]} checks */
+function usual(checks) {
+  const d = checks.slice(-61).map((c, i, all) => (i ? c.at - all[i - 1].at : 0)).slice(1).sort((a, b) => a - b);
+  return d.length ? d[d.length >> 1] : 0;
+}
+
+// ---- drawing ----
+const cpOf = () => context.store.cps.get(id) || (known.one && known.one.present);
+const open = () => known.incidents.find((i) => i.open) || null;
+
+function draw() {
+  width = root.clientWidth;
+  const cp = cpOf(), site = cp && cp.site || known.one && known.one.history && known.one.history.site || '';
+  const crumb = `<nav class="crumb" aria-label="${t('crumb')}"><a href="${esc(context.href('/'))}">${t('board')}</a><span>/</span>${site ? `<a href="${esc(context.href('/?' + new URLSearchParams({ site })))}">${esc(site)}</a><span>/</span>` : ''}<b>${esc(id)}</b></nav>`;
+  if (!cp && !known.one) {
+    patch(root, `<main class="place cpage" id="board">${crumb}${trouble ? unknown() : `<p class="note">${t('reading')}…</p>`}</main>`);
+    return;
+  }
+  patch(root, `<main class="place cpage" id="board">${crumb}<header class="hero" data-own></header>
+    <div class="cols"><div class="c1"><section id="answers" data-own></section>
+      <section><h2>${t('timeline')} <small>${t('taller')}</small><span class="hr key">${legend()}</span></h2>${timeline()}</section>
+      <section>${incidents()}</section></div>
+    <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, context.store.now())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}</section></aside></div></main>`);
+  drawHero();
+  drawAnswers();
+}
+
+/** There is no such charge point, or Central does not say. */
+function unknown() {
+  return trouble instanceof Problem && trouble.status === 404 ? `<div class="notice"><h1>${t('cp_unknown', { a: esc(id) })}</h1><p>${t('cp_unknown2')}</p></div>` : problemText(trouble);
+}
+
+const HERO = /** @type {Record<string, string>} */ ({ activated: 'activated', faulted: 'faulted', disconnected: 'disconnected', maintenance: 'maintenance', expected: 'expected' });
+
+function drawHero() {
+  const hero = $('.hero', root), cp = cpOf();
+  if (!hero) return;
+  const { store } = context, now = store.now(), m = { now, lost: store.lost, knownUntil: store.knownUntil() };
+  const state = cp ? HERO[cp.state] || 'expected' : 'expected', place = cp ? [cp.name, cp.site, cp.bay].filter(Boolean).map(esc).join(', ') : '';
+  hero.className = `hero s-${state}${cp && isUnverified(cp, now) ? ' unverified' : ''}`;
+  patch(hero, `<div class="hs">${shape(state)}</div><div class="ht"><h1>${esc(id)} <span>${place}</span></h1><p class="hw"><strong>${t(state)}</strong> <span data-k="for">${sinceHero(cp, m)}</span>${owner(cp)}</p></div>
+    <div class="hn"><p class="seen" data-k="seen"></p><div class="meter" data-k="meter"><svg width="96" height="4" aria-hidden="true"><rect width="96" height="4" rx="2" class="mt"/><rect width="0" height="4" rx="2" class="mv"/></svg></div><p data-k="next"></p></div>
+    <dl class="hy"><div><dt>${t('why')}</dt><dd>${why(cp, now)}</dd></div><div><dt>${t('next')}</dt><dd data-k="happens">${happens(cp)}</dd></div></dl>`);
+  tick();
+}
+
+/** Since its first failed check if that is known, else since Central was told. @param {any} cp @param {any} m */
+function sinceHero(cp, m) {
+  if (!cp || !cp.since) return '';
+  const i = open();
+  return t('cp_for', { d: cp.state === 'faulted' && i && i.first ? lastedText(i, m.knownUntil, m.lost) : lasted(cp, m) });
+}
+
+/** @param {any} cp */
+function owner(cp) {
+  if (!cp || (cp.state !== 'faulted' && cp.state !== 'disconnected' && !cp.owner)) return '';
+  return `<span class="owner"><span class="own${cp.owner ? '' : ' no'}">${cp.owner ? esc(t('taken', { who: cp.owner.name })) : t('untaken')}</span></span>`;
+}
+
+/** @param {any} cp @param {number} now */
+function why(cp, now) {
+  const i = open(), checks = known.checks || [], last = checks[checks.length - 1];
+  if (!cp) return t('why_events');
+  if (cp.state === 'maintenance' && cp.maintenance) return esc(t('why_maintenance', { why: cp.maintenance.reason, t: when(cp.maintenance.to, now) }));
+  if (cp.state === 'faulted' && i && !cp.unverified) {
+    const said = last && last.reply && last.verdict === 'ko' ? `<code>${esc(last.reply)}</code>` : causeText(i.cause);
+    return t(last && last.reply && last.verdict === 'ko' ? 'why_ko' : 'why_failed', { n: num(i.failed), said, t: clockMs(i.first) }) + (i.detected ? ' ' + t('why_opened', { t: clockMs(i.detected) }) : '') + (i.notJudged ? ' ' + t('why_unjudged', { n: num(i.notJudged) }) : '');
+  }
+  if (cp.state === 'activated' && last && last.verdict === 'ok' && !cp.unverified && now - last.at < 60) {
+    let row = 0;
+    while (row < checks.length && checks[checks.length - 1 - row].verdict === 'ok') row++;
+    return t('why_ok', { n: row === checks.length ? t('inc_least', { a: num(row) }) : num(row) });
+  }
+  return reasonText(cp, now) + '.' + (cp.state === 'disconnected' ? ' ' + t('engine_maybe') : '');
+}
+
+/** @param {any} cp */
+function happens(cp) {
+  if (!cp) return t('next_register');
+  switch (cp.state) {
+    case 'faulted': return t('next_ok');
+    case 'disconnected': return t('next_heard');
+    case 'maintenance': return t('next_maintained');
+    case 'expected': return t('next_register');
+    default: return isConnected(cp) && cp.unverified ? t('next_verify') : t('next_fail');
+  }
+}
+
+function drawAnswers() {
+  const box = $('#answers', root);
+  if (!box) return;
+  const now = context.store.now(), i = open(), checks = known.checks;
+  const rate = known.interval ? t('lat_every', { s: every(known.interval) }) : '';
+  const inner = noHistory ? `<p class="note">${t('no_history')}</p>` : !checks ? `<p class="note">${t('reading')}…</p>` : !checks.length ? `<p class="note">${t('lat_none')}</p>` : chart(checks, now, known.interval || 1, inside(), i ? i.first : 0);
+  patch(box, `<h2>${t('lat')} <small>${rate}</small>${checks && checks.length ? `<span class="hr">${figuresText(checks)}</span>` : ''}</h2>${inner}`);
+}
+
+/** The width inside of a section of the wide column. */
+function inside() {
+  const c1 = $('.c1 section', root);
+  return Math.max(260, c1 ? c1.clientWidth - (innerWidth > 900 ? 40 : 0) : 600);
+}
+
+function timeline() {
+  if (noHistory) return problemOr('');
+  if (!known.segments.length) return known.one && known.one.history === null ? `<p class="note">${t('no_events')}</p>` : trouble ? problemText(trouble) : `<p class="note">${t('reading')}…</p>`;
+  const { store } = context, now = store.now(), W = inside(), lastAt = known.segments[known.segments.length - 1].to;
+  const until = now - lastAt < 10 || store.lost ? lastAt : now; // what comes next may be on its way
+  const head = `<div class="lh" aria-hidden="true"><span></span><span></span><span>${t('up_watched')}</span><span>${t('worst_best')}</span><span>${t('down')}</span><span>${t('unwatched')}</span></div>`;
+  return head + lanes(known.segments, known.windows.map((w) => ({ from: seconds(w.from), to: Math.min(seconds(w.to), now) })), now, until, innerWidth > 900 ? W - 76 - 16 - 4 * 88 : W) + lostNote(known.one.history);
+}
+/** @param {string} otherwise */
+const problemOr = (otherwise) => (noHistory ? `<p class="note"><b>${t('no_history')}</b> ${t('no_history2')}</p>` : otherwise);
+
+function incidents() {
+  const head = `<h2>${t('inc_30')}</h2>`, now = context.store.now();
+  if (noHistory) return head + problemOr('');
+  if (!known.incidents.length) return head + `<p class="note">${known.one ? t('inc_none30') : t('reading') + '…'}</p>`;
+  const rows = known.incidents.slice(0, 50).map((i) => {
+    const end = endText(i), out = known.exclusions.find((x) => !x.withdrawn && seconds(x.from) < (i.recovered || now) && seconds(x.to) > i.first && i.first > 0);
+    return `<tr class="${i.open ? 'on' : ''}" data-key="${esc(i.key)}"><td data-l="${t('th_from')}">${sinceText(i, now)}</td><td class="r" data-l="${t('th_dur')}"><b data-lasted="${esc(i.key)}">${lastedText(i, now, context.store.lost)}</b>${end ? `<small>${end}</small>` : ''}</td>
+      <td data-l="${t('th_cause')}">${causeText(i.cause)}${out ? `<small class="excl">${t('excluded_by', { why: t('reason_' + out.reason) })}</small>` : ''}</td><td data-l="${t('th_evidence')}" class="evc">${evidence(i)}<span>${t('failed_n', { n: num(i.failed) })}</span></td>
+      <td data-l="${t('th_told')}">${toldText(i)}</td><td data-l="${t('th_sources')}">${i.told ? t('src_both') : `<span class="one">${t('src_events')}</span>`}</td></tr>`;
+  });
+  const more = known.incidents.length > 50 ? `<p class="note">${t('inc_rest', { n: num(known.incidents.length - 50) })} <a href="${esc(context.href('/incidents?time=30d'))}">${t('nav_incidents')}</a></p>` : '';
+  return head + `<table class="inc30"><thead><tr>${['th_from', 'th_dur', 'th_cause', 'th_evidence', 'th_told', 'th_sources'].map((k) => `<th scope="col"${k === 'th_dur' ? ' class="r"' : ''}>${t(k)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>${more}`;
+}
+
+/** Three checks before, the first that failed, and the last: OK again, or not. @param {import('./incident.js').Incident} i */
+function evidence(i) {
+  const fail = (/** @type {number} */ x) => (i.cause === 'said_ko' || i.cause === 'protocol' ? `<rect class="e-k" x="${x}" y="0" width="3" height="14"/>` : `<rect class="e-n" x="${x + 0.5}" y=".5" width="2" height="13"/>`);
+  const ok = (/** @type {number} */ x) => `<rect class="e-o" x="${x}" y="9" width="3" height="5"/>`, n = Math.min(3, Math.max(1, i.failed));
+  const failed = [0, 1, 2].slice(0, n).map((k) => fail(15 + 5 * k)).join('');
+  return `<svg class="ev" width="44" height="14" viewBox="0 0 44 14" aria-hidden="true">${ok(0)}${ok(5)}${ok(10)}${failed}${i.failed > 3 ? '<path class="e-dots" d="M32 12h1m2 0h1"/>' : ''}${i.open ? fail(39) : i.recovered ? ok(39) : ''}</svg>`;
+}
+
+// ---- what time alone changes ----
+function tick() {
+  if (document.hidden) return;
+  const { store } = context, now = store.now(), cp = cpOf(), m = { now, lost: store.lost, knownUntil: store.knownUntil() };
+  set($('[data-k="for"]', root), sinceHero(cp, m));
+  const i = open();
+  if (i) for (const e of root.querySelectorAll('[data-lasted]')) if (e.getAttribute('data-lasted') === i.key) set(e, lastedText(i, m.knownUntil, store.lost));
+  const last = known.checks && known.checks[known.checks.length - 1], heard = cp ? cp.last_seen : 0;
+  const seenAt = last ? Math.max(last.at, 0) : heard;
+  set($('[data-k="seen"]', root), seenAt ? t(last ? 'seen' : 'heard', { s: age(now - seenAt), d: age(now - seenAt) }) : t('never_seen'));
+  meter(last ? last.at : 0, now);
+}
+
+/** The way to the next check: it fills; when that is late it stays full, and hatched. @param {number} last @param {number} now */
+function meter(last, now) {
+  const box = $('[data-k="meter"]', root), bar = box && box.querySelector('.mv'), next = $('[data-k="next"]', root);
+  if (!box || !bar) return;
+  const interval = known.interval, is = last > 0 && interval > 0 && !context.store.lost;
+  box.hidden = !is;
+  if (!is) { set(next, ''); return; }
+  const since = now - last, late = since > interval + LATE, part = Math.min(1, since / interval);
+  bar.setAttribute('width', String(Math.round(96 * part)));
+  bar.classList.toggle('late', late);
+  set(next, late ? t('check_late', { s: dur(since - interval) }) : since < interval ? t('check_next', { s: interval < 10 ? num(interval - since, 1) + NB + 's' : dur(interval - since) }) : t('check_due'));
+}
