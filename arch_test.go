@@ -83,7 +83,7 @@ var packages = map[string]contract{
 	"internal/simnet":            {does, []string{"internal/wait"}},
 	"internal/process":           {does, []string{"internal/wait"}},
 	"internal/testbed":           {does, []string{".", "internal/authority", "internal/central", "internal/engine", "internal/language", "internal/process", "internal/wait"}},
-	"internal/oracle":            {decides, []string{".", "internal/wire"}},
+	"internal/oracle":            {decides, []string{".", "internal/history", "internal/wire"}},
 	"internal/faultproxy":        {does, []string{"internal/wait"}},
 	"internal/faultdisk":         {does, nil},
 	"internal/generator":         {decides, []string{"."}},

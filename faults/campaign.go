@@ -42,7 +42,10 @@ type campaign struct {
 	diskErr        error      // why there is no disk
 	from           evcp.Stamp // everything had started
 	rotation       rotationTimes
-	keepFolder     bool // after close, for its logs
+	history        bool       // Central keeps it
+	topicRecords   int64      // of which it was made, at the end
+	stoppedAt      evcp.Stamp // the Monitors were stopped
+	keepFolder     bool       // after close, for its logs
 }
 
 func (c *campaign) undo(f func()) { c.undos = append(c.undos, f) }
@@ -60,7 +63,7 @@ func (c *campaign) close() {
 // may be empty.
 func open(ctx context.Context, o *options, t timing, usual []catalogueEntry, where layout) (*campaign, error) {
 	own := *o // each run has its own folder
-	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, layout: where}
+	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, layout: where, history: o.history}
 	c.timing.Noticing = o.noticing()
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
@@ -216,7 +219,7 @@ func (c *campaign) startBroker() error {
 	data := filepath.Join(c.o.dir, "kafka")
 	c.broker = &kfakeBroker{c: c, data: data}
 	if c.o.kafka == "real" {
-		c.broker = apacheBroker{portOf(c.brokerAddress), data}
+		c.broker = apacheBroker{testbed.ApacheKafka{Port: portOf(c.brokerAddress), Dir: data}}
 		c.undo(func() { _ = c.broker.do("kill") }) // it has exited already, if this fails
 	}
 	return c.broker.do("start")
@@ -224,6 +227,9 @@ func (c *campaign) startBroker() error {
 
 func (c *campaign) startCentral() (err error) {
 	args := []string{"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central")}
+	if c.history {
+		args = append(args, "--kafka-brokers", c.brokerAddress)
+	}
 	if c.certificates == nil {
 		args = append(args, "--listen", c.centralAddress)
 	} else {

@@ -119,6 +119,8 @@ type options struct {
 	every    time.Duration // mean time from fault to fault
 	kafka    string
 	scenario string
+	kills    int  // of scenario history-kills
+	history  bool // Central keeps it, and the oracle verifies it
 	tls      bool // on every connection
 	lenient  bool // bounds of time do not count while the machine is busy
 	isolated bool // the network is this process's own
@@ -131,6 +133,9 @@ const (
 	maxMonitors = 40
 	maxFleet    = 1_000
 	maxFaults   = 100_000
+
+	historyKills = 50
+	maxKills     = 1_000
 )
 
 func (o *options) parse(args []string) error {
@@ -145,6 +150,7 @@ func (o *options) parse(args []string) error {
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors, or over the groups of a fleet")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
 	f.StringVar(&o.scenario, "scenario", "", "run one written scenario, or all, instead of a random plan: "+scenarioNames())
+	f.IntVar(&o.kills, "kills", historyKills, "kills in scenario history-kills")
 	f.BoolVar(&o.tls, "tls", false, "TLS on every connection, a certificate for every Monitor, and a login at the broker")
 	f.BoolVar(&o.lenient, "lenient", false, "in a scenario, bounds of time do not count while something else uses the machine")
 	f.BoolVar(&o.show, "show", false, "only print the plan")
@@ -170,6 +176,8 @@ func (o *options) validate() error {
 		return errors.New("-fleet goes without -tls and -scenario")
 	case o.faults < 1 || o.faults > maxFaults:
 		return fmt.Errorf("-faults is 1 to %d", maxFaults)
+	case o.kills < 1 || o.kills > maxKills:
+		return fmt.Errorf("-kills is 1 to %d", maxKills)
 	case !slices.Contains(probe.DriverNames, o.probe):
 		return fmt.Errorf("-probe is one of %s", strings.Join(probe.DriverNames, ", "))
 	case o.kafka != "fake" && o.kafka != "real":

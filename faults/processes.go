@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +14,7 @@ import (
 	"evcp"
 	"evcp/internal/oracle"
 	"evcp/internal/process"
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -130,23 +129,7 @@ func (b *kfakeBroker) do(verb string) (err error) {
 	return err
 }
 
-// apacheBroker is Apache Kafka by scripts/kafka.sh, with its data in the campaign's folder.
-type apacheBroker struct{ port, data string }
+// apacheBroker is Apache Kafka, with its data in the campaign's folder.
+type apacheBroker struct{ testbed.ApacheKafka }
 
-// do runs the script. Its output goes to a file: the broker that it starts inherits it,
-// and keeps a pipe open.
-func (b apacheBroker) do(verb string) error {
-	out, err := os.CreateTemp("", "kafka-sh")
-	if err != nil {
-		return fmt.Errorf("kafka.sh %s: %w", verb, err)
-	}
-	defer func() { _ = errors.Join(out.Close(), os.Remove(out.Name())) }() // it was only to be read
-	cmd := exec.Command("scripts/kafka.sh", verb)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "KAFKA_PORT="+b.port, "KAFKA_DIR="+b.data), out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Run(); err != nil {
-		output, _ := os.ReadFile(out.Name()) // it only adds to the error
-		return fmt.Errorf("kafka.sh %s: %w\n%s", verb, err, bytes.TrimSpace(output))
-	}
-	return nil
-}
+func (b apacheBroker) do(verb string) error { return b.Do(verb) }

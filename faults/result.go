@@ -138,6 +138,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	c.awaitEvents(ctx, log, topicTimeout, "the events of %v do not reach the topic", func(e evcp.Event) bool { return e.At >= quiet })
 	wait.For(ctx, stopDelay)
 	to := now().Add(-stopDelay / 2)
+	c.stoppedAt = to
 	for _, m := range c.monitors() {
 		m.noteUnexpectedExit()
 	}
@@ -155,6 +156,9 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 		return campaignResult{}, err
 	}
 	t, err := c.trace(to, states, log.records)
+	if err == nil {
+		err = c.learnHistory(ctx, &t, log.records)
+	}
 	if err != nil {
 		return campaignResult{}, err
 	}
@@ -250,7 +254,7 @@ func printTable(out io.Writer, v *oracle.Verification) {
 	}
 	fmt.Fprintf(out, "\nVerified: %d checks received by Engines, %d events (and %d records that repeat one), %d checks by Monitors\n", v.EngineChecks, v.Events, v.Repeats, v.Checks)
 	fmt.Fprintf(out, "(%d failed, %d unknown), %d incidents, %d receipts, %d messages to Central, %d epochs.\n", v.Failed, v.Unknown, v.Incidents, v.Reports, v.Messages, v.Epochs)
-	fmt.Fprintf(out, "Compared with a bound: %d states of Engines, %d intervals, %d reports.\n", v.Bounds, v.Intervals, v.TimelyReports)
+	fmt.Fprintf(out, "Compared with a bound: %d states of Engines, %d intervals, %d reports; %d segments of Central's history.\n", v.Bounds, v.Intervals, v.TimelyReports, v.Segments)
 	fmt.Fprintf(out, "Monitors recorded %d stalls (%s) without a known cause.\n", v.SelfExcused, v.SelfExcusedFor.Round(ms))
 }
 

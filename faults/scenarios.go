@@ -25,6 +25,7 @@ type writtenScenario struct {
 	measure func(c *campaign, all []cpHistory) []scenarioMetric
 	layout  layout // if it has places, the scenario has a network of its own
 	tls     bool   // always
+	history bool   // Central keeps it, and the oracle verifies it
 }
 
 func (s writtenScenario) isolated() bool { return len(s.layout.places) > 0 }
@@ -42,23 +43,24 @@ func (s writtenScenario) timing() timing {
 
 // scenarios in the order of docs/RELIABILITY.md.
 var scenarios = []writtenScenario{
-	{"stops", "Monitors that are paused or short of CPU report no Engine that is OK, and miss none that fails", 5, runStops, measureStops, layout{}, false},
-	{"kills", "kill -9 after two of three failed checks, after a receipt, and before a recovery", 3, runKills, measureKills, layout{}, false},
-	{"broker", "a broker that is paused for 15 s, and then down for 15 s", 2, runBroker, measureBroker, layout{}, false},
-	{"random-kills", "kill -9 of each Monitor at 50 random moments", 2, runRandomKills, measureRandomKills, layout{}, false},
-	{"late", "replies that are complete 1.5 s late, and then in time", 2, runLate, measureLate, layout{}, false},
-	{"black-holes", "a black hole of 30 s on the link to the Engine, then on the link to Central", 3, runBlackHoles, measureBlackHoles, layout{}, false},
-	{"moved-state", "a state folder that is deleted, and one that is copied to a second host", 3, runMovedState, measureMovedState, layout{}, false},
-	{"rotation", "all certificates are replaced, by those of another authority too, and the password at the broker, while many Monitors run", rotationMonitors, runRotation, measureRotation, layout{}, true},
-	{"expiry", "a certificate of the Engine, and two of the Monitor, expire in use and are replaced", 3, runExpiry, measureExpiry, layout{}, true},
-	{"dns-silent", "a name server that does not answer", 2, runNoNames(silentNames), measureNoNames, twoAt(engineName), false},
-	{"dns-servfail", "a name server that fails", 2, runNoNames(failedNames), measureNoNames, twoAt(engineName), false},
-	{"dns-nxdomain", "a name server that says that there is no such name", 2, runNoSuchName, measureNoSuchName, twoAt(engineName), false},
-	{"dns-slow", "a name server that answers late, and then too late", 2, runSlowNames, measureSlowNames, twoAt(engineName), false},
-	{"dead-address", "a name with four addresses, of which one lives: another one each time", 2, runDeadAddresses, measureMoves, severalAddresses, false},
-	{"address-changed", "an Engine that gets another address", 2, runAddressChanged, measureMoves, twoAt(engineName), false},
-	{"interface-down", "the interface of the Monitors' machine goes down and up", 3, runOwnNetwork("link set veth0 down", "link set veth0 up"), measureOwnNetwork, threeAt(engineAddress), false},
-	{"route-gone", "the default route of the Monitors' machine goes and comes", 3, runOwnNetwork("route del default", "route add default via 10.9.0.2"), measureOwnNetwork, threeAt(farAddress), false},
+	{"stops", "Monitors that are paused or short of CPU report no Engine that is OK, and miss none that fails", 5, runStops, measureStops, layout{}, false, false},
+	{"kills", "kill -9 after two of three failed checks, after a receipt, and before a recovery", 3, runKills, measureKills, layout{}, false, false},
+	{"broker", "a broker that is paused for 15 s, and then down for 15 s", 2, runBroker, measureBroker, layout{}, false, false},
+	{"random-kills", "kill -9 of each Monitor at 50 random moments", 2, runRandomKills, measureRandomKills, layout{}, false, false},
+	{"history-kills", "kill -9 of Monitors, Central and the broker in the middle of incidents; then Central's history", 4, runHistoryKills, measureHistoryKills, layout{}, false, true},
+	{"late", "replies that are complete 1.5 s late, and then in time", 2, runLate, measureLate, layout{}, false, false},
+	{"black-holes", "a black hole of 30 s on the link to the Engine, then on the link to Central", 3, runBlackHoles, measureBlackHoles, layout{}, false, false},
+	{"moved-state", "a state folder that is deleted, and one that is copied to a second host", 3, runMovedState, measureMovedState, layout{}, false, false},
+	{"rotation", "all certificates are replaced, by those of another authority too, and the password at the broker, while many Monitors run", rotationMonitors, runRotation, measureRotation, layout{}, true, false},
+	{"expiry", "a certificate of the Engine, and two of the Monitor, expire in use and are replaced", 3, runExpiry, measureExpiry, layout{}, true, false},
+	{"dns-silent", "a name server that does not answer", 2, runNoNames(silentNames), measureNoNames, twoAt(engineName), false, false},
+	{"dns-servfail", "a name server that fails", 2, runNoNames(failedNames), measureNoNames, twoAt(engineName), false, false},
+	{"dns-nxdomain", "a name server that says that there is no such name", 2, runNoSuchName, measureNoSuchName, twoAt(engineName), false, false},
+	{"dns-slow", "a name server that answers late, and then too late", 2, runSlowNames, measureSlowNames, twoAt(engineName), false, false},
+	{"dead-address", "a name with four addresses, of which one lives: another one each time", 2, runDeadAddresses, measureMoves, severalAddresses, false, false},
+	{"address-changed", "an Engine that gets another address", 2, runAddressChanged, measureMoves, twoAt(engineName), false, false},
+	{"interface-down", "the interface of the Monitors' machine goes down and up", 3, runOwnNetwork("link set veth0 down", "link set veth0 up"), measureOwnNetwork, threeAt(engineAddress), false, false},
+	{"route-gone", "the default route of the Monitors' machine goes and comes", 3, runOwnNetwork("route del default", "route add default via 10.9.0.2"), measureOwnNetwork, threeAt(farAddress), false, false},
 }
 
 func scenarioNames() string {
@@ -113,6 +115,7 @@ func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken in
 	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	began := time.Now()
+	o.history = s.history
 	c, err := open(ctx, o, t, slices.Repeat([]catalogueEntry{okEntry}, cps), s.layout)
 	if err != nil {
 		return 0, err

@@ -27,7 +27,7 @@ func TestScenariosAreDocumented(t *testing.T) {
 }
 
 // TestScenarios runs scenarios that a busy machine does not break, all at once and at the real
-// pace: each one with a network of its own, and three others.
+// pace: each one with a network of its own, and four others.
 func TestScenarios(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	if testing.Short() {
@@ -41,7 +41,7 @@ func TestScenarios(t *testing.T) {
 		if s.isolated() {
 			isolated++
 		}
-		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "expiry"}, s.name) {
+		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "expiry", "history-kills"}, s.name) {
 			continue
 		}
 		running.Go(func() {
@@ -62,6 +62,9 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// shortKills are those of scenario history-kills here.
+const shortKills = 6
+
 // runForTest runs a scenario; its table goes to a file of its name.
 func runForTest(t *testing.T, dir, name string) (broken int, err error) {
 	t.Helper()
@@ -70,7 +73,7 @@ func runForTest(t *testing.T, dir, name string) (broken int, err error) {
 		return 0, err
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: dir, seed: 1, probe: "auto", kafka: "fake", scenario: name, lenient: true, out: out}
+	o := &options{bin: programs, dir: dir, seed: 1, probe: "auto", kafka: "fake", scenario: name, kills: shortKills, lenient: true, out: out}
 	return o.run(t.Context())
 }
 

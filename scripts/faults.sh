@@ -12,6 +12,7 @@
 #   KAFKA=fake      or real: Apache Kafka by scripts/kafka.sh
 #   TLS=            1: TLS on every connection, and a certificate for every Monitor
 #   SCENARIO=       a written scenario, or all, instead of a random plan
+#   KILLS=50        in scenario history-kills
 #   KEEP=           file for what the oracle read
 #
 # The campaign mounts a small tmpfs to fill it. Where the system allows, it runs in a
@@ -37,4 +38,4 @@ elif unshare --user --map-root-user --mount true 2>/dev/null; then
   wrapper=(unshare --user --map-root-user --mount "${wrapper[@]}")
 fi
 "${wrapper[@]}" "$dir/bin/faults" -bin "$dir/bin" -dir "$dir/run" -faults "${FAULTS:-200}" -seed "${SEED:-0}" \
-  -monitors "${FLEET:-${MONITORS:-6}}" "-fleet=$([[ -n ${FLEET:-} ]] && echo 1 || echo 0)" -probe "${PROBE:-auto}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" "-tls=${TLS:-0}" -keep "${KEEP:-}"
+  -monitors "${FLEET:-${MONITORS:-6}}" "-fleet=$([[ -n ${FLEET:-} ]] && echo 1 || echo 0)" -probe "${PROBE:-auto}" -every "${EVERY:-0s}" -kafka "${KAFKA:-fake}" -scenario "${SCENARIO:-}" -kills "${KILLS:-50}" "-tls=${TLS:-0}" -keep "${KEEP:-}"

@@ -74,6 +74,7 @@ type CPTrace struct {
 	Messages     []CentralMessage // in order of Sent
 	Records      []string         // the values of the topic's records, in order
 	Shown        string           // Central's state for it at the end; "" when it was not read
+	History      *CentralHistory  // what Central has made of the events; nil when it was not read
 }
 
 // Expectation is what a check must result in, given what its Engine and link do. Of two

@@ -25,12 +25,13 @@ const (
 	TimeBackwards                  // timestamps, without clock_stepped
 	LateCheck                      // later than the interval and 150 ms, with no stall to explain it
 	WrongFinalState                // Central shows another state than the Engine has
+	WrongHistory                   // Central's segments or incidents are not what happened
 	promises
 )
 
 var promiseNames = [promises]string{
 	"false failures", "false OKs", "missed or late incidents", "duplicate reports", "missing or late reports",
-	"lost events", "gaps in seq", "duplicate ids", "time backwards", "late checks", "wrong final states",
+	"lost events", "gaps in seq", "duplicate ids", "time backwards", "late checks", "wrong final states", "wrong histories",
 }
 
 // String is the heading of the promise in a table.
@@ -81,6 +82,7 @@ type Verification struct {
 	Bounds        int // periods of failing, or of OK, that lasted beyond the bound
 	Intervals     int // between two checks
 	TimelyReports int // reports in time, or late
+	Segments      int // of Central's history
 	// SelfExcused is how often a Monitor recorded a stall while it was neither paused
 	// nor short of CPU, and for how long in all.
 	SelfExcused    int
@@ -137,6 +139,7 @@ func (v *verifier) run() {
 	v.lateChecks()
 	v.reports()
 	v.finalState()
+	v.history()
 }
 
 func (v *verifier) violated(p Promise, at evcp.Stamp, format string, args ...any) {

@@ -1,10 +1,15 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strconv"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -41,5 +46,26 @@ func ServeBroker(ctx context.Context, port string, o BrokerOptions) error {
 	}
 	defer c.Close()
 	<-ctx.Done()
+	return nil
+}
+
+// ApacheKafka is an Apache Kafka by scripts/kafka.sh, in whose repository the process runs.
+type ApacheKafka struct{ Port, Dir string }
+
+// Do runs the script: start, stop, kill, freeze or thaw. Its output goes to a file: the broker
+// that it starts inherits it, and keeps a pipe open.
+func (k ApacheKafka) Do(verb string) error {
+	out, err := os.CreateTemp("", "kafka-sh")
+	if err != nil {
+		return fmt.Errorf("kafka.sh %s: %w", verb, err)
+	}
+	defer func() { _ = errors.Join(out.Close(), os.Remove(out.Name())) }() // it was only to be read
+	cmd := exec.Command("scripts/kafka.sh", verb)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "KAFKA_PORT="+k.Port, "KAFKA_DIR="+k.Dir), out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Run(); err != nil {
+		output, _ := os.ReadFile(out.Name()) // it only adds to the error
+		return fmt.Errorf("kafka.sh %s: %w\n%s", verb, err, bytes.TrimSpace(output))
+	}
 	return nil
 }
