@@ -44,7 +44,7 @@ func TestForget(t *testing.T) {
 		}
 	}
 	run(cli.ExitOK, "forgot CP_OO2 and its history", "forget", "CP_OO2")
-	r.Stderr.Line("CP_OO2 forgotten, with its history")
+	r.Stderr.Line("CP_OO2 forgotten, with what it said")
 	ask("CP_OO2", "heartbeat OK", "KO not registered")
 	run(cli.ExitFailed, "Central does not know it", "forget", "CP_OO2")
 	run(cli.ExitUsage, "forget which charge point?", "forget")

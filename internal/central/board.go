@@ -33,6 +33,7 @@ type board struct {
 	byVersion                *list.List // of *boardEntry, the last change first: a reader looks at what it has not seen alone
 	version                  uint64
 	changes                  changeLog
+	words                    wordLog
 	counts                   [cpstate.Disconnected + 1]int // charge points by state
 	unverified               int                           // of them
 	lastFaulted              int                           // disconnected ones whose fault was never reported as over
@@ -57,6 +58,8 @@ type boardEntry struct {
 	place   *list.Element // in board.byVersion
 	sources conngroup.CP  // the connections that send for it
 	silent  time.Time     // when it will be silent; neverSilent
+	last    Words         // that may go on; a Count of 0: none yet
+	ended   uint          // how many others there were
 	index   int           // in board.silence
 }
 
@@ -68,7 +71,7 @@ func newBoard(o Options) *board {
 	return &board{
 		expected: o.Heartbeat, limit: limit,
 		cps: map[evcp.CPID]*boardEntry{}, byVersion: list.New(),
-		figures: Figures{Answers: map[Answer]uint64{}, Refused: map[cpstate.Reply]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, watchers: signals{}, changeWatchers: signals{},
+		figures: Figures{Answers: map[Answer]uint64{}, Refused: map[cpstate.Reply]uint64{}, Incidents: map[cpstate.Reason]uint64{}}, recount: map[*boardEntry]struct{}{}, words: newWordLog(), watchers: signals{}, changeWatchers: signals{},
 	}
 }
 
@@ -283,6 +286,7 @@ func (b *board) remove(p *boardEntry) {
 	b.byVersion.Remove(p.place)
 	heap.Remove(&b.silence, p.index)
 	delete(b.recount, p)
+	b.words.forget(p)
 	delete(b.cps, p.ID)
 	b.version++
 	b.removed = b.version

@@ -203,7 +203,7 @@ var ErrForgottenInMemory = errors.New("forgotten, but not on disk yet: a restart
 // forgetWait is how long Forget waits for the disk.
 const forgetWait = 3 * time.Second
 
-// Forget removes a charge point and its history from the board and from the disk; known is
+// Forget removes a charge point and its words from the board and from the disk; known is
 // false if there is none. If its Monitor still runs, it registers again. It returns when the
 // disk has done it, or with ErrForgottenInMemory. Serve must run.
 func (c *Central) Forget(id evcp.CPID) (known bool, err error) {
@@ -212,7 +212,7 @@ func (c *Central) Forget(id evcp.CPID) (known bool, err error) {
 	if number == 0 {
 		return false, nil
 	}
-	c.log.Info("forgotten, with its history", console.CP(id))
+	c.log.Info("forgotten, with what it said", console.CP(id))
 	if c.file != nil && !c.commits.waitForgotten(number, forgetWait) {
 		return true, ErrForgottenInMemory
 	}
@@ -231,7 +231,7 @@ func ForgetOnDisk(dir string, id evcp.CPID) (known bool, err error) {
 	}
 	cps, _, err := s.load()
 	if err == nil && slices.ContainsFunc(cps, func(c cpstate.Condition) bool { return c.ID == id }) {
-		known, err = true, s.save([]evcp.CPID{id}, nil, nil)
+		known, err = true, s.save([]evcp.CPID{id}, nil, unsavedWords{})
 	}
 	return known, errors.Join(err, s.close())
 }

@@ -148,6 +148,7 @@ type monitorConn struct {
 	registered bool // a registered charge point has sent a message
 	requests   wire.RequestDecoder
 	out        []byte
+	said       []Words // the messages whose replies are in out
 }
 
 // end closes the connection. The charge points that may be lost with it have the time of
@@ -234,7 +235,10 @@ func (m *monitorConn) answer(r wire.Request) bool {
 		m.reply(cpstate.UnknownMessage, r)
 		return true
 	}
-	m.reply(m.receive(r.Message), r)
+	received := time.Now()
+	reply := m.receive(r.Message)
+	m.reply(reply, r)
+	m.said = append(m.said, Words{From: received, To: received, Count: 1, Said: r.Message, Answered: reply.Text(r.Message.CP), Peer: m.record.Peer})
 	return len(m.out) < mostHeld || m.flush()
 }
 
@@ -296,7 +300,15 @@ func (m *monitorConn) flush() bool {
 	}
 	m.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, err := m.conn.Write(m.out)
-	m.out = m.out[:0]
+	now := time.Now()
+	for i := range m.said {
+		m.said[i].AnsweredIn = now.Sub(m.said[i].From)
+		if err != nil {
+			m.said[i].Answered = ""
+		}
+	}
+	m.c.board.hear(m.said)
+	m.out, m.said = m.out[:0], m.said[:0]
 	return err == nil
 }
 

@@ -3,7 +3,7 @@
 // package cpstate; here are the sockets, the registry and the disk.
 //
 // What survives: with a state folder, every charge point whose registration was
-// accepted, its state and the history of its states. After a restart each is
+// accepted, its state, and what was said for it and answered (Words). After a restart each is
 // disconnected (central_restarted) until it sends. The time of its last message is
 // written when its state changes, once a minute, and at a clean stop; a kill loses
 // at most the changes of the last 100 ms.

@@ -24,10 +24,10 @@ const (
 
 // persister writes the board to disk, at the disk's own pace. It holds nothing but a
 // position: what it has not written it reads from the board again, the newest
-// conditions and those changes that are still held.
+// conditions and those words that are still held.
 type persister struct {
 	c         *Central
-	written   Position // of all conditions, and of the changes
+	written   Position // of all conditions, and of the changes that led to them
 	forgotten uint64   // how many charge points the disk has forgotten, as board.forgets counts them
 	failing   bool
 }
@@ -36,8 +36,7 @@ type persister struct {
 type stateBatch struct {
 	forgotten []evcp.CPID
 	cps       []cpstate.Condition
-	changes   []Change
-	missed    uint64   // changes that are no longer held
+	words     unsavedWords
 	next      Position // when it is on disk
 }
 
@@ -63,7 +62,7 @@ func (c *Central) persist(ctx context.Context) {
 		case <-retry:
 		case <-full.C:
 			k.write(k.takeAll)
-			k.trimHistory()
+			k.trimWords()
 		case <-changed:
 			k.awaitBatch(ctx)
 		}
@@ -81,14 +80,14 @@ func (k *persister) awaitBatch(ctx context.Context) {
 	}
 }
 
-// takeChanged takes the changes since the last time and the conditions they led to.
-// If some changes are no longer held, or the Certified of a charge point changed, it takes all.
+// takeChanged takes the words since the last time, and the conditions that changed state. If
+// some changes are no longer held, or the Certified of a charge point changed, it takes all.
 func (k *persister) takeChanged() stateBatch {
 	changes, missed, next := k.c.board.changesAfter(k.written.seq)
 	if missed > 0 || k.c.board.certifiedAfter(k.written.version) {
 		return k.takeAll()
 	}
-	b := stateBatch{changes: changes, next: Position{version: k.written.version, seq: next}}
+	b := stateBatch{words: k.c.board.takeWords(false, false), next: Position{version: k.written.version, seq: next}}
 	for id := range changedCPs(changes) {
 		if v, ok := k.c.CP(id); ok && v.Known() {
 			b.cps = append(b.cps, v.Condition)
@@ -97,10 +96,11 @@ func (k *persister) takeChanged() stateBatch {
 	return b
 }
 
-// takeAll takes the conditions that changed in any way, such as by a last message.
+// takeAll takes the conditions and the words that changed in any way, such as by a last
+// message.
 func (k *persister) takeAll() stateBatch {
 	d := k.c.board.since(k.written)
-	b := stateBatch{cps: make([]cpstate.Condition, 0, len(d.CPs)), changes: d.Changes, missed: d.Missed, next: d.Next}
+	b := stateBatch{cps: make([]cpstate.Condition, 0, len(d.CPs)), words: k.c.board.takeWords(true, k.written.version == 0), next: d.Next}
 	for _, v := range d.CPs {
 		if v.Known() {
 			b.cps = append(b.cps, v.Condition)
@@ -136,11 +136,12 @@ func (k *persister) write(take func() stateBatch) {
 }
 
 func (k *persister) save(b stateBatch) error {
-	if err := k.c.file.save(b.forgotten, b.cps, b.changes); err != nil {
+	if err := k.c.file.save(b.forgotten, b.cps, b.words); err != nil {
+		k.c.board.keepWords(b.words)
 		return err
 	}
-	if b.missed > 0 {
-		k.c.log.Error("the history has a gap: the disk was too slow", "changes", b.missed)
+	if b.words.missed > 0 {
+		k.c.log.Error("what Monitors said is not on disk: the disk was too slow", "messages", b.words.missed)
 	}
 	k.written = b.next
 	return nil
@@ -185,18 +186,18 @@ func (k *persister) ensureFile() error {
 	return k.rewrite()
 }
 
-// rewrite writes all conditions, and the changes that are not written yet.
+// rewrite writes all conditions, and the words that are not written yet.
 func (k *persister) rewrite() error {
 	k.written.version = 0
 	return k.save(k.takeAll())
 }
 
-func (k *persister) trimHistory() {
+func (k *persister) trimWords() {
 	if k.failing {
 		return
 	}
-	if err := k.c.file.trimHistory(time.Now(), historyTotal); err != nil {
-		k.c.log.Error("can't shorten the history", "error", err)
+	if err := k.c.file.trimWords(time.Now(), wordsTotal); err != nil {
+		k.c.log.Error("can't delete the oldest words", "error", err)
 	}
 }
 

@@ -74,15 +74,6 @@ func TestChargePointsSurviveARestart(t *testing.T) {
 	}
 	stop()
 
-	s := openStateFile(t, dir)
-	var history []string
-	err := s.db.Query("SELECT reason FROM changes WHERE cp_id = ? ORDER BY id", func(row *sqlite.Stmt) error {
-		history = append(history, row.ColumnText(0))
-		return nil
-	}, "CP_002")
-	if got := strings.Join(history, " "); err != nil || got != "registered heartbeat_ko central_restarted heartbeat_ko" {
-		t.Errorf("history %q (%v)", got, err)
-	}
 }
 
 func TestSecondCentralInOneFolder(t *testing.T) {
@@ -146,30 +137,7 @@ func execute(t *testing.T, path, sql string) {
 	}
 }
 
-func TestHistoryIsBounded(t *testing.T) {
-	s := openStateFile(t, t.TempDir())
-	now := time.Now()
-	var changes []Change
-	for n := range historyPerCP + 50 {
-		changes = append(changes, Change{CP: "CP_001", At: now.Add(time.Duration(n) * time.Second), To: cpstate.Activated})
-	}
-	changes = append(changes, Change{CP: "CP_002", At: now.Add(-historyAge - time.Hour)})
-	if err := errors.Join(s.save(nil, nil, changes), s.trimHistory(now, historyTotal)); err != nil {
-		t.Fatal(err)
-	}
-	var kept, first int64
-	if err := s.db.QueryInts("SELECT count(*), min(at) FROM changes", &kept, &first); err != nil || kept != historyPerCP || first != now.Add(50*time.Second).UnixMilli() {
-		t.Errorf("kept %d from %d, %v", kept, first, err)
-	}
-	if err := s.trimHistory(now, 10); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.db.QueryIntsFor("SELECT count(*) FROM changes WHERE at > ?", []any{now.Add(time.Hour / 4).UnixMilli()}, &kept); kept != 10 || err != nil {
-		t.Errorf("kept %d of the newest (%v)", kept, err)
-	}
-}
-
-// A disk that fails costs the history, not the service: Central goes on in memory,
+// A disk that fails costs words, not the service: Central goes on in memory,
 // and writes when it can.
 func TestDiskThatFails(t *testing.T) {
 	dir := t.TempDir()

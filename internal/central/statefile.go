@@ -28,11 +28,13 @@ const (
 	lockName = "central.lock"
 	// maxIntegrityCheck is the largest file, in bytes, that is checked as a whole.
 	maxIntegrityCheck = 256 << 20
-	// historyPerCP, historyAge and historyTotal bound the history on disk; the last is
-	// some 150 MB, however many charge points are invented.
-	historyPerCP = 1000
-	historyAge   = 30 * 24 * time.Hour
-	historyTotal = 1_000_000
+	// wordsPerCP, wordsAge and wordsTotal bound the words on disk; the last is some 200 MB,
+	// however many charge points are invented.
+	wordsPerCP = 1000
+	wordsAge   = 30 * 24 * time.Hour
+	wordsTotal = 1_000_000
+	// trimWordsEvery is after how many more words those of a charge point are counted on disk.
+	trimWordsEvery = 50
 )
 
 // stateFile keeps the charge points on disk. It is closed until ensure. One goroutine
@@ -45,6 +47,11 @@ type stateFile struct {
 }
 
 func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
+
+func (s *stateFile) exists() bool {
+	_, err := os.Stat(s.path())
+	return err == nil
+}
 
 // open opens the file and checks that it is whole.
 func (s *stateFile) open() error {
@@ -59,7 +66,7 @@ func (s *stateFile) open() error {
 		}
 	}
 	s.db = db
-	return nil
+	return s.endWords()
 }
 
 // ensure makes sure that a file is open, and that it is the one in the folder: the
@@ -151,21 +158,22 @@ func readCP(row *sqlite.Stmt) (cpstate.Condition, bool) {
 	}, err == nil && ok1 && ok2 && ok3 && ok4 && state != cpstate.Unregistered
 }
 
-// save deletes what was forgotten, and writes conditions and history, in one transaction.
-func (s *stateFile) save(forgotten []evcp.CPID, cps []cpstate.Condition, changes []Change) error {
-	if len(forgotten) == 0 && len(cps) == 0 && len(changes) == 0 {
+// save deletes what was forgotten, and writes conditions and words, in one transaction.
+func (s *stateFile) save(forgotten []evcp.CPID, cps []cpstate.Condition, words unsavedWords) error {
+	if len(forgotten) == 0 && len(cps) == 0 && words.none() {
 		return nil
 	}
 	return s.db.Transact(false, func() error {
-		return errors.Join(s.deleteCPs(forgotten), s.saveCPs(cps), s.saveChanges(changes))
+		return errors.Join(s.deleteCPs(forgotten), s.saveCPs(cps), s.saveWords(words))
 	})
 }
 
 func (s *stateFile) deleteCPs(ids []evcp.CPID) error {
 	for _, id := range ids {
-		if err := errors.Join(s.db.Exec(`DELETE FROM charge_points WHERE cp_id = ?`, string(id)),
-			s.db.Exec(`DELETE FROM changes WHERE cp_id = ?`, string(id))); err != nil {
-			return err
+		for _, table := range []string{"charge_points", "words", "last_words"} {
+			if err := s.db.Exec(`DELETE FROM `+table+` WHERE cp_id = ?`, string(id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -183,23 +191,6 @@ func (s *stateFile) saveCPs(cps []cpstate.Condition) error {
 	return nil
 }
 
-func (s *stateFile) saveChanges(changes []Change) error {
-	const add = `INSERT INTO changes (cp_id, at, from_state, to_state, reason, status, peer) VALUES (?,?,?,?,?,?,?)`
-	const trim = `DELETE FROM changes WHERE cp_id = ?1 AND id <=
-		(SELECT id FROM changes WHERE cp_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`
-	for _, c := range changes {
-		if err := s.db.Exec(add, string(c.CP), millis(c.At), c.From.String(), c.To.String(), c.Reason.String(), c.Status.String(), c.Peer); err != nil {
-			return err
-		}
-	}
-	for id := range changedCPs(changes) {
-		if err := s.db.Exec(trim, string(id), historyPerCP); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // changedCPs names each charge point once.
 func changedCPs(changes []Change) map[evcp.CPID]bool {
 	ids := map[evcp.CPID]bool{}
@@ -207,13 +198,6 @@ func changedCPs(changes []Change) map[evcp.CPID]bool {
 		ids[c.CP] = true
 	}
 	return ids
-}
-
-// trimHistory deletes changes that are too old, and the oldest beyond the limit.
-func (s *stateFile) trimHistory(now time.Time, limit int64) error {
-	const old = `DELETE FROM changes WHERE at < ?`
-	const excess = `DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?`
-	return errors.Join(s.db.Exec(old, millis(now.Add(-historyAge))), s.db.Exec(excess, limit))
 }
 
 func millis(t time.Time) int64 {
