@@ -15,11 +15,12 @@ const routes = [
   { name: 'board', path: /^\/$/, load: () => import('./overview.js') },
   { name: 'cp', path: /^\/cp\/(?<id>[^/]+)$/, load: () => import('./cp.js') },
   { name: 'incidents', path: /^\/incidents$/, load: () => import('./incidents.js') },
+  { name: 'uptime', path: /^\/uptime$/, load: () => import('./uptime.js') },
   { name: 'table', path: /^\/table$/, load: () => import('./table.js') },
 ];
 
 // The entries of the navigation, as far as their pages exist.
-const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incidents' }, { name: 'table', place: '/table' }];
+const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incidents' }, { name: 'uptime', place: '/uptime' }, { name: 'table', place: '/table' }];
 
 // ---- header: made once; a change of language or of the link changes its texts ----
 const header = el(`<header class="top">

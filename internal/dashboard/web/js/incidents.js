@@ -123,7 +123,7 @@ function draw() {
 function controls() {
   const q = context.query, sites = sitesOf(context.store), causes = /** @type {[string, string][]} */ (CAUSES.map((c) => [c, causeText(c).replace(/<[^>]+>/g, '')]));
   return choice('time', t('f_period'), [['1d', t('f_1d')], ['', t('f_7d')], ['30d', t('f_30d')], ['year', t('f_year')]], q.get('time') || '')
-    + choice('site', t('f_site'), [['', t('f_all')], .../** @type {[string, string][]} */ (sites.map((s) => [s, s]))], q.get('site') || '')
+    + choice('site', t('f_site'), [['', t('f_sites')], .../** @type {[string, string][]} */ (sites.map((s) => [s, s]))], q.get('site') || '')
     + choice('cause', t('f_cause'), [['', t('f_any')], ...causes], q.get('cause') || '')
     + choice('open', t('f_state'), [['', t('f_all')], ['true', t('f_open')], ['false', t('f_over')]], q.get('open') || '');
 }

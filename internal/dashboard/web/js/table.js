@@ -110,7 +110,7 @@ function draw() {
   const n = num(context.store.cps.size), counted = total === context.store.cps.size ? t('cps', { n }) : t('shown', { n: num(total), all: n });
   patch(root, `<main class="place table" id="board"><header class="ph"><h1>${t('nav_table')}</h1><p class="psub">${context.store.central ? counted : t('reading') + '…'}</p>
     <form class="filters" aria-label="${t('f_filters')}"><label class="field"><span>${t('tb_text')}</span><input type="search" name="q" value="${esc(q.get('q') || '')}" autocomplete="off"></label>
-    ${choice('state', t('f_state'), [['', t('f_all')], ...states], q.get('state') || '')}${choice('site', t('f_site'), [['', t('f_all')], ...sites], q.get('site') || '')}</form></header>
+    ${choice('state', t('f_state'), [['', t('f_any')], ...states], q.get('state') || '')}${choice('site', t('f_site'), [['', t('f_sites')], ...sites], q.get('site') || '')}</form></header>
     <div class="pbody">${turn}<table class="rows cps"><thead><tr>${head}</tr></thead><tbody>${order.map(rowOf).join('')}</tbody></table>${total || !context.store.central ? '' : `<div class="notice"><p><b>${t('tb_none')}</b></p></div>`}</div></main>`);
 }
 

@@ -36,7 +36,7 @@ export const PAGES = {
   inc_cap: ['The rest is in the CSV file, or choose less above.', 'El resto está en el archivo CSV, o elija menos arriba.'],
   csv: ['Download CSV', 'Descargar CSV'],
   f_period: ['Time', 'Tiempo'], f_1d: ['24 hours', '24 horas'], f_7d: ['7 days', '7 días'], f_30d: ['30 days', '30 días'], f_year: ['400 days', '400 días'],
-  f_site: ['Site', 'Emplazamiento'], f_cause: ['Cause', 'Causa'], f_state: ['State', 'Estado'], f_all: ['all', 'todas'], f_any: ['any', 'cualquiera'],
+  f_site: ['Site', 'Emplazamiento'], f_cause: ['Cause', 'Causa'], f_state: ['State', 'Estado'], f_all: ['all', 'todas'], f_sites: ['all', 'todos'], f_any: ['any', 'cualquiera'],
   f_open: ['going on', 'continúan'], f_over: ['over', 'terminadas'], f_filters: ['Filters', 'Filtros'],
 
   // One charge point.
@@ -72,6 +72,37 @@ export const PAGES = {
   identity: ['Identity', 'Identidad'], id_power: ['Power', 'Potencia'], id_monitor: ['Monitor', 'Monitor'], id_from: ['speaks from', 'habla desde'], id_unheard: ['not heard since Central started', 'sin oír desde que Central arrancó'], id_registered: ['Registered', 'Registrado'],
   id_heartbeat: ['Heartbeat', 'Latido'], id_last: ['last {s} ago', 'el último hace {s}'], id_speakers: ['Beware', 'Atención'], id_certificate: ['Certificate', 'Certificado'], id_certified: ['yes: refused without one', 'sí: sin él se rechaza'], id_plain: ['none', 'ninguno'],
   id_checks: ['Checks', 'Comprobaciones'], id_events: ['Events', 'Eventos'], id_known_from: ['known from {t} on', 'conocidos desde {t}'],
+
+  // Uptime.
+  up_by: ['Definition', 'Definición'], up_plain: ['plain', 'sencilla'], up_nevi: ['NEVI', 'NEVI'], up_uk: ['UK', 'Reino Unido'],
+  up_what_plain: ['up / (up + down): time that nobody watched is left out', 'en servicio / (en servicio + averiado): lo no observado se deja fuera'],
+  up_what_nevi: ['23 CFR 680.116(b): more than 97 % of 525,600 minutes for each port, in the year that ends with the month', '23 CFR 680.116(b): más del 97 % de 525.600 minutos por punto, en el año que acaba con el mes'],
+  up_what_uk: ['SI 2023/1168: at least 99 % of the year, for the network of public points of 50 kW and more', 'SI 2023/1168: al menos el 99 % del año, para la red de puntos públicos de 50 kW o más'],
+  up_year: ['all of {n}', 'todo {n}'], up_zone: ['Time zone', 'Zona horaria'], up_files: ['Download the report', 'Descargar el informe'],
+  up_network: ['All together', 'Todo junto'], up_network_plain: ['up while watched, all together', 'del tiempo observado, todo junto'], up_network_nevi: ['at worst, all together', 'en el peor caso, todo junto'], up_network_uk: ['reliable, the network', 'fiable, la red'],
+  up_nothing: ['nothing was watched in this time', 'nada se observó en este tiempo'],
+  up_strict: ['Ineligible left out', 'Sin lo no computable'], up_meets_nevi: ['More than 97 %', 'Más del 97 %'], up_meets_uk: ['At least 99 %', 'Al menos el 99 %'],
+  up_yes: ['yes', 'sí'], up_no: ['no', 'no'], up_cant: ['can\u2019t be said: the bounds differ', 'no se puede decir: los límites difieren'],
+  up_of: ['{n} of {all}', '{n} de {all}'], up_fail: ['{n} does not|{n} do not', '{n} no'], up_open: ['{n} can\u2019t be said', '{n} no se puede decir'],
+  up_excluded: ['excluded', 'excluido'], up_window: ['Window', 'Periodo'], up_cut: ['It has not ended: it is cut at the newest event.', 'No ha terminado: se corta en el evento más reciente.'],
+  up_percent: ['percent', 'porcentaje'], up_none: ['No port fits.', 'Ningún punto encaja.'], up_young: ['It is younger than the window.', 'Es más joven que el periodo.'],
+  up_outages: ['{n} outage of {a}|{n} outages of {a}', '{n} avería de {a}|{n} averías de {a}'], up_rest: ['The rest is in the CSV file.', 'El resto está en el archivo CSV.'],
+  up_inputs: ['What it was computed from', 'De qué se calculó'], up_inputs2: ['The same question to the same log has the same answer, on any machine. To sign a report, make it at a terminal: that keeps its position for ever.', 'La misma pregunta al mismo registro da la misma respuesta, en cualquier máquina. Para firmar un informe, hágalo en un terminal: así su posición se guarda para siempre.'],
+  up_in_log: ['Topic, offsets / annotations', 'Topic, offsets / anotaciones'], up_in_gaps: ['Missing stretches', 'Tramos que faltan'], up_in_segments: ['Segments, SHA-256', 'Segmentos, SHA-256'], up_in_exclusions: ['Exclusions, SHA-256', 'Exclusiones, SHA-256'], up_in_ports: ['Ports, SHA-256', 'Puntos, SHA-256'], up_in_zone: ['Time zone data', 'Datos de zonas horarias'], up_in_version: ['Version', 'Versión'], up_cmd: ['At a terminal', 'En un terminal'],
+  'note: Whether a charger is online to its own back end is not observed.': ['Whether a charger is online to its own back end is not observed.', 'No se observa si un cargador está en línea con su propio sistema.'],
+  'note: Some events do not say the interval of the checks: the median of their distances is used.': ['Some events do not say the interval of the checks: the median of their distances is used.', 'Algunos eventos no dicen el intervalo de las comprobaciones: se usa la mediana de sus distancias.'],
+  'note: Some events are of the first EV_CP_M. They are not numbered: gaps can\'t be seen.': ['Some events are of the first EV_CP_M. They are not numbered: gaps can\u2019t be seen.', 'Algunos eventos son del primer EV_CP_M. No llevan número: no se ven los huecos.'],
+  'note: The topic had lost records when it was read: what they said is unwatched.': ['The topic had lost records when it was read: what they said is unwatched.', 'El topic había perdido registros al leerlo: lo que decían está sin observar.'],
+
+  // Exclusions.
+  ex_title: ['Exclusions', 'Exclusiones'], ex_what: ['An outage of a charge point or a site that does not count. It can be withdrawn, and is never changed.', 'Una avería de un punto de carga o emplazamiento que no cuenta. Se puede retirar, y nunca se cambia.'], ex_none: ['There are none.', 'No hay ninguna.'],
+  ex_add: ['Add an exclusion', 'Añadir una exclusión'], ex_withdraw: ['Withdraw', 'Retirar'], ex_withdrawn: ['withdrawn', 'retirada'], ex_withdraw_t: ['Withdraw exclusion {n} of {a}', 'Retirar la exclusión {n} de {a}'], ex_withdraw_x: ['From now on the outage counts again. Both stay in the record.', 'Desde ahora la avería vuelve a contar. Ambas quedan registradas.'],
+  ex_number: ['No.', 'N.º'], ex_from: ['From, to', 'Desde, hasta'], ex_reason: ['Reason', 'Motivo'], ex_note: ['Note', 'Nota'], ex_who: ['By', 'Por'], ex_do: ['Change', 'Cambiar'], ex_link: ['evidence', 'prueba'],
+  ex_cp: ['Charge point', 'Punto de carga'], ex_site: ['or a whole site', 'o todo un emplazamiento'], ex_begin: ['From', 'Desde'], ex_end: ['To', 'Hasta'], ex_evidence: ['Link to the evidence', 'Enlace a la prueba'],
+  reason_grid: ['grid', 'red eléctrica'], reason_vehicle: ['vehicle', 'vehículo'], reason_maintenance: ['scheduled maintenance', 'mantenimiento programado'], reason_vandalism: ['vandalism', 'vandalismo'], reason_disaster: ['natural disaster', 'desastre natural'],
+
+  // Forms.
+  cancel: ['Cancel', 'Cancelar'], needs_operator: ['An operator may change this.', 'Lo puede cambiar un operador.'], needs_signin: ['{a} to change this.', '{a} para cambiar esto.'], signed_out: ['You are not signed in any more.', 'Ya no ha entrado.'],
 
   // The table of all.
   tb_since: ['Since', 'Desde'], tb_why: ['Why', 'Por qué'], tb_heard: ['Heard', 'Oído'], tb_owner: ['Taken by', 'Lo lleva'], tb_text: ['Find', 'Buscar'],
