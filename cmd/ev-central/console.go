@@ -27,6 +27,7 @@ type centralProcess struct {
 	registry *central.Registry
 	follower *archive.Follower // nil: no history
 	alerts   *notify.Notifier  // nil: nobody is told
+	board    *boardFile
 	notify   *systemd.NotifySocket
 }
 

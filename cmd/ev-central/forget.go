@@ -109,6 +109,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	})
 	p.handleHistory(mux)
 	p.handleStatus(mux)
+	p.handleAccounts(mux)
 	p.handleList(mux)
 	mux.HandleFunc("/", status.NoSuchPath())
 	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -45,6 +45,11 @@ func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 	case "":
 		return o.serve(ctx)
 	case "forget":
+	case "user add", "user password", "user list", "user remove", "token", "token list", "token revoke":
+		if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
+			return err
+		}
+		return accountCommand{o.people, o.stateDir, in.Operand, in.Language, os.Stdin, os.Stdout}.run(ctx, in.Command)
 	case "ca init", "ca issue", "ca revoke", "ca list":
 		return o.authority.run(in, os.Stdout)
 	default:
@@ -104,15 +109,20 @@ func (o *options) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	board := o.openBoard(con)
+	defer board.Close()
 	follower, closeHistory, err := o.openHistory(con)
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
-	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, notify: systemd.Open(os.Getenv, con.Logger())}
+	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, board: board, notify: systemd.Open(os.Getenv, con.Logger())}
 	p.alerts = p.notifier()
 	p.showStarted(monitors, pages)
+	if pages != nil {
+		p.offerFirstToken()
+	}
 	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), closeHistory(), c.Close()) })
 }
 
@@ -171,11 +181,13 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	var wg sync.WaitGroup
 	var pageErr error
 	if pages != nil {
+		page := dashboard.New(dashboard.Options{
+			Central: p.central, Version: version.String(), History: p.past(), Metrics: []func(*metrics.Writer){p.options.files.Metrics},
+			Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken,
+		})
+		wg.Go(func() { page.Run(ctx) })
 		wg.Go(func() {
 			defer cancel()
-			page := dashboard.New(dashboard.Options{
-				Central: p.central, Version: version.String(), History: p.past(), Metrics: []func(*metrics.Writer){p.options.files.Metrics},
-			})
 			pageErr = dashboard.Serve(ctx, pages, page, httpDrain)
 		})
 	}

@@ -25,6 +25,8 @@ type options struct {
 	events       eventSettings
 	alerts       alertSettings
 	reports      reportSettings
+	board        boardSettings
+	people       accountSettings
 	sources      config.Sources
 	said         language.Language
 }
@@ -41,6 +43,9 @@ func (o *options) check() (setting string, why error) {
 		return setting, why
 	}
 	if setting, why = o.httpTLS.Check(o.http != "", "http"); setting != "" {
+		return setting, why
+	}
+	if setting, why = o.board.check(); setting != "" {
 		return setting, why
 	}
 	return o.events.check()
@@ -69,9 +74,13 @@ func program(o *options) config.Program {
 			{Args: "exclude add ID", Help: "an outage that does not count"},
 			{Args: "exclude list", Help: "what was excluded, and by whom"},
 			{Args: "exclude withdraw NUMBER", Help: "take an exclusion back"},
+			{Args: "user add NAME --role operator", Help: "who can sign in; asks for a password"},
+			{Args: "user password NAME", Help: "another password, such as for a lost one"},
+			{Args: "user list", Help: "… and user remove NAME"},
+			{Args: "token --name NAME --role viewer", Help: "lets a program in; token list, token revoke NAME"},
 			{Args: "backup FILE", Help: "copy the history, also while Central runs"},
 		},
-		Commands: append([]string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, reportCommands...), Operand: true,
+		Commands: append([]string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, slices.Concat(reportCommands, accountCommands)...), Operand: true,
 		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect; none = by TLS only", Scope: config.NotInFile, Set: config.ListenOrNone(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},
@@ -81,7 +90,7 @@ func program(o *options) config.Program {
 			config.FileFlag(central, "network.yaml here, in .., in /etc/ev-cp-m"),
 		}, o.httpTLS.Settings(central, false), []config.Setting{
 			{Name: "tls-listen", Arg: "HOST:PORT", DefaultText: "none", Group: secure, Help: "where Monitors connect by TLS", Scope: config.NotInFile, Set: config.ListenOrOff(&o.tlsListen)},
-		}, o.tls.Settings(secure, true), o.events.settings(), o.alerts.settings(), o.authority.settings(), o.reports.settings(), o.log.Settings(run)),
+		}, o.tls.Settings(secure, true), o.board.settings(), o.people.settings(), o.events.settings(), o.alerts.settings(), o.authority.settings(), o.reports.settings(), o.log.Settings(run)),
 		Check:   o.check,
 		Files:   config.NetworkFiles,
 		Shared:  config.NetworkKeys,

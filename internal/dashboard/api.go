@@ -16,6 +16,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/operations"
 	"evcp/internal/status"
 )
 
@@ -57,7 +58,7 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 			q.Set("cursor", string(views[limit-1].ID))
 			w.Header().Set("Link", "<"+listPath+"?"+q.Encode()+`>; rel="next"`)
 		}
-		body = append(encode(jsonOfAll(views)), '\n')
+		body = append(encode(jsonOfAll(views, d.operations.Overlays(asked))), '\n')
 	}
 	writeTagged(w, r, body)
 }
@@ -108,11 +109,12 @@ func (d *Dashboard) listFilter(w http.ResponseWriter, r *http.Request, q url.Val
 	if len(wanted) == 0 && text == "" && !q.Has("site") {
 		return nil, true
 	}
+	overlay := d.operations.Overlays(time.Now())
 	return func(v central.CPView) bool {
 		if !atSite(v.ID) || !strings.Contains(strings.ToLower(string(v.ID)), text) {
 			return false
 		}
-		shown := jsonOf(v)
+		shown := jsonOf(v).laid(overlay(v.ID))
 		for name, value := range map[string]string{
 			"cp_id": string(shown.CP), "state": shown.State, "reason": shown.Reason,
 			"certified": strconv.FormatBool(shown.Certified), "unverified": strconv.FormatBool(shown.Unverified), "last_known_fault": strconv.FormatBool(shown.LastKnownFault != nil),
@@ -129,7 +131,7 @@ func (d *Dashboard) listFilter(w http.ResponseWriter, r *http.Request, q url.Val
 func listValues(name string) (all []string) {
 	switch name {
 	case "state":
-		return []string{cpstate.Activated.String(), cpstate.Faulted.String(), cpstate.Disconnected.String(), stateExpected}
+		return []string{cpstate.Activated.String(), cpstate.Faulted.String(), cpstate.Disconnected.String(), stateExpected, stateMaintenance}
 	case "reason":
 		for reason := cpstate.Registered; reason <= cpstate.NotListed; reason++ {
 			all = append(all, reason.String())
@@ -156,7 +158,8 @@ func acquire(places chan struct{}, w http.ResponseWriter, full string) bool {
 // listCache makes the list. Requests that come while one is made share the next, so
 // any number of requests at once costs two.
 type listCache struct {
-	central *central.Central
+	central    *central.Central
+	operations *operations.Store
 
 	mu    sync.Mutex
 	began time.Time // when body was begun
@@ -169,7 +172,7 @@ func (l *listCache) get(asked time.Time) []byte {
 	defer l.mu.Unlock()
 	if !l.began.After(asked) {
 		l.began = time.Now()
-		l.body = append(encode(jsonOfAll(l.central.CPs())), '\n')
+		l.body = append(encode(jsonOfAll(l.central.CPs(), l.operations.Overlays(l.began))), '\n')
 	}
 	return l.body
 }
@@ -186,7 +189,7 @@ func encode(v any) []byte {
 // cpJSON is one charge point in the API.
 type cpJSON struct {
 	CP           evcp.CPID `json:"cp_id"`
-	State        string    `json:"state"`          // activated, faulted, disconnected; expected: in the registry, and never registered
+	State        string    `json:"state"`          // activated, faulted, disconnected; expected: in the registry, and never registered; maintenance
 	Reason       string    `json:"reason"`         // what led there
 	Since        seconds   `json:"since"`          // when the state began, as Central saw it
 	LastSeen     seconds   `json:"last_seen"`      // its last message of any kind
@@ -202,6 +205,12 @@ type cpJSON struct {
 	Unverified       bool       `json:"unverified"`        // nothing that Central received supports the state any more
 	UnverifiedReason string     `json:"unverified_reason"` // no_message, no_outcome; "" while it is not
 	LastKnownFault   *faultJSON `json:"last_known_fault"`  // of a disconnected one: the fault that was never reported as over; null: none
+
+	// What people entered.
+	ReportedState string     `json:"reported_state,omitempty"` // what the state would be without the maintenance
+	Site          string     `json:"site,omitempty"`           // of its port, else where the events say it is
+	Owner         *ownerNow  `json:"owner,omitempty"`
+	Maintenance   *windowNow `json:"maintenance,omitempty"`
 }
 
 // faultJSON is a fault that was open when the charge point was disconnected.
@@ -239,10 +248,10 @@ func jsonOf(v central.CPView) cpJSON {
 	return out
 }
 
-func jsonOfAll(views []central.CPView) []cpJSON {
+func jsonOfAll(views []central.CPView, overlay func(evcp.CPID) operations.Overlay) []cpJSON {
 	all := make([]cpJSON, len(views)) // an empty list is [], not null
 	for i, v := range views {
-		all[i] = jsonOf(v)
+		all[i] = jsonOf(v).laid(overlay(v.ID))
 	}
 	return all
 }

@@ -16,8 +16,9 @@ import (
 
 // boardPosition is how far the board was read.
 type boardPosition struct {
-	told   central.Position
-	events archive.PresentPosition
+	told    central.Position
+	events  archive.PresentPosition
+	entered uint64 // the version of what people entered
 }
 
 // boardDelta is what changed on the board.
@@ -43,6 +44,7 @@ func (f *frameCache) all(at boardPosition) (changed, all boardDelta) {
 
 func (f *frameCache) join(told central.Delta, at boardPosition) boardDelta {
 	d := boardDelta{Delta: told, Next: boardPosition{told: told.Next}}
+	d.Next.entered = f.withTouched(&d.Delta, at)
 	if f.events == nil {
 		return d
 	}
@@ -63,8 +65,9 @@ func (f *frameCache) join(told central.Delta, at boardPosition) boardDelta {
 	if at == (boardPosition{}) {
 		return d
 	}
+	there := d.CPs
 	for _, p := range news.CPs {
-		if _, found := slices.BinarySearchFunc(told.CPs, p.ID, func(v central.CPView, id evcp.CPID) int { return cmp.Compare(v.ID, id) }); found {
+		if _, found := slices.BinarySearchFunc(there, p.ID, func(v central.CPView, id evcp.CPID) int { return cmp.Compare(v.ID, id) }); found {
 			continue
 		}
 		if v, ok := f.central.CP(p.ID); ok {
@@ -77,7 +80,6 @@ func (f *frameCache) join(told central.Delta, at boardPosition) boardDelta {
 // boardCPJSON is one charge point in the stream.
 type boardCPJSON struct {
 	cpJSON
-	Site   string      `json:"site,omitempty"`
 	Events *eventsJSON `json:"events,omitempty"` // absent: no event of it is known
 }
 
@@ -144,15 +146,16 @@ func eventsOf(p present.EventState, few bool) *eventsJSON {
 // maxBig is up to how many charge points the page shows every check.
 const maxBig = 12
 
-func deltaOf(delta boardDelta, now seconds, reading *readingJSON, few bool) deltaJSON {
+func (f *frameCache) deltaOf(delta boardDelta, now seconds, reading *readingJSON) deltaJSON {
+	overlay, few := f.operations.Overlays(f.boardRead), f.few()
 	d := deltaJSON{
 		Now: now, CPs: make([]boardCPJSON, len(delta.CPs)), Changes: jsonOfChanges(delta.Changes[max(0, len(delta.Changes)-maxFrameChanges):]),
 		Feed: []feedJSON{}, More: int(min(delta.missed, 1<<30)), Reading: reading,
 	}
 	for i, v := range delta.CPs {
-		d.CPs[i].cpJSON = jsonOf(v)
+		d.CPs[i].cpJSON = jsonOf(v).laid(overlay(v.ID))
 		if p, known := delta.events[v.ID]; known {
-			d.CPs[i].Site, d.CPs[i].Events = p.Site, eventsOf(p, few)
+			d.CPs[i].Site, d.CPs[i].Events = cmp.Or(d.CPs[i].Site, p.Site), eventsOf(p, few)
 		}
 	}
 	shown := delta.feed[max(0, len(delta.feed)-maxFrameChanges):]

@@ -15,6 +15,7 @@ import (
 	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/kafka"
+	"evcp/internal/operations"
 )
 
 // eventSource is a history that the test tells events as a Monitor writes them.
@@ -119,7 +120,7 @@ func TestFramesJoinReportsAndEvents(t *testing.T) {
 	e := newEventSource(t)
 	s := startTestSite(t, central.Options{}, e.source(), anyPort, anyPort)
 	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
-	c := &frameCache{central: s.central, events: e.source()}
+	c := &frameCache{central: s.central, operations: operations.Empty(), events: e.source()}
 	_, at := frameText(c, 0)
 	e.checks("CP_001", "Norte", "OOOOOOOOKKUKK")
 	text, at := frameText(c, at)
@@ -174,7 +175,7 @@ func TestOKsOfManyMakeNoFrame(t *testing.T) {
 		s.send(conn, fmt.Sprintf("EV_CP_M CP_%03d registration request", n))
 		e.checks(evcp.CPID(fmt.Sprintf("CP_%03d", n)), "", "OO")
 	}
-	c := &frameCache{central: s.central, events: e.source()}
+	c := &frameCache{central: s.central, operations: operations.Empty(), events: e.source()}
 	_, at := frameText(c, 0)
 	e.checks("CP_003", "", "O")
 	if text, _ := frameText(c, at); text != "" {

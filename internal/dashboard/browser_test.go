@@ -148,7 +148,7 @@ func (s *testServer) serveWithScript(js string) (url string, d *Dashboard) {
 		s.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	d = New(Options{Central: s.central, Version: "test"})
+	d = New(Options{Central: s.central, Version: "test", Access: AccessRules{PublicBoard: true}})
 	mux.Handle("/", d)
 	mux.Handle("GET /js/boot.js", embeddedFile{body: append(boot, js...), contentType: contentType("boot.js"), etag: `"test"`})
 	server := httptest.NewServer(mux)

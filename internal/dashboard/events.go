@@ -77,6 +77,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		defer end()
 	}
 	for {
+		entered := d.operations.Watch()
 		again, err := s.next()
 		if err != nil || !wait.For(r.Context(), max(again, frameInterval)) {
 			return
@@ -89,6 +90,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-signal:
 		case <-events:
+		case <-entered:
 		case <-time.After(keepAlive - time.Since(s.sent)):
 		}
 	}

@@ -101,7 +101,7 @@ func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 func TestSlowBrowserGetsASnapshot(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	d := New(Options{Central: s.central, Version: "test"})
+	d := New(Options{Central: s.central, Version: "test", Access: AccessRules{PublicBoard: true}})
 	w := &recordingWriter{header: http.Header{}}
 	st := &eventStream{cache: d.frames, w: w, control: http.NewResponseController(w)}
 	if _, err := st.next(); err != nil {
@@ -144,7 +144,7 @@ func (w *recordingWriter) Write(b []byte) (int, error) {
 
 func TestTooManyPages(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
-	d := New(Options{Central: s.central, Version: "test"})
+	d := New(Options{Central: s.central, Version: "test", Access: AccessRules{PublicBoard: true}})
 	for range maxStreams {
 		d.streams <- struct{}{}
 	}
@@ -203,7 +203,9 @@ func TestFaultIsSentWithinAFrameInterval(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			serving.Go(func() { New(Options{Central: c, Version: "test"}).ServeHTTP(w, req) })
+			serving.Go(func() {
+				New(Options{Central: c, Version: "test", Access: AccessRules{PublicBoard: true}}).ServeHTTP(w, req)
+			})
 			synctest.Wait()
 			s.send(conn, "EV_CP_M CP_001 registration request")
 			frame := <-w.times

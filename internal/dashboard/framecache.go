@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp/internal/central"
+	"evcp/internal/operations"
 )
 
 const (
@@ -22,9 +23,10 @@ const (
 // first page asks for it. So a hundred pages cost Central as much as one, and hold one
 // snapshot in memory.
 type frameCache struct {
-	central *central.Central
-	version string
-	events  *HistorySource // nil: no history is kept
+	central    *central.Central
+	operations *operations.Store
+	version    string
+	events     *HistorySource // nil: no history is kept
 
 	mu            sync.Mutex
 	position      boardPosition // up to the last frame
@@ -72,7 +74,7 @@ func (f *frameCache) addDelta(d boardDelta) {
 		return
 	}
 	f.last++
-	frame := f.numbered("delta", deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1), f.few()))
+	frame := f.numbered("delta", f.deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1)))
 	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
 	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
 		f.size -= len(f.deltas[0])
@@ -86,7 +88,7 @@ func (f *frameCache) makeSnapshot() {
 	changed, all := f.all(f.position)
 	f.addDelta(changed)
 	f.snapshot = f.numbered("snapshot", snapshotJSON{
-		deltaJSON: deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate), f.few()), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
+		deltaJSON: f.deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate)), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead

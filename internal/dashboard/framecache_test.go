@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"evcp/internal/central"
+	"evcp/internal/operations"
 )
 
 // testPage applies frames as a page does.
@@ -70,7 +71,7 @@ func TestAllPagesShowTheSame(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_0 registration request")
 	rapid.Check(t, func(rt *rapid.T) {
-		cache := &frameCache{central: s.central}
+		cache := &frameCache{central: s.central, operations: operations.Empty()}
 		pages := make([]testPage, 4)
 		for _, step := range rapid.SliceOfN(rapid.IntRange(0, 11), 1, 80).Draw(rt, "steps") {
 			switch id := step % 3; {
@@ -105,7 +106,7 @@ func TestAllPagesShowTheSame(t *testing.T) {
 func TestPagesShareTheirFrames(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	cache := &frameCache{central: s.central}
+	cache := &frameCache{central: s.central, operations: operations.Empty()}
 	first, seen, _ := cache.after(0)
 	second, _, _ := cache.after(0)
 	if &first[0][0] != &second[0][0] {
@@ -124,7 +125,7 @@ func TestPagesShareTheirFrames(t *testing.T) {
 func TestFrameCacheIsBounded(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	cache := &frameCache{central: s.central}
+	cache := &frameCache{central: s.central, operations: operations.Empty()}
 	var slow, fast testPage
 	for range 3 * maxFrames {
 		s.send(conn, "EV_CP_M CP_001 heartbeat OK")
@@ -148,7 +149,7 @@ func TestFrameCacheIsBounded(t *testing.T) {
 func TestListsAreShared(t *testing.T) {
 	s := startTestServer(t, central.Options{}, anyPort, anyPort)
 	conn := s.monitor("EV_CP_M CP_001 registration request")
-	l := &listCache{central: s.central}
+	l := &listCache{central: s.central, operations: operations.Empty()}
 	before := time.Now()
 	if one, two := l.get(before), l.get(before); &one[0] != &two[0] {
 		t.Error("two requests from before it was made do not share it")

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -19,8 +20,10 @@ import (
 	"strings"
 	"time"
 
+	"evcp/internal/accounts"
 	"evcp/internal/central"
 	"evcp/internal/metrics"
+	"evcp/internal/operations"
 	"evcp/internal/status"
 )
 
@@ -31,17 +34,21 @@ var web embed.FS
 // Another server should cancel the requests' context when it stops
 // (http.Server.BaseContext): nothing else ends the streams.
 type Dashboard struct {
-	central   *central.Central
-	version   string
-	history   *HistorySource // nil: none is kept
-	more      []func(*metrics.Writer)
-	frames    *frameCache
-	list      *listCache
-	day       dayCache
-	streams   chan struct{} // a place for each open stream
-	lists     chan struct{} // a place for each list that is sent
-	histories chan struct{} // a place for each answer about the past
-	mux       *http.ServeMux
+	central    *central.Central
+	version    string
+	history    *HistorySource  // nil: none is kept
+	accounts   *accounts.Store // nil: nobody can sign in
+	operations *operations.Store
+	access     AccessRules
+	firstUsed  func()
+	more       []func(*metrics.Writer)
+	frames     *frameCache
+	list       *listCache
+	day        dayCache
+	streams    chan struct{} // a place for each open stream
+	lists      chan struct{} // a place for each list that is sent
+	histories  chan struct{} // a place for each answer about the past
+	mux        *http.ServeMux
 }
 
 const (
@@ -60,24 +67,35 @@ type Options struct {
 	Version string                  // of the program: it stands in each snapshot
 	History *HistorySource          // nil: none is kept
 	Metrics []func(*metrics.Writer) // write further metrics of the process
+
+	Accounts   *accounts.Store   // nil: nobody can sign in
+	Operations *operations.Store // nil: nothing was entered
+	Access     AccessRules
+	FirstUsed  func() // called when the first token was used; may be nil
 }
 
 // New makes the handler.
 func New(o Options) *Dashboard {
-	c := o.Central
+	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, frames: &frameCache{central: c, version: o.Version, events: eventsOrNil(o.History)}, list: &listCache{central: c},
+		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed,
+		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History)}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
-	api := d.api()
-	for path, handler := range api {
-		d.mux.Handle("GET "+path, handler)
+	for path, handler := range d.api() {
+		d.mux.Handle("GET "+path, d.forReaders(handler))
 	}
-	d.mux.HandleFunc("/api/", status.NoSuchPath(append(slices.Sorted(maps.Keys(api)), status.StatusPath)...))
+	for _, o := range d.writes() {
+		d.mux.Handle(o.method+" "+o.path, d.forWriters(o.own, o.handle))
+	}
+	d.mux.Handle("GET "+sessionPath, d.withCaller(status.NoParameters(d.serveSession)))
+	d.mux.Handle("POST "+sessionPath, d.withCaller(status.NoParameters(d.signIn)))
+	d.mux.HandleFunc("/api/", d.notServed)
 	health := compressed(d.endpoints().Handler())
-	for _, path := range status.Paths() {
-		d.mux.Handle("GET "+path, health)
-	}
+	d.mux.Handle("GET "+status.MetricsPath, d.forMetrics(health))
+	d.mux.Handle("GET "+status.StatusPath, d.forReaders(health))
+	d.mux.Handle("GET "+status.HealthPath, health)
+	d.mux.Handle("GET "+status.ReadyPath, health)
 	d.mux.Handle("OPTIONS "+status.HealthPath, health)
 	d.mux.Handle("OPTIONS "+status.ReadyPath, health)
 	files := assets()
@@ -94,7 +112,27 @@ func New(o Options) *Dashboard {
 // places are the paths that the page itself tells apart (js/router.js).
 var places = []string{"/cp/{id}", "/incidents", "/uptime", "/table", "/audit", "/signin"}
 
-// api are the paths of the API beside status.Paths, and what serves them.
+// notServed answers what no other handler under /api/ does: 405 for a path that is served by
+// other methods, else 404 with the paths that there are.
+func (d *Dashboard) notServed(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := d.mux.Handler(other); pattern != "/api/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if allowed != nil {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		status.WriteError(w, http.StatusMethodNotAllowed, r.Method+" is not possible here", allowed...)
+		return
+	}
+	paths := append(slices.Sorted(maps.Keys(d.api())), sessionPath, status.StatusPath)
+	status.WriteError(w, http.StatusNotFound, "there is no "+strings.ToValidUTF8(r.URL.Path, "\uFFFD"), paths...)
+}
+
+// api are the paths of the API that are read, beside status.StatusPath and sessionPath, and what
+// serves them.
 func (d *Dashboard) api() map[string]http.Handler {
 	return map[string]http.Handler{
 		listPath:         compressed(http.HandlerFunc(d.serveList)),
@@ -107,6 +145,9 @@ func (d *Dashboard) api() map[string]http.Handler {
 		uptimePath:       compressed(d.withView(d.serveUptime)),
 		dayPath:          compressed(http.HandlerFunc(d.serveDay)),
 		eventsPath:       http.HandlerFunc(d.serveEvents),
+		maintenancePath:  compressed(http.HandlerFunc(d.serveMaintenance)),
+		usersPath:        status.NoParameters(d.serveUsers),
+		auditPath:        compressed(http.HandlerFunc(d.serveAudit)),
 	}
 }
 
@@ -116,7 +157,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-sr
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // ServeHTTP answers one request. The answer must be read within ten seconds, and each
-// frame of a stream. No request needs a body; one that announces it has five seconds.
+// frame of a stream. A body has five seconds; one that is too long is refused.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the writers of tests have no deadlines
@@ -130,7 +171,9 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	d.mux.ServeHTTP(w, r)
+	if !tooLong(w, r) {
+		d.mux.ServeHTTP(w, r)
+	}
 }
 
 // embeddedFile is one file of the page. Browsers revalidate it each time (ETag), so

@@ -84,7 +84,7 @@ func TestNotListeningYet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := New(Options{Central: c, Version: "test"}).endpoints().Ready(); err == nil {
+	if err := New(Options{Central: c, Version: "test", Access: AccessRules{PublicBoard: true}}).endpoints().Ready(); err == nil {
 		t.Error("ready before it listens")
 	}
 }

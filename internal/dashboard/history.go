@@ -298,7 +298,7 @@ func (d *Dashboard) serveOne(w http.ResponseWriter, r *http.Request) {
 	answer := knownJSON{CP: cp, Unknown: []string{}}
 	views := d.central.CPs()
 	if i, found := slices.BinarySearchFunc(views, cp, func(v central.CPView, id evcp.CPID) int { return cmp.Compare(v.ID, id) }); found {
-		present := jsonOf(views[i])
+		present := jsonOf(views[i]).laid(d.operations.At(cp, time.Now()))
 		answer.Present = &present
 	}
 	if d.history == nil {

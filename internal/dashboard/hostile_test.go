@@ -16,14 +16,20 @@ import (
 // serve runs Serve until the test ends.
 func (s *testServer) serve() (addr string) {
 	s.t.Helper()
-	ln := listen(s.t, anyPort)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	return serveOn(s.t, New(Options{Central: s.central, Version: "test", Access: AccessRules{PublicBoard: true}}))
+}
+
+// serveOn serves a handler as Central does, on a port of loopback.
+func serveOn(t *testing.T, h http.Handler) (addr string) {
+	t.Helper()
+	ln := listen(t, anyPort)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, ln, New(Options{Central: s.central, Version: "test"}), time.Second) }()
-	s.t.Cleanup(func() {
+	go func() { ended <- Serve(ctx, ln, h, time.Second) }()
+	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			s.t.Error(err)
+			t.Error(err)
 		}
 	})
 	return ln.Addr().String()

@@ -50,7 +50,7 @@ func startTestSite(t *testing.T, o central.Options, past *HistorySource, monitor
 	s.monitors, s.url = mln.Addr().String(), "http://"+pln.Addr().String()+"/"
 	ctx, cancel := context.WithCancel(t.Context())
 	server := &httptest.Server{Listener: pln, Config: &http.Server{
-		Handler: New(Options{Central: c, Version: "test", History: past}), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: New(Options{Central: c, Version: "test", Access: AccessRules{PublicBoard: true}, History: past}), BaseContext: func(net.Listener) context.Context { return ctx },
 	}}
 	server.Start()
 	ended := make(chan error, 1)

@@ -16,7 +16,7 @@ func TestPlacesServeThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	d := New(Options{Central: c, Version: "test"})
+	d := New(Options{Central: c, Version: "test", Access: AccessRules{PublicBoard: true}})
 	for place, script := range map[string]string{
 		"/": `src="js/app.js"`, "/incidents": `src="js/app.js"`, "/uptime": `src="js/app.js"`, "/table": `src="js/app.js"`, "/audit": `src="js/app.js"`,
 		"/signin": `src="js/app.js"`, "/cp/CP_001": `src="../js/app.js"`, "/cp/%3Cscript%3E": `src="../js/app.js"`,

@@ -25,7 +25,7 @@ func TestStreamOverTLS(t *testing.T) {
 	certificates := testbed.NewCertificates(t)
 	config := &tls.Config{Certificates: []tls.Certificate{certificates.Pair(certificates.Server("page"))}, MinVersion: tls.VersionTLS12}
 	monitors, pages := listen(t, "127.0.0.1:0"), listen(t, "127.0.0.1:0")
-	page := New(Options{Central: c, Version: "test"})
+	page := New(Options{Central: c, Version: "test", Access: AccessRules{PublicBoard: true}})
 	var deadline error
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		deadline = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))

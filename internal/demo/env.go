@@ -164,7 +164,7 @@ func (e *env) openHistory() error {
 // openPage serves Central's page; requests under way at the end get 300 ms.
 func (e *env) openPage() error {
 	ctx, serving := e.background()
-	handler := dashboard.New(dashboard.Options{Central: e.central, Version: e.o.Version, History: e.history})
+	handler := dashboard.New(dashboard.Options{Central: e.central, Version: e.o.Version, History: e.history, Access: dashboard.AccessRules{Listens: e.page.Addr()}})
 	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
 }

@@ -7,7 +7,7 @@ package language
 // The words are those of README.es.md and of Central's page: comprobación, fallo, aviso,
 // incidencia, latido; activado, averiado, desconectado, sin verificar. Engine, Monitor,
 // Central, Kafka, topic, broker, log, OK and KO are names, and stay.
-var spanish = [...]map[string]string{common, settings, settingErrors, programErrors, lines, banners, answers, secure, historyTexts, alertTexts, tlsTexts, adviceTexts, systemErrors}
+var spanish = [...]map[string]string{common, settings, settingErrors, programErrors, lines, banners, answers, secure, historyTexts, accountTexts, alertTexts, tlsTexts, adviceTexts, systemErrors}
 
 // common are words that many sentences use, and names that are the same in Spanish.
 var common = map[string]string{

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"evcp/internal/accounts"
+	"evcp/internal/audit"
+	"evcp/internal/config"
+	"evcp/internal/console"
+	"evcp/internal/dashboard"
+	"evcp/internal/language"
+	"evcp/internal/operations"
+)
+
+// boardSettings say who may read the page, and whom a proxy signs in.
+type boardSettings struct {
+	publicBoard, publicMetrics bool
+	userHeader                 string
+	proxies                    []netip.Prefix
+}
+
+// settings are their rows in the program's table.
+func (b *boardSettings) settings() []config.Setting {
+	const group = "Page"
+	return []config.Setting{
+		{Name: "public-board", Group: group, Help: "anybody who reaches the page may read it", Scope: config.NotInFile, Set: config.Switch(&b.publicBoard)},
+		{Name: "public-metrics", Group: group, Help: "anybody who reaches it may read /metrics", Scope: config.NotInFile, Set: config.Switch(&b.publicMetrics)},
+		{Name: "trust-user-header", Arg: "NAME", Group: group, Help: "in which a proxy says who signed in there", Scope: config.NotInFile, Set: b.setHeader},
+		{Name: "trust-proxy", Arg: "NETWORKS", Group: group, Help: "as 10.0.0.0/8: whose header counts", Scope: config.NotInFile, Set: b.setProxies},
+	}
+}
+
+func (b *boardSettings) setHeader(name string) error {
+	letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+	if strings.Trim(name, letters) != "" || len(name) > 64 {
+		return language.New("a header is a name as X-Forwarded-User")
+	}
+	b.userHeader = name
+	return nil
+}
+
+func (b *boardSettings) setProxies(list string) error {
+	b.proxies = nil
+	for text := range strings.SplitSeq(list, ",") {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if a, bare := netip.ParseAddr(text); err != nil && bare == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return language.New("a network is 10.0.0.0/8 or an address; several with commas")
+		}
+		b.proxies = append(b.proxies, p.Masked())
+	}
+	return nil
+}
+
+// check is the part of config.Program.Check for these settings.
+func (b *boardSettings) check() (setting string, why error) {
+	switch {
+	case b.userHeader != "" && b.proxies == nil:
+		return "trust-user-header", language.New("it goes with --trust-proxy: anybody can send a header")
+	case b.userHeader == "" && b.proxies != nil:
+		return "trust-proxy", language.New("it goes with --trust-user-header")
+	}
+	return "", nil
+}
+
+func (b *boardSettings) rules(pages net.Listener) dashboard.AccessRules {
+	r := dashboard.AccessRules{PublicBoard: b.publicBoard, PublicMetrics: b.publicMetrics, UserHeader: b.userHeader, Proxies: b.proxies}
+	if pages != nil {
+		r.Listens = pages.Addr()
+	}
+	return r
+}
+
+// boardFile is what people entered, in board.db.
+type boardFile struct {
+	file       *audit.BoardDB    // nil: it can't be opened
+	accounts   *accounts.Store   // nil, too, then
+	operations *operations.Store // empty then
+}
+
+// openBoard opens what people entered. Without it Central does all its work, and nobody can sign
+// in.
+func (o *options) openBoard(con *console.Console) *boardFile {
+	b, err := readBoard(o.stateDir, con)
+	if err != nil {
+		con.Logger().Warn("nobody can sign in until a restart: board.db can't be opened", "error", err)
+		return &boardFile{operations: operations.Empty()}
+	}
+	return b
+}
+
+func readBoard(dir string, con *console.Console) (*boardFile, error) {
+	file, err := audit.Open(dir, con.Logger())
+	if err != nil {
+		return nil, err
+	}
+	b := &boardFile{file: file}
+	var err1, err2 error
+	b.accounts, err1 = accounts.Open(file)
+	b.operations, err2 = operations.Open(file)
+	if err := cmp.Or(err1, err2); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return b, nil
+}
+
+// Close closes the file.
+func (b *boardFile) Close() error {
+	if b.file == nil {
+		return nil
+	}
+	return b.file.Close()
+}
+
+// firstTokenFile holds the first token where no terminal shows it. A journal keeps what is
+// printed, so it is not printed there.
+const firstTokenFile = "first-token"
+
+// offerFirstToken makes the token by which the first operator is made, as long as there is no
+// user. At a terminal it is printed once, else it is left in a file for the user of this
+// process. path is that file.
+func (p *centralProcess) offerFirstToken() {
+	path := filepath.Join(p.options.stateDir, firstTokenFile)
+	p.dropFirstToken()
+	if p.board.accounts == nil {
+		return
+	}
+	token, err := p.board.accounts.NewFirstToken()
+	switch {
+	case err == nil && token == "":
+		return
+	case err == nil && p.console.Terminal():
+		p.console.Print(
+			p.console.Language().Text("Nobody can sign in to the page yet. This token makes the first user, once:"),
+			"  "+token, "",
+		)
+		return
+	case err == nil:
+		err = os.WriteFile(path, []byte(token+"\n"), 0o600)
+	}
+	if err != nil {
+		p.console.Logger().Warn("no token for the first user: make one with ev-central user add", "error", err)
+		return
+	}
+	p.console.Logger().Info("nobody can sign in to the page yet: the token in this file makes the first user, once", "file", path)
+}
+
+// dropFirstToken deletes the file: its token was used, or is an old one.
+func (p *centralProcess) dropFirstToken() {
+	path := filepath.Join(p.options.stateDir, firstTokenFile)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.console.Logger().Warn("can't delete the file of the first token", "file", path, "error", err)
+	}
+}

@@ -1,0 +1,258 @@
+package accounts
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"evcp"
+	"evcp/internal/audit"
+	"evcp/internal/sqlite"
+)
+
+// Bounds of sessions.
+const (
+	// SessionLife is how long a session is good, used or not.
+	SessionLife = 7 * 24 * time.Hour
+	// sessionIdle is how long it is good unused: a shift, and the night.
+	sessionIdle = 16 * time.Hour
+	// setupLife is how long one of the first token is good.
+	setupLife = time.Hour
+	// writeUsedAfter is how far the time of its last use on disk may be behind.
+	writeUsedAfter     = 5 * time.Minute
+	maxSessions        = 2000
+	maxSessionsOfAUser = 20
+)
+
+// keptSession is one that is kept.
+type keptSession struct {
+	name    string // "" is of the first token
+	made    evcp.Stamp
+	used    evcp.Stamp
+	written evcp.Stamp // used, on disk
+}
+
+func (o keptSession) expired(now evcp.Stamp) bool {
+	life := SessionLife
+	if o.name == "" {
+		life = setupLife
+	}
+	return now > o.made.Add(life) || now > o.used.Add(sessionIdle)
+}
+
+// SignedIn is what a session is for somebody.
+type SignedIn struct {
+	Secret string // the value of the cookie
+	Name   string // "" for Setup
+	Role   Role
+}
+
+// CSRF is what a write of this session must carry. Nobody can compute it who has not got the
+// cookie, and no cookie from it.
+func (s SignedIn) CSRF() string {
+	hash := hashOf("csrf " + s.Secret)
+	return base64.RawURLEncoding.EncodeToString(hash[:])
+}
+
+// SlowDownError says that too many sign-ins have failed.
+type SlowDownError struct{ Wait time.Duration }
+
+// Error says so.
+func (e SlowDownError) Error() string { return "too many sign-ins have failed: try again later" }
+
+// Is makes errors.Is(err, ErrSlowDown) true.
+func (e SlowDownError) Is(target error) bool { return target == ErrSlowDown }
+
+// Why nobody was signed in.
+var (
+	ErrSlowDown  = errors.New("too many attempts")
+	ErrWrong     = errors.New("name or password is wrong")
+	ErrFirstOnly = errors.New("the first token is wrong, or was used")
+)
+
+// SignIn checks a name and its password, and begins a session with a new secret. old is the
+// session that the browser had; it ends. Too many failures from an address or of a name are
+// SlowDownError.
+func (s *Store) SignIn(ctx context.Context, name, password string, peer netip.Addr, old string) (SignedIn, error) {
+	keys := limitKeys(name, peer)
+	if err := s.attempt(keys); err != nil {
+		return SignedIn{}, err
+	}
+	u, known := s.User(name)
+	fits, err := u.hash.matches(ctx, password)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if !fits || !known {
+		return SignedIn{}, ErrWrong
+	}
+	s.succeeded(keys)
+	return s.begin(u.Name, u.Role, old)
+}
+
+// UseFirstToken begins a session that may make the first operator. The token is used up.
+func (s *Store) UseFirstToken(token string, peer netip.Addr, old string) (SignedIn, error) {
+	keys := limitKeys("", peer)
+	if err := s.attempt(keys); err != nil {
+		return SignedIn{}, err
+	}
+	hash := hashOf(token)
+	s.mu.Lock()
+	fits := s.first != [32]byte{} && subtle.ConstantTimeCompare(hash[:], s.first[:]) == 1
+	if fits {
+		s.first = [32]byte{}
+	}
+	s.mu.Unlock()
+	if !fits {
+		return SignedIn{}, ErrFirstOnly
+	}
+	s.succeeded(keys)
+	if err := s.file.Write(func(db *sqlite.DB) error { return db.Exec(`DELETE FROM secrets WHERE name = 'first_token'`) }); err != nil {
+		return SignedIn{}, err
+	}
+	return s.begin("", Setup, old)
+}
+
+func (s *Store) attempt(keys []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wait := s.limiter.take(keys, time.Now()); wait > 0 {
+		return SlowDownError{wait}
+	}
+	return nil
+}
+
+func (s *Store) succeeded(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limiter.giveBack(keys, time.Now())
+}
+
+// Begin begins a session of a user without a password: the first operator has just been made,
+// or a demo has its user.
+func (s *Store) Begin(name, old string) (SignedIn, error) {
+	u, ok := s.User(name)
+	if !ok {
+		return SignedIn{}, ErrNobody
+	}
+	return s.begin(u.Name, u.Role, old)
+}
+
+// begin makes a session, and room for it.
+func (s *Store) begin(name string, role Role, old string) (SignedIn, error) {
+	now := evcp.StampOf(time.Now())
+	in := SignedIn{newSecret(), name, role}
+	hash := hashOf(in.Secret)
+	s.mu.Lock()
+	ended := s.makeRoom(name, now)
+	if old != "" {
+		ended = append(ended, hashOf(old))
+	}
+	for _, h := range ended {
+		delete(s.sessions, h)
+	}
+	s.sessions[hash] = keptSession{name, now, now, now}
+	s.mu.Unlock()
+	err := s.file.Write(func(db *sqlite.DB) error {
+		err := db.Exec(`INSERT INTO sessions (hash, name, made, used) VALUES (?,?,?,?)`, hash[:], name, int64(now), int64(now))
+		for _, h := range ended {
+			err = errors.Join(err, db.Exec(`DELETE FROM sessions WHERE hash = ?`, h[:]))
+		}
+		return err
+	})
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.sessions, hash)
+		return SignedIn{}, err
+	}
+	return in, nil
+}
+
+// makeRoom chooses the sessions that end for a new one of the user: all that have expired, and
+// those that were unused for longest. The caller holds the lock.
+func (s *Store) makeRoom(name string, now evcp.Stamp) (ended [][32]byte) {
+	own, all := 0, 0
+	var oldestOwn, oldest [32]byte
+	for hash, o := range s.sessions {
+		if o.expired(now) {
+			ended = append(ended, hash)
+			continue
+		}
+		if all++; all == 1 || o.used < s.sessions[oldest].used {
+			oldest = hash
+		}
+		if o.name != name {
+			continue
+		}
+		if own++; own == 1 || o.used < s.sessions[oldestOwn].used {
+			oldestOwn = hash
+		}
+	}
+	switch {
+	case own >= maxSessionsOfAUser:
+		ended = append(ended, oldestOwn)
+	case all >= maxSessions:
+		ended = append(ended, oldest)
+	}
+	return ended
+}
+
+// SessionOf is what the session of a cookie lets do now. The role is that of the user now.
+func (s *Store) SessionOf(secret string, at time.Time) (in SignedIn, ok bool) {
+	if secret == "" {
+		return in, false
+	}
+	hash, now := hashOf(secret), evcp.StampOf(at)
+	s.mu.Lock()
+	o, known := s.sessions[hash]
+	if !known || o.expired(now) {
+		s.mu.Unlock()
+		return in, false
+	}
+	in = SignedIn{secret, o.name, Setup}
+	if o.name != "" {
+		u, there := s.users[strings.ToLower(o.name)]
+		if !there {
+			s.mu.Unlock()
+			return SignedIn{}, false
+		}
+		in.Role = u.Role
+	}
+	o.used = max(o.used, now)
+	write := o.used > o.written.Add(writeUsedAfter)
+	if write {
+		o.written = o.used
+	}
+	s.sessions[hash] = o
+	s.mu.Unlock()
+	if write { // a disk that refuses ends no session
+		_ = s.file.Write(func(db *sqlite.DB) error {
+			return db.Exec(`UPDATE sessions SET used = ? WHERE hash = ?`, int64(o.used), hash[:])
+		})
+	}
+	return in, true
+}
+
+// SignOut ends a session.
+func (s *Store) SignOut(secret string) error {
+	hash := hashOf(secret)
+	s.mu.Lock()
+	delete(s.sessions, hash)
+	s.mu.Unlock()
+	return s.file.Write(func(db *sqlite.DB) error { return db.Exec(`DELETE FROM sessions WHERE hash = ?`, hash[:]) })
+}
+
+// Change makes a change in board.db.
+func (s *Store) Change(by audit.Actor, change func(*audit.BoardChange) error) error {
+	return s.file.Change(by, change)
+}
+
+// AuditLines are lines of the audit log: File.Lines.
+func (s *Store) AuditLines(limit int, below int64) ([]audit.ChangeLine, error) {
+	return s.file.Lines(limit, below)
+}

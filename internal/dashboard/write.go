@@ -1,0 +1,219 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"evcp"
+	"evcp/internal/accounts"
+	"evcp/internal/audit"
+	"evcp/internal/operations"
+	"evcp/internal/status"
+)
+
+// write is one way to change something.
+type write struct {
+	method, path string
+	own          bool // for everybody who is signed in
+	handle       http.HandlerFunc
+}
+
+// writes are all of them, but signing in.
+func (d *Dashboard) writes() []write {
+	return []write{
+		{http.MethodDelete, sessionPath, true, d.signOut},
+		{http.MethodPut, ownerPath, false, d.take},
+		{http.MethodDelete, ownerPath, false, d.letGo},
+		{http.MethodPost, maintenancePath, false, d.maintain},
+		{http.MethodDelete, windowPath, false, d.endMaintenance},
+		{http.MethodPost, usersPath, true, d.addUser}, // checks the role itself: Setup may make the first one
+		{http.MethodDelete, userPath, false, d.removeUser},
+	}
+}
+
+// readBody reads a body of JSON into a value, and returns it as it came. What it can't
+// understand it answers.
+func readBody(w http.ResponseWriter, r *http.Request, into any) (body []byte, ok bool) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		status.WriteError(w, http.StatusUnsupportedMediaType, "Content-Type can't be "+strconv.Quote(r.Header.Get("Content-Type")), "application/json")
+		return nil, false
+	}
+	body, err := io.ReadAll(r.Body)
+	if !bodyRead(w, err) {
+		return nil, false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(into)
+	if err == nil && decoder.InputOffset() < int64(len(bytes.TrimRight(body, " \t\r\n"))) {
+		err = errors.New("something follows the value")
+	}
+	if err != nil {
+		status.WriteError(w, http.StatusBadRequest, "the body can't be read: "+err.Error())
+		return nil, false
+	}
+	return body, true
+}
+
+// bodyRead answers when a body could not be read.
+func bodyRead(w http.ResponseWriter, err error) bool {
+	if long := (*http.MaxBytesError)(nil); errors.As(err, &long) {
+		w.Header().Set("Connection", "close")
+		status.WriteError(w, http.StatusRequestEntityTooLarge, "the body is too long: at most "+strconv.FormatInt(long.Limit, 10)+" bytes")
+	} else if err != nil {
+		status.WriteError(w, http.StatusBadRequest, "the body can't be read: "+err.Error())
+	}
+	return err == nil
+}
+
+// failures are the codes of the errors that a change may have; others are those of the disk.
+var failures = []struct {
+	err  error
+	code int
+}{
+	{accounts.ErrName, http.StatusBadRequest},
+	{accounts.ErrRole, http.StatusBadRequest},
+	{accounts.ErrPassword, http.StatusBadRequest},
+	{accounts.ErrNotFirst, http.StatusBadRequest},
+	{accounts.ErrWrong, http.StatusUnauthorized},
+	{accounts.ErrFirstOnly, http.StatusUnauthorized},
+	{accounts.ErrTaken, http.StatusConflict},
+	{accounts.ErrLast, http.StatusConflict},
+	{accounts.ErrTooMany, http.StatusConflict},
+	{accounts.ErrNobody, http.StatusNotFound},
+	{operations.ErrNoIncident, http.StatusConflict},
+	{operations.ErrOver, http.StatusConflict},
+	{operations.ErrTooMany, http.StatusConflict},
+	{operations.ErrNotTaken, http.StatusNotFound},
+	{operations.ErrNoWindow, http.StatusNotFound},
+	{operations.ErrUntil, http.StatusBadRequest},
+	{operations.ErrWhat, http.StatusBadRequest},
+	{operations.ErrTimes, http.StatusBadRequest},
+	{operations.ErrNoFile, http.StatusServiceUnavailable},
+	{audit.ErrOtherRequest, http.StatusUnprocessableEntity},
+}
+
+// writeFailure answers with an error of a change.
+func writeFailure(w http.ResponseWriter, err error) {
+	if text := (operations.TextError{}); errors.As(err, &text) {
+		status.WriteError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	for _, f := range failures {
+		if errors.Is(err, f.err) {
+			refuse(w, f.code, f.err.Error())
+			return
+		}
+	}
+	status.WriteError(w, http.StatusServiceUnavailable, "nothing was changed: "+err.Error())
+}
+
+const (
+	keyHeader = "Idempotency-Key"
+	maxKey    = 200
+)
+
+// errReplayed ends a change that was made before.
+var errReplayed = errors.New("it was answered before")
+
+// change makes a change and answers with what it returns.
+func (d *Dashboard) change(w http.ResponseWriter, r *http.Request, body []byte, code int, change func(*audit.BoardChange) (any, error)) {
+	if answer, ok := d.commit(w, r, body, code, change); ok {
+		writeAnswer(w, answer)
+	}
+}
+
+// commit makes a change, and returns the answer to the request. One with an Idempotency-Key that
+// was answered within a day is answered alike, and changes nothing. An error is answered here.
+func (d *Dashboard) commit(w http.ResponseWriter, r *http.Request, body []byte, code int, change func(*audit.BoardChange) (any, error)) (answer audit.KeptAnswer, ok bool) {
+	key := r.Header.Get(keyHeader)
+	if len(key) > maxKey || len(r.Header.Values(keyHeader)) > 1 {
+		status.WriteError(w, http.StatusBadRequest, keyHeader+": one, of at most "+strconv.Itoa(maxKey)+" bytes")
+		return answer, false
+	}
+	request := r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)
+	err := d.accounts.Change(by(r).Actor, func(c *audit.BoardChange) error {
+		if key != "" {
+			before, known, err := c.Answered(key, request)
+			if err != nil {
+				return err
+			}
+			if known {
+				answer = before
+				return errReplayed
+			}
+		}
+		value, err := change(c)
+		if err != nil {
+			return err
+		}
+		answer = audit.KeptAnswer{Code: code}
+		if value != nil {
+			answer.Body = string(encode(value)) + "\n"
+		}
+		if key == "" {
+			return nil
+		}
+		return c.Answer(key, request, answer)
+	})
+	if errors.Is(err, errReplayed) {
+		w.Header().Set("Idempotency-Replayed", "true")
+	} else if err != nil {
+		writeFailure(w, err)
+		return answer, false
+	}
+	return answer, true
+}
+
+func writeAnswer(w http.ResponseWriter, a audit.KeptAnswer) {
+	w.Header().Set("Cache-Control", "no-store")
+	if a.Body != "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(a.Code)
+	_, _ = io.WriteString(w, a.Body) // fails only if the client has gone
+}
+
+// rfcTime is a time in a body: RFC 3339, or null.
+type rfcTime evcp.Stamp
+
+// UnmarshalJSON reads a time.
+func (m *rfcTime) UnmarshalJSON(text []byte) error {
+	var value *string
+	if err := json.Unmarshal(text, &value); err != nil || value == nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339Nano, *value)
+	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
+		return errors.New(strconv.Quote(*value) + ": a time is 2026-10-31T08:00:00Z")
+	}
+	*m = rfcTime(evcp.StampOf(at))
+	return nil
+}
+
+// MarshalJSON writes a time; null for 0.
+func (m rfcTime) MarshalJSON() ([]byte, error) {
+	if m == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(evcp.Stamp(m).Time().UTC().Format(time.RFC3339Nano))
+}
+
+// pathCP is the charge point of a path. One that Central does not know is answered.
+func (d *Dashboard) pathCP(w http.ResponseWriter, r *http.Request) (id evcp.CPID, ok bool) {
+	id, err := evcp.ParseCPID(r.PathValue("id"))
+	if err != nil {
+		status.WriteError(w, http.StatusBadRequest, "cp_id can't be "+strconv.Quote(r.PathValue("id"))+": "+err.Error())
+		return "", false
+	}
+	if _, ok = d.central.CP(id); !ok {
+		status.WriteError(w, http.StatusNotFound, "there is no charge point "+string(id))
+	}
+	return id, ok
+}
