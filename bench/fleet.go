@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"evcp"
 	"evcp/internal/pace"
 	"evcp/internal/process"
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -56,7 +58,7 @@ type fleetRig struct {
 	broker  string // port; "": none is needed
 }
 
-// countingCentral accepts everybody and remembers when it first heard what of whom.
+// countingCentral accepts everybody, speaks lines, and remembers when it first heard what of whom.
 type countingCentral struct {
 	port string
 
@@ -68,9 +70,38 @@ type countingCentral struct {
 func (h *harness) countingCentral() (*countingCentral, error) {
 	c := &countingCentral{}
 	c.reset()
-	port, err := h.peer(false, centralReplies(c.received))
-	c.port = port
-	return c, err
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(func() { ln.Close() })
+	c.port = testbed.Port(ln.Addr().String())
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return // closed
+			}
+			go c.serve(conn)
+		}
+	}()
+	return c, nil
+}
+
+// serve answers lines, those that came together by one write, as ev-central does.
+func (c *countingCentral) serve(conn net.Conn) {
+	defer conn.Close()
+	reply, in, out := centralReplies(c.received), bufio.NewReader(conn), bufio.NewWriter(conn)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		fmt.Fprintln(out, reply(strings.TrimSpace(line), time.Now()))
+		if in.Buffered() == 0 && out.Flush() != nil {
+			return
+		}
+	}
 }
 
 func (c *countingCentral) reset() {
@@ -158,7 +189,7 @@ func (p fleetParts) start(ctx context.Context, r *fleetRig) (*process.Child, err
 		brokers = "127.0.0.1:" + r.broker
 	}
 	return r.harness.start(ctx, r.program("ev-cp-m"), "--fleet", file, "--instance", "bench",
-		"--central-ip", "127.0.0.1", "--central-port", r.central.port, "--heartbeat", heartbeat,
+		"--central-ip", "127.0.0.1", "--central-port", r.central.port, "--heartbeat", heartbeat, "--framing", "line",
 		"--kafka-brokers", brokers, "--state-dir", filepath.Join(dir, "state"))
 }
 
