@@ -15,9 +15,12 @@ import (
 
 	"evcp"
 	"evcp/internal/archive"
+	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/dashboard"
+	"evcp/internal/history"
 	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/report"
@@ -284,12 +287,29 @@ func (c historyCommand) history(ctx context.Context) error {
 	if len(segments) == 0 {
 		return language.Errorf("history: no event of %s is known", id)
 	}
-	text := report.History(id, segments, r.Incidents(), since, c.zone, c.said)
+	reports, err := c.reported(id)
+	if err != nil {
+		return language.Errorf("history: %w", err)
+	}
+	text := report.CPStory{CP: id, Segments: segments, Incidents: r.Incidents(), Reports: reports}.Text(since, c.zone, c.said)
 	for _, note := range v.Notes() {
 		text += c.said.Text(note) + "\n"
 	}
 	_, err = io.WriteString(c.stdout, text)
 	return err
+}
+
+// reported is what was reported of a charge point by the text protocol. A backup does not have it.
+func (c historyCommand) reported(id evcp.CPID) (all []history.TCPReport, err error) {
+	if c.backup != "" {
+		return nil, nil
+	}
+	words, err := central.OpenWords(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	all, err = dashboard.ReportsOf(words, id)
+	return all, errors.Join(err, words.Close())
 }
 
 // parseAgo reads a time as so long before the newest event, or as a date.

@@ -155,6 +155,10 @@ type monitorConn struct {
 // conngroup.Grace to be heard on another. The close comes last: TLS says goodbye, and a peer that
 // does not read holds that up for 5 s, or until closeAll closes the socket.
 func (m *monitorConn) end() {
+	for i := range m.said {
+		m.said[i].Answered = ""
+	}
+	m.c.board.hear(m.said)
 	m.c.board.drop(m.record, time.Now())
 	time.AfterFunc(conngroup.Grace, m.c.expireConnections)
 	m.conn.Close()

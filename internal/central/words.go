@@ -248,6 +248,7 @@ func OpenWords(dir string) (*WordReader, error) {
 func (r *WordReader) Close() error { return r.db.Close() }
 
 // Of are the words of a charge point that were said in a time, without its end, in order.
+// The zero end is none.
 func (r *WordReader) Of(cp evcp.CPID, from, to time.Time) (all []Words, err error) {
 	byFrom := map[int64]Words{}
 	if r.db != nil {
@@ -268,7 +269,7 @@ func (r *WordReader) Of(cp evcp.CPID, from, to time.Time) (all []Words, err erro
 		byFrom[w.From.UnixMicro()] = w
 	}
 	for _, w := range byFrom {
-		if !w.To.Before(from) && w.From.Before(to) {
+		if !w.To.Before(from) && (to.IsZero() || w.From.Before(to)) {
 			all = append(all, w)
 		}
 	}

@@ -140,6 +140,7 @@ func (d *Dashboard) api() map[string]http.Handler {
 		segmentsPath:     compressed(d.withView(d.serveSegments)),
 		oneIncidentsPath: compressed(d.withView(d.serveIncidentsOf)),
 		minutesPath:      compressed(d.withView(d.serveMinutes)),
+		wordsPath:        compressed(http.HandlerFunc(d.serveWords)),
 		checksPath:       compressed(http.HandlerFunc(d.serveChecks)),
 		incidentsPath:    compressed(d.withView(d.serveIncidents)),
 		uptimePath:       compressed(d.withView(d.serveUptime)),

@@ -29,6 +29,13 @@ type incidentJSON struct {
 	Open        bool      `json:"open"`
 	Failed      uint64    `json:"failed_checks"`
 	NotJudged   uint64    `json:"not_judged"`
+
+	// What was reported by the text protocol, which the events know nothing of; null: Central
+	// has no such report.
+	TCPFailure  *tcpReportJSON `json:"tcp_failure"`
+	TCPRecovery *tcpReportJSON `json:"tcp_recovery"`
+
+	detail history.IncidentDetail
 }
 
 func momentText(at evcp.Stamp) *string {
@@ -42,7 +49,7 @@ func momentText(at evcp.Stamp) *string {
 func jsonOfIncident(cp evcp.CPID, site string, d history.IncidentDetail) incidentJSON {
 	return incidentJSON{
 		ID: eventID(d.ID, cp), CP: cp, Site: site, Cause: d.Cause, FirstFailed: momentText(d.FirstFailed), Detected: momentText(d.Detected), Told: momentText(d.Told),
-		Answered: d.AnsweredIn.Microseconds(), Recovered: momentText(d.Recovered), EndUnseen: d.EndUnseen, Open: isOpen(d), Failed: d.Failed, NotJudged: d.NotJudged,
+		Answered: d.AnsweredIn.Microseconds(), Recovered: momentText(d.Recovered), EndUnseen: d.EndUnseen, Open: isOpen(d), Failed: d.Failed, NotJudged: d.NotJudged, detail: d,
 	}
 }
 
@@ -98,7 +105,7 @@ func (d *Dashboard) serveIncidentsOf(w http.ResponseWriter, r *http.Request, v *
 	if full := page.add(p.cp, history.SiteOf(kept.Numberings), kept.Incidents(), p.after, p.touches, p.limit); full != 0 {
 		page.Next = cursorOf(full)
 	}
-	status.WriteJSON(w, page)
+	d.writeIncidents(w, page)
 }
 
 // incidentsQuery is which incidents of all charge points are asked for.
@@ -146,15 +153,15 @@ func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *ar
 	case p.csv:
 		serveIncidentsCSV(w, r, v, p)
 	case p.newest:
-		serveNewestIncidents(w, r, v, p)
+		d.serveNewestIncidents(w, r, v, p)
 	default:
-		serveIncidentsByCP(w, v, p)
+		d.serveIncidentsByCP(w, v, p)
 	}
 }
 
 // serveIncidentsByCP answers by id. A page reads a bounded number of charge points, so it may
 // have few incidents, or none, and a next one.
-func serveIncidentsByCP(w http.ResponseWriter, v *archive.HistoryView, p incidentsQuery) {
+func (d *Dashboard) serveIncidentsByCP(w http.ResponseWriter, v *archive.HistoryView, p incidentsQuery) {
 	id, after, ok := idCursor(w, p.values)
 	if !ok {
 		return
@@ -188,7 +195,7 @@ func serveIncidentsByCP(w http.ResponseWriter, v *archive.HistoryView, p inciden
 			break
 		}
 	}
-	status.WriteJSON(w, page)
+	d.writeIncidents(w, page)
 }
 
 // idCursor reads a cursor of a charge point and a moment.

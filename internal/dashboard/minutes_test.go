@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"evcp"
 	"evcp/internal/archive"
@@ -57,5 +58,31 @@ func TestChecksOfOne(t *testing.T) {
 	}
 	if a := get(t, s.url+"api/v1/cps/CP_002/checks"); a.code != http.StatusOK || !strings.Contains(a.body, `"to":null`) {
 		t.Errorf("%d %s", a.code, a.body)
+	}
+}
+
+// TestWordsOfOne: what was said over TCP and answered, and beside an incident the report of it.
+func TestWordsOfOne(t *testing.T) {
+	s := startTestServerWith(t, testHistory(t))
+	s.monitor("EV_CP_M CP_002 registration request", "EV_CP_M CP_002 ENGINE_FAILURE", "EV_CP_M CP_002 heartbeat KO", "EV_CP_M CP_002 heartbeat KO")
+	var page wordsPage
+	for deadline := time.Now().Add(30 * time.Second); len(page.Words) < 3 || page.Words[2].Count < 2; { // an answer comes before its words are kept
+		a := get(t, s.url+"api/v1/cps/CP_002/words")
+		if err := json.Unmarshal([]byte(a.body), &page); err != nil || time.Now().After(deadline) {
+			t.Fatal(err, a.body)
+		}
+	}
+	if w := page.Words[1]; w.Said != "EV_CP_M CP_002 ENGINE_FAILURE" || w.Answer != "Failure report received" || w.Count != 1 || w.Until != w.At || w.Peer == "" {
+		t.Errorf("%+v", w)
+	}
+	var list incidentsPage
+	a := get(t, s.url+"api/v1/incidents?order=newest")
+	if err := json.Unmarshal([]byte(a.body), &list); err != nil {
+		t.Fatal(err, a.body)
+	}
+	for i, one := range list.Incidents {
+		if open := i == 0; (one.TCPFailure != nil) != open || one.TCPRecovery != nil || open && (one.TCPFailure.At != page.Words[1].At || one.TCPFailure.Said != page.Words[1].Said) {
+			t.Errorf("%d: %+v", i, one)
+		}
 	}
 }

@@ -66,7 +66,7 @@ func newestIncidents(ctx context.Context, v *archive.HistoryView, p incidentsQue
 
 // serveNewestIncidents answers with the newest incidents first. The cursor is the last one of
 // the page before.
-func serveNewestIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryView, p incidentsQuery) {
+func (d *Dashboard) serveNewestIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryView, p incidentsQuery) {
 	id, at, ok := idCursor(w, p.values)
 	if !ok {
 		return
@@ -85,7 +85,7 @@ func serveNewestIncidents(w http.ResponseWriter, r *http.Request, v *archive.His
 		}
 		page.Incidents = append(page.Incidents, jsonOfIncident(one.cp, p.sites[one.cp], one.IncidentDetail))
 	}
-	status.WriteJSON(w, page)
+	d.writeIncidents(w, page)
 }
 
 // serveIncidentsCSV answers with all incidents of the window as a file, the newest one first.

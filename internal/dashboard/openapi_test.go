@@ -79,7 +79,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 	d, _ := openDescription(t)
 	types := map[string]any{
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
-		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
+		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Words": wordsJSON{}, "WordsPage": wordsPage{}, "TCPReport": tcpReportJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
 		"OwnerNow": ownerNow{}, "WindowNow": windowNow{}, "Session": sessionJSON{}, "SignIn": signInJSON{}, "Take": takeJSON{}, "Owner": ownerJSON{},
 		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{},
 		"AuditLine": auditLineJSON{}, "AuditPage": auditPage{},
@@ -184,6 +184,12 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{checksPath, none.url + "api/v1/cps/CP_001/checks", "", ""},
 		{checksPath, busy + "api/v1/cps/CP_777/checks", "", ""},
 		{checksPath, guarded + "api/v1/cps/CP_001/checks", "Host", ""},
+		{wordsPath, past.url + "api/v1/cps/CP_009/words", "", ""},
+		{wordsPath, past.url + "api/v1/cps/CP_009/words?to=2100-01-01T00:00:00Z&from=2099-01-01T00:00:00Z", "If-None-Match", ""},
+		{wordsPath, past.url + "api/v1/cps/CP_009/words?from=2100-01-01T00:00:00Z", "", ""},
+		{wordsPath, past.url + "api/v1/cps/CP_777/words", "", ""},
+		{wordsPath, busy + "api/v1/cps/CP_009/words", "", ""},
+		{wordsPath, guarded + "api/v1/cps/CP_009/words", "Host", ""},
 		{incidentsPath, past.url + "api/v1/incidents", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?order=newest&limit=1", "", ""},
 		{incidentsPath, past.url + "api/v1/incidents?format=csv", "", ""},
@@ -323,6 +329,7 @@ func TestDescriptionHasEveryParameter(t *testing.T) {
 			if name := q.Ref[strings.LastIndex(q.Ref, "/")+1:]; name != "id" {
 				name, _, _ = strings.Cut(name, "_incidents") // another list of values
 				name, _, _ = strings.Cut(name, "_minutes")   // another window
+				name, _, _ = strings.Cut(name, "_words")
 				want = append(want, name)
 			}
 		}
