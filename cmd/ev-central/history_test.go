@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/cli"
+	"evcp/internal/generator"
 	"evcp/internal/ledger"
 	"evcp/internal/testbed"
 )
@@ -31,20 +34,15 @@ func at(text string) time.Time {
 
 // generated are the events of a Monitor that checks every 900 s, with fall 1, so that an
 // incident begins with the first failed check.
-func generated(cp evcp.CPID, from, to time.Time, down ...outage) (events []evcp.Event) {
-	p := evcp.Policy{Fall: 1, Rise: 1, Instance: "site-7", Interval: 900 * time.Second, Timeout: 9 * time.Second}
-	var s evcp.State
-	s, events = p.Next(s, evcp.Observation{Kind: evcp.Started, CP: cp, At: evcp.StampOf(from), Version: "test"}, events)
-	for now := from; now.Before(to); now = now.Add(p.Interval) {
-		o := evcp.Observation{Kind: evcp.Checked, CP: cp, At: evcp.StampOf(now), Outcome: evcp.Outcome{Status: evcp.OK}}
-		for _, d := range down {
-			if !now.Before(d.from) && now.Before(d.to) {
-				o.Outcome = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Refused}
-			}
-		}
-		s, events = p.Next(s, o, events)
+func generated(cp evcp.CPID, from, to time.Time, down ...outage) []evcp.Event {
+	w := generator.Watch{
+		CP: cp, From: evcp.StampOf(from), To: evcp.StampOf(to),
+		Policy: evcp.Policy{Fall: 1, Rise: 1, Instance: "site-7", Interval: 900 * time.Second, Timeout: 9 * time.Second},
 	}
-	return events
+	for _, d := range down {
+		w.Down = append(w.Down, generator.Outage{From: evcp.StampOf(d.from), To: evcp.StampOf(d.to)})
+	}
+	return slices.Collect(w.Events())
 }
 
 // produce writes records to the topic, in order, with the charge point as key.
@@ -222,29 +220,91 @@ func TestReportAtAPosition(t *testing.T) {
 	}
 }
 
-// TestFirstMonitorsTopic: a topic that the first EV_CP_M began, and ours continued.
-func TestFirstMonitorsTopic(t *testing.T) {
-	b := testbed.New(t)
-	b.StartBroker()
-	dir := t.TempDir()
-	var records []kgo.Record
-	begin := at("2026-10-01 00:00").Unix()
+// firstMonitorsRecords are two minutes of the first EV_CP_M at a check a second: its four events,
+// none of them numbered. From the 61st check on ten fail.
+func firstMonitorsRecords(begin time.Time) (all []kgo.Record) {
+	say := func(format string, args ...any) {
+		all = append(all, kgo.Record{Value: fmt.Appendf(nil, format, args...)})
+	}
+	say(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "authenticated_with_central", "central_response": "Authentication successful", "timestamp": %d.0}`, begin.Unix())
+	say(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "connected_to_engine", "engine_response": "OK", "timestamp": %d.1}`, begin.Unix())
 	for n := range 120 {
 		status, failures := "OK", 0
 		if n >= 60 && n < 70 {
 			status, failures = "KO", n-59
 		}
-		records = append(records, kgo.Record{Value: fmt.Appendf(nil, `{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "health_check", "status": %q, "engine_response": %q, "consecutive_failures": %d, "timestamp": %d.25}`, status, status, failures, begin+int64(n))})
+		say(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "health_check", "status": %q, "engine_response": %q, "consecutive_failures": %d, "timestamp": %d.25}`, status, status, failures, begin.Unix()+int64(n))
+		if failures == 3 {
+			say(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "report_engine_failure", "timestamp": %d.3, "central_response": "Failure report received"}`, begin.Unix()+int64(n))
+		}
 	}
-	records = append(records, kgo.Record{Value: []byte(`{"cp_id": "CP_001", "monitor_id": "EV_CP_M", "action": "report_engine_failure", "timestamp": 1790812862.0, "central_response": "Failure report received"}`)})
+	return all
+}
+
+// TestFirstMonitorsTopic: a topic that the first EV_CP_M began, and ours continued an hour later.
+// October has 31 x 86,400 = 2,678,400 s. The first one is up from 00:00:00.25 to 00:02:00.25 but
+// for 10 s, that is 110 s; then nobody watches for 3,600 - 120.25 = 3,479.75 s; ours is up from
+// 01:00 on, 2,678,400 - 3,600 = 2,674,800 s.
+func TestFirstMonitorsTopic(t *testing.T) {
+	b := testbed.New(t)
+	b.StartBroker()
+	dir, pages := t.TempDir(), testbed.FreeAddr(t)
+	records := firstMonitorsRecords(at("2026-10-01 00:00"))
 	produce(t, b.BrokerAddr, append(records, recordsOf(generated("CP_001", at("2026-10-01 01:00"), at("2026-11-01 02:00")))...)...)
-	central := historian(t, b.BrokerAddr, dir)
+	central := start(t, "--listen", "127.0.0.1:0", "--http", pages, "--state-dir", dir, "--kafka-brokers", b.BrokerAddr)
 	text := untilRead(t, dir)
-	if !strings.Contains(text, "They are not numbered: gaps can't be seen.") || !strings.Contains(text, `"us":10000000,"cause":"KO"`) {
-		t.Errorf("report: %s", text)
+	for _, want := range []string{
+		"They are not numbered: gaps can't be seen.", `"up_us":2674910000000,"down_us":10000000,"unwatched_us":3479750000,`,
+		`"outages":[{"from":"2026-10-01T00:01:00.25Z","to":"2026-10-01T00:01:10.25Z","us":10000000,"cause":"KO",`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
 	}
 	if story := answerTo(t, dir, "history", "CP_001"); strings.Count(story, "(not numbered: gaps can't be seen)") != 3 {
 		t.Errorf("history:\n%s", story)
 	}
+	if status := answerTo(t, dir, "status"); !strings.Contains(status, " 0 of them by no Monitor") {
+		t.Errorf("status:\n%s", status)
+	}
+	type segment struct {
+		State       string
+		Us          int64
+		Cause       string
+		NotNumbered bool `json:"not_numbered"`
+		Estimated   bool
+	}
+	var page struct {
+		Segments  []segment
+		Incidents []struct{ Cause, Recovered string }
+	}
+	const window = "?from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z"
+	answered(t, pages, "/api/v1/cps/CP_001/segments"+window, &page)
+	for i := range page.Segments {
+		page.Segments[i].Estimated = false // the interval of the first one's checks is
+	}
+	if want := []segment{
+		{"up", 60_000_000, "", true, false}, {"down", 10_000_000, "KO", true, false}, {"up", 50_000_000, "", true, false},
+		{"unwatched", 3_479_750_000, "no_check", false, false},
+	}; len(page.Segments) != 5 || !slices.Equal(page.Segments[:4], want) || page.Segments[4].NotNumbered || page.Segments[4].State != "up" {
+		t.Errorf("segments: %+v", page.Segments)
+	}
+	answered(t, pages, "/api/v1/cps/CP_001/incidents"+window, &page)
+	if len(page.Incidents) != 1 || page.Incidents[0].Cause != "KO" || page.Incidents[0].Recovered != "2026-10-01T00:01:10.25Z" {
+		t.Errorf("incidents: %+v", page.Incidents)
+	}
 	central.Terminate()
+}
+
+// answered reads an answer of the API.
+func answered(t *testing.T, address, path string, into any) {
+	t.Helper()
+	resp, err := http.Get("http://" + address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", path, resp.Status, err)
+	}
 }

@@ -183,10 +183,14 @@ func (v *HistoryView) CP(cp evcp.CPID) (r KeptHistory, err error) {
 	}, string(cp), v.Progress.Serial)
 }
 
-// elements reads the first n that a numbering has settled.
+// maxRest is how many Elements a Numbering's Rest has, but for rare ones.
+const maxRest = 4
+
+// elements reads the first n that a numbering has settled, with room for its Rest.
 func (v *HistoryView) elements(cp evcp.CPID, epoch, n int64) (all []history.Element, err error) {
 	const list = `SELECT kind, torn, estimated, from_seq, to_seq, from_at, to_at, interval_us, timeout_us, incident_epoch, incident_seq,
 		cause, site, since, span_us, of_epoch, failed_checks, not_judged FROM elements WHERE cp_id = ? AND epoch = ? AND n < ? ORDER BY n`
+	all = make([]history.Element, 0, min(n, 1000)+maxRest)
 	err = v.db.Query(list, func(row *sqlite.Stmt) error {
 		all = append(all, history.Element{
 			Kind: history.ElementKind(row.ColumnText(0)), Torn: row.ColumnBool(1), Estimated: row.ColumnBool(2),

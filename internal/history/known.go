@@ -87,22 +87,29 @@ func (k *known) findStarts(n NumberingElements) {
 // findEarlyBegins finds incidents whose first failed checks were in a numbering before.
 func (k known) findEarlyBegins(all []NumberingElements) {
 	for _, n := range slices.Backward(all) {
-		var begun Element
-		var stepped time.Duration
-		early := slices.Clone(k.begunIn[n.Epoch])
+		i := slices.IndexFunc(n.Elements, func(e Element) bool { return e.Kind == Begun })
+		if i < 0 {
+			continue
+		}
+		begun, stepped := n.Elements[i], time.Duration(0)
+		before := begun.Incident.Epoch
+		if before == 0 || before >= n.Epoch {
+			continue
+		}
+		early := func(e Element) {
+			if e.From <= begun.From {
+				k.begunIn[before] = append(k.begunIn[before], e)
+			}
+		}
+		for _, e := range k.begunIn[n.Epoch] {
+			early(e)
+		}
 		for _, e := range n.Elements {
 			switch e.Kind {
-			case Begun:
-				begun = e
 			case Step:
 				stepped += e.Span
 			case Failed, Recovered:
-				early = append(early, Element{Incident: e.Incident, From: e.From.Add(-stepped)})
-			}
-		}
-		for _, e := range early {
-			if before := begun.Incident.Epoch; before != 0 && before < n.Epoch && e.From <= begun.From {
-				k.begunIn[before] = append(k.begunIn[before], e)
+				early(Element{Incident: e.Incident, From: e.From.Add(-stepped)})
 			}
 		}
 	}

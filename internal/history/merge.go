@@ -72,7 +72,12 @@ type boundary struct {
 // segments joins the witnesses: where they agree that, where one watched its word, where
 // they disagree, or nobody watched, unwatched.
 func (t timeline) segments() (all []CPSegment) {
-	var bounds []boundary
+	words := 0
+	for _, w := range t.witnesses {
+		words += len(w.words) + len(w.reasons)
+	}
+	bounds := make([]boundary, 0, 2*words)
+	all = make([]CPSegment, 0, words)
 	for _, w := range t.witnesses {
 		for _, list := range [][]word{w.words, w.reasons} {
 			for i := range list {

@@ -61,8 +61,9 @@ func (k known) witness(n NumberingElements) witness {
 	watched, reasons := k.watched(n, down)
 	var w witness
 	w.reasons = reasons
+	w.words = make([]word, 0, len(watched)+2*len(down))
 	for _, s := range watched {
-		w.words = append(w.words, painted(s, down)...)
+		w.words = paint(w.words, s, down)
 	}
 	return w
 }
@@ -229,8 +230,8 @@ func compareIDs(a, b evcp.EventID) int {
 	return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq))
 }
 
-// painted cuts what was watched into up and down. down is disjoint.
-func painted(s word, down []word) (words []word) {
+// paint cuts what was watched into up and down, and appends it. down is disjoint.
+func paint(words []word, s word, down []word) []word {
 	i := sort.Search(len(down), func(i int) bool { return down[i].to > s.from })
 	for ; i < len(down) && down[i].from < s.to; i++ {
 		d := down[i]

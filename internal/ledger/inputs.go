@@ -90,7 +90,7 @@ func (h *inputHashes) segment(cp evcp.CPID, s history.CPSegment, q Question) {
 	} {
 		h.line = strconv.AppendInt(append(h.line, ' '), part, 10)
 	}
-	h.line = fmt.Appendf(h.line, " %s %s\n", s.State, s.Cause)
+	h.line = append(append(append(append(append(h.line, ' '), s.State...), ' '), s.Cause...), '\n')
 	h.segments.Write(h.line)
 }
 

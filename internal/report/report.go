@@ -4,6 +4,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -33,8 +34,9 @@ type words map[ledger.Definition]string
 
 // JSON is the report for other programs.
 func (d Document) JSON() ([]byte, error) {
-	text, err := json.Marshal(d.Uptime)
-	return append(text, '\n'), err
+	var b bytes.Buffer
+	err := json.NewEncoder(&b).Encode(d.Uptime)
+	return b.Bytes(), err
 }
 
 // CSV has one line for each outage.
