@@ -11,7 +11,6 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/display"
 	"evcp/internal/language"
-	"evcp/internal/notify"
 	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
@@ -26,8 +25,8 @@ type centralProcess struct {
 	options  *options
 	registry *central.Registry
 	follower *archive.Follower // nil: no history
-	alerts   *notify.Notifier  // nil: nobody is told
 	board    *boardFile
+	alerts   alerting
 	notify   *systemd.NotifySocket
 }
 

@@ -111,6 +111,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	p.handleStatus(mux)
 	p.handleAccounts(mux)
 	p.handleList(mux)
+	p.handleTrial(mux)
 	mux.HandleFunc("/", status.NoSuchPath())
 	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.console.Logger().Warn("forget works no more until a restart", "error", err)

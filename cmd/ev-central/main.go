@@ -17,7 +17,6 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/dashboard"
 	"evcp/internal/language"
-	"evcp/internal/metrics"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -50,6 +49,14 @@ func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 			return err
 		}
 		return accountCommand{o.people, o.stateDir, in.Operand, in.Language, os.Stdin, os.Stdout}.run(ctx, in.Command)
+	case "alert test":
+		if in.Operand != "" {
+			return cli.UsageError(language.Errorf("unexpected argument %s.", in.Operand))
+		}
+		if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
+			return err
+		}
+		return o.alertTest(ctx, in.Language, os.Stdout)
 	case "ca init", "ca issue", "ca revoke", "ca list":
 		return o.authority.run(in, os.Stdout)
 	default:
@@ -118,7 +125,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
 	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, board: board, notify: systemd.Open(os.Getenv, con.Logger())}
-	p.alerts = p.notifier()
+	p.alerts = p.startAlerting()
 	p.showStarted(monitors, pages)
 	if pages != nil {
 		p.offerFirstToken()
@@ -180,12 +187,12 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	defer cancel()
 	var wg sync.WaitGroup
 	var pageErr error
+	page := dashboard.New(dashboard.Options{
+		Central: p.central, Version: version.String(), History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
+		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken,
+	})
+	wg.Go(func() { page.Run(ctx) }) // alerts need the sites, also where no page is served
 	if pages != nil {
-		page := dashboard.New(dashboard.Options{
-			Central: p.central, Version: version.String(), History: p.past(), Metrics: []func(*metrics.Writer){p.options.files.Metrics},
-			Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken,
-		})
-		wg.Go(func() { page.Run(ctx) })
 		wg.Go(func() {
 			defer cancel()
 			pageErr = dashboard.Serve(ctx, pages, page, httpDrain)
@@ -196,9 +203,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	if p.follower != nil {
 		wg.Go(func() { p.follower.Run(ctx) })
 	}
-	if p.alerts != nil {
-		wg.Go(func() { p.alerts.Run(ctx) })
-	}
+	wg.Go(func() { p.alerts.run(ctx) })
 	wg.Go(func() { p.notify.Run(ctx, p.watchdog()) })
 	err := p.central.Serve(ctx, monitors...)
 	cancel()

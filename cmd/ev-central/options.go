@@ -67,6 +67,7 @@ func program(o *options) config.Program {
 			{Args: "ca revoke SERIAL", Help: "refuse a certificate from now on"},
 			{Args: "ca list", Help: "what was issued"},
 			{Args: "forget ID [--state-dir DIR]", Help: "remove a charge point, such as a misspelt one"},
+			{Args: "alert test", Help: "a test message to each receiver of alerts"},
 			{Args: "status", Help: "how the running Central does"},
 			{Args: "cps [TEXT]", Help: "its charge points, or those with TEXT in their id"},
 			{Args: "report --definition NAME", Help: "uptime of a month or a year"},
@@ -80,7 +81,7 @@ func program(o *options) config.Program {
 			{Args: "token --name NAME --role viewer", Help: "lets a program in; token list, token revoke NAME"},
 			{Args: "backup FILE", Help: "copy the history, also while Central runs"},
 		},
-		Commands: append([]string{"ca init", "ca issue", "ca revoke", "ca list", "forget"}, slices.Concat(reportCommands, accountCommands)...), Operand: true,
+		Commands: append([]string{"ca init", "ca issue", "ca revoke", "ca list", "forget", "alert test"}, slices.Concat(reportCommands, accountCommands)...), Operand: true,
 		Settings: slices.Concat([]config.Setting{
 			{Name: "listen", Arg: "HOST:PORT", Default: ":5000", Group: central, Help: "where Monitors connect; none = by TLS only", Scope: config.NotInFile, Set: config.ListenOrNone(&o.listen)},
 			{Name: "http", Arg: "HOST:PORT", Default: "127.0.0.1:8080", Group: central, Help: `page and API; ":8080" opens it, "" = none`, Scope: config.NotInFile, Set: config.ListenOrOff(&o.http)},

@@ -231,3 +231,12 @@ func (all *SiteIncidents) Standing(now time.Time) []IncidentMessage {
 	}
 	return messages
 }
+
+// Told is how many incidents were told and are not over.
+func (all *SiteIncidents) Told() int { return len(all.told) }
+
+// IsTold reports whether people were told of a trouble.
+func (all *SiteIncidents) IsTold(cp evcp.CPID, kind Kind) bool {
+	o := all.troubles[troubleKey{cp, kind}]
+	return o != nil && o.told
+}

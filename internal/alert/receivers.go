@@ -34,6 +34,8 @@ type Receiver struct {
 	URL  *url.URL // where to post, without the fragment
 	Key  []byte   // Webhook: what bodies are signed with
 	Mail MailSettings
+
+	Scheme, Host string // may be shown
 	// Name is scheme and host; where the file has several of one name, " #2" follows. What
 	// waits on disk waits for a Name: a new secret at the same host changes nothing.
 	Name string
@@ -128,7 +130,7 @@ func parseReceiver(line string) (r Receiver, err error) {
 	case u.Hostname() == "" || !validPort(u.Port()):
 		return r, language.Errorf("%s:// needs a host, or HOST:PORT", u.Scheme)
 	}
-	r.Name, r.URL = u.Scheme+"://"+u.Host, u
+	r.Name, r.Scheme, r.Host, r.URL = u.Scheme+"://"+u.Host, u.Scheme, u.Host, u
 	if isMail {
 		r.Kind = Mail
 		r.Mail, err = mailSettings(u)
@@ -141,6 +143,15 @@ func parseReceiver(line string) (r Receiver, err error) {
 		return r, err
 	}
 	return r, r.check(key)
+}
+
+// ParsePing reads the one URL of a dead man's ping. Its error shows nothing of it.
+func ParsePing(text string) (r Receiver, err error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !validPort(u.Port()) || u.Fragment != "" {
+		return r, language.New("it needs one URL, http:// or https://, and nothing else")
+	}
+	return Receiver{URL: u, Name: u.Scheme + "://" + u.Host, Scheme: u.Scheme, Host: u.Host}, nil
 }
 
 // check holds the parts of a URL to what its kind needs.

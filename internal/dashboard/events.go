@@ -39,8 +39,9 @@ type deltaJSON struct {
 	CPs     []boardCPJSON `json:"cps"`
 	Changes []changeJSON  `json:"changes"`
 	Feed    []feedJSON    `json:"feed"`
-	More    int           `json:"more"`    // feed items that are not listed
-	Reading *readingJSON  `json:"reading"` // of the events; null: no history is kept
+	More    int           `json:"more"`             // feed items that are not listed
+	Reading *readingJSON  `json:"reading"`          // of the events; null: no history is kept
+	Alerts  *alertsJSON   `json:"alerts,omitempty"` // as it changed; left out: as it was
 }
 
 // beatJSON is a frame without a change.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"strconv"
@@ -27,9 +28,11 @@ type frameCache struct {
 	operations *operations.Store
 	version    string
 	events     *HistorySource // nil: no history is kept
+	alerts     AlertSource
 
 	mu            sync.Mutex
 	position      boardPosition // up to the last frame
+	alerted       []byte        // how telling people went on in the last frame, as JSON
 	last          uint64        // the number of the last frame, from 1
 	boardRead     time.Time     // when the board was last read
 	deltas        [][]byte      // the last frames; the newest has the number last
@@ -70,11 +73,18 @@ func (f *frameCache) addDelta(d boardDelta) {
 		return
 	}
 	f.position = d.Next
-	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.feed) == 0 {
+	alerts := f.alerts.json()
+	alerted := encode(alerts)
+	if bytes.Equal(alerted, f.alerted) {
+		alerts = nil
+	}
+	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.feed) == 0 && alerts == nil {
 		return
 	}
 	f.last++
-	frame := f.numbered("delta", f.deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1)))
+	delta := f.deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1))
+	delta.Alerts, f.alerted = alerts, alerted
+	frame := f.numbered("delta", delta)
 	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
 	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
 		f.size -= len(f.deltas[0])
@@ -87,8 +97,10 @@ func (f *frameCache) makeSnapshot() {
 	f.boardRead = time.Now()
 	changed, all := f.all(f.position)
 	f.addDelta(changed)
+	whole := f.deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate))
+	whole.Alerts = f.alerts.json()
 	f.snapshot = f.numbered("snapshot", snapshotJSON{
-		deltaJSON: f.deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate)), Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
+		deltaJSON: whole, Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead

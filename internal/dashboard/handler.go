@@ -42,6 +42,7 @@ type Dashboard struct {
 	access     AccessRules
 	firstUsed  func()
 	more       []func(*metrics.Writer)
+	alerts     AlertSource
 	frames     *frameCache
 	list       *listCache
 	day        dayCache
@@ -67,6 +68,7 @@ type Options struct {
 	Version string                  // of the program: it stands in each snapshot
 	History *HistorySource          // nil: none is kept
 	Metrics []func(*metrics.Writer) // write further metrics of the process
+	Alerts  AlertSource
 
 	Accounts   *accounts.Store   // nil: nobody can sign in
 	Operations *operations.Store // nil: nothing was entered
@@ -78,8 +80,8 @@ type Options struct {
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed,
-		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History)}, list: &listCache{central: c, operations: entered},
+		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, alerts: o.Alerts,
+		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {

@@ -185,6 +185,7 @@ type statusJSON struct {
 	LastFaulted  int            `json:"last_known_faulted"`
 	Connections  int            `json:"connections"`
 	LastSeen     seconds        `json:"last_seen"`
+	Alerts       *alertsJSON    `json:"alerts,omitempty"` // left out: nobody is told
 }
 
 func (d *Dashboard) status() any {
@@ -196,7 +197,7 @@ func (d *Dashboard) status() any {
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 			stateExpected: n.Expected,
 		},
-		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted,
+		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted, Alerts: d.alerts.json(),
 	}
 	if err := healthy(d.central, now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()

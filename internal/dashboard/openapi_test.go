@@ -79,7 +79,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 	d, _ := openDescription(t)
 	types := map[string]any{
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
-		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Words": wordsJSON{}, "WordsPage": wordsPage{}, "TCPReport": tcpReportJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{},
+		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Words": wordsJSON{}, "WordsPage": wordsPage{}, "TCPReport": tcpReportJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{}, "Alerts": alertsJSON{}, "AlertReceiver": receiverJSON{}, "Deadman": deadmanJSON{},
 		"OwnerNow": ownerNow{}, "WindowNow": windowNow{}, "Session": sessionJSON{}, "SignIn": signInJSON{}, "Take": takeJSON{}, "Owner": ownerJSON{},
 		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{},
 		"AuditLine": auditLineJSON{}, "AuditPage": auditPage{},

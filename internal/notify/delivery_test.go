@@ -39,21 +39,22 @@ func TestReceiverAwayForAnHour(t *testing.T) {
 		a, b := s.watchOne("CP_001"), s.watchOne("CP_002")
 		defer a.stop()
 		defer b.stop()
-		time.Sleep(10 * time.Second)
+		time.Sleep(12 * time.Second) // between two heartbeats
 		if err := s.hook.server.Close(); err != nil {
 			t.Fatal(err)
 		}
 		a.status.Store("KO")
 		time.Sleep(10 * time.Minute)
-		if r := s.notify.Report().Receivers[0]; r.Waiting != 1 || r.FailingSince.IsZero() || !strings.Contains(r.LastError, "connection refused") || r.Name != "webhook+http://hook" {
+		if r := s.notify.Report().Receivers[0]; r.Waiting != 1 || r.FailingSince.IsZero() || !strings.Contains(r.LastError, "connection refused") || r.Scheme+r.Host != "webhook+httphook" {
 			t.Errorf("%+v", r)
 		}
 		a.status.Store("OK")
+		time.Sleep(time.Minute)
 		b.status.Store("KO")
 		time.Sleep(50 * time.Minute)
 		s.hook = s.listen("hook:80")
 		time.Sleep(2 * time.Minute)
-		want := []string{"opened CP_001 faulted: says KO", "opened CP_002 faulted: says KO", "recovered CP_001 well again, after 10m1s"}
+		want := []string{"opened CP_001 faulted: says KO", "recovered CP_001 well again, after 10m0s", "opened CP_002 faulted: says KO"}
 		s.hook.want(t, want...)
 		if r := s.notify.Report().Receivers[0]; r.Waiting != 0 || !r.FailingSince.IsZero() || r.LastError != "" || r.Sent != 3 {
 			t.Errorf("%+v", r)

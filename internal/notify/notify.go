@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -9,9 +10,11 @@ import (
 
 	"evcp"
 	"evcp/internal/alert"
+	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/language"
+	"evcp/internal/operations"
 )
 
 // Options say how a Notifier works.
@@ -22,26 +25,14 @@ type Options struct {
 	StateDir  string // "" = in memory only
 	VFS       string // SQLite's disk; "" is the operating system's
 	Speech    func(site string) alert.Speech
-	Places    Places   // nil: nothing is known
-	Handling  Handling // nil: nobody takes anything
+	// Operations are who has taken what, and what is in maintenance; nil: nobody enters anything.
+	Operations *operations.Store
+	// Checks are the last checks of a charge point, by its events; nil: none are read.
+	Checks func(cp evcp.CPID) (archive.RecentChecks, bool)
 	// Dial connects to receivers; nil: package net does.
 	Dial     dialFunc
 	Logger   *slog.Logger      // nil = none
 	Language language.Language // of the log
-}
-
-// Places is what only the events of a charge point say of it.
-type Places interface {
-	// Site is where it stands; "" is not known.
-	Site(cp evcp.CPID) string
-	// Cause is what its open incident began with; NoCause is not known.
-	Cause(cp evcp.CPID) evcp.Cause
-}
-
-// Handling is what people entered of a charge point.
-type Handling interface {
-	// At is who has taken it, "" if nobody has, and whether it is in maintenance.
-	At(cp evcp.CPID, site string, now time.Time) (owner string, maintenance bool)
 }
 
 // Notifier tells people. Run does the work.
@@ -67,6 +58,9 @@ type Notifier struct {
 func New(o Options) *Notifier {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Operations == nil {
+		o.Operations = operations.Empty()
 	}
 	n := &Notifier{o: o, log: o.Logger, sender: newSender(o.Dial), results: make(chan postResult), open: map[evcp.CPID]alert.CPTrouble{}, next: 1}
 	s, k, err := openStore(o.StateDir, o.VFS, n.log)
@@ -203,29 +197,56 @@ func (n *Notifier) observe(now time.Time) {
 	for _, v := range d.CPs {
 		t, ok := troubleOf(v)
 		if was, had := n.open[v.ID]; had && (!ok || was.Kind != t.Kind) {
-			n.clear(v.ID, now)
+			n.clear(v.ID, ended(v, now))
 		}
 		if ok {
 			n.open[v.ID] = t
 		}
 	}
+	overlay, asked := n.o.Operations.Overlays(now), 0
 	for cp, t := range n.open {
-		if n.o.Places != nil {
-			t.Site = n.o.Places.Site(cp)
-			if cause := n.o.Places.Cause(cp); t.Kind == alert.Faulted && cause != evcp.NoCause {
-				t.Cause = cause.String()
-			}
+		entered := overlay(cp)
+		t.Site, t.Quiet = entered.Site, entered.Maintenance != nil
+		if entered.Owner != nil {
+			t.Owner = entered.Owner.Name
 		}
-		if n.o.Handling != nil {
-			t.Owner, t.Quiet = n.o.Handling.At(cp, t.Site, now)
+		if t.Kind == alert.Faulted && asked < maxCauses && !n.incidents.IsTold(cp, t.Kind) {
+			asked++
+			t.Cause = cmp.Or(n.cause(cp), t.Cause)
 		}
 		n.incidents.See(t, now)
 	}
 }
 
+// cause is why the last check of a charge point failed that did; "" is not known.
+func (n *Notifier) cause(cp evcp.CPID) string {
+	if n.o.Checks == nil {
+		return ""
+	}
+	recent, _ := n.o.Checks(cp)
+	for _, c := range slices.Backward(recent.Checks) {
+		if c.Status.Failed() {
+			return c.Cause.String()
+		}
+	}
+	return ""
+}
+
+// maxCauses is of how many charge points a cause is looked for in one step.
+const maxCauses = 200
+
 func (n *Notifier) clear(cp evcp.CPID, now time.Time) {
 	n.incidents.Clear(cp, n.open[cp].Kind, now)
 	delete(n.open, cp)
+}
+
+// ended is when a charge point that is seen without a trouble was rid of it: when its state
+// began, as the board has it.
+func ended(v central.CPView, now time.Time) time.Time {
+	if v.State == cpstate.Activated && v.Since.Before(now) {
+		return v.Since
+	}
+	return now
 }
 
 // troubleOf is what is wrong with a charge point. A fault outlasts a disconnection. One that

@@ -1,7 +1,10 @@
 package notify
 
 import (
+	"strconv"
 	"time"
+
+	"evcp/internal/metrics"
 )
 
 // AlertReport is how telling people goes on.
@@ -13,10 +16,10 @@ type AlertReport struct {
 
 // ReceiverReport is how one receiver does.
 type ReceiverReport struct {
-	Name         string // scheme and host
-	Waiting      int    // messages
-	FailingSince time.Time
-	LastError    string
+	Scheme, Host string
+	Waiting      int       // messages
+	FailingSince time.Time // zero: it does not fail
+	LastError    string    // of the last attempt, safe to show; "": it worked
 	laneCounts
 }
 
@@ -27,16 +30,44 @@ func (n *Notifier) Report() AlertReport {
 	return n.report
 }
 
-// publish makes the report.
+// publish makes the report. It is not changed afterwards.
 func (n *Notifier) publish() {
-	r := AlertReport{Incidents: len(n.incidents.Open()), DiskError: n.diskError, Receivers: make([]ReceiverReport, len(n.lanes))}
+	r := AlertReport{Incidents: n.incidents.Told(), DiskError: n.diskError, Receivers: make([]ReceiverReport, len(n.lanes))}
 	for i, l := range n.lanes {
-		r.Receivers[i] = ReceiverReport{Name: l.Name, Waiting: len(l.queue), FailingSince: l.failing, laneCounts: l.counts}
-		if l.err != nil {
-			r.Receivers[i].LastError = l.err.Error()
-		}
+		r.Receivers[i] = ReceiverReport{Scheme: l.Scheme, Host: l.Host, Waiting: len(l.queue), FailingSince: l.failing, LastError: textOf(l.err), laneCounts: l.counts}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.report = r
+}
+
+// Metrics writes how telling people goes on.
+func (n *Notifier) Metrics(m *metrics.Writer) {
+	r := n.Report()
+	each := func(value func(ReceiverReport) float64) {
+		for i, receiver := range r.Receivers {
+			m.Value(value(receiver), "receiver", strconv.Itoa(i+1), "scheme", receiver.Scheme, "host", receiver.Host)
+		}
+	}
+	m.Gauge("evcp_alerts_incidents", "Incidents that people were told of, and that are not over.").Value(float64(r.Incidents))
+	m.Gauge("evcp_alerts_waiting", "Messages that wait for a receiver.")
+	each(func(r ReceiverReport) float64 { return float64(r.Waiting) })
+	m.Gauge("evcp_alerts_failing", "1 while the last attempt to reach a receiver failed.")
+	each(func(r ReceiverReport) float64 {
+		if r.FailingSince.IsZero() {
+			return 0
+		}
+		return 1
+	})
+	m.Counter("evcp_alerts_sent_total", "Messages that a receiver took.")
+	each(func(r ReceiverReport) float64 { return float64(r.Sent) })
+	m.Counter("evcp_alerts_attempts_failed_total", "Attempts to reach a receiver that failed.")
+	each(func(r ReceiverReport) float64 { return float64(r.Failed) })
+	m.Counter("evcp_alerts_dropped_total", "Messages given up: more than 1,000 waited, or the receiver refuses one and takes others.")
+	each(func(r ReceiverReport) float64 { return float64(r.Dropped) })
+}
+
+// Metrics writes how the Deadman does.
+func (d *Deadman) Metrics(m *metrics.Writer) {
+	m.Gauge("evcp_alerts_deadman_ping_timestamp_seconds", "When the dead man's ping was last answered.").Time(d.Report().Pinged)
 }

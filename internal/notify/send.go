@@ -66,9 +66,13 @@ func (s httpSender) alerts(ctx context.Context, r alert.Receiver, body []byte) e
 
 const alertsPath = "/api/v2/alerts"
 
-// post sends a request. Its error holds none of the receiver's secrets.
+// post sends a message. Its error holds none of the receiver's secrets.
 func (s httpSender) post(ctx context.Context, r alert.Receiver, p alert.HTTPPost) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL.String(), bytes.NewReader(p.Body))
+	return s.do(ctx, r, http.MethodPost, p)
+}
+
+func (s httpSender) do(ctx context.Context, r alert.Receiver, method string, p alert.HTTPPost) error {
+	req, err := http.NewRequestWithContext(ctx, method, p.URL.String(), bytes.NewReader(p.Body))
 	if err != nil {
 		return errors.New("the URL can't be used")
 	}

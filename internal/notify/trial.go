@@ -1,0 +1,46 @@
+package notify
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"evcp/internal/alert"
+)
+
+// TestResult is what came of a test message to one receiver.
+type TestResult struct {
+	Receiver string        `json:"receiver"` // scheme and host
+	Took     time.Duration `json:"took_ns"`
+	Error    string        `json:"error,omitempty"` // "": it was taken
+}
+
+// Trial sends one test message to each receiver, all at once, and waits for them: at most
+// sendTimeout. Nothing of it is kept or repeated.
+func Trial(ctx context.Context, receivers []alert.Receiver, speech func(site string) alert.Speech, dial dialFunc) []TestResult {
+	s, now := newSender(dial), time.Now()
+	results := make([]TestResult, len(receivers))
+	var sending sync.WaitGroup
+	for i, r := range receivers {
+		m := alert.IncidentMessage{ID: "test-" + strconv.FormatInt(now.UnixMicro(), 10) + "-" + strconv.Itoa(i+1), Kind: alert.Test, At: now}
+		sending.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+			defer cancel()
+			var err error
+			if r.Kind == alert.Alertmanager {
+				err = s.alerts(ctx, r, alert.Alerts([]alert.IncidentMessage{m}, speech, now))
+			} else {
+				err = s.message(ctx, r, m, speech(""))
+			}
+			results[i] = TestResult{Receiver: r.Name, Took: time.Since(now), Error: textOf(err)}
+		})
+	}
+	sending.Wait()
+	return results
+}
+
+// Trial sends a test message to each receiver of the Notifier.
+func (n *Notifier) Trial(ctx context.Context) []TestResult {
+	return Trial(ctx, n.o.Receivers(), n.o.Speech, n.o.Dial)
+}
