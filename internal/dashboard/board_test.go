@@ -2,10 +2,13 @@ package dashboard
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +26,7 @@ type eventSource struct {
 	t       *testing.T
 	mu      sync.Mutex // guards what follows
 	archive *archive.Archive
+	path    string
 	states  map[evcp.CPID]evcp.State
 	offset  int64
 	failing string // the error of the reader
@@ -31,7 +35,8 @@ type eventSource struct {
 
 func newEventSource(t *testing.T) *eventSource {
 	t.Helper()
-	a, err := archive.Open(t.TempDir(), slog.New(slog.DiscardHandler))
+	dir := t.TempDir()
+	a, err := archive.Open(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +45,18 @@ func newEventSource(t *testing.T) *eventSource {
 			t.Error(err)
 		}
 	})
-	return &eventSource{t: t, archive: a, states: map[evcp.CPID]evcp.State{}}
+	return &eventSource{t: t, archive: a, path: filepath.Join(dir, archive.FileName), states: map[evcp.CPID]evcp.State{}}
 }
 
 func (s *eventSource) source() *HistorySource {
-	return &HistorySource{Presents: s.archive.Presents(), Reading: func() archive.FollowStatus {
+	return &HistorySource{Presents: s.archive.Presents(), Checks: s.archive.Checks, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err := s.archive.Commit(); err != nil {
+			return nil, err
+		}
+		return archive.OpenView(s.path, position, true)
+	}, Reading: func() archive.FollowStatus {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return archive.FollowStatus{ReadProgress: s.archive.Progress(), Error: s.failing, Since: s.since}
@@ -69,6 +81,12 @@ func (s *eventSource) observe(cp evcp.CPID, site string, all ...evcp.Observation
 		var events []evcp.Event
 		o.CP = cp
 		s.states[cp], events = p.Next(s.states[cp], o, nil)
+		for _, e := range slices.Clone(events) { // Central answers each report within 4 ms
+			if e.Action == evcp.EngineFailed {
+				told := evcp.Observation{Kind: evcp.FailureReported, CP: cp, At: e.At.Add(6 * time.Millisecond), Incident: e.ID(), Latency: 4 * time.Millisecond}
+				s.states[cp], events = p.Next(s.states[cp], told, events)
+			}
+		}
 		for i := range events {
 			batch.Records = append(batch.Records, kafka.TopicRecord{Offset: s.offset, Value: events[i].AppendJSON(nil)})
 			s.offset++
@@ -83,7 +101,13 @@ func (s *eventSource) observe(cp evcp.CPID, site string, all ...evcp.Observation
 // refused, U is not judged.
 func (s *eventSource) checks(cp evcp.CPID, site, letters string) {
 	s.t.Helper()
-	begin := time.Now().Add(-time.Duration(len(letters)) * time.Second)
+	s.checksUntil(time.Now(), cp, site, letters)
+}
+
+// checksUntil tells one check a second, the last one at a moment.
+func (s *eventSource) checksUntil(end time.Time, cp evcp.CPID, site, letters string) {
+	s.t.Helper()
+	begin := end.Add(-time.Duration(len(letters)) * time.Second)
 	var all []evcp.Observation
 	if _, known := s.states[cp]; !known {
 		all = append(all, evcp.Observation{Kind: evcp.Started, At: evcp.StampOf(begin), Version: "test"})
@@ -134,7 +158,7 @@ func TestFramesJoinReportsAndEvents(t *testing.T) {
 	if o := d.CPs[0].Events.Open; o.Cause != "said_ko" || o.Reply != "KO: overtemp 91C" || o.Failed != 4 || o.NotJudged != 1 || o.Before != "OOOOOO" || o.Opening != "KKUK" {
 		t.Errorf("incident %+v", o)
 	}
-	if len(d.Feed) != 4 || d.Feed[3].Kind != "incident_opened" { // three failed checks, and the incident
+	if len(d.Feed) != 5 || d.Feed[3].Kind != "incident_opened" { // three failed checks, the incident, and Central's answer
 		t.Errorf("feed %+v", d.Feed)
 	}
 	if d.Reading == nil || d.Reading.Records == 0 || len(d.Reading.Rate) != 1 {

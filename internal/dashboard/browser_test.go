@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"evcp/internal/central"
 	"evcp/internal/testbed"
@@ -218,9 +219,9 @@ func TestNaturalOrder(t *testing.T) {
 	b.waitFor("the order", `[...document.querySelectorAll(".tile")].map((e) => e.dataset.id).join() === "CP_1,CP_2,CP_10"`)
 }
 
-// On a board of thousands each charge point is a dot, and only those that are not well have
-// a tile, or those that a search leaves: the page has as many elements as one of hundreds. The
-// canvas has a dot of another colour where one is faulted.
+// On a board of thousands each charge point is a mark on a canvas, in its place; what is not
+// well is in the queue, at most 24 rows. A filter dims the rest. The keyboard walks over the
+// marks and opens one.
 func TestPageOfThousands(t *testing.T) {
 	const cps = 3000
 	b := chromium(t)
@@ -229,25 +230,30 @@ func TestPageOfThousands(t *testing.T) {
 	for n := range cps {
 		s.send(conn, fmt.Sprintf("EV_CP_M CP_%04d registration request", n), fmt.Sprintf("EV_CP_M CP_%04d heartbeat OK", n))
 	}
-	// red counts the pixels of the canvas that are more red than green.
-	const red = `(() => { const c = document.querySelector(".dots"); const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-		let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200 && d[i] > 2 * d[i + 1]) n++; return n; })()`
-	const few = `document.querySelectorAll("*").length < 1500`
+	// red counts the pixels of the canvas that are solid and more red than green; green the other way round. Those that are dimmed are not solid.
+	const pixels = `((of) => { const c = document.querySelector(".dots .cv"); const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+		let n = 0; for (let i = 0; i < d.length; i += 4) if (of(d[i], d[i + 1], d[i + 3])) n++; return n; })`
+	const red = pixels + `((r, g, a) => a > 200 && r > 2 * g)`
+	const green = pixels + `((r, g, a) => a > 150 && g > 2 * r)`
+	const few = `document.querySelectorAll("*").length < 1200`
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
-	b.waitFor("the dots", `document.querySelector(".dots")?.getAttribute("aria-label").startsWith("3,000 ")`)
+	b.waitFor("the marks", `document.querySelector(".dots .cv")?.getAttribute("aria-label").startsWith("3,000 ")`)
 	b.waitFor("no tiles, and none faulted", `document.querySelectorAll(".tile").length === 0 && `+red+` === 0 && `+few)
 	s.send(conn, "EV_CP_M CP_2990 heartbeat KO")
-	b.waitFor("the fault in words and as a dot", fmt.Sprintf(isState, "CP_2990", "faulted")+` && `+red+` > 0`)
+	b.waitFor("the fault in words and as a mark", `document.querySelector('[data-key="cp CP_2990"]') !== null && `+red+` > 0`)
 	b.waitFor("the count", fmt.Sprintf(counted, "faulted", 1))
+	b.do(chromedp.Click(`.count.s-faulted`))
+	b.waitFor("that only the fault is not dimmed", green+` === 0 && `+red+` > 0 && location.search.includes("state=faulted")`)
+	b.do(chromedp.Click(`.count.s-faulted`))
 	s.send(conn, "EV_CP_M CP_2990 heartbeat OK")
-	b.waitFor("the recovery", `document.querySelectorAll(".tile").length === 0 && `+red+` === 0`)
-	b.do(chromedp.Evaluate[chromedp.Void](`(() => { const i = document.querySelector(".find input"); i.value = "CP_100"; i.dispatchEvent(new Event("input")); })()`))
-	b.waitFor("the ten that were looked for", `document.querySelectorAll(".tile.s-activated").length === 10 && document.querySelector(".dots") === null`)
-	s.send(conn, "EV_CP_M CP_1007 heartbeat KO")
-	b.waitFor("one of them faulted", fmt.Sprintf(isState, "CP_1007", "faulted"))
-	b.do(chromedp.Navigate(s.url + "?lang=en"))
-	b.waitFor("the dots", `document.querySelector(".dots") !== null`)
+	b.waitFor("the recovery", `document.querySelector('[data-key="cp CP_2990"]') === null && `+red+` === 0`)
+	b.do(chromedp.Focus(`.dots .cv`), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown))
+	b.waitFor("what is said of a mark", `document.querySelector("#announcer").textContent.startsWith("CP_0001, Activated")`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.waitFor("that it is opened", `location.pathname === "/cp/CP_0001"`)
+	b.do(chromedp.NavigateBack())
+	b.waitFor("the marks", `document.querySelector(".dots") !== null`)
 	conn.Close()
 	b.waitFor("that all are lost", `document.querySelector('[data-k="n-disconnected"]')?.textContent === "3,000"`)
-	b.waitFor("some of them in words, the faulted one first", `document.querySelector(".tile")?.dataset.id === "CP_1007" && document.querySelectorAll(".tile").length === 48 && `+few)
+	b.waitFor("some of them in words", `document.querySelectorAll(".q").length === 24 && document.querySelector(".more").textContent.startsWith("+2,976") && `+few)
 }

@@ -7,6 +7,8 @@ import { Store } from './store.js';
 import { Router, base, href } from './router.js';
 import { el, $, $$, set } from './dom.js';
 import { readSession } from './session.js';
+import { kafkaOf } from './model.js';
+import { helpDialog } from './help.js';
 
 const store = new Store(base + 'api/v1/events');
 
@@ -26,15 +28,17 @@ const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incide
 const header = el(`<header class="top">
   <a class="brand" data-place="/"><svg aria-hidden="true"><use href="#i-mark"/></svg>EV_Central</a>
   <nav class="nav" aria-label="EV_Central">${NAV.map((n) => `<a data-place="${n.place}" data-name="${n.name}" data-t="nav_${n.name}"></a>`).join('')}</nav>
-  <label class="find"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-t-label="search"></label>
+  <label class="find"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-t-label="search"><kbd aria-hidden="true">/</kbd></label>
   <div class="tools"><span class="lang" role="group" data-t-label="language"><button type="button" data-lang="en">EN</button><button type="button" data-lang="es">ES</button></span>
   <button type="button" class="theme" data-t-label="theme"><svg aria-hidden="true"><use href="#i-theme"/></svg></button>
   <span class="clock"><b></b> <span></span></span>
   <span class="pill"><i></i><span data-k="link"></span><b data-k="page"></b></span></div></header>`);
-const banner = el('<section class="banner" hidden><div class="bt"><strong></strong> <span></span></div><div class="bs" data-t="lost_2"></div><div class="bn"><span></span><button type="button" class="try" data-t="now"></button></div></section>');
+const banner = el('<section class="banner" hidden><div class="bt"><strong></strong> <span></span></div><div class="bs"></div><div class="bn"><span></span><button type="button" class="try" data-t="now"></button></div></section>');
 const main = el('<div class="page"></div>');
+const tryButton = $('.try', banner);
 const find = /** @type {HTMLInputElement} */ ($('.find input', header));
 document.getElementById('app')?.replaceChildren(header, banner, main);
+const help = helpDialog((on) => savePreference({ keys: on ? '' : 'off' }), () => preference('keys') !== 'off');
 
 let announced = '';
 /** @param {string} s */
@@ -44,7 +48,9 @@ function announce(s) {
   set($('#announcer'), s);
 }
 
-const shared = { language: { say: t, lang }, store, announce, me: /** @type {import('./router.js').Context['me']} */ (null) };
+/** Whether keys without Ctrl or Alt do something. */
+const keys = () => preference('keys') !== 'off';
+const shared = { keys, language: { say: t, lang }, store, announce, me: /** @type {import('./router.js').Context['me']} */ (null) };
 const router = new Router(main, routes, shared, shown);
 
 /** @param {string} name of the page that is shown */
@@ -78,6 +84,10 @@ function translate() {
 }
 
 // ---- preferences ----
+/** @param {string} k @returns {string} */
+function preference(k) {
+  try { return JSON.parse(localStorage.getItem('ev') || '{}')[k] || ''; } catch (_) { return ''; }
+}
 /** @param {Record<string, string>} o */
 function savePreference(o) {
   try { localStorage.setItem('ev', JSON.stringify({ ...JSON.parse(localStorage.getItem('ev') || '{}'), ...o })); } catch (_) { /* private mode */ }
@@ -108,18 +118,27 @@ find.onkeydown = (e) => {
   if (e.key === 'Enter' && router.name !== 'board') router.navigate('/?' + new URLSearchParams({ q: find.value }));
 };
 
-// ---- the link ----
+// ---- the link, and the events ----
+/** @type {import('./model.js').Kafka} */
+let kafka = kafkaOf(null, [], 0);
+let seconds = 0; // the second in which kafka was last looked at
+
 function link() {
+  kafka = kafkaOf(store.reading, store.cps.values(), store.knownUntil());
+  const part = !store.lost && kafka.state === 'lost';
   document.body.classList.toggle('is-lost', store.lost);
-  $('.pill', header)?.classList.toggle('lost', store.lost);
-  set($('[data-k="link"]', header), t(store.lost ? 'lost' : 'live'));
-  banner.hidden = !store.lost;
-  banner.setAttribute('aria-label', t('lost'));
-  if (store.lost) set($('.bt span', banner), t('lost_1', { t: clock(store.lostAt) }));
+  document.body.classList.toggle('is-part', part);
+  const pill = $('.pill', header);
+  if (pill) { pill.classList.toggle('lost', store.lost); pill.classList.toggle('part', part); }
+  set($('[data-k="link"]', header), t(store.lost ? 'lost' : part ? 'partial' : 'live'));
+  banner.hidden = !store.lost && !part;
+  banner.setAttribute('aria-label', t(store.lost ? 'lost' : 'partial'));
+  set($('.bt span', banner), store.lost ? t('lost_1', { t: clock(store.lostAt) }) : t('kafka_1'));
+  set($('.bs', banner), t(store.lost ? 'lost_2' : 'kafka_2'));
+  if (tryButton) tryButton.hidden = !store.lost;
   tick();
   title();
 }
-const tryButton = $('.try', banner);
 if (tryButton) tryButton.onclick = () => store.stream.connect();
 // Who is signed in is asked for with each snapshot: Central may have been restarted.
 async function session() {
@@ -142,11 +161,35 @@ function tick() {
   set($('.clock b', header), clock(now));
   set($('.clock span', header), zone());
   set($('[data-k="page"]', header), store.lost ? dur(now - store.lostAt) : num(Math.min(99, store.stream.secondsSinceFrame()), 1) + NB + 's');
+  if (Math.floor(now) !== seconds) { seconds = Math.floor(now); events(); }
+  if (!store.lost && kafka.state === 'lost') {
+    set($('.bt strong', banner), t('kafka_t', { d: dur(now - kafka.since) }));
+    set($('.bn span', banner), t('kafka_3', { n: num(kafka.records) }));
+  }
   if (!store.lost) return;
   set($('.bt strong', banner), t('lost_t', { d: dur(now - store.lostAt) }));
   const { stream } = store, s = Math.max(0, Math.ceil((stream.retryAt - performance.now()) / 1000));
   set($('.bn span', banner), stream.retryAt ? t('lost_3', { s: s + NB + 's', n: stream.attempt }) : t('lost_try', { n: stream.attempt }));
 }
+
+// events notices that the events are lost, or read again.
+function events() {
+  const was = kafka.state;
+  kafka = kafkaOf(store.reading, store.cps.values(), store.knownUntil());
+  if (kafka.state === was) return;
+  link();
+  if (kafka.state === 'lost' && !store.lost) announce(t('kafka_t', { d: dur(store.now() - kafka.since) }) + ' ' + t('kafka_1'));
+}
+
+// ---- keys ----
+addEventListener('keydown', (e) => {
+  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
+  const typing = e.target instanceof HTMLElement && e.target.matches('input, textarea, select');
+  if (e.key === 'Escape' && e.target === find) { e.preventDefault(); find.blur(); }
+  if (typing || !keys()) return;
+  if (e.key === '/') { e.preventDefault(); find.focus(); find.select(); }
+  if (e.key === '?') { e.preventDefault(); help.showModal(); }
+});
 
 // A hidden tab holds no stream. Its title is asked for now and then.
 async function hiddenTitle() {

@@ -1,98 +1,275 @@
-// Thousands of charge points: a dot for each on one canvas, in the order of their ids, as
-// the page would stand still with a tile for each. The shapes differ without colour.
+// Thousands of charge points: a mark for each on a canvas, and a second canvas above it for the
+// focus and for rings round what has changed.
+// @ts-check
+import { t } from './words.js';
+import { esc, num } from './format.js';
 import { isUnverified } from './draw.js';
+import { $, el } from './dom.js';
+import { layoutDots, cellAt, LABEL, GAP_X } from './dotlayout.js';
+import { openOf } from './model.js';
 
-const DIM = 8; // added to the look of what a filter leaves out
-const LOOKS = { activated: 0, faulted: 1, disconnected: 2, expected: 3, unverified: 4, last: 5 };
+/** @typedef {import('./model.js').Moment} Moment */
+/** @typedef {import('./model.js').ChargePoint} ChargePoint */
 
+const DIM = 16; // added to the look of what a filter leaves out
+const LOOKS = ['activated', 'suspect', 'maintenance', 'expected', 'unverified', 'disconnected', 'last', 'faulted']; // the last is the most urgent
+const FRAME_CELLS = 2000, FRAME_MS = 6; // what one frame may draw
+const RINGS = 40; // at once; beyond that rings say nothing
+
+/** @param {ChargePoint} cp @param {Moment} m */
 function lookOf(cp, m) {
   const hollow = isUnverified(cp, m.now);
-  let look = LOOKS[cp.state];
-  if (cp.last_known_fault || hollow && cp.state === 'faulted') look = LOOKS.last;
-  else if (hollow) look = LOOKS.unverified;
+  let look = LOOKS.indexOf(cp.state);
+  if (cp.last_known_fault || hollow && cp.state === 'faulted') look = LOOKS.indexOf('last');
+  else if (hollow) look = LOOKS.indexOf('unverified');
+  else if (cp.state === 'activated' && cp.events && cp.events.streak && !openOf(cp)) look = LOOKS.indexOf('suspect');
   return look + (m.match(cp) ? 0 : DIM);
 }
 
 export class Dots {
-  // pick(cp) is called with the charge point that was clicked.
-  constructor(canvas, order, pick) {
-    this.canvas = canvas;
-    this.order = order;
-    this.index = new Map(order.map((cp, i) => [cp.cp_id, i]));
-    this.looks = new Uint8Array(order.length).fill(255);
-    const at = (e) => {
-      const r = canvas.getBoundingClientRect();
-      const column = Math.floor((e.clientX - r.left) / this.cell);
-      return column < this.columns ? this.order[Math.floor((e.clientY - r.top) / this.cell) * this.columns + column] : undefined;
-    };
-    canvas.onpointermove = (e) => { const cp = at(e); canvas.title = cp ? cp.cp_id : ''; };
-    canvas.onclick = (e) => { const cp = at(e); if (cp) pick(cp); };
+  /**
+   * @param {HTMLElement} host an empty element
+   * @param {{open: (cp: ChargePoint) => void, say: (sentence: string) => void, describe: (cp: ChargePoint) => string, find: (id: string) => ChargePoint | undefined, moment: () => Moment}} on
+   */
+  constructor(host, on) {
+    this.host = host;
+    this.on = on;
+    host.replaceChildren(el(`<div class="dots"><canvas class="cv" tabindex="0" role="img" aria-describedby="dothelp"></canvas><canvas class="ov" aria-hidden="true"></canvas><div class="card" hidden></div></div>`), el(`<p id="dothelp" class="sr">${t('dots_help')}</p>`));
+    this.canvas = /** @type {HTMLCanvasElement} */ ($('.cv', host));
+    this.over = /** @type {HTMLCanvasElement} */ ($('.ov', host));
+    this.card = /** @type {HTMLElement} */ ($('.card', host));
+    this.focus = -1;
+    /** @type {number[]} */
+    this.queue = [];
+    this.frame = 0;
+    /** @type {Map<number, number>} by cell: when its ring began */
+    this.rings = new Map();
+    this.ringFrame = 0;
+    this.calm = matchMedia('(prefers-reduced-motion: reduce)');
+    this.canvas.addEventListener('pointermove', (e) => this.show(this.at(e), false));
+    this.canvas.addEventListener('pointerleave', () => this.show(-1, false));
+    this.canvas.addEventListener('blur', () => this.show(-1, false));
+    this.canvas.addEventListener('click', (e) => this.open(this.at(e)));
+    this.canvas.addEventListener('keydown', (e) => this.key(e));
   }
 
-  // layout fits the dots into the width, and draws all.
-  layout(m) {
-    const { canvas, order } = this;
-    this.width = canvas.parentNode.clientWidth;
-    this.cell = order.length > 20000 ? 6 : 11;
-    this.columns = Math.max(1, Math.floor(this.width / this.cell));
-    const height = Math.ceil(order.length / this.columns) * this.cell;
-    const ratio = Math.min(2, devicePixelRatio || 1);
-    canvas.width = this.columns * this.cell * ratio;
-    canvas.height = height * ratio;
-    canvas.style.width = this.columns * this.cell + 'px';
-    canvas.style.height = height + 'px';
-    this.context = canvas.getContext('2d');
-    this.context.scale(ratio, ratio);
-    this.sprites = sprites(this.cell, ratio, canvas.parentNode);
+  /** @param {MouseEvent} e */
+  at(e) {
+    const r = this.canvas.getBoundingClientRect();
+    return cellAt(this.places, e.clientX - r.left, e.clientY - r.top);
+  }
+
+  /** Fits the marks into the pane, and draws all. @param {import('./dotlayout.js').Site[]} sites @param {number} width @param {number} height */
+  layout(sites, width, height) {
+    this.sites = sites;
+    this.places = layoutDots(sites, Math.max(60, width), height);
+    this.index = new Map(this.places.cells.map((c, i) => [c.id, i]));
+    this.looks = new Uint8Array(this.places.cells.length).fill(255);
+    this.width = width;
+    const ratio = this.ratio = Math.min(2, devicePixelRatio || 1);
+    for (const c of [this.canvas, this.over]) {
+      c.width = width * ratio;
+      c.height = this.places.height * ratio;
+      c.style.width = width + 'px';
+      c.style.height = this.places.height + 'px';
+    }
+    this.g = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
+    this.og = /** @type {CanvasRenderingContext2D} */ (this.over.getContext('2d'));
+    this.g.scale(ratio, ratio);
+    this.og.scale(ratio, ratio);
+    this.repaint();
+  }
+
+  /** Draws all anew: the theme, the language or the filters changed. */
+  repaint() {
+    if (!this.places) return;
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.queue = [];
+    this.colours();
+    const m = this.on.moment();
+    this.g.clearRect(0, 0, this.width, this.places.height);
     this.looks.fill(255);
-    this.all(m);
+    for (let i = 0; i < this.places.cells.length; i++) this.draw(i, m, true);
+    this.places.boxes.forEach((_, b) => this.label(b));
+    this.describe();
   }
 
-  // all draws the dots that changed; time alone changes some.
-  all(m) { for (let i = 0; i < this.order.length; i++) this.draw(i, this.order[i], m); }
+  // describe says on the canvas what a screen reader gets at once; the table says the rest.
+  describe() { this.canvas.setAttribute('aria-label', t('dots', { n: num(this.places.cells.length) })); }
 
-  update(cp, m) {
-    const i = this.index.get(cp.cp_id);
-    if (i === undefined) return;
-    this.order[i] = cp;
-    this.draw(i, cp, m);
+  /** Draws what changed, the most urgent first, within the time of some frames. @param {Iterable<string>} ids */
+  update(ids) {
+    const m = this.on.moment();
+    for (const id of ids) {
+      const i = this.index.get(id);
+      if (i === undefined) continue;
+      const cp = this.on.find(id);
+      if (cp && this.looks[i] !== lookOf(cp, m)) this.queue.push(i);
+    }
+    if (!this.queue.length || this.frame) return;
+    this.frame = requestAnimationFrame(() => this.work());
   }
 
-  draw(i, cp, m) {
+  work() {
+    this.frame = 0;
+    const began = performance.now(), m = this.on.moment(), many = this.queue.length > RINGS, boxes = new Set();
+    /** @param {number} i */
+    const urgency = (i) => { const cp = this.on.find(this.places.cells[i].id); return cp ? lookOf(cp, m) % DIM : 0; };
+    if (this.queue.length > FRAME_CELLS) this.queue.sort((a, b) => urgency(b) - urgency(a));
+    let n = 0;
+    while (n < this.queue.length && n < FRAME_CELLS && (n & 63 || performance.now() - began < FRAME_MS)) {
+      const i = this.queue[n++], was = this.looks[i];
+      this.draw(i, m, false);
+      boxes.add(this.places.cells[i].box);
+      if (!many && was !== 255 && state(was) !== state(this.looks[i])) this.ring(i); // one failed check alone makes no ring: it accuses nobody
+    }
+    this.queue = this.queue.slice(n);
+    for (const b of boxes) this.label(b);
+    if (this.queue.length) this.frame = requestAnimationFrame(() => this.work());
+  }
+
+  /** @param {number} i @param {Moment} m @param {boolean} clean whether the canvas is empty there */
+  draw(i, m, clean) {
+    const c = this.places.cells[i], p = this.places.pitch, cp = this.on.find(c.id);
+    if (!clean) this.g.clearRect(c.x, c.y, p, p);
+    if (!cp) return;
     const look = lookOf(cp, m);
-    if (this.looks[i] === look) return;
     this.looks[i] = look;
-    const { cell } = this, x = (i % this.columns) * cell, y = Math.floor(i / this.columns) * cell;
-    this.context.clearRect(x, y, cell, cell);
-    this.context.globalAlpha = look >= DIM ? 0.22 : 1;
-    this.context.drawImage(this.sprites[look % DIM], x, y, cell, cell);
+    this.g.globalAlpha = look >= DIM ? 0.16 : 1;
+    this.g.drawImage(this.sprites[look % DIM], c.x, c.y, p, p);
+    this.g.globalAlpha = 1;
+  }
+
+  /** The name of a site, bold with its count when it has trouble. @param {number} n */
+  label(n) {
+    const b = this.places.boxes[n], g = this.g;
+    let bad = 0, away = 0;
+    for (let i = b.first; i < b.first + b.count; i++) {
+      const look = this.looks[i] % DIM;
+      if (look === LOOKS.indexOf('faulted') || look === LOOKS.indexOf('last')) bad++; else if (look === LOOKS.indexOf('disconnected')) away++;
+    }
+    const hot = bad > 0 || away > 2;
+    g.clearRect(b.x, b.y, b.w + GAP_X - 2, LABEL - 1);
+    g.font = `${hot ? 650 : 450} 10.5px "Atkinson Next", system-ui, sans-serif`;
+    g.fillStyle = hot ? this.colour.ink : this.colour['ink-3'];
+    g.fillText(b.name, b.x, b.y + 9.5);
+    if (!hot) return;
+    const w = g.measureText(b.name).width;
+    g.fillStyle = bad ? this.colour['flt-ink'] : this.colour['dis-ink'];
+    g.fillText(String(bad || away), b.x + w + 4, b.y + 9.5);
+  }
+
+  // ---- focus and rings: the second canvas ----
+  /** @param {number} i @param {boolean} speak */
+  show(i, speak) {
+    if (i === this.focus) return;
+    this.focus = i;
+    this.overlay();
+    const cell = this.places.cells[i], cp = cell && this.on.find(cell.id);
+    this.card.hidden = !cp;
+    if (!cp) return;
+    this.card.innerHTML = `<b>${esc(cp.cp_id)}</b> ${this.on.describe(cp)}`;
+    this.card.style.left = Math.max(0, Math.min(cell.x + this.places.pitch + 8, this.width - 260)) + 'px';
+    this.card.style.top = Math.min(cell.y + this.places.pitch + 6, this.places.height - 30) + 'px';
+    if (speak) this.on.say(`${cp.cp_id}, ${this.on.describe(cp).replace(/<[^>]+>/g, '')}`);
+  }
+
+  overlay() {
+    const g = this.og, p = this.places.pitch;
+    g.clearRect(0, 0, this.width, this.places.height);
+    const c = this.places.cells[this.focus];
+    g.strokeStyle = this.colour.ink;
+    if (c) { g.lineWidth = 2; g.strokeRect(c.x - 2.5, c.y - 2.5, p + 4, p + 4); }
+    const now = performance.now();
+    for (const [i, began] of this.rings) {
+      const k = (now - began) / 700, at = this.places.cells[i];
+      if (k >= 1 || !at) { this.rings.delete(i); continue; }
+      g.globalAlpha = 1 - k;
+      g.lineWidth = 1.5;
+      g.beginPath();
+      g.arc(at.x + p / 2, at.y + p / 2, p / 2 + 8 * k, 0, 7);
+      g.stroke();
+    }
+    g.globalAlpha = 1;
+  }
+
+  /** @param {number} i */
+  ring(i) {
+    if (this.calm.matches || this.rings.size >= RINGS) return;
+    this.rings.set(i, performance.now());
+    this.ringFrame ||= requestAnimationFrame(() => this.spread());
+  }
+  spread() {
+    this.ringFrame = 0;
+    this.overlay();
+    if (this.rings.size) this.ringFrame = requestAnimationFrame(() => this.spread());
+  }
+
+  /** @param {number} i */
+  open(i) {
+    const cell = this.places.cells[i], cp = cell && this.on.find(cell.id);
+    if (cp) this.on.open(cp);
+  }
+
+  /** @param {KeyboardEvent} e */
+  key(e) {
+    const last = this.places.cells.length - 1, at = Math.max(0, this.focus), rows = this.places.rows;
+    /** @type {Record<string, number>} */
+    const step = { ArrowRight: at + rows, ArrowLeft: at - rows, ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 80 * rows, PageUp: at - 80 * rows, Home: 0, End: last };
+    if (e.key === 'Enter') { this.open(this.focus); return; }
+    if (!(e.key in step)) return;
+    e.preventDefault();
+    this.show(this.focus < 0 ? 0 : Math.max(0, Math.min(last, step[e.key])), true);
+  }
+
+  end() {
+    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.ringFrame);
+    this.host.replaceChildren();
+  }
+
+  // ---- sprites: the looks, drawn once in the colours of the theme ----
+  colours() {
+    const probe = el('<i class="sr"></i>');
+    this.host.append(probe);
+    /** @param {string} name */
+    const css = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
+    /** @type {Record<string, string>} */
+    this.colour = {};
+    for (const n of ['ink', 'ink-3', 'flt-ink', 'dis-ink', 'act-solid', 'flt-solid', 'flt-on', 'dis-solid', 'mnt-solid']) this.colour[n] = css(n);
+    probe.remove();
+    this.sprites = LOOKS.map((look) => this.sprite(look));
+  }
+
+  /** @param {string} look */
+  sprite(look) {
+    const p = this.places.pitch, c = document.createElement('canvas'), m = p / 2, s = p - 1;
+    c.width = c.height = Math.ceil(p * this.ratio);
+    const g = /** @type {CanvasRenderingContext2D} */ (c.getContext('2d')), col = this.colour;
+    g.scale(this.ratio, this.ratio);
+    /** @param {number} x @param {number} r @param {number} [from] @param {number} [to] */
+    const arc = (x, r, from = 0, to = 7) => { g.beginPath(); g.arc(x, m, r, from, to); };
+    switch (look) {
+      case 'activated': g.fillStyle = col['act-solid']; g.globalAlpha = 0.82; arc(m, p * 0.25); g.fill(); break;
+      case 'suspect': g.fillStyle = col['act-solid']; arc(p * 0.32, p * 0.25); g.fill(); g.fillStyle = col['flt-solid']; g.fillRect(p - 3, 1, 1.6, p - 2); break;
+      case 'unverified': g.strokeStyle = col['act-solid']; g.lineWidth = 1.2; arc(m, p * 0.28); g.stroke(); break;
+      case 'expected': g.fillStyle = col['ink-3']; arc(m, p * 0.12); g.fill(); break;
+      case 'maintenance': g.fillStyle = col['mnt-solid']; g.beginPath(); g.moveTo(m - 0.5, -0.2); g.lineTo(p - 0.8, m - 0.5); g.lineTo(m - 0.5, p - 0.8); g.lineTo(-0.2, m - 0.5); g.fill(); break;
+      case 'disconnected': g.strokeStyle = col['dis-solid']; g.lineWidth = Math.max(1.2, p / 7); arc(m - 0.5, p * 0.34, -0.5, 2.2); g.stroke(); arc(m - 0.5, p * 0.34, 2.7, 5.3); g.stroke(); break;
+      case 'last': g.strokeStyle = col['flt-solid']; g.lineWidth = 1.6; g.strokeRect(1, 1, s - 2, s - 2); break;
+      case 'faulted': {
+        g.fillStyle = col['flt-solid'];
+        g.fillRect(0, 0, s, s);
+        g.strokeStyle = col['flt-on'];
+        g.lineWidth = Math.max(1.1, p / 8);
+        const a = p * 0.27, b = s - a;
+        g.beginPath(); g.moveTo(a, a); g.lineTo(b, b); g.moveTo(b, a); g.lineTo(a, b); g.stroke();
+      }
+    }
+    return c;
   }
 }
 
-// sprites are the looks, drawn once in the colours of the theme.
-function sprites(cell, ratio, parent) {
-  const probe = document.createElement('i');
-  probe.hidden = true;
-  parent.append(probe);
-  const colour = (state) => { probe.className = 'shape s-' + state; return getComputedStyle(probe).color; };
-  const all = [];
-  const sprite = (name, state, draw) => {
-    const c = document.createElement('canvas');
-    c.width = c.height = cell * ratio;
-    const g = c.getContext('2d');
-    g.scale(ratio, ratio);
-    g.fillStyle = g.strokeStyle = colour(state);
-    g.lineWidth = cell / 8;
-    draw(g);
-    all[LOOKS[name]] = c;
-  };
-  const circle = (g, r) => { g.beginPath(); g.arc(cell / 2, cell / 2, r, 0, 7); };
-  sprite('activated', 'activated', (g) => { circle(g, cell * 0.36); g.fill(); });
-  sprite('faulted', 'faulted', (g) => g.fillRect(0.5, 0.5, cell - 1, cell - 1));
-  sprite('disconnected', 'disconnected', (g) => { g.setLineDash([cell / 4, cell / 8]); circle(g, cell * 0.34); g.stroke(); });
-  sprite('expected', 'expected', (g) => { circle(g, cell * 0.14); g.fill(); });
-  sprite('unverified', 'activated', (g) => { circle(g, cell * 0.34); g.stroke(); });
-  sprite('last', 'faulted', (g) => g.strokeRect(1, 1, cell - 2, cell - 2));
-  probe.remove();
-  return all;
-}
+/** What a look says of the state: dimmed or suspected it is the same. @param {number} look */
+const state = (look) => (look % DIM === 1 ? 0 : look % DIM);

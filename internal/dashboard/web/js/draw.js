@@ -1,8 +1,7 @@
 // Components as HTML strings. Every value from the network goes through esc().
 import { t } from './words.js';
-import { esc, num, dur, durShort, durBound, age, every, clock, when, host, NB } from './format.js';
+import { num, dur, durShort, durBound, age, every, when, NB } from './format.js';
 
-export const STATES = ['faulted', 'disconnected', 'activated']; // by urgency
 export const shape = (st, cls = '') => `<svg class="shape s-${st} ${cls}" aria-hidden="true"><use href="#i-${st}"/></svg>`;
 
 // KINDS are further sets of charge points to count and to filter by, shown when they are
@@ -65,33 +64,12 @@ export function reasonText(cp, now) {
   if (cp.status === 'MONITORING') return t('c_monitoring');
   return t(cp.reason === 'engine_recovered' ? 'c_recovered' : 'c_registered');
 }
-const stripTags = (html) => html.replace(/<[^>]+>/g, '');
-
 // old: it sends no heartbeats, so Central can't notice its silence; it must not look fresh.
 const OLD = 60;
 export const isOld = (cp, now) => isConnected(cp) && !cp.heartbeat_gap && now - cp.last_seen > OLD;
 // unverified: nothing supports its state any more. It is drawn hollow.
 export const isUnverified = (cp, now) => !!cp.unverified || isOld(cp, now);
 
-export function tile(cp, m, big) {
-  const id = esc(cp.cp_id), last = !!cp.last_known_fault, hollow = isUnverified(cp, m.now);
-  const label = [cp.cp_id, stateName(cp), cp.since ? t('for', { d: lasted(cp, m) }) : '', stripTags(reasonText(cp, m.now))].filter(Boolean).join(', ');
-  const cls = `tile ${big ? 'big' : 'small'} s-${cp.state}${hollow ? ' unverified' : ''}${last ? ' last' : ''}${m.match(cp) ? '' : ' dim'}`;
-  const mark = last ? shape('faulted', 'beat') : shape(cp.state, 'beat');
-  const time = cp.state === 'activated' || !cp.since ? '' : `<time data-k="dur">${lasted(cp, m, big ? dur : durShort)}</time>`;
-  const open = `<li><article class="${cls}" data-id="${id}" aria-label="${esc(label)}">`, end = '</article></li>';
-  const two = cp.speakers > 1 ? `<span class="twice">${t('speakers', { n: num(cp.speakers) })}</span>` : '';
-  if (!big) {
-    const bars = heartbeatBars(cp, missing(cp, m.now), 10);
-    return `${open}<span class="tl">${mark}<b>${id}</b>${time}</span><span class="tw">${two || `<span data-k="word">${stateText(cp, m)}</span>`}</span>${bars}${end}`;
-  }
-  const twice = two || esc(host(cp.peer));
-  return `${open}<span class="tl">${mark}<b>${id}</b><span class="peer">${twice}</span></span>
-    <span class="tw"><strong>${stateName(cp)}</strong>${time}</span>
-    <span class="ts" data-k="why">${reasonText(cp, m.now)}</span>
-    <span class="cap"><span data-k="beats">${heartbeatText(cp, m.now)}</span><span data-k="seen">${lastSeenText(cp, m.now)}</span></span>
-    <span data-k="bars">${heartbeatBars(cp, missing(cp, m.now), 26)}</span>${end}`;
-}
 const stateName = (cp) => t(cp.last_known_fault ? 'last_known_faulted' : cp.state);
 export function stateText(cp, m) {
   if (isOld(cp, m.now)) return t('heard', { d: durShort(m.now - cp.last_seen) });
@@ -119,25 +97,4 @@ export function heartbeatText(cp, now) {
 function lastHeartbeatText(cp, now) {
   if (cp.last_heartbeat) return t('beats_last', { t: when(cp.last_heartbeat, now) });
   return cp.reason === 'central_restarted' ? NB : t('beats_none');
-}
-
-// ---- the feed ----
-export function feedRow(c, now) {
-  const key = c.to === 'disconnected' ? 'r_' + c.reason : 'f_' + c.reason;
-  const text = t(key, { a: esc(host(c.peer)), d: dur(c.lasted) });
-  return `<li class="${c.to === 'faulted' ? 'strong' : ''}"><time>${when(c.at, now)}</time>${shape(c.to, 'fi')}<b>${esc(c.cp_id)}</b><span>${text}</span></li>`;
-}
-// listenText is the address without a wildcard host.
-const listenText = (a) => a.replace(/^(\[::\]|0\.0\.0\.0)(?=:)/, '');
-export const feedStart = (s, now) => `<li><time>${when(s.started, now)}</time><svg class="fi" aria-hidden="true"><use href="#i-mark"/></svg><b>Central</b><span>${t('f_listen', { a: esc(listenText(s.listen)) })}</span></li>`;
-
-// ---- the links from the Monitors to this page; a lost one is drawn broken ----
-export function chain(heard, all, m) {
-  const cut = m.lost ? '<g class="cut"><path d="M250 25l8 8m0-8-8 8"/></g>' : '';
-  return `<svg class="chain" viewBox="0 0 340 58" role="img" aria-label="${esc(t('n_mon'))} ${num(heard)}/${num(all)}, Central, ${esc(t('n_page'))} ${m.lost ? '✕' : 'OK'}">
-    <path class="ln${heard ? '' : ' off'}" d="M72 29h120"/><path class="ln${m.lost ? ' off' : ''}" d="M244 29h20"/>
-    <text class="nd" x="0" y="26">${t('n_mon')}</text><text class="nv" x="0" y="42">${num(heard)}/${num(all)}</text>
-    <text class="lb" x="132" y="22" text-anchor="middle">${t('l_tcp')}</text>
-    <text class="nd" x="218" y="33" text-anchor="middle">Central</text>
-    <text class="nd" x="270" y="26">${t('n_page')}</text><text class="nv" x="270" y="42" data-k="page"></text>${cut}</svg>`;
 }

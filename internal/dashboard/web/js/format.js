@@ -62,3 +62,25 @@ export function when(at, now) {
 }
 
 export const host = (addr) => addr.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+
+// ms is a latency: 1.9 ms, 12 ms.
+export const ms = (x) => num(x, x < 10 ? 1 : 0) + NB + 'ms';
+
+// hm is a time of day to the minute.
+export const hm = (at) => clock(at).slice(0, 5);
+
+// pct shows a percentage of the ledger, which is a decimal text: cut to two digits, so that
+// 99.999 is never shown as 100.
+export function pct(text) {
+  const [whole, part = ''] = String(text).split('.');
+  return num(Number(whole)) + (lang() === 'es' ? ',' : '.') + (part + '00').slice(0, 2) + NB + '%';
+}
+
+// pctUp shows a share that is bad: it is rounded up.
+export const pctUp = (x) => num(Math.ceil(x * 10000 - 1e-9) / 100, 2) + NB + '%';
+
+// peer is text from a charger, as HTML: bounded, control characters made visible.
+export function peer(s, max = 48) {
+  const seen = [...String(s)].map((c) => { const n = c.codePointAt(0) || 0; return n < 32 || (n > 126 && n < 160) ? '\\x' + pad(n.toString(16)) : c; });
+  return esc(seen.length > max ? seen.slice(0, max - 1).join('') + '…' : seen.join(''));
+}

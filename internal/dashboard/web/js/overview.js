@@ -1,31 +1,90 @@
-// The overview: renders as a whole at a snapshot or a filter, updates tiles at each delta,
-// and ticks all durations by one timer.
+// The overview: the sentence and the counts, what needs attention, all charge points, and what
+// happens. Each region is brought to what it must say; none is replaced while it holds the focus.
+// @ts-check
 import { t } from './words.js';
-import { esc, num, dur, durShort, age, clock, NB } from './format.js';
+import { esc, num, dur, durShort, age, clock, pct, NB } from './format.js';
 import { $, $$, set, setHTML } from './dom.js';
-import { STATES, KINDS, shape, kindShape, isKind, isConnected, isUnverified, tile, lasted, reasonText, stateText, missing, heartbeatBars, heartbeatText, lastSeenText, feedRow, feedStart, chain } from './draw.js';
+import { patch } from './patch.js';
+import { ask, change, Problem } from './api.js';
+import { KINDS, shape, kindShape, isKind, isUnverified, isOld, missing, heartbeatBars, heartbeatText, stateText } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
+import { STATES, attention, byId, isConnected, kafkaOf, openOf, sinceOf, sitesOf } from './model.js';
+import { boundsBar, chain, rateBars } from './marks.js';
+import { lastsText, seenText, tile, tileBody, tileClass, tileLabel, whyText } from './tiles.js';
+import { queueRows } from './queue.js';
+import { Folder } from './feedfold.js';
+import { feedLine, feedStart, itemOfChange } from './feedrows.js';
 import { Dots } from './dots.js';
 
-const BIG = 12; // up to so many charge points get a big tile
-const MANY = 400; // beyond so many, each is a dot, and only what is not well has a tile
-const URGENT = 48; // tiles beside the dots
+/** @typedef {import('./model.js').Moment} Moment */
+/** @typedef {import('./model.js').ChargePoint} ChargePoint */
 
-let root, context, store, ending = [];
-let feedHolds = 0;
+const BIG = 12; // up to so many charge points get a big tile
+const MANY = 400; // beyond so many each is a mark on a canvas
+const MOST_TILES = 2000; // also where tiles were asked for
+const DAY_EVERY = 30_000; // ms between questions for the last 24 hours
+const QUEUE_EVERY = 250; // ms between two orders of what needs attention
+
+/** @type {import('./router.js').Context} */
+let context;
+/** @type {import('./store.js').Store} */
+let store;
+/** @type {HTMLElement} */
+let root;
+/** @type {(() => void)[]} */
+let ending = [];
+/** @type {{states: Set<string>, q: string, site: string, density: string}} */
 let query;
+/** @type {string[] | null} the ids in order; null: some came or went */
+let sorted = null;
+/** @type {any} the last 24 hours; null: not known */
+let day = null;
+let dayError = '';
+/** @type {Dots | null} */
+let dots = null;
+let folder = new Folder();
+let stop = ''; // the id of the tile at which Tab stops
 
 function readQuery() {
-  const p = new URLSearchParams(location.search);
-  return { states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s) || KINDS.includes(s))), q: p.get('q') || '' };
+  const p = new URLSearchParams(location.search), density = p.get('density') || '';
+  return {
+    states: new Set((p.get('state') || '').split(',').filter((s) => STATES.includes(s) || KINDS.includes(s))), q: p.get('q') || '', site: p.get('site') || '',
+    density: ['tiles', 'dots'].includes(density) ? density : '',
+  };
 }
-const setQuery = ({ states, q }) => context.setQuery({ ...(states && { state: [...states].join(',') }), ...(q !== undefined && { q }) });
-const match = (cp) => (!query.states.size || [...query.states].some((s) => isKind(cp, s, store.now()))) && cp.cp_id.toLowerCase().includes(query.q.toLowerCase());
 
-// timeContext is what the drawing functions need to know of time.
-const timeContext = () => ({ now: store.now(), lost: store.lost, knownUntil: store.knownUntil(), match });
+/** @param {ChargePoint} cp */
+function match(cp) {
+  if (query.site && cp.site !== query.site) return false;
+  if (query.states.size && ![...query.states].some((s) => isKind(cp, s, store.now()))) return false;
+  if (!query.q) return true;
+  const text = query.q.toLowerCase(), open = openOf(cp);
+  return cp.cp_id.toLowerCase().includes(text) || (cp.site || '').toLowerCase().includes(text) ||
+    cp.state !== 'activated' && whyText(cp, plainMoment()).replace(/<[^>]+>/g, '').toLowerCase().includes(text) || !!open && open.cause.includes(text);
+}
+/** @returns {Moment} */
+function plainMoment() {
+  return { now: store.now(), lost: store.lost, knownUntil: store.knownUntil(), kafka: kafkaOf(store.reading, store.cps.values(), store.knownUntil()), match: () => true };
+}
+/** @returns {Moment} */
+const moment = () => ({ ...plainMoment(), match });
 
+function all() {
+  sorted ||= [...store.cps.keys()].sort(byId);
+  return sorted.flatMap((id) => store.cps.get(id) || []);
+}
+/** The charge points of the site that is looked at. */
+const inScope = () => (query.site ? all().filter((cp) => cp.site === query.site) : all());
+
+function isDots() {
+  const n = query.site ? inScope().length : store.cps.size;
+  return query.density === 'dots' || n > MOST_TILES || query.density !== 'tiles' && n > MANY;
+}
+const isBig = () => (query.site ? inScope().length : store.cps.size) <= BIG;
+
+// ---- the band ----
 function counts() {
+  /** @type {Record<string, number>} */
   const c = {}, now = store.now();
   for (const k of [...STATES, ...KINDS]) c[k] = 0;
   for (const cp of store.cps.values()) {
@@ -34,290 +93,537 @@ function counts() {
   }
   return c;
 }
-// shownCounts are the states, and those kinds that are not empty or filtered by.
-const shownCounts = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))];
-// CP_2 stands before CP_10.
-const { compare } = new Intl.Collator('en', { numeric: true });
-let sorted = null; // the ids in order; null: some came or went
-function all() {
-  sorted ??= [...store.cps.keys()].sort((a, b) => compare(a, b) || (a < b ? -1 : 1));
-  return sorted.map((id) => store.cps.get(id));
-}
-const isBig = () => store.cps.size <= BIG;
-const isMany = () => store.cps.size > MANY;
+/** @param {Record<string, number>} c */
+const countCells = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))].map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-key="${s}" data-state="${s}" aria-pressed="${query.states.has(s)}">${KINDS.includes(s) ? kindShape(s) : shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
 
-// ---- parts ----
-function headline(m) {
-  const c = counts();
+/** @param {ChargePoint} cp */
+const link = (cp) => `<a href="${esc(context.href('/cp/' + encodeURIComponent(cp.cp_id)))}">${esc(cp.cp_id)}</a>`;
+
+/** @param {Moment} m @param {Record<string, number>} c @param {import('./model.js').Row[]} rows */
+function headline(m, c, rows) {
   if (!store.central) return NB;
   if (m.lost) return t('h_lost', { at: clock(store.lostAt), n: num(c.faulted) });
   if (!store.cps.size) return t('h_empty');
-  const oldest = (of, by) => [...store.cps.values()].filter(of).sort((a, b) => by(a) - by(b))[0];
-  const name = (cp) => `<strong>${esc(cp.cp_id)}</strong>`, last = c.last_known_faulted;
+  const last = c.last_known_faulted, list = [...store.cps.values()];
+  const groups = rows.filter((r) => !r.cp).slice(0, 2).map((r) => ` <a href="${esc(context.href('/?' + new URLSearchParams({ site: r.site })))}">${t(`h_site${r.cps.length === r.of ? '_all' : ''}_${r.state}`, { s: esc(r.site), n: num(r.cps.length), all: num(r.of) })}</a>`).join('');
   if (!c.faulted && last) {
-    const cp = oldest((x) => x.last_known_fault, (x) => x.last_seen);
-    return t(last === 1 ? 'h_last1' : 'h_last', { n: num(last), cp: name(cp), dur: `<span>${dur(m.now - cp.last_seen)}</span>` });
+    const cp = list.filter((x) => x.last_known_fault).sort((a, b) => a.last_seen - b.last_seen)[0];
+    return t(last === 1 ? 'h_last1' : 'h_last', { n: num(last), cp: link(cp), dur: `<span>${dur(m.now - cp.last_seen)}</span>` }) + groups;
   }
-  if (!c.faulted) return t('h_none', { n: num(connected().filter((cp) => !isUnverified(cp, m.now)).length), all: num(store.cps.size) });
-  const cp = oldest((x) => x.state === 'faulted', (x) => x.since);
-  const text = t(c.faulted === 1 ? 'h_fault1' : 'h_fault', { n: num(c.faulted), cp: name(cp), dur: `<span>${lasted(cp, m)}</span>` });
-  return last ? text + ' ' + t('h_more', { n: num(last) }) : text;
+  if (!c.faulted) return t('h_none', { n: num(list.filter((cp) => isConnected(cp) && !isUnverified(cp, m.now)).length), all: num(store.cps.size) }) + groups;
+  let oldest = null;
+  for (const cp of list) if (cp.state === 'faulted' && (!oldest || sinceOf(cp).at < sinceOf(oldest).at)) oldest = cp;
+  const text = t(c.faulted === 1 ? 'h_fault1' : 'h_fault', { n: num(c.faulted), cp: oldest && link(oldest), dur: `<span>${oldest && lastsText(oldest, m)}</span>` });
+  return (last ? text + ' ' + t('h_more', { n: num(last) }) : text) + groups;
 }
 
+/** @param {Moment} m */
 function confidence(m) {
   if (m.lost) return t('b_lost', { s: dur(m.now - store.lostAt) });
   if (!store.cps.size) return t('b_none');
-  const live = connected();
-  const beating = live.filter((cp) => cp.last_heartbeat && !isUnverified(cp, m.now));
-  if (!live.length) return t('b_nobody');
-  if (!beating.length) return t('b_quiet');
-  const within = beating.reduce((s, cp) => Math.max(s, m.now - cp.last_seen), 0);
-  const v = { n: num(beating.length), all: num(store.cps.size), s: age(Math.ceil(within * 10) / 10) };
-  return t(beating.length === store.cps.size ? 'b_ok' : 'b_part', v);
-}
-const connected = () => [...store.cps.values()].filter(isConnected);
-
-const countCells = (c) => shownCounts(c).map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-state="${s}" aria-pressed="${query.states.has(s)}">${KINDS.includes(s) ? kindShape(s) : shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
-function summary(m) {
-  const cells = countCells(counts());
-  return `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${headline(m)}</h1><div class="counts">${cells}</div></div>
-    <div class="cell trust"><h2>${t('believe')} <span data-k="bel">${confidence(m)}</span></h2><div data-k="chain">${chain(connected().length, store.cps.size, m)}</div></div></section>`;
-}
-
-function feed(m) {
-  const rows = store.changes.map((c) => feedRow(c, m.now)).join('') + (store.central ? feedStart(store.central, m.now) : '');
-  const sub = m.lost ? t('feed_until', { t: clock(store.lostAt) }) : t('feed_sub');
-  return `<section class="feed" id="feed" aria-label="${t('feed')}"><h2>${t('feed')} <small>${sub}</small><span class="held" hidden>${t('feed_hold')}</span></h2><ol role="log" aria-live="off" tabindex="0">${rows}</ol></section>`;
-}
-
-function board(m) {
-  if (!store.central) return loading();
-  if (!store.cps.size) return empty(store.central, m.now);
-  const { tiled, shown, dotted } = arranged();
-  const chips = [...query.states].map((s) => `<button type="button" class="chip" data-state="${s}" aria-label="${t('clear')} ${t(s)}">${t(s)}<span aria-hidden="true">×</span></button>`).join('');
-  const some = shown < store.cps.size ? t('shown', { n: num(shown), all: num(store.cps.size) }) : '';
-  return `<section class="boardp" id="board" aria-label="${t('board')}"><div class="bh"><h2>${t('cps', { n: num(store.cps.size) })} <small>${some}</small></h2>${chips}</div>
-    <ul class="tiles ${isBig() ? 'big' : 'small'}">${tiled.map((cp) => tile(cp, m, isBig())).join('')}</ul>${dotted ? `<div class="dotted"><canvas class="dots" role="img" aria-label="${esc(t('dots', { n: num(store.cps.size) }))}"></canvas></div>` : ''}</section>`;
-}
-// arranged is which charge points have tiles, and how many the filter shows. Of many, those
-// that a filter shows if they are few, else the first that are not well.
-function arranged() {
-  if (!isMany()) return { tiled: all(), shown: [...store.cps.values()].filter(match).length, dotted: false };
-  const fit = all().filter(match);
-  if (fit.length <= MANY) return { tiled: fit, shown: fit.length, dotted: !fit.length };
-  const tiled = [];
-  for (const is of [(cp) => cp.state === 'faulted', (cp) => cp.last_known_fault, (cp) => cp.state === 'disconnected' && !cp.last_known_fault]) {
-    for (let i = 0; i < fit.length && tiled.length < URGENT; i++) if (is(fit[i])) tiled.push(fit[i]);
+  if (m.kafka.state === 'lost') return t('b_kafka');
+  let live = 0, beating = 0, within = 0;
+  for (const cp of store.cps.values()) {
+    if (!isConnected(cp)) continue;
+    live++;
+    if (!cp.last_heartbeat || isUnverified(cp, m.now)) continue;
+    beating++;
+    within = Math.max(within, m.now - cp.last_seen);
   }
-  return { tiled, shown: fit.length, dotted: true };
+  if (!live) return t('b_nobody');
+  if (!beating) return t('b_quiet');
+  return t(beating === store.cps.size ? 'b_ok' : 'b_part', { n: num(beating), all: num(store.cps.size), s: age(Math.ceil(within * 10) / 10) });
 }
 
-// ---- dots ----
-let dots = null;
-function placeDots(m) {
-  const canvas = $('.dots');
-  dots = canvas && new Dots(canvas, all(), (cp) => { setQuery({ q: cp.cp_id }); });
-  if (dots) dots.layout(m);
-}
-const layoutDots = () => { if (dots) dots.layout(timeContext()); };
-
-// boardSoon draws the board of many anew, twice a second at most, when a state has changed.
-let boardWaits = 0;
-function boardSoon() {
-  boardWaits ||= setTimeout(() => {
-    boardWaits = 0;
-    if (waiting || !isMany()) return; // all is drawn anew
-    const m = timeContext(), old = $('.boardp .tiles'), box = document.createElement('div');
-    box.innerHTML = board(m);
-    if (!!dots !== !!$('.dots', box)) { render(); return; }
-    old.replaceWith($('.tiles', box));
-    observeTiles();
-  }, 500);
+/** @param {Moment} m */
+function dayFigures(m) {
+  if (m.kafka.state === 'none') return `<p class="fig"><b>–</b> <span>${t('day_none')}</span></p>`;
+  if (!day) return `<p class="fig"><b>–</b> <span>${store.central ? esc(dayError) || t('day_wait') : ''}</span></p>`;
+  if (day.network.percent === null) return `<p class="fig"><b>–</b> <span>${t('day_empty')}</span></p>`;
+  return `<p class="fig"><b>${pct(day.network.percent)}</b> <span>${t('up_watched')}</span></p>${boundsBar(day.network)}`;
 }
 
-// ---- tiles in view ----
-// Heartbeats come for all charge points, but only tiles in view are redrawn for them and
-// tick. A change of state is drawn everywhere, at once.
-const tiles = new Map(), stale = new Set(); // by id: all, and those to redraw
-let visible = new Set();
-const tileObserver = new IntersectionObserver((entries) => {
-  const m = timeContext();
+/** @param {Moment} m */
+function rateFigures(m) {
+  const gone = m.lost ? Math.min(60, Math.floor(m.now - store.lostAt)) : m.kafka.state === 'lost' ? Math.min(60, Math.floor(m.now - m.kafka.since)) : m.kafka.state === 'ok' ? 0 : 60;
+  const last = store.rate[store.rate.length - 1], known = !m.lost && m.kafka.state === 'ok';
+  const recent = store.rate.slice(-5).reduce((a, b) => a + b, 0) / 5;
+  return `<p class="fig"><b>${known ? (recent < 100 ? num(recent, 1) : num(last)) : '–'}</b></p>${rateBars(store.rate, gone)}`;
+}
+
+/** @param {Moment} m */
+function kafkaText(m) {
+  const { state, since, behind } = m.kafka;
+  if (state === 'none') return t('l_none');
+  if (state === 'waiting') return t('l_waiting');
+  if (state === 'lost') return t('l_off', { s: durShort(m.now - since) });
+  return t('l_behind', { s: age(behind || 0) });
+}
+
+/** @type {import('./model.js').Row[]} */
+let rows = [];
+/** Brings the band to the present. */
+function drawBand() {
+  const m = moment(), c = counts();
+  let heard = 0;
+  for (const cp of store.cps.values()) if (isConnected(cp)) heard++;
+  setHTML($('#headline', root), headline(m, c, rows));
+  const cells = $('.counts', root);
+  if (cells) patch(cells, countCells(c));
+  setHTML($('[data-k="bel"]', root), confidence(m));
+  setHTML($('[data-k="up24"]', root), dayFigures(m));
+  setHTML($('[data-k="rate"]', root), rateFigures(m));
+  const place = $('[data-k="chain"]', root);
+  if (place) patch(place, chain(heard, store.cps.size, m.lost, m.kafka.state, kafkaText(m)));
+}
+
+// ---- what needs attention ----
+/** @type {Set<string>} */
+const opened = new Set(); // keys of the sites that show their charge points
+let queueHeld = false; // pointed at or focused: its order stays
+let queueTimer = 0;
+function queueSoon() { queueTimer ||= setTimeout(() => { queueTimer = 0; drawQueue(); drawBand(); }, QUEUE_EVERY); }
+function drawQueue() {
+  const m = moment(), before = rows;
+  rows = attention(store.cps.values(), m);
+  const list = $('.ql-list', root), none = $('.queue .none', root);
+  if (!list || !none) return;
+  let shown = rows.filter((r) => r.cps.some(match));
+  if (queueHeld) { // those that were there keep their places
+    const place = new Map(before.map((r, i) => [r.key, i]));
+    shown = shown.map((r, i) => ({ r, i: place.get(r.key) ?? before.length + i })).sort((a, b) => a.i - b.i).map((x) => x.r);
+    rows = shown.length === rows.length ? shown : rows;
+  }
+  set($('[data-k="qn"]', root), rows.length ? num(rows.reduce((n, r) => n + r.cps.length, 0)) : '');
+  const keep = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest('[data-key]') : null;
+  patch(list, queueRows(shown, m, opened, context.href, !!context.me && context.me.role === 'operator'));
+  if (keep && !keep.isConnected) $('.qm', list)?.focus(); // the row that held the focus is over
+  list.hidden = !shown.length;
+  none.hidden = !!shown.length;
+  set(none, t(!store.cps.size ? 'queue_wait' : rows.length ? 'queue_filtered' : 'queue_empty'));
+}
+
+/** @param {MouseEvent} e */
+function queueClick(e) {
+  const target = e.target instanceof Element ? e.target.closest('button') : null;
+  if (target && target.dataset.open) {
+    if (!opened.delete(target.dataset.open)) opened.add(target.dataset.open);
+    drawQueue();
+  } else if (target && target.dataset.take) take(target.dataset.take);
+}
+/** @param {string} id */
+async function take(id) {
+  try {
+    await change('PUT', `cps/${encodeURIComponent(id)}/owner`, { owner: context.me && context.me.name, note: '' });
+  } catch (e) {
+    if (!(e instanceof Problem)) throw e;
+    context.announce(e.message || t('lost'));
+  }
+}
+
+// ---- the board ----
+/** @param {{name: string, cps: ChargePoint[]}} s */
+function siteHead(s) {
+  /** @type {Record<string, number>} */
+  const c = { faulted: 0, disconnected: 0, maintenance: 0 };
+  let activated = 0;
+  for (const cp of s.cps) if (cp.state in c) c[cp.state]++; else if (cp.state === 'activated') activated++;
+  const bad = Object.entries(c).filter(([, n]) => n).map(([k, n]) => `<span class="sc s-${k}">${shape(k)}${num(n)} ${t(k + '_n', { n })}</span>`).join('');
+  const name = s.name ? `<a href="${esc(context.href('/?' + new URLSearchParams({ site: s.name })))}">${esc(s.name)}</a>` : `<span>${t('site_none')}</span>`;
+  return `${name} <span class="sn">${num(s.cps.length)}</span>${bad || (activated === s.cps.length ? `<span class="sc ok">${t('site_ok')}</span>` : '')}`;
+}
+
+/** @param {Moment} m */
+function boardHead(m) {
+  const some = query.states.size || query.q || query.site;
+  const shown = some ? all().filter(m.match).length : 0;
+  const sites = new Set();
+  for (const cp of store.cps.values()) if (cp.site) sites.add(cp.site);
+  const chips = [...[...query.states].map((s) => ['state:' + s, t(s)]), query.site && ['site', query.site], query.q && ['q', `“${query.q}”`]].filter(Boolean).map((x) => {
+    const [k, v] = /** @type {[string, string]} */ (x);
+    return `<button type="button" class="chip" data-key="${esc(k)}" data-chip="${esc(k)}" aria-label="${t('clear')} ${esc(v)}">${esc(v)}<span aria-hidden="true">×</span></button>`;
+  }).join('');
+  const small = [sites.size ? t('sites_n', { n: num(sites.size) }) : '', some ? t('shown', { n: num(shown), all: num(store.cps.size) }) : ''].filter(Boolean).join(' · ');
+  const seg = [['', 'd_auto'], ['tiles', 'd_tiles'], ['dots', 'd_dots']].map(([k, w]) => `<button type="button" data-density="${k}" aria-pressed="${query.density === k}">${t(w)}</button>`).join('');
+  return `<h2 data-key="h" tabindex="-1">${t('cps', { n: num(store.cps.size) })} <small>${small}</small></h2>${chips}<span class="seg" data-key="seg" role="group" aria-label="${t('density')}">${seg}</span>`;
+}
+
+/** Brings the whole board to the present: charge points came or went, or the filters changed. */
+function drawBoard() {
+  const m = moment(), place = $('.main', root);
+  if (!place) return;
+  const kind = !store.central ? 'loading' : !store.cps.size ? 'empty' : 'board';
+  if (place.dataset.kind !== kind || kind !== 'board') {
+    place.dataset.kind = kind;
+    endDots();
+    tiles.clear();
+    place.innerHTML = kind === 'loading' ? loading() : kind === 'empty' ? empty(store.central, m.now) : `<section class="boardp" id="board" aria-label="${t('board')}"><div class="bh"></div><div class="sites"></div><div class="dothost" hidden></div></section>`;
+    bindCopy(place);
+  }
+  document.body.classList.toggle('is-empty', kind !== 'board');
+  if (kind !== 'board') return;
+  const head = $('.bh', place), sites = $('.sites', place), host = $('.dothost', place);
+  if (!head || !sites || !host) return;
+  patch(head, boardHead(m));
+  if (isDots()) drawDots(host, sites); else drawTiles(sites, host, m);
+}
+
+/** @param {HTMLElement} host @param {HTMLElement} sites */
+function drawDots(host, sites) {
+  sites.replaceChildren();
+  observer.disconnect();
+  tiles.clear();
+  visible.clear();
+  host.hidden = false;
+  dots ||= new Dots(host, {
+    open: (cp) => context.navigate('/cp/' + encodeURIComponent(cp.cp_id)), say: context.announce, moment,
+    describe: (cp) => { const m = moment(); return [t(cp.state), cp.state === 'activated' ? '' : lastsText(cp, m), whyText(cp, m)].filter(Boolean).join(', '); },
+    find: (id) => store.cps.get(id),
+  });
+  placeDots();
+}
+function placeDots() {
+  const pane = $('.main', root);
+  if (!dots || !pane) return;
+  const top = dots.host.getBoundingClientRect().top - pane.getBoundingClientRect().top + pane.scrollTop;
+  dots.layout(sitesOf(inScope()), dots.host.clientWidth, Math.max(300, pane.clientHeight - top - 16));
+}
+function endDots() { if (dots) dots.end(); dots = null; }
+const repaintDots = () => { if (dots) dots.repaint(); };
+
+// Heartbeats come for all charge points, but only tiles in view are redrawn for them and tick.
+// A change of state is drawn everywhere, at once.
+/** @type {Map<string, HTMLElement>} by id: the links that are the tiles */
+const tiles = new Map();
+const visible = new Set(), stale = new Set();
+const observer = new IntersectionObserver((entries) => {
+  const m = moment();
   for (const e of entries) {
-    const id = e.target.dataset.id;
+    const id = /** @type {HTMLElement} */ (e.target).dataset.key || '', cp = store.cps.get(id);
     if (!e.isIntersecting) { visible.delete(id); continue; }
     visible.add(id);
-    if (stale.has(id)) redraw(store.cps.get(id), m, false);
-    tickTile(tiles.get(id), store.cps.get(id), m);
+    if (!cp) continue;
+    if (stale.has(id)) redraw(cp, m, false);
+    tickTile(cp, m);
   }
 }, { rootMargin: '200px' });
 
-// observeTiles starts with the tiles of a new board.
-function observeTiles() {
-  tileObserver.disconnect();
+/** @param {HTMLElement} sites @param {HTMLElement} host @param {Moment} m */
+function drawTiles(sites, host, m) {
+  endDots();
+  host.hidden = true;
+  const big = isBig(), scope = inScope();
+  if (!stop || !store.cps.has(stop)) stop = scope.length ? scope[0].cp_id : '';
+  const groups = sitesOf(scope), single = groups.length === 1 && !groups[0].name;
+  patch(sites, groups.map((s) => `<section class="site" data-key="site ${esc(s.name)}">${single ? '' : `<h3>${siteHead(s)}</h3>`}<ul class="tiles ${big ? 'big' : 'small'}">${s.cps.map((cp) => tile(cp, m, big, day, context.href('/cp/' + encodeURIComponent(cp.cp_id)), cp.cp_id === stop)).join('')}</ul></section>`).join(''));
   tiles.clear();
   stale.clear();
-  visible = new Set();
-  for (const a of $$('.tile')) {
-    tiles.set(a.dataset.id, a);
-    a.parentNode.dataset.id = a.dataset.id;
-    tileObserver.observe(a.parentNode);
+  observer.disconnect();
+  visible.clear();
+  for (const a of $$('a.tile', sites)) {
+    tiles.set(a.dataset.id || '', a);
+    if (a.parentElement) observer.observe(a.parentElement);
   }
 }
 
-// ---- rendering ----
-// A board of thousands takes a while to render. When charge points register one after
-// the other, four fifths of the time are left for the rest of the page.
-let rendered = 0, took = 0, waiting = 0;
-function renderSoon() {
-  if (waiting) return;
-  waiting = setTimeout(render, Math.max(0, rendered + 4 * took - performance.now()));
+/** Brings one tile to the present where it stands. @param {ChargePoint} cp @param {Moment} m @param {boolean} moved its state changed */
+function redraw(cp, m, moved) {
+  const a = tiles.get(cp.cp_id);
+  if (!a) return;
+  const big = isBig();
+  a.className = tileClass(cp, m, big) + (moved ? ' arrived' : '');
+  a.setAttribute('aria-label', tileLabel(cp, m));
+  a.innerHTML = tileBody(cp, m, big, day);
+  stale.delete(cp.cp_id);
 }
-function render() {
-  const began = performance.now();
-  clearTimeout(waiting);
-  waiting = 0;
-  paint();
-  rendered = performance.now();
-  took = rendered - began;
+/** Writes the texts of a tile that time changes. @param {ChargePoint} cp @param {Moment} m */
+function tickTile(cp, m) {
+  const a = tiles.get(cp.cp_id);
+  if (!a) return;
+  const big = isBig();
+  /** @param {string} name */
+  const k = (name) => $(`[data-k="${name}"]`, a);
+  if (cp.since) set(k('dur'), lastsText(cp, m, big ? dur : durShort));
+  const hollow = isUnverified(cp, m.now);
+  if (a.classList.contains('unverified') !== hollow) { a.classList.toggle('unverified', hollow); a.classList.toggle('old', isOld(cp, m.now)); }
+  if (!big) { set(k('word'), stateText(cp, m)); return; }
+  set(k('seen'), seenText(cp, m));
+  if (m.lost || cp.events && cp.events.checks) return;
+  setHTML(k('why'), whyText(cp, m));
+  set(k('beats'), heartbeatText(cp, m.now));
+  setHTML(k('bars'), heartbeatBars(cp, missing(cp, m.now), 26));
 }
-function paint() {
-  const m = timeContext();
-  document.body.classList.toggle('is-empty', !store.cps.size);
-  root.innerHTML = summary(m) + `<main class="work"><div class="main">${board(m)}</div><div class="side">${feed(m)}</div></main>`;
-  bind();
-  placeDots(m);
-  observeTiles();
+// A disc is animated when a heartbeat or a check came, and at no other time.
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+/** @param {string} id */
+function animate(id) {
+  const s = document.hidden || calm.matches ? null : $('.beat', tiles.get(id));
+  if (s && s.animate) s.animate([{ opacity: 1 }, { opacity: 0.55 }, { opacity: 1 }], { duration: 900, easing: 'ease-out' });
+}
+
+/** Moves the focus among the tiles: to the nearest one in the direction of an arrow. @param {KeyboardEvent} e */
+function tileKey(e) {
+  /** @type {Record<string, [number, number]>} */
+  const ways = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+  const d = ways[e.key], a = e.target instanceof Element ? e.target.closest('a.tile') : null;
+  if (!d || !a) return;
+  e.preventDefault();
+  const from = a.getBoundingClientRect(), cx = from.x + from.width / 2, cy = from.y + from.height / 2;
+  let best = null, least = Infinity;
+  for (const x of tiles.values()) {
+    if (x === a) continue;
+    const p = x.getBoundingClientRect();
+    if (!p.width) continue; // hidden by a filter
+    const dx = p.x + p.width / 2 - cx, dy = p.y + p.height / 2 - cy, along = dx * d[0] + dy * d[1], far = along + 3 * (Math.abs(dx * d[1]) + Math.abs(dy * d[0]));
+    if (along >= 8 && far < least) { least = far; best = x; }
+  }
+  if (!best) return;
+  a.setAttribute('tabindex', '-1');
+  best.tabIndex = 0;
+  stop = best.dataset.id || '';
+  best.focus();
+}
+
+// ---- the feed ----
+let holds = 0; // pointed at, focused
+/** @type {{items: import('./feedfold.js').Item[], more: number}} */
+let waiting = { items: [], more: 0 }; // what came while it was held
+const MAX_WAITING = 2000;
+function fillFeed() {
+  folder = new Folder();
+  folder.fill([...store.changes.map(itemOfChange), ...store.feed]);
+  waiting = { items: [], more: 0 };
+  drawFeed();
+}
+function drawFeed() {
+  const list = $('.feed ol', root), m = moment();
+  if (!list) return;
+  patch(list, folder.lines.map((l) => feedLine(l, m.now, context.href)).join('') + (store.central ? feedStart(store.central, m.now) : ''));
+  tickFeed(m);
+}
+/** @param {Moment} m */
+function tickFeed(m) {
+  const oks = store.rate[store.rate.length - 1];
+  set($('[data-k="feedsub"]', root), !store.cps.size ? '' : m.lost ? t('feed_until', { t: clock(store.lostAt) }) : m.kafka.state === 'lost' ? t('feed_tcp') : m.kafka.state === 'ok' && oks ? t('feed_ok', { n: num(oks) }) : t('feed_sub'));
+}
+/** @param {import('./feedfold.js').Item[]} items @param {number} more */
+function feedAdd(items, more) {
+  if (!items.length && !more) return;
+  if (holds) {
+    waiting.items.push(...items.slice(0, MAX_WAITING - waiting.items.length));
+    waiting.more += more + Math.max(0, waiting.items.length + items.length - MAX_WAITING);
+    return;
+  }
+  const before = folder.last;
+  folder.add(items, store.now());
+  folder.addUnlisted(more, store.now());
+  drawFeed();
+  for (const li of $$('.feed li[data-key]', root)) if (Number(li.dataset.key) > before) li.classList.add('arrived');
+}
+/** @param {number} d */
+function hold(d) {
+  holds = Math.max(0, holds + d);
+  const note = $('.feed .held', root);
+  if (note) note.hidden = !holds;
+  if (holds) return;
+  const { items, more } = waiting;
+  waiting = { items: [], more: 0 };
+  feedAdd(items, more);
+}
+
+// ---- what comes from Central ----
+/** @param {import('./store.js').StoreEvent} e */
+function changed(e) {
+  if (e.type === 'delta') { delta(e); return; }
+  sorted = null;
+  if (e.type === 'snapshot') { fillFeed(); if (!day) askDay(); }
+  drawAll();
+}
+function drawAll() {
+  drawQueue();
+  drawBand();
+  drawBoard();
+  drawFeed();
   tick();
 }
-function bindStates() {
-  for (const b of $$('[data-state]')) b.onclick = () => { const s = new Set(query.states); if (!s.delete(b.dataset.state)) s.add(b.dataset.state); setQuery({ states: s }); };
-}
-function bind() {
-  bindStates();
-  const list = $('.feed ol'), note = $('.feed .held');
-  const hold = (d) => { feedHolds = Math.max(0, feedHolds + d); note.hidden = !feedHolds; if (!feedHolds) feedNow(); };
-  feedHolds = 0;
-  list.onpointerenter = () => hold(1); list.onpointerleave = () => hold(-1); list.onfocus = () => hold(1); list.onblur = () => hold(-1);
-  bindCopy(root);
-}
-
-function feedNow() {
-  const m = timeContext(), list = $('.feed ol');
-  list.innerHTML = store.changes.map((c) => feedRow(c, m.now)).join('') + feedStart(store.central, m.now);
+let boardTimer = 0, boardTook = 0;
+// When charge points register one after the other, four fifths of the time are left for the rest.
+function boardSoon() {
+  boardTimer ||= setTimeout(() => {
+    boardTimer = 0;
+    const began = performance.now();
+    drawBoard();
+    boardTook = performance.now() - began;
+  }, 4 * boardTook);
 }
 
-// ---- frames ----
-function delta(d) {
-  const moved = new Set(d.changes.map((c) => c.cp_id)), newHeartbeats = [];
-  let came = false;
-  for (const cp of d.cps) {
-    const was = d.before.get(cp.cp_id);
-    if (was && was.last_heartbeat !== cp.last_heartbeat) newHeartbeats.push(cp.cp_id);
-    if (was && (was.unverified !== cp.unverified || !was.last_known_fault !== !cp.last_known_fault)) moved.add(cp.cp_id);
-    if (!was) { sorted = null; came = true; }
+/** @param {Extract<import('./store.js').StoreEvent, {type: 'delta'}>} e */
+function delta(e) {
+  const m = moment(), moved = new Set(e.changes.map((c) => c.cp_id)), beats = [];
+  let structure = false, news = moved.size > 0 || e.feed.length > 0;
+  for (const cp of e.cps) {
+    const was = e.before.get(cp.cp_id);
+    if (!was || was.site !== cp.site) { structure = true; continue; }
+    if (was.state !== cp.state || was.unverified !== cp.unverified || !was.last_known_fault !== !cp.last_known_fault) moved.add(cp.cp_id);
+    if (was.last_heartbeat !== cp.last_heartbeat || (was.events && was.events.checked) !== (cp.events && cp.events.checked)) beats.push(cp.cp_id);
+    if (openOf(was) !== openOf(cp) && (openOf(was) || openOf(cp))) news = true;
+    if (String(was.owner && was.owner.name) !== String(cp.owner && cp.owner.name)) news = true;
   }
-  for (const c of d.changes) if (c.to === 'faulted') context.announce(`${c.cp_id}: ${t('faulted')}`);
-  if (came || waiting) { renderSoon(); return; }
-  const m = timeContext();
-  for (const cp of d.cps) {
-    if (dots) dots.update(cp, m);
+  if (structure) sorted = null;
+  for (const c of e.changes) if (c.to === 'faulted') context.announce(`${c.cp_id}: ${t('faulted')}`);
+  if (structure) boardSoon();
+  if (dots) dots.update(e.cps.map((cp) => cp.cp_id));
+  for (const cp of e.cps) {
     if (visible.has(cp.cp_id) || moved.has(cp.cp_id)) redraw(cp, m, moved.has(cp.cp_id));
     else if (tiles.has(cp.cp_id)) stale.add(cp.cp_id);
   }
-  for (const id of newHeartbeats) if (visible.has(id)) animateHeartbeat(id);
-  if (!moved.size) return;
-  if (isMany()) boardSoon();
-  const c = counts(), cells = $$('.count');
-  if (shownCounts(c).join() !== cells.map((e) => e.dataset.state).join()) {
-    $('.counts').innerHTML = countCells(c);
-    bindStates();
-  } else for (const { dataset: { state: s } } of cells) {
-    const e = $(`[data-k="n-${s}"]`), cell = e.closest('.count');
-    set(e, num(c[s]));
-    cell.classList.toggle('zero', !c[s]);
-    set($('span', cell), t(s + '_n', { n: c[s] }));
+  for (const id of beats) if (visible.has(id)) animate(id);
+  if (moved.size) headSites(moved);
+  if (moved.size && store.cps.size <= MANY) { drawQueue(); drawBand(); } else if (news || structure) queueSoon();
+  feedAdd([...e.changes.map(itemOfChange), ...e.feed], e.more);
+}
+/** Brings the heads of the sites of charge points to the present. @param {Set<string>} ids */
+function headSites(ids) {
+  const names = new Set();
+  for (const id of ids) { const cp = store.cps.get(id); if (cp && tiles.has(id)) names.add(cp.site || ''); }
+  if (!names.size) return;
+  for (const s of sitesOf(inScope())) {
+    const head = names.has(s.name) && $(`[data-key="site ${CSS.escape(s.name)}"] h3`, root);
+    if (head) patch(head, siteHead(s));
   }
-  $('[data-k="chain"]').innerHTML = chain(connected().length, store.cps.size, m);
-  $('#headline').innerHTML = headline(m);
-  if (!feedHolds) { feedNow(); for (const li of $$('.feed li').slice(0, d.changes.length)) li.classList.add('arrived'); }
 }
 
-// redraw replaces one tile where it stands.
-function redraw(cp, m, moved) {
-  const old = tiles.get(cp.cp_id);
-  if (!old) return;
-  const box = document.createElement('ul');
-  box.innerHTML = tile(cp, m, isBig());
-  const now = box.firstElementChild.firstElementChild;
-  if (moved) now.classList.add('arrived');
-  old.replaceWith(now);
-  tiles.set(cp.cp_id, now);
-  stale.delete(cp.cp_id);
-}
-// A disc is animated when a heartbeat came, and at no other time.
-function animateHeartbeat(id) {
-  const s = document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches ? null : $('.beat', tiles.get(id));
-  if (s && s.animate) s.animate([{ opacity: 1 }, { opacity: 0.55 }, { opacity: 1 }], { duration: 900, easing: 'ease-out' });
+// ---- the last 24 hours ----
+async function askDay() {
+  if (document.hidden || store.lost || !store.reading) return;
+  try {
+    day = await ask('day');
+    dayError = '';
+  } catch (e) {
+    if (!(e instanceof Problem)) throw e;
+    dayError = e.message;
+    return;
+  }
+  if (!root.isConnected) return;
+  drawBand();
+  const m = moment();
+  for (const id of tiles.keys()) { const cp = store.cps.get(id); if (cp && visible.has(id)) redraw(cp, m, false); else stale.add(id); }
 }
 
 // ---- one timer; writes only texts that changed ----
 let ticks = 0;
 function tick() {
   if (document.hidden) return;
-  const m = timeContext();
-  set($('.chain [data-k="page"]'), m.lost ? dur(m.now - store.lostAt) : num(Math.min(99, store.stream.secondsSinceFrame()), 1) + NB + 's');
-  if (!isMany() || ++ticks % 5 === 0) { // of many, each looks at thousands
-    setHTML($('[data-k="bel"]'), confidence(m));
-    setHTML($('#headline'), headline(m));
-    if (dots && ticks % 25 === 0) dots.all(m);
+  const m = moment();
+  ticks++;
+  set($('.chain [data-k="page"]', root), m.lost ? dur(m.now - store.lostAt) : num(Math.min(99, store.stream.secondsSinceFrame()), 1) + NB + 's');
+  if (ticks % 5 === 0) { // what looks at all of them
+    drawQueue();
+    drawBand();
+    tickFeed(m);
+    if (dots && ticks % 25 === 0) dots.update(store.cps.keys());
   }
-  if (store.central) set($('[data-k="listen"]'), t('e_1b', { d: dur(m.now - store.central.started) }));
-  for (const id of visible) tickTile(tiles.get(id), store.cps.get(id), m);
-}
-function tickTile(a, cp, m) {
-  const big = isBig(), k = (name) => $(`[data-k="${name}"]`, a);
-  if (cp.since) set(k('dur'), lasted(cp, m, big ? dur : durShort));
-  const hollow = isUnverified(cp, m.now);
-  if (a.classList.contains('unverified') !== hollow) a.classList.toggle('unverified', hollow);
-  if (!big) { set(k('word'), stateText(cp, m)); return; }
-  set(k('seen'), lastSeenText(cp, m.now));
-  if (m.lost) return; // what came since is not known
-  setHTML(k('why'), reasonText(cp, m.now));
-  set(k('beats'), heartbeatText(cp, m.now));
-  setHTML(k('bars'), heartbeatBars(cp, missing(cp, m.now), 26));
+  if (store.central) set($('[data-k="listen"]', root), t('e_1b', { d: dur(m.now - store.central.started) }));
+  for (const id of visible) { const cp = store.cps.get(id); if (cp) tickTile(cp, m); }
 }
 
-function clearFilter(e) {
-  if (e.key === 'Escape' && (query.states.size || query.q)) setQuery({ states: new Set(), q: '' });
+// ---- filters and keys ----
+/** @param {MouseEvent} e */
+function click(e) {
+  const b = e.target instanceof Element ? e.target.closest('button') : null;
+  if (!b) return;
+  if (b.dataset.state) toggleState(b.dataset.state);
+  else if (b.dataset.density !== undefined) context.setQuery({ density: b.dataset.density });
+  else if (b.dataset.chip) {
+    const chip = b.dataset.chip;
+    if (chip.startsWith('state:')) toggleState(chip.slice(6)); else context.setQuery({ [chip]: '' });
+    $('.bh h2', root)?.focus(); // the chip is gone
+  }
+}
+/** @param {string} s */
+function toggleState(s) {
+  const states = new Set(query.states);
+  if (!states.delete(s)) states.add(s);
+  context.setQuery({ state: [...states].join(',') });
+}
+/** @param {KeyboardEvent} e */
+function key(e) {
+  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.key === 'Escape' && (query.states.size || query.q || query.site)) context.setQuery({ state: '', q: '', site: '' });
+  if (e.key !== 'j' && e.key !== 'k' || !context.keys() || !document.activeElement || !document.activeElement.closest('.queue')) return;
+  const list = $$('.qm', root), i = list.indexOf(/** @type {HTMLElement} */ (document.activeElement.closest('.q')?.querySelector('.qm')));
+  list[Math.max(0, Math.min(list.length - 1, i + (e.key === 'j' ? 1 : -1)))]?.focus();
 }
 
+const frameHTML = () => `<section class="summary" aria-label="${t('board')}"><div class="cell now"><h1 id="headline">${NB}</h1><div class="counts"></div></div>
+  <div class="cell up24"><h2>${t('last24')}</h2><div data-k="up24"></div></div>
+  <div class="cell rate"><h2>${t('events_s')}</h2><div data-k="rate"></div></div>
+  <div class="cell trust"><h2>${t('believe')} <span data-k="bel"></span></h2><div data-k="chain"></div></div></section>
+  <main class="work"><div class="side"><section class="queue" id="queue" tabindex="-1" aria-label="${t('queue')}"><h2>${t('queue')} <span class="n" data-k="qn"></span><small>${t('queue_sort')}</small></h2><ol class="ql-list" hidden></ol><p class="none"></p></section>
+  <section class="feed" id="feed" aria-label="${t('feed')}"><h2>${t('feed')} <small data-k="feedsub"></small><span class="held" hidden>${t('feed_hold')}</span></h2><ol role="log" aria-live="off" tabindex="0"></ol></section></div><div class="main"></div></main>
+  <nav class="tabs" aria-label="${t('board')}"><a href="#queue">${shape('faulted')}${t('queue')}</a><a href="#board"><svg class="shape" aria-hidden="true"><use href="#i-mark"/></svg>${t('board')}</a><a href="#feed"><svg class="shape" viewBox="0 0 14 14" aria-hidden="true"><path class="fa" d="M1 4h12M1 8h12M1 12h7"/></svg>${t('feed')}</a></nav>`;
+
+/** @param {HTMLElement} into @param {import('./router.js').Context} given */
 export function mount(into, given) {
   root = into;
-  update(given, false);
-  store = context.store;
+  context = given;
+  store = given.store;
+  query = readQuery();
   sorted = null;
-  const timer = setInterval(tick, 200);
-  const onMatch = matchMedia('(prefers-color-scheme: dark)');
-  addEventListener('resize', layoutDots);
-  addEventListener('themechange', layoutDots);
-  addEventListener('keydown', clearFilter);
-  onMatch.addEventListener('change', layoutDots);
-  ending = [store.subscribe(changed), () => clearInterval(timer), () => removeEventListener('resize', layoutDots), () => removeEventListener('themechange', layoutDots),
-    () => removeEventListener('keydown', clearFilter), () => onMatch.removeEventListener('change', layoutDots), () => tileObserver.disconnect(), () => clearTimeout(waiting), () => clearTimeout(boardWaits)];
-  render();
+  holds = 0;
+  queueHeld = false;
+  root.innerHTML = frameHTML();
+  ending = [store.subscribe(changed)];
+  /** @param {EventTarget} target @param {string} type @param {(e: any) => void} fn */
+  const on = (target, type, fn) => { target.addEventListener(type, fn); ending.push(() => target.removeEventListener(type, fn)); };
+  on(root, 'click', click);
+  on(root, 'keydown', tileKey);
+  on(window, 'keydown', key);
+  on(window, 'resize', placeDots);
+  on(window, 'themechange', repaintDots);
+  on(matchMedia('(prefers-color-scheme: dark)'), 'change', repaintDots);
+  const queue = $('.ql-list', root), list = $('.feed ol', root);
+  if (queue) {
+    on(queue, 'click', queueClick);
+    on(queue, 'pointerenter', () => { queueHeld = true; });
+    on(queue, 'pointerleave', () => { queueHeld = queue.contains(document.activeElement); });
+    on(queue, 'focusin', () => { queueHeld = true; });
+    on(queue, 'focusout', () => { queueHeld = queue.matches(':hover'); });
+  }
+  if (list) {
+    on(list, 'pointerenter', () => hold(1));
+    on(list, 'pointerleave', () => hold(-1));
+    on(list, 'focusin', () => hold(1));
+    on(list, 'focusout', () => hold(-1));
+  }
+  const timer = setInterval(tick, 200), days = setInterval(askDay, DAY_EVERY);
+  ending.push(() => clearInterval(timer), () => clearInterval(days), () => clearTimeout(queueTimer), () => clearTimeout(boardTimer), () => observer.disconnect(), endDots);
+  if (document.fonts && document.fonts.ready) document.fonts.ready.then(repaintDots);
+  fillFeed();
+  drawAll();
+  if (store.central) askDay();
 }
+
 export function unmount() {
   for (const end of ending) end();
-  waiting = boardWaits = 0;
-  dots = null;
+  queueTimer = boardTimer = 0;
+  tiles.clear();
+  visible.clear();
+  stale.clear();
 }
-export function update(given, draw = true) {
+
+/** @param {import('./router.js').Context} given */
+export function update(given) {
+  const before = query;
   context = given;
   query = readQuery();
-  if (draw) render();
-}
-function changed(e) {
-  if (e.type === 'delta') { delta(e); return; }
-  sorted = null;
-  render();
+  if (before.site !== query.site || before.density !== query.density) { drawQueue(); drawBoard(); drawBand(); return; }
+  // The filters alone: what they leave out is dimmed where it stands.
+  const m = moment();
+  for (const [id, a] of tiles) { const cp = store.cps.get(id); if (cp) a.classList.toggle('dim', !m.match(cp)); }
+  repaintDots();
+  const head = $('.bh', root);
+  if (head && store.cps.size) patch(head, boardHead(m));
+  drawQueue();
+  drawBand();
 }

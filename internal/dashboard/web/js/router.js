@@ -20,6 +20,7 @@ import { t, lang } from './words.js';
  * @property {(values: Record<string, string>, replace?: boolean) => void} setQuery changes parameters; an empty value takes one out
  * @property {(place: string) => string} href the address of a place, for links
  * @property {{name: string, role: string} | null} me who is signed in
+ * @property {() => boolean} keys whether keys without Ctrl or Alt do something
  * @property {(sentence: string) => void} announce says it to a screen reader, once
  *
  * @typedef {Object} Page

@@ -7,12 +7,13 @@ const HIDDEN_AFTER = 1000; // ms; a page that is hidden for less keeps its strea
 const BACKOFF = [500, 1000, 2000, 5000]; // ms
 
 export class Stream {
-  // handlers: snapshot(data), delta(data), state() when alive or lost changed
+  // handlers: snapshot(data), delta(data), beat(data), state() when alive or lost changed
   constructor(url, handlers) {
     this.url = url;
     this.on = handlers;
     this.lost = false;
     this.attempt = 0;
+    this.lastId = ''; // of the last frame that changed anything
     this.lastFrameAt = performance.now(); // the last frame
     this.retryAt = 0; // when the next attempt begins; 0 = one is under way
     this.offset = Date.now() / 1000; // Central's clock at performance.now() = 0
@@ -47,11 +48,20 @@ export class Stream {
     this.paused = false;
     this.retryAt = 0;
     this.triedAt = performance.now();
-    const source = this.source = new EventSource(this.url);
-    const frame = (name, use) => source.addEventListener(name, (e) => { const data = JSON.parse(e.data); this.syncClock(data.now); use(data); });
-    frame('snapshot', (d) => { this.attempt = 0; this.connected(); this.on.snapshot(d); });
+    // What came since the last frame follows, or a snapshot where that is too long ago.
+    const source = this.source = new EventSource(this.url + (this.lastId ? '?after=' + encodeURIComponent(this.lastId) : ''));
+    const frame = (name, use) => source.addEventListener(name, (e) => {
+      if (source !== this.source) return;
+      const data = JSON.parse(e.data);
+      this.lastId = e.lastEventId || this.lastId;
+      this.syncClock(data.now);
+      this.attempt = 0;
+      use(data);
+      this.connected();
+    });
+    frame('snapshot', (d) => this.on.snapshot(d));
     frame('delta', (d) => this.on.delta(d));
-    frame('beat', () => {});
+    frame('beat', (d) => this.on.beat(d));
     source.onerror = () => { if (source === this.source) this.fail(); };
   }
 
