@@ -52,7 +52,7 @@ var packages = map[string]contract{
 	"internal/sqlite":            {does, []string{"internal/folder"}},
 	"internal/audit":             {does, []string{".", "internal/folder", "internal/sqlite"}},
 	"internal/accounts":          {does, []string{".", "internal/audit", "internal/sqlite"}},
-	"internal/operations":        {does, []string{".", "internal/audit", "internal/sqlite"}},
+	"internal/operations":        {does, []string{".", "internal/audit", "internal/ledger", "internal/sqlite"}},
 	"internal/outbox":            {does, []string{".", "internal/folder", "internal/language", "internal/sqlite"}},
 	"internal/monitor":           {does, []string{".", "internal/outbox", "internal/pace", "internal/probe", "internal/metrics"}},
 	"internal/uplink":            {does, []string{".", "internal/link", "internal/outbox", "internal/pace", "internal/metrics", "internal/wire"}},

@@ -270,7 +270,7 @@ func (c accountCommand) print(o accountOrder, a accountAnswer) {
 	case "token revoke":
 		c.say("the token %s is good no more", o.Name)
 	case "token":
-		c.say("The token %s, good for %s. It is shown this once:", o.Name, display.Duration(o.Life))
+		c.say("The token %s is good until %s. It is shown this once:", o.Name, time.Now().Add(o.Life).UTC().Format(time.DateOnly))
 		fmt.Fprintln(c.stdout, a.Secret)
 	case "user list":
 		for _, row := range a.Rows {

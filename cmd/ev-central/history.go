@@ -17,6 +17,7 @@ import (
 
 	"evcp"
 	"evcp/internal/archive"
+	"evcp/internal/audit"
 	"evcp/internal/cli"
 	"evcp/internal/config"
 	"evcp/internal/console"
@@ -265,13 +266,26 @@ func (c historyCommand) listExclusions(ctx context.Context) error {
 	return c.printAnnotations(list)
 }
 
-// makeBackup copies the history while a Central writes it.
+// makeBackup copies the history, and what people entered, while a Central writes them.
 func (c historyCommand) makeBackup(ctx context.Context) error {
 	if c.operand == "" {
 		return cli.UsageError(language.New("backup to which file? ev-central backup FILE"))
 	}
-	if exists(c.operand) {
-		return language.Errorf("backup %s: the file exists", c.operand)
+	board := boardBackup(c.operand)
+	for _, file := range []string{c.operand, board} {
+		if exists(file) {
+			return language.Errorf("backup %s: the file exists", file)
+		}
+	}
+	copied, err := audit.Backup(filepath.Join(c.dir, audit.FileName), board)
+	if err != nil {
+		return errors.Join(language.Errorf("backup %s: %w", board, err), os.Remove(board))
+	}
+	if copied {
+		fmt.Fprintln(c.stdout, c.said.Sprintf("wrote %s: users, owners, maintenance, ports and the audit log", console.Path(board)))
+	}
+	if history := filepath.Join(c.dir, archive.FileName); copied && !exists(history) {
+		return nil
 	}
 	position, err := c.pin(ctx)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"evcp"
 	"evcp/internal/archive"
+	"evcp/internal/audit"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/cli"
@@ -23,6 +24,7 @@ import (
 	"evcp/internal/history"
 	"evcp/internal/language"
 	"evcp/internal/ledger"
+	"evcp/internal/operations"
 	"evcp/internal/report"
 	"evcp/internal/sqlite"
 	"evcp/internal/version"
@@ -185,18 +187,54 @@ func (c historyCommand) question() (q ledger.Question, ports []ledger.ChargingPo
 		return q, nil, language.New("report needs --definition nevi, uk or plain")
 	case (c.month == "") == (c.year == ""):
 		return q, nil, language.New("report needs --month or --year")
-	case c.definition == ledger.UK && c.ports == "":
-		return q, nil, language.New("uk needs --ports: it is about public ports of 50 kW and more")
 	case c.month != "":
 		q.From, q.To, err = ledger.MonthWindow(q.Definition, c.month, q.Zone)
 	default:
 		q.From, q.To, err = ledger.YearWindow(c.year, q.Zone)
 	}
-	if err != nil || c.ports == "" {
-		return q, nil, err
+	if err == nil {
+		ports, err = c.portsInUse()
 	}
-	ports, err = readPorts(c.ports, c.zone)
+	if err == nil && c.definition == ledger.UK && ports == nil {
+		err = language.New("uk needs --ports: it is about public ports of 50 kW and more")
+	}
 	return q, ports, err
+}
+
+// portsInUse are those of --ports, else those that people entered at the page; nil without any.
+func (c historyCommand) portsInUse() ([]ledger.ChargingPort, error) {
+	if c.ports != "" {
+		return readPorts(c.ports, c.zone)
+	}
+	path := filepath.Join(c.dir, audit.FileName)
+	if c.backup != "" {
+		path = boardBackup(c.backup)
+	}
+	lines, err := operations.ReadPorts(path)
+	if err != nil || len(lines) == 0 {
+		return nil, err
+	}
+	return ledger.PortsOf(lines, c.zone)
+}
+
+// boardBackup is the copy of board.db beside a backup of the history.
+func boardBackup(path string) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + "-board" + ext
+}
+
+// portsFile reads the file of --ports; nil without one.
+func (r *reportSettings) portsFile() func() ([]ledger.PortCells, error) {
+	if r.ports == "" {
+		return nil
+	}
+	return func() ([]ledger.PortCells, error) {
+		data, err := readLimited(r.ports)
+		if err != nil {
+			return nil, err
+		}
+		return ledger.ReadPortCells(data)
+	}
 }
 
 // readPorts reads the file of --ports.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -51,6 +53,9 @@ func Open(dir string, log *slog.Logger) (*BoardDB, error) {
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
 	path := filepath.Join(dir, FileName)
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
 	db, err := boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
 	why := sqlite.Unusable(err)
 	if why == "" {
@@ -63,6 +68,49 @@ func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
 	}
 	log.Warn("put an unusable board.db aside: users, owners, maintenance and ports are gone", "file", name, "why", reason)
 	return boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
+}
+
+// makePrivate makes an empty file for the user of this process alone, if there is none. SQLite
+// gives its log the same rights.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// ReadFile reads a file, which a process may have open for writing, and changes nothing.
+// Without one read is not called.
+func ReadFile(path string, read func(*sqlite.DB) error) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	db, err := openToRead(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(db), db.Close())
+}
+
+func openToRead(path string) (*sqlite.DB, error) {
+	if sqlite.HasWAL(path) {
+		return boardSchema.OpenReader(sqlite.DBFile{Path: path})
+	}
+	return boardSchema.OpenImmutable(sqlite.DBFile{Path: path})
+}
+
+// Backup copies a file to another one, which must not exist: the state of the last commit.
+// copied is false where there is none.
+func Backup(path, to string) (copied bool, err error) {
+	err = ReadFile(path, func(db *sqlite.DB) error {
+		copied = true
+		return errors.Join(db.Exec(`PRAGMA query_only=OFF`), db.Exec(`VACUUM INTO ?`, to), os.Chmod(to, 0o600))
+	})
+	return copied, err
 }
 
 // Close closes the file.

@@ -209,6 +209,9 @@ type cpJSON struct {
 	// What people entered.
 	ReportedState string     `json:"reported_state,omitempty"` // what the state would be without the maintenance
 	Site          string     `json:"site,omitempty"`           // of its port, else where the events say it is
+	Name          string     `json:"name,omitempty"`           // of its port
+	Bay           string     `json:"bay,omitempty"`
+	PowerKW       float64    `json:"power_kw,omitempty"`
 	Owner         *ownerNow  `json:"owner,omitempty"`
 	Maintenance   *windowNow `json:"maintenance,omitempty"`
 }

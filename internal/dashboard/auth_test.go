@@ -35,7 +35,7 @@ func startPeopleSite(t *testing.T, access AccessRules, nobody bool) *peopleSite 
 		addUser(t, s.accounts, "ana", accounts.Operator)
 		addUser(t, s.accounts, "ben", accounts.Viewer)
 	}
-	s.page = New(Options{Central: s.central, Version: "test", Accounts: s.accounts, Operations: s.operations, Access: access})
+	s.page = New(Options{Central: s.central, Version: "test", History: testHistory(t), Accounts: s.accounts, Operations: s.operations, Access: access})
 	s.url = "http://" + serveOn(t, s.page) + "/"
 	return s
 }

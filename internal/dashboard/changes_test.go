@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"evcp/internal/ledger"
+	"evcp/internal/operations"
 )
 
 // asked is one request of TestDescriptionHasEveryChange.
@@ -22,7 +25,7 @@ type asked struct {
 func inAMonth() string { return time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) }
 
 // changeAsks are the requests that one does after the other. Charge point CP_1 is faulted.
-func changeAsks(ana, ben, nobody, without *visitor) (all []asked) {
+func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	add := func(path, method string, by *visitor, at, body string, headers ...string) {
 		all = append(all, asked{path, method, by, at, body, headers})
 	}
@@ -56,6 +59,34 @@ func changeAsks(ana, ben, nobody, without *visitor) (all []asked) {
 	add(auditPath, "get", ben, "api/v1/audit?cursor=x", "")
 	add(auditPath, "get", nobody, "api/v1/audit", "")
 	add(auditPath, "get", ben, "api/v1/audit", "", "Host", "evil.example")
+	for _, path := range []string{exclusionsPath, portsPath, portsCSVPath} {
+		add(path, "get", nobody, path[1:], "")
+		add(path, "get", ana, path[1:]+"?x=1", "")
+		add(path, "get", ana, path[1:], "", "Host", "evil.example")
+	}
+	const exclusion = `{"cp_id":"CP_1","from":"2026-10-31T00:00:00Z","to":"2026-10-31T01:00:00Z","reason":"grid","note":"no power","link":"https://grid.example/1"}`
+	add(exclusionsPath, "post", ana, "api/v1/exclusions", exclusion)
+	add(exclusionsPath, "post", ana, "api/v1/exclusions", strings.Replace(exclusion, "grid", "bad luck", 1))
+	add(exclusionsPath, "post", fixed, "api/v1/exclusions", exclusion) // it keeps no history
+	add(exclusionsPath, "get", busy, "api/v1/exclusions", "")
+	add(portsPath, "post", ana, "api/v1/ports", "cp\n", "Content-Type", "", "Content-Type", "text/csv")
+	add(exclusionsPath, "get", fixed, "api/v1/exclusions", "")
+	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{"note":"it was ours"}`)
+	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{}`)
+	add(withdrawPath, "post", ana, "api/v1/exclusions/9/withdraw", `{}`)
+	add(exclusionsPath, "get", ana, "api/v1/exclusions", "")
+	const port = `{"name":"Gate","power_kw":"50","lines":[{"cp_id":"CP_1","commissioned":"2026-01-01"}]}`
+	add(portPath, "put", ana, "api/v1/ports/A", port)
+	add(portPath, "put", ana, "api/v1/ports/none", strings.Replace(port, "{", `{"port":"B",`, 1)) // renames what is not there
+	add(portPath, "put", fixed, "api/v1/ports/A", port)                                           // it has the file of --ports
+	add(portsPath, "post", fixed, "api/v1/ports", "cp_id\nCP_1\n", "Content-Type", "", "Content-Type", "text/csv")
+	add(portPath, "delete", fixed, "api/v1/ports/A", "")
+	add(portsPath, "get", ana, "api/v1/ports", "")
+	add(portsCSVPath, "get", ana, "api/v1/ports.csv", "")
+	add(portPath, "delete", ana, "api/v1/ports/A", "")
+	add(portPath, "delete", ana, "api/v1/ports/A", "")
+	add(portsPath, "post", ana, "api/v1/ports", "cp_id\nCP_1\n", "Content-Type", "", "Content-Type", "text/csv", keyHeader, "k2")
+	add(portsPath, "post", ana, "api/v1/ports", "cp_id\nCP_2\n", "Content-Type", "", "Content-Type", "text/csv", keyHeader, "k2")
 	add(sessionPath, "get", nobody, "api/v1/session", "")
 	add(sessionPath, "get", ana, "api/v1/session", "")
 	add(sessionPath, "get", ana, "api/v1/session?x=1", "")
@@ -67,7 +98,7 @@ func changeAsks(ana, ben, nobody, without *visitor) (all []asked) {
 		add(sessionPath, "post", nobody, "api/v1/session", `{"token":"x"}`)
 	}
 	for _, o := range (&Dashboard{}).writes() {
-		at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben").Replace(o.path[1:])
+		at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben", "{port}", "A").Replace(o.path[1:])
 		method := strings.ToLower(o.method)
 		add(o.path, method, nobody, at, `{}`)
 		add(o.path, method, ben, at, `{}`)
@@ -81,13 +112,15 @@ func changeAsks(ana, ben, nobody, without *visitor) (all []asked) {
 		add(o.path, method, ana, at, strings.Repeat(" ", 10<<20))
 		add(o.path, method, without, at, `{}`)
 	}
-	for _, path := range []string{sessionPath, maintenancePath, usersPath} {
+	for _, path := range []string{sessionPath, maintenancePath, usersPath, exclusionsPath, portsPath} {
 		add(path, "post", ana, path[1:], strings.Repeat(" ", 10<<20))
 		add(path, "post", ana, path[1:], `{}`, "Content-Type", "", "Content-Type", "text/plain")
 		add(path, "post", ana, path[1:], `{}`, "Host", "evil.example")
 		add(path, "post", without, path[1:], `{}`)
 	}
 	add(ownerPath, "put", ana, "api/v1/cps/CP_1/owner", `{}`, "Content-Type", "", "Content-Type", "text/plain")
+	add(portPath, "put", ana, "api/v1/ports/A", port, "Content-Type", "", "Content-Type", "text/plain")
+	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{}`, "Content-Type", "", "Content-Type", "text/plain")
 	// One key for one request.
 	good := strings.Replace(window, "2199-01-01T00:00:00Z", inAMonth(), 1)
 	add(maintenancePath, "post", ana, "api/v1/maintenance", good, keyHeader, "k1")
@@ -97,6 +130,10 @@ func changeAsks(ana, ben, nobody, without *visitor) (all []asked) {
 	add(windowPath, "delete", ana, "api/v1/maintenance/2", "", keyHeader, "k1")
 	add(usersPath, "post", ana, "api/v1/users", `{"name":"eva","password":"a long password","role":"viewer"}`, keyHeader, "k1")
 	add(userPath, "delete", ana, "api/v1/users/ben", "", keyHeader, "k1")
+	add(exclusionsPath, "post", ana, "api/v1/exclusions", exclusion, keyHeader, "k1")
+	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{}`, keyHeader, "k1")
+	add(portPath, "put", ana, "api/v1/ports/A", port, keyHeader, "k1")
+	add(portPath, "delete", ana, "api/v1/ports/A", "", keyHeader, "k1")
 	add(sessionPath, "delete", ana, "api/v1/session", "")
 	return all
 }
@@ -109,8 +146,9 @@ func TestDescriptionHasEveryChange(t *testing.T) {
 	s.monitor("EV_CP_M CP_1 registration request", "EV_CP_M CP_1 ENGINE_FAILURE", "EV_CP_M CP_1 heartbeat KO")
 	s.monitor("EV_CP_M CP_2 registration request", "EV_CP_M CP_2 heartbeat OK")
 	without := "http://" + serveOn(t, New(Options{Central: s.central, Version: "test"})) + "/" // board.db can't be opened
-	seen := map[string]bool{}
-	for _, ask := range changeAsks(s.signIn("ana"), s.signIn("ben"), &visitor{t: t, url: s.url}, &visitor{t: t, url: without}) {
+	ana, seen := s.signIn("ana"), map[string]bool{}
+	fixed := &visitor{t: t, url: s.fixed(t), cookie: ana.cookie, csrf: ana.csrf}
+	for _, ask := range changeAsks(ana, s.signIn("ben"), &visitor{t: t, url: s.url}, &visitor{t: t, url: without}, fixed, &visitor{t: t, url: busySite(t, s.testServer)}) {
 		a := ask.by.ask(strings.ToUpper(ask.method), ask.at, ask.body, ask.headers...)
 		code := strconv.Itoa(a.code)
 		described, found := d.Paths[ask.path][ask.method].Responses[code]
@@ -134,6 +172,20 @@ func TestDescriptionHasEveryChange(t *testing.T) {
 	}
 }
 
+// fixed is the same site without a history, and with a file of ports; it ends with a /.
+func (s *peopleSite) fixed(t *testing.T) (url string) {
+	t.Helper()
+	ports := operations.Empty()
+	lines, err := ledger.ReadPortCells([]byte("cp_id\nCP_1\n"))
+	if err == nil {
+		err = ports.UsePortsFile(lines)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + serveOn(t, New(Options{Central: s.central, Version: "test", Accounts: s.accounts, Operations: ports})) + "/"
+}
+
 // TestNothingIsWrittenWithoutALogin walks the description: whatever is no GET is refused to who
 // is not signed in, from this machine too, to a viewer, and to a session whose page is another
 // site's; and nothing has changed then.
@@ -149,7 +201,7 @@ func TestNothingIsWrittenWithoutALogin(t *testing.T) {
 				continue
 			}
 			walked++
-			at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben").Replace(path[1:])
+			at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben", "{port}", "A").Replace(path[1:])
 			for _, ask := range []struct {
 				by      *visitor
 				headers []string

@@ -22,6 +22,7 @@ import (
 
 	"evcp/internal/accounts"
 	"evcp/internal/central"
+	"evcp/internal/ledger"
 	"evcp/internal/metrics"
 	"evcp/internal/operations"
 	"evcp/internal/status"
@@ -41,6 +42,7 @@ type Dashboard struct {
 	operations *operations.Store
 	access     AccessRules
 	firstUsed  func()
+	portsFile  func() ([]ledger.PortCells, error)
 	more       []func(*metrics.Writer)
 	alerts     AlertSource
 	frames     *frameCache
@@ -73,14 +75,15 @@ type Options struct {
 	Accounts   *accounts.Store   // nil: nobody can sign in
 	Operations *operations.Store // nil: nothing was entered
 	Access     AccessRules
-	FirstUsed  func() // called when the first token was used; may be nil
+	PortsFile  func() ([]ledger.PortCells, error) // reads the file of --ports; nil: the ports are those that people entered
+	FirstUsed  func()                             // called when the first token was used; may be nil
 }
 
 // New makes the handler.
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, alerts: o.Alerts,
+		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, alerts: o.Alerts,
 		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
@@ -149,6 +152,9 @@ func (d *Dashboard) api() map[string]http.Handler {
 		dayPath:          compressed(http.HandlerFunc(d.serveDay)),
 		eventsPath:       http.HandlerFunc(d.serveEvents),
 		maintenancePath:  compressed(http.HandlerFunc(d.serveMaintenance)),
+		exclusionsPath:   compressed(d.withView(d.serveExclusions)),
+		portsPath:        compressed(status.NoParameters(d.servePorts)),
+		portsCSVPath:     compressed(status.NoParameters(d.servePorts)),
 		usersPath:        status.NoParameters(d.serveUsers),
 		auditPath:        compressed(http.HandlerFunc(d.serveAudit)),
 	}

@@ -25,8 +25,11 @@ type HistorySource struct {
 	Open func(ctx context.Context, position string) (*archive.HistoryView, error)
 	// Checks are those of the last five minutes of a charge point.
 	Checks func(evcp.CPID) (archive.RecentChecks, bool)
-	// Ports reads the file of ports; nil: each charge point is a port.
+	// Ports reads the file of --ports; nil: the ports are those that people entered, and without
+	// any each charge point is a port.
 	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
+	// Annotate adds an annotation, and returns its number.
+	Annotate func(ctx context.Context, n archive.Annotation) (id int64, err error)
 	// Presents are what the events say now, and Reading is how they are read; nil: not known.
 	Presents *archive.Presents
 	Reading  func() archive.FollowStatus
@@ -41,7 +44,13 @@ func HistoryOf(f *archive.Follower, path string) *HistorySource {
 			return nil, err
 		}
 		return archive.OpenView(path, position, true)
-	}, Checks: f.Checks}
+	}, Checks: f.Checks, Annotate: func(ctx context.Context, n archive.Annotation) (id int64, err error) {
+		err = f.Do(ctx, func(a *archive.Archive) (err error) {
+			id, err = a.Annotate(n)
+			return err
+		})
+		return id, err
+	}}
 }
 
 const (

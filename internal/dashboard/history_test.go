@@ -56,7 +56,8 @@ func testHistory(t *testing.T) *HistorySource {
 	if err := a.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	return &HistorySource{Checks: a.Checks, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
+	annotate := func(_ context.Context, n archive.Annotation) (int64, error) { return a.Annotate(n) }
+	return &HistorySource{Checks: a.Checks, Annotate: annotate, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
 		return archive.OpenView(filepath.Join(dir, archive.FileName), position, true)
 	}}
 }

@@ -44,7 +44,7 @@ type described struct {
 }
 
 // accountPaths are the reading paths that TestDescriptionHasEveryChange asks for.
-var accountPaths = []string{sessionPath, maintenancePath, usersPath, auditPath}
+var accountPaths = []string{sessionPath, maintenancePath, usersPath, auditPath, exclusionsPath, portsPath, portsCSVPath}
 
 func openDescription(t *testing.T) (d description, c *jsonschema.Compiler) {
 	t.Helper()
@@ -82,6 +82,8 @@ func TestDescriptionHasEveryField(t *testing.T) {
 		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Words": wordsJSON{}, "WordsPage": wordsPage{}, "TCPReport": tcpReportJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{}, "Alerts": alertsJSON{}, "AlertReceiver": receiverJSON{}, "Deadman": deadmanJSON{},
 		"OwnerNow": ownerNow{}, "WindowNow": windowNow{}, "Session": sessionJSON{}, "SignIn": signInJSON{}, "Take": takeJSON{}, "Owner": ownerJSON{},
 		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{},
+		"NewExclusion": newExclusionJSON{}, "Exclusion": exclusionJSON{}, "Withdraw": withdrawJSON{}, "Withdrawal": withdrawalJSON{}, "ExclusionsPage": exclusionsPage{},
+		"ChargerPort": chargerPortJSON{}, "PortLine": portLineJSON{}, "ChargerPorts": chargerPortsJSON{}, "PortsReplaced": portsReplacedJSON{},
 		"AuditLine": auditLineJSON{}, "AuditPage": auditPage{},
 		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Day": dayJSON{}, "DayOne": dayOne{}, "NotUp": notUpPiece{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"evcp"
@@ -31,7 +32,8 @@ const stateMaintenance = "maintenance"
 
 // laid is an entry with what people entered about the charge point.
 func (p cpJSON) laid(o operations.Overlay) cpJSON {
-	p.Site = o.Site
+	p.Site, p.Name, p.Bay = o.Site, o.Port["name"], o.Port["bay"]
+	p.PowerKW, _ = strconv.ParseFloat(o.Port["power_kw"], 64) // 0 is not known
 	if o.Owner != nil {
 		p.Owner = &ownerNow{o.Owner.Name, o.Owner.Note, seconds(o.Owner.Until)}
 	}
@@ -90,6 +92,7 @@ func (d *Dashboard) Run(ctx context.Context) {
 		if now := time.Now(); !now.Before(next) {
 			next = now.Add(sitesEvery)
 			d.readSites(ctx)
+			d.readPorts()
 		}
 		d.endOwners()
 		wait.For(ctx, frameInterval) // a storm of changes is one look
@@ -117,6 +120,16 @@ func (d *Dashboard) readSites(ctx context.Context) {
 	sites, err := v.Sites()
 	if v.Close() == nil && err == nil {
 		d.operations.SetSites(sites)
+	}
+}
+
+// readPorts reads the file of --ports. While it can't be used, what was in it stays.
+func (d *Dashboard) readPorts() {
+	if d.portsFile == nil {
+		return
+	}
+	if lines, err := d.portsFile(); err == nil {
+		_ = d.operations.UsePortsFile(lines) // a report says what is wrong with it
 	}
 }
 

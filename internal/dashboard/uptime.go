@@ -102,17 +102,29 @@ func (d *Dashboard) question(q url.Values) (a ledger.Question, ports []ledger.Ch
 	switch {
 	case q.Has("month") == q.Has("year"):
 		return a, nil, only, errors.New("month or year is needed: month=2026-10, or year=2026")
-	case a.Definition == ledger.UK && d.history.Ports == nil:
-		return a, nil, only, errors.New("definition can't be uk here: this Central runs without --ports, and uk is about public ports of 50 kW and more")
+	case a.Definition == ledger.UK && d.history.Ports == nil && len(d.operations.PortLines()) == 0:
+		return a, nil, only, errors.New("definition can't be uk here: no ports were entered and this Central runs without --ports, and uk is about public ports of 50 kW and more")
 	case q.Has("month"):
 		a.From, a.To, err = ledger.MonthWindow(a.Definition, q.Get("month"), a.Zone)
 	default:
 		a.From, a.To, err = ledger.YearWindow(q.Get("year"), a.Zone)
 	}
-	if err == nil && d.history.Ports != nil {
-		ports, err = d.history.Ports(a.Zone)
+	if err == nil {
+		ports, err = d.ports(a.Zone)
 	}
 	return a, ports, only, err
+}
+
+// ports are those of the file of --ports, else those that people entered; nil: each charge
+// point is one.
+func (d *Dashboard) ports(zone *time.Location) ([]ledger.ChargingPort, error) {
+	if d.history.Ports != nil {
+		return d.history.Ports(zone)
+	}
+	if lines := d.operations.PortLines(); len(lines) > 0 {
+		return ledger.PortsOf(lines, zone)
+	}
+	return nil, nil
 }
 
 // cut ends a window that has not ended at until. Whether it has ended is said by the newest

@@ -12,6 +12,7 @@ import (
 
 	"evcp"
 	"evcp/internal/accounts"
+	"evcp/internal/archive"
 	"evcp/internal/audit"
 	"evcp/internal/operations"
 	"evcp/internal/status"
@@ -32,6 +33,11 @@ func (d *Dashboard) writes() []write {
 		{http.MethodDelete, ownerPath, false, d.letGo},
 		{http.MethodPost, maintenancePath, false, d.maintain},
 		{http.MethodDelete, windowPath, false, d.endMaintenance},
+		{http.MethodPost, exclusionsPath, false, d.exclude},
+		{http.MethodPost, withdrawPath, false, d.withdraw},
+		{http.MethodPost, portsPath, false, d.replacePorts},
+		{http.MethodPut, portPath, false, d.putPort},
+		{http.MethodDelete, portPath, false, d.removePort},
 		{http.MethodPost, usersPath, true, d.addUser}, // checks the role itself: Setup may make the first one
 		{http.MethodDelete, userPath, false, d.removeUser},
 	}
@@ -92,6 +98,11 @@ var failures = []struct {
 	{operations.ErrTooMany, http.StatusConflict},
 	{operations.ErrNotTaken, http.StatusNotFound},
 	{operations.ErrNoWindow, http.StatusNotFound},
+	{operations.ErrNoPort, http.StatusNotFound},
+	{operations.ErrPortsFile, http.StatusConflict},
+	{archive.ErrNoExclusion, http.StatusNotFound},
+	{archive.ErrWithdrawn, http.StatusConflict},
+	{archive.ErrTooMany, http.StatusConflict},
 	{operations.ErrUntil, http.StatusBadRequest},
 	{operations.ErrWhat, http.StatusBadRequest},
 	{operations.ErrTimes, http.StatusBadRequest},
@@ -138,7 +149,11 @@ func (d *Dashboard) commit(w http.ResponseWriter, r *http.Request, body []byte, 
 		return answer, false
 	}
 	request := r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)
-	err := d.accounts.Change(by(r).Actor, func(c *audit.BoardChange) error {
+	who := by(r).Actor
+	if who.Kind == audit.BySetup {
+		who.Name = "first token"
+	}
+	err := d.accounts.Change(who, func(c *audit.BoardChange) error {
 		if key != "" {
 			before, known, err := c.Answered(key, request)
 			if err != nil {

@@ -21,7 +21,6 @@ const (
 	usersPath       = "/api/v1/users"
 	userPath        = usersPath + "/{name}"
 	auditPath       = "/api/v1/audit"
-	portsPath       = "/api/v1/ports"
 )
 
 // ownerJSON is who has taken an incident.
@@ -127,15 +126,24 @@ func (d *Dashboard) maintain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) endMaintenance(w http.ResponseWriter, r *http.Request) {
-	n, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
-	if err != nil || n < 1 {
-		status.WriteError(w, http.StatusBadRequest, "number can't be "+strconv.Quote(r.PathValue("number")))
+	n, ok := pathNumber(w, r)
+	if !ok {
 		return
 	}
 	d.change(w, r, nil, http.StatusOK, func(c *audit.BoardChange) (any, error) {
 		ended, err := d.operations.EndMaintenance(c, n)
 		return jsonOfWindow(ended), err
 	})
+}
+
+// pathNumber is the number of a path.
+func pathNumber(w http.ResponseWriter, r *http.Request) (n int64, ok bool) {
+	n, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	if err != nil || n < 1 {
+		status.WriteError(w, http.StatusBadRequest, "number can't be "+strconv.Quote(r.PathValue("number")))
+		return 0, false
+	}
+	return n, true
 }
 
 // windowsPage is a page of the windows, the newest first.

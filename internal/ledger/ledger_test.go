@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,11 @@ func TestPortErrors(t *testing.T) {
 		"port,cp_id\nP,A\nP,B":            "port P: A is not decommissioned when B is commissioned",
 		"port,cp_id,site\nP,A,x\nP,B,y":   "another site",
 		"cp_id,site\nA,\"x":               "line",
+		"cp_id,name\nA,\x1b[2J":           "can't hold what is not shown",
+		"cp_id,country\nA,ES":             "alpha-3",
+		"cp_id,latitude\nA,91":            "from -90 to 90",
+		"cp_id,longitude\nA,1e2":          "decimal degrees",
+		"cp_id,longitude\nA,NaN":          "decimal degrees",
 		"cp_id,commissioned,decommissioned\nA,2026-02-01,2026-01-01": "it must be after commissioned",
 	} {
 		if _, err := ParsePorts([]byte(text), time.UTC); err == nil || !strings.Contains(err.Error(), want) {
@@ -136,6 +142,14 @@ func FuzzParsePorts(f *testing.F) {
 				t.Errorf("%+v", p)
 			}
 			p.Hours.open(interval{1_700_000_000_000_000, 1_700_600_000_000_000}, time.UTC)
+		}
+		if err != nil {
+			return
+		}
+		lines, _ := ReadPortCells(data)
+		again, err := ParsePorts(WritePortCells(lines), time.UTC)
+		if err != nil || !reflect.DeepEqual(again, ports) {
+			t.Errorf("written and read again: %v, %+v; were %+v", err, again, ports)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"evcp"
@@ -42,31 +43,48 @@ const (
 	maxCellText = 200
 )
 
-var portColumns = []string{"port", "cp_id", "commissioned", "decommissioned", "site", "power_kw", "public", "hours"}
+// PortColumns are the columns of a file of ports. A report needs the first eight alone.
+var PortColumns = []string{
+	"port", "cp_id", "commissioned", "decommissioned", "site", "power_kw", "public", "hours",
+	"name", "bay", "position", "address", "city", "postal_code", "country", "latitude", "longitude",
+}
+
+// PortCells is one line of a file of ports: its cells by column, and its number in the file.
+type PortCells struct {
+	Line  int
+	Cells map[string]string // an empty cell may be missing
+}
 
 // ParsePorts reads a file of ports: CSV with a first line that names the columns. Dates
 // without a time are midnight in the zone. A port that was renamed has several lines.
 func ParsePorts(data []byte, zone *time.Location) ([]ChargingPort, error) {
+	lines, err := ReadPortCells(data)
+	if err != nil {
+		return nil, err
+	}
+	return PortsOf(lines, zone)
+}
+
+// ReadPortCells reads the cells of a file of ports. PortsOf checks what they say.
+func ReadPortCells(data []byte) (lines []PortCells, err error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
 	head, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("line 1: the columns are %s", strings.Join(portColumns, ","))
+		return nil, fmt.Errorf("line 1: the columns are %s", strings.Join(PortColumns, ","))
 	}
 	for i, name := range head {
-		if head[i] = strings.TrimSpace(name); !slices.Contains(portColumns, head[i]) {
-			return nil, fmt.Errorf("line 1: no column is called %s; there are %s", strconv.QuoteToASCII(head[i]), strings.Join(portColumns, ", "))
+		if head[i] = strings.TrimSpace(name); !slices.Contains(PortColumns, head[i]) {
+			return nil, fmt.Errorf("line 1: no column is called %s; there are %s", strconv.QuoteToASCII(head[i]), strings.Join(PortColumns, ", "))
 		}
 	}
 	if !slices.Contains(head, "cp_id") {
 		return nil, errors.New("line 1: the column cp_id is missing")
 	}
-	byName := map[string]*ChargingPort{}
-	var names []string
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return lines, nil
 		}
 		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
 			return nil, fmt.Errorf("line %d: %w", bad.Line, bad.Err)
@@ -74,12 +92,31 @@ func ParsePorts(data []byte, zone *time.Location) ([]ChargingPort, error) {
 			return nil, err
 		}
 		line, _ := r.FieldPos(0)
-		p, err := parsePort(head, cells, zone)
+		if len(cells) != len(head) {
+			return nil, fmt.Errorf("line %d: %d cells, and %d columns", line, len(cells), len(head))
+		}
+		if len(lines) == maxPorts {
+			return nil, fmt.Errorf("line %d: more than %d lines", line, maxPorts)
+		}
+		p := PortCells{line, make(map[string]string, len(head))}
+		for i, name := range head {
+			p.Cells[name] = strings.TrimSpace(cells[i])
+		}
+		lines = append(lines, p)
+	}
+}
+
+// PortsOf are the ports of a file's lines.
+func PortsOf(lines []PortCells, zone *time.Location) ([]ChargingPort, error) {
+	byName := map[string]*ChargingPort{}
+	var names []string
+	for _, l := range lines {
+		p, err := parsePort(l.Cells, zone)
 		if err == nil {
 			names, err = addPort(byName, names, p)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
+			return nil, fmt.Errorf("line %d: %w", l.Line, err)
 		}
 	}
 	ports := make([]ChargingPort, 0, len(names))
@@ -87,6 +124,28 @@ func ParsePorts(data []byte, zone *time.Location) ([]ChargingPort, error) {
 		ports = append(ports, *byName[name])
 	}
 	return ports, checkPorts(ports)
+}
+
+// WritePortCells writes a file of ports, with the columns that some line has.
+func WritePortCells(lines []PortCells) []byte {
+	var head []string
+	for i, name := range PortColumns {
+		if i < 2 || slices.ContainsFunc(lines, func(l PortCells) bool { return l.Cells[name] != "" }) {
+			head = append(head, name)
+		}
+	}
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	_ = w.Write(head) // a buffer takes everything
+	for _, l := range lines {
+		cells := make([]string, len(head))
+		for i, name := range head {
+			cells[i] = l.Cells[name]
+		}
+		_ = w.Write(cells)
+	}
+	w.Flush()
+	return text.Bytes()
 }
 
 // addPort joins the lines of one port. What else they say of it must agree.
@@ -124,16 +183,16 @@ func checkPorts(ports []ChargingPort) error {
 	return nil
 }
 
-func parsePort(head, cells []string, zone *time.Location) (p ChargingPort, err error) {
+func parsePort(cells map[string]string, zone *time.Location) (p ChargingPort, err error) {
 	p.Public = true
-	if len(cells) != len(head) {
-		return p, fmt.Errorf("%d cells, and %d columns", len(cells), len(head))
-	}
 	var l PortLine
-	for i, name := range head {
-		cell := strings.TrimSpace(cells[i])
+	for _, name := range PortColumns {
+		cell := cells[name]
 		if len(cell) > maxCellText || !utf8.ValidString(cell) {
 			return p, fmt.Errorf("%s: at most %d bytes of UTF-8", name, maxCellText)
+		}
+		if i := strings.IndexFunc(cell, notShown); i >= 0 {
+			return p, fmt.Errorf("%s: %s can't hold what is not shown", name, strconv.QuoteToASCII(cell))
 		}
 		switch name {
 		case "port":
@@ -152,6 +211,12 @@ func parsePort(head, cells []string, zone *time.Location) (p ChargingPort, err e
 			p.Public, err = parseYes(cell)
 		case "hours":
 			p.Hours, err = ParseHours(cell)
+		case "country":
+			err = checkCountry(cell)
+		case "latitude":
+			err = checkDegrees(cell, 90)
+		case "longitude":
+			err = checkDegrees(cell, 180)
 		}
 		if err != nil {
 			return p, fmt.Errorf("%s: %w", name, err)
@@ -163,6 +228,30 @@ func parsePort(head, cells []string, zone *time.Location) (p ChargingPort, err e
 	p.Name = cmp.Or(p.Name, string(l.CP))
 	p.Lines = []PortLine{l}
 	return p, nil
+}
+
+// notShown are characters that a terminal obeys, or that change the direction of a text.
+func notShown(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+// checkCountry checks a country as OCPI has it.
+func checkCountry(text string) error {
+	if text != "" && (len(text) != 3 || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		return fmt.Errorf("%s: a country is its ISO 3166-1 alpha-3 code, as ESP", strconv.QuoteToASCII(text))
+	}
+	return nil
+}
+
+// checkDegrees checks a coordinate, in decimal degrees.
+func checkDegrees(text string, most float64) error {
+	if text == "" {
+		return nil
+	}
+	whole, decimals, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || len(whole) > 3 || len(decimals) > 7 || strings.Trim(whole+decimals, "0123456789") != "" || value > most || value < -most {
+		return fmt.Errorf("%s: decimal degrees as 38.3452, from -%g to %g, with at most 7 decimals", strconv.QuoteToASCII(text), most, most)
+	}
+	return nil
 }
 
 // parseMoment reads a date in the zone, or a time with its zone; "" is 0.

@@ -14,6 +14,7 @@ import (
 // Overlay is what people entered about a charge point, as it holds at one moment.
 type Overlay struct {
 	Site        string             // of its port, else where the events say it is; "" is not known
+	Port        map[string]string  // what the file of ports says of it, by column; nil: nothing
 	Owner       *Owner             // nil: nobody has it
 	Maintenance *MaintenanceWindow // open now; nil: none. Of several, the one that ends last
 }
@@ -63,15 +64,15 @@ type TextError struct{ Field, Why string }
 // Error names the field.
 func (e TextError) Error() string { return e.Field + ": " + e.Why }
 
-// maxText bounds a text of several lines, maxWord one of a single line, in bytes.
+// MaxText bounds a text of several lines, MaxWord one of a single line, in bytes.
 const (
-	maxText = 2000
-	maxWord = 200
+	MaxText = 2000
+	MaxWord = 200
 )
 
-// checkText checks what somebody wrote. What a terminal obeys, and what changes the direction of
+// CheckText checks what somebody wrote. What a terminal obeys, and what changes the direction of
 // the text around it, can't stand in it. A note may have several lines.
-func checkText(field, text string, limit int, empty bool) error {
+func CheckText(field, text string, limit int, empty bool) error {
 	switch {
 	case strings.TrimSpace(text) == "" && !empty:
 		return TextError{field, "it is needed"}
@@ -81,7 +82,7 @@ func checkText(field, text string, limit int, empty bool) error {
 		return TextError{field, "it is no UTF-8"}
 	}
 	for _, r := range text {
-		if unicode.IsControl(r) && (r != '\n' || limit != maxText) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) && (r != '\n' || limit != MaxText) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			return TextError{field, fmt.Sprintf("it can't hold the character %U", r)}
 		}
 	}

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Store struct {
 	owners  map[evcp.CPID]Owner
 	windows map[Touched][]MaintenanceWindow // that have not ended
 	heard   map[evcp.CPID]string            // the sites of the events
+	ports   portSet
 	version uint64
 	touched []Touched     // the last changes of overlays, the newest has the number version
 	changed chan struct{} // closed at the next change
@@ -46,7 +48,11 @@ func Open(file *audit.BoardDB) (*Store, error) {
 	s.file = file
 	now := evcp.StampOf(time.Now())
 	err := file.Read(func(db *sqlite.DB) error {
-		return errors.Join(
+		lines, err := loadPorts(db)
+		if err == nil {
+			s.ports, err = newPortSet(lines)
+		}
+		return errors.Join(err,
 			db.Query(`SELECT cp_id, name, note, until, incident, made FROM owners`, func(row *sqlite.Stmt) error {
 				o := Owner{evcp.CPID(row.ColumnText(0)), row.ColumnText(1), row.ColumnText(2), evcp.Stamp(row.ColumnInt64(3)), evcp.Stamp(row.ColumnInt64(4)), evcp.Stamp(row.ColumnInt64(5))}
 				s.owners[o.CP] = o
@@ -79,7 +85,7 @@ func (s *Store) Overlays(at time.Time) func(evcp.CPID) Overlay {
 	return func(cp evcp.CPID) (o Overlay) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		o.Site = s.site(cp)
+		o.Port, o.Site = s.ports.byCP[cp], s.site(cp)
 		if owner, taken := s.owners[cp]; taken && owner.holds(now) {
 			o.Owner = &owner
 		}
@@ -114,7 +120,7 @@ func (s *Store) dropWindow(w MaintenanceWindow) {
 }
 
 // site is where a charge point stands. The caller holds the lock.
-func (s *Store) site(cp evcp.CPID) string { return s.heard[cp] }
+func (s *Store) site(cp evcp.CPID) string { return cmp.Or(s.ports.byCP[cp]["site"], s.heard[cp]) }
 
 // SetSites says where the events say that charge points stand. The caller does not change it
 // any more.

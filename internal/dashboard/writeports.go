@@ -1,0 +1,165 @@
+package dashboard
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"evcp/internal/audit"
+	"evcp/internal/ledger"
+	"evcp/internal/operations"
+	"evcp/internal/status"
+)
+
+const (
+	portsPath    = "/api/v1/ports"
+	portsCSVPath = "/api/v1/ports.csv"
+	portPath     = portsPath + "/{port}"
+)
+
+// chargerPortJSON is a port as the file of ports has it: every cell is a text, but public.
+type chargerPortJSON struct {
+	Port       string `json:"port,omitempty"` // in the body of a change: its new name
+	Name       string `json:"name,omitempty"`
+	Site       string `json:"site,omitempty"`
+	Bay        string `json:"bay,omitempty"`
+	Position   string `json:"position,omitempty"`
+	PowerKW    string `json:"power_kw,omitempty"`
+	Public     *bool  `json:"public,omitempty"` // yes, if not given
+	Hours      string `json:"hours,omitempty"`
+	Address    string `json:"address,omitempty"`
+	City       string `json:"city,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country,omitempty"`
+	Latitude   string `json:"latitude,omitempty"`
+	Longitude  string `json:"longitude,omitempty"`
+
+	Lines []portLineJSON `json:"lines"` // the charge points that it was, one after the other
+}
+
+// portLineJSON is one of them.
+type portLineJSON struct {
+	CP             string `json:"cp_id"`
+	Commissioned   string `json:"commissioned,omitempty"`
+	Decommissioned string `json:"decommissioned,omitempty"`
+}
+
+// chargerPortsJSON are all ports.
+type chargerPortsJSON struct {
+	Ports []chargerPortJSON `json:"ports"`
+}
+
+func jsonOfPort(p operations.Port) chargerPortJSON {
+	c := p.Cells
+	public := !slices.Contains([]string{"no", "false", "0"}, strings.ToLower(c["public"]))
+	out := chargerPortJSON{
+		Port: c["port"], Name: c["name"], Site: c["site"], Bay: c["bay"], Position: c["position"], PowerKW: c["power_kw"], Public: &public, Hours: c["hours"],
+		Address: c["address"], City: c["city"], PostalCode: c["postal_code"], Country: c["country"], Latitude: c["latitude"], Longitude: c["longitude"],
+	}
+	for _, l := range p.Lines {
+		out.Lines = append(out.Lines, portLineJSON{l["cp_id"], l["commissioned"], l["decommissioned"]})
+	}
+	return out
+}
+
+func (p chargerPortJSON) port() operations.Port {
+	out := operations.Port{Cells: map[string]string{
+		"port": p.Port, "name": p.Name, "site": p.Site, "bay": p.Bay, "position": p.Position, "power_kw": p.PowerKW, "hours": p.Hours,
+		"address": p.Address, "city": p.City, "postal_code": p.PostalCode, "country": p.Country, "latitude": p.Latitude, "longitude": p.Longitude,
+	}}
+	if p.Public != nil && !*p.Public {
+		out.Cells["public"] = "no"
+	}
+	for column, cell := range out.Cells {
+		out.Cells[column] = strings.TrimSpace(cell)
+	}
+	maps.DeleteFunc(out.Cells, func(_, cell string) bool { return cell == "" })
+	for _, l := range p.Lines {
+		out.Lines = append(out.Lines, map[string]string{
+			"cp_id": strings.TrimSpace(l.CP), "commissioned": strings.TrimSpace(l.Commissioned), "decommissioned": strings.TrimSpace(l.Decommissioned),
+		})
+	}
+	return out
+}
+
+// servePorts answers with all ports, as JSON or as the file of ports.
+func (d *Dashboard) servePorts(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == portsCSVPath || wantsCSV(r) {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		w.Header().Set("Content-Disposition", `attachment; filename="ports.csv"`)
+		_, _ = w.Write(ledger.WritePortCells(d.operations.PortLines())) // fails only if the reader has gone
+		return
+	}
+	all := chargerPortsJSON{[]chargerPortJSON{}}
+	for _, p := range d.operations.Ports() {
+		all.Ports = append(all.Ports, jsonOfPort(p))
+	}
+	status.WriteJSON(w, all)
+}
+
+// wantsCSV reports whether a request names CSV among what it accepts, and not JSON before.
+func wantsCSV(r *http.Request) bool {
+	for kind := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		switch kind, _, _ := mime.ParseMediaType(kind); kind {
+		case "text/csv":
+			return true
+		case "application/json":
+			return false
+		}
+	}
+	return false
+}
+
+func (d *Dashboard) putPort(w http.ResponseWriter, r *http.Request) {
+	var in chargerPortJSON
+	body, ok := readBody(w, r, &in)
+	if !ok {
+		return
+	}
+	name := r.PathValue("port")
+	in.Port = cmp.Or(in.Port, name)
+	if len(in.Lines) == 0 {
+		status.WriteError(w, http.StatusBadRequest, "lines: a port is at least one charge point")
+		return
+	}
+	d.change(w, r, body, http.StatusOK, func(c *audit.BoardChange) (any, error) {
+		p := in.port()
+		return jsonOfPort(p), d.operations.PutPort(c, name, p)
+	})
+}
+
+func (d *Dashboard) removePort(w http.ResponseWriter, r *http.Request) {
+	d.change(w, r, nil, http.StatusNoContent, func(c *audit.BoardChange) (any, error) {
+		return nil, d.operations.RemovePort(c, r.PathValue("port"))
+	})
+}
+
+// replacePorts takes a file of ports in the place of all.
+func (d *Dashboard) replacePorts(w http.ResponseWriter, r *http.Request) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "text/csv" {
+		status.WriteError(w, http.StatusUnsupportedMediaType, "Content-Type can't be "+strconv.Quote(r.Header.Get("Content-Type")), "text/csv")
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if !bodyRead(w, err) {
+		return
+	}
+	lines, err := ledger.ReadPortCells(body)
+	if err != nil {
+		status.WriteError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	d.change(w, r, body, http.StatusOK, func(c *audit.BoardChange) (any, error) {
+		return portsReplacedJSON{len(lines)}, d.operations.ReplacePorts(c, lines)
+	})
+}
+
+// portsReplacedJSON is how many lines were taken.
+type portsReplacedJSON struct {
+	Lines int `json:"lines"`
+}
