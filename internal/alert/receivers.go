@@ -61,6 +61,7 @@ func (r Receiver) Mask(text string) string {
 		password, _ := u.Password()
 		secrets = append(secrets, u.String(), u.Username(), password)
 	}
+	secrets = append(append(secrets, r.Mail.From), r.Mail.To...)
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, s := range secrets {
 		if len(s) >= minSecret {

@@ -61,7 +61,7 @@ func (d *Deadman) ping(ctx context.Context, s httpSender) {
 	now := time.Now()
 	d.mu.Lock()
 	was := d.report
-	next := DeadmanReport{Host: r.Host, Pinged: was.Pinged, Withheld: textOf(withheld), Error: textOf(err)}
+	next := DeadmanReport{Pinged: was.Pinged, Withheld: textOf(withheld), Error: textOf(err)}
 	if withheld == nil && err == nil {
 		next.Pinged = now
 	}
@@ -89,7 +89,9 @@ func textOf(err error) string {
 func (d *Deadman) Report() DeadmanReport {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.report
+	r := d.report
+	r.Host = d.URL().Host
+	return r
 }
 
 // ping gets a URL.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/wneessen/go-mail"
 
@@ -27,10 +28,17 @@ func sendMail(ctx context.Context, dial dialFunc, r alert.Receiver, m alert.Inci
 	if err != nil {
 		return err
 	}
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close() // the library forgets it after some errors
+		}
+	}()
 	options := []mail.Option{
 		mail.WithTimeout(sendTimeout), mail.WithTLSPolicy(mail.TLSMandatory), mail.WithoutNoop(),
-		mail.WithDialContextFunc(func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialMail(ctx, dial, network, host, port, r.Mail.TLS)
+		mail.WithDialContextFunc(func(ctx context.Context, network, _ string) (_ net.Conn, err error) {
+			conn, err = dialMail(ctx, dial, network, host, port, r.Mail.TLS)
+			return conn, err
 		}),
 	}
 	if r.Mail.TLS || r.Mail.Plain { // STARTTLS is neither needed nor there
@@ -47,26 +55,23 @@ func sendMail(ctx context.Context, dial dialFunc, r alert.Receiver, m alert.Inci
 	if err != nil {
 		return errors.New(shown(r, err.Error()))
 	}
-	return mailError(r, client.DialAndSendWithContext(ctx, msg))
+	return mailError(ctx, r, client.DialAndSendWithContext(ctx, msg))
 }
 
 // mailError is an error of the library without secrets. What a server will never take is
 // errRefused.
-func mailError(r alert.Receiver, err error) error {
+func mailError(ctx context.Context, r alert.Receiver, err error) error {
+	until, _ := ctx.Deadline()
+	text, _, _ := strings.Cut(textOf(err), ", affected ") // addresses follow
 	switch refusal := (*mail.SendError)(nil); {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+	case !time.Now().Before(until): // the library may have made any error of it
 		return errNoAnswer
 	case errors.As(err, &refusal) && !refusal.IsTemp() && refusal.ErrorCode() >= 500:
-		return fmt.Errorf("%w: %s", errRefused, shown(r, err.Error()))
+		return fmt.Errorf("%w: %s", errRefused, shown(r, text))
 	}
-	return errors.New(shown(r, err.Error()))
-}
-
-func isTimeout(err error) bool {
-	timeout := net.Error(nil)
-	return errors.As(err, &timeout) && timeout.Timeout()
+	return errors.New(shown(r, text))
 }
 
 // dialMail connects. Nothing on the connection takes longer than ctx.

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -154,6 +155,7 @@ func (s *site) listen(address string) *webhook {
 
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body)) // for answer
 	h.mu.Lock()
 	answer := h.answer
 	h.mu.Unlock()
@@ -204,7 +206,7 @@ func TestWholeSiteIsOneMessage(t *testing.T) {
 		set := func(text string) { mu.Lock(); defer mu.Unlock(); status = text }
 		for n := range 40 {
 			m := s.watch(cp(n+1), say)
-			defer m.stop()
+			t.Cleanup(m.stop)
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)

@@ -255,10 +255,9 @@ func load(db *sqlite.DB) (k kept, err error) {
 		}),
 		db.Query(`SELECT n, receiver, message FROM queue ORDER BY n`, func(row *sqlite.Stmt) error {
 			q := queued{n: row.ColumnInt64(0), receiver: row.ColumnText(1)}
-			if json.Unmarshal(row.ColumnRawText(2), &q.IncidentMessage) != nil {
-				return nil // no version of this program wrote it
+			if json.Unmarshal(row.ColumnRawText(2), &q.IncidentMessage) == nil { // else no version of this program wrote it
+				k.queue = append(k.queue, q)
 			}
-			k.queue = append(k.queue, q)
 			return nil
 		}))
 }
