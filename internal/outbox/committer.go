@@ -242,7 +242,9 @@ func (c *committer) publish(took time.Duration) bool {
 // wakeReaders wakes whoever waits for kept events, and feeds the tails.
 func (o *Outbox) wakeReaders(events []evcp.Event) {
 	o.pokeCursors()
-	poke(o.facts.wake)
+	if len(o.facts.queue) > 0 {
+		poke(o.facts.wake)
+	}
 	for _, done := range o.flushers {
 		poke(done)
 	}

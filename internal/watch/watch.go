@@ -217,7 +217,7 @@ func open(o Options) (*runner, error) {
 	r.log = newLogWriter(o.Console, logtext.Formatter{
 		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
 		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
-	}, box.Tail(tailLength, o.lone() == "" && o.Events == nil), o.lone() != "", len(o.Targets))
+	}, box.Tail(tailLength, !r.showsChecks()), o.lone() != "", len(o.Targets))
 	for _, t := range o.Targets {
 		r.log.formatter.Restore(t.CP, box.State(t.CP))
 	}
@@ -225,6 +225,12 @@ func open(o Options) (*runner, error) {
 		return nil, errors.Join(err, box.Close(context.Background()))
 	}
 	return r, nil
+}
+
+// showsChecks reports whether somebody is shown every check: the live line of a lone charge
+// point, or whoever takes all events.
+func (r *runner) showsChecks() bool {
+	return r.o.Events != nil || r.o.lone() != "" && r.o.Console.Terminal()
 }
 
 // assemble makes the parts and joins them; nothing runs yet.
