@@ -29,14 +29,18 @@ func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return testbed.RunProcess(t, testbed.Self(t, args...))
 }
 
-func TestHelpFitsTheScreen(t *testing.T) {
+// TestHelp: word for word, in both languages, and whatever command stands before it.
+func TestHelp(t *testing.T) {
 	stdout, stderr, code := output(t, "--help")
 	if code != cli.ExitOK || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	for _, want := range []string{"--listen", "--http", "--registry", "--heartbeat", "--state-dir", "--log-format", "Exit: "} {
-		if !strings.Contains(stdout, want) {
-			t.Errorf("the help does not name %s", want)
+	testbed.Golden(t, "testdata/help.txt", stdout)
+	spanish, _, _ := output(t, "--help", "--lang", "es")
+	testbed.Golden(t, "testdata/help-es.txt", spanish)
+	for _, command := range program(&options{}).Commands {
+		if got, _, code := output(t, append(strings.Fields(command), "--help")...); got != stdout || code != cli.ExitOK {
+			t.Errorf("%s --help: exit %d, %s", command, code, got)
 		}
 	}
 	for line := range strings.Lines(stdout) {

@@ -52,7 +52,7 @@ func TestCommandsBesideARunningMonitor(t *testing.T) {
 		if code != cli.ExitOK || said != "" {
 			t.Errorf("%s: exit %d, %s", command, code, said)
 		}
-		golden(t, "testdata/"+command+"-ko.txt", normalise(out, g, dir))
+		testbed.Golden(t, "testdata/"+command+"-ko.txt", normalise(out, g, dir))
 	}
 	code, out, _ = runBeside(t, dir, "status", "--json")
 	if d := map[string]any{}; code != cli.ExitOK || json.Unmarshal([]byte(out), &d) != nil || d["program"] != "ev-cp-m" {
@@ -64,7 +64,7 @@ func TestCommandsBesideARunningMonitor(t *testing.T) {
 	if code != cli.ExitOK || said != "" {
 		t.Errorf("events: exit %d, %s", code, said)
 	}
-	golden(t, "testdata/events.txt", normalise(out, g, dir))
+	testbed.Golden(t, "testdata/events.txt", normalise(out, g, dir))
 	if code, _, said := runBeside(t, dir, "healthcheck"); code != cli.ExitFailed || !strings.Contains(said, "no Monitor of CP_001 runs here") || !strings.Contains(said, "\nOne ran there before: ev-cp-m events") {
 		t.Errorf("after: exit %d, %s", code, said)
 	}

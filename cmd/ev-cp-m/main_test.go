@@ -164,7 +164,7 @@ func TestSelfTest(t *testing.T) {
 			if code := p.Wait(); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
-			golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), normaliseSelfTest(p.Stdout.String(), g))
+			testbed.Golden(t, filepath.Join("testdata", "trial-"+tt.name+".txt"), normaliseSelfTest(p.Stdout.String(), g))
 			if _, err := os.Stat(state); err == nil {
 				t.Error("--test made a state folder")
 			}
@@ -255,20 +255,4 @@ func normaliseSelfTest(said string, g *testbed.Testbed) string {
 		}
 	}
 	return regexp.MustCompile(`(CENTRAL|ENGINE|BROKER|none) +`).ReplaceAllString(said, "$1  ")
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: said\n%s\nwant\n%s", file, got, want)
-	}
 }

@@ -107,7 +107,7 @@ func Open(dir string, log *slog.Logger) (*Archive, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultKeepMinutes}, present: newPresents()}
+	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultMinuteRetention}, present: newPresents()}
 	if err := a.load(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -143,9 +143,21 @@ func (a *Archive) load() (err error) {
 		a.resumePresents())
 }
 
+// withTopicID is the first version of the file that knows which topic it was read from. Those
+// before it are read as backups.
+const withTopicID = 3
+
 func readProgress(db *sqlite.DB) (p ReadProgress, err error) {
 	p.Next = map[int32]int64{}
-	err = db.Query(`SELECT serial, topic, newest, records, strange, lost, topic_id, made_anew FROM progress`, func(row *sqlite.Stmt) error {
+	more := `topic_id, made_anew`
+	var version int64
+	if err := db.QueryInts(`PRAGMA user_version`, &version); err != nil {
+		return p, err
+	}
+	if version < withTopicID { // a backup
+		more = `'', 0`
+	}
+	err = db.Query(`SELECT serial, topic, newest, records, strange, lost, `+more+` FROM progress`, func(row *sqlite.Stmt) error {
 		p.Serial, p.Topic, p.Newest = row.ColumnInt64(0), row.ColumnText(1), evcp.Stamp(row.ColumnInt64(2))
 		p.Records, p.Strange, p.Lost = row.ColumnInt64(3), row.ColumnInt64(4), row.ColumnInt64(5)
 		p.TopicID, p.MadeAnew = row.ColumnText(6), row.ColumnInt64(7)

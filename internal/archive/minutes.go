@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// DefaultKeepMinutes is how long minutes are kept where nobody says it.
-	DefaultKeepMinutes = 7 * 24 * time.Hour
+	// DefaultMinuteRetention is how long minutes are kept where nobody says it.
+	DefaultMinuteRetention = 7 * 24 * time.Hour
 	// removeMost is about how many rows of hours one commit removes.
 	removeMost = 20_000
 	// maxPackedHour bounds the row of an hour, in bytes; usually it has 500. What a numbering

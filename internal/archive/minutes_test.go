@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -113,7 +114,8 @@ func TestFutureRemovesNoMinutes(t *testing.T) {
 	}
 }
 
-// TestFirstVersion: a file of the first version has minutes from then on.
+// TestFirstVersion: a file of the first version can be read as a backup; opened, it has minutes
+// from then on.
 func TestFirstVersion(t *testing.T) {
 	dir := t.TempDir()
 	first, err := migrations.ReadFile("migrations/001_history.sql")
@@ -124,6 +126,14 @@ func TestFirstVersion(t *testing.T) {
 	at := history.HourOf(origin).Add(30 * time.Minute)
 	must(t, db.Exec(`UPDATE progress SET serial = 1, topic = 'events', newest = ?, records = 1`, int64(at)))
 	must(t, db.Close())
+	must(t, Backup(filepath.Join(dir, FileName), filepath.Join(dir, "backup.db")))
+	v, err := OpenView(filepath.Join(dir, "backup.db"), "", false)
+	must(t, err)
+	troubled, err := v.Troubled(0)
+	if must(t, err); v.Progress.Records != 1 || len(troubled) > 0 {
+		t.Errorf("the backup: %+v, %v", v.Progress, troubled)
+	}
+	must(t, v.Close())
 	a := openArchive(t, dir)
 	f := newFleet(1, time.Minute)
 	f.now = at.Add(time.Minute)
@@ -135,4 +145,30 @@ func TestFirstVersion(t *testing.T) {
 		t.Errorf("%d minutes from %v", len(all), from.Time())
 	}
 	must(t, a.Close())
+}
+
+// TestIncidentsByTime: a list of the newest incidents reads the index, not every element.
+func TestIncidentsByTime(t *testing.T) {
+	dir := t.TempDir()
+	a := openArchive(t, dir)
+	defer func() { must(t, a.Close()) }()
+	f := newFleet(3, time.Minute)
+	for s := range 100 {
+		must(t, a.Take(f.second(min(s%20/10*1000, 1)))) // CP_00000 fails now and then
+	}
+	must(t, a.Commit())
+	v, err := OpenView(filepath.Join(dir, FileName), "", true)
+	must(t, err)
+	defer func() { must(t, v.Close()) }()
+	if all, err := v.Troubled(origin); err != nil || fmt.Sprint(all) != "[CP_00000]" {
+		t.Errorf("%v, %v", all, err)
+	}
+	plan := ""
+	must(t, v.db.Query(`EXPLAIN QUERY PLAN `+troubledList, func(row *sqlite.Stmt) error {
+		plan += row.ColumnText(3) + "\n"
+		return nil
+	}, int64(origin), int64(1)))
+	if !strings.Contains(plan, "USING INDEX incidents_by_time") || strings.Contains(plan, "SCAN elements") || strings.Contains(plan, "SCAN checks") {
+		t.Errorf("the plan is\n%s", plan)
+	}
 }

@@ -143,7 +143,7 @@ func (b *board) takeWords(counts, all bool) (u unsavedWords) {
 func (b *board) keepWords(u unsavedWords) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	kept := append(u.ended, b.words.ended...)
+	kept := slices.Concat(u.ended, b.words.ended)
 	over := max(0, len(kept)-b.changesHeld())
 	b.words.ended, b.words.missed = kept[over:], b.words.missed+u.missed+uint64(over)
 	maps.Copy(b.words.excess, u.excess)
@@ -221,14 +221,15 @@ func (c *Central) OpenWords() (*WordReader, error) {
 		return &WordReader{inMemory: c.board.wordsInMemory}, nil
 	}
 	r, err := OpenWords(c.o.StateDir)
-	if err == nil {
-		r.inMemory = c.board.wordsInMemory
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	r.inMemory = c.board.wordsInMemory
+	return r, nil
 }
 
 // OpenWords opens those in a state folder for reading, whether a Central runs there or not. One
-// without a state file has none.
+// without a state file has none, as one of an older version.
 func OpenWords(dir string) (*WordReader, error) {
 	s := stateFile{dir: dir}
 	r := &WordReader{inMemory: func(evcp.CPID) []Words { return nil }}
@@ -239,10 +240,20 @@ func OpenWords(dir string) (*WordReader, error) {
 	if sqlite.HasWAL(s.path()) {
 		open = fileSchema.OpenReader
 	}
-	var err error
-	r.db, err = open(sqlite.DBFile{Path: s.path()})
-	return r, err
+	db, err := open(sqlite.DBFile{Path: s.path()})
+	if err != nil {
+		return nil, err
+	}
+	var version int64
+	if err := db.QueryInts(`PRAGMA user_version`, &version); err != nil || version < withWords {
+		return r, errors.Join(err, db.Close())
+	}
+	r.db = db
+	return r, nil
 }
+
+// withWords is the first version of the file that has words.
+const withWords = 4
 
 // Close closes it.
 func (r *WordReader) Close() error { return r.db.Close() }

@@ -3,12 +3,15 @@ package central
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"evcp"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/sqlite"
 	"evcp/internal/wire"
 )
 
@@ -100,6 +103,31 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestWordsOfAnOlderFile: a file from before there were words has none.
+func TestWordsOfAnOlderFile(t *testing.T) {
+	dir := t.TempDir()
+	older := fstest.MapFS{}
+	for _, name := range []string{"001_charge_points.sql", "002_ever_heartbeats.sql", "003_certified.sql"} {
+		sql, err := migrations.ReadFile("migrations/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		older["migrations/"+name] = &fstest.MapFile{Data: sql}
+	}
+	s := stateFile{dir: dir}
+	db, err := sqlite.Schema{ApplicationID: fileSchema.ApplicationID, Migrations: older}.Open(sqlite.DBFile{Path: s.path()}, "")
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	open := func() (*WordReader, error) { return OpenWords(dir) }
+	if said, _ := wordsOf(t, open, "CP_001"); said != "" {
+		t.Errorf("%s", said)
+	}
+	c, addr, _ := start(t, Options{StateDir: dir})
+	dial(t, addr).ask("EV_CP_M CP_001 registration request", "Authentication successful")
+	waitFor(t, "words after the migration", func() bool { said, _ := wordsOf(t, c.OpenWords, "CP_001"); return said != "" })
+}
+
 // TestWordsInMemory: without a state folder the last ones are held.
 func TestWordsInMemory(t *testing.T) {
 	c, addr, _ := start(t, Options{})
@@ -151,5 +179,50 @@ func TestWordsAreBounded(t *testing.T) {
 	b.keepWords(taken)
 	if again := b.takeWords(false, false); len(again.ended) != len(taken.ended) || again.missed != taken.missed || len(again.last) != 1 || !again.excess["CP_001"] {
 		t.Errorf("of %d words %d came back", len(taken.ended), len(again.ended))
+	}
+}
+
+// BenchmarkWordsOnDisk measures what a row of words takes in central.db. docs/OPERATIONS.md says
+// what it measured.
+func BenchmarkWordsOnDisk(b *testing.B) {
+	const cps, each = 100, 200
+	for b.Loop() {
+		s := &stateFile{dir: b.TempDir(), log: slog.New(slog.DiscardHandler)}
+		if _, err := s.ensure(); err != nil {
+			b.Fatal(err)
+		}
+		size := func() int64 {
+			used, _, err := s.db.Usage()
+			if err != nil {
+				b.Fatal(err)
+			}
+			return used
+		}
+		var u unsavedWords
+		begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		for n := range each {
+			for i := range cps {
+				m := wire.Message{CP: evcp.CPID(fmt.Sprintf("CP_%05d", i)), Verb: wire.EngineFailure + wire.Verb(n%3)}
+				reply := cpstate.Received
+				switch m.Verb {
+				case wire.EngineFailure:
+					reply = cpstate.FailureReceived
+				case wire.EngineRecovered:
+					reply = cpstate.RecoveryReceived
+				default:
+					m.Status = evcp.OK
+				}
+				at := begin.Add(time.Duration(n)*time.Hour + time.Duration(i)*time.Millisecond)
+				u.ended = append(u.ended, Words{From: at, To: at.Add(time.Minute), Count: 12, Said: m, Answered: reply.Text(m.CP), AnsweredIn: time.Millisecond, Peer: "192.168.0.17:51234"})
+			}
+		}
+		empty := size()
+		if err := s.save(nil, nil, u); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(size()-empty)/cps/each, "B/row")
+		if err := s.close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 const (
 	minutesPath = onePath + "/minutes"
 	checksPath  = onePath + "/checks"
-	// usualMinutes and maxMinutes are how long a window of minutes is.
-	usualMinutes = 24 * time.Hour
-	maxMinutes   = 8 * 24 * time.Hour
+	// usualMinuteWindow and maxMinuteWindow are how long a window of minutes is.
+	usualMinuteWindow = 24 * time.Hour
+	maxMinuteWindow   = 8 * 24 * time.Hour
 )
 
 // minuteJSON is what the checks of one minute came to. The latencies are of the checks that
@@ -65,11 +65,11 @@ func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *arch
 	if !ok {
 		return
 	}
-	from, ok := momentOf(w, q, "from", to.Add(-usualMinutes))
+	from, ok := momentOf(w, q, "from", to.Add(-usualMinuteWindow))
 	if !ok {
 		return
 	}
-	if from > to || to.Sub(from) > maxMinutes {
+	if from > to || to.Sub(from) > maxMinuteWindow {
 		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(from)+": it is before to, "+ledger.RFC3339(to)+", by at most 8 days")
 		return
 	}
