@@ -19,7 +19,7 @@ import (
 
 // testHistory has two charge points that were checked every minute for a day of 2026-10:
 // CP_001, at Norte, was down three times for ten minutes; CP_002 once, and is down at the end.
-func testHistory(t *testing.T) *HistorySource {
+func testHistory(t testing.TB) *HistorySource {
 	t.Helper()
 	dir := t.TempDir()
 	a, err := archive.Open(dir, slog.New(slog.DiscardHandler))

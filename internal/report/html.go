@@ -50,7 +50,7 @@ func (d Document) HTML(said language.Language) ([]byte, error) {
 		Rows, Outages                     [][]string
 	}{
 		Lang: language.Names()[said], Title: said.Sprintf("Uptime by the definition %s", said.Text(titles[d.Definition])),
-		Window: said.Sprintf("From %s to %s, zone %s", d.From, d.To, d.Zone), OutagesTitle: said.Text("Outages"),
+		Window: display.Safe(said.Sprintf("From %s to %s, zone %s", d.From, d.To, d.Zone)), OutagesTitle: said.Text("Outages"),
 		Head: []string{said.Text("port"), said.Text("site"), said.Text("percent"), said.Text("at worst"), said.Text("at best"), said.Text("meets"),
 			said.Text("minutes down"), said.Text("excluded"), said.Text("unwatched")},
 		OutageHead: []string{said.Text("port"), said.Text("begin"), said.Text("end"), said.Text("minutes"), said.Text("cause"), said.Text("excluded"), said.Text("by")},
@@ -65,7 +65,10 @@ func (d Document) HTML(said language.Language) ([]byte, error) {
 		v.Notes = append(v.Notes, said.Sprintf("With what is ineligible left out of both sums: %s %%", *strict))
 	}
 	for _, note := range d.Notes {
-		v.Notes = append(v.Notes, said.Text(note))
+		v.Notes = append(v.Notes, display.Safe(said.Text(note)))
+	}
+	for i := range v.Inputs { // a backup may come from anywhere
+		v.Inputs[i] = display.Safe(v.Inputs[i])
 	}
 	for _, p := range d.Ports {
 		v.Rows = append(v.Rows, d.row(said, display.Safe(p.Port()), display.Safe(p.Site), p.Sums))

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"evcp/internal/display"
 	"evcp/internal/language"
@@ -58,8 +59,8 @@ func (d Document) CSV() ([]byte, error) {
 
 // Cell is a text that no spreadsheet takes for a formula.
 func Cell(s string) string {
-	s = display.Safe(s)
-	if s != "" && strings.ContainsRune("=+-@\t\r|%", rune(s[0])) {
+	s = display.Safe(s) // also of tabs and line ends
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune("=+-@|%＝＋－＠", first) {
 		return "'" + s
 	}
 	return s
