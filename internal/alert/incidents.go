@@ -15,7 +15,8 @@ type SiteIncidents struct {
 	troubles map[troubleKey]*openTrouble
 	told     []*SiteIncident // by ID
 	members  map[troubleKey]memberRef
-	last     int64 // the last ID
+	last     int64     // the last ID
+	started  time.Time // nothing is told sooner than its delay after this
 }
 
 // troubleKey: a charge point has at most one trouble of a kind.
@@ -38,9 +39,10 @@ type memberRef struct {
 
 func (r memberRef) member() *AffectedCP { return &r.incident.Members[r.n] }
 
-// NewSiteIncidents goes on with the incidents that were told before.
-func NewSiteIncidents(d Delays, told []SiteIncident) *SiteIncidents {
-	all := &SiteIncidents{delays: d, troubles: map[troubleKey]*openTrouble{}, members: map[troubleKey]memberRef{}}
+// NewSiteIncidents goes on with the incidents that were told before. What is not told yet waits
+// for its delay from now: who was heard last before Central stopped may be well since.
+func NewSiteIncidents(d Delays, told []SiteIncident, now time.Time) *SiteIncidents {
+	all := &SiteIncidents{delays: d, started: now, troubles: map[troubleKey]*openTrouble{}, members: map[troubleKey]memberRef{}}
 	for _, i := range told {
 		all.told = append(all.told, &i)
 	}
@@ -63,15 +65,22 @@ func (all *SiteIncidents) See(t CPTrouble, now time.Time) {
 	key := troubleKey{t.CP, t.Kind}
 	o := all.troubles[key]
 	if o == nil {
-		o = &openTrouble{audible: t.Since, told: all.rejoin(key, t)}
+		o = &openTrouble{audible: later(t.Since, all.started), told: all.rejoin(key, t)}
 		all.troubles[key] = o
 	} else if !o.Since.Equal(t.Since) { // it was well for a moment
-		o.audible = t.Since
+		o.audible = later(t.Since, all.started)
 	}
 	if t.Quiet || o.Quiet {
 		o.audible = now
 	}
 	o.CPTrouble = t
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // rejoin reports whether a charge point still belongs to an incident: it was well for less

@@ -114,7 +114,7 @@ func TestStories(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &story{all: NewSiteIncidents(usual, nil)}
+			s := &story{all: NewSiteIncidents(usual, nil, noon)}
 			bound := map[int]func(time.Time){}
 			for second, step := range tc.steps {
 				bound[second] = func(now time.Time) { step(s.all, now) }
@@ -130,13 +130,13 @@ func TestStories(t *testing.T) {
 // After a restart what was told is not told again, and ends with one recovery; one that was
 // forgotten meanwhile ends too.
 func TestRestart(t *testing.T) {
-	before := &story{all: NewSiteIncidents(usual, nil)}
+	before := &story{all: NewSiteIncidents(usual, nil, noon)}
 	both := func(now time.Time) {
 		before.all.See(fault("A", "N", now), now)
 		before.all.See(fault("B", "N", now), now)
 	}
 	before.run(0, 60, map[int]func(time.Time){0: both})
-	after := &story{all: NewSiteIncidents(usual, before.all.Open())}
+	after := &story{all: NewSiteIncidents(usual, before.all.Open(), at(61))}
 	after.run(61, 900, map[int]func(time.Time){
 		61:  func(now time.Time) { after.all.See(fault("A", "N", at(0)), now) },
 		600: func(now time.Time) { after.all.Clear("A", Faulted, now) },
@@ -149,9 +149,25 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// What was not told before a restart waits for its delay from then: its Monitor may say at once
+// that it is over.
+func TestRestartBeforeTelling(t *testing.T) {
+	s := &story{all: NewSiteIncidents(usual, nil, at(600))}
+	s.run(600, 900, map[int]func(time.Time){
+		600: func(now time.Time) {
+			s.all.See(fault("A", "N", at(0)), now)
+			s.all.See(fault("B", "N", at(0)), now)
+		},
+		605: func(now time.Time) { s.all.Clear("A", Faulted, now) },
+	})
+	if got := strings.Join(s.lines, "\n"); got != "630 opened N: B faulted: says KO" {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // Ten thousand that fail and recover together cost little, and the message stays small.
 func TestTenThousand(t *testing.T) {
-	all := NewSiteIncidents(usual, nil)
+	all := NewSiteIncidents(usual, nil, noon)
 	for n := range 10_000 {
 		all.See(fault(evcp.CPID(fmt.Sprintf("CP_%d", n)), "", at(0)), at(0))
 	}

@@ -15,7 +15,7 @@ import (
 
 // examples are one message of each kind.
 func examples() []IncidentMessage {
-	all := NewSiteIncidents(usual, nil)
+	all := NewSiteIncidents(usual, nil, noon)
 	all.See(fault("CP_2", "Gandía", at(0)), at(0))
 	all.See(CPTrouble{CP: "CP_10", Kind: Faulted, Site: "Gandía", Since: at(2), Cause: "refused"}, at(2))
 	all.See(away("CP_3", "", at(0)), at(0))

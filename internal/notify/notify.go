@@ -66,7 +66,7 @@ func New(o Options) *Notifier {
 	s, k, err := openStore(o.StateDir, o.VFS, n.log)
 	n.store = s
 	n.noteDisk(err)
-	n.incidents = alert.NewSiteIncidents(o.Delays, k.incidents)
+	n.incidents = alert.NewSiteIncidents(o.Delays, k.incidents, time.Now())
 	n.setReceivers()
 	for _, q := range k.queue {
 		n.next = max(n.next, q.n+1)
