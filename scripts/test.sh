@@ -7,8 +7,9 @@
 #
 # Tests read EVCP_TEST_KAFKA (bootstrap address of a real broker; they may write to
 # it but not freeze it, since packages share it), EVCP_TEST_PYTHON (a python that has
-# kafka-python 2.0.2) and EVCP_TEST_SKIPPED (a file to which they append what they
-# skip). The first two are used as they are if set beforehand.
+# kafka-python 2.0.2), EVCP_TEST_NODE (the node_modules of scripts/node) and
+# EVCP_TEST_SKIPPED (a file to which they append what they skip). All but the last are used
+# as they are if set beforehand.
 set -euo pipefail
 # shellcheck source=scripts/tools.sh
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
@@ -69,6 +70,9 @@ use_python() {
     export EVCP_TEST_PYTHON=$cache/venv/bin/python
   fi
   [[ -n ${EVCP_TEST_PYTHON:-} ]] || skipped "kafka-python: no EVCP_TEST_PYTHON"
+  if [[ -z ${EVCP_TEST_NODE:-} && -d $cache/node/node_modules ]]; then
+    export EVCP_TEST_NODE=$cache/node/node_modules
+  fi
 }
 
 race=true

@@ -109,7 +109,10 @@ func (s *eventSource) checksUntil(end time.Time, cp evcp.CPID, site, letters str
 	s.t.Helper()
 	begin := end.Add(-time.Duration(len(letters)) * time.Second)
 	var all []evcp.Observation
-	if _, known := s.states[cp]; !known {
+	s.mu.Lock()
+	_, known := s.states[cp]
+	s.mu.Unlock()
+	if !known {
 		all = append(all, evcp.Observation{Kind: evcp.Started, At: evcp.StampOf(begin), Version: "test"})
 	}
 	for i, l := range letters {

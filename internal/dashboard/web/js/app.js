@@ -18,6 +18,8 @@ const routes = [
   { name: 'cp', path: /^\/cp\/(?<id>[^/]+)$/, load: () => import('./cp.js') },
   { name: 'incidents', path: /^\/incidents$/, load: () => import('./incidents.js') },
   { name: 'uptime', path: /^\/uptime$/, load: () => import('./uptime.js') },
+  { name: 'audit', path: /^\/audit$/, load: () => import('./audit.js') },
+  { name: 'signin', path: /^\/signin$/, load: () => import('./signin.js') },
   { name: 'table', path: /^\/table$/, load: () => import('./table.js') },
 ];
 
@@ -31,6 +33,7 @@ const header = el(`<header class="top">
   <label class="find"><svg aria-hidden="true"><use href="#i-search"/></svg><input type="search" data-t-label="search"><kbd aria-hidden="true">/</kbd></label>
   <div class="tools"><span class="lang" role="group" data-t-label="language"><button type="button" data-lang="en">EN</button><button type="button" data-lang="es">ES</button></span>
   <button type="button" class="theme" data-t-label="theme"><svg aria-hidden="true"><use href="#i-theme"/></svg></button>
+  <a class="me" data-place="/signin" data-name="signin" hidden></a>
   <span class="clock"><b></b> <span></span></span>
   <span class="pill"><i></i><span data-k="link"></span><b data-k="page"></b></span></div></header>`);
 const banner = el('<section class="banner" hidden><div class="bt"><strong></strong> <span></span></div><div class="bs"></div><div class="bn"><span></span><button type="button" class="try" data-t="now"></button></div></section>');
@@ -101,6 +104,7 @@ for (const b of $$('[data-lang]', header)) b.onclick = () => {
   document.documentElement.lang = to;
   savePreference({ lang: to });
   translate();
+  signedIn();
   link();
   router.again();
 };
@@ -145,14 +149,23 @@ async function session() {
   const me = store.central && store.central.accounts ? await readSession() : null;
   if (String(me && me.name + me.role) === String(shared.me && shared.me.name + shared.me.role)) return;
   shared.me = me;
+  signedIn();
   router.again();
 }
 store.subscribe((e) => {
-  if (e.type === 'snapshot') session();
+  if (e.type === 'snapshot') { signedIn(); session(); }
   if (e.type !== 'link') { title(); return; }
   link();
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));
 });
+
+// signedIn shows who is, and the way to sign in where there are accounts.
+function signedIn() {
+  const a = $('.me', header);
+  if (!a) return;
+  a.hidden = !store.central || !store.central.accounts;
+  set(a, shared.me ? shared.me.name : t('nav_signin'));
+}
 
 // tick writes the texts of the frame that changed.
 function tick() {

@@ -3,7 +3,9 @@
 // @ts-check
 import { t } from './words.js';
 import { esc, num, dur, age, when, clock, every, NB } from './format.js';
-import { shape, reasonText, lasted, isConnected, isUnverified } from './draw.js';
+import { shape, reasonText, isUnverified } from './draw.js';
+import { lastsText } from './tiles.js';
+import { kafkaOf, isConnected } from './model.js';
 import { $, set } from './dom.js';
 import { patch } from './patch.js';
 import { ask, askAll, Problem } from './api.js';
@@ -11,6 +13,7 @@ import { readIncident, causeText, sinceText, lastedText, endText, toldText, cloc
 import { readSegment, lanes, lanesFrom, legend } from './cplanes.js';
 import { chart, figuresText } from './cpanswers.js';
 import { log, sources, identity } from './cpsides.js';
+import { ownerText, maintenanceText, actionClick } from './cpactions.js';
 import { problemText, isGone, lostNote, later } from './place.js';
 
 /** @typedef {import('./cpanswers.js').Check} Check */
@@ -44,8 +47,6 @@ let known;
 /** @type {unknown} */
 let trouble = null;
 let noHistory = false;
-let counted = { failed: 0, upTo: 0 }; // failed checks of the open incident as the history has them, and until when
-let complete = 0; // since when all checks are known one by one
 let checksTimer = 0, width = 0;
 /** @type {(() => void)[]} */
 let ending = [];
@@ -61,14 +62,13 @@ export function mount(r, c) {
   known = { one: null, checks: null, interval: 0, segments: [], incidents: [], words: [], windows: [], exclusions: [] };
   trouble = null;
   noHistory = false;
-  counted = { failed: 0, upTo: 0 };
-  complete = 0;
   root.onclick = click;
   const soon = later(readPast, SETTLE), rest = setInterval(() => { if (!document.hidden) readPast(); }, REST), timer = setInterval(tick, 200);
   const resized = new ResizeObserver(() => { if (Math.abs(root.clientWidth - width) > 1) draw(); });
   resized.observe(root);
   const unsubscribe = context.store.subscribe((e) => {
     if (e.type === 'delta' && !e.cps.some((cp) => cp.cp_id === id)) return;
+    freshen(cpOf());
     draw();
     if (e.type !== 'delta' || e.changes.some((ch) => ch.cp_id === id)) soon();
   });
@@ -89,7 +89,9 @@ export function unmount() {
 /** @param {MouseEvent} e */
 function click(e) {
   const b = e.target instanceof Element && e.target.closest('button[data-do]');
-  if (b instanceof HTMLElement && b.dataset.do === 'again') { readPast(); readChecks(); }
+  if (!(b instanceof HTMLElement)) return;
+  if (b.dataset.do === 'again') { readPast(); readChecks(); }
+  actionClick(b, cpOf(), known.windows, context, readPast);
 }
 
 // ---- what is asked for ----
@@ -103,15 +105,25 @@ async function readPast() {
       const [segments, incidents] = await Promise.all([askAll(of + 'segments', 'segments', { from }, 20000, signal), askAll(of + 'incidents', 'incidents', { from }, 5000, signal)]);
       known.segments = segments.segments.map(readSegment);
       known.incidents = incidents.incidents.map(readIncident).reverse();
-      counted = { failed: open()?.failed || 0, upTo: seconds(incidents.newest) };
-      recount();
+      freshen(cpOf());
     }
+    known.words = (await ask(`cps/${encodeURIComponent(id)}/words`, {}, signal)).words;
+    if (context.store.central && context.store.central.accounts) await readEntered(signal);
     trouble = null;
   } catch (e) {
     if (isGone(e)) return;
     trouble = e;
   }
   draw();
+}
+
+// readEntered reads what people entered: maintenance and exclusions of it, and of its site.
+/** @param {AbortSignal} signal */
+async function readEntered(signal) {
+  const cp = cpOf(), site = cp && cp.site, its = (/** @type {any} */ x) => x.cp_id === id || !x.cp_id && site && x.site === site;
+  const [windows, exclusions] = await Promise.all([ask('maintenance', { limit: '1000' }, signal), ask('exclusions', { limit: '1000' }, signal)]);
+  known.windows = windows.maintenance.filter(its);
+  known.exclusions = exclusions.exclusions.filter(its);
 }
 
 const VERDICTS = /** @type {Record<string, Check['verdict']>} */ ({ OK: 'ok', KO: 'ko', CONNECTION_ERROR: 'none', UNKNOWN: 'unjudged' });
@@ -126,8 +138,6 @@ async function readChecks() {
       const checks = answer.checks.map((/** @type {any} */ c) => ({ at: seconds(c.at), verdict: VERDICTS[c.outcome], ms: (c.outcome === 'OK' || c.outcome === 'KO') && c.event_id ? c.latency_us / 1000 : null, cause: c.cause, reply: c.reply }));
       known.checks = checks;
       known.interval = usual(checks);
-      complete = seconds(answer.complete_from);
-      recount();
       const last = checks[checks.length - 1];
       if (last && known.interval) wait = Math.max(1, Math.min(5, last.at + known.interval + 0.3 - context.store.now()));
     }
@@ -139,14 +149,6 @@ async function readChecks() {
   draw();
   if (!document.hidden) checksTimer = setTimeout(readChecks, wait * 1000);
 }
-// recount counts the failed checks of the open incident: all of them are known one by one, or
-// those that the history has not counted yet. So sentence, table and chart have one number.
-function recount() {
-  const i = open(), failed = (known.checks || []).filter((c) => c.verdict === 'ko' || c.verdict === 'none');
-  if (!i) return;
-  const all = complete > 0 && i.first >= complete;
-  i.failed = all ? failed.filter((c) => c.at >= i.first - 0.001).length : counted.failed + failed.filter((c) => c.at > counted.upTo).length;
-}
 /** The median distance of checks, s. @param {Check[]} checks */
 function usual(checks) {
   const d = checks.slice(-61).map((c, i, all) => (i ? c.at - all[i - 1].at : 0)).slice(1).sort((a, b) => a - b);
@@ -154,6 +156,19 @@ function usual(checks) {
 }
 
 // ---- drawing ----
+/** @returns {import('./model.js').Moment} */
+function moment() {
+  const { store } = context, now = store.now();
+  return { now, lost: store.lost, knownUntil: store.knownUntil(), kafka: kafkaOf(store.reading, store.cps.values(), store.knownUntil()), match: () => true };
+}
+// The open incident as the stream tells it: it is fresher than what was read.
+/** @param {any} cp */
+function freshen(cp) {
+  const e = cp && cp.events, i = open();
+  if (!e || !e.open || !i || Math.abs(i.first - e.open.since) > 1) return;
+  i.failed = e.open.failed_checks;
+  i.notJudged = e.open.not_judged;
+}
 const cpOf = () => context.store.cps.get(id) || (known.one && known.one.present);
 const open = () => known.incidents.find((i) => i.open) || null;
 
@@ -169,7 +184,7 @@ function draw() {
     <div class="cols"><div class="c1"><section id="answers" data-own></section>
       <section><h2>${t('timeline')} <small>${t('taller')}</small><span class="hr key">${legend()}</span></h2>${timeline()}</section>
       <section>${incidents()}</section></div>
-    <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, context.store.now())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}</section></aside></div></main>`);
+    <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, moment())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}</section>${maintenanceText(cp, context)}</aside></div></main>`);
   drawHero();
   drawAnswers();
 }
@@ -184,27 +199,17 @@ const HERO = /** @type {Record<string, string>} */ ({ activated: 'activated', fa
 function drawHero() {
   const hero = $('.hero', root), cp = cpOf();
   if (!hero) return;
-  const { store } = context, now = store.now(), m = { now, lost: store.lost, knownUntil: store.knownUntil() };
+  const m = moment(), { now } = m;
   const state = cp ? HERO[cp.state] || 'expected' : 'expected', place = cp ? [cp.name, cp.site, cp.bay].filter(Boolean).map(esc).join(', ') : '';
   hero.className = `hero s-${state}${cp && isUnverified(cp, now) ? ' unverified' : ''}`;
-  patch(hero, `<div class="hs">${shape(state)}</div><div class="ht"><h1>${esc(id)} <span>${place}</span></h1><p class="hw"><strong>${t(state)}</strong> <span data-k="for">${sinceHero(cp, m)}</span>${owner(cp)}</p></div>
+  patch(hero, `<div class="hs">${shape(state)}</div><div class="ht"><h1>${esc(id)} <span>${place}</span></h1><p class="hw"><strong>${t(state)}</strong> <span data-k="for">${sinceHero(cp, m)}</span>${ownerText(cp, context)}</p></div>
     <div class="hn"><p class="seen" data-k="seen"></p><div class="meter" data-k="meter"><svg width="96" height="4" aria-hidden="true"><rect width="96" height="4" rx="2" class="mt"/><rect width="0" height="4" rx="2" class="mv"/></svg></div><p data-k="next"></p></div>
     <dl class="hy"><div><dt>${t('why')}</dt><dd>${why(cp, now)}</dd></div><div><dt>${t('next')}</dt><dd data-k="happens">${happens(cp)}</dd></div></dl>`);
   tick();
 }
 
-/** Since its first failed check if that is known, else since Central was told. @param {any} cp @param {any} m */
-function sinceHero(cp, m) {
-  if (!cp || !cp.since) return '';
-  const i = open();
-  return t('cp_for', { d: cp.state === 'faulted' && i && i.first ? lastedText(i, m.knownUntil, m.lost) : lasted(cp, m) });
-}
-
-/** @param {any} cp */
-function owner(cp) {
-  if (!cp || (cp.state !== 'faulted' && cp.state !== 'disconnected' && !cp.owner)) return '';
-  return `<span class="owner"><span class="own${cp.owner ? '' : ' no'}">${cp.owner ? esc(t('taken', { who: cp.owner.name })) : t('untaken')}</span></span>`;
-}
+/** For how long it is so: since its first failed check, if the events tell it. @param {any} cp @param {any} m */
+const sinceHero = (cp, m) => (cp && cp.since ? t('cp_for', { d: lastsText(cp, m) }) : '');
 
 /** @param {any} cp @param {number} now */
 function why(cp, now) {
@@ -256,7 +261,7 @@ function timeline() {
   const { store } = context, now = store.now(), W = inside(), lastAt = known.segments[known.segments.length - 1].to;
   const until = now - lastAt < 10 || store.lost ? lastAt : now; // what comes next may be on its way
   const head = `<div class="lh" aria-hidden="true"><span></span><span></span><span>${t('up_watched')}</span><span>${t('worst_best')}</span><span>${t('down')}</span><span>${t('unwatched')}</span></div>`;
-  return head + lanes(known.segments, known.windows.map((w) => ({ from: seconds(w.from), to: Math.min(seconds(w.to), now) })), now, until, innerWidth > 900 ? W - 76 - 16 - 4 * 88 : W) + lostNote(known.one.history);
+  return head + lanes(known.segments, known.windows.map((w) => ({ from: seconds(w.from), to: Math.min(seconds(w.ended || w.to), now) })), now, until, innerWidth > 900 ? W - 76 - 16 - 4 * 88 : W) + lostNote(known.one.history);
 }
 /** @param {string} otherwise */
 const problemOr = (otherwise) => (noHistory ? `<p class="note"><b>${t('no_history')}</b> ${t('no_history2')}</p>` : otherwise);
@@ -269,7 +274,7 @@ function incidents() {
     const end = endText(i), out = known.exclusions.find((x) => !x.withdrawn && seconds(x.from) < (i.recovered || now) && seconds(x.to) > i.first && i.first > 0);
     return `<tr class="${i.open ? 'on' : ''}" data-key="${esc(i.key)}"><td data-l="${t('th_from')}">${sinceText(i, now)}</td><td class="r" data-l="${t('th_dur')}"><b data-lasted="${esc(i.key)}">${lastedText(i, now, context.store.lost)}</b>${end ? `<small>${end}</small>` : ''}</td>
       <td data-l="${t('th_cause')}">${causeText(i.cause)}${out ? `<small class="excl">${t('excluded_by', { why: t('reason_' + out.reason) })}</small>` : ''}</td><td data-l="${t('th_evidence')}" class="evc">${evidence(i)}<span>${t('failed_n', { n: num(i.failed) })}</span></td>
-      <td data-l="${t('th_told')}">${toldText(i)}</td><td data-l="${t('th_sources')}">${i.told ? t('src_both') : `<span class="one">${t('src_events')}</span>`}</td></tr>`;
+      <td data-l="${t('th_told')}">${toldText(i)}</td><td data-l="${t('th_sources')}">${i.reported ? t('src_both') : `<span class="one">${t('src_events')}</span>`}</td></tr>`;
   });
   const more = known.incidents.length > 50 ? `<p class="note">${t('inc_rest', { n: num(known.incidents.length - 50) })} <a href="${esc(context.href('/incidents?time=30d'))}">${t('nav_incidents')}</a></p>` : '';
   return head + `<table class="inc30"><thead><tr>${['th_from', 'th_dur', 'th_cause', 'th_evidence', 'th_told', 'th_sources'].map((k) => `<th scope="col"${k === 'th_dur' ? ' class="r"' : ''}>${t(k)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>${more}`;
@@ -286,14 +291,19 @@ function evidence(i) {
 // ---- what time alone changes ----
 function tick() {
   if (document.hidden) return;
-  const { store } = context, now = store.now(), cp = cpOf(), m = { now, lost: store.lost, knownUntil: store.knownUntil() };
+  const { store } = context, m = moment(), { now } = m, cp = cpOf();
   set($('[data-k="for"]', root), sinceHero(cp, m));
   const i = open();
   if (i) for (const e of root.querySelectorAll('[data-lasted]')) if (e.getAttribute('data-lasted') === i.key) set(e, lastedText(i, m.knownUntil, store.lost));
-  const last = known.checks && known.checks[known.checks.length - 1], heard = cp ? cp.last_seen : 0;
-  const seenAt = last ? Math.max(last.at, 0) : heard;
-  set($('[data-k="seen"]', root), seenAt ? t(last ? 'seen' : 'heard', { s: age(now - seenAt), d: age(now - seenAt) }) : t('never_seen'));
-  meter(last ? last.at : 0, now);
+  const checked = lastCheck(cp), seenAt = checked || (cp ? cp.last_seen : 0);
+  set($('[data-k="seen"]', root), seenAt ? t(checked ? 'seen' : 'heard', { s: age(now - seenAt), d: age(now - seenAt) }) : t('never_seen'));
+  meter(checked, now);
+}
+
+/** When it was last checked, as far as this page knows; 0: not known. @param {any} cp */
+function lastCheck(cp) {
+  const last = known.checks && known.checks[known.checks.length - 1];
+  return Math.max(last ? last.at : 0, cp && cp.events && cp.events.checked || 0);
 }
 
 /** The way to the next check: it fills; when that is late it stays full, and hatched. @param {number} last @param {number} now */

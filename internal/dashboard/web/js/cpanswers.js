@@ -62,7 +62,7 @@ export function chart(checks, now, interval, W, first) {
   };
   const flag = first >= from && first <= now ? flagOf(x(first), width, first) : '';
   const axis = [0, 60, 120, 180, 240, 300].filter((s) => W > 480 || s % 120 === 60 || s === 300).map((s) => `<text class="gt" x="${(s / SPAN * width).toFixed(1)}" y="${H + GAP + LANE + 14}" text-anchor="${s === 0 ? 'start' : s === 300 ? 'end' : 'middle'}">${s === 300 ? t('lane_now') : '−' + (5 - s / 60) + NB + 'min'}</text>`).join('');
-  const label = `${t('lat')}: ${figuresText(checks).replace(/<[^>]+>/g, '')}`;
+  const label = `${t('lat')}: ${figuresText(checks).replace(/<[^>]+>/g, '').replace(/&lt;/g, '<')}`;
   return `<svg class="lat" width="${W}" height="${H + GAP + LANE + 34}" viewBox="0 -16 ${W} ${H + GAP + LANE + 34}" role="img" aria-label="${esc(label)}">${grid}${runs}<path class="lo" d="${line((c) => c.verdict === 'ok')}"/><path class="lk" d="${line((c) => c.verdict === 'ko')}"/>${flag}${axis}</svg>`;
 }
 

@@ -60,7 +60,8 @@ export function skyline(parts, maintained, from, to, W, H) {
     const h = Math.round(H * RISE[kind]), cls = kind === 'unwatched' && w < 4 ? 'g-thin' : CLASS[kind]; // too narrow to hatch
     return `<rect class="${cls}" x="${x.toFixed(1)}" y="${H - h}" width="${w.toFixed(1)}" height="${h}"/>`;
   };
-  const good = [], bad = [];
+  /** @type {string[]} */
+  const good = [], bad = /** @type {string[]} */ ([]);
   for (const s of parts) (s.state === 'up' ? good : bad).push(box(s.state, s.from, s.to));
   const kept = maintained.filter((m) => m.to > from && m.from < to).map((m) => box('maintenance', Math.max(from, m.from), Math.min(to, m.to)));
   return good.join('') + kept.join('') + bad.join('');

@@ -2,12 +2,12 @@
 // @ts-check
 import { t } from './words.js';
 import { esc, num, age, when, every, clock } from './format.js';
+import { agreement } from './model.js';
 import { causeText, clockMs, millis, seconds } from './incident.js';
 
 /** @typedef {import('./cp.js').Known} Known */
 
 const LINES = 8; // words of TCP
-const SETTLED = 5; // s: the sources may differ while one is on its way
 
 /** @param {string} time @param {string} mark @param {string} body @param {string} [cls] */
 const line = (time, mark, body, cls = '') => `<li class="${cls}"><time>${time}</time><i aria-hidden="true">${mark}</i><span>${body}</span></li>`;
@@ -24,7 +24,7 @@ export function log(known, cp, now) {
     const c = checks[checks.length - 1];
     rows.push({ at: c.at, html: line(clockMs(c.at), '', `${c.reply ? `<code>${esc(c.reply)}</code>` : c.verdict === 'ok' ? '<code>OK</code>' : causeText(c.cause)} <em>${t('last_check')}</em>`, c.verdict === 'ok' ? '' : 'chk') });
   }
-  const words = open && open.first ? known.words.filter((w) => seconds(w.at) >= open.first - 1) : known.words;
+  const words = open && open.first ? known.words.filter((w) => seconds(w.until) >= open.first - 1) : known.words;
   const head = words.length > LINES ? words.slice(0, 2) : words, tail = words.length > LINES ? words.slice(2 - LINES) : [];
   for (const w of head) rows.push({ at: seconds(w.at), html: word(w) });
   if (tail.length) rows.push({ at: seconds(tail[0].at) - 0.0001, html: line('', '⋮', t('log_more', { n: num(words.length - LINES) }), 'fold') });
@@ -33,19 +33,20 @@ export function log(known, cp, now) {
   if (!rows.length) return `<p class="note">${cp && cp.last_seen ? t('log_none', { s: age(now - cp.last_seen) }) : t('never_seen')}</p>`;
   return `<ol class="log">${rows.map((r) => r.html).join('')}</ol>`;
 }
-/** @param {any} w a word of TCP: what was told, and what Central answered */
+/** What was said, and what Central answered; the same again and again is one. @param {any} w */
 function word(w) {
-  const answered = w.answer ? line(clockMs(seconds(w.at) + (w.took_us || 0) / 1e6), '←', `<code>${esc(w.answer)}</code>${w.took_us ? ` <em>${millis(w.took_us / 1000)}</em>` : ''}`) : '';
-  return line(clockMs(seconds(w.at)), '→', `<code>${esc(w.said)}</code>`) + answered;
+  const at = seconds(w.at), until = seconds(w.until), many = w.count > 1 ? ` <em>× ${num(w.count)}, ${t('log_until', { t: clock(until) })}</em>` : '';
+  const answer = w.answer ? line(clockMs(at + w.took_us / 1e6), '←', `<code>${esc(w.answer)}</code> <em>${millis(w.took_us / 1000)}</em>`) : line('', '←', `<em>${t('log_unsent')}</em>`);
+  return line(clockMs(at), '→', `<code>${esc(w.said)}</code>${many}`) + answer;
 }
 
-/** What each source says; where they differ both are underlined twice. @param {Known} known @param {any} cp @param {number} now */
-export function sources(known, cp, now) {
+/** What each source says; where they differ both are underlined twice. @param {Known} known @param {any} cp @param {import('./model.js').Moment} m */
+export function sources(known, cp, m) {
+  const { now } = m;
   const past = known.one && known.one.history, open = known.incidents.find((i) => i.open);
   const reported = cp ? cp.reported_state || cp.state : 'expected', down = past && past.state === 'down';
   const since = cp ? cp.since || 0 : 0, to = past ? seconds(past.to) : 0, pastSince = past ? open && down ? open.first : seconds(past.since) : 0;
-  const old = !past || now - to > 60, settled = now - Math.max(since, pastSince) > SETTLED;
-  const clash = !!past && !old && settled && (reported === 'faulted' && past.state === 'up' || reported === 'activated' && down);
+  const old = !past || now - to > 60, same = cp && past ? agreement(cp, m) : '', clash = same === 'report' || same === 'events';
   const says = (/** @type {string} */ html) => (clash ? `<span class="clash">${html}</span>` : html);
   const events = !past ? t('src_nothing') : down ? `${causeText(open ? open.cause : past.cause)}${open ? ` × ${num(open.failed)}` : ''}` : past.state === 'up' ? '<code>OK</code>' : `${t('unwatched')}: ${causeText(past.cause)}`;
   const rows = [
@@ -53,8 +54,8 @@ export function sources(known, cp, now) {
     [t('src_since'), since ? when(since, now) : '–', pastSince ? (when(pastSince, now) === clock(pastSince) ? clockMs(pastSince) : when(pastSince, now)) : '–'],
     [t('src_heard'), cp && cp.last_seen ? t('ago', { s: age(now - cp.last_seen) }) : '–', to ? t('ago', { s: age(Math.max(0, now - to)) }) : '–'],
   ];
-  const verdict = !past ? `<b>${t('src_one')}</b> ${t('no_history2')}` : old ? `<b>${t('src_old')}</b>` : clash ? `<b>${t('src_differ')}</b> ${t('src_differ2')}` : !settled ? `<b>${t('src_wait')}</b>`
-    : (reported === 'faulted') === !!down ? `<b>${t('src_agree')}</b> ${open && open.told ? t('src_note', { s: age(Math.max(0, open.told - open.first)) }) : ''}` : `<b>${t('src_cant')}</b>`;
+  const verdict = !past ? `<b>${t('src_one')}</b> ${t('no_history2')}` : old ? `<b>${t('src_old')}</b>` : clash ? `<b>${t('src_differ')}</b> ${t('src_differ2')}`
+    : reported !== 'disconnected' && reported !== 'expected' && (reported === 'faulted') === !!down ? `<b>${t('src_agree')}</b> ${open && open.told ? t('src_note', { s: age(Math.max(0, open.told - open.first)) }) : ''}` : `<b>${t(reported === 'faulted' || down ? 'src_wait' : 'src_cant')}</b>`;
   return `<table class="src"><thead><tr><td></td><th scope="col">${t('src_tcp')}</th><th scope="col">${t('src_kafka')}</th></tr></thead><tbody>${rows.map(([name, a, b]) => `<tr><th scope="row">${name}</th><td>${a}</td><td>${b}</td></tr>`).join('')}</tbody></table><p class="note">${verdict}</p>`;
 }
 

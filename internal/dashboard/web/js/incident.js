@@ -2,6 +2,7 @@
 // answered in, recovered. Here they are read from the API and put into words, and nowhere else.
 // @ts-check
 import { t } from './words.js';
+import { TOGETHER, PART } from './model.js';
 import { num, dur, durBound, age, when, clock, NB } from './format.js';
 
 /**
@@ -10,7 +11,7 @@ import { num, dur, durBound, age, when, clock, NB } from './format.js';
  * @property {number} first the first failed check
  * @property {number} detected @property {number} told when the report was sent @property {number} answered how long Central's answer took, in ms
  * @property {number} recovered @property {boolean} endUnseen it is over, and nobody saw when @property {boolean} open
- * @property {number} failed @property {number} notJudged
+ * @property {number} failed @property {number} notJudged @property {boolean} reported Central has heard a report of it over TCP
  */
 
 /** A time of the API in Unix seconds; 0 for none. @param {string | null | undefined} text */
@@ -22,14 +23,15 @@ export function readIncident(i) {
   return {
     key: i.cp_id + ' ' + (i.incident_id || i.first_failed), cp: i.cp_id, site: i.site, cause: i.cause, first: seconds(i.first_failed), detected: seconds(i.detected),
     told: answeredAt && answeredAt - ms / 1000, answered: ms, recovered: seconds(i.recovered), endUnseen: i.end_unseen, open: i.open, failed: i.failed_checks, notJudged: i.not_judged,
+    reported: i.tcp_failure !== null,
   };
 }
 
 /** A time to the millisecond: 10:53:34.402. @param {number} at */
 export const clockMs = (at) => clock(at) + t('decimal') + String(Math.floor(at * 1000) % 1000).padStart(3, '0');
 
-/** Milliseconds with one decimal below 100. @param {number} ms */
-export const millis = (ms) => num(ms, ms < 100 ? 1 : 0) + NB + 'ms';
+/** Milliseconds as HTML, with one decimal below 100; what is less than a tenth is not nothing. @param {number} ms */
+export const millis = (ms) => (ms > 0 && ms < 0.1 ? '&lt;' + NB + num(0.1, 1) : num(ms, ms < 100 ? 1 : 0)) + NB + 'ms';
 
 // The causes of incidents, and those of time that nobody watched.
 export const CAUSES = ['said_ko', 'protocol', 'refused', 'timeout', 'reset', 'closed', 'unreachable', 'dns', 'tls', 'other', 'not_recorded'];
@@ -76,18 +78,16 @@ function dated(at, now) {
   return w === clock(at) ? clockMs(at) : w.replace(/\d\d:\d\d$/, '') + clockMs(at);
 }
 
-const TOGETHER = 5; // s: a site whose charge points fail within this failed as one
-const FEW = 3; // charge points that do
-
 /**
- * Puts incidents of a site that began together into one: the list, newest first, as rows of one or more.
- * @param {Incident[]} list newest first @returns {Incident[][]}
+ * Puts incidents of a site that failed together into one: the list, newest first, as rows of one or
+ * more. It failed if most of its charge points did, within TOGETHER seconds.
+ * @param {Incident[]} list newest first @param {(site: string) => number} sizeOf how many charge points a site has @returns {Incident[][]}
  */
-export function bySite(list) {
+export function bySite(list, sizeOf) {
   /** @type {Incident[][]} */
   const rows = [];
   /** @type {Map<string, Incident[]>} */
-  const last = new Map(); // the newest row of each site, whose newest is its first
+  const last = new Map(); // the newest row of each site; its first is its newest
   for (const i of list) {
     const row = i.site && i.first ? last.get(i.site) : undefined;
     if (row && row[0].first - i.first <= TOGETHER) { row.push(i); continue; }
@@ -95,5 +95,6 @@ export function bySite(list) {
     rows.push(fresh);
     if (i.site) last.set(i.site, fresh);
   }
-  return rows.flatMap((r) => (new Set(r.map((i) => i.cp)).size >= FEW ? [r] : r.map((i) => [i]))).sort((a, b) => b[0].first - a[0].first);
+  const whole = (/** @type {Incident[]} */ r) => { const n = new Set(r.map((i) => i.cp)).size; return n >= 2 && n >= PART * sizeOf(r[0].site); };
+  return rows.flatMap((r) => (whole(r) ? [r] : r.map((i) => [i]))).sort((a, b) => b[0].first - a[0].first);
 }

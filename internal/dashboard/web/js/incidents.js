@@ -120,6 +120,14 @@ function draw() {
   tick();
 }
 
+/** How many charge points a site has now. @returns {(site: string) => number} */
+function sizes() {
+  /** @type {Map<string, number>} */
+  const n = new Map();
+  for (const cp of context.store.cps.values()) if (cp.site) n.set(cp.site, (n.get(cp.site) || 0) + 1);
+  return (site) => n.get(site) || 0;
+}
+
 function controls() {
   const q = context.query, sites = sitesOf(context.store), causes = /** @type {[string, string][]} */ (CAUSES.map((c) => [c, causeText(c).replace(/<[^>]+>/g, '')]));
   return choice('time', t('f_period'), [['1d', t('f_1d')], ['', t('f_7d')], ['30d', t('f_30d')], ['year', t('f_year')]], q.get('time') || '')
@@ -134,7 +142,7 @@ function body() {
   if (!list.length) return `<div class="notice"><p><b>${t('inc_none')}</b></p><p>${t('inc_none2')}</p></div>${lostNote(newest)}`;
   const head = ['th_from', 'th_dur', 'th_cp', 'th_site', 'th_cause', 'th_failed', 'th_told'].map((k) => `<th scope="col"${k === 'th_dur' || k === 'th_failed' ? ' class="r"' : ''}>${t(k)}</th>`).join('');
   const more = !next ? '' : list.length < SHOWN ? `<p class="more"><button type="button" class="button" data-do="more">${t('inc_more')}</button></p>` : `<p class="note">${t('inc_cap')}</p>`;
-  return `<table class="rows inc"><thead><tr><th><span class="sr">${t('open_row')}</span></th>${head}</tr></thead><tbody>${bySite(list).map(rowsOf).join('')}</tbody></table>${more}${lostNote(newest)}`;
+  return `<table class="rows inc"><thead><tr><th><span class="sr">${t('open_row')}</span></th>${head}</tr></thead><tbody>${bySite(list, sizes()).map(rowsOf).join('')}</tbody></table>${more}${lostNote(newest)}`;
 }
 
 /** @param {Incident[]} together */

@@ -16,7 +16,7 @@
 // By urgency.
 export const STATES = ['faulted', 'disconnected', 'maintenance', 'activated'];
 export const TOGETHER = 5; // s: a site whose charge points fail within this failed as one
-const PART = 0.75; // of a site, to be called the site
+export const PART = 0.75; // of a site, to be called the site
 const AGREE = 10; // s that one source may be behind the other before they disagree
 const QUIET = 5; // s without an event, beyond two intervals, and the events count as lost
 

@@ -560,7 +560,7 @@ const frameHTML = () => `<section class="summary" aria-label="${t('board')}"><di
   <div class="cell rate"><h2>${t('events_s')}</h2><div data-k="rate"></div></div>
   <div class="cell trust"><h2>${t('believe')} <span data-k="bel"></span></h2><div data-k="chain"></div></div></section>
   <main class="work"><div class="side"><section class="queue" id="queue" tabindex="-1" aria-label="${t('queue')}"><h2>${t('queue')} <span class="n" data-k="qn"></span><small>${t('queue_sort')}</small></h2><ol class="ql-list" hidden></ol><p class="none"></p></section>
-  <section class="feed" id="feed" aria-label="${t('feed')}"><h2>${t('feed')} <small data-k="feedsub"></small><span class="held" hidden>${t('feed_hold')}</span></h2><ol role="log" aria-live="off" tabindex="0"></ol></section></div><div class="main"></div></main>
+  <section class="feed" id="feed" role="log" aria-live="off" aria-label="${t('feed')}"><h2>${t('feed')} <small data-k="feedsub"></small><span class="held" hidden>${t('feed_hold')}</span></h2><ol tabindex="0"></ol></section></div><div class="main"></div></main>
   <nav class="tabs" aria-label="${t('board')}"><a href="#queue">${shape('faulted')}${t('queue')}</a><a href="#board"><svg class="shape" aria-hidden="true"><use href="#i-mark"/></svg>${t('board')}</a><a href="#feed"><svg class="shape" viewBox="0 0 14 14" aria-hidden="true"><path class="fa" d="M1 4h12M1 8h12M1 12h7"/></svg>${t('feed')}</a></nav>`;
 
 /** @param {HTMLElement} into @param {import('./router.js').Context} given */

@@ -21,6 +21,9 @@ export class Stream {
     if (document.hidden) this.pause(); else this.connect();
     setInterval(() => this.check(), 250);
     document.addEventListener('visibilitychange', () => this.visibility());
+    // A page that was left may be kept for the way back; it must not keep a connection.
+    addEventListener('pagehide', () => this.pause());
+    addEventListener('pageshow', (e) => { if (e.persisted && this.paused) this.connect(); });
   }
 
   visibility() {

@@ -3,7 +3,9 @@
 // @ts-check
 import { t } from './words.js';
 import { esc, num, when } from './format.js';
-import { shape, reasonText, lastSeenText, lasted, stateText, isUnverified } from './draw.js';
+import { shape, stateText, isUnverified } from './draw.js';
+import { whyText, lastsText, seenText } from './tiles.js';
+import { kafkaOf, sinceOf } from './model.js';
 import { patch } from './patch.js';
 import { choice, filtered, sitesOf } from './place.js';
 
@@ -56,8 +58,8 @@ const { compare } = new Intl.Collator('en', { numeric: true }); // CP_2 stands b
 const SORTS = /** @type {Record<string, (a: ChargePoint, b: ChargePoint) => number>} */ ({
   cp: (a, b) => compare(a.cp_id, b.cp_id),
   site: (a, b) => compare(a.site || '\uffff', b.site || '\uffff'),
-  state: (a, b) => RANK[a.state] - RANK[b.state] || (a.since || 0) - (b.since || 0),
-  since: (a, b) => (b.since || 0) - (a.since || 0),
+  state: (a, b) => RANK[a.state] - RANK[b.state] || sinceOf(a).at - sinceOf(b).at,
+  since: (a, b) => sinceOf(b).at - sinceOf(a).at,
   seen: (a, b) => (b.last_seen || 0) - (a.last_seen || 0),
   owner: (a, b) => compare(a.owner ? a.owner.name : '\uffff', b.owner ? b.owner.name : '\uffff'),
 });
@@ -101,6 +103,7 @@ function click(e) {
 const COLUMNS = [['cp', 'th_cp'], ['site', 'th_site'], ['state', 'f_state'], ['since', 'tb_since'], ['', 'tb_why'], ['seen', 'tb_heard'], ['owner', 'tb_owner']];
 
 function draw() {
+  const { store } = context, now = store.now(), m = { now, lost: store.lost, knownUntil: store.knownUntil(), kafka: kafkaOf(store.reading, store.cps.values(), store.knownUntil()), match: () => true };
   const q = context.query, [by, down] = sorting(), page = pageOf(), first = (page - 1) * PAGE;
   const head = COLUMNS.map(([key, word]) => (key ? `<th scope="col" aria-sort="${key === by ? (down ? 'descending' : 'ascending') : 'none'}"><button type="button" class="sort" data-sort="${key}">${t(word)}</button></th>` : `<th scope="col">${t(word)}</th>`)).join('');
   const states = /** @type {[string, string][]} */ (STATES.map((s) => [s, t(s)])), sites = /** @type {[string, string][]} */ (sitesOf(context.store).map((s) => [s, s]));
@@ -111,20 +114,20 @@ function draw() {
   patch(root, `<main class="place table" id="board"><header class="ph"><h1>${t('nav_table')}</h1><p class="psub">${context.store.central ? counted : t('reading') + '…'}</p>
     <form class="filters" aria-label="${t('f_filters')}"><label class="field"><span>${t('tb_text')}</span><input type="search" name="q" value="${esc(q.get('q') || '')}" autocomplete="off"></label>
     ${choice('state', t('f_state'), [['', t('f_any')], ...states], q.get('state') || '')}${choice('site', t('f_site'), [['', t('f_sites')], ...sites], q.get('site') || '')}</form></header>
-    <div class="pbody">${turn}<table class="rows cps"><thead><tr>${head}</tr></thead><tbody>${order.map(rowOf).join('')}</tbody></table>${total || !context.store.central ? '' : `<div class="notice"><p><b>${t('tb_none')}</b></p></div>`}</div></main>`);
+    <div class="pbody">${turn}<table class="rows cps"><thead><tr>${head}</tr></thead><tbody>${order.map((id) => rowOf(id, m)).join('')}</tbody></table>${total || !context.store.central ? '' : `<div class="notice"><p><b>${t('tb_none')}</b></p></div>`}</div></main>`);
 }
 
-/** @param {string} id */
-function rowOf(id) {
+/** @param {string} id @param {import('./model.js').Moment} m */
+function rowOf(id, m) {
   const cp = context.store.cps.get(id);
   if (!cp) return ''; // it went
-  const { store } = context, now = store.now(), m = { now, lost: store.lost, knownUntil: store.knownUntil() };
+  const { now } = m, since = sinceOf(cp);
   const cell = (/** @type {string} */ word, /** @type {string} */ html, cls = '') => `<td data-l="${t(word)}"${cls ? ` class="${cls}"` : ''}>${html}</td>`;
   const place = [cp.site, cp.bay].filter(Boolean).map(esc).join(', ');
   return `<tr class="s-${cp.state}${isUnverified(cp, now) ? ' unverified' : ''}" data-key="${esc(id)}">
     <th scope="row"><a href="${esc(context.href('/cp/' + encodeURIComponent(id)))}">${esc(id)}</a>${cp.name ? ` <small>${esc(cp.name)}</small>` : ''}</th>${cell('th_site', place)}
-    ${cell('f_state', `${shape(cp.state)}<span>${stateText(cp, m)}</span>`, 'st')}${cell('tb_since', cp.since ? `${when(cp.since, now)} <small>${lasted(cp, m)}</small>` : '')}
-    ${cell('tb_why', reasonText(cp, now))}${cell('tb_heard', lastSeenText(cp, now))}${cell('tb_owner', cp.owner ? esc(cp.owner.name) : '')}</tr>`;
+    ${cell('f_state', `${shape(cp.state)}<span>${stateText(cp, m)}</span>`, 'st')}${cell('tb_since', since.at ? `${when(since.at, now)} <small>${lastsText(cp, m)}</small>` : '')}
+    ${cell('tb_why', whyText(cp, m))}${cell('tb_heard', seenText(cp, m))}${cell('tb_owner', cp.owner ? esc(cp.owner.name) : '')}</tr>`;
 }
 
 // tick brings the rows up to date once a second.

@@ -118,7 +118,7 @@ function ofLedger(text) {
   return (lang() === 'es' ? text.replace('.', ',') : text) + NB + '%';
 }
 /** The two bounds. @param {{at_worst: string | null, at_best: string | null}} p */
-const bounds = (p) => (p.at_worst === null && p.at_best === null ? '–' : bounds(p));
+const bounds = (p) => (p.at_worst === null && p.at_best === null ? '–' : `${ofLedger(p.at_worst)} – ${ofLedger(p.at_best)}`);
 /** @param {boolean | null} meets */
 const verdict = (meets) => (meets === null ? `<span class="cant">${t('up_cant')}</span>` : meets ? `<b class="yes">${t('up_yes')}</b>` : `<b class="badtext">${t('up_no')}</b>`);
 

@@ -64,7 +64,7 @@ export const PAGES = {
   inc_30: ['Incidents, 30 days', 'Incidencias, 30 días'], inc_none30: ['None in 30 days.', 'Ninguna en 30 días.'], inc_rest: ['{n} older ones:', '{n} anterior:|{n} anteriores:'],
   th_evidence: ['Evidence', 'Pruebas'], th_sources: ['Sources', 'Fuentes'], src_both: ['report + Kafka', 'aviso + Kafka'], src_events: ['Kafka only', 'solo Kafka'], excluded_by: ['Excluded: {why}', 'Excluida: {why}'],
   log_opened: ['incident opened', 'se abre incidencia'],
-  toldlog: ['What was seen, what Central was told', 'Qué se vio, qué se dijo a Central'], log_more: ['{n} more, all answered', '{n} más, todos contestados'], log_none: ['last heard {s} ago', 'oído hace {s}'],
+  toldlog: ['What was seen, what Central was told', 'Qué se vio, qué se dijo a Central'], log_more: ['{n} more', '{n} más'], log_until: ['the last {t}', 'el último {t}'], log_unsent: ['no answer could be sent', 'no se pudo contestar'], log_none: ['last heard {s} ago', 'oído hace {s}'],
   sources: ['Two sources', 'Dos fuentes'], src_tcp: ['Reports (TCP)', 'Avisos (TCP)'], src_kafka: ['Events (Kafka)', 'Eventos (Kafka)'], src_say: ['say', 'dicen'], src_since: ['since', 'desde'], src_heard: ['heard', 'oído'], src_nothing: ['nothing', 'nada'],
   src_agree: ['They agree.', 'Coinciden.'], src_differ: ['They disagree.', 'No coinciden.'], src_differ2: ['Both are shown; neither is believed more than the other.', 'Se muestran ambas; ninguna se cree más que la otra.'], src_wait: ['One may be on its way.', 'Una puede estar en camino.'],
   src_one: ['There is one source.', 'Hay una sola fuente.'], src_old: ['The events say nothing of now.', 'Los eventos no dicen nada de ahora.'], src_cant: ['They can\u2019t be compared now.', 'Ahora no se pueden comparar.'],
@@ -100,6 +100,21 @@ export const PAGES = {
   ex_number: ['No.', 'N.º'], ex_from: ['From, to', 'Desde, hasta'], ex_reason: ['Reason', 'Motivo'], ex_note: ['Note', 'Nota'], ex_who: ['By', 'Por'], ex_do: ['Change', 'Cambiar'], ex_link: ['evidence', 'prueba'],
   ex_cp: ['Charge point', 'Punto de carga'], ex_site: ['or a whole site', 'o todo un emplazamiento'], ex_begin: ['From', 'Desde'], ex_end: ['To', 'Hasta'], ex_evidence: ['Link to the evidence', 'Enlace a la prueba'],
   reason_grid: ['grid', 'red eléctrica'], reason_vehicle: ['vehicle', 'vehículo'], reason_maintenance: ['scheduled maintenance', 'mantenimiento programado'], reason_vandalism: ['vandalism', 'vandalismo'], reason_disaster: ['natural disaster', 'desastre natural'],
+
+  // Signing in, and who did what.
+  role_viewer: ['viewer', 'lector'], role_operator: ['operator', 'operador'], role_setup: ['first token', 'primer token'],
+  si_is: ['{who} is signed in: {role}.', 'Ha entrado {who}: {role}.'], si_out: ['Sign out', 'Salir'], si_name: ['Name', 'Nombre'], si_password: ['Password', 'Contraseña'], si_wrong: ['Name or password is wrong.', 'El nombre o la contraseña no es correcto.'],
+  si_why: ['Reading needs no login here. Changing something does.', 'Aquí se puede leer sin entrar. Para cambiar algo hay que entrar.'], si_needed: ['Sign in to read and to change.', 'Entre para leer y para cambiar.'],
+  si_first: ['The first operator', 'El primer operador'], si_first1: ['Nobody can sign in yet. Central wrote a first token to its terminal, or to a file in its folder: enter it here, once.', 'Nadie puede entrar aún. Central escribió un primer token en su terminal, o en un archivo de su carpeta: escríbalo aquí, una vez.'], si_first2: ['The token is right. Choose the name and the password of the first operator.', 'El token es correcto. Elija el nombre y la contraseña del primer operador.'],
+  si_token: ['First token', 'Primer token'], si_use: ['Go on', 'Seguir'], si_make: ['Make the operator', 'Crear el operador'],
+  au_sub: ['Who changed what. Nothing in it can be changed.', 'Quién cambió qué. Nada de esto se puede cambiar.'], au_when: ['When', 'Cuándo'], au_who: ['Who', 'Quién'], au_what: ['What', 'Qué'], au_of: ['Of', 'De'], au_change: ['Before \u2192 after', 'Antes \u2192 después'], au_from: ['From', 'Desde'],
+  au_more: ['Show older ones', 'Mostrar anteriores'], au_cap: ['Older ones: <code>/api/v1/audit</code>', 'Anteriores: <code>/api/v1/audit</code>'], au_none: ['Nothing was changed yet.', 'Aún no se cambió nada.'], au_signin: ['Sign in to read who did what.', 'Entre para leer quién hizo qué.'],
+
+  // Taking an incident, and maintenance.
+  take: ['Take it', 'Lo llevo yo'], take_t: ['Take {a}', 'Llevar {a}'], take_x: ['Everybody sees that you have it, until the incident is over or you let it go.', 'Todos ven que lo lleva usted, hasta que acabe la incidencia o lo deje.'], take_until: ['Until, if not to the end', 'Hasta, si no es hasta el final'],
+  let_go: ['Let it go', 'Dejarlo'], let_go_t: ['Let {a} go', 'Dejar {a}'], let_go_x: ['Then nobody has it, and people are reminded of it.', 'Entonces nadie lo lleva, y se vuelve a avisar.'], until: ['until {t}', 'hasta {t}'],
+  mt_title: ['Maintenance', 'Mantenimiento'], mt_none: ['It is in none now.', 'Ahora no está en ninguno.'], mt_begin: ['Begin maintenance', 'Empezar mantenimiento'], mt_end: ['End it now', 'Terminar ya'], mt_t: ['Maintenance of {a}', 'Mantenimiento de {a}'], mt_x: ['It is still watched and recorded, and nobody is woken. The ledger counts it as it was, unless an exclusion is declared before it begins.', 'Sigue vigilado y registrado, y no se despierta a nadie. La disponibilidad lo cuenta como fue, salvo que una exclusión se declare antes de que empiece.'],
+  mt_end_t: ['End the maintenance of {a}', 'Terminar el mantenimiento de {a}'], mt_end_x: ['What is true now is shown at once.', 'Se muestra enseguida lo que sea cierto ahora.'],
 
   // Forms.
   cancel: ['Cancel', 'Cancelar'], needs_operator: ['An operator may change this.', 'Lo puede cambiar un operador.'], needs_signin: ['{a} to change this.', '{a} para cambiar esto.'], signed_out: ['You are not signed in any more.', 'Ya no ha entrado.'],
