@@ -78,6 +78,7 @@ type heldFold struct {
 	elements int64 // settled
 	stored   int64 // the serial of its row; 0: it has none
 	changed  bool
+	recent   *recentCP
 }
 
 type settledElement struct {
@@ -208,8 +209,9 @@ func (a *Archive) Take(b kafka.ReadBatch) error {
 	for _, l := range b.Lost {
 		a.progress.Lost += l.To - l.From
 	}
+	now := time.Now()
 	for _, r := range b.Records {
-		if err := a.takeRecord(r); err != nil {
+		if err := a.takeRecord(r, now); err != nil {
 			return err
 		}
 		a.progress.Next[r.Partition] = r.Offset + 1
@@ -219,7 +221,7 @@ func (a *Archive) Take(b kafka.ReadBatch) error {
 	return nil
 }
 
-func (a *Archive) takeRecord(r kafka.TopicRecord) error {
+func (a *Archive) takeRecord(r kafka.TopicRecord, now time.Time) error {
 	p, err := history.Parse(r.Value)
 	if errors.Is(err, history.ErrForeign) {
 		a.progress.Strange++
@@ -245,19 +247,29 @@ func (a *Archive) takeRecord(r kafka.TopicRecord) error {
 			f.changed = true
 			a.changed = append(a.changed, key)
 		}
-	} else if p.Check.Status.Countable() {
-		a.checks = append(a.checks, firstCheck{p.CP, p.Check})
+		if c, ok := recentOf(p); ok {
+			a.recent.add(f.recent, c)
+		}
+	} else {
+		a.learn(p.CP)
+		if p.Check.Status.Countable() {
+			a.checks = append(a.checks, firstCheck{p.CP, p.Check})
+		}
+		if c, ok := recentOf(p); ok {
+			a.recent.add(a.recent.of(p.CP), c)
+		}
 	}
-	if c, ok := recentOf(p); ok {
-		a.recent.add(p.CP, c)
-	}
-	a.present.take(p, time.Now())
-	if !a.known[p.CP] {
-		a.known[p.CP] = true
-		a.added = append(a.added, p.CP)
-	}
+	a.present.take(p, now)
 	a.progress.Newest = max(a.progress.Newest, p.At)
 	return nil
+}
+
+// learn notes that there is a charge point.
+func (a *Archive) learn(cp evcp.CPID) {
+	if !a.known[cp] {
+		a.known[cp] = true
+		a.added = append(a.added, cp)
+	}
 }
 
 // fold is the numbering, from memory or from the file.
@@ -265,7 +277,7 @@ func (a *Archive) fold(key foldKey) (*heldFold, error) {
 	if f := a.folds[key]; f != nil {
 		return f, nil
 	}
-	f := &heldFold{}
+	f := &heldFold{recent: a.recent.of(key.cp)}
 	if a.known[key.cp] {
 		err := a.db.Query(`SELECT serial, elements, state FROM folds WHERE cp_id = ? AND epoch = ? ORDER BY serial DESC LIMIT 1`, func(row *sqlite.Stmt) error {
 			f.stored, f.elements = row.ColumnInt64(0), row.ColumnInt64(1)
@@ -279,5 +291,6 @@ func (a *Archive) fold(key foldKey) (*heldFold, error) {
 		}
 	}
 	a.folds[key] = f
+	a.learn(key.cp)
 	return f, nil
 }

@@ -76,19 +76,33 @@ type checkBlock struct {
 
 const sameReply = 1
 
-// add takes a check. A repetition changes nothing.
-func (r *recentChecks) add(cp evcp.CPID, c RecentCheck) {
+// of is where the checks of a charge point are held, until forget.
+func (r *recentChecks) of(cp evcp.CPID) *recentCP {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := r.cps[cp]
 	if held == nil {
-		if r.cps == nil || len(r.cps) >= maxFolds {
+		if r.cps == nil {
 			r.cps = map[evcp.CPID]*recentCP{}
 		}
-		held = &recentCP{complete: c.At}
+		held = &recentCP{}
 		r.cps[cp] = held
 	}
-	held.add(c, min(maxRecentOfOne, maxRecent/len(r.cps)))
+	return held
+}
+
+// forget drops all checks.
+func (r *recentChecks) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.cps)
+}
+
+// add takes a check. A repetition changes nothing.
+func (r *recentChecks) add(held *recentCP, c RecentCheck) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held.add(c, min(maxRecentOfOne, maxRecent/max(len(r.cps), 1)))
 }
 
 func (h *recentCP) add(c RecentCheck, most int) {
@@ -101,10 +115,11 @@ func (h *recentCP) add(c RecentCheck, most int) {
 	if c.ID.Seq <= ring.seq && c.ID.Seq > 0 || c.ID.Seq == 0 && c.At <= ring.at {
 		return
 	}
-	before := ring.size()
-	ring.append(c)
-	h.newest, h.complete = c.At, min(h.complete, c.At)
-	h.bytes += ring.size() - before
+	h.bytes += ring.append(c)
+	if h.newest == 0 || c.At < h.complete {
+		h.complete = c.At
+	}
+	h.newest = c.At
 	h.drop(most)
 }
 
@@ -165,18 +180,23 @@ func (r *recentRing) dropFirst() int {
 	return n
 }
 
-func (r *recentRing) append(c RecentCheck) {
+// append adds a check, and returns by how much the ring grew.
+func (r *recentRing) append(c RecentCheck) (grown int) {
 	c.Reply = c.Reply[:min(len(c.Reply), maxReply)]
 	last := len(r.blocks) - 1
 	if last < 0 || len(r.blocks[last].bytes) >= blockBytes || c.At.Sub(r.blocks[last].first).Abs() >= blockSpan {
 		if last >= 0 {
+			grown -= cap(r.blocks[last].bytes)
 			r.blocks[last].bytes = slices.Clone(r.blocks[last].bytes) // without the room for more
+			grown += cap(r.blocks[last].bytes)
 		}
 		r.blocks = append(r.blocks, checkBlock{seq: c.ID.Seq - min(c.ID.Seq, 1), first: c.At, last: c.At})
 		last++
 	}
+	grown -= cap(r.blocks[last].bytes)
 	r.blocks[last].append(r.seqAfter(last), c)
 	r.seq, r.at = c.ID.Seq, c.At
+	return grown + cap(r.blocks[last].bytes)
 }
 
 // seqAfter is the seq before the next check of a block.
@@ -247,7 +267,7 @@ func (a *Archive) Checks(cp evcp.CPID) (r RecentChecks, ok bool) {
 	a.recent.mu.Lock()
 	defer a.recent.mu.Unlock()
 	held := a.recent.cps[cp]
-	if held == nil {
+	if held == nil || held.newest == 0 {
 		return r, false
 	}
 	r.From, r.To, r.Complete = held.newest.Add(-recentSpan), held.newest, held.complete

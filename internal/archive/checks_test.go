@@ -34,8 +34,8 @@ func TestRecentChecks(t *testing.T) {
 			if epoch == 0 {
 				c.ID.Seq = 0
 			}
-			a.recent.add("CP_001", c)
-			a.recent.add("CP_001", c)
+			a.recent.add(a.recent.of("CP_001"), c)
+			a.recent.add(a.recent.of("CP_001"), c)
 			model = append(model, c)
 		}
 		model = slices.DeleteFunc(model, func(c RecentCheck) bool { return c.At < at.Add(-recentSpan) })
@@ -58,9 +58,9 @@ func TestRecentChecksOfTwo(t *testing.T) {
 	var a Archive
 	for s := range 400 {
 		at := origin.Add(time.Duration(s) * time.Second)
-		a.recent.add("CP_001", RecentCheck{ID: evcp.EventID{Epoch: 7, Seq: uint64(s + 1)}, At: at, Status: evcp.OK})
+		a.recent.add(a.recent.of("CP_001"), RecentCheck{ID: evcp.EventID{Epoch: 7, Seq: uint64(s + 1)}, At: at, Status: evcp.OK})
 		if s >= 395 {
-			a.recent.add("CP_001", RecentCheck{ID: evcp.EventID{Epoch: 8, Seq: uint64(s + 1)}, At: at.Add(100 * time.Millisecond), Status: evcp.KO})
+			a.recent.add(a.recent.of("CP_001"), RecentCheck{ID: evcp.EventID{Epoch: 8, Seq: uint64(s + 1)}, At: at.Add(100 * time.Millisecond), Status: evcp.KO})
 		}
 	}
 	r, _ := a.Checks("CP_001")
@@ -68,7 +68,7 @@ func TestRecentChecksOfTwo(t *testing.T) {
 		t.Errorf("%d checks, complete from %v", n, r.Complete.Time())
 	}
 	back := origin.Add(-time.Hour)
-	a.recent.add("CP_001", RecentCheck{ID: evcp.EventID{Epoch: 8, Seq: 500}, At: back, Status: evcp.OK})
+	a.recent.add(a.recent.of("CP_001"), RecentCheck{ID: evcp.EventID{Epoch: 8, Seq: 500}, At: back, Status: evcp.OK})
 	if r, _ := a.Checks("CP_001"); len(r.Checks) != 1 || r.To != back || len(a.recent.cps["CP_001"].rings) != 1 {
 		t.Errorf("after the clock was set back: %+v", r)
 	}
@@ -79,7 +79,7 @@ func TestRecentChecksOfTwo(t *testing.T) {
 func TestRecentChecksAreBounded(t *testing.T) {
 	var a Archive
 	for i := range 20_000 {
-		a.recent.add("CP_001", RecentCheck{
+		a.recent.add(a.recent.of("CP_001"), RecentCheck{
 			ID: evcp.EventID{Epoch: int64(7 + i/1000), Seq: uint64(i + 1)}, At: origin.Add(time.Duration(i) * time.Millisecond), Status: evcp.KO,
 			Reply: []byte(strings.Repeat("x", 2000) + fmt.Sprint(i)),
 		})

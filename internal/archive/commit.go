@@ -42,6 +42,7 @@ func (a *Archive) Commit() error {
 	a.changed, a.elements, a.checks, a.hours, a.added = a.changed[:0], a.elements[:0], a.checks[:0], a.hours[:0], a.added[:0]
 	if len(a.folds) > maxFolds {
 		clear(a.folds)
+		a.recent.forget()
 	}
 	return nil
 }
