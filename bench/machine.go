@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -137,6 +138,15 @@ func readMemory(c *process.Child) (memoryUse, error) {
 func peakResident(c *process.Child) (float64, error) {
 	kib, err := readProc(c, "status")
 	return float64(kib["VmHWM"]) * megabytesPerKiB, err
+}
+
+// peakOf is peakResident of a process that has ended.
+func peakOf(s *os.ProcessState) float64 {
+	usage, ok := s.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return math.NaN()
+	}
+	return float64(usage.Maxrss) * megabytesPerKiB
 }
 
 // bytesWritten is what the process has caused to be written to disk, in whole pages

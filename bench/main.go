@@ -46,6 +46,9 @@ var measurements = []measurement{
 	{"fleet", measureFleet},
 	{"parts", measureParts},
 	{"storm", measureStorm},
+	{"year", inOneTable((*harness).measureYear)},
+	{"load", inOneTable((*harness).measureLoad)},
+	{"catchup", inOneTable((*harness).measureCatchUp)},
 }
 
 // sampleSizes is how long and how often is measured.
@@ -61,13 +64,18 @@ type sampleSizes struct {
 
 	fleetRounds int           // of each size
 	fleetWindow time.Duration // measured in each round
+
+	load     time.Duration // of events at a steady rate
+	backlogs []backlog     // what has waited on a topic
 }
 
 // The document is written from full. Its memory is "resident after 60 s of
 // watching", hence the window; a median of fewer than five rounds says little.
 var (
-	full  = sampleSizes{starts: 20, rounds: 5, warmup: 3 * time.Second, window: time.Minute, intervals: 3 * time.Minute, faults: 10, goCount: "5", goTime: "1s", fleetRounds: 5, fleetWindow: 8 * time.Second}
-	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms", fleetRounds: 1, fleetWindow: 5 * time.Second}
+	full = sampleSizes{starts: 20, rounds: 5, warmup: 3 * time.Second, window: time.Minute, intervals: 3 * time.Minute, faults: 10, goCount: "5", goTime: "1s", fleetRounds: 5, fleetWindow: 8 * time.Second,
+		load: time.Minute, backlogs: []backlog{{"10,000 charge points, 5 min", 10_000, 5 * time.Minute}, {"40 charge points, a day", 40, 24 * time.Hour}}}
+	quick = sampleSizes{starts: 4, rounds: 2, warmup: 2 * time.Second, window: 12 * time.Second, intervals: 15 * time.Second, faults: 2, goCount: "1", goTime: "200ms", fleetRounds: 1, fleetWindow: 5 * time.Second,
+		load: 10 * time.Second, backlogs: []backlog{{"10,000 charge points, 1 min", 10_000, time.Minute}, {"10 charge points, a day", 10, 24 * time.Hour}}}
 )
 
 func main() { os.Exit(run(os.Args[1:])) }

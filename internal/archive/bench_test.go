@@ -1,16 +1,13 @@
 package archive
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	"evcp"
-	"evcp/internal/history"
 	"evcp/internal/kafka"
-	"evcp/internal/ledger"
 )
 
 // origin is the first moment of generated events.
@@ -90,60 +87,4 @@ func BenchmarkCatchUp(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
-}
-
-// reportCPs is how many charge points BenchmarkYearReport has.
-const reportCPs = 10_000
-
-// BenchmarkYearReport: a yearly report over the stored segments of 10,000 charge points, each
-// with an outage a day at an interval of 900 s.
-func BenchmarkYearReport(b *testing.B) {
-	dir := b.TempDir()
-	a := openArchive(b, dir)
-	f := newFleet(reportCPs, 6*time.Hour)
-	for day := range 365 * 4 {
-		ill := 0
-		if day%16 < 4 {
-			ill = 1000
-		}
-		if err := a.Take(f.second(ill)); err != nil {
-			b.Fatal(err)
-		}
-		if day%100 == 99 {
-			if err := a.Commit(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	if err := errors.Join(a.Commit(), a.Close()); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		v, err := OpenView(dir+"/"+FileName, "", false)
-		if err != nil {
-			b.Fatal(err)
-		}
-		cps, err := v.CPs()
-		if err != nil {
-			b.Fatal(err)
-		}
-		q := ledger.Question{Definition: ledger.NEVI, Zone: time.UTC}
-		if q.From, q.To, err = ledger.YearWindow("2026", time.UTC); err != nil {
-			b.Fatal(err)
-		}
-		c := q.Begin()
-		for _, cp := range cps {
-			r, err := v.CP(cp)
-			if err != nil {
-				b.Fatal(err)
-			}
-			c.Add(ledger.PortOf(cp, ""), ledger.PortHistory{cp: {Segments: history.Merge(r.Numberings, r.First)}})
-		}
-		if u := c.End(ledger.Inputs{}); len(u.Ports) != reportCPs {
-			b.Fatal(len(u.Ports))
-		}
-		if err := v.Close(); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

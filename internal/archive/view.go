@@ -73,7 +73,7 @@ func (v *HistoryView) at(position string) (err error) {
 	}
 	name, annotation, found := strings.Cut(position, "/")
 	number, err := strconv.ParseInt(annotation, 10, 64)
-	if !found || err != nil || number < 0 || number > v.Annotation {
+	if !found || err != nil || number < 0 || number > v.Annotation || strconv.FormatInt(number, 10) != annotation {
 		return ErrNoPosition
 	}
 	v.Annotation = number

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"evcp"
 	"evcp/internal/history"
@@ -67,7 +68,7 @@ func harmless(t *testing.T, text string) {
 		t.Fatalf("%.80q as CSV: %d rows, %v", text, len(rows), err)
 	}
 	for _, cell := range rows[1] {
-		if first := []rune(cell + " ")[0]; strings.ContainsRune(formula, first) || strings.ContainsFunc(cell, func(r rune) bool { return r < ' ' || r == '\u202e' }) {
+		if first, _ := utf8.DecodeRuneInString(cell); strings.ContainsRune(formula, first) || strings.ContainsFunc(cell, func(r rune) bool { return r < ' ' || r == '\u202e' }) {
 			t.Errorf("%.80q as CSV: cell %.200q", text, cell)
 		}
 	}
