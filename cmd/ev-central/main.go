@@ -117,10 +117,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 		return err
 	}
 	board := o.openBoard(con)
-	defer board.Close()
 	follower, closeHistory, err := o.openHistory(con)
 	if err != nil {
-		return errors.Join(err, c.Close())
+		return errors.Join(err, board.Close(), c.Close())
 	}
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
@@ -130,7 +129,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 	if pages != nil {
 		p.offerFirstToken()
 	}
-	return bounded(ctx, func() error { return errors.Join(p.run(ctx, monitors, pages), closeHistory(), c.Close()) })
+	return bounded(ctx, func() error {
+		return errors.Join(p.run(ctx, monitors, pages), closeHistory(), board.Close(), c.Close())
+	})
 }
 
 // linesAtATerminal is central.Options.LogLines for a person.

@@ -1,7 +1,10 @@
 package accounts
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -79,8 +82,8 @@ func (l *failureLimiter) get(key string, now time.Time) failureBucket {
 	return b.refilled(now)
 }
 
-// put keeps a bucket. A full one is as good as none. Where there is no room the one that is
-// fullest makes room: it forgets least.
+// put keeps a bucket. A full one is as good as none. Where there is no room the fullest make
+// room: they forget least.
 func (l *failureLimiter) put(key string, b failureBucket) {
 	if l.buckets == nil {
 		l.buckets = map[string]failureBucket{}
@@ -95,17 +98,13 @@ func (l *failureLimiter) put(key string, b failureBucket) {
 	l.buckets[key] = b
 }
 
+// makeRoom drops a tenth of the buckets: a search for each attempt would help who makes many.
 func (l *failureLimiter) makeRoom(now time.Time) {
-	fullest, most := "", -1.0
-	for key, b := range l.buckets {
-		switch left := b.refilled(now).left; {
-		case left >= maxFailures:
-			delete(l.buckets, key)
-		case left > most:
-			fullest, most = key, left
-		}
-	}
-	if len(l.buckets) >= maxBuckets {
-		delete(l.buckets, fullest)
+	keys := slices.Collect(maps.Keys(l.buckets))
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Compare(l.buckets[b].refilled(now).left, l.buckets[a].refilled(now).left)
+	})
+	for _, key := range keys[:len(keys)/10] {
+		delete(l.buckets, key)
 	}
 }

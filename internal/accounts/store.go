@@ -44,8 +44,10 @@ const (
 	maxName   = 64
 	maxUsers  = 1000
 	maxTokens = 1000
-	// MinTokenLife and MaxTokenLife bound how long a token may be good.
-	MinTokenLife, MaxTokenLife = time.Hour, 3660 * 24 * time.Hour
+	// MinTokenLife is how long a token is good at least.
+	MinTokenLife = time.Hour
+	// MaxTokenLife is how long it is good at most.
+	MaxTokenLife = 3660 * 24 * time.Hour
 )
 
 // User is somebody who can sign in.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"time"
@@ -31,7 +32,7 @@ func (c *BoardChange) Answered(key, request string) (a KeptAnswer, ok bool, err 
 	sum := sha256.Sum256([]byte(request))
 	err = c.DB.Query(`SELECT code, body, request FROM answers WHERE who = ? AND key = ? AND at > ?`, func(row *sqlite.Stmt) error {
 		a, ok = KeptAnswer{row.ColumnInt(0), row.ColumnText(1)}, true
-		if string(row.ColumnRawBlob(2)) != string(sum[:]) {
+		if !bytes.Equal(row.ColumnRawBlob(2), sum[:]) {
 			return ErrOtherRequest
 		}
 		return nil

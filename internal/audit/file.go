@@ -53,7 +53,7 @@ func Open(dir string, log *slog.Logger) (*BoardDB, error) {
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
 	path := filepath.Join(dir, FileName)
-	if err := makePrivate(path); err != nil {
+	if err := errors.Join(makePrivate(path), makePrivate(path+"-wal")); err != nil {
 		return nil, err
 	}
 	db, err := boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
@@ -70,8 +70,8 @@ func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
 	return boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
 }
 
-// makePrivate makes an empty file for the user of this process alone, if there is none. SQLite
-// gives its log the same rights.
+// makePrivate makes an empty file for the user of this process alone, if there is none: who reads
+// the hashes of passwords can guess at them.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {

@@ -21,6 +21,7 @@ type peopleSite struct {
 	accounts   *accounts.Store
 	operations *operations.Store
 	page       *Dashboard
+	dir        string // of board.db
 	url        string // ends with /
 }
 
@@ -29,8 +30,8 @@ const testPassword = "correct horse battery"
 // startPeopleSite starts one. nobody: without the users.
 func startPeopleSite(t *testing.T, access AccessRules, nobody bool) *peopleSite {
 	t.Helper()
-	s := &peopleSite{testServer: startTestServer(t, central.Options{}, anyPort, anyPort)}
-	s.open(t, t.TempDir())
+	s := &peopleSite{testServer: startTestServer(t, central.Options{}, anyPort, anyPort), dir: t.TempDir()}
+	s.open(t, s.dir)
 	if !nobody {
 		addUser(t, s.accounts, "ana", accounts.Operator)
 		addUser(t, s.accounts, "ben", accounts.Viewer)
@@ -89,39 +90,39 @@ func (s *peopleSite) signIn(name string) *visitor {
 }
 
 // take takes the session of an answer.
-func (b *visitor) take(a httpResponse) {
-	b.t.Helper()
+func (v *visitor) take(a httpResponse) {
+	v.t.Helper()
 	cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
 	if cookie != "" {
-		b.cookie = cookie
+		v.cookie = cookie
 	}
 	var session sessionJSON
-	if err := json.Unmarshal([]byte(b.ask(http.MethodGet, "api/v1/session", "").body), &session); err != nil {
-		b.t.Fatal(err)
+	if err := json.Unmarshal([]byte(v.ask(http.MethodGet, "api/v1/session", "").body), &session); err != nil {
+		v.t.Fatal(err)
 	}
-	b.csrf = session.CSRF
+	v.csrf = session.CSRF
 }
 
 // ask makes a request. more are names and values of headers, in turns; with "" as its value a
 // header is left out.
-func (b *visitor) ask(method, path, body string, more ...string) httpResponse {
-	b.t.Helper()
+func (v *visitor) ask(method, path, body string, more ...string) httpResponse {
+	v.t.Helper()
 	var reader io.Reader = http.NoBody
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, reader)
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, reader)
 	if err != nil {
-		b.t.Fatal(err)
+		v.t.Fatal(err)
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if b.cookie != "" {
-		r.Header.Set("Cookie", b.cookie)
+	if v.cookie != "" {
+		r.Header.Set("Cookie", v.cookie)
 	}
-	if b.csrf != "" {
-		r.Header.Set(csrfHeader, b.csrf)
+	if v.csrf != "" {
+		r.Header.Set(csrfHeader, v.csrf)
 	}
 	for i := 0; i < len(more); i += 2 {
 		switch name, value := more[i], more[i+1]; {
@@ -135,12 +136,12 @@ func (b *visitor) ask(method, path, body string, more ...string) httpResponse {
 	}
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
-		b.t.Fatal(err)
+		v.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		b.t.Fatal(err)
+		v.t.Fatal(err)
 	}
 	return httpResponse{resp.StatusCode, resp.Header, string(text)}
 }

@@ -38,8 +38,9 @@ type frame struct {
 	Started float64
 	Listen  string
 	CPs     []struct {
-		CP    string `json:"cp_id"`
-		State string
+		CP       string `json:"cp_id"`
+		State    string
+		Reported string `json:"reported_state"`
 	}
 	Changes []struct {
 		CP string `json:"cp_id"`

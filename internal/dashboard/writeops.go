@@ -241,8 +241,7 @@ func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var in newUserJSON
-	body, ok := readBody(w, r, &in)
-	if !ok {
+	if _, ok := readBody(w, r, &in); !ok {
 		return
 	}
 	role, err := accounts.ParseRole(in.Role)
@@ -257,7 +256,7 @@ func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
 		writeFailure(w, err)
 		return
 	}
-	body = []byte(in.Name + " " + in.Role) // the hash of a password that is kept is argon2id's, no other
+	body := []byte(in.Name + " " + in.Role) // the hash of a password that is kept is argon2id's, no other
 	answer, ok := d.commit(w, r, body, http.StatusCreated, func(change *audit.BoardChange) (any, error) {
 		if c.role == accounts.Setup && len(d.accounts.Users()) > 0 {
 			return nil, accounts.ErrFirstOnly
