@@ -35,7 +35,7 @@ func chromium(t *testing.T) *browser {
 	}
 	// The context must last until the cleanup. Chromium has no sandbox as root, and containers often have a small /dev/shm.
 	ctx, cancel := chromedp.NewContext(context.WithoutCancel(t.Context()), chromedp.WithAllocatorOptions(
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true)))
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("enable-precise-memory-info", true)))
 	b := &browser{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
@@ -143,6 +143,12 @@ window.EventSource = class extends EventSource {
 // serveWithScript serves the page with a script of the test, which runs before the
 // page's own.
 func (s *testServer) serveWithScript(js string) (url string, d *Dashboard) {
+	s.t.Helper()
+	return s.serveSourceWithScript(js, nil)
+}
+
+// serveSourceWithScript does so with a history.
+func (s *testServer) serveSourceWithScript(js string, past *HistorySource) (url string, d *Dashboard) {
 	s.t.Helper()
 	boot, err := web.ReadFile("web/js/boot.js")
 	if err != nil {

@@ -50,8 +50,13 @@ func (e *env) openFleet(ids []evcp.CPID) error {
 // startFleet starts the Monitor of all charge points.
 func (e *env) startFleet() error {
 	targets := make([]watch.Target, len(e.ids))
+	var p *evcp.Policy
 	for i, cp := range e.ids {
-		targets[i] = watch.Target{CP: cp, Address: e.fleet.address}
+		if i%siteSize == 0 { // shared by a site
+			policy := e.policy(siteName(i))
+			p = &policy
+		}
+		targets[i] = watch.Target{CP: cp, Address: e.fleet.address, Policy: p}
 	}
 	if err := e.startMonitor(fleetName, targets, &watch.Fleet{Name: fleetName}); err != nil {
 		return language.Errorf("start the Monitor: %w", err)

@@ -70,7 +70,7 @@ func (e *env) startMonitor(name evcp.CPID, targets []watch.Target, fleet *watch.
 	}
 	m, err := runMonitor(watch.Options{
 		Targets: targets, Fleet: fleet, Framing: framing, Central: e.central.Addr().String(),
-		Policy:   evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo"},
+		Policy:   e.policy(e.siteOf(name)),
 		Interval: e.o.Interval, Timeout: e.o.timeout(), ReportEvery: 30 * e.o.Interval, Heartbeat: e.o.heartbeat(),
 		Brokers: []string{e.kafka.Addr().String()}, Topic: topic,
 		StateDir: filepath.Join(e.dir, "monitors"), StateMax: stateMax + int64(len(targets))*stateMaxPerCP, Keep: keep,
@@ -84,6 +84,11 @@ func (e *env) startMonitor(name evcp.CPID, targets []watch.Target, fleet *watch.
 	defer e.mu.Unlock()
 	e.monitors[name] = m
 	return nil
+}
+
+// policy is how the Monitors of a site judge.
+func (e *env) policy(site string) evcp.Policy {
+	return evcp.Policy{Fall: 3, Rise: 1, Instance: "ev-demo", Interval: e.o.Interval, Timeout: e.o.timeout(), Site: site}
 }
 
 // startLone starts the Monitor of a charge point that has its own.

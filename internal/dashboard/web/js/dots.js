@@ -38,6 +38,19 @@ export class Dots {
     this.canvas = /** @type {HTMLCanvasElement} */ ($('.cv', host));
     this.over = /** @type {HTMLCanvasElement} */ ($('.ov', host));
     this.card = /** @type {HTMLElement} */ ($('.card', host));
+    this.g = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
+    this.og = /** @type {CanvasRenderingContext2D} */ (this.over.getContext('2d'));
+    /** @type {import('./dotlayout.js').Layout} */
+    this.places = { pitch: 9, rows: 6, height: 0, boxes: [], cells: [] };
+    /** @type {Map<string, number>} */
+    this.index = new Map();
+    this.looks = new Uint8Array(0);
+    this.width = 0;
+    this.ratio = 1;
+    /** @type {Record<string, string>} */
+    this.colour = {};
+    /** @type {HTMLCanvasElement[]} */
+    this.sprites = [];
     this.focus = -1;
     /** @type {number[]} */
     this.queue = [];
@@ -61,7 +74,6 @@ export class Dots {
 
   /** Fits the marks into the pane, and draws all. @param {import('./dotlayout.js').Site[]} sites @param {number} width @param {number} height */
   layout(sites, width, height) {
-    this.sites = sites;
     this.places = layoutDots(sites, Math.max(60, width), height);
     this.index = new Map(this.places.cells.map((c, i) => [c.id, i]));
     this.looks = new Uint8Array(this.places.cells.length).fill(255);
@@ -73,8 +85,6 @@ export class Dots {
       c.style.width = width + 'px';
       c.style.height = this.places.height + 'px';
     }
-    this.g = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
-    this.og = /** @type {CanvasRenderingContext2D} */ (this.over.getContext('2d'));
     this.g.scale(ratio, ratio);
     this.og.scale(ratio, ratio);
     this.repaint();
@@ -82,7 +92,7 @@ export class Dots {
 
   /** Draws all anew: the theme, the language or the filters changed. */
   repaint() {
-    if (!this.places) return;
+    if (!this.places.cells.length) return;
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.queue = [];
@@ -235,8 +245,6 @@ export class Dots {
     this.host.append(probe);
     /** @param {string} name */
     const css = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
-    /** @type {Record<string, string>} */
-    this.colour = {};
     for (const n of ['ink', 'ink-3', 'flt-ink', 'dis-ink', 'act-solid', 'flt-solid', 'flt-on', 'dis-solid', 'mnt-solid']) this.colour[n] = css(n);
     probe.remove();
     this.sprites = LOOKS.map((look) => this.sprite(look));

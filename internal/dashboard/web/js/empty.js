@@ -35,7 +35,7 @@ export function empty(s, now) {
 export function bindCopy(root) {
   for (const b of root.querySelectorAll('.copy')) b.onclick = async () => {
     const code = b.previousElementSibling;
-    try { await navigator.clipboard.writeText(code.textContent); } catch (_) { getSelection().selectAllChildren(code); }
+    try { await navigator.clipboard.writeText(code.textContent); } catch (_) { const all = getSelection(); if (all) all.selectAllChildren(code); }
     b.textContent = t('copied');
     setTimeout(() => { b.textContent = t('copy'); }, 1600);
   };

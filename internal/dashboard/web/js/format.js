@@ -12,7 +12,7 @@ export const esc = (s) => String(s).replace(/[&<>"']/g, (c) => ({ '&': '&amp;', 
 const formats = new Map();
 export function num(x, digits = 0) {
   const key = lang() + digits;
-  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(lang() === 'es' ? 'es-ES' : 'en-GB', { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: 'always' }));
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(lang() === 'es' ? 'es-ES' : 'en-GB', /** @type {any} */ ({ minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: 'always' })));
   return formats.get(key).format(x);
 }
 

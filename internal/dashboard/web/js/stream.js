@@ -16,6 +16,7 @@ export class Stream {
     this.lastId = ''; // of the last frame that changed anything
     this.lastFrameAt = performance.now(); // the last frame
     this.retryAt = 0; // when the next attempt begins; 0 = one is under way
+    this.triedAt = 0; // when the last attempt began
     this.offset = Date.now() / 1000; // Central's clock at performance.now() = 0
     this.paused = false; // hidden: there is no stream
     if (document.hidden) this.pause(); else this.connect();
@@ -83,7 +84,7 @@ export class Stream {
   }
 
   fail() {
-    this.source.close();
+    if (this.source) this.source.close();
     this.attempt++;
     const wait = BACKOFF[Math.min(this.attempt, BACKOFF.length) - 1] * (0.8 + 0.4 * Math.random());
     this.retryAt = performance.now() + wait;

@@ -3,7 +3,7 @@
 // CONNECTION_ERROR are names: never translated.
 import { PAGES } from './words-pages.js';
 
-const WORDS = {
+export const WORDS = {
   ...PAGES,
   skip: ['Skip to what needs attention', 'Ir a lo que pide atención'],
   search: ['Find id, site or cause', 'Buscar id, emplazamiento o causa'],
