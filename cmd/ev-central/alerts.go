@@ -210,6 +210,7 @@ func (p *centralProcess) handleTrial(mux *http.ServeMux) {
 			status.WriteError(w, http.StatusNotFound, errNobodyToTell.Error())
 			return
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * notify.TrialLimit)) // it says what hangs, too
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(p.alerts.notifier.Trial(r.Context())) // the client may have gone
 	})

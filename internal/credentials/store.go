@@ -9,6 +9,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -133,12 +134,20 @@ func readFile(path string, private bool) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, language.Errorf("%s is no file", path)
-	case private && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+	case private && !fromSystemd(path) && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return nil, language.Errorf("%s has mode %04o and holds secrets: chmod 600 it", path, info.Mode().Perm())
 	case info.Size() > maxFile:
 		return nil, language.Errorf("%s has %d bytes, more than %d", path, info.Size(), maxFile)
 	}
 	return os.ReadFile(path)
+}
+
+// fromSystemd reports whether a file is a credential of the service (LoadCredential=). systemd
+// keeps others out of the folder, and lets the service in by an access list, which shows as
+// rights of the group.
+func fromSystemd(path string) bool {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	return dir != "" && filepath.Dir(path) == filepath.Clean(dir)
 }
 
 // Watch looks at the files until ctx ends, and calls tell with what people should know, on

@@ -271,3 +271,48 @@ func TestAnyCertificateIsToldOnce(t *testing.T) {
 		t.Errorf("the files are %v", all)
 	}
 }
+
+// A file of several secrets is refused if others may read it, also when it becomes so; a
+// credential of systemd shows rights of the group.
+func TestPrivate(t *testing.T) {
+	fx := newFixture(t)
+	fx.write("secrets", []byte("one\ntwo\n"))
+	got := ""
+	parse := func(text string) error {
+		if strings.HasPrefix(text, "bad") {
+			return errors.New("line 1: it is bad")
+		}
+		got = text
+		return nil
+	}
+	chmod := func(mode fs.FileMode) {
+		t.Helper()
+		if err := os.Chmod(fx.path("secrets"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chmod(0o640)
+	if err := fx.Private("alert-file", fx.path("secrets"), parse); err == nil || !strings.HasSuffix(err.Error(), "secrets has mode 0640 and holds secrets: chmod 600 it") {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", fx.dir+"/")
+	if err := fx.Private("alert-file", fx.path("secrets"), parse); err != nil || got != "one\ntwo\n" {
+		t.Fatal(err, got)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	chmod(0o600)
+	fx.told(Notice{Kind: Replaced, Use: "alert-file"})
+	fx.write("secrets", []byte("bad\n"))
+	fx.told()
+	fx.told(Notice{Kind: Rejected, Use: "alert-file"})
+	fx.write("secrets", []byte("three\n"))
+	fx.told(Notice{Kind: Replaced, Use: "alert-file"})
+	if got != "three\n" {
+		t.Errorf("%q", got)
+	}
+	chmod(0o644) // the content is refused, and the old one stays
+	fx.told()
+	fx.told(Notice{Kind: Rejected, Use: "alert-file"})
+	chmod(0o600)
+	fx.told(Notice{Kind: Replaced, Use: "alert-file"})
+}

@@ -223,7 +223,10 @@ func (n *Notifier) cause(cp evcp.CPID) string {
 	if n.o.Checks == nil {
 		return ""
 	}
-	recent, _ := n.o.Checks(cp)
+	recent, ok := n.o.Checks(cp)
+	if !ok {
+		return ""
+	}
 	for _, c := range slices.Backward(recent.Checks) {
 		if c.Status.Failed() {
 			return c.Cause.String()

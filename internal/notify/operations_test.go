@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/alert"
+	"evcp/internal/archive"
 	"evcp/internal/audit"
 	"evcp/internal/notify"
 	"evcp/internal/operations"
@@ -61,6 +62,27 @@ func TestWhatPeopleEntered(t *testing.T) {
 		})
 		time.Sleep(5 * time.Hour)
 		s.hook.want(t, "opened Oliva: CP_003 faulted: says KO", "opened Gandía: 2 charge points faulted", "repeated Gandía: 2 charge points still faulted, for 5h0m")
+	})
+}
+
+// The cause of the last check that failed is told, where events are read.
+func TestCauseOfTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, func(o *notify.Options) {
+			o.Checks = func(cp evcp.CPID) (r archive.RecentChecks, ok bool) {
+				r.Checks = []archive.RecentCheck{{Status: evcp.ConnectionError, Cause: evcp.Timeout}, {Status: evcp.ConnectionError, Cause: evcp.Refused}, {Status: evcp.Unknown, Cause: evcp.Stalled}}
+				return r, cp == "CP_001"
+			}
+		})
+		a, b := s.watchOne("CP_001"), s.watchOne("CP_002")
+		t.Cleanup(a.stop)
+		t.Cleanup(b.stop)
+		time.Sleep(12 * time.Second)
+		a.status.Store("CONNECTION_ERROR")
+		time.Sleep(time.Minute)
+		b.status.Store("CONNECTION_ERROR")
+		time.Sleep(time.Minute)
+		s.hook.want(t, "opened CP_001 faulted: connection refused", "opened CP_002 faulted: no answer from the Engine")
 	})
 }
 

@@ -16,8 +16,10 @@ type TestResult struct {
 	Error    string        `json:"error,omitempty"` // "": it was taken
 }
 
-// Trial sends one test message to each receiver, all at once, and waits for them: at most
-// sendTimeout. Nothing of it is kept or repeated.
+// TrialLimit is how long a Trial takes at most.
+const TrialLimit = sendTimeout + time.Second
+
+// Trial sends one test message to each receiver, all at once, and waits for them. Nothing of it is kept or repeated.
 func Trial(ctx context.Context, receivers []alert.Receiver, speech func(site string) alert.Speech, dial dialFunc) []TestResult {
 	s, now := newSender(dial), time.Now()
 	results := make([]TestResult, len(receivers))
