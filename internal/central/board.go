@@ -58,9 +58,9 @@ type boardEntry struct {
 	place   *list.Element // in board.byVersion
 	sources conngroup.CP  // the connections that send for it
 	silent  time.Time     // when it will be silent; neverSilent
-	last    Words         // that may go on; a Count of 0: none yet
-	ended   uint          // how many others there were
-	index   int           // in board.silence
+	last    lastWords
+	ended   uint // how many other words there were
+	index   int  // in board.silence
 }
 
 func newBoard(o Options) *board {

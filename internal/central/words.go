@@ -13,8 +13,8 @@ import (
 )
 
 // Words is what was said by the text protocol for one charge point, and what Central answered:
-// one message, or the same one with the same answer several times in a row. Reports of
-// incidents are one each.
+// one message, or the same one with the same answer several times. Heartbeats count together
+// until another message comes; reports of a failure, until the fault may be over.
 type Words struct {
 	From, To   time.Time // of the first and of the last message
 	Count      uint64
@@ -24,10 +24,40 @@ type Words struct {
 	Peer       string        // the address that sent the first message
 }
 
+// sameFault is how long after a report of a failure another one is taken for its repetition.
+const sameFault = 5 * time.Minute
+
 // goesOn reports whether the next words are only one more.
-func (w Words) goesOn(next Words) bool {
-	return w.Count > 0 && w.Said == next.Said && w.Answered == next.Answered &&
-		w.Said.Verb != wire.EngineFailure && w.Said.Verb != wire.EngineRecovered
+func (w *Words) goesOn(next Words) bool {
+	return w != nil && w.Said == next.Said && w.Answered == next.Answered && w.Said.Verb != wire.EngineRecovered &&
+		(w.Said.Verb != wire.EngineFailure || next.From.Sub(w.To) <= sameFault)
+}
+
+// lastWords are those of a charge point that may go on, by slot; nil: none.
+type lastWords [2]*Words
+
+// copied are the words that there are, as they are now.
+func (l lastWords) copied() (all [2]Words) {
+	for slot, w := range l {
+		if w != nil {
+			all[slot] = *w
+		}
+	}
+	return all
+}
+
+const failureSlot = 1
+
+func slotOf(m wire.Message) int {
+	if m.Verb == wire.EngineFailure {
+		return failureSlot
+	}
+	return 0
+}
+
+// endsFault reports whether a fault may be over with a message.
+func endsFault(m wire.Message) bool {
+	return m.Verb != wire.Heartbeat && m.Verb != wire.EngineFailure || m.Verb == wire.Heartbeat && m.Status == evcp.OK
 }
 
 // wordLog are the words of all charge points that are not on disk yet. The board's lock guards
@@ -60,23 +90,36 @@ func (b *board) hearOne(w Words) {
 		return
 	}
 	b.words.changed[p] = true
-	if p.last.goesOn(w) {
-		p.last.To, p.last.Count = w.To, p.last.Count+1
+	slot := slotOf(w.Said)
+	if last := p.last[slot]; last.goesOn(w) {
+		last.To, last.Count = w.To, last.Count+1
 		return
 	}
-	if p.last.Count > 0 {
-		b.words.end(p.last, b.changesHeld())
-		if p.ended++; p.ended%trimWordsEvery == 0 {
-			b.words.excess[p.ID] = true
-		}
-		if !w.From.After(p.last.From) { // the clock was set back; From is the key
-			w.From = p.last.From.Add(time.Microsecond)
+	for _, other := range p.last { // the clock may be set back, and two may be of one moment; From is the key
+		if other != nil && w.From.UnixMicro() <= other.From.UnixMicro() {
+			w.From = other.From.Add(time.Microsecond)
 		}
 	}
-	p.last = w
+	b.endWords(p, slot)
+	if endsFault(w.Said) {
+		b.endWords(p, failureSlot)
+	}
+	p.last[slot] = &w
 	if w.Said.Verb != wire.Heartbeat { // the others wait for a minute
 		b.words.begun[w.Said.CP] = true
 		b.changeWatchers.raise()
+	}
+}
+
+// endWords puts words that are over among those to write.
+func (b *board) endWords(p *boardEntry, slot int) {
+	if p.last[slot] == nil {
+		return
+	}
+	b.words.end(*p.last[slot], b.changesHeld())
+	p.last[slot] = nil
+	if p.ended++; p.ended%trimWordsEvery == 0 {
+		b.words.excess[p.ID] = true
 	}
 }
 
@@ -97,7 +140,8 @@ func (l *wordLog) forget(p *boardEntry) {
 // unsavedWords is what a persister writes of the words.
 type unsavedWords struct {
 	ended  []Words
-	last   []Words
+	last   []*boardEntry      // whose last words are written, as they were then
+	words  [][2]Words         // these words; a Count of 0: none
 	missed uint64             // that were no longer held
 	excess map[evcp.CPID]bool // which may have too many on disk
 }
@@ -115,9 +159,7 @@ func (b *board) takeWords(counts, all bool) (u unsavedWords) {
 		b.words.begun[w.Said.CP] = true // its last words are new, too
 	}
 	take := func(p *boardEntry) {
-		if p.last.Count > 0 {
-			u.last = append(u.last, p.last)
-		}
+		u.last, u.words = append(u.last, p), append(u.words, p.last.copied())
 		delete(b.words.changed, p)
 	}
 	switch {
@@ -147,8 +189,8 @@ func (b *board) keepWords(u unsavedWords) {
 	over := max(0, len(kept)-b.changesHeld())
 	b.words.ended, b.words.missed = kept[over:], b.words.missed+u.missed+uint64(over)
 	maps.Copy(b.words.excess, u.excess)
-	for _, w := range u.last {
-		if p := b.cps[w.Said.CP]; p != nil {
+	for _, p := range u.last {
+		if b.cps[p.ID] == p {
 			b.words.changed[p], b.words.begun[p.ID] = true, true
 		}
 	}
@@ -163,24 +205,33 @@ func (b *board) wordsInMemory(cp evcp.CPID) (all []Words) {
 			all = append(all, w)
 		}
 	}
-	if p := b.cps[cp]; p != nil && p.last.Count > 0 {
-		all = append(all, p.last)
+	if p := b.cps[cp]; p != nil {
+		last := p.last.copied()
+		all = append(all, last[:]...)
 	}
-	return all
+	return slices.DeleteFunc(all, func(w Words) bool { return w.Count == 0 })
 }
 
 // saveWords writes words.
 func (s *stateFile) saveWords(u unsavedWords) error {
-	const row = ` (cp_id, from_at, to_at, count, said, answered, answered_us, peer) VALUES (?,?,?,?,?,?,?,?)`
+	const add = `INSERT OR REPLACE INTO words (cp_id, from_at, to_at, count, said, answered, answered_us, peer) VALUES (?,?,?,?,?,?,?,?)`
+	const put = `INSERT OR REPLACE INTO last_words (cp_id, from_at, to_at, count, said, answered, answered_us, peer, slot) VALUES (?,?,?,?,?,?,?,?,?)`
 	const trim = `DELETE FROM words WHERE cp_id = ?1 AND from_at <=
 		(SELECT from_at FROM words WHERE cp_id = ?1 ORDER BY from_at DESC LIMIT 1 OFFSET ?2)`
-	for _, table := range []struct {
-		put  string
-		rows []Words
-	}{{`INSERT OR REPLACE INTO words` + row, u.ended}, {`INSERT OR REPLACE INTO last_words` + row, u.last}} {
-		for _, w := range table.rows {
-			if err := s.db.Exec(table.put, string(w.Said.CP), w.From.UnixMicro(), w.To.UnixMicro(), int64(w.Count), w.Said.String(), w.Answered,
-				w.AnsweredIn.Microseconds(), w.Peer); err != nil {
+	for _, w := range u.ended {
+		if err := s.db.Exec(add, w.row()...); err != nil {
+			return err
+		}
+	}
+	for i, p := range u.last {
+		for slot, w := range u.words[i] {
+			var err error
+			if w.Count == 0 {
+				err = s.db.Exec(`DELETE FROM last_words WHERE cp_id = ? AND slot = ?`, string(p.ID), slot)
+			} else {
+				err = s.db.Exec(put, append(w.row(), slot)...)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -193,10 +244,15 @@ func (s *stateFile) saveWords(u unsavedWords) error {
 	return nil
 }
 
+// row is what is stored.
+func (w Words) row() []any {
+	return []any{string(w.Said.CP), w.From.UnixMicro(), w.To.UnixMicro(), int64(w.Count), w.Said.String(), w.Answered, w.AnsweredIn.Microseconds(), w.Peer}
+}
+
 // endWords puts the last words of a Central before this one among the others.
 func (s *stateFile) endWords() error {
 	return s.db.Transact(false, func() error {
-		return errors.Join(s.db.Exec(`INSERT OR REPLACE INTO words SELECT * FROM last_words`), s.db.Exec(`DELETE FROM last_words`))
+		return errors.Join(s.db.Exec(`INSERT OR REPLACE INTO words SELECT cp_id, from_at, to_at, count, said, answered, answered_us, peer FROM last_words`), s.db.Exec(`DELETE FROM last_words`))
 	})
 }
 

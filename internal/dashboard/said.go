@@ -15,7 +15,7 @@ import (
 const wordsPath = onePath + "/words"
 
 // wordsJSON is what was said by the text protocol for one charge point and answered: a message,
-// or the same one with the same answer several times in a row.
+// or the same one with the same answer several times.
 type wordsJSON struct {
 	At     string `json:"at"`    // of the first
 	Until  string `json:"until"` // of the last

@@ -1,6 +1,6 @@
 -- What Monitors said by the text protocol, and what they were answered, instead of the changes
 -- of state that Central made of it. Times are Unix microseconds. One row is one message, or the
--- same message with the same answer so many times in a row: heartbeats are counted, not listed.
+-- same message with the same answer so many times: heartbeats are counted, not listed.
 DROP TABLE changes;
 CREATE TABLE words (
 	cp_id       TEXT NOT NULL,
@@ -14,14 +14,16 @@ CREATE TABLE words (
 	PRIMARY KEY (cp_id, from_at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX words_by_time ON words (to_at);
--- The row of each charge point that may still go on. It is not among the words yet.
+-- The rows of each charge point that may still go on. They are not among the words yet.
 CREATE TABLE last_words (
-	cp_id       TEXT PRIMARY KEY,
+	cp_id       TEXT NOT NULL,
+	slot        INTEGER NOT NULL, -- 1: failure reports of one fault; 0: the others
 	from_at     INTEGER NOT NULL,
 	to_at       INTEGER NOT NULL,
 	count       INTEGER NOT NULL,
 	said        TEXT NOT NULL,
 	answered    TEXT NOT NULL,
 	answered_us INTEGER NOT NULL,
-	peer        TEXT NOT NULL
+	peer        TEXT NOT NULL,
+	PRIMARY KEY (cp_id, slot)
 ) STRICT, WITHOUT ROWID;
