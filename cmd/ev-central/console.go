@@ -60,7 +60,7 @@ func (p *centralProcess) showStarted(monitors []net.Listener, pages net.Listener
 		p.console.Print(said.Sprintf("  Monitors  %-20s  %s", localAddress(ln.Addr()), p.whoMayConnect(ln)))
 	}
 	p.console.Print(
-		said.Sprintf("  Page      %-20s  %s", page, whoMayRead(said, pages)),
+		said.Sprintf("  Page      %-20s  %s", page, p.options.board.whoMayRead(said, pages)),
 		said.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
 		said.Sprintf("  Config    %s", p.options.sources.In(said)), "",
 	)
@@ -148,8 +148,8 @@ func (p *centralProcess) showStopped() {
 
 var stopped = display.NewPlural("stopped: %d charge point kept", "stopped: %d charge points kept")
 
-// whoMayRead says from where the page can be reached, and that it asks for no login.
-func whoMayRead(said language.Language, pages net.Listener) string {
+// whoMayRead says from where the page can be reached, and whether it asks for a login.
+func (b *boardSettings) whoMayRead(said language.Language, pages net.Listener) string {
 	if pages == nil {
 		return ""
 	}
@@ -159,10 +159,14 @@ func whoMayRead(said language.Language, pages net.Listener) string {
 		return ""
 	case a.IP.IsLoopback():
 		return said.Text("this machine only; --http :8080 opens it")
+	case a.IP.IsUnspecified() && b.publicBoard:
+		return said.Sprintf("every interface, port %d; to read without a login", a.Port)
 	case a.IP.IsUnspecified():
-		return said.Sprintf("listens on every interface, port %d, without a login", a.Port)
+		return said.Sprintf("every interface, port %d; asks for a login", a.Port)
+	case b.publicBoard:
+		return said.Text("to read without a login")
 	}
-	return said.Text("without a login")
+	return said.Text("asks for a login")
 }
 
 // localAddress is an address that can be used on this machine.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,16 +76,22 @@ func TestPageListensOnLoopback(t *testing.T) {
 			t.Errorf("--http defaults to %s", s.Default)
 		}
 	}
-	for listens, want := range map[string]string{
-		"127.0.0.1:0": "this machine only; --http :8080 opens it",
-		":0":          "listens on every interface, port ",
+	for _, tc := range []struct {
+		listens string
+		public  bool
+		want    string
+	}{
+		{"127.0.0.1:0", false, "this machine only; --http :8080 opens it"},
+		{":0", false, "every interface, port [0-9]+; asks for a login"},
+		{":0", true, "every interface, port [0-9]+; to read without a login"},
 	} {
-		ln, err := net.Listen("tcp", listens)
+		ln, err := net.Listen("tcp", tc.listens)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := whoMayRead(language.English, ln); !strings.HasPrefix(got, want) {
-			t.Errorf("%s: %q, want %q", listens, got, want)
+		board := boardSettings{publicBoard: tc.public}
+		if got := board.whoMayRead(language.English, ln); !regexp.MustCompile("^" + tc.want + "$").MatchString(got) {
+			t.Errorf("%s: %q, want %q", tc.listens, got, tc.want)
 		}
 		ln.Close()
 	}

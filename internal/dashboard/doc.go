@@ -9,12 +9,19 @@
 //	                     pages of the past
 //	GET /api/v1/uptime   what ev-central report says as JSON
 //	GET /api/v1/events   server-sent events: snapshot, then delta and beat
+//	GET, POST, DELETE /api/v1/session
+//	                     who asks; sign in and out
+//	GET /api/v1/maintenance, /api/v1/exclusions, /api/v1/ports, /api/v1/users, /api/v1/audit
+//	                     what people entered, and the requests that change it (write.go)
 //	GET /healthz, /readyz, /metrics, /api/v1/status
 //	                     health and metrics of the process, as in internal/status
 //
 // Times are Unix seconds as a number, like those of the events on Kafka; null means
-// not known. Those of the past are RFC 3339 in UTC, as in reports. Everything is read-only, so
-// there is no login.
+// not known. Those of the past, and of what people enter, are RFC 3339 in UTC, as in reports.
+//
+// Each handler is guarded by itself, not by its path: forReaders for what is read, forWriters for
+// what changes something (auth.go). A change and its line in the audit log are one transaction
+// (write.go).
 //
 // A browser that reads slowly delays nobody. All browsers are sent the same frames,
 // which are made once; one that is two seconds behind gets a whole snapshot. A frame

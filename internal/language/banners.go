@@ -61,8 +61,10 @@ var banners = map[string]string{
 	", %d unverified":                          ", sin verificar: %d",
 	", %d never heard":                         ", nunca oídos: %d",
 	"this machine only; --http :8080 opens it": "solo esta máquina; --http :8080 la abre",
-	"listens on every interface, port %d, without a login": "escucha en todas las interfaces, puerto %d, sin contraseña",
-	"without a login": "sin contraseña",
+	"every interface, port %d; to read without a login": "todas las interfaces, puerto %d; se lee sin contraseña",
+	"every interface, port %d; asks for a login":        "todas las interfaces, puerto %d; pide contraseña",
+	"to read without a login":                           "se lee sin contraseña",
+	"asks for a login":                                  "pide contraseña",
 
 	// ev-cp-e.
 	"%s %s plays the Engines of %s on %s. Ctrl-C stops it.":        "%s %s hace de los Engines de %s en %s. Ctrl-C lo para.",
