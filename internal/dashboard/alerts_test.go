@@ -1,12 +1,17 @@
 package dashboard
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"evcp/internal/central"
 	"evcp/internal/notify"
@@ -60,4 +65,33 @@ func TestAlertsAreShown(t *testing.T) {
 	if again := next(); again != "" {
 		t.Errorf("nothing changed again: %q", again)
 	}
+}
+
+// The board says which receiver of alerts fails, since when and why, as text; and no more when it
+// works.
+func TestPageShowsAlertsThatFail(t *testing.T) {
+	b := chromium(t)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
+	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 ENGINE_FAILURE")
+	var failing atomic.Bool
+	failing.Store(true)
+	report := func() notify.AlertReport {
+		r := notify.ReceiverReport{Scheme: "slack+https", Host: "hooks.slack.com"}
+		if failing.Load() {
+			r.Waiting, r.FailingSince, r.LastError = 2, time.Now().Add(-time.Minute).Truncate(time.Second), "500 <script>alert(1)</script>"
+		}
+		return notify.AlertReport{Receivers: []notify.ReceiverReport{r}}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	page := httptest.NewUnstartedServer(New(Options{Central: s.central, Alerts: AlertSource{Report: report}, Access: AccessRules{PublicBoard: true}}))
+	page.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	page.Start()
+	defer page.Close()
+	defer cancel()
+	b.do(chromedp.Navigate(page.URL + "/?lang=en"))
+	const line = `document.querySelector('[data-k="untold"]')`
+	b.waitFor("what people were not told", line+` && !`+line+`.hidden && `+line+`.textContent.startsWith('Alerts do not reach hooks.slack.com since ') && `+line+`.textContent.endsWith('; 2 wait. 500 <script>alert(1)</script>')`)
+	failing.Store(false)
+	b.waitFor("that all were told", line+`.hidden`)
 }

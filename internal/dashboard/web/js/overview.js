@@ -171,10 +171,19 @@ function drawBand() {
   const cells = $('.counts', root);
   if (cells) patch(cells, countCells(c));
   setHTML($('[data-k="bel"]', root), confidence(m));
+  const line = $('[data-k="untold"]', root), text = untold();
+  setHTML(line, text);
+  if (line) line.hidden = !text;
   setHTML($('[data-k="up24"]', root), dayFigures(m));
   setHTML($('[data-k="rate"]', root), rateFigures(m));
   const place = $('[data-k="chain"]', root);
   if (place) patch(place, chain(heard, store.cps.size, m.lost, m.kafka.state, kafkaText(m)));
+}
+
+/** What people were not told, because a receiver of alerts fails; '' if none does. */
+function untold() {
+  const failing = ((store.alerts || {}).receivers || []).filter((/** @type {any} */ r) => r.failing_since);
+  return failing.map((/** @type {any} */ r) => t('untold', { host: esc(r.host), at: clock(r.failing_since), n: num(r.waiting), why: esc(r.last_error) })).join('<br>');
 }
 
 // ---- what needs attention ----
@@ -559,7 +568,7 @@ const frameHTML = () => `<section class="summary" aria-label="${t('board')}"><di
   <div class="cell up24"><h2>${t('last24')}</h2><div data-k="up24"></div></div>
   <div class="cell rate"><h2>${t('events_s')}</h2><div data-k="rate"></div></div>
   <div class="cell trust"><h2>${t('believe')} <span data-k="bel"></span></h2><div data-k="chain"></div></div></section>
-  <main class="work"><div class="side"><section class="queue" id="queue" tabindex="-1" aria-label="${t('queue')}"><h2>${t('queue')} <span class="n" data-k="qn"></span><small>${t('queue_sort')}</small></h2><ol class="ql-list" hidden></ol><p class="none"></p></section>
+  <main class="work"><div class="side"><section class="queue" id="queue" tabindex="-1" aria-label="${t('queue')}"><h2>${t('queue')} <span class="n" data-k="qn"></span><small>${t('queue_sort')}</small></h2><p class="untold" data-k="untold" hidden></p><ol class="ql-list" hidden></ol><p class="none"></p></section>
   <section class="feed" id="feed" role="log" aria-live="off" aria-label="${t('feed')}"><h2>${t('feed')} <small data-k="feedsub"></small><span class="held" hidden>${t('feed_hold')}</span></h2><ol tabindex="0"></ol></section></div><div class="main"></div></main>
   <nav class="tabs" aria-label="${t('board')}"><a href="#queue">${shape('faulted')}${t('queue')}</a><a href="#board"><svg class="shape" aria-hidden="true"><use href="#i-mark"/></svg>${t('board')}</a><a href="#feed"><svg class="shape" viewBox="0 0 14 14" aria-hidden="true"><path class="fa" d="M1 4h12M1 8h12M1 12h7"/></svg>${t('feed')}</a></nav>`;
 

@@ -27,6 +27,8 @@ export class Store {
     this.feed = [];
     /** @type {any} how Central reads the events; null: it keeps no history */
     this.reading = null;
+    /** @type {any} how telling people goes on; null: nobody is told */
+    this.alerts = null;
     /** @type {number[]} events in each of the last 60 whole seconds, the newest last */
     this.rate = new Array(SECONDS).fill(0);
     this.rateAt = 0; // the second of the newest
@@ -62,7 +64,8 @@ export class Store {
 
   /** @param {any} d */
   snapshot(d) {
-    const { cps, changes, feed, more, now, reading, ...central } = d;
+    const { cps, changes, feed, more, now, reading, alerts, ...central } = d;
+    this.alerts = alerts || null;
     this.read(d);
     this.feed = feed;
     this.cps = new Map(cps.map((/** @type {ChargePoint} */ cp) => [cp.cp_id, cp]));
@@ -79,6 +82,7 @@ export class Store {
       if (was) before.set(cp.cp_id, was);
       this.cps.set(cp.cp_id, cp);
     }
+    if (d.alerts) this.alerts = d.alerts;
     this.read(d);
     this.changes = [...d.changes.slice().reverse(), ...this.changes].slice(0, MAX_CHANGES);
     this.tell({ type: 'delta', cps: d.cps, changes: d.changes, feed: d.feed, more: d.more, before });

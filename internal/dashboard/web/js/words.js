@@ -26,6 +26,7 @@ export const WORDS = {
   h_lost: ['At {at}, <b>{n} faulted.</b> Not known since.', 'A las {at}, <b>{n} averiado.</b> Desde entonces no se sabe.|A las {at}, <b>{n} averiados.</b> Desde entonces no se sabe.'],
   h_empty: ['No charge point has registered yet.', 'Aún no se ha registrado ningún punto de carga.'],
 
+  untold: ['<b>Alerts do not reach {host}</b> since {at}; {n} wait. {why}', '<b>Las alertas no llegan a {host}</b> desde las {at}; {n} esperan. {why}'],
   believe: ['Can it be believed?', '¿Se puede creer?'],
   b_ok: ['<b>Yes.</b> {n} of {all} heard within {s}.', '<b>Sí.</b> {n} de {all} oídos hace menos de {s}.'],
   b_part: ['<b>In part.</b> {n} of {all} heard within {s}.', '<b>En parte.</b> {n} de {all} oídos hace menos de {s}.'],
