@@ -31,6 +31,7 @@ type snapshotJSON struct {
 	TLS       bool    `json:"tls"`       // by TLS only
 	Heartbeat float64 `json:"heartbeat"` // what Central expects, in seconds
 	Version   string  `json:"version"`
+	Accounts  bool    `json:"accounts"` // somebody may sign in
 }
 
 // deltaJSON is what changed since the frame before.

@@ -17,7 +17,7 @@ const (
 	// maxFrames and maxFrameBytes are how much a page that reads slowly can catch up
 	// with; a page further behind gets a snapshot.
 	maxFrames     = 20
-	maxFrameBytes = 1 << 20
+	maxFrameBytes = 4 << 20
 )
 
 // frameCache makes the frames that all pages are sent. A frame is made once, when the
@@ -29,6 +29,7 @@ type frameCache struct {
 	version    string
 	events     *HistorySource // nil: no history is kept
 	alerts     AlertSource
+	accounts   bool // somebody may sign in
 
 	mu            sync.Mutex
 	position      boardPosition // up to the last frame
@@ -101,7 +102,7 @@ func (f *frameCache) makeSnapshot() {
 	whole.Alerts = f.alerts.json()
 	f.snapshot = f.numbered("snapshot", snapshotJSON{
 		deltaJSON: whole, Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
-		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version,
+		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version, Accounts: f.accounts,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead
 }

@@ -84,7 +84,7 @@ func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
 		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, alerts: o.Alerts,
-		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts}, list: &listCache{central: c, operations: entered},
+		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {

@@ -154,6 +154,7 @@ async function session() {
 }
 store.subscribe((e) => {
   if (e.type === 'snapshot') { signedIn(); session(); }
+  if (e.type === 'delta' && !e.changes.length) return;
   if (e.type !== 'link') { title(); return; }
   link();
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));

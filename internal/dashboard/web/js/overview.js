@@ -205,7 +205,7 @@ function drawQueue() {
   }
   set($('[data-k="qn"]', root), rows.length ? num(rows.reduce((n, r) => n + r.cps.length, 0)) : '');
   const keep = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest('[data-key]') : null;
-  patch(list, queueRows(shown, m, opened, context.href, !!context.me && context.me.role === 'operator'));
+  patch(list, queueRows(shown, m, opened, context.href, !!store.central && !!store.central.accounts && (!context.me || context.me.role === 'operator')));
   if (keep && !keep.isConnected) $('.qm', list)?.focus(); // the row that held the focus is over
   list.hidden = !shown.length;
   none.hidden = !!shown.length;
@@ -222,6 +222,7 @@ function queueClick(e) {
 }
 /** @param {string} id */
 async function take(id) {
+  if (!context.me) { context.navigate('/signin'); return; }
   try {
     await change('PUT', `cps/${encodeURIComponent(id)}/owner`, { owner: context.me && context.me.name, note: '' });
   } catch (e) {
