@@ -88,6 +88,7 @@ func (s *Store) SignIn(ctx context.Context, name, password string, peer netip.Ad
 		return SignedIn{}, err
 	}
 	if !fits || !known {
+		s.countFailure()
 		return SignedIn{}, ErrWrong
 	}
 	s.succeeded(keys)
@@ -108,6 +109,7 @@ func (s *Store) UseFirstToken(token string, peer netip.Addr, old string) (Signed
 	}
 	s.mu.Unlock()
 	if !fits {
+		s.countFailure()
 		return SignedIn{}, ErrFirstOnly
 	}
 	s.succeeded(keys)
@@ -121,6 +123,7 @@ func (s *Store) attempt(keys []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wait := s.limiter.take(keys, time.Now()); wait > 0 {
+		s.failed++
 		return SlowDownError{wait}
 	}
 	return nil
@@ -255,4 +258,17 @@ func (s *Store) Change(by audit.Actor, change func(*audit.BoardChange) error) er
 // AuditLines are lines of the audit log: File.Lines.
 func (s *Store) AuditLines(limit int, below int64) ([]audit.ChangeLine, error) {
 	return s.file.Lines(limit, below)
+}
+
+func (s *Store) countFailure() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed++
+}
+
+// FailedSignIns is how many sign-ins have failed since the start.
+func (s *Store) FailedSignIns() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }

@@ -78,6 +78,7 @@ type Store struct {
 	first    [32]byte // SHA-256 of the first token; zero: there is none
 	csrfKey  []byte
 	limiter  failureLimiter
+	failed   uint64 // sign-ins
 }
 
 // Open reads the accounts of a file.

@@ -55,6 +55,15 @@ func (c *Central) Watch() (signal <-chan struct{}, stop func()) {
 	return c.board.watch(c.board.watchers)
 }
 
+// ChangesAfter are the changes of state after a number, how many of them are no longer held, and
+// the number of the last one.
+func (c *Central) ChangesAfter(seq uint64) (changes []Change, missed, next uint64) {
+	return c.board.changesAfter(seq)
+}
+
+// WatchChanges is Watch for readers of ChangesAfter: heartbeats do not wake them.
+func (c *Central) WatchChanges() (signal <-chan struct{}, stop func()) { return c.board.watchChanges() }
+
 // watchChanges is Watch for readers of changes of state, of what is certified, and of what is
 // forgotten: heartbeats do not wake them.
 func (b *board) watchChanges() (signal <-chan struct{}, stop func()) {

@@ -168,6 +168,12 @@ func loopbackName(host string) bool {
 // open reports whether reading needs no login.
 func (d *Dashboard) open(r *http.Request) bool { return d.access.PublicBoard || d.fromHere(r) }
 
+// mayRead reports whether who asked may read still: a stream ends with its session or its token.
+func (d *Dashboard) mayRead(r *http.Request) bool {
+	c, err := d.callerOf(r)
+	return err == nil && (c.signedIn() || d.open(r))
+}
+
 type callerKey struct{}
 
 // by is who makes the request of a handler below withCaller.

@@ -59,9 +59,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	after := cmp.Or(q.Get("after"), r.Header.Get("Last-Event-ID"))
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
+	beginEvents(w)
 	if r.Method == http.MethodHead {
 		return // a stream would have no body
 	}
@@ -81,7 +79,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	for {
 		entered := d.operations.Watch()
 		again, err := s.next()
-		if err != nil || !wait.For(r.Context(), max(again, frameInterval)) {
+		if err != nil || !d.mayRead(r) || !wait.For(r.Context(), max(again, frameInterval)) {
 			return
 		}
 		if again > 0 {
@@ -96,6 +94,13 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(keepAlive - time.Since(s.sent)):
 		}
 	}
+}
+
+// beginEvents says that server-sent events follow.
+func beginEvents(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
 }
 
 // eventStream is one open page.

@@ -151,6 +151,7 @@ func (d *Dashboard) api() map[string]http.Handler {
 		uptimePath:       compressed(d.withView(d.serveUptime)),
 		dayPath:          compressed(http.HandlerFunc(d.serveDay)),
 		eventsPath:       http.HandlerFunc(d.serveEvents),
+		changesPath:      http.HandlerFunc(d.serveChanges),
 		maintenancePath:  compressed(http.HandlerFunc(d.serveMaintenance)),
 		exclusionsPath:   compressed(d.withView(d.serveExclusions)),
 		portsPath:        compressed(status.NoParameters(d.servePorts)),

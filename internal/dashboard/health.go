@@ -101,6 +101,9 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	m.Counter("evcentral_log_dropped_total", "Log lines that nobody read or that could not be written.").Value(float64(f.LogLost))
 	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
+	if d.accounts != nil {
+		m.Counter("evcentral_sign_ins_failed_total", "Sign-ins with a wrong password or first token, or refused since too many had failed.").Value(float64(d.accounts.FailedSignIns()))
+	}
 	for _, more := range d.more {
 		more(m)
 	}
@@ -124,6 +127,7 @@ func (d *Dashboard) chargePoints(m *metrics.Writer) {
 	m.Gauge("evcentral_charge_points_unverified", "Activated or faulted charge points whose state nothing supports any more.").Value(float64(n.Unverified))
 	all := d.central.CPs()
 	named(m, "evcentral_incident_open", "1 for each charge point that is faulted, was when it was disconnected, or is disconnected", incidentsOf(all))
+	named(m, "evcentral_maintenance", "1 for each charge point in an open maintenance window", d.maintained(all))
 	named(m, "evcentral_unverified", "1 for each charge point whose state nothing supports any more", unverifiedOf(all))
 }
 
@@ -156,6 +160,17 @@ func incidentsOf(all []central.CPView) (rows [][]string) {
 		}
 	}
 	return slices.Concat(rows, last, away)
+}
+
+// maintained are the labels of evcentral_maintenance.
+func (d *Dashboard) maintained(all []central.CPView) (rows [][]string) {
+	overlay := d.operations.Overlays(time.Now())
+	for _, v := range all {
+		if o := overlay(v.ID); o.Maintenance != nil {
+			rows = append(rows, []string{"cp_id", string(v.ID), "site", o.Site})
+		}
+	}
+	return rows
 }
 
 func unverifiedOf(all []central.CPView) (rows [][]string) {

@@ -84,6 +84,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{},
 		"NewExclusion": newExclusionJSON{}, "Exclusion": exclusionJSON{}, "Withdraw": withdrawJSON{}, "Withdrawal": withdrawalJSON{}, "ExclusionsPage": exclusionsPage{},
 		"ChargerPort": chargerPortJSON{}, "PortLine": portLineJSON{}, "ChargerPorts": chargerPortsJSON{}, "PortsReplaced": portsReplacedJSON{},
+		"Change": siteChangeJSON{}, "Missed": missedJSON{},
 		"AuditLine": auditLineJSON{}, "AuditPage": auditPage{},
 		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Day": dayJSON{}, "DayOne": dayOne{}, "NotUp": notUpPiece{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}
@@ -215,6 +216,10 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 		{dayPath, none.url + "api/v1/day", "", ""},
 		{dayPath, busy + "api/v1/day", "", ""},
 		{dayPath, guarded + "api/v1/day", "Host", ""},
+		{changesPath, past.url + "api/v1/changes?x=1", "", ""},
+		{changesPath, past.url + "api/v1/changes", "", ""},
+		{changesPath, busy + "api/v1/changes", "", ""},
+		{changesPath, guarded + "api/v1/changes", "Host", ""},
 		{eventsPath, past.url + "api/v1/events?x=1", "", ""},
 		{eventsPath, past.url + "api/v1/events", "", ""},
 		{eventsPath, busy + "api/v1/events", "", ""},
@@ -331,6 +336,7 @@ func TestDescriptionHasEveryParameter(t *testing.T) {
 			if name := q.Ref[strings.LastIndex(q.Ref, "/")+1:]; name != "id" {
 				name, _, _ = strings.Cut(name, "_incidents") // another list of values
 				name, _, _ = strings.Cut(name, "_minutes")   // another window
+				name, _, _ = strings.Cut(name, "_change")    // of a stream of changes
 				name, _, _ = strings.Cut(name, "_words")
 				want = append(want, name)
 			}
