@@ -26,6 +26,12 @@ const (
 // all clients have closed. It calls connected for each connection, one after the other.
 func serveCentral(t *testing.T, n *simnet.Net, connected func(), reply func(message string) string) (stop func()) {
 	t.Helper()
+	return acceptCentral(t, n, connected, func(c net.Conn) { serveConn(c, reply) })
+}
+
+// acceptCentral calls serve with every connection to Central.
+func acceptCentral(t *testing.T, n *simnet.Net, connected func(), serve func(net.Conn)) (stop func()) {
+	t.Helper()
 	l, err := n.Listen("central")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +44,7 @@ func serveCentral(t *testing.T, n *simnet.Net, connected func(), reply func(mess
 				return
 			}
 			connected()
-			serving.Go(func() { serveConn(c, reply) })
+			serving.Go(func() { serve(c) })
 		}
 	})
 	return func() {

@@ -25,27 +25,6 @@ type lineCentral struct {
 	endAfter int                    // it closes the connection within a read, after so many answers; 0: never
 }
 
-func (c *lineCentral) start(t *testing.T, n *simnet.Net) (stop func()) {
-	l, err := n.Listen("central")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() { c.serve(conn) })
-		}
-	})
-	return func() {
-		l.Close()
-		serving.Wait()
-	}
-}
-
 func (c *lineCentral) serve(conn net.Conn) {
 	defer conn.Close()
 	b := make([]byte, 8192)
@@ -119,7 +98,7 @@ func TestHeartbeatsTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n, central := &simnet.Net{}, &lineCentral{beats: map[string][]time.Time{}, perRead: c.perRead, endAfter: c.endAfter}
-				defer central.start(t, n)()
+				defer acceptCentral(t, n, func() {}, central.serve)()
 				h := newFleet(t, n, "central", 400, func(o *uplink.Options) { o.Codec, o.Connections = uplink.TextCodec(c.framing), 4 })
 				h.run(func() {
 					time.Sleep(time.Minute)
