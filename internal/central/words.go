@@ -227,7 +227,7 @@ func (s *stateFile) saveWords(u unsavedWords) error {
 		for slot, w := range u.words[i] {
 			var err error
 			if w.Count == 0 {
-				err = s.db.Exec(`DELETE FROM last_words WHERE cp_id = ? AND slot = ?`, string(p.ID), slot)
+				err = s.db.Exec(`DELETE FROM last_words WHERE cp_id = ? AND slot = ?`, string(p.sources.ID), slot) // the Condition changes meanwhile
 			} else {
 				err = s.db.Exec(put, append(w.row(), slot)...)
 			}

@@ -296,3 +296,37 @@ func TestDiskThatRefuses(t *testing.T) {
 		})
 	}
 }
+
+// A file that can't be read at the start is left alone: what waits in it is sent after the next
+// one.
+func TestFileThatIsNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := faultdisk.New(t)
+		s := newSite(t, func(o *notify.Options) { o.StateDir, o.VFS = t.TempDir(), disk.Name() })
+		if err := s.hook.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a := s.watchOne("CP_001")
+		defer func() { a.stop() }()
+		a.status.Store("KO")
+		restart := func() {
+			s.stop()
+			s.start()
+			a.stop()
+			a = s.watchOne("CP_001")
+			a.status.Store("KO")
+		}
+		time.Sleep(time.Minute)
+		disk.Refuse(errors.New("no"))
+		restart()
+		disk.Before(nil)
+		time.Sleep(20 * time.Second)
+		if r := s.notify.Report(); r.DiskError == "" || r.Receivers[0].Waiting != 0 {
+			t.Errorf("%+v", r)
+		}
+		restart()
+		s.hook = s.listen("hook:80")
+		time.Sleep(time.Hour)
+		s.hook.want(t, "opened CP_001 faulted: says KO")
+	})
+}

@@ -51,6 +51,9 @@ type alertFile struct {
 	db    *sqlite.DB
 	saved map[int64]alert.SiteIncident // what the file has, if not stale
 	stale bool                         // the file lacks something: it is written as a whole
+	// unread: the file could not be read at the start. It is left alone until the next one:
+	// what waits in it must not be lost.
+	unread error
 }
 
 var (
@@ -72,7 +75,7 @@ func openStore(dir, vfs string, log *slog.Logger) (*alertFile, kept, error) {
 	for _, i := range k.incidents {
 		s.saved[i.ID] = i
 	}
-	s.stale = err != nil
+	s.unread = err
 	return s, k, err
 }
 
@@ -102,6 +105,9 @@ func (s *alertFile) ensure() (opened bool, err error) {
 // save brings the file up to date: the incidents, what was added to the queue, and what was
 // sent. all is the whole, for a file that lacks something.
 func (s *alertFile) save(incidents []alert.SiteIncident, added []queued, sent []int64, all func() kept) error {
+	if s.unread != nil {
+		return s.unread
+	}
 	changed, over := s.changes(incidents)
 	if s.dir == "" || !s.stale && len(changed)+len(over)+len(added)+len(sent) == 0 {
 		return nil
