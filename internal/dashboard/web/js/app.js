@@ -6,7 +6,7 @@ import { num, dur, clock, zone, NB } from './format.js';
 import { Store } from './store.js';
 import { Router, base, href } from './router.js';
 import { el, $, $$, set } from './dom.js';
-import { readSession } from './session.js';
+import { readSession, mustSignIn } from './session.js';
 import { kafkaOf } from './model.js';
 import { helpDialog } from './help.js';
 
@@ -24,7 +24,7 @@ const routes = [
 ];
 
 // The entries of the navigation, as far as their pages exist.
-const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incidents' }, { name: 'uptime', place: '/uptime' }, { name: 'table', place: '/table' }];
+const NAV = [{ name: 'board', place: '/' }, { name: 'incidents', place: '/incidents' }, { name: 'uptime', place: '/uptime' }, { name: 'table', place: '/table' }, { name: 'audit', place: '/audit' }];
 
 // ---- header: made once; a change of language or of the link changes its texts ----
 const header = el(`<header class="top">
@@ -125,6 +125,7 @@ find.onkeydown = (e) => {
 // ---- the link, and the events ----
 /** @type {import('./model.js').Kafka} */
 let kafka = kafkaOf(null, [], 0);
+let signedOut = false; // Central wants a login before it says anything
 let seconds = 0; // the second in which kafka was last looked at
 
 function link() {
@@ -135,7 +136,7 @@ function link() {
   const pill = $('.pill', header);
   if (pill) { pill.classList.toggle('lost', store.lost); pill.classList.toggle('part', part); }
   set($('[data-k="link"]', header), t(store.lost ? 'lost' : part ? 'partial' : 'live'));
-  banner.hidden = !store.lost && !part;
+  banner.hidden = signedOut || !store.lost && !part;
   banner.setAttribute('aria-label', t(store.lost ? 'lost' : 'partial'));
   set($('.bt span', banner), store.lost ? t('lost_1', { t: clock(store.lostAt) }) : t('kafka_1'));
   set($('.bs', banner), t(store.lost ? 'lost_2' : 'kafka_2'));
@@ -153,12 +154,20 @@ async function session() {
   router.again();
 }
 store.subscribe((e) => {
-  if (e.type === 'snapshot') { signedIn(); session(); }
+  if (e.type === 'snapshot') { signedOut = false; signedIn(); session(); }
   if (e.type === 'delta' && !e.changes.length) return;
   if (e.type !== 'link') { title(); return; }
   link();
+  if (store.lost) toSignIn();
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));
 });
+
+// toSignIn leads to the page of signing in, if the link is lost for want of that.
+async function toSignIn() {
+  signedOut = await mustSignIn();
+  if (signedOut && router.name !== 'signin') router.navigate('/signin?to=' + encodeURIComponent(location.pathname + location.search), true);
+  link();
+}
 
 // signedIn shows who is, and the way to sign in where there are accounts.
 function signedIn() {
@@ -166,6 +175,8 @@ function signedIn() {
   if (!a) return;
   a.hidden = !store.central || !store.central.accounts;
   set(a, shared.me ? shared.me.name : t('nav_signin'));
+  const log = $('.nav [data-name="audit"]', header);
+  if (log) log.hidden = !shared.me;
 }
 
 // tick writes the texts of the frame that changed.
@@ -215,6 +226,7 @@ async function hiddenTitle() {
 }
 
 translate();
+signedIn();
 link();
 router.show();
 setInterval(tick, 200);

@@ -2,17 +2,18 @@
 // it. What Central hears comes with the stream; the past is asked for when that changes.
 // @ts-check
 import { t } from './words.js';
-import { esc, num, dur, age, when, clock, every, NB } from './format.js';
+import { esc, num, dur, age, when, every, NB } from './format.js';
 import { shape, reasonText, isUnverified } from './draw.js';
 import { lastsText } from './tiles.js';
 import { kafkaOf, isConnected } from './model.js';
 import { $, set } from './dom.js';
 import { patch } from './patch.js';
 import { ask, askAll, Problem } from './api.js';
-import { readIncident, causeText, sinceText, lastedText, endText, toldText, clockMs, seconds } from './incident.js';
+import { readIncident, causeText, sinceText, lastedText, endText, toldText, dated, seconds } from './incident.js';
 import { readSegment, lanes, lanesFrom, legend } from './cplanes.js';
 import { chart, figuresText } from './cpanswers.js';
 import { log, sources, identity } from './cpsides.js';
+import { portButtons, portClick } from './ports.js';
 import { ownerText, maintenanceText, actionClick } from './cpactions.js';
 import { problemText, isGone, lostNote, later } from './place.js';
 
@@ -91,7 +92,8 @@ function click(e) {
   const b = e.target instanceof Element && e.target.closest('button[data-do]');
   if (!(b instanceof HTMLElement)) return;
   if (b.dataset.do === 'again') { readPast(); readChecks(); }
-  actionClick(b, cpOf(), known.windows, context, readPast);
+  portClick(b, context, id);
+  actionClick(b, cpOf(), context, readPast);
 }
 
 // ---- what is asked for ----
@@ -184,7 +186,7 @@ function draw() {
     <div class="cols"><div class="c1"><section id="answers" data-own></section>
       <section><h2>${t('timeline')} <small>${t('taller')}</small><span class="hr key">${legend()}</span></h2>${timeline()}</section>
       <section>${incidents()}</section></div>
-    <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, moment())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}</section>${maintenanceText(cp, context)}</aside></div></main>`);
+    <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, moment())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}${portButtons(context)}</section>${maintenanceText(cp, context)}</aside></div></main>`);
   drawHero();
   drawAnswers();
 }
@@ -218,7 +220,7 @@ function why(cp, now) {
   if (cp.state === 'maintenance' && cp.maintenance) return esc(t('why_maintenance', { why: cp.maintenance.reason, t: when(cp.maintenance.to, now) }));
   if (cp.state === 'faulted' && i && !cp.unverified) {
     const said = last && last.reply && last.verdict === 'ko' ? `<code>${esc(last.reply)}</code>` : causeText(i.cause);
-    return t(last && last.reply && last.verdict === 'ko' ? 'why_ko' : 'why_failed', { n: num(i.failed), said, t: clockMs(i.first) }) + (i.detected ? ' ' + t('why_opened', { t: clockMs(i.detected) }) : '') + (i.notJudged ? ' ' + t('why_unjudged', { n: num(i.notJudged) }) : '');
+    return t(last && last.reply && last.verdict === 'ko' ? 'why_ko' : 'why_failed', { n: num(i.failed), said, t: dated(i.first, now) }) + (i.detected ? ' ' + t('why_opened', { t: dated(i.detected, now) }) : '') + (i.notJudged ? ' ' + t('why_unjudged', { n: num(i.notJudged) }) : '');
   }
   if (cp.state === 'activated' && last && last.verdict === 'ok' && !cp.unverified && now - last.at < 60) {
     let row = 0;
@@ -243,9 +245,9 @@ function happens(cp) {
 function drawAnswers() {
   const box = $('#answers', root);
   if (!box) return;
-  const now = context.store.now(), i = open(), checks = known.checks;
+  const now = context.store.now(), i = open(), checks = known.checks && known.checks.filter((c) => c.at > now - 300);
   const rate = known.interval ? t('lat_every', { s: every(known.interval) }) : '';
-  const inner = noHistory ? `<p class="note">${t('no_history')}</p>` : !checks ? `<p class="note">${t('reading')}…</p>` : !checks.length ? `<p class="note">${t('lat_none')}</p>` : chart(checks, now, known.interval || 1, inside(), i ? i.first : 0);
+  const inner = noHistory ? `<p class="note">${t('no_history')}</p>` : !checks ? `<p class="note">${t('reading')}…</p>` : !checks.length ? `<p class="note">${t(known.checks && known.checks.length ? 'lat_old' : 'lat_none')}</p>` : chart(checks, now, known.interval || 1, inside(), i ? i.first : 0);
   patch(box, `<h2>${t('lat')} <small>${rate}</small>${checks && checks.length ? `<span class="hr">${figuresText(checks)}</span>` : ''}</h2>${inner}`);
 }
 

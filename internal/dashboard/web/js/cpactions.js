@@ -2,7 +2,7 @@
 // @ts-check
 import { t } from './words.js';
 import { esc, when } from './format.js';
-import { change } from './api.js';
+import { ask, change } from './api.js';
 import { openForm, mayWrite, whyNot, localTime, fromLocal } from './forms.js';
 
 /** Who has it, and the way to take it, as HTML. @param {any} cp @param {import('./router.js').Context} context */
@@ -25,8 +25,8 @@ export function maintenanceText(cp, context) {
   return `<section><h2>${t('mt_title')}</h2>${says}<p class="buttons left"><button type="button" class="button" data-do="${m ? 'unmaintain' : 'maintain'}"${may ? '' : ' disabled'}>${t(m ? 'mt_end' : 'mt_begin')}</button>${whyNot(context)}</p></section>`;
 }
 
-/** @param {HTMLElement} b @param {any} cp @param {any[]} windows @param {import('./router.js').Context} context @param {() => void} done */
-export function actionClick(b, cp, windows, context, done) {
+/** @param {HTMLElement} b @param {any} cp @param {import('./router.js').Context} context @param {() => void} done */
+export async function actionClick(b, cp, context, done) {
   const now = context.store.now(), id = cp && cp.cp_id, path = `cps/${encodeURIComponent(id)}/owner`;
   switch (b.dataset.do) {
     case 'take':
@@ -47,7 +47,8 @@ export function actionClick(b, cp, windows, context, done) {
       });
       break;
     case 'unmaintain': {
-      const w = windows.find((x) => !x.ended && Date.parse(x.from) <= now * 1000 && Date.parse(x.to) > now * 1000);
+      const { maintenance } = await ask('maintenance', { limit: '1000' });
+      const w = maintenance.find((/** @type {any} */ x) => (x.cp_id === id || !x.cp_id && x.site === cp.site) && !x.ended && Date.parse(x.from) <= now * 1000 && Date.parse(x.to) > now * 1000);
       if (w) openForm({ title: t('mt_end_t', { a: w.cp_id || w.site }), text: t('mt_end_x'), submit: t('mt_end'), opener: b, done, fields: [], send: () => change('DELETE', `maintenance/${w.number}`) });
     }
   }

@@ -3,7 +3,7 @@
 import { t } from './words.js';
 import { esc, num, age, when, every, clock } from './format.js';
 import { agreement } from './model.js';
-import { causeText, clockMs, millis, seconds } from './incident.js';
+import { causeText, clockMs, dated, millis, seconds } from './incident.js';
 
 /** @typedef {import('./cp.js').Known} Known */
 
@@ -51,7 +51,7 @@ export function sources(known, cp, m) {
   const events = !past ? t('src_nothing') : down ? `${causeText(open ? open.cause : past.cause)}${open ? ` × ${num(open.failed)}` : ''}` : past.state === 'up' ? '<code>OK</code>' : `${t('unwatched')}: ${causeText(past.cause)}`;
   const rows = [
     [t('src_say'), says(t(reported).toLowerCase()), says(events)],
-    [t('src_since'), since ? when(since, now) : '–', pastSince ? (when(pastSince, now) === clock(pastSince) ? clockMs(pastSince) : when(pastSince, now)) : '–'],
+    [t('src_since'), since ? when(since, now) : '–', pastSince ? dated(pastSince, now) : '–'],
     [t('src_heard'), cp && cp.last_seen ? t('ago', { s: age(now - cp.last_seen) }) : '–', to ? t('ago', { s: age(Math.max(0, now - to)) }) : '–'],
   ];
   const verdict = !past ? `<b>${t('src_one')}</b> ${t('no_history2')}` : old ? `<b>${t('src_old')}</b>` : clash ? `<b>${t('src_differ')}</b> ${t('src_differ2')}`

@@ -72,8 +72,8 @@ export function momentsOf(i, now) {
   all.push([t('m_failed'), num(i.failed) + (i.notJudged ? ', ' + t('not_judged', { n: num(i.notJudged) }) : '')]);
   return all;
 }
-/** @param {number} at @param {number} now */
-function dated(at, now) {
+/** A moment to the millisecond, with the date if it is another day. @param {number} at @param {number} now */
+export function dated(at, now) {
   const w = when(at, now);
   return w === clock(at) ? clockMs(at) : w.replace(/\d\d:\d\d$/, '') + clockMs(at);
 }

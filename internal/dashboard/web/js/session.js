@@ -17,3 +17,13 @@ export async function readSession() {
     return null; // Central is away
   }
 }
+
+/** Whether Central says nothing to who is not signed in, and nobody is. */
+export async function mustSignIn() {
+  try {
+    const s = await (await fetch(base + 'api/v1/session')).json();
+    return s.public === false && !s.name;
+  } catch (_) {
+    return false; // it is away
+  }
+}

@@ -5,7 +5,7 @@ import { esc } from './format.js';
 import { $ } from './dom.js';
 import { patch } from './patch.js';
 import { ask, change } from './api.js';
-import { base, href } from './router.js';
+import { base } from './router.js';
 import { readSession } from './session.js';
 import { field, refusal } from './forms.js';
 import { problemText } from './place.js';
@@ -65,7 +65,7 @@ async function submit(e) {
     switch (form.dataset.form) {
       case 'in':
         await change('POST', 'session', values);
-        location.assign(destination());
+        goOn(destination());
         return;
       case 'token':
         await change('POST', 'session', values);
@@ -74,11 +74,11 @@ async function submit(e) {
         return;
       case 'make':
         await change('POST', 'users', { ...values, role: 'operator' });
-        location.assign(destination());
+        goOn(destination());
         return;
       default:
         await change('DELETE', 'session');
-        location.assign(href('/'));
+        goOn('/');
         return;
     }
   } catch (problem) {
@@ -88,12 +88,19 @@ async function submit(e) {
   }
 }
 
+// goOn asks for the stream anew, as who is signed in now; with it comes who that is.
+/** @param {string} place */
+function goOn(place) {
+  context.store.stream.connect();
+  context.navigate(place);
+}
+
 /** Where to go on: a place of this page, and nowhere else. */
 function destination() {
   const to = context.query.get('to') || '';
   try {
     const url = new URL(to, location.href);
-    if (to.startsWith('/') && url.origin === location.origin && url.pathname.startsWith(base)) return url.href;
+    if (to.startsWith('/') && url.origin === location.origin && url.pathname.startsWith(base)) return '/' + url.pathname.slice(base.length) + url.search;
   } catch (_) { /* no address */ }
-  return href('/');
+  return '/';
 }

@@ -7,6 +7,7 @@ import { shape, stateText, isUnverified } from './draw.js';
 import { whyText, lastsText, seenText } from './tiles.js';
 import { kafkaOf, sinceOf } from './model.js';
 import { patch } from './patch.js';
+import { portsSection, portClick } from './ports.js';
 import { choice, filtered, sitesOf } from './place.js';
 
 /** @typedef {import('./store.js').ChargePoint} ChargePoint */
@@ -92,8 +93,9 @@ const pageOf = () => Math.max(1, Math.min(total ? pages() : Infinity, Math.floor
 
 /** @param {MouseEvent} e */
 function click(e) {
-  const b = e.target instanceof Element && e.target.closest('button[data-sort], button[data-page]');
+  const b = e.target instanceof Element && e.target.closest('button[data-sort], button[data-page], button[data-do]');
   if (!(b instanceof HTMLElement)) return;
+  if (b.dataset.do) { portClick(b, context, ''); return; }
   if (b.dataset.page) { context.setQuery({ page: b.dataset.page === '1' ? '' : b.dataset.page }); return; }
   const [by, down] = sorting(), to = b.dataset.sort || 'cp';
   context.setQuery({ sort: to === by && !down ? '-' + to : to, page: '' });
@@ -114,7 +116,7 @@ function draw() {
   patch(root, `<main class="place table" id="board"><header class="ph"><h1>${t('nav_table')}</h1><p class="psub">${context.store.central ? counted : t('reading') + '…'}</p>
     <form class="filters" aria-label="${t('f_filters')}"><label class="field"><span>${t('tb_text')}</span><input type="search" name="q" value="${esc(q.get('q') || '')}" autocomplete="off"></label>
     ${choice('state', t('f_state'), [['', t('f_any')], ...states], q.get('state') || '')}${choice('site', t('f_site'), [['', t('f_sites')], ...sites], q.get('site') || '')}</form></header>
-    <div class="pbody">${turn}<table class="rows cps"><thead><tr>${head}</tr></thead><tbody>${order.map((id) => rowOf(id, m)).join('')}</tbody></table>${total || !context.store.central ? '' : `<div class="notice"><p><b>${t('tb_none')}</b></p></div>`}</div></main>`);
+    <div class="pbody">${turn}<table class="rows cps"><thead><tr>${head}</tr></thead><tbody>${order.map((id) => rowOf(id, m)).join('')}</tbody></table>${total || !context.store.central ? '' : `<div class="notice"><p><b>${t('tb_none')}</b></p></div>`}${portsSection(context)}</div></main>`);
 }
 
 /** @param {string} id @param {import('./model.js').Moment} m */

@@ -57,7 +57,7 @@ export const PAGES = {
   never_seen: ['never seen', 'nunca visto'], check_next: ['next check in {s}', 'próxima comprobación en {s}'], check_late: ['next check late by {s}', 'próxima comprobación con {s} de retraso'], check_due: ['next check is due', 'toca la próxima comprobación'],
   taken: ['taken by {who}', 'lo lleva {who}'], untaken: ['Nobody has taken it', 'Nadie lo lleva'],
   lat: ['Answers, last 5 minutes', 'Respuestas, últimos 5 minutos'], lat_every: ['a check every {s}', 'una comprobación cada {s}'], lat_med: ['median {ms}', 'mediana {ms}'], lat_p99: ['p99 {ms}', 'p99 {ms}'],
-  lat_none: ['No check was read since Central started.', 'No se leyó ninguna comprobación desde que Central arrancó.'], lane_now: ['now', 'ahora'], first_failed: ['first failed', 'primer fallo'], last_check: ['last check', 'última comprobación'],
+  lat_old: ['No check in the last 5 minutes.', 'Ninguna comprobación en los últimos 5 minutos.'], lat_none: ['No check was read since Central started.', 'No se leyó ninguna comprobación desde que Central arrancó.'], lane_now: ['now', 'ahora'], first_failed: ['first failed', 'primer fallo'], last_check: ['last check', 'última comprobación'],
   timeline: ['Timeline', 'Cronología'], taller: ['The taller, the worse. Hatched: nobody watched.', 'Cuanto más alto, peor. Rayado: nadie miraba.'], nobody_watched: ['nobody watched', 'sin observar'],
   today: ['Today', 'Hoy'], d7: ['7 days', '7 días'], d30: ['30 days', '30 días'], up_watched: ['up while watched', 'del tiempo observado'], worst_best: ['at worst \u2013 at best', 'peor \u2013 mejor'], down: ['down', 'averiado'], unwatched: ['unwatched', 'sin observar'],
   no_events: ['No event of it is known.', 'No se conoce ningún evento suyo.'],
@@ -115,6 +115,13 @@ export const PAGES = {
   let_go: ['Let it go', 'Dejarlo'], let_go_t: ['Let {a} go', 'Dejar {a}'], let_go_x: ['Then nobody has it, and people are reminded of it.', 'Entonces nadie lo lleva, y se vuelve a avisar.'], until: ['until {t}', 'hasta {t}'],
   mt_title: ['Maintenance', 'Mantenimiento'], mt_none: ['It is in none now.', 'Ahora no está en ninguno.'], mt_begin: ['Begin maintenance', 'Empezar mantenimiento'], mt_end: ['End it now', 'Terminar ya'], mt_t: ['Maintenance of {a}', 'Mantenimiento de {a}'], mt_x: ['It is still watched and recorded, and nobody is woken. The ledger counts it as it was, unless an exclusion is declared before it begins.', 'Sigue vigilado y registrado, y no se despierta a nadie. La disponibilidad lo cuenta como fue, salvo que una exclusión se declare antes de que empiece.'],
   mt_end_t: ['End the maintenance of {a}', 'Terminar el mantenimiento de {a}'], mt_end_x: ['What is true now is shown at once.', 'Se muestra enseguida lo que sea cierto ahora.'],
+
+  // Ports.
+  po_title: ['Charge points and ports', 'Puntos de carga y conexiones'], po_what: ['What people enter about them: where they are, their power, when they are open. The file is the same as that of --ports.', 'Lo que se escribe sobre ellos: dónde están, su potencia, cuándo abren. El archivo es el mismo que el de --ports.'],
+  po_add: ['Add a charge point', 'Añadir un punto de carga'], po_file: ['Replace all by a file', 'Sustituir todo por un archivo'], po_file_x: ['The file takes the place of all ports. Download the present one first.', 'El archivo sustituye a todas las conexiones. Descargue antes el actual.'], po_csv: ['CSV file', 'Archivo CSV'], po_site: ['Maintenance of a site', 'Mantenimiento de un emplazamiento'],
+  po_change: ['Change {a}', 'Cambiar {a}'], po_edit: ['Change', 'Cambiar'], po_form: ['Where it stands and what it can do. What it says of itself is in its events.', 'Dónde está y qué puede. Lo que dice de sí mismo está en sus eventos.'], po_save: ['Save', 'Guardar'],
+  po_remove: ['Remove', 'Quitar'], po_remove_t: ['Remove what was entered about {a}', 'Quitar lo escrito sobre {a}'], po_remove_x: ['Its events and incidents stay, and it is still shown while it is heard.', 'Sus eventos e incidencias quedan, y se sigue mostrando mientras se oiga.'],
+  po_port: ['Port', 'Conexión'], po_name: ['Name', 'Nombre'], po_bay: ['Bay', 'Plaza'], po_position: ['Position', 'Posición'], po_power_kw: ['Power, kW', 'Potencia, kW'], po_hours: ['Opening hours', 'Horario'], po_public: ['Public', 'Público'],
 
   // Forms.
   cancel: ['Cancel', 'Cancelar'], needs_operator: ['An operator may change this.', 'Lo puede cambiar un operador.'], needs_signin: ['{a} to change this.', '{a} para cambiar esto.'], signed_out: ['You are not signed in any more.', 'Ya no ha entrado.'],
