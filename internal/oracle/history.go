@@ -74,7 +74,13 @@ func (v *verifier) downWasDown() {
 			continue
 		}
 		noticed := v.deadline(p.to, 2*r.Interval+r.Timeout+3*grace).Add(slack)
-		failing = append(failing, span{p.from.Add(-slack), min(noticed, p.to.Add(r.follow()+r.Timeout+3*grace+slack))})
+		most := p.to.Add(r.follow() + r.Timeout + 3*grace + slack)
+		for _, s := range v.of(MonitorPaused) { // a check in flight is dated when it is over
+			if s.meets(span{p.to.Add(-r.Timeout), most}) {
+				most = most.Add(s.length())
+			}
+		}
+		failing = append(failing, span{p.from.Add(-slack), min(noticed, most)})
 	}
 	v.covered(v.clipped(history.Down), union(failing), "down, while the Engine was OK")
 }
