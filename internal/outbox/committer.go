@@ -35,7 +35,8 @@ type committer struct {
 	timer      *time.Timer // plain OKs have waited for Options.SyncEvery
 	watchdog   *time.Timer // the commit under way has taken Options.stuckAfter
 	// folderTimer makes the committer look after the folder; stopped in memory.
-	folderTimer *time.Timer
+	folderTimer   *time.Timer
+	folderChecked time.Time
 }
 
 // volume counts what was written since some moment.
@@ -82,7 +83,7 @@ func (c *committer) run() {
 		case <-c.timer.C:
 			err = c.commitPending()
 		case <-c.folderTimer.C:
-			err = c.checkFolder()
+			err = c.checkFolder(time.Now())
 			c.folderTimer.Reset(checkFolderEvery)
 		case <-back.probeTimer.C:
 			c.startProbe()
@@ -160,7 +161,10 @@ func (c *committer) commitPending() error {
 	if err := c.trim.step(); err != nil {
 		return err
 	}
-	return c.checkLog()
+	if err := c.checkLog(); err != nil {
+		return err
+	}
+	return c.checkFolderAfter(began)
 }
 
 // takePending takes over what was appended. It reports false when there is nothing to
@@ -301,7 +305,7 @@ func (c *committer) finish() {
 	}
 	err := c.commitPending()
 	if err == nil && !c.store.InMemory() {
-		err = c.checkFolder() // what is sealed must be found again
+		err = c.checkFolder(time.Now()) // what is sealed must be found again
 	}
 	if err != nil {
 		c.giveUp(err)

@@ -297,7 +297,8 @@ var errReplaced = errors.New("the state folder or its file was removed or replac
 
 // checkFolder returns an error when the folder or the file is not this process's any more:
 // then nobody will find what is written.
-func (c *committer) checkFolder() error {
+func (c *committer) checkFolder(now time.Time) error {
+	c.folderChecked = now
 	c.watchdog.Reset(c.o.options.stuckAfter)
 	defer c.watchdog.Stop()
 	if err := c.relock(); err != nil {
@@ -307,6 +308,17 @@ func (c *committer) checkFolder() error {
 		return errReplaced
 	}
 	return nil
+}
+
+// checkFolderAfter looks after the folder with a commit, so that a check a second does not wake the
+// process for that once more.
+func (c *committer) checkFolderAfter(commit time.Time) error {
+	const early = checkFolderEvery / 10
+	if c.store.InMemory() || commit.Sub(c.folderChecked) < checkFolderEvery-early {
+		return nil
+	}
+	c.folderTimer.Reset(checkFolderEvery + early)
+	return c.checkFolder(commit)
 }
 
 // relock locks the folder again when its lock was removed or replaced, so that no second

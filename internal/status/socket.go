@@ -59,7 +59,7 @@ func Listen(ctx context.Context, dir string) (*SocketListener, error) {
 }
 
 // checkSocketEvery is how often ServeSocket looks whether its socket is still there.
-const checkSocketEvery = time.Second
+const checkSocketEvery = 5 * time.Second
 
 // ServeSocket serves h on the socket in the folder dir until ctx ends. Where there can be
 // no socket, or none any more since it or the folder was removed or replaced, one is opened
