@@ -73,7 +73,7 @@ var packages = map[string]contract{
 	"internal/notify":            {does, []string{".", "internal/alert", "internal/archive", "internal/central", "internal/central/cpstate", "internal/display", "internal/folder", "internal/language", "internal/metrics", "internal/operations", "internal/pace", "internal/sqlite", "internal/version"}},
 	"internal/kafkasettings":     {does, []string{"internal/cli", "internal/config", "internal/credentials", "internal/kafka", "internal/language"}},
 	"internal/dashboard":         {does, []string{".", "internal/accounts", "internal/archive", "internal/audit", "internal/central", "internal/central/cpstate", "internal/history", "internal/language", "internal/ledger", "internal/metrics", "internal/notify", "internal/operations", "internal/present", "internal/report", "internal/wait", "internal/status", "internal/version", "internal/wire"}},
-	"internal/demo":              {does, []string{".", "internal/advice", "internal/archive", "internal/central", "internal/central/cpstate", "internal/console", "internal/dashboard", "internal/display", "internal/engine", "internal/kafka", "internal/language", "internal/link", "internal/wait", "internal/watch", "internal/wire"}},
+	"internal/demo":              {does, []string{".", "internal/accounts", "internal/advice", "internal/archive", "internal/audit", "internal/central", "internal/central/cpstate", "internal/console", "internal/dashboard", "internal/display", "internal/engine", "internal/kafka", "internal/language", "internal/link", "internal/operations", "internal/wait", "internal/watch", "internal/wire"}},
 	"internal/engine/remote":     {does, []string{"internal/engine", "internal/status"}},
 	"internal/metrics":           {does, nil},
 	"internal/wait":              {does, nil},

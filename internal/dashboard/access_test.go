@@ -348,6 +348,39 @@ func TestFirstToken(t *testing.T) {
 	}
 }
 
+// TestSignedInAs: who opens the page on this machine gets a session of the user; a request of a
+// program, of another site's page or from elsewhere does not.
+func TestSignedInAs(t *testing.T) {
+	s := startPeopleSite(t, AccessRules{}, false)
+	page := New(Options{Central: s.central, Version: "test", Accounts: s.accounts, Operations: s.operations, Access: AccessRules{Listens: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}}).SignedInAs("ana")
+	for _, tc := range []struct {
+		host, from, accept, site string
+		want                     bool
+	}{
+		{"localhost", "127.0.0.1:4", "text/html,*/*", "none", true},
+		{"localhost", "127.0.0.1:4", "*/*", "none", false},
+		{"localhost", "127.0.0.1:4", "text/html", "cross-site", false},
+		{"localhost", "192.0.2.1:4", "text/html", "none", false},
+		{"evil.example", "127.0.0.1:4", "text/html", "none", false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://"+tc.host+"/", http.NoBody)
+		r.RemoteAddr = tc.from
+		r.Header.Set("Accept", tc.accept)
+		r.Header.Set("Sec-Fetch-Site", tc.site)
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		cookies := w.Result().Cookies()
+		if got := len(cookies) == 1; got != tc.want || w.Code != http.StatusOK {
+			t.Errorf("%+v: %d, %v", tc, w.Code, cookies)
+		}
+		for _, c := range cookies {
+			if in, ok := s.accounts.SessionOf(c.Value, time.Now()); !ok || in.Name != "ana" {
+				t.Errorf("the cookie is of %q", in.Name)
+			}
+		}
+	}
+}
+
 // TestLongBodiesAreRefusedEarly: ten megabytes are not read, announced or not.
 func TestLongBodiesAreRefusedEarly(t *testing.T) {
 	s := startPeopleSite(t, AccessRules{PublicBoard: true}, false)

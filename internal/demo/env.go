@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,13 +16,16 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/accounts"
 	"evcp/internal/archive"
+	"evcp/internal/audit"
 	"evcp/internal/central"
 	"evcp/internal/dashboard"
 	"evcp/internal/display"
 	"evcp/internal/engine"
 	"evcp/internal/kafka"
 	"evcp/internal/language"
+	"evcp/internal/operations"
 )
 
 // env holds all parts of a running demo, and does to them what the script and the
@@ -32,6 +37,8 @@ type env struct {
 	aggregator              *aggregator
 	central                 *central.Central
 	history                 *dashboard.HistorySource
+	accounts                *accounts.Store
+	operations              *operations.Store
 	broker                  freezer
 	ids                     []evcp.CPID
 	cps                     []*simulatedCP // of a few charge points; none of a fleet
@@ -47,7 +54,7 @@ type env struct {
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
 	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}}
-	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic, e.openHistory, e.openPage} {
+	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic, e.openHistory, e.openBoard, e.openPage} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
@@ -161,11 +168,43 @@ func (e *env) openHistory() error {
 	return nil
 }
 
+// demoUser is the operator as whom everybody on this machine is signed in at the demo's page.
+const demoUser = "demo"
+
+// openBoard opens what people enter, with a user whose password nobody knows.
+func (e *env) openBoard() error {
+	file, err := audit.Open(filepath.Join(e.dir, "central"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return language.Errorf("open board.db: %w", err)
+	}
+	e.onClose(file.Close)
+	var err1, err2 error
+	e.accounts, err1 = accounts.Open(file)
+	e.operations, err2 = operations.Open(file)
+	if err := cmp.Or(err1, err2); err != nil {
+		return language.Errorf("open board.db: %w", err)
+	}
+	hash, err := accounts.HashPassword(context.Background(), demoUser, rand.Text())
+	if err == nil {
+		err = e.accounts.Change(audit.Actor{Name: "ev-demo", Kind: audit.ByLocal}, func(c *audit.BoardChange) error {
+			_, err := e.accounts.AddUser(c, demoUser, accounts.Operator, hash)
+			return err
+		})
+	}
+	if err != nil {
+		return language.Errorf("open board.db: %w", err)
+	}
+	return nil
+}
+
 // openPage serves Central's page; requests under way at the end get 300 ms.
 func (e *env) openPage() error {
 	ctx, serving := e.background()
-	handler := dashboard.New(dashboard.Options{Central: e.central, Version: e.o.Version, History: e.history, Access: dashboard.AccessRules{Listens: e.page.Addr()}})
-	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, handler, 300*time.Millisecond) }) // the demo goes on without a page
+	page := dashboard.New(dashboard.Options{
+		Central: e.central, Version: e.o.Version, History: e.history, Accounts: e.accounts, Operations: e.operations, Access: dashboard.AccessRules{Listens: e.page.Addr()},
+	})
+	serving.Go(func() { page.Run(ctx) })
+	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, page.SignedInAs(demoUser), 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
 }
 

@@ -27,6 +27,7 @@ var accountTexts = map[string]string{
 	"it goes with --trust-user-header":                           "va con --trust-user-header",
 	"a token is good for 1h to 3660d":                            "un token vale de 1h a 3660d",
 
+	"open board.db: %w": "abrir board.db: %w",
 	"nobody can sign in until a restart: board.db can't be opened":                          "nadie puede entrar hasta que se reinicie: no se puede abrir board.db",
 	"put an unusable board.db aside: users, owners, maintenance and ports are gone":         "se apartó un board.db inservible: se perdieron usuarios, encargados, mantenimientos y puertos",
 	"Nobody can sign in to the page yet. This token makes the first user, once:":            "Todavía nadie puede entrar en la página. Este token crea el primer usuario, una sola vez:",
