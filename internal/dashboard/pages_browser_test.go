@@ -208,6 +208,19 @@ func axe(t *testing.T) string {
 const findings = `axe.run(document, {resultTypes: ["violations"]}).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
 	.map((v) => v.id + " " + v.nodes.slice(0, 3).map((n) => n.target.join(" ") + ": " + (n.failureSummary || "").split("\n").slice(1).join(" ")).join("; ")).join("\n"))`
 
+// accessible runs axe on what is shown.
+func (b *browser) accessible(script, what string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](script))
+	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](findings, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if found != "" {
+		b.t.Errorf("%s:\n%s", what, found)
+	}
+}
+
 // Every page has no serious finding of axe in both themes, and fits a phone.
 func TestPagesAreAccessible(t *testing.T) {
 	script := axe(t)
@@ -220,14 +233,7 @@ func TestPagesAreAccessible(t *testing.T) {
 		for _, theme := range []string{"light", "dark"} {
 			b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(s.url+place+"?lang=en&theme="+theme))
 			b.waitFor("/"+place, "!!("+ready+")")
-			b.do(chromedp.Evaluate[chromedp.Void](script))
-			found, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](findings, chromedp.EvalAwaitPromise))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found != "" {
-				t.Errorf("/%s, %s:\n%s", place, theme, found)
-			}
+			b.accessible(script, "/"+place+", "+theme)
 		}
 		b.do(chromedp.EmulateViewport(390, 844))
 		b.waitFor("that /"+place+" does not scroll sideways on a phone", `document.documentElement.scrollWidth <= innerWidth`)
@@ -297,6 +303,30 @@ func TestPeopleAct(t *testing.T) {
 	b.waitFor("who is signed in", textIncludes(".sheet", "ana is signed in: operator."))
 	b.click(`form[data-form="out"] .main`)
 	b.waitFor("the way to sign in", `location.pathname === "/signin" && !!document.querySelector("form[data-form=in]")`)
+}
+
+// What is shown to who is signed in has no serious finding of axe either: forms, ports, the log.
+func TestFormsAreAccessible(t *testing.T) {
+	script := axe(t)
+	b := chromium(t)
+	s := startPeopleSite(t, AccessRules{}, false)
+	s.monitor("EV_CP_M CP_002 registration request", "EV_CP_M CP_002 ENGINE_FAILURE")
+	b.open(s.url + "signin?lang=en&to=/table")
+	b.waitFor("the form", `!!document.querySelector("form[data-form=in]")`)
+	b.accessible(script, "signing in")
+	b.fill("name", "ana")
+	b.fill("password", testPassword)
+	b.click(`.sheet .main`)
+	b.waitFor("the table", `location.pathname === "/table" && !!document.querySelector('[data-do="addport"]:not(:disabled)')`)
+	b.accessible(script, "the table with ports")
+	b.click(`[data-do="addport"]`)
+	b.waitFor("a form", `!!document.querySelector(".dialog[open]")`)
+	b.accessible(script, "a form")
+	b.do(chromedp.KeyEvent("\x1b"))
+	b.waitFor("the focus back on its button", `!document.querySelector(".dialog") && document.activeElement.dataset.do === "addport"`)
+	b.click(`.nav [data-name="audit"]`)
+	b.waitFor("the log", `!!document.querySelector(".audit tbody tr")`)
+	b.accessible(script, "the log")
 }
 
 // The first token makes the first operator.
