@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench faults simulate fuzz vuln demo kafka-start kafka-stop docker clean
+.PHONY: help build test race lint fmt bench faults simulate fuzz vuln demo pictures kafka-start kafka-stop docker clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ vuln: ## known vulnerabilities in our modules and Go; needs the database on the 
 
 demo: ## six charge points, Central and a broker in one process
 	go run ./cmd/ev-demo
+
+pictures: ## the pictures of docs/img, of the page as it is; needs chromium
+	EVCP_PICTURES=$(CURDIR)/docs/img go test -count=1 -run TestPictures ./internal/dashboard
 
 kafka-start: ## a real Apache Kafka on 127.0.0.1:19092 (needs java and mvn)
 	@./scripts/kafka.sh start

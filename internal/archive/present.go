@@ -221,8 +221,8 @@ func (a *Archive) incidentElements(key foldKey, id evcp.EventID) (all []history.
 	if id == (evcp.EventID{}) {
 		return nil, nil
 	}
-	const list = `SELECT kind, to_at, cause, span_us FROM elements WHERE cp_id = ? AND incident_epoch = ? AND incident_seq = ? AND kind IN ('failed', 'told')`
-	err = a.db.Query(list, func(row *sqlite.Stmt) error {
+	const incident = `SELECT kind, to_at, cause, span_us FROM elements WHERE cp_id = ? AND incident_epoch = ? AND incident_seq = ? AND kind IN ('failed', 'told')`
+	err = a.db.Query(incident, func(row *sqlite.Stmt) error {
 		all = append(all, history.Element{Kind: history.ElementKind(row.ColumnText(0)), To: evcp.Stamp(row.ColumnInt64(1)), Cause: row.ColumnText(2), Span: micros(row.ColumnInt64(3))})
 		return nil
 	}, string(key.cp), id.Epoch, int64(id.Seq))

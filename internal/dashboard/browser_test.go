@@ -155,7 +155,7 @@ func (s *testServer) serveSourceWithScript(js string, past *HistorySource) (url 
 		s.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	d = New(Options{Central: s.central, Version: "test", Access: AccessRules{PublicBoard: true}})
+	d = New(Options{Central: s.central, Version: "test", History: past, Access: AccessRules{PublicBoard: true}})
 	mux.Handle("/", d)
 	mux.Handle("GET /js/boot.js", embeddedFile{body: append(boot, js...), contentType: contentType("boot.js"), etag: `"test"`})
 	server := httptest.NewServer(mux)

@@ -27,7 +27,7 @@ func TestModulesInNode(t *testing.T) {
 // The types in the comments of the modules fit: tsc --checkJs.
 func TestModulesHaveTypes(t *testing.T) {
 	node := lookNode(t)
-	tsc := filepath.Join(os.Getenv("EVCP_TEST_NODE"), "typescript/bin/tsc")
+	tsc := filepath.Join(os.Getenv("EVCP_TEST_NODE"), "typescript", "bin", "tsc")
 	if _, err := os.Stat(tsc); err != nil || os.Getenv("EVCP_TEST_NODE") == "" {
 		testbed.SkipMissing(t, "typescript in the folder EVCP_TEST_NODE, which would check the types of the page's modules")
 	}

@@ -46,7 +46,7 @@ func TestQueueSaysWhatAndWhy(t *testing.T) {
 	s.send(norte[1], "EV_CP_M CP_2 ENGINE_FAILURE", "EV_CP_M CP_2 heartbeat KO")
 	e.checks("CP_2", "Norte", "KKUKK")
 	row := textOf(`[data-key="cp CP_2"]`)
-	for _, want := range []string{"Norte", "Engine answers KO: overtemp 91C", "since ", "4 of 4 failed, 1 not judged", "Central told ", "answered in 4.0 ms", "Kafka agrees"} {
+	for _, want := range []string{"Norte", "Engine answers KO: overtemp 91C", "since ", "4 of 4 failed · 1 not judged", "Central told ", "answered in 4.0 ms", "Kafka agrees"} {
 		b.waitFor(want, row+`.includes("`+want+`")`)
 	}
 	b.waitFor("the checks that opened it, underlined", `document.querySelectorAll('[data-key="cp CP_2"] .e-k').length === 4 && document.querySelectorAll('[data-key="cp CP_2"] .e-mark').length === 1`)
@@ -115,7 +115,8 @@ func TestKeyboardWalk(t *testing.T) {
 	focused("the search", ".find input")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.select()`), chromedp.KeyEvent("Sur")) // a protocol's key press types its character all the same
 	b.waitFor("the filter", `document.querySelectorAll(".tile:not(.dim)").length === 4 && document.querySelectorAll(".q").length === 1`)
-	b.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent(kb.Escape))
+	b.do(chromedp.KeyEvent(kb.Escape)) // out of the field
+	b.do(chromedp.KeyEvent(kb.Escape)) // out of the filter
 	b.waitFor("no filter", `!location.search.includes("q=") && document.querySelectorAll(".tile.dim").length === 0`)
 	b.do(chromedp.Focus(`[data-key="cp CP_2"] .qm`), chromedp.KeyEvent("j"))
 	focused("the next row", `[data-key="cp CP_7"] .qm`)

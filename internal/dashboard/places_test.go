@@ -22,14 +22,14 @@ func TestPlacesServeThePage(t *testing.T) {
 		"/signin": `src="js/app.js"`, "/cp/CP_001": `src="../js/app.js"`, "/cp/%3Cscript%3E": `src="../js/app.js"`,
 	} {
 		w := httptest.NewRecorder()
-		d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, place, nil))
+		d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, place, http.NoBody))
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), script) {
 			t.Errorf("%s: code %d, without %s", place, w.Code, script)
 		}
 	}
 	for _, place := range []string{"/cp/", "/cp/CP_001/more", "/other"} {
 		w := httptest.NewRecorder()
-		d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, place, nil))
+		d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, place, http.NoBody))
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s: code %d", place, w.Code)
 		}

@@ -21,6 +21,7 @@ export function whyText(cp, m) {
   const open = openOf(cp);
   if (cp.state === 'faulted' && open && !sinceOf(cp).bound) return causeOf(open.cause, open.engine_response);
   if (cp.state === 'faulted' && m.kafka.state === 'lost') return t('q_unknown');
+  if (cp.state === 'activated' && open) return causeOf(open.cause, open.engine_response);
   if (cp.state === 'activated' && cp.events && cp.events.streak) return t('tl_streak', { n: num(cp.events.streak) });
   if (cp.state === 'activated' && cp.status === 'OK' && cp.events && cp.events.latency_ms && m.kafka.state === 'ok') return t('tl_answers', { ms: ms(cp.events.latency_ms) });
   return reasonText(cp, m.now);
