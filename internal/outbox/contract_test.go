@@ -86,7 +86,6 @@ func TestTicketsAndTail(t *testing.T) {
 func TestTailOfChanges(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		w := newTestBox(t, t.TempDir(), Options{})
-		defer w.close()
 		if all {
 			w.box.Tail(8, false)
 		}
@@ -112,6 +111,7 @@ func TestTailOfChanges(t *testing.T) {
 		if !slices.Equal(shown, want) {
 			t.Errorf("everything %t: shown %v", all, shown)
 		}
+		w.close()
 	}
 }
 
