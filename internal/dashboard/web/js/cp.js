@@ -184,11 +184,12 @@ function draw() {
   }
   patch(root, `<main class="place cpage" id="board">${crumb}<header class="hero" data-own></header>
     <div class="cols"><div class="c1"><section id="answers" data-own></section>
-      <section><h2>${t('timeline')} <small>${t('taller')}</small><span class="hr key">${legend()}</span></h2>${timeline()}</section>
+      <section id="timeline" data-own></section>
       <section>${incidents()}</section></div>
     <aside class="c2"><section><h2>${t('toldlog')}</h2>${log(known, cp, context.store.now())}</section><section><h2>${t('sources')}</h2>${sources(known, cp, moment())}</section><section><h2>${t('identity')}</h2>${identity(known, cp, id, site, context.store.now())}${portButtons(context)}</section>${maintenanceText(cp, context)}</aside></div></main>`);
   drawHero();
   drawAnswers();
+  drawTimeline();
 }
 
 /** There is no such charge point, or Central does not say. */
@@ -255,6 +256,17 @@ function drawAnswers() {
 function inside() {
   const c1 = $('.c1 section', root);
   return Math.max(260, c1 ? c1.clientWidth - (innerWidth > 900 ? 40 : 0) : 600);
+}
+
+// drawTimeline draws the lanes when what they show has changed: thousands of segments are not
+// looked at each second.
+/** @type {any[]} */
+let drawn = [];
+function drawTimeline() {
+  const box = $('#timeline', root), now = [box, known.one, known.segments, known.windows, trouble, inside(), Math.floor(context.store.now() / 10), context.store.lost];
+  if (!box || now.every((v, i) => v === drawn[i])) return;
+  drawn = now;
+  patch(box, `<h2>${t('timeline')} <small>${t('taller')}</small><span class="hr key">${legend()}</span></h2>${timeline()}`);
 }
 
 function timeline() {

@@ -41,10 +41,10 @@ export function sitesOf(store) {
 /** What a reader of the past must know of the log. @param {{lost?: number}} answer */
 export const lostNote = (answer) => (answer.lost ? `<p class="note">${t('lost_rows', { n: num(answer.lost) })}</p>` : '');
 
-/** Calls fn once, some time after the last call. @param {() => void} fn @param {number} ms */
+/** Calls fn once, some time after the first of many calls. @param {() => void} fn @param {number} ms */
 export function later(fn, ms) {
   let timer = 0;
-  const call = () => { clearTimeout(timer); timer = setTimeout(fn, ms); };
-  call.cancel = () => clearTimeout(timer);
+  const call = () => { timer ||= setTimeout(() => { timer = 0; fn(); }, ms); };
+  call.cancel = () => { clearTimeout(timer); timer = 0; };
   return call;
 }

@@ -56,13 +56,26 @@ export function update(c) {
 }
 
 const { compare } = new Intl.Collator('en', { numeric: true }); // CP_2 stands before CP_10
+/** @type {Map<string, number>} */
+let ranks = new Map(); // of the ids: to compare ten thousand texts each second would freeze the page
+
+/** The place of each id among all. */
+function rank() {
+  const { cps } = context.store;
+  if (ranks.size === cps.size && [...cps.keys()].every((id) => ranks.has(id))) return;
+  ranks = new Map([...cps.keys()].sort(compare).map((id, n) => [id, n]));
+}
+/** @param {ChargePoint} a @param {ChargePoint} b */
+const byId = (a, b) => (ranks.get(a.cp_id) || 0) - (ranks.get(b.cp_id) || 0);
+/** An empty text comes last. @param {string | undefined} a @param {string | undefined} b */
+const byText = (a, b) => (a === b ? 0 : !a ? 1 : !b ? -1 : compare(a, b));
 const SORTS = /** @type {Record<string, (a: ChargePoint, b: ChargePoint) => number>} */ ({
-  cp: (a, b) => compare(a.cp_id, b.cp_id),
-  site: (a, b) => compare(a.site || '\uffff', b.site || '\uffff'),
+  cp: byId,
+  site: (a, b) => byText(a.site, b.site),
   state: (a, b) => RANK[a.state] - RANK[b.state] || sinceOf(a).at - sinceOf(b).at,
   since: (a, b) => sinceOf(b).at - sinceOf(a).at,
   seen: (a, b) => (b.last_seen || 0) - (a.last_seen || 0),
-  owner: (a, b) => compare(a.owner ? a.owner.name : '\uffff', b.owner ? b.owner.name : '\uffff'),
+  owner: (a, b) => byText(a.owner && a.owner.name, b.owner && b.owner.name),
 });
 
 // arrange chooses and sorts: at a filter, a sort or another page, and when states changed while
@@ -77,7 +90,8 @@ function arrange() {
     all.push(cp);
   }
   const [by, down] = sorting(), f = SORTS[by];
-  all.sort((a, b) => (down ? -1 : 1) * f(a, b) || compare(a.cp_id, b.cp_id));
+  rank();
+  all.sort((a, b) => (down ? -1 : 1) * f(a, b) || byId(a, b));
   total = all.length;
   const first = (pageOf() - 1) * PAGE;
   order = all.slice(first, first + PAGE).map((cp) => cp.cp_id);
