@@ -134,7 +134,7 @@ function link() {
   document.body.classList.toggle('is-lost', store.lost);
   document.body.classList.toggle('is-part', part);
   const pill = $('.pill', header);
-  if (pill) { pill.classList.toggle('lost', store.lost); pill.classList.toggle('part', part); }
+  if (pill) { pill.hidden = signedOut; pill.classList.toggle('lost', store.lost); pill.classList.toggle('part', part); }
   set($('[data-k="link"]', header), t(store.lost ? 'lost' : part ? 'partial' : 'live'));
   banner.hidden = signedOut || !store.lost && !part;
   banner.setAttribute('aria-label', t(store.lost ? 'lost' : 'partial'));

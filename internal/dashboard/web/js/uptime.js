@@ -132,7 +132,7 @@ function controls() {
   /** @type {[string, string][]} */
   const zones = [['', 'UTC']];
   if (own && own !== 'UTC') zones.push([own, own]);
-  return choice('by', t('up_by'), DEFINITIONS.map((d) => [d === 'plain' ? '' : d, t('up_' + d)]), q.get('by') || '') + choice('when', t('f_period'), when, q.get('when') || '')
+  return choice('by', t('up_by'), DEFINITIONS.map((d) => [d === 'plain' ? '' : d, t('up_' + d)]), q.get('by') || '') + choice('when', t('f_period'), when, q.get('when') === lastMonth() ? '' : q.get('when') || '')
     + choice('site', t('f_site'), [['', t('f_sites')], .../** @type {[string, string][]} */ (sitesOf(context.store).map((s) => [s, s]))], q.get('site') || '') + choice('zone', t('up_zone'), zones, q.get('zone') || '');
 }
 
