@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { attention, kafkaOf, sinceOf, sitesOf, agreement, byId } from '../web/js/model.js';
+import { attention, kafkaOf, sinceOf, sitesOf, agreement, inOrder } from '../web/js/model.js';
 
 const now = 1_700_000_000;
 const moment = { now, lost: false, knownUntil: now, kafka: { state: 'ok' }, match: () => true };
@@ -50,6 +50,6 @@ test('events that stay away are lost, unless nobody is there to write them', () 
 });
 
 test('ids and sites stand in natural order, what has no site last', () => {
-  assert.deepEqual(['CP_10', 'CP_2', 'CP_1'].sort(byId), ['CP_1', 'CP_2', 'CP_10']);
+  assert.deepEqual(inOrder(['CP_10', 'CP_2', 'CP_002', 'CP_1']), ['CP_1', 'CP_002', 'CP_2', 'CP_10']);
   assert.deepEqual(sitesOf([cp('A'), cp('B', { site: 'Site 10' }), cp('C', { site: 'Site 2' })]).map((s) => s.name), ['Site 2', 'Site 10', '']);
 });

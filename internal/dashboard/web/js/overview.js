@@ -2,14 +2,15 @@
 // happens. Each region is brought to what it must say; none is replaced while it holds the focus.
 // @ts-check
 import { t } from './words.js';
-import { esc, num, dur, durShort, age, clock, pct, NB } from './format.js';
+import { esc, num, dur, durShort, clock, NB } from './format.js';
 import { $, $$, set, setHTML } from './dom.js';
 import { patch } from './patch.js';
 import { ask, change, Problem } from './api.js';
-import { KINDS, shape, kindShape, isKind, isUnverified, isOld, missing, heartbeatBars, heartbeatText, stateText } from './draw.js';
+import { KINDS, shape, isKind, isUnverified, isOld, missing, heartbeatBars, heartbeatText, stateText } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
-import { STATES, attention, byId, isConnected, kafkaOf, openOf, sinceOf, sitesOf } from './model.js';
-import { boundsBar, chain, rateBars } from './marks.js';
+import { STATES, attention, inOrder, isConnected, kafkaOf, openOf, sitesOf } from './model.js';
+import { chain } from './marks.js';
+import { confidence, countCells, counts, dayFigures, headline, kafkaText, rateFigures } from './band.js';
 import { lastsText, seenText, tile, tileBody, tileClass, tileLabel, whyText } from './tiles.js';
 import { queueRows } from './queue.js';
 import { Folder } from './feedfold.js';
@@ -70,7 +71,7 @@ function plainMoment() {
 const moment = () => ({ ...plainMoment(), match });
 
 function all() {
-  sorted ||= [...store.cps.keys()].sort(byId);
+  sorted ||= inOrder(store.cps.keys());
   return sorted.flatMap((id) => store.cps.get(id) || []);
 }
 /** The charge points of the site that is looked at. */
@@ -83,99 +84,22 @@ function isDots() {
 const isBig = () => (query.site ? inScope().length : store.cps.size) <= BIG;
 
 // ---- the band ----
-function counts() {
-  /** @type {Record<string, number>} */
-  const c = {}, now = store.now();
-  for (const k of [...STATES, ...KINDS]) c[k] = 0;
-  for (const cp of store.cps.values()) {
-    if (cp.state in c) c[cp.state]++;
-    for (const k of KINDS) if (k !== cp.state && isKind(cp, k, now)) c[k]++;
-  }
-  return c;
-}
-/** @param {Record<string, number>} c */
-const countCells = (c) => [...STATES, ...KINDS.filter((k) => c[k] || query.states.has(k))].map((s) => `<button type="button" class="count s-${s}${c[s] ? '' : ' zero'}" data-key="${s}" data-state="${s}" aria-pressed="${query.states.has(s)}">${KINDS.includes(s) ? kindShape(s) : shape(s)}<b data-k="n-${s}">${num(c[s])}</b><span>${t(s + '_n', { n: c[s] })}</span></button>`).join('');
-
-/** @param {ChargePoint} cp */
-const link = (cp) => `<a href="${esc(context.href('/cp/' + encodeURIComponent(cp.cp_id)))}">${esc(cp.cp_id)}</a>`;
-
-/** @param {Moment} m @param {Record<string, number>} c @param {import('./model.js').Row[]} rows */
-function headline(m, c, rows) {
-  if (!store.central) return NB;
-  if (m.lost) return t('h_lost', { at: clock(store.lostAt), n: num(c.faulted) });
-  if (!store.cps.size) return t('h_empty');
-  const last = c.last_known_faulted, list = [...store.cps.values()];
-  const groups = rows.filter((r) => !r.cp).slice(0, 2).map((r) => ` <a href="${esc(context.href('/?' + new URLSearchParams({ site: r.site })))}">${t(`h_site${r.cps.length === r.of ? '_all' : ''}_${r.state}`, { s: esc(r.site), n: num(r.cps.length), all: num(r.of) })}</a>`).join('');
-  if (!c.faulted && last) {
-    const cp = list.filter((x) => x.last_known_fault).sort((a, b) => a.last_seen - b.last_seen)[0];
-    return t(last === 1 ? 'h_last1' : 'h_last', { n: num(last), cp: link(cp), dur: `<span>${dur(m.now - cp.last_seen)}</span>` }) + groups;
-  }
-  if (!c.faulted) return t('h_none', { n: num(list.filter((cp) => isConnected(cp) && !isUnverified(cp, m.now)).length), all: num(store.cps.size) }) + groups;
-  let oldest = null;
-  for (const cp of list) if (cp.state === 'faulted' && (!oldest || sinceOf(cp).at < sinceOf(oldest).at)) oldest = cp;
-  const text = t(c.faulted === 1 ? 'h_fault1' : 'h_fault', { n: num(c.faulted), cp: oldest && link(oldest), dur: `<span>${oldest && lastsText(oldest, m)}</span>` });
-  return (last ? text + ' ' + t('h_more', { n: num(last) }) : text) + groups;
-}
-
-/** @param {Moment} m */
-function confidence(m) {
-  if (m.lost) return t('b_lost', { s: dur(m.now - store.lostAt) });
-  if (!store.cps.size) return t('b_none');
-  if (m.kafka.state === 'lost') return t('b_kafka');
-  let live = 0, beating = 0, within = 0;
-  for (const cp of store.cps.values()) {
-    if (!isConnected(cp)) continue;
-    live++;
-    if (!cp.last_heartbeat || isUnverified(cp, m.now)) continue;
-    beating++;
-    within = Math.max(within, m.now - cp.last_seen);
-  }
-  if (!live) return t('b_nobody');
-  if (!beating) return t('b_quiet');
-  return t(beating === store.cps.size ? 'b_ok' : 'b_part', { n: num(beating), all: num(store.cps.size), s: age(Math.ceil(within * 10) / 10) });
-}
-
-/** @param {Moment} m */
-function dayFigures(m) {
-  if (m.kafka.state === 'none') return `<p class="fig"><b>–</b> <span>${t('day_none')}</span></p>`;
-  if (!day) return `<p class="fig"><b>–</b> <span>${store.central ? esc(dayError) || t('day_wait') : ''}</span></p>`;
-  if (day.network.percent === null) return `<p class="fig"><b>–</b> <span>${t('day_empty')}</span></p>`;
-  return `<p class="fig"><b>${pct(day.network.percent)}</b> <span>${t('up_watched')}</span></p>${boundsBar(day.network)}`;
-}
-
-/** @param {Moment} m */
-function rateFigures(m) {
-  const gone = m.lost ? Math.min(60, Math.floor(m.now - store.lostAt)) : m.kafka.state === 'lost' ? Math.min(60, Math.floor(m.now - m.kafka.since)) : m.kafka.state === 'ok' ? 0 : 60;
-  const last = store.rate[store.rate.length - 1], known = !m.lost && m.kafka.state === 'ok';
-  const recent = store.rate.slice(-5).reduce((a, b) => a + b, 0) / 5;
-  return `<p class="fig"><b>${known ? (recent < 100 ? num(recent, 1) : num(last)) : '–'}</b></p>${rateBars(store.rate, gone)}`;
-}
-
-/** @param {Moment} m */
-function kafkaText(m) {
-  const { state, since, behind } = m.kafka;
-  if (state === 'none') return t('l_none');
-  if (state === 'waiting') return t('l_waiting');
-  if (state === 'lost') return t('l_off', { s: durShort(m.now - since) });
-  return t('l_behind', { s: age(behind || 0) });
-}
-
 /** @type {import('./model.js').Row[]} */
 let rows = [];
 /** Brings the band to the present. */
 function drawBand() {
-  const m = moment(), c = counts();
+  const m = moment(), c = counts(store.cps.values(), m.now);
   let heard = 0;
   for (const cp of store.cps.values()) if (isConnected(cp)) heard++;
-  setHTML($('#headline', root), headline(m, c, rows));
+  setHTML($('#headline', root), headline(store, m, c, rows, context.href));
   const cells = $('.counts', root);
-  if (cells) patch(cells, countCells(c));
-  setHTML($('[data-k="bel"]', root), confidence(m));
+  if (cells) patch(cells, countCells(c, query.states));
+  setHTML($('[data-k="bel"]', root), confidence(store, m));
   const line = $('[data-k="untold"]', root), text = untold();
   setHTML(line, text);
   if (line) line.hidden = !text;
-  setHTML($('[data-k="up24"]', root), dayFigures(m));
-  setHTML($('[data-k="rate"]', root), rateFigures(m));
+  setHTML($('[data-k="up24"]', root), dayFigures(store, m, day, dayError));
+  setHTML($('[data-k="rate"]', root), rateFigures(store, m));
   const place = $('[data-k="chain"]', root);
   if (place) patch(place, chain(heard, store.cps.size, m.lost, m.kafka.state, kafkaText(m)));
 }
@@ -403,7 +327,6 @@ function fillFeed() {
   folder = new Folder();
   folder.fill([...store.changes.map(itemOfChange), ...store.feed]);
   waiting = { items: [], more: 0 };
-  drawFeed();
 }
 function drawFeed() {
   const list = $('.feed ol', root), m = moment();
@@ -446,7 +369,10 @@ function hold(d) {
 function changed(e) {
   if (e.type === 'delta') { delta(e); return; }
   sorted = null;
-  if (e.type === 'snapshot') { fillFeed(); if (!day) askDay(); }
+  if (e.type === 'snapshot') {
+    fillFeed();
+    if (!day) askDay();
+  }
   drawAll();
 }
 function drawAll() {
