@@ -101,9 +101,11 @@ func (d *Dashboard) metrics(m *metrics.Writer) {
 	m.Counter("evcentral_log_dropped_total", "Log lines that nobody read or that could not be written.").Value(float64(f.LogLost))
 	m.Gauge("evcentral_connections", "Connections of Monitors.").Value(float64(f.Connections))
 	m.Gauge("evcentral_last_message_timestamp_seconds", "When any charge point was last heard.").Time(d.central.Counts().LastSeen)
+	failed := uint64(0)
 	if d.accounts != nil {
-		m.Counter("evcentral_sign_ins_failed_total", "Sign-ins with a wrong password or first token, or refused since too many had failed.").Value(float64(d.accounts.FailedSignIns()))
+		failed = d.accounts.FailedSignIns()
 	}
+	m.Counter("evcentral_sign_ins_failed_total", "Sign-ins with a wrong password or first token, or refused since too many had failed.").Value(float64(failed))
 	for _, more := range d.more {
 		more(m)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/operations"
 	"evcp/internal/wait"
@@ -110,16 +111,25 @@ func (d *Dashboard) Run(ctx context.Context) {
 // readSites reads where the charge points stand. While the history can't be read, what was known
 // stays.
 func (d *Dashboard) readSites(ctx context.Context) {
-	if d.history == nil {
-		return
-	}
-	v, err := d.history.Open(ctx, "")
-	if err != nil {
-		return
-	}
-	sites, err := v.Sites()
-	if v.Close() == nil && err == nil {
+	switch {
+	case d.history == nil:
+	case d.history.Presents != nil: // in memory: the history of years may be long
+		sites := map[evcp.CPID]string{}
+		for _, p := range d.history.Presents.Since(archive.PresentPosition{}).CPs {
+			if p.Site != "" {
+				sites[p.ID] = p.Site
+			}
+		}
 		d.operations.SetSites(sites)
+	default:
+		v, err := d.history.Open(ctx, "")
+		if err != nil {
+			return
+		}
+		sites, err := v.Sites()
+		if v.Close() == nil && err == nil {
+			d.operations.SetSites(sites)
+		}
 	}
 }
 

@@ -133,6 +133,11 @@ func (s *Store) SetSites(sites map[evcp.CPID]string) {
 			moved = append(moved, Touched{CP: cp})
 		}
 	}
+	for cp := range s.heard {
+		if sites[cp] == "" {
+			moved = append(moved, Touched{CP: cp})
+		}
+	}
 	s.heard = sites
 	s.touch(moved...)
 }
