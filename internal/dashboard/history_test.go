@@ -251,3 +251,13 @@ func TestUptimeFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestIncidentsFileStartsNoFormula: what a Monitor calls its site is a text in a spreadsheet.
+func TestIncidentsFileStartsNoFormula(t *testing.T) {
+	e := newEventSource(t)
+	s := startTestServerWith(t, e.source())
+	e.checks("CP_001", "=HYPERLINK(1)", "OOOCCC")
+	if a := get(t, s.url+"api/v1/incidents?format=csv"); !strings.Contains(a.body, "\nCP_001,'=HYPERLINK(1),refused,") {
+		t.Errorf("%s", a.body)
+	}
+}

@@ -143,7 +143,10 @@ func TestIncidentsPage(t *testing.T) {
 	b.waitFor("the focus where it was", `document.activeElement === window.held && held.matches(".opener[aria-expanded=true]")`)
 	b.do(chromedp.Evaluate[chromedp.Void](`(() => { const s = document.querySelector("select[name=cause]"); s.value = "said_ko"; s.dispatchEvent(new Event("change", {bubbles: true})); })()`))
 	b.waitFor("the filter in the address", `new URLSearchParams(location.search).get("cause") === "said_ko" && document.querySelectorAll(".inc tbody tr").length === 1`)
-	b.waitFor("a file of the same", `document.querySelector("a[download]").href.includes("cause=said_ko&format=csv")`)
+	b.open(s.url + "incidents?lang=en&cause=said_ko&from=2000-01-01&to=2000-03-01")
+	b.waitFor("none in the days of the address", textIncludes(".notice", "No incident fits."))
+	b.open(s.url + "incidents?lang=en&cause=said_ko")
+	b.waitFor("a file of the same", `document.querySelector("a[download]")?.href.includes("cause=said_ko&format=csv")`)
 	b.click(`.inc a`)
 	b.waitFor("the page of the charge point", `location.pathname === "/cp/CP_031" && `+textIncludes(".hero h1", "CP_031"))
 }

@@ -73,8 +73,14 @@ export function update(c) {
 // filters are the parameters of the API for what the address says.
 function filters() {
   const q = context.query, days = PERIODS[q.get('time') || '7d'] || 7;
-  const from = q.get('from') || new Date((context.store.now() - days * 86400) * 1000).toISOString();
-  return { order: 'newest', from, to: q.get('to') || '', site: q.get('site') || '', cause: q.get('cause') || '', open: q.get('open') || '' };
+  const from = dayText(q.get('from'), 0) || new Date((context.store.now() - days * 86400) * 1000).toISOString();
+  return { order: 'newest', from, to: dayText(q.get('to'), 1), site: q.get('site') || '', cause: q.get('cause') || '', open: q.get('open') || '' };
+}
+
+/** The begin of a day of the address, and of so many days later, for the API. @param {string | null} text @param {number} more */
+function dayText(text, more) {
+  const [y, m, d] = (text || '').split('-').map(Number), at = new Date(y, m - 1, d + more);
+  return Number.isNaN(at.getTime()) ? '' : at.toISOString();
 }
 
 async function read(cursor = '') {
@@ -128,9 +134,12 @@ function sizes() {
   return (site) => n.get(site) || 0;
 }
 
+/** @param {string} name @param {string} label @param {string | null} value */
+const day = (name, label, value) => `<label class="field"><span>${label}</span><input type="date" name="${name}" value="${esc(value || '')}"></label>`;
+
 function controls() {
   const q = context.query, sites = sitesOf(context.store), causes = /** @type {[string, string][]} */ (CAUSES.map((c) => [c, causeText(c).replace(/<[^>]+>/g, '')]));
-  return choice('time', t('f_period'), [['1d', t('f_1d')], ['', t('f_7d')], ['30d', t('f_30d')], ['year', t('f_year')]], q.get('time') || '')
+  return choice('time', t('f_period'), [['1d', t('f_1d')], ['', t('f_7d')], ['30d', t('f_30d')], ['year', t('f_year')]], q.get('time') || '') + day('from', t('f_from'), q.get('from')) + day('to', t('f_to'), q.get('to'))
     + choice('site', t('f_site'), [['', t('f_sites')], .../** @type {[string, string][]} */ (sites.map((s) => [s, s]))], q.get('site') || '')
     + choice('cause', t('f_cause'), [['', t('f_any')], ...causes], q.get('cause') || '')
     + choice('open', t('f_state'), [['', t('f_all')], ['true', t('f_open')], ['false', t('f_over')]], q.get('open') || '');

@@ -35,7 +35,7 @@ export const PAGES = {
   inc_none: ['No incident fits.', 'Ninguna incidencia encaja.'], inc_none2: ['Nothing is hidden but by the filters above.', 'Nada se oculta salvo por los filtros de arriba.'],
   inc_cap: ['The rest is in the CSV file, or choose less above.', 'El resto está en el archivo CSV, o elija menos arriba.'],
   csv: ['Download CSV', 'Descargar CSV'],
-  f_period: ['Time', 'Tiempo'], f_1d: ['24 hours', '24 horas'], f_7d: ['7 days', '7 días'], f_30d: ['30 days', '30 días'], f_year: ['400 days', '400 días'],
+  f_period: ['Time', 'Tiempo'], f_from: ['or from', 'o desde'], f_to: ['to', 'hasta'], f_1d: ['24 hours', '24 horas'], f_7d: ['7 days', '7 días'], f_30d: ['30 days', '30 días'], f_year: ['400 days', '400 días'],
   f_site: ['Site', 'Emplazamiento'], f_cause: ['Cause', 'Causa'], f_state: ['State', 'Estado'], f_all: ['all', 'todas'], f_sites: ['all', 'todos'], f_any: ['any', 'cualquiera'],
   f_open: ['going on', 'continúan'], f_over: ['over', 'terminadas'], f_filters: ['Filters', 'Filtros'],
 
