@@ -164,7 +164,7 @@ type ScriptStep struct {
 }
 
 var defaultScript = Script{
-	Round: 90 * time.Second,
+	Round: 110 * time.Second,
 	Steps: []ScriptStep{
 		{10 * time.Second, "CP_002 answers KO", "red after 3 failed checks", replyKO(2)},
 		{20 * time.Second, "CP_003 stops answering", "red after 3 timeouts, at most 3.9 s", goMute(3)},
@@ -173,13 +173,22 @@ var defaultScript = Script{
 		{50 * time.Second, "the broker freezes for 15 s", "nothing is late, nothing is lost", (*env).freezeBroker},
 		{65 * time.Second, "", "", (*env).thawBroker},
 		{75 * time.Second, "all is well again", "", (*env).restoreAll},
+		{85 * time.Second, "the site Station goes dark", "one row for its three", darken(4, 5, 6)},
+		{100 * time.Second, "and is back", "", (*env).restoreAll},
 	},
 }
 
 func replyKO(n int) func(*env)     { return func(e *env) { e.cp(n).behave(ko) } }
 func goMute(n int) func(*env)      { return func(e *env) { e.cp(n).behave(mute) } }
 func killMonitor(n int) func(*env) { return func(e *env) { e.killMonitor(e.cp(n)) } }
-func failTwice(n int) func(*env)   { return func(e *env) { e.cp(n).failTimes(2) } }
+func darken(all ...int) func(*env) {
+	return func(e *env) {
+		for _, n := range all {
+			e.killMonitor(e.cp(n))
+		}
+	}
+}
+func failTwice(n int) func(*env) { return func(e *env) { e.cp(n).failTimes(2) } }
 
 // play repeats the script until ctx ends. Every step is timed from the start of
 // play, so that delays do not add up.

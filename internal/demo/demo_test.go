@@ -354,13 +354,15 @@ func TestSummary(t *testing.T) {
 }
 
 func TestBannerShowsTheScript(t *testing.T) {
-	want := `Every 90 s the same story:
+	want := `Every 110 s the same story:
   0:10  CP_002 answers KO            red after 3 failed checks
   0:20  CP_003 stops answering       red after 3 timeouts, at most 3.9 s
   0:30  CP_004 loses its Monitor     grey a second later
   0:40  CP_005 fails two checks      stays green: two are not three
   0:50  the broker freezes for 15 s  nothing is late, nothing is lost
-  1:15  all is well again`
+  1:15  all is well again
+  1:25  the site Station goes dark   one row for its three
+  1:40  and is back`
 	if got := strings.Join(defaultScript.lines(language.English), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
