@@ -51,7 +51,7 @@ var packages = map[string]contract{
 	"internal/folder":            {does, []string{"internal/language"}},
 	"internal/sqlite":            {does, []string{"internal/folder"}},
 	"internal/audit":             {does, []string{".", "internal/folder", "internal/sqlite"}},
-	"internal/accounts":          {does, []string{".", "internal/audit", "internal/sqlite"}},
+	"internal/accounts":          {does, []string{".", "internal/audit", "internal/language", "internal/sqlite"}},
 	"internal/operations":        {does, []string{".", "internal/audit", "internal/ledger", "internal/sqlite"}},
 	"internal/outbox":            {does, []string{".", "internal/folder", "internal/language", "internal/sqlite"}},
 	"internal/monitor":           {does, []string{".", "internal/outbox", "internal/pace", "internal/probe", "internal/metrics"}},

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -180,7 +181,7 @@ func (c accountCommand) run(ctx context.Context, command string) error {
 	}
 	a, err := c.send(ctx, o)
 	if err != nil {
-		return language.Errorf("%s: %w", command, err)
+		return language.Errorf("%s: %w", strings.TrimSpace(command+" "+o.Name), err)
 	}
 	c.print(o, a)
 	return nil
@@ -240,10 +241,14 @@ func (c accountCommand) askPassword() (string, error) {
 }
 
 // send has the Central that runs in the state folder do it; where none runs, this process does.
+// Only the first user makes a folder: another command would make one for a misspelt --state-dir.
 func (c accountCommand) send(ctx context.Context, o accountOrder) (a accountAnswer, err error) {
 	err = historyCommand{dir: c.dir}.ask(ctx, accountsPath, o, &a)
 	if !noCentral(err) {
 		return a, err
+	}
+	if o.Command != "user add" && !exists(filepath.Join(c.dir, audit.FileName)) {
+		return a, language.Errorf("no Central has kept anything in %s", c.dir)
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return a, err
@@ -273,10 +278,16 @@ func (c accountCommand) print(o accountOrder, a accountAnswer) {
 		c.say("The token %s is good until %s. It is shown this once:", o.Name, time.Now().Add(o.Life).UTC().Format(time.DateOnly))
 		fmt.Fprintln(c.stdout, a.Secret)
 	case "user list":
+		if len(a.Rows) == 0 {
+			c.say("nobody can sign in yet: ev-central user add NAME --role operator")
+		}
 		for _, row := range a.Rows {
 			fmt.Fprintf(c.stdout, "%-24s  %s\n", row.Name, row.Role)
 		}
 	case "token list":
+		if len(a.Rows) == 0 {
+			c.say("no tokens")
+		}
 		for _, row := range a.Rows {
 			c.say("%-24s  %-8s  until %s", row.Name, row.Role, row.Expires.Time().UTC().Format(time.DateOnly))
 		}

@@ -127,8 +127,8 @@ const firstTokenFile = "first-token"
 
 // offerFirstToken makes the token by which the first operator is made, as long as there is no
 // user. At a terminal it is printed once, else it is left in a file for the user of this
-// process. path is that file.
-func (p *centralProcess) offerFirstToken() {
+// process.
+func (p *centralProcess) offerFirstToken(page string) {
 	path := filepath.Join(p.options.stateDir, firstTokenFile)
 	p.dropFirstToken()
 	if p.board.accounts == nil {
@@ -140,7 +140,7 @@ func (p *centralProcess) offerFirstToken() {
 		return
 	case err == nil && p.console.Terminal():
 		p.console.Print(
-			p.console.Language().Text("Nobody can sign in to the page yet. This token makes the first user, once:"),
+			p.console.Language().Sprintf("Nobody can sign in to the page yet. At %s this token makes the first user, once:", page+"signin"),
 			"  "+token, "",
 		)
 		return

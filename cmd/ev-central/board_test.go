@@ -164,6 +164,7 @@ func TestFirstTokenIsAFile(t *testing.T) {
 	s.begin()
 	path := filepath.Join(s.dir, firstTokenFile)
 	s.central.Stderr.Line("the token in this file makes the first user")
+	s.boardIsPrivate()
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, %v", err, info)
@@ -190,9 +191,15 @@ func TestFirstTokenIsAFile(t *testing.T) {
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("the file after a user was made: %v", err)
 	}
+	s.boardIsPrivate()
+}
+
+// boardIsPrivate checks that nobody else on this machine can read the hashes of passwords.
+func (s *boardSite) boardIsPrivate() {
+	s.t.Helper()
 	for _, file := range []string{audit.FileName, audit.FileName + "-wal"} {
 		if info, err := os.Stat(filepath.Join(s.dir, file)); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", file, err, info)
+			s.t.Errorf("%s: %v, %v", file, err, info)
 		}
 	}
 }
@@ -215,13 +222,20 @@ func TestUsersAndTokens(t *testing.T) {
 	}
 	withInput(t, "", at("token", "revoke", "ci")...)
 	withInput(t, "", at("user", "remove", "ben")...)
+	if got := withInput(t, "", at("token", "list")...); got != "no tokens\n" {
+		t.Errorf("without tokens: %q", got)
+	}
+	nowhere := filepath.Join(t.TempDir(), "misspelt")
 	for _, tc := range []struct {
 		args []string
 		code int
 		want string
 	}{
 		{at("user", "remove", "ana"), cli.ExitFailed, "the last operator"},
-		{at("user", "remove", "zoe"), cli.ExitFailed, "nobody of this name"},
+		{at("user", "remove", "zoe"), cli.ExitFailed, "user remove zoe: there is nobody of this name"},
+		{at("user", "remove", "zoe", "--lang", "es"), cli.ExitFailed, "no hay nadie con ese nombre"},
+		{[]string{"user", "list", "--state-dir", nowhere}, cli.ExitFailed, "no Central has kept anything in"},
+		{[]string{"token", "--name", "x", "--role", "viewer", "--state-dir", nowhere}, cli.ExitFailed, "no Central has kept anything in"},
 		{at("user", "add", "a b", "--role", "viewer"), cli.ExitUsage, "1 to 64 of"},
 		{at("user", "add", "zoe"), cli.ExitUsage, "needs --role"},
 		{at("user", "add", "zoe", "--role", "admin"), cli.ExitUsage, "viewer"},

@@ -35,7 +35,7 @@ func (p *centralProcess) showStarted(monitors []net.Listener, pages net.Listener
 	said := p.console.Language()
 	page, listens := said.Text("off (--http is empty)"), ""
 	if pages != nil {
-		page = status.Scheme(pages) + "://" + localAddress(pages.Addr()) + "/"
+		page = pageURL(pages)
 		listens = pages.Addr().String()
 	}
 	if !p.console.Terminal() {
@@ -64,6 +64,11 @@ func (p *centralProcess) showStarted(monitors []net.Listener, pages net.Listener
 		said.Sprintf("  State     %s (%s)", console.Path(p.options.stateDir), known),
 		said.Sprintf("  Config    %s", p.options.sources.In(said)), "",
 	)
+}
+
+// pageURL is where the page is for a browser on this machine.
+func pageURL(pages net.Listener) string {
+	return status.Scheme(pages) + "://" + localAddress(pages.Addr()) + "/"
 }
 
 func isTLS(ln net.Listener) bool { _, ok := ln.(*central.SecureListener); return ok }

@@ -127,7 +127,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	p.alerts = p.startAlerting()
 	p.showStarted(monitors, pages)
 	if pages != nil {
-		p.offerFirstToken()
+		p.offerFirstToken(pageURL(pages))
 	}
 	return bounded(ctx, func() error {
 		return errors.Join(p.run(ctx, monitors, pages), closeHistory(), board.Close(), c.Close())

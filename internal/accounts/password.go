@@ -5,13 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
+
+	"evcp/internal/language"
 )
 
 // hashCost is the cost of argon2id.
@@ -33,7 +34,7 @@ const (
 )
 
 // ErrPassword is a password that can't be one.
-var ErrPassword = errors.New("password: 10 to 1000 characters, and not the name")
+var ErrPassword = language.New("password: 10 to 1000 characters, and not the name")
 
 func checkPassword(name, password string) error {
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.EqualFold(name, password) {

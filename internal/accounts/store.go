@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/sqlite"
 )
 
@@ -29,15 +30,15 @@ var Roles = []Role{Viewer, Operator}
 
 // Errors. Each says what is allowed.
 var (
-	ErrName     = errors.New("a name has 1 to 64 of A-Z a-z 0-9 . _ - @")
-	ErrRole     = errors.New("a role is viewer or operator")
-	ErrTaken    = errors.New("the name is taken")
-	ErrNobody   = errors.New("there is nobody of this name")
-	ErrNoToken  = errors.New("there is no token of this name")
-	ErrLast     = errors.New("it is the last operator: make another one first")
-	ErrTooMany  = errors.New("there are too many")
-	ErrExpiry   = errors.New("a token is good for 1 hour to 10 years")
-	ErrNotFirst = errors.New("the first user is an operator")
+	ErrName     = language.New("a name has 1 to 64 of A-Z a-z 0-9 . _ - @")
+	ErrRole     = language.New("a role is viewer or operator")
+	ErrTaken    = language.New("the name is taken")
+	ErrNobody   = language.New("there is nobody of this name")
+	ErrNoToken  = language.New("there is no token of this name")
+	ErrLast     = language.New("it is the last operator: make another one first")
+	ErrTooMany  = language.New("there are too many")
+	ErrExpiry   = language.New("a token is good for 1 hour to 10 years")
+	ErrNotFirst = language.New("the first user is an operator")
 )
 
 const (

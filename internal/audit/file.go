@@ -53,7 +53,7 @@ func Open(dir string, log *slog.Logger) (*BoardDB, error) {
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
 	path := filepath.Join(dir, FileName)
-	if err := errors.Join(makePrivate(path), makePrivate(path+"-wal")); err != nil {
+	if err := makePrivate(path); err != nil {
 		return nil, err
 	}
 	db, err := boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -48,9 +49,9 @@ var ownFiles = [...]string{"", "-wal"}
 
 // Open opens or makes a file and brings its schema up to date. The pragmas are executed
 // before that, and only on a file of this schema. On ErrForeign and ErrNewer the file is
-// unchanged.
+// unchanged. The log gets the owner and the mode of the file: it holds what the file does.
 func (s Schema) Open(f DBFile, pragmas string) (*DB, error) {
-	db, err := connect(context.Background(), f.uri("rwc"))
+	db, err := connect(context.Background(), f.uri("rwc", "modeof", f.Path))
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +115,14 @@ func connect(ctx context.Context, uri string) (*DB, error) {
 	return db.checked(conn.BusyTimeout(time.Second))
 }
 
-// uri names the file to SQLite.
+// uri names the file to SQLite; more are names and values of further parameters.
 func (f DBFile) uri(mode string, more ...string) string {
 	query := url.Values{"mode": {mode}}
 	if f.VFS != "" {
 		query.Set("vfs", f.VFS)
 	}
-	for _, name := range more {
-		query.Set(name, "1")
+	for pair := range slices.Chunk(more, 2) {
+		query.Set(pair[0], pair[1])
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(f.Path), RawQuery: query.Encode()}).String()
 }

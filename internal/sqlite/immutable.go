@@ -25,7 +25,7 @@ func (s Schema) OpenImmutable(f DBFile) (*DB, error) {
 // OpenImmutable does the same with any file, whatever is in it.
 func OpenImmutable(f DBFile) (*DB, error) {
 	if !HasWAL(f.Path) {
-		return read(f.uri("ro", "immutable"), exclusive) // without immutable SQLite would make a log
+		return read(f.uri("ro", "immutable", "1"), exclusive) // without immutable SQLite would make a log
 	}
 	system, ok := vfs.Find(f.VFS).(vfs.VFSFilename)
 	if !ok {
