@@ -176,7 +176,7 @@ func TestFeedFoldsAFlood(t *testing.T) {
 	s.send(norte[1], "EV_CP_M CP_2 ENGINE_RECOVERED")
 	b.waitFor("that it is well again", fmt.Sprintf(isState, "CP_2", "activated"))
 	b.waitFor("that it is held", `document.querySelector(".feed .held").hidden === false`)
-	b.waitFor("that nothing has moved", `!`+textOf(".feed")+`.includes("Recovered")`)
+	b.waitFor("that nothing has moved", `!`+textOf(".feed")+`.includes("Recovery reported")`)
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".feed ol").dispatchEvent(new PointerEvent("pointerleave"))`))
-	b.waitFor("what came meanwhile", textOf(".feed")+`.includes("Recovered")`)
+	b.waitFor("what came meanwhile", textOf(".feed")+`.includes("Recovery reported")`)
 }

@@ -32,6 +32,6 @@ const (
 	IncidentClosed FeedKind = "incident_closed"
 	// ReportAnswered: Central answered its report.
 	ReportAnswered FeedKind = "report_answered"
-	// MonitorStalled: the Monitor itself stood still.
+	// MonitorStalled: the Monitor itself stood still, for an interval or longer.
 	MonitorStalled FeedKind = "monitor_stalled"
 )

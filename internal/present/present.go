@@ -142,6 +142,9 @@ func (p *EventState) Take(r history.ParsedRecord) (what FeedItem, changed bool) 
 		p.Open = &open
 		return FeedItem{Kind: ReportAnswered, At: r.At, Span: r.Latency}, true
 	case evcp.MonitorStalled:
+		if r.Span < p.Interval { // hardly a check: no line
+			return what, changed
+		}
 		return FeedItem{Kind: MonitorStalled, At: r.At, Span: r.Span}, true
 	case evcp.ClockStep:
 		p.firstFail = 0

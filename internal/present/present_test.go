@@ -100,6 +100,23 @@ func TestOKAfterOKChangesNothing(t *testing.T) {
 	}
 }
 
+// A Monitor that stood still for less than an interval is no line of the feed.
+func TestShortStallIsNoFeedItem(t *testing.T) {
+	var s story
+	s.tell("SO")
+	for _, stood := range []struct {
+		span time.Duration
+		kind FeedKind
+	}{{200 * time.Millisecond, ""}, {4 * time.Second, MonitorStalled}} {
+		s.seq++
+		r := history.ParsedRecord{CP: "CP_001", Epoch: 1, At: s.at}
+		r.Seq, r.Action, r.Span = s.seq, evcp.MonitorStalled, stood.span
+		if what, _ := s.cp.Take(r); what.Kind != stood.kind {
+			t.Errorf("%v: %q", stood.span, what.Kind)
+		}
+	}
+}
+
 // An incident whose engine_recovered is missing ends with the OK after the one that would
 // have closed it; a repeated event changes nothing.
 func TestEndThatIsMissing(t *testing.T) {

@@ -7,10 +7,14 @@ import { bars } from './marks.js';
 import { clockMs } from './incident.js';
 import { causeOf } from './tiles.js';
 
-/** A change of state as an item of the feed. @param {import('./store.js').Change} c @returns {import('./feedfold.js').Item} */
-export function itemOfChange(c) {
+/**
+ * A change of state as an item of the feed. Where the events tell the incident, they say how long
+ * it lasted: a report carries no time. @param {import('./store.js').Change} c @param {boolean} events whether they do
+ * @returns {import('./feedfold.js').Item}
+ */
+export function itemOfChange(c, events) {
   const kind = c.to === 'faulted' ? 'faulted' : c.to === 'disconnected' ? 'disconnected' : c.reason === 'registered' ? 'registered' : 'recovered';
-  return { ...c, kind, at: /** @type {any} */ (c).at, cp_id: c.cp_id };
+  return { ...c, kind, events, at: /** @type {any} */ (c).at, cp_id: c.cp_id };
 }
 
 /** @param {string} letter */
@@ -40,6 +44,7 @@ function textOf(i) {
     case 'incident_closed': return t('fe_incident_closed', { d: dur(span) });
     case 'report_answered': return t('fe_report_answered', { ms: ms(span * 1000) });
     case 'monitor_stalled': return t('fe_monitor_stalled', { d: span < 10 ? num(span, 1) + '\u00a0s' : dur(span) });
+    case 'recovered': if (i.events && i.from === 'faulted') return t('c_recovered'); // falls through
     default: return t(i.to === 'disconnected' ? 'r_' + i.reason : 'f_' + i.reason, { a: esc(host(i.peer || '')), d: dur(i.lasted || 0) });
   }
 }

@@ -323,9 +323,14 @@ let holds = 0; // pointed at, focused
 /** @type {{items: import('./feedfold.js').Item[], more: number}} */
 let waiting = { items: [], more: 0 }; // what came while it was held
 const MAX_WAITING = 2000;
+/** @param {import('./store.js').Change} c */
+function told(c) {
+  const cp = store.cps.get(c.cp_id);
+  return itemOfChange(c, !!cp && !!cp.events);
+}
 function fillFeed() {
   folder = new Folder();
-  folder.fill([...store.changes.map(itemOfChange), ...store.feed]);
+  folder.fill([...store.changes.map(told), ...store.feed]);
   waiting = { items: [], more: 0 };
 }
 function drawFeed() {
@@ -416,7 +421,7 @@ function delta(e) {
   for (const id of beats) if (visible.has(id)) animate(id);
   if (moved.size) headSites(moved);
   if (moved.size && store.cps.size <= MANY) { drawQueue(); drawBand(); } else if (news || structure) queueSoon();
-  feedAdd([...e.changes.map(itemOfChange), ...e.feed], e.more);
+  feedAdd([...e.changes.map(told), ...e.feed], e.more);
 }
 /** Brings the heads of the sites of charge points to the present. @param {Set<string>} ids */
 function headSites(ids) {
