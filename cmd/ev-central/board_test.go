@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -110,7 +111,9 @@ func TestKilledBetweenAChangeAndItsLine(t *testing.T) {
 	for round := range 4 {
 		s.begin()
 		var killed atomic.Bool
-		timer := time.AfterFunc(time.Duration(80+70*round)*time.Millisecond, func() { killed.Store(true); s.central.Signal(syscall.SIGKILL) })
+		kill := sync.OnceFunc(func() { // some time after the first answer
+			time.AfterFunc(time.Duration(20+40*round)*time.Millisecond, func() { killed.Store(true); s.central.Signal(syscall.SIGKILL) })
+		})
 		for {
 			code, text, err := s.ask(http.MethodPost, "/api/v1/maintenance", body(n), fmt.Sprint("key ", n))
 			if err != nil {
@@ -121,8 +124,8 @@ func TestKilledBetweenAChangeAndItsLine(t *testing.T) {
 			}
 			answered[fmt.Sprint("S", n)] = true
 			n++
+			kill()
 		}
-		timer.Stop()
 		s.central.Wait()
 		if !killed.Load() {
 			t.Fatal("Central ended by itself")
