@@ -29,6 +29,7 @@ type fixture struct {
 	replyDelay atomic.Int64 // how long the Engine takes to reply
 	slept      atomic.Int64 // how long the machine has slept
 	sleptReads atomic.Int64 // how often the Monitor read that
+	sleptDelay atomic.Int64 // how long the Monitor stands still in the next such reading
 	writeDelay atomic.Int64 // how long the Monitor stands still in its next write
 	gate       chan struct{}
 
@@ -151,6 +152,7 @@ func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 	tail := box.Tail(10000, false)
 	slept := func() time.Duration {
 		f.sleptReads.Add(1)
+		time.Sleep(time.Duration(f.sleptDelay.Swap(0)))
 		return time.Duration(f.slept.Load())
 	}
 	var targets []monitor.Target
@@ -405,6 +407,33 @@ func TestObserve(t *testing.T) {
 		}
 		if m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering}) {
 			t.Error("a stopped Monitor took an observation")
+		}
+	})
+}
+
+// TestObservationsAreDatedAfterTheyCame: a Monitor that stands still in a wake-up, after it has
+// read the clock, dates none of what came meanwhile by that reading.
+func TestObservationsAreDatedAfterTheyCame(t *testing.T) {
+	withEngine(t, func(f *fixture) {
+		var came evcp.Stamp
+		events := f.run(func(m *monitor.Monitor) {
+			time.Sleep(2 * time.Second)
+			f.sleptDelay.Store(int64(50 * time.Millisecond))
+			for f.sleptDelay.Load() != 0 {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(20 * time.Millisecond)
+			came = evcp.StampOf(time.Now())
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering})
+			time.Sleep(time.Second)
+		})
+		for _, e := range events {
+			if e.Action == evcp.RegisterToCentral && e.At < came {
+				t.Errorf("dated %s before it came", came.Sub(e.At))
+			}
+		}
+		if count(events, evcp.RegisterToCentral) != 1 {
+			t.Errorf("%v", events)
 		}
 	})
 }

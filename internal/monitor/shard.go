@@ -194,11 +194,13 @@ func (s *shard) judgeFound() {
 	}
 }
 
-// drainInbox judges what else waits, so that many observations share a wake-up.
+// drainInbox judges what else waits, so that many observations share a wake-up. Each is dated
+// after it came: Central's answer is not dated before the question.
 func (s *shard) drainInbox() {
 	for range cap(s.inbox) {
 		select {
 		case o := <-s.inbox:
+			s.now = time.Now()
 			s.observe(o)
 		default:
 			return
