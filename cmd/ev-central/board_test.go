@@ -229,6 +229,10 @@ func TestUsersAndTokens(t *testing.T) {
 		t.Errorf("without tokens: %q", got)
 	}
 	nowhere := filepath.Join(t.TempDir(), "misspelt")
+	badPorts := filepath.Join(t.TempDir(), "ports.csv")
+	if err := os.WriteFile(badPorts, []byte("port,cp_id,commissioned\nP1,CP_001,2026-99-01\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		args []string
 		code int
@@ -244,6 +248,7 @@ func TestUsersAndTokens(t *testing.T) {
 		{at("user", "add", "zoe", "--role", "admin"), cli.ExitUsage, "viewer"},
 		{at("token", "--role", "viewer"), cli.ExitUsage, "for which program"},
 		{at("token", "--name", "x", "--role", "viewer", "--expires", "9999d"), cli.ExitUsage, "3660d"},
+		{[]string{"--ports", badPorts, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", nowhere}, cli.ExitUsage, "line 2: commissioned"},
 		{[]string{"--trust-user-header", "X-User", "--state-dir", s.dir}, cli.ExitUsage, "--trust-proxy"},
 		{[]string{"--trust-proxy", "10.0.0.0/99", "--state-dir", s.dir}, cli.ExitUsage, "a network is"},
 	} {

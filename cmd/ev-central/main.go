@@ -102,6 +102,11 @@ func (o *options) serve(ctx context.Context) (err error) {
 			return cli.UsageError(language.Errorf("--registry: %w", err))
 		}
 	}
+	if o.reports.ports != "" {
+		if _, err := readPorts(o.reports.ports, time.UTC); err != nil {
+			return cli.UsageError(err)
+		}
+	}
 	if err := o.alerts.open(&o.files); err != nil {
 		return err
 	}

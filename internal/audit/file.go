@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"evcp"
@@ -34,6 +35,8 @@ const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; `
 type BoardDB struct {
 	lock *folder.Lock
 	db   *sqlite.DB
+	log  *slog.Logger
+	gone sync.Once // logged that the file is gone
 }
 
 // Open opens the file in a folder, or makes it. One that can't be used is put aside: then
@@ -48,7 +51,7 @@ func Open(dir string, log *slog.Logger) (*BoardDB, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	return &BoardDB{lock, db}, nil
+	return &BoardDB{lock: lock, db: db, log: log}, nil
 }
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
@@ -175,6 +178,10 @@ var errNoLine = errors.New("a change without a line in the audit log")
 // ErrFull is a log that has no room for more lines.
 var ErrFull = errors.New("the audit log is full")
 
+// ErrGone is a file that was removed from its folder, or replaced, while it is open: what is
+// written then is lost with the process.
+var ErrGone = errors.New("board.db is not the one in its folder any more: put a backup there and restart Central")
+
 const (
 	// maxLines bounds the log: some 3 GB.
 	maxLines = 10_000_000
@@ -210,6 +217,10 @@ func (c *BoardChange) AfterCommit(f func()) { c.after = append(c.after, f) }
 // loss. After an error nothing has changed.
 func (f *BoardDB) Change(by Actor, change func(*BoardChange) error) error {
 	return f.db.WithLock(func() error {
+		if f.db.Replaced() {
+			f.gone.Do(func() { f.log.Warn("nothing can be entered until a restart: board.db was removed or replaced") })
+			return ErrGone
+		}
 		c := &BoardChange{DB: f.db, By: by, At: evcp.StampOf(time.Now())}
 		err := f.db.Transact(true, func() error {
 			if err := change(c); err != nil {

@@ -79,6 +79,20 @@ func TestALineInEachFormat(t *testing.T) {
 	}
 }
 
+// TestAPersonReadsTheError: an error stands under the sentence, unless what it means does.
+func TestAPersonReadsTheError(t *testing.T) {
+	o := console.Options{Format: console.Text, Getenv: utf8Locale}
+	failed := slog.Any("error", errors.New("no such\x1b[2J\ntopic"))
+	got := logged(t, o, slog.LevelWarn, "can't read; tries again", failed)
+	if lines := strings.Split(got, "\n"); len(lines) != 3 || !strings.Contains(lines[1], "           no such") || strings.ContainsAny(got, "\x1b") {
+		t.Errorf("got %q", got)
+	}
+	got = logged(t, o, slog.LevelWarn, "can't read", failed, slog.String("do", "make the topic"))
+	if !strings.Contains(got, "make the topic") || strings.Contains(got, "no such") {
+		t.Errorf("with advice: %q", got)
+	}
+}
+
 func TestOnlyTheShapeAndTheStatesWordArePainted(t *testing.T) {
 	g, r, e := "\x1b[32m", "\x1b[31m", "\x1b[0m"
 	for _, c := range []struct {

@@ -15,6 +15,7 @@ import (
 
 	"evcp"
 	"evcp/internal/display"
+	"evcp/internal/language"
 )
 
 // Keys of the attributes that have a place of their own in every format, besides slog's.
@@ -30,6 +31,9 @@ const (
 	doKey      = "do"
 )
 
+// errorKey is that of the error, which Text shows where nothing says what it means.
+const errorKey = "error"
+
 // CP says which charge point a log record is about.
 func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
 
@@ -37,7 +41,7 @@ func CP(id evcp.CPID) slog.Attr { return slog.String(cpKey, string(id)) }
 func Shape(s display.Shape) slog.Attr { return slog.Any(shapeKey, s) }
 
 // Logger writes to c. A record's message is a sentence for a person; in Text its
-// attributes besides Shape, CP, "meaning" and "do" show only when Level is debug, in Logfmt
+// attributes besides Shape, CP, "meaning", "do" and "error" show only when Level is debug, in Logfmt
 // and JSON always. Groups become prefixes: "kafka.topic".
 func (c *Console) Logger() *slog.Logger { return slog.New(logHandler{c: c}) }
 
@@ -145,17 +149,25 @@ func (e logRecord) human(c *Console) []string {
 			text += " " + f.Key + "=" + logfmtText(machineText(f.Value))
 		}
 	} else {
-		details = e.details()
+		details = e.details(c.said)
 	}
 	return c.style.Entry(head, e.shape, id, text, details, c.width(columns))
 }
 
-// details are the texts that a person gets under the sentence.
-func (e logRecord) details() (texts []string) {
+// details are the texts that a person gets under the sentence: what it means and what to do, or,
+// where nothing says that, the error.
+func (e logRecord) details(said language.Language) (texts []string) {
+	failed := ""
 	for _, f := range e.fields {
+		if err, ok := f.Value.Any().(error); ok && f.Key == errorKey {
+			failed = said.Error(err)
+		}
 		if text := f.Value.String(); (f.Key == meaningKey || f.Key == doKey) && text != "" {
 			texts = append(texts, text)
 		}
+	}
+	if texts == nil && failed != "" {
+		texts = []string{failed}
 	}
 	return texts
 }

@@ -107,6 +107,7 @@ var failures = []struct {
 	{operations.ErrWhat, http.StatusBadRequest},
 	{operations.ErrTimes, http.StatusBadRequest},
 	{operations.ErrNoFile, http.StatusServiceUnavailable},
+	{audit.ErrGone, http.StatusServiceUnavailable},
 	{audit.ErrOtherRequest, http.StatusUnprocessableEntity},
 }
 
