@@ -249,7 +249,11 @@ func (c historyCommand) annotate(ctx context.Context, n archive.Annotation) erro
 	if err != nil {
 		return language.Errorf("exclude: %w", err)
 	}
-	fmt.Fprintln(c.stdout, c.said.Sprintf("annotation %d", id))
+	if n.Withdraws != 0 {
+		fmt.Fprintln(c.stdout, c.said.Sprintf("exclusion %d is withdrawn", n.Withdraws))
+	} else {
+		fmt.Fprintln(c.stdout, c.said.Sprintf("exclusion %d; to take it back: ev-central exclude withdraw %d", id, id))
+	}
 	return nil
 }
 

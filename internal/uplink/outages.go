@@ -43,6 +43,7 @@ type diagnosticFolder struct {
 	at     Instant                     // when they are taken; 0: there is none
 	gone   bool                        // it was said that Central is gone for all
 	back   bool                        // and then that it is back; some charge points may not be yet
+	told   int                         // of how many it was said that Central is gone, before it was for all
 }
 
 func (f *diagnosticFolder) add(d Diagnostic, now Instant) {
@@ -72,12 +73,18 @@ func (f *diagnosticFolder) take(v fleetView, now Instant) (tell []Diagnostic) {
 	if ended := f.folded[OutageEnded]; ended.Count > 0 && !f.back {
 		tell = append(tell, ended)
 		f.gone, f.back = false, f.gone
+		f.told = max(0, f.told-ended.Count)
 	}
 	if began := f.folded[OutageBegan]; began.Count > 0 && !f.gone {
 		if v.down && v.all > 1 {
-			began.Count, f.gone, f.back = v.all, true, false
+			began.Count, f.gone, f.back = v.all-f.told, true, false
+			f.told = 0
+		} else {
+			f.told += began.Count
 		}
-		tell = append(tell, began)
+		if began.Count > 0 {
+			tell = append(tell, began)
+		}
 	}
 	for _, kind := range [...]DiagnosticKind{NotCentral, ReportRejected} {
 		if d := f.folded[kind]; d.Count > 0 {
@@ -85,7 +92,7 @@ func (f *diagnosticFolder) take(v fleetView, now Instant) (tell []Diagnostic) {
 		}
 	}
 	if v.away == 0 {
-		f.back = false
+		f.back, f.told = false, 0
 	}
 	f.folded, f.at = [diagnosticKinds]Diagnostic{}, 0
 	return tell

@@ -125,6 +125,14 @@ func TestDiagnosticsOfAFleetAreFolded(t *testing.T) {
 	expect(2*foldFor, Diagnostic{CP: "A", Count: 3, Kind: OutageBegan, Cause: evcp.Refused})
 	ended(3)
 	expect(2*foldFor, Diagnostic{CP: "B", Count: 3, Kind: OutageEnded, Outage: time.Minute, Pending: 6})
+	began(5)
+	expect(2*foldFor, Diagnostic{CP: "A", Count: 5, Kind: OutageBegan, Cause: evcp.Refused})
+	began(995)
+	fleet.down = true
+	expect(2*foldFor, Diagnostic{CP: "A", Count: 995, Kind: OutageBegan, Cause: evcp.Refused})
+	fleet.down = false
+	ended(1000)
+	expect(2*foldFor, Diagnostic{CP: "B", Count: 1000, Kind: OutageEnded, Outage: time.Minute, Pending: 2000})
 
 	lone := fleetView{all: 1, away: 1, down: true}
 	f.add(Diagnostic{CP: "A", Kind: OutageBegan}, now)
