@@ -20,6 +20,9 @@ var (
 	ErrNoExclusion = errors.New("there is no such exclusion")
 	ErrWithdrawn   = errors.New("it is withdrawn already")
 	ErrTooMany     = errors.New("too many annotations")
+	// ErrGone is a file that was removed or replaced while it is open: an annotation, which stands
+	// in no other place, would be lost with the process.
+	ErrGone = errors.New("history.db is not the one in its folder any more: restart Central")
 )
 
 // maxAnnotations bounds the table.
@@ -27,6 +30,9 @@ const maxAnnotations = 1_000_000
 
 // Annotate adds an annotation, and returns its number.
 func (a *Archive) Annotate(n Annotation) (id int64, err error) {
+	if a.db.Replaced() {
+		return 0, ErrGone
+	}
 	err = a.db.Transact(true, func() error {
 		list, err := annotations(a.db, 1<<62)
 		if err != nil {

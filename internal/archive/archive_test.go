@@ -189,4 +189,10 @@ func TestAnnotations(t *testing.T) {
 			t.Errorf("at %q: %v", position, all)
 		}
 	}
+	if err := os.Remove(filepath.Join(dir, FileName)); err != nil {
+		t.Skip("an open file can't be removed here:", err)
+	}
+	if _, err := a.Annotate(e); !errors.Is(err, ErrGone) {
+		t.Errorf("an annotation of a removed file: %v", err)
+	}
 }

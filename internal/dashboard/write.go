@@ -103,6 +103,7 @@ var failures = []struct {
 	{archive.ErrNoExclusion, http.StatusNotFound},
 	{archive.ErrWithdrawn, http.StatusConflict},
 	{archive.ErrTooMany, http.StatusConflict},
+	{archive.ErrGone, http.StatusServiceUnavailable},
 	{operations.ErrUntil, http.StatusBadRequest},
 	{operations.ErrWhat, http.StatusBadRequest},
 	{operations.ErrTimes, http.StatusBadRequest},
