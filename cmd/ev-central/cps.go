@@ -16,6 +16,7 @@ import (
 	"evcp/internal/central/cpstate"
 	"evcp/internal/display"
 	"evcp/internal/language"
+	"evcp/internal/operations"
 	"evcp/internal/status"
 )
 
@@ -44,6 +45,8 @@ type listRow struct {
 	Reason     string    `json:"reason"`
 	Since      time.Time `json:"since"`
 	Unverified bool      `json:"unverified"`
+	Owner      string    `json:"owner"`       // who has taken its incident; "" is nobody
+	Maintained time.Time `json:"maintenance"` // until when it is in maintenance; zero: it is not
 }
 
 // listPageSize bounds one answer: some 150 bytes for each.
@@ -68,7 +71,7 @@ func (p *centralProcess) handleList(mux *http.ServeMux) {
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(q.page(p.central.CPs(), sites)) // the client may have gone
+		_ = json.NewEncoder(w).Encode(q.page(p.central.CPs(), sites, p.board.operations.Overlays(time.Now()))) // the client may have gone
 	})
 }
 
@@ -85,11 +88,11 @@ func (p *centralProcess) sites(ctx context.Context) (map[evcp.CPID]string, error
 	return v.Sites()
 }
 
-func (q listQuestion) page(all []central.CPView, sites map[evcp.CPID]string) listPage {
+func (q listQuestion) page(all []central.CPView, sites map[evcp.CPID]string, entered func(evcp.CPID) operations.Overlay) listPage {
 	page := listPage{ChargePoints: []listRow{}}
 	slices.SortFunc(all, func(a, b central.CPView) int { return cmp.Compare(a.ID, b.ID) })
 	for _, v := range all {
-		row := listRow{v.ID, v.State.String(), v.Reason.String(), v.Since, v.Unverified != cpstate.Verified}
+		row := listRow{CP: v.ID, State: v.State.String(), Reason: v.Reason.String(), Since: v.Since, Unverified: v.Unverified != cpstate.Verified}
 		if !v.Known() {
 			row.State, row.Reason = expected, ""
 		}
@@ -100,6 +103,13 @@ func (q listQuestion) page(all []central.CPView, sites map[evcp.CPID]string) lis
 		if len(page.ChargePoints) == listPageSize {
 			page.More = true
 			break
+		}
+		o := entered(v.ID)
+		if o.Owner != nil {
+			row.Owner = o.Owner.Name
+		}
+		if o.Maintenance != nil {
+			row.Maintained = o.Maintenance.To.Time()
 		}
 		page.ChargePoints = append(page.ChargePoints, row)
 	}
@@ -135,7 +145,7 @@ var listShapes = map[string]display.Shape{
 	cpstate.Activated.String(): display.Up, cpstate.Faulted.String(): display.Failed, cpstate.Disconnected.String(): display.Gone, expected: display.Note,
 }
 
-// line is one row: shape, id, state, for how long, why.
+// line is one row: shape, id, state, for how long, why, and what people entered.
 func (c historyCommand) line(row listRow, now time.Time) string {
 	lasted := "–"
 	if !row.Since.IsZero() {
@@ -143,8 +153,15 @@ func (c historyCommand) line(row listRow, now time.Time) string {
 	}
 	shape, reason := listShapes[row.State], row.Reason
 	if row.Unverified {
-		shape, reason = display.Unknown, strings.TrimPrefix(reason+", "+c.said.Text("unverified"), ", ")
+		shape, reason = display.Unknown, reason+", "+c.said.Text("unverified")
 	}
+	if !row.Maintained.IsZero() {
+		reason += ", " + c.said.Sprintf("in maintenance until %s UTC", row.Maintained.UTC().Format("2006-01-02 15:04"))
+	}
+	if row.Owner != "" {
+		reason += ", " + c.said.Sprintf("%s has it", row.Owner)
+	}
+	reason = strings.TrimPrefix(reason, ", ")
 	return strings.TrimRight(fmt.Sprintf("%s %s  %s  %8s  %s", shape.Mark(), display.Pad(display.Safe(string(row.CP)), 16),
 		display.Pad(c.said.Text(row.State), 13), lasted, display.Safe(reason)), " ")
 }

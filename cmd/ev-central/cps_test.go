@@ -8,8 +8,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"evcp"
+	"evcp/internal/central"
+	"evcp/internal/central/cpstate"
 	"evcp/internal/cli"
+	"evcp/internal/operations"
 	"evcp/internal/testbed"
 )
 
@@ -50,5 +55,24 @@ func TestListOfChargePoints(t *testing.T) {
 	r.Terminate()
 	if _, stderr, code := output(t, "cps", "--state-dir", dir); code != cli.ExitFailed || !strings.Contains(unwrapped(stderr), "no Central runs in") {
 		t.Errorf("without a Central: %d %s", code, stderr)
+	}
+}
+
+// TestListSaysWhatPeopleEntered: a charge point in maintenance, or whose incident somebody has
+// taken, has that in its row, beside what is true of it.
+func TestListSaysWhatPeopleEntered(t *testing.T) {
+	until := time.Date(2026, 11, 28, 22, 0, 0, 0, time.UTC)
+	entered := func(cp evcp.CPID) (o operations.Overlay) {
+		if cp == "CP_001" {
+			o.Maintenance = &operations.MaintenanceWindow{To: evcp.StampOf(until)}
+			o.Owner = &operations.Owner{Name: "ana"}
+		}
+		return o
+	}
+	page := listQuestion{}.page([]central.CPView{{Condition: cpstate.Condition{ID: "CP_001"}}, {Condition: cpstate.Condition{ID: "CP_002"}}}, nil, entered)
+	for i, want := range []string{"in maintenance until 2026-11-28 22:00 UTC, ana has it", ""} {
+		if got := (historyCommand{}).line(page.ChargePoints[i], until); !strings.HasSuffix(got, want) || want == "" && strings.Contains(got, "maintenance") {
+			t.Errorf("%q, want …%q", got, want)
+		}
 	}
 }
