@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"slices"
 	"time"
 
 	"evcp"
@@ -85,6 +86,9 @@ func (f *diagnosticFolder) take(v fleetView, now Instant) (tell []Diagnostic) {
 		if began.Count > 0 {
 			tell = append(tell, began)
 		}
+	}
+	if v.away == 0 {
+		slices.Reverse(tell) // what began has ended since
 	}
 	for _, kind := range [...]DiagnosticKind{NotCentral, ReportRejected} {
 		if d := f.folded[kind]; d.Count > 0 {

@@ -133,6 +133,10 @@ func TestDiagnosticsOfAFleetAreFolded(t *testing.T) {
 	fleet.down = false
 	ended(1000)
 	expect(2*foldFor, Diagnostic{CP: "B", Count: 1000, Kind: OutageEnded, Outage: time.Minute, Pending: 2000})
+	began(2)
+	ended(2)
+	expect(2*foldFor, Diagnostic{CP: "A", Count: 2, Kind: OutageBegan, Cause: evcp.Refused},
+		Diagnostic{CP: "B", Count: 2, Kind: OutageEnded, Outage: time.Minute, Pending: 4})
 
 	lone := fleetView{all: 1, away: 1, down: true}
 	f.add(Diagnostic{CP: "A", Kind: OutageBegan}, now)
