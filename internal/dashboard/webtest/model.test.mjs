@@ -25,6 +25,11 @@ test('faulted first, of these the oldest; what is well needs nobody', () => {
   assert.deepEqual(rows.map((r) => r.cp.cp_id), ['B', 'A', 'C']);
 });
 
+test('maintenance is planned and needs nobody', () => {
+  const rows = attention([cp('A', { site: 'Norte', state: 'maintenance', reported_state: 'faulted', maintenance: { from: now - 60, to: now + 60, reason: 'cable' } }), cp('B', { state: 'faulted', since: now - 60 })], moment);
+  assert.deepEqual(rows.map((r) => r.cp.cp_id), ['B']);
+});
+
 test('a site that fails within five seconds is one row, the earlier one stays its own', () => {
   const site = (n, since) => cp('S' + n, { site: 'Norte', state: 'disconnected', since });
   const rows = attention([site(1, now - 30), site(2, now - 29), site(3, now - 26), site(4, now - 25.5), site(5, now - 600)], moment);

@@ -78,7 +78,8 @@ export function agreement(cp, m) {
 const rank = (state) => (STATES.includes(state) ? STATES.indexOf(state) : STATES.length);
 
 /**
- * What needs attention, the most urgent first, and of these the oldest.
+ * What needs attention, the most urgent first, and of these the oldest. Maintenance is planned: it
+ * needs nobody while its window is open.
  * @param {Iterable<ChargePoint>} cps @param {Moment} m @returns {Row[]}
  */
 export function attention(cps, m) {
@@ -91,12 +92,12 @@ export function attention(cps, m) {
   for (const cp of cps) {
     if (cp.site) sizes.set(cp.site, (sizes.get(cp.site) || 0) + 1);
     const clash = agreement(cp, m) === 'events';
-    const bad = cp.state === 'faulted' || cp.state === 'maintenance' || clash || cp.state === 'disconnected' && cp.reason !== 'not_listed';
+    const bad = cp.state === 'faulted' || clash || cp.state === 'disconnected' && cp.reason !== 'not_listed';
     if (!bad) continue;
     const { at, bound } = clash ? { at: openOf(cp).since, bound: false } : sinceOf(cp);
     /** @type {Row} */
     const row = { key: 'cp ' + cp.cp_id, state: clash || cp.last_known_fault ? 'faulted' : cp.state, since: at, bound, cp, site: cp.site || '', cps: [cp], of: 1, within: 0 };
-    if (cp.site && (cp.state === 'faulted' || cp.state === 'disconnected')) {
+    if (cp.site && !clash) {
       const key = cp.state + ' ' + cp.site, list = bySite.get(key);
       if (list) list.push(row); else bySite.set(key, [row]);
     } else rows.push(row);

@@ -40,8 +40,8 @@ function cpRow(r, cp, m, href, mayTake) {
     ev = cp.reason === 'silent' ? `${barsBox(String(cp.heartbeats || '').replace(/M/g, 'O').slice(-6) + '---')}<span>${t('q_maybe')}</span>` : '';
     told = ev ? `<span>${t('q_lastword', { t: when(cp.last_seen, m.now) })}</span>` : `<span>${t('q_maybe')}</span>`;
   }
-  const own = cp.owner ? `<span class="own" title="${esc(cp.owner.note || '')}">${esc(cp.owner.name)}</span>` : cp.state === 'maintenance' || !mayTake ? '' : `<button type="button" class="take" data-take="${esc(cp.cp_id)}"${m.lost ? ' disabled' : ''}>${t('q_take')}</button>`;
-  return `<li class="q s-${r.state}${cp.last_known_fault ? ' last' : ''}${cp.owner || cp.state === 'maintenance' ? '' : ' open'}" data-key="${esc(r.key)}">
+  const own = cp.owner ? `<span class="own" title="${esc(cp.owner.note || '')}">${esc(cp.owner.name)}</span>` : !mayTake ? '' : `<button type="button" class="take" data-take="${esc(cp.cp_id)}"${m.lost ? ' disabled' : ''}>${t('q_take')}</button>`;
+  return `<li class="q s-${r.state}${cp.last_known_fault ? ' last' : ''}${cp.owner ? '' : ' open'}" data-key="${esc(r.key)}">
     <a class="qm" href="${esc(href('/cp/' + encodeURIComponent(cp.cp_id)))}">${shape(r.state, cp.last_known_fault ? 'hollow' : '')}<b>${esc(cp.cp_id)}</b><span class="qs">${place}</span><time class="qd">${lasts(r, m)}</time>
     <span class="qc"><span>${cause}</span><span class="qt">${since}</span></span></a>
     ${ev || told || own ? `<div class="qe">${ev}${ev ? own : ''}</div><div class="ql">${told}${ev ? '' : own}</div>` : ''}</li>`;
