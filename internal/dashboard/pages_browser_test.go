@@ -193,6 +193,26 @@ func TestUptimePage(t *testing.T) {
 	b.waitFor("that it is no id", textIncludes(".cpage", "CP_<b>"))
 }
 
+// Of a new installation the month that is over has nothing, so this one is shown.
+func TestUptimeOfANewInstallation(t *testing.T) {
+	b := chromium(t)
+	s, _, _, _ := overviewSite(t)
+	b.open(s.url + "uptime?lang=en")
+	b.waitFor("a number", `/^\d+\.\d{3}\s% up while watched/.test(document.querySelector(".figure")?.innerText.trim())`)
+	b.waitFor("the month chosen, and not in the address", `document.querySelector('select[name="when"]').value === "" && !location.search.includes("when=")`)
+}
+
+// A check is late only if others' events came without it; if none came at all, events are away.
+func TestWhatIsLate(t *testing.T) {
+	b := chromium(t)
+	s, _ := twoSites(t) // CP_001 goes on
+	b.open(s.url + "cp/CP_002?lang=en")
+	b.waitFor("that its check is late", textIncludes(`[data-k="next"]`, "next check late by"))
+	silent, _, _, _ := overviewSite(t)
+	b.open(silent.url + "cp/CP_2?lang=en")
+	b.waitFor("that no events come", textIncludes(`[data-k="next"]`, "no event of any charge point for"))
+}
+
 // axe is the accessibility checker of npm, by the lock file of scripts/node.
 func axe(t *testing.T) string {
 	t.Helper()

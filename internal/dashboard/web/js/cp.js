@@ -320,15 +320,20 @@ function lastCheck(cp) {
   return Math.max(last ? last.at : 0, cp && cp.events && cp.events.checked || 0);
 }
 
-/** The way to the next check: it fills; when that is late it stays full, and hatched. @param {number} last @param {number} now */
+/**
+ * The way to the next check: it fills; when that is late it stays full, and hatched. A check is late
+ * only if events of others came after it was due: otherwise it may be the events that are late.
+ * @param {number} last @param {number} now
+ */
 function meter(last, now) {
   const box = $('[data-k="meter"]', root), bar = box && box.querySelector('.mv'), next = $('[data-k="next"]', root);
   if (!box || !bar) return;
   const interval = known.interval, is = last > 0 && interval > 0 && !context.store.lost;
   box.hidden = !is;
   if (!is) { set(next, ''); return; }
-  const since = now - last, late = since > interval + LATE, part = Math.min(1, since / interval);
+  const { reading } = context.store, arrived = reading && reading.arrived || 0, due = last + interval + LATE;
+  const since = now - last, late = arrived > due, away = now > due && !late && now - arrived > LATE, part = Math.min(1, since / interval);
   bar.setAttribute('width', String(Math.round(96 * part)));
-  bar.classList.toggle('late', late);
-  set(next, late ? t('check_late', { s: dur(since - interval) }) : since < interval ? t('check_next', { s: interval < 10 ? num(interval - since, 1) + NB + 's' : dur(interval - since) }) : t('check_due'));
+  bar.classList.toggle('late', late || away);
+  set(next, late ? t('check_late', { s: dur(since - interval) }) : away ? t('events_away', { s: dur(now - arrived) }) : since < interval ? t('check_next', { s: interval < 10 ? num(interval - since, 1) + NB + 's' : dur(interval - since) }) : t('check_due'));
 }

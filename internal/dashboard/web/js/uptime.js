@@ -23,6 +23,7 @@ let root;
 let requests;
 /** @type {any} */
 let answer = null;
+let standard = ''; // the month without a choice: the one that is over, or this one if nothing was watched in it
 /** @type {unknown} */
 let trouble = null;
 /** @type {any[] | null} */
@@ -40,6 +41,9 @@ export function mount(r, c) {
   root.onclick = click;
   opened = new Set();
   exclusions = null;
+  answer = null;
+  context = c;
+  standard = monthText(1);
   update(c);
   readExclusions();
 }
@@ -59,15 +63,14 @@ export function update(c) {
   read();
 }
 
-// asked is the question of the address; without one, the month that is over, plain.
+// asked is the question of the address; without one, the standard month, plain.
 function asked() {
-  const q = context.query, when = q.get('when') || lastMonth();
+  const q = context.query, when = q.get('when') || standard;
   return { definition: DEFINITIONS.includes(q.get('by') || '') ? q.get('by') || '' : 'plain', [when.length > 4 ? 'month' : 'year']: when, site: q.get('site') || '', zone: q.get('zone') || '', until: 'newest' };
 }
-const lastMonth = () => monthText(1);
 /** @param {number} ago */
 function monthText(ago) {
-  const d = new Date((context ? context.store.now() : Date.now() / 1000) * 1000);
+  const d = new Date(context.store.now() * 1000);
   d.setUTCDate(1);
   d.setUTCMonth(d.getUTCMonth() - ago);
   return d.toISOString().slice(0, 7);
@@ -78,6 +81,10 @@ async function read() {
   const mine = requests = new AbortController();
   try {
     answer = await ask('uptime', asked(), mine.signal);
+    if (!context.query.get('when') && standard !== monthText(0) && isNothing(answer) && answer.to >= nominalEnd(asked())) {
+      standard = monthText(0);
+      answer = await ask('uptime', asked(), mine.signal);
+    }
     trouble = null;
   } catch (e) {
     if (isGone(e)) return;
@@ -85,6 +92,9 @@ async function read() {
   }
   if (mine === requests) draw();
 }
+
+/** Whether nothing at all was watched. @param {any} a */
+const isNothing = (a) => a.network.percent === null && !a.network.excluded_us;
 
 async function readExclusions() {
   if (!context.store.central || !context.store.central.accounts) return; // nobody can enter any
@@ -126,13 +136,13 @@ function controls() {
   const q = context.query, month = new Intl.DateTimeFormat(lang() === 'es' ? 'es-ES' : 'en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' });
   /** @type {[string, string][]} */
   const when = [];
-  for (let n = 0; n < MONTHS; n++) { const m = monthText(n); when.push([n === 1 ? '' : m, month.format(new Date(m + '-01T00:00:00Z'))]); }
+  for (let n = 0; n < MONTHS; n++) { const m = monthText(n); when.push([m === standard ? '' : m, month.format(new Date(m + '-01T00:00:00Z'))]); }
   for (let n = 0, y = +monthText(0).slice(0, 4); n < YEARS; n++) when.push([String(y - n), t('up_year', { n: y - n })]);
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   /** @type {[string, string][]} */
   const zones = [['', 'UTC']];
   if (own && own !== 'UTC') zones.push([own, own]);
-  return choice('by', t('up_by'), DEFINITIONS.map((d) => [d === 'plain' ? '' : d, t('up_' + d)]), q.get('by') || '') + choice('when', t('f_period'), when, q.get('when') === lastMonth() ? '' : q.get('when') || '')
+  return choice('by', t('up_by'), DEFINITIONS.map((d) => [d === 'plain' ? '' : d, t('up_' + d)]), q.get('by') || '') + choice('when', t('f_period'), when, q.get('when') === standard ? '' : q.get('when') || '')
     + choice('site', t('f_site'), [['', t('f_sites')], .../** @type {[string, string][]} */ (sitesOf(context.store).map((s) => [s, s]))], q.get('site') || '') + choice('zone', t('up_zone'), zones, q.get('zone') || '');
 }
 
