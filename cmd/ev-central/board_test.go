@@ -106,10 +106,13 @@ func TestKilledBetweenAChangeAndItsLine(t *testing.T) {
 	s.token = lines[len(lines)-1]
 	to := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 	answered := map[string]bool{}
-	body := func(n int) string { return fmt.Sprintf(`{"site":"S%d","to":%q,"reason":"r"}`, n, to) }
+	body := func(n int) string { return fmt.Sprintf(`{"cp_id":"CP_1","to":%q,"reason":"S%d"}`, to, n) }
 	n := 0
 	for round := range 4 {
 		s.begin()
+		if code, text, err := s.ask(http.MethodPut, "/api/v1/ports/A", `{"lines":[{"cp_id":"CP_1"}]}`, ""); code != http.StatusOK {
+			t.Fatal(code, text, err)
+		}
 		var killed atomic.Bool
 		kill := sync.OnceFunc(func() { // some time after the first answer
 			time.AfterFunc(time.Duration(20+40*round)*time.Millisecond, func() { killed.Store(true); s.central.Signal(syscall.SIGKILL) })
@@ -133,11 +136,11 @@ func TestKilledBetweenAChangeAndItsLine(t *testing.T) {
 		s.begin()
 		windows, log := map[string]int{}, map[string]int{}
 		for _, w := range s.list("/api/v1/maintenance", "maintenance") {
-			windows[fmt.Sprint(w["site"])]++
+			windows[fmt.Sprint(w["reason"])]++
 		}
 		for _, l := range s.list("/api/v1/audit", "lines") {
-			if site, found := strings.CutPrefix(fmt.Sprint(l["target"]), "site "); found {
-				log[site]++
+			if window, _ := l["after"].(map[string]any); l["action"] == "add_maintenance" {
+				log[fmt.Sprint(window["reason"])]++
 			}
 		}
 		for site, times := range windows {

@@ -9,6 +9,7 @@ import (
 	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/console"
+	"evcp/internal/dashboard"
 	"evcp/internal/display"
 	"evcp/internal/language"
 	"evcp/internal/status"
@@ -26,6 +27,7 @@ type centralProcess struct {
 	registry *central.Registry
 	follower *archive.Follower // nil: no history
 	board    *boardFile
+	page     *dashboard.Dashboard // from run on
 	alerts   alerting
 	notify   *systemd.NotifySocket
 }

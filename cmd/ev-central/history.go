@@ -120,6 +120,12 @@ func (p *centralProcess) handleHistory(mux *http.ServeMux) {
 			status.WriteError(w, http.StatusBadRequest, err.Error())
 			return
 		}
+		if p.follower != nil {
+			if err := p.page.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
+				status.WriteError(w, http.StatusUnprocessableEntity, err.Error())
+				return
+			}
+		}
 		n.Declared = evcp.StampOf(time.Now())
 		p.answer(w, r, func(a *archive.Archive) (any, error) { return a.Annotate(n) })
 	})

@@ -193,15 +193,15 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	defer cancel()
 	var wg sync.WaitGroup
 	var pageErr error
-	page := dashboard.New(dashboard.Options{
+	p.page = dashboard.New(dashboard.Options{
 		Central: p.central, Version: version.String(), History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
 		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, PortsFile: p.options.reports.portsFile(),
 	})
-	wg.Go(func() { page.Run(ctx) }) // alerts need the sites, also where no page is served
+	wg.Go(func() { p.page.Run(ctx) }) // alerts need the sites, also where no page is served
 	if pages != nil {
 		wg.Go(func() {
 			defer cancel()
-			pageErr = dashboard.Serve(ctx, pages, page, httpDrain)
+			pageErr = dashboard.Serve(ctx, pages, p.page, httpDrain)
 		})
 	}
 	wg.Go(func() { p.refreshLive(ctx) })

@@ -148,6 +148,40 @@ func TestMaintenanceOfASite(t *testing.T) {
 	}
 }
 
+// TestUnknownNames: nothing is entered for a charge point or a site of which nobody has heard,
+// and the answer says which name it was, and which there are. One that the ports or the events
+// alone have is known.
+func TestUnknownNames(t *testing.T) {
+	s := startPeopleSite(t, AccessRules{}, false)
+	ana := s.signIn("ana")
+	s.monitor("EV_CP_M CP_1 registration request")
+	if a := ana.ask(http.MethodPut, "api/v1/ports/B", `{"lines":[{"cp_id":"CP_2"}],"site":"North"}`); a.code != http.StatusOK {
+		t.Fatal(a)
+	}
+	for _, c := range []struct {
+		what string
+		code int
+		says string
+	}{
+		{`"cp_id":"CP_1"`, http.StatusCreated, ""},
+		{`"cp_id":"CP_2"`, http.StatusCreated, ""},   // of the ports
+		{`"cp_id":"CP_001"`, http.StatusCreated, ""}, // of the events
+		{`"site":"North"`, http.StatusCreated, ""},
+		{`"cp_id":"CP_NOPE"`, http.StatusNotFound, "CP_NOPE"},
+		{`"site":"Nowhere"`, http.StatusNotFound, `"North"`},
+		{`"site":"Nowhere"`, http.StatusNotFound, `\"Nowhere\"`},
+	} {
+		for path, body := range map[string]string{
+			"api/v1/maintenance": `{` + c.what + `,"to":"` + inAMonth() + `","reason":"roof"}`,
+			"api/v1/exclusions":  `{` + c.what + `,"from":"2026-10-30T00:00:00Z","to":"2026-10-31T00:00:00Z","reason":"grid","note":"x"}`,
+		} {
+			if a := ana.ask(http.MethodPost, path, body); a.code != c.code || !strings.Contains(a.body, c.says) {
+				t.Errorf("%s %s: %d %s", path, c.what, a.code, a.body)
+			}
+		}
+	}
+}
+
 // TestPortsAreRenamed: a port gets another name, its lines stay; two of one name can't be.
 func TestPortsAreRenamed(t *testing.T) {
 	s := startPeopleSite(t, AccessRules{}, false)

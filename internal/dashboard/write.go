@@ -118,6 +118,10 @@ func writeFailure(w http.ResponseWriter, err error) {
 		status.WriteError(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if unknown := (*UnknownError)(nil); errors.As(err, &unknown) {
+		unknown.write(w)
+		return
+	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			refuse(w, f.code, f.err.Error())

@@ -168,6 +168,9 @@ func (d *Dashboard) annotate(w http.ResponseWriter, r *http.Request, body []byte
 		return
 	}
 	d.change(w, r, body, code, func(c *audit.BoardChange) (value any, err error) {
+		if err := d.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
+			return nil, err
+		}
 		n.Who, n.Declared = c.By.Name, evcp.StampOf(time.Now())
 		if n.ID, err = d.history.Annotate(r.Context(), n); err != nil {
 			return nil, err

@@ -120,6 +120,9 @@ func (d *Dashboard) maintain(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	d.change(w, r, body, http.StatusCreated, func(c *audit.BoardChange) (any, error) {
+		if err := d.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
+			return nil, err
+		}
 		made, err := d.operations.Maintain(c, n)
 		return jsonOfWindow(made), err
 	})

@@ -122,6 +122,28 @@ func (s *Store) dropWindow(w MaintenanceWindow) {
 // site is where a charge point stands. The caller holds the lock.
 func (s *Store) site(cp evcp.CPID) string { return cmp.Or(s.ports.byCP[cp]["site"], s.heard[cp]) }
 
+// Sites are the names of the sites where charge points stand; the caller may change the map.
+func (s *Store) Sites() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sites := map[string]bool{}
+	for _, cells := range s.ports.byCP {
+		sites[cells["site"]] = true
+	}
+	for _, site := range s.heard {
+		sites[site] = true
+	}
+	delete(sites, "")
+	return sites
+}
+
+// HasPort reports whether a line of the ports is of the charge point.
+func (s *Store) HasPort(cp evcp.CPID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ports.byCP[cp] != nil
+}
+
 // SetSites says where the events say that charge points stand. The caller does not change it
 // any more.
 func (s *Store) SetSites(sites map[evcp.CPID]string) {
