@@ -207,7 +207,7 @@ func TestPageInSpanishOnAPhone(t *testing.T) {
 	}
 	b.do(chromedp.EmulateViewport(390, 844), chromedp.Navigate(s.url+"?lang=es&theme=dark"))
 	b.waitFor("small tiles", `document.querySelectorAll(".tile.small.s-faulted").length === 14`)
-	b.waitFor("the sentence", headline+`.startsWith("14 averiados. El más antiguo, CP_")`)
+	b.waitFor("the sentence", headline+`.startsWith("14 averiados. El primero, CP_")`)
 	b.waitFor("no sideways scrolling", `document.documentElement.scrollWidth <= 390`)
 	b.do(chromedp.Click(`.count.s-activated`))
 	b.waitFor("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)

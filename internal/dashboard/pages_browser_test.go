@@ -321,11 +321,37 @@ func TestPeopleAct(t *testing.T) {
 	b.click(`.dialog .main`)
 	b.waitFor("the exclusion", textIncludes(".exclusions tbody", "power cut"))
 	b.click(`.nav [data-name="audit"]`)
-	b.waitFor("all of it in the log", `["take", "maintenance", "exclusion", "port"].every((w) => [...document.querySelectorAll(".audit tbody code")].some((e) => e.innerText.includes(w)))`)
+	b.waitFor("all of it in the log", `["take it", "begin maintenance", "exclude an outage", "enter a port", "add a user"].every((w) => [...document.querySelectorAll(".audit tbody td")].some((e) => e.innerText === w))`)
+	b.do(chromedp.Focus(`[data-lang="es"]`), chromedp.KeyEvent("\r"))
+	b.waitFor("the log in Spanish", `[...document.querySelectorAll(".audit tbody td")].some((e) => e.innerText === "añadir un usuario")`)
+	b.do(chromedp.Focus(`[data-lang="en"]`), chromedp.KeyEvent("\r"))
+	b.click(`[data-do="adduser"]`)
+	b.waitFor("the form of a user", `!!document.querySelector('.dialog [name="role"]')`)
+	b.fill("name", "eva")
+	b.fill("password", testPassword)
+	b.click(`.dialog .main`)
+	b.waitFor("the new viewer", textIncludes(`[data-key="u eva"]`, "viewer"))
+	b.click(`[data-do="removeuser"][data-of="ana"]`)
+	b.click(`.dialog .main`)
+	b.waitFor("that the last operator stays", textIncludes(".dialog .refusal", "it is the last operator"))
+	b.click(`.dialog [data-do="cancel"]`)
+	b.click(`[data-do="removeuser"][data-of="eva"]`)
+	b.click(`.dialog .main`)
+	b.waitFor("that the viewer is gone", `!document.querySelector('[data-key="u eva"]') && !!document.querySelector('[data-key="u ana"]')`)
 	b.click(`.me`)
 	b.waitFor("who is signed in", textIncludes(".sheet", "ana is signed in: operator."))
 	b.click(`form[data-form="out"] .main`)
 	b.waitFor("the way to sign in", `location.pathname === "/signin" && !!document.querySelector("form[data-form=in]")`)
+}
+
+// The log of a public board asks in one sentence to sign in.
+func TestAuditAsksToSignIn(t *testing.T) {
+	b := chromium(t)
+	s := startPeopleSite(t, AccessRules{PublicBoard: true}, false)
+	b.open(s.url + "audit?lang=en")
+	b.waitFor("the sentence alone", `document.querySelector(".audit .pbody")?.innerText.trim() === "Sign in to read who did what."`)
+	b.click(`.audit .notice a`)
+	b.waitFor("the way to sign in", `location.pathname === "/signin" && location.search.includes("to=")`)
 }
 
 // What is shown to who is signed in has no serious finding of axe either: forms, ports, the log.

@@ -1,11 +1,12 @@
-// Who changed what, when: the log that nobody can change.
+// Who changed what, when: the log that nobody can change. Operators also see who can sign in.
 // @ts-check
 import { t } from './words.js';
 import { esc, when } from './format.js';
 import { patch } from './patch.js';
 import { ask, Problem } from './api.js';
 import { seconds } from './incident.js';
-import { whyNot } from './forms.js';
+import { signInLink, mayWrite } from './forms.js';
+import { usersSection, userClick } from './users.js';
 import { problemText, isGone } from './place.js';
 
 const SHOWN = 2000; // lines in the page
@@ -20,6 +21,8 @@ let requests;
 let lines = [];
 /** @type {string | null} */
 let next = null;
+/** @type {any[] | null} */
+let users = null; // null: not for who is signed in
 /** @type {unknown} */
 let trouble = null;
 let isRead = false;
@@ -32,19 +35,37 @@ export function mount(r, c) {
   context = c;
   requests = new AbortController();
   lines = [];
-  next = trouble = null;
+  next = trouble = users = null;
   isRead = false;
   root.onclick = (e) => {
     const b = e.target instanceof Element && e.target.closest('button[data-do]');
-    if (b instanceof HTMLElement) read(b.dataset.do === 'more' && next ? next : '');
+    if (!(b instanceof HTMLElement)) return;
+    userClick(b, again);
+    if (b.dataset.do === 'more' || b.dataset.do === 'again') read(b.dataset.do === 'more' && next ? next : '');
   };
   draw();
-  read('');
+  again();
 }
 
 export function unmount() {
   requests.abort();
   root.onclick = null;
+}
+
+function again() {
+  read('');
+  if (mayWrite(context.me)) readUsers();
+}
+
+async function readUsers() {
+  try {
+    users = (await ask('users', {}, requests.signal)).users;
+  } catch (e) {
+    if (isGone(e)) return;
+    if (!(e instanceof Problem)) throw e;
+    users = null;
+  }
+  draw();
 }
 
 /** @param {string} cursor */
@@ -64,13 +85,16 @@ async function read(cursor) {
 
 function draw() {
   const head = ['au_when', 'au_who', 'au_what', 'au_of', 'au_change', 'au_from'].map((k) => `<th scope="col">${t(k)}</th>`).join(''), now = context.store.now();
-  const rows = lines.map((l) => `<tr data-key="${l.id}"><td data-l="${t('au_when')}">${when(seconds(l.at), now)}</td><td data-l="${t('au_who')}"><b>${esc(l.who || '–')}</b> <small>${esc(l.kind)}</small></td><td data-l="${t('au_what')}"><code>${esc(l.action)}</code></td>
+  const rows = lines.map((l) => `<tr data-key="${l.id}"><td data-l="${t('au_when')}">${when(seconds(l.at), now)}</td><td data-l="${t('au_who')}"><b>${esc(l.who || '–')}</b> <small>${known('by_', l.kind)}</small></td><td data-l="${t('au_what')}">${known('did_', l.action)}</td>
     <td data-l="${t('au_of')}">${esc(l.target)}</td><td data-l="${t('au_change')}">${changed(l.before, l.after)}</td><td data-l="${t('au_from')}"><code>${esc(l.peer)}</code></td></tr>`).join('');
   const more = next ? lines.length < SHOWN ? `<p class="more"><button type="button" class="button" data-do="more">${t('au_more')}</button></p>` : `<p class="note">${t('au_cap')}</p>` : '';
-  const body = trouble instanceof Problem && (trouble.status === 401 || trouble.status === 403) ? `<div class="notice"><p><b>${t('au_signin')}</b></p>${whyNot(context)}</div>` : trouble ? problemText(trouble)
+  const body = trouble instanceof Problem && (trouble.status === 401 || trouble.status === 403) ? `<div class="notice"><p><b>${context.me ? esc(trouble.message) : t('au_signin', { a: signInLink(context) })}</b></p></div>` : trouble ? problemText(trouble)
     : !isRead ? `<p class="note">${t('reading')}…</p>` : rows ? `<table class="rows"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>${more}` : `<p class="note">${t('au_none')}</p>`;
-  patch(root, `<main class="place audit" id="board"><header class="ph"><h1>${t('nav_audit')}</h1><p class="psub">${t('au_sub')}</p></header><div class="pbody">${body}</div></main>`);
+  patch(root, `<main class="place audit" id="board"><header class="ph"><h1>${t('nav_audit')}</h1><p class="psub">${t('au_sub')}</p></header><div class="pbody">${body}${users && !trouble ? usersSection(users, context) : ''}</div></main>`);
 }
+
+/** The word for what the log names, or its name, as HTML. @param {string} prefix @param {string} name */
+const known = (prefix, name) => (t(prefix + name) === prefix + name ? esc(name) : t(prefix + name));
 
 /** What differs between two values of the log, as HTML. @param {any} before @param {any} after */
 function changed(before, after) {

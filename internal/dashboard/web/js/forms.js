@@ -8,11 +8,14 @@ import { Problem } from './api.js';
 /** Whether somebody may change things. @param {import('./router.js').Context['me']} me */
 export const mayWrite = (me) => !!me && me.role === 'operator';
 
+/** The way to sign in and back, as HTML. @param {import('./router.js').Context} context */
+export const signInLink = (context) => `<a href="${esc(context.href('/signin?to=' + encodeURIComponent(location.pathname + location.search)))}">${t('nav_signin')}</a>`;
+
 /** Why nothing can be changed, as HTML, with the way to it; "" if it can. @param {import('./router.js').Context} context */
 export function whyNot(context) {
   if (mayWrite(context.me)) return '';
   if (context.store.lost) return `<small>${t('lost')}</small>`;
-  return `<small class="whynot">${context.me ? t('needs_operator') : t('needs_signin', { a: `<a href="${esc(context.href('/signin?to=' + encodeURIComponent(location.pathname + location.search)))}">${t('nav_signin')}</a>` })}</small>`;
+  return `<small class="whynot">${context.me ? t('needs_operator') : t('needs_signin', { a: signInLink(context) })}</small>`;
 }
 
 /** A time for a field of a form, in the zone of the browser. @param {number} at */

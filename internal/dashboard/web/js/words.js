@@ -17,7 +17,7 @@ export const WORDS = {
   expected_n: ['expected', 'esperado|esperados'], unverified_n: ['unverified', 'sin verificar'], last_known_faulted_n: ['last known faulted', 'último: averiado'],
   activated_n: ['activated', 'activado|activados'], faulted_n: ['faulted', 'averiado|averiados'], disconnected_n: ['disconnected', 'desconectado|desconectados'],
 
-  h_fault: ['<b>{n} faulted.</b> The oldest, {cp}, for {dur}.', '<b>{n} averiados.</b> El más antiguo, {cp}, desde hace {dur}.'],
+  h_fault: ['<b>{n} faulted.</b> The oldest, {cp}, for {dur}.', '<b>{n} averiados.</b> El primero, {cp}, hace {dur}.'],
   h_fault1: ['<b>1 faulted:</b> {cp}, for {dur}.', '<b>1 averiado:</b> {cp}, desde hace {dur}.'],
   h_none: ['Nothing is faulted. {n} of {all} watched.', 'Nada averiado. {n} de {all} vigilados.'],
   h_last1: ['<b>1 last known faulted:</b> {cp}, not heard for {dur}.', '<b>1 averiado según lo último:</b> {cp}, sin oír desde hace {dur}.'],
