@@ -52,10 +52,34 @@ func forget(ctx context.Context, dir string, id evcp.CPID, said language.Languag
 
 // noCentral reports whether nobody answers in the folder.
 func noCentral(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, status.ErrNotRunning)
+}
+
+// answersWithin is how long a Central that does its work needs at most to say that it runs.
+const answersWithin = 2500 * time.Millisecond
+
+// awake returns an error where the Central of a folder takes connections and answers none: its
+// process is stopped, or hangs. What it answers is not looked at. Where none runs, noCentral is
+// true of the error.
+func awake(ctx context.Context, dir string) error {
+	short, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	_, err := status.Get(short, dir, status.HealthPath)
+	late := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	switch pid := central.PIDIn(dir); {
+	case !late || ctx.Err() != nil:
+		return err
+	case pid == "":
+		return language.Errorf("Central does not answer within %s: it stands still or its disk does", answersWithin.String())
+	default:
+		return language.Errorf("Central (process %s) does not answer within %s: it stands still or its disk does; %s lets a stopped one go on", pid, answersWithin.String(), "kill -CONT "+pid)
+	}
 }
 
 func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err error) {
+	if err := awake(ctx, dir); err != nil {
+		return false, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{
@@ -112,6 +136,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	p.handleAccounts(mux)
 	p.handleList(mux)
 	p.handleTrial(mux)
+	mux.Handle("GET "+status.HealthPath, p.page)
 	mux.HandleFunc("/", status.NoSuchPath())
 	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.console.Logger().Warn("forget works no more until a restart", "error", err)

@@ -172,7 +172,12 @@ func (c historyCommand) withArchive(ctx context.Context, path string, body, answ
 	return errors.Join(do(a), a.Close())
 }
 
+// ask has the Central that runs in the state folder do something; noCentral is true of the error
+// where none runs.
 func (c historyCommand) ask(ctx context.Context, path string, body, answer any) error {
+	if err := awake(ctx, c.dir); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	text, err := json.Marshal(body)

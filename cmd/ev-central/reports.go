@@ -278,7 +278,11 @@ func (c historyCommand) cut(q *ledger.Question, newest evcp.Stamp) (cut bool, er
 		}
 	}
 	if q.To > newest {
-		return false, language.Errorf("the window ends at %s, and the newest event is of %s: give --until TIME, at most that", ledger.RFC3339(q.To), ledger.RFC3339(newest))
+		most := evcp.StampOf(newest.Time().Truncate(time.Second))
+		if most <= q.From {
+			return false, language.Errorf("the window begins at %s, and the newest event is of %s: nothing of it has been read yet", ledger.RFC3339(q.From), ledger.RFC3339(newest))
+		}
+		return false, language.Errorf("the window ends at %s, and has not ended: for what is known of it give --until %s", ledger.RFC3339(q.To), ledger.RFC3339(most))
 	}
 	return cut, nil
 }

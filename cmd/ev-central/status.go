@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
@@ -19,17 +20,20 @@ import (
 	"evcp/internal/display"
 	"evcp/internal/language"
 	"evcp/internal/ledger"
+	"evcp/internal/operations"
 )
 
 // statusPath is where a running Central says how it does, on the socket in its state folder,
 // by POST as the others.
 const statusPath = "/api/v1/status"
 
-// statusDocument is what it says.
+// statusDocument is what it says. A charge point in maintenance is in no other number, as on the
+// page.
 type statusDocument struct {
 	Activated    int             `json:"activated"`
 	Faulted      int             `json:"faulted"`
 	Disconnected int             `json:"disconnected"`
+	Maintained   int             `json:"maintenance"`
 	NotWell      []notWell       `json:"not_well"` // the oldest first, at most maxNotWell
 	DiskError    string          `json:"disk_error,omitempty"`
 	History      *historyReading `json:"history"` // null: none is kept
@@ -62,11 +66,8 @@ const maxNotWell = 50
 
 func (p *centralProcess) handleStatus(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
-		n := p.central.Counts()
-		d := statusDocument{
-			Activated: n.Activated, Faulted: n.Faulted, Disconnected: n.Disconnected,
-			NotWell: notWellOf(p.central.CPs()), DiskError: p.central.Figures().DiskError,
-		}
+		d := statusDocument{DiskError: p.central.Figures().DiskError}
+		d.count(p.central.CPs(), p.board.operations.Overlays(time.Now()))
 		if p.follower != nil {
 			d.History = readingOf(p.follower.Status(), p.options.stateDir)
 		}
@@ -75,16 +76,28 @@ func (p *centralProcess) handleStatus(mux *http.ServeMux) {
 	})
 }
 
-// notWellOf are the charge points that are not activated, the oldest state first.
-func notWellOf(all []central.CPView) []notWell {
+// count sets the numbers, and lists the charge points that are not well, the oldest state first.
+func (d *statusDocument) count(all []central.CPView, entered func(evcp.CPID) operations.Overlay) {
 	list := []notWell{}
 	for _, v := range all {
-		if v.Known() && v.State != cpstate.Activated {
-			list = append(list, notWell{string(v.ID), v.State.String(), v.Reason.String(), v.Since})
+		switch {
+		case entered(v.ID).Maintenance != nil:
+			d.Maintained++
+			continue
+		case v.State == cpstate.Activated:
+			d.Activated++
+			continue
+		case v.State == cpstate.Faulted:
+			d.Faulted++
+		case v.State == cpstate.Disconnected:
+			d.Disconnected++
+		default: // expected: it was never heard
+			continue
 		}
+		list = append(list, notWell{string(v.ID), v.State.String(), v.Reason.String(), v.Since})
 	}
 	slices.SortStableFunc(list, func(a, b notWell) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.CP, b.CP)) })
-	return list[:min(len(list), maxNotWell)]
+	d.NotWell = list[:min(len(list), maxNotWell)]
 }
 
 func readingOf(s archive.FollowStatus, dir string) *historyReading {
@@ -113,7 +126,11 @@ func (c historyCommand) status(ctx context.Context, now time.Time) error {
 	say := func(format string, args ...any) {
 		fmt.Fprintln(c.stdout, display.Safe(c.said.Sprintf(format, args...)))
 	}
-	say("%d activated, %d faulted, %d disconnected", d.Activated, d.Faulted, d.Disconnected)
+	numbers := c.said.Sprintf("%d activated, %d faulted, %d disconnected", d.Activated, d.Faulted, d.Disconnected)
+	if d.Maintained > 0 {
+		numbers += c.said.Sprintf(", %d in maintenance", d.Maintained)
+	}
+	fmt.Fprintln(c.stdout, numbers)
 	for _, cp := range d.NotWell {
 		say("  %-16s %s, %s, for %s", cp.CP, c.said.Text(cp.State), cp.Reason, display.Duration(now.Sub(cp.Since)))
 	}

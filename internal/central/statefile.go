@@ -46,6 +46,9 @@ type stateFile struct {
 	db   *sqlite.DB // nil while there is none
 }
 
+// PIDIn is the id of the process of the Central that runs in a state folder; "": not known.
+func PIDIn(dir string) string { return folder.Owner(dir, lockName) }
+
 func (s *stateFile) path() string { return filepath.Join(s.dir, fileName) }
 
 func (s *stateFile) exists() bool {

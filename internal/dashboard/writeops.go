@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -232,7 +233,7 @@ func (d *Dashboard) serveUsers(w http.ResponseWriter, r *http.Request) {
 type newUserJSON struct {
 	Name     string `json:"name"`
 	Password string `json:"password"`
-	Role     string `json:"role"`
+	Role     string `json:"role,omitempty"` // may be left out with the first token: operator
 }
 
 // addUser adds a user. With the first token there is only one that can be made, and who made it
@@ -246,6 +247,9 @@ func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
 	var in newUserJSON
 	if _, ok := readBody(w, r, &in); !ok {
 		return
+	}
+	if c.role == accounts.Setup {
+		in.Role = cmp.Or(in.Role, string(accounts.Operator)) // the first user can be nothing else
 	}
 	role, err := accounts.ParseRole(in.Role)
 	if err == nil {

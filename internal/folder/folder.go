@@ -74,6 +74,10 @@ func writePID(f *os.File) {
 	_ = f.Truncate(int64(n))
 }
 
+// Owner is the id of the process that the file of that name in dir was last locked by; "" when it
+// names none.
+func Owner(dir, name string) string { return owner(filepath.Join(dir, name)) }
+
 // owner is the process that the file names; "" when it names none.
 func owner(path string) string {
 	pid, err := os.ReadFile(path)
