@@ -13,8 +13,7 @@ import { chain } from './marks.js';
 import { confidence, countCells, counts, dayFigures, headline, kafkaText, rateFigures } from './band.js';
 import { lastsText, seenText, tile, tileBody, tileClass, tileLabel, whyText } from './tiles.js';
 import { queueRows } from './queue.js';
-import { Folder } from './feedfold.js';
-import { feedLine, feedStart, itemOfChange } from './feedrows.js';
+import { Feed } from './feed.js';
 import { Dots } from './dots.js';
 
 /** @typedef {import('./model.js').Moment} Moment */
@@ -43,7 +42,8 @@ let day = null;
 let dayError = '';
 /** @type {Dots | null} */
 let dots = null;
-let folder = new Folder();
+/** @type {Feed} */
+let feed;
 let stop = ''; // the id of the tile at which Tab stops
 
 function readQuery() {
@@ -318,64 +318,13 @@ function tileKey(e) {
   best.focus();
 }
 
-// ---- the feed ----
-let holds = 0; // pointed at, focused
-/** @type {{items: import('./feedfold.js').Item[], more: number}} */
-let waiting = { items: [], more: 0 }; // what came while it was held
-const MAX_WAITING = 2000;
-/** @param {import('./store.js').Change} c */
-function told(c) {
-  const cp = store.cps.get(c.cp_id);
-  return itemOfChange(c, !!cp && !!cp.events);
-}
-function fillFeed() {
-  folder = new Folder();
-  folder.fill([...store.changes.map(told), ...store.feed]);
-  waiting = { items: [], more: 0 };
-}
-function drawFeed() {
-  const list = $('.feed ol', root), m = moment();
-  if (!list) return;
-  patch(list, folder.lines.map((l) => feedLine(l, m.now, context.href)).join('') + (store.central ? feedStart(store.central, m.now) : ''));
-  tickFeed(m);
-}
-/** @param {Moment} m */
-function tickFeed(m) {
-  const oks = store.rate[store.rate.length - 1];
-  set($('[data-k="feedsub"]', root), !store.cps.size ? '' : m.lost ? t('feed_until', { t: clock(store.lostAt) }) : m.kafka.state === 'lost' ? t('feed_tcp') : m.kafka.state === 'ok' && oks ? t('feed_ok', { n: num(oks) }) : t('feed_sub'));
-}
-/** @param {import('./feedfold.js').Item[]} items @param {number} more */
-function feedAdd(items, more) {
-  if (!items.length && !more) return;
-  if (holds) {
-    waiting.items.push(...items.slice(0, MAX_WAITING - waiting.items.length));
-    waiting.more += more + Math.max(0, waiting.items.length + items.length - MAX_WAITING);
-    return;
-  }
-  const before = folder.last;
-  folder.add(items, store.now());
-  folder.addUnlisted(more, store.now());
-  drawFeed();
-  for (const li of $$('.feed li[data-key]', root)) if (Number(li.dataset.key) > before) li.classList.add('arrived');
-}
-/** @param {number} d */
-function hold(d) {
-  holds = Math.max(0, holds + d);
-  const note = $('.feed .held', root);
-  if (note) note.hidden = !holds;
-  if (holds) return;
-  const { items, more } = waiting;
-  waiting = { items: [], more: 0 };
-  feedAdd(items, more);
-}
-
 // ---- what comes from Central ----
 /** @param {import('./store.js').StoreEvent} e */
 function changed(e) {
   if (e.type === 'delta') { delta(e); return; }
   sorted = null;
   if (e.type === 'snapshot') {
-    fillFeed();
+    feed.fill();
     if (!day) askDay();
   }
   drawAll();
@@ -384,7 +333,7 @@ function drawAll() {
   drawQueue();
   drawBand();
   drawBoard();
-  drawFeed();
+  feed.draw();
   tick();
 }
 let boardTimer = 0, boardTook = 0;
@@ -421,7 +370,7 @@ function delta(e) {
   for (const id of beats) if (visible.has(id)) animate(id);
   if (moved.size) headSites(moved);
   if (moved.size && store.cps.size <= MANY) { drawQueue(); drawBand(); } else if (news || structure) queueSoon();
-  feedAdd([...e.changes.map(told), ...e.feed], e.more);
+  feed.add(e);
 }
 /** Brings the heads of the sites of charge points to the present. @param {Set<string>} ids */
 function headSites(ids) {
@@ -461,7 +410,7 @@ function tick() {
   if (ticks % 5 === 0) { // what looks at all of them
     drawQueue();
     drawBand();
-    tickFeed(m);
+    feed.tick(m);
     if (dots && ticks % 25 === 0) dots.update(store.cps.keys());
   }
   if (store.central) set($('[data-k="listen"]', root), t('e_1b', { d: dur(m.now - store.central.started) }));
@@ -511,7 +460,6 @@ export function mount(into, given) {
   store = given.store;
   query = readQuery();
   sorted = null;
-  holds = 0;
   queueHeld = false;
   root.innerHTML = frameHTML();
   ending = [store.subscribe(changed)];
@@ -523,7 +471,7 @@ export function mount(into, given) {
   on(window, 'resize', placeDots);
   on(window, 'themechange', repaintDots);
   on(matchMedia('(prefers-color-scheme: dark)'), 'change', repaintDots);
-  const queue = $('.ql-list', root), list = $('.feed ol', root);
+  const queue = $('.ql-list', root);
   if (queue) {
     on(queue, 'click', queueClick);
     on(queue, 'pointerenter', () => { queueHeld = true; });
@@ -531,16 +479,11 @@ export function mount(into, given) {
     on(queue, 'focusin', () => { queueHeld = true; });
     on(queue, 'focusout', () => { queueHeld = queue.matches(':hover'); });
   }
-  if (list) {
-    on(list, 'pointerenter', () => hold(1));
-    on(list, 'pointerleave', () => hold(-1));
-    on(list, 'focusin', () => hold(1));
-    on(list, 'focusout', () => hold(-1));
-  }
+  feed = new Feed(/** @type {HTMLElement} */ ($('.feed', root)), store, context.href, moment);
   const timer = setInterval(tick, 200), days = setInterval(askDay, DAY_EVERY);
   ending.push(() => clearInterval(timer), () => clearInterval(days), () => clearTimeout(queueTimer), () => clearTimeout(boardTimer), () => observer.disconnect(), endDots);
   if (document.fonts && document.fonts.ready) document.fonts.ready.then(repaintDots);
-  fillFeed();
+  feed.fill();
   drawAll();
   if (store.central) askDay();
 }
