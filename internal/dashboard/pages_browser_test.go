@@ -330,7 +330,7 @@ func TestPeopleAct(t *testing.T) {
 	b.fill("name", "eva")
 	b.fill("password", testPassword)
 	b.click(`.dialog .main`)
-	b.waitFor("the new viewer", textIncludes(`[data-key="u eva"]`, "viewer"))
+	b.waitFor("the new viewer", textIncludes(`[data-key="u eva"]`, "viewer")+`&&`+textIncludes(".jump", "3 users"))
 	b.click(`[data-do="removeuser"][data-of="ana"]`)
 	b.click(`.dialog .main`)
 	b.waitFor("that the last operator stays", textIncludes(".dialog .refusal", "it is the last operator"))

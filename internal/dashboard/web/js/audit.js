@@ -1,7 +1,7 @@
 // Who changed what, when: the log that nobody can change. Operators also see who can sign in.
 // @ts-check
 import { t } from './words.js';
-import { esc, when } from './format.js';
+import { esc, num, when } from './format.js';
 import { patch } from './patch.js';
 import { ask, Problem } from './api.js';
 import { seconds } from './incident.js';
@@ -90,7 +90,7 @@ function draw() {
   const more = next ? lines.length < SHOWN ? `<p class="more"><button type="button" class="button" data-do="more">${t('au_more')}</button></p>` : `<p class="note">${t('au_cap')}</p>` : '';
   const body = trouble instanceof Problem && (trouble.status === 401 || trouble.status === 403) ? `<div class="notice"><p><b>${context.me ? esc(trouble.message) : t('au_signin', { a: signInLink(context) })}</b></p></div>` : trouble ? problemText(trouble)
     : !isRead ? `<p class="note">${t('reading')}…</p>` : rows ? `<table class="rows"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>${more}` : `<p class="note">${t('au_none')}</p>`;
-  patch(root, `<main class="place audit" id="board"><header class="ph"><h1>${t('nav_audit')}</h1><p class="psub">${t('au_sub')}</p></header><div class="pbody">${body}${users && !trouble ? usersSection(users, context) : ''}</div></main>`);
+  patch(root, `<main class="place audit" id="board"><header class="ph"><h1>${t('nav_audit')}</h1><p class="psub">${t('au_sub')}${users && !trouble ? ` <a class="jump" href="#users">${t('us_n', { n: num(users.length) })}</a>` : ''}</p></header><div class="pbody">${body}${users && !trouble ? usersSection(users, context) : ''}</div></main>`);
 }
 
 /** The word for what the log names, or its name, as HTML. @param {string} prefix @param {string} name */

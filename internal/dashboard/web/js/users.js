@@ -14,7 +14,7 @@ export function usersSection(list, context) {
   const rows = list.map((u) => `<tr data-key="u ${esc(u.name)}"><th scope="row">${esc(u.name)}</th><td data-l="${t('us_role')}">${t('role_' + u.role)}</td><td data-l="${t('us_made')}">${when(seconds(u.made), now)}</td>
     <td><button type="button" class="button" data-do="removeuser" data-of="${esc(u.name)}"${off}>${t('us_remove')}</button></td></tr>`).join('');
   const head = ['si_name', 'us_role', 'us_made', 'ex_do'].map((k) => `<th scope="col">${t(k)}</th>`).join('');
-  return `<section class="users"><h2>${t('us_title')}</h2><p class="note">${t('us_what')}</p><table class="rows"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>
+  return `<section class="users" id="users"><h2>${t('us_title')}</h2><p class="note">${t('us_what')}</p><table class="rows"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>
     <p class="more"><button type="button" class="button" data-do="adduser"${off}>${t('us_add')}</button></p></section>`;
 }
 

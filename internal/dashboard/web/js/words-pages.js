@@ -114,7 +114,7 @@ export const PAGES = {
   did_take: ['take it', 'llevarlo'], did_let_go: ['let it go', 'dejarlo'], did_let_go_recovered: ['let go: recovered', 'dejado: recuperado'], did_let_go_time_over: ['let go: time is over', 'dejado: se acabó el plazo'],
   did_add_maintenance: ['begin maintenance', 'empezar mantenimiento'], did_end_maintenance: ['end maintenance', 'terminar mantenimiento'], did_add_exclusion: ['exclude an outage', 'excluir una avería'], did_withdraw_exclusion: ['withdraw an exclusion', 'retirar una exclusión'],
   did_put_port: ['enter a port', 'escribir una conexión'], did_remove_port: ['remove a port', 'quitar una conexión'], did_replace_ports: ['replace all ports', 'sustituir todas las conexiones'],
-  us_title: ['Users', 'Usuarios'], us_what: ['A viewer reads all; an operator may also change it.', 'Un lector lo lee todo; un operador también puede cambiarlo.'], us_role: ['Role', 'Función'], us_made: ['Added', 'Añadido'],
+  us_title: ['Users', 'Usuarios'], us_n: ['{n} user|{n} users', '{n} usuario|{n} usuarios'], us_what: ['A viewer reads all; an operator may also change it.', 'Un lector lo lee todo; un operador también puede cambiarlo.'], us_role: ['Role', 'Rol'], us_made: ['Added', 'Añadido'],
   us_add: ['Add a user', 'Añadir un usuario'], us_remove: ['Remove', 'Quitar'], us_remove_t: ['Remove {a}', 'Quitar a {a}'], us_remove_x: ['Whoever is signed in with this name is signed out at once. What was done stays in the log.', 'Quien haya entrado con este nombre deja de estarlo enseguida. Lo que hizo queda en la auditoría.'],
 
   // Taking an incident, and maintenance.
