@@ -110,11 +110,6 @@ func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err
 
 // serveSocket takes forget on the socket in the state folder until ctx ends.
 func (p *centralProcess) serveSocket(ctx context.Context) {
-	ln, err := status.Listen(ctx, p.options.stateDir)
-	if err != nil {
-		p.console.Logger().Warn("forget works only while no Central runs", "error", err)
-		return
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("DELETE "+forgetPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
 		id, err := evcp.ParseCPID(r.PathValue("id"))
@@ -138,7 +133,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	p.handleTrial(mux)
 	mux.Handle("GET "+status.HealthPath, p.page)
 	mux.HandleFunc("/", status.NoSuchPath())
-	if err := status.Serve(ctx, ln, mux); err != nil && !errors.Is(err, os.ErrNotExist) {
-		p.console.Logger().Warn("forget works no more until a restart", "error", err)
-	}
+	status.ServeSocket(ctx, p.options.stateDir, mux, func(err error) {
+		p.console.Logger().Warn("the commands that ask a running Central do not reach this one; it is tried again", "error", err)
+	})
 }

@@ -195,7 +195,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	var pageErr error
 	p.page = dashboard.New(dashboard.Options{
 		Central: p.central, Version: version.String(), History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
-		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, PortsFile: p.options.reports.portsFile(),
+		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, FilesLost: p.filesLost, PortsFile: p.options.reports.portsFile(),
 	})
 	wg.Go(func() { p.page.Run(ctx) }) // alerts need the sites, also where no page is served
 	if pages != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -36,7 +37,8 @@ type statusDocument struct {
 	Maintained   int             `json:"maintenance"`
 	NotWell      []notWell       `json:"not_well"` // the oldest first, at most maxNotWell
 	DiskError    string          `json:"disk_error,omitempty"`
-	History      *historyReading `json:"history"` // null: none is kept
+	Lost         string          `json:"lost,omitempty"` // what is not kept any more, and why
+	History      *historyReading `json:"history"`        // null: none is kept
 }
 
 // notWell is a charge point that is not activated.
@@ -67,6 +69,9 @@ const maxNotWell = 50
 func (p *centralProcess) handleStatus(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
 		d := statusDocument{DiskError: p.central.Figures().DiskError}
+		if err := p.filesLost(); err != nil {
+			d.Lost = err.Error()
+		}
 		d.count(p.central.CPs(), p.board.operations.Overlays(time.Now()))
 		if p.follower != nil {
 			d.History = readingOf(p.follower.Status(), p.options.stateDir)
@@ -74,6 +79,21 @@ func (p *centralProcess) handleStatus(mux *http.ServeMux) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(d) // the client may have gone
 	})
+}
+
+// filesLost is the error of a file of the state folder that was removed or replaced, so that what
+// it held is not kept any more. central.db and alerts.db are made anew by themselves.
+func (p *centralProcess) filesLost() error {
+	var errs []error
+	if p.board.file != nil {
+		errs = append(errs, p.board.file.Lost())
+	}
+	if p.follower != nil {
+		if s := p.follower.Status(); s.Gone {
+			errs = append(errs, errors.New(s.Error))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // count sets the numbers, and lists the charge points that are not well, the oldest state first.
@@ -139,6 +159,9 @@ func (c historyCommand) status(ctx context.Context, now time.Time) error {
 	}
 	if d.DiskError != "" {
 		say("can't write to the state folder: %s", d.DiskError)
+	}
+	if d.Lost != "" {
+		say("not healthy: %s", d.Lost)
 	}
 	h := d.History
 	if h == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"evcp/internal/ledger"
 	"evcp/internal/operations"
 	"evcp/internal/status"
+	"evcp/internal/testbed"
 )
 
 // TestStatusCountsAsThePage: a charge point in maintenance is counted there alone, whatever its
@@ -61,6 +63,30 @@ func TestCentralThatStandsStill(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, stderr)
 		}
 	}
+}
+
+// TestStateFolderIsRemoved: a Central whose state folder is removed while it runs says that it is
+// not healthy and why, at /healthz and by ev-central status, which reaches it again.
+func TestStateFolderIsRemoved(t *testing.T) {
+	s := &boardSite{t: t, dir: filepath.Join(t.TempDir(), "state")}
+	s.begin()
+	if code, text, err := s.ask(http.MethodGet, "/healthz", "", ""); code != http.StatusOK {
+		t.Fatal(code, text, err)
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Skip("an open file can't be removed here:", err)
+	}
+	if code, text, err := s.ask(http.MethodGet, "/healthz", "", ""); code != http.StatusServiceUnavailable || !strings.Contains(text, "board.db") {
+		t.Error(code, text, err)
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil { // as central.db does at its next write
+		t.Fatal(err)
+	}
+	testbed.Until(t, "an answer on the socket", func() bool {
+		stdout, _, code := output(t, "status", "--state-dir", s.dir)
+		return code == cli.ExitOK && strings.Contains(stdout, "not healthy: board.db is not the one in its folder any more")
+	})
+	s.central.Terminate()
 }
 
 // TestWindowThatHasNotEnded: the message has the value of --until with which the report is made.

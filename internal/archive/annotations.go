@@ -22,7 +22,7 @@ var (
 	ErrTooMany     = errors.New("too many annotations")
 	// ErrGone is a file that was removed or replaced while it is open: an annotation, which stands
 	// in no other place, would be lost with the process.
-	ErrGone = errors.New("history.db is not the one in its folder any more: restart Central")
+	ErrGone = errors.New("history.db is not the one in its folder any more: try again when Central has opened it anew")
 )
 
 // maxAnnotations bounds the table.
@@ -30,7 +30,7 @@ const maxAnnotations = 1_000_000
 
 // Annotate adds an annotation, and returns its number.
 func (a *Archive) Annotate(n Annotation) (id int64, err error) {
-	if a.db.Replaced() {
+	if a.lost() {
 		return 0, ErrGone
 	}
 	err = a.db.Transact(true, func() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -33,6 +34,8 @@ const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `
 // Archive is the file, open for writing by this process alone. One goroutine at a time may use
 // it.
 type Archive struct {
+	dir       string
+	log       *slog.Logger
 	lock      *folder.Lock
 	db        *sqlite.DB
 	progress  ReadProgress
@@ -100,19 +103,52 @@ const maxFolds = 100_000
 // topic is read again from its beginning. One that another process has open is
 // folder.ErrInUse.
 func Open(dir string, log *slog.Logger) (*Archive, error) {
-	lock, err := folder.Acquire(dir, lockName)
-	if err != nil {
-		return nil, err
+	a := &Archive{dir: dir, log: log, minutes: minuteRetention{keep: DefaultMinuteRetention}, present: newPresents()}
+	err := a.open()
+	if err == nil {
+		err = a.resumePresents()
 	}
-	db, err := openFile(dir, log)
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
-	}
-	a := &Archive{lock: lock, db: db, known: map[evcp.CPID]bool{}, folds: map[foldKey]*heldFold{}, minutes: minuteRetention{keep: DefaultMinuteRetention}, present: newPresents()}
-	if err := a.load(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// open opens the file, and begins where it ends.
+func (a *Archive) open() (err error) {
+	if a.lock, err = folder.Acquire(a.dir, lockName); err != nil {
+		return err
+	}
+	if a.db, err = openFile(a.dir, a.log); err != nil {
+		return err
+	}
+	a.known, a.folds = map[evcp.CPID]bool{}, map[foldKey]*heldFold{}
+	a.changed, a.elements, a.checks, a.hours, a.added, a.dirty = nil, nil, nil, nil, nil, false
+	return a.load()
+}
+
+// lost reports whether the file, or its lock, is not the one in the folder any more: what is
+// written then can't be found again.
+func (a *Archive) lost() bool { return a.db.Closed() || a.db.Replaced() || a.lock.Lost() }
+
+// reopen opens the file that is in the folder now in the place of one that is lost, or makes one:
+// a new one is read from the beginning of the topic. What is held in memory of the newest events
+// stays. After an error it may be tried again.
+func (a *Archive) reopen() error {
+	topic := a.progress.Topic
+	_ = a.Close() // its file is not in the folder any more
+	err := os.MkdirAll(a.dir, 0o750)
+	if err == nil {
+		err = a.open()
+	}
+	if err == nil {
+		err = a.SetTopic(topic)
+	}
+	if err != nil {
+		_ = a.Close() // the next attempt opens it again
+		a.progress.Topic = topic
+	}
+	return err
 }
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
@@ -140,8 +176,7 @@ func (a *Archive) load() (err error) {
 		a.db.Query(`SELECT cp_id FROM charge_points`, func(row *sqlite.Stmt) error {
 			a.known[evcp.CPID(row.ColumnText(0))] = true
 			return nil
-		}),
-		a.resumePresents())
+		}))
 }
 
 // withTopicID is the first version of the file that knows which topic it was read from. Those
@@ -171,7 +206,11 @@ func readProgress(db *sqlite.DB) (p ReadProgress, err error) {
 }
 
 // Close closes the file, without what was not committed.
-func (a *Archive) Close() error { return errors.Join(a.db.Close(), a.lock.Close()) }
+func (a *Archive) Close() error {
+	err := errors.Join(a.db.Close(), a.lock.Close())
+	a.lock = nil
+	return err
+}
 
 // Progress is how far the topic was read, with what is not committed yet.
 func (a *Archive) Progress() ReadProgress {

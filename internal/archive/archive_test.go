@@ -161,6 +161,49 @@ func TestOtherTopic(t *testing.T) {
 	}
 }
 
+// TestFileIsRemoved: a file that is removed with its folder while it is open is made anew, and the
+// topic read from its beginning has the same history in it. Where the folder can't be made, the
+// next attempt does it; until then nothing is annotated, and nothing breaks.
+func TestFileIsRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	must(t, os.Mkdir(dir, 0o700))
+	a := openArchive(t, dir)
+	defer func() { must(t, a.Close()) }()
+	must(t, a.SetTopic("events"))
+	records := stream(rand.New(rand.NewPCG(1, 2)), time.Second)
+	must(t, a.Take(kafka.ReadBatch{Records: records}))
+	must(t, a.Commit())
+	want, present := shown(t, dir, ""), len(a.Presents().Since(PresentPosition{}).CPs)
+	if a.lost() {
+		t.Fatal("lost at once")
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Skip("an open file can't be removed here:", err)
+	}
+	must(t, os.WriteFile(dir, nil, 0o600)) // in the place of the folder
+	for range 2 {
+		if err := a.reopen(); !a.lost() || err == nil {
+			t.Fatalf("reopened without a folder: %v", err)
+		}
+		if _, err := a.Annotate(Annotation{}); !errors.Is(err, ErrGone) {
+			t.Errorf("annotated without a file: %v", err)
+		}
+	}
+	must(t, os.Remove(dir))
+	must(t, a.reopen())
+	if p := a.Progress(); a.lost() || p.Records != 0 || len(p.Next) != 0 || p.Topic != "events" {
+		t.Errorf("after it was made anew: %+v", p)
+	}
+	must(t, a.Take(kafka.ReadBatch{Records: records}))
+	must(t, a.Commit())
+	if got := shown(t, dir, ""); got != want {
+		t.Errorf("read again it is\n%s\nwant\n%s", got, want)
+	}
+	if got := len(a.Presents().Since(PresentPosition{}).CPs); got != present {
+		t.Errorf("%d charge points are present, want %d", got, present)
+	}
+}
+
 // TestAnnotations: an exclusion is taken back once, by another annotation; a position knows
 // those before it.
 func TestAnnotations(t *testing.T) {

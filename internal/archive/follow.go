@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -45,6 +46,7 @@ type FollowStatus struct {
 	Lag   int64     // records that are known to be still to come
 	Error string    // why nothing is read or written; "" if all is well
 	Since time.Time // when Error began
+	Gone  bool      // the file was removed or replaced, and can't be opened anew: nothing is kept
 }
 
 // NewFollower makes a Follower; Run does the work.
@@ -78,7 +80,13 @@ func (f *Follower) Do(ctx context.Context, do func(*Archive) error) error {
 	}
 	f.mu.Unlock()
 	select {
-	case f.requests <- func(a *Archive) { done <- do(a) }:
+	case f.requests <- func(a *Archive) {
+		if a.db.Closed() { // it was removed, and can't be opened anew yet
+			done <- ErrGone
+			return
+		}
+		done <- do(a)
+	}:
 		return <-done
 	case <-ctx.Done():
 		return cmp.Or(context.Cause(ctx), errEnded)
@@ -89,10 +97,16 @@ func (f *Follower) Do(ctx context.Context, do func(*Archive) error) error {
 func (f *Follower) Run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
+		err := f.ensureFile()
 		began := f.archive.Progress().Records
-		err := f.follow(ctx)
+		if err == nil {
+			err = f.follow(ctx)
+		}
 		if ctx.Err() != nil {
 			break
+		}
+		if err == nil { // the file is lost
+			continue
 		}
 		if f.archive.Progress().Records > began {
 			failures = 0
@@ -101,9 +115,31 @@ func (f *Follower) Run(ctx context.Context) {
 		f.failed(err)
 		f.idle(ctx, retry.Delay(failures, rand.Float64()))
 	}
+	if f.archive.lost() {
+		return
+	}
 	if err := f.archive.Commit(); err != nil {
 		f.failed(err)
 	}
+}
+
+// ensureFile opens the file anew where it is lost.
+func (f *Follower) ensureFile() error {
+	if !f.archive.lost() {
+		return nil
+	}
+	err := f.archive.reopen()
+	if err == nil {
+		f.log.Warn("history.db was removed or replaced while Central ran; exclusions that only it had are gone, and the topic is read from where the file in the folder ends", "topic", f.kafka.Topic)
+	}
+	f.mu.Lock()
+	f.status.Gone = err != nil
+	f.status.Lost, f.status.MadeAnew = f.archive.progress.Lost, f.archive.progress.MadeAnew
+	f.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("history.db was removed or replaced: %w", err)
+	}
+	return nil
 }
 
 // idle serves requests for a time.
@@ -120,7 +156,8 @@ func (f *Follower) idle(ctx context.Context, d time.Duration) {
 	}
 }
 
-// follow reads from the position of the archive until something fails.
+// follow reads from the position of the archive until something fails, or the file is lost, which
+// is no error.
 func (f *Follower) follow(ctx context.Context) error {
 	r := kafka.NewReader(f.kafka, f.archive.readPosition())
 	defer r.Close()
@@ -141,6 +178,9 @@ func (f *Follower) follow(ctx context.Context) error {
 			return err
 		}
 		if time.Since(committed) >= commitEvery || f.archive.Uncommitted() >= commitRows {
+			if f.archive.lost() {
+				return nil
+			}
 			if err := f.archive.Commit(); err != nil {
 				return err
 			}

@@ -210,6 +210,15 @@ func jsonOf(v any) json.RawMessage {
 	return text
 }
 
+// Lost is ErrGone where the file was removed or replaced. The log says so once.
+func (f *BoardDB) Lost() error {
+	if !f.db.Replaced() {
+		return nil
+	}
+	f.gone.Do(func() { f.log.Warn("nothing can be entered until a restart: board.db was removed or replaced") })
+	return ErrGone
+}
+
 // AfterCommit has f called when the transaction is committed, before any other one begins.
 func (c *BoardChange) AfterCommit(f func()) { c.after = append(c.after, f) }
 
@@ -217,9 +226,8 @@ func (c *BoardChange) AfterCommit(f func()) { c.after = append(c.after, f) }
 // loss. After an error nothing has changed.
 func (f *BoardDB) Change(by Actor, change func(*BoardChange) error) error {
 	return f.db.WithLock(func() error {
-		if f.db.Replaced() {
-			f.gone.Do(func() { f.log.Warn("nothing can be entered until a restart: board.db was removed or replaced") })
-			return ErrGone
+		if err := f.Lost(); err != nil {
+			return err
 		}
 		c := &BoardChange{DB: f.db, By: by, At: evcp.StampOf(time.Now())}
 		err := f.db.Transact(true, func() error {

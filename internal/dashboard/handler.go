@@ -43,6 +43,7 @@ type Dashboard struct {
 	access     AccessRules
 	firstUsed  func()
 	portsFile  func() ([]ledger.PortCells, error)
+	filesLost  func() error
 	more       []func(*metrics.Writer)
 	alerts     AlertSource
 	frames     *frameCache
@@ -76,6 +77,7 @@ type Options struct {
 	Operations *operations.Store // nil: nothing was entered
 	Access     AccessRules
 	PortsFile  func() ([]ledger.PortCells, error) // reads the file of --ports; nil: the ports are those that people entered
+	FilesLost  func() error                       // of the state folder: one that was removed, so that what comes is not kept; nil: not known
 	FirstUsed  func()                             // called when the first token was used; may be nil
 }
 
@@ -83,7 +85,7 @@ type Options struct {
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, alerts: o.Alerts,
+		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts,
 		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
 	}

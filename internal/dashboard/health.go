@@ -28,12 +28,12 @@ const stalledAfter = 10 * time.Second
 // endpoints are Central's health, metrics and status.
 func (d *Dashboard) endpoints() status.Endpoints {
 	return status.Endpoints{
-		Healthy: func() (string, error) { return note(d.central.Figures()), healthy(d.central, time.Now()) },
+		Healthy: func() (string, error) { return note(d.central.Figures()), d.healthy(time.Now()) },
 		Ready: func() error {
 			if !d.central.Serving() {
 				return errors.New("not listening to Monitors yet")
 			}
-			return healthy(d.central, time.Now())
+			return judges(d.central, time.Now()) // it serves the others where a file is lost
 		},
 		Metrics: d.metrics,
 		Status:  d.status,
@@ -41,7 +41,15 @@ func (d *Dashboard) endpoints() status.Endpoints {
 }
 
 // healthy is the error that keeps Central from its work; nil if there is none.
-func healthy(c *central.Central, now time.Time) error {
+func (d *Dashboard) healthy(now time.Time) error {
+	if err := judges(d.central, now); err != nil || d.filesLost == nil {
+		return err
+	}
+	return d.filesLost()
+}
+
+// judges is the error of a Central that judges no charge point any more.
+func judges(c *central.Central, now time.Time) error {
 	last := c.Figures().SilenceChecked
 	if last.IsZero() {
 		last = c.Started()
@@ -216,7 +224,7 @@ func (d *Dashboard) status() any {
 		},
 		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted, Alerts: d.alerts.json(),
 	}
-	if err := healthy(d.central, now); err != nil {
+	if err := d.healthy(now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()
 	}
 	return a

@@ -52,7 +52,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.body), &about); err != nil || about["program"] != "ev-central" || about["healthy"] != true || about["listens"] != s.monitors || about["tls_listens"] != "" {
 		t.Errorf("%v %s", err, a.body)
 	}
-	if err := healthy(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
+	if err := judges(s.central, time.Now().Add(time.Minute)); err == nil || !strings.Contains(err.Error(), "stands still") {
 		t.Errorf("a Central that checked nothing for a minute: %v", err)
 	}
 }

@@ -94,6 +94,7 @@ func (d *Dashboard) Run(ctx context.Context) {
 			next = now.Add(sitesEvery)
 			d.readSites(ctx)
 			d.readPorts()
+			_ = d.healthy(now) // what is lost is logged where nobody asks, too
 		}
 		d.endOwners()
 		wait.For(ctx, frameInterval) // a storm of changes is one look
