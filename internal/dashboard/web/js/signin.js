@@ -88,10 +88,10 @@ async function submit(e) {
   }
 }
 
-// goOn asks for the stream anew, as who is signed in now; with it comes who that is.
+// goOn asks for the stream anew, as who is signed in now; with its snapshot comes who that is.
 /** @param {string} place */
 function goOn(place) {
-  context.store.stream.connect();
+  context.store.stream.renew();
   context.navigate(place);
 }
 

@@ -46,6 +46,12 @@ export class Stream {
   // secondsSinceFrame is the age of the last frame.
   secondsSinceFrame() { return (performance.now() - this.lastFrameAt) / 1000; }
 
+  // renew connects as who has just signed in or out: with a snapshot, as if for the first time.
+  renew() {
+    this.lastId = '';
+    this.connect();
+  }
+
   connect() {
     clearTimeout(this.timer);
     if (this.source) this.source.close();
