@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"evcp"
 	"evcp/internal/alert"
 	"evcp/internal/cli"
 	"evcp/internal/config"
@@ -87,6 +88,15 @@ type alerting struct {
 	deadman  *notify.Deadman  // nil: nobody is pinged
 }
 
+// firstFailed is notify.Options.FirstFailed.
+func (p *centralProcess) firstFailed(cp evcp.CPID) time.Time {
+	s, ok := p.follower.Presents().CP(cp)
+	if !ok || s.Open == nil {
+		return time.Time{}
+	}
+	return s.Open.Since.Time()
+}
+
 // startAlerting makes it. run does the work.
 func (p *centralProcess) startAlerting() (a alerting) {
 	s := &p.options.alerts
@@ -103,7 +113,7 @@ func (p *centralProcess) startAlerting() (a alerting) {
 		StateDir: p.options.stateDir, Speech: s.languages.speech, Operations: p.board.operations, Logger: p.console.Logger(), Language: p.console.Language(),
 	}
 	if p.follower != nil {
-		o.Checks = p.follower.Checks
+		o.Checks, o.FirstFailed = p.follower.Checks, p.firstFailed
 	}
 	a.notifier = notify.New(o)
 	return a

@@ -38,7 +38,8 @@ type CPTrouble struct {
 	CP    evcp.CPID
 	Kind  Kind
 	Site  string    // "" is not known
-	Since time.Time // when it began, as Central saw it
+	Since time.Time // when it began, as Central saw it: the delays run from here
+	First time.Time // its first failed check, where events tell it; zero: not known
 	Cause string    // a name of evcp.Cause where events tell it, else of cpstate.Reason
 	Quiet bool      // it is in maintenance
 	Owner string    // who has taken it; "" = nobody
@@ -49,6 +50,14 @@ type Delays struct {
 	After             time.Duration // how long a fault must last
 	DisconnectedAfter time.Duration // how long a disconnection must last
 	Repeat            time.Duration // how often people are told again of what nobody has taken
+}
+
+// Began is when people are told that it began: the same as on the page and in the history.
+func (t CPTrouble) Began() time.Time {
+	if t.First.IsZero() {
+		return t.Since
+	}
+	return t.First
 }
 
 func (d Delays) after(k Kind) time.Duration {

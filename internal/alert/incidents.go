@@ -221,9 +221,9 @@ func (all *SiteIncidents) begin(at siteAndKind, troubles []*openTrouble, now tim
 	slices.SortFunc(troubles, func(a, b *openTrouble) int { return cmp.Compare(a.CP, b.CP) })
 	for _, o := range troubles {
 		o.told = true
-		i.Members = append(i.Members, AffectedCP{CP: o.CP, Since: o.Since, Cause: o.Cause})
-		if i.Since.IsZero() || o.Since.Before(i.Since) {
-			i.Since = o.Since
+		i.Members = append(i.Members, AffectedCP{CP: o.CP, Since: o.Began(), Cause: o.Cause})
+		if i.Since.IsZero() || o.Began().Before(i.Since) {
+			i.Since = o.Began()
 		}
 	}
 	all.told = append(all.told, i)

@@ -29,6 +29,9 @@ type Options struct {
 	Operations *operations.Store
 	// Checks are the last checks of a charge point, by its events; nil: none are read.
 	Checks func(cp evcp.CPID) (archive.RecentChecks, bool)
+	// FirstFailed is when the open incident of a charge point began, by its events; zero: they do
+	// not tell. nil: none are read.
+	FirstFailed func(cp evcp.CPID) time.Time
 	// Dial connects to receivers; nil: package net does.
 	Dial     dialFunc
 	Logger   *slog.Logger      // nil = none
@@ -213,6 +216,9 @@ func (n *Notifier) observe(now time.Time) {
 		if t.Kind == alert.Faulted && asked < maxCauses && !n.incidents.IsTold(cp, t.Kind) {
 			asked++
 			t.Cause = cmp.Or(n.cause(cp), t.Cause)
+			if n.o.FirstFailed != nil {
+				t.First = n.o.FirstFailed(cp)
+			}
 		}
 		n.incidents.See(t, now)
 	}
