@@ -99,6 +99,7 @@ func run(args []string) int {
 	document := f.String("document", "", "file whose marked tables are rewritten; none: only print")
 	only := f.String("only", "", "comma-separated measurements: "+strings.Join(names, ", "))
 	sizes := f.String("fleet", defaultFleetSizes, "sizes of fleets, as 1000,15000@200ms")
+	rounds := f.Int("rounds", 0, "rounds of fleets; 0: five")
 	kafka := f.String("kafka", "", "port of a broker on 127.0.0.1 for fleets; none: one in memory")
 	isQuick := f.Bool("quick", false, "shorter and fewer; for a look, not for a document")
 	if f.Parse(args) != nil {
@@ -108,6 +109,9 @@ func run(args []string) int {
 	defer h.children.Close()
 	if *isQuick {
 		h.sizes = quick
+	}
+	if *rounds > 0 {
+		h.sizes.fleetRounds = *rounds
 	}
 	if *only != "" {
 		names = strings.Split(*only, ",")

@@ -26,6 +26,7 @@ cp bench/peers/haproxy.sh "$dir/bin/"
 
 how=(-bin "$dir/bin" -dir "$dir/run" -only "${BENCH_ONLY:-}")
 [[ -z ${BENCH_FLEET:-} ]] || how+=(-fleet "$BENCH_FLEET")
+[[ -z ${BENCH_ROUNDS:-} ]] || how+=(-rounds "$BENCH_ROUNDS")
 [[ -z ${BENCH_KAFKA:-} ]] || how+=(-kafka "$BENCH_KAFKA")
 if [[ ${BENCH_QUICK:-} == 1 ]]; then
   how+=(-quick)
