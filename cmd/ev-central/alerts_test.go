@@ -147,6 +147,7 @@ func TestAlertTest(t *testing.T) {
 // TestAlertsSurviveKillNine: a Central that is killed while a message is on its way sends it
 // after its restart; one that is killed when it was just taken repeats that one at most.
 func TestAlertsSurviveKillNine(t *testing.T) {
+	t.Parallel()
 	h, dir, monitors := newHook(t), t.TempDir(), testbed.FreeAddr(t)
 	args := []string{"--listen", monitors, "--http", "", "--state-dir", dir, "--log-format", "text", "--alert-file", secretFile(t, h.line()), "--alert-after", "1s"}
 	hang := make(chan struct{})

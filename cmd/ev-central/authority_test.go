@@ -61,6 +61,7 @@ func (s authoritySite) printed(stdout, program string) []string {
 // TestThreeCommandsToMTLS types the three commands of both READMEs, and then the two command
 // lines that they print, but for the ports; then it revokes the Monitor.
 func TestThreeCommandsToMTLS(t *testing.T) {
+	t.Parallel()
 	block := regexp.MustCompile("(?s)```sh\n((?:ev-central ca [^\n]*\n){3})```")
 	var commands string
 	for _, page := range []string{"README.md", "README.es.md"} {

@@ -100,6 +100,7 @@ func (s *boardSite) list(path, name string) (all []map[string]any) {
 // start, for every change its line in the audit log and for every line its change; none that was
 // answered is lost, and one that is sent again with its key is made once.
 func TestKilledBetweenAChangeAndItsLine(t *testing.T) {
+	t.Parallel()
 	s := &boardSite{t: t, dir: t.TempDir()}
 	withInput(t, "a long password\n", "user", "add", "ana", "--role", "operator", "--state-dir", s.dir)
 	lines := strings.Fields(withInput(t, "", "token", "--name", "ci", "--role", "operator", "--expires", "1d", "--state-dir", s.dir))
@@ -213,6 +214,7 @@ func (s *boardSite) boardIsPrivate() {
 // TestUsersAndTokens: the commands work without a Central and with one that runs; a backup has
 // them.
 func TestUsersAndTokens(t *testing.T) {
+	t.Parallel()
 	s := &boardSite{t: t, dir: t.TempDir()}
 	at := func(args ...string) []string { return append(args, "--state-dir", s.dir) }
 	withInput(t, "a long password\n", at("user", "add", "ana", "--role", "operator")...)

@@ -20,6 +20,7 @@ import (
 
 // TestListOfChargePoints: a row for each, with its shape; filters; what can't be known is said.
 func TestListOfChargePoints(t *testing.T) {
+	t.Parallel()
 	dir, monitors, registry := t.TempDir(), testbed.FreeAddr(t), filepath.Join(t.TempDir(), "ids")
 	if err := os.WriteFile(registry, []byte("CP_001\nCP_002\nCP_003\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 // forget removes a misspelt charge point from a Central that runs, and from the folder of
 // one that does not.
 func TestForget(t *testing.T) {
+	t.Parallel()
 	dir, monitors := t.TempDir(), testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", dir, "--log-format", "text")
 	r.Stderr.Line("· started")

@@ -18,7 +18,9 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/generator"
 	"evcp/internal/ledger"
+	"evcp/internal/status"
 	"evcp/internal/testbed"
+	"evcp/internal/wait"
 )
 
 // outage is when a generated Engine is down.
@@ -74,6 +76,10 @@ func historian(t *testing.T, broker, dir string) *testbed.Subprocess {
 	t.Helper()
 	p := start(t, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", dir, "--kafka-brokers", broker)
 	p.Stderr.Line("started")
+	wait.Until(t.Context(), 10*time.Millisecond, func() bool { // commands ask it there
+		_, err := os.Stat(filepath.Join(dir, status.SocketName))
+		return err == nil
+	})
 	return p
 }
 
@@ -104,6 +110,7 @@ func untilRead(t *testing.T, dir string) (text string) {
 // TestKilledCentralCountsOnce: a Central that is killed again and again while it reads has
 // the same report in the end as one that reads the topic from its beginning.
 func TestKilledCentralCountsOnce(t *testing.T) {
+	t.Parallel()
 	b := testbed.New(t)
 	b.StartBroker()
 	begin, end := at("2026-09-30 00:00"), at("2026-11-01 02:00")
@@ -147,6 +154,7 @@ func TestKilledCentralCountsOnce(t *testing.T) {
 // TestReportAtAPosition: what was reported is reported again after more has come, after an
 // exclusion, from the folder and from a backup.
 func TestReportAtAPosition(t *testing.T) {
+	t.Parallel()
 	b := testbed.New(t)
 	b.StartBroker()
 	dir := t.TempDir()
@@ -246,6 +254,7 @@ func firstMonitorsRecords(begin time.Time) (all []kgo.Record) {
 // for 10 s, that is 110 s; then nobody watches for 3,600 - 120.25 = 3,479.75 s; ours is up from
 // 01:00 on, 2,678,400 - 3,600 = 2,674,800 s.
 func TestFirstMonitorsTopic(t *testing.T) {
+	t.Parallel()
 	b := testbed.New(t)
 	b.StartBroker()
 	dir, pages := t.TempDir(), testbed.FreeAddr(t)

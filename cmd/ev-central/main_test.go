@@ -31,6 +31,7 @@ func output(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 // TestHelp: word for word, in both languages, and whatever command stands before it.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	stdout, stderr, code := output(t, "--help")
 	if code != cli.ExitOK || stderr != "" {
 		t.Errorf("exit %d, %s", code, stderr)
@@ -162,6 +163,7 @@ func terminate(t *testing.T, p *testbed.Subprocess) {
 // Time in which Central stood still is not silence: a stopped process, or a suspended
 // machine, must not disconnect every charge point when it continues.
 func TestStoppedCentralCallsNobodySilent(t *testing.T) {
+	t.Parallel()
 	monitors := testbed.FreeAddr(t)
 	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
 	r.Stderr.Line("· started")

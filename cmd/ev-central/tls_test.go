@@ -57,6 +57,7 @@ func certified(t *testing.T, pages string) map[string]bool {
 // TestMoveOneMonitorAtATime: both ports serve real Monitors, of which one moves; then it is
 // refused without TLS, and Central can close that port.
 func TestMoveOneMonitorAtATime(t *testing.T) {
+	t.Parallel()
 	g := testbed.New(t)
 	g.StartEngine("ok")
 	_, enginePort, _ := strings.Cut(g.EngineAddr, ":")

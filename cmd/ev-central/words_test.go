@@ -15,6 +15,7 @@ import (
 // TestBothSourcesOfAnIncident: beside an incident that the events tell of stands what was
 // reported of it over TCP, while Central runs and afterwards.
 func TestBothSourcesOfAnIncident(t *testing.T) {
+	t.Parallel()
 	b := testbed.New(t)
 	b.StartBroker()
 	dir, monitors := t.TempDir(), testbed.FreeAddr(t)
