@@ -87,6 +87,6 @@ scripts/lint.sh
 use_python
 use_kafka
 
-# Two packages at once suit the smallest machine; deadlines in the tests are
-# written for it. Parallel tests mostly wait.
-go test -race=$race -count=1 -p 2 -parallel 5 -timeout 9m ./...
+# Three packages at once suit the smallest machine, as tests mostly wait; deadlines in the tests are
+# written for it.
+go test -race=$race -count=1 -p 3 -parallel 5 -timeout 9m ./...

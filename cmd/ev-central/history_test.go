@@ -18,9 +18,7 @@ import (
 	"evcp/internal/cli"
 	"evcp/internal/generator"
 	"evcp/internal/ledger"
-	"evcp/internal/status"
 	"evcp/internal/testbed"
-	"evcp/internal/wait"
 )
 
 // outage is when a generated Engine is down.
@@ -69,18 +67,6 @@ func recordsOf(events []evcp.Event) (all []kgo.Record) {
 		all = append(all, kgo.Record{Key: []byte(e.CP), Value: e.AppendJSON(nil)})
 	}
 	return all
-}
-
-// historian starts a Central that keeps history in a folder.
-func historian(t *testing.T, broker, dir string) *testbed.Subprocess {
-	t.Helper()
-	p := start(t, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", dir, "--kafka-brokers", broker)
-	p.Stderr.Line("started")
-	wait.Until(t.Context(), 10*time.Millisecond, func() bool { // commands ask it there
-		_, err := os.Stat(filepath.Join(dir, status.SocketName))
-		return err == nil
-	})
-	return p
 }
 
 // command runs a command in the folder, and returns its answer.

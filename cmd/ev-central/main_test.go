@@ -18,7 +18,9 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/status"
 	"evcp/internal/testbed"
+	"evcp/internal/wait"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m, main) }
@@ -285,4 +287,16 @@ func TestAnyFreePort(t *testing.T) {
 	}
 	resp.Body.Close()
 	p.Terminate()
+}
+
+// historian starts a Central that keeps history in a folder.
+func historian(t *testing.T, broker, dir string) *testbed.Subprocess {
+	t.Helper()
+	p := start(t, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", dir, "--kafka-brokers", broker)
+	p.Stderr.Line("started")
+	wait.Until(t.Context(), 10*time.Millisecond, func() bool { // commands ask it there
+		_, err := os.Stat(filepath.Join(dir, status.SocketName))
+		return err == nil
+	})
+	return p
 }

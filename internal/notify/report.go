@@ -49,25 +49,25 @@ func (n *Notifier) Metrics(m *metrics.Writer) {
 			m.Value(value(receiver), "receiver", strconv.Itoa(i+1), "scheme", receiver.Scheme, "host", receiver.Host)
 		}
 	}
-	m.Gauge("evcp_alerts_incidents", "Incidents that people were told of, and that are not over.").Value(float64(r.Incidents))
-	m.Gauge("evcp_alerts_waiting", "Messages that wait for a receiver.")
+	m.Gauge("evcentral_alerts_incidents", "Incidents that people were told of, and that are not over.").Value(float64(r.Incidents))
+	m.Gauge("evcentral_alerts_waiting", "Messages that wait for a receiver.")
 	each(func(r ReceiverReport) float64 { return float64(r.Waiting) })
-	m.Gauge("evcp_alerts_failing", "1 while the last attempt to reach a receiver failed.")
+	m.Gauge("evcentral_alerts_failing", "1 while the last attempt to reach a receiver failed.")
 	each(func(r ReceiverReport) float64 {
 		if r.FailingSince.IsZero() {
 			return 0
 		}
 		return 1
 	})
-	m.Counter("evcp_alerts_sent_total", "Messages that a receiver took.")
+	m.Counter("evcentral_alerts_sent_total", "Messages that a receiver took.")
 	each(func(r ReceiverReport) float64 { return float64(r.Sent) })
-	m.Counter("evcp_alerts_attempts_failed_total", "Attempts to reach a receiver that failed.")
+	m.Counter("evcentral_alerts_attempts_failed_total", "Attempts to reach a receiver that failed.")
 	each(func(r ReceiverReport) float64 { return float64(r.Failed) })
-	m.Counter("evcp_alerts_dropped_total", "Messages given up: more than 1,000 waited, or the receiver refuses one and takes others.")
+	m.Counter("evcentral_alerts_dropped_total", "Messages given up: more than 1,000 waited, or the receiver refuses one and takes others.")
 	each(func(r ReceiverReport) float64 { return float64(r.Dropped) })
 }
 
 // Metrics writes how the Deadman does.
 func (d *Deadman) Metrics(m *metrics.Writer) {
-	m.Gauge("evcp_alerts_deadman_ping_timestamp_seconds", "When the dead man's ping was last answered.").Time(d.Report().Pinged)
+	m.Gauge("evcentral_alerts_deadman_ping_timestamp_seconds", "When the dead man's ping was last answered.").Time(d.Report().Pinged)
 }
