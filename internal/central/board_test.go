@@ -84,6 +84,51 @@ func TestNoChangeIsMissedWhenAllVanish(t *testing.T) {
 	}
 }
 
+// TestStandstillBlamesNoMonitor: a connection that ended before or while Central stood still says
+// nothing of its Monitor. One that is heard again after a pause was never lost; one that is not
+// is, later than usual.
+func TestStandstillBlamesNoMonitor(t *testing.T) {
+	b, now := testBoard(), time.Now()
+	conns := map[evcp.CPID]*connRecord{}
+	say := func(id evcp.CPID, verb wire.Verb) {
+		b.receive(conns[id], wire.Message{CP: id, Verb: verb, Status: evcp.KO}, admitted, now)
+	}
+	state := func(id evcp.CPID) cpstate.Availability { return b.cps[id].State }
+	b.look(now)
+	for _, id := range []evcp.CPID{"BACK", "GONE"} {
+		conns[id] = newConnRecord("10.0.0.1:1", now)
+		say(id, wire.Registration)
+		say(id, wire.Heartbeat)
+	}
+	b.drop(conns["BACK"], now) // the timer of its grace is the first that runs after the standstill
+	now = now.Add(30 * time.Second)
+	b.expireConnections(now)
+	b.drop(conns["GONE"], now) // its end waited in the socket
+	if !b.look(now.Add(time.Millisecond)) {
+		t.Error("the standstill was not noticed")
+	}
+	for range 3 {
+		now = now.Add(time.Second)
+		if b.look(now) {
+			t.Error("it stood still once")
+		}
+		b.expireConnections(now)
+	}
+	if state("BACK") != cpstate.Faulted || state("GONE") != cpstate.Faulted {
+		t.Errorf("3 s after the standstill: %s and %s", state("BACK"), state("GONE"))
+	}
+	conns["BACK"] = newConnRecord("10.0.0.1:2", now)
+	say("BACK", wire.Heartbeat)
+	for range 60 {
+		now = now.Add(time.Second)
+		b.look(now)
+		b.expireConnections(now)
+	}
+	if state("BACK") != cpstate.Faulted || state("GONE") != cpstate.Disconnected {
+		t.Errorf("in the end: %s and %s", state("BACK"), state("GONE"))
+	}
+}
+
 func TestSilenceInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := New(Options{})

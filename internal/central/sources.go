@@ -92,12 +92,31 @@ func (b *board) drop(r *connRecord, now time.Time) {
 	}
 }
 
+// noteStandstill notes when Central runs again after it stood still, which it finds out by the
+// look for silence that is late. The caller holds the lock.
+func (b *board) noteStandstill(now time.Time) {
+	if !b.looked.IsZero() && now.Sub(b.looked) > silenceCheckInterval+sleepThreshold {
+		b.listening, b.looked, b.stoodStill = now, now, true
+	}
+}
+
+// look notes that silence is looked for now, and reports whether Central stood still since the
+// look before: heartbeats, and ends of connections, may still wait in the sockets.
+func (b *board) look(now time.Time) (stood bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.noteStandstill(now)
+	stood, b.stoodStill, b.looked = b.stoodStill, false, now
+	return stood
+}
+
 // expireConnections disconnects the charge points that are lost by now: no connection of
-// their group has been open for conngroup.Grace.
+// their group has been open for conngroup.Grace. After a standstill they have more time.
 func (b *board) expireConnections(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, loss := range b.groups.Lost(now) {
+	b.noteStandstill(now) // a timer may be the first that runs
+	for _, loss := range b.groups.Lost(now, b.listening) {
 		p := b.cps[loss.CP.ID]
 		if next := p.AfterConnectionEnd(loss.Ended); next != p.Condition {
 			b.update(p, next, now)

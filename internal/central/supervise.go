@@ -23,18 +23,18 @@ const (
 func (c *Central) superviseCPs(ctx context.Context) {
 	tick := time.NewTicker(silenceCheckInterval)
 	defer tick.Stop()
-	listening, last := time.Now(), time.Now()
+	listening := time.Now()
+	c.board.look(listening)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			now := time.Now()
-			slept := now.Sub(last) > silenceCheckInterval+sleepThreshold
+			slept := c.board.look(now)
 			if slept {
 				listening = now // heartbeats may still wait in the sockets
 			}
-			last = now
 			c.board.expireSilent(now, listening)
 			if !slept {
 				c.expireConnections() // those that were given more time than conngroup.Grace

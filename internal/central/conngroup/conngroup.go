@@ -16,6 +16,8 @@
 //     been open for Grace, and it was not heard since.
 //   - A connection takes over from one with the same certificate only. Its address makes no
 //     group: two Monitors share one behind a router, and one Monitor may change it.
+//   - Where Central stood still, what ended before or meanwhile has Grace, and the usual time
+//     between heartbeats, from when it listens again: it says nothing of the Monitor.
 //   - Where a connection of several charge points ended and another one of several is open
 //     from the same host, it is likely the same Monitor's, which may send its heartbeats all
 //     at once: the lost ones have their usual time between heartbeats, and Grace, to be heard.
@@ -296,8 +298,16 @@ type Loss struct {
 	Ended time.Time // the last connection of its group
 }
 
-// Lost takes the charge points that are lost by now.
-func (b *Groups) Lost(now time.Time) (all []Loss) {
+// noticedLate reports whether a connection ended before or while Central stood still, which it
+// has listened again since, and the Monitor may be in the pause before its next attempt: nobody
+// answered the ones before.
+func (e end) noticedLate(listening, now time.Time) bool {
+	return e.at.Before(listening.Add(Grace)) && now.Sub(listening) < Grace+e.gap
+}
+
+// Lost takes the charge points that are lost by now. listening is since when Central has not
+// stood still; zero: it never has.
+func (b *Groups) Lost(now, listening time.Time) (all []Loss) {
 	for len(b.ended) > 0 && now.Sub(b.ended[0].at) >= Grace {
 		b.postponed = append(b.postponed, b.ended[0])
 		b.ended = b.ended[1:]
@@ -308,7 +318,7 @@ func (b *Groups) Lost(now time.Time) (all []Loss) {
 		if of.open > 0 || of.ended.After(e.at) { // it goes on, or ended later
 			continue
 		}
-		if b.mayBeHeard(e, now) {
+		if b.mayBeHeard(e, now) || e.noticedLate(listening, now) {
 			waiting = append(waiting, e)
 			continue
 		}

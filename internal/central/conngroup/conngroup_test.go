@@ -92,7 +92,7 @@ func (r *replay) run(line string) error {
 }
 
 func (r *replay) lose() {
-	for _, loss := range r.groups.Lost(r.now()) {
+	for _, loss := range r.groups.Lost(r.now(), time.Time{}) {
 		fmt.Fprintf(&r.out, "%.1f lost %s, since %.1f\n", r.at, loss.CP.ID, loss.Ended.Sub(noon).Seconds())
 	}
 }
@@ -196,7 +196,7 @@ func TestFleets(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond)
-			if lost := b.Lost(now); len(lost) > 0 {
+			if lost := b.Lost(now, time.Time{}); len(lost) > 0 {
 				t.Fatalf("lost %s while its Monitor lived", lost[0].CP.ID)
 			}
 			f := fleets[rapid.IntRange(0, len(fleets)-1).Draw(t, "fleet")]
@@ -212,11 +212,11 @@ func TestFleets(t *testing.T) {
 			now = now.Add(time.Millisecond)
 			b.Ended(c, beats, now)
 		}
-		if lost := b.Lost(now.Add(Grace - time.Millisecond*time.Duration(len(fleets[killed].conns)))); len(lost) > 0 {
+		if lost := b.Lost(now.Add(Grace-time.Millisecond*time.Duration(len(fleets[killed].conns))), time.Time{}); len(lost) > 0 {
 			t.Fatalf("lost %s before the time", lost[0].CP.ID)
 		}
 		var lost []*CP
-		for _, loss := range b.Lost(now.Add(Grace)) {
+		for _, loss := range b.Lost(now.Add(Grace), time.Time{}) {
 			lost = append(lost, loss.CP)
 		}
 		want := slices.Clone(fleets[killed].cps)
