@@ -153,3 +153,16 @@ func FuzzParsePorts(f *testing.F) {
 		}
 	})
 }
+
+// TestAllWrongLinesAreTold: each wrong line of a file of ports is told at once, with its number.
+func TestAllWrongLinesAreTold(t *testing.T) {
+	for text, want := range map[string]string{
+		"cp_id,power_kw\nCP_1,lots\nCP_2,50\nCP_3,many\n":   `line 2: power_kw: "lots": a power is 50 or 7.4, in kW; line 4: power_kw: "many": a power is 50 or 7.4, in kW`,
+		"cp_id,power_kw\nCP_1\nCP_2,50\nCP_3,1,2\n":         "line 2: 1 cells, and 2 columns; line 4: 3 cells, and 2 columns",
+		"cp_id,power_kw\n" + strings.Repeat("CP_1,x\n", 25): "; and 5 more lines are wrong",
+	} {
+		if _, err := ParsePorts([]byte(text), time.UTC); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

@@ -81,10 +81,11 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 	if !slices.Contains(head, "cp_id") {
 		return nil, errors.New("line 1: the column cp_id is missing")
 	}
+	var wrong portErrors
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return lines, nil
+			return lines, wrong.err()
 		}
 		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
 			return nil, fmt.Errorf("line %d: %w", bad.Line, bad.Err)
@@ -93,7 +94,8 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 		}
 		line, _ := r.FieldPos(0)
 		if len(cells) != len(head) {
-			return nil, fmt.Errorf("line %d: %d cells, and %d columns", line, len(cells), len(head))
+			wrong.add(line, fmt.Errorf("%d cells, and %d columns", len(cells), len(head)))
+			continue
 		}
 		if len(lines) == maxPorts {
 			return nil, fmt.Errorf("line %d: more than %d lines", line, maxPorts)
@@ -106,18 +108,50 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 	}
 }
 
+// maxPortErrors is how many wrong lines of a file are told; the others are counted.
+const maxPortErrors = 20
+
+// portErrors are the wrong lines of a file of ports.
+type portErrors struct {
+	told []string
+	more int
+}
+
+func (w *portErrors) add(line int, err error) {
+	if len(w.told) == maxPortErrors {
+		w.more++
+		return
+	}
+	w.told = append(w.told, fmt.Sprintf("line %d: %s", line, err))
+}
+
+// err is one error for all of them; nil without any.
+func (w *portErrors) err() error {
+	switch {
+	case w.told == nil:
+		return nil
+	case w.more > 0:
+		return fmt.Errorf("%s; and %d more lines are wrong", strings.Join(w.told, "; "), w.more)
+	}
+	return errors.New(strings.Join(w.told, "; "))
+}
+
 // PortsOf are the ports of a file's lines.
 func PortsOf(lines []PortCells, zone *time.Location) ([]ChargingPort, error) {
 	byName := map[string]*ChargingPort{}
 	var names []string
+	var wrong portErrors
 	for _, l := range lines {
 		p, err := parsePort(l.Cells, zone)
 		if err == nil {
 			names, err = addPort(byName, names, p)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", l.Line, err)
+			wrong.add(l.Line, err)
 		}
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	ports := make([]ChargingPort, 0, len(names))
 	for _, name := range names {
