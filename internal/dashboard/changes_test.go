@@ -29,7 +29,7 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	add := func(path, method string, by *visitor, at, body string, headers ...string) {
 		all = append(all, asked{path, method, by, at, body, headers})
 	}
-	const window = `{"site":"North","to":"2199-01-01T00:00:00Z","reason":"new cable"}`
+	const window = `{"site":"Norte","to":"2199-01-01T00:00:00Z","reason":"new cable"}`
 	add(ownerPath, "put", ana, "api/v1/cps/CP_1/owner", `{"note":"on my way"}`)
 	add(ownerPath, "put", ana, "api/v1/cps/CP_2/owner", `{}`)  // nothing is open
 	add(ownerPath, "put", ana, "api/v1/cps/CP_77/owner", `{}`) // not known
@@ -37,6 +37,7 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	add(ownerPath, "delete", ana, "api/v1/cps/CP_1/owner", "")
 	add(maintenancePath, "post", ana, "api/v1/maintenance", strings.Replace(window, "2199-01-01T00:00:00Z", inAMonth(), 1))
 	add(maintenancePath, "post", ana, "api/v1/maintenance", window) // too far away
+	add(maintenancePath, "post", ana, "api/v1/maintenance", strings.Replace(window, "Norte", "Nowhere", 1))
 	add(maintenancePath, "get", nobody, "api/v1/maintenance", "")
 	add(maintenancePath, "get", ana, "api/v1/maintenance", "")
 	add(maintenancePath, "get", ana, "api/v1/maintenance?limt=1", "")

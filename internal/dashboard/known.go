@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"evcp"
+	"evcp/internal/operations"
 	"evcp/internal/status"
 )
 
@@ -38,6 +39,9 @@ func (e *UnknownError) write(w http.ResponseWriter) {
 // registry, the ports or the events; and for a site that neither the ports nor the events have.
 // An empty name is not checked. The history is read only for a name that is known nowhere else.
 func (d *Dashboard) CheckKnown(ctx context.Context, cp evcp.CPID, site string) error {
+	if err := operations.CheckText("site", site, operations.MaxWord, true); err != nil {
+		return err
+	}
 	_, here := d.central.CP(cp)
 	sites := d.operations.Sites()
 	knowsCP, knowsSite := cp == "" || here || d.operations.HasPort(cp), site == "" || sites[site]

@@ -257,7 +257,7 @@ func TestOneKeyOneChange(t *testing.T) {
 	s := startPeopleSite(t, AccessRules{}, false)
 	ana := s.signIn("ana")
 	addUser(t, s.accounts, "eva", "operator")
-	body := `{"site":"North","to":"` + inAMonth() + `","reason":"roof"}`
+	body := `{"site":"Norte","to":"` + inAMonth() + `","reason":"roof"}`
 	answers := make([]httpResponse, 8)
 	var asking sync.WaitGroup
 	for i := range answers {
