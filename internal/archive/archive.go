@@ -152,19 +152,11 @@ func (a *Archive) reopen() error {
 }
 
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
-	path := filepath.Join(dir, FileName)
-	db, err := fileSchema.Open(sqlite.DBFile{Path: path}, pragmas)
-	why := sqlite.Unusable(err)
-	if why == "" {
-		return db, err
+	db, aside, err := fileSchema.OpenOrReplace(sqlite.DBFile{Path: filepath.Join(dir, FileName)}, pragmas)
+	if aside.Name != "" {
+		log.Warn("put an unusable history aside; the topic is read again from its beginning", "file", aside.Name, "why", aside.Why)
 	}
-	reason := sqlite.Reason(err)
-	name, err := folder.PutAside(path, why, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	log.Warn("put an unusable history aside; the topic is read again from its beginning", "file", name, "why", reason)
-	return fileSchema.Open(sqlite.DBFile{Path: path}, pragmas)
+	return db, err
 }
 
 func (a *Archive) load() (err error) {

@@ -46,17 +46,7 @@ func (v *HistoryView) Close() error { return v.db.Close() }
 
 // Backup copies a file to another, which must not exist, while a process may have it open for
 // writing: the state of the last commit.
-func Backup(path, to string) error {
-	open := fileSchema.OpenImmutable
-	if sqlite.HasWAL(path) {
-		open = fileSchema.OpenReader
-	}
-	db, err := open(sqlite.DBFile{Path: path})
-	if err != nil {
-		return err
-	}
-	return errors.Join(db.Exec(`PRAGMA query_only=OFF`), db.Exec(`VACUUM INTO ?`, to), db.Close())
-}
+func Backup(path, to string) error { return fileSchema.Backup(path, to) }
 
 // Position names the position: the next offset of each partition, and the number of the last
 // annotation.

@@ -54,66 +54,44 @@ func Open(dir string, log *slog.Logger) (*BoardDB, error) {
 	return &BoardDB{lock: lock, db: db, log: log}, nil
 }
 
+// openFile makes a file for the user of this process alone: who reads the hashes of passwords can
+// guess at them.
 func openFile(dir string, log *slog.Logger) (*sqlite.DB, error) {
-	path := filepath.Join(dir, FileName)
-	if err := makePrivate(path); err != nil {
-		return nil, err
+	db, aside, err := boardSchema.OpenOrReplace(sqlite.DBFile{Path: filepath.Join(dir, FileName), Private: true}, pragmas)
+	if aside.Name != "" {
+		log.Warn("put an unusable board.db aside: users, owners, maintenance and ports are gone", "file", aside.Name, "why", aside.Why)
 	}
-	db, err := boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
-	why := sqlite.Unusable(err)
-	if why == "" {
-		return db, err
-	}
-	reason := sqlite.Reason(err)
-	name, err := folder.PutAside(path, why, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	log.Warn("put an unusable board.db aside: users, owners, maintenance and ports are gone", "file", name, "why", reason)
-	return boardSchema.Open(sqlite.DBFile{Path: path}, pragmas)
-}
-
-// makePrivate makes an empty file for the user of this process alone, if there is none: who reads
-// the hashes of passwords can guess at them.
-func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return f.Close()
+	return db, err
 }
 
 // ReadFile reads a file, which a process may have open for writing, and changes nothing.
 // Without one read is not called.
 func ReadFile(path string, read func(*sqlite.DB) error) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if !exists(path) {
 		return nil
 	}
-	db, err := openToRead(path)
+	db, err := boardSchema.OpenToRead(sqlite.DBFile{Path: path})
 	if err != nil {
 		return err
 	}
 	return errors.Join(read(db), db.Close())
 }
 
-func openToRead(path string) (*sqlite.DB, error) {
-	if sqlite.HasWAL(path) {
-		return boardSchema.OpenReader(sqlite.DBFile{Path: path})
-	}
-	return boardSchema.OpenImmutable(sqlite.DBFile{Path: path})
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Backup copies a file to another one, which must not exist: the state of the last commit.
 // copied is false where there is none.
 func Backup(path, to string) (copied bool, err error) {
-	err = ReadFile(path, func(db *sqlite.DB) error {
-		copied = true
-		return errors.Join(db.Exec(`PRAGMA query_only=OFF`), db.Exec(`VACUUM INTO ?`, to), os.Chmod(to, 0o600))
-	})
-	return copied, err
+	if !exists(path) {
+		return false, nil
+	}
+	if err := boardSchema.Backup(path, to); err != nil {
+		return true, err
+	}
+	return true, os.Chmod(to, 0o600)
 }
 
 // Close closes the file.

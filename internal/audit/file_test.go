@@ -41,3 +41,22 @@ func TestRemovedFile(t *testing.T) {
 		t.Errorf("%d lines: %s", n, log.String())
 	}
 }
+
+// TestUnusableFile: one that can't be used is put aside, and the new one is for the user of this
+// process alone, as the first one was.
+func TestUnusableFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, FileName), []byte(strings.Repeat("no database", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	aside, _ := filepath.Glob(filepath.Join(dir, "board-*-corrupt.db"))
+	info, err := os.Stat(filepath.Join(dir, FileName))
+	if err != nil || info.Mode().Perm() != 0o600 || len(aside) != 1 {
+		t.Errorf("%v, put aside %v, %v", info, aside, err)
+	}
+}

@@ -292,11 +292,7 @@ func OpenWords(dir string) (*WordReader, error) {
 	if !s.exists() {
 		return r, nil
 	}
-	open := fileSchema.OpenImmutable
-	if sqlite.HasWAL(s.path()) {
-		open = fileSchema.OpenReader
-	}
-	db, err := open(sqlite.DBFile{Path: s.path()})
+	db, err := fileSchema.OpenToRead(sqlite.DBFile{Path: s.path()})
 	if err != nil {
 		return nil, err
 	}

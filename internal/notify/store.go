@@ -12,7 +12,6 @@ import (
 
 	"evcp"
 	"evcp/internal/alert"
-	"evcp/internal/folder"
 	"evcp/internal/sqlite"
 )
 
@@ -86,17 +85,9 @@ func (s *alertFile) ensure() (opened bool, err error) {
 		return false, nil
 	}
 	_ = s.db.Close() // its file is not in the folder any more
-	file := sqlite.DBFile{Path: filepath.Join(s.dir, FileName), VFS: s.vfs}
-	const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `
-	db, err := fileSchema.Open(file, pragmas)
-	if why := sqlite.Unusable(err); why != "" {
-		reason := sqlite.Reason(err)
-		name, failed := folder.PutAside(file.Path, why, time.Now())
-		if failed != nil {
-			return false, failed
-		}
-		s.log.Warn("put an unusable file of alerts aside and began a new one", "file", name, "why", reason)
-		db, err = fileSchema.Open(file, pragmas)
+	db, aside, err := fileSchema.OpenOrReplace(sqlite.DBFile{Path: filepath.Join(s.dir, FileName), VFS: s.vfs}, `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `)
+	if aside.Name != "" {
+		s.log.Warn("put an unusable file of alerts aside and began a new one", "file", aside.Name, "why", aside.Why)
 	}
 	s.db = db
 	return err == nil, err

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,9 +29,12 @@ import (
 // Stmt is a prepared statement. While it is at a row, the columns are read from it.
 type Stmt = sqlite3.Stmt
 
-// DBFile is where a file is: its path, and the SQLite VFS that is the disk; "" is the
-// operating system's.
-type DBFile struct{ Path, VFS string }
+// DBFile is where a file is, and who may read it.
+type DBFile struct {
+	Path    string
+	VFS     string // the SQLite VFS that is the disk; "" is the operating system's
+	Private bool   // a new file is for the user of this process alone
+}
 
 // DB is a connection with its prepared statements. One goroutine owns it; where a second
 // one reads, both use WithLock.
@@ -51,6 +55,11 @@ var ownFiles = [...]string{"", "-wal"}
 // before that, and only on a file of this schema. On ErrForeign and ErrNewer the file is
 // unchanged. The log gets the owner and the mode of the file: it holds what the file does.
 func (s Schema) Open(f DBFile, pragmas string) (*DB, error) {
+	if f.Private {
+		if err := makePrivate(f.Path); err != nil {
+			return nil, err
+		}
+	}
 	db, err := connect(context.Background(), f.uri("rwc", "modeof", f.Path))
 	if err != nil {
 		return nil, err
@@ -63,6 +72,39 @@ func (s Schema) Open(f DBFile, pragmas string) (*DB, error) {
 		db.info[i], _ = os.Stat(f.Path + suffix) // without it, the loss of the file goes unnoticed
 	}
 	return db, nil
+}
+
+// makePrivate makes an empty file for the user of this process alone, if there is none.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// UnusableFile is one that was put aside.
+type UnusableFile struct {
+	Name string // its new name; "": there was none
+	Why  string // for people
+}
+
+// OpenOrReplace is Open, and puts a file aside that can't be used: a new one takes its place.
+func (s Schema) OpenOrReplace(f DBFile, pragmas string) (db *DB, aside UnusableFile, err error) {
+	db, err = s.Open(f, pragmas)
+	kind := Unusable(err)
+	if kind == "" {
+		return db, aside, err
+	}
+	aside.Why = Reason(err)
+	if aside.Name, err = folder.PutAside(f.Path, kind, time.Now()); err != nil {
+		return nil, aside, err
+	}
+	db, err = s.Open(f, pragmas)
+	return db, aside, err
 }
 
 // Replaced reports whether the file that Schema.Open opened, or its log, is not the one in

@@ -31,9 +31,28 @@ func OpenImmutable(f DBFile) (*DB, error) {
 	if !ok {
 		return nil, fmt.Errorf("no disk is called %q", f.VFS)
 	}
-	readOnly := DBFile{f.Path, "read-only-" + f.VFS}
+	readOnly := DBFile{Path: f.Path, VFS: "read-only-" + f.VFS}
 	vfs.Register(readOnly.VFS, readOnlyVFS{system})
 	return read(readOnly.uri("ro"), exclusive)
+}
+
+// OpenToRead opens a file for reading, whether a process has it open for writing or not, and
+// changes nothing.
+func (s Schema) OpenToRead(f DBFile) (*DB, error) {
+	if HasWAL(f.Path) {
+		return s.OpenReader(f)
+	}
+	return s.OpenImmutable(f)
+}
+
+// Backup copies a file to another, which must not exist, while a process may have it open for
+// writing: the state of the last commit.
+func (s Schema) Backup(path, to string) error {
+	db, err := s.OpenToRead(DBFile{Path: path})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Exec(`PRAGMA query_only=OFF`), db.Exec(`VACUUM INTO ?`, to), db.Close())
 }
 
 const exclusive = `PRAGMA locking_mode=EXCLUSIVE; `
