@@ -114,7 +114,7 @@ func (d *Dashboard) listFilter(w http.ResponseWriter, r *http.Request, q url.Val
 		if !atSite(v.ID) || !strings.Contains(strings.ToLower(string(v.ID)), text) {
 			return false
 		}
-		shown := jsonOf(v).laid(overlay(v.ID))
+		shown := jsonOf(v).withOverlay(overlay(v.ID))
 		for name, value := range map[string]string{
 			"cp_id": string(shown.CP), "state": shown.State, "reason": shown.Reason,
 			"certified": strconv.FormatBool(shown.Certified), "unverified": strconv.FormatBool(shown.Unverified), "last_known_fault": strconv.FormatBool(shown.LastKnownFault != nil),
@@ -254,7 +254,7 @@ func jsonOf(v central.CPView) cpJSON {
 func jsonOfAll(views []central.CPView, overlay func(evcp.CPID) operations.Overlay) []cpJSON {
 	all := make([]cpJSON, len(views)) // an empty list is [], not null
 	for i, v := range views {
-		all[i] = jsonOf(v).laid(overlay(v.ID))
+		all[i] = jsonOf(v).withOverlay(overlay(v.ID))
 	}
 	return all
 }

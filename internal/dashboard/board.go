@@ -153,7 +153,7 @@ func (f *frameCache) deltaOf(delta boardDelta, now seconds, reading *readingJSON
 		Feed: []feedJSON{}, More: int(min(delta.missed, 1<<30)), Reading: reading,
 	}
 	for i, v := range delta.CPs {
-		d.CPs[i].cpJSON = jsonOf(v).laid(overlay(v.ID))
+		d.CPs[i].cpJSON = jsonOf(v).withOverlay(overlay(v.ID))
 		if p, known := delta.events[v.ID]; known {
 			d.CPs[i].Site, d.CPs[i].Events = cmp.Or(d.CPs[i].Site, p.Site), eventsOf(p, few)
 		}

@@ -62,26 +62,33 @@ func (d *Dashboard) serveDay(w http.ResponseWriter, r *http.Request) {
 	if _, ok := status.Query(w, r); !ok {
 		return
 	}
-	d.day.mu.Lock()
-	defer d.day.mu.Unlock()
-	if d.day.body == nil || time.Since(d.day.made) > max(dayFresh, dayShare*d.day.took) {
-		d.withView(func(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-			began := time.Now()
-			day, err := dayOf(r.Context(), v)
-			if answered(w, err) {
-				d.day.body, d.day.made, d.day.took = append(encode(day), '\n'), time.Now(), time.Since(began)
-				d.day.write(w)
-			}
-		}).ServeHTTP(w, r)
-		return
+	body := d.dayBody(w, r)
+	if body == nil {
+		return // it is answered why
 	}
-	d.day.write(w)
-}
-
-func (c *dayCache) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write(c.body) // fails only if the reader has gone
+	_, _ = w.Write(body) // fails only if the reader has gone
+}
+
+// dayBody is the answer, made anew if it is too old. The others wait for that, and for no reader.
+func (d *Dashboard) dayBody(w http.ResponseWriter, r *http.Request) []byte {
+	c := &d.day
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.body != nil && time.Since(c.made) <= max(dayFresh, dayShare*c.took) {
+		return c.body
+	}
+	var made []byte
+	d.withView(func(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
+		began := time.Now()
+		day, err := dayOf(r.Context(), v)
+		if answered(w, err) {
+			made = append(encode(day), '\n')
+			c.body, c.made, c.took = made, time.Now(), time.Since(began)
+		}
+	}).ServeHTTP(w, r)
+	return made
 }
 
 func dayOf(ctx context.Context, v *archive.HistoryView) (dayJSON, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -112,27 +113,48 @@ func askedPage(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, more .
 	if p.limit, ok = status.PageSize(w, p.values); !ok {
 		return p, false
 	}
-	p.to = newest
-	if p.to, ok = momentOf(w, p.values, "to", newest); !ok {
-		return p, false
+	p.from, p.to, ok = askedWindow(w, p.values, newest, usualWindow, maxWindow)
+	return p, ok
+}
+
+// askedWindow reads from and to. Without to the window ends at the moment newest, and without from
+// it is as long as usual. One that is longer than most is answered; 0 is any length.
+func askedWindow(w http.ResponseWriter, q url.Values, newest evcp.Stamp, usual, most time.Duration) (from, to evcp.Stamp, ok bool) {
+	if to, ok = momentOf(w, q, "to", newest); !ok {
+		return 0, 0, false
 	}
-	if p.from, ok = momentOf(w, p.values, "from", p.to.Add(-usualWindow)); !ok {
-		return p, false
+	if from, ok = momentOf(w, q, "from", to.Add(-usual)); !ok {
+		return 0, 0, false
 	}
-	if p.from > p.to || p.to.Sub(p.from) > maxWindow {
-		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(p.from)+": it is before to, "+ledger.RFC3339(p.to)+", by at most 400 days")
-		return p, false
+	if from > to || most != 0 && to.Sub(from) > most {
+		why := "from can't be " + ledger.RFC3339(from) + ": it is before to, " + ledger.RFC3339(to)
+		if most != 0 {
+			why += fmt.Sprintf(", by at most %d days", int(most.Hours()/24))
+		}
+		status.WriteError(w, http.StatusBadRequest, why)
+		return 0, 0, false
 	}
-	return p, true
+	return from, to, true
 }
 
 func momentOf(w http.ResponseWriter, q url.Values, name string, usual evcp.Stamp) (evcp.Stamp, bool) {
 	if !q.Has(name) {
 		return usual, true
 	}
-	at, err := time.Parse(time.RFC3339Nano, q.Get(name))
+	at, ok := parseMoment(q.Get(name))
+	if !ok {
+		status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(q.Get(name))+": "+momentForm)
+	}
+	return at, ok
+}
+
+// momentForm says how a time is written.
+const momentForm = "a time is 2026-10-31T08:00:00Z"
+
+// parseMoment reads a time of RFC 3339, of the years in which charge points are watched.
+func parseMoment(text string) (evcp.Stamp, bool) {
+	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
-		status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(q.Get(name))+": a time is 2026-10-31T08:00:00Z")
 		return 0, false
 	}
 	return evcp.StampOf(at), true
@@ -307,7 +329,7 @@ func (d *Dashboard) serveOne(w http.ResponseWriter, r *http.Request) {
 	answer := knownJSON{CP: cp, Unknown: []string{}}
 	views := d.central.CPs()
 	if i, found := slices.BinarySearchFunc(views, cp, func(v central.CPView, id evcp.CPID) int { return cmp.Compare(v.ID, id) }); found {
-		present := jsonOf(views[i]).laid(d.operations.At(cp, time.Now()))
+		present := jsonOf(views[i]).withOverlay(d.operations.At(cp, time.Now()))
 		answer.Present = &present
 	}
 	if d.history == nil {

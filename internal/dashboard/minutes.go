@@ -61,16 +61,8 @@ func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *arch
 	if !ok {
 		return
 	}
-	to, ok := momentOf(w, q, "to", v.Progress.Newest+1)
+	from, to, ok := askedWindow(w, q, v.Progress.Newest+1, usualMinuteWindow, maxMinuteWindow)
 	if !ok {
-		return
-	}
-	from, ok := momentOf(w, q, "from", to.Add(-usualMinuteWindow))
-	if !ok {
-		return
-	}
-	if from > to || to.Sub(from) > maxMinuteWindow {
-		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(from)+": it is before to, "+ledger.RFC3339(to)+", by at most 8 days")
 		return
 	}
 	if !isKnown(w, v, cp) {

@@ -31,8 +31,8 @@ type windowNow struct {
 // stateMaintenance is the API's name for a charge point in an open maintenance window.
 const stateMaintenance = "maintenance"
 
-// laid is an entry with what people entered about the charge point.
-func (p cpJSON) laid(o operations.Overlay) cpJSON {
+// withOverlay is an entry with what people entered about the charge point.
+func (p cpJSON) withOverlay(o operations.Overlay) cpJSON {
 	p.Site, p.Name, p.Bay = o.Site, o.Port["name"], o.Port["bay"]
 	p.PowerKW, _ = strconv.ParseFloat(o.Port["power_kw"], 64) // 0 is not known
 	if o.Owner != nil {

@@ -210,11 +210,11 @@ func (m *rfcTime) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &value); err != nil || value == nil {
 		return err
 	}
-	at, err := time.Parse(time.RFC3339Nano, *value)
-	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
-		return errors.New(strconv.Quote(*value) + ": a time is 2026-10-31T08:00:00Z")
+	at, ok := parseMoment(*value)
+	if !ok {
+		return errors.New(strconv.Quote(*value) + ": " + momentForm)
 	}
-	*m = rfcTime(evcp.StampOf(at))
+	*m = rfcTime(at)
 	return nil
 }
 

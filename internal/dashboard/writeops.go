@@ -167,11 +167,8 @@ func (d *Dashboard) serveMaintenance(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := windowsPage{Maintenance: []windowJSON{}}
-	for i, one := range all {
-		if i == limit {
-			page.Next = numberText(all[i-1].ID)
-			break
-		}
+	all, page.Next = firstPage(all, limit, func(m operations.MaintenanceWindow) int64 { return m.ID })
+	for _, one := range all {
 		page.Maintenance = append(page.Maintenance, jsonOfWindow(one))
 	}
 	status.WriteJSON(w, page)
@@ -180,6 +177,15 @@ func (d *Dashboard) serveMaintenance(w http.ResponseWriter, r *http.Request) {
 func numberText(n int64) *string {
 	text := strconv.FormatInt(n, 10)
 	return &text
+}
+
+// firstPage are the first of those that were read, of which one more than the limit says that there is
+// a next page; next is its cursor.
+func firstPage[T any](all []T, limit int, id func(T) int64) (page []T, next *string) {
+	if len(all) <= limit {
+		return all, nil
+	}
+	return all[:limit], numberText(id(all[limit-1]))
 }
 
 // newestFirst reads the parameters of a page of what is numbered: below is its cursor.
@@ -325,11 +331,8 @@ func (d *Dashboard) serveAudit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := auditPage{Lines: []auditLineJSON{}}
-	for i, l := range all {
-		if i == limit {
-			page.Next = numberText(all[i-1].ID)
-			break
-		}
+	all, page.Next = firstPage(all, limit, func(l audit.ChangeLine) int64 { return l.ID })
+	for _, l := range all {
 		page.Lines = append(page.Lines, auditLineJSON{l.ID, rfcTime(l.At), l.By.Name, string(l.By.Kind), l.By.Peer, l.Action, l.Target, l.Before, l.After})
 	}
 	w.Header().Set("Cache-Control", "no-store")

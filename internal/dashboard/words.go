@@ -48,16 +48,8 @@ func (d *Dashboard) serveWords(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	to, ok := momentOf(w, q, "to", evcp.StampOf(time.Now())+1)
+	from, to, ok := askedWindow(w, q, evcp.StampOf(time.Now())+1, usualWindow, 0)
 	if !ok {
-		return
-	}
-	from, ok := momentOf(w, q, "from", to.Add(-usualWindow))
-	if !ok {
-		return
-	}
-	if from > to {
-		status.WriteError(w, http.StatusBadRequest, "from can't be "+ledger.RFC3339(from)+": it is before to, "+ledger.RFC3339(to))
 		return
 	}
 	if !acquire(d.histories, w, "too many answers about the past are under way") {
