@@ -110,7 +110,7 @@ func (p *centralProcess) startAlerting() (a alerting) {
 	}
 	o := notify.Options{
 		Central: p.central, Receivers: s.toTell, Delays: alert.Delays{After: s.after, DisconnectedAfter: s.disconnectedAfter, Repeat: repeatEvery},
-		StateDir: p.options.stateDir, Speech: s.languages.speech, Operations: p.board.operations, Logger: p.console.Logger(), Language: p.console.Language(),
+		StateDir: p.options.stateDir, Locale: s.languages.locale, Operations: p.board.operations, Logger: p.console.Logger(), Language: p.console.Language(),
 	}
 	if p.follower != nil {
 		o.Checks, o.FirstFailed = p.follower.Checks, p.firstFailed
@@ -201,28 +201,28 @@ func (l *alertLanguages) set(text string) error {
 	return nil
 }
 
-func (l alertLanguages) speech(site string) alert.Speech {
+func (l alertLanguages) locale(site string) alert.Locale {
 	said, ok := l[site]
 	if !ok {
 		said = l[""]
 	}
-	return alert.Speech{Language: said, Zone: time.Local}
+	return alert.Locale{Language: said, Zone: time.Local}
 }
 
 // trialPath is where a running Central sends test messages, by POST, on the socket in its state
 // folder.
 const trialPath = "/api/v1/alerts/test"
 
-// handleTrial answers with what came of a test message to each receiver.
-func (p *centralProcess) handleTrial(mux *http.ServeMux) {
+// handleAlertTest answers with what came of a test message to each receiver.
+func (p *centralProcess) handleAlertTest(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+trialPath, func(w http.ResponseWriter, r *http.Request) {
 		if p.alerts.notifier == nil {
 			status.WriteError(w, http.StatusNotFound, errNobodyToTell.Error())
 			return
 		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * notify.TrialLimit)) // it says what hangs, too
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * notify.TestLimit)) // it says what hangs, too
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(p.alerts.notifier.Trial(r.Context())) // the client may have gone
+		_ = json.NewEncoder(w).Encode(p.alerts.notifier.SendTest(r.Context())) // the client may have gone
 	})
 }
 
@@ -236,7 +236,7 @@ func (o *options) alertTest(ctx context.Context, said language.Language, stdout 
 		if err := o.alerts.open(&o.files); err != nil {
 			return err
 		}
-		results = notify.Trial(ctx, o.alerts.toTell(), o.alerts.languages.speech, nil)
+		results = notify.SendTest(ctx, o.alerts.toTell(), o.alerts.languages.locale, nil)
 	} else if err := (historyCommand{dir: o.stateDir}).ask(ctx, trialPath, nil, &results); noCentral(err) {
 		return cli.UsageError(language.Errorf("alert test: no Central runs in %s; without one --alert-file says whom to tell", o.stateDir))
 	} else if err != nil {

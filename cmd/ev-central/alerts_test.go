@@ -112,7 +112,7 @@ func TestAlertLanguages(t *testing.T) {
 	if err := l.set("en, Gandía Puerto=es"); err != nil {
 		t.Fatal(err)
 	}
-	if l.speech("").Language != language.English || l.speech("Gandía Puerto").Language != language.Spanish || l.speech("other").Language != language.English {
+	if l.locale("").Language != language.English || l.locale("Gandía Puerto").Language != language.Spanish || l.locale("other").Language != language.English {
 		t.Errorf("%v", l)
 	}
 }

@@ -130,7 +130,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	p.handleStatus(mux)
 	p.handleAccounts(mux)
 	p.handleList(mux)
-	p.handleTrial(mux)
+	p.handleAlertTest(mux)
 	mux.Handle("GET "+status.HealthPath, p.page)
 	mux.HandleFunc("/", status.NoSuchPath())
 	status.ServeSocket(ctx, p.options.stateDir, mux, func(err error) {

@@ -40,14 +40,14 @@ type MemberBody struct {
 	Ended string `json:"ended,omitempty"`
 }
 
-// Speech is how a message is said: in a language, with times of a zone.
-type Speech struct {
+// Locale is how a message is said: in a language, with times of a zone.
+type Locale struct {
 	Language language.Language
 	Zone     *time.Location
 }
 
 // Body is the message for a webhook.
-func (m IncidentMessage) Body(s Speech) []byte {
+func (m IncidentMessage) Body(s Locale) []byte {
 	b := Body{
 		Version: 1, ID: m.ID, Kind: m.Kind, Trouble: m.Trouble, Site: m.Site, At: rfc3339(m.At), Since: rfc3339(m.Since), Recovered: rfc3339(m.Recovered),
 		Total: m.Total, Still: m.Still, Causes: m.Causes, Members: []MemberBody{}, Language: s.Language.Name(), Title: m.Title(s.Language), Text: m.Text(s.Language, s.Zone),
@@ -103,7 +103,7 @@ type alertJSON struct {
 }
 
 // Alert is how an incident stands for Alertmanager.
-func (m IncidentMessage) alert(s Speech, now time.Time) alertJSON {
+func (m IncidentMessage) alert(s Locale, now time.Time) alertJSON {
 	a := alertJSON{
 		Labels: map[string]string{
 			"alertname": pick(m.Trouble, "ChargePointsFaulted", "ChargePointsDisconnected"), "incident": strconv.FormatInt(m.Incident, 10),
@@ -126,10 +126,10 @@ func (m IncidentMessage) alert(s Speech, now time.Time) alertJSON {
 }
 
 // Alerts is the body of a post to Alertmanager.
-func Alerts(messages []IncidentMessage, speech func(site string) Speech, now time.Time) []byte {
+func Alerts(messages []IncidentMessage, locale func(site string) Locale, now time.Time) []byte {
 	all := make([]alertJSON, len(messages))
 	for i, m := range messages {
-		all[i] = m.alert(speech(m.Site), now)
+		all[i] = m.alert(locale(m.Site), now)
 	}
 	return encode(all)
 }

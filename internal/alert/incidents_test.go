@@ -176,7 +176,7 @@ func TestTenThousand(t *testing.T) {
 		t.Fatalf("%d messages", len(messages))
 	}
 	m := messages[0]
-	body := m.Body(Speech{Zone: time.UTC})
+	body := m.Body(Locale{Zone: time.UTC})
 	if m.Total != 10_000 || len(m.Members) != maxListed || len(body) > 32<<10 || m.Members[1].CP != "CP_1" {
 		t.Errorf("%d of %d in %d bytes, then %s", len(m.Members), m.Total, len(body), m.Members[1].CP)
 	}

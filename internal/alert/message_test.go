@@ -54,7 +54,7 @@ func TestBodySchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range examples() {
-		body := m.Body(Speech{Zone: time.UTC})
+		body := m.Body(Locale{Zone: time.UTC})
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 		if err == nil {
 			err = schema.Validate(doc)

@@ -100,7 +100,7 @@ func FuzzParseReceivers(f *testing.F) {
 				}
 				continue
 			}
-			p := r.Post(examples()[0], Speech{Zone: time.UTC}, at(0))
+			p := r.Post(examples()[0], Locale{Zone: time.UTC}, at(0))
 			if p.URL.Hostname() != r.URL.Hostname() || !json.Valid(p.Body) {
 				t.Errorf("%q posts %s to %s", text, p.Body, p.URL)
 			}
@@ -118,7 +118,7 @@ func TestMask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := all[0].Post(examples()[0], Speech{Zone: time.UTC}, at(0))
+		p := all[0].Post(examples()[0], Locale{Zone: time.UTC}, at(0))
 		for _, echo := range []string{line, p.URL.String(), p.URL.RequestURI(), p.URL.Path, "Cannot POST " + p.URL.EscapedPath()} {
 			if got := all[0].Mask(echo); strings.Contains(got, "S3CR3T") {
 				t.Errorf("%q", got)
@@ -145,7 +145,7 @@ func TestPosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := all[0].Post(m, Speech{Zone: time.UTC}, at(0))
+		p := all[0].Post(m, Locale{Zone: time.UTC}, at(0))
 		if got := p.URL.String() + " " + p.Header["Authorization"] + " " + string(p.Body); !strings.HasPrefix(got, want) {
 			t.Errorf("%s:\n%s", all[0].Name, got)
 		}

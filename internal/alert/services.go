@@ -16,7 +16,7 @@ type HTTPPost struct {
 }
 
 // Post is the request for one message. It is not for Mail and Alertmanager.
-func (r Receiver) Post(m IncidentMessage, s Speech, now time.Time) HTTPPost {
+func (r Receiver) Post(m IncidentMessage, s Locale, now time.Time) HTTPPost {
 	p := HTTPPost{URL: r.URL, Header: map[string]string{"Content-Type": "application/json"}}
 	switch r.Kind {
 	case Ntfy:
@@ -50,13 +50,13 @@ func (r Receiver) at(p string) *url.URL {
 const maxTelegram = 4096
 
 // plain is the message as text, cut after so many characters.
-func plain(m IncidentMessage, s Speech, most int) string {
+func plain(m IncidentMessage, s Locale, most int) string {
 	text := []rune(m.Title(s.Language) + "\n" + m.Text(s.Language, s.Zone))
 	return string(text[:min(len(text), most)])
 }
 
 // ntfyBody publishes as JSON: headers would have to be ASCII. A fault rings, the rest does not.
-func ntfyBody(r Receiver, m IncidentMessage, s Speech) []byte {
+func ntfyBody(r Receiver, m IncidentMessage, s Locale) []byte {
 	priority, tag := 3, "white_check_mark"
 	switch {
 	case m.Kind == Test:
@@ -75,7 +75,7 @@ func ntfyBody(r Receiver, m IncidentMessage, s Speech) []byte {
 var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // teamsBody is an adaptive card, as a workflow of Teams takes it.
-func teamsBody(m IncidentMessage, s Speech) []byte {
+func teamsBody(m IncidentMessage, s Locale) []byte {
 	type block map[string]any
 	blocks := []block{{"type": "TextBlock", "text": teamsEscape.Replace(m.Title(s.Language)), "weight": "Bolder", "size": "Medium", "wrap": true}}
 	for line := range strings.Lines(m.Text(s.Language, s.Zone)) {

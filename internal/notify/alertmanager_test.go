@@ -83,7 +83,7 @@ func TestRealAlertmanager(t *testing.T) {
 	}))
 	t.Cleanup(hook.Close)
 	list := receivers(t, "alertmanager+http://"+startAlertmanager(t, hook.URL))
-	speech := func(string) alert.Speech { return alert.Speech{Zone: time.UTC} }
+	locale := func(string) alert.Locale { return alert.Locale{Zone: time.UTC} }
 	await := func(want string) {
 		t.Helper()
 		select {
@@ -95,7 +95,7 @@ func TestRealAlertmanager(t *testing.T) {
 			t.Fatalf("not told: %s", want)
 		}
 	}
-	if results := notify.Trial(t.Context(), list(), speech, nil); len(results) != 1 || results[0].Error != "" {
+	if results := notify.SendTest(t.Context(), list(), locale, nil); len(results) != 1 || results[0].Error != "" {
 		t.Fatalf("%+v", results)
 	}
 	await("firing ChargePointsTest info: Test: ")
@@ -108,7 +108,7 @@ func TestRealAlertmanager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := notify.New(notify.Options{Central: c, Receivers: list, Delays: alert.Delays{DisconnectedAfter: time.Hour, Repeat: time.Hour}, Speech: speech})
+	n := notify.New(notify.Options{Central: c, Receivers: list, Delays: alert.Delays{DisconnectedAfter: time.Hour, Repeat: time.Hour}, Locale: locale})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -54,7 +54,7 @@ func TestExampleReceiver(t *testing.T) {
 		}
 	}
 	list := receivers(t, "webhook+http://"+address+"/#0123456789abcdef\nwebhook+http://"+address+"/#another key, as long")
-	results := notify.Trial(t.Context(), list(), func(string) alert.Speech { return alert.Speech{Zone: time.UTC} }, nil)
+	results := notify.SendTest(t.Context(), list(), func(string) alert.Locale { return alert.Locale{Zone: time.UTC} }, nil)
 	end()
 	if results[0].Error != "" || results[1].Error != "401 Unauthorized" || said.String() != "Test: EV_Central can reach you\n" {
 		t.Errorf("%+v, said %q", results, said.String())

@@ -19,7 +19,7 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // sendMail sends one message to the addresses of a receiver. ctx bounds all of it, also a
 // server that stops in the middle.
-func sendMail(ctx context.Context, dial dialFunc, r alert.Receiver, m alert.IncidentMessage, s alert.Speech) error {
+func sendMail(ctx context.Context, dial dialFunc, r alert.Receiver, m alert.IncidentMessage, s alert.Locale) error {
 	msg, err := mailOf(r, m, s)
 	if err != nil {
 		return fmt.Errorf("%w: %s", errRefused, shown(r, err.Error()))
@@ -98,7 +98,7 @@ func dialMail(ctx context.Context, dial dialFunc, network, host, port string, en
 	return conn, nil
 }
 
-func mailOf(r alert.Receiver, m alert.IncidentMessage, s alert.Speech) (*mail.Msg, error) {
+func mailOf(r alert.Receiver, m alert.IncidentMessage, s alert.Locale) (*mail.Msg, error) {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(r.Mail.From), msg.To(r.Mail.To...)); err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func TestMailNeedsTLS(t *testing.T) {
 		})
 		m := s.listenMail("mail:465")
 		defer m.ln.Close()
-		for _, r := range s.notify.Trial(t.Context()) {
+		for _, r := range s.notify.SendTest(t.Context()) {
 			if r.Error == "" || strings.Contains(r.Error, "S3CR3T") {
 				t.Errorf("%+v", r)
 			}

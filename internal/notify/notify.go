@@ -24,7 +24,7 @@ type Options struct {
 	Delays    alert.Delays
 	StateDir  string // "" = in memory only
 	VFS       string // SQLite's disk; "" is the operating system's
-	Speech    func(site string) alert.Speech
+	Locale    func(site string) alert.Locale
 	// Operations are who has taken what, and what is in maintenance; nil: nobody enters anything.
 	Operations *operations.Store
 	// Checks are the last checks of a charge point, by its events; nil: none are read.
@@ -45,7 +45,7 @@ type Notifier struct {
 	store     *alertFile
 	sender    httpSender
 	incidents *alert.SiteIncidents
-	lanes     []*lane
+	queues    []*receiverQueue
 	results   chan postResult
 	position  central.Position
 	next      int64   // the number of the next queued message
@@ -73,7 +73,7 @@ func New(o Options) *Notifier {
 	n.setReceivers()
 	for _, q := range k.queue {
 		n.next = max(n.next, q.n+1)
-		if l := n.lane(q.receiver); l != nil {
+		if l := n.queueOf(q.receiver); l != nil {
 			l.queue = append(l.queue, q)
 		} else {
 			n.abandoned = append(n.abandoned, q.n)
@@ -145,7 +145,7 @@ func (n *Notifier) step(now time.Time) {
 	n.abandoned = nil
 	for _, m := range n.incidents.Next(now) {
 		n.logMessage(m)
-		for _, l := range n.lanes {
+		for _, l := range n.queues {
 			q := queued{n: n.next, receiver: l.Name, IncidentMessage: m}
 			n.next++
 			added = append(added, q)
@@ -158,7 +158,7 @@ func (n *Notifier) step(now time.Time) {
 func (n *Notifier) save(added []queued, sent []int64) {
 	err := n.store.save(n.incidents.Open(), added, sent, func() kept {
 		k := kept{incidents: n.incidents.Open()}
-		for _, l := range n.lanes {
+		for _, l := range n.queues {
 			k.queue = append(k.queue, l.queue...)
 		}
 		return k
@@ -279,14 +279,14 @@ func (n *Notifier) logMessage(m alert.IncidentMessage) {
 		level = slog.LevelInfo
 	}
 	n.log.Log(context.Background(), level, n.o.Language.Sprintf("alert: %s", m.Title(n.o.Language)),
-		"kind", string(m.Kind), "trouble", string(m.Trouble), "site", m.Site, "charge_points", m.Total, "incident", m.Incident, "receivers", len(n.lanes))
+		"kind", string(m.Kind), "trouble", string(m.Trouble), "site", m.Site, "charge_points", m.Total, "incident", m.Incident, "receivers", len(n.queues))
 }
 
-// lane of a receiver's name; nil: the file does not name it any more.
-func (n *Notifier) lane(name string) *lane {
-	i := slices.IndexFunc(n.lanes, func(l *lane) bool { return l.Name == name })
+// queueOf is the queue of a receiver by its name; nil: the file does not name it any more.
+func (n *Notifier) queueOf(name string) *receiverQueue {
+	i := slices.IndexFunc(n.queues, func(l *receiverQueue) bool { return l.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return n.lanes[i]
+	return n.queues[i]
 }

@@ -41,7 +41,7 @@ func newSite(t *testing.T, change func(*notify.Options)) *site {
 	s.hook = s.listen("hook:80")
 	s.options = notify.Options{
 		Delays: alert.Delays{After: 30 * time.Second, DisconnectedAfter: 5 * time.Minute, Repeat: 4 * time.Hour},
-		Speech: func(string) alert.Speech { return alert.Speech{Zone: time.UTC} },
+		Locale: func(string) alert.Locale { return alert.Locale{Zone: time.UTC} },
 		Dial:   s.net.DialContext, Receivers: receivers(t, file), Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if change != nil {

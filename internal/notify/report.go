@@ -20,7 +20,7 @@ type ReceiverReport struct {
 	Waiting      int       // messages
 	FailingSince time.Time // zero: it does not fail
 	LastError    string    // of the last attempt, safe to show; "": it worked
-	laneCounts
+	sendCounts
 }
 
 // Report is how telling people goes on. Any goroutine may call it; it waits for nothing.
@@ -32,9 +32,9 @@ func (n *Notifier) Report() AlertReport {
 
 // publish makes the report. It is not changed afterwards.
 func (n *Notifier) publish() {
-	r := AlertReport{Incidents: n.incidents.Told(), DiskError: n.diskError, Receivers: make([]ReceiverReport, len(n.lanes))}
-	for i, l := range n.lanes {
-		r.Receivers[i] = ReceiverReport{Scheme: l.Scheme, Host: l.Host, Waiting: len(l.queue), FailingSince: l.failing, LastError: textOf(l.err), laneCounts: l.counts}
+	r := AlertReport{Incidents: n.incidents.Told(), DiskError: n.diskError, Receivers: make([]ReceiverReport, len(n.queues))}
+	for i, l := range n.queues {
+		r.Receivers[i] = ReceiverReport{Scheme: l.Scheme, Host: l.Host, Waiting: len(l.queue), FailingSince: l.failing, LastError: textOf(l.err), sendCounts: l.counts}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -48,7 +48,7 @@ func newSender(dial dialFunc) httpSender {
 }
 
 // message sends one message to one receiver that takes messages one by one.
-func (s httpSender) message(ctx context.Context, r alert.Receiver, m alert.IncidentMessage, in alert.Speech) error {
+func (s httpSender) message(ctx context.Context, r alert.Receiver, m alert.IncidentMessage, in alert.Locale) error {
 	if r.Kind == alert.Mail {
 		return sendMail(ctx, s.dial, r, m, in)
 	}

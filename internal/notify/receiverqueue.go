@@ -25,26 +25,26 @@ const (
 // retry is the pause after a failed attempt.
 var retry = pace.Backoff{First: 2 * time.Second, Cap: time.Minute}
 
-// lane is one receiver with what waits for it.
-type lane struct {
+// receiverQueue is one receiver with what waits for it.
+type receiverQueue struct {
 	alert.Receiver
 	queue    []queued
 	busy     bool      // a request is under way
 	next     time.Time // not before
 	posted   time.Time // Alertmanager: when it last took what is open
 	failures int       // in a row
-	counts   laneCounts
+	counts   sendCounts
 	failing  time.Time // since when
 	err      error     // of the last attempt; nil: it worked
 }
 
-// laneCounts are since the start.
-type laneCounts struct {
+// sendCounts are since the start.
+type sendCounts struct {
 	Sent, Failed, Dropped uint64
 }
 
 // add queues a message, and returns the numbers of those that have no room any more.
-func (l *lane) add(q queued) (dropped []int64) {
+func (l *receiverQueue) add(q queued) (dropped []int64) {
 	l.queue = append(l.queue, q)
 	for len(l.queue) > maxQueue {
 		dropped = append(dropped, l.queue[0].n)
@@ -54,36 +54,36 @@ func (l *lane) add(q queued) (dropped []int64) {
 	return dropped
 }
 
-// setReceivers makes the lanes those that the file has now. What waits for one that is gone is
+// setReceivers makes the queues those that the file has now. What waits for one that is gone is
 // dropped.
 func (n *Notifier) setReceivers() {
 	now := n.o.Receivers()
-	if slices.EqualFunc(n.lanes, now, func(l *lane, r alert.Receiver) bool {
+	if slices.EqualFunc(n.queues, now, func(l *receiverQueue, r alert.Receiver) bool {
 		return l.Name == r.Name && l.URL == r.URL
 	}) {
 		return
 	}
-	lanes := make([]*lane, len(now))
+	queues := make([]*receiverQueue, len(now))
 	for i, r := range now {
-		if lanes[i] = n.lane(r.Name); lanes[i] == nil {
-			lanes[i] = &lane{}
+		if queues[i] = n.queueOf(r.Name); queues[i] == nil {
+			queues[i] = &receiverQueue{}
 		}
-		lanes[i].Receiver, lanes[i].next = r, time.Time{} // it may have been corrected: tried at once
+		queues[i].Receiver, queues[i].next = r, time.Time{} // it may have been corrected: tried at once
 	}
-	for _, l := range n.lanes {
-		if !slices.Contains(lanes, l) {
+	for _, l := range n.queues {
+		if !slices.Contains(queues, l) {
 			for _, q := range l.queue {
 				n.abandoned = append(n.abandoned, q.n)
 			}
 			l.queue = nil
 		}
 	}
-	n.lanes = lanes
+	n.queues = queues
 }
 
 // postResult is how a request ended.
 type postResult struct {
-	lane     *lane
+	queue    *receiverQueue
 	sent     []int64 // the messages that it carried
 	standing bool    // it carried what is open
 	err      error
@@ -91,7 +91,7 @@ type postResult struct {
 
 // start sends what is due, one request a receiver.
 func (n *Notifier) start(ctx context.Context, sending *sync.WaitGroup, now time.Time) {
-	for _, l := range n.lanes {
+	for _, l := range n.queues {
 		if l.busy || now.Before(l.next) {
 			continue
 		}
@@ -110,8 +110,8 @@ func (n *Notifier) start(ctx context.Context, sending *sync.WaitGroup, now time.
 }
 
 // due is what to send to a receiver now; nil if there is nothing.
-func (n *Notifier) due(l *lane, now time.Time) (func(context.Context) error, postResult) {
-	r := postResult{lane: l}
+func (n *Notifier) due(l *receiverQueue, now time.Time) (func(context.Context) error, postResult) {
+	r := postResult{queue: l}
 	receiver := l.Receiver
 	if receiver.Kind == alert.Alertmanager {
 		standing := n.incidents.Standing(now)
@@ -126,7 +126,7 @@ func (n *Notifier) due(l *lane, now time.Time) (func(context.Context) error, pos
 			}
 		}
 		r.standing = true
-		body := alert.Alerts(messages, n.o.Speech, now)
+		body := alert.Alerts(messages, n.o.Locale, now)
 		return func(ctx context.Context) error { return n.sender.alerts(ctx, receiver, body) }, r
 	}
 	if len(l.queue) == 0 {
@@ -134,12 +134,12 @@ func (n *Notifier) due(l *lane, now time.Time) (func(context.Context) error, pos
 	}
 	m := l.queue[0].IncidentMessage
 	r.sent = []int64{l.queue[0].n}
-	return func(ctx context.Context) error { return n.sender.message(ctx, receiver, m, n.o.Speech(m.Site)) }, r
+	return func(ctx context.Context) error { return n.sender.message(ctx, receiver, m, n.o.Locale(m.Site)) }, r
 }
 
 // finished takes the end of a request.
 func (n *Notifier) finished(r postResult, now time.Time) {
-	l := r.lane
+	l := r.queue
 	l.busy = false
 	if r.err == nil {
 		n.worked(l, r, now)
@@ -159,7 +159,7 @@ func (n *Notifier) finished(r postResult, now time.Time) {
 }
 
 // refusedFirst lets the next message go first, when the first one was refused often enough.
-func (l *lane) refusedFirst() {
+func (l *receiverQueue) refusedFirst() {
 	if len(l.queue) == 0 {
 		return
 	}
@@ -171,7 +171,7 @@ func (l *lane) refusedFirst() {
 
 // worked takes the end of a request that was accepted. What was refused before was wrong by
 // itself then: it is given up.
-func (n *Notifier) worked(l *lane, r postResult, now time.Time) {
+func (n *Notifier) worked(l *receiverQueue, r postResult, now time.Time) {
 	l.counts.Sent += uint64(len(r.sent))
 	gone := r.sent
 	for _, q := range l.queue {

@@ -16,11 +16,11 @@ type TestResult struct {
 	Error    string        `json:"error,omitempty"` // "": it was taken
 }
 
-// TrialLimit is how long a Trial takes at most.
-const TrialLimit = sendTimeout + time.Second
+// TestLimit is how long a SendTest takes at most.
+const TestLimit = sendTimeout + time.Second
 
-// Trial sends one test message to each receiver, all at once, and waits for them. Nothing of it is kept or repeated.
-func Trial(ctx context.Context, receivers []alert.Receiver, speech func(site string) alert.Speech, dial dialFunc) []TestResult {
+// SendTest sends one test message to each receiver, all at once, and waits for them. Nothing of it is kept or repeated.
+func SendTest(ctx context.Context, receivers []alert.Receiver, locale func(site string) alert.Locale, dial dialFunc) []TestResult {
 	s, now := newSender(dial), time.Now()
 	results := make([]TestResult, len(receivers))
 	var sending sync.WaitGroup
@@ -31,9 +31,9 @@ func Trial(ctx context.Context, receivers []alert.Receiver, speech func(site str
 			defer cancel()
 			var err error
 			if r.Kind == alert.Alertmanager {
-				err = s.alerts(ctx, r, alert.Alerts([]alert.IncidentMessage{m}, speech, now))
+				err = s.alerts(ctx, r, alert.Alerts([]alert.IncidentMessage{m}, locale, now))
 			} else {
-				err = s.message(ctx, r, m, speech(""))
+				err = s.message(ctx, r, m, locale(""))
 			}
 			results[i] = TestResult{Receiver: r.Name, Took: time.Since(now), Error: textOf(err)}
 		})
@@ -42,7 +42,7 @@ func Trial(ctx context.Context, receivers []alert.Receiver, speech func(site str
 	return results
 }
 
-// Trial sends a test message to each receiver of the Notifier.
-func (n *Notifier) Trial(ctx context.Context) []TestResult {
-	return Trial(ctx, n.o.Receivers(), n.o.Speech, n.o.Dial)
+// SendTest sends a test message to each receiver of the Notifier.
+func (n *Notifier) SendTest(ctx context.Context) []TestResult {
+	return SendTest(ctx, n.o.Receivers(), n.o.Locale, n.o.Dial)
 }
