@@ -90,7 +90,7 @@ type alerting struct {
 
 // firstFailed is notify.Options.FirstFailed.
 func (p *centralProcess) firstFailed(cp evcp.CPID) time.Time {
-	s, ok := p.follower.Presents().CP(cp)
+	s, ok := p.follower.EventStates().CP(cp)
 	if !ok || s.Open == nil {
 		return time.Time{}
 	}

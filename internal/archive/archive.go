@@ -34,18 +34,18 @@ const pragmas = `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; `
 // Archive is the file, open for writing by this process alone. One goroutine at a time may use
 // it.
 type Archive struct {
-	dir       string
-	log       *slog.Logger
-	lock      *folder.Lock
-	db        *sqlite.DB
-	progress  ReadProgress
-	pinned    int64     // the last serial that was pinned
-	committed time.Time // when Commit last wrote
-	known     map[evcp.CPID]bool
-	folds     map[foldKey]*heldFold
-	minutes   minuteRetention
-	recent    recentChecks
-	present   *Presents
+	dir         string
+	log         *slog.Logger
+	lock        *folder.Lock
+	db          *sqlite.DB
+	progress    ReadProgress
+	pinned      int64     // the last serial that was pinned
+	committed   time.Time // when Commit last wrote
+	known       map[evcp.CPID]bool
+	folds       map[foldKey]*heldFold
+	minutes     minuteRetention
+	recent      recentChecks
+	eventStates *EventStates
 
 	// What is not committed yet.
 	changed  []foldKey
@@ -103,10 +103,10 @@ const maxFolds = 100_000
 // topic is read again from its beginning. One that another process has open is
 // folder.ErrInUse.
 func Open(dir string, log *slog.Logger) (*Archive, error) {
-	a := &Archive{dir: dir, log: log, minutes: minuteRetention{keep: DefaultMinuteRetention}, present: newPresents()}
+	a := &Archive{dir: dir, log: log, minutes: minuteRetention{keep: DefaultMinuteRetention}, eventStates: newEventStates()}
 	err := a.open()
 	if err == nil {
-		err = a.resumePresents()
+		err = a.resumeEventStates()
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -290,7 +290,7 @@ func (a *Archive) takeRecord(r kafka.TopicRecord, now time.Time) error {
 			a.recent.add(a.recent.of(p.CP), c)
 		}
 	}
-	a.present.take(p, now)
+	a.eventStates.take(p, now)
 	a.progress.Newest = max(a.progress.Newest, p.At)
 	return nil
 }

@@ -173,7 +173,7 @@ func TestFileIsRemoved(t *testing.T) {
 	records := stream(rand.New(rand.NewPCG(1, 2)), time.Second)
 	must(t, a.Take(kafka.ReadBatch{Records: records}))
 	must(t, a.Commit())
-	want, present := shown(t, dir, ""), len(a.Presents().Since(PresentPosition{}).CPs)
+	want, present := shown(t, dir, ""), len(a.EventStates().Since(EventStatesPosition{}).CPs)
 	if a.lost() {
 		t.Fatal("lost at once")
 	}
@@ -199,7 +199,7 @@ func TestFileIsRemoved(t *testing.T) {
 	if got := shown(t, dir, ""); got != want {
 		t.Errorf("read again it is\n%s\nwant\n%s", got, want)
 	}
-	if got := len(a.Presents().Since(PresentPosition{}).CPs); got != present {
+	if got := len(a.EventStates().Since(EventStatesPosition{}).CPs); got != present {
 		t.Errorf("%d charge points are present, want %d", got, present)
 	}
 }

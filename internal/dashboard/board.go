@@ -8,7 +8,7 @@ import (
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/central"
-	"evcp/internal/present"
+	"evcp/internal/eventstate"
 )
 
 // The page's board joins two sources and mixes them nowhere: what Central was told over TCP,
@@ -17,7 +17,7 @@ import (
 // boardPosition is how far the board was read.
 type boardPosition struct {
 	told    central.Position
-	events  archive.PresentPosition
+	events  archive.EventStatesPosition
 	entered uint64 // the version of what people entered
 }
 
@@ -25,8 +25,8 @@ type boardPosition struct {
 type boardDelta struct {
 	central.Delta
 	Next   boardPosition
-	events map[evcp.CPID]present.EventState
-	feed   []present.FeedItem
+	events map[evcp.CPID]eventstate.EventState
+	feed   []eventstate.FeedItem
 	missed uint64 // feed items
 }
 
@@ -48,16 +48,16 @@ func (f *frameCache) join(told central.Delta, at boardPosition) boardDelta {
 	if f.events == nil {
 		return d
 	}
-	presents := f.events.Presents
-	news := presents.Since(at.events)
+	states := f.events.EventStates
+	news := states.Since(at.events)
 	d.Next.events, d.feed, d.missed = news.Next, news.Feed, news.Missed
-	d.events = make(map[evcp.CPID]present.EventState, len(news.CPs))
+	d.events = make(map[evcp.CPID]eventstate.EventState, len(news.CPs))
 	for _, p := range news.CPs {
 		d.events[p.ID] = p
 	}
 	for _, v := range d.CPs { // the other source has changed
 		if _, known := d.events[v.ID]; !known {
-			if p, ok := presents.CP(v.ID); ok {
+			if p, ok := states.CP(v.ID); ok {
 				d.events[v.ID] = p
 			}
 		}
@@ -121,7 +121,7 @@ func milliseconds(d time.Duration) *float64 {
 	return &ms
 }
 
-func eventsOf(p present.EventState, few bool) *eventsJSON {
+func eventsOf(p eventstate.EventState, few bool) *eventsJSON {
 	e := &eventsJSON{Heard: seconds(p.Heard), LastOK: seconds(p.LastOK), Interval: p.Interval.Seconds(), Streak: p.Streak}
 	if p.LastOK != 0 {
 		e.Latency = milliseconds(p.Latency)
@@ -168,17 +168,17 @@ func (f *frameCache) deltaOf(delta boardDelta, now seconds, reading *readingJSON
 
 // feedJSON is one line of the feed that an event led to.
 type feedJSON struct {
-	Kind  present.FeedKind `json:"kind"`
-	CP    evcp.CPID        `json:"cp_id"`
-	At    seconds          `json:"at"`
-	Count uint32           `json:"count,omitempty"` // failed checks in a row
-	Cause string           `json:"cause,omitempty"`
-	Reply string           `json:"engine_response,omitempty"`
-	Since seconds          `json:"since"`
-	Span  float64          `json:"span_s,omitempty"` // how long it lasted, or took
+	Kind  eventstate.FeedKind `json:"kind"`
+	CP    evcp.CPID           `json:"cp_id"`
+	At    seconds             `json:"at"`
+	Count uint32              `json:"count,omitempty"` // failed checks in a row
+	Cause string              `json:"cause,omitempty"`
+	Reply string              `json:"engine_response,omitempty"`
+	Since seconds             `json:"since"`
+	Span  float64             `json:"span_s,omitempty"` // how long it lasted, or took
 }
 
-func jsonOfFeedItem(o present.FeedItem) feedJSON {
+func jsonOfFeedItem(o eventstate.FeedItem) feedJSON {
 	return feedJSON{Kind: o.Kind, CP: o.CP, At: seconds(o.At), Count: o.Count, Cause: o.Cause, Reply: o.Reply, Since: seconds(o.Since), Span: o.Span.Seconds()}
 }
 
@@ -201,7 +201,7 @@ func (f *frameCache) readingOf(now time.Time, secs int) *readingJSON {
 	if f.events == nil {
 		return nil
 	}
-	s, a := f.events.Reading(), f.events.Presents.Arrivals(now)
+	s, a := f.events.Reading(), f.events.EventStates.Arrivals(now)
 	r := &readingJSON{Arrived: secondsOf(a.Last), Lag: s.Lag, Records: s.Records, Error: s.Error, Rate: a.Rate[len(a.Rate)-secs:]}
 	if s.Error != "" {
 		r.Since = secondsOf(s.Since)
@@ -221,7 +221,7 @@ func (f *frameCache) few() bool {
 
 // eventsOrNil is h if it tells what the events say now.
 func eventsOrNil(h *HistorySource) *HistorySource {
-	if h == nil || h.Presents == nil {
+	if h == nil || h.EventStates == nil {
 		return nil
 	}
 	return h

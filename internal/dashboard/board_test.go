@@ -49,7 +49,7 @@ func newEventSource(t *testing.T) *eventSource {
 }
 
 func (s *eventSource) source() *HistorySource {
-	return &HistorySource{Presents: s.archive.Presents(), Checks: s.archive.Checks, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
+	return &HistorySource{EventStates: s.archive.EventStates(), Checks: s.archive.Checks, Open: func(_ context.Context, position string) (*archive.HistoryView, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err := s.archive.Commit(); err != nil {

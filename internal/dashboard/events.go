@@ -73,7 +73,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	var events <-chan struct{}
 	if d.frames.events != nil {
 		var end func()
-		events, end = d.frames.events.Presents.Watch()
+		events, end = d.frames.events.EventStates.Watch()
 		defer end()
 	}
 	for {

@@ -31,15 +31,15 @@ type HistorySource struct {
 	Ports func(zone *time.Location) ([]ledger.ChargingPort, error)
 	// Annotate adds an annotation, and returns its number.
 	Annotate func(ctx context.Context, n archive.Annotation) (id int64, err error)
-	// Presents are what the events say now, and Reading is how they are read; nil: not known.
-	Presents *archive.Presents
-	Reading  func() archive.FollowStatus
+	// EventStates are what the events say now, and Reading is how they are read; nil: not known.
+	EventStates *archive.EventStates
+	Reading     func() archive.FollowStatus
 }
 
 // HistoryOf is the history that a Follower keeps in a file. What it shows was committed at
 // most two seconds ago; while the disk takes no writes, earlier.
 func HistoryOf(f *archive.Follower, path string) *HistorySource {
-	return &HistorySource{Presents: f.Presents(), Reading: f.Status, Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
+	return &HistorySource{EventStates: f.EventStates(), Reading: f.Status, Open: func(ctx context.Context, position string) (*archive.HistoryView, error) {
 		err := f.Do(ctx, (*archive.Archive).Refresh)
 		if err != nil && ctx.Err() != nil { // the disk may refuse: then what was committed is shown
 			return nil, err

@@ -114,9 +114,9 @@ func (d *Dashboard) Run(ctx context.Context) {
 func (d *Dashboard) readSites(ctx context.Context) {
 	switch {
 	case d.history == nil:
-	case d.history.Presents != nil: // in memory: the history of years may be long
+	case d.history.EventStates != nil: // in memory: the history of years may be long
 		sites := map[evcp.CPID]string{}
-		for _, p := range d.history.Presents.Since(archive.PresentPosition{}).CPs {
+		for _, p := range d.history.EventStates.Since(archive.EventStatesPosition{}).CPs {
 			if p.Site != "" {
 				sites[p.ID] = p.Site
 			}

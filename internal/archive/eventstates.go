@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/eventstate"
 	"evcp/internal/history"
-	"evcp/internal/present"
 	"evcp/internal/sqlite"
 )
 
@@ -25,14 +25,14 @@ const (
 	rateSeconds = 60
 )
 
-// Presents are what the events say of all charge points now, in memory alone. The Follower
+// EventStates are what the events say of all charge points now, in memory alone. The Follower
 // writes; any goroutine may read.
-type Presents struct {
+type EventStates struct {
 	mu        sync.Mutex
-	cps       map[evcp.CPID]*presentEntry
-	byVersion *list.List // of *presentEntry, the last change first
+	cps       map[evcp.CPID]*eventStateEntry
+	byVersion *list.List // of *eventStateEntry, the last change first
 	version   uint64
-	feed      []present.FeedItem // the last has the number happened
+	feed      []eventstate.FeedItem // the last has the number happened
 	happened  uint64
 	arrived   time.Time // when the last event came; zero: none has
 	behind    time.Duration
@@ -41,34 +41,34 @@ type Presents struct {
 	watchers  map[chan struct{}]struct{}
 }
 
-type presentEntry struct {
-	present.EventState
+type eventStateEntry struct {
+	eventstate.EventState
 	version uint64
 	place   *list.Element
 }
 
-func newPresents() *Presents {
-	return &Presents{cps: map[evcp.CPID]*presentEntry{}, byVersion: list.New(), watchers: map[chan struct{}]struct{}{}}
+func newEventStates() *EventStates {
+	return &EventStates{cps: map[evcp.CPID]*eventStateEntry{}, byVersion: list.New(), watchers: map[chan struct{}]struct{}{}}
 }
 
-// PresentPosition is how far one reader has come; the zero value has read nothing.
-type PresentPosition struct{ version, happened uint64 }
+// EventStatesPosition is how far one reader has come; the zero value has read nothing.
+type EventStatesPosition struct{ version, happened uint64 }
 
-// PresentDelta is what changed since a position.
-type PresentDelta struct {
-	CPs    []present.EventState // all of them for the zero position
-	Feed   []present.FeedItem
+// EventStatesDelta is what changed since a position.
+type EventStatesDelta struct {
+	CPs    []eventstate.EventState // all of them for the zero position
+	Feed   []eventstate.FeedItem
 	Missed uint64 // feed items that were no longer held
-	Next   PresentPosition
+	Next   EventStatesPosition
 }
 
 // Since is what changed since the position.
-func (p *Presents) Since(at PresentPosition) PresentDelta {
+func (p *EventStates) Since(at EventStatesPosition) EventStatesDelta {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d := PresentDelta{Next: PresentPosition{p.version, p.happened}}
+	d := EventStatesDelta{Next: EventStatesPosition{p.version, p.happened}}
 	for place := p.byVersion.Front(); place != nil; place = place.Next() {
-		e, _ := place.Value.(*presentEntry)
+		e, _ := place.Value.(*eventStateEntry)
 		if e.version <= at.version {
 			break
 		}
@@ -84,12 +84,12 @@ func (p *Presents) Since(at PresentPosition) PresentDelta {
 }
 
 // CP is one charge point.
-func (p *Presents) CP(id evcp.CPID) (present.EventState, bool) {
+func (p *EventStates) CP(id evcp.CPID) (eventstate.EventState, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.cps[id]
 	if e == nil {
-		return present.EventState{}, false
+		return eventstate.EventState{}, false
 	}
 	return e.EventState, true
 }
@@ -102,7 +102,7 @@ type Arrivals struct {
 }
 
 // Arrivals is how events arrive, at a moment.
-func (p *Presents) Arrivals(now time.Time) Arrivals {
+func (p *EventStates) Arrivals(now time.Time) Arrivals {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := Arrivals{Last: p.arrived, Behind: p.behind}
@@ -115,7 +115,7 @@ func (p *Presents) Arrivals(now time.Time) Arrivals {
 }
 
 // Watch gives a signal that is raised at every change, and a func that ends it.
-func (p *Presents) Watch() (signal <-chan struct{}, stop func()) {
+func (p *EventStates) Watch() (signal <-chan struct{}, stop func()) {
 	w := make(chan struct{}, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +128,7 @@ func (p *Presents) Watch() (signal <-chan struct{}, stop func()) {
 }
 
 // take takes one event.
-func (p *Presents) take(r history.ParsedRecord, now time.Time) {
+func (p *EventStates) take(r history.ParsedRecord, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count(r.At, now)
@@ -139,7 +139,7 @@ func (p *Presents) take(r history.ParsedRecord, now time.Time) {
 	if e == nil && len(p.cps) >= maxFolds {
 		return // whoever may write to the topic can't fill the memory
 	} else if e == nil {
-		e = &presentEntry{EventState: present.EventState{ID: r.CP}}
+		e = &eventStateEntry{EventState: eventstate.EventState{ID: r.CP}}
 		p.add(e)
 	}
 	what, changed := e.Take(r)
@@ -152,12 +152,12 @@ func (p *Presents) take(r history.ParsedRecord, now time.Time) {
 	}
 }
 
-func (p *Presents) add(e *presentEntry) {
+func (p *EventStates) add(e *eventStateEntry) {
 	p.cps[e.ID] = e
 	e.place = p.byVersion.PushFront(e)
 }
 
-func (p *Presents) changed(e *presentEntry) {
+func (p *EventStates) changed(e *eventStateEntry) {
 	p.version++
 	e.version = p.version
 	p.byVersion.MoveToFront(e.place)
@@ -169,7 +169,7 @@ func (p *Presents) changed(e *presentEntry) {
 	}
 }
 
-func (p *Presents) happen(what present.FeedItem) {
+func (p *EventStates) happen(what eventstate.FeedItem) {
 	p.happened++
 	if len(p.feed) >= 2*maxFeedItems {
 		p.feed = append(p.feed[:0], p.feed[maxFeedItems:]...)
@@ -178,7 +178,7 @@ func (p *Presents) happen(what present.FeedItem) {
 }
 
 // count counts an event in its second. One from the future is not behind.
-func (p *Presents) count(at evcp.Stamp, now time.Time) {
+func (p *EventStates) count(at evcp.Stamp, now time.Time) {
 	p.arrived, p.behind = now, max(now.Sub(at.Time()), 0)
 	second := now.Unix()
 	for p.second = max(p.second, second-rateSeconds); p.second < second; {
@@ -188,8 +188,8 @@ func (p *Presents) count(at evcp.Stamp, now time.Time) {
 	p.rate[second%rateSeconds]++
 }
 
-// resumePresents begins where the file has the charge points.
-func (a *Archive) resumePresents() error {
+// resumeEventStates begins where the file has the charge points.
+func (a *Archive) resumeEventStates() error {
 	newest := map[evcp.CPID]foldKey{}
 	folds := map[evcp.CPID]history.Fold{}
 	err := a.db.Query(`SELECT cp_id, epoch, state FROM folds ORDER BY cp_id, epoch, serial`, func(row *sqlite.Stmt) error {
@@ -209,9 +209,9 @@ func (a *Archive) resumePresents() error {
 		if err != nil {
 			return err
 		}
-		e := &presentEntry{EventState: present.Resume(cp, key.epoch, folds[cp], incident)}
-		a.present.add(e)
-		a.present.changed(e)
+		e := &eventStateEntry{EventState: eventstate.Resume(cp, key.epoch, folds[cp], incident)}
+		a.eventStates.add(e)
+		a.eventStates.changed(e)
 	}
 	return nil
 }
@@ -229,8 +229,8 @@ func (a *Archive) incidentElements(key foldKey, id evcp.EventID) (all []history.
 	return all, err
 }
 
-// Presents are what the events say of all charge points now.
-func (a *Archive) Presents() *Presents { return a.present }
+// EventStates are what the events say of all charge points now.
+func (a *Archive) EventStates() *EventStates { return a.eventStates }
 
-// Presents are those of the Archive. Any goroutine may use them.
-func (f *Follower) Presents() *Presents { return f.archive.present }
+// EventStates are those of the Archive. Any goroutine may use them.
+func (f *Follower) EventStates() *EventStates { return f.archive.eventStates }

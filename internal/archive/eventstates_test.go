@@ -12,7 +12,7 @@ import (
 
 // After a restart what the events say goes on where the file has it: the incident with its
 // first failed check, cause and counts, and that Central was told.
-func TestPresentsGoOnAfterARestart(t *testing.T) {
+func TestEventStatesGoOnAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *Archive {
 		t.Helper()
@@ -48,7 +48,7 @@ func TestPresentsGoOnAfterARestart(t *testing.T) {
 	a := open()
 	tell(a, evcp.Observation{Kind: evcp.Started, At: evcp.StampOf(begin), Version: "test"}, checked(1, evcp.Outcome{Status: evcp.OK, Response: "OK"}),
 		checked(2, refused), checked(3, refused), checked(4, refused))
-	first, _ := a.Presents().CP("CP_001")
+	first, _ := a.EventStates().CP("CP_001")
 	if first.Open == nil || first.Open.Failed != 3 {
 		t.Fatalf("%+v", first.Open)
 	}
@@ -66,7 +66,7 @@ func TestPresentsGoOnAfterARestart(t *testing.T) {
 		}
 	}()
 	tell(a, checked(5, refused))
-	now, _ := a.Presents().CP("CP_001")
+	now, _ := a.EventStates().CP("CP_001")
 	if now.Open == nil || now.Site != "Norte" {
 		t.Fatalf("after the restart %+v", now)
 	}
@@ -77,9 +77,9 @@ func TestPresentsGoOnAfterARestart(t *testing.T) {
 
 // A reader that comes late is told how many feed items it has missed, and of each charge point
 // once.
-func TestPresentsOfASlowReader(t *testing.T) {
-	p := newPresents()
-	at := p.Since(PresentPosition{}).Next
+func TestEventStatesOfASlowReader(t *testing.T) {
+	p := newEventStates()
+	at := p.Since(EventStatesPosition{}).Next
 	now := time.Now()
 	for n := range 3 * maxFeedItems {
 		r := history.ParsedRecord{CP: "CP_001", Epoch: 1, At: evcp.StampOf(now), IsCheck: true, CheckCause: evcp.Refused}
