@@ -225,8 +225,8 @@ func (m *monitorConn) readDeadline() time.Time {
 	return until
 }
 
-// answer answers one request, and reports whether the connection goes on. What was read together is answered together:
-// flush sends it.
+// answer answers one request, and reports whether the connection goes on. What was read
+// together is answered together: flush sends it.
 func (m *monitorConn) answer(r wire.Request) bool {
 	if m.identity != nil {
 		if err := m.identity.certificate.Valid(time.Now()); err != nil {

@@ -59,7 +59,8 @@ type Options struct {
 }
 
 // checksPerShard is how many checks a second one goroutine makes before it is worth a second
-// one: a sixth of a processor, or a half with Engines that close. What is due at one tick is cheapest when it is done at once.
+// one: a sixth of a processor, or a half with Engines that close. What is due at one tick is
+// cheapest when it is done at once.
 const checksPerShard = 10_000
 
 // Monitor checks charge points. Run is called once; every other method may be called from

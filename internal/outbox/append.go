@@ -106,7 +106,7 @@ func (o *Outbox) forTails(handle int, events []evcp.Event) bool {
 	s := &o.states[handle]
 	again := s.wasOK && len(events) == 1 && !events[0].Fact()
 	s.wasOK = !events[len(events)-1].Fact()
-	return o.tailsOfAll || !again
+	return o.tailsWantAll || !again
 }
 
 // openRun is the run that takes the next judgement. A new one gets a buffer for what the last

@@ -98,14 +98,14 @@ type Tail struct {
 }
 
 // Tail opens a live tail that holds at most buffer batches for its reader. One of changes
-// leaves out an OK that follows an OK of the same charge point in this process, which nearly every event is; as
-// long as another tail wants all, it gets them too.
+// leaves out each OK that follows an OK of the same charge point, which nearly every event is.
+// Beside a tail of everything it gets everything.
 func (o *Outbox) Tail(buffer int, changes bool) *Tail {
 	c := make(chan []evcp.Event, max(1, buffer))
 	t := &Tail{C: c, c: c}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tails, o.tailsOfAll = append(o.tails, t), o.tailsOfAll || !changes
+	o.tails, o.tailsWantAll = append(o.tails, t), o.tailsWantAll || !changes
 	return t
 }
 

@@ -310,8 +310,8 @@ func (c *committer) checkFolder(now time.Time) error {
 	return nil
 }
 
-// checkFolderAfter looks after the folder with a commit, so that a check a second does not wake the
-// process for that once more.
+// checkFolderAfter looks after the folder with a commit, so that a check a second does not
+// wake the process for that once more.
 func (c *committer) checkFolderAfter(commit time.Time) error {
 	const early = checkFolderEvery / 10
 	if c.store.InMemory() || commit.Sub(c.folderChecked) < checkFolderEvery-early {

@@ -28,35 +28,35 @@ type Outbox struct {
 	reader  runReader
 	back    diskReturn // used by the committer in charge alone
 
-	mu         sync.Mutex // guards what follows; never held while the disk works
-	committer  *committer // the one in charge
-	mode       mode
-	failure    error // neither disk nor memory can keep anything
-	generation uint64
-	refusals   []uint64 // what was kept at the end of each older generation: 8 bytes for a refusal
-	ticket     uint64
-	closing    bool
-	pending    pendingBatch
-	committing int   // bytes in the commit under way
-	nextRun    int64 // id of the last run that was opened
-	written    total // appended so far
-	usualSize  int   // bytes of the last commit
-	stateTable       // the committer alone changes the States in it
-	recent     recent
-	keptRun    int64
-	keptTotal  total
-	unread     bool  // in memory, and the file was never read
-	diskRun    int64 // in memory: the last run in the file
-	memoryFrom int64 // in memory: the first run that is not in the file
-	cursors    map[string]*Cursor
-	facts      *Facts
-	tails      []*Tail
-	tailsOfAll bool // one of them wants every event
-	flushers   []chan struct{}
-	givenUp    dropSet                     // dropped before they came to the committer, or set aside
-	setAside   []setAsideEvent             // since the last commit
-	stats      Stats                       // what is counted as it happens; Stats adds the rest
-	dropped    [evcp.LastAction + 1]uint64 // events given up, by action
+	mu           sync.Mutex // guards what follows; never held while the disk works
+	committer    *committer // the one in charge
+	mode         mode
+	failure      error // neither disk nor memory can keep anything
+	generation   uint64
+	refusals     []uint64 // what was kept at the end of each older generation: 8 bytes for a refusal
+	ticket       uint64
+	closing      bool
+	pending      pendingBatch
+	committing   int   // bytes in the commit under way
+	nextRun      int64 // id of the last run that was opened
+	written      total // appended so far
+	usualSize    int   // bytes of the last commit
+	stateTable         // the committer alone changes the States in it
+	recent       recent
+	keptRun      int64
+	keptTotal    total
+	unread       bool  // in memory, and the file was never read
+	diskRun      int64 // in memory: the last run in the file
+	memoryFrom   int64 // in memory: the first run that is not in the file
+	cursors      map[string]*Cursor
+	facts        *Facts
+	tails        []*Tail
+	tailsWantAll bool // one of them wants every event
+	flushers     []chan struct{}
+	givenUp      dropSet                     // dropped before they came to the committer, or set aside
+	setAside     []setAsideEvent             // since the last commit
+	stats        Stats                       // what is counted as it happens; Stats adds the rest
+	dropped      [evcp.LastAction + 1]uint64 // events given up, by action
 
 	// Only while Open reads the file:
 	snapshotRun int64

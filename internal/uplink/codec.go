@@ -76,12 +76,12 @@ type Codec interface {
 // Exchanger exchanges messages on one connection, and may keep its buffers for the next. One
 // goroutine uses it.
 type Exchanger interface {
-	// Most is how many messages may be written now before the first reply is read.
-	Most() int
-	// ExchangeAll writes all messages to a connection at once, and reads the replies in order
+	// MaxPipelined is how many messages may be written now before the first reply is read.
+	MaxPipelined() int
+	// Pipeline writes all messages to a connection at once, and reads the replies in order
 	// until the deadline. It returns the results of those that were answered, with their
-	// latencies; failed is the result of the others. There are at most Most messages.
-	ExchangeAll(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult)
+	// latencies; failed is the result of the others. There are at most MaxPipelined messages.
+	Pipeline(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult)
 	// Exchange writes m to a connection and reads the reply, both before the deadline. It
 	// calls onFirstByte as soon as the reply has begun. It sets neither Connected nor
 	// Latency; ended is when the last byte was received, or the failure noticed.

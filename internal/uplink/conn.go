@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"evcp"
@@ -36,15 +37,15 @@ func (c *centralConn) send(ctx context.Context, m Outbound, limit time.Duration)
 	return r
 }
 
-// sendAll sends messages that do not depend on one another, as many at once as the exchanger
-// takes, and appends their results. When the connection breaks, the first one without a reply is sent once
-// more as by send, and the others have the same result as that if it has no reply either.
-// cut: some were answered, and the next one was not in time.
+// sendAll sends messages that do not depend on one another, several of them pipelined, and
+// appends their results. When the connection breaks, those without a reply are sent again one
+// by one, as by send; at the first without a reply the others have the same result. cut: some
+// were answered, and the next one was not in time.
 func (c *centralConn) sendAll(ctx context.Context, all []Outbound, limit time.Duration, into []SendResult) (results []SendResult, cut bool) {
 	began := len(into)
 	if len(all) > 1 && c.link.Ready() {
 		var failed SendResult
-		into, failed = c.exchanger.ExchangeAll(&c.link, all, time.Now().Add(limit), into)
+		into, failed = c.exchanger.Pipeline(&c.link, all, time.Now().Add(limit), into)
 		answered := len(into) - began
 		if answered == len(all) {
 			return into, false
@@ -52,23 +53,16 @@ func (c *centralConn) sendAll(ctx context.Context, all []Outbound, limit time.Du
 		failed.Cause, failed.Connected, failed.Latency = c.timeoutCause(failed.Cause), true, limit
 		c.link.Close() // a late reply must never be read as the next one
 		if failed.Cause == evcp.Timeout || ctx.Err() != nil {
-			return appendSame(into, failed, len(all)-answered), answered > 0 && ctx.Err() == nil
+			return append(into, slices.Repeat([]SendResult{failed}, len(all)-answered)...), answered > 0 && ctx.Err() == nil
 		}
 	}
 	for _, m := range all[len(into)-began:] {
 		r := c.send(ctx, m, limit)
 		if into = append(into, r); !r.Received {
-			return appendSame(into, r, len(all)-(len(into)-began)), false
+			return append(into, slices.Repeat([]SendResult{r}, len(all)-(len(into)-began))...), false
 		}
 	}
 	return into, false
-}
-
-func appendSame(results []SendResult, r SendResult, n int) []SendResult {
-	for range n {
-		results = append(results, r)
-	}
-	return results
 }
 
 func (c *centralConn) sendOnce(ctx context.Context, m Outbound, kept bool, deadline time.Time) (r SendResult, ended time.Time) {

@@ -25,9 +25,9 @@ const (
 	// answersLately is how old the last answer may be for the pool to grow because something
 	// waits: a Central that answers nobody gets no more connections.
 	answersLately = time.Second
-	// togetherPause is how long messages are sent one by one after Central has answered only
-	// some of those that it was sent together.
-	togetherPause = 10 * time.Minute
+	// pipelinePause is how long messages are sent one by one after Central has answered only
+	// some of those that were pipelined.
+	pipelinePause = 10 * time.Minute
 	// spare is how many times as many connections there are as heartbeats alone would keep busy.
 	spare = 1.5
 	// timeWeight is the share of one exchange in pool.took.
@@ -72,7 +72,7 @@ type pool struct {
 	probing     bool    // a worker dials while nothing is open
 	dialAt      Instant // not before, while nothing is open
 	growAt      Instant // not before
-	togetherAt  Instant // heartbeats are not sent together before
+	pipelineAt  Instant // heartbeats are not pipelined before
 	grownAt     Instant // the last time beyond what the heartbeats need
 	balanceAt   Instant
 }
@@ -211,7 +211,7 @@ func (u *Uplink) retire(w *worker, now Instant) {
 			continue
 		}
 		u.unplace(i)
-		u.setHome(s, nil)
+		u.setWorker(s, nil)
 		if s.place != busy {
 			u.place(i, now)
 		}
@@ -220,8 +220,8 @@ func (u *Uplink) retire(w *worker, now Instant) {
 	u.count--
 }
 
-// setHome gives a session another connection; nil: any.
-func (u *Uplink) setHome(s *session, w *worker) {
+// setWorker gives a session another connection; nil: any.
+func (u *Uplink) setWorker(s *session, w *worker) {
 	if s.worker != none {
 		u.workers[s.worker].sessions--
 	}
@@ -289,7 +289,7 @@ func (u *Uplink) relieve(now Instant) {
 					return
 				}
 				u.unplace(i)
-				u.setHome(&u.sessions[i], to)
+				u.setWorker(&u.sessions[i], to)
 				u.enqueue(i, class(c), now) //nolint:gosec // three classes
 			}
 		}

@@ -247,7 +247,7 @@ func (u *Uplink) abandon(cp evcp.CPID, d *departure) {
 // depart removes a session that leaves.
 func (u *Uplink) depart(i int32) {
 	s := &u.sessions[i]
-	u.setHome(s, nil)
+	u.setWorker(s, nil)
 	u.receipts.forget(s.cp)
 	u.remove(i)
 	close(u.leaving[i].gone)

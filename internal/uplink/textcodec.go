@@ -35,48 +35,51 @@ func (c textCodec) Describe(m Outbound) string {
 
 func (c textCodec) Exchanger() Exchanger { return newTextExchanger(c.framing) }
 
-// mostTogether is how many messages are written at once to a Central that answers in lines.
-const mostTogether = 64
+// maxPipelined is how many messages are written at once to a Central that answers in lines.
+const maxPipelined = 64
 
 // textExchanger remembers the last reply that means the same for every charge point: most
 // replies are the same "OK", and it is read and judged once.
 type textExchanger struct {
-	framing        wire.Framing
-	lines          bool // the last reply was a line
-	message, frame []byte
-	reply          wire.CentralReply
-	known          wire.CentralReply // the reply to an operation; NoOperation: none
-	knownTo        Operation
-	knownResult    SendResult
+	framing     wire.Framing
+	lines       bool // the last reply was a line
+	frame       []byte
+	reply       wire.CentralReply
+	known       wire.CentralReply // the reply to an operation; NoOperation: none
+	knownTo     Operation
+	knownResult SendResult
 }
 
 func newTextExchanger(f wire.Framing) *textExchanger {
 	return &textExchanger{framing: f, reply: wire.CentralReply{Framing: f}, known: wire.CentralReply{Framing: f}}
 }
 
+func (x *textExchanger) appendFramed(dst []byte, m Outbound) []byte {
+	return wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.AppendFramed(dst, x.framing)
+}
+
 func (x *textExchanger) Exchange(l *link.Link, m Outbound, deadline time.Time, onFirstByte func()) (SendResult, time.Time) {
-	x.message = wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.Append(x.message[:0])
-	x.frame = wire.AppendFramed(x.frame[:0], x.message, x.framing)
+	x.frame = x.appendFramed(x.frame[:0], m)
 	if err := l.Write(x.frame, deadline); err != nil {
 		return notReceived(err), time.Now()
 	}
 	return x.receive(l, m, deadline, onFirstByte)
 }
 
-// Most is more than one only where messages are lines, and this Central answers in lines: in
+// MaxPipelined is more than one only where messages are lines, and this Central answers in lines: in
 // other framings a reply has no end, or must be acknowledged before the next message.
-func (x *textExchanger) Most() int {
+func (x *textExchanger) MaxPipelined() int {
 	if x.framing == wire.Line && x.lines {
-		return mostTogether
+		return maxPipelined
 	}
 	return 1
 }
 
-func (x *textExchanger) ExchangeAll(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult) {
+func (x *textExchanger) Pipeline(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult) {
 	began := time.Now()
 	x.frame = x.frame[:0]
 	for _, m := range all {
-		x.frame = wire.Message{CP: m.CP, Verb: textVerbs[m.Operation], Status: m.Status}.AppendFramed(x.frame, x.framing)
+		x.frame = x.appendFramed(x.frame, m)
 	}
 	if err := l.Write(x.frame, deadline); err != nil {
 		return into, notReceived(err)

@@ -8,8 +8,8 @@
 // as a kept event, so that the next process knows it.
 //
 // Schedule decides what to send and when, in values. The sessions, one for each charge point,
-// are values in a table. A pool of connections sends for them, one message at a time on each;
-// a lone charge point has one. A Codec is the protocol: it exchanges a message for a verdict.
+// are values in a table. A pool of connections sends for them, one message at a time on each, or
+// several heartbeats pipelined; a lone charge point has one. A Codec is the protocol: it exchanges a message for a verdict.
 package uplink
 
 import (

@@ -30,14 +30,14 @@ func (u *Uplink) work(ctx context.Context, w *worker) {
 		if w.retired { // only this goroutine retires it
 			return
 		}
-		<-w.wake // interrupt rouses all
+		<-w.wake // interrupt signals all
 		u.mu.Lock()
 		u.next(w, u.now())
 		u.mu.Unlock()
 	}
 }
 
-// next fills w.tasks with what a worker is to send; none: nothing before it is roused. The
+// next fills w.tasks with what a worker is to send; none: nothing before it is signalled. The
 // lock is held.
 func (u *Uplink) next(w *worker, now Instant) {
 	w.tasks = w.tasks[:0]
@@ -57,7 +57,7 @@ func (u *Uplink) next(w *worker, now Instant) {
 		if w.probing = u.down(); w.probing {
 			u.probing = true
 		}
-		if m.Operation == Heartbeat && w.open && now >= u.togetherAt {
+		if m.Operation == Heartbeat && w.open && now >= u.pipelineAt {
 			u.addHeartbeats(w, now)
 		}
 		return
@@ -69,7 +69,7 @@ func (u *Uplink) next(w *worker, now Instant) {
 func (u *Uplink) begin(w *worker, i int32, m Outbound) {
 	s := &u.sessions[i]
 	if s.worker == none {
-		u.setHome(s, w)
+		u.setWorker(s, w)
 	}
 	m.CP, s.place = s.cp, busy
 	t := task{session: i, m: m, interval: s.interval}
@@ -80,10 +80,10 @@ func (u *Uplink) begin(w *worker, i int32, m Outbound) {
 	w.tasks = append(w.tasks, t)
 }
 
-// addHeartbeats adds what may be sent together with a heartbeat: a fleet has thousands of them
+// addHeartbeats adds those that are pipelined with a heartbeat: a fleet has thousands of them
 // a second, and each that is sent alone costs two system calls and two changes of goroutine.
 func (u *Uplink) addHeartbeats(w *worker, now Instant) {
-	most := w.conn.exchanger.Most()
+	most := w.conn.exchanger.MaxPipelined()
 	for _, q := range [...]*queue{&w.queue, &u.shared} {
 		for len(w.tasks) < most && q[heartbeats].first != none {
 			i := q[heartbeats].first
@@ -127,7 +127,7 @@ func (u *Uplink) finish(w *worker, cut bool) {
 	defer u.mu.Unlock()
 	now := u.now()
 	if cut { // as a Central does that reads one line and drops what came with it
-		u.togetherAt = now.add(togetherPause)
+		u.pipelineAt = now.add(pipelinePause)
 	}
 	for i := range w.tasks {
 		u.finishOne(w, &w.tasks[i], w.results[i], i == len(w.tasks)-1)
@@ -263,7 +263,7 @@ func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Ins
 	switch {
 	case reply.Connected && u.unreachable:
 		u.unreachable = false
-		u.rouseAll()
+		u.signalAll()
 	case reply.Received || reply.Connected && (reply.Cause == evcp.Timeout || u.open == 0):
 	case u.open > 0: // Central takes no further connection, or this one broke and can't be made again
 		u.growAt = now.add(growPause)
@@ -296,8 +296,8 @@ func (u *Uplink) failWaiting(reply SendResult, now Instant) (failed []evcp.CPID)
 	return failed
 }
 
-// rouseAll lets everybody look for something to send.
-func (u *Uplink) rouseAll() {
+// signalAll lets everybody look for something to send.
+func (u *Uplink) signalAll() {
 	for _, w := range u.workers {
 		if w != nil {
 			w.signal()

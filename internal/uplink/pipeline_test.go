@@ -80,10 +80,10 @@ func (c *lineCentral) missed(limit time.Duration) (missed []string) {
 	return missed
 }
 
-// TestHeartbeatsTogether are sent at once to a Central that answers in lines, as far as it
+// TestHeartbeatsArePipelined are sent at once to a Central that answers in lines, as far as it
 // answers all of them: one that reads a line and drops the rest gets them one by one, and one
 // that closes in the middle gets the others again. No charge point is without its heartbeat.
-func TestHeartbeatsTogether(t *testing.T) {
+func TestHeartbeatsArePipelined(t *testing.T) {
 	for name, c := range map[string]struct {
 		perRead, endAfter int
 		framing           wire.Framing
