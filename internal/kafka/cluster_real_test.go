@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
@@ -70,11 +72,28 @@ func access(of kmsg.ACLResourceType, name string, what kmsg.ACLOperation, is kms
 	return acl
 }
 
+// addRules adds rules, and waits until the broker knows them: the controller has them first.
 func (s *senderHarness) addRules(rules ...kmsg.CreateACLsRequestCreation) {
 	s.t.Helper()
 	req := kmsg.NewPtrCreateACLsRequest()
 	req.Creations = rules
 	s.administer(req)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer cl.Close()
+	for _, r := range rules {
+		s.waitUntil("rule", func() bool { return knowsRule(cl, r) })
+	}
+}
+
+func knowsRule(cl *kgo.Client, r kmsg.CreateACLsRequestCreation) bool {
+	req := kmsg.NewPtrDescribeACLsRequest()
+	req.ResourceType, req.ResourceName, req.ResourcePatternType = r.ResourceType, &r.ResourceName, r.ResourcePatternType
+	req.Principal, req.Host, req.Operation, req.PermissionType = &r.Principal, &r.Host, r.Operation, r.PermissionType
+	resp, err := req.RequestWith(context.Background(), cl)
+	return err == nil && resp.ErrorCode == 0 && len(resp.Resources) > 0
 }
 
 // dropRules removes all rules for what and permission of a resource.
