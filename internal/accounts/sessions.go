@@ -255,6 +255,11 @@ func (s *Store) Change(by audit.Actor, change func(*audit.BoardChange) error) er
 	return s.file.Change(by, change)
 }
 
+// Answered is what a request was answered within the last day: audit.BoardDB.Answered.
+func (s *Store) Answered(by audit.Actor, key, request string) (audit.KeptAnswer, bool, error) {
+	return s.file.Answered(by, key, request)
+}
+
 // AuditLines are lines of the audit log: File.Lines.
 func (s *Store) AuditLines(limit int, below int64) ([]audit.ChangeLine, error) {
 	return s.file.Lines(limit, below)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"evcp"
 	"evcp/internal/sqlite"
 )
 
@@ -37,6 +38,19 @@ func (c *BoardChange) Answered(key, request string) (a KeptAnswer, ok bool, err 
 		}
 		return nil
 	}, c.By.owner(), key, int64(c.At.Add(-answerLife)))
+	return a, ok, err
+}
+
+// Answered is BoardChange.Answered before a change, for what a change must not wait for. A file
+// that can take no change is an error.
+func (f *BoardDB) Answered(by Actor, key, request string) (a KeptAnswer, ok bool, err error) {
+	err = f.db.WithLock(func() error {
+		if err := f.Lost(); err != nil || key == "" {
+			return err
+		}
+		a, ok, err = (&BoardChange{DB: f.db, By: by, At: evcp.StampOf(time.Now())}).Answered(key, request)
+		return err
+	})
 	return a, ok, err
 }
 

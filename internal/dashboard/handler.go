@@ -52,6 +52,7 @@ type Dashboard struct {
 	streams    chan struct{} // a place for each open stream
 	lists      chan struct{} // a place for each list that is sent
 	histories  chan struct{} // a place for each answer about the past
+	annotating chan struct{} // the place of the one annotation that is added at a time
 	mux        *http.ServeMux
 }
 
@@ -87,7 +88,7 @@ func New(o Options) *Dashboard {
 	d := &Dashboard{
 		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts,
 		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
-		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), mux: http.NewServeMux(),
+		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), annotating: make(chan struct{}, 1), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {
 		d.mux.Handle("GET "+path, d.forReaders(handler))

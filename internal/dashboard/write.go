@@ -132,12 +132,33 @@ func writeFailure(w http.ResponseWriter, err error) {
 }
 
 const (
-	keyHeader = "Idempotency-Key"
-	maxKey    = 200
+	keyHeader      = "Idempotency-Key"
+	replayedHeader = "Idempotency-Replayed"
+	maxKey         = 200
 )
 
 // errReplayed ends a change that was made before.
 var errReplayed = errors.New("it was answered before")
+
+// keyedRequest is a request that changes something, with its Idempotency-Key.
+type keyedRequest struct {
+	by   audit.Actor
+	key  string // "" = none
+	text string // what a request with the same key must be
+}
+
+// keyed is the request with its key. A key that can't be one is answered.
+func keyed(w http.ResponseWriter, r *http.Request, body []byte) (k keyedRequest, ok bool) {
+	k = keyedRequest{by(r).Actor, r.Header.Get(keyHeader), r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)}
+	if len(k.key) > maxKey || len(r.Header.Values(keyHeader)) > 1 {
+		status.WriteError(w, http.StatusBadRequest, keyHeader+": one, of at most "+strconv.Itoa(maxKey)+" bytes")
+		return k, false
+	}
+	if k.by.Kind == audit.BySetup {
+		k.by.Name = "first token"
+	}
+	return k, true
+}
 
 // change makes a change and answers with what it returns.
 func (d *Dashboard) change(w http.ResponseWriter, r *http.Request, body []byte, code int, change func(*audit.BoardChange) (any, error)) {
@@ -148,20 +169,15 @@ func (d *Dashboard) change(w http.ResponseWriter, r *http.Request, body []byte, 
 
 // commit makes a change, and returns the answer to the request. One with an Idempotency-Key that
 // was answered within a day is answered alike, and changes nothing. An error is answered here.
+// change holds up everybody who reads or writes board.db: it waits for no other disk.
 func (d *Dashboard) commit(w http.ResponseWriter, r *http.Request, body []byte, code int, change func(*audit.BoardChange) (any, error)) (answer audit.KeptAnswer, ok bool) {
-	key := r.Header.Get(keyHeader)
-	if len(key) > maxKey || len(r.Header.Values(keyHeader)) > 1 {
-		status.WriteError(w, http.StatusBadRequest, keyHeader+": one, of at most "+strconv.Itoa(maxKey)+" bytes")
+	k, ok := keyed(w, r, body)
+	if !ok {
 		return answer, false
 	}
-	request := r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)
-	who := by(r).Actor
-	if who.Kind == audit.BySetup {
-		who.Name = "first token"
-	}
-	err := d.accounts.Change(who, func(c *audit.BoardChange) error {
-		if key != "" {
-			before, known, err := c.Answered(key, request)
+	err := d.accounts.Change(k.by, func(c *audit.BoardChange) error {
+		if k.key != "" {
+			before, known, err := c.Answered(k.key, k.text)
 			if err != nil {
 				return err
 			}
@@ -178,13 +194,13 @@ func (d *Dashboard) commit(w http.ResponseWriter, r *http.Request, body []byte, 
 		if value != nil {
 			answer.Body = string(encode(value)) + "\n"
 		}
-		if key == "" {
+		if k.key == "" {
 			return nil
 		}
-		return c.Answer(key, request, answer)
+		return c.Answer(k.key, k.text, answer)
 	})
 	if errors.Is(err, errReplayed) {
-		w.Header().Set("Idempotency-Replayed", "true")
+		w.Header().Set(replayedHeader, "true")
 	} else if err != nil {
 		writeFailure(w, err)
 		return answer, false

@@ -161,30 +161,51 @@ func (d *Dashboard) withdraw(w http.ResponseWriter, r *http.Request) {
 
 // annotate adds an annotation to the history, and a line of it to the audit log. They are two
 // files: where the process ends between the two, the line is missing, and the annotation says
-// itself who made it and when.
+// itself who made it and when. The history may make it wait, so it is no part of the change of
+// board.db; one is added at a time, so that a request that is repeated meanwhile finds its answer.
 func (d *Dashboard) annotate(w http.ResponseWriter, r *http.Request, body []byte, code int, n archive.Annotation) {
 	if d.history == nil || d.history.Annotate == nil {
 		status.WriteError(w, http.StatusNotFound, noHistory)
 		return
 	}
-	d.change(w, r, body, code, func(c *audit.BoardChange) (value any, err error) {
-		if err := d.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
-			return nil, err
-		}
-		n.Who, n.Declared = c.By.Name, evcp.StampOf(time.Now())
-		if n.ID, err = d.history.Annotate(r.Context(), n); err != nil {
-			return nil, err
-		}
-		target := string(n.CP)
-		switch {
-		case n.Withdraws != 0:
-			value = jsonOfWithdrawal(n)
+	k, ok := keyed(w, r, body)
+	if !ok {
+		return
+	}
+	select {
+	case d.annotating <- struct{}{}:
+		defer func() { <-d.annotating }()
+	case <-r.Context().Done(): // nobody waits for the answer
+		return
+	}
+	answer, known, err := d.accounts.Answered(k.by, k.key, k.text)
+	if err == nil && known {
+		w.Header().Set(replayedHeader, "true")
+		writeAnswer(w, answer)
+		return
+	}
+	if err == nil {
+		err = d.CheckKnown(r.Context(), n.CP, n.Site)
+	}
+	if err == nil {
+		n.Who, n.Declared = k.by.Name, evcp.StampOf(time.Now())
+		n.ID, err = d.history.Annotate(r.Context(), n)
+	}
+	if err != nil {
+		writeFailure(w, err)
+		return
+	}
+	d.change(w, r, body, code, func(c *audit.BoardChange) (any, error) {
+		if n.Withdraws != 0 {
+			value := jsonOfWithdrawal(n)
 			c.Line("withdraw_exclusion", strconv.FormatInt(n.Withdraws, 10), nil, value)
 			return value, nil
-		case target == "":
+		}
+		target := string(n.CP)
+		if target == "" {
 			target = "site " + n.Site
 		}
-		value = jsonOfExclusion(n)
+		value := jsonOfExclusion(n)
 		c.Line("add_exclusion", target, nil, value)
 		return value, nil
 	})

@@ -120,9 +120,10 @@ func (d *Dashboard) maintain(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	unknown := d.CheckKnown(r.Context(), n.CP, n.Site) // it may wait for the history: no part of the change
 	d.change(w, r, body, http.StatusCreated, func(c *audit.BoardChange) (any, error) {
-		if err := d.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
-			return nil, err
+		if unknown != nil {
+			return nil, unknown
 		}
 		made, err := d.operations.Maintain(c, n)
 		return jsonOfWindow(made), err
