@@ -253,11 +253,12 @@ func (c accountCommand) send(ctx context.Context, o accountOrder) (a accountAnsw
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return a, err
 	}
-	file, err := audit.Open(c.dir, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	file, err := audit.Open(c.dir, log)
 	if err != nil {
 		return a, err
 	}
-	s, err := accounts.Open(file)
+	s, err := accounts.Open(file, log)
 	if err == nil {
 		a, err = o.do(s)
 	}

@@ -105,7 +105,7 @@ func readBoard(dir string, con *console.Console) (*boardFile, error) {
 	}
 	b := &boardFile{file: file}
 	var err1, err2 error
-	b.accounts, err1 = accounts.Open(file)
+	b.accounts, err1 = accounts.Open(file, con.Logger())
 	b.operations, err2 = operations.Open(file)
 	if err := cmp.Or(err1, err2); err != nil {
 		return nil, errors.Join(err, file.Close())

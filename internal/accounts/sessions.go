@@ -80,6 +80,7 @@ var (
 func (s *Store) SignIn(ctx context.Context, name, password string, peer netip.Addr, old string) (SignedIn, error) {
 	keys := limitKeys(name, peer)
 	if err := s.attempt(keys); err != nil {
+		s.refused(tooMany, name, peer)
 		return SignedIn{}, err
 	}
 	u, known := s.User(name)
@@ -88,17 +89,18 @@ func (s *Store) SignIn(ctx context.Context, name, password string, peer netip.Ad
 		return SignedIn{}, err
 	}
 	if !fits || !known {
-		s.countFailure()
+		s.refused(wrongPassword, name, peer)
 		return SignedIn{}, ErrWrong
 	}
 	s.succeeded(keys)
-	return s.begin(u.Name, u.Role, old)
+	return s.begin(audit.Actor{Name: u.Name, Kind: audit.ByUser, Peer: peerText(peer)}, u.Name, u.Role, old)
 }
 
 // UseFirstToken begins a session that may make the first operator. The token is used up.
 func (s *Store) UseFirstToken(token string, peer netip.Addr, old string) (SignedIn, error) {
 	keys := limitKeys("", peer)
 	if err := s.attempt(keys); err != nil {
+		s.refused(tooMany, "", peer)
 		return SignedIn{}, err
 	}
 	hash := hashOf(token)
@@ -109,21 +111,20 @@ func (s *Store) UseFirstToken(token string, peer netip.Addr, old string) (Signed
 	}
 	s.mu.Unlock()
 	if !fits {
-		s.countFailure()
+		s.refused(wrongFirst, "", peer)
 		return SignedIn{}, ErrFirstOnly
 	}
 	s.succeeded(keys)
 	if err := s.file.Write(func(db *sqlite.DB) error { return db.Exec(`DELETE FROM secrets WHERE name = 'first_token'`) }); err != nil {
 		return SignedIn{}, err
 	}
-	return s.begin("", Setup, old)
+	return s.begin(audit.Actor{Name: FirstTokenName, Kind: audit.BySetup, Peer: peerText(peer)}, "", Setup, old)
 }
 
 func (s *Store) attempt(keys []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wait := s.limiter.take(keys, time.Now()); wait > 0 {
-		s.failed++
 		return SlowDownError{wait}
 	}
 	return nil
@@ -137,16 +138,19 @@ func (s *Store) succeeded(keys []string) {
 
 // Begin begins a session of a user without a password: the first operator has just been made,
 // or a demo has its user.
-func (s *Store) Begin(name, old string) (SignedIn, error) {
-	u, ok := s.User(name)
+func (s *Store) Begin(by audit.Actor, old string) (SignedIn, error) {
+	u, ok := s.User(by.Name)
 	if !ok {
 		return SignedIn{}, ErrNobody
 	}
-	return s.begin(u.Name, u.Role, old)
+	return s.begin(by, u.Name, u.Role, old)
 }
 
+// FirstTokenName stands in the log for who has the first token.
+const FirstTokenName = "first token"
+
 // begin makes a session, and room for it.
-func (s *Store) begin(name string, role Role, old string) (SignedIn, error) {
+func (s *Store) begin(by audit.Actor, name string, role Role, old string) (SignedIn, error) {
 	now := evcp.StampOf(time.Now())
 	in := SignedIn{newSecret(), name, role}
 	hash := hashOf(in.Secret)
@@ -160,7 +164,7 @@ func (s *Store) begin(name string, role Role, old string) (SignedIn, error) {
 	}
 	s.sessions[hash] = keptSession{name, now, now, now}
 	s.mu.Unlock()
-	err := s.file.Write(func(db *sqlite.DB) error {
+	err := s.logSession(by, audit.SignIn, func(db *sqlite.DB) error {
 		err := db.Exec(`INSERT INTO sessions (hash, name, made, used) VALUES (?,?,?,?)`, hash[:], name, int64(now), int64(now))
 		for _, h := range ended {
 			err = errors.Join(err, db.Exec(`DELETE FROM sessions WHERE hash = ?`, h[:]))
@@ -242,12 +246,12 @@ func (s *Store) SessionOf(secret string, at time.Time) (in SignedIn, ok bool) {
 }
 
 // SignOut ends a session.
-func (s *Store) SignOut(secret string) error {
+func (s *Store) SignOut(by audit.Actor, secret string) error {
 	hash := hashOf(secret)
 	s.mu.Lock()
 	delete(s.sessions, hash)
 	s.mu.Unlock()
-	return s.file.Write(func(db *sqlite.DB) error { return db.Exec(`DELETE FROM sessions WHERE hash = ?`, hash[:]) })
+	return s.logSession(by, audit.SignOut, func(db *sqlite.DB) error { return db.Exec(`DELETE FROM sessions WHERE hash = ?`, hash[:]) })
 }
 
 // Change makes a change in board.db.
@@ -263,12 +267,6 @@ func (s *Store) Answered(by audit.Actor, key, request string) (audit.KeptAnswer,
 // AuditLines are lines of the audit log: File.Lines.
 func (s *Store) AuditLines(limit int, below int64) ([]audit.ChangeLine, error) {
 	return s.file.Lines(limit, below)
-}
-
-func (s *Store) countFailure() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failed++
 }
 
 // FailedSignIns is how many sign-ins have failed since the start.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -71,6 +72,7 @@ type Token struct {
 // Store is the accounts in board.db. Any goroutine may use it.
 type Store struct {
 	file *audit.BoardDB
+	log  *slog.Logger
 
 	mu       sync.Mutex
 	users    map[string]User // by name in lower case
@@ -80,11 +82,12 @@ type Store struct {
 	csrfKey  []byte
 	limiter  failureLimiter
 	failed   uint64 // sign-ins
+	lines    map[audit.ChangeAction]*lineLimiter
 }
 
-// Open reads the accounts of a file.
-func Open(f *audit.BoardDB) (*Store, error) {
-	s := &Store{file: f, users: map[string]User{}, tokens: map[[32]byte]Token{}, sessions: map[[32]byte]keptSession{}}
+// Open reads the accounts of a file. Who signs in, signs out and is refused is logged.
+func Open(f *audit.BoardDB, log *slog.Logger) (*Store, error) {
+	s := &Store{file: f, log: log, lines: newLineLimiters(), users: map[string]User{}, tokens: map[[32]byte]Token{}, sessions: map[[32]byte]keptSession{}}
 	if err := f.Read(s.load); err != nil {
 		return nil, fmt.Errorf("read the accounts: %w", err)
 	}
@@ -185,7 +188,7 @@ func (s *Store) AddUser(c *audit.BoardChange, name string, role Role, hash Passw
 		c.DB.Exec(`INSERT INTO users (name, role, password, made) VALUES (?,?,?,?)`, name, string(role), string(hash), int64(c.At)),
 		c.DB.Exec(`DELETE FROM secrets WHERE name = 'first_token'`),
 	)
-	c.Line("add_user", name, nil, userLine{name, role})
+	c.Line(audit.AddUser, name, nil, userLine{name, role})
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -204,7 +207,7 @@ func (s *Store) SetPassword(c *audit.BoardChange, name string, hash PasswordHash
 		c.DB.Exec(`UPDATE users SET password = ? WHERE name = ?`, string(hash), u.Name),
 		c.DB.Exec(`DELETE FROM sessions WHERE name = ?`, u.Name),
 	)
-	c.Line("set_password", u.Name, nil, nil)
+	c.Line(audit.SetPassword, u.Name, nil, nil)
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -225,7 +228,7 @@ func (s *Store) RemoveUser(c *audit.BoardChange, name string) error {
 		return ErrLast
 	}
 	err := errors.Join(c.DB.Exec(`DELETE FROM users WHERE name = ?`, u.Name), c.DB.Exec(`DELETE FROM sessions WHERE name = ?`, u.Name))
-	c.Line("remove_user", u.Name, userLine{u.Name, u.Role}, nil)
+	c.Line(audit.RemoveUser, u.Name, userLine{u.Name, u.Role}, nil)
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

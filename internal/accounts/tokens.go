@@ -62,7 +62,7 @@ func (s *Store) AddToken(c *audit.BoardChange, name string, role Role, life time
 	secret = tokenPrefix + newSecret()
 	t = Token{Name: name, Role: role, Made: c.At, Expires: c.At.Add(life), hash: hashOf(secret)}
 	err = c.DB.Exec(`INSERT OR REPLACE INTO tokens (name, role, hash, made, expires) VALUES (?,?,?,?,?)`, name, string(role), t.hash[:], int64(t.Made), int64(t.Expires))
-	c.Line("add_token", name, nil, t.line())
+	c.Line(audit.AddToken, name, nil, t.line())
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *Store) RevokeToken(c *audit.BoardChange, name string) error {
 		return ErrNoToken
 	}
 	err := c.DB.Exec(`DELETE FROM tokens WHERE name = ?`, name)
-	c.Line("revoke_token", all[i].Name, all[i].line(), nil)
+	c.Line(audit.RevokeToken, all[i].Name, all[i].line(), nil)
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -110,7 +110,8 @@ func (s *Store) Tokens() []Token {
 	return all
 }
 
-// TokenOf is the token that a program shows.
+// TokenOf is the token that a program shows; ok is false for one that has expired, and for one
+// that is not known.
 func (s *Store) TokenOf(secret string, now time.Time) (Token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

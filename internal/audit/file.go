@@ -128,6 +128,7 @@ const (
 	ByLocal   ActorKind = "local"   // the socket in the state folder, or the folder itself
 	BySetup   ActorKind = "setup"   // the first token
 	ByCentral ActorKind = "central" // Central itself: something recovered, or its time was over
+	ByNobody  ActorKind = "nobody"  // nothing: who was refused
 )
 
 // BoardChange is a change under way.
@@ -170,8 +171,8 @@ const (
 
 // Line adds a line to the log, of this transaction. before and after are values for
 // encoding/json; nil is what is not there.
-func (c *BoardChange) Line(action, target string, before, after any) {
-	c.lines = append(c.lines, ChangeLine{At: c.At, By: c.By, Action: action, Target: target, Before: jsonOf(before), After: jsonOf(after)})
+func (c *BoardChange) Line(action ChangeAction, target string, before, after any) {
+	c.lines = append(c.lines, ChangeLine{At: c.At, By: c.By, Action: action.String(), Target: target, Before: jsonOf(before), After: jsonOf(after)})
 }
 
 func jsonOf(v any) json.RawMessage {

@@ -22,7 +22,7 @@ func TestRemovedFile(t *testing.T) {
 	defer f.Close()
 	change := func() error {
 		return f.Change(Actor{Name: "ana", Kind: ByLocal}, func(c *BoardChange) error {
-			c.Line("add_user", "ben", nil, "ben")
+			c.Line(AddUser, "ben", nil, "ben")
 			return nil
 		})
 	}

@@ -38,6 +38,14 @@ type caller struct {
 	cookie string        // the secret of the session
 }
 
+// named is who he is in the audit log.
+func (c caller) named() audit.Actor {
+	if c.Kind == audit.BySetup {
+		c.Name = accounts.FirstTokenName
+	}
+	return c.Actor
+}
+
 func (c caller) signedIn() bool { return c.role == accounts.Viewer || c.role == accounts.Operator }
 
 // refusalError is an answer that ends a request.
@@ -87,10 +95,12 @@ func (d *Dashboard) tokenCaller(r *http.Request, c caller) (caller, error) {
 	all := r.Header.Values("Authorization")
 	scheme, secret, _ := strings.Cut(all[0], " ")
 	if len(all) == 1 && strings.EqualFold(scheme, "Bearer") {
-		if t, ok := d.accounts.TokenOf(strings.TrimSpace(secret), time.Now()); ok {
+		t, ok := d.accounts.TokenOf(strings.TrimSpace(secret), time.Now())
+		if ok {
 			c.Name, c.Kind, c.role = t.Name, audit.ByToken, t.Role
 			return c, nil
 		}
+		d.accounts.RefuseToken(t, peerOf(r))
 	}
 	return c, refusalError{http.StatusUnauthorized, "the token is not known, was revoked or has expired"}
 }

@@ -48,7 +48,7 @@ func (s *peopleSite) open(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.board.Close() })
-	if s.accounts, err = accounts.Open(s.board); err != nil {
+	if s.accounts, err = accounts.Open(s.board, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if s.operations, err = operations.Open(s.board); err != nil {

@@ -93,7 +93,7 @@ func (d *Dashboard) SignedInAs(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && d.fromHere(r) && ownPage(r) {
 			if c, err := d.callerOf(r); err == nil && c.role == "" {
-				if session, err := d.accounts.Begin(name, ""); err == nil {
+				if session, err := d.accounts.Begin(audit.Actor{Name: name, Kind: audit.ByLocal, Peer: c.Peer}, ""); err == nil {
 					setCookie(w, r, session.Secret)
 				}
 			}
@@ -103,8 +103,8 @@ func (d *Dashboard) SignedInAs(name string) http.Handler {
 }
 
 func (d *Dashboard) signOut(w http.ResponseWriter, r *http.Request) {
-	if secret := by(r).cookie; secret != "" {
-		if err := d.accounts.SignOut(secret); err != nil {
+	if c := by(r); c.cookie != "" {
+		if err := d.accounts.SignOut(c.named(), c.cookie); err != nil {
 			writeFailure(w, err)
 			return
 		}

@@ -149,13 +149,10 @@ type keyedRequest struct {
 
 // keyed is the request with its key. A key that can't be one is answered.
 func keyed(w http.ResponseWriter, r *http.Request, body []byte) (k keyedRequest, ok bool) {
-	k = keyedRequest{by(r).Actor, r.Header.Get(keyHeader), r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)}
+	k = keyedRequest{by(r).named(), r.Header.Get(keyHeader), r.Method + " " + r.URL.EscapedPath() + "?" + r.URL.RawQuery + "\n" + string(body)}
 	if len(k.key) > maxKey || len(r.Header.Values(keyHeader)) > 1 {
 		status.WriteError(w, http.StatusBadRequest, keyHeader+": one, of at most "+strconv.Itoa(maxKey)+" bytes")
 		return k, false
-	}
-	if k.by.Kind == audit.BySetup {
-		k.by.Name = "first token"
 	}
 	return k, true
 }

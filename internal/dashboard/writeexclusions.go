@@ -198,7 +198,7 @@ func (d *Dashboard) annotate(w http.ResponseWriter, r *http.Request, body []byte
 	d.change(w, r, body, code, func(c *audit.BoardChange) (any, error) {
 		if n.Withdraws != 0 {
 			value := jsonOfWithdrawal(n)
-			c.Line("withdraw_exclusion", strconv.FormatInt(n.Withdraws, 10), nil, value)
+			c.Line(audit.WithdrawExclusion, strconv.FormatInt(n.Withdraws, 10), nil, value)
 			return value, nil
 		}
 		target := string(n.CP)
@@ -206,7 +206,7 @@ func (d *Dashboard) annotate(w http.ResponseWriter, r *http.Request, body []byte
 			target = "site " + n.Site
 		}
 		value := jsonOfExclusion(n)
-		c.Line("add_exclusion", target, nil, value)
+		c.Line(audit.AddExclusion, target, nil, value)
 		return value, nil
 	})
 }

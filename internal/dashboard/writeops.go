@@ -282,7 +282,7 @@ func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.role == accounts.Setup {
-		session, err := d.accounts.Begin(in.Name, c.cookie)
+		session, err := d.accounts.Begin(audit.Actor{Name: in.Name, Kind: audit.BySetup, Peer: c.Peer}, c.cookie)
 		if err != nil {
 			writeFailure(w, err)
 			return
@@ -303,7 +303,7 @@ type auditLineJSON struct {
 	ID     int64           `json:"id"`
 	At     rfcTime         `json:"at"`
 	Who    string          `json:"who"`
-	Kind   string          `json:"kind"` // what proved the name: user, token, proxy, local, setup, central
+	Kind   string          `json:"kind"` // what proved the name: user, token, proxy, local, setup, central, nobody
 	Peer   string          `json:"peer"`
 	Action string          `json:"action"`
 	Target string          `json:"target"`

@@ -173,13 +173,14 @@ const demoUser = "demo"
 
 // openBoard opens what people enter, with a user whose password nobody knows.
 func (e *env) openBoard() error {
-	file, err := audit.Open(filepath.Join(e.dir, "central"), slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	file, err := audit.Open(filepath.Join(e.dir, "central"), log)
 	if err != nil {
 		return language.Errorf("open board.db: %w", err)
 	}
 	e.onClose(file.Close)
 	var err1, err2 error
-	e.accounts, err1 = accounts.Open(file)
+	e.accounts, err1 = accounts.Open(file, log)
 	e.operations, err2 = operations.Open(file)
 	if err := cmp.Or(err1, err2); err != nil {
 		return language.Errorf("open board.db: %w", err)

@@ -61,7 +61,7 @@ func (s *Store) Maintain(c *audit.BoardChange, w MaintenanceWindow) (Maintenance
 	w.ID = last + 1
 	err := c.DB.Exec(`INSERT INTO maintenance (id, cp_id, site, from_at, to_at, reason, who, made, ended) VALUES (?,?,?,?,?,?,?,?,0)`,
 		w.ID, string(w.CP), w.Site, int64(w.From), int64(w.To), w.Reason, w.Who, int64(w.Made))
-	c.Line("add_maintenance", w.target(), nil, w.line())
+	c.Line(audit.AddMaintenance, w.target(), nil, w.line())
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *Store) EndMaintenance(c *audit.BoardChange, id int64) (MaintenanceWindo
 	before := w.line()
 	w.Ended = c.At
 	err := c.DB.Exec(`UPDATE maintenance SET ended = ? WHERE id = ?`, int64(c.At), id)
-	c.Line("end_maintenance", strconv.FormatInt(id, 10), before, w.line())
+	c.Line(audit.EndMaintenance, strconv.FormatInt(id, 10), before, w.line())
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -47,7 +47,7 @@ func (s *Store) Take(c *audit.BoardChange, cp evcp.CPID, incident evcp.Stamp, na
 	}
 	err := c.DB.Exec(`INSERT OR REPLACE INTO owners (cp_id, name, note, until, incident, made) VALUES (?,?,?,?,?,?)`,
 		string(cp), name, note, int64(until), int64(incident), int64(c.At))
-	c.Line("take", string(cp), before, o.line())
+	c.Line(audit.TakeIncident, string(cp), before, o.line())
 	c.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *Store) LetGo(c *audit.BoardChange, cp evcp.CPID) error {
 	if !ok {
 		return ErrNotTaken
 	}
-	return s.letGo(c, "let_go", o)
+	return s.letGo(c, audit.LetGo, o)
 }
 
 // Recover is LetGo by Central, when the incident is over or the time of the owner is.
@@ -83,15 +83,15 @@ func (s *Store) Recover(o Owner) error {
 		if !there || now != o {
 			return ErrNotTaken // somebody else has it by now
 		}
-		action := "let_go_recovered"
+		action := audit.LetGoRecovered
 		if !o.holds(c.At) {
-			action = "let_go_time_over"
+			action = audit.LetGoTimeOver
 		}
 		return s.letGo(c, action, o)
 	})
 }
 
-func (s *Store) letGo(c *audit.BoardChange, action string, o Owner) error {
+func (s *Store) letGo(c *audit.BoardChange, action audit.ChangeAction, o Owner) error {
 	c.Line(action, string(o.CP), o.line(), nil)
 	c.AfterCommit(func() {
 		s.mu.Lock()

@@ -173,7 +173,7 @@ func (s *Store) ReplacePorts(c *audit.BoardChange, lines []ledger.PortCells) err
 	if was.file {
 		return ErrPortsFile
 	}
-	c.Line("replace_ports", strconv.Itoa(len(lines))+" lines", portsLine(was.lines), portsLine(lines))
+	c.Line(audit.ReplacePorts, strconv.Itoa(len(lines))+" lines", portsLine(was.lines), portsLine(lines))
 	return s.writePorts(c, set)
 }
 
@@ -216,7 +216,7 @@ func (s *Store) PutPort(c *audit.BoardChange, name string, p Port) error {
 	if err != nil {
 		return err
 	}
-	c.Line("put_port", name, before, p)
+	c.Line(audit.PutPort, name, before, p)
 	return s.writePorts(c, set)
 }
 
@@ -231,7 +231,7 @@ func (s *Store) RemovePort(c *audit.BoardChange, name string) error {
 	if i < 0 {
 		return ErrNoPort
 	}
-	c.Line("remove_port", name, all[i], nil)
+	c.Line(audit.RemovePort, name, all[i], nil)
 	set, err := newPortSet(linesOf(slices.Delete(all, i, i+1)))
 	if err != nil {
 		return err
