@@ -111,7 +111,7 @@ func (o accountOrder) do(s *accounts.Store) (a accountAnswer, err error) {
 		case "user add":
 			_, err = s.AddUser(c, o.Name, o.Role, o.Hash)
 		case "user password":
-			err = s.SetPassword(c, o.Name, o.Hash)
+			err = s.SetPassword(c, o.Name, o.Hash, "")
 		case "user remove":
 			err = s.RemoveUser(c, o.Name)
 		case "token":

@@ -72,28 +72,49 @@ var (
 	ErrSlowDown  = errors.New("too many attempts")
 	ErrWrong     = errors.New("name or password is wrong")
 	ErrFirstOnly = errors.New("the first token is wrong, or was used")
+	// ErrWrongPassword is of somebody who is signed in.
+	ErrWrongPassword = errors.New("current: the password is wrong")
 )
 
 // SignIn checks a name and its password, and begins a session with a new secret. old is the
 // session that the browser had; it ends. Too many failures from an address or of a name are
 // SlowDownError.
 func (s *Store) SignIn(ctx context.Context, name, password string, peer netip.Addr, old string) (SignedIn, error) {
+	u, err := s.checkPassword(ctx, name, password, peer)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return s.begin(audit.Actor{Name: u.Name, Kind: audit.ByUser, Peer: peerText(peer)}, u.Name, u.Role, old)
+}
+
+// checkPassword finds the user whose password it is.
+func (s *Store) checkPassword(ctx context.Context, name, password string, peer netip.Addr) (User, error) {
 	keys := limitKeys(name, peer)
 	if err := s.attempt(keys); err != nil {
 		s.refused(tooMany, name, peer)
-		return SignedIn{}, err
+		return User{}, err
 	}
 	u, known := s.User(name)
 	fits, err := u.hash.matches(ctx, password)
 	if err != nil {
-		return SignedIn{}, err
+		return User{}, err
 	}
 	if !fits || !known {
 		s.refused(wrongPassword, name, peer)
-		return SignedIn{}, ErrWrong
+		return User{}, ErrWrong
 	}
 	s.succeeded(keys)
-	return s.begin(audit.Actor{Name: u.Name, Kind: audit.ByUser, Peer: peerText(peer)}, u.Name, u.Role, old)
+	return u, nil
+}
+
+// CheckPassword checks the password of somebody who is signed in and changes it: who has found a
+// session can't guess it. Failures count as those of sign-ins. A wrong one is ErrWrongPassword.
+func (s *Store) CheckPassword(ctx context.Context, name, password string, peer netip.Addr) error {
+	_, err := s.checkPassword(ctx, name, password, peer)
+	if errors.Is(err, ErrWrong) {
+		return ErrWrongPassword
+	}
+	return err
 }
 
 // UseFirstToken begins a session that may make the first operator. The token is used up.

@@ -197,15 +197,17 @@ func (s *Store) AddUser(c *audit.BoardChange, name string, role Role, hash Passw
 	return u, err
 }
 
-// SetPassword gives a user another password, and ends the sessions of the old one.
-func (s *Store) SetPassword(c *audit.BoardChange, name string, hash PasswordHash) error {
+// SetPassword gives a user another password, and ends the sessions of the old one; but that with
+// the secret keep, "" for none.
+func (s *Store) SetPassword(c *audit.BoardChange, name string, hash PasswordHash, keep string) error {
 	u, ok := s.User(name)
 	if !ok {
 		return ErrNobody
 	}
+	kept := hashOf(keep)
 	err := errors.Join(
 		c.DB.Exec(`UPDATE users SET password = ? WHERE name = ?`, string(hash), u.Name),
-		c.DB.Exec(`DELETE FROM sessions WHERE name = ?`, u.Name),
+		c.DB.Exec(`DELETE FROM sessions WHERE name = ? AND hash != ?`, u.Name, kept[:]),
 	)
 	c.Line(audit.SetPassword, u.Name, nil, nil)
 	c.AfterCommit(func() {
@@ -213,7 +215,7 @@ func (s *Store) SetPassword(c *audit.BoardChange, name string, hash PasswordHash
 		defer s.mu.Unlock()
 		u.hash = hash
 		s.users[strings.ToLower(u.Name)] = u
-		s.endSessions(u.Name)
+		s.endSessions(u.Name, kept)
 	})
 	return err
 }
@@ -233,7 +235,7 @@ func (s *Store) RemoveUser(c *audit.BoardChange, name string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.users, strings.ToLower(u.Name))
-		s.endSessions(u.Name)
+		s.endSessions(u.Name, [32]byte{})
 	})
 	return err
 }
@@ -250,10 +252,10 @@ func (s *Store) operators() (n int) {
 	return n
 }
 
-// endSessions forgets the sessions of a user. The caller holds the lock.
-func (s *Store) endSessions(name string) {
+// endSessions forgets the sessions of a user but one. The caller holds the lock.
+func (s *Store) endSessions(name string, kept [32]byte) {
 	for hash, one := range s.sessions {
-		if one.name == name {
+		if one.name == name && hash != kept {
 			delete(s.sessions, hash)
 		}
 	}

@@ -135,7 +135,7 @@ func (s *Store) NewFirstToken() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.first = hash
-	s.endSessions("")
+	s.endSessions("", [32]byte{})
 	return secret, nil
 }
 

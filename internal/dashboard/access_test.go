@@ -181,7 +181,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.accounts.Change(audit.Actor{Name: "test", Kind: audit.ByLocal}, func(c *audit.BoardChange) error { return s.accounts.SetPassword(c, "ana", hash) }); err != nil {
+	if err := s.accounts.Change(audit.Actor{Name: "test", Kind: audit.ByLocal}, func(c *audit.BoardChange) error { return s.accounts.SetPassword(c, "ana", hash, "") }); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range []*visitor{ana, ben} {

@@ -1,10 +1,7 @@
 package dashboard
 
 import (
-	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"evcp/internal/accounts"
@@ -26,11 +23,15 @@ type sessionJSON struct {
 	CSRF      string `json:"csrf"`       // for X-CSRF-Token
 	Public    bool   `json:"public"`     // reading needs no login here
 	FirstUser bool   `json:"first_user"` // there is no user yet: the first token makes one
+	Password  bool   `json:"password"`   // he has one here, and can change it
 }
 
 func (d *Dashboard) sessionOf(r *http.Request, c caller) sessionJSON {
 	s := sessionJSON{Name: c.Name, Role: string(c.role), CSRF: c.csrf, Public: d.open(r)}
 	s.FirstUser = d.accounts != nil && len(d.accounts.Users()) == 0
+	if c.signedIn() && c.Kind != audit.ByToken && d.accounts != nil {
+		_, s.Password = d.accounts.User(c.Name)
+	}
 	return s
 }
 
@@ -73,18 +74,13 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 		status.WriteError(w, http.StatusBadRequest, "a sign-in has name and password, or the first token")
 		return
 	}
-	if slow := (accounts.SlowDownError{}); errors.As(err, &slow) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(slow.Wait.Seconds()))))
-		status.WriteError(w, http.StatusTooManyRequests, err.Error())
-		return
-	}
 	if err != nil {
-		writeFailure(w, err)
+		writeSignInFailure(w, err)
 		return
 	}
 	setCookie(w, r, session.Secret)
 	w.Header().Set("Cache-Control", "no-store")
-	status.WriteJSON(w, d.sessionOf(r, caller{Actor: audit.Actor{Name: session.Name}, role: session.Role, csrf: session.CSRF()}))
+	status.WriteJSON(w, d.sessionOf(r, caller{Actor: audit.Actor{Name: session.Name, Kind: audit.ByUser}, role: session.Role, csrf: session.CSRF()}))
 }
 
 // SignedInAs is the page with who opens it on this machine signed in as a user already: for a

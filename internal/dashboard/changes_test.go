@@ -52,6 +52,12 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	add(usersPath, "get", ben, "api/v1/users", "")
 	add(usersPath, "get", nobody, "api/v1/users", "")
 	add(usersPath, "get", ana, "api/v1/users", "", "Host", "evil.example")
+	const password = `{"password":"another long password"}`
+	add(passwordPath, "put", ana, "api/v1/users/eva/password", password)
+	add(passwordPath, "put", ana, "api/v1/users/eva/password", `{"password":"short"}`)
+	add(passwordPath, "put", ana, "api/v1/users/nobody/password", password)
+	add(passwordPath, "put", ben, "api/v1/users/eva/password", password)
+	add(passwordPath, "put", ben, "api/v1/users/ben/password", password) // he does not say the old one
 	add(userPath, "delete", ana, "api/v1/users/eva", "")
 	add(userPath, "delete", ana, "api/v1/users/eva", "")
 	add(userPath, "delete", ana, "api/v1/users/ana", "") // the last operator
@@ -98,6 +104,7 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	for range 11 {
 		add(sessionPath, "post", nobody, "api/v1/session", `{"token":"x"}`)
 	}
+	add(passwordPath, "put", ben, "api/v1/users/ben/password", password)
 	for _, o := range (&Dashboard{}).writes() {
 		at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben", "{port}", "A").Replace(o.path[1:])
 		method := strings.ToLower(o.method)
@@ -119,6 +126,7 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 		add(path, "post", ana, path[1:], `{}`, "Host", "evil.example")
 		add(path, "post", without, path[1:], `{}`)
 	}
+	add(passwordPath, "put", ana, "api/v1/users/ben/password", password, "Content-Type", "", "Content-Type", "text/plain")
 	add(ownerPath, "put", ana, "api/v1/cps/CP_1/owner", `{}`, "Content-Type", "", "Content-Type", "text/plain")
 	add(portPath, "put", ana, "api/v1/ports/A", port, "Content-Type", "", "Content-Type", "text/plain")
 	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{}`, "Content-Type", "", "Content-Type", "text/plain")
@@ -130,6 +138,7 @@ func changeAsks(ana, ben, nobody, without, fixed, busy *visitor) (all []asked) {
 	add(ownerPath, "delete", ana, "api/v1/cps/CP_1/owner", "", keyHeader, "k1")
 	add(windowPath, "delete", ana, "api/v1/maintenance/2", "", keyHeader, "k1")
 	add(usersPath, "post", ana, "api/v1/users", `{"name":"eva","password":"a long password","role":"viewer"}`, keyHeader, "k1")
+	add(passwordPath, "put", ana, "api/v1/users/ben/password", password, keyHeader, "k1")
 	add(userPath, "delete", ana, "api/v1/users/ben", "", keyHeader, "k1")
 	add(exclusionsPath, "post", ana, "api/v1/exclusions", exclusion, keyHeader, "k1")
 	add(withdrawPath, "post", ana, "api/v1/exclusions/1/withdraw", `{}`, keyHeader, "k1")

@@ -81,7 +81,7 @@ func TestDescriptionHasEveryField(t *testing.T) {
 		"ChargePoint": cpJSON{}, "Fault": faultJSON{}, "Known": knownJSON{}, "Standing": standingJSON{}, "Segment": segmentJSON{},
 		"SegmentsPage": segmentsPage{}, "Minute": minuteJSON{}, "Minutes": minutesJSON{}, "Check": checkJSON{}, "Checks": checksJSON{}, "Words": wordsJSON{}, "WordsPage": wordsPage{}, "TCPReport": tcpReportJSON{}, "Incident": incidentJSON{}, "IncidentsPage": incidentsPage{}, "Status": statusJSON{}, "Alerts": alertsJSON{}, "AlertReceiver": receiverJSON{}, "Deadman": deadmanJSON{},
 		"OwnerNow": ownerNow{}, "WindowNow": windowNow{}, "Session": sessionJSON{}, "SignIn": signInJSON{}, "Take": takeJSON{}, "Owner": ownerJSON{},
-		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{},
+		"Maintain": maintainJSON{}, "Window": windowJSON{}, "WindowsPage": windowsPage{}, "User": userJSON{}, "Users": usersJSON{}, "NewUser": newUserJSON{}, "SetPassword": setPasswordJSON{},
 		"NewExclusion": newExclusionJSON{}, "Exclusion": exclusionJSON{}, "Withdraw": withdrawJSON{}, "Withdrawal": withdrawalJSON{}, "ExclusionsPage": exclusionsPage{},
 		"ChargerPort": chargerPortJSON{}, "PortLine": portLineJSON{}, "ChargerPorts": chargerPortsJSON{}, "PortsReplaced": portsReplacedJSON{},
 		"Change": siteChangeJSON{}, "Missed": missedJSON{},

@@ -61,6 +61,15 @@ func TestPeopleAct(t *testing.T) {
 	b.fill("password", testPassword)
 	b.click(`.dialog .main`)
 	b.waitFor("the new viewer", textIncludes(`[data-key="u eva"]`, "viewer")+`&&`+textIncludes(".jump", "3 users"))
+	b.click(`[data-do="setpassword"][data-of="eva"]`)
+	b.waitFor("the form of a password", `!!document.querySelector('.dialog [name="again"]') && !document.querySelector('.dialog [name="current"]')`)
+	b.fill("password", "another long password")
+	b.fill("again", "another long passwort")
+	b.click(`.dialog .main`)
+	b.waitFor("that the two differ", textIncludes(".dialog .refusal", "The two new passwords differ."))
+	b.fill("again", "another long password")
+	b.click(`.dialog .main`)
+	b.waitFor("it in the log", `!document.querySelector(".dialog") && [...document.querySelectorAll(".audit tbody td")].some((e) => e.innerText === "set a password")`)
 	b.click(`[data-do="removeuser"][data-of="ana"]`)
 	b.click(`.dialog .main`)
 	b.waitFor("that the last operator stays", textIncludes(".dialog .refusal", "it is the last operator"))
@@ -70,6 +79,11 @@ func TestPeopleAct(t *testing.T) {
 	b.waitFor("that the viewer is gone", `!document.querySelector('[data-key="u eva"]') && !!document.querySelector('[data-key="u ana"]')`)
 	b.click(`.me`)
 	b.waitFor("who is signed in", textIncludes(".sheet", "ana is signed in: operator."))
+	for name, text := range map[string]string{"current": testPassword, "password": "a new long password", "again": "a new long password"} {
+		b.fill(name, text)
+	}
+	b.click(`form[data-form="password"] .main`)
+	b.waitFor("the new password", textIncludes(".done", "The password is changed."))
 	b.click(`form[data-form="out"] .main`)
 	b.waitFor("the way to sign in", `location.pathname === "/signin" && !!document.querySelector("form[data-form=in]")`)
 }

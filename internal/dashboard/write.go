@@ -40,6 +40,7 @@ func (d *Dashboard) writes() []write {
 		{http.MethodDelete, portPath, false, d.removePort},
 		{http.MethodPost, usersPath, true, d.addUser}, // checks the role itself: Setup may make the first one
 		{http.MethodDelete, userPath, false, d.removeUser},
+		{http.MethodPut, passwordPath, true, d.setPassword}, // checks the role itself: everybody has one of his own
 	}
 }
 
@@ -89,6 +90,7 @@ var failures = []struct {
 	{accounts.ErrNotFirst, http.StatusBadRequest},
 	{accounts.ErrWrong, http.StatusUnauthorized},
 	{accounts.ErrFirstOnly, http.StatusUnauthorized},
+	{accounts.ErrWrongPassword, http.StatusForbidden},
 	{accounts.ErrTaken, http.StatusConflict},
 	{accounts.ErrLast, http.StatusConflict},
 	{accounts.ErrTooMany, http.StatusConflict},

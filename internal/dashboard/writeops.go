@@ -1,13 +1,11 @@
 package dashboard
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"evcp"
-	"evcp/internal/accounts"
 	"evcp/internal/audit"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
@@ -19,8 +17,6 @@ const (
 	ownerPath       = onePath + "/owner"
 	maintenancePath = "/api/v1/maintenance"
 	windowPath      = maintenancePath + "/{number}"
-	usersPath       = "/api/v1/users"
-	userPath        = usersPath + "/{name}"
 	auditPath       = "/api/v1/audit"
 )
 
@@ -206,96 +202,6 @@ func newestFirst(w http.ResponseWriter, r *http.Request) (limit int, below int64
 		below = n
 	}
 	return limit, below, true
-}
-
-// userJSON is a user, without the password.
-type userJSON struct {
-	Name string  `json:"name"`
-	Role string  `json:"role"`
-	Made rfcTime `json:"made"`
-}
-
-// usersJSON are all users.
-type usersJSON struct {
-	Users []userJSON `json:"users"`
-}
-
-func (d *Dashboard) serveUsers(w http.ResponseWriter, r *http.Request) {
-	if c := by(r); c.role != accounts.Operator {
-		code := http.StatusForbidden
-		if c.role == "" {
-			code = http.StatusUnauthorized
-		}
-		refuse(w, code, "only an operator may read who there is")
-		return
-	}
-	all := usersJSON{[]userJSON{}}
-	for _, u := range d.accounts.Users() {
-		all.Users = append(all.Users, userJSON{u.Name, string(u.Role), rfcTime(u.Made)})
-	}
-	status.WriteJSON(w, all)
-}
-
-// newUserJSON is the body of a new user.
-type newUserJSON struct {
-	Name     string `json:"name"`
-	Password string `json:"password"`
-	Role     string `json:"role,omitempty"` // may be left out with the first token: operator
-}
-
-// addUser adds a user. With the first token there is only one that can be made, and who made it
-// is signed in as that user.
-func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
-	c := by(r)
-	if c.role != accounts.Operator && c.role != accounts.Setup {
-		refuse(w, http.StatusForbidden, "a "+string(c.role)+" may not change this: an operator may")
-		return
-	}
-	var in newUserJSON
-	if _, ok := readBody(w, r, &in); !ok {
-		return
-	}
-	if c.role == accounts.Setup {
-		in.Role = cmp.Or(in.Role, string(accounts.Operator)) // the first user can be nothing else
-	}
-	role, err := accounts.ParseRole(in.Role)
-	if err == nil {
-		err = accounts.ParseName(in.Name)
-	}
-	var hash accounts.PasswordHash
-	if err == nil {
-		hash, err = accounts.HashPassword(r.Context(), in.Name, in.Password)
-	}
-	if err != nil {
-		writeFailure(w, err)
-		return
-	}
-	body := []byte(in.Name + " " + in.Role) // the hash of a password that is kept is argon2id's, no other
-	answer, ok := d.commit(w, r, body, http.StatusCreated, func(change *audit.BoardChange) (any, error) {
-		if c.role == accounts.Setup && len(d.accounts.Users()) > 0 {
-			return nil, accounts.ErrFirstOnly
-		}
-		u, err := d.accounts.AddUser(change, in.Name, role, hash)
-		return userJSON{u.Name, string(u.Role), rfcTime(u.Made)}, err
-	})
-	if !ok {
-		return
-	}
-	if c.role == accounts.Setup {
-		session, err := d.accounts.Begin(audit.Actor{Name: in.Name, Kind: audit.BySetup, Peer: c.Peer}, c.cookie)
-		if err != nil {
-			writeFailure(w, err)
-			return
-		}
-		setCookie(w, r, session.Secret)
-	}
-	writeAnswer(w, answer)
-}
-
-func (d *Dashboard) removeUser(w http.ResponseWriter, r *http.Request) {
-	d.change(w, r, nil, http.StatusNoContent, func(c *audit.BoardChange) (any, error) {
-		return nil, d.accounts.RemoveUser(c, r.PathValue("name"))
-	})
 }
 
 // auditLineJSON is one line of the audit log.

@@ -40,7 +40,7 @@ export function mount(r, c) {
   root.onclick = (e) => {
     const b = e.target instanceof Element && e.target.closest('button[data-do]');
     if (!(b instanceof HTMLElement)) return;
-    userClick(b, again);
+    userClick(b, context, again);
     if (b.dataset.do === 'more' || b.dataset.do === 'again') read(b.dataset.do === 'more' && next ? next : '');
   };
   draw();

@@ -8,6 +8,7 @@ import { ask, change } from './api.js';
 import { base } from './router.js';
 import { readSession } from './session.js';
 import { field, refusal } from './forms.js';
+import { newPassword, sendPassword } from './users.js';
 import { problemText } from './place.js';
 
 /** @type {import('./router.js').Context} */
@@ -44,7 +45,7 @@ function draw() {
   const make = session.role === 'setup';
   let body;
   if (session.name && !make) {
-    body = `<p>${t('si_is', { who: `<b>${esc(session.name)}</b>`, role: t('role_' + session.role) })}</p><form data-form="out"><p class="refusal" role="alert"></p><p class="buttons"><button type="submit" class="button main">${t('si_out')}</button></p></form>`;
+    body = `<p>${t('si_is', { who: `<b>${esc(session.name)}</b>`, role: t('role_' + session.role) })}</p><form data-form="out"><p class="refusal" role="alert"></p><p class="buttons"><button type="submit" class="button main">${t('si_out')}</button></p></form>${session.password ? passwordForm() : ''}`;
   } else if (make) {
     body = `<p class="note">${t('si_first2')}</p><form data-form="make"><div class="fields">${field({ name: 'name', label: t('si_name'), required: true, autocomplete: 'username' })}${field({ name: 'password', label: t('si_password'), type: 'password', required: true, autocomplete: 'new-password' })}</div>
       <p class="refusal" role="alert"></p><p class="buttons"><button type="submit" class="button main">${t('si_make')}</button></p></form>`;
@@ -56,10 +57,16 @@ function draw() {
   patch(root, `<main class="place signin" id="board"><div class="sheet"><h1>${make || session.first_user ? t('si_first') : t('nav_signin')}</h1>${body.replace(`<h2>${t('si_first')}</h2>`, '')}</div></main>`);
 }
 
+function passwordForm() {
+  return `<form data-form="password"><h2>${t('pw_own')}</h2><p class="note">${t('pw_own_x')}</p><div class="fields">${field({ name: 'current', label: t('pw_current'), type: 'password', required: true, autocomplete: 'current-password' })}${newPassword().map(field).join('')}</div>
+    <p class="refusal" role="alert"></p><p class="done" role="status"></p><p class="buttons"><button type="submit" class="button main">${t('pw_set')}</button></p></form>`;
+}
+
 /** @param {SubmitEvent} e */
 async function submit(e) {
   e.preventDefault();
   const form = /** @type {HTMLFormElement} */ (e.target), values = Object.fromEntries(new FormData(form)), button = /** @type {HTMLButtonElement | null} */ ($('button', form));
+  const says = (/** @type {string} */ where, /** @type {string} */ text) => { const e = $(where, form); if (e) e.textContent = text; };
   if (button) button.disabled = true;
   try {
     switch (form.dataset.form) {
@@ -76,6 +83,13 @@ async function submit(e) {
         await change('POST', 'users', { ...values, role: 'operator' });
         goOn(destination());
         return;
+      case 'password':
+        await sendPassword(session.name, values);
+        form.reset();
+        says('.refusal', '');
+        says('.done', t('pw_done'));
+        if (button) button.disabled = false;
+        return;
       default:
         await change('DELETE', 'session');
         goOn('/');
@@ -83,8 +97,8 @@ async function submit(e) {
     }
   } catch (problem) {
     if (button) button.disabled = false;
-    const says = $('.refusal', form);
-    if (says) says.textContent = problem instanceof Error && 'status' in problem && problem.status === 401 && form.dataset.form !== 'out' ? t('si_wrong') : refusal(problem);
+    says('.done', '');
+    says('.refusal', problem instanceof Error && 'status' in problem && problem.status === 401 && form.dataset.form !== 'out' ? t('si_wrong') : refusal(problem));
   }
 }
 
