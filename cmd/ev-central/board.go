@@ -18,10 +18,11 @@ import (
 	"evcp/internal/operations"
 )
 
-// boardSettings say who may read the page, and whom a proxy signs in.
+// boardSettings say what stands on the page, who may read it, and whom a proxy signs in.
 type boardSettings struct {
 	publicBoard, publicMetrics bool
 	userHeader                 string
+	notice                     string
 	proxies                    []netip.Prefix
 }
 
@@ -29,6 +30,7 @@ type boardSettings struct {
 func (b *boardSettings) settings() []config.Setting {
 	const group = "Page"
 	return []config.Setting{
+		{Name: "notice", Arg: "TEXT", DefaultText: "none", Group: group, Help: "stands on every page and in every report", Scope: config.NotInFile, Set: config.Text(&b.notice)},
 		{Name: "public-board", Group: group, Help: "anybody who reaches the page may read it", Scope: config.NotInFile, Set: config.Switch(&b.publicBoard)},
 		{Name: "public-metrics", Group: group, Help: "anybody who reaches it may read /metrics", Scope: config.NotInFile, Set: config.Switch(&b.publicMetrics)},
 		{Name: "trust-user-header", Arg: "NAME", Group: group, Help: "in which a proxy says who signed in there", Scope: config.NotInFile, Set: b.setHeader},

@@ -63,7 +63,7 @@ func (o *options) run(ctx context.Context, in config.Invocation) (err error) {
 		if o.stateDir, err = cli.StateDir(o.stateDir, name, os.Getenv); err != nil {
 			return err
 		}
-		return historyCommand{o.reports, o.stateDir, in.Operand, in.Language, os.Stdout}.run(ctx, in.Command)
+		return historyCommand{o.reports, o.stateDir, o.board.notice, in.Operand, in.Language, os.Stdout}.run(ctx, in.Command)
 	}
 	if in.Operand == "" {
 		return cli.UsageError(language.New("forget which charge point? ev-central forget CP_001"))
@@ -194,7 +194,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	var wg sync.WaitGroup
 	var pageErr error
 	p.page = dashboard.New(dashboard.Options{
-		Central: p.central, Version: version.String(), History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
+		Central: p.central, Version: version.String(), Notice: p.options.board.notice, History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
 		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, FilesLost: p.filesLost, PortsFile: p.options.reports.portsFile(),
 	})
 	wg.Go(func() { p.page.Run(ctx) }) // alerts need the sites, also where no page is served

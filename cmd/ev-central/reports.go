@@ -91,6 +91,7 @@ var reportCommands = []string{"status", "cps", "report", "history", "exclude add
 type historyCommand struct {
 	reportSettings
 	dir     string // Central's state folder
+	notice  string // of Central, for its reports
 	operand string
 	said    language.Language
 	stdout  io.Writer
@@ -165,7 +166,7 @@ func (c historyCommand) report(ctx context.Context) error {
 		return language.Errorf("report: %w", err)
 	}
 	defer func() { _ = v.Close() }()
-	d := report.Document{Position: v.Position()}
+	d := report.Document{Position: v.Position(), Notice: c.notice}
 	if d.Until, err = c.cut(&q, v.Progress.Newest); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (o *options) play(ctx context.Context, in config.Invocation) error {
 	keys, restore := cli.Keys(ctx, c)
 	defer restore()
 	return demo.Run(ctx, hurry, demo.Options{
-		Console: c, Keys: keys, Quit: quit, Version: version.String(), CPs: o.cps,
+		Console: c, Keys: keys, Quit: quit, Version: version.String(), CPs: o.cps, Past: o.cps == demo.LoneCPs,
 		PagePort: o.page, KafkaPort: o.kafka, CentralPort: o.central,
 	})
 }

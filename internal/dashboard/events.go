@@ -32,6 +32,7 @@ type snapshotJSON struct {
 	Heartbeat float64 `json:"heartbeat"` // what Central expects, in seconds
 	Version   string  `json:"version"`
 	Accounts  bool    `json:"accounts"` // somebody may sign in
+	Notice    string  `json:"notice"`   // "": none
 }
 
 // deltaJSON is what changed since the frame before.

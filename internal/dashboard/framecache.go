@@ -27,6 +27,7 @@ type frameCache struct {
 	central    *central.Central
 	operations *operations.Store
 	version    string
+	notice     string
 	events     *HistorySource // nil: no history is kept
 	alerts     AlertSource
 	accounts   bool // somebody may sign in
@@ -102,7 +103,7 @@ func (f *frameCache) makeSnapshot() {
 	whole.Alerts = f.alerts.json()
 	f.snapshot = f.numbered("snapshot", snapshotJSON{
 		deltaJSON: whole, Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
-		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version, Accounts: f.accounts,
+		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version, Accounts: f.accounts, Notice: f.notice,
 	})
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead
 }

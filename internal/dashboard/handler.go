@@ -37,6 +37,7 @@ var web embed.FS
 type Dashboard struct {
 	central    *central.Central
 	version    string
+	notice     string
 	history    *HistorySource  // nil: none is kept
 	accounts   *accounts.Store // nil: nobody can sign in
 	operations *operations.Store
@@ -70,6 +71,7 @@ const (
 type Options struct {
 	Central *central.Central
 	Version string                  // of the program: it stands in each snapshot
+	Notice  string                  // stands on every page and in every file of numbers; "": none
 	History *HistorySource          // nil: none is kept
 	Metrics []func(*metrics.Writer) // write further metrics of the process
 	Alerts  AlertSource
@@ -86,8 +88,8 @@ type Options struct {
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts,
-		frames: &frameCache{central: c, operations: entered, version: o.Version, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
+		central: c, version: o.Version, notice: o.Notice, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts,
+		frames: &frameCache{central: c, operations: entered, version: o.Version, notice: o.Notice, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), annotating: make(chan struct{}, 1), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {

@@ -151,7 +151,7 @@ func (d *Dashboard) serveIncidents(w http.ResponseWriter, r *http.Request, v *ar
 	switch {
 	case !ok:
 	case p.csv:
-		serveIncidentsCSV(w, r, v, p)
+		d.serveIncidentsCSV(w, r, v, p)
 	case p.newest:
 		d.serveNewestIncidents(w, r, v, p)
 	default:

@@ -89,7 +89,7 @@ func (d *Dashboard) serveNewestIncidents(w http.ResponseWriter, r *http.Request,
 }
 
 // serveIncidentsCSV answers with all incidents of the window as a file, the newest one first.
-func serveIncidentsCSV(w http.ResponseWriter, r *http.Request, v *archive.HistoryView, p incidentsQuery) {
+func (d *Dashboard) serveIncidentsCSV(w http.ResponseWriter, r *http.Request, v *archive.HistoryView, p incidentsQuery) {
 	all, err := newestIncidents(r.Context(), v, p, ofCP{}, maxIncidentRows+1)
 	if !answered(w, err) {
 		return
@@ -113,6 +113,7 @@ func serveIncidentsCSV(w http.ResponseWriter, r *http.Request, v *archive.Histor
 		}
 		rows = append(rows, row)
 	}
+	report.AddNotice(rows, d.notice)
 	_ = out.WriteAll(rows) // fails only if the reader has gone
 }
 

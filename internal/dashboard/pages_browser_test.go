@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -274,4 +275,19 @@ func (b *browser) click(selector string) {
 func (b *browser) fill(name, text string) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(() => { const f = [...document.querySelectorAll(':is(.dialog, .sheet) [name=%q]')].at(-1); f.value = %q; f.dispatchEvent(new Event("input", {bubbles: true})); })()`, name, text)))
+}
+
+// What whoever runs Central says about its numbers stands on every page, as text.
+func TestNoticeOnEveryPage(t *testing.T) {
+	b := chromium(t)
+	s, e := twoSites(t)
+	page := httptest.NewServer(New(Options{Central: s.central, Version: "test", History: e.source(), Notice: "<b>Made up</b> before 3 May.", Access: AccessRules{PublicBoard: true}}))
+	t.Cleanup(func() { page.CloseClientConnections(); page.Close() })
+	const shown = `document.querySelector(".standing")?.innerText === "<b>Made up</b> before 3 May." && document.querySelector(".standing").offsetHeight > 0`
+	for _, place := range []string{"/", "/cp/CP_031", "/incidents", "/uptime", "/table"} {
+		b.open(page.URL + place + "?lang=en")
+		b.waitFor("the notice on "+place, shown)
+	}
+	b.open(s.url + "?lang=en")
+	b.waitFor("none where there is none", `document.querySelectorAll(".tile").length > 0 && document.querySelector(".standing").hidden`)
 }

@@ -31,7 +31,7 @@ func (d *Dashboard) serveUptime(w http.ResponseWriter, r *http.Request, v *archi
 		return
 	}
 	question, ports, only, err := d.question(q)
-	document := report.Document{Position: v.Position()}
+	document := report.Document{Position: v.Position(), Notice: d.notice}
 	if err == nil {
 		document.Until, err = cut(&question, q, v.Progress.Newest)
 	}

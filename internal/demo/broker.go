@@ -15,9 +15,9 @@ import (
 
 const (
 	topic = "monitor-events"
-	// The topic keeps the last hour, some ten megabytes for six charge points, or as much of
-	// it as fits in 64 MiB: ten thousand charge points write 3 MB a second.
-	retentionMS       = "3600000"
+	// The topic keeps the past and what comes, as much as fits in 64 MiB: six charge points
+	// write 8 MB an hour, ten thousand 3 MB a second.
+	retentionMS       = "-1"
 	retentionBytes    = "67108864"
 	segmentBytes      = "8388608" // records are removed with their file
 	cleanerIntervalMS = "5000"
@@ -48,11 +48,11 @@ func (e *env) openBroker() error {
 	return nil
 }
 
-// readTopic passes every record of the topic on, from its beginning, as any
+// readTopic passes every record of the topic on that comes after the past, as any
 // consumer would get them.
 func (e *env) readTopic() error {
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(e.kafka.Addr().String()), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.SeedBrokers(e.kafka.Addr().String()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(e.topicEnd)}}),
 		// A request is not given up while the broker is frozen.
 		kgo.RequestTimeoutOverhead(time.Minute), kgo.DisableClientMetrics(),
 	)

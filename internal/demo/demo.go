@@ -41,7 +41,8 @@ type Options struct {
 	// The ports wanted; 0 takes any. A port in use is replaced by the next free one.
 	PagePort, KafkaPort, CentralPort uint16
 
-	CPs      int // charge points; 0 is LoneCPs
+	CPs      int  // charge points; 0 is LoneCPs
+	Past     bool // begins with two months of a past that is made up, and marked so; only with LoneCPs
 	Script   Script
 	Interval time.Duration // from check to check
 }
@@ -170,6 +171,7 @@ var defaultScript = Script{
 		{20 * time.Second, "CP_003 stops answering", "red after 3 timeouts, at most 3.9 s", goMute(3)},
 		{30 * time.Second, "CP_004 loses its Monitor", "grey a second later", killMonitor(4)},
 		{40 * time.Second, "CP_005 fails two checks", "stays green: two are not three", failTwice(5)},
+		{45 * time.Second, "CP_006 is in maintenance", "orange; watched all the same", maintain(6, 30*time.Second, "a new cable")},
 		{50 * time.Second, "the broker freezes for 15 s", "nothing is late, nothing is lost", (*env).freezeBroker},
 		{65 * time.Second, "", "", (*env).thawBroker},
 		{75 * time.Second, "all is well again", "", (*env).restoreAll},
@@ -187,6 +189,9 @@ func darken(all ...int) func(*env) {
 			e.killMonitor(e.cp(n))
 		}
 	}
+}
+func maintain(n int, lasts time.Duration, reason string) func(*env) {
+	return func(e *env) { e.maintain(n, lasts, reason) }
 }
 func failTwice(n int) func(*env) { return func(e *env) { e.cp(n).failTimes(2) } }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -218,6 +219,7 @@ func TestScriptTwice(t *testing.T) {
 	o := Options{Script: short}
 	for _, run := range []string{"first", "second"} {
 		t.Run(run, func(t *testing.T) {
+			o.Past = run == "second"
 			d := start(t, logs, o)
 			page := d.port(`page=http://localhost:(\d+)/`)
 			kafka := d.port(`kafka=127.0.0.1:(\d+)`)
@@ -229,7 +231,7 @@ func TestScriptTwice(t *testing.T) {
 			consumer := &testbed.Testbed{T: t, BrokerAddr: fmt.Sprintf("127.0.0.1:%d", kafka), Topic: topic}
 			r := consumer.ReadTopic()
 			d.checkLog(page)
-			d.checkCounts(r)
+			d.checkCounts(r, o.Past)
 			if left, _ := os.ReadDir(dir); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
@@ -264,11 +266,24 @@ func (d *runningDemo) checkLog(page uint16) {
 }
 
 // checkCounts ends the demo and compares what it counted with the topic.
-func (d *runningDemo) checkCounts(r *testbed.TopicReader) {
+func (d *runningDemo) checkCounts(r *testbed.TopicReader, withPast bool) {
 	t := d.t
+	eventually(t, "the topic is read as far as the Monitors' events", func() bool {
+		all := r.Records()
+		return len(all) > 0 && all[len(all)-1].Event.Instance != pastInstance
+	})
 	f := d.end()
 	r.CheckSequence()
-	events := r.Events()
+	past, events := 0, r.Events()
+	events = slices.DeleteFunc(events, func(e evcp.Event) bool {
+		if e.Instance == pastInstance {
+			past++
+		}
+		return e.Instance == pastInstance
+	})
+	if (past > 0) != withPast {
+		t.Errorf("%d events of a past", past)
+	}
 	oneEpoch(t, events)
 	got := figures{Faults: f.Faults, FaultsShown: f.FaultsShown, Cleared: f.Cleared, FalseAlarms: f.FalseAlarms, Killed: f.Killed, KillsShown: f.KillsShown, Returned: f.Returned, Missing: f.Missing}
 	if want := (figures{Faults: 2, FaultsShown: 2, Cleared: 2, Killed: 1, KillsShown: 1, Returned: 1}); got != want {
@@ -359,6 +374,7 @@ func TestBannerShowsTheScript(t *testing.T) {
   0:20  CP_003 stops answering       red after 3 timeouts, at most 3.9 s
   0:30  CP_004 loses its Monitor     grey a second later
   0:40  CP_005 fails two checks      stays green: two are not three
+  0:45  CP_006 is in maintenance     orange; watched all the same
   0:50  the broker freezes for 15 s  nothing is late, nothing is lost
   1:15  all is well again
   1:25  the site Station goes dark   one row for its three

@@ -40,6 +40,8 @@ type env struct {
 	accounts                *accounts.Store
 	operations              *operations.Store
 	broker                  freezer
+	pastEnds                time.Time // what is dated before was made up; zero: nothing was
+	topicEnd                int64     // offset after the records that were there before the Monitors
 	ids                     []evcp.CPID
 	cps                     []*simulatedCP // of a few charge points; none of a fleet
 	fleet                   *engineProcess // the Engines of a fleet; else nil
@@ -54,7 +56,7 @@ type env struct {
 // openEnv opens everything but the Monitors. On error nothing stays open.
 func openEnv(o Options) (*env, error) {
 	e := &env{o: o, monitors: map[evcp.CPID]*runningMonitor{}}
-	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openCentral, e.openBroker, e.readTopic, e.openHistory, e.openBoard, e.openPage} {
+	for _, open := range []func() error{e.openFolder, e.openPorts, e.openEngines, e.openBroker, e.writePast, e.readTopic, e.openCentral, e.openHistory, e.openBoard, e.openPage} {
 		if err := open(); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
@@ -202,11 +204,26 @@ func (e *env) openBoard() error {
 func (e *env) openPage() error {
 	ctx, serving := e.background()
 	page := dashboard.New(dashboard.Options{
-		Central: e.central, Version: e.o.Version, History: e.history, Accounts: e.accounts, Operations: e.operations, Access: dashboard.AccessRules{Listens: e.page.Addr()},
+		Central: e.central, Version: e.o.Version, Notice: e.notice(), History: e.history, Accounts: e.accounts, Operations: e.operations, Access: dashboard.AccessRules{Listens: e.page.Addr()},
 	})
 	serving.Go(func() { page.Run(ctx) })
 	serving.Go(func() { _ = dashboard.Serve(ctx, e.page, page.SignedInAs(demoUser), 300*time.Millisecond) }) // the demo goes on without a page
 	return nil
+}
+
+// maintain opens a maintenance window of a charge point, as the operator of the demo.
+func (e *env) maintain(n int, lasts time.Duration, reason string) {
+	id, said := e.cp(n).id, e.o.Console.Language()
+	reason = said.Text(reason)
+	err := e.operations.Change(audit.Actor{Name: demoUser, Kind: audit.ByLocal}, func(c *audit.BoardChange) error {
+		_, err := e.operations.Maintain(c, operations.MaintenanceWindow{CP: id, To: evcp.StampOf(time.Now().Add(lasts)), Reason: reason})
+		return err
+	})
+	if err != nil {
+		e.aggregator.logf(id, display.Failed, "%v", err)
+		return
+	}
+	e.aggregator.logf(id, display.Maintenance, "in maintenance for %s: %s", display.Duration(lasts), reason)
 }
 
 func (e *env) followCentral(ctx context.Context, signal <-chan struct{}) {

@@ -37,7 +37,11 @@ func (u *terminalUI) banner() {
 		return
 	}
 	lines := append(introduction(u.said(), u.o.CPs, u.console.Columns()), "", u.said().Sprintf("  Page    http://localhost:%d/", page),
-		u.said().Sprintf("  Kafka   kcat -C -q -b localhost:%d -t %s", kafka, topic), "")
+		u.said().Sprintf("  Kafka   kcat -C -q -o end -b localhost:%d -t %s", kafka, topic))
+	if !u.pastEnds.IsZero() {
+		lines = append(lines, u.said().Sprintf("  Past    made up since %s; the page says so", pastFrom(u.pastEnds).Format(time.DateOnly)))
+	}
+	lines = append(lines, "")
 	if replaced := u.replacedPorts(); len(replaced) > 0 {
 		lines = append(append(lines, replaced...), "")
 	}

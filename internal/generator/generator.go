@@ -1,6 +1,6 @@
 // Package generator makes the events of charge points whose outages are known before, with
 // the judgement of the real Monitor and without a network: what Central must make of them can
-// be computed by hand.
+// be computed by hand. The demo has its past of it.
 package generator
 
 import (
@@ -11,10 +11,13 @@ import (
 )
 
 // Outage is a time in which each check fails.
-type Outage struct{ From, To evcp.Stamp }
+type Outage struct {
+	From, To evcp.Stamp
+	Outcome  evcp.Outcome // of those checks; zero: the Engine refuses
+}
 
-// Watch is one charge point under one Monitor, which checks it from From on, each interval of
-// the policy, and not at To any more. It does not check in Off.
+// Watch is one charge point under one Monitor, which registers and checks it from From on, each
+// interval of the policy, until it is stopped at To. It does not check in Off.
 type Watch struct {
 	CP       evcp.CPID
 	Policy   evcp.Policy
@@ -30,8 +33,12 @@ const version = "generated"
 func (w Watch) Events() iter.Seq[evcp.Event] {
 	return func(yield func(evcp.Event) bool) {
 		m := SimulatedMonitor{CP: w.CP, Policy: w.Policy}
-		if !each(m.Observe(evcp.Observation{Kind: evcp.Started, At: w.From, Version: version}), yield) {
-			return
+		for _, o := range []evcp.Observation{
+			{Kind: evcp.Started, At: w.From, Version: version}, {Kind: evcp.Registering, At: w.From}, {Kind: evcp.Registered, At: w.From.Add(answer), Response: "OK", Latency: answer},
+		} {
+			if !each(m.Observe(o), yield) {
+				return
+			}
 		}
 		down, off := w.Down, w.Off
 		for now := w.From; now < w.To; now = now.Add(w.Policy.Interval) {
@@ -40,12 +47,15 @@ func (w Watch) Events() iter.Seq[evcp.Event] {
 			}
 			o := evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: 812 * time.Microsecond}
 			if at(&down, now) {
-				o = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Refused}
+				if o = down[0].Outcome; o == (evcp.Outcome{}) {
+					o = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Refused}
+				}
 			}
 			if !each(m.Check(now, o), yield) {
 				return
 			}
 		}
+		each(m.Observe(evcp.Observation{Kind: evcp.Stopping, At: w.To, Reason: evcp.ReasonAsked}), yield)
 	}
 }
 
@@ -94,7 +104,7 @@ func (m *SimulatedMonitor) Check(at evcp.Stamp, o evcp.Outcome) []evcp.Event {
 	m.events = m.events[:0]
 	m.observe(evcp.Observation{Kind: evcp.Checked, At: at, Outcome: o})
 	last := m.events[len(m.events)-1]
-	receipt := evcp.Observation{At: at, Incident: last.Incident, Response: "OK", Latency: answer}
+	receipt := evcp.Observation{At: at.Add(answer), Incident: last.Incident, Response: "OK", Latency: answer}
 	switch last.Action {
 	case evcp.EngineFailed:
 		receipt.Kind = evcp.FailureReported

@@ -3,6 +3,7 @@ package language
 // accountTexts are the sentences about who may do what at Central's page.
 var accountTexts = map[string]string{
 	"Page": "Página",
+	"stands on every page and in every report":                   "figura en cada página y en cada informe",
 	"anybody who reaches the page may read it":                   "quien alcance la página puede leerla",
 	"anybody who reaches it may read /metrics":                   "quien la alcance puede leer /metrics",
 	"in which a proxy says who signed in there":                  "en la que un proxy dice quién entró en él",

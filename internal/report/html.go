@@ -25,7 +25,8 @@ tfoot td { font-weight: bold } p.inputs { font: 8pt monospace; overflow-wrap: an
 </style></head><body>
 <h1>{{.Title}}</h1>
 <p>{{.Window}}</p>
-<table><thead><tr>{{range $i, $h := .Head}}<th{{if ge $i 2}} class="n"{{end}}>{{$h}}</th>{{end}}</tr></thead>
+{{if .Notice}}<p><strong>{{.Notice}}</strong></p>
+{{end}}<table><thead><tr>{{range $i, $h := .Head}}<th{{if ge $i 2}} class="n"{{end}}>{{$h}}</th>{{end}}</tr></thead>
 <tbody>{{range .Rows}}<tr>{{range $i, $c := .}}<td{{if ge $i 2}} class="n"{{end}}>{{$c}}</td>{{end}}</tr>
 {{end}}</tbody>
 <tfoot><tr>{{range $i, $c := .Network}}<td{{if ge $i 2}} class="n"{{end}}>{{$c}}</td>{{end}}</tr></tfoot></table>
@@ -44,13 +45,13 @@ var pageTemplate = template.Must(template.New("report").Parse(page))
 // HTML is the report as a page that prints on A4.
 func (d Document) HTML(said language.Language) ([]byte, error) {
 	v := struct {
-		Lang, Title, Window, OutagesTitle string
-		Head, Network, OutageHead         []string
-		Notes, Inputs                     []string
-		Rows, Outages                     [][]string
+		Lang, Title, Window, Notice, OutagesTitle string
+		Head, Network, OutageHead                 []string
+		Notes, Inputs                             []string
+		Rows, Outages                             [][]string
 	}{
 		Lang: language.Names()[said], Title: said.Sprintf("Uptime by the definition %s", said.Text(titles[d.Definition])),
-		Window: display.Safe(said.Sprintf("From %s to %s, zone %s", d.From, d.To, d.Zone)), OutagesTitle: said.Text("Outages"),
+		Window: display.Safe(said.Sprintf("From %s to %s, zone %s", d.From, d.To, d.Zone)), Notice: display.Safe(d.Notice), OutagesTitle: said.Text("Outages"),
 		Head: []string{said.Text("port"), said.Text("site"), said.Text("percent"), said.Text("at worst"), said.Text("at best"), said.Text("meets"),
 			said.Text("minutes down"), said.Text("excluded"), said.Text("unwatched")},
 		OutageHead: []string{said.Text("port"), said.Text("begin"), said.Text("end"), said.Text("minutes"), said.Text("cause"), said.Text("excluded"), said.Text("by")},

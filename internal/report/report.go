@@ -21,6 +21,7 @@ type Document struct {
 	ledger.Uptime
 	Position string // where the topic was, for --at
 	Until    bool   // the window has not ended
+	Notice   string // of Central, about all its numbers; "": none
 }
 
 // titles are the names of the definitions.
@@ -36,7 +37,10 @@ type words map[ledger.Definition]string
 // JSON is the report for other programs.
 func (d Document) JSON() ([]byte, error) {
 	var b bytes.Buffer
-	err := json.NewEncoder(&b).Encode(d.Uptime)
+	err := json.NewEncoder(&b).Encode(struct {
+		Notice string `json:"notice,omitempty"`
+		ledger.Uptime
+	}{d.Notice, d.Uptime})
 	return b.Bytes(), err
 }
 
@@ -53,8 +57,21 @@ func (d Document) CSV() ([]byte, error) {
 			})
 		}
 	}
+	AddNotice(rows, d.Notice)
 	err := w.WriteAll(rows)
 	return []byte(b.String()), err
+}
+
+// AddNotice adds a column to a table with a first row of names: the notice, in each row. A row
+// may be copied elsewhere without the others.
+func AddNotice(rows [][]string, notice string) {
+	if notice == "" {
+		return
+	}
+	for i := range rows {
+		rows[i] = append(rows[i], Cell(notice))
+	}
+	rows[0][len(rows[0])-1] = "notice"
 }
 
 // Cell is a text that no spreadsheet takes for a formula.
@@ -78,6 +95,9 @@ func (d Document) Text(said language.Language) string {
 	line := func(format string, args ...any) { fmt.Fprintln(&b, display.Safe(said.Sprintf(format, args...))) }
 	line("Uptime by the definition %s", said.Text(titles[d.Definition]))
 	line("From %s to %s, zone %s", d.From, d.To, d.Zone)
+	if d.Notice != "" {
+		line("%s", d.Notice)
+	}
 	if d.Until {
 		line("The window has not ended: it is cut at --until.")
 	}

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,5 +46,28 @@ Segments 0123456789ab, exclusions x, ports y
 `
 	if got := d.Text(language.English); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestNotice: what Central says about all its numbers stands in a report of any format, and in
+// each row of a table; without it nothing does.
+func TestNotice(t *testing.T) {
+	for _, notice := range []string{"", "=no real chargers"} {
+		d := document("north")
+		d.Notice = notice
+		object, err1 := d.JSON()
+		table, err2 := d.CSV()
+		page, err3 := d.HTML(language.English)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		for format, text := range map[string]string{
+			`"notice":"=no real chargers","definition"`: string(object), "\n=no real chargers\n": d.Text(language.English), "<strong>=no real chargers</strong>": string(page),
+			",excluded_by,notice\r\n": string(table), ",grid by north,'=no real chargers\r\n": string(table),
+		} {
+			if strings.Contains(text, format) != (notice != "") {
+				t.Errorf("with the notice %q: is %q there?\n%s", notice, format, text)
+			}
+		}
 	}
 }

@@ -37,10 +37,11 @@ const header = el(`<header class="top">
   <span class="clock"><b></b> <span></span></span>
   <span class="pill"><i></i><span data-k="link"></span><b data-k="page"></b></span></div></header>`);
 const banner = el('<section class="banner" hidden><div class="bt"><strong></strong> <span></span></div><div class="bs"></div><div class="bn"><span></span><button type="button" class="try" data-t="now"></button></div></section>');
+const notice = el('<p class="standing" data-t-label="notice" role="note" hidden></p>'); // of whoever runs this Central
 const main = el('<div class="page"></div>');
 const tryButton = $('.try', banner);
 const find = /** @type {HTMLInputElement} */ ($('.find input', header));
-document.getElementById('app')?.replaceChildren(header, banner, main);
+document.getElementById('app')?.replaceChildren(header, notice, banner, main);
 const help = helpDialog((on) => savePreference({ keys: on ? '' : 'off' }), () => preference('keys') !== 'off');
 
 let announced = '';
@@ -154,13 +155,20 @@ async function session() {
   router.again();
 }
 store.subscribe((e) => {
-  if (e.type === 'snapshot') { signedOut = false; signedIn(); session(); }
+  if (e.type === 'snapshot') { signedOut = false; signedIn(); session(); remark(); }
   if (e.type === 'delta' && !e.changes.length) return;
   if (e.type !== 'link') { title(); return; }
   link();
   if (store.lost) toSignIn();
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));
 });
+
+// remark shows what whoever runs this Central says about all its numbers.
+function remark() {
+  const text = (store.central && store.central.notice) || '';
+  notice.hidden = !text;
+  set(notice, text);
+}
 
 // toSignIn leads to the page of signing in, if the link is lost for want of that.
 async function toSignIn() {

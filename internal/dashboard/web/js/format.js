@@ -77,7 +77,7 @@ export function pct(text) {
 }
 
 // pctUp shows a share that is bad: it is rounded up.
-export const pctUp = (x) => num(Math.ceil(x * 10000 - 1e-9) / 100, 2) + NB + '%';
+export const pctUp = (x) => num(Math.max(0, Math.ceil(x * 10000 - 1e-9)) / 100, 2) + NB + '%';
 
 // peer is text from a charger, as HTML: bounded, control characters made visible.
 export function peer(s, max = 48) {
