@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -170,6 +171,47 @@ func TestConformanceOfConnections(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestConformanceOfEnds: an Engine that ends its connections in every way is told of our end
+// in order, never by a reset, and the next connection is as good as the first.
+func TestConformanceOfEnds(t *testing.T) {
+	withDrivers(t, func(t *testing.T, d probe.Driver) {
+		var n atomic.Int32
+		ends := make(chan error, 20)
+		fx := realTarget(t, d, listenAndServe(t, func(c *net.TCPConn) {
+			reply := func() bool {
+				_, asked := read(c)
+				c.Write([]byte("OK"))
+				return asked
+			}
+			asked := reply()
+			switch n.Add(1) % 4 {
+			case 0: // closes
+			case 1:
+				c.CloseWrite()
+				_, err := io.Copy(io.Discard, c)
+				ends <- err
+			case 2:
+				time.Sleep(10 * time.Millisecond)
+				c.SetLinger(0)
+			case 3:
+				asked = reply()
+			}
+			if !asked {
+				ends <- io.ErrUnexpectedEOF
+			}
+		}), unchanged)
+		for range 20 {
+			fx.want(evcp.OK, evcp.NoCause, "OK")
+			time.Sleep(20 * time.Millisecond)
+		}
+		for range 3 {
+			if err := <-ends; err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // TestConformanceOfABreak: an Engine that resets the kept connection under a question is

@@ -82,6 +82,8 @@ type rawTarget struct {
 	connecting bool
 	kept       bool // its socket has TCP keepalive
 	arrived    bool // there may be something to read
+	peerEnded  bool // the Engine has ended the connection, and no reset has come
+	reusable   bool // the connection is over, and its socket waits for the next dial
 	routing    bool // the end of a cancelled dial is awaited
 }
 
@@ -329,7 +331,7 @@ func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
 			in = r.failure(err)
 			in.Before = r.before
 		case exchange.Dial:
-			r.close(t)
+			r.hangUp(t)
 			r.inFlight[t.flight].until = t.exchange.Until()
 			err := r.dial(t, slot)
 			if err == nil {
@@ -342,7 +344,7 @@ func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
 			}
 			in = r.route(t)
 		case exchange.Close:
-			r.close(t)
+			r.hangUp(t)
 			in = exchange.Input{Kind: exchange.Closed, Now: r.clock.now}
 		}
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -22,24 +23,40 @@ func (r *raw) dial(t *rawTarget, slot int) error {
 		r.dialName(t, slot)
 		return nil
 	}
+	watched, err := r.prepareSocket(t)
+	if err != nil {
+		return err
+	}
+	// The ACK of the handshake then rides on the question.
+	if err := unix.SetsockoptInt(int(t.fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
+		return err
+	}
+	if err := link.Connect(int(t.fd), t.address); err != nil || watched {
+		return err
+	}
+	return r.watch(t, slot)
+}
+
+// prepareSocket gives a target a socket that can connect: that of its last connection, if it
+// is reusable. watched: it is in the epoll.
+func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
+	if t.reusable {
+		t.reusable = false
+		if disconnect(t.fd) == nil {
+			return true, nil
+		}
+		r.closeSocket(t)
+	}
 	family := unix.AF_INET6
 	if t.address.Addr().Is4() {
 		family = unix.AF_INET
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r.holds(t, fd)
-	// The ACK of the handshake then rides on the question.
-	ackLater := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
-	if err := errors.Join(link.Prepare(fd), noDelay(fd), ackLater); err != nil {
-		return err
-	}
-	if err := link.Connect(fd, t.address); err != nil {
-		return err
-	}
-	return r.watch(t, slot)
+	return false, errors.Join(link.Prepare(fd), noDelay(fd))
 }
 
 func noDelay(fd int) error {
@@ -64,10 +81,10 @@ func (r *raw) watch(t *rawTarget, slot int) error {
 }
 
 // connected ends the dial of an address.
-func (r *raw) connected(t *rawTarget, slot int) {
+func (r *raw) connected(t *rawTarget, slot int, ended bool) {
 	t.connecting = false
 	r.connecting--
-	err := r.dialError(t)
+	err := r.dialError(t, ended)
 	in := exchange.Input{Kind: exchange.Connected, Now: r.clock.now}
 	if err != nil {
 		in = r.failure(err)
@@ -75,21 +92,21 @@ func (r *raw) connected(t *rawTarget, slot int) {
 	r.step(t, slot, in)
 }
 
-func (r *raw) dialError(t *rawTarget) error {
-	errno, err := unix.GetsockoptInt(int(t.fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	switch {
-	case err != nil:
-		return err
-	case errno != 0:
-		err = unix.Errno(errno)
-		if link.CauseOf(err) != evcp.Timeout {
+// dialError is why the dial failed, if it did. A socket that has not ended has no error.
+func (r *raw) dialError(t *rawTarget, ended bool) error {
+	if ended {
+		errno, err := unix.GetsockoptInt(int(t.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && errno != 0 {
+			err = unix.Errno(errno)
+		}
+		if link.CauseOf(err) == evcp.Timeout {
+			err = cmp.Or(link.RouteError(t.address), err)
+		}
+		if err != nil {
 			return err
 		}
-		if refused := link.RouteError(t.address); refused != nil {
-			return refused
-		}
-		return err
-	case r.metItself(t):
+	}
+	if r.metItself(t) {
 		return unix.ECONNREFUSED
 	}
 	return nil
