@@ -110,7 +110,7 @@ func (p fleetParts) start(ctx context.Context, r *fleetRig) (*process.Child, err
 		"--kafka-brokers", brokers, "--state-dir", filepath.Join(dir, "state"))
 }
 
-// plainFleet starts peers/limit.c or peers/floor.c.
+// plainFleet starts a program of peers/ in C.
 func plainFleet(program string) func(context.Context, *fleetRig) (*process.Child, error) {
 	return func(ctx context.Context, r *fleetRig) (*process.Child, error) {
 		return r.harness.start(ctx, r.program(program), r.engine, fmt.Sprint(r.size.cps), fmt.Sprint(r.size.interval.Milliseconds()))
@@ -125,6 +125,10 @@ func haproxyFleet(ctx context.Context, r *fleetRig) (*process.Child, error) {
 func limitRow() *fleetChecker { return &fleetChecker{name: reference, start: plainFleet("limit")} }
 func floorRow() *fleetChecker {
 	return &fleetChecker{name: "C, 10 ms ticks (floor.c)", start: plainFleet("floor")}
+}
+
+func closingRow() *fleetChecker {
+	return &fleetChecker{name: "C, Engines close (closing.c)", closes: true, start: plainFleet("closing")}
 }
 
 func monitorRow(name string, closes bool, p fleetParts) *fleetChecker {

@@ -129,7 +129,7 @@ func measureParts(ctx context.Context, h *harness) ([]resultTable, error) {
 		monitorRow("everything", false, fleetParts{kafka: true, central: true}),
 	}
 	rows = append(rows, haproxyRow(false)...)
-	rows = append(rows, monitorRow("everything, Engines close", true, fleetParts{kafka: true, central: true}))
+	rows = append(rows, closingRow(), monitorRow("everything, Engines close", true, fleetParts{kafka: true, central: true}))
 	rows = append(rows, haproxyRow(true)...)
 	if err := h.fleetRounds(ctx, h.largeFleet(), rows); err != nil {
 		return nil, err

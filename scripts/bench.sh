@@ -19,7 +19,7 @@ mkdir "$dir/bin" "$dir/run"
 
 echo "building" >&2
 CGO_ENABLED=0 go build -trimpath -o "$dir/bin/" ./cmd/ev-cp-m ./cmd/ev-central ./cmd/ev-cp-e ./bench
-for peer in engine floor limit; do
+for peer in engine floor limit closing; do
   cc -O2 -o "$dir/bin/$peer" "bench/peers/$peer.c"
 done
 cp bench/peers/haproxy.sh "$dir/bin/"
