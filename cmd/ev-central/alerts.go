@@ -97,6 +97,15 @@ func (p *centralProcess) firstFailed(cp evcp.CPID) time.Time {
 	return s.Open.Since.Time()
 }
 
+// lastIncident is notify.Options.LastIncident.
+func (p *centralProcess) lastIncident(cp evcp.CPID) (began, recovered time.Time) {
+	s, ok := p.follower.EventStates().CP(cp)
+	if !ok || s.Last.Recovered == 0 {
+		return began, recovered
+	}
+	return s.Last.Since.Time(), s.Last.Recovered.Time()
+}
+
 // startAlerting makes it. run does the work.
 func (p *centralProcess) startAlerting() (a alerting) {
 	s := &p.options.alerts
@@ -113,7 +122,7 @@ func (p *centralProcess) startAlerting() (a alerting) {
 		StateDir: p.options.stateDir, Locale: s.languages.locale, Operations: p.board.operations, Logger: p.console.Logger(), Language: p.console.Language(),
 	}
 	if p.follower != nil {
-		o.Checks, o.FirstFailed = p.follower.Checks, p.firstFailed
+		o.Checks, o.FirstFailed, o.LastIncident = p.follower.Checks, p.firstFailed, p.lastIncident
 	}
 	a.notifier = notify.New(o)
 	return a

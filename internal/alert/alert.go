@@ -70,15 +70,29 @@ func (d Delays) after(k Kind) time.Duration {
 // AffectedCP is one charge point of an Incident.
 type AffectedCP struct {
 	CP    evcp.CPID `json:"cp_id"`
+	Site  string    `json:"site,omitempty"` // of an incident of many sites; else it is that of the incident
 	Since time.Time `json:"since"`
 	Cause string    `json:"cause"`
-	Ended time.Time `json:"ended,omitzero"` // when it was well again
+	Ended time.Time `json:"ended,omitzero"` // when it was well again, as Central saw it: the delays run from here
+	// Recovered is when it was well by the events, where they tell it: what is told, as on the page
+	// and in the history.
+	Recovered time.Time `json:"-"`
+	last      time.Time // when the newest of its troubles began; zero: with Since
 }
 
-// SiteIncident is an outage that people were told of: troubles of one kind at one site.
+// told is the charge point as a message has it.
+func (m AffectedCP) told() AffectedCP {
+	if !m.Recovered.IsZero() {
+		m.Ended = m.Recovered
+	}
+	return m
+}
+
+// SiteIncident is an outage that people were told of: troubles of one kind at one site, or at many
+// at once.
 type SiteIncident struct {
-	ID      int64 // when people were first told, in Unix microseconds; unique
-	Site    string
+	ID      int64  // when people were first told, in Unix microseconds; unique
+	Site    string // "" is not known, or many
 	Kind    Kind
 	Since   time.Time // its first trouble
 	Again   time.Time // when it is repeated, if nobody has taken it
@@ -118,13 +132,21 @@ type IncidentMessage struct {
 	Incident  int64        `json:"incident"`
 	Trouble   Kind         `json:"trouble"`
 	Site      string       `json:"site"`
-	At        time.Time    `json:"at"` // when it was decided
+	SiteTotal int          `json:"site_total,omitempty"` // of an incident of many: the sites told of
+	Sites     []SiteCount  `json:"sites,omitempty"`      // those with the most charge points first, at most maxListed
+	At        time.Time    `json:"at"`                   // when it was decided
 	Since     time.Time    `json:"since"`
 	Recovered time.Time    `json:"recovered,omitzero"` // when the last one was well
 	Total     int          `json:"total"`              // charge points of the incident
 	Still     int          `json:"still"`              // of these, not well
 	Causes    []CauseCount `json:"causes"`             // the most frequent first, at most maxCauses
 	Members   []AffectedCP `json:"members"`            // by id, at most maxListed
+}
+
+// SiteCount is how many charge points of a message stand at one site.
+type SiteCount struct {
+	Site  string `json:"site"` // "" is not known
+	Count int    `json:"count"`
 }
 
 // CauseCount is how many charge points have one cause.
@@ -156,10 +178,13 @@ func (i *SiteIncident) message(kind MessageKind, now time.Time) IncidentMessage 
 		if kind == Recovered || member.Ended.IsZero() {
 			counts[member.Cause]++
 		}
-		if kind == Recovered && member.Ended.After(m.Recovered) {
-			m.Recovered = member.Ended
+		if ended := member.told().Ended; kind == Recovered && ended.After(m.Recovered) {
+			m.Recovered = ended
 		}
 	}
+	m.Sites = i.sites(kind == Recovered)
+	m.SiteTotal = len(m.Sites)
+	m.Sites = m.Sites[:min(m.SiteTotal, maxListed)]
 	for cause, n := range counts {
 		m.Causes = append(m.Causes, CauseCount{cause, n})
 	}
@@ -170,7 +195,31 @@ func (i *SiteIncident) message(kind MessageKind, now time.Time) IncidentMessage 
 		return cmp.Or(notWellFirst(a)-notWellFirst(b), display.CompareNatural(string(a.CP), string(b.CP)), cmp.Compare(a.CP, b.CP))
 	})
 	m.Members = all[:min(len(all), maxListed)]
+	for n, member := range m.Members {
+		m.Members[n] = member.told()
+	}
 	return m
+}
+
+// sites are those of an incident of many, as far as charge points there are not well, or all.
+func (i *SiteIncident) sites(all bool) (list []SiteCount) {
+	counts, many := map[string]int{}, false
+	for _, m := range i.Members {
+		many = many || m.Site != ""
+		if all || m.Ended.IsZero() {
+			counts[m.Site]++
+		}
+	}
+	if !many {
+		return nil
+	}
+	for site, n := range counts {
+		list = append(list, SiteCount{site, n})
+	}
+	slices.SortFunc(list, func(a, b SiteCount) int {
+		return cmp.Or(b.Count-a.Count, display.CompareNatural(a.Site, b.Site), cmp.Compare(a.Site, b.Site))
+	})
+	return list
 }
 
 func notWellFirst(m AffectedCP) int {

@@ -20,6 +20,8 @@ type Body struct {
 	Incident  string       `json:"incident"` // the same in all messages of one; "" of a test
 	Trouble   Kind         `json:"trouble,omitempty"`
 	Site      string       `json:"site"`
+	SiteTotal int          `json:"sites_total,omitempty"`
+	Sites     []SiteCount  `json:"sites,omitempty"`
 	At        string       `json:"at"`
 	Since     string       `json:"since,omitempty"`
 	Recovered string       `json:"recovered,omitempty"`
@@ -35,6 +37,7 @@ type Body struct {
 // MemberBody is a charge point in a Body.
 type MemberBody struct {
 	CP    string `json:"cp_id"`
+	Site  string `json:"site,omitempty"` // of an incident of many
 	Since string `json:"since"`
 	Cause string `json:"cause"`
 	Ended string `json:"ended,omitempty"`
@@ -49,7 +52,7 @@ type Locale struct {
 // Body is the message for a webhook.
 func (m IncidentMessage) Body(s Locale) []byte {
 	b := Body{
-		Version: 1, ID: m.ID, Kind: m.Kind, Trouble: m.Trouble, Site: m.Site, At: rfc3339(m.At), Since: rfc3339(m.Since), Recovered: rfc3339(m.Recovered),
+		Version: 1, ID: m.ID, Kind: m.Kind, Trouble: m.Trouble, Site: m.Site, SiteTotal: m.SiteTotal, Sites: m.Sites, At: rfc3339(m.At), Since: rfc3339(m.Since), Recovered: rfc3339(m.Recovered),
 		Total: m.Total, Still: m.Still, Causes: m.Causes, Members: []MemberBody{}, Language: s.Language.Name(), Title: m.Title(s.Language), Text: m.Text(s.Language, s.Zone),
 	}
 	if m.Incident != 0 {
@@ -59,7 +62,7 @@ func (m IncidentMessage) Body(s Locale) []byte {
 		b.Causes = []CauseCount{}
 	}
 	for _, member := range m.Members {
-		b.Members = append(b.Members, MemberBody{string(member.CP), rfc3339(member.Since), member.Cause, rfc3339(member.Ended)})
+		b.Members = append(b.Members, MemberBody{string(member.CP), member.Site, rfc3339(member.Since), member.Cause, rfc3339(member.Ended)})
 	}
 	return encode(b)
 }

@@ -74,6 +74,9 @@ func (all *SiteIncidents) See(t CPTrouble, now time.Time) {
 		o.audible = now
 	}
 	o.CPTrouble = t
+	if r, ok := all.members[key]; o.told && ok {
+		r.incident.date(r.n, t.First)
+	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -90,7 +93,7 @@ func (all *SiteIncidents) rejoin(key troubleKey, t CPTrouble) bool {
 	if !ok || !r.member().Ended.IsZero() && t.Since.Sub(r.member().Ended) >= all.delays.After {
 		return false
 	}
-	r.member().Ended = time.Time{}
+	r.member().Ended, r.member().Recovered = time.Time{}, time.Time{}
 	return true
 }
 
@@ -103,7 +106,42 @@ func (all *SiteIncidents) Clear(cp evcp.CPID, kind Kind, now time.Time) {
 	}
 	delete(all.troubles, key)
 	if r, ok := all.members[key]; o.told && ok {
-		r.member().Ended = now
+		r.member().Ended, r.member().last = now, o.Began()
+	}
+}
+
+// Undated are the charge points of told incidents that are well again, and of which no event has
+// said since when; at most so many.
+func (all *SiteIncidents) Undated(most int) (cps []evcp.CPID) {
+	for _, i := range all.told {
+		for n := range i.Members {
+			m := &i.Members[n]
+			if i.Kind == Faulted && !m.Ended.IsZero() && m.Recovered.IsZero() && len(cps) < most {
+				cps = append(cps, m.CP)
+			}
+		}
+	}
+	return cps
+}
+
+// Date takes from the events when the last incident of a charge point began and ended. One that
+// was over before the trouble began is another.
+func (all *SiteIncidents) Date(cp evcp.CPID, began, recovered time.Time) {
+	r, ok := all.members[troubleKey{cp, Faulted}]
+	if !ok || r.member().Ended.IsZero() || !recovered.After(later(r.member().Since, r.member().last)) {
+		return
+	}
+	r.member().Recovered = recovered
+	r.incident.date(r.n, began)
+}
+
+// date has a charge point begin earlier, as its events say.
+func (i *SiteIncident) date(n int, began time.Time) {
+	if m := &i.Members[n]; !began.IsZero() && began.Before(m.Since) {
+		m.Since = began
+	}
+	if since := i.Members[n].Since; since.Before(i.Since) {
+		i.Since = since
 	}
 }
 
@@ -187,8 +225,13 @@ type siteAndKind struct {
 	kind Kind
 }
 
+// manySites is at how many sites charge points may fail in the same way before all have lasted
+// long enough, and each site has a message. At more it is one message: what they share is broken, such
+// as Central's own network.
+const manySites = 5
+
 // open makes incidents of the troubles that have lasted long enough, each with all that is
-// wrong in the same way at the same site.
+// wrong in the same way at the same site, or at many sites at once.
 func (all *SiteIncidents) open(now time.Time) (messages []IncidentMessage) {
 	waiting, due := map[siteAndKind][]*openTrouble{}, map[siteAndKind]bool{}
 	for _, o := range all.troubles {
@@ -198,6 +241,9 @@ func (all *SiteIncidents) open(now time.Time) (messages []IncidentMessage) {
 		at := siteAndKind{o.Site, o.Kind}
 		waiting[at] = append(waiting[at], o)
 		due[at] = due[at] || now.Sub(o.audible) >= all.delays.after(o.Kind)
+	}
+	for _, kind := range []Kind{Faulted, Disconnected} {
+		all.joinSites(kind, waiting, due)
 	}
 	for at := range waiting {
 		if !due[at] {
@@ -215,13 +261,38 @@ func (all *SiteIncidents) open(now time.Time) (messages []IncidentMessage) {
 	return messages
 }
 
+// joinSites makes one of the troubles of a kind at many sites, if one of them is due.
+func (all *SiteIncidents) joinSites(kind Kind, waiting map[siteAndKind][]*openTrouble, due map[siteAndKind]bool) {
+	sites, anyDue := []string{}, false
+	for at := range waiting {
+		if at.kind == kind {
+			sites, anyDue = append(sites, at.site), anyDue || due[at]
+		}
+	}
+	if len(sites) <= manySites || !anyDue {
+		return
+	}
+	together := siteAndKind{"", kind}
+	for _, site := range sites {
+		if at := (siteAndKind{site, kind}); at != together {
+			waiting[together] = append(waiting[together], waiting[at]...)
+			delete(waiting, at)
+		}
+	}
+	due[together] = true
+}
+
 // begin makes one incident.
 func (all *SiteIncidents) begin(at siteAndKind, troubles []*openTrouble, now time.Time) IncidentMessage {
 	i := &SiteIncident{ID: max(all.last+1, now.UnixMicro()), Site: at.site, Kind: at.kind, Again: now.Add(all.delays.Repeat)}
 	slices.SortFunc(troubles, func(a, b *openTrouble) int { return cmp.Compare(a.CP, b.CP) })
 	for _, o := range troubles {
 		o.told = true
-		i.Members = append(i.Members, AffectedCP{CP: o.CP, Since: o.Began(), Cause: o.Cause})
+		m := AffectedCP{CP: o.CP, Since: o.Began(), Cause: o.Cause}
+		if o.Site != at.site { // one of many
+			m.Site = o.Site
+		}
+		i.Members = append(i.Members, m)
 		if i.Since.IsZero() || o.Began().Before(i.Since) {
 			i.Since = o.Began()
 		}

@@ -81,6 +81,19 @@ func TestStories(t *testing.T) {
 		}, []string{"30 opened North: 3 charge points faulted", "640 recovered North: 3 charge points well again, after 10m10s"}},
 		{"two sites are two", 100, steps{0: see(faulted("A", "North"), faulted("B", "South"))},
 			[]string{"30 opened North: A faulted: says KO", "30 opened South: B faulted: says KO"}},
+		{"five sites are five", 100, steps{0: see(faulted("A", "1"), faulted("B", "2"), faulted("C", "3"), faulted("D", "4"), faulted("E", "5"))},
+			[]string{"30 opened 1: A faulted: says KO", "30 opened 2: B faulted: says KO", "30 opened 3: C faulted: says KO", "30 opened 4: D faulted: says KO", "30 opened 5: E faulted: says KO"}},
+		{"more sites at once are one message, and one recovery", 900, steps{
+			0: see(faulted("A", "1"), faulted("B", "2"), faulted("C", "3")), 20: see(faulted("D", "4"), faulted("E", ""), faulted("F", "6"), faulted("G", "6"), lost("H", "7")),
+			200: well("A", "B", "C", "H"), 300: well("D", "E", "F", "G"),
+		}, []string{"30 opened 6 sites: 7 charge points faulted", "330 recovered 6 sites: 7 charge points well again, after 5m0s"}},
+		{"a site that fails after many is told for itself", 100, steps{
+			0: see(faulted("A", "1"), faulted("B", "2"), faulted("C", "3"), faulted("D", "4"), faulted("E", "5"), faulted("F", "6")), 40: see(faulted("G", "7")),
+		}, []string{"30 opened 6 sites: 6 charge points faulted", "70 opened 7: G faulted: says KO"}},
+		{"many sites one after the other are many", 400, steps{
+			0: see(faulted("A", "1")), 60: see(faulted("B", "2")), 120: see(faulted("C", "3")), 180: see(faulted("D", "4")), 240: see(faulted("E", "5")), 300: see(faulted("F", "6")),
+		}, []string{"30 opened 1: A faulted: says KO", "90 opened 2: B faulted: says KO", "150 opened 3: C faulted: says KO",
+			"210 opened 4: D faulted: says KO", "270 opened 5: E faulted: says KO", "330 opened 6: F faulted: says KO"}},
 		{"one that fails later has a message of its own", 700, steps{0: see(faulted("A", "North")), 300: see(faulted("B", "North")), 600: well("A", "B")},
 			[]string{"30 opened North: A faulted: says KO", "330 opened North: B faulted: says KO",
 				"630 recovered North: A well again, after 10m0s", "630 recovered North: B well again, after 5m0s"}},

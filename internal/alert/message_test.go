@@ -3,6 +3,7 @@ package alert
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"evcp"
 	"evcp/internal/language"
 )
 
@@ -25,6 +27,17 @@ func examples() []IncidentMessage {
 	all.Clear("CP_10", Faulted, at(5*3600))
 	all.Clear("CP_3", Disconnected, at(5*3600))
 	messages = append(messages, all.Next(at(6*3600))...)
+	digest := NewSiteIncidents(usual, nil, noon)
+	for n, site := range []string{"Gandía", "Gandía", "Elche", "Oliva", "Denia", "Alcoy", ""} {
+		digest.See(away(evcp.CPID(fmt.Sprintf("CP_%d", n)), site, at(n)), at(n))
+	}
+	messages = append(messages, digest.Next(at(300))...)
+	for n := range 6 {
+		digest.Clear(evcp.CPID(fmt.Sprintf("CP_%d", n)), Disconnected, at(400))
+	}
+	messages = append(messages, digest.Next(at(5*3600))...)
+	digest.Clear("CP_6", Disconnected, at(5*3600))
+	messages = append(messages, digest.Next(at(6*3600))...)
 	return append(messages, IncidentMessage{ID: "test-1", Kind: Test, At: at(0)})
 }
 

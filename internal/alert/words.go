@@ -20,6 +20,7 @@ var (
 	stillAway        = display.NewPlural("%d charge point still disconnected, for %s", "%d charge points still disconnected, for %s")
 	wellMany         = display.NewPlural("%d charge point well again, after %s", "%d charge points well again, after %s")
 	heardMany        = display.NewPlural("%d charge point heard again, after %s", "%d charge points heard again, after %s")
+	sitesMany        = display.NewPlural("%d site: %s", "%d sites: %s")
 	moreMany         = display.NewPlural("%d more", "%d more")
 )
 
@@ -40,6 +41,9 @@ func (m IncidentMessage) Title(l language.Language) string {
 		return l.Text("Test: EV_Central can reach you")
 	}
 	title := m.what(l)
+	if m.SiteTotal > 0 {
+		return sitesMany.In(l).Of(int64(m.SiteTotal), title)
+	}
 	if m.Site != "" {
 		title = m.Site + ": " + title
 	}
@@ -106,7 +110,13 @@ func (m IncidentMessage) Text(l language.Language, zone *time.Location) string {
 		}
 		lines = append(lines, strings.TrimSpace(line))
 	}
-	if m.Total > 1 {
+	if m.SiteTotal > 0 {
+		if m.Kind == Opened {
+			lines = append(lines, l.Text("So many sites at once: look first at what they share, such as Central's own network."))
+		}
+		lines = append(lines, m.siteNames(l))
+	}
+	if m.Total > 1 && (m.SiteTotal == 0 || m.Kind != Recovered && m.Still <= maxNamed) {
 		lines = append(lines, m.names(l))
 	}
 	if m.Kind == Repeated {
@@ -126,6 +136,18 @@ func (m IncidentMessage) names(l language.Language) string {
 		names = append(names, string(member.CP))
 	}
 	if more := count - len(names); more > 0 {
+		names = append(names, moreMany.In(l).Of(int64(more)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// siteNames are the sites, each with how many of its charge points the message is about.
+func (m IncidentMessage) siteNames(l language.Language) string {
+	var names []string
+	for _, s := range m.Sites[:min(len(m.Sites), maxNamed)] {
+		names = append(names, l.Sprintf("%s (%d)", cmp.Or(s.Site, l.Text("site not known")), s.Count))
+	}
+	if more := m.SiteTotal - len(names); more > 0 {
 		names = append(names, moreMany.In(l).Of(int64(more)))
 	}
 	return strings.Join(names, ", ")

@@ -31,6 +31,7 @@ type EventState struct {
 	Latency  time.Duration // of the last OK
 	Streak   uint32        // failed checks in a row
 	Open     *OpenIncident // nil: none is open; never changed in place
+	Last     ClosedIncident
 
 	rise      uint32
 	oks       uint32 // in a row
@@ -41,6 +42,12 @@ type EventState struct {
 	cause     evcp.Cause
 	outcomes  [recentOutcomes]byte
 	checks    uint64 // ever; the last is at (checks-1) % recentOutcomes
+}
+
+// ClosedIncident is the last incident that ended since the history was opened; zero: none did.
+type ClosedIncident struct {
+	Since     evcp.Stamp // its first failed check
+	Recovered evcp.Stamp
 }
 
 // OpenIncident is an incident that is not over.
@@ -131,7 +138,7 @@ func (p *EventState) Take(r history.ParsedRecord) (what FeedItem, changed bool) 
 		p.opened(r)
 		return FeedItem{Kind: IncidentOpened, At: r.At, Since: r.Since, Cause: r.Cause, Reply: p.Open.Reply}, true
 	case evcp.EngineRecovered:
-		p.Open = nil
+		p.Open, p.Last = nil, ClosedIncident{r.Since, r.At}
 		return FeedItem{Kind: IncidentClosed, At: r.At, Since: r.Since, Span: r.At.Sub(r.Since)}, true
 	case evcp.ReportEngineFailure:
 		if p.Open == nil || p.Open.ID != r.Incident || p.Open.Told != 0 {
@@ -155,7 +162,7 @@ func (p *EventState) Take(r history.ParsedRecord) (what FeedItem, changed bool) 
 // begin begins a numbering. An incident goes on in the one that follows.
 func (p *EventState) begin(r history.ParsedRecord) {
 	follows := r.Prev.Epoch == p.Epoch
-	*p = EventState{ID: r.CP, Epoch: r.Epoch, Site: p.Site, Interval: p.Interval, Open: p.Open, rise: p.rise, failed: p.failed, notJudged: p.notJudged, outcomes: p.outcomes, checks: p.checks}
+	*p = EventState{ID: r.CP, Epoch: r.Epoch, Site: p.Site, Interval: p.Interval, Open: p.Open, Last: p.Last, rise: p.rise, failed: p.failed, notJudged: p.notJudged, outcomes: p.outcomes, checks: p.checks}
 	if !follows {
 		p.Open, p.failed, p.notJudged, p.checks = nil, 0, 0, 0
 	}

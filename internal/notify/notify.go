@@ -32,6 +32,9 @@ type Options struct {
 	// FirstFailed is when the open incident of a charge point began, by its events; zero: they do
 	// not tell. nil: none are read.
 	FirstFailed func(cp evcp.CPID) time.Time
+	// LastIncident is when the last incident of a charge point that is over began and ended, by its
+	// events; zero: they do not tell. nil: none are read.
+	LastIncident func(cp evcp.CPID) (began, recovered time.Time)
 	// Dial connects to receivers; nil: package net does.
 	Dial     dialFunc
 	Logger   *slog.Logger      // nil = none
@@ -199,8 +202,11 @@ func (n *Notifier) observe(now time.Time) {
 	n.position = d.Next
 	for _, v := range d.CPs {
 		t, ok := troubleOf(v)
-		if was, had := n.open[v.ID]; had && (!ok || was.Kind != t.Kind) {
+		was, had := n.open[v.ID]
+		if had && (!ok || was.Kind != t.Kind) {
 			n.clear(v.ID, ended(v, now))
+		} else if had && was.Since.Equal(t.Since) {
+			t.First = was.First
 		}
 		if ok {
 			n.open[v.ID] = t
@@ -210,17 +216,28 @@ func (n *Notifier) observe(now time.Time) {
 	for cp, t := range n.open {
 		entered := overlay(cp)
 		t.Site, t.Quiet = entered.Site, entered.Maintenance != nil
-		if entered.Owner != nil {
+		told := n.incidents.IsTold(cp, t.Kind)
+		if t.Owner = ""; entered.Owner != nil {
 			t.Owner = entered.Owner.Name
 		}
-		if t.Kind == alert.Faulted && asked < maxCauses && !n.incidents.IsTold(cp, t.Kind) {
+		if t.Kind == alert.Faulted && asked < maxCauses && (!told || t.First.IsZero()) {
 			asked++
-			t.Cause = cmp.Or(n.cause(cp), t.Cause)
+			if !told {
+				t.Cause = cmp.Or(n.cause(cp), t.Cause)
+			}
 			if n.o.FirstFailed != nil {
 				t.First = n.o.FirstFailed(cp)
+				n.open[cp] = t
 			}
 		}
 		n.incidents.See(t, now)
+	}
+	if n.o.LastIncident == nil {
+		return
+	}
+	for _, cp := range n.incidents.Undated(maxCauses) {
+		began, recovered := n.o.LastIncident(cp)
+		n.incidents.Date(cp, began, recovered)
 	}
 }
 

@@ -178,7 +178,7 @@ func (s *alertFile) changes(incidents []alert.SiteIncident) (changed []alert.Sit
 	gone := maps.Clone(s.saved)
 	for _, i := range incidents {
 		was, known := gone[i.ID]
-		if !known || was.Again != i.Again || was.Sent != i.Sent || !slices.Equal(was.Members, i.Members) {
+		if !known || was.Again != i.Again || was.Sent != i.Sent || !was.Since.Equal(i.Since) || !slices.Equal(was.Members, i.Members) {
 			changed = append(changed, i)
 		}
 		delete(gone, i.ID)
@@ -198,7 +198,7 @@ func (s *alertFile) put(i, was alert.SiteIncident) error {
 			return err
 		}
 		if n >= len(was.Members) || was.Members[n] != m {
-			err = s.db.Exec(`INSERT OR REPLACE INTO members VALUES (?,?,?,?,?)`, i.ID, string(m.CP), micros(m.Since), m.Cause, micros(m.Ended))
+			err = s.db.Exec(`INSERT OR REPLACE INTO members VALUES (?,?,?,?,?,?,?)`, i.ID, string(m.CP), micros(m.Since), m.Cause, micros(m.Ended), micros(m.Recovered), m.Site)
 		}
 	}
 	return err
@@ -242,10 +242,10 @@ func load(db *sqlite.DB) (k kept, err error) {
 		return nil
 	})
 	return k, errors.Join(err,
-		db.Query(`SELECT incident, cp_id, since, cause, ended FROM members ORDER BY incident, cp_id`, func(row *sqlite.Stmt) error {
+		db.Query(`SELECT incident, cp_id, since, cause, ended, recovered, site FROM members ORDER BY incident, cp_id`, func(row *sqlite.Stmt) error {
 			if n, ok := at[row.ColumnInt64(0)]; ok {
 				k.incidents[n].Members = append(k.incidents[n].Members, alert.AffectedCP{
-					CP: evcp.CPID(row.ColumnText(1)), Since: timeOf(row.ColumnInt64(2)), Cause: row.ColumnText(3), Ended: timeOf(row.ColumnInt64(4)),
+					CP: evcp.CPID(row.ColumnText(1)), Since: timeOf(row.ColumnInt64(2)), Cause: row.ColumnText(3), Ended: timeOf(row.ColumnInt64(4)), Recovered: timeOf(row.ColumnInt64(5)), Site: row.ColumnText(6),
 				})
 			}
 			return nil
