@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,15 +16,19 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/dashboard"
 	"evcp/internal/language"
+	"evcp/internal/ocpi"
 	"evcp/internal/operations"
 )
 
-// boardSettings say what stands on the page, who may read it, and whom a proxy signs in.
+// boardSettings say what stands on the page, who may read it, whom a proxy signs in, and what
+// partners read.
 type boardSettings struct {
 	publicBoard, publicMetrics bool
 	userHeader                 string
 	notice                     string
 	proxies                    []netip.Prefix
+	pageURL                    string
+	party                      ocpi.Party // of OCPI; zero is none
 }
 
 // settings are their rows in the program's table.
@@ -35,6 +40,8 @@ func (b *boardSettings) settings() []config.Setting {
 		{Name: "public-metrics", Group: group, Help: "anybody who reaches it may read /metrics", Scope: config.NotInFile, Set: config.Switch(&b.publicMetrics)},
 		{Name: "trust-user-header", Arg: "NAME", Group: group, Help: "in which a proxy says who signed in there", Scope: config.NotInFile, Set: b.setHeader},
 		{Name: "trust-proxy", Arg: "NETWORKS", Group: group, Help: "as 10.0.0.0/8: whose header counts", Scope: config.NotInFile, Set: b.setProxies},
+		{Name: "page-url", Arg: "URL", DefaultText: "as asked", Group: group, Help: "by which others reach the page", Scope: config.NotInFile, Set: b.setPageURL},
+		{Name: "ocpi-party", Arg: "ID", DefaultText: "none", Group: group, Help: "as ES-ABC: whose ports OCPI partners read", Scope: config.NotInFile, Set: b.setParty},
 	}
 }
 
@@ -59,6 +66,23 @@ func (b *boardSettings) setProxies(list string) error {
 			return language.New("a network is 10.0.0.0/8 or an address; several with commas")
 		}
 		b.proxies = append(b.proxies, p.Masked())
+	}
+	return nil
+}
+
+func (b *boardSettings) setPageURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return language.New("a URL is as https://central.example.net")
+	}
+	b.pageURL = strings.TrimRight(u.String(), "/")
+	return nil
+}
+
+func (b *boardSettings) setParty(text string) error {
+	var ok bool
+	if b.party, ok = ocpi.ParseParty(text); !ok {
+		return language.New("a party is a country and three letters or digits, as ES-ABC")
 	}
 	return nil
 }

@@ -196,6 +196,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	p.page = dashboard.New(dashboard.Options{
 		Central: p.central, Version: version.String(), Notice: p.options.board.notice, History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
 		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, FilesLost: p.filesLost, PortsFile: p.options.reports.portsFile(),
+		Party: p.options.board.party, PageURL: p.options.board.pageURL,
 	})
 	wg.Go(func() { p.page.Run(ctx) }) // alerts need the sites, also where no page is served
 	if pages != nil {

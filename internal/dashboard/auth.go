@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -93,9 +94,8 @@ func (d *Dashboard) callerOf(r *http.Request) (c caller, err error) {
 
 func (d *Dashboard) tokenCaller(r *http.Request, c caller) (caller, error) {
 	all := r.Header.Values("Authorization")
-	scheme, secret, _ := strings.Cut(all[0], " ")
-	if len(all) == 1 && strings.EqualFold(scheme, "Bearer") {
-		t, ok := d.accounts.TokenOf(strings.TrimSpace(secret), time.Now())
+	if secret, ok := tokenIn(all); ok {
+		t, ok := d.accounts.TokenOf(secret, time.Now())
 		if ok {
 			c.Name, c.Kind, c.role = t.Name, audit.ByToken, t.Role
 			return c, nil
@@ -103,6 +103,25 @@ func (d *Dashboard) tokenCaller(r *http.Request, c caller) (caller, error) {
 		d.accounts.RefuseToken(t, peerOf(r))
 	}
 	return c, refusalError{http.StatusUnauthorized, "the token is not known, was revoked or has expired"}
+}
+
+// tokenIn is the token of an Authorization header: as Bearer, or as Token, the way of OCPI, which
+// has it in Base64. Many clients of OCPI send it as it is.
+func tokenIn(headers []string) (secret string, ok bool) {
+	scheme, secret, _ := strings.Cut(headers[0], " ")
+	secret = strings.TrimSpace(secret)
+	switch {
+	case len(headers) > 1:
+		return "", false
+	case strings.EqualFold(scheme, "Bearer"):
+		return secret, true
+	case !strings.EqualFold(scheme, "Token"):
+		return "", false
+	}
+	if plain, err := base64.StdEncoding.DecodeString(secret); err == nil {
+		return strings.TrimSpace(string(plain)), true
+	}
+	return secret, true
 }
 
 // maxProxyName bounds the name that a proxy gives, in bytes.

@@ -24,6 +24,7 @@ import (
 	"evcp/internal/central"
 	"evcp/internal/ledger"
 	"evcp/internal/metrics"
+	"evcp/internal/ocpi"
 	"evcp/internal/operations"
 	"evcp/internal/status"
 )
@@ -50,6 +51,8 @@ type Dashboard struct {
 	frames     *frameCache
 	list       *listCache
 	day        dayCache
+	ocpi       *ocpiListing // nil: not served
+	pageURL    string
 	streams    chan struct{} // a place for each open stream
 	lists      chan struct{} // a place for each list that is sent
 	histories  chan struct{} // a place for each answer about the past
@@ -82,19 +85,23 @@ type Options struct {
 	PortsFile  func() ([]ledger.PortCells, error) // reads the file of --ports; nil: the ports are those that people entered
 	FilesLost  func() error                       // of the state folder: one that was removed, so that what comes is not kept; nil: not known
 	FirstUsed  func()                             // called when the first token was used; may be nil
+
+	Party   ocpi.Party // whose charge points partners read by OCPI; zero: none do
+	PageURL string     // by which others reach the page, without a / at its end; "": as they asked for it
 }
 
 // New makes the handler.
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, notice: o.Notice, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts,
+		central: c, version: o.Version, notice: o.Notice, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts, pageURL: o.PageURL,
 		frames: &frameCache{central: c, operations: entered, version: o.Version, notice: o.Notice, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
 		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), annotating: make(chan struct{}, 1), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {
 		d.mux.Handle("GET "+path, d.forReaders(handler))
 	}
+	d.serveOCPI(o.Party)
 	for _, o := range d.writes() {
 		d.mux.Handle(o.method+" "+o.path, d.forWriters(o.own, o.handle))
 	}

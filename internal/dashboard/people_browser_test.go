@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -39,8 +41,15 @@ func TestPeopleAct(t *testing.T) {
 	b.waitFor("the form of its port", `!!document.querySelector('.dialog [name="bay"]')`)
 	b.fill("site", "Elche")
 	b.fill("bay", "9")
+	b.waitFor("that what partners need is folded away", `!document.querySelector(".dialog details").open && document.querySelectorAll(".dialog select[name=connector_standard] option").length === 41`)
+	b.click(`.dialog summary`)
+	b.fill("city", "Elche")
+	b.do(chromedp.SetValue(`.dialog [name="power_type"]`, "AC_3_PHASE"))
 	b.click(`.dialog .main`)
 	b.waitFor("where it stands", textIncludes(".hero h1", "Elche, 9"))
+	if a := s.signIn("ana").ask(http.MethodGet, "api/v1/ports", ""); !strings.Contains(a.body, `"city": "Elche"`) || !strings.Contains(a.body, `"power_type": "AC_3_PHASE"`) || strings.Contains(a.body, "connector_format") {
+		t.Errorf("the ports are %s", a.body)
+	}
 	b.open(s.url + "uptime?lang=en&when=2026-10")
 	b.waitFor("the exclusions", `!!document.querySelector('[data-do="exclude"]:not(:disabled)')`)
 	b.click(`[data-do="exclude"]`)
@@ -122,6 +131,7 @@ func TestFormsAreAccessible(t *testing.T) {
 	b.accessible(script, "the table with ports")
 	b.click(`[data-do="addport"]`)
 	b.waitFor("a form", `!!document.querySelector(".dialog[open]")`)
+	b.click(`.dialog summary`)
 	b.accessible(script, "a form")
 	b.do(chromedp.KeyEvent("\x1b"))
 	b.waitFor("the focus back on its button", `!document.querySelector(".dialog") && document.activeElement.dataset.do === "addport"`)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"evcp/internal/audit"
 	"evcp/internal/ledger"
@@ -36,10 +37,21 @@ type chargerPortJSON struct {
 	City       string `json:"city,omitempty"`
 	PostalCode string `json:"postal_code,omitempty"`
 	Country    string `json:"country,omitempty"`
+	TimeZone   string `json:"time_zone,omitempty"`
 	Latitude   string `json:"latitude,omitempty"`
 	Longitude  string `json:"longitude,omitempty"`
 
+	// What is plugged into it, in the words of OCPI.
+	EVSE        string `json:"evse_id,omitempty"`
+	Standard    string `json:"connector_standard,omitempty"`
+	Format      string `json:"connector_format,omitempty"`
+	PowerType   string `json:"power_type,omitempty"`
+	MaxVoltage  string `json:"max_voltage,omitempty"`
+	MaxAmperage string `json:"max_amperage,omitempty"`
+
 	Lines []portLineJSON `json:"lines"` // the charge points that it was, one after the other
+
+	OCPILacks []string `json:"ocpi_lacks,omitempty"` // the columns for want of which partners do not see it; a change can't set it
 }
 
 // portLineJSON is one of them.
@@ -57,9 +69,9 @@ type chargerPortsJSON struct {
 func jsonOfPort(p operations.Port) chargerPortJSON {
 	c := p.Cells
 	public := !slices.Contains([]string{"no", "false", "0"}, strings.ToLower(c["public"]))
-	out := chargerPortJSON{
-		Port: c["port"], Name: c["name"], Site: c["site"], Bay: c["bay"], Position: c["position"], PowerKW: c["power_kw"], Public: &public, Hours: c["hours"],
-		Address: c["address"], City: c["city"], PostalCode: c["postal_code"], Country: c["country"], Latitude: c["latitude"], Longitude: c["longitude"],
+	out := chargerPortJSON{Public: &public}
+	for column, cell := range out.cells() {
+		*cell = c[column]
 	}
 	for _, l := range p.Lines {
 		out.Lines = append(out.Lines, portLineJSON{l["cp_id"], l["commissioned"], l["decommissioned"]})
@@ -67,11 +79,22 @@ func jsonOfPort(p operations.Port) chargerPortJSON {
 	return out
 }
 
+// cells are the texts by column.
+func (p *chargerPortJSON) cells() map[string]*string {
+	return map[string]*string{
+		"port": &p.Port, "name": &p.Name, "site": &p.Site, "bay": &p.Bay, "position": &p.Position, "power_kw": &p.PowerKW, "hours": &p.Hours,
+		"address": &p.Address, "city": &p.City, "postal_code": &p.PostalCode, "country": &p.Country, "time_zone": &p.TimeZone,
+		"latitude": &p.Latitude, "longitude": &p.Longitude,
+		"evse_id": &p.EVSE, "connector_standard": &p.Standard, "connector_format": &p.Format, "power_type": &p.PowerType,
+		"max_voltage": &p.MaxVoltage, "max_amperage": &p.MaxAmperage,
+	}
+}
+
 func (p chargerPortJSON) port() operations.Port {
-	out := operations.Port{Cells: map[string]string{
-		"port": p.Port, "name": p.Name, "site": p.Site, "bay": p.Bay, "position": p.Position, "power_kw": p.PowerKW, "hours": p.Hours,
-		"address": p.Address, "city": p.City, "postal_code": p.PostalCode, "country": p.Country, "latitude": p.Latitude, "longitude": p.Longitude,
-	}}
+	out := operations.Port{Cells: map[string]string{}}
+	for column, cell := range p.cells() {
+		out.Cells[column] = *cell
+	}
 	if p.Public != nil && !*p.Public {
 		out.Cells["public"] = "no"
 	}
@@ -95,9 +118,11 @@ func (d *Dashboard) servePorts(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(ledger.WritePortCells(d.operations.PortLines())) // fails only if the reader has gone
 		return
 	}
-	all := chargerPortsJSON{[]chargerPortJSON{}}
+	all, lacks := chargerPortsJSON{[]chargerPortJSON{}}, d.ocpi.lacking(time.Now())
 	for _, p := range d.operations.Ports() {
-		all.Ports = append(all.Ports, jsonOfPort(p))
+		out := jsonOfPort(p)
+		out.OCPILacks = lacks[out.Port]
+		all.Ports = append(all.Ports, out)
 	}
 	status.WriteJSON(w, all)
 }

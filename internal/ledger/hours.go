@@ -84,6 +84,22 @@ func parseMinutes(text string) (m minutes, err error) {
 	return m, nil
 }
 
+// OpenTime is a time of a day of the week, in minutes from midnight; To may be 1440.
+type OpenTime struct {
+	Day      time.Weekday
+	From, To int
+}
+
+// Week are the times of a week, from Sunday; none is always.
+func (h OpeningHours) Week() (all []OpenTime) {
+	for day, times := range h.days {
+		for _, m := range times {
+			all = append(all, OpenTime{time.Weekday(day), m.from, m.to})
+		}
+	}
+	return all
+}
+
 // open are the intervals of i within the hours, in the zone.
 func (h OpeningHours) open(i interval, zone *time.Location) []interval {
 	if !h.limited {

@@ -26,6 +26,10 @@ type ChargingPort struct {
 	Watts  int64
 	Public bool
 	Hours  OpeningHours
+
+	HoursSaid bool // somebody entered them
+	Place     PortPlace
+	Connector PortConnector
 }
 
 // PortLine is one charge point that a port was.
@@ -43,10 +47,12 @@ const (
 	maxCellText = 200
 )
 
-// PortColumns are the columns of a file of ports. A report needs the first eight alone.
+// PortColumns are the columns of a file of ports. A report needs the first eight alone, OCPI
+// those after position.
 var PortColumns = []string{
 	"port", "cp_id", "commissioned", "decommissioned", "site", "power_kw", "public", "hours",
-	"name", "bay", "position", "address", "city", "postal_code", "country", "latitude", "longitude",
+	"name", "bay", "position", "address", "city", "postal_code", "country", "time_zone", "latitude", "longitude",
+	"evse_id", "connector_standard", "connector_format", "power_type", "max_voltage", "max_amperage",
 }
 
 // PortCells is one line of a file of ports: its cells by column, and its number in the file.
@@ -141,8 +147,9 @@ func PortsOf(lines []PortCells, zone *time.Location) ([]ChargingPort, error) {
 	byName := map[string]*ChargingPort{}
 	var names []string
 	var wrong portErrors
+	parser := portParser{zone, map[string]bool{}}
 	for _, l := range lines {
-		p, err := parsePort(l.Cells, zone)
+		p, err := parser.parse(l.Cells)
 		if err == nil {
 			names, err = addPort(byName, names, p)
 		}
@@ -195,6 +202,9 @@ func addPort(byName map[string]*ChargingPort, names []string, p ChargingPort) ([
 	if known.Site != p.Site || known.Watts != p.Watts || known.Public != p.Public || fmt.Sprint(known.Hours) != fmt.Sprint(p.Hours) {
 		return nil, fmt.Errorf("port %s has another site, power_kw, public or hours in a line before", p.Name)
 	}
+	if known.Connector != p.Connector {
+		return nil, fmt.Errorf("port %s has another evse_id, connector_standard, connector_format, power_type, max_voltage or max_amperage in a line before", p.Name)
+	}
 	known.Lines = append(known.Lines, p.Lines...)
 	return names, nil
 }
@@ -217,7 +227,13 @@ func checkPorts(ports []ChargingPort) error {
 	return nil
 }
 
-func parsePort(cells map[string]string, zone *time.Location) (p ChargingPort, err error) {
+// portParser reads the lines of one file of ports.
+type portParser struct {
+	zone      *time.Location  // of dates without a time
+	timeZones map[string]bool // names that were found to be right
+}
+
+func (r *portParser) parse(cells map[string]string) (p ChargingPort, err error) {
 	p.Public = true
 	var l PortLine
 	for _, name := range PortColumns {
@@ -234,9 +250,9 @@ func parsePort(cells map[string]string, zone *time.Location) (p ChargingPort, er
 		case "cp_id":
 			l.CP, err = evcp.ParseCPID(cell)
 		case "commissioned":
-			l.Commissioned, err = parseMoment(cell, zone)
+			l.Commissioned, err = parseMoment(cell, r.zone)
 		case "decommissioned":
-			l.Decommissioned, err = parseMoment(cell, zone)
+			l.Decommissioned, err = parseMoment(cell, r.zone)
 		case "site":
 			p.Site = cell
 		case "power_kw":
@@ -244,13 +260,10 @@ func parsePort(cells map[string]string, zone *time.Location) (p ChargingPort, er
 		case "public":
 			p.Public, err = parseYes(cell)
 		case "hours":
+			p.HoursSaid = cell != ""
 			p.Hours, err = ParseHours(cell)
-		case "country":
-			err = checkCountry(cell)
-		case "latitude":
-			err = checkDegrees(cell, 90)
-		case "longitude":
-			err = checkDegrees(cell, 180)
+		default:
+			err = r.placeColumn(&p, name, cell)
 		}
 		if err != nil {
 			return p, fmt.Errorf("%s: %w", name, err)
@@ -266,27 +279,6 @@ func parsePort(cells map[string]string, zone *time.Location) (p ChargingPort, er
 
 // notShown are characters that a terminal obeys, or that change the direction of a text.
 func notShown(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
-
-// checkCountry checks a country as OCPI has it.
-func checkCountry(text string) error {
-	if text != "" && (len(text) != 3 || strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		return fmt.Errorf("%s: a country is its ISO 3166-1 alpha-3 code, as ESP", strconv.QuoteToASCII(text))
-	}
-	return nil
-}
-
-// checkDegrees checks a coordinate, in decimal degrees.
-func checkDegrees(text string, most float64) error {
-	if text == "" {
-		return nil
-	}
-	whole, decimals, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-	value, err := strconv.ParseFloat(text, 64)
-	if err != nil || len(whole) > 3 || len(decimals) > 7 || strings.Trim(whole+decimals, "0123456789") != "" || value > most || value < -most {
-		return fmt.Errorf("%s: decimal degrees as 38.3452, from -%g to %g, with at most 7 decimals", strconv.QuoteToASCII(text), most, most)
-	}
-	return nil
-}
 
 // parseMoment reads a date in the zone, or a time with its zone; "" is 0.
 func parseMoment(text string, zone *time.Location) (evcp.Stamp, error) {

@@ -27,9 +27,10 @@ export function localTime(at) {
 export const fromLocal = (text) => (text ? new Date(text).toISOString() : undefined);
 
 /**
- * @typedef {{name: string, label: string, type?: string, value?: string, required?: boolean, options?: [string, string][], autocomplete?: string}} Field
+ * @typedef {{name: string, label: string, type?: string, value?: string, required?: boolean, options?: [string, string][], autocomplete?: string, placeholder?: string, folded?: boolean}} Field
  * @typedef {Object} Form
  * @property {string} title @property {string} [text] @property {string} submit @property {Field[]} fields
+ * @property {{title: string, text: string}} [folded] over the fields that are folded away
  * @property {HTMLElement | null} opener which gets the focus back
  * @property {(values: Record<string, string>) => Promise<any>} send @property {(answer: any) => void} done
  */
@@ -38,7 +39,7 @@ export const fromLocal = (text) => (text ? new Date(text).toISOString() : undefi
 export function field(f) {
   const attributes = `name="${f.name}"${f.required ? ' required' : ''}${f.autocomplete ? ` autocomplete="${f.autocomplete}"` : ' autocomplete="off"'}`;
   const control = f.options ? `<select ${attributes}>${f.options.map(([v, text]) => `<option value="${esc(v)}"${v === f.value ? ' selected' : ''}>${esc(text)}</option>`).join('')}</select>`
-    : f.type === 'textarea' ? `<textarea ${attributes} maxlength="500">${esc(f.value || '')}</textarea>` : `<input ${attributes} type="${f.type || 'text'}" value="${esc(f.value || '')}">`;
+    : f.type === 'textarea' ? `<textarea ${attributes} maxlength="500">${esc(f.value || '')}</textarea>` : `<input ${attributes} type="${f.type || 'text'}" value="${esc(f.value || '')}"${f.placeholder ? ` placeholder="${esc(f.placeholder)}"` : ''}>`;
   return `<label class="field"><span>${f.label}</span>${control}</label>`;
 }
 
@@ -50,7 +51,8 @@ export function refusal(e) {
 
 /** @param {Form} f */
 export function openForm(f) {
-  const dialog = /** @type {HTMLDialogElement} */ (el(`<dialog class="dialog" aria-label="${esc(f.title)}"><form><h2>${esc(f.title)}</h2>${f.text ? `<p class="note">${f.text}</p>` : ''}<div class="fields">${f.fields.map(field).join('')}</div>
+  const folded = f.folded ? `<details class="folded"><summary>${esc(f.folded.title)}</summary><p class="note">${f.folded.text}</p><div class="fields">${f.fields.filter((x) => x.folded).map(field).join('')}</div></details>` : '';
+  const dialog = /** @type {HTMLDialogElement} */ (el(`<dialog class="dialog" aria-label="${esc(f.title)}"><form><h2>${esc(f.title)}</h2>${f.text ? `<p class="note">${f.text}</p>` : ''}<div class="fields">${f.fields.filter((x) => !x.folded).map(field).join('')}${folded}</div>
     <p class="refusal" role="alert"></p><p class="buttons"><button type="button" class="button" data-do="cancel">${t('cancel')}</button><button type="submit" class="button main">${esc(f.submit)}</button></p></form></dialog>`));
   const form = /** @type {HTMLFormElement} */ ($('form', dialog)), says = $('.refusal', dialog), submit = /** @type {HTMLButtonElement} */ ($('.main', dialog));
   const close = () => dialog.close();

@@ -10,6 +10,17 @@ import { openForm, mayWrite, whyNot, localTime, fromLocal } from './forms.js';
 /** @typedef {import('./router.js').Context} Context */
 
 const TEXTS = ['name', 'site', 'bay', 'position', 'power_kw', 'hours'];
+// What partners need who read it by OCPI: lists of words are those of OCPI 2.2.1.
+const MAP = ['address', 'city', 'postal_code', 'country', 'time_zone', 'latitude', 'longitude', 'evse_id', 'connector_standard', 'connector_format', 'power_type', 'max_voltage', 'max_amperage'];
+/** @type {Record<string, string[]>} */
+const CHOICES = {
+  connector_standard: ['IEC_62196_T2', 'IEC_62196_T2_COMBO', 'CHADEMO', 'IEC_62196_T1', 'IEC_62196_T1_COMBO', 'IEC_62196_T3A', 'IEC_62196_T3C', 'CHAOJI', 'GBT_AC', 'GBT_DC', 'TESLA_R', 'TESLA_S',
+    ...[...'ABCDEFGHIJKLMNO'].map((type) => 'DOMESTIC_' + type), 'IEC_60309_2_single_16', 'IEC_60309_2_three_16', 'IEC_60309_2_three_32', 'IEC_60309_2_three_64',
+    'NEMA_5_20', 'NEMA_6_30', 'NEMA_6_50', 'NEMA_10_30', 'NEMA_10_50', 'NEMA_14_30', 'NEMA_14_50', 'PANTOGRAPH_BOTTOM_UP', 'PANTOGRAPH_TOP_DOWN'],
+  connector_format: ['SOCKET', 'CABLE'], power_type: ['AC_1_PHASE', 'AC_2_PHASE', 'AC_2_PHASE_SPLIT', 'AC_3_PHASE', 'DC'],
+};
+/** An example where the form of a value can't be guessed. @type {Record<string, string>} */
+const EXAMPLES = { country: 'ESP', time_zone: 'Europe/Madrid', latitude: '38.26990', longitude: '-0.69850', evse_id: 'ES*ABC*E0001', max_voltage: '400', max_amperage: '32', hours: 'Mo-Fr 08:00-20:00' };
 
 /** What can be done about all of them, as HTML. @param {Context} context */
 export function portsSection(context) {
@@ -24,19 +35,26 @@ async function portOf(cp) {
   return ports.find((/** @type {any} */ p) => p.lines.some((/** @type {any} */ l) => l.cp_id === cp)) || { port: cp, lines: [{ cp_id: cp }], public: true };
 }
 
+/** The values to choose from; undefined where it is written. @param {string} name @returns {[string, string][] | undefined} */
+const choices = (name) => CHOICES[name] && ['', ...CHOICES[name]].map((v) => [v, v || t('po_unsaid')]);
+
 /** @param {HTMLElement} opener @param {any} port @param {boolean} fresh @param {() => void} done */
 function openPort(opener, port, fresh, done) {
+  const lacks = port.ocpi_lacks || [];
   openForm({
     title: fresh ? t('po_add') : t('po_change', { a: port.port }), text: t('po_form'), submit: t('po_save'), opener, done,
     fields: [
       ...(fresh ? [{ name: 'cp_id', label: t('th_cp'), required: true }] : [{ name: 'port', label: t('po_port'), value: port.port, required: true }]),
-      ...TEXTS.map((name) => ({ name, label: t(name === 'site' ? 'th_site' : 'po_' + name), value: port[name] || '' })),
+      ...TEXTS.map((name) => ({ name, label: t(name === 'site' ? 'th_site' : 'po_' + name), value: port[name] || '', placeholder: EXAMPLES[name] })),
       { name: 'public', label: t('po_public'), value: port.public === false ? 'no' : 'yes', options: /** @type {[string, string][]} */ ([['yes', t('up_yes')], ['no', t('up_no')]]) },
+      ...MAP.map((name) => ({ name, label: t('po_' + name), value: port[name] || '', placeholder: EXAMPLES[name], folded: true, options: choices(name) })),
     ],
+    folded: { title: t('po_map'), text: lacks.length ? t('po_lacks', { a: esc(lacks.map((/** @type {string} */ name) => t('po_' + name)).join(', ')) }) : t('po_map_x') },
     send: (v) => {
       /** @type {Record<string, any>} */
       const body = { ...port, lines: fresh ? [{ cp_id: v.cp_id }] : port.lines, public: v.public === 'yes', port: v.port || v.cp_id };
-      for (const k of TEXTS) if (v[k]) body[k] = v[k]; else delete body[k];
+      delete body.ocpi_lacks;
+      for (const k of [...TEXTS, ...MAP]) if (v[k]) body[k] = v[k]; else delete body[k];
       return change('PUT', `ports/${encodeURIComponent(fresh ? v.cp_id : port.port)}`, body);
     },
   });
