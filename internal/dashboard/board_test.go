@@ -31,6 +31,7 @@ type eventSource struct {
 	offset  int64
 	failing string // the error of the reader
 	since   time.Time
+	latency func(i int) time.Duration // of the ith OK of checks; nil: 1.9 ms
 }
 
 func newEventSource(t *testing.T) *eventSource {
@@ -98,7 +99,7 @@ func (s *eventSource) observe(cp evcp.CPID, site string, all ...evcp.Observation
 }
 
 // checks tells one check a second, the last one now: O is OK, K is "KO: overtemp 91C", C is
-// refused, U is not judged.
+// refused, T no answer, U not judged.
 func (s *eventSource) checks(cp evcp.CPID, site, letters string) {
 	s.t.Helper()
 	s.checksUntil(time.Now(), cp, site, letters)
@@ -117,11 +118,16 @@ func (s *eventSource) checksUntil(end time.Time, cp evcp.CPID, site, letters str
 	}
 	for i, l := range letters {
 		o := evcp.Outcome{Status: evcp.OK, Response: "OK", Latency: 1900 * time.Microsecond}
+		if s.latency != nil {
+			o.Latency = s.latency(int(begin.Unix()) + i)
+		}
 		switch l {
 		case 'K':
-			o = evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO: overtemp 91C"}
+			o = evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO, Response: "KO: overtemp 91C", Latency: o.Latency}
 		case 'C':
 			o = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Refused}
+		case 'T':
+			o = evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.Timeout, Latency: 900 * time.Millisecond}
 		case 'U':
 			o = evcp.Outcome{Cause: evcp.Stalled}
 		}

@@ -2,26 +2,25 @@ package dashboard
 
 import (
 	"bytes"
-	"fmt"
+	"context"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-
-	"evcp"
-	"evcp/internal/central"
 )
 
 // TestPictures writes the pictures of docs/img: make pictures. Each scene is a Central on
-// loopback and what its Monitors and their events say; nothing on the page is made up.
+// loopback and what its Monitors, their events and its operator say; nothing on the page is made up.
 func TestPictures(t *testing.T) {
 	dir := os.Getenv("EVCP_PICTURES")
 	if dir == "" {
@@ -31,134 +30,149 @@ func TestPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := chromium(t)
-	only := os.Getenv("EVCP_PICTURE") // the name of one
-	shoot := func(s *scene, name, query string, width, height int64) {
-		t.Helper()
-		if only != "" && only != name {
-			return
-		}
-		s.tell()
-		b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(s.url+"?"+query))
-		b.waitFor("the board", `document.querySelector(".boardp") !== null && document.fonts.status === "loaded"`)
-		if s.events != nil && len(s.cps) > 0 {
-			b.waitFor("the last 24 hours", `document.querySelector(".up24 .fig b")?.textContent.includes("%")`)
-		}
-		for range 4 { // some seconds of life: rings are over, ages tick, events have a rate
-			second := time.Now()
-			s.tell()
-			time.Sleep(time.Until(second.Add(time.Second)))
-		}
-		s.picture(b, dir, name)
-	}
-	six := newScene(t)
+	c := camera{chromium(t), dir, os.Getenv("EVCP_PICTURE"), 1}
+	none, six, forty, many := newScene(t), newScene(t), newScene(t), newScene(t)
 	six.six()
-	shoot(six, "overview-6-light", "lang=en&theme=light", 1440, 720)
-	forty := newScene(t)
 	forty.forty()
-	shoot(forty, "overview-40-dark", "lang=en&theme=dark", 1440, 900)
-	shoot(forty, "phone", "lang=es&theme=light", 390, 844)
-	if only != "" {
-		return
+	many.thousands(10_000)
+	many.tell()
+	for range 62 { // a minute of life: the events have a rate, and rings are over
+		second := time.Now()
+		six.tell()
+		forty.tell()
+		time.Sleep(time.Until(second.Add(time.Second)))
 	}
+	const board = `document.querySelector(".boardp") !== null`
+	const day = board + ` && document.querySelector(".up24 .fig b")?.textContent.includes("%")`
+	c.shoot(six, "overview-6-light", "/?lang=en&theme=light", 1440, 720, day)
+	c.shoot(forty, "overview-40-dark", "/?lang=en&theme=dark", 1440, 900, day)
+	c.shoot(forty, "cp-page", "/cp/CP_031?lang=en&theme=light", 1440, 1120, `document.querySelector(".lat") && document.querySelector(".inc30 tbody tr")`)
+	c.shoot(forty, "incidents", "/incidents?lang=en&theme=light", 1440, 720, `document.querySelector(".inc tbody tr")`)
+	c.shoot(forty, "uptime", "/uptime?lang=en&theme=light", 1440, 900, `document.querySelector(".ledger tbody tr")`)
+	c.shoot(forty, "audit", "/audit?lang=en&theme=light", 1440, 720, `document.querySelector(".audit tbody tr")`)
+	c.media("forced-colors", "active")
+	c.shoot(forty, "forced-colors", "/?lang=en", 1440, 900, day)
+	c.shoot(forty, "forced-colors-cp", "/cp/CP_031?lang=en", 1440, 1120, `document.querySelector(".lat") && document.querySelector(".inc30 tbody tr")`)
+	c.media("forced-colors", "none")
+	c.zoom = 2
+	c.shoot(forty, "zoom-200", "/?lang=en&theme=light", 720, 450, day)
+	c.shoot(forty, "zoom-200-cp", "/cp/CP_031?lang=en&theme=light", 720, 1000, `document.querySelector(".lat")`)
+	c.zoom = 1
+	c.shoot(forty, "phone-1", "/?lang=es&theme=light", 390, 844, day)
+	c.shoot(forty, "phone-2", "/cp/CP_031?lang=en&theme=dark", 390, 844, `document.querySelector(".lat")`)
+	c.shoot(many, "overview-10000", "/?lang=en&theme=light", 1920, 1080, day)
+	c.shoot(many, "overview-10000-dark", "/?lang=en&theme=dark", 1920, 1080, day)
+	c.shoot(none, "empty", "/?lang=en&theme=light", 1440, 760, board)
 	forty.events.lose("read partition 0: connection refused")
 	time.Sleep(2 * time.Second)
-	b.do(chromedp.EmulateViewport(1440, 900), chromedp.Navigate(forty.url+"?lang=es&theme=light"))
-	b.waitFor("that Kafka is lost", `document.body.classList.contains("is-part")`)
-	time.Sleep(time.Second)
-	forty.picture(b, dir, "no-kafka-es")
+	c.shoot(forty, "no-kafka-es", "/?lang=es&theme=light", 1440, 900, `document.body.classList.contains("is-part")`)
 	forty.events.lose("")
-	b.do(chromedp.Navigate(forty.url + "?lang=en&theme=light"))
-	b.waitFor("the board", `document.querySelectorAll(".tile").length === 40`)
-	forty.stop()
-	b.waitFor("that the page is lost", `document.body.classList.contains("is-lost")`)
-	time.Sleep(3 * time.Second)
-	forty.picture(b, dir, "lost")
-	none := newScene(t)
-	shoot(none, "empty", "lang=en&theme=light", 1440, 760)
-	many := newScene(t)
-	many.thousands(10_000)
-	shoot(many, "overview-10000", "lang=en&theme=light", 1920, 1080)
-	shoot(many, "overview-10000-dark", "lang=en&theme=dark", 1920, 1080)
+	c.shoot(forty, "", "/?lang=en&theme=light", 1440, 900, `document.querySelectorAll(".tile").length === 40`)
+	forty.lose()
+	const lost = `document.body.classList.contains("is-lost")`
+	c.shoot(forty, "lost", "", 1440, 900, lost)
+	c.shoot(forty, "phone-3", "", 390, 844, lost)
+	c.join("phone", "phone-1", "phone-2", "phone-3")
 }
 
-// scene is a Central with what it is told.
-type scene struct {
-	*testServer
-	events *eventSource
-	cps    []sceneCP
-	conns  map[string]*teller
+// camera takes pictures of what a browser shows.
+type camera struct {
+	*browser
+	dir, only string // only: the name of one picture; "": all
+	zoom      float64
 }
 
-// sceneCP is one charge point: what its checks were until now, the newest last.
-type sceneCP struct {
-	id, site, checks, heartbeat string
-	told                        bool
+// media sets a preference of the reader, as a medium's feature.
+func (c camera) media(feature, value string) {
+	c.t.Helper()
+	c.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: feature, Value: value}}})
+		return err
+	}))
 }
 
-func newScene(t *testing.T) *scene {
-	t.Helper()
-	e := newEventSource(t)
-	return &scene{testServer: startTestSite(t, central.Options{}, e.source(), anyPort, anyPort), events: e, conns: map[string]*teller{}}
-}
-
-// teller is the connection of one Monitor.
-type teller struct {
-	send  func(messages ...string)
-	close func()
-}
-
-func (s *scene) add(id, site, checks, heartbeat string) {
-	s.cps = append(s.cps, sceneCP{id: id, site: site, checks: checks, heartbeat: heartbeat})
-}
-
-// tell tells everything that is new, and lets each Monitor be heard.
-func (s *scene) tell() {
-	s.t.Helper()
-	for i := range s.cps {
-		c := &s.cps[i]
-		m := s.conns[c.site]
-		if m == nil {
-			conn := s.monitor()
-			m = &teller{func(messages ...string) { s.send(conn, messages...) }, func() { conn.Close() }}
-			s.conns[c.site] = m
+// shoot takes a picture of a place once it is ready, after some seconds of life: rings are over,
+// ages tick. Without a place it is the page that is shown.
+func (c camera) shoot(s *scene, name, place string, width, height int64, ready string) {
+	c.t.Helper()
+	if c.only != "" && c.only != name && name != "" {
+		return
+	}
+	c.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(c.zoom)))
+	if place != "" {
+		s.tell()
+		c.do(chromedp.Navigate(s.page + place[1:]))
+	}
+	c.waitFor(name, `!!(`+ready+`) && document.fonts.status === "loaded"`)
+	for range 3 {
+		second := time.Now()
+		if place != "" {
+			s.tell()
 		}
-		if !c.told {
-			m.send("EV_CP_M " + c.id + " registration request")
-			if c.heartbeat != "OK" {
-				m.send("EV_CP_M " + c.id + " ENGINE_FAILURE")
-			}
-			s.events.checks(evcp.CPID(c.id), c.site, c.checks)
-			c.told = true
-		} else {
-			next := "O"
-			if c.heartbeat != "OK" {
-				next = c.checks[len(c.checks)-1:]
-			}
-			s.events.checks(evcp.CPID(c.id), c.site, next)
-		}
-		m.send("EV_CP_M " + c.id + " heartbeat " + c.heartbeat)
+		time.Sleep(time.Until(second.Add(time.Second)))
+	}
+	if name != "" {
+		c.write(name, c.capture())
 	}
 }
 
-func (s *scene) picture(b *browser, dir, name string) {
-	s.t.Helper()
-	shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+func (c camera) capture() image.Image {
+	c.t.Helper()
+	shot, err := chromedp.Run(c.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		s.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	picture, err := png.Decode(bytes.NewReader(shot))
 	if err != nil {
-		s.t.Fatal(err)
+		c.t.Fatal(err)
 	}
+	return picture
+}
+
+func (c camera) file(name string) string { return filepath.Join(c.dir, name+".png") }
+
+func (c camera) write(name string, picture image.Image) {
+	c.t.Helper()
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
 	if err := encoder.Encode(&out, withPalette(picture)); err != nil {
-		s.t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), out.Bytes(), 0o600); err != nil {
-		s.t.Fatal(err)
+	if err := os.WriteFile(c.file(name), out.Bytes(), 0o600); err != nil {
+		c.t.Fatal(err)
 	}
+}
+
+// join puts pictures beside each other into one, and removes them.
+func (c camera) join(name string, parts ...string) {
+	c.t.Helper()
+	if c.only != "" {
+		return
+	}
+	const gap = 20
+	var all []image.Image
+	size := image.Point{X: -gap}
+	for _, part := range parts {
+		content, err := os.ReadFile(c.file(part))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		picture, err := png.Decode(bytes.NewReader(content))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if err := os.Remove(c.file(part)); err != nil {
+			c.t.Fatal(err)
+		}
+		all, size = append(all, picture), image.Pt(size.X+gap+picture.Bounds().Dx(), max(size.Y, picture.Bounds().Dy()))
+	}
+	whole, x := image.NewRGBA(image.Rectangle{Max: size}), 0
+	draw.Draw(whole, whole.Bounds(), image.NewUniform(color.Gray{Y: 0xd0}), image.Point{}, draw.Src)
+	for _, picture := range all {
+		draw.Draw(whole, picture.Bounds().Add(image.Pt(x, 0)), picture, image.Point{}, draw.Src)
+		x += picture.Bounds().Dx() + gap
+	}
+	c.write(name, whole)
 }
 
 // withPalette keeps 256 colours of a picture: a page has few, and the file is half as large. Of
@@ -198,68 +212,4 @@ func withPalette(from image.Image) *image.Paletted {
 		}
 	}
 	return to
-}
-
-func (s *scene) six() {
-	const site, well = "Alicante, P2", 300
-	for n := 1; n <= 6; n++ {
-		checks := strings.Repeat("O", well)
-		switch n {
-		case 2:
-			checks += "C"
-		case 3:
-			checks = strings.Repeat("O", 100) + strings.Repeat("C", 44) + strings.Repeat("O", 156)
-		case 4:
-			s.add("CP_004", site, checks+strings.Repeat("K", 42), "KO")
-			continue
-		}
-		s.add(fmt.Sprintf("CP_%03d", n), site, checks, "OK")
-	}
-}
-
-func (s *scene) forty() {
-	n := 0
-	for _, site := range []struct {
-		name string
-		cps  int
-	}{{"Alicante Sur", 10}, {"Elche Parque", 10}, {"Gandía Puerto", 12}, {"Xàbia Centro", 8}} {
-		for range site.cps {
-			n++
-			well, checks, heartbeat := strings.Repeat("O", 900), "", "OK"
-			switch n {
-			case 5:
-				checks, heartbeat = strings.Repeat("C", 852), "CONNECTION_ERROR"
-			case 9:
-				checks = strings.Repeat("C", 2)
-			case 19:
-				checks, heartbeat = strings.Repeat("K", 80)+"UUUU"+strings.Repeat("K", 81), "KO"
-			case 28:
-				checks, heartbeat = strings.Repeat("C", 41), "CONNECTION_ERROR"
-			case 30:
-				checks = strings.Repeat("K", 70) + strings.Repeat("O", 200)
-			}
-			s.add(fmt.Sprintf("CP_%03d", n), site.name, well+checks, heartbeat)
-		}
-	}
-}
-
-func (s *scene) thousands(n int) {
-	provinces := []string{"ALB", "ALC", "BCN", "BIL", "CAS", "COR", "CUE", "GRA", "MAD", "MAL", "MUR", "SEV", "TAR", "TOL", "VLC", "ZAR"}
-	for i, left := 0, n; left > 0; i++ {
-		size := min(left, 30+i*37%45)
-		left -= size
-		site := fmt.Sprintf("%s-%02d", provinces[i%len(provinces)], i/len(provinces)+1)
-		for bay := 1; bay <= size; bay++ {
-			checks, heartbeat := "OO", "OK"
-			switch k := (i*131 + bay*17) % 290; {
-			case k == 7:
-				checks, heartbeat = strings.Repeat("O", 20)+strings.Repeat("C", 30+i), "CONNECTION_ERROR"
-			case k == 11:
-				checks, heartbeat = strings.Repeat("O", 20)+strings.Repeat("K", 30+bay), "KO"
-			case k == 13:
-				checks = "OOOC"
-			}
-			s.add(fmt.Sprintf("%s-%03d", site, bay), site, checks, heartbeat)
-		}
-	}
 }
