@@ -46,7 +46,7 @@ func TestPeopleAct(t *testing.T) {
 	b.fill("city", "Elche")
 	b.do(chromedp.SetValue(`.dialog [name="power_type"]`, "AC_3_PHASE"))
 	b.click(`.dialog .main`)
-	b.waitFor("where it stands", textIncludes(".hero h1", "Elche, 9"))
+	b.waitFor("where it stands", textIncludes(".hero h1", "Elche, bay 9"))
 	if a := s.signIn("ana").ask(http.MethodGet, "api/v1/ports", ""); !strings.Contains(a.body, `"city": "Elche"`) || !strings.Contains(a.body, `"power_type": "AC_3_PHASE"`) || strings.Contains(a.body, "connector_format") {
 		t.Errorf("the ports are %s", a.body)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,9 +36,9 @@ type scene struct {
 type sceneCP struct {
 	id, site, checks, heartbeat string
 	past                        []generator.Outage
-	connection                  string // of its Monitor; "": one for the site
-	goes                        string // how its Monitor left: "disconnect", or "" as long as it is there
-	told                        bool
+	connection                  string    // of its Monitor; "": one for the site
+	goes                        string    // how its Monitor left: "disconnect", or "" as long as it is there
+	told                        time.Time // until when
 }
 
 func newScene(t *testing.T) *scene {
@@ -102,7 +103,7 @@ func (s *scene) bays() {
 	at := map[string]int{}
 	for i, c := range s.cps {
 		at[c.site]++
-		lines = append(lines, ledger.PortCells{Line: i + 2, Cells: map[string]string{"port": c.id, "cp_id": c.id, "site": c.site, "bay": fmt.Sprintf("bay %d", at[c.site])}})
+		lines = append(lines, ledger.PortCells{Line: i + 2, Cells: map[string]string{"port": c.id, "cp_id": c.id, "site": c.site, "bay": strconv.Itoa(at[c.site])}})
 	}
 	s.enter("ana", func(c *audit.BoardChange) error { return s.people.operations.ReplacePorts(c, lines) })
 }
@@ -120,8 +121,8 @@ func (s *scene) tell() {
 			s.conns[name] = m
 		}
 		switch {
-		case !c.told:
-			c.told = true
+		case c.told.IsZero():
+			c.told = time.Now()
 			m.send("EV_CP_M " + c.id + " registration request")
 			if c.heartbeat != "OK" {
 				m.send("EV_CP_M " + c.id + " ENGINE_FAILURE")
@@ -140,7 +141,9 @@ func (s *scene) tell() {
 		if c.heartbeat != "OK" {
 			next = c.checks[len(c.checks)-1:]
 		}
-		s.events.checks(evcp.CPID(c.id), c.site, next)
+		checks := time.Since(c.told).Round(time.Second) / time.Second // one a second, as its Monitor's
+		c.told = c.told.Add(checks * time.Second)
+		s.events.checksUntil(c.told, evcp.CPID(c.id), c.site, strings.Repeat(next, int(checks)))
 		m.send("EV_CP_M " + c.id + " heartbeat " + c.heartbeat)
 	}
 }

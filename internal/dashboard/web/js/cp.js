@@ -203,7 +203,7 @@ function drawHero() {
   const hero = $('.hero', root), cp = cpOf();
   if (!hero) return;
   const m = moment(), { now } = m;
-  const state = cp ? HERO[cp.state] || 'expected' : 'expected', place = cp ? [cp.name, cp.site, cp.bay].filter(Boolean).map(esc).join(', ') : '';
+  const state = cp ? HERO[cp.state] || 'expected' : 'expected', place = cp ? [cp.name, cp.site, cp.bay && t('bay', { n: cp.bay })].filter(Boolean).map(esc).join(', ') : '';
   hero.className = `hero s-${state}${cp && isUnverified(cp, now) ? ' unverified' : ''}`;
   patch(hero, `<div class="hs">${shape(state)}</div><div class="ht"><h1>${esc(id)} <span>${place}</span></h1><p class="hw"><strong>${t(state)}</strong> <span data-k="for">${sinceHero(cp, m)}</span>${ownerText(cp, context)}</p></div>
     <div class="hn"><p class="seen" data-k="seen"></p><div class="meter" data-k="meter"><svg width="96" height="4" aria-hidden="true"><rect width="96" height="4" rx="2" class="mt"/><rect width="0" height="4" rx="2" class="mv"/></svg></div><p data-k="next"></p></div>

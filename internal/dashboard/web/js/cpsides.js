@@ -65,7 +65,7 @@ export function identity(known, cp, id, site, now) {
   const all = [];
   const add = (/** @type {string} */ word, /** @type {string} */ html) => { if (html) all.push([t(word), html]); };
   add('th_cp', `<code>${esc(id)}</code>${cp && cp.name ? ' ' + esc(cp.name) : ''}`);
-  add('th_site', esc([site, cp && cp.bay].filter(Boolean).join(', ')));
+  add('th_site', esc([site, cp && cp.bay && t('bay', { n: cp.bay })].filter(Boolean).join(', ')));
   if (cp) {
     add('id_power', cp.power_kw ? num(cp.power_kw) + '\u00a0kW' : '');
     add('id_monitor', cp.peer ? `${t('id_from')} <code>${esc(cp.peer)}</code>` : t('id_unheard'));

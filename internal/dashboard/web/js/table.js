@@ -139,7 +139,7 @@ function rowOf(id, m) {
   if (!cp) return ''; // it went
   const { now } = m, since = sinceOf(cp);
   const cell = (/** @type {string} */ word, /** @type {string} */ html, cls = '') => `<td data-l="${t(word)}"${cls ? ` class="${cls}"` : ''}>${html}</td>`;
-  const place = [cp.site, cp.bay].filter(Boolean).map(esc).join(', ');
+  const place = [cp.site, cp.bay && t('bay', { n: cp.bay })].filter(Boolean).map(esc).join(', ');
   return `<tr class="s-${cp.state}${isUnverified(cp, now) ? ' unverified' : ''}" data-key="${esc(id)}">
     <th scope="row"><a href="${esc(context.href('/cp/' + encodeURIComponent(id)))}">${esc(id)}</a>${cp.name ? ` <small>${esc(cp.name)}</small>` : ''}</th>${cell('th_site', place)}
     ${cell('f_state', `${shape(cp.state)}<span>${stateText(cp, m)}</span>`, 'st')}${cell('tb_since', since.at ? `${when(since.at, now)} <small>${lastsText(cp, m)}</small>` : '')}

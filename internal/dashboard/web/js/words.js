@@ -9,6 +9,7 @@ export const WORDS = {
   search: ['Find id, site or cause', 'Buscar id, emplazamiento o causa'],
   theme: ['Light or dark', 'Claro u oscuro'],
   language: ['Language', 'Idioma'],
+  bay: ['bay {n}', 'plaza {n}'],
   notice: ['Notice', 'Aviso de quien lleva esta Central'],
   board: ['Board', 'Panel'],
   nav_board: ['Board', 'Panel'], nav_incidents: ['Incidents', 'Incidencias'], nav_uptime: ['Uptime', 'Disponibilidad'], nav_table: ['Table', 'Tabla'], nav_audit: ['Audit', 'Auditoría'],
