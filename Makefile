@@ -11,7 +11,7 @@ help: ## show this list
 build: ## static binaries into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
-test: ## vet, lint, and every test with the race detector, also on a real Kafka
+test: ## lint, and every test with the race detector, also on a real Kafka
 	@./scripts/test.sh
 
 PKG ?= ./...

@@ -32,12 +32,11 @@ const minuteMicros = int64(time.Minute / time.Microsecond)
 //	        25,559,100 / 26,280,000 = 97.2568…, strict 25,559,100 / 26,229,600 = 97.4437…
 //	plain   51,568,200 / (51,568,200 + 891,000) = 98.3015…
 func TestKnownYear(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "bench")
-	build := exec.Command("go", "build", "-o", program, "evcp/bench")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // the race detector would take a minute
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin, err := testbed.Build("evcp/bench") // without the race detector, which would take a minute
+	if err != nil {
+		t.Fatal(err)
 	}
+	program := filepath.Join(bin, "bench")
 	var writing sync.WaitGroup
 	dirs := map[string]string{"forwards": t.TempDir(), "backwards": t.TempDir()}
 	for order, dir := range dirs {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"evcp"
 	"evcp/internal/faultproxy"
 	"evcp/internal/oracle"
+	"evcp/internal/testbed"
 	"evcp/internal/wire"
 )
 
@@ -22,19 +22,12 @@ func TestMain(m *testing.M) {
 	if code, done := runSubcommand(context.Background(), os.Args[1:]); done {
 		os.Exit(code)
 	}
-	dir, err := os.MkdirTemp("", "faults")
+	dir, err := testbed.Build("evcp/cmd/ev-cp-m", "evcp/cmd/ev-central")
 	if err != nil {
 		panic(err)
 	}
 	programs = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "evcp/cmd/ev-cp-m", "evcp/cmd/ev-central")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // TestSeedRepeatsPlan also checks that a plan is in order of time, that a resource has at

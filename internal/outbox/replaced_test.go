@@ -99,14 +99,15 @@ func TestTheLockIsTakenAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newFolder(t, Options{probeEvery: 100 * time.Millisecond})
 			defer w.close()
-			lost := w.box.lock
-			mustDo(t, take(w.dir))
-			taken := time.Now()
-			eventually(t, "another lock", func() bool {
+			held := func() *folder.Lock {
 				w.box.mu.Lock()
 				defer w.box.mu.Unlock()
-				return w.box.lock != lost && !w.box.lock.Lost()
-			})
+				return w.box.lock
+			}
+			lost := held()
+			mustDo(t, take(w.dir))
+			taken := time.Now()
+			eventually(t, "another lock", func() bool { lock := held(); return lock != lost && !lock.Lost() })
 			if took := time.Since(taken); took > 2*time.Second {
 				t.Errorf("locked after %s", took)
 			}

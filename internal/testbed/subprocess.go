@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"evcp/internal/process"
 	"evcp/internal/wait"
 )
@@ -30,7 +32,7 @@ const selfVariable = "EVCP_TEST_RUN_AS_PROGRAM"
 //	func TestMain(m *testing.M) { testbed.Main(m, main) }
 //
 // In the child process of a Self it calls program, which is nil where there is no Self.
-// Otherwise it runs the tests, removes what Built has built, and exits.
+// Otherwise it runs the tests and exits.
 //
 // Child processes inherit that SIGHUP is ignored, as under nohup, but not a handler. So
 // where it is ignored, the tests handle it.
@@ -42,11 +44,7 @@ func Main(m *testing.M, program func()) {
 	if signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
-	code := m.Run()
-	if dir, err := buildDir(); err == nil {
-		_ = os.RemoveAll(dir) // what stays lies in the folder for temporary files
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // Self is a call of the program that Main was given, in the running test binary. It
@@ -58,20 +56,19 @@ func Self(tb testing.TB, args ...string) *exec.Cmd {
 		tb.Fatal(err)
 	}
 	cmd := command(tb, self, args)
-	cmd.Env = append(cmd.Env, selfVariable+"=1")
+	cmd.Env = append(cmd.Env, selfVariable+"=1", "GORACE="+os.Getenv("GORACE"))
 	return cmd
 }
 
-// Built is a call of the program evcp/cmd/name, built static, as it is shipped. Each
-// program is built once in a test binary.
+// Built is a call of the program evcp/cmd/name, built static, as it is shipped.
 func Built(tb testing.TB, name string, args ...string) *exec.Cmd {
 	tb.Helper()
-	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return build(name) }))
-	file, err := once.(func() (string, error))() //nolint:errcheck // nothing else is stored
+	once, _ := built.LoadOrStore(name, sync.OnceValues(func() (string, error) { return Build("evcp/cmd/" + name) }))
+	dir, err := once.(func() (string, error))() //nolint:errcheck // nothing else is stored
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return command(tb, file, args)
+	return command(tb, filepath.Join(dir, name), args)
 }
 
 // command runs file in a new folder that is also its HOME, and with no variable that
@@ -84,23 +81,48 @@ func command(tb testing.TB, file string, args []string) *exec.Cmd {
 	return cmd
 }
 
-var (
-	buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "evcp-test") })
-	built    sync.Map // from a program's name to its build, which runs once
-)
+var built sync.Map // from a program's name to its build, which is checked once
 
-func build(name string) (string, error) {
-	dir, err := buildDir()
+// Build builds main packages static, and gives the folder that has the programs. All test
+// binaries share it, so that a program is linked once while its sources stay as they are:
+// go build compares them.
+func Build(packages ...string) (dir string, err error) {
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("folder of the module: %w", err)
+	}
+	dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), ".cache", "test-programs")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	unlock, err := lockBuilds(filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-o", file, "evcp/cmd/"+name)
+	defer unlock()
+	cmd := exec.Command("go", append([]string{"build", "-o", dir + string(filepath.Separator)}, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		return "", fmt.Errorf("build %v: %w\n%s", packages, err, out)
 	}
-	return file, nil
+	return dir, nil
+}
+
+// lockBuilds waits for other builds to end: two at once would both link.
+func lockBuilds(file string) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", file, err), f.Close())
+		}
+	}
 }
 
 // Subprocess is a program that a test has started. It is killed when the test ends;
