@@ -149,7 +149,7 @@ const maxBig = 12
 func (f *frameCache) deltaOf(delta boardDelta, now seconds, reading *readingJSON) deltaJSON {
 	overlay, few := f.operations.Overlays(f.boardRead), f.few()
 	d := deltaJSON{
-		Now: now, CPs: make([]boardCPJSON, len(delta.CPs)), Changes: jsonOfChanges(delta.Changes[max(0, len(delta.Changes)-maxFrameChanges):]),
+		Now: now, CPs: make([]boardCPJSON, len(delta.CPs)), Changes: jsonOfChanges(delta.Changes),
 		Feed: []feedJSON{}, More: int(min(delta.missed, 1<<30)), Reading: reading,
 	}
 	for i, v := range delta.CPs {
@@ -158,7 +158,7 @@ func (f *frameCache) deltaOf(delta boardDelta, now seconds, reading *readingJSON
 			d.CPs[i].Site, d.CPs[i].Events = cmp.Or(d.CPs[i].Site, p.Site), eventsOf(p, few)
 		}
 	}
-	shown := delta.feed[max(0, len(delta.feed)-maxFrameChanges):]
+	shown := delta.feed[max(0, len(delta.feed)-maxListed):]
 	d.More += len(delta.feed) - len(shown)
 	for _, o := range shown {
 		d.Feed = append(d.Feed, jsonOfFeedItem(o))

@@ -8,7 +8,7 @@
 //	GET /api/v1/cps/ID/segments, /api/v1/cps/ID/incidents, /api/v1/incidents
 //	                     pages of the past
 //	GET /api/v1/uptime   what ev-central report says as JSON
-//	GET /api/v1/events   server-sent events: snapshot, then delta and beat
+//	GET /api/v1/events   server-sent events: parts, snapshot, then delta and beat
 //	GET, POST, DELETE /api/v1/session
 //	                     who asks; sign in and out
 //	GET /api/v1/maintenance, /api/v1/exclusions, /api/v1/ports, /api/v1/users, /api/v1/audit
@@ -24,7 +24,7 @@
 // (write.go).
 //
 // A browser that reads slowly delays nobody. All browsers are sent the same frames,
-// which are made once; one that is two seconds behind gets a whole snapshot. A frame
+// which are made once; one that is 500 frames or 8 MB behind gets a whole snapshot. A frame
 // that is not read within ten seconds ends the stream; the same holds for any answer.
 // Beyond 256 streams a new one is answered 503 and tries again; so is a list beyond
 // 32 at once, and an answer about the past beyond 4.

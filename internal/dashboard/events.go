@@ -19,9 +19,18 @@ const (
 	frameInterval = 100 * time.Millisecond
 	// writeTimeout is how long a frame, or any answer, may wait for its reader.
 	writeTimeout = 10 * time.Second
-	// maxFrameChanges is how many changes a frame carries; the page lists no more.
-	maxFrameChanges = 60
+	// maxListed is how many changes a snapshot and how many feed items a frame carries; the
+	// page lists no more, and counts the rest.
+	maxListed = 60
+	// maxFrameItems is how many charge points and changes of state a frame carries: a page
+	// takes it in a few milliseconds. More are several frames.
+	maxFrameItems = 100
 )
+
+// partJSON is a part of the charge points of the snapshot that follows.
+type partJSON struct {
+	CPs []boardCPJSON `json:"cps"`
+}
 
 // snapshotJSON is all that a page needs to begin with.
 type snapshotJSON struct {
@@ -44,6 +53,21 @@ type deltaJSON struct {
 	More    int           `json:"more"`             // feed items that are not listed
 	Reading *readingJSON  `json:"reading"`          // of the events; null: no history is kept
 	Alerts  *alertsJSON   `json:"alerts,omitempty"` // as it changed; left out: as it was
+}
+
+// parts are the frames of a delta. What is of no charge point is in the last one.
+func (d deltaJSON) parts() []deltaJSON {
+	var parts []deltaJSON
+	part := deltaJSON{Now: d.Now, Changes: []changeJSON{}, Feed: []feedJSON{}, Reading: d.Reading}
+	for ; len(d.CPs) > maxFrameItems; d.CPs = d.CPs[maxFrameItems:] {
+		part.CPs = d.CPs[:maxFrameItems]
+		parts = append(parts, part)
+	}
+	for ; len(d.Changes) > maxFrameItems; d.CPs, d.Changes = d.CPs[:0], d.Changes[maxFrameItems:] {
+		part.CPs, part.Changes = d.CPs, d.Changes[:maxFrameItems]
+		parts = append(parts, part)
+	}
+	return append(parts, d)
 }
 
 // beatJSON is a frame without a change.

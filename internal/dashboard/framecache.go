@@ -16,8 +16,8 @@ import (
 const (
 	// maxFrames and maxFrameBytes are how much a page that reads slowly can catch up
 	// with; a page further behind gets a snapshot.
-	maxFrames     = 20
-	maxFrameBytes = 4 << 20
+	maxFrames     = 500
+	maxFrameBytes = 8 << 20
 )
 
 // frameCache makes the frames that all pages are sent. A frame is made once, when the
@@ -39,7 +39,7 @@ type frameCache struct {
 	boardRead     time.Time     // when the board was last read
 	deltas        [][]byte      // the last frames; the newest has the number last
 	size          int           // of deltas, in bytes
-	snapshot      []byte        // nil = none
+	snapshot      [][]byte      // its frames; nil = none
 	snapshotFrame uint64        // the last frame that it includes
 	snapshotMade  time.Time
 }
@@ -62,11 +62,11 @@ func (f *frameCache) after(n uint64) (frames [][]byte, now uint64, again time.Du
 	if f.snapshot == nil || f.snapshotFrame < oldest || time.Since(f.snapshotMade) > keepAlive {
 		f.makeSnapshot()
 	}
-	frames = append(frames, f.snapshot)
+	frames = append(frames, f.snapshot...)
 	return append(frames, f.deltas[uint64(len(f.deltas))-(f.last-f.snapshotFrame):]...), f.last, again
 }
 
-// addDelta makes a frame of a delta. The very first, one with a gap, and one in which a
+// addDelta makes the frames of a delta. The very first, one with a gap, and one in which a
 // charge point was removed, make every page start from a snapshot.
 func (f *frameCache) addDelta(d boardDelta) {
 	if f.last == 0 || d.Missed > 0 || d.Removed {
@@ -83,11 +83,13 @@ func (f *frameCache) addDelta(d boardDelta) {
 	if len(d.CPs) == 0 && len(d.Changes) == 0 && len(d.feed) == 0 && alerts == nil {
 		return
 	}
-	f.last++
 	delta := f.deltaOf(d, secondsOf(f.boardRead), f.readingOf(f.boardRead, 1))
 	delta.Alerts, f.alerted = alerts, alerted
-	frame := f.numbered("delta", delta)
-	f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
+	for _, part := range delta.parts() {
+		f.last++
+		frame := f.numbered("delta", part)
+		f.deltas, f.size = append(f.deltas, frame), f.size+len(frame)
+	}
 	for len(f.deltas) > maxFrames || f.size > maxFrameBytes && len(f.deltas) > 1 {
 		f.size -= len(f.deltas[0])
 		f.deltas = f.deltas[1:]
@@ -99,12 +101,19 @@ func (f *frameCache) makeSnapshot() {
 	f.boardRead = time.Now()
 	changed, all := f.all(f.position)
 	f.addDelta(changed)
+	all.Changes = all.Changes[max(0, len(all.Changes)-maxListed):]
 	whole := f.deltaOf(all, secondsOf(f.boardRead), f.readingOf(f.boardRead, wholeRate))
 	whole.Alerts = f.alerts.json()
-	f.snapshot = f.numbered("snapshot", snapshotJSON{
-		deltaJSON: whole, Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
+	parts := whole.parts()
+	last := len(parts) - 1
+	f.snapshot = make([][]byte, 0, len(parts))
+	for _, part := range parts[:last] { // without ids: a page that has only some of them has nothing
+		f.snapshot = append(f.snapshot, frameOf("part", partJSON{part.CPs}))
+	}
+	f.snapshot = append(f.snapshot, f.numbered("snapshot", snapshotJSON{
+		deltaJSON: parts[last], Started: secondsOf(f.central.Started()), Listen: addrText(cmp.Or(f.central.Addr(), f.central.TLSAddr())), TLS: f.central.Addr() == nil,
 		Heartbeat: f.central.Heartbeat().Seconds(), Version: f.version, Accounts: f.accounts, Notice: f.notice,
-	})
+	}))
 	f.snapshotFrame, f.snapshotMade = f.last, f.boardRead
 }
 

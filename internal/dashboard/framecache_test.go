@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,6 +20,7 @@ type testPage struct {
 	states    map[string]string
 	changes   int // newest
 	snapshots int
+	parts     [][]byte // of the snapshot that is to come
 }
 
 // read takes the next frames, however early that is.
@@ -49,9 +51,22 @@ func (p *testPage) take(frame []byte) error {
 	if err := json.Unmarshal([]byte(rest), &d); err != nil {
 		return err
 	}
+	if len(d.CPs) > maxFrameItems || len(d.Changes) > maxFrameItems {
+		return fmt.Errorf("a %s has %d charge points and %d changes", event, len(d.CPs), len(d.Changes))
+	}
+	if event == "part" {
+		p.parts = append(p.parts, frame)
+		return nil
+	}
 	if event == "snapshot" {
 		p.snapshots++
 		p.states, p.changes = map[string]string{}, 0
+		for _, part := range p.parts {
+			if err := p.take(bytes.Replace(part, []byte("part"), []byte("delta"), 1)); err != nil {
+				return err
+			}
+		}
+		p.parts = nil
 	}
 	for _, cp := range d.CPs {
 		p.states[cp.CP] = cp.State
@@ -100,6 +115,33 @@ func TestAllPagesShowTheSame(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is of many charge points comes in frames that a page takes within milliseconds each:
+// a snapshot, and changes, all of them and in order.
+func TestFramesAreSmall(t *testing.T) {
+	const cps = 3*maxFrameItems + 1
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
+	conn := s.monitor()
+	for n := range cps {
+		s.send(conn, fmt.Sprintf("EV_CP_M CP_%d registration request", n))
+	}
+	cache := &frameCache{central: s.central, operations: operations.Empty()}
+	var page testPage
+	if err := page.read(cache); err != nil || len(page.states) != cps || page.changes != cps {
+		t.Fatalf("%v; %d charge points and %d changes in the snapshot", err, len(page.states), page.changes)
+	}
+	for n := range cps {
+		s.send(conn, fmt.Sprintf("EV_CP_M CP_%d ENGINE_FAILURE", n))
+	}
+	if err := page.read(cache); err != nil || page.changes != 2*cps || page.snapshots != 1 {
+		t.Fatalf("%v; %d changes, %d snapshots", err, page.changes, page.snapshots)
+	}
+	for id, state := range page.states {
+		if state != "faulted" {
+			t.Errorf("%s is %s", id, state)
+		}
+	}
 }
 
 // All pages are sent the same bytes, so a hundred cost as much as one.

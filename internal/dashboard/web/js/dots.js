@@ -1,5 +1,5 @@
-// Thousands of charge points: a mark for each on a canvas, and a second canvas above it for the
-// focus and for rings round what has changed.
+// Thousands of charge points: a mark for each on a canvas, and above it an element for the focus
+// and one for each ring round what has changed.
 // @ts-check
 import { t } from './words.js';
 import { esc, num } from './format.js';
@@ -11,9 +11,11 @@ import { openOf } from './model.js';
 /** @typedef {import('./model.js').Moment} Moment */
 /** @typedef {import('./model.js').ChargePoint} ChargePoint */
 
+const NOT_DRAWN = 255; // the look of what is still in the queue when all is drawn anew
 const DIM = 16; // added to the look of what a filter leaves out
 const LOOKS = ['activated', 'suspect', 'maintenance', 'expected', 'unverified', 'disconnected', 'last', 'faulted']; // the last is the most urgent
-const FRAME_CELLS = 2000, FRAME_MS = 6; // what one frame may draw
+const FRAME_CELLS = 2000; // marks that one frame draws at most
+const CHANGE_MS = 6, ALL_MS = 10; // ms of a frame for what has changed, or for all marks
 const RINGS = 40; // at once; beyond that rings say nothing
 
 /** @param {ChargePoint} cp @param {Moment} m */
@@ -34,12 +36,13 @@ export class Dots {
   constructor(host, on) {
     this.host = host;
     this.on = on;
-    host.replaceChildren(el(`<div class="dots"><canvas class="cv" tabindex="0" role="img" aria-describedby="dothelp"></canvas><canvas class="ov" aria-hidden="true"></canvas><div class="card" hidden></div></div>`), el(`<p id="dothelp" class="sr">${t('dots_help')}</p>`));
+    host.replaceChildren(el(`<div class="dots"><canvas class="cv" tabindex="0" role="img" aria-describedby="dothelp"></canvas><i class="at" hidden></i><div class="card" hidden></div></div>`), el(`<p id="dothelp" class="sr">${t('dots_help')}</p>`));
     this.canvas = /** @type {HTMLCanvasElement} */ ($('.cv', host));
-    this.over = /** @type {HTMLCanvasElement} */ ($('.ov', host));
+    this.pane = /** @type {HTMLElement} */ ($('.dots', host));
+    this.mark = /** @type {HTMLElement} */ ($('.at', host)); // at what is focused or pointed at
     this.card = /** @type {HTMLElement} */ ($('.card', host));
-    this.g = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
-    this.og = /** @type {CanvasRenderingContext2D} */ (this.over.getContext('2d'));
+    this.shown = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext('2d'));
+    this.g = this.shown; // what is drawn on: the canvas, or, while all is drawn anew, one that is not shown yet
     /** @type {import('./dotlayout.js').Layout} */
     this.places = { pitch: 9, rows: 6, height: 0, boxes: [], cells: [] };
     /** @type {Map<string, number>} */
@@ -49,19 +52,17 @@ export class Dots {
     this.ratio = 1;
     /** @type {Record<string, string>} */
     this.colour = {};
-    /** @type {HTMLCanvasElement[]} */
+    /** @type {ImageBitmap[]} */
     this.sprites = [];
     this.focus = -1;
     /** @type {number[]} */
     this.queue = [];
     this.frame = 0;
-    /** @type {Map<number, number>} by cell: when its ring began */
-    this.rings = new Map();
-    this.ringFrame = 0;
+    this.rings = 0;
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
-    this.canvas.addEventListener('pointermove', (e) => this.show(this.at(e), false));
-    this.canvas.addEventListener('pointerleave', () => this.show(-1, false));
-    this.canvas.addEventListener('blur', () => this.show(-1, false));
+    this.canvas.addEventListener('pointermove', (e) => this.pick(this.at(e), false));
+    this.canvas.addEventListener('pointerleave', () => this.pick(-1, false));
+    this.canvas.addEventListener('blur', () => this.pick(-1, false));
     this.canvas.addEventListener('click', (e) => this.open(this.at(e)));
     this.canvas.addEventListener('keydown', (e) => this.key(e));
   }
@@ -76,33 +77,50 @@ export class Dots {
   layout(sites, width, height) {
     this.places = layoutDots(sites, Math.max(60, width), height);
     this.index = new Map(this.places.cells.map((c, i) => [c.id, i]));
-    this.looks = new Uint8Array(this.places.cells.length).fill(255);
+    this.looks = new Uint8Array(this.places.cells.length);
     this.width = width;
-    const ratio = this.ratio = Math.min(2, devicePixelRatio || 1);
-    for (const c of [this.canvas, this.over]) {
-      c.width = width * ratio;
-      c.height = this.places.height * ratio;
-      c.style.width = width + 'px';
-      c.style.height = this.places.height + 'px';
-    }
-    this.g.scale(ratio, ratio);
-    this.og.scale(ratio, ratio);
+    this.ratio = Math.min(2, devicePixelRatio || 1);
     this.repaint();
   }
 
-  /** Draws all anew: the theme, the language or the filters changed. */
+  /**
+   * Draws all anew: the places, the theme, the language or the filters changed. Thousands take
+   * several frames; meanwhile the old picture stays.
+   */
   repaint() {
     if (!this.places.cells.length) return;
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
-    this.queue = [];
-    this.colours();
-    const m = this.on.moment();
-    this.g.clearRect(0, 0, this.width, this.places.height);
-    this.looks.fill(255);
-    for (let i = 0; i < this.places.cells.length; i++) this.draw(i, m, true);
-    this.places.boxes.forEach((_, b) => this.label(b));
     this.describe();
+    this.looks.fill(NOT_DRAWN);
+    this.queue = [];
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => this.begin());
+  }
+
+  begin() {
+    this.colours();
+    const paper = document.createElement('canvas');
+    this.size(paper);
+    this.g = /** @type {CanvasRenderingContext2D} */ (paper.getContext('2d'));
+    this.g.scale(this.ratio, this.ratio);
+    this.queue = [...this.places.cells.keys()];
+    this.work();
+  }
+
+  /** @param {HTMLCanvasElement} canvas */
+  size(canvas) {
+    canvas.width = this.width * this.ratio;
+    canvas.height = this.places.height * this.ratio;
+  }
+
+  // show puts the new picture in the place of the old one.
+  show() {
+    this.size(this.canvas);
+    this.canvas.style.width = this.width + 'px';
+    this.canvas.style.height = this.places.height + 'px';
+    this.shown.drawImage(this.g.canvas, 0, 0);
+    this.g = this.shown;
+    this.g.scale(this.ratio, this.ratio);
+    this.point();
   }
 
   // describe says on the canvas what a screen reader gets at once; the table says the rest.
@@ -113,7 +131,7 @@ export class Dots {
     const m = this.on.moment();
     for (const id of ids) {
       const i = this.index.get(id);
-      if (i === undefined) continue;
+      if (i === undefined || this.looks[i] === NOT_DRAWN) continue; // the latter is in the queue
       const cp = this.on.find(id);
       if (cp && this.looks[i] !== lookOf(cp, m)) this.queue.push(i);
     }
@@ -124,19 +142,30 @@ export class Dots {
   work() {
     this.frame = 0;
     const began = performance.now(), m = this.on.moment(), many = this.queue.length > RINGS, boxes = new Set();
-    /** @param {number} i */
-    const urgency = (i) => { const cp = this.on.find(this.places.cells[i].id); return cp ? lookOf(cp, m) % DIM : 0; };
-    if (this.queue.length > FRAME_CELLS) this.queue.sort((a, b) => urgency(b) - urgency(a));
+    const anew = this.g !== this.shown, time = anew ? ALL_MS : CHANGE_MS;
+    if (!anew && this.queue.length > FRAME_CELLS) this.queue = this.urgentFirst(m);
     let n = 0;
-    while (n < this.queue.length && n < FRAME_CELLS && (n & 63 || performance.now() - began < FRAME_MS)) {
+    while (n < this.queue.length && n < FRAME_CELLS && (n & 63 || performance.now() - began < time)) {
       const i = this.queue[n++], was = this.looks[i];
-      this.draw(i, m, false);
+      this.draw(i, m, anew);
       boxes.add(this.places.cells[i].box);
-      if (!many && was !== 255 && state(was) !== state(this.looks[i])) this.ring(i); // one failed check alone makes no ring: it accuses nobody
+      if (!many && was !== NOT_DRAWN && state(was) !== state(this.looks[i])) this.ring(i); // one failed check alone makes no ring: it accuses nobody
     }
     this.queue = this.queue.slice(n);
     for (const b of boxes) this.label(b);
     if (this.queue.length) this.frame = requestAnimationFrame(() => this.work());
+    else if (anew) this.show();
+  }
+
+  /** The queue, the most urgent first. @param {Moment} m */
+  urgentFirst(m) {
+    /** @type {number[][]} */
+    const byUrgency = LOOKS.map(() => []);
+    for (const i of this.queue) {
+      const cp = this.on.find(this.places.cells[i].id);
+      byUrgency[cp ? lookOf(cp, m) % DIM : 0].push(i);
+    }
+    return byUrgency.reverse().flat();
   }
 
   /** @param {number} i @param {Moment} m @param {boolean} clean whether the canvas is empty there */
@@ -170,12 +199,12 @@ export class Dots {
     g.fillText(String(bad || away), b.x + w + 4, b.y + 9.5);
   }
 
-  // ---- focus and rings: the second canvas ----
+  // ---- focus and rings ----
   /** @param {number} i @param {boolean} speak */
-  show(i, speak) {
+  pick(i, speak) {
     if (i === this.focus) return;
     this.focus = i;
-    this.overlay();
+    this.point();
     const cell = this.places.cells[i], cp = cell && this.on.find(cell.id);
     this.card.hidden = !cp;
     if (!cp) return;
@@ -185,35 +214,22 @@ export class Dots {
     if (speak) this.on.say(`${cp.cp_id}, ${this.on.describe(cp).replace(/<[^>]+>/g, '')}`);
   }
 
-  overlay() {
-    const g = this.og, p = this.places.pitch;
-    g.clearRect(0, 0, this.width, this.places.height);
-    const c = this.places.cells[this.focus];
-    g.strokeStyle = this.colour.ink;
-    if (c) { g.lineWidth = 2; g.strokeRect(c.x - 2.5, c.y - 2.5, p + 4, p + 4); }
-    const now = performance.now();
-    for (const [i, began] of this.rings) {
-      const k = (now - began) / 700, at = this.places.cells[i];
-      if (k >= 1 || !at) { this.rings.delete(i); continue; }
-      g.globalAlpha = 1 - k;
-      g.lineWidth = 1.5;
-      g.beginPath();
-      g.arc(at.x + p / 2, at.y + p / 2, p / 2 + 8 * k, 0, 7);
-      g.stroke();
-    }
-    g.globalAlpha = 1;
+  // point puts the frame of the focus where it belongs.
+  point() {
+    const c = this.places.cells[this.focus], p = this.places.pitch;
+    this.mark.hidden = !c;
+    if (c) this.mark.style.cssText = `left:${c.x - 3.5}px;top:${c.y - 3.5}px;width:${p + 6}px;height:${p + 6}px`;
   }
 
-  /** @param {number} i */
+  /** A ring that spreads: animated without the page's scripts. @param {number} i */
   ring(i) {
-    if (this.calm.matches || this.rings.size >= RINGS) return;
-    this.rings.set(i, performance.now());
-    this.ringFrame ||= requestAnimationFrame(() => this.spread());
-  }
-  spread() {
-    this.ringFrame = 0;
-    this.overlay();
-    if (this.rings.size) this.ringFrame = requestAnimationFrame(() => this.spread());
+    if (this.calm.matches || this.rings >= RINGS) return;
+    const ring = el('<i class="ring"></i>'), c = this.places.cells[i], half = this.places.pitch / 2;
+    ring.style.left = c.x + half + 'px';
+    ring.style.top = c.y + half + 'px';
+    this.rings++;
+    ring.onanimationend = () => { this.rings--; ring.remove(); };
+    this.pane.append(ring);
   }
 
   /** @param {number} i */
@@ -230,12 +246,11 @@ export class Dots {
     if (e.key === 'Enter') { this.open(this.focus); return; }
     if (!(e.key in step)) return;
     e.preventDefault();
-    this.show(this.focus < 0 ? 0 : Math.max(0, Math.min(last, step[e.key])), true);
+    this.pick(this.focus < 0 ? 0 : Math.max(0, Math.min(last, step[e.key])), true);
   }
 
   end() {
     cancelAnimationFrame(this.frame);
-    cancelAnimationFrame(this.ringFrame);
     this.host.replaceChildren();
   }
 
@@ -252,9 +267,8 @@ export class Dots {
 
   /** @param {string} look */
   sprite(look) {
-    const p = this.places.pitch, c = document.createElement('canvas'), m = p / 2, s = p - 1;
-    c.width = c.height = Math.ceil(p * this.ratio);
-    const g = /** @type {CanvasRenderingContext2D} */ (c.getContext('2d')), col = this.colour;
+    const p = this.places.pitch, m = p / 2, s = p - 1, side = Math.ceil(p * this.ratio), c = new OffscreenCanvas(side, side);
+    const g = /** @type {OffscreenCanvasRenderingContext2D} */ (c.getContext('2d')), col = this.colour;
     g.scale(this.ratio, this.ratio);
     /** @param {number} x @param {number} r @param {number} [from] @param {number} [to] */
     const arc = (x, r, from = 0, to = 7) => { g.beginPath(); g.arc(x, m, r, from, to); };
@@ -275,7 +289,7 @@ export class Dots {
         g.beginPath(); g.moveTo(a, a); g.lineTo(b, b); g.moveTo(b, a); g.lineTo(a, b); g.stroke();
       }
     }
-    return c;
+    return c.transferToImageBitmap();
   }
 }
 

@@ -26,6 +26,8 @@ export class Feed {
     this.folder = new Folder();
     /** @type {{items: Item[], more: number}} */
     this.waiting = { items: [], more: 0 }; // what came while it was held
+    this.drawn = 0; // the number of the newest line that was drawn
+    this.frame = 0;
     const list = $('ol', region);
     if (list) {
       for (const type of ['pointerenter', 'focusin']) list.addEventListener(type, () => this.hold(1));
@@ -38,6 +40,7 @@ export class Feed {
     this.folder = new Folder();
     this.waiting = { items: [], more: 0 };
     this.folder.fill([...this.store.changes.map((c) => this.told(c)), ...this.store.feed]);
+    this.drawn = this.folder.last;
   }
 
   /** Takes what came with a frame. @param {Extract<import('./store.js').StoreEvent, {type: 'delta'}>} e */
@@ -58,11 +61,10 @@ export class Feed {
       this.waiting.more += more + Math.max(0, items.length - room);
       return;
     }
-    const before = this.folder.last, now = this.store.now();
+    const now = this.store.now();
     this.folder.add(items, now);
     this.folder.addUnlisted(more, now);
-    this.draw();
-    for (const li of $$('li[data-key]', this.region)) if (Number(li.dataset.key) > before) li.classList.add('arrived');
+    this.frame ||= requestAnimationFrame(() => this.draw());
   }
 
   /** @param {number} d */
@@ -77,9 +79,13 @@ export class Feed {
   }
 
   draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
     const list = $('ol', this.region), m = this.moment(), { central } = this.store;
     if (!list) return;
     patch(list, this.folder.lines.map((l) => feedLine(l, m.now, this.href)).join('') + (central ? feedStart(central, m.now) : ''));
+    for (const li of $$('li[data-key]', list)) if (Number(li.dataset.key) > this.drawn) li.classList.add('arrived');
+    this.drawn = this.folder.last;
     this.tick(m);
   }
 

@@ -48,8 +48,9 @@ export function clock(at) {
   return `${pad(d.getHours())}:${pad(d.getMinutes())}:${pad(d.getSeconds())}`;
 }
 
+const zoneFormat = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
 export function zone() {
-  const part = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' }).formatToParts(new Date()).find((p) => p.type === 'timeZoneName');
+  const part = zoneFormat.formatToParts(new Date()).find((p) => p.type === 'timeZoneName');
   return part ? part.value : '';
 }
 

@@ -137,9 +137,9 @@ export function sitesOf(all) {
 // Site 2 stands before Site 10, CP_2 before CP_10.
 const { compare } = new Intl.Collator('en', { numeric: true });
 
-// A number in an id is as wide as any.
+// Before a number in an id stands how many digits it has: of two numbers the longer is the larger.
 /** @param {string} id */
-const orderKey = (id) => id.replace(/\d+/g, (d) => d.replace(/^0+(?=\d)/, '').padStart(64, '0'));
+const orderKey = (id) => id.replace(/0*(\d+)/g, (_, digits) => '0' + String.fromCharCode(digits.length) + digits);
 
 /** Ids in natural order. Thousands take a tenth of the time that a Collator takes. @param {Iterable<string>} ids */
 export const inOrder = (ids) => [...ids].map((id) => ({ id, key: orderKey(id) })).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.id < b.id ? -1 : 1)).map((x) => x.id);

@@ -332,7 +332,7 @@ function changed(e) {
 function drawAll() {
   drawQueue();
   drawBand();
-  drawBoard();
+  if (store.cps.size > MANY) boardSoon(); else drawBoard(); // for thousands it is a task of its own
   feed.draw();
   tick();
 }
@@ -350,7 +350,7 @@ function boardSoon() {
 /** @param {Extract<import('./store.js').StoreEvent, {type: 'delta'}>} e */
 function delta(e) {
   const m = moment(), moved = new Set(e.changes.map((c) => c.cp_id)), beats = [];
-  let structure = false, news = moved.size > 0 || e.feed.length > 0;
+  let structure = false, news = e.feed.length > 0;
   for (const cp of e.cps) {
     const was = e.before.get(cp.cp_id);
     if (!was || was.site !== cp.site) { structure = true; continue; }
@@ -369,7 +369,7 @@ function delta(e) {
   }
   for (const id of beats) if (visible.has(id)) animate(id);
   if (moved.size) headSites(moved);
-  if (moved.size && store.cps.size <= MANY) { drawQueue(); drawBand(); } else if (news || structure) queueSoon();
+  if (moved.size && store.cps.size <= MANY) { drawQueue(); drawBand(); } else if (moved.size || news || structure) queueSoon();
   feed.add(e);
 }
 /** Brings the heads of the sites of charge points to the present. @param {Set<string>} ids */

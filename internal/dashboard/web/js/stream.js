@@ -4,6 +4,7 @@
 // tab would wait for ever.
 const FRAME_TIMEOUT = 4000; // ms; Central sends a frame at least once a second
 const HIDDEN_AFTER = 1000; // ms; a page that is hidden for less keeps its stream
+const TASK_TIME = 8; // ms of a task that go to frames, before the page answers
 const BACKOFF = [500, 1000, 2000, 5000]; // ms
 
 export class Stream {
@@ -19,6 +20,9 @@ export class Stream {
     this.triedAt = 0; // when the last attempt began
     this.offset = Date.now() / 1000; // Central's clock at performance.now() = 0
     this.paused = false; // hidden: there is no stream
+    this.frames = []; // that came and are not used yet: functions
+    this.spent = 0; // ms of this task that went to frames
+    this.nextTask = 0; // the timer of the next one
     if (document.hidden) this.pause(); else this.connect();
     setInterval(() => this.check(), 250);
     document.addEventListener('visibilitychange', () => this.visibility());
@@ -55,24 +59,51 @@ export class Stream {
   connect() {
     clearTimeout(this.timer);
     if (this.source) this.source.close();
+    this.frames = [];
     this.paused = false;
     this.retryAt = 0;
     this.triedAt = performance.now();
     // What came since the last frame follows, or a snapshot where that is too long ago.
     const source = this.source = new EventSource(this.url + (this.lastId ? '?after=' + encodeURIComponent(this.lastId) : ''));
-    const frame = (name, use) => source.addEventListener(name, (e) => {
-      if (source !== this.source) return;
-      const data = JSON.parse(e.data);
+    const on = (name, use) => source.addEventListener(name, (e) => {
+      this.lastFrameAt = performance.now();
+      this.take(() => { if (source === this.source) use(JSON.parse(e.data), e); });
+    });
+    const frame = (name, use) => on(name, (data, e) => {
       this.lastId = e.lastEventId || this.lastId;
       this.syncClock(data.now);
       this.attempt = 0;
       use(data);
       this.connected();
     });
-    frame('snapshot', (d) => this.on.snapshot(d));
+    let cps = []; // of a snapshot that is still to come
+    on('part', (d) => { cps.push(...d.cps); });
+    frame('snapshot', (d) => {
+      d.cps = cps.concat(d.cps);
+      cps = [];
+      this.on.snapshot(d);
+    });
     frame('delta', (d) => this.on.delta(d));
     frame('beat', (d) => this.on.beat(d));
     source.onerror = () => { if (source === this.source) this.fail(); };
+  }
+
+  // take uses a frame, now or after those before it. A browser hands over many in one task; what
+  // is beyond TASK_TIME waits for another, so that the page answers in between.
+  take(use) {
+    this.frames.push(use);
+    this.use();
+  }
+  use() {
+    this.nextTask ||= setTimeout(() => {
+      this.nextTask = this.spent = 0;
+      if (this.frames.length) this.use();
+    });
+    while (this.frames.length && this.spent < TASK_TIME) {
+      const began = performance.now(), use = this.frames.shift();
+      use();
+      this.spent += performance.now() - began;
+    }
   }
 
   // syncClock follows the frame with the smallest delay, and a later one slowly: a frame
@@ -91,6 +122,7 @@ export class Stream {
 
   fail() {
     if (this.source) this.source.close();
+    this.frames = []; // they come again
     this.attempt++;
     const wait = BACKOFF[Math.min(this.attempt, BACKOFF.length) - 1] * (0.8 + 0.4 * Math.random());
     this.retryAt = performance.now() + wait;
