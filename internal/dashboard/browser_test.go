@@ -209,6 +209,7 @@ func TestPageInSpanishOnAPhone(t *testing.T) {
 	b.waitFor("small tiles", `document.querySelectorAll(".tile.small.s-faulted").length === 14`)
 	b.waitFor("the sentence", headline+`.startsWith("14 averiados. El primero, CP_")`)
 	b.waitFor("no sideways scrolling", `document.documentElement.scrollWidth <= 390`)
+	b.waitFor("every place of the navigation", `[...document.querySelectorAll(".nav a:not([hidden])")].every((e) => { const r = e.getBoundingClientRect(); return r.width > 0 && r.left >= 0 && r.right <= 390 && document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2) === e; })`)
 	b.do(chromedp.Click(`.count.s-activated`))
 	b.waitFor("a filter that hides the rest", `[...document.querySelectorAll(".tile")].every((e) => e.offsetParent === null)`)
 	b.waitFor("the filter in the address", `location.search.includes("state=activated")`)

@@ -36,12 +36,9 @@ func TestPictures(t *testing.T) {
 	forty.forty()
 	many.thousands(10_000)
 	many.tell()
-	for range 62 { // a minute of life: the events have a rate, and rings are over
-		second := time.Now()
-		six.tell()
-		forty.tell()
-		time.Sleep(time.Until(second.Add(time.Second)))
-	}
+	six.live()
+	silence := forty.live()
+	time.Sleep(62 * time.Second) // the rate of events is that of a minute
 	const board = `document.querySelector(".boardp") !== null`
 	const day = board + ` && document.querySelector(".up24 .fig b")?.textContent.includes("%")`
 	c.shoot(six, "overview-6-light", "/?lang=en&theme=light", 1440, 720, day)
@@ -60,13 +57,17 @@ func TestPictures(t *testing.T) {
 	c.zoom = 1
 	c.shoot(forty, "phone-1", "/?lang=es&theme=light", 390, 844, day)
 	c.shoot(forty, "phone-2", "/cp/CP_031?lang=en&theme=dark", 390, 844, `document.querySelector(".lat")`)
+	many.tell()
 	c.shoot(many, "overview-10000", "/?lang=en&theme=light", 1920, 1080, day)
+	many.tell()
 	c.shoot(many, "overview-10000-dark", "/?lang=en&theme=dark", 1920, 1080, day)
 	c.shoot(none, "empty", "/?lang=en&theme=light", 1440, 760, board)
+	silence()
 	forty.events.lose("read partition 0: connection refused")
 	time.Sleep(2 * time.Second)
 	c.shoot(forty, "no-kafka-es", "/?lang=es&theme=light", 1440, 900, `document.body.classList.contains("is-part")`)
 	forty.events.lose("")
+	forty.live()
 	c.shoot(forty, "", "/?lang=en&theme=light", 1440, 900, `document.querySelectorAll(".tile").length === 40`)
 	forty.lose()
 	const lost = `document.body.classList.contains("is-lost")`
@@ -100,17 +101,10 @@ func (c camera) shoot(s *scene, name, place string, width, height int64, ready s
 	}
 	c.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(c.zoom)))
 	if place != "" {
-		s.tell()
 		c.do(chromedp.Navigate(s.page + place[1:]))
 	}
 	c.waitFor(name, `!!(`+ready+`) && document.fonts.status === "loaded"`)
-	for range 3 {
-		second := time.Now()
-		if place != "" {
-			s.tell()
-		}
-		time.Sleep(time.Until(second.Add(time.Second)))
-	}
+	time.Sleep(3 * time.Second)
 	if name != "" {
 		c.write(name, c.capture())
 	}
@@ -188,7 +182,7 @@ func withPalette(from image.Image) *image.Paletted {
 			count[at(x, y)]++
 		}
 	}
-	like := func(c color.RGBA) [3]uint8 { return [3]uint8{c.R >> 4, c.G >> 4, c.B >> 4} }
+	like := func(c color.RGBA) [3]uint8 { return [3]uint8{c.R >> 3, c.G >> 3, c.B >> 3} }
 	sum := map[[3]uint8]int{}
 	best := map[[3]uint8]color.RGBA{}
 	for c, n := range count {

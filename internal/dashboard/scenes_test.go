@@ -24,6 +24,7 @@ import (
 // scene is a Central with what it is told, for a picture.
 type scene struct {
 	*testServer
+	mu     sync.Mutex // held by tell
 	people *peopleSite
 	events *eventSource
 	cps    []sceneCP
@@ -111,6 +112,8 @@ func (s *scene) bays() {
 // tell tells everything that is new, and lets each Monitor be heard.
 func (s *scene) tell() {
 	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.cps {
 		c := &s.cps[i]
 		name := cmp.Or(c.connection, c.site)
@@ -146,6 +149,27 @@ func (s *scene) tell() {
 		s.events.checksUntil(c.told, evcp.CPID(c.id), c.site, strings.Repeat(next, int(checks)))
 		m.send("EV_CP_M " + c.id + " heartbeat " + c.heartbeat)
 	}
+}
+
+// live tells what is new each second, until the function that it returns is called.
+func (s *scene) live() (end func()) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			s.tell()
+			select {
+			case <-stop:
+				return
+			case <-second.C:
+			}
+		}
+	}()
+	end = sync.OnceFunc(func() { close(stop); <-done })
+	s.t.Cleanup(end)
+	return end
 }
 
 // past tells the checks of two months before those of the scene, one each 15 min.

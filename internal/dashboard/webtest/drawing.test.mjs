@@ -29,6 +29,12 @@ test('a second of outage in a day is two pixels wide', () => {
   assert.match(dayStrip(day, undefined, 140, 10), /g-unobserved/);
 });
 
+test('a backlog that was read at once is a broken bar and leaves the others their height', () => {
+  const drawn = rateBars([...new Array(58).fill(6), 17000, 6], 0);
+  assert.equal(drawn.match(/broken/g)?.length, 1);
+  assert.match(drawn, /height="22.6"/);
+  assert.doesNotMatch(rateBars(new Array(60).fill(6), 0), /broken/);
+});
 test('what is not known of the last seconds is hatched', () => assert.match(rateBars(new Array(60).fill(5), 10), /g-unobserved" x="125"/));
 
 test('ten thousand marks fit, each in its own place, and are found there', () => {

@@ -258,6 +258,7 @@ export class Dots {
   colours() {
     const probe = el('<i class="sr"></i>');
     this.host.append(probe);
+    probe.style.setProperty('forced-color-adjust', 'none'); // else all are one colour
     /** @param {string} name */
     const css = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
     for (const n of ['ink', 'ink-3', 'flt-ink', 'dis-ink', 'act-solid', 'flt-solid', 'flt-on', 'dis-solid', 'mnt-solid']) this.colour[n] = css(n);

@@ -87,10 +87,19 @@ export function boundsBar(sums) {
     <p class="range sub"><span>${t('worst')}</span><span class="mid">${t('unobs', { p: pctUp(all ? sums.unwatched_us / all : 0) })}</span><span>${t('best')}</span></p>`;
 }
 
-/** Events by the second; gone: the last seconds of which nothing is known. @param {number[]} rate @param {number} gone */
+/**
+ * Events by the second; gone: the last seconds of which nothing is known. A backlog that was read
+ * at once would flatten all else: its bar is broken, and as high as the picture.
+ * @param {number[]} rate @param {number} gone
+ */
 export function rateBars(rate, gone) {
-  const max = Math.max(...rate, 1) * 1.15, W = 150, H = 26, n = rate.length;
-  const drawn = rate.map((v, i) => (i >= n - gone || !v ? '' : `<rect x="${i * 2.5}" y="${(H - (v / max) * H).toFixed(1)}" width="1.7" height="${((v / max) * H).toFixed(1)}"/>`)).join('');
+  const some = rate.filter((v) => v > 0).sort((a, b) => a - b), limit = 5 * (some[Math.floor(some.length / 2)] || 1);
+  const max = Math.max(...rate.filter((v) => v <= limit), 1) * 1.15, W = 150, H = 26, n = rate.length;
+  const drawn = rate.map((v, i) => {
+    if (i >= n - gone || !v) return '';
+    if (v > limit) return `<path class="broken" d="M${i * 2.5} ${H}V7h1.7V${H}zM${i * 2.5} 4V0h1.7V4z"/>`;
+    return `<rect x="${i * 2.5}" y="${(H - (v / max) * H).toFixed(1)}" width="1.7" height="${((v / max) * H).toFixed(1)}"/>`;
+  }).join('');
   return `<svg class="ratebars" viewBox="0 0 ${W} ${H}" preserveAspectRatio="none" aria-hidden="true">${drawn}${gone > 0 ? `<rect class="g-unobserved" x="${(n - gone) * 2.5}" y="0" width="${gone * 2.5}" height="${H}"/>` : ''}</svg>`;
 }
 
