@@ -144,9 +144,9 @@ func (s *scene) tell() {
 		if c.heartbeat != "OK" {
 			next = c.checks[len(c.checks)-1:]
 		}
-		checks := time.Since(c.told).Round(time.Second) / time.Second // one a second, as its Monitor's
-		c.told = c.told.Add(checks * time.Second)
-		s.events.checksUntil(c.told, evcp.CPID(c.id), c.site, strings.Repeat(next, int(checks)))
+		passed := time.Since(c.told).Round(time.Second) // a check each second, as of its Monitor
+		c.told = c.told.Add(passed)
+		s.events.checksUntil(c.told, evcp.CPID(c.id), c.site, strings.Repeat(next, int(passed/time.Second)))
 		m.send("EV_CP_M " + c.id + " heartbeat " + c.heartbeat)
 	}
 }

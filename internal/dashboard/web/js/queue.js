@@ -51,7 +51,7 @@ function cpRow(r, cp, m, href, mayTake) {
 function evidenceOf(cp, m) {
   const open = openOf(cp), away = m.kafka.state === 'lost' || m.lost;
   if (open && (cp.state !== 'faulted' || !sinceOf(cp).bound)) {
-    const unjudged = open.not_judged ? ` · ${t('q_unjudged', { u: num(open.not_judged) })}` : '';
+    const unjudged = open.not_judged ? `, ${t('q_unjudged', { u: num(open.not_judged) })}` : '';
     const all = num(open.failed_checks);
     const text = away && !m.lost ? `<span>${t('q_gone', { t: hm(m.kafka.since) })}</span>` : `<span>${t('q_failed', { n: all, all })}${unjudged}</span>`;
     return evidence(open, cp.events.checks || '', away && !m.lost) + text;
