@@ -229,6 +229,9 @@ func (c *campaign) startCentral() (err error) {
 	args := []string{"--http", c.centralPage, "--heartbeat", c.timing.heartbeat.String(), "--state-dir", filepath.Join(c.o.dir, "central")}
 	if c.history {
 		args = append(args, "--kafka-brokers", c.brokerAddress)
+		if c.certificates != nil {
+			args = append(args, c.certificates.kafkaArgs()...)
+		}
 	}
 	if c.certificates == nil {
 		args = append(args, "--listen", c.centralAddress)

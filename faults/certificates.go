@@ -200,8 +200,12 @@ func (c *certificateFiles) client(prefix, cert string) []string {
 }
 
 func (c *certificateFiles) monitorArgs(id evcp.CPID) []string {
-	return slices.Concat(c.client("central", toCentral(id)), c.client("engine", toEngine(id)), c.client("kafka", ""),
-		[]string{"--kafka-sasl", "scram-sha-256", "--kafka-username", testbed.BrokerUser, "--kafka-password-file", c.path(passwordFile)})
+	return slices.Concat(c.client("central", toCentral(id)), c.client("engine", toEngine(id)), c.kafkaArgs())
+}
+
+// kafkaArgs are those of a client of the broker: a Monitor, or a Central that keeps the history.
+func (c *certificateFiles) kafkaArgs() []string {
+	return append(c.client("kafka", ""), "--kafka-sasl", "scram-sha-256", "--kafka-username", testbed.BrokerUser, "--kafka-password-file", c.path(passwordFile))
 }
 
 func (c *certificateFiles) centralArgs(address string) []string {

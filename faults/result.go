@@ -26,7 +26,7 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	defer cancel()
 	began := time.Now()
 	with := *o
-	with.history = !o.tls && !o.fleet
+	with.history = true
 	o = &with
 	c, err := open(ctx, o, campaignTiming, usualBehaviours(o.monitors), layout{})
 	if err != nil {
