@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -44,10 +45,6 @@ func Connect(fd int, to netip.AddrPort) error {
 	}
 	return refusal(err, to)
 }
-
-// RouteError is the error with which this machine refuses packets to an address now; nil
-// when it sends them. CauseOf the error is evcp.NoNetwork.
-func RouteError(to netip.AddrPort) error { return routeError(to) }
 
 // control prepares a socket that is about to connect to an address, and makes the first
 // connect(2) itself.
@@ -108,17 +105,66 @@ func sockaddr(to netip.AddrPort) (unix.Sockaddr, error) {
 	return sa, nil
 }
 
-// routeError is the error with which the kernel refuses packets to an address now; nil when
-// it sends them. Connecting a UDP socket asks the kernel for a route and sends nothing.
+// routeError asks a RouteChecker once.
 func routeError(to netip.AddrPort) error {
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-	switch {
-	case err == nil:
-		_ = c.Close() // nothing was sent
-		return nil
-	case isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH, unix.EADDRNOTAVAIL):
-		return &localError{evcp.NoNetwork, err}
-	default:
-		return nil
+	var r RouteChecker
+	defer r.Close()
+	return r.Error(to)
+}
+
+// RouteChecker asks the kernel for routes. It keeps its sockets, so that asking costs little.
+type RouteChecker struct{ v4, v6 routeSocket }
+
+// Error is the error with which this machine refuses packets to an address now; nil when it
+// sends them, or when no socket was to be had. CauseOf the error is evcp.NoNetwork.
+func (r *RouteChecker) Error(to netip.AddrPort) error {
+	var err error
+	if to.Addr().Is4() {
+		err = r.v4.connect(unix.AF_INET, to)
+	} else {
+		err = r.v6.connect(unix.AF_INET6, to)
 	}
+	if isAny(err, unix.ENETUNREACH, unix.ENETDOWN, unix.EHOSTUNREACH, unix.EADDRNOTAVAIL) {
+		return &localError{evcp.NoNetwork, os.NewSyscallError("connect", err)}
+	}
+	return nil
+}
+
+// Close closes its sockets. They have sent nothing.
+func (r *RouteChecker) Close() {
+	for _, s := range []*routeSocket{&r.v4, &r.v6} {
+		if s.open {
+			_ = unix.Close(s.fd)
+		}
+	}
+}
+
+// routeSocket is a UDP socket. Connecting it asks for a route and sends nothing.
+type routeSocket struct {
+	fd   int
+	open bool
+}
+
+func (s *routeSocket) connect(family int, to netip.AddrPort) (err error) {
+	if !s.open {
+		if s.fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		s.open = true
+	}
+	sa, err := sockaddr(to)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Connect(s.fd, sa), Disconnect(s.fd))
+}
+
+// Disconnect makes a socket one that can connect. Of a TCP socket whose connection is over
+// nothing is sent; of another a reset may be.
+func Disconnect(fd int) error {
+	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {
+		return errno
+	}
+	return nil
 }

@@ -35,6 +35,7 @@ type raw struct {
 	// receiveTimes is a socket that asks for receive times and gets none: the kernel
 	// switches them off with the last socket that asks.
 	receiveTimes int
+	routes       link.RouteChecker
 	open         int // sockets in epoll
 	connecting   int // dials in flight
 	blocks       []*[block]rawTarget
@@ -44,6 +45,7 @@ type raw struct {
 	active       bool          // something happened since the last Take
 	slow         socketWatch   // for slow Engines
 
+	asking  []int         // see connectedFirst
 	written []int32       // slots with a message sent, of which the exchange does not know yet
 	before  time.Duration // those messages
 	results []exchange.Result
@@ -211,7 +213,7 @@ func (r *raw) Release(slot int) {
 
 func (r *raw) Ask(slept time.Duration, slots ...int) {
 	r.endNamed()
-	for chunk := range slices.Chunk(slots, batch) {
+	for chunk := range slices.Chunk(r.connectedFirst(slots), batch) {
 		r.poll() // what has arrived before a question is no reply to it
 		for _, slot := range chunk {
 			t := r.target(slot)
@@ -231,6 +233,20 @@ func (r *raw) Ask(slept time.Duration, slots ...int) {
 	}
 	r.active = true
 	r.plan(r.clock.now)
+}
+
+// connectedFirst are the slots to ask, those with a connection before those that must dial: a
+// dial takes several times as long as a message, and would make the others late.
+func (r *raw) connectedFirst(slots []int) []int {
+	r.asking = r.asking[:0]
+	for _, connected := range []bool{true, false} {
+		for _, slot := range slots {
+			if t := r.target(slot); (t.fd != noSocket && !t.reusable) == connected {
+				r.asking = append(r.asking, slot)
+			}
+		}
+	}
+	return r.asking
 }
 
 // Ready receives what portable exchanges have found, and when a named dial has ended.
@@ -301,6 +317,7 @@ func (r *raw) Close() {
 	r.other.Close()
 	r.named.Wait()
 	r.endNamed()
+	r.routes.Close()
 	_ = errors.Join(r.slow.close(), unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
 }
 

@@ -42,7 +42,7 @@ func (r *raw) dial(t *rawTarget, slot int) error {
 func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
 	if t.reusable {
 		t.reusable = false
-		if disconnect(t.fd) == nil {
+		if link.Disconnect(int(t.fd)) == nil {
 			return true, nil
 		}
 		r.closeSocket(t)
@@ -100,7 +100,7 @@ func (r *raw) dialError(t *rawTarget, ended bool) error {
 			err = unix.Errno(errno)
 		}
 		if link.CauseOf(err) == evcp.Timeout {
-			err = cmp.Or(link.RouteError(t.address), err)
+			err = cmp.Or(r.routes.Error(t.address), err)
 		}
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func (r *raw) route(t *rawTarget) exchange.Input {
 	if t.connecting {
 		r.close(t)
 	}
-	if refused := link.RouteError(t.address); refused != nil {
+	if refused := r.routes.Error(t.address); refused != nil {
 		return r.failure(refused)
 	}
 	return exchange.Input{Kind: exchange.Quiet, Now: r.clock.now}

@@ -273,12 +273,3 @@ func (r *raw) closeSocket(t *rawTarget) {
 	}
 	t.generation++
 }
-
-// disconnect makes a socket whose connection is over one that can connect. It sends nothing.
-func disconnect(fd int32) error {
-	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
-	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {
-		return errno
-	}
-	return nil
-}

@@ -1,4 +1,4 @@
-package probe
+package link_test
 
 import (
 	"net"
@@ -39,7 +39,7 @@ func TestDisconnect(t *testing.T) {
 	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); err != nil {
 		t.Fatal(err)
 	}
-	if err := disconnect(int32(fd)); err != nil {
+	if err := link.Disconnect(fd); err != nil {
 		t.Fatal(err)
 	}
 	c = connect()
