@@ -14,6 +14,7 @@ import (
 	"evcp/internal/audit"
 	"evcp/internal/config"
 	"evcp/internal/console"
+	"evcp/internal/credentials"
 	"evcp/internal/dashboard"
 	"evcp/internal/language"
 	"evcp/internal/ocpi"
@@ -29,6 +30,8 @@ type boardSettings struct {
 	proxies                    []netip.Prefix
 	pageURL                    string
 	party                      ocpi.Party // of OCPI; zero is none
+	provider                   dashboard.SignInProvider
+	providerSecret             string // a file
 }
 
 // settings are their rows in the program's table.
@@ -41,6 +44,9 @@ func (b *boardSettings) settings() []config.Setting {
 		{Name: "trust-user-header", Arg: "NAME", Group: group, Help: "in which a proxy says who signed in there", Scope: config.NotInFile, Set: b.setHeader},
 		{Name: "trust-proxy", Arg: "NETWORKS", Group: group, Help: "as 10.0.0.0/8: whose header counts", Scope: config.NotInFile, Set: b.setProxies},
 		{Name: "page-url", Arg: "URL", DefaultText: "as asked", Group: group, Help: "by which others reach the page", Scope: config.NotInFile, Set: b.setPageURL},
+		{Name: "oidc-issuer", Arg: "URL", DefaultText: "none", Group: group, Help: "OpenID Connect: where people sign in, too", Scope: config.NotInFile, Set: b.setIssuer},
+		{Name: "oidc-client-id", Arg: "ID", Group: group, Help: "by which it knows this Central", Scope: config.NotInFile, Set: config.Text(&b.provider.ClientID)},
+		{Name: "oidc-client-secret-file", Arg: "FILE", DefaultText: "none", Group: group, Help: "what proves that", Scope: config.NotInFile, Set: config.Text(&b.providerSecret)},
 		{Name: "ocpi-party", Arg: "ID", DefaultText: "none", Group: group, Help: "as ES-ABC: whose ports OCPI partners read", Scope: config.NotInFile, Set: b.setParty},
 	}
 }
@@ -79,6 +85,35 @@ func (b *boardSettings) setPageURL(text string) error {
 	return nil
 }
 
+func (b *boardSettings) setIssuer(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return language.New("an issuer is as https://login.example.net/realms/x")
+	}
+	b.provider.Issuer = text // its own bytes: the provider repeats them
+	return nil
+}
+
+// openSecret opens the file of the secret that the provider knows.
+func (b *boardSettings) openSecret(files *credentials.Store) error {
+	if b.providerSecret == "" {
+		return nil
+	}
+	secret, err := files.Secret("oidc-client-secret-file", b.providerSecret)
+	if err == nil {
+		b.provider.Secret = secret.Text
+	}
+	return err
+}
+
+// signInProvider is where people sign in, too; nil: nowhere.
+func (b *boardSettings) signInProvider() *dashboard.SignInProvider {
+	if b.provider.Issuer == "" {
+		return nil
+	}
+	return &b.provider
+}
+
 func (b *boardSettings) setParty(text string) error {
 	var ok bool
 	if b.party, ok = ocpi.ParseParty(text); !ok {
@@ -94,6 +129,10 @@ func (b *boardSettings) check() (setting string, why error) {
 		return "trust-user-header", language.New("it goes with --trust-proxy: anybody can send a header")
 	case b.userHeader == "" && b.proxies != nil:
 		return "trust-proxy", language.New("it goes with --trust-user-header")
+	case b.provider.Issuer != "" && (b.provider.ClientID == "" || b.pageURL == ""):
+		return "oidc-issuer", language.New("it goes with --oidc-client-id and --page-url")
+	case b.provider.Issuer == "" && b.provider.ClientID+b.providerSecret != "":
+		return "oidc-client-id", language.New("it goes with --oidc-issuer")
 	}
 	return "", nil
 }

@@ -255,6 +255,12 @@ func TestUsersAndTokens(t *testing.T) {
 		{at("token", "--name", "x", "--role", "viewer", "--expires", "9999d"), cli.ExitUsage, "3660d"},
 		{[]string{"--ports", badPorts, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", nowhere}, cli.ExitUsage, "line 2: commissioned"},
 		{[]string{"--trust-user-header", "X-User", "--state-dir", s.dir}, cli.ExitUsage, "--trust-proxy"},
+		{[]string{"--oidc-issuer", "https://login.example", "--oidc-client-id", "evcp", "--state-dir", s.dir}, cli.ExitUsage, "--page-url"},
+		{[]string{"--oidc-issuer", "http://login.example", "--state-dir", s.dir}, cli.ExitUsage, "https://login.example.net/realms/x"},
+		{[]string{"--oidc-client-id", "evcp", "--state-dir", s.dir}, cli.ExitUsage, "--oidc-issuer"},
+		{[]string{"--oidc-issuer", "https://login.example", "--oidc-client-id", "evcp", "--page-url", "https://x", "--oidc-client-secret-file", s.dir + "/none", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--state-dir", s.dir}, cli.ExitUsage, "oidc-client-secret-file"},
+		{[]string{"--page-url", "central.example", "--state-dir", s.dir}, cli.ExitUsage, "https://central.example.net"},
+		{[]string{"--ocpi-party", "ESABC", "--state-dir", s.dir}, cli.ExitUsage, "ES-ABC"},
 		{[]string{"--trust-proxy", "10.0.0.0/99", "--state-dir", s.dir}, cli.ExitUsage, "a network is"},
 	} {
 		if _, stderr, code := output(t, tc.args...); code != tc.code || !strings.Contains(unwrapped(stderr), tc.want) {

@@ -110,6 +110,9 @@ func (o *options) serve(ctx context.Context) (err error) {
 	if err := o.alerts.open(&o.files); err != nil {
 		return err
 	}
+	if err := o.board.openSecret(&o.files); err != nil {
+		return cli.UsageError(language.Errorf("--oidc-client-secret-file: %w", err))
+	}
 	con := o.log.OpenLog(o.said)
 	defer con.Close()
 	defer cli.WatchFiles(ctx, &o.files, con.Logger(), con.Language())()
@@ -196,7 +199,7 @@ func (p *centralProcess) run(ctx context.Context, monitors []net.Listener, pages
 	p.page = dashboard.New(dashboard.Options{
 		Central: p.central, Version: version.String(), Notice: p.options.board.notice, History: p.past(), Metrics: append(p.alerts.metrics(), p.options.files.Metrics), Alerts: p.alerts.source(),
 		Accounts: p.board.accounts, Operations: p.board.operations, Access: p.options.board.rules(pages), FirstUsed: p.dropFirstToken, FilesLost: p.filesLost, PortsFile: p.options.reports.portsFile(),
-		Party: p.options.board.party, PageURL: p.options.board.pageURL,
+		Party: p.options.board.party, PageURL: p.options.board.pageURL, Provider: p.options.board.signInProvider(),
 	})
 	wg.Go(func() { p.page.Run(ctx) }) // alerts need the sites, also where no page is served
 	if pages != nil {

@@ -30,7 +30,7 @@ const (
 
 // keptSession is one that is kept.
 type keptSession struct {
-	name    string // "" is of the first token
+	name    string // "" is of the first token; after providerPrefix one that the provider has told
 	made    evcp.Stamp
 	used    evcp.Stamp
 	written evcp.Stamp // used, on disk
@@ -49,7 +49,12 @@ type SignedIn struct {
 	Secret string // the value of the cookie
 	Name   string // "" for Setup
 	Role   Role
+
+	Provider bool // who it is, the OpenID Connect provider has told
 }
+
+// providerPrefix can't begin the name of a user.
+const providerPrefix = "provider:"
 
 // CSRF is what a write of this session must carry. Nobody can compute it who has not got the
 // cookie, and no cookie from it.
@@ -167,13 +172,23 @@ func (s *Store) Begin(by audit.Actor, old string) (SignedIn, error) {
 	return s.begin(by, u.Name, u.Role, old)
 }
 
+// SignInByProvider begins a session of who has signed in there. Whom nobody has added here is a
+// viewer.
+func (s *Store) SignInByProvider(name string, peer netip.Addr) (SignedIn, error) {
+	role := Viewer
+	if u, known := s.User(name); known {
+		name, role = u.Name, u.Role
+	}
+	return s.begin(audit.Actor{Name: name, Kind: audit.ByProvider, Peer: peerText(peer)}, providerPrefix+name, role, "")
+}
+
 // FirstTokenName stands in the log for who has the first token.
 const FirstTokenName = "first token"
 
 // begin makes a session, and room for it.
 func (s *Store) begin(by audit.Actor, name string, role Role, old string) (SignedIn, error) {
 	now := evcp.StampOf(time.Now())
-	in := SignedIn{newSecret(), name, role}
+	in := SignedIn{Secret: NewSecret(), Name: name, Role: role}
 	hash := hashOf(in.Secret)
 	s.mu.Lock()
 	ended := s.makeRoom(name, now)
@@ -242,14 +257,18 @@ func (s *Store) SessionOf(secret string, at time.Time) (in SignedIn, ok bool) {
 		s.mu.Unlock()
 		return in, false
 	}
-	in = SignedIn{secret, o.name, Setup}
-	if o.name != "" {
-		u, there := s.users[strings.ToLower(o.name)]
-		if !there {
+	in = SignedIn{Secret: secret, Role: Setup}
+	if in.Name, in.Provider = strings.CutPrefix(o.name, providerPrefix); in.Name != "" {
+		u, there := s.users[strings.ToLower(in.Name)]
+		switch {
+		case there:
+			in.Role = u.Role
+		case in.Provider:
+			in.Role = Viewer
+		default:
 			s.mu.Unlock()
 			return SignedIn{}, false
 		}
-		in.Role = u.Role
 	}
 	o.used = max(o.used, now)
 	write := o.used > o.written.Add(writeUsedAfter)

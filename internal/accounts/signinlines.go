@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"evcp/internal/audit"
@@ -87,6 +88,7 @@ const (
 	tooMany       = "too_many"
 	unknownToken  = "unknown_token"
 	expiredToken  = "expired"
+	byProvider    = "provider"
 )
 
 // refused counts a sign-in that was refused, and says so. Of a name that nobody has only that is
@@ -106,7 +108,7 @@ func (s *Store) refused(why, name string, peer netip.Addr) {
 
 // noteRefusal adds a line to both logs, as far as there is one. What refused it, the audit log
 // can't change: its error is that of the next change.
-func (s *Store) noteRefusal(action audit.ChangeAction, target, why string, peer netip.Addr) {
+func (s *Store) noteRefusal(action audit.ChangeAction, target, why string, peer netip.Addr, values ...any) {
 	s.mu.Lock()
 	more, ok := s.lines[action].take(time.Now())
 	s.mu.Unlock()
@@ -122,7 +124,20 @@ func (s *Store) noteRefusal(action audit.ChangeAction, target, why string, peer 
 		s.log.Warn("a token was refused", withMore(more, "why", why, "name", target, "peer", by.Peer)...)
 		return
 	}
-	s.log.Warn("a sign-in was refused", withMore(more, "why", why, "name", target, "peer", by.Peer)...)
+	s.log.Warn("a sign-in was refused", append(withMore(more, "why", why, "name", target, "peer", by.Peer), values...)...)
+}
+
+// maxProviderError bounds what the log says of a provider's answer, in bytes.
+const maxProviderError = 300
+
+// RefuseProvider notes that nobody was signed in by the provider, and in the log of the program
+// why: that has the provider's own words.
+func (s *Store) RefuseProvider(err error, peer netip.Addr) {
+	s.mu.Lock()
+	s.failed++
+	s.mu.Unlock()
+	text := err.Error()
+	s.noteRefusal(audit.RefuseSignIn, "", byProvider, peer, "error", strings.ToValidUTF8(text[:min(len(text), maxProviderError)], ""))
 }
 
 // withMore are the values of a line of the log, with how many lines were left out, if any were.

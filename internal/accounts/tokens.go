@@ -21,7 +21,8 @@ const secretBytes = 32
 // tokenPrefix begins a token, so that scanners of repositories and logs can find one.
 const tokenPrefix = "evcp_"
 
-func newSecret() string {
+// NewSecret is a random one that nobody guesses.
+func NewSecret() string {
 	b := make([]byte, secretBytes)
 	rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b)
@@ -59,7 +60,7 @@ func (s *Store) AddToken(c *audit.BoardChange, name string, role Role, life time
 	if len(s.Tokens()) >= maxTokens {
 		return "", t, ErrTooMany
 	}
-	secret = tokenPrefix + newSecret()
+	secret = tokenPrefix + NewSecret()
 	t = Token{Name: name, Role: role, Made: c.At, Expires: c.At.Add(life), hash: hashOf(secret)}
 	err = c.DB.Exec(`INSERT OR REPLACE INTO tokens (name, role, hash, made, expires) VALUES (?,?,?,?,?)`, name, string(role), t.hash[:], int64(t.Made), int64(t.Expires))
 	c.Line(audit.AddToken, name, nil, t.line())
@@ -125,7 +126,7 @@ func (s *Store) NewFirstToken() (string, error) {
 	if len(s.Users()) > 0 {
 		return "", nil
 	}
-	secret := newSecret()
+	secret := NewSecret()
 	hash := hashOf(secret)
 	if err := s.file.Write(func(db *sqlite.DB) error {
 		return errors.Join(putSecret(db, "first_token", hash[:]), db.Exec(`DELETE FROM sessions WHERE name = ''`))

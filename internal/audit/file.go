@@ -122,13 +122,14 @@ type ActorKind string
 
 // The kinds.
 const (
-	ByUser    ActorKind = "user"    // a session
-	ByToken   ActorKind = "token"   // a token for programs
-	ByProxy   ActorKind = "proxy"   // the header of a trusted proxy
-	ByLocal   ActorKind = "local"   // the socket in the state folder, or the folder itself
-	BySetup   ActorKind = "setup"   // the first token
-	ByCentral ActorKind = "central" // Central itself: something recovered, or its time was over
-	ByNobody  ActorKind = "nobody"  // nothing: who was refused
+	ByUser     ActorKind = "user"     // a session
+	ByToken    ActorKind = "token"    // a token for programs
+	ByProxy    ActorKind = "proxy"    // the header of a trusted proxy
+	ByProvider ActorKind = "provider" // a session of who signed in at the OpenID Connect provider
+	ByLocal    ActorKind = "local"    // the socket in the state folder, or the folder itself
+	BySetup    ActorKind = "setup"    // the first token
+	ByCentral  ActorKind = "central"  // Central itself: something recovered, or its time was over
+	ByNobody   ActorKind = "nobody"   // nothing: who was refused
 )
 
 // BoardChange is a change under way.

@@ -83,8 +83,11 @@ func (d *Dashboard) callerOf(r *http.Request) (c caller, err error) {
 		}
 		if in, ok := d.accounts.SessionOf(cookie.Value, time.Now()); ok {
 			c.Name, c.Kind, c.role, c.csrf, c.cookie = in.Name, audit.ByUser, in.Role, in.CSRF(), cookie.Value
-			if in.Role == accounts.Setup {
+			switch {
+			case in.Role == accounts.Setup:
 				c.Kind = audit.BySetup
+			case in.Provider:
+				c.Kind = audit.ByProvider
 			}
 			return c, nil
 		}
@@ -124,8 +127,14 @@ func tokenIn(headers []string) (secret string, ok bool) {
 	return secret, true
 }
 
-// maxProxyName bounds the name that a proxy gives, in bytes.
-const maxProxyName = 200
+// maxProvedName bounds the name that a proxy or a provider gives, in bytes.
+const maxProvedName = 200
+
+// provedName reports whether such a name can be one.
+func provedName(name string) bool {
+	odd := func(c rune) bool { return !unicode.IsPrint(c) || c == ',' }
+	return len(name) <= maxProvedName && utf8.ValidString(name) && !strings.ContainsFunc(name, odd)
+}
 
 // proxyUser is whom a trusted proxy has signed in; "" for nobody, and where the header comes from
 // anybody else.
@@ -141,8 +150,7 @@ func (d *Dashboard) proxyUser(r *http.Request) (string, error) {
 		return "", refusalError{http.StatusBadRequest, "the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " stands twice"}
 	}
 	name := values[0]
-	odd := func(c rune) bool { return !unicode.IsPrint(c) || c == ',' }
-	if len(name) > maxProxyName || !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
+	if !provedName(name) {
 		return "", refusalError{http.StatusBadRequest, "the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " holds no name"}
 	}
 	return name, nil

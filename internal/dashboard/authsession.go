@@ -24,11 +24,15 @@ type sessionJSON struct {
 	Public    bool   `json:"public"`     // reading needs no login here
 	FirstUser bool   `json:"first_user"` // there is no user yet: the first token makes one
 	Password  bool   `json:"password"`   // he has one here, and can change it
+	Provider  string `json:"provider"`   // the issuer where people can sign in as well; "": nowhere
 }
 
 func (d *Dashboard) sessionOf(r *http.Request, c caller) sessionJSON {
 	s := sessionJSON{Name: c.Name, Role: string(c.role), CSRF: c.csrf, Public: d.open(r)}
 	s.FirstUser = d.accounts != nil && len(d.accounts.Users()) == 0
+	if d.provider != nil {
+		s.Provider = d.provider.Issuer
+	}
 	if c.signedIn() && c.Kind != audit.ByToken && d.accounts != nil {
 		_, s.Password = d.accounts.User(c.Name)
 	}

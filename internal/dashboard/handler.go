@@ -53,10 +53,12 @@ type Dashboard struct {
 	day        dayCache
 	ocpi       *ocpiListing // nil: not served
 	pageURL    string
-	streams    chan struct{} // a place for each open stream
-	lists      chan struct{} // a place for each list that is sent
-	histories  chan struct{} // a place for each answer about the past
-	annotating chan struct{} // the place of the one annotation that is added at a time
+	provider   *SignInProvider // nil: none
+	providers  chan struct{}   // a place for each sign-in that asks it
+	streams    chan struct{}   // a place for each open stream
+	lists      chan struct{}   // a place for each list that is sent
+	histories  chan struct{}   // a place for each answer about the past
+	annotating chan struct{}   // the place of the one annotation that is added at a time
 	mux        *http.ServeMux
 }
 
@@ -86,17 +88,19 @@ type Options struct {
 	FilesLost  func() error                       // of the state folder: one that was removed, so that what comes is not kept; nil: not known
 	FirstUsed  func()                             // called when the first token was used; may be nil
 
-	Party   ocpi.Party // whose charge points partners read by OCPI; zero: none do
-	PageURL string     // by which others reach the page, without a / at its end; "": as they asked for it
+	Party    ocpi.Party      // whose charge points partners read by OCPI; zero: none do
+	Provider *SignInProvider // nil: none; it needs PageURL
+
+	PageURL string // by which others reach the page, without a / at its end; "": as they asked for it
 }
 
 // New makes the handler.
 func New(o Options) *Dashboard {
 	c, entered := o.Central, cmp.Or(o.Operations, operations.Empty())
 	d := &Dashboard{
-		central: c, version: o.Version, notice: o.Notice, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts, pageURL: o.PageURL,
+		central: c, version: o.Version, notice: o.Notice, history: o.History, more: o.Metrics, accounts: o.Accounts, operations: entered, access: o.Access, firstUsed: o.FirstUsed, portsFile: o.PortsFile, filesLost: o.FilesLost, alerts: o.Alerts, pageURL: o.PageURL, provider: o.Provider,
 		frames: &frameCache{central: c, operations: entered, version: o.Version, notice: o.Notice, events: eventsOrNil(o.History), alerts: o.Alerts, accounts: o.Accounts != nil}, list: &listCache{central: c, operations: entered},
-		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), annotating: make(chan struct{}, 1), mux: http.NewServeMux(),
+		streams: make(chan struct{}, maxStreams), lists: make(chan struct{}, maxLists), histories: make(chan struct{}, maxHistories), annotating: make(chan struct{}, 1), providers: make(chan struct{}, maxProviders), mux: http.NewServeMux(),
 	}
 	for path, handler := range d.api() {
 		d.mux.Handle("GET "+path, d.forReaders(handler))
@@ -107,6 +111,8 @@ func New(o Options) *Dashboard {
 	}
 	d.mux.Handle("GET "+sessionPath, d.withCaller(status.NoParameters(d.serveSession)))
 	d.mux.Handle("POST "+sessionPath, d.withCaller(status.NoParameters(d.signIn)))
+	d.mux.HandleFunc("GET "+providerPath, d.forProvider(d.beginProvider))
+	d.mux.HandleFunc("GET "+callbackPath, d.forProvider(d.finishProvider))
 	d.mux.HandleFunc("/api/", d.notServed)
 	health := compressed(d.endpoints().Handler())
 	d.mux.Handle("GET "+status.MetricsPath, d.forMetrics(health))

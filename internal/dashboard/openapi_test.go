@@ -47,6 +47,12 @@ type described struct {
 // accountPaths are the reading paths that TestDescriptionHasEveryChange asks for.
 var accountPaths = []string{sessionPath, maintenancePath, usersPath, auditPath, exclusionsPath, portsPath, portsCSVPath}
 
+// describedElsewhere reports whether TestDescriptionHasOCPI or TestDescriptionHasTheProvider asks
+// for a path.
+func describedElsewhere(path string) bool {
+	return strings.HasPrefix(path, ocpiPath) || strings.HasPrefix(path, providerPath)
+}
+
 func openDescription(t *testing.T) (d description, c *jsonschema.Compiler) {
 	t.Helper()
 	text, err := os.ReadFile("../../api/central.openapi.yaml")
@@ -131,7 +137,7 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 	past.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat OK")
 	past.monitor("EV_CP_M CP_009 registration request", "EV_CP_M CP_009 ENGINE_FAILURE", "EV_CP_M CP_009 heartbeat KO").Close()
 	served := New(Options{Central: past.central, Version: "test", Access: AccessRules{PublicBoard: true}, History: testHistory(t)})
-	want := map[string]bool{"get " + sessionPath: true, "post " + sessionPath: true, "get " + status.StatusPath: true}
+	want := map[string]bool{"get " + sessionPath: true, "post " + sessionPath: true, "get " + status.StatusPath: true, "get " + providerPath: true, "get " + callbackPath: true}
 	for path := range served.api() {
 		want["get "+path] = true
 	}
@@ -277,7 +283,7 @@ func TestDescriptionHasEveryAnswer(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	for path, p := range d.Paths {
 		for code := range p["get"].Responses {
-			if !seen[path+" "+code] && !slices.Contains(accountPaths, path) && !strings.HasPrefix(path, ocpiPath) {
+			if !seen[path+" "+code] && !slices.Contains(accountPaths, path) && !describedElsewhere(path) {
 				t.Errorf("%s never answers %s", path, code)
 			}
 		}
@@ -335,7 +341,7 @@ func TestDescriptionHasEveryParameter(t *testing.T) {
 	d, _ := openDescription(t)
 	s := startTestServerWith(t, testHistory(t))
 	for path, p := range d.Paths {
-		if _, read := p["get"]; !read || slices.Contains(accountPaths, path) || strings.HasPrefix(path, ocpiPath) {
+		if _, read := p["get"]; !read || slices.Contains(accountPaths, path) || describedElsewhere(path) {
 			continue
 		}
 		var want, got []string

@@ -1,11 +1,16 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
+
+	"evcp/internal/testbed"
 )
 
 // Whoever is not signed in is led to do so and back; then takes an incident, keeps a charge point
@@ -138,6 +143,41 @@ func TestFormsAreAccessible(t *testing.T) {
 	b.click(`.nav [data-name="audit"]`)
 	b.waitFor("the log", `!!document.querySelector(".audit tbody tr")`)
 	b.accessible(script, "the log")
+}
+
+// Who can sign in at a provider, which is another site, sees where, beside name and password; goes
+// there and comes back to the place that was asked for, signed in; and sees that it did not work.
+func TestBrowserGoesToTheProvider(t *testing.T) {
+	b := chromium(t)
+	b.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+		return chromedp.Void{}, err
+	})
+	s, p := startProviderSite(t)
+	s.url = strings.Replace(s.url, "127.0.0.1", "localhost", 1) // the provider has this address
+	s.page.pageURL = strings.TrimSuffix(s.url, "/")
+	b.open(s.url + "signin?lang=en&to=/uptime%3Fwhen%3D2026-10")
+	b.waitFor("the way", textIncludes(".signin a.button", "Sign in at 127.0.0.1")+` && new URL(document.querySelector(".signin a.button").href).pathname === "`+providerPath+`" && new URL(document.querySelector(".signin a.button").href).searchParams.get("to") === "/uptime?when=2026-10" && !!document.querySelector("form[data-form=in]")`)
+	b.click(".signin a.button")
+	b.waitAcross("the place, signed in", `location.pathname + location.search === "/uptime?when=2026-10" && `+textIncludes(".me", "eva@example.net"))
+	b.click(`.me`)
+	b.click(`form[data-form="out"] .main`)
+	b.waitFor("that she is signed out", `location.pathname === "/signin" && !!document.querySelector("form[data-form=in]")`)
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	b.do(chromedp.Focus(`[data-lang="es"]`), chromedp.KeyEvent("\r"))
+	b.click(".signin a.button")
+	b.waitAcross("that it failed", textIncludes(".signin .refusal", "127.0.0.1 no ha dado entrada a nadie."))
+}
+
+// waitAcross is waitFor while the browser goes to other pages.
+func (b *browser) waitAcross(what, js string) {
+	b.t.Helper()
+	testbed.Until(b.t, what, func() bool {
+		is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](js))
+		return err == nil && is
+	})
 }
 
 // The first token makes the first operator.

@@ -119,7 +119,7 @@ type setPasswordJSON struct {
 // operator others. All sessions of the user end, but the one that asks.
 func (d *Dashboard) setPassword(w http.ResponseWriter, r *http.Request) {
 	c, name := by(r), r.PathValue("name")
-	own := (c.Kind == audit.ByUser || c.Kind == audit.ByProxy) && strings.EqualFold(c.Name, name)
+	own := (c.Kind == audit.ByUser || c.Kind == audit.ByProxy || c.Kind == audit.ByProvider) && strings.EqualFold(c.Name, name)
 	if !own && c.role != accounts.Operator {
 		refuse(w, http.StatusForbidden, "a "+string(c.role)+" may not change this: an operator may")
 		return

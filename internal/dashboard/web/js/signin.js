@@ -4,7 +4,7 @@ import { t } from './words.js';
 import { esc } from './format.js';
 import { $ } from './dom.js';
 import { patch } from './patch.js';
-import { ask, change } from './api.js';
+import { ask, address, change } from './api.js';
 import { base } from './router.js';
 import { readSession } from './session.js';
 import { field, refusal } from './forms.js';
@@ -53,6 +53,10 @@ function draw() {
     const token = session.first_user ? `<h2>${t('si_first')}</h2><p class="note">${t('si_first1')}</p><form data-form="token"><div class="fields">${field({ name: 'token', label: t('si_token'), type: 'password', required: true })}</div><p class="refusal" role="alert"></p><p class="buttons"><button type="submit" class="button main">${t('si_use')}</button></p></form>` : '';
     body = token || `<p class="note">${session.public ? t('si_why') : t('si_needed')}</p><form data-form="in"><div class="fields">${field({ name: 'name', label: t('si_name'), required: true, autocomplete: 'username' })}${field({ name: 'password', label: t('si_password'), type: 'password', required: true, autocomplete: 'current-password' })}</div>
       <p class="refusal" role="alert"></p><p class="buttons"><button type="submit" class="button main">${t('nav_signin')}</button></p></form>`;
+  }
+  if (session.provider && !session.name && !make) {
+    const host = esc(new URL(session.provider).hostname), failed = context.query.has('failed') ? `<p class="refusal" role="alert">${t('si_failed', { a: host })}</p>` : '';
+    body = `<p class="buttons left"><a class="button main" href="${esc(address('session/provider', { to: destination() }))}">${t('si_provider', { a: host })}</a></p>${failed}` + body;
   }
   patch(root, `<main class="place signin" id="board"><div class="sheet"><h1>${make || session.first_user ? t('si_first') : t('nav_signin')}</h1>${body.replace(`<h2>${t('si_first')}</h2>`, '')}</div></main>`);
 }
