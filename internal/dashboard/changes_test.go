@@ -204,14 +204,17 @@ func TestNothingIsWrittenWithoutALogin(t *testing.T) {
 	s := startPeopleSite(t, AccessRules{PublicBoard: true}, false)
 	s.monitor("EV_CP_M CP_1 registration request", "EV_CP_M CP_1 ENGINE_FAILURE", "EV_CP_M CP_1 heartbeat KO")
 	ana, ben, nobody := s.signIn("ana"), s.signIn("ben"), &visitor{t: t, url: s.url}
-	before, walked := ana.ask(http.MethodGet, "api/v1/audit", "").body, 0
+	changes := func() []string { // what was refused has its lines, too
+		return slices.DeleteFunc(s.lines(t), func(line string) bool { return strings.HasPrefix(line, "refuse_") })
+	}
+	before, walked := changes(), 0
 	for path, operations := range d.Paths {
 		for method := range operations {
 			if method == "get" || path == sessionPath {
 				continue
 			}
 			walked++
-			at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ben", "{port}", "A").Replace(path[1:])
+			at := strings.NewReplacer("{id}", "CP_1", "{number}", "1", "{name}", "ana", "{port}", "A").Replace(path[1:]) // another's name than ben's: he may change his own password
 			for _, ask := range []struct {
 				by      *visitor
 				headers []string
@@ -235,7 +238,7 @@ func TestNothingIsWrittenWithoutALogin(t *testing.T) {
 			}
 		}
 	}
-	if after := ana.ask(http.MethodGet, "api/v1/audit", "").body; after != before || walked < 6 {
+	if after := changes(); !slices.Equal(after, before) || walked < 6 {
 		t.Errorf("%d walked; the audit log was\n%s\nis\n%s", walked, before, after)
 	}
 }

@@ -96,7 +96,10 @@ func TestDescriptionHasEveryField(t *testing.T) {
 		"EVSE": ocpi.EVSE{}, "Connector": ocpi.Connector{}, "AccessHours": ocpi.AccessHours{}, "RegularHours": ocpi.RegularHours{},
 		"OCPIError": ocpiAnswer{}, "OCPIVersions": ocpiAnswer{}, "OCPIDetails": ocpiAnswer{}, "OCPILocations": ocpiAnswer{}, "OCPILocation": ocpiAnswer{}, "OCPIEVSE": ocpiAnswer{}, "OCPIConnector": ocpiAnswer{},
 		"AuditLine": auditLineJSON{}, "AuditPage": auditPage{},
-		"Uptime": ledger.Uptime{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Day": dayJSON{}, "DayOne": dayOne{}, "NotUp": notUpPiece{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
+		"Uptime": struct {
+			ledger.Uptime
+			Notice string `json:"notice,omitempty"` // of a report
+		}{}, "Port": ledger.PortAnswer{}, "Sums": ledger.Sums{}, "Day": dayJSON{}, "DayOne": dayOne{}, "NotUp": notUpPiece{}, "Outage": ledger.OutageAnswer{}, "Inputs": ledger.Inputs{},
 	}
 	for name, schema := range d.Components.Schemas {
 		if name == "Problem" || name == "DateTime" {
