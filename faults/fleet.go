@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ func (c *campaign) openFleet(usual []catalogueEntry, state string) error {
 	if err != nil {
 		return err
 	}
+	// The Monitor inherits that SIGHUP is ignored, until it handles it. One that has just been
+	// started would else end by it; it reads the file afterwards.
+	signal.Ignore(syscall.SIGHUP)
 	c.fleet = &fleetUnderTest{c: c, name: filepath.Join(c.o.dir, fleetName+".yaml"), removed: map[int]bool{}}
 	m := c.newMonitor(fleetName, filepath.Join(state, fleetName))
 	m.windows = -1
