@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,8 +18,8 @@ import (
 	"evcp/internal/testbed"
 )
 
-// browser is a page in a headless Chromium, closed with the test. Any line on its
-// console is an error of the page.
+// browser is a page in a headless Chromium, with cookies, storage and a cache of its own. It
+// is closed with the test. Any line on its console is an error of the page.
 type browser struct {
 	t   *testing.T
 	ctx context.Context //nolint:containedctx // chromedp's handle of a browser is a context
@@ -33,9 +34,11 @@ func chromium(t *testing.T) *browser {
 	if err != nil {
 		testbed.SkipMissing(t, "chromium in PATH, which would show the page")
 	}
-	// The context must last until the cleanup. Chromium has no sandbox as root, and containers often have a small /dev/shm.
-	ctx, cancel := chromedp.NewContext(context.WithoutCancel(t.Context()), chromedp.WithAllocatorOptions(
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("enable-precise-memory-info", true)))
+	process, err := sharedChromium.get(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(process, chromedp.WithNewBrowserContext())
 	b := &browser{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
@@ -45,6 +48,40 @@ func chromium(t *testing.T) *browser {
 	})
 	b.do(chromedp.EmulateViewport(1440, 720))
 	return b
+}
+
+// sharedChromium is the process of all tests: to start one takes as long as most of them.
+var sharedChromium chromiumProcess
+
+// chromiumProcess is started by the first test that needs it, and closed after the last one.
+type chromiumProcess struct {
+	mu  sync.Mutex
+	ctx context.Context //nolint:containedctx // chromedp's handle; nil before the start
+}
+
+func (p *chromiumProcess) get(path string) (context.Context, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx != nil {
+		return p.ctx, nil
+	}
+	// Chromium has no sandbox as root, and containers often have a small /dev/shm.
+	ctx, _ := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("enable-precise-memory-info", true)))
+	if err := chromedp.Do(ctx); err != nil {
+		return nil, errors.Join(err, chromedp.Cancel(ctx))
+	}
+	p.ctx = ctx
+	return ctx, nil
+}
+
+func (p *chromiumProcess) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx == nil {
+		return nil
+	}
+	return chromedp.Cancel(p.ctx)
 }
 
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {

@@ -3,10 +3,12 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +18,20 @@ import (
 	"evcp/internal/central"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(closingChromium{m}) }
+
+// closingChromium runs the tests, and closes the browser they shared.
+type closingChromium struct{ *testing.M }
+
+// Run gives the exit code.
+func (m closingChromium) Run() (code int) {
+	code = m.M.Run()
+	if err := sharedChromium.close(); err != nil {
+		fmt.Fprintln(os.Stderr, "close Chromium:", err)
+		code = max(code, 1)
+	}
+	return code
+}
 
 // testServer is a Central and a Dashboard, both on loopback ports.
 type testServer struct {
