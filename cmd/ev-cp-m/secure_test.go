@@ -90,8 +90,7 @@ func (s *secureSite) eventually(want string, command ...string) (said string) {
 func TestTLSOfAllLinks(t *testing.T) {
 	t.Parallel()
 	s := startSecure(t)
-	s.monitor.Stderr.Line("OK: the Engine answers in")
-	s.monitor.Stderr.Line("accepted by Central")
+	s.monitor.Stderr.Lines("OK: the Engine answers in", "accepted by Central")
 	said := unwrapped(s.eventually("Certificates and secrets", "explain"))
 	for _, want := range []string{"--central-ca expires on 20", "--central-cert expires on 20", "--engine-ca expires on 20", "--http-tls-cert expires on 20"} {
 		if !strings.Contains(said, want) {

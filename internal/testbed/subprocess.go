@@ -245,6 +245,31 @@ func (o *Output) Line(text string) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
+// Lines waits, as Line does, for a line with each of the texts, in whatever order they come.
+// The next call begins behind the last of them.
+func (o *Output) Lines(texts ...string) {
+	o.process.tb.Helper()
+	begin, end := o.position(), 0
+	for _, text := range texts {
+		o.seek(begin)
+		o.Line(text)
+		end = max(end, o.position())
+	}
+	o.seek(end)
+}
+
+func (o *Output) position() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.read
+}
+
+func (o *Output) seek(position int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.read = position
+}
+
 // next reads on to the first whole line that contains text.
 func (o *Output) next(text string) (line string, found bool) {
 	o.mu.Lock()
