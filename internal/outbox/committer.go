@@ -84,7 +84,6 @@ func (c *committer) run() {
 			err = c.commitPending()
 		case <-c.folderTimer.C:
 			err = c.checkFolder(time.Now())
-			c.folderTimer.Reset(checkFolderEvery)
 		case <-back.probeTimer.C:
 			c.startProbe()
 		case r := <-back.probed:

@@ -289,8 +289,13 @@ func otherMachine(a, b string) bool {
 	return len(before) > 0 && len(now) > 0 && !shared
 }
 
-// checkFolderEvery is how often the committer looks whether the folder is still there.
-const checkFolderEvery = time.Second
+// checkFolderEvery is how often the committer looks whether the folder is still there: a commit
+// up to checkFolderEarly earlier, or the timer as much later. So checks that come every second do
+// not wake the process for that once more.
+const (
+	checkFolderEvery = time.Second
+	checkFolderEarly = checkFolderEvery / 10
+)
 
 // errReplaced is a folder, or a file in it, that is not the one that is open.
 var errReplaced = errors.New("the state folder or its file was removed or replaced")
@@ -299,6 +304,7 @@ var errReplaced = errors.New("the state folder or its file was removed or replac
 // then nobody will find what is written.
 func (c *committer) checkFolder(now time.Time) error {
 	c.folderChecked = now
+	c.folderTimer.Reset(checkFolderEvery + checkFolderEarly)
 	c.watchdog.Reset(c.o.options.stuckAfter)
 	defer c.watchdog.Stop()
 	if err := c.relock(); err != nil {
@@ -310,14 +316,11 @@ func (c *committer) checkFolder(now time.Time) error {
 	return nil
 }
 
-// checkFolderAfter looks after the folder with a commit, so that a check a second does not
-// wake the process for that once more.
+// checkFolderAfter looks after the folder with a commit.
 func (c *committer) checkFolderAfter(commit time.Time) error {
-	const early = checkFolderEvery / 10
-	if c.store.InMemory() || commit.Sub(c.folderChecked) < checkFolderEvery-early {
+	if c.store.InMemory() || commit.Sub(c.folderChecked) < checkFolderEvery-checkFolderEarly {
 		return nil
 	}
-	c.folderTimer.Reset(checkFolderEvery + early)
 	return c.checkFolder(commit)
 }
 
