@@ -46,7 +46,7 @@ func TestQueueSaysWhatAndWhy(t *testing.T) {
 	s.send(norte[1], "EV_CP_M CP_2 ENGINE_FAILURE", "EV_CP_M CP_2 heartbeat KO")
 	e.checks("CP_2", "Norte", "KKUKK")
 	row := textOf(`[data-key="cp CP_2"]`)
-	for _, want := range []string{"Norte", "Engine answers KO: overtemp 91C", "since ", "4 of 4 failed · 1 not judged", "Central told ", "answered in 4.0 ms", "Kafka agrees"} {
+	for _, want := range []string{"Norte", "Engine answers KO: overtemp 91C", "since ", "4 of 4 failed, 1 not judged", "Central told ", "answered in 4.0 ms", "Kafka agrees"} {
 		b.waitFor(want, row+`.includes("`+want+`")`)
 	}
 	b.waitFor("the checks that opened it, underlined", `document.querySelectorAll('[data-key="cp CP_2"] .e-k').length === 4 && document.querySelectorAll('[data-key="cp CP_2"] .e-mark').length === 1`)
