@@ -201,12 +201,12 @@ launch() {
 # wait_ready looks in the shell's table of jobs whether the broker runs: just after the
 # fork its command line is still this script's.
 wait_ready() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 180)) # several may start at once on a busy machine
   while ! answers; do
     [[ -n $(jobs -pr) ]] || fail "the broker ended while it started"
     if ((SECONDS >= deadline)); then
       kill -KILL $!
-      fail "the broker did not answer within 60 s and was killed"
+      fail "the broker did not answer within 180 s and was killed"
     fi
     sleep 0.2
   done
