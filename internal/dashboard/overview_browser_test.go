@@ -180,3 +180,22 @@ func TestFeedFoldsAFlood(t *testing.T) {
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".feed ol").dispatchEvent(new PointerEvent("pointerleave"))`))
 	b.waitFor("what came meanwhile", textOf(".feed")+`.includes("Recovery reported")`)
 }
+
+// A list's rows are brought to their texts: those that stay are the same elements, in the order of
+// the texts, and what has the text of before is left as it is.
+func TestRowsBecomeTheirTexts(t *testing.T) {
+	b := chromium(t)
+	s := startTestServer(t, central.Options{}, anyPort, anyPort)
+	b.do(chromedp.Navigate(s.url + "?lang=en"))
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`import('/js/patch.js').then(({ patchRows }) => {
+		const list = document.createElement('ul'), row = (key, text) => '<li data-key="' + key + '">' + text + '</li>';
+		patchRows(list, [row('a', '1'), row('b&amp;b', '2'), row('gone', '3')]);
+		const [a, b] = list.children;
+		b.firstChild.nodeValue = 'ticked'; // as the texts that time changes
+		patchRows(list, [row('b&amp;b', '2'), row('new', '4'), row('a', '5')]);
+		return list.innerHTML + (list.children[0] === b && list.children[2] === a);
+	})`, chromedp.EvalAwaitPromise))
+	if want := `<li data-key="b&amp;b">ticked</li><li data-key="new">4</li><li data-key="a">5</li>true`; err != nil || got != want {
+		t.Errorf("%s, %v\nwant %s", got, err, want)
+	}
+}

@@ -3,7 +3,7 @@
 import { t } from './words.js';
 import { num, clock } from './format.js';
 import { $, $$, set } from './dom.js';
-import { patch } from './patch.js';
+import { patchRows } from './patch.js';
 import { Folder } from './feedfold.js';
 import { feedLine, feedStart, itemOfChange } from './feedrows.js';
 
@@ -83,8 +83,8 @@ export class Feed {
     this.frame = 0;
     const list = $('ol', this.region), m = this.moment(), { central } = this.store;
     if (!list) return;
-    patch(list, this.folder.lines.map((l) => feedLine(l, m.now, this.href)).join('') + (central ? feedStart(central, m.now) : ''));
-    for (const li of $$('li[data-key]', list)) if (Number(li.dataset.key) > this.drawn) li.classList.add('arrived');
+    patchRows(list, [...this.folder.lines.map((l) => feedLine(l, m.now, this.href)), ...(central ? [feedStart(central, m.now)] : [])]);
+    for (const li of $$('li', list)) li.classList.toggle('arrived', Number(li.dataset.key) > this.drawn);
     this.drawn = this.folder.last;
     this.tick(m);
   }

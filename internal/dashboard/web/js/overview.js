@@ -4,7 +4,7 @@
 import { t } from './words.js';
 import { esc, num, dur, durShort, clock, NB } from './format.js';
 import { $, $$, set, setHTML } from './dom.js';
-import { patch } from './patch.js';
+import { patch, patchRows } from './patch.js';
 import { ask, change, Problem } from './api.js';
 import { KINDS, shape, isKind, isUnverified, isOld, missing, heartbeatBars, heartbeatText, stateText } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
@@ -129,7 +129,7 @@ function drawQueue() {
   }
   set($('[data-k="qn"]', root), rows.length ? num(rows.reduce((n, r) => n + r.cps.length, 0)) : '');
   const keep = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest('[data-key]') : null;
-  patch(list, queueRows(shown, m, opened, context.href, !!store.central && !!store.central.accounts && (!context.me || context.me.role === 'operator')));
+  patchRows(list, queueRows(shown, m, opened, context.href, !!store.central && !!store.central.accounts && (!context.me || context.me.role === 'operator')));
   if (keep && !keep.isConnected) $('.qm', list)?.focus(); // the row that held the focus is over
   list.hidden = !shown.length;
   none.hidden = !!shown.length;

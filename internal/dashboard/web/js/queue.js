@@ -19,8 +19,8 @@ const MAX_OPEN = 60; // charge points of a site that opens
  * @param {(place: string) => string} href @param {boolean} mayTake
  */
 export function queueRows(rows, m, open, href, mayTake) {
-  const shown = rows.slice(0, MAX_ROWS).map((r) => (r.cp ? cpRow(r, r.cp, m, href, mayTake) : siteRow(r, m, open.has(r.key), href))).join('');
-  return shown + (rows.length > MAX_ROWS ? `<li class="more" data-key="more">${t('queue_more', { n: num(rows.length - MAX_ROWS) })}</li>` : '');
+  const shown = rows.slice(0, MAX_ROWS).map((r) => (r.cp ? cpRow(r, r.cp, m, href, mayTake) : siteRow(r, m, open.has(r.key), href)));
+  return rows.length <= MAX_ROWS ? shown : [...shown, `<li class="more" data-key="more">${t('queue_more', { n: num(rows.length - MAX_ROWS) })}</li>`];
 }
 
 /** @param {Row} r @param {Moment} m */
