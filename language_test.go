@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -345,4 +346,60 @@ func isSystemError(text string) bool {
 		}
 	}
 	return false
+}
+
+var valueMark = regexp.MustCompile(`\{\d+\}`)
+
+// TestEveryCodeHasWords: each code of an error stands in the one table of their texts, in both
+// languages with the same values, and none is there for nobody.
+func TestEveryCodeHasWords(t *testing.T) {
+	used := map[string]string{language.ListCode: "language"}
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if fun, ok := call.Fun.(*ast.SelectorExpr); ok && fun.Sel.Name == "Coded" && len(call.Args) > 0 {
+				at := s.set.Position(call.Pos()).String()
+				if code, constant := textOf(call.Args[0], nil); constant {
+					used[code] = at
+				} else if arg, ok := call.Args[0].(*ast.SelectorExpr); (!ok || arg.Sel.Name != "ListCode") && s.pkg != "internal/status" {
+					t.Errorf("%s: the code is no constant text", at)
+				}
+			}
+			return true
+		})
+	}
+	page := regexp.MustCompile(`'urn:evcp:problem:(\w+)'`)
+	scripts, err := filepath.Glob("internal/dashboard/web/js/*.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range append(scripts, "internal/status/api.go") {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = script
+		}
+	}
+	texts := maps.Collect(language.CodedTexts())
+	for code, at := range used {
+		if _, ok := texts[code]; !ok {
+			t.Errorf("%s: there is no text for the code %q", at, code)
+		}
+	}
+	for code, both := range texts {
+		a, b := valueMark.FindAllString(both[0], -1), valueMark.FindAllString(both[1], -1)
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(a, b) || code != language.ListCode && (both[0] == "" || both[1] == "") {
+			t.Errorf("%s: %q", code, both)
+		}
+		if used[code] == "" {
+			t.Errorf("nothing says %q: %q", code, both)
+		}
+	}
 }

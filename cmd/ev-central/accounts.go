@@ -130,16 +130,16 @@ func (p *centralProcess) handleAccounts(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+accountsPath, func(w http.ResponseWriter, r *http.Request) {
 		var o accountOrder
 		if err := json.NewDecoder(io.LimitReader(r.Body, maxAnnotation)).Decode(&o); err != nil {
-			status.WriteError(w, http.StatusBadRequest, err.Error())
+			status.WriteProblem(w, http.StatusBadRequest, err)
 			return
 		}
 		if p.board.accounts == nil {
-			status.WriteError(w, http.StatusServiceUnavailable, operations.ErrNoFile.Error())
+			status.WriteProblem(w, http.StatusServiceUnavailable, operations.ErrNoFile)
 			return
 		}
 		answer, err := o.do(p.board.accounts)
 		if err != nil {
-			status.WriteError(w, http.StatusConflict, err.Error())
+			status.WriteProblem(w, http.StatusConflict, err)
 			return
 		}
 		if len(p.board.accounts.Users()) > 0 {

@@ -226,7 +226,7 @@ const trialPath = "/api/v1/alerts/test"
 func (p *centralProcess) handleAlertTest(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+trialPath, func(w http.ResponseWriter, r *http.Request) {
 		if p.alerts.notifier == nil {
-			status.WriteError(w, http.StatusNotFound, errNobodyToTell.Error())
+			status.WriteProblem(w, http.StatusNotFound, errNobodyToTell)
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * notify.TestLimit)) // it says what hangs, too

@@ -59,14 +59,14 @@ func (p *centralProcess) handleList(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+listPath, func(w http.ResponseWriter, r *http.Request) {
 		var q listQuestion
 		if err := json.NewDecoder(io.LimitReader(r.Body, maxAnnotation)).Decode(&q); err != nil {
-			status.WriteError(w, http.StatusBadRequest, err.Error())
+			status.WriteProblem(w, http.StatusBadRequest, err)
 			return
 		}
 		var sites map[evcp.CPID]string
 		if q.Site != "" {
 			var err error
 			if sites, err = p.sites(r.Context()); err != nil {
-				status.WriteError(w, http.StatusServiceUnavailable, err.Error())
+				status.WriteProblem(w, http.StatusServiceUnavailable, err)
 				return
 			}
 		}

@@ -114,12 +114,12 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	mux.HandleFunc("DELETE "+forgetPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
 		id, err := evcp.ParseCPID(r.PathValue("id"))
 		if err != nil {
-			status.WriteError(w, http.StatusBadRequest, err.Error())
+			status.WriteProblem(w, http.StatusBadRequest, err)
 			return
 		}
 		switch known, err := p.central.Forget(id); {
 		case err != nil:
-			status.WriteError(w, http.StatusServiceUnavailable, err.Error())
+			status.WriteProblem(w, http.StatusServiceUnavailable, err)
 		case !known:
 			status.WriteError(w, http.StatusNotFound, "not known")
 		default:

@@ -117,12 +117,16 @@ func (p *centralProcess) handleHistory(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+annotatePath, func(w http.ResponseWriter, r *http.Request) {
 		var n archive.Annotation
 		if err := json.NewDecoder(io.LimitReader(r.Body, maxAnnotation)).Decode(&n); err != nil {
-			status.WriteError(w, http.StatusBadRequest, err.Error())
+			status.WriteProblem(w, http.StatusBadRequest, err)
 			return
 		}
 		if p.follower != nil {
 			if err := p.page.CheckKnown(r.Context(), n.CP, n.Site); err != nil {
-				status.WriteError(w, http.StatusUnprocessableEntity, err.Error())
+				var sites []string
+				if unknown := (*dashboard.UnknownError)(nil); errors.As(err, &unknown) {
+					sites = unknown.Sites
+				}
+				status.WriteProblem(w, http.StatusUnprocessableEntity, err, sites...)
 				return
 			}
 		}
@@ -134,7 +138,7 @@ func (p *centralProcess) handleHistory(mux *http.ServeMux) {
 // answer runs do with the history, and writes what it returns.
 func (p *centralProcess) answer(w http.ResponseWriter, r *http.Request, do func(*archive.Archive) (any, error)) {
 	if p.follower == nil {
-		status.WriteError(w, http.StatusNotFound, errNoHistory.Error())
+		status.WriteProblem(w, http.StatusNotFound, errNoHistory)
 		return
 	}
 	var value any
@@ -143,7 +147,7 @@ func (p *centralProcess) answer(w http.ResponseWriter, r *http.Request, do func(
 		return err
 	})
 	if err != nil {
-		status.WriteError(w, http.StatusServiceUnavailable, err.Error())
+		status.WriteProblem(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -151,7 +155,7 @@ func (p *centralProcess) answer(w http.ResponseWriter, r *http.Request, do func(
 }
 
 var (
-	errNoHistory = errors.New("this Central keeps no history: it needs --kafka-brokers")
+	errNoHistory = language.Coded("no_history")
 	errReadOnly  = syscall.EROFS
 )
 
@@ -198,11 +202,10 @@ func (c historyCommand) ask(ctx context.Context, path string, body, answer any) 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		var refusal struct{ Detail string }
-		if err := json.NewDecoder(io.LimitReader(resp.Body, 1000)).Decode(&refusal); err != nil {
-			return fmt.Errorf("Central answers %s", resp.Status)
+		if why := status.ReadProblem(resp.Body); why != nil {
+			return why
 		}
-		return errors.New(refusal.Detail)
+		return fmt.Errorf("Central answers %s", resp.Status)
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(answer)
 }

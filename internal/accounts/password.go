@@ -34,7 +34,7 @@ const (
 )
 
 // ErrPassword is a password that can't be one.
-var ErrPassword = language.New("password: 10 to 1000 characters, and not the name")
+var ErrPassword = language.Coded("password")
 
 func checkPassword(name, password string) error {
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword || !utf8.ValidString(password) || strings.EqualFold(name, password) {

@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/sqlite"
 )
 
@@ -67,18 +68,18 @@ func (s SignedIn) CSRF() string {
 type SlowDownError struct{ Wait time.Duration }
 
 // Error says so.
-func (e SlowDownError) Error() string { return "too many sign-ins have failed: try again later" }
+func (e SlowDownError) Error() string { return ErrSlowDown.Error() }
 
-// Is makes errors.Is(err, ErrSlowDown) true.
-func (e SlowDownError) Is(target error) bool { return target == ErrSlowDown }
+// Unwrap is ErrSlowDown.
+func (e SlowDownError) Unwrap() error { return ErrSlowDown }
 
 // Why nobody was signed in.
 var (
-	ErrSlowDown  = errors.New("too many attempts")
-	ErrWrong     = errors.New("name or password is wrong")
-	ErrFirstOnly = errors.New("the first token is wrong, or was used")
+	ErrSlowDown  = language.Coded("slow_down")
+	ErrWrong     = language.Coded("wrong_sign_in")
+	ErrFirstOnly = language.Coded("wrong_first_token")
 	// ErrWrongPassword is of somebody who is signed in.
-	ErrWrongPassword = errors.New("current: the password is wrong")
+	ErrWrongPassword = language.Coded("wrong_password")
 )
 
 // SignIn checks a name and its password, and begins a session with a new secret. old is the

@@ -31,15 +31,15 @@ var Roles = []Role{Viewer, Operator}
 
 // Errors. Each says what is allowed.
 var (
-	ErrName     = language.New("a name has 1 to 64 of A-Z a-z 0-9 . _ - @")
-	ErrRole     = language.New("a role is viewer or operator")
-	ErrTaken    = language.New("the name is taken")
-	ErrNobody   = language.New("there is nobody of this name")
-	ErrNoToken  = language.New("there is no token of this name")
-	ErrLast     = language.New("it is the last operator: make another one first")
-	ErrTooMany  = language.New("there are too many")
-	ErrExpiry   = language.New("a token is good for 1 hour to 10 years")
-	ErrNotFirst = language.New("the first user is an operator")
+	ErrName     = language.Coded("user_name")
+	ErrRole     = language.Coded("role")
+	ErrTaken    = language.Coded("name_taken")
+	ErrNobody   = language.Coded("no_user")
+	ErrNoToken  = language.Coded("no_token")
+	ErrLast     = language.Coded("last_operator")
+	ErrTooMany  = language.Coded("too_many")
+	ErrExpiry   = language.Coded("token_life")
+	ErrNotFirst = language.Coded("first_is_operator")
 )
 
 const (

@@ -1,10 +1,10 @@
 package archive
 
 import (
-	"errors"
 	"slices"
 
 	"evcp"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/sqlite"
 )
@@ -17,12 +17,12 @@ type Annotation struct {
 
 // Errors of Annotate.
 var (
-	ErrNoExclusion = errors.New("there is no such exclusion")
-	ErrWithdrawn   = errors.New("it is withdrawn already")
-	ErrTooMany     = errors.New("too many annotations")
+	ErrNoExclusion = language.Coded("no_exclusion")
+	ErrWithdrawn   = language.Coded("withdrawn")
+	ErrTooMany     = language.Coded("annotations_full")
 	// ErrGone is a file that was removed or replaced while it is open: an annotation, which stands
 	// in no other place, would be lost with the process.
-	ErrGone = errors.New("history.db is not the one in its folder any more: try again when Central has opened it anew")
+	ErrGone = language.Coded("history_gone")
 )
 
 // maxAnnotations bounds the table.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 	"evcp/internal/sqlite"
 )
 
@@ -17,7 +18,7 @@ type KeptAnswer struct {
 }
 
 // ErrOtherRequest is an Idempotency-Key that was used for another request.
-var ErrOtherRequest = errors.New("the Idempotency-Key was used for another request")
+var ErrOtherRequest = language.Coded("other_request")
 
 const (
 	answerLife = 24 * time.Hour

@@ -14,6 +14,7 @@ import (
 
 	"evcp"
 	"evcp/internal/folder"
+	"evcp/internal/language"
 	"evcp/internal/sqlite"
 )
 
@@ -156,11 +157,11 @@ type ChangeLine struct {
 var errNoLine = errors.New("a change without a line in the audit log")
 
 // ErrFull is a log that has no room for more lines.
-var ErrFull = errors.New("the audit log is full")
+var ErrFull = language.Coded("audit_full")
 
 // ErrGone is a file that was removed from its folder, or replaced, while it is open: what is
 // written then is lost with the process.
-var ErrGone = errors.New("board.db is not the one in its folder any more: put a backup there and restart Central")
+var ErrGone = language.Coded("board_gone")
 
 const (
 	// maxLines bounds the log: some 3 GB.

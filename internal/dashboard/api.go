@@ -16,6 +16,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/language"
 	"evcp/internal/operations"
 	"evcp/internal/status"
 )
@@ -44,7 +45,7 @@ func (d *Dashboard) serveList(w http.ResponseWriter, r *http.Request) {
 		badCursor(w, string(after))
 		return
 	}
-	if !acquire(d.lists, w, "too many lists are under way") {
+	if !acquire(d.lists, w, language.Coded("busy_lists")) {
 		return
 	}
 	defer func() { <-d.lists }()
@@ -144,13 +145,13 @@ func listValues(name string) (all []string) {
 }
 
 // acquire takes a place, or answers that there is none.
-func acquire(places chan struct{}, w http.ResponseWriter, full string) bool {
+func acquire(places chan struct{}, w http.ResponseWriter, full error) bool {
 	select {
 	case places <- struct{}{}:
 		return true
 	default:
 		w.Header().Set("Retry-After", "5")
-		status.WriteError(w, http.StatusServiceUnavailable, full)
+		status.WriteProblem(w, http.StatusServiceUnavailable, full)
 		return false
 	}
 }

@@ -1,16 +1,21 @@
 package dashboard
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"evcp/internal/audit"
+	"evcp/internal/language"
 )
 
 // pageWords are the texts of the page by their keys: English and Spanish.
@@ -69,5 +74,29 @@ func TestEveryLineOfTheAuditLogHasWords(t *testing.T) {
 	})
 	if kinds < 7 {
 		t.Errorf("%d kinds of actors were found", kinds)
+	}
+}
+
+// TestRefusalsHaveTheSameWords: the page says each problem by its code, in the words that the programs
+// have at a terminal. UPDATE_WORDS=1 writes its file anew.
+func TestRefusalsHaveTheSameWords(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("// What Central refuses, by the code of the problem, in the words of internal/language/codes.go: made by\n" +
+		"// UPDATE_WORDS=1 go test ./internal/dashboard -run RefusalsHaveTheSameWords\n// @ts-check\n\n/** @type {Record<string, [string, string]>} */\nexport const PROBLEMS = {\n")
+	all := maps.Collect(language.CodedTexts())
+	delete(all, language.ListCode) // it has no words of its own
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	for _, code := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&text, "  e_%s: ['%s', '%s'],\n", code, quote.Replace(all[code][0]), quote.Replace(all[code][1]))
+	}
+	text.WriteString("};\n")
+	const file = "web/js/words-problems.js"
+	if os.Getenv("UPDATE_WORDS") != "" {
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != text.String() {
+		t.Errorf("%v: the words of the page are not those of the programs: make the file anew", err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/textproto"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -18,6 +17,7 @@ import (
 
 	"evcp/internal/accounts"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -52,10 +52,10 @@ func (c caller) signedIn() bool { return c.role == accounts.Viewer || c.role == 
 // refusalError is an answer that ends a request.
 type refusalError struct {
 	code int
-	why  string
+	why  error
 }
 
-func (e refusalError) Error() string { return e.why }
+func (e refusalError) Error() string { return e.why.Error() }
 
 // callerOf finds out who makes a request: by its token, by the header of a trusted proxy, or by
 // the cookie of a session. A token or a header that can't be right is an error, and nobody.
@@ -105,7 +105,7 @@ func (d *Dashboard) tokenCaller(r *http.Request, c caller) (caller, error) {
 		}
 		d.accounts.RefuseToken(t, peerOf(r))
 	}
-	return c, refusalError{http.StatusUnauthorized, "the token is not known, was revoked or has expired"}
+	return c, refusalError{http.StatusUnauthorized, language.Coded("bad_token")}
 }
 
 // tokenIn is the token of an Authorization header: as Bearer, or as Token, the way of OCPI, which
@@ -147,11 +147,11 @@ func (d *Dashboard) proxyUser(r *http.Request) (string, error) {
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1:
-		return "", refusalError{http.StatusBadRequest, "the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " stands twice"}
+		return "", refusalError{http.StatusBadRequest, errors.New("the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " stands twice")}
 	}
 	name := values[0]
 	if !provedName(name) {
-		return "", refusalError{http.StatusBadRequest, "the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " holds no name"}
+		return "", refusalError{http.StatusBadRequest, errors.New("the header " + textproto.CanonicalMIMEHeaderKey(d.access.UserHeader) + " holds no name")}
 	}
 	return name, nil
 }
@@ -231,19 +231,27 @@ func (d *Dashboard) withCaller(next http.Handler) http.Handler {
 	})
 }
 
+// Why a request is refused, whatever it is about.
+var (
+	errOtherPage  = language.Coded("other_page")
+	errNoAccounts = language.Coded("no_accounts")
+)
+
+func operatorNeeded(c caller) error { return language.Coded("operator_needed", string(c.role)) }
+
 // refuse answers a request that is not allowed.
-func refuse(w http.ResponseWriter, code int, why string) {
+func refuse(w http.ResponseWriter, code int, why error) {
 	if code == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	status.WriteError(w, code, why)
+	status.WriteProblem(w, code, why)
 }
 
 // forReaders guards what is read: who is signed in may, and where reading is open everybody.
 func (d *Dashboard) forReaders(next http.Handler) http.Handler {
 	return d.withCaller(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !by(r).signedIn() && !d.open(r) {
-			refuse(w, http.StatusUnauthorized, "sign in to read: here without --public-board, and not from this machine itself")
+			refuse(w, http.StatusUnauthorized, language.Coded("sign_in_to_read"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -271,18 +279,18 @@ func (d *Dashboard) forWriters(own bool, next http.Handler) http.Handler {
 	return d.withCaller(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := by(r)
 		if !ownPage(r) {
-			refuse(w, http.StatusForbidden, "the request comes from a page of another site")
+			refuse(w, http.StatusForbidden, errOtherPage)
 			return
 		}
 		switch {
 		case d.accounts == nil:
-			refuse(w, http.StatusServiceUnavailable, "board.db is not open: nobody can sign in")
+			refuse(w, http.StatusServiceUnavailable, errNoAccounts)
 		case c.role == "":
-			refuse(w, http.StatusUnauthorized, "sign in to change something")
+			refuse(w, http.StatusUnauthorized, language.Coded("sign_in_to_change"))
 		case c.csrf != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get(csrfHeader)), []byte(c.csrf)) != 1:
-			refuse(w, http.StatusForbidden, csrfHeader+" is not that of this session: GET "+sessionPath+" says it")
+			refuse(w, http.StatusForbidden, language.Coded("other_csrf"))
 		case !own && c.role != accounts.Operator:
-			refuse(w, http.StatusForbidden, "a "+string(c.role)+" may not change this: an operator may")
+			refuse(w, http.StatusForbidden, operatorNeeded(c))
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -314,7 +322,7 @@ func tooLong(w http.ResponseWriter, r *http.Request) bool {
 	limit := bodyLimit(r)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
-		status.WriteError(w, http.StatusRequestEntityTooLarge, "the body has "+strconv.FormatInt(r.ContentLength, 10)+" bytes: at most "+strconv.FormatInt(limit, 10))
+		status.WriteProblem(w, http.StatusRequestEntityTooLarge, language.Coded("too_long", limit))
 		return true
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)

@@ -6,6 +6,7 @@ import (
 
 	"evcp/internal/accounts"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -56,10 +57,10 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 	var in signInJSON
 	switch {
 	case !ownPage(r):
-		refuse(w, http.StatusForbidden, "the request comes from a page of another site")
+		refuse(w, http.StatusForbidden, errOtherPage)
 		return
 	case d.accounts == nil:
-		refuse(w, http.StatusServiceUnavailable, "board.db is not open: nobody can sign in")
+		refuse(w, http.StatusServiceUnavailable, errNoAccounts)
 		return
 	}
 	if _, ok := readBody(w, r, &in); !ok {
@@ -75,7 +76,7 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 	case in.Token == "" && in.Name != "" && in.Password != "":
 		session, err = d.accounts.SignIn(r.Context(), in.Name, in.Password, peerOf(r), old)
 	default:
-		status.WriteError(w, http.StatusBadRequest, "a sign-in has name and password, or the first token")
+		status.WriteProblem(w, http.StatusBadRequest, language.Coded("sign_in_fields"))
 		return
 	}
 	if err != nil {

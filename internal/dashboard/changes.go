@@ -11,6 +11,7 @@ import (
 
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -56,7 +57,7 @@ func (d *Dashboard) serveChanges(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return // a stream would have no body
 	}
-	if !acquire(d.streams, w, "too many streams are open") {
+	if !acquire(d.streams, w, language.Coded("busy_streams")) {
 		return
 	}
 	defer func() { <-d.streams }()

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/operations"
+	"evcp/internal/status"
 )
 
 // asked is one request of TestDescriptionHasEveryChange.
@@ -167,6 +170,7 @@ func TestDescriptionHasEveryChange(t *testing.T) {
 		}
 		seen[ask.method+" "+ask.path+" "+code] = true
 		checkAnswer(t, c, ask.path, ask.method, a, len(described.Content) > 0)
+		checkRefusal(t, a)
 	}
 	for path, operations := range d.Paths {
 		for method, o := range operations {
@@ -240,5 +244,24 @@ func TestNothingIsWrittenWithoutALogin(t *testing.T) {
 	}
 	if after := changes(); !slices.Equal(after, before) || walked < 6 {
 		t.Errorf("%d walked; the audit log was\n%s\nis\n%s", walked, before, after)
+	}
+}
+
+// ofPrograms begin the details of refusals that only a program can cause, and that have no type.
+var ofPrograms = []string{"Content-Type can't be", "the body can't be read", keyHeader + ":", "unknown parameter", "limit can't be", "cursor can't be", "this address is for"}
+
+// checkRefusal checks that what people may be refused has a type, from which the page says it.
+func checkRefusal(t *testing.T, a httpResponse) {
+	t.Helper()
+	var p struct{ Type, Detail string }
+	if a.code < 400 || json.Unmarshal([]byte(a.body), &p) != nil {
+		return
+	}
+	code, found := strings.CutPrefix(p.Type, status.ProblemPrefix)
+	if !found && slices.ContainsFunc(ofPrograms, func(begin string) bool { return strings.HasPrefix(p.Detail, begin) }) {
+		return
+	}
+	if !language.IsCode(code) {
+		t.Errorf("a refusal without words on the page: %s", a.body)
 	}
 }

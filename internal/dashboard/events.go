@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"evcp/internal/language"
 	"evcp/internal/status"
 	"evcp/internal/wait"
 )
@@ -88,7 +89,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return // a stream would have no body
 	}
-	if !acquire(d.streams, w, "too many pages are open") {
+	if !acquire(d.streams, w, language.Coded("busy_pages")) {
 		return
 	}
 	defer func() { <-d.streams }()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,7 +15,9 @@ import (
 	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/history"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
+	"evcp/internal/operations"
 	"evcp/internal/status"
 )
 
@@ -68,16 +69,18 @@ const (
 	maxVisited = 500
 )
 
-const noHistory = "this Central keeps no history: it needs --kafka-brokers"
+var errBusyHistory = language.Coded("busy_history")
+
+var errNoHistory = language.Coded("no_history")
 
 // withView opens one view of the history for a request.
 func (d *Dashboard) withView(serve func(http.ResponseWriter, *http.Request, *archive.HistoryView)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.history == nil {
-			status.WriteError(w, http.StatusNotFound, noHistory)
+			status.WriteProblem(w, http.StatusNotFound, errNoHistory)
 			return
 		}
-		if !acquire(d.histories, w, "too many answers about the past are under way") {
+		if !acquire(d.histories, w, errBusyHistory) {
 			return
 		}
 		defer func() { <-d.histories }()
@@ -90,7 +93,7 @@ func (d *Dashboard) withView(serve func(http.ResponseWriter, *http.Request, *arc
 			status.WriteError(w, http.StatusBadRequest, "at can't be "+strconv.Quote(at)+": "+err.Error())
 			return
 		} else if err != nil {
-			status.WriteError(w, http.StatusServiceUnavailable, "the history can't be read: "+err.Error())
+			status.WriteProblem(w, http.StatusServiceUnavailable, language.Coded("history_unread", err))
 			return
 		}
 		defer func() { _ = v.Close() }() // it has only read
@@ -127,11 +130,11 @@ func askedWindow(w http.ResponseWriter, q url.Values, newest evcp.Stamp, usual, 
 		return 0, 0, false
 	}
 	if from > to || most != 0 && to.Sub(from) > most {
-		why := "from can't be " + ledger.RFC3339(from) + ": it is before to, " + ledger.RFC3339(to)
+		why := language.Coded("window_turned", ledger.RFC3339(from), ledger.RFC3339(to))
 		if most != 0 {
-			why += fmt.Sprintf(", by at most %d days", int(most.Hours()/24))
+			why = language.Coded("window_long", ledger.RFC3339(from), ledger.RFC3339(to), int(most.Hours()/24))
 		}
-		status.WriteError(w, http.StatusBadRequest, why)
+		status.WriteProblem(w, http.StatusBadRequest, why)
 		return 0, 0, false
 	}
 	return from, to, true
@@ -143,13 +146,13 @@ func momentOf(w http.ResponseWriter, q url.Values, name string, usual evcp.Stamp
 	}
 	at, ok := parseMoment(q.Get(name))
 	if !ok {
-		status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(q.Get(name))+": "+momentForm)
+		status.WriteProblem(w, http.StatusBadRequest, language.Coded("cant_be_as", name, strconv.Quote(q.Get(name)), errMoment))
 	}
 	return at, ok
 }
 
-// momentForm says how a time is written.
-const momentForm = "a time is 2026-10-31T08:00:00Z"
+// errMoment says how a time is written.
+var errMoment = language.Coded("moment")
 
 // parseMoment reads a time of RFC 3339, of the years in which charge points are watched.
 func parseMoment(text string) (evcp.Stamp, bool) {
@@ -255,7 +258,7 @@ func keptOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) (cp 
 	}
 	kept, err := v.CP(cp)
 	if err == nil && len(kept.Numberings) == 0 && len(kept.First) == 0 {
-		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("no_events", cp))
 		return cp, kept, false
 	}
 	return cp, kept, answered(w, err)
@@ -264,15 +267,15 @@ func keptOf(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) (cp 
 // answered reports whether the history could be read; if not, it says so.
 func answered(w http.ResponseWriter, err error) bool {
 	if err != nil {
-		status.WriteError(w, http.StatusServiceUnavailable, "the history can't be read: "+err.Error())
+		status.WriteProblem(w, http.StatusServiceUnavailable, language.Coded("history_unread", err))
 	}
 	return err == nil
 }
 
 func idOf(w http.ResponseWriter, r *http.Request) (cp evcp.CPID, ok bool) {
-	cp, err := evcp.ParseCPID(r.PathValue("id"))
+	cp, err := ledger.ParseCP(r.PathValue("id"))
 	if err != nil {
-		status.WriteError(w, http.StatusBadRequest, "the id can't be "+strconv.QuoteToASCII(r.PathValue("id"))+": "+err.Error())
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldCP, err))
 	}
 	return cp, err == nil
 }
@@ -333,7 +336,7 @@ func (d *Dashboard) serveOne(w http.ResponseWriter, r *http.Request) {
 		answer.Present = &present
 	}
 	if d.history == nil {
-		answer.Unknown = append(answer.Unknown, "site, segments, incidents and uptime: "+noHistory)
+		answer.Unknown = append(answer.Unknown, "site, segments, incidents and uptime: "+errNoHistory.Error())
 		writeOne(w, answer)
 		return
 	}
@@ -355,7 +358,7 @@ func (d *Dashboard) serveOne(w http.ResponseWriter, r *http.Request) {
 
 func writeOne(w http.ResponseWriter, answer knownJSON) {
 	if answer.Present == nil && answer.History == nil {
-		status.WriteError(w, http.StatusNotFound, "there is no charge point "+string(answer.CP)+" here; "+listPath+" lists those that are")
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("no_cp", answer.CP))
 		return
 	}
 	status.WriteJSON(w, answer)
@@ -364,7 +367,7 @@ func writeOne(w http.ResponseWriter, answer knownJSON) {
 // siteFilter is which charge points are at one of the sites; it answers where that is not known.
 func (d *Dashboard) siteFilter(w http.ResponseWriter, r *http.Request, sites string) (fits func(evcp.CPID) bool, ok bool) {
 	if d.history == nil {
-		status.WriteError(w, http.StatusBadRequest, "site is not known: "+noHistory)
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldSite, errNoHistory))
 		return nil, false
 	}
 	d.withView(func(w http.ResponseWriter, _ *http.Request, v *archive.HistoryView) {

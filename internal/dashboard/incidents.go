@@ -10,6 +10,7 @@ import (
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/history"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/status"
 )
@@ -123,7 +124,7 @@ func askedIncidents(w http.ResponseWriter, r *http.Request, v *archive.HistoryVi
 	}
 	for name, allowed := range map[string][]string{"open": {"true", "false"}, "order": {"cp_id", "newest"}, "format": {"json", "csv"}} {
 		if p.values.Has(name) && !slices.Contains(allowed, p.values.Get(name)) {
-			status.WriteError(w, http.StatusBadRequest, name+" can't be "+strconv.Quote(p.values.Get(name)), allowed...)
+			status.WriteProblem(w, http.StatusBadRequest, language.Coded("cant_be", name, strconv.Quote(p.values.Get(name))), allowed...)
 			return p, false
 		}
 	}

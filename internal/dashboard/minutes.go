@@ -7,6 +7,7 @@ import (
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/history"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/status"
 	"evcp/internal/wire"
@@ -83,7 +84,7 @@ func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *arch
 func isKnown(w http.ResponseWriter, v *archive.HistoryView, cp evcp.CPID) bool {
 	known, err := v.Knows(cp)
 	if err == nil && !known {
-		status.WriteError(w, http.StatusNotFound, "no event of "+string(cp)+" is known")
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("no_events", cp))
 		return false
 	}
 	return answered(w, err)

@@ -11,6 +11,7 @@ import (
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/history"
+	"evcp/internal/language"
 	"evcp/internal/report"
 	"evcp/internal/status"
 )
@@ -95,7 +96,7 @@ func (d *Dashboard) serveIncidentsCSV(w http.ResponseWriter, r *http.Request, v 
 		return
 	}
 	if len(all) > maxIncidentRows {
-		status.WriteError(w, http.StatusBadRequest, "these are more than "+strconv.Itoa(maxIncidentRows)+" incidents: from and to have to be closer")
+		status.WriteProblem(w, http.StatusBadRequest, language.Coded("incidents_many", maxIncidentRows))
 		return
 	}
 	asFile(w, "text/csv; charset=utf-8", "incidents.csv")

@@ -14,6 +14,7 @@ import (
 	"evcp/internal/archive"
 	"evcp/internal/language"
 	"evcp/internal/ledger"
+	"evcp/internal/operations"
 	"evcp/internal/report"
 	"evcp/internal/status"
 	"evcp/internal/version"
@@ -36,12 +37,12 @@ func (d *Dashboard) serveUptime(w http.ResponseWriter, r *http.Request, v *archi
 		document.Until, err = cut(&question, q, v.Progress.Newest)
 	}
 	if err != nil {
-		status.WriteError(w, http.StatusBadRequest, err.Error())
+		status.WriteProblem(w, http.StatusBadRequest, err)
 		return
 	}
 	document.Uptime, err = v.Uptime(r.Context(), question, ports, only, version.String())
 	if errors.Is(err, archive.ErrNoPort) {
-		status.WriteError(w, http.StatusNotFound, "no port is "+strings.TrimSpace(q.Get("cp_id")+" "+q.Get("site")))
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("no_such_port", strings.TrimSpace(q.Get("cp_id")+" "+q.Get("site"))))
 		return
 	}
 	if answered(w, err) {
@@ -80,16 +81,16 @@ func (d *Dashboard) question(q url.Values) (a ledger.Question, ports []ledger.Ch
 	a = ledger.Question{Definition: ledger.Definition(q.Get("definition")), Zone: time.UTC}
 	only.Site = q.Get("site")
 	if !slices.Contains(ledger.Definitions, a.Definition) {
-		return a, nil, only, errors.New("definition can't be " + strconv.Quote(q.Get("definition")) + ": nevi, uk or plain")
+		return a, nil, only, language.Coded("cant_be_as", "definition", strconv.Quote(q.Get("definition")), "nevi, uk, plain")
 	}
 	if name := q.Get("zone"); name != "" {
 		if a.Zone, err = time.LoadLocation(name); err != nil || name == "Local" {
-			return a, nil, only, errors.New("zone can't be " + strconv.Quote(name) + ": UTC or a name as Europe/London")
+			return a, nil, only, language.Coded("cant_be_as", "zone", strconv.Quote(name), "UTC, Europe/London")
 		}
 	}
 	if id := q.Get("cp_id"); id != "" {
-		if only.CP, err = evcp.ParseCPID(id); err != nil {
-			return a, nil, only, errors.New("cp_id can't be " + strconv.Quote(id) + ": " + err.Error())
+		if only.CP, err = ledger.ParseCP(id); err != nil {
+			return a, nil, only, operations.FieldError(operations.FieldCP, err)
 		}
 	}
 	switch q.Get("offline_is_outage") {
@@ -97,13 +98,13 @@ func (d *Dashboard) question(q url.Values) (a ledger.Question, ports []ledger.Ch
 	case "true":
 		a.OfflineIsOutage = true
 	default:
-		return a, nil, only, errors.New("offline_is_outage can't be " + strconv.Quote(q.Get("offline_is_outage")) + ": true or false")
+		return a, nil, only, language.Coded("cant_be_as", "offline_is_outage", strconv.Quote(q.Get("offline_is_outage")), "true, false")
 	}
 	switch {
 	case q.Has("month") == q.Has("year"):
-		return a, nil, only, errors.New("month or year is needed: month=2026-10, or year=2026")
+		return a, nil, only, language.Coded("month_needed")
 	case a.Definition == ledger.UK && d.history.Ports == nil && len(d.operations.PortLines()) == 0:
-		return a, nil, only, errors.New("definition can't be uk here: no ports were entered and this Central runs without --ports, and uk is about public ports of 50 kW and more")
+		return a, nil, only, language.Coded("uk_needs_ports")
 	case q.Has("month"):
 		a.From, a.To, err = ledger.MonthWindow(a.Definition, q.Get("month"), a.Zone)
 	default:
@@ -134,18 +135,18 @@ func cut(a *ledger.Question, q url.Values, newest evcp.Stamp) (is bool, err erro
 	case "":
 	case "newest":
 		if newest <= a.From {
-			return false, errors.New("the window begins at " + ledger.RFC3339(a.From) + ", and the newest event is of " + ledger.RFC3339(newest))
+			return false, language.Coded("window_unseen", ledger.RFC3339(a.From), ledger.RFC3339(newest))
 		}
 		is, a.To = newest < a.To, min(a.To, newest)
 	default:
 		at, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil || evcp.StampOf(at) <= a.From {
-			return false, errors.New("until can't be " + strconv.Quote(text) + ": newest, or a time in the window, as 2026-10-31T08:00:00Z")
+			return false, language.Coded("until_form", strconv.Quote(text))
 		}
 		is, a.To = evcp.StampOf(at) < a.To, min(a.To, evcp.StampOf(at))
 	}
 	if a.To > newest {
-		return false, errors.New("the window ends at " + ledger.RFC3339(a.To) + ", and the newest event is of " + ledger.RFC3339(newest) + ": until is needed, at most that")
+		return false, language.Coded("until_needed", ledger.RFC3339(a.To), ledger.RFC3339(newest))
 	}
 	return is, nil
 }

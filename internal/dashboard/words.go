@@ -7,6 +7,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/history"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/status"
 	"evcp/internal/wire"
@@ -52,7 +53,7 @@ func (d *Dashboard) serveWords(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !acquire(d.histories, w, "too many answers about the past are under way") {
+	if !acquire(d.histories, w, errBusyHistory) {
 		return
 	}
 	defer func() { <-d.histories }()
@@ -67,7 +68,7 @@ func (d *Dashboard) serveWords(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, known := d.central.CP(cp); !known && len(all) == 0 {
-		status.WriteError(w, http.StatusNotFound, "Central has heard nothing of "+string(cp))
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("not_heard", cp))
 		return
 	}
 	for _, one := range all {

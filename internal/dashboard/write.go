@@ -14,6 +14,8 @@ import (
 	"evcp/internal/accounts"
 	"evcp/internal/archive"
 	"evcp/internal/audit"
+	"evcp/internal/language"
+	"evcp/internal/ledger"
 	"evcp/internal/operations"
 	"evcp/internal/status"
 )
@@ -72,7 +74,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) (body []byte, ok
 func bodyRead(w http.ResponseWriter, err error) bool {
 	if long := (*http.MaxBytesError)(nil); errors.As(err, &long) {
 		w.Header().Set("Connection", "close")
-		status.WriteError(w, http.StatusRequestEntityTooLarge, "the body is too long: at most "+strconv.FormatInt(long.Limit, 10)+" bytes")
+		status.WriteProblem(w, http.StatusRequestEntityTooLarge, language.Coded("too_long", long.Limit))
 	} else if err != nil {
 		status.WriteError(w, http.StatusBadRequest, "the body can't be read: "+err.Error())
 	}
@@ -110,6 +112,8 @@ var failures = []struct {
 	{operations.ErrWhat, http.StatusBadRequest},
 	{operations.ErrTimes, http.StatusBadRequest},
 	{operations.ErrNoFile, http.StatusServiceUnavailable},
+	{accounts.ErrSlowDown, http.StatusTooManyRequests},
+	{audit.ErrFull, http.StatusServiceUnavailable},
 	{audit.ErrGone, http.StatusServiceUnavailable},
 	{audit.ErrOtherRequest, http.StatusUnprocessableEntity},
 }
@@ -117,20 +121,20 @@ var failures = []struct {
 // writeFailure answers with an error of a change.
 func writeFailure(w http.ResponseWriter, err error) {
 	if text := (operations.TextError{}); errors.As(err, &text) {
-		status.WriteError(w, http.StatusBadRequest, err.Error())
+		status.WriteProblem(w, http.StatusBadRequest, err)
 		return
 	}
 	if unknown := (*UnknownError)(nil); errors.As(err, &unknown) {
-		unknown.write(w)
+		status.WriteProblem(w, http.StatusNotFound, unknown.CodedError, unknown.Sites...)
 		return
 	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
-			refuse(w, f.code, f.err.Error())
+			refuse(w, f.code, f.err)
 			return
 		}
 	}
-	status.WriteError(w, http.StatusServiceUnavailable, "nothing was changed: "+err.Error())
+	status.WriteProblem(w, http.StatusServiceUnavailable, language.Coded("nothing_changed", err))
 }
 
 const (
@@ -227,7 +231,7 @@ func (m *rfcTime) UnmarshalJSON(text []byte) error {
 	}
 	at, ok := parseMoment(*value)
 	if !ok {
-		return errors.New(strconv.Quote(*value) + ": " + momentForm)
+		return errors.New(strconv.Quote(*value) + ": " + errMoment.Error())
 	}
 	*m = rfcTime(at)
 	return nil
@@ -243,13 +247,13 @@ func (m rfcTime) MarshalJSON() ([]byte, error) {
 
 // pathCP is the charge point of a path. One that Central does not know is answered.
 func (d *Dashboard) pathCP(w http.ResponseWriter, r *http.Request) (id evcp.CPID, ok bool) {
-	id, err := evcp.ParseCPID(r.PathValue("id"))
+	id, err := ledger.ParseCP(r.PathValue("id"))
 	if err != nil {
-		status.WriteError(w, http.StatusBadRequest, "cp_id can't be "+strconv.Quote(r.PathValue("id"))+": "+err.Error())
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldCP, err))
 		return "", false
 	}
 	if _, ok = d.central.CP(id); !ok {
-		status.WriteError(w, http.StatusNotFound, "there is no charge point "+string(id))
+		status.WriteProblem(w, http.StatusNotFound, language.Coded("no_cp", id))
 	}
 	return id, ok
 }

@@ -10,6 +10,7 @@ import (
 	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/operations"
 	"evcp/internal/status"
@@ -101,26 +102,26 @@ type newExclusionJSON struct {
 }
 
 // errReason is a reason that no exclusion has.
-var errReason = operations.TextError{Field: "reason", Why: "it is grid, vehicle, maintenance, vandalism or disaster"}
+var errReason = operations.FieldError(operations.FieldReason, language.Coded("exclusion_reason"))
 
 // annotation checks the body.
 func (in newExclusionJSON) annotation() (n archive.Annotation, err error) {
 	n.Exclusion = ledger.Exclusion{Site: in.Site, From: evcp.Stamp(in.From), To: evcp.Stamp(in.To), Reason: ledger.ExclusionReason(in.Reason), Note: in.Note, Link: in.Link}
 	if in.CP != "" {
-		if n.CP, err = evcp.ParseCPID(in.CP); err != nil {
-			return n, operations.TextError{Field: "cp_id", Why: err.Error()}
+		if n.CP, err = ledger.ParseCP(in.CP); err != nil {
+			return n, operations.FieldError(operations.FieldCP, err)
 		}
 	}
 	switch {
 	case (n.CP == "") == (n.Site == ""):
 		return n, operations.ErrWhat
 	case n.From == 0 || n.From >= n.To:
-		return n, operations.TextError{Field: "to", Why: "from and a later to are needed"}
+		return n, operations.FieldError(operations.FieldTo, language.Coded("exclusion_times"))
 	case !slices.Contains(ledger.ExclusionReasons, n.Reason):
 		return n, errReason
 	}
-	return n, errors.Join(operations.CheckText("site", n.Site, operations.MaxWord, true),
-		operations.CheckText("note", n.Note, operations.MaxText, false), operations.CheckText("link", n.Link, operations.MaxText-1, true))
+	return n, errors.Join(operations.CheckText(operations.FieldSite, n.Site, operations.MaxWord, true),
+		operations.CheckText(operations.FieldNote, n.Note, operations.MaxText, false), operations.CheckText(operations.FieldLink, n.Link, operations.MaxText-1, true))
 }
 
 func (d *Dashboard) exclude(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +153,7 @@ func (d *Dashboard) withdraw(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := operations.CheckText("note", in.Note, operations.MaxText, true); err != nil {
+	if err := operations.CheckText(operations.FieldNote, in.Note, operations.MaxText, true); err != nil {
 		writeFailure(w, err)
 		return
 	}
@@ -165,7 +166,7 @@ func (d *Dashboard) withdraw(w http.ResponseWriter, r *http.Request) {
 // board.db; one is added at a time, so that a request that is repeated meanwhile finds its answer.
 func (d *Dashboard) annotate(w http.ResponseWriter, r *http.Request, body []byte, code int, n archive.Annotation) {
 	if d.history == nil || d.history.Annotate == nil {
-		status.WriteError(w, http.StatusNotFound, noHistory)
+		status.WriteProblem(w, http.StatusNotFound, errNoHistory)
 		return
 	}
 	k, ok := keyed(w, r, body)

@@ -9,6 +9,8 @@ import (
 	"evcp/internal/audit"
 	"evcp/internal/central"
 	"evcp/internal/central/cpstate"
+	"evcp/internal/language"
+	"evcp/internal/ledger"
 	"evcp/internal/operations"
 	"evcp/internal/status"
 )
@@ -111,8 +113,8 @@ func (d *Dashboard) maintain(w http.ResponseWriter, r *http.Request) {
 	n := operations.MaintenanceWindow{Site: in.Site, From: evcp.Stamp(in.From), To: evcp.Stamp(in.To), Reason: in.Reason}
 	if in.CP != "" {
 		var err error
-		if n.CP, err = evcp.ParseCPID(in.CP); err != nil {
-			status.WriteError(w, http.StatusBadRequest, "cp_id can't be "+strconv.Quote(in.CP)+": "+err.Error())
+		if n.CP, err = ledger.ParseCP(in.CP); err != nil {
+			writeFailure(w, operations.FieldError(operations.FieldCP, err))
 			return
 		}
 	}
@@ -141,7 +143,7 @@ func (d *Dashboard) endMaintenance(w http.ResponseWriter, r *http.Request) {
 func pathNumber(w http.ResponseWriter, r *http.Request) (n int64, ok bool) {
 	n, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if err != nil || n < 1 {
-		status.WriteError(w, http.StatusBadRequest, "number can't be "+strconv.Quote(r.PathValue("number")))
+		status.WriteProblem(w, http.StatusBadRequest, language.Coded("cant_be", language.Coded("field_number"), strconv.Quote(r.PathValue("number"))))
 		return 0, false
 	}
 	return n, true
@@ -225,7 +227,7 @@ type auditPage struct {
 
 func (d *Dashboard) serveAudit(w http.ResponseWriter, r *http.Request) {
 	if !by(r).signedIn() {
-		refuse(w, http.StatusUnauthorized, "sign in to read who did what")
+		refuse(w, http.StatusUnauthorized, language.Coded("sign_in_for_audit"))
 		return
 	}
 	limit, below, ok := newestFirst(w, r)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/operations"
 	"evcp/internal/status"
@@ -149,7 +150,7 @@ func (d *Dashboard) putPort(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("port")
 	in.Port = cmp.Or(in.Port, name)
 	if len(in.Lines) == 0 {
-		status.WriteError(w, http.StatusBadRequest, "lines: a port is at least one charge point")
+		status.WriteProblem(w, http.StatusBadRequest, language.Coded("port_of_nothing"))
 		return
 	}
 	d.change(w, r, body, http.StatusOK, func(c *audit.BoardChange) (any, error) {
@@ -176,7 +177,7 @@ func (d *Dashboard) replacePorts(w http.ResponseWriter, r *http.Request) {
 	}
 	lines, err := ledger.ReadPortCells(body)
 	if err != nil {
-		status.WriteError(w, http.StatusBadRequest, err.Error())
+		writeFailure(w, operations.FieldError(operations.FieldPorts, err))
 		return
 	}
 	d.change(w, r, body, http.StatusOK, func(c *audit.BoardChange) (any, error) {

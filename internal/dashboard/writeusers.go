@@ -10,6 +10,7 @@ import (
 
 	"evcp/internal/accounts"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -37,7 +38,7 @@ func (d *Dashboard) serveUsers(w http.ResponseWriter, r *http.Request) {
 		if c.role == "" {
 			code = http.StatusUnauthorized
 		}
-		refuse(w, code, "only an operator may read who there is")
+		refuse(w, code, language.Coded("operator_reads"))
 		return
 	}
 	all := usersJSON{[]userJSON{}}
@@ -59,7 +60,7 @@ type newUserJSON struct {
 func (d *Dashboard) addUser(w http.ResponseWriter, r *http.Request) {
 	c := by(r)
 	if c.role != accounts.Operator && c.role != accounts.Setup {
-		refuse(w, http.StatusForbidden, "a "+string(c.role)+" may not change this: an operator may")
+		refuse(w, http.StatusForbidden, operatorNeeded(c))
 		return
 	}
 	var in newUserJSON
@@ -121,7 +122,7 @@ func (d *Dashboard) setPassword(w http.ResponseWriter, r *http.Request) {
 	c, name := by(r), r.PathValue("name")
 	own := (c.Kind == audit.ByUser || c.Kind == audit.ByProxy || c.Kind == audit.ByProvider) && strings.EqualFold(c.Name, name)
 	if !own && c.role != accounts.Operator {
-		refuse(w, http.StatusForbidden, "a "+string(c.role)+" may not change this: an operator may")
+		refuse(w, http.StatusForbidden, operatorNeeded(c))
 		return
 	}
 	var in setPasswordJSON
@@ -154,8 +155,6 @@ func (d *Dashboard) setPassword(w http.ResponseWriter, r *http.Request) {
 func writeSignInFailure(w http.ResponseWriter, err error) {
 	if slow := (accounts.SlowDownError{}); errors.As(err, &slow) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(slow.Wait.Seconds()))))
-		status.WriteError(w, http.StatusTooManyRequests, err.Error())
-		return
 	}
 	writeFailure(w, err)
 }

@@ -1,12 +1,12 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // OpeningHours is when a port can be reached: for each day of the week, from Sunday, the
@@ -19,7 +19,7 @@ type OpeningHours struct {
 // minutes are those of one day, from midnight; to may be 1440.
 type minutes struct{ from, to int }
 
-var errHours = errors.New(`hours are "24/7", or as "Mo-Fr 08:00-20:00; Sa 09:00-13:00"`)
+var errHours = language.Coded("hours")
 
 var dayNames = []string{"Su", "Mo", "Tu", "We", "Th", "Fr", "Sa"}
 

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"fmt"
+	"evcp/internal/language"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,7 +84,7 @@ func (r *portParser) placeColumn(port *ChargingPort, name, cell string) (err err
 // oneOf checks a word of a list. OCPI tells capital letters from small ones.
 func oneOf(cell string, all []string) (string, error) {
 	if cell != "" && !slices.Contains(all, cell) {
-		return "", fmt.Errorf("%s: it is one of %s", strconv.QuoteToASCII(cell), strings.Join(all, ", "))
+		return "", language.Coded("one_of", strconv.QuoteToASCII(cell), strings.Join(all, ", "))
 	}
 	return cell, nil
 }
@@ -96,7 +96,7 @@ func parseMost(cell, unit string) (int, error) {
 	}
 	n, err := strconv.ParseUint(cell, 10, 16)
 	if err != nil || n < 1 || n > 9999 {
-		return 0, fmt.Errorf("%s: a whole number of %s, from 1 to 9999", strconv.QuoteToASCII(cell), unit)
+		return 0, language.Coded("whole_number", strconv.QuoteToASCII(cell), unit)
 	}
 	return int(n), nil
 }
@@ -107,7 +107,7 @@ func (r *portParser) checkTimeZone(name string) error {
 		return nil
 	}
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return fmt.Errorf("%s: a time zone is a name as Europe/Madrid", strconv.QuoteToASCII(name))
+		return language.Coded("time_zone", strconv.QuoteToASCII(name))
 	}
 	r.timeZones[name] = true
 	return nil
@@ -127,7 +127,7 @@ func checkEVSE(id string) error {
 	own, found := strings.CutPrefix(strings.TrimPrefix(rest, "*"), "E")
 	if len(id) > maxEVSE || len(country) < 2 || len(party) < 3 || !found || own == "" ||
 		strings.Trim(country, capitals) != "" || strings.Trim(party, capitals+digits) != "" || strings.Trim(own, capitals+digits+"*") != "" {
-		return fmt.Errorf("%s: an EVSE id is as ES*ABC*E0001, at most %d characters of A-Z, 0-9 and *", strconv.QuoteToASCII(id), maxEVSE)
+		return language.Coded("evse_id", strconv.QuoteToASCII(id), maxEVSE)
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func cutBytes(text string, n int) (first, rest string) {
 // checkCountry checks a country as OCPI has it.
 func checkCountry(text string) error {
 	if text != "" && (len(text) != 3 || strings.Trim(text, capitals) != "") {
-		return fmt.Errorf("%s: a country is its ISO 3166-1 alpha-3 code, as ESP", strconv.QuoteToASCII(text))
+		return language.Coded("country", strconv.QuoteToASCII(text))
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func checkDegrees(text string, most float64) error {
 	whole, decimals, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || len(whole) > 3 || len(decimals) > 7 || strings.Trim(whole+decimals, digits) != "" || value > most || value < -most {
-		return fmt.Errorf("%s: decimal degrees as 38.3452, from -%g to %g, with at most 7 decimals", strconv.QuoteToASCII(text), most, most)
+		return language.Coded("degrees", strconv.QuoteToASCII(text), most)
 	}
 	return nil
 }

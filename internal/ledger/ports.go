@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // ChargingPort is one port of a charger, and which charge points it was, one after the
@@ -77,15 +78,15 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
 	head, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("line 1: the columns are %s", strings.Join(PortColumns, ","))
+		return nil, lineError(1, language.Coded("port_columns", strings.Join(PortColumns, ",")))
 	}
 	for i, name := range head {
 		if head[i] = strings.TrimSpace(name); !slices.Contains(PortColumns, head[i]) {
-			return nil, fmt.Errorf("line 1: no column is called %s; there are %s", strconv.QuoteToASCII(head[i]), strings.Join(PortColumns, ", "))
+			return nil, lineError(1, language.Coded("no_column", strconv.QuoteToASCII(head[i]), strings.Join(PortColumns, ", ")))
 		}
 	}
 	if !slices.Contains(head, "cp_id") {
-		return nil, errors.New("line 1: the column cp_id is missing")
+		return nil, lineError(1, language.Coded("no_cp_column"))
 	}
 	var wrong portErrors
 	for {
@@ -94,17 +95,17 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 			return lines, wrong.err()
 		}
 		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-			return nil, fmt.Errorf("line %d: %w", bad.Line, bad.Err)
+			return nil, lineError(bad.Line, language.Coded("csv_quote")) // of what a CSV can't be, no other is left: cells are counted here
 		} else if err != nil {
 			return nil, err
 		}
 		line, _ := r.FieldPos(0)
 		if len(cells) != len(head) {
-			wrong.add(line, fmt.Errorf("%d cells, and %d columns", len(cells), len(head)))
+			wrong.add(line, language.Coded("cells", len(cells), len(head)))
 			continue
 		}
 		if len(lines) == maxPorts {
-			return nil, fmt.Errorf("line %d: more than %d lines", line, maxPorts)
+			return nil, lineError(line, language.Coded("most_lines", maxPorts))
 		}
 		p := PortCells{line, make(map[string]string, len(head))}
 		for i, name := range head {
@@ -117,9 +118,11 @@ func ReadPortCells(data []byte) (lines []PortCells, err error) {
 // maxPortErrors is how many wrong lines of a file are told; the others are counted.
 const maxPortErrors = 20
 
+func lineError(line int, why error) error { return language.Coded("line", line, why) }
+
 // portErrors are the wrong lines of a file of ports.
 type portErrors struct {
-	told []string
+	told []any
 	more int
 }
 
@@ -128,7 +131,7 @@ func (w *portErrors) add(line int, err error) {
 		w.more++
 		return
 	}
-	w.told = append(w.told, fmt.Sprintf("line %d: %s", line, err))
+	w.told = append(w.told, lineError(line, err))
 }
 
 // err is one error for all of them; nil without any.
@@ -137,9 +140,9 @@ func (w *portErrors) err() error {
 	case w.told == nil:
 		return nil
 	case w.more > 0:
-		return fmt.Errorf("%s; and %d more lines are wrong", strings.Join(w.told, "; "), w.more)
+		return language.Coded(language.ListCode, append(w.told, language.Coded("more_lines", w.more))...)
 	}
-	return errors.New(strings.Join(w.told, "; "))
+	return language.Coded(language.ListCode, w.told...)
 }
 
 // PortsOf are the ports of a file's lines.
@@ -194,16 +197,16 @@ func addPort(byName map[string]*ChargingPort, names []string, p ChargingPort) ([
 	known := byName[p.Name]
 	if known == nil {
 		if len(names) == maxPorts {
-			return nil, fmt.Errorf("more than %d ports", maxPorts)
+			return nil, language.Coded("most_ports", maxPorts)
 		}
 		byName[p.Name] = &p
 		return append(names, p.Name), nil
 	}
 	if known.Site != p.Site || known.Watts != p.Watts || known.Public != p.Public || fmt.Sprint(known.Hours) != fmt.Sprint(p.Hours) {
-		return nil, fmt.Errorf("port %s has another site, power_kw, public or hours in a line before", p.Name)
+		return nil, language.Coded("port_differs", p.Name)
 	}
 	if known.Connector != p.Connector {
-		return nil, fmt.Errorf("port %s has another evse_id, connector_standard, connector_format, power_type, max_voltage or max_amperage in a line before", p.Name)
+		return nil, language.Coded("connector_differs", p.Name)
 	}
 	known.Lines = append(known.Lines, p.Lines...)
 	return names, nil
@@ -216,11 +219,11 @@ func checkPorts(ports []ChargingPort) error {
 		slices.SortStableFunc(p.Lines, func(a, b PortLine) int { return cmp.Compare(a.Commissioned, b.Commissioned) })
 		for i, l := range p.Lines {
 			if other, twice := seen[l.CP]; twice {
-				return fmt.Errorf("%s stands in two lines, of port %s and of port %s", l.CP, other, p.Name)
+				return language.Coded("cp_twice", l.CP, other, p.Name)
 			}
 			seen[l.CP] = p.Name
 			if i > 0 && (p.Lines[i-1].Decommissioned == 0 || l.Commissioned < p.Lines[i-1].Decommissioned) {
-				return fmt.Errorf("port %s: %s is not decommissioned when %s is commissioned", p.Name, p.Lines[i-1].CP, l.CP)
+				return language.Coded("cp_overlaps", p.Name, p.Lines[i-1].CP, l.CP)
 			}
 		}
 	}
@@ -239,16 +242,16 @@ func (r *portParser) parse(cells map[string]string) (p ChargingPort, err error) 
 	for _, name := range PortColumns {
 		cell := cells[name]
 		if len(cell) > maxCellText || !utf8.ValidString(cell) {
-			return p, fmt.Errorf("%s: at most %d bytes of UTF-8", name, maxCellText)
+			return p, language.Coded("field", name, language.Coded("cell_bytes", maxCellText))
 		}
 		if i := strings.IndexFunc(cell, notShown); i >= 0 {
-			return p, fmt.Errorf("%s: %s can't hold what is not shown", name, strconv.QuoteToASCII(cell))
+			return p, language.Coded("field", name, language.Coded("cell_hidden", strconv.QuoteToASCII(cell)))
 		}
 		switch name {
 		case "port":
 			p.Name = cell
 		case "cp_id":
-			l.CP, err = evcp.ParseCPID(cell)
+			l.CP, err = ParseCP(cell)
 		case "commissioned":
 			l.Commissioned, err = parseMoment(cell, r.zone)
 		case "decommissioned":
@@ -266,15 +269,24 @@ func (r *portParser) parse(cells map[string]string) (p ChargingPort, err error) 
 			err = r.placeColumn(&p, name, cell)
 		}
 		if err != nil {
-			return p, fmt.Errorf("%s: %w", name, err)
+			return p, language.Coded("field", name, err)
 		}
 	}
 	if l.Decommissioned != 0 && l.Decommissioned <= l.Commissioned {
-		return p, errors.New("decommissioned: it must be after commissioned")
+		return p, language.Coded("field", "decommissioned", language.Coded("decommissioned"))
 	}
 	p.Name = cmp.Or(p.Name, string(l.CP))
 	p.Lines = []PortLine{l}
 	return p, nil
+}
+
+// ParseCP reads the id of a charge point that a person wrote.
+func ParseCP(text string) (evcp.CPID, error) {
+	cp, err := evcp.ParseCPID(text)
+	if err != nil {
+		return "", language.Coded("cp_id", strconv.QuoteToASCII(text[:min(len(text), maxCellText)]))
+	}
+	return cp, nil
 }
 
 // notShown are characters that a terminal obeys, or that change the direction of a text.
@@ -290,7 +302,7 @@ func parseMoment(text string, zone *time.Location) (evcp.Stamp, error) {
 		at, err = time.Parse(time.RFC3339, text)
 	}
 	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
-		return 0, fmt.Errorf("%s: a date is 2026-10-31 or 2026-10-31T08:00:00Z", strconv.QuoteToASCII(text))
+		return 0, language.Coded("date", strconv.QuoteToASCII(text))
 	}
 	return evcp.StampOf(at), nil
 }
@@ -300,7 +312,7 @@ func parseKW(text string) (int64, error) {
 	whole, decimals, _ := strings.Cut(cmp.Or(text, "0"), ".")
 	n, err := strconv.ParseUint(whole+(decimals + "000")[:3], 10, 32)
 	if err != nil || len(decimals) > 3 {
-		return 0, fmt.Errorf("%s: a power is 50 or 7.4, in kW", strconv.QuoteToASCII(text))
+		return 0, language.Coded("power", strconv.QuoteToASCII(text))
 	}
 	return int64(n), nil
 }
@@ -312,5 +324,5 @@ func parseYes(text string) (bool, error) {
 	case "no", "false", "0":
 		return false, nil
 	}
-	return false, fmt.Errorf("%s: it is yes or no", strconv.QuoteToASCII(text))
+	return false, language.Coded("yes_no", strconv.QuoteToASCII(text))
 }

@@ -1,8 +1,7 @@
 package ledger
 
 import (
-	"errors"
-	"fmt"
+	"evcp/internal/language"
 	"strconv"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 func MonthWindow(d Definition, month string, zone *time.Location) (from, to evcp.Stamp, err error) {
 	at, err := time.ParseInLocation("2006-01", month, zone)
 	if err != nil || at.Year() < 1971 || at.Year() > 2199 {
-		return 0, 0, fmt.Errorf("%s: a month is 2026-10", strconv.QuoteToASCII(month))
+		return 0, 0, language.Coded("month", strconv.QuoteToASCII(month))
 	}
 	if d == UK {
-		return 0, 0, errors.New("uk is about a calendar year")
+		return 0, 0, language.Coded("uk_is_a_year")
 	}
 	begin := at
 	if d == NEVI {
@@ -30,7 +29,7 @@ func MonthWindow(d Definition, month string, zone *time.Location) (from, to evcp
 func YearWindow(year string, zone *time.Location) (from, to evcp.Stamp, err error) {
 	n, err := strconv.Atoi(year)
 	if err != nil || n < 1971 || n > 2199 {
-		return 0, 0, fmt.Errorf("%s: a year is 2026", strconv.QuoteToASCII(year))
+		return 0, 0, language.Coded("year", strconv.QuoteToASCII(year))
 	}
 	return evcp.StampOf(time.Date(n, 1, 1, 0, 0, 0, 0, zone)), evcp.StampOf(time.Date(n+1, 1, 1, 0, 0, 0, 0, zone)), nil
 }

@@ -1,7 +1,6 @@
 package operations
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"evcp"
+	"evcp/internal/language"
 )
 
 // Overlay is what people entered about a charge point, as it holds at one moment.
@@ -58,11 +58,16 @@ func (w MaintenanceWindow) open(now evcp.Stamp) bool { return w.From <= now && n
 // place is what it is about.
 func (w MaintenanceWindow) place() Touched { return Touched{w.CP, w.Site} }
 
-// TextError is a text that can't be taken.
-type TextError struct{ Field, Why string }
+// TextError is a field with what can't be taken.
+type TextError struct{ *language.CodedError }
 
-// Error names the field.
-func (e TextError) Error() string { return e.Field + ": " + e.Why }
+// FieldError is the error of a field of what was entered.
+func FieldError(field *language.CodedError, why error) TextError {
+	return TextError{language.Coded("field", field, why)}
+}
+
+// Unwrap is the error as the page knows it.
+func (e TextError) Unwrap() error { return e.CodedError }
 
 // MaxText bounds a text of several lines, MaxWord one of a single line, in bytes.
 const (
@@ -72,34 +77,47 @@ const (
 
 // CheckText checks what somebody wrote. What a terminal obeys, and what changes the direction of
 // the text around it, can't stand in it. A note may have several lines.
-func CheckText(field, text string, limit int, empty bool) error {
+func CheckText(field *language.CodedError, text string, limit int, empty bool) error {
 	switch {
 	case strings.TrimSpace(text) == "" && !empty:
-		return TextError{field, "it is needed"}
+		return FieldError(field, language.Coded("needed"))
 	case len(text) > limit:
-		return TextError{field, fmt.Sprintf("at most %d bytes", limit)}
+		return FieldError(field, language.Coded("max_bytes", limit))
 	case !utf8.ValidString(text):
-		return TextError{field, "it is no UTF-8"}
+		return FieldError(field, language.Coded("no_utf8"))
 	}
 	for _, r := range text {
 		if unicode.IsControl(r) && (r != '\n' || limit != MaxText) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return TextError{field, fmt.Sprintf("it can't hold the character %U", r)}
+			return FieldError(field, language.Coded("no_character", fmt.Sprintf("%U", r)))
 		}
 	}
 	return nil
 }
 
+// The names of fields.
+var (
+	FieldCP     = language.Coded("field_cp_id")
+	FieldSite   = language.Coded("field_site")
+	FieldNote   = language.Coded("field_note")
+	FieldLink   = language.Coded("field_link")
+	FieldReason = language.Coded("field_reason")
+	FieldOwner  = language.Coded("field_owner")
+	FieldTo     = language.Coded("field_to")
+	FieldPort   = language.Coded("field_port")
+	FieldPorts  = language.Coded("field_ports")
+)
+
 // Errors.
 var (
-	ErrNoFile     = errors.New("board.db is not open: nothing can be entered")
-	ErrNoIncident = errors.New("it has no open incident")
-	ErrNotTaken   = errors.New("nobody has it")
-	ErrNoWindow   = errors.New("there is no such maintenance window")
-	ErrOver       = errors.New("it is over")
-	ErrTooMany    = errors.New("there are too many")
-	ErrUntil      = errors.New("until: a time from now to 30 days from now, or none")
-	ErrWhat       = errors.New("one of cp_id and site is needed")
-	ErrTimes      = errors.New("to: a time from now to a year from now, after from")
+	ErrNoFile     = language.Coded("no_board")
+	ErrNoIncident = language.Coded("no_incident")
+	ErrNotTaken   = language.Coded("not_taken")
+	ErrNoWindow   = language.Coded("no_window")
+	ErrOver       = language.Coded("over")
+	ErrTooMany    = language.Coded("too_many")
+	ErrUntil      = language.Coded("until")
+	ErrWhat       = language.Coded("cp_or_site")
+	ErrTimes      = language.Coded("window_times")
 )
 
 const (

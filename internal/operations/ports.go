@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -13,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/audit"
+	"evcp/internal/language"
 	"evcp/internal/ledger"
 	"evcp/internal/sqlite"
 )
@@ -26,8 +25,8 @@ type Port struct {
 
 // Errors of ports.
 var (
-	ErrNoPort    = errors.New("there is no such port")
-	ErrPortsFile = errors.New("the ports are those of the file of --ports: change them there")
+	ErrNoPort    = language.Coded("no_port")
+	ErrPortsFile = language.Coded("ports_of_file")
 )
 
 // lineColumns are the columns of a charge point that a port was; the others are the port's.
@@ -46,10 +45,10 @@ type portSet struct {
 // newPortSet checks the lines of a file.
 func newPortSet(lines []ledger.PortCells) (portSet, error) {
 	if len(lines) > maxPortLines {
-		return portSet{}, fmt.Errorf("%w: at most %d lines", ErrTooMany, maxPortLines)
+		return portSet{}, FieldError(FieldPorts, language.Coded("most_lines", maxPortLines))
 	}
 	if _, err := ledger.PortsOf(lines, time.UTC); err != nil {
-		return portSet{}, TextError{"ports", err.Error()}
+		return portSet{}, FieldError(FieldPorts, err)
 	}
 	set := portSet{lines: lines, byCP: make(map[evcp.CPID]map[string]string, len(lines))}
 	for _, l := range lines {
@@ -209,7 +208,7 @@ func (s *Store) PutPort(c *audit.BoardChange, name string, p Port) error {
 	}
 	for n, o := range all {
 		if n != i && !created && o.Cells["port"] == p.Cells["port"] {
-			return TextError{"port", "another one is called " + strconv.Quote(p.Cells["port"])}
+			return FieldError(FieldPort, language.Coded("port_taken", strconv.Quote(p.Cells["port"])))
 		}
 	}
 	set, err := newPortSet(linesOf(all))

@@ -2,36 +2,122 @@ package status
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"evcp/internal/language"
 )
 
 // ProblemType is the media type of each answer under /api/ that is an error (RFC 9457).
 const ProblemType = "application/problem+json"
 
-// problemJSON is the body of such an answer. The code says its type, so that is left out:
-// "about:blank".
+// ProblemPrefix begins the type of a problem that has one; the code of its error follows.
+const ProblemPrefix = "urn:evcp:problem:"
+
+// problemJSON is the body of such an answer. Where the code of HTTP alone says its type, that is
+// left out: "about:blank".
 type problemJSON struct {
+	Type    string   `json:"type,omitempty"`
 	Title   string   `json:"title"` // of the code
 	Status  int      `json:"status"`
 	Detail  string   `json:"detail"`
+	Args    []any    `json:"args,omitempty"` // what the text of the type names: texts, numbers and other problems
 	Allowed []string `json:"allowed,omitempty"`
+}
+
+// problemArg is an error that the text of a problem names.
+type problemArg struct {
+	Type string `json:"type"`
+	Args []any  `json:"args,omitempty"`
+}
+
+// argsOf are the values that an error names.
+func argsOf(e *language.CodedError) (args []any) {
+	for _, a := range e.Args {
+		switch a := a.(type) {
+		case *language.CodedError:
+			args = append(args, problemArg{ProblemPrefix + a.Code, argsOf(a)})
+		case error:
+			args = append(args, a.Error())
+		default:
+			args = append(args, a)
+		}
+	}
+	return args
+}
+
+// WriteProblem is WriteError for an error. Where it has a code, that is the type of the problem: who
+// shows it to people says it in words of his own. The detail is English.
+func WriteProblem(w http.ResponseWriter, code int, why error, allowed ...string) {
+	p := problemJSON{Title: http.StatusText(code), Status: code, Detail: why.Error(), Allowed: allowed}
+	if e, ok := language.CodeOf(why); ok {
+		p.Type, p.Args = ProblemPrefix+e.Code, argsOf(e)
+	}
+	writeProblem(w, p)
 }
 
 // WriteError answers with a code and {"title": …, "status": …, "detail": …, "allowed": […]}.
 // detail names the input; allowed is what could be asked for instead; none are left out.
 func WriteError(w http.ResponseWriter, code int, detail string, allowed ...string) {
-	body, err := json.Marshal(problemJSON{http.StatusText(code), code, detail, allowed})
+	writeProblem(w, problemJSON{Title: http.StatusText(code), Status: code, Detail: detail, Allowed: allowed})
+}
+
+// maxProblem bounds an answer that is read, in bytes.
+const maxProblem = 1 << 20
+
+// ReadProblem is the error that WriteProblem wrote, with its code where it has one; nil for what is
+// no such answer.
+func ReadProblem(body io.Reader) error {
+	var p problemJSON
+	decoder := json.NewDecoder(io.LimitReader(body, maxProblem))
+	decoder.UseNumber()
+	if err := decoder.Decode(&p); err != nil || p.Detail == "" {
+		return nil
+	}
+	why := codedOf(p.Type, p.Args)
+	switch {
+	case why == nil:
+		return errors.New(p.Detail)
+	case len(p.Allowed) > 0:
+		return language.Coded("of_these", why, strings.Join(p.Allowed, ", "))
+	}
+	return why
+}
+
+// codedOf is the error of a type and its values; nil for a type that is not known here.
+func codedOf(kind string, args []any) error {
+	code, found := strings.CutPrefix(kind, ProblemPrefix)
+	if !found || !language.IsCode(code) {
+		return nil
+	}
+	all := make([]any, len(args))
+	for i, a := range args {
+		all[i] = a
+		if inner, ok := a.(map[string]any); ok {
+			innerKind, _ := inner["type"].(string)
+			innerArgs, _ := inner["args"].([]any)
+			if err := codedOf(innerKind, innerArgs); err != nil {
+				all[i] = err
+			}
+		}
+	}
+	return language.Coded(code, all...)
+}
+
+func writeProblem(w http.ResponseWriter, p problemJSON) {
+	body, err := json.Marshal(p)
 	if err != nil {
 		body = []byte(`{}`) // texts can be encoded
 	}
 	w.Header().Set("Content-Type", ProblemType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // fails only when the client has closed
 }
 

@@ -3,14 +3,23 @@
 import { base } from './router.js';
 import { csrf } from './session.js';
 
-/** What Central refused, and why; status 0: it can't be reached. */
+/**
+ * What Central refused, and why; status 0: it can't be reached. Its message is English: problem.js says
+ * it in the language of the page.
+ */
 export class Problem extends Error {
-  /** @param {number} status @param {string} detail @param {string[]} [allowed] */
-  constructor(status, detail, allowed = []) {
-    super(allowed.length ? `${detail} (${allowed.join(', ')})` : detail);
+  /** @param {number} status @param {string} detail @param {{type?: string, args?: any[], allowed?: string[]}} [body] */
+  constructor(status, detail, { type = '', args = [], allowed = [] } = {}) {
+    super(detail);
     this.status = status;
+    this.code = codeOf(type);
+    this.args = args;
+    this.allowed = allowed;
   }
 }
+
+/** The code of a type of a problem; "" without one. @param {string} type */
+export const codeOf = (type) => (/^urn:evcp:problem:(\w+)$/.exec(type) || ['', ''])[1];
 
 /** The address of a path of the API. @param {string} path @param {Record<string, string | undefined>} [query] empty values are left out */
 export function address(path, query = {}) {
@@ -48,7 +57,7 @@ async function request(url, init) {
   const text = await r.text();
   let body = null;
   try { body = text ? JSON.parse(text) : null; } catch (_) { /* a proxy's own page */ }
-  if (!r.ok) throw new Problem(r.status, body && body.detail ? String(body.detail) : r.status + ' ' + r.statusText, body && body.allowed || []);
+  if (!r.ok) throw new Problem(r.status, body && body.detail ? String(body.detail) : r.status + ' ' + r.statusText, body || {});
   return body;
 }
 

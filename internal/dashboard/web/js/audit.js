@@ -6,6 +6,7 @@ import { patch } from './patch.js';
 import { ask, Problem } from './api.js';
 import { seconds } from './incident.js';
 import { signInLink, mayWrite } from './forms.js';
+import { inWords } from './problem.js';
 import { usersSection, userClick } from './users.js';
 import { problemText, isGone } from './place.js';
 
@@ -88,7 +89,7 @@ function draw() {
   const rows = lines.map((l) => `<tr data-key="${l.id}"><td data-l="${t('au_when')}">${when(seconds(l.at), now)}</td><td data-l="${t('au_who')}"><b>${esc(l.who || '–')}</b> <small>${known('by_', l.kind)}</small></td><td data-l="${t('au_what')}">${known('did_', l.action)}</td>
     <td data-l="${t('au_of')}">${esc(l.target)}</td><td data-l="${t('au_change')}">${changed(l.before, l.after)}</td><td data-l="${t('au_from')}"><code>${esc(l.peer)}</code></td></tr>`).join('');
   const more = next ? lines.length < SHOWN ? `<p class="more"><button type="button" class="button" data-do="more">${t('au_more')}</button></p>` : `<p class="note">${t('au_cap')}</p>` : '';
-  const body = trouble instanceof Problem && (trouble.status === 401 || trouble.status === 403) ? `<div class="notice"><p><b>${context.me ? esc(trouble.message) : t('au_signin', { a: signInLink(context) })}</b></p></div>` : trouble ? problemText(trouble)
+  const body = trouble instanceof Problem && (trouble.status === 401 || trouble.status === 403) ? `<div class="notice"><p><b>${context.me ? esc(inWords(trouble)) : t('au_signin', { a: signInLink(context) })}</b></p></div>` : trouble ? problemText(trouble)
     : !isRead ? `<p class="note">${t('reading')}…</p>` : rows ? `<table class="rows"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table>${more}` : `<p class="note">${t('au_none')}</p>`;
   patch(root, `<main class="place audit" id="board"><header class="ph"><h1>${t('nav_audit')}</h1><p class="psub">${t('au_sub')}${users && !trouble ? ` <a class="jump" href="#users">${t('us_n', { n: num(users.length) })}</a>` : ''}</p></header><div class="pbody">${body}${users && !trouble ? usersSection(users, context) : ''}</div></main>`);
 }

@@ -4,6 +4,7 @@ import { t } from './words.js';
 import { esc, pad } from './format.js';
 import { el, $ } from './dom.js';
 import { Problem } from './api.js';
+import { inWords } from './problem.js';
 
 /** Whether somebody may change things. @param {import('./router.js').Context['me']} me */
 export const mayWrite = (me) => !!me && me.role === 'operator';
@@ -46,7 +47,7 @@ export function field(f) {
 /** What Central refused, in words. @param {unknown} e */
 export function refusal(e) {
   if (!(e instanceof Problem)) throw e;
-  return e.status === 0 ? t('away') : e.status === 401 ? t('signed_out') : e.message;
+  return e.status === 0 ? t('away') : e.status === 401 ? t('signed_out') : inWords(e);
 }
 
 /** @param {Form} f */

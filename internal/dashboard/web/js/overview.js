@@ -6,6 +6,7 @@ import { esc, num, dur, durShort, clock, NB } from './format.js';
 import { $, $$, set, setHTML } from './dom.js';
 import { patch, patchRows } from './patch.js';
 import { ask, change, Problem } from './api.js';
+import { inWords } from './problem.js';
 import { KINDS, shape, isKind, isUnverified, isOld, missing, heartbeatBars, heartbeatText, stateText } from './draw.js';
 import { empty, loading, bindCopy } from './empty.js';
 import { STATES, attention, inOrder, isConnected, kafkaOf, openOf, sitesOf } from './model.js';
@@ -151,7 +152,7 @@ async function take(id) {
     await change('PUT', `cps/${encodeURIComponent(id)}/owner`, { owner: context.me && context.me.name, note: '' });
   } catch (e) {
     if (!(e instanceof Problem)) throw e;
-    context.announce(e.message || t('lost'));
+    context.announce(e.status ? inWords(e) : t('lost'));
   }
 }
 
@@ -391,7 +392,7 @@ async function askDay() {
     dayError = '';
   } catch (e) {
     if (!(e instanceof Problem)) throw e;
-    dayError = e.message;
+    dayError = inWords(e);
     return;
   }
   if (!root.isConnected) return;

@@ -4,13 +4,14 @@
 import { t } from './words.js';
 import { esc, num } from './format.js';
 import { Problem } from './api.js';
+import { inWords } from './problem.js';
 
 /** What went wrong with a request, as HTML: what it is, and what goes on or to do. @param {unknown} e */
 export function problemText(e) {
   if (!(e instanceof Problem)) throw e;
   const again = `<button type="button" class="button" data-do="again">${t('again')}</button>`;
-  if (e.status === 404 && /keeps no history/.test(e.message)) return `<div class="notice"><p><b>${t('no_history')}</b></p><p>${t('no_history2')}</p></div>`;
-  return `<div class="notice" role="status"><p><b>${e.status === 0 ? t('away') : t('refused', { a: esc(e.message) })}</b></p>${again}</div>`;
+  if (e.status === 404 && e.code === 'no_history') return `<div class="notice"><p><b>${t('no_history')}</b></p><p>${t('no_history2')}</p></div>`;
+  return `<div class="notice" role="status"><p><b>${e.status === 0 ? t('away') : t('refused', { a: esc(inWords(e)) })}</b></p>${again}</div>`;
 }
 
 /** Whether a request was given up because its page is gone. @param {unknown} e */

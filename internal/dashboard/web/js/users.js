@@ -11,7 +11,7 @@ export const newPassword = () => ['password', 'again'].map((name) => ({ name, la
 
 /** Gives a user the password that was typed twice. @param {string} name @param {Record<string, any>} v */
 export async function sendPassword(name, v) {
-  if (v.password !== v.again) throw new Problem(400, t('pw_differ'));
+  if (v.password !== v.again) throw new Problem(400, '', { type: 'urn:evcp:problem:passwords_differ' });
   return change('PUT', `users/${encodeURIComponent(name)}/password`, { password: v.password, ...(v.current ? { current: v.current } : {}) });
 }
 

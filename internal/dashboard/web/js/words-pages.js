@@ -120,7 +120,7 @@ export const PAGES = {
   us_add: ['Add a user', 'Añadir un usuario'], us_remove: ['Remove', 'Quitar'], us_remove_t: ['Remove {a}', 'Quitar a {a}'], us_remove_x: ['Whoever is signed in with this name is signed out at once. What was done stays in the log.', 'Quien haya entrado con este nombre deja de estarlo enseguida. Lo que hizo queda en la auditoría.'],
 
   pw_title: ['Password', 'Contraseña'], pw_title_of: ['Another password for {a}', 'Otra contraseña para {a}'], pw_own: ['Change the password', 'Cambiar la contraseña'], pw_current: ['Password until now', 'Contraseña actual'], pw_new: ['New password, 10 characters or more', 'Contraseña nueva, 10 caracteres o más'], pw_again: ['New password again', 'Contraseña nueva otra vez'], pw_set: ['Change it', 'Cambiarla'],
-  pw_own_x: ['You stay signed in here, and are signed out everywhere else.', 'Aquí sigue dentro; en todos los demás sitios se cierra su sesión.'], pw_other_x: ['Whoever is signed in with this name is signed out at once.', 'Quien haya entrado con este nombre deja de estarlo enseguida.'], pw_differ: ['The two new passwords differ.', 'Las dos contraseñas nuevas no son iguales.'], pw_done: ['The password is changed.', 'La contraseña ha cambiado.'],
+  pw_own_x: ['You stay signed in here, and are signed out everywhere else.', 'Aquí sigue dentro; en todos los demás sitios se cierra su sesión.'], pw_other_x: ['Whoever is signed in with this name is signed out at once.', 'Quien haya entrado con este nombre deja de estarlo enseguida.'], pw_done: ['The password is changed.', 'La contraseña ha cambiado.'],
 
   // Taking an incident, and maintenance.
   take: ['Take it', 'Lo llevo yo'], take_t: ['Take {a}', 'Llevar {a}'], take_x: ['Everybody sees that you have it, until the incident is over or you let it go.', 'Todos ven que lo lleva usted, hasta que acabe la incidencia o lo deje.'], take_until: ['Until, if not to the end', 'Hasta, si no es hasta el final'],
@@ -150,6 +150,7 @@ export const PAGES = {
   reading: ['Asking Central', 'Preguntando a Central'], away: ['Central can\u2019t be reached.', 'No se llega a Central.'],
   no_history: ['This Central keeps no history, so the past is not known here.', 'Este Central no guarda historia, así que aquí no se sabe el pasado.'],
   no_history2: ['It starts with <code>--kafka-brokers</code>; states above are live without it.', 'Empieza con <code>--kafka-brokers</code>; los estados siguen en directo sin ella.'],
+  unworded: ['Central refuses it (code {n}): {a}', 'Central lo rechaza (código {n}); en inglés: {a}'],
   refused: ['Central does not answer this: {a}', 'Central no responde a esto: {a}'], again: ['Try again', 'Probar otra vez'],
   lost_rows: ['The topic had lost {n} records when it was read: what they said is not known.', 'El topic había perdido {n} registros al leerlo: no se sabe qué decían.'],
 };

@@ -2,9 +2,11 @@
 // one|other, chosen by {n}. Engine, Monitor, Central, OK, KO and
 // CONNECTION_ERROR are names: never translated.
 import { PAGES } from './words-pages.js';
+import { PROBLEMS } from './words-problems.js';
 
 export const WORDS = {
   ...PAGES,
+  ...PROBLEMS,
   skip: ['Skip to what needs attention', 'Ir a lo que pide atención'],
   search: ['Find id, site or cause', 'Buscar id, emplazamiento o causa'],
   theme: ['Light or dark', 'Claro u oscuro'],
