@@ -102,6 +102,38 @@ func TestPeopleAct(t *testing.T) {
 	b.waitFor("the way to sign in", `location.pathname === "/signin" && !!document.querySelector("form[data-form=in]")`)
 }
 
+// What Central refuses is said in the language of the page: of a form, and of a file of ports line by
+// line.
+func TestRefusalsInSpanish(t *testing.T) {
+	b := chromium(t)
+	s := startPeopleSite(t, AccessRules{}, false)
+	s.monitor("EV_CP_M CP_001 registration request")
+	b.open(s.url + "signin?lang=es&to=%2Faudit%3Flang%3Des")
+	b.waitFor("the form", `!!document.querySelector("form[data-form=in]")`)
+	b.fill("name", "ana")
+	b.fill("password", testPassword)
+	b.click(`.sheet .main`)
+	b.waitFor("the users", `!!document.querySelector('[data-do="removeuser"][data-of="ana"]')`)
+	b.click(`[data-do="removeuser"][data-of="ana"]`)
+	b.click(`.dialog .main`)
+	b.waitFor("why not", textIncludes(".dialog .refusal", "es el último operador: cree otro antes"))
+	b.click(`.dialog [data-do="cancel"]`)
+	b.click(`.nav [data-name="table"]`)
+	b.waitFor("the file of ports", `!!document.querySelector('[data-do="putports"]:not(:disabled)')`)
+	b.click(`[data-do="putports"]`)
+	b.waitFor("the field of the file", `!!document.querySelector('.dialog input[type="file"]')`)
+	b.waitFor("the file", `(() => { const d = new DataTransfer(); d.items.add(new File(["cp_id,power_kw\nCP 1,50\nCP_2,x\n"], "ports.csv")); document.querySelector('.dialog input[type="file"]').files = d.files; return true; })()`)
+	b.click(`.dialog .main`)
+	b.waitFor("both lines", textIncludes(".dialog .refusal", `conexiones: línea 2: cp_id: "CP 1": el id de un punto de carga tiene de 1 a 64`)+`&&`+textIncludes(".dialog .refusal", `; línea 3: power_kw: "x": una potencia es 50 o 7.4, en kW`))
+	b.click(`.dialog [data-do="cancel"]`)
+	b.click(`[data-do="maintainsite"]`)
+	b.waitFor("the form of a site", `!!document.querySelector('.dialog [name="site"]')`)
+	b.fill("site", "<b>Nowhere</b>")
+	b.fill("reason", "techo")
+	b.click(`.dialog .main`)
+	b.waitFor("the name as it is", textIncludes(".dialog .refusal", `no hay ningún emplazamiento "<b>Nowhere</b>"`))
+}
+
 // The log of a public board asks in one sentence to sign in. Who does is known at once, though the
 // stream has gone on all the time.
 func TestAuditAsksToSignIn(t *testing.T) {
