@@ -362,7 +362,7 @@ func TestEveryCodeHasWords(t *testing.T) {
 			}
 			if fun, ok := call.Fun.(*ast.SelectorExpr); ok && fun.Sel.Name == "Coded" && len(call.Args) > 0 {
 				at := s.set.Position(call.Pos()).String()
-				if code, constant := textOf(call.Args[0], nil); constant {
+				if code, found := textOf(call.Args[0], nil); found {
 					used[code] = at
 				} else if arg, ok := call.Args[0].(*ast.SelectorExpr); (!ok || arg.Sel.Name != "ListCode") && s.pkg != "internal/status" {
 					t.Errorf("%s: the code is no constant text", at)

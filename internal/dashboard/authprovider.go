@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"evcp/internal/accounts"
+	"evcp/internal/language"
 	"evcp/internal/status"
 )
 
@@ -47,10 +48,10 @@ func (d *Dashboard) forProvider(next http.HandlerFunc) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-store")
 		switch {
 		case d.provider == nil:
-			status.WriteError(w, http.StatusNotFound, "no provider signs people in here: that takes --oidc-issuer")
+			status.WriteProblem(w, http.StatusNotFound, language.Coded("no_provider"))
 		case d.accounts == nil:
-			status.WriteError(w, http.StatusServiceUnavailable, "board.db is not open: nobody can sign in")
-		case acquire(d.providers, w, "too many sign-ins are under way"):
+			status.WriteProblem(w, http.StatusServiceUnavailable, errNoAccounts)
+		case acquire(d.providers, w, language.Coded("busy_sign_ins")):
 			defer func() { <-d.providers }()
 			next(w, r)
 		}

@@ -275,7 +275,7 @@ func answered(w http.ResponseWriter, err error) bool {
 func idOf(w http.ResponseWriter, r *http.Request) (cp evcp.CPID, ok bool) {
 	cp, err := ledger.ParseCP(r.PathValue("id"))
 	if err != nil {
-		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldCP, err))
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.Fields.CP, err))
 	}
 	return cp, err == nil
 }
@@ -367,7 +367,7 @@ func writeOne(w http.ResponseWriter, answer knownJSON) {
 // siteFilter is which charge points are at one of the sites; it answers where that is not known.
 func (d *Dashboard) siteFilter(w http.ResponseWriter, r *http.Request, sites string) (fits func(evcp.CPID) bool, ok bool) {
 	if d.history == nil {
-		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldSite, errNoHistory))
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.Fields.Site, errNoHistory))
 		return nil, false
 	}
 	d.withView(func(w http.ResponseWriter, _ *http.Request, v *archive.HistoryView) {

@@ -37,7 +37,7 @@ func (e *UnknownError) Unwrap() error { return e.CodedError }
 // registry, the ports or the events; and for a site that neither the ports nor the events have.
 // An empty name is not checked. The history is read only for a name that is known nowhere else.
 func (d *Dashboard) CheckKnown(ctx context.Context, cp evcp.CPID, site string) error {
-	if err := operations.CheckText(operations.FieldSite, site, operations.MaxWord, true); err != nil {
+	if err := operations.CheckText(operations.Fields.Site, site, operations.MaxWord, true); err != nil {
 		return err
 	}
 	_, here := d.central.CP(cp)

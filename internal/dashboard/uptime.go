@@ -90,7 +90,7 @@ func (d *Dashboard) question(q url.Values) (a ledger.Question, ports []ledger.Ch
 	}
 	if id := q.Get("cp_id"); id != "" {
 		if only.CP, err = ledger.ParseCP(id); err != nil {
-			return a, nil, only, operations.FieldError(operations.FieldCP, err)
+			return a, nil, only, operations.FieldError(operations.Fields.CP, err)
 		}
 	}
 	switch q.Get("offline_is_outage") {

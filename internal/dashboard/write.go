@@ -249,7 +249,7 @@ func (m rfcTime) MarshalJSON() ([]byte, error) {
 func (d *Dashboard) pathCP(w http.ResponseWriter, r *http.Request) (id evcp.CPID, ok bool) {
 	id, err := ledger.ParseCP(r.PathValue("id"))
 	if err != nil {
-		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.FieldCP, err))
+		status.WriteProblem(w, http.StatusBadRequest, operations.FieldError(operations.Fields.CP, err))
 		return "", false
 	}
 	if _, ok = d.central.CP(id); !ok {

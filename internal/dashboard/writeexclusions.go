@@ -102,26 +102,26 @@ type newExclusionJSON struct {
 }
 
 // errReason is a reason that no exclusion has.
-var errReason = operations.FieldError(operations.FieldReason, language.Coded("exclusion_reason"))
+var errReason = operations.FieldError(operations.Fields.Reason, language.Coded("exclusion_reason"))
 
 // annotation checks the body.
 func (in newExclusionJSON) annotation() (n archive.Annotation, err error) {
 	n.Exclusion = ledger.Exclusion{Site: in.Site, From: evcp.Stamp(in.From), To: evcp.Stamp(in.To), Reason: ledger.ExclusionReason(in.Reason), Note: in.Note, Link: in.Link}
 	if in.CP != "" {
 		if n.CP, err = ledger.ParseCP(in.CP); err != nil {
-			return n, operations.FieldError(operations.FieldCP, err)
+			return n, operations.FieldError(operations.Fields.CP, err)
 		}
 	}
 	switch {
 	case (n.CP == "") == (n.Site == ""):
 		return n, operations.ErrWhat
 	case n.From == 0 || n.From >= n.To:
-		return n, operations.FieldError(operations.FieldTo, language.Coded("exclusion_times"))
+		return n, operations.FieldError(operations.Fields.To, language.Coded("exclusion_times"))
 	case !slices.Contains(ledger.ExclusionReasons, n.Reason):
 		return n, errReason
 	}
-	return n, errors.Join(operations.CheckText(operations.FieldSite, n.Site, operations.MaxWord, true),
-		operations.CheckText(operations.FieldNote, n.Note, operations.MaxText, false), operations.CheckText(operations.FieldLink, n.Link, operations.MaxText-1, true))
+	return n, errors.Join(operations.CheckText(operations.Fields.Site, n.Site, operations.MaxWord, true),
+		operations.CheckText(operations.Fields.Note, n.Note, operations.MaxText, false), operations.CheckText(operations.Fields.Link, n.Link, operations.MaxText-1, true))
 }
 
 func (d *Dashboard) exclude(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +153,7 @@ func (d *Dashboard) withdraw(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := operations.CheckText(operations.FieldNote, in.Note, operations.MaxText, true); err != nil {
+	if err := operations.CheckText(operations.Fields.Note, in.Note, operations.MaxText, true); err != nil {
 		writeFailure(w, err)
 		return
 	}

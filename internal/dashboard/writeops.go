@@ -114,7 +114,7 @@ func (d *Dashboard) maintain(w http.ResponseWriter, r *http.Request) {
 	if in.CP != "" {
 		var err error
 		if n.CP, err = ledger.ParseCP(in.CP); err != nil {
-			writeFailure(w, operations.FieldError(operations.FieldCP, err))
+			writeFailure(w, operations.FieldError(operations.Fields.CP, err))
 			return
 		}
 	}

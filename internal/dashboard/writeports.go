@@ -177,7 +177,7 @@ func (d *Dashboard) replacePorts(w http.ResponseWriter, r *http.Request) {
 	}
 	lines, err := ledger.ReadPortCells(body)
 	if err != nil {
-		writeFailure(w, operations.FieldError(operations.FieldPorts, err))
+		writeFailure(w, operations.FieldError(operations.Fields.Ports, err))
 		return
 	}
 	d.change(w, r, body, http.StatusOK, func(c *audit.BoardChange) (any, error) {

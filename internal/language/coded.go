@@ -55,7 +55,10 @@ func (e *CodedError) Unwrap() (all []error) {
 const ListCode = "list"
 
 // CodeOf is the CodedError that an error is, or wraps.
-func CodeOf(err error) (c *CodedError, ok bool) { return c, errors.As(err, &c) }
+func CodeOf(err error) (c *CodedError, ok bool) {
+	ok = errors.As(err, &c)
+	return c, ok
+}
 
 // IsCode reports whether there is a text for a code.
 func IsCode(code string) bool { _, ok := codedTexts[code]; return ok }

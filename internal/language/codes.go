@@ -76,6 +76,8 @@ var codedTexts = map[string][2]string{
 	"no_history":     {"this Central keeps no history: it needs --kafka-brokers", "este Central no guarda historia: necesita --kafka-brokers"},
 	"history_unread": {"the history can't be read: {0}", "no se puede leer la historia: {0}"},
 	"busy_history":   {"too many answers about the past are under way", "hay demasiadas respuestas sobre el pasado en curso"},
+	"busy_sign_ins":  {"too many sign-ins are under way", "hay demasiadas entradas en curso"},
+	"no_provider":    {"no provider signs people in here: that takes --oidc-issuer", "aquí ningún proveedor identifica a las personas: hace falta --oidc-issuer"},
 	"busy_lists":     {"too many lists are under way", "hay demasiadas listas en curso"},
 	"busy_streams":   {"too many streams are open", "hay demasiados flujos abiertos"},
 	"busy_pages":     {"too many pages are open", "hay demasiadas páginas abiertas"},

@@ -36,7 +36,7 @@ func (s *Store) Maintain(c *audit.BoardChange, w MaintenanceWindow) (Maintenance
 	if w.From == 0 {
 		w.From = c.At
 	}
-	if err := errors.Join(CheckText(FieldReason, w.Reason, MaxText, false), CheckText(FieldSite, w.Site, MaxWord, true)); err != nil {
+	if err := errors.Join(CheckText(Fields.Reason, w.Reason, MaxText, false), CheckText(Fields.Site, w.Site, MaxWord, true)); err != nil {
 		return w, err
 	}
 	switch {

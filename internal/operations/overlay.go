@@ -94,18 +94,11 @@ func CheckText(field *language.CodedError, text string, limit int, empty bool) e
 	return nil
 }
 
-// The names of fields.
-var (
-	FieldCP     = language.Coded("field_cp_id")
-	FieldSite   = language.Coded("field_site")
-	FieldNote   = language.Coded("field_note")
-	FieldLink   = language.Coded("field_link")
-	FieldReason = language.Coded("field_reason")
-	FieldOwner  = language.Coded("field_owner")
-	FieldTo     = language.Coded("field_to")
-	FieldPort   = language.Coded("field_port")
-	FieldPorts  = language.Coded("field_ports")
-)
+// Fields are the names of fields, as people read them.
+var Fields = struct{ CP, Site, Note, Link, Reason, Owner, To, Port, Ports *language.CodedError }{
+	language.Coded("field_cp_id"), language.Coded("field_site"), language.Coded("field_note"), language.Coded("field_link"),
+	language.Coded("field_reason"), language.Coded("field_owner"), language.Coded("field_to"), language.Coded("field_port"), language.Coded("field_ports"),
+}
 
 // Errors.
 var (

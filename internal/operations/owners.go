@@ -32,7 +32,7 @@ func textOf(at evcp.Stamp) *string {
 // incident is when it began; 0: there is none.
 func (s *Store) Take(c *audit.BoardChange, cp evcp.CPID, incident evcp.Stamp, name, note string, until evcp.Stamp) (Owner, error) {
 	o := Owner{cp, name, note, until, incident, c.At}
-	if err := errors.Join(CheckText(FieldOwner, name, MaxWord, false), CheckText(FieldNote, note, MaxText, true)); err != nil {
+	if err := errors.Join(CheckText(Fields.Owner, name, MaxWord, false), CheckText(Fields.Note, note, MaxText, true)); err != nil {
 		return o, err
 	}
 	if incident == 0 {

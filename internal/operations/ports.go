@@ -45,10 +45,10 @@ type portSet struct {
 // newPortSet checks the lines of a file.
 func newPortSet(lines []ledger.PortCells) (portSet, error) {
 	if len(lines) > maxPortLines {
-		return portSet{}, FieldError(FieldPorts, language.Coded("most_lines", maxPortLines))
+		return portSet{}, FieldError(Fields.Ports, language.Coded("most_lines", maxPortLines))
 	}
 	if _, err := ledger.PortsOf(lines, time.UTC); err != nil {
-		return portSet{}, FieldError(FieldPorts, err)
+		return portSet{}, FieldError(Fields.Ports, err)
 	}
 	set := portSet{lines: lines, byCP: make(map[evcp.CPID]map[string]string, len(lines))}
 	for _, l := range lines {
@@ -208,7 +208,7 @@ func (s *Store) PutPort(c *audit.BoardChange, name string, p Port) error {
 	}
 	for n, o := range all {
 		if n != i && !created && o.Cells["port"] == p.Cells["port"] {
-			return FieldError(FieldPort, language.Coded("port_taken", strconv.Quote(p.Cells["port"])))
+			return FieldError(Fields.Port, language.Coded("port_taken", strconv.Quote(p.Cells["port"])))
 		}
 	}
 	set, err := newPortSet(linesOf(all))

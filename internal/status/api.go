@@ -76,7 +76,7 @@ func ReadProblem(body io.Reader) error {
 	var p problemJSON
 	decoder := json.NewDecoder(io.LimitReader(body, maxProblem))
 	decoder.UseNumber()
-	if err := decoder.Decode(&p); err != nil || p.Detail == "" {
+	if read := decoder.Decode(&p) == nil; !read || p.Detail == "" {
 		return nil
 	}
 	why := codedOf(p.Type, p.Args)
