@@ -16,8 +16,8 @@ type Outage struct {
 	Outcome  evcp.Outcome // of those checks; zero: the Engine refuses
 }
 
-// Watch is one charge point under one Monitor, which registers and checks it from From on, each
-// interval of the policy, until it is stopped at To. It does not check in Off.
+// Watch is one charge point under one Monitor, which registers it at From, with an answer at once, and
+// checks it from then on, each interval of the policy, until it is stopped at To. It does not check in Off.
 type Watch struct {
 	CP       evcp.CPID
 	Policy   evcp.Policy
@@ -34,7 +34,7 @@ func (w Watch) Events() iter.Seq[evcp.Event] {
 	return func(yield func(evcp.Event) bool) {
 		m := SimulatedMonitor{CP: w.CP, Policy: w.Policy}
 		for _, o := range []evcp.Observation{
-			{Kind: evcp.Started, At: w.From, Version: version}, {Kind: evcp.Registering, At: w.From}, {Kind: evcp.Registered, At: w.From.Add(answer), Response: "OK", Latency: answer},
+			{Kind: evcp.Started, At: w.From, Version: version}, {Kind: evcp.Registering, At: w.From}, {Kind: evcp.Registered, At: w.From, Response: "OK"},
 		} {
 			if !each(m.Observe(o), yield) {
 				return
