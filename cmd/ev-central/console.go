@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"evcp"
 	"fmt"
 	"net"
 	"time"
@@ -99,7 +100,7 @@ func (p *centralProcess) watchdog() systemd.Activity {
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := p.central.Counts()
-			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(language.English, n)
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(language.English, n) + p.maintained(language.English, time.Now())
 		},
 	}
 }
@@ -125,7 +126,21 @@ func (p *centralProcess) summary(now time.Time) string {
 		last = said.Sprintf("heard %s ago", display.Duration(now.Sub(n.LastSeen)))
 	}
 	return fmt.Sprintf("%s %d  %s %d  %s %d%s | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
-		display.Gone.Mark(), n.Disconnected, notKnown(said, n), last)
+		display.Gone.Mark(), n.Disconnected, notKnown(said, n)+p.maintained(said, now), last)
+}
+
+// maintained is how many charge points are in maintenance, whatever their state; "" for none.
+func (p *centralProcess) maintained(said language.Language, now time.Time) string {
+	n := p.board.operations.InMaintenance(now, func() (all []evcp.CPID) {
+		for _, v := range p.central.CPs() {
+			all = append(all, v.ID)
+		}
+		return all
+	})
+	if n == 0 {
+		return ""
+	}
+	return said.Sprintf(", %d in maintenance", n)
 }
 
 // What Central may not know of charge points.

@@ -208,6 +208,7 @@ type statusJSON struct {
 	ChargePoints map[string]int `json:"charge_points"` // by state
 	Unverified   int            `json:"unverified"`
 	LastFaulted  int            `json:"last_known_faulted"`
+	Maintenance  int            `json:"maintenance"` // in an open window, whatever their state
 	Connections  int            `json:"connections"`
 	LastSeen     seconds        `json:"last_seen"`
 	Alerts       *alertsJSON    `json:"alerts,omitempty"` // left out: nobody is told
@@ -222,7 +223,7 @@ func (d *Dashboard) status() any {
 			cpstate.Activated.String(): n.Activated, cpstate.Faulted.String(): n.Faulted, cpstate.Disconnected.String(): n.Disconnected,
 			stateExpected: n.Expected,
 		},
-		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted, Alerts: d.alerts.json(),
+		Unverified: n.Unverified, LastFaulted: n.LastKnownFaulted, Maintenance: len(d.maintained(d.central.CPs())), Alerts: d.alerts.json(),
 	}
 	if err := d.healthy(now); err != nil {
 		a.Healthy, a.Trouble = false, err.Error()

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"evcp"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -130,6 +131,12 @@ func TestMaintenanceOfASite(t *testing.T) {
 		t.Fatal(a)
 	}
 	one, two := ana.entryOf("CP_1"), ana.entryOf("CP_2")
+	if n := s.operations.InMaintenance(time.Now(), func() []evcp.CPID { return []evcp.CPID{"CP_1", "CP_2"} }); n != 1 {
+		t.Errorf("%d are in maintenance", n)
+	}
+	if a := ana.ask(http.MethodGet, "api/v1/status", ""); !strings.Contains(a.body, `"maintenance": 1,`) {
+		t.Errorf("the status is %s", a.body)
+	}
 	if one.State != "maintenance" || one.Reported != "activated" || one.Maintenance == nil || one.Maintenance.Reason != "roof" ||
 		one.Site != "North" || one.Name != "Gate" || one.Bay != "3" || one.PowerKW != 7.4 {
 		t.Errorf("CP_1 is %+v", one)

@@ -2,7 +2,9 @@ package operations
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"time"
 
 	"evcp"
 	"evcp/internal/audit"
@@ -101,6 +103,27 @@ func (s *Store) EndMaintenance(c *audit.BoardChange, id int64) (MaintenanceWindo
 		s.touch(w.place())
 	})
 	return w, err
+}
+
+// InMaintenance is how many of the charge points are in an open window; all is only called if there
+// is one.
+func (s *Store) InMaintenance(at time.Time, all func() []evcp.CPID) (n int) {
+	now, open := evcp.StampOf(at), false
+	s.mu.Lock()
+	for _, windows := range s.windows {
+		open = open || slices.ContainsFunc(windows, func(w MaintenanceWindow) bool { return w.open(now) })
+	}
+	s.mu.Unlock()
+	if !open {
+		return 0
+	}
+	overlay := s.Overlays(at)
+	for _, cp := range all() {
+		if overlay(cp).Maintenance != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Windows are at most limit windows, the newest first, below a number; 0 is above all.
