@@ -163,11 +163,13 @@ func terminate(t *testing.T, p *testbed.Subprocess) {
 }
 
 // Time in which Central stood still is not silence: a stopped process, or a suspended
-// machine, must not disconnect every charge point when it continues.
+// machine, must not disconnect every charge point when it continues, and alerts nobody. The log says it once.
 func TestStoppedCentralCallsNobodySilent(t *testing.T) {
 	t.Parallel()
 	monitors := testbed.FreeAddr(t)
-	r := start(t, "--listen", monitors, "--http", "", "--state-dir", t.TempDir(), "--heartbeat", "500ms", "--log-format", "text")
+	h, dir := newHook(t), t.TempDir()
+	r := start(t, "--listen", monitors, "--http", "", "--state-dir", dir, "--heartbeat", "500ms", "--log-format", "text",
+		"--alert-file", secretFile(t, h.line()), "--alert-after", "0s", "--alert-disconnected-after", "0s")
 	r.Stderr.Line("· started")
 	conn, err := net.Dial("tcp", monitors)
 	if err != nil {
@@ -181,9 +183,20 @@ func TestStoppedCentralCallsNobodySilent(t *testing.T) {
 		r.Signal(sig)
 		time.Sleep(3 * time.Second) // how long it is stopped, and then how long it may call the Monitor silent
 	}
+	if stdout, _, code := output(t, "status", "--state-dir", dir); code != cli.ExitOK || !strings.Contains(stdout, "1 activated, 0 faulted, 0 disconnected") {
+		t.Errorf("after the pause: exit %d, %s", code, stdout)
+	}
 	terminate(t, r)
 	conn.Close()
 	for range replies {
+	}
+	if n := strings.Count(r.Stderr.String(), "Central stood still"); n < 1 {
+		t.Errorf("the log does not say that it stood still:\n%s", r.Stderr)
+	}
+	select {
+	case kind := <-h.taken:
+		t.Errorf("a message %s was sent", kind)
+	default:
 	}
 	if strings.Contains(r.Stderr.String(), "no sign of life") {
 		t.Errorf("called a Monitor silent for its own pause:\n%s", r.Stderr.String())

@@ -48,9 +48,9 @@ type board struct {
 	silence                  deadlineHeap
 	recount                  map[*boardEntry]struct{} // whose HeartbeatSources may change
 	groups                   conngroup.Groups
-	stoodStill               bool      // since the last look for silence
-	looked                   time.Time // when silence was last looked for; zero before Serve
-	listening                time.Time // when Central ran again after it stood still; zero: it never has
+	stoodStill               time.Duration // since the last look for silence; 0: it did not
+	looked                   time.Time     // when silence was last looked for; zero before Serve
+	listening                time.Time     // when Central ran again after it stood still; zero: it never has
 	watchers, changeWatchers signals
 }
 

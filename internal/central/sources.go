@@ -96,17 +96,17 @@ func (b *board) drop(r *connRecord, now time.Time) {
 // look for silence that is late. The caller holds the lock.
 func (b *board) noteStandstill(now time.Time) {
 	if !b.looked.IsZero() && now.Sub(b.looked) > silenceCheckInterval+sleepThreshold {
-		b.listening, b.looked, b.stoodStill = now, now, true
+		b.listening, b.looked, b.stoodStill = now, now, now.Sub(b.looked)
 	}
 }
 
-// look notes that silence is looked for now, and reports whether Central stood still since the
-// look before: heartbeats, and ends of connections, may still wait in the sockets.
-func (b *board) look(now time.Time) (stood bool) {
+// look notes that silence is looked for now, and reports for how long Central stood still since the
+// look before, 0 if it did not: heartbeats, and ends of connections, may still wait in the sockets.
+func (b *board) look(now time.Time) (stood time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.noteStandstill(now)
-	stood, b.stoodStill, b.looked = b.stoodStill, false, now
+	stood, b.stoodStill, b.looked = b.stoodStill, 0, now
 	return stood
 }
 

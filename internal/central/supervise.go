@@ -31,8 +31,10 @@ func (c *Central) superviseCPs(ctx context.Context) {
 			return
 		case <-tick.C:
 			now := time.Now()
-			slept := c.board.look(now)
+			stood := c.board.look(now)
+			slept := stood > 0
 			if slept {
+				c.log.Warn("Central stood still: nobody is called silent for that time", "for", stood.Round(time.Millisecond))
 				listening = now // heartbeats may still wait in the sockets
 			}
 			c.board.expireSilent(now, listening)
