@@ -264,10 +264,17 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 }
 
-// click clicks what can be clicked within the time of waitFor; chromedp alone waits for ever.
+// click clicks what can be clicked within the time of waitFor; chromedp alone waits for ever. What
+// moves while the page is laid out is waited for: a press where it was would not be a click.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	b.waitFor(selector, fmt.Sprintf(`!!document.querySelector(%q) && !document.querySelector(%q).disabled`, selector, selector))
+	b.waitFor(selector, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e || e.disabled) return false;
+		const was = e.lastBox;
+		e.lastBox = JSON.stringify(e.getBoundingClientRect());
+		return e.lastBox === was;
+	})()`, selector))
 	b.do(chromedp.Click(selector))
 }
 
