@@ -191,10 +191,14 @@ func (v *verifier) reachable(from evcp.Stamp) evcp.Stamp {
 	return from
 }
 
-// receiptRecorded wants an event for every receipt that reached the Monitor.
+// receiptRecorded wants an event for every receipt that reached the Monitor. A Monitor that was
+// killed may have waited for a slow disk until then.
 func (v *verifier) receiptRecorded(incidents []*incidentReports, m CentralMessage) {
 	unable := v.of(MonitorPaused, MonitorDown, CPUBusy, HarnessStalled, DiskFailing)
 	if !m.delivered() || m.Returned > v.trace.To || unable.meet(span{m.Returned.Add(-slack), m.Returned.Add(commit)}) {
+		return
+	}
+	if v.of(MonitorDown).meet(span{m.Returned, m.Returned.Add(commit + slowDisk)}) {
 		return
 	}
 	near := func(recorded evcp.Stamp) bool { return recorded.Sub(m.Returned).Abs() <= commit }
