@@ -151,6 +151,9 @@ func (v *verifier) unwatchedWasUnwatched() {
 			continue
 		}
 		nobody := span{down.from.Add(r.Interval + slack), down.to}
+		if v.of(Removed).meet(span{down.from, down.from}) { // it watches until it has read the file
+			nobody.from = nobody.from.Add(reload + r.Timeout + 3*grace)
+		}
 		for _, s := range append(v.clipped(history.Up), v.clipped(history.Down)...) {
 			if s.from < nobody.to && nobody.from < s.to {
 				v.violated(WrongHistory, max(s.from, nobody.from), "up or down, while no Monitor ran since %s", clock(down.from))

@@ -49,6 +49,7 @@ const (
 	firstBackoff = 500 * time.Millisecond // the longest wait after a single failure
 	commit       = 150 * time.Millisecond // from an event to its commit: 100 ms, and the commit itself
 	maxLateness  = 150 * time.Millisecond // of a check
+	reload       = 200 * time.Millisecond // from a changed fleet file to the last check of what it removes
 	slowDisk     = 200 * time.Millisecond // after which a fact reaches the uplink uncommitted
 	slack        = 20 * time.Millisecond  // between clock readings of two processes
 	reportLimit  = 500 * time.Millisecond // from an event to its receipt, with nothing in the way
