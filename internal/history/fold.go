@@ -33,6 +33,7 @@ type Opened struct {
 	Doubt     bool         `json:"doubt,omitempty"` // something is missing since DoubtFrom: it may be over
 	DoubtFrom evcp.Stamp   `json:"doubt_from,omitempty"`
 	Failed    uint64       `json:"failed,omitempty"`
+	Streak    uint64       `json:"streak,omitempty"` // checks failed in a row, by the newest check
 	NotJudged uint64       `json:"not_judged,omitempty"`
 }
 

@@ -48,6 +48,7 @@ func (f *Fold) judged(r Record, pause time.Duration) {
 	if pause > max(30*time.Second, 3*f.Interval+f.Timeout) { // a streak starts anew: evcp.State
 		f.Open.OKs = 0
 	}
+	f.Open.Streak = uint64(r.Failures)
 	if r.Status == evcp.OK {
 		f.Open.OKs++
 		f.Open.Due = f.Open.Is && f.Open.OKs >= max(f.Rise, 1)
@@ -63,8 +64,15 @@ func (f *Fold) judged(r Record, pause time.Duration) {
 func (f *Fold) incident(r Record, out []Element) []Element {
 	switch r.Action {
 	case evcp.EngineFailed:
+		before := f.Open // its checks are part of this incident, also those of an earlier numbering
+		switch {
+		case before.Is && before.ID != (evcp.EventID{}):
+			before.Failed, before.NotJudged = 0, 0
+		case before.Is:
+			f.Open.Failed, f.Open.NotJudged = 0, 0
+		}
 		out = f.endUnseen(out)
-		f.Open = Opened{ID: r.Incident, Is: true, Since: r.Since, Failed: f.Open.Failed, NotJudged: f.Open.NotJudged}
+		f.Open = Opened{ID: r.Incident, Is: true, Since: r.Since, Failed: max(before.Failed, before.Streak), NotJudged: before.NotJudged}
 		return append(out, Element{Kind: Failed, Incident: r.Incident, From: r.Since, To: r.At, Cause: r.Cause})
 	case evcp.EngineRecovered:
 		if f.Open.Is && f.Open.ID != r.Incident && f.Open.ID != (evcp.EventID{}) {

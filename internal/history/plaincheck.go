@@ -113,6 +113,6 @@ func parsePlainCheck(value []byte) (p ParsedRecord, ok bool) {
 	}
 	id, err := evcp.ParseCPID(string(cp))
 	stamp := evcp.Stamp(at)
-	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status, Latency: time.Duration(nanos)}, IsCheck: true, CheckCause: cause, Reply: reply}
+	p = ParsedRecord{CP: id, At: stamp, Epoch: epoch, Record: Record{Seq: uint64(seq), Action: evcp.HealthCheck, At: stamp, Status: status, Failures: uint32(failures), Latency: time.Duration(nanos)}, IsCheck: true, CheckCause: cause, Reply: reply}
 	return p, err == nil && p.plausible()
 }

@@ -18,6 +18,7 @@ type Record struct {
 	Action   evcp.Action   `json:"action,omitempty"`
 	At       evcp.Stamp    `json:"at"`
 	Status   evcp.Status   `json:"status,omitempty"`   // health_check
+	Failures uint32        `json:"failures,omitempty"` // health_check: how many have failed in a row, with it
 	Cause    string        `json:"cause,omitempty"`    // engine_failed
 	Interval time.Duration `json:"interval,omitempty"` // with Timeout, Rise: the settings from here on; 0: unchanged
 	Timeout  time.Duration `json:"timeout,omitempty"`
@@ -111,7 +112,7 @@ func parseAny(value []byte) (ParsedRecord, error) {
 
 func recordOf(e evcp.Event) Record {
 	r := Record{
-		Seq: e.Seq, Action: e.Action, At: e.At, Status: e.Status,
+		Seq: e.Seq, Action: e.Action, At: e.At, Status: e.Status, Failures: e.Failures,
 		Interval: e.Interval, Timeout: e.Timeout, Rise: e.Rise, Incident: e.Incident, Since: e.Since,
 		Site: siteText(e.Site), Prev: evcp.EventID{Epoch: e.PrevEpoch, Seq: e.PrevSeq},
 	}

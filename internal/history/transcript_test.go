@@ -85,6 +85,10 @@ func setRecord(t *testing.T, r *Record, epoch int64, what string, rest []string)
 			n, err := strconv.Atoi(value)
 			must(t, err)
 			r.Rise = uint32(n)
+		case "streak":
+			n, err := strconv.Atoi(value)
+			must(t, err)
+			r.Failures = uint32(n)
 		case "since":
 			r.Since = origin.Add(span(t, value))
 		case "incident", "prev":

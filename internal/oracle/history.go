@@ -74,15 +74,22 @@ func (v *verifier) downWasDown() {
 			continue
 		}
 		noticed := v.deadline(p.to, 2*r.Interval+r.Timeout+3*grace).Add(slack)
-		most := p.to.Add(r.follow() + r.Timeout + 3*grace + slack)
-		for _, s := range v.of(MonitorPaused) { // a check in flight is dated when it is over
-			if s.meets(span{p.to.Add(-r.Timeout), most}) {
-				most = most.Add(s.length())
-			}
-		}
-		failing = append(failing, span{p.from.Add(-slack), min(noticed, most)})
+		failing = append(failing, span{p.from.Add(-slack), min(noticed, v.nextCheck(p.to))})
 	}
 	v.covered(v.clipped(history.Down), union(failing), "down, while the Engine was OK")
+}
+
+// nextCheck is the latest moment of the first check after a change, or of the end of what is said
+// before it. A check in flight while the Monitor is paused is dated when it is over.
+func (v *verifier) nextCheck(change evcp.Stamp) evcp.Stamp {
+	r := v.trace.Rules
+	most := change.Add(r.follow() + r.Timeout + 3*grace + slack)
+	for _, s := range v.of(MonitorPaused) {
+		if s.meets(span{change.Add(-r.Timeout), most}) {
+			most = most.Add(s.length())
+		}
+	}
+	return most
 }
 
 // covered: each of the stretches lies in the time that is allowed.
@@ -115,7 +122,7 @@ func (v *verifier) upWasUp() {
 			continue
 		}
 		first := v.deadline(p.from, r.Interval+r.Timeout+3*grace+v.linkDelay(p.span)).Add(slack)
-		first = min(first, p.from.Add(r.follow()+r.Timeout+3*grace+slack))
+		first = min(first, v.nextCheck(p.from))
 		for _, s := range v.clipped(history.Up) {
 			if from, to := max(s.from, first), min(s.to, p.to); from < to {
 				v.violated(WrongHistory, from, "up to %s, while the Engine was failing since %s", clock(to), clock(p.from))
@@ -151,8 +158,14 @@ func (v *verifier) unwatchedWasUnwatched() {
 			continue
 		}
 		nobody := span{down.from.Add(r.Interval + slack), down.to}
+		const inFlight = reload + 3*grace
 		if v.of(Removed).meet(span{down.from, down.from}) { // it watches until it has read the file
-			nobody.from = nobody.from.Add(reload + r.Timeout + 3*grace)
+			nobody.from = nobody.from.Add(inFlight + r.Timeout)
+		}
+		for _, s := range v.of(MonitorPaused) { // and it reads it, and ends a check, when it goes on
+			if s.meets(down) {
+				nobody.from = max(nobody.from, s.to.Add(inFlight+r.Timeout+r.Interval))
+			}
 		}
 		for _, s := range append(v.clipped(history.Up), v.clipped(history.Down)...) {
 			if s.from < nobody.to && nobody.from < s.to {
