@@ -157,14 +157,14 @@ func (v *verifier) unwatchedWasUnwatched() {
 		if down.length() <= r.follow()+r.Interval || down.from < v.trace.From {
 			continue
 		}
-		nobody := span{down.from.Add(r.Interval + slack), down.to}
-		const inFlight = reload + 3*grace
-		if v.of(Removed).meet(span{down.from, down.from}) { // it watches until it has read the file
-			nobody.from = nobody.from.Add(inFlight + r.Timeout)
+		lastCheck := r.Timeout + 3*grace + slack // one in flight is ended first
+		if v.of(Removed).meet(span{down.from, down.from}) {
+			lastCheck += reload
 		}
-		for _, s := range v.of(MonitorPaused) { // and it reads it, and ends a check, when it goes on
+		nobody := span{down.from.Add(lastCheck + r.Interval), down.to}
+		for _, s := range v.of(MonitorPaused) { // it ends when it goes on
 			if s.meets(down) {
-				nobody.from = max(nobody.from, s.to.Add(inFlight+r.Timeout+r.Interval))
+				nobody.from = max(nobody.from, s.to.Add(lastCheck+reload+r.Interval))
 			}
 		}
 		for _, s := range append(v.clipped(history.Up), v.clipped(history.Down)...) {
