@@ -218,13 +218,13 @@ func (l alertLanguages) locale(site string) alert.Locale {
 	return alert.Locale{Language: said, Zone: time.Local}
 }
 
-// trialPath is where a running Central sends test messages, by POST, on the socket in its state
+// alertTestPath is where a running Central sends test messages, by POST, on the socket in its state
 // folder.
-const trialPath = "/api/v1/alerts/test"
+const alertTestPath = "/api/v1/alerts/test"
 
 // handleAlertTest answers with what came of a test message to each receiver.
 func (p *centralProcess) handleAlertTest(mux *http.ServeMux) {
-	mux.HandleFunc("POST "+trialPath, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+alertTestPath, func(w http.ResponseWriter, r *http.Request) {
 		if p.alerts.notifier == nil {
 			status.WriteProblem(w, http.StatusNotFound, errNobodyToTell)
 			return
@@ -246,7 +246,7 @@ func (o *options) alertTest(ctx context.Context, said language.Language, stdout 
 			return err
 		}
 		results = notify.SendTest(ctx, o.alerts.toTell(), o.alerts.languages.locale, nil)
-	} else if err := (historyCommand{dir: o.stateDir}).ask(ctx, trialPath, nil, &results); noCentral(err) {
+	} else if err := (historyCommand{dir: o.stateDir}).ask(ctx, alertTestPath, nil, &results); noCentral(err) {
 		return cli.UsageError(language.Errorf("alert test: no Central runs in %s; without one --alert-file says whom to tell", o.stateDir))
 	} else if err != nil {
 		return language.Errorf("alert test: %w", err)

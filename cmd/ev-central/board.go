@@ -76,9 +76,15 @@ func (b *boardSettings) setProxies(list string) error {
 	return nil
 }
 
-func (b *boardSettings) setPageURL(text string) error {
+// plainURL parses a URL that has a host, and neither a user, a query nor a fragment.
+func plainURL(text string) (*url.URL, bool) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	return u, err == nil && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+func (b *boardSettings) setPageURL(text string) error {
+	u, ok := plainURL(text)
+	if !ok || u.Scheme != "http" && u.Scheme != "https" {
 		return language.New("a URL is as https://central.example.net")
 	}
 	b.pageURL = strings.TrimRight(u.String(), "/")
@@ -86,8 +92,7 @@ func (b *boardSettings) setPageURL(text string) error {
 }
 
 func (b *boardSettings) setIssuer(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if u, ok := plainURL(text); !ok || u.Scheme != "https" {
 		return language.New("an issuer is as https://login.example.net/realms/x")
 	}
 	b.provider.Issuer = text // its own bytes: the provider repeats them

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"evcp"
 	"fmt"
 	"net"
 	"time"
 
+	"evcp"
 	"evcp/internal/archive"
 	"evcp/internal/central"
 	"evcp/internal/console"
@@ -100,7 +100,7 @@ func (p *centralProcess) watchdog() systemd.Activity {
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {
 			n := p.central.Counts()
-			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(language.English, n) + p.maintained(language.English, time.Now())
+			return fmt.Sprintf("%d activated, %d faulted, %d disconnected", n.Activated, n.Faulted, n.Disconnected) + notKnown(language.English, n) + p.maintenanceText(language.English, time.Now())
 		},
 	}
 }
@@ -126,11 +126,11 @@ func (p *centralProcess) summary(now time.Time) string {
 		last = said.Sprintf("heard %s ago", display.Duration(now.Sub(n.LastSeen)))
 	}
 	return fmt.Sprintf("%s %d  %s %d  %s %d%s | %s", display.Up.Mark(), n.Activated, display.Failed.Mark(), n.Faulted,
-		display.Gone.Mark(), n.Disconnected, notKnown(said, n)+p.maintained(said, now), last)
+		display.Gone.Mark(), n.Disconnected, notKnown(said, n)+p.maintenanceText(said, now), last)
 }
 
-// maintained is how many charge points are in maintenance, whatever their state; "" for none.
-func (p *centralProcess) maintained(said language.Language, now time.Time) string {
+// maintenanceText says how many charge points are in maintenance, whatever their state; "" for none.
+func (p *centralProcess) maintenanceText(said language.Language, now time.Time) string {
 	n := p.board.operations.InMaintenance(now, func() (all []evcp.CPID) {
 		for _, v := range p.central.CPs() {
 			all = append(all, v.ID)

@@ -145,7 +145,7 @@ func (p *EventStates) take(r history.ParsedRecord, now time.Time) {
 	what, changed := e.Take(r)
 	if what.Kind != "" && now.Sub(what.At.Time()) < oldFeedItem {
 		what.CP = r.CP
-		p.happen(what)
+		p.addFeedItem(what)
 	}
 	if changed || len(p.cps) <= detailed {
 		p.changed(e)
@@ -169,7 +169,7 @@ func (p *EventStates) changed(e *eventStateEntry) {
 	}
 }
 
-func (p *EventStates) happen(what eventstate.FeedItem) {
+func (p *EventStates) addFeedItem(what eventstate.FeedItem) {
 	p.happened++
 	if len(p.feed) >= 2*maxFeedItems {
 		p.feed = append(p.feed[:0], p.feed[maxFeedItems:]...)

@@ -81,7 +81,7 @@ func TestEveryLineOfTheAuditLogHasWords(t *testing.T) {
 // have at a terminal. UPDATE_WORDS=1 writes its file anew.
 func TestRefusalsHaveTheSameWords(t *testing.T) {
 	var text strings.Builder
-	text.WriteString("// What Central refuses, by the code of the problem, in the words of internal/language/codes.go: made by\n" +
+	text.WriteString("// What Central refuses, by the code of the problem, in the words of internal/language/codedtexts.go: made by\n" +
 		"// UPDATE_WORDS=1 go test ./internal/dashboard -run RefusalsHaveTheSameWords\n// @ts-check\n\n/** @type {Record<string, [string, string]>} */\nexport const PROBLEMS = {\n")
 	all := maps.Collect(language.CodedTexts())
 	delete(all, language.ListCode) // it has no words of its own

@@ -69,9 +69,11 @@ const (
 	maxVisited = 500
 )
 
-var errBusyHistory = language.Coded("busy_history")
-
-var errNoHistory = language.Coded("no_history")
+// Why the history is not asked.
+var (
+	errBusyHistory = language.Coded("busy_history")
+	errNoHistory   = language.Coded("no_history")
+)
 
 // withView opens one view of the history for a request.
 func (d *Dashboard) withView(serve func(http.ResponseWriter, *http.Request, *archive.HistoryView)) http.Handler {
@@ -118,6 +120,20 @@ func askedPage(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, more .
 	}
 	p.from, p.to, ok = askedWindow(w, p.values, newest, usualWindow, maxWindow)
 	return p, ok
+}
+
+// askedCPWindow reads the charge point of a path, and the window of a request that has no other
+// parameters: see askedWindow.
+func askedCPWindow(w http.ResponseWriter, r *http.Request, newest evcp.Stamp, usual, most time.Duration) (cp evcp.CPID, from, to evcp.Stamp, ok bool) {
+	q, ok := status.Query(w, r, "from", "to")
+	if !ok {
+		return "", 0, 0, false
+	}
+	if cp, ok = idOf(w, r); !ok {
+		return "", 0, 0, false
+	}
+	from, to, ok = askedWindow(w, q, newest, usual, most)
+	return cp, from, to, ok
 }
 
 // askedWindow reads from and to. Without to the window ends at the moment newest, and without from

@@ -54,15 +54,7 @@ func jsonOfMinute(m history.Minute) minuteJSON {
 }
 
 func (d *Dashboard) serveMinutes(w http.ResponseWriter, r *http.Request, v *archive.HistoryView) {
-	q, ok := status.Query(w, r, "from", "to")
-	if !ok {
-		return
-	}
-	cp, ok := idOf(w, r)
-	if !ok {
-		return
-	}
-	from, to, ok := askedWindow(w, q, v.Progress.Newest+1, usualMinuteWindow, maxMinuteWindow)
+	cp, from, to, ok := askedCPWindow(w, r, v.Progress.Newest+1, usualMinuteWindow, maxMinuteWindow)
 	if !ok {
 		return
 	}

@@ -41,15 +41,7 @@ func jsonOfWords(w central.Words) wordsJSON {
 }
 
 func (d *Dashboard) serveWords(w http.ResponseWriter, r *http.Request) {
-	q, ok := status.Query(w, r, "from", "to")
-	if !ok {
-		return
-	}
-	cp, ok := idOf(w, r)
-	if !ok {
-		return
-	}
-	from, to, ok := askedWindow(w, q, evcp.StampOf(time.Now())+1, usualWindow, 0)
+	cp, from, to, ok := askedCPWindow(w, r, evcp.StampOf(time.Now())+1, usualWindow, 0)
 	if !ok {
 		return
 	}

@@ -211,7 +211,7 @@ type auditLineJSON struct {
 	ID     int64           `json:"id"`
 	At     rfcTime         `json:"at"`
 	Who    string          `json:"who"`
-	Kind   string          `json:"kind"` // what proved the name: user, token, proxy, local, setup, central, nobody
+	Kind   string          `json:"kind"` // what proved the name: see audit.ActorKind
 	Peer   string          `json:"peer"`
 	Action string          `json:"action"`
 	Target string          `json:"target"`

@@ -1,6 +1,6 @@
 // Package generator makes the events of charge points whose outages are known before, with
 // the judgement of the real Monitor and without a network: what Central must make of them can
-// be computed by hand. The demo has its past of it.
+// be computed by hand. The demo's past comes from it.
 package generator
 
 import (

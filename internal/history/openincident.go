@@ -64,15 +64,14 @@ func (f *Fold) judged(r Record, pause time.Duration) {
 func (f *Fold) incident(r Record, out []Element) []Element {
 	switch r.Action {
 	case evcp.EngineFailed:
-		before := f.Open // its checks are part of this incident, also those of an earlier numbering
-		switch {
-		case before.Is && before.ID != (evcp.EventID{}):
-			before.Failed, before.NotJudged = 0, 0
-		case before.Is:
+		failed, notJudged := f.Open.Streak, uint64(0) // the streak may have begun in an earlier numbering
+		if !f.Open.Is || f.Open.ID == (evcp.EventID{}) {
+			// No incident is open here that the checks counted so far could belong to.
+			failed, notJudged = max(failed, f.Open.Failed), f.Open.NotJudged
 			f.Open.Failed, f.Open.NotJudged = 0, 0
 		}
 		out = f.endUnseen(out)
-		f.Open = Opened{ID: r.Incident, Is: true, Since: r.Since, Failed: max(before.Failed, before.Streak), NotJudged: before.NotJudged}
+		f.Open = Opened{ID: r.Incident, Is: true, Since: r.Since, Failed: failed, NotJudged: notJudged}
 		return append(out, Element{Kind: Failed, Incident: r.Incident, From: r.Since, To: r.At, Cause: r.Cause})
 	case evcp.EngineRecovered:
 		if f.Open.Is && f.Open.ID != r.Incident && f.Open.ID != (evcp.EventID{}) {

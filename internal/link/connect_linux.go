@@ -159,8 +159,8 @@ func (s *routeSocket) connect(family int, to netip.AddrPort) (err error) {
 	return errors.Join(unix.Connect(s.fd, sa), Disconnect(s.fd))
 }
 
-// Disconnect makes a socket one that can connect. Of a TCP socket whose connection is over
-// nothing is sent; of another a reset may be.
+// Disconnect makes a socket one that can connect. It sends nothing if the socket is UDP, or TCP and
+// its connection is over; else it may send a reset.
 func Disconnect(fd int) error {
 	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
 	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {

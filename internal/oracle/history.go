@@ -162,7 +162,7 @@ func (v *verifier) unwatchedWasUnwatched() {
 			lastCheck += reload
 		}
 		nobody := span{down.from.Add(lastCheck + r.Interval), down.to}
-		for _, s := range v.of(MonitorPaused) { // it ends when it goes on
+		for _, s := range v.of(MonitorPaused) { // the check ends when the Monitor goes on
 			if s.meets(down) {
 				nobody.from = max(nobody.from, s.to.Add(lastCheck+reload+r.Interval))
 			}

@@ -155,7 +155,7 @@ async function session() {
   router.again();
 }
 store.subscribe((e) => {
-  if (e.type === 'snapshot') { signedOut = false; signedIn(); session(); remark(); }
+  if (e.type === 'snapshot') { signedOut = false; signedIn(); session(); showNotice(); }
   if (e.type === 'delta' && !e.changes.length) return;
   if (e.type !== 'link') { title(); return; }
   link();
@@ -163,8 +163,8 @@ store.subscribe((e) => {
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));
 });
 
-// remark shows what whoever runs this Central says about all its numbers.
-function remark() {
+// showNotice shows what whoever runs this Central says about all its numbers.
+function showNotice() {
   const text = (store.central && store.central.notice) || '';
   notice.hidden = !text;
   set(notice, text);

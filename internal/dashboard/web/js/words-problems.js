@@ -1,4 +1,4 @@
-// What Central refuses, by the code of the problem, in the words of internal/language/codes.go: made by
+// What Central refuses, by the code of the problem, in the words of internal/language/codedtexts.go: made by
 // UPDATE_WORDS=1 go test ./internal/dashboard -run RefusalsHaveTheSameWords
 // @ts-check
 

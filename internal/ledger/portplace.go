@@ -1,11 +1,12 @@
 package ledger
 
 import (
-	"evcp/internal/language"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"evcp/internal/language"
 )
 
 // PortPlace is where a port stands, for people and maps. What nobody entered is "".

@@ -94,9 +94,7 @@ const (
 // refused counts a sign-in that was refused, and says so. Of a name that nobody has only that is
 // told: people type their password there.
 func (s *Store) refused(why, name string, peer netip.Addr) {
-	s.mu.Lock()
-	s.failed++
-	s.mu.Unlock()
+	s.countFailure()
 	target := ""
 	if u, known := s.User(name); known {
 		target = u.Name
@@ -104,6 +102,12 @@ func (s *Store) refused(why, name string, peer netip.Addr) {
 		why = unknownName
 	}
 	s.noteRefusal(audit.RefuseSignIn, target, why, peer)
+}
+
+func (s *Store) countFailure() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed++
 }
 
 // noteRefusal adds a line to both logs, as far as there is one. What refused it, the audit log
@@ -133,9 +137,7 @@ const maxProviderError = 300
 // RefuseProvider notes that nobody was signed in by the provider, and in the log of the program
 // why: that has the provider's own words.
 func (s *Store) RefuseProvider(err error, peer netip.Addr) {
-	s.mu.Lock()
-	s.failed++
-	s.mu.Unlock()
+	s.countFailure()
 	text := err.Error()
 	s.noteRefusal(audit.RefuseSignIn, "", byProvider, peer, "error", strings.ToValidUTF8(text[:min(len(text), maxProviderError)], ""))
 }
