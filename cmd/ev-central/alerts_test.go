@@ -16,7 +16,6 @@ import (
 
 	"evcp/internal/cli"
 	"evcp/internal/language"
-	"evcp/internal/status"
 	"evcp/internal/testbed"
 )
 
@@ -134,10 +133,6 @@ func TestAlertTest(t *testing.T) {
 	h.await(t, "test")
 	r := start(t, "--listen", testbed.FreeAddr(t), "--http", "", "--state-dir", dir, "--log-format", "text", "--alert-file", file)
 	r.Stderr.Line("· started")
-	testbed.Until(t, "the socket of the commands", func() bool {
-		_, err := os.Stat(filepath.Join(dir, status.SocketName))
-		return err == nil
-	})
 	run(cli.ExitOK, "took it in")
 	h.await(t, "test")
 	h.set(func(w http.ResponseWriter) bool {

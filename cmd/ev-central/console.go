@@ -31,6 +31,7 @@ type centralProcess struct {
 	page     *dashboard.Dashboard // from run on
 	alerts   alerting
 	notify   *systemd.NotifySocket
+	socket   *status.FolderSocket // of the commands
 }
 
 // showStarted prints a banner at a terminal, else a log line.

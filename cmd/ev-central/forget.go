@@ -108,7 +108,7 @@ func askToForget(ctx context.Context, dir string, id evcp.CPID) (known bool, err
 	return false, errors.New(refusal.Detail)
 }
 
-// serveSocket takes forget on the socket in the state folder until ctx ends.
+// serveSocket takes commands on the socket in the state folder until ctx ends.
 func (p *centralProcess) serveSocket(ctx context.Context) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("DELETE "+forgetPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -133,7 +133,7 @@ func (p *centralProcess) serveSocket(ctx context.Context) {
 	p.handleAlertTest(mux)
 	mux.Handle("GET "+status.HealthPath, p.page)
 	mux.HandleFunc("/", status.NoSuchPath())
-	status.ServeSocket(ctx, p.options.stateDir, mux, func(err error) {
+	p.socket.Serve(ctx, mux, func(err error) {
 		p.console.Logger().Warn("the commands that ask a running Central do not reach this one; it is tried again", "error", err)
 	})
 }

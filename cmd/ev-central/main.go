@@ -17,6 +17,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/dashboard"
 	"evcp/internal/language"
+	"evcp/internal/status"
 	"evcp/internal/systemd"
 	"evcp/internal/version"
 )
@@ -132,6 +133,7 @@ func (o *options) serve(ctx context.Context) (err error) {
 	ctx, end := cli.Attend(ctx, con, con.Language().Text("Keys: q or Ctrl-C stops it, ? shows this."))
 	defer end()
 	p := &centralProcess{console: con, central: c, options: o, registry: co.Registry, follower: follower, board: board, notify: systemd.Open(os.Getenv, con.Logger())}
+	p.socket = status.OpenSocket(ctx, o.stateDir) // before the log says that it started: commands may follow at once
 	p.alerts = p.startAlerting()
 	p.showStarted(monitors, pages)
 	if pages != nil {

@@ -20,7 +20,6 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/status"
 	"evcp/internal/testbed"
-	"evcp/internal/wait"
 )
 
 func TestMain(m *testing.M) { testbed.Main(m, main) }
@@ -282,6 +281,19 @@ func TestGoesOnWithoutAReaderOfItsLog(t *testing.T) {
 	})
 }
 
+// TestStartedTakesCommands: once the log says that it has started, the socket of the commands is there.
+func TestStartedTakesCommands(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", dir)
+	p.Stderr.Line("started")
+	c, err := status.Dial(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	p.Terminate()
+}
+
 // TestAnyFreePort: port 0 is any that is free, and the log says which it is.
 func TestAnyFreePort(t *testing.T) {
 	p := start(t, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state-dir", t.TempDir())
@@ -307,9 +319,5 @@ func historian(t *testing.T, broker, dir string) *testbed.Subprocess {
 	t.Helper()
 	p := start(t, "--listen", "127.0.0.1:0", "--http", "", "--state-dir", dir, "--kafka-brokers", broker)
 	p.Stderr.Line("started")
-	wait.Until(t.Context(), 10*time.Millisecond, func() bool { // commands ask it there
-		_, err := os.Stat(filepath.Join(dir, status.SocketName))
-		return err == nil
-	})
 	return p
 }

@@ -58,16 +58,33 @@ func Listen(ctx context.Context, dir string) (*SocketListener, error) {
 	return &SocketListener{Listener: ln, path: path, info: info}, nil
 }
 
-// checkSocketEvery is how often ServeSocket looks whether its socket is still there.
+// checkSocketEvery is how often Serve looks whether its socket is still there.
 const checkSocketEvery = 5 * time.Second
 
-// ServeSocket serves h on the socket in the folder dir until ctx ends. Where there can be
-// no socket, or none any more since it or the folder was removed or replaced, one is opened
-// as soon as that is possible. failed gets the first error of several in a row.
-func ServeSocket(ctx context.Context, dir string, h http.Handler, failed func(error)) {
-	failing := false
-	for ctx.Err() == nil {
-		err := serveOneSocket(ctx, dir, h)
+// FolderSocket is the socket in a folder, opened or not yet.
+type FolderSocket struct {
+	dir  string
+	next *SocketListener // nil: it could not be opened, for err
+	err  error
+}
+
+// OpenSocket opens the socket in the folder dir, if it can: who connects from now on waits for
+// Serve.
+func OpenSocket(ctx context.Context, dir string) *FolderSocket {
+	s := &FolderSocket{dir: dir}
+	s.next, s.err = Listen(ctx, dir)
+	return s
+}
+
+// Serve serves h on the socket until ctx ends. Where there can be no socket, or none any more
+// since it or the folder was removed or replaced, one is opened as soon as that is possible.
+// failed gets the first error of several in a row.
+func (s *FolderSocket) Serve(ctx context.Context, h http.Handler, failed func(error)) {
+	for failing := false; ; s.next, s.err = Listen(ctx, s.dir) {
+		err := s.err
+		if err == nil {
+			err = serveOneSocket(ctx, s.next, h)
+		}
 		if err != nil && !failing {
 			failed(err)
 		}
@@ -75,15 +92,14 @@ func ServeSocket(ctx context.Context, dir string, h http.Handler, failed func(er
 		if failing {
 			wait.For(ctx, checkSocketEvery)
 		}
+		if ctx.Err() != nil {
+			return
+		}
 	}
 }
 
 // serveOneSocket serves on one socket for as long as it is in the folder.
-func serveOneSocket(ctx context.Context, dir string, h http.Handler) error {
-	ln, err := Listen(ctx, dir)
-	if err != nil {
-		return err
-	}
+func serveOneSocket(ctx context.Context, ln *SocketListener, h http.Handler) error {
 	serving, stop := context.WithCancel(ctx)
 	go func() {
 		defer stop()

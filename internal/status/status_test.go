@@ -281,7 +281,7 @@ func TestLostSocketIsReplaced(t *testing.T) {
 	var serving sync.WaitGroup
 	var failed atomic.Int32
 	serving.Go(func() {
-		status.ServeSocket(ctx, dir, healthy().Handler(), func(error) { failed.Add(1) })
+		status.OpenSocket(ctx, dir).Serve(ctx, healthy().Handler(), func(error) { failed.Add(1) })
 	})
 	answers := func() bool {
 		a, err := status.Get(t.Context(), dir, status.HealthPath)

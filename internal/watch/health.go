@@ -39,7 +39,7 @@ func (r *runner) serve() {
 			}
 		})
 	}
-	r.servers.Go(func() { status.ServeSocket(ctx, r.o.Dir(), private, r.logServerError) })
+	r.servers.Go(func() { status.OpenSocket(ctx, r.o.Dir()).Serve(ctx, private, r.logServerError) })
 	if r.o.HTTP != nil {
 		serve(r.o.HTTP)
 	}
