@@ -181,10 +181,14 @@ func appendDecimal(dst []byte, v int64, least, digits int) []byte {
 	return dst
 }
 
-// appendText writes a JSON string. It escapes what JSON requires and replaces invalid
-// UTF-8; peers' texts are printable already.
 func appendText(dst []byte, name, s string) []byte {
-	dst = append(append(dst, name...), '"')
+	return AppendJSONString(append(dst, name...), s)
+}
+
+// AppendJSONString appends a JSON string, in quotes. It escapes what JSON requires and
+// replaces invalid UTF-8; peers' texts are printable already.
+func AppendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -70,7 +69,7 @@ func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {
 	f := &inFlight{}
 	for {
 		f.maxBytes = int(s.batchBytes) - batchOverhead
-		f.bytes, f.lastRun, f.events, f.records = 0, 0, 0, f.records[:0] // the rest of the newest run stays
+		f.reset()
 		if err := s.collect(ctx, f); err != nil {
 			return delivered, err
 		}
@@ -92,19 +91,19 @@ func (s *Sender) deliver(ctx context.Context) (delivered bool, err error) {
 
 // collect waits for a run and takes as many more as are there and have room.
 func (s *Sender) collect(ctx context.Context, f *inFlight) error {
-	if len(f.rest) == 0 {
+	if !f.more {
 		run, err := s.runs.Next(ctx)
 		if err != nil {
 			return err
 		}
-		f.run, f.rest = run, run.Lines
+		f.begin(run)
 	}
 	for f.load() {
 		run, ok, err := s.runs.TryNext()
 		if !ok || err != nil {
 			return err
 		}
-		f.run, f.rest = run, run.Lines
+		f.begin(run)
 	}
 	return nil
 }
@@ -208,12 +207,22 @@ type inFlight struct {
 	maxBytes int
 	bytes    int
 	records  []kgo.Record
-	lastRun  int64           // the newest run that is contained to its end; 0 = none
-	events   int64           // of the runs that are contained to their end
-	run      outbox.Run      // the newest one
-	rest     []byte          // its lines that have no room yet
-	refused  []refusedRecord // to be given up when the cursor advances
+	lines    []byte            // the values of the records
+	lastRun  int64             // the newest run that is contained to its end; 0 = none
+	events   int64             // of the runs that are contained to their end
+	run      outbox.Run        // the newest one
+	rest     outbox.LineReader // its events that have no room yet
+	more     bool              // there are some
+	refused  []refusedRecord   // to be given up when the cursor advances
 }
+
+// reset makes room for the next batch, whose records take the place of those of the last
+// one: the client needs a record no more when it is acknowledged. The rest of the newest run stays.
+func (f *inFlight) reset() {
+	f.bytes, f.lastRun, f.events, f.records, f.lines = 0, 0, 0, f.records[:0], f.lines[:0]
+}
+
+func (f *inFlight) begin(run outbox.Run) { f.run, f.rest, f.more = run, run.Lines(), true }
 
 func (f *inFlight) all() []*kgo.Record {
 	all := make([]*kgo.Record, len(f.records))
@@ -230,21 +239,27 @@ const (
 	batchOverhead  = 256
 )
 
-// load makes records of lines until nothing is left of the run (more is true), or there is
-// no more room. One line always has room.
+// load makes records of events until nothing is left of the run (more is true), or there is
+// no more room. One event always has room.
 func (f *inFlight) load() (more bool) {
-	for len(f.rest) > 0 {
-		text, rest, _ := bytes.Cut(f.rest, []byte("\n"))
-		line := outbox.Line(text)
+	for {
+		before, was := f.rest, len(f.lines)
+		lines, ok := f.rest.Next(f.lines)
+		if !ok {
+			break
+		}
+		line := outbox.Line(lines[was:])
 		key := line.CP()
 		size := len(line) + len(key) + recordOverhead
 		if len(f.records) > 0 && f.bytes+size > f.maxBytes {
+			f.rest, f.lines = before, lines[:was]
 			return false
 		}
 		f.bytes += size
 		f.records = append(f.records, kgo.Record{Key: key, Value: line, Timestamp: line.At().Time()})
-		f.rest = rest
+		f.lines = lines
 	}
+	f.more = false
 	f.lastRun = f.run.ID
 	f.events += int64(f.run.Count)
 	return true

@@ -85,14 +85,14 @@ func (o *Outbox) overflows(fact bool) bool {
 func (o *Outbox) take(handle int, events []evcp.Event) {
 	p := &o.pending
 	r := o.openRun()
-	was := len(r.Lines)
+	was := r.encoder.size
 	for i := range events {
 		if e := &events[i]; reportable(e.Action) && o.facts.wanted {
 			o.facts.add(*e, position(r.ID, r.Count+i))
 		}
 	}
 	r.add(events)
-	size := len(r.Lines) - was
+	size := r.encoder.size - was
 	p.bytes += size
 	o.written.add(total{int64(len(events)), int64(size)})
 	r.events, r.bytes = o.written.events, o.written.bytes
@@ -109,16 +109,15 @@ func (o *Outbox) forTails(handle int, events []evcp.Event) bool {
 	return o.tailsWantAll || !again
 }
 
-// openRun is the run that takes the next judgement. A new one gets a buffer for what the last
-// commit had more than there is now; readers keep it, so that it can't be used again.
+// openRun is the run that takes the next judgement. A new one gets a body of the size that
+// the first run of the last commit came to; readers keep it, so that it can't be used again.
 func (o *Outbox) openRun() *runRow {
 	p := &o.pending
-	if n := len(p.runs); n > 0 && len(p.runs[n-1].Lines) < runSize {
+	if n := len(p.runs); n > 0 && p.runs[n-1].encoder.size < runSize {
 		return p.runs[n-1]
 	}
 	o.nextRun++
-	room := min(max(o.usualSize-p.bytes, 0), runSize)
-	r := &runRow{Run: Run{ID: o.nextRun, after: o.nextRun - 1, Lines: make([]byte, 0, room+room/8)}}
+	r := &runRow{Run: Run{ID: o.nextRun, after: o.nextRun - 1, body: make([]byte, 0, o.usualBody+o.usualBody/8)}}
 	p.runs = append(p.runs, r)
 	return r
 }

@@ -22,7 +22,6 @@ type committer struct {
 	sealed   atomic.Bool // everything is committed and the numbering proven; the checkpoint may be missing
 
 	batch      pendingBatch     // being kept
-	body       []byte           // of the last row; at most a little more than runSize
 	positions  []cursorPosition // of the readers, kept with the batch
 	givenUp    dropSet          // dropped before they came here or set aside, noted with the batch
 	setAside   []setAsideEvent  // noted with the batch
@@ -47,7 +46,7 @@ type volume struct {
 
 func (v *volume) add(r *runRow) {
 	v.runs++
-	v.bytes += int64(len(r.Lines))
+	v.bytes += int64(r.encoder.size)
 }
 
 func newCommitter(o *Outbox, s runStore) *committer {
@@ -201,8 +200,7 @@ func (c *committer) commit(now time.Time) error {
 // write is the body of the transaction.
 func (c *committer) write() error {
 	for _, r := range c.batch.runs {
-		var err error
-		if c.body, err = c.store.insert(*r, c.body); err != nil {
+		if err := c.store.insert(r); err != nil {
 			return err
 		}
 	}
@@ -226,7 +224,7 @@ func (c *committer) publish(took time.Duration) bool {
 		st := &o.states[u.handle]
 		st.state, st.changed, st.renumber = u.state, true, false
 	}
-	o.usualSize = b.bytes
+	o.usualBody = len(b.runs[0].body)
 	for _, r := range b.runs {
 		o.keptRun, o.keptTotal = r.ID, total{r.events, r.bytes}
 		o.recent.add(r.Run)

@@ -3,187 +3,202 @@ package outbox
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"evcp"
 )
 
-// Nearly every line is one more OK. In the file such a line is an array of what differs, so
-// that a commit touches fewer pages of the disk:
+// Nearly every event is one more OK. In the body of a row, in memory and in the file, it is an
+// array of what differs, so that a commit touches fewer pages of the disk:
 //
 //	["CP_001","site-7",1640000007340032,0,812,5]
 //	[137,794]
 //
 // These are the charge point, the instance, the epoch, how much later it is than the first
 // event of the row and one second for each line between, the latency, both in microseconds,
-// and the seq. A line has only the time and the latency if the first line of its row is such
-// an array of the same numbering, and its seq is that of the first line and its place in the
-// row. A line is written so only if that gives back its very bytes. Every other line, and
-// every row of an older version, is as it goes to Kafka. The view "events" of the schema does
-// the same as expandLines, for people.
+// and the seq. An array has only the time and the latency if the first line of its row is an
+// array of the same numbering, and its seq is that of the first line and its place in the
+// row. Every other event, and every row of an older version, is the line that goes to Kafka.
+// The view "events" of the schema does the same as lineReader, for people.
 
 // What the lines of plain OKs have in common.
-var (
-	okStatus   = []byte(`","monitor_id":"EV_CP_M","action":"health_check","status":"OK","engine_response":"OK","consecutive_failures":0`)
-	okLatency  = []byte(`,"cause":"","latency_ms":`)
-	okInstance = []byte(`,"instance":`)
-	okEventID  = []byte(`,"event_id":"`)
+const (
+	okPrefix   = `{"cp_id":"`
+	okStatus   = `","monitor_id":"EV_CP_M","action":"health_check","status":"OK","engine_response":"OK","consecutive_failures":0,"timestamp":`
+	okLatency  = `,"cause":"","latency_ms":`
+	okInstance = `,"instance":`
+	okEpoch    = `,"epoch":`
+	okSeq      = `,"seq":`
+	okEventID  = `,"event_id":"`
+	okEnd      = "\"}\n"
+
+	okSize = len(okPrefix) + len(okStatus) + len(okLatency) + len(okInstance) + len(okEpoch) + len(okSeq) + len(okEventID) + len("--") + len(okEnd)
 )
 
-// plainOK is what differs between plain OKs.
-type plainOK struct {
-	numbered
-	at      evcp.Stamp
-	latency int64 // µs
-	seq     uint64
+// plainOK reports whether an event is written as an array: its line has the form that
+// arrayLine.append writes.
+func plainOK(e *evcp.Event) bool {
+	return e.Action == evcp.HealthCheck && e.Status == evcp.OK && e.Response == "OK" && e.Cause == evcp.NoCause &&
+		e.Failures == 0 && e.PrevEpoch == 0 && e.At > 0 && e.Latency >= time.Microsecond
 }
 
-// numbered is whose number a line has, in parts of the line; the instance is in quotes.
-type numbered struct{ cp, instance, epoch []byte }
-
-func (n numbered) equal(as numbered) bool {
-	return bytes.Equal(n.cp, as.cp) && bytes.Equal(n.instance, as.instance) && bytes.Equal(n.epoch, as.epoch)
+// rowEncoder appends events to the body of a row.
+type rowEncoder struct {
+	at    evcp.Stamp // of the first event
+	lines int64      // so far
+	size  int        // of all lines as they go to Kafka, with their newlines
+	// The numbering of the first line, if that is an array; else the zero EventID.
+	cp           evcp.CPID
+	instance     string
+	instanceSize int // as JSON, in quotes
+	first        evcp.EventID
 }
 
-// compactRow is where the arrays of one row begin to count.
-type compactRow struct {
-	at    evcp.Stamp // of its first event
-	first plainOK    // its first line, if that is an array; else without a charge point
-	lines uint64     // so far
-}
-
-// compactLines appends the body of a row as it is written to the file.
-func compactLines(dst []byte, r Run) []byte {
-	row := compactRow{at: r.First}
-	var again []byte
-	for line := range r.Each() {
-		p, ok := splitPlainOK(line)
-		if ok {
-			again = p.append(again[:0])
-			ok = bytes.Equal(again, line)
-		}
-		if ok {
-			dst = row.appendArray(dst, p)
-		} else {
-			dst, p = append(dst, line...), plainOK{}
-		}
-		dst = append(dst, '\n')
-		row.next(p)
-	}
-	return dst
-}
-
-// expandLines appends the body that compactLines was given; at is the time of its first
-// event. What is no such array stays as it is.
-func expandLines(dst, body []byte, at evcp.Stamp) []byte {
-	if !bytes.HasPrefix(body, []byte("[")) && !bytes.Contains(body, []byte("\n[")) {
-		return append(dst, body...)
-	}
-	row := compactRow{at: at}
-	for line := range lines(body) {
-		was := len(dst)
-		expanded, p, ok := row.expand(dst, line)
-		if dst = expanded; !ok {
-			dst = append(dst[:was], line...)
-		}
-		dst = append(dst, '\n')
-		row.next(p)
-	}
-	return dst
-}
-
-// next counts a line; p is the zero plainOK if it is no array.
-func (r *compactRow) next(p plainOK) {
+// append appends one event and a newline.
+func (r *rowEncoder) append(dst []byte, e *evcp.Event) []byte {
 	if r.lines == 0 {
-		r.first = p
+		r.at = e.At
+	}
+	was := len(dst)
+	if plainOK(e) {
+		dst = r.appendArray(dst, e)
+	} else {
+		dst = append(e.AppendJSON(dst), '\n')
+		r.size += len(dst) - was
 	}
 	r.lines++
+	return dst
 }
 
-// nominal is when the next line happened, if each did a second after the one before.
-func (r *compactRow) nominal() evcp.Stamp { return r.at + evcp.Stamp(r.lines)*1_000_000 }
-
-// follows reports whether the next line has the numbering and the number that follow from
-// the first line.
-func (r *compactRow) follows(p plainOK) bool {
-	return r.first.cp != nil && p.equal(r.first.numbered) && p.seq == r.first.seq+r.lines
+func (r *rowEncoder) appendArray(dst []byte, e *evcp.Event) []byte {
+	latency, instanceSize := int64(e.Latency/time.Microsecond), r.instanceSize
+	later := int64(e.At - nominal(r.at, r.lines))
+	if r.follows(e) {
+		dst = strconv.AppendInt(append(dst, '['), later, 10)
+		dst = strconv.AppendInt(append(dst, ','), latency, 10)
+	} else {
+		dst = append(append(append(dst, `["`...), e.CP...), `",`...)
+		was := len(dst)
+		dst = evcp.AppendJSONString(dst, e.Instance)
+		instanceSize = len(dst) - was
+		dst = strconv.AppendInt(append(dst, ','), e.Epoch, 10)
+		dst = strconv.AppendInt(append(dst, ','), later, 10)
+		dst = strconv.AppendInt(append(dst, ','), latency, 10)
+		dst = strconv.AppendUint(append(dst, ','), e.Seq, 10)
+	}
+	if r.lines == 0 {
+		r.cp, r.instance, r.instanceSize, r.first = e.CP, e.Instance, instanceSize, e.ID()
+	}
+	r.size += okSize + 2*len(e.CP) + instanceSize + 2*digits(uint64(e.Epoch)) + 2*digits(e.Seq) +
+		decimalSize(int64(e.At), 1_000_000) + decimalSize(latency, 1_000)
+	return append(dst, ']', '\n')
 }
 
-// splitPlainOK finds what differs. A line that has it in another order, or more of it, comes
-// out different when it is put together again.
-func splitPlainOK(line Line) (plainOK, bool) {
-	var p plainOK
-	s := splitter{line, true}
-	s.skip(prefix)
-	p.cp = s.to('"')
-	s.skip(okStatus)
-	s.skip(stampField)
-	p.at = parseSeconds(s.to(','))
-	s.skip(okLatency)
-	p.latency = int64(parseSeconds(s.to(','))) / 1000
-	s.skip(okInstance)
-	p.instance = s.text()
-	s.skip(epochField)
-	p.epoch = s.to(',')
-	s.skip(seqField)
-	n, err := strconv.ParseUint(string(s.to(',')), 10, 64)
-	p.seq = n
-	return p, s.ok && err == nil && bytes.HasPrefix(s.rest, okEventID)
+// follows reports whether an event has the numbering and the number that follow from the
+// first line.
+func (r *rowEncoder) follows(e *evcp.Event) bool {
+	return r.lines > 0 && r.first.Epoch == e.Epoch && r.first.Seq+uint64(r.lines) == e.Seq && r.cp == e.CP && r.instance == e.Instance
+}
+
+// nominal is when the line at a place of a row happened, if each did a second after the one before.
+func nominal(first evcp.Stamp, place int64) evcp.Stamp { return first + evcp.Stamp(place)*1_000_000 }
+
+// digits is how many digits a number has.
+func digits(v uint64) int {
+	n := 1
+	for ; v >= 10; v /= 10 {
+		n++
+	}
+	return n
+}
+
+// decimalSize is how long v/unit is, with at least one decimal and no more than it needs.
+func decimalSize(v, unit int64) int {
+	n := digits(uint64(v/unit)) + len(".0")
+	for rest := v % unit * 10 % unit; rest != 0; rest = rest * 10 % unit {
+		n++
+	}
+	return n
+}
+
+// lineReader reads the lines of a body as they go to Kafka. What is no array of the form
+// above stays as it is.
+type lineReader struct {
+	rest  []byte
+	at    evcp.Stamp // of the first event
+	place int64      // of the next line
+	first arrayLine  // the first line, if that is an array; else without a charge point
+}
+
+// next appends the next line, without a newline; false: there is none.
+func (r *lineReader) next(dst []byte) ([]byte, bool) {
+	for len(r.rest) > 0 {
+		var line []byte
+		if line, r.rest, _ = bytes.Cut(r.rest, newline); len(line) == 0 {
+			continue
+		}
+		a, ok := r.parse(line)
+		if ok {
+			dst = a.append(dst)
+		} else {
+			dst = append(dst, line...)
+		}
+		if r.place == 0 {
+			r.first = a
+		}
+		r.place++
+		return dst, true
+	}
+	return dst, false
+}
+
+// arrayLine is what an array says, in parts of the body.
+type arrayLine struct {
+	cp, instance, epoch []byte // the instance is in quotes
+	at                  evcp.Stamp
+	latency             int64 // µs
+	seq                 uint64
+}
+
+// parse reads the next line if that is an array; else it returns the zero arrayLine.
+func (r *lineReader) parse(line []byte) (a arrayLine, ok bool) {
+	if line[0] != '[' {
+		return a, false
+	}
+	s := splitter{line[1:], true}
+	if bytes.HasPrefix(s.rest, quote) {
+		s.until(quote)
+		a.cp = s.until(quote)
+		s.until(comma)
+		a.instance = s.text()
+		s.until(comma)
+		a.epoch = s.until(comma)
+		a.at = nominal(r.at, r.place) + evcp.Stamp(s.signed(comma))
+		a.latency = s.signed(comma)
+		a.seq = s.unsigned(closing)
+	} else {
+		a = r.first
+		a.seq += uint64(r.place)
+		a.at = nominal(r.at, r.place) + evcp.Stamp(s.signed(comma))
+		a.latency = s.signed(closing)
+	}
+	if !s.ok || len(s.rest) > 0 || a.cp == nil {
+		return arrayLine{}, false
+	}
+	return a, true
 }
 
 // append appends the line.
-func (p plainOK) append(dst []byte) []byte {
-	dst = append(append(append(dst, prefix...), p.cp...), okStatus...)
-	dst = p.at.AppendSeconds(append(dst, stampField...), 1, 6)
-	dst = evcp.Stamp(1000*p.latency).AppendSeconds(append(dst, okLatency...), 1, 3)
-	dst = append(append(dst, okInstance...), p.instance...)
-	dst = append(append(dst, epochField...), p.epoch...)
-	dst = strconv.AppendUint(append(dst, seqField...), p.seq, 10)
-	dst = append(append(append(dst, okEventID...), p.cp...), '-')
-	dst = append(append(dst, p.epoch...), '-')
-	return append(strconv.AppendUint(dst, p.seq, 10), `"}`...)
-}
-
-// appendArray appends the next line as an array.
-func (r *compactRow) appendArray(dst []byte, p plainOK) []byte {
-	short := r.follows(p)
-	dst = append(dst, '[')
-	if !short {
-		dst = append(append(append(dst, '"'), p.cp...), `",`...)
-		dst = append(append(dst, p.instance...), ',')
-		dst = append(append(dst, p.epoch...), ',')
-	}
-	dst = append(strconv.AppendInt(dst, int64(p.at-r.nominal()), 10), ',')
-	dst = strconv.AppendInt(dst, p.latency, 10)
-	if !short {
-		dst = strconv.AppendUint(append(dst, ','), p.seq, 10)
-	}
-	return append(dst, ']')
-}
-
-// expand appends the line of the next array. It reports false for everything else.
-func (r *compactRow) expand(dst, array []byte) ([]byte, plainOK, bool) {
-	s := splitter{array, bytes.HasPrefix(array, []byte("["))}
-	s.until([]byte("["))
-	var p plainOK
-	if bytes.HasPrefix(s.rest, quote) {
-		s.until(quote)
-		p.cp = s.until(quote)
-		s.until(comma)
-		p.instance = s.text()
-		s.until(comma)
-		p.epoch = s.until(comma)
-		p.at = r.nominal() + evcp.Stamp(s.signed(comma))
-		p.latency = s.signed(comma)
-		p.seq = s.unsigned(closing)
-	} else {
-		p.numbered, p.seq = r.first.numbered, r.first.seq+r.lines
-		p.at = r.nominal() + evcp.Stamp(s.signed(comma))
-		p.latency = s.signed(closing)
-	}
-	if !s.ok || len(s.rest) > 0 || p.cp == nil {
-		return dst, plainOK{}, false
-	}
-	return p.append(dst), p, true
+func (a arrayLine) append(dst []byte) []byte {
+	dst = append(append(append(dst, okPrefix...), a.cp...), okStatus...)
+	dst = a.at.AppendSeconds(dst, 1, 6)
+	dst = evcp.Stamp(1000*a.latency).AppendSeconds(append(dst, okLatency...), 1, 3)
+	dst = append(append(dst, okInstance...), a.instance...)
+	dst = append(append(dst, okEpoch...), a.epoch...)
+	dst = strconv.AppendUint(append(dst, okSeq...), a.seq, 10)
+	dst = append(append(append(dst, okEventID...), a.cp...), '-')
+	dst = append(append(dst, a.epoch...), '-')
+	return append(strconv.AppendUint(dst, a.seq, 10), okEnd[:len(okEnd)-1]...)
 }
 
 var (
@@ -201,24 +216,6 @@ type splitter struct {
 func (s *splitter) until(sep []byte) []byte {
 	part, rest, ok := bytes.Cut(s.rest, sep)
 	s.rest, s.ok = rest, s.ok && ok
-	return part
-}
-
-// skip takes what must come next.
-func (s *splitter) skip(what []byte) {
-	rest, ok := bytes.CutPrefix(s.rest, what)
-	s.rest, s.ok = rest, s.ok && ok
-}
-
-// to takes what comes before the next c, and leaves c.
-func (s *splitter) to(c byte) []byte {
-	n := bytes.IndexByte(s.rest, c)
-	if n < 0 {
-		s.ok = false
-		return nil
-	}
-	part := s.rest[:n]
-	s.rest = s.rest[n:]
 	return part
 }
 

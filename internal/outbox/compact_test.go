@@ -54,13 +54,20 @@ func TestCompactLines(t *testing.T) {
 		id++
 		r := runRow{Run: Run{ID: id}}
 		r.add(events)
-		if got := expandLines(nil, compactLines(nil, r.Run), r.First); !bytes.Equal(got, r.Lines) {
-			t.Fatalf("comes back as\n%swant\n%s", got, r.Lines)
+		var lines []byte
+		for i := range events {
+			lines = append(events[i].AppendJSON(lines), '\n')
 		}
-		if _, err := s.insert(r, nil); err != nil {
+		if got := r.appendLines(nil); !bytes.Equal(got, lines) {
+			t.Fatalf("%s comes back as\n%swant\n%s", r.body, got, lines)
+		}
+		if r.encoder.size != len(lines) {
+			t.Fatalf("%d bytes instead of %d:\n%s", r.encoder.size, len(lines), lines)
+		}
+		if err := s.insert(&r); err != nil {
 			t.Fatal(err)
 		}
-		want := slices.Collect(strings.Lines(string(r.Lines)))
+		want := slices.Collect(strings.Lines(string(lines)))
 		equal(t, "the view", column(t, s, fmt.Sprintf(`SELECT event || char(10) FROM events WHERE run=%d`, id)), want)
 	})
 }
@@ -86,8 +93,8 @@ func TestCompactSize(t *testing.T) {
 		r.add([]evcp.Event{e})
 	}
 	want := `["CP_001","site-7",1640000007340032,0,812,1]` + "\n[137,812]\n[274,812]\n"
-	if got := string(compactLines(nil, r.Run)); !strings.HasPrefix(got, want) || len(got) > len(r.Lines)/20 {
-		t.Errorf("%d bytes of %d: %s", len(got), len(r.Lines), got)
+	if !strings.HasPrefix(string(r.body), want) || len(r.body) > r.encoder.size/20 {
+		t.Errorf("%d bytes of %d: %s", len(r.body), r.encoder.size, r.body)
 	}
 }
 
@@ -96,7 +103,7 @@ func TestExpandNonsense(t *testing.T) {
 	for _, body := range []string{
 		"", "[]\n", "[1,2]\n", "[\"CP\",\"i\",1,x,8,5]\n", "[\"CP\",\"i\",1,0,8,5]x\n", "[\"CP\n", "[\"CP\",\"\\\n", "{\"torn", "{}\n[1,2]\n",
 	} {
-		if got := string(expandLines(nil, []byte(body), 0)); got != body {
+		if got := string(Run{body: []byte(body)}.appendLines(nil)); strings.TrimSuffix(got, "\n") != strings.TrimSuffix(body, "\n") {
 			t.Errorf("%q becomes %q", body, got)
 		}
 	}

@@ -43,8 +43,8 @@ func TestAppendCopies(t *testing.T) {
 	w.box.Append(batchOf(w.box, 1, events, state))
 	events[0] = evcp.Event{CP: "XX", Action: evcp.MonitorStopped}
 	w.flush()
-	if run := w.next(w.box.Cursor(Kafka)); !strings.Contains(string(run.Lines), `"cp_id":"CP_001"`) {
-		t.Errorf("kept %s", run.Lines)
+	if run := w.next(w.box.Cursor(Kafka)); !strings.Contains(string(run.appendLines(nil)), `"cp_id":"CP_001"`) {
+		t.Errorf("kept %s", run.body)
 	}
 	if batch := <-tail.C; batch[0].CP != "CP_001" {
 		t.Errorf("tail shows %+v", batch[0])
@@ -354,7 +354,7 @@ func TestRecentIsBounded(t *testing.T) {
 	for size, want := range map[int]int{1 << 10: recentSize >> 10, 1 << 20: recentRuns} {
 		var r recent
 		for id := range int64(1000) {
-			r.add(Run{ID: id + 1, after: id, Lines: make([]byte, size)})
+			r.add(Run{ID: id + 1, after: id, body: make([]byte, size-runOverhead)})
 		}
 		if len(r.runs) != want || r.bytes != want*size {
 			t.Errorf("of runs of %d bytes %d stay, %d bytes; want %d", size, len(r.runs), r.bytes, want)

@@ -41,7 +41,7 @@ func send(c *Cursor, sink io.Writer) {
 		if err != nil {
 			childT{}.Fatal(err)
 		}
-		if _, err := sink.Write(run.Lines); err != nil {
+		if _, err := sink.Write(run.appendLines(nil)); err != nil {
 			childT{}.Fatal(err)
 		}
 		if rand.IntN(3) == 0 {
@@ -129,7 +129,7 @@ func closeLine(t *testing.T, name string) {
 func gapless(t *testing.T, sent []byte) map[string]evcp.EventID {
 	t.Helper()
 	ends := map[string]evcp.EventID{}
-	for line := range lines(sent) {
+	for line := range (Run{body: sent}).Each() {
 		if _, err := evcp.ParseEvent(line); err == nil {
 			seqOf(t, string(line), ends)
 		}

@@ -23,7 +23,7 @@ type Cursor struct {
 	at          cursorPosition  // delivered up to here
 	saved       cursorPosition  // what the file has
 	next        int64           // the last run that was handed out
-	out         []Run           // handed out and not delivered, without their lines
+	out         []Run           // handed out and not delivered, without their events
 	oldest      evcp.Stamp      // of the first event not delivered
 	skippedFrom *cursorPosition // where runs of an unreadable disk were passed over
 }
@@ -94,7 +94,7 @@ func (c *Cursor) handOut(after int64, run Run) bool {
 	if len(c.out) == 0 {
 		c.oldest = run.First
 	}
-	run.Lines, run.after = nil, after
+	run.body, run.after = nil, after
 	c.out = append(c.out, run)
 	return true
 }

@@ -110,8 +110,8 @@ func makeOldFile(t *testing.T, dir string) (written []string) {
 			written = append(written, string(line))
 		}
 		total.events += int64(r.Count)
-		total.bytes += int64(len(r.Lines))
-		if err := s.Exec(insertRun, r.ID, int64(r.First), int64(r.Last), r.Count, r.facts, r.reports, total.events, total.bytes, string(r.Lines)); err != nil {
+		total.bytes += int64(len(r.appendLines(nil)))
+		if err := s.Exec(insertRun, r.ID, int64(r.First), int64(r.Last), r.Count, r.facts, r.reports, total.events, total.bytes, string(r.appendLines(nil))); err != nil {
 			t.Fatal(err)
 		}
 		at += 1_000_000

@@ -105,7 +105,6 @@ func (m *migration) readUnread() error {
 }
 
 func (m *migration) copyRuns() error {
-	var body []byte
 	for after := int64(0); ; {
 		some, err := m.readRuns(after)
 		if err != nil || len(some) == 0 {
@@ -114,7 +113,7 @@ func (m *migration) copyRuns() error {
 		for _, r := range some {
 			r.events += m.shift.events
 			r.bytes += m.shift.bytes
-			if body, err = m.disk.store.insert(r, body); err != nil {
+			if err := m.disk.store.insert(&r); err != nil {
 				return err
 			}
 			after = r.ID

@@ -40,7 +40,7 @@ type Outbox struct {
 	committing   int   // bytes in the commit under way
 	nextRun      int64 // id of the last run that was opened
 	written      total // appended so far
-	usualSize    int   // bytes of the last commit
+	usualBody    int   // bytes of the first run of the last commit
 	stateTable         // the committer alone changes the States in it
 	recent       recent
 	keptRun      int64

@@ -12,11 +12,12 @@ import (
 
 // The newest runs stay in memory, so that a reader that keeps up never reads the file:
 // recentSize bytes of them, and recentRuns however large they are. One charge point
-// reaches the first after some six minutes, and its process's memory counts; many fill
+// reaches the first after some ten minutes, and its process's memory counts; many fill
 // a run in no time.
 const (
-	recentSize = 128 << 10
-	recentRuns = 4
+	recentSize  = 128 << 10
+	recentRuns  = 4
+	runOverhead = 160 // bytes of a run beside its body
 )
 
 // recent holds the newest runs, oldest first and without a gap.
@@ -27,10 +28,10 @@ type recent struct {
 
 func (r *recent) add(run Run) {
 	r.runs = append(r.runs, run)
-	r.bytes += len(run.Lines)
+	r.bytes += len(run.body) + runOverhead
 	drop := 0
 	for r.bytes > recentSize && drop < len(r.runs)-recentRuns {
-		r.bytes -= len(r.runs[drop].Lines)
+		r.bytes -= len(r.runs[drop].body) + runOverhead
 		drop++
 	}
 	r.runs = slices.Delete(r.runs, 0, drop)
@@ -122,7 +123,9 @@ func (s runStore) readAfter(after, before int64) (run Run, ok bool, err error) {
 			return errMigrated
 		}
 		return s.eachRun(selectRuns+`id > ? AND id < ? ORDER BY id LIMIT 256`, func(r runRow) error {
-			if ok && len(run.Lines)+len(r.Lines) > readAtOnce {
+			was := len(run.body)
+			if run.body = r.appendLines(run.body); ok && len(run.body) > readAtOnce {
+				run.body = run.body[:was]
 				return sqlite.ErrStop
 			}
 			if !ok {
@@ -130,7 +133,6 @@ func (s runStore) readAfter(after, before int64) (run Run, ok bool, err error) {
 			}
 			run.ID, run.Last, run.events = r.ID, r.Last, r.events
 			run.Count += r.Count
-			run.Lines = append(run.Lines, r.Lines...)
 			ok = true
 			return nil
 		}, after, before)

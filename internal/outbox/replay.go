@@ -233,7 +233,7 @@ func salvageNumbers(f sqlite.DBFile) stateTable {
 		return nil
 	})
 	_ = db.Query(`SELECT at, body FROM runs WHERE id > (`+coveredRun+`) ORDER BY id`, func(p *sqlite.Stmt) error {
-		for line := range lines(expandLines(nil, p.ColumnRawText(1), evcp.Stamp(p.ColumnInt64(0)))) {
+		for line := range (Run{First: evcp.Stamp(p.ColumnInt64(0)), body: p.ColumnRawText(1)}).Each() {
 			t.addNumber(string(line.CP()), line.ID(), line.At())
 		}
 		return nil

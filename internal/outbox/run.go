@@ -10,25 +10,58 @@ import (
 
 // Run is a row of events, in the order of Append. It never changes.
 type Run struct {
-	ID    int64  // of the last row it holds; rises
-	Lines []byte // JSON lines, each closed by a newline
-	Count int    // events in it
+	ID    int64 // of the last row it holds; rises
+	Count int   // events in it
 	First evcp.Stamp
 	Last  evcp.Stamp
 
-	after  int64 // the run before
-	events int64 // events ever appended, with this run
+	body   []byte // as rowEncoder wrote it
+	after  int64  // the run before
+	events int64  // events ever appended, with this run
+}
+
+// Lines reads the events of the run one by one.
+func (r Run) Lines() LineReader { return LineReader{lineReader{rest: r.body, at: r.First}} }
+
+// LineReader reads the events of a run. A copy of it goes on from the same event.
+type LineReader struct{ r lineReader }
+
+// Next appends the next event, without a newline, to dst; false: there is none.
+func (l *LineReader) Next(dst []byte) (_ []byte, ok bool) { return l.r.next(dst) }
+
+// appendLines appends the events as JSON lines, each closed by a newline.
+func (r Run) appendLines(dst []byte) []byte {
+	l := r.Lines()
+	for {
+		with, ok := l.Next(dst)
+		if !ok {
+			return dst
+		}
+		dst = append(with, '\n')
+	}
 }
 
 // Each walks the events of the run.
-func (r Run) Each() iter.Seq[Line] { return lines(r.Lines) }
+func (r Run) Each() iter.Seq[Line] {
+	return func(yield func(Line) bool) {
+		l := r.Lines()
+		for {
+			line, ok := l.Next(nil)
+			if !ok || !yield(line) {
+				return
+			}
+		}
+	}
+}
 
 // runRow is one row of the file, also before it is written.
 type runRow struct {
 	Run
 	facts   int   // events that are no plain OK
 	reports int   // events that are reportable
-	bytes   int64 // bytes ever appended, with this run
+	bytes   int64 // bytes ever appended, with this run, as they go to Kafka
+
+	encoder rowEncoder // before it is written
 }
 
 // add encodes the events of one batch. They are never split over two runs.
@@ -37,7 +70,7 @@ func (r *runRow) add(events []evcp.Event) {
 		r.First = events[0].At
 	}
 	for i := range events {
-		r.Lines = append(events[i].AppendJSON(r.Lines), '\n')
+		r.body = r.encoder.append(r.body, &events[i])
 		if events[i].Fact() {
 			r.facts++
 		}
@@ -64,7 +97,7 @@ func reportable(a evcp.Action) bool {
 type Line []byte
 
 var (
-	prefix  = []byte(`{"cp_id":"`)
+	prefix  = []byte(okPrefix)
 	plain   = []byte(`","monitor_id":"EV_CP_M","action":"health_check","status":"OK"`)
 	quote   = []byte(`"`)
 	newline = []byte("\n")
@@ -134,17 +167,4 @@ func (l Line) number(field []byte) []byte {
 		end++
 	}
 	return rest[:end]
-}
-
-// lines yields the lines of a body, without their newlines.
-func lines(body []byte) iter.Seq[Line] {
-	return func(yield func(Line) bool) {
-		for len(body) > 0 {
-			var line []byte
-			line, body, _ = bytes.Cut(body, newline)
-			if len(line) > 0 && !yield(line) {
-				return
-			}
-		}
-	}
 }

@@ -97,15 +97,13 @@ func (s runStore) checked(err error) (runStore, error) {
 // selectRuns is for eachRun; a condition and an order follow.
 const selectRuns = `SELECT id, at, until, count, facts, reports, events, bytes, body FROM runs WHERE `
 
-// eachRun reads rows. Lines is valid during the call of f only.
+// eachRun reads rows. The body is valid during the call of f only.
 func (s runStore) eachRun(sql string, f func(runRow) error, args ...any) error {
-	var space []byte
 	return s.Query(sql, func(p *sqlite.Stmt) error {
-		space = expandLines(space[:0], p.ColumnRawText(8), evcp.Stamp(p.ColumnInt64(1)))
 		return f(runRow{
 			Run: Run{
 				ID: p.ColumnInt64(0), First: evcp.Stamp(p.ColumnInt64(1)), Last: evcp.Stamp(p.ColumnInt64(2)),
-				Count: p.ColumnInt(3), events: p.ColumnInt64(6), Lines: space,
+				Count: p.ColumnInt(3), events: p.ColumnInt64(6), body: p.ColumnRawText(8),
 			},
 			facts: p.ColumnInt(4), reports: p.ColumnInt(5), bytes: p.ColumnInt64(7),
 		})
@@ -115,9 +113,9 @@ func (s runStore) eachRun(sql string, f func(runRow) error, args ...any) error {
 // someRuns reads rows until they have more than so many bytes.
 func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow, err error) {
 	err = s.eachRun(sql, func(r runRow) error {
-		r.Lines = bytes.Clone(r.Lines)
+		r.body = bytes.Clone(r.body)
 		some = append(some, r)
-		if limit -= int64(len(r.Lines)); limit < 0 {
+		if limit -= int64(len(r.body)); limit < 0 {
 			return sqlite.ErrStop
 		}
 		return nil
@@ -127,14 +125,8 @@ func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow,
 
 const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
 
-// insert writes one row, and forgets the drops that its events cover. It returns the body,
-// for the next call to take its place.
-func (s runStore) insert(r runRow, space []byte) (body []byte, err error) {
-	body = compactLines(space[:0], r.Run)
-	return body, s.insertBody(r, body)
-}
-
-func (s runStore) insertBody(r runRow, body []byte) error {
+// insert writes one row, and forgets the drops that its events cover.
+func (s runStore) insert(r *runRow) error {
 	p, err := s.Prepare(insertRun)
 	if err != nil {
 		return err
@@ -144,7 +136,7 @@ func (s runStore) insertBody(r runRow, body []byte) error {
 			return err
 		}
 	}
-	if err := p.BindRawText(9, body); err != nil {
+	if err := p.BindRawText(9, r.body); err != nil {
 		return err
 	}
 	if err := p.Exec(); err != nil {

@@ -197,7 +197,7 @@ func (t *takeOver) copyRuns(f *loneFolder, after, last int64) error {
 		return nil
 	}
 	return t.open(f, func(s runStore) error {
-		var body []byte
+		var lines []byte
 		for {
 			some, err := s.someRuns(mib, selectRuns+`id > ? AND id <= ? ORDER BY id`, after, last)
 			if err != nil || len(some) == 0 {
@@ -207,9 +207,10 @@ func (t *takeOver) copyRuns(f *loneFolder, after, last int64) error {
 				after = r.ID
 				t.end.run++
 				t.end.events += int64(r.Count)
-				t.end.bytes += int64(len(r.Lines))
+				lines = r.appendLines(lines[:0])
+				t.end.bytes += int64(len(lines))
 				r.ID, r.events, r.bytes = t.end.run, t.end.events, t.end.bytes
-				if body, err = t.to.insert(r, body); err != nil {
+				if err := t.to.insert(&r); err != nil {
 					return err
 				}
 			}

@@ -326,7 +326,7 @@ func (s runStore) putDrops(l dropSet, counts string) error {
 
 // deleteDrops removes what the events_dropped events of a run cover.
 func (s runStore) deleteDrops(r Run) error {
-	if !bytes.Contains(r.Lines, droppedAction) {
+	if !bytes.Contains(r.body, droppedAction) {
 		return nil
 	}
 	for line := range r.Each() {
