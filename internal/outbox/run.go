@@ -32,13 +32,12 @@ func (l *LineReader) Next(dst []byte) (_ []byte, ok bool) { return l.r.next(dst)
 // appendLines appends the events as JSON lines, each closed by a newline.
 func (r Run) appendLines(dst []byte) []byte {
 	l := r.Lines()
-	for {
-		with, ok := l.Next(dst)
-		if !ok {
-			return dst
+	for ok := true; ok; {
+		if dst, ok = l.Next(dst); ok {
+			dst = append(dst, '\n')
 		}
-		dst = append(with, '\n')
 	}
+	return dst
 }
 
 // Each walks the events of the run.
