@@ -46,34 +46,48 @@ func (o *Outbox) Append(b Batch) (a Appended) {
 	o.owner.start()
 	o.ticket++
 	a.Ticket, o.pending.ticket = o.ticket, o.ticket
-	first, urgent, from := o.pending.empty(), o.pending.urgent, 0
+	first, haste, from := o.pending.empty(), o.pending.haste, 0
 	for i := range b.Judged {
 		j := &b.Judged[i]
 		events := b.Events[from : from+j.Events]
 		from += j.Events
-		fact := anyFact(events)
-		if j.Dropped = o.overflows(fact); j.Dropped {
+		judged := hasteOf(events)
+		if j.Dropped = o.overflows(judged > hastePlain); j.Dropped {
 			a.Dropped = true
 			o.drop(events)
 		} else {
 			o.take(j.Handle, events)
-			o.pending.urgent = o.pending.urgent || fact
+			o.pending.haste = max(o.pending.haste, judged)
 		}
 		o.pending.states = append(o.pending.states, stateUpdate{j.Handle, j.State})
 	}
-	if !o.pending.empty() && (first || o.pending.urgent && !urgent) {
+	if !o.pending.empty() && (first || o.pending.haste > haste) {
 		poke(o.committer.wake)
 	}
 	return a
 }
 
-func anyFact(events []evcp.Event) bool {
+// haste is how soon events are committed.
+type haste uint8
+
+const (
+	hastePlain       haste = iota // OKs: within Options.SyncEvery
+	hasteFailedCheck              // synced, within failedCheckWait: in an outage of thousands there are some at every moment
+	hasteFact                     // any other: synced at once
+)
+
+func hasteOf(events []evcp.Event) haste {
+	h := hastePlain
 	for i := range events {
-		if events[i].Fact() {
-			return true
+		switch e := &events[i]; {
+		case !e.Fact():
+		case e.Action == evcp.HealthCheck:
+			h = max(h, hasteFailedCheck)
+		default:
+			return hasteFact
 		}
 	}
-	return false
+	return h
 }
 
 func (o *Outbox) overflows(fact bool) bool {
@@ -146,7 +160,7 @@ type pendingBatch struct {
 	states []stateUpdate
 	events []evcp.Event // only while there is a Tail
 	ticket uint64       // of the last batch in it
-	urgent bool         // it holds a fact
+	haste  haste        // of its most urgent event
 	bytes  int
 }
 

@@ -118,17 +118,24 @@ func (c *committer) stopTimers() {
 	c.watchdog.Stop()
 }
 
-// commitWhenDue commits at once if a fact is pending or if the last commit is at least
-// Options.SyncEvery ago, and otherwise sets the timer. So a lone charge point's check,
-// one a second, is kept without a wait.
+// commitWhenDue commits at once if a fact is pending or if the last commit is long enough
+// ago, and otherwise sets the timer. So a lone charge point's check, one a second, is kept
+// without a wait.
 func (c *committer) commitWhenDue() error {
 	c.o.mu.Lock()
-	empty, urgent := c.o.pending.empty(), c.o.pending.urgent
+	empty, haste := c.o.pending.empty(), c.o.pending.haste
 	c.o.mu.Unlock()
-	switch left := c.o.options.SyncEvery - time.Since(c.committed); {
+	wait := c.o.options.SyncEvery
+	switch haste {
+	case hasteFailedCheck:
+		wait = min(wait, failedCheckWait)
+	case hasteFact:
+		wait = 0
+	}
+	switch left := wait - time.Since(c.committed); {
 	case empty:
 		return nil
-	case urgent || left <= 0:
+	case left <= 0:
 		return c.commitPending()
 	default:
 		c.timer.Reset(left)
@@ -185,7 +192,7 @@ func (c *committer) takePending(now time.Time) bool {
 // commit writes the batch in one transaction. A file that another process has locked
 // for the moment is waited for, until the watchdog ends that.
 func (c *committer) commit(now time.Time) error {
-	sync := c.batch.urgent || c.always || now.Sub(c.synced) >= syncAtLeast
+	sync := c.batch.haste > hastePlain || c.always || now.Sub(c.synced) >= syncAtLeast
 	for {
 		err := c.store.WithLock(func() error { return c.store.Transact(sync, c.write) })
 		if err == nil && sync {

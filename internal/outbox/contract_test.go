@@ -81,6 +81,43 @@ func TestTicketsAndTail(t *testing.T) {
 	}
 }
 
+// Failed checks of many charge points share commits, and wait for no plain OK's turn.
+func TestFailedChecksShareCommits(t *testing.T) {
+	w := newTestBox(t, t.TempDir(), Options{SyncEvery: time.Hour})
+	defer w.close()
+	w.check("CP_000", ok())
+	w.flush()
+	began, commits := time.Now(), w.box.Stats().Commits
+	var ticket uint64
+	for i := 0; time.Since(began) < 6*failedCheckWait; i++ {
+		ticket = w.check(cpNumber(i), ko())
+		time.Sleep(time.Millisecond)
+	}
+	for w.box.Kept() < ticket {
+		time.Sleep(time.Millisecond)
+	}
+	if n, most := w.box.Stats().Commits-commits, uint64(time.Since(began)/failedCheckWait)+1; n > most {
+		t.Errorf("%d commits, want at most %d", n, most)
+	}
+}
+
+// TestHaste is what waits for how long.
+func TestHaste(t *testing.T) {
+	var state evcp.State
+	for i, want := range []haste{hastePlain, hasteFailedCheck, hasteFailedCheck, hasteFact, hasteFailedCheck, hasteFact, hastePlain} {
+		outcome := ko()
+		if i == 0 || i > 4 {
+			outcome = ok()
+		}
+		at := evcp.Stamp(1_640_000_000_000_000 + i*1_000_000)
+		next, events := policy.Next(state, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: at, Outcome: outcome}, nil)
+		state = next
+		if hasteOf(events) != want {
+			t.Errorf("check %d: haste %d, want %d: %v", i, hasteOf(events), want, events)
+		}
+	}
+}
+
 // A tail of changes shows the first OK of a charge point and the first one after anything else;
 // beside a tail of everything it shows everything.
 func TestTailOfChanges(t *testing.T) {

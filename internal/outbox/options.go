@@ -57,10 +57,14 @@ const (
 const (
 	mib = 1 << 20
 
-	memorySize     = 32 * mib               // bound of what is kept while the disk refuses
-	plainWaiting   = 16 * mib               // encoded bytes that wait for a commit, when more plain OKs come
-	factsWaiting   = 64 * mib               // and when facts come
-	runSize        = 256 << 10              // a row is closed when it holds so much
+	memorySize   = 32 * mib  // bound of what is kept while the disk refuses
+	plainWaiting = 16 * mib  // encoded bytes that wait for a commit, when more plain OKs come
+	factsWaiting = 64 * mib  // and when facts come
+	runSize      = 256 << 10 // a row is closed when it holds so much
+	// failedCheckWait is how old the last commit is at least when failed checks are committed
+	// that open no incident.
+	failedCheckWait = 50 * time.Millisecond
+
 	syncAtLeast    = 5 * time.Second        // plain OKs are synced with the first commit after this
 	positionsEvery = 30 * time.Second       // what a reader has is written at most so often: after a crash it gets this again
 	slowDisk       = 200 * time.Millisecond // Central isn't kept waiting longer for a sync

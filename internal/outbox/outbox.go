@@ -191,7 +191,9 @@ func (o *Outbox) Close(ctx context.Context) error {
 func (o *Outbox) Flush(ctx context.Context) error {
 	o.mu.Lock()
 	ticket, done := o.ticket, make(chan struct{}, 1)
-	o.pending.urgent = !o.pending.empty()
+	if !o.pending.empty() {
+		o.pending.haste = hasteFact
+	}
 	o.flushers = append(o.flushers, done)
 	poke(o.committer.wake)
 	o.mu.Unlock()
