@@ -63,7 +63,7 @@ const (
 	Written
 	// Received: bytes have arrived.
 	Received
-	// Ended: the peer has closed the connection. Idle, it may also be told.
+	// Ended: the peer has closed the connection.
 	Ended
 	// Failed: the dial, the write, the read or the connection failed.
 	Failed
@@ -122,12 +122,12 @@ const (
 	greetingAgain
 )
 
-// progress is how far "monitor connection" has come. It is sent before the first check,
+// Greeting is how far "monitor connection" has come. It is sent before the first check,
 // and once more after the first check with a reply within greetingLimit.
-type progress uint8
+type Greeting uint8
 
 const (
-	notGreeted progress = iota
+	notGreeted Greeting = iota
 	noReply
 	greeted // with a reply, or twice without
 )
@@ -158,7 +158,7 @@ type Exchange struct {
 
 	stage      stage
 	phase      phase
-	greeting   progress
+	greeting   Greeting
 	connected  bool
 	kept       bool // the question went out on a kept connection
 	closes     bool // when acknowledged
@@ -166,6 +166,16 @@ type Exchange struct {
 	looks      uint8
 	brokeCause evcp.Cause
 }
+
+// Resume makes x the idle Exchange of a target that has a connection or none, and whose
+// greeting has come so far. A driver of many targets needs an Exchange only for those with a
+// check in flight.
+func (x *Exchange) Resume(g Greeting, connected bool) {
+	*x = Exchange{reply: x.reply, greeting: g, connected: connected}
+}
+
+// Greeting is how far the greeting has come.
+func (x *Exchange) Greeting() Greeting { return x.greeting }
 
 // Until is when Overdue is due.
 func (x *Exchange) Until() time.Duration { return x.until }
@@ -228,9 +238,6 @@ func (x *Exchange) begin(s *Settings, e *Input) Command {
 		return x.open(s, greetingFirst, e.Now)
 	case e.Kind == Asked:
 		return x.open(s, checking, e.Now)
-	case (e.Kind == Ended || e.Kind == Failed) && x.connected:
-		x.connected, x.stage, x.phase = false, closing, greetingAgain
-		return Close
 	default:
 		return Idle
 	}

@@ -37,7 +37,7 @@ func TestASteppedClock(t *testing.T) {
 
 // TestTargetsAreSmall: ten thousand targets fit into a few megabytes.
 func TestTargetsAreSmall(t *testing.T) {
-	if size := unsafe.Sizeof(rawTarget{}); size > 250 {
+	if size := unsafe.Sizeof(rawTarget{}); size > 112 {
 		t.Errorf("a target takes %d bytes", size)
 	}
 }

@@ -40,7 +40,8 @@ type raw struct {
 	connecting   int // dials in flight
 	blocks       []*[block]rawTarget
 	shared       map[exchange.Settings]*exchange.Settings
-	inFlight     []flight
+	inFlight     []deadline
+	unused       []*flight     // for the next exchanges
 	next         time.Duration // see Next
 	active       bool          // something happened since the last Take
 	slow         socketWatch   // for slow Engines
@@ -58,18 +59,13 @@ type raw struct {
 	dialled []namedDial
 }
 
-// flight is a target with an exchange in flight.
-type flight struct {
-	slot  int32
-	until time.Duration
-}
-
 // block targets are allocated together, and never moved.
 const block = 256
 
-// rawTarget is one target, of at most some 230 bytes.
+// rawTarget is one target. There may be many thousands: what only an exchange in flight needs
+// is in its flight. A test holds the size.
 type rawTarget struct {
-	exchange exchange.Exchange
+	flight   *flight // nil: no exchange is in flight
 	sleep    exchange.SleepHistory
 	settings *exchange.Settings
 	cp       evcp.CPID
@@ -78,7 +74,7 @@ type rawTarget struct {
 	fd       int32          // noSocket: none
 	// generation changes with each socket, and tells an event of an earlier one.
 	generation uint32
-	flight     int32 // index in inFlight, or notInFlight
+	greeting   exchange.Greeting
 	adopted    bool
 	foreign    bool // a target of raw.other
 	connecting bool
@@ -86,8 +82,13 @@ type rawTarget struct {
 	arrived    bool // there may be something to read
 	peerEnded  bool // the Engine has ended the connection, and no reset has come
 	reusable   bool // the connection is over, and its socket waits for the next dial
-	routing    bool // the end of a cancelled dial is awaited
 }
+
+// connected reports whether the target has a connection, as long as no exchange is in flight.
+func (t *rawTarget) connected() bool { return t.fd != noSocket && !t.reusable }
+
+// listening reports whether a reply is awaited.
+func (t *rawTarget) listening() bool { return t.flight != nil && t.flight.Listening() }
 
 // targetName is what a target with a name needs besides.
 type targetName struct {
@@ -96,10 +97,7 @@ type targetName struct {
 	cancel   func() // of the dial in flight; nil: none
 }
 
-const (
-	noSocket    = -1
-	notInFlight = -1
-)
+const noSocket = -1
 
 // pollInterval is how often the owner looks while things happen.
 const pollInterval = 10 * time.Millisecond
@@ -144,7 +142,7 @@ func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 	}
 	address, name := parseAddress(t.Address, cmp.Or(tcp, r.tcp))
 	same := c.adopted && !c.foreign && c.cp == t.CP && c.settings.Framing == t.Framing && c.sameAddress(address, name)
-	if same && c.flight == notInFlight {
+	if same && c.flight == nil {
 		c.settings = r.share(t.settings())
 		return
 	}
@@ -161,7 +159,7 @@ func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 func newBlock() *[block]rawTarget {
 	b := new([block]rawTarget)
 	for i := range b {
-		b[i].fd, b[i].flight = noSocket, notInFlight
+		b[i].fd = noSocket
 	}
 	return b
 }
@@ -205,10 +203,10 @@ func (r *raw) Release(slot int) {
 		r.other.Release(slot)
 	} else {
 		r.close(t)
-		r.removeFlight(t)
+		r.endFlight(t)
 		r.found = slices.DeleteFunc(r.found, func(f Finding) bool { return f.Target == slot })
 	}
-	*t = rawTarget{fd: noSocket, flight: notInFlight, generation: t.generation + 1}
+	*t = rawTarget{fd: noSocket, generation: t.generation + 1}
 }
 
 func (r *raw) Ask(slept time.Duration, slots ...int) {
@@ -222,8 +220,7 @@ func (r *raw) Ask(slept time.Duration, slots ...int) {
 				continue
 			}
 			t.sleep.Asked(slept)
-			t.flight = int32(len(r.inFlight))
-			r.inFlight = append(r.inFlight, flight{slot: int32(slot)})
+			r.beginFlight(t, slot)
 			r.step(t, slot, exchange.Input{Kind: exchange.Asked, Now: r.clock.now})
 		}
 		r.flush()
@@ -241,7 +238,7 @@ func (r *raw) connectedFirst(slots []int) []int {
 	r.asking = r.asking[:0]
 	for _, connected := range []bool{true, false} {
 		for _, slot := range slots {
-			if t := r.target(slot); (t.fd != noSocket && !t.reusable) == connected {
+			if r.target(slot).connected() == connected {
 				r.asking = append(r.asking, slot)
 			}
 		}
@@ -289,17 +286,6 @@ func (r *raw) plan(now time.Duration) {
 	r.next = max(soonest, now+pollInterval)
 }
 
-// expire tells those of whom nothing came that their time was over when the poll began.
-func (r *raw) expire(before time.Duration) {
-	for i := len(r.inFlight) - 1; i >= 0; i-- { // the one that takes the place of i has been looked at
-		f := r.inFlight[i]
-		if t := r.target(int(f.slot)); f.until <= before && !t.routing {
-			r.step(t, int(f.slot), exchange.Input{Kind: exchange.Overdue, Now: r.clock.now})
-		}
-	}
-	r.flush()
-}
-
 func (r *raw) Judge(f Finding, slept time.Duration) (evcp.Outcome, time.Duration) {
 	t := r.target(f.Target)
 	if t.foreign {
@@ -319,65 +305,6 @@ func (r *raw) Close() {
 	r.endNamed()
 	r.routes.Close()
 	_ = errors.Join(r.slow.close(), unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
-}
-
-// step steps the exchange of a target until it waits.
-func (r *raw) step(t *rawTarget, slot int, in exchange.Input) {
-	for {
-		command := t.exchange.Step(t.settings, &in, &r.results)
-		for _, f := range r.results {
-			r.found = append(r.found, finding(slot, r.clock.base, f))
-			r.active = true
-		}
-		r.results = r.results[:0]
-		switch command {
-		case exchange.Idle:
-			r.removeFlight(t)
-			return
-		case exchange.Wait:
-			r.inFlight[t.flight].until = t.exchange.Until()
-			return
-		case exchange.Look:
-			in = r.look(t)
-		case exchange.Write:
-			err := r.send(t)
-			if err == nil {
-				r.written = append(r.written, int32(slot))
-				return
-			}
-			in = r.failure(err)
-			in.Before = r.before
-		case exchange.Dial:
-			r.hangUp(t)
-			r.inFlight[t.flight].until = t.exchange.Until()
-			err := r.dial(t, slot)
-			if err == nil {
-				return
-			}
-			in = r.failure(err)
-		case exchange.Route:
-			if r.awaitsCancelled(t) {
-				return
-			}
-			in = r.route(t)
-		case exchange.Close:
-			r.hangUp(t)
-			in = exchange.Input{Kind: exchange.Closed, Now: r.clock.now}
-		}
-	}
-}
-
-// removeFlight takes a target out of those in flight.
-func (r *raw) removeFlight(t *rawTarget) {
-	if t.flight == notInFlight {
-		return
-	}
-	last := len(r.inFlight) - 1
-	moved := r.inFlight[last]
-	r.inFlight[t.flight] = moved
-	r.target(int(moved.slot)).flight = t.flight
-	r.inFlight = r.inFlight[:last]
-	t.flight = notInFlight
 }
 
 // failure is the input of an error, noticed now.

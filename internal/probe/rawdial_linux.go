@@ -164,7 +164,7 @@ type namedDial struct {
 func (r *raw) dialName(t *rawTarget, slot int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.name.cancel = cancel
-	base, tcp, hostPort, limit, generation := r.clock.base, t.name.tcp, t.name.hostPort, t.exchange.Limit(), t.generation
+	base, tcp, hostPort, limit, generation := r.clock.base, t.name.tcp, t.name.hostPort, t.flight.Limit(), t.generation
 	tell := func(d namedDial) {
 		d.slot, d.generation = slot, generation
 		r.mu.Lock()
@@ -231,7 +231,7 @@ func (r *raw) endNamed() {
 
 func (r *raw) endName(t *rawTarget, d namedDial) {
 	if d.kind == exchange.Resolved {
-		if !t.routing {
+		if !t.flight.routing {
 			r.step(t, d.slot, exchange.Input{Kind: exchange.Resolved, Now: d.at})
 		}
 		return
@@ -245,7 +245,7 @@ func (r *raw) endName(t *rawTarget, d namedDial) {
 	}
 	in := exchange.Input{Kind: exchange.Connected, Now: r.clock.now}
 	switch {
-	case t.routing:
+	case t.flight.routing:
 		r.close(t)
 		in.Kind = exchange.Quiet
 		if link.CauseOf(d.err).IsLocal() {
@@ -263,6 +263,6 @@ func (r *raw) awaitsCancelled(t *rawTarget) bool {
 		return false
 	}
 	t.name.cancel()
-	t.routing = true
+	t.flight.routing = true
 	return true
 }

@@ -111,24 +111,20 @@ func (r *raw) handle(ev *unix.EpollEvent) {
 			t.arrived = ended || ev.Events&unix.EPOLLIN != 0
 			r.connected(t, slot, ended)
 		}
-	case t.exchange.Listening():
+	case t.listening():
 		r.receive(t, slot, ended)
-	case t.exchange.Idle() && ended:
-		r.step(t, slot, r.ended())
+	case t.flight == nil && ended:
+		r.hangUp(t)
 	default:
 		t.arrived = t.arrived || ended || ev.Events&unix.EPOLLIN != 0
 	}
-}
-
-func (r *raw) ended() exchange.Input {
-	return exchange.Input{Kind: exchange.Ended, Now: r.clock.now}
 }
 
 // receive reads while the exchange listens.
 func (r *raw) receive(t *rawTarget, slot int, ended bool) {
 	generation := t.generation
 	t.arrived = ended
-	for t.exchange.Listening() && t.generation == generation {
+	for t.listening() && t.generation == generation {
 		in, full := r.read(t)
 		if in.Kind == exchange.Quiet {
 			t.arrived = false
@@ -140,8 +136,8 @@ func (r *raw) receive(t *rawTarget, slot int, ended bool) {
 			return
 		}
 	}
-	if ended && t.exchange.Idle() && t.generation == generation {
-		r.step(t, slot, r.ended())
+	if ended && t.flight == nil && t.generation == generation {
+		r.hangUp(t)
 	}
 }
 
@@ -169,7 +165,7 @@ func (r *raw) read(t *rawTarget) (in exchange.Input, full bool) {
 	case n == 0:
 		return r.failure(io.EOF), false
 	}
-	in = exchange.Input{Kind: exchange.Received, Bytes: r.io.received[:n], Arrived: r.clock.arrival(stamp, t.exchange.Began())}
+	in = exchange.Input{Kind: exchange.Received, Bytes: r.io.received[:n], Arrived: r.clock.arrival(stamp, t.flight.Began())}
 	if in.Arrived == 0 { // then it counts when it was noticed, which is not before it was read
 		r.clock.read()
 	}
@@ -204,7 +200,7 @@ func (r *raw) send(t *rawTarget) error {
 	if len(r.written) == 0 {
 		r.before = r.clock.now
 	}
-	m := t.exchange.AppendMessage(r.io.message[:0], t.cp, t.settings.Framing)
+	m := t.flight.AppendMessage(r.io.message[:0], t.cp, t.settings.Framing)
 	r.io.message = m
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(t.fd), uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
@@ -229,7 +225,7 @@ func (r *raw) flush() {
 		for _, slot := range r.written[:sent] {
 			t := r.target(int(slot))
 			r.step(t, int(slot), exchange.Input{Kind: exchange.Written, Before: before, Now: r.clock.now})
-			if t.arrived && t.exchange.Listening() { // its event came before the message was sent
+			if t.arrived && t.listening() { // its event came before the message was sent
 				r.receive(t, int(slot), false)
 			}
 		}
@@ -261,7 +257,7 @@ func (r *raw) close(t *rawTarget) {
 		t.name.cancel = nil
 	}
 	r.closeSocket(t)
-	t.kept, t.arrived, t.peerEnded, t.reusable, t.routing = false, false, false, false, false
+	t.kept, t.arrived, t.peerEnded, t.reusable = false, false, false, false
 }
 
 func (r *raw) closeSocket(t *rawTarget) {
