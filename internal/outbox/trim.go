@@ -193,30 +193,28 @@ func (b *trimBatch) trim(s runStore, r runRow) error {
 	done := r.ID <= b.delivered && (r.reports == 0 || r.ID <= b.settled)
 	switch {
 	case done || r.facts == 0 || b.factsToo:
-		b.count(r.Run, func(Line) bool { return true })
+		b.count(r.Run, r.Count, func(Line) bool { return true })
 		return s.Exec(`DELETE FROM runs WHERE id=?`, r.ID)
 	case r.facts < r.Count:
-		b.count(r.Run, Line.Plain)
+		b.count(r.Run, r.Count-r.facts, Line.Plain)
 		return s.Exec(`UPDATE runs SET body=?, count=facts WHERE id=?`, string(withoutPlain(r.Run)), r.ID)
 	}
 	return nil
 }
 
-// count counts the events that go, and lists those that were not delivered.
-func (b *trimBatch) count(r Run, goes func(Line) bool) {
-	n := int64(0)
+// count counts the n events that go, and lists those that were not delivered.
+func (b *trimBatch) count(r Run, n int, goes func(Line) bool) {
+	b.events += int64(n)
+	b.runs = append(b.runs, trimmedRun{r.ID, int64(n)})
+	if r.ID <= b.delivered {
+		return
+	}
 	for line := range r.Each() {
-		if !goes(line) {
-			continue
-		}
-		n++
-		if r.ID > b.delivered {
+		if goes(line) {
 			b.undelivered.addEvent(evcp.CPID(line.CP()), line.ID(), !line.Plain(), reasonFull)
 			b.dropped[line.Action()]++
 		}
 	}
-	b.events += n
-	b.runs = append(b.runs, trimmedRun{r.ID, n})
 }
 
 func withoutPlain(r Run) (facts []byte) {
