@@ -3,12 +3,9 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -20,26 +17,23 @@ import (
 // a TIME_WAIT that keeps the peer from listening there.
 func Prepare(fd int) error {
 	return errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds())))
+		SetOption(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		SetOption(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledgedLimit.Milliseconds())))
 }
 
 // KeepAlive makes a connection fail when the other machine is gone and nothing is sent.
 func KeepAlive(fd int) error {
 	return errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count))
+		SetOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		SetOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())),
+		SetOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())),
+		SetOption(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count))
 }
 
 // Connect begins to connect a socket that does not block. An error of which CauseOf is
 // local is a refusal of this machine: no packet left it.
 func Connect(fd int, to netip.AddrPort) error {
-	sa, err := sockaddr(to)
-	if err == nil {
-		err = unix.Connect(fd, sa)
-	}
+	err := connect(fd, to)
 	if err == nil || errors.Is(err, unix.EINPROGRESS) {
 		return nil
 	}
@@ -86,23 +80,6 @@ func refusal(err error, to netip.AddrPort) error {
 		return &localError{evcp.NoSocket, os.NewSyscallError("connect", err)}
 	}
 	return err
-}
-
-// sockaddr is an address as the kernel has it; ENODEV when the interface of its zone is gone,
-// as that of a modem that was pulled out.
-func sockaddr(to netip.AddrPort) (unix.Sockaddr, error) {
-	if to.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, nil
-	}
-	sa := &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
-	if zone := to.Addr().Zone(); zone != "" {
-		i, err := net.InterfaceByName(zone)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", unix.ENODEV, err)
-		}
-		sa.ZoneId = uint32(i.Index)
-	}
-	return sa, nil
 }
 
 // routeError asks a RouteChecker once.
@@ -152,19 +129,5 @@ func (s *routeSocket) connect(family int, to netip.AddrPort) (err error) {
 		}
 		s.open = true
 	}
-	sa, err := sockaddr(to)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Connect(s.fd, sa), Disconnect(s.fd))
-}
-
-// Disconnect makes a socket one that can connect. It sends nothing if the socket is UDP, or TCP and
-// its connection is over; else it may send a reset.
-func Disconnect(fd int) error {
-	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
-	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {
-		return errno
-	}
-	return nil
+	return errors.Join(connect(s.fd, to), Disconnect(s.fd))
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,7 @@ func (r *raw) dial(t *rawTarget, slot int) error {
 		return err
 	}
 	// The ACK of the handshake then rides on the question.
-	if err := unix.SetsockoptInt(int(t.fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
+	if err := link.SetOption(int(t.fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
 		return err
 	}
 	if err := link.Connect(int(t.fd), t.address); err != nil || watched {
@@ -51,7 +52,7 @@ func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
 	if t.address.Addr().Is4() {
 		family = unix.AF_INET
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := link.Socket(family)
 	if err != nil {
 		return false, err
 	}
@@ -61,8 +62,8 @@ func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
 
 func noDelay(fd int) error {
 	return errors.Join(
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
+		link.SetOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		link.SetOption(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
 }
 
 // holds makes fd the socket of a target; close closes it.
@@ -73,11 +74,15 @@ func (r *raw) holds(t *rawTarget, fd int) {
 
 // watch adds the socket to epoll. After connect(2): before it a socket counts as hung up.
 func (r *raw) watch(t *rawTarget, slot int) error {
-	err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, int(t.fd), &unix.EpollEvent{Events: allEvents, Fd: int32(slot), Pad: int32(t.generation)})
-	if errors.Is(err, unix.ENOSPC) { // of max_user_watches
+	event := unix.EpollEvent{Events: allEvents, Fd: int32(slot), Pad: int32(t.generation)}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(r.epoll), unix.EPOLL_CTL_ADD, uintptr(t.fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	switch errno {
+	case 0:
+		return nil
+	case unix.ENOSPC: // of max_user_watches
 		return unix.ENOBUFS
 	}
-	return err
+	return errno
 }
 
 // connected ends the dial of an address.

@@ -239,7 +239,7 @@ func (r *raw) hangUp(t *rawTarget) {
 	if t.reusable {
 		return
 	}
-	if t.peerEnded && t.name == nil && unix.Shutdown(int(t.fd), unix.SHUT_WR) == nil {
+	if t.peerEnded && t.name == nil && link.Shutdown(int(t.fd), unix.SHUT_WR) == nil {
 		t.kept, t.arrived, t.peerEnded, t.reusable = false, false, false, true
 		return
 	}
