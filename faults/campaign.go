@@ -35,7 +35,8 @@ type campaign struct {
 	centralPage    string
 	brokerAddress  string
 	cps            []*cpUnderTest
-	fleet          *fleetUnderTest // nil: each charge point has its own Monitor
+	fleets         []*fleetUnderTest // none: each charge point has its own Monitor
+	groups         int               // of charge points, at the start
 	layout         layout
 	network        *network // nil: loopback
 	disk           *tmpfs
@@ -59,11 +60,11 @@ func (c *campaign) close() {
 }
 
 // open starts everything and returns when all Monitors check their Engines. usual is what
-// each Engine does between faults, and so has one entry for each charge point; the layout
-// may be empty.
-func open(ctx context.Context, o *options, t timing, usual []catalogueEntry, where layout) (*campaign, error) {
+// each Engine does between faults, and so has one entry for each charge point; they are divided
+// into groups. The layout may be empty.
+func open(ctx context.Context, o *options, t timing, usual []catalogueEntry, groups int, where layout) (*campaign, error) {
 	own := *o // each run has its own folder
-	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, layout: where, history: o.history}
+	c := &campaign{o: &own, timing: t, ports: testbed.NewPorts(), truth: &groundTruth{}, groups: groups, layout: where, history: o.history}
 	c.timing.Noticing = o.noticing()
 	if err := c.start(ctx, usual); err != nil {
 		c.close()
@@ -117,18 +118,14 @@ func (c *campaign) startMonitors(ctx context.Context, usual []catalogueEntry) er
 		if c.diskErr == nil {
 			state = filepath.Join(c.o.dir, "small")
 		}
-		return c.openFleet(usual, state)
+		return c.openFleets(ctx, usual, state)
 	}
 	for n, entry := range usual {
 		state := filepath.Join(c.o.dir, "state")
 		if n == len(usual)-1 && c.diskErr == nil {
 			state = filepath.Join(c.o.dir, "small")
 		}
-		at := place{}
-		if n < len(c.layout.places) {
-			at = c.layout.places[n]
-		}
-		p, err := c.newCP(cpID(n), mainInstance, entry, state, at)
+		p, err := c.newCP(n, cpID(n), mainInstance, entry, state, c.layout.place(n))
 		if err != nil {
 			return err
 		}
@@ -147,9 +144,18 @@ func (c *campaign) startMonitors(ctx context.Context, usual []catalogueEntry) er
 func (c *campaign) monitors() []*monitorUnderTest {
 	var all []*monitorUnderTest
 	for _, p := range c.cps {
-		all = append(all, p.monitorUnderTest)
+		if !slices.Contains(all, p.monitorUnderTest) {
+			all = append(all, p.monitorUnderTest)
+		}
 	}
-	return slices.Compact(all)
+	return all
+}
+
+// group are the charge points of a group. Faults of Engines happen to a group at once; in a
+// written scenario each group has a part of its own. Where each charge point has its own
+// Monitor it is a group alone; in a fleet a group is a site.
+func (c *campaign) group(n int) []*cpUnderTest {
+	return slices.DeleteFunc(slices.Clone(c.cps), func(p *cpUnderTest) bool { return p.group != n })
 }
 
 // startedAtOnce bounds how many Monitors start at the same time: more of them take the CPUs
@@ -237,6 +243,13 @@ func (c *campaign) startCentral() (err error) {
 		args = append(args, "--listen", c.centralAddress)
 	} else {
 		args = append(args, c.certificates.centralArgs(c.centralAddress)...)
+	}
+	if c.certificates != nil && c.o.fleet {
+		registry, err := c.writeRegistry()
+		if err != nil {
+			return err
+		}
+		args = append(args, "--registry", registry)
 	}
 	c.central, err = c.startChild("central", filepath.Join(c.o.bin, "ev-central"), args...)
 	if err != nil {

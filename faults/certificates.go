@@ -24,7 +24,8 @@ import (
 type certificateFiles struct {
 	dir       string
 	authority *authority.Authority // that issues now
-	ids       []evcp.CPID          // of the charge points that have certificates
+	engines   []evcp.CPID          // the charge points whose Engines have certificates
+	monitors  []certificateOwner   // the Monitors that have
 	files     credentials.Store    // of the Engines and links, which are in this process
 	trusted   *credentials.Roots
 	password  *credentials.Secret
@@ -42,10 +43,14 @@ const (
 	brokerCert   = "broker"
 )
 
-// The certificates of an Engine, and with which its Monitor connects to it and to Central.
+// The certificates of an Engine, and with which a Monitor connects to its Engines and to Central:
+// its owner is the charge point, the fleet, or a site of that.
 func ofEngine(id evcp.CPID) string  { return string(id) + "-engine" }
-func toEngine(id evcp.CPID) string  { return string(id) + "-to-engine" }
-func toCentral(id evcp.CPID) string { return string(id) + "-to-central" }
+func toEngine(owner string) string  { return owner + "-to-engine" }
+func toCentral(owner string) string { return owner + "-to-central" }
+
+// certificateOwner is who has certificates of a Monitor, and what they say.
+type certificateOwner struct{ name, uri string }
 
 // newCertificates issues those of Central and of the broker.
 func newCertificates(dir string) (*certificateFiles, error) {
@@ -93,19 +98,35 @@ func (c *certificateFiles) trust(all ...*authority.Authority) error {
 	return c.write(trustedFile, bundle)
 }
 
-// enrol issues the certificates of a charge point, unless it has them.
-func (c *certificateFiles) enrol(id evcp.CPID) error {
-	if slices.Contains(c.ids, id) {
+// enrolEngine issues the certificate of an Engine, unless it has one.
+func (c *certificateFiles) enrolEngine(id evcp.CPID) error {
+	if slices.Contains(c.engines, id) {
 		return nil
 	}
-	c.ids = append(c.ids, id)
-	return errors.Join(c.issueServer(ofEngine(id), 0), c.issueClients(id))
+	c.engines = append(c.engines, id)
+	return c.issueServer(ofEngine(id), 0)
+}
+
+// enrolMonitor issues the certificates of a Monitor, unless it has them.
+func (c *certificateFiles) enrolMonitor(name, uri string) error {
+	owner := certificateOwner{name, uri}
+	if slices.Contains(c.monitors, owner) {
+		return nil
+	}
+	c.monitors = append(c.monitors, owner)
+	return c.issueClients(owner)
+}
+
+// uri is what the certificates of a Monitor say.
+func (c *certificateFiles) uri(owner string) string {
+	at := slices.IndexFunc(c.monitors, func(o certificateOwner) bool { return o.name == owner })
+	return c.monitors[at].uri
 }
 
 // issueServers issues the certificates of all servers, over older ones.
 func (c *certificateFiles) issueServers() error {
 	err := errors.Join(c.issueServer(centralCert, 0), c.issueServer(brokerCert, 0))
-	for _, id := range c.ids {
+	for _, id := range c.engines {
 		err = errors.Join(err, c.issueServer(ofEngine(id), 0))
 	}
 	return err
@@ -113,21 +134,21 @@ func (c *certificateFiles) issueServers() error {
 
 // issueServer issues one for a time; 0 is long.
 func (c *certificateFiles) issueServer(name string, lifetime time.Duration) error {
-	hosts := []string{"127.0.0.1", engineName, engineAddress, otherAddress, farAddress}
+	hosts := []string{"127.0.0.1", engineName, lateName, engineAddress, otherAddress, farAddress}
 	return c.issue(name, authority.CertificateRequest{Names: hosts, Lifetime: lifetime})
 }
 
 // issueClients issues those of a Monitor, or of several.
-func (c *certificateFiles) issueClients(ids ...evcp.CPID) (err error) {
-	for _, id := range ids {
-		err = errors.Join(err, c.issueClient(toEngine(id), id, 0), c.issueClient(toCentral(id), id, 0))
+func (c *certificateFiles) issueClients(owners ...certificateOwner) (err error) {
+	for _, o := range owners {
+		err = errors.Join(err, c.issueClient(toEngine(o.name), o.uri, 0), c.issueClient(toCentral(o.name), o.uri, 0))
 	}
 	return err
 }
 
 // issueClient issues one of a Monitor for a time; 0 is long.
-func (c *certificateFiles) issueClient(name string, id evcp.CPID, lifetime time.Duration) error {
-	return c.issue(name, authority.CertificateRequest{URI: authority.ChargePointURI(id), Lifetime: lifetime})
+func (c *certificateFiles) issueClient(name, uri string, lifetime time.Duration) error {
+	return c.issue(name, authority.CertificateRequest{URI: uri, Lifetime: lifetime})
 }
 
 func (c *certificateFiles) issue(name string, r authority.CertificateRequest) error {
@@ -199,8 +220,8 @@ func (c *certificateFiles) client(prefix, cert string) []string {
 	return append(args, "--"+prefix+"-cert", c.path(cert+".pem"), "--"+prefix+"-key", c.path(cert+".key"))
 }
 
-func (c *certificateFiles) monitorArgs(id evcp.CPID) []string {
-	return slices.Concat(c.client("central", toCentral(id)), c.client("engine", toEngine(id)), c.kafkaArgs())
+func (c *certificateFiles) monitorArgs(owner string) []string {
+	return slices.Concat(c.client("central", toCentral(owner)), c.client("engine", toEngine(owner)), c.kafkaArgs())
 }
 
 // kafkaArgs are those of a client of the broker: a Monitor, or a Central that keeps the history.
@@ -219,8 +240,8 @@ func (c *certificateFiles) centralArgs(address string) []string {
 
 // centralLink is a link that is a server to a Monitor and, with that Monitor's certificate, a
 // client of Central: so it can record the messages.
-func (c *certificateFiles) centralLink(id evcp.CPID) (*faultproxy.TLS, error) {
-	pair, err := c.pair(toCentral(id))
+func (c *certificateFiles) centralLink(owner string) (*faultproxy.TLS, error) {
+	pair, err := c.pair(toCentral(owner))
 	if err != nil {
 		return nil, err
 	}

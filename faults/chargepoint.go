@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/authority"
 	"evcp/internal/credentials"
 	"evcp/internal/engine"
 	"evcp/internal/faultproxy"
@@ -21,6 +22,7 @@ import (
 type cpUnderTest struct {
 	*monitorUnderTest
 	number   int // in groundTruth
+	group    int // see campaign.group
 	id       evcp.CPID
 	instance string         // of its Monitor
 	usual    catalogueEntry // what the Engine does between faults
@@ -63,14 +65,14 @@ func (at place) hosts() (ofEngine, ofCentral string) {
 }
 
 // newCP starts the Engine and opens the links of a charge point with a Monitor of its own.
-func (c *campaign) newCP(id evcp.CPID, instance string, usual catalogueEntry, state string, at place) (*cpUnderTest, error) {
-	p := &cpUnderTest{id: id, instance: instance, usual: usual, place: at, hook: &connHook{ctx: c.ctx}}
+func (c *campaign) newCP(group int, id evcp.CPID, instance string, usual catalogueEntry, state string, at place) (*cpUnderTest, error) {
+	p := &cpUnderTest{group: group, id: id, instance: instance, usual: usual, place: at, hook: &connHook{ctx: c.ctx}}
 	p.monitorUnderTest = c.newMonitor(monitorName(id, instance), filepath.Join(state, string(id)))
 	p.arguments = func() []string { return p.monitorArgs(state) }
+	p.cps = []*cpUnderTest{p}
 	if err := p.openEngine(); err != nil {
 		return nil, err
 	}
-	p.windows = p.number
 	err := p.openCentralLink()
 	return p, err
 }
@@ -105,14 +107,20 @@ func (p *cpUnderTest) openEngine() error {
 
 // openCentralLink opens the link between the charge point's own Monitor and Central.
 func (p *cpUnderTest) openCentralLink() (err error) {
+	p.links[centralSide], err = p.c.openCentralLink(string(p.id), p.place.central != "")
+	return err
+}
+
+// openCentralLink opens the link between a Monitor and Central; owner is who has the Monitor's
+// certificates.
+func (c *campaign) openCentralLink(owner string, far bool) (_ *controlledLink, err error) {
 	var secure *faultproxy.TLS
-	if p.c.certificates != nil {
-		if secure, err = p.c.certificates.centralLink(p.id); err != nil {
-			return err
+	if c.certificates != nil {
+		if secure, err = c.certificates.centralLink(owner); err != nil {
+			return nil, err
 		}
 	}
-	p.links[centralSide], err = p.c.openLink(p.c.centralAddress, p.place.central != "", secure)
-	return err
+	return c.openLink(c.centralAddress, far, secure)
 }
 
 // secureEngine issues the certificates of a charge point, and gives its Engine TLS, if the
@@ -122,8 +130,13 @@ func (p *cpUnderTest) secureEngine() error {
 	if of == nil {
 		return nil
 	}
-	if err := of.enrol(p.id); err != nil {
+	if err := of.enrolEngine(p.id); err != nil {
 		return err
+	}
+	if !p.c.o.fleet {
+		if err := of.enrolMonitor(string(p.id), authority.ChargePointURI(p.id)); err != nil {
+			return err
+		}
 	}
 	server, err := of.server(ofEngine(p.id))
 	if err != nil {
@@ -187,7 +200,7 @@ func (p *cpUnderTest) monitorArgs(state string) []string {
 		"--central-ip", centralHost, "--central-port", portOf(p.links[centralSide].Addr()), "--state-dir", state, "--state-max-size", "4MiB",
 	}
 	if p.c.certificates != nil {
-		args = append(args, p.c.certificates.monitorArgs(p.id)...)
+		args = append(args, p.c.certificates.monitorArgs(string(p.id))...)
 	}
 	return args
 }

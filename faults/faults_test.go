@@ -123,7 +123,7 @@ func TestMessages(t *testing.T) {
 
 // TestOptions refuses wrong usage, and fills in the seed and the time between faults.
 func TestOptions(t *testing.T) {
-	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-kafka", "real", "-tls"}, {"-dir", "x", "-scenario", "none"}, {"-dir", "x", "-probe", "none"}, {"-dir", "x", "-fleet", "-tls"}, {"-dir", "x", "-fleet", "-monitors", "1001"}} {
+	for _, args := range [][]string{{}, {"-dir", "x", "-monitors", "0"}, {"-dir", "x", "-faults", "0"}, {"-dir", "x", "-kafka", "none"}, {"-dir", "x", "-kafka", "real", "-tls"}, {"-dir", "x", "-scenario", "none"}, {"-dir", "x", "-probe", "none"}, {"-dir", "x", "-fleet", "-scenario", "stops", "-monitors", "9"}, {"-dir", "x", "-fleet", "-monitors", "1001"}} {
 		var o options
 		if err := o.parse(args); err == nil {
 			t.Errorf("%v was accepted", args)

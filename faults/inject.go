@@ -68,7 +68,7 @@ func (c *campaign) inject(ctx context.Context, f plannedFault) error {
 	case cpuFault:
 		return c.loadCPU(hold)
 	case reloadFault:
-		return c.fleet.without(c.group(f.cp), f.cp, hold)
+		return c.fleets[0].without(f.cp, hold)
 	default: // diskFault
 		return c.fillDisk(c.ofMonitor(f.cp), hold)
 	}
@@ -90,17 +90,19 @@ func (p *cpUnderTest) impairLink(side int, i faultproxy.Impairment, hold func())
 	}
 	hold()
 	err := p.links[side].impair(faultproxy.Impairment{})
-	w, of := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * i.Delay}, p.windows
+	w := oracle.Window{Kind: oracle.CentralLink, Delay: 2 * i.Delay}
 	if p.c.certificates != nil {
 		w.Delay *= 2 // a new connection has a handshake before
 	}
-	if side == engineSide {
-		w.Kind, of = oracle.EngineLink, p.number
-		if i.Kind != faultproxy.Slow {
-			w.Expect = oracle.ExpectFailure
-		}
+	if side == centralSide {
+		p.endWindow(from, w)
+		return err
 	}
-	p.c.truth.endWindow(of, from, w)
+	w.Kind = oracle.EngineLink
+	if i.Kind != faultproxy.Slow {
+		w.Expect = oracle.ExpectFailure
+	}
+	p.c.truth.endWindow(p.number, from, w)
 	return err
 }
 
@@ -202,6 +204,6 @@ func (c *campaign) fillDisk(p *cpUnderTest, hold func()) error {
 	if emptied := c.disk.empty(); err == nil {
 		err = emptied
 	}
-	c.truth.addWindow(p.windows, oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(outboxRetry)})
+	p.addWindow(oracle.Window{Kind: oracle.DiskFailing, From: from, To: now().Add(outboxRetry)})
 	return err
 }

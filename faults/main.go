@@ -132,6 +132,7 @@ type options struct {
 const (
 	maxMonitors = 40
 	maxFleet    = 1_000
+	leastFleet  = 10 // in a scenario
 	maxFaults   = 100_000
 
 	historyKills = 50
@@ -144,8 +145,8 @@ func (o *options) parse(args []string) error {
 	f.StringVar(&o.dir, "dir", "", "empty folder, on a real disk, for state and logs")
 	f.Uint64Var(&o.seed, "seed", 0, "repeats a plan; 0 = a new one")
 	f.IntVar(&o.faults, "faults", 200, "number of faults")
-	f.IntVar(&o.monitors, "monitors", 6, "number of charge points")
-	f.BoolVar(&o.fleet, "fleet", false, "one Monitor watches all charge points")
+	f.IntVar(&o.monitors, "monitors", 6, "number of charge points; in a scenario, of those of a fleet")
+	f.BoolVar(&o.fleet, "fleet", false, "one Monitor watches all charge points, in a scenario too")
 	f.StringVar(&o.probe, "probe", "auto", "--probe of the Monitors: auto, portable or raw")
 	f.DurationVar(&o.every, "every", 0, "mean time from fault to fault; 0 = 6s over the monitors, or over the groups of a fleet")
 	f.StringVar(&o.kafka, "kafka", "fake", "fake, or real: Apache Kafka by scripts/kafka.sh")
@@ -172,8 +173,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("-monitors is 1 to %d", maxMonitors)
 	case o.fleet && (o.monitors < 1 || o.monitors > maxFleet):
 		return fmt.Errorf("-monitors is 1 to %d with -fleet", maxFleet)
-	case o.fleet && (o.tls || o.scenario != ""):
-		return errors.New("-fleet goes without -tls and -scenario")
+	case o.fleet && o.scenario != "" && o.monitors < leastFleet:
+		return fmt.Errorf("-monitors is at least %d with -fleet and -scenario, which makes groups", leastFleet)
 	case o.faults < 1 || o.faults > maxFaults:
 		return fmt.Errorf("-faults is 1 to %d", maxFaults)
 	case o.kills < 1 || o.kills > maxKills:

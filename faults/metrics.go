@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -13,16 +14,58 @@ import (
 )
 
 // scenarioMetric is a line of a scenario's table: what was measured, beside what is required.
+// Of several charge points it is that of the one that is furthest from it.
 type scenarioMetric struct {
 	name     string
 	measured string
 	required string // "": anything
-	broken   bool
-	timed    bool // a busy machine alone can break it
+	off      int64  // how far it is from what is required, or how near; the less the better
+	sum      int    // of a count
+	of       int    // charge points
+	broken   int    // of them
+	timed    bool   // a busy machine alone can break it
+}
+
+// metricOf is that of one charge point, or of them all.
+func metricOf(name, measured, required string, off int64, broken bool) scenarioMetric {
+	m := scenarioMetric{name: name, measured: measured, required: required, off: off, of: 1}
+	if broken {
+		m.broken = 1
+	}
+	return m
+}
+
+// joined are the metrics with those of the same name joined, in the order of the first of each.
+func joined(all []scenarioMetric) (rows []scenarioMetric) {
+	at := map[string]int{}
+	for _, m := range all {
+		n, known := at[m.name]
+		if !known {
+			at[m.name] = len(rows)
+			rows = append(rows, m)
+			continue
+		}
+		rows[n] = rows[n].join(m)
+	}
+	return rows
+}
+
+// join keeps the one that is further off, and counts both.
+func (m scenarioMetric) join(o scenarioMetric) scenarioMetric {
+	worst := m
+	if o.broken > 0 && m.broken == 0 || (o.broken > 0) == (m.broken > 0) && o.off > m.off {
+		worst = o
+	}
+	worst.of, worst.broken, worst.sum = m.of+o.of, m.broken+o.broken, m.sum+o.sum
+	worst.timed = (m.broken == 0 || m.timed) && (o.broken == 0 || o.timed) // a busy machine explains all
+	if m.required == "" {
+		worst.measured = strconv.Itoa(worst.sum)
+	}
+	return worst
 }
 
 func exactly(name string, got, want int) scenarioMetric {
-	return scenarioMetric{name: name, measured: strconv.Itoa(got), required: strconv.Itoa(want), broken: got != want}
+	return metricOf(name, strconv.Itoa(got), strconv.Itoa(want), max(int64(got-want), int64(want-got)), got != want)
 }
 
 // onTime is m where a busy machine alone can break it.
@@ -32,15 +75,24 @@ func onTime(m scenarioMetric) scenarioMetric {
 }
 
 func notMore(name string, got, most int) scenarioMetric {
-	return scenarioMetric{name: name, measured: strconv.Itoa(got), required: "at most " + strconv.Itoa(most), broken: got > most}
+	return metricOf(name, strconv.Itoa(got), "at most "+strconv.Itoa(most), int64(got-most), got > most)
+}
+
+func notLess(name string, got, least int) scenarioMetric {
+	return metricOf(name, strconv.Itoa(got), "at least "+strconv.Itoa(least), int64(least-got), got < least)
 }
 
 func atMost(name string, got, most time.Duration) scenarioMetric {
-	return scenarioMetric{name, inSeconds(got), "at most " + inSeconds(most), got < 0 || got > most, got >= 0}
+	m := metricOf(name, inSeconds(got), "at most "+inSeconds(most), int64(got-most), got < 0 || got > most)
+	m.timed = got >= 0
+	if got < 0 {
+		m.off = math.MaxInt64
+	}
+	return m
 }
 
 func atLeast(name string, got, least time.Duration) scenarioMetric {
-	return scenarioMetric{name, inSeconds(got), "at least " + inSeconds(least), got < least, true}
+	return onTime(metricOf(name, inSeconds(got), "at least "+inSeconds(least), int64(least-got), got < least))
 }
 
 func holds(name string, it bool) scenarioMetric {
@@ -48,12 +100,12 @@ func holds(name string, it bool) scenarioMetric {
 	if it {
 		got = "yes"
 	}
-	return scenarioMetric{name: name, measured: got, required: "yes", broken: !it}
+	return metricOf(name, got, "yes", 0, !it)
 }
 
 // count says how much there was to look at; nothing is required of it.
 func count(name string, got int) scenarioMetric {
-	return scenarioMetric{name: name, measured: strconv.Itoa(got)}
+	return scenarioMetric{name: name, measured: strconv.Itoa(got), sum: got, of: 1}
 }
 
 // never is the duration until what did not happen.
@@ -66,18 +118,21 @@ func inSeconds(d time.Duration) string {
 	return fmt.Sprintf("%.3f s", d.Seconds())
 }
 
-// printMetrics prints the table and counts the broken ones. If the machine was busy, those
+// printMetrics prints the table, a line for each name, and counts the broken ones. If the machine was busy, those
 // that came too late do not count.
 func printMetrics(out io.Writer, all []scenarioMetric, busy bool) (broken int) {
 	fmt.Fprintf(out, "\n%-62s %10s  %s\n", "metric", "measured", "required")
-	for _, m := range all {
+	for _, m := range joined(all) {
 		mark := ""
+		if m.of > 1 {
+			mark = fmt.Sprintf("  (%d)", m.of)
+		}
 		switch {
-		case m.broken && m.timed && busy:
-			mark = "  (not counted: the machine was busy)"
-		case m.broken:
-			mark = "  *** broken ***"
-			broken++
+		case m.broken > 0 && m.timed && busy:
+			mark += "  (not counted: the machine was busy)"
+		case m.broken > 0:
+			mark += fmt.Sprintf("  *** %d broken ***", m.broken)
+			broken += m.broken
 		}
 		fmt.Fprintf(out, "  %-60s %10s  %s%s\n", m.name, m.measured, m.required, mark)
 	}
@@ -88,18 +143,39 @@ func printMetrics(out io.Writer, all []scenarioMetric, busy bool) (broken int) {
 // for the scenario's own metrics.
 type cpHistory struct {
 	oracle.CPTrace
+	label  string // of its group
 	rules  oracle.Rules
 	shared []oracle.Window // of all charge points
 	events []evcp.Event    // each once, by epoch and seq
 }
 
-// histories has one for each charge point, in their order.
-func histories(r campaignResult) []cpHistory {
-	all := make([]cpHistory, len(r.trace.CPs))
-	for i, cp := range r.trace.CPs {
-		all[i] = cpHistory{CPTrace: cp, rules: r.trace.Rules, shared: r.trace.Shared, events: r.verification.Histories[i]}
+// histories has those of each group, in their order.
+func (c *campaign) histories(r campaignResult) (groups [][]cpHistory) {
+	for _, p := range c.cps {
+		for len(groups) <= p.group {
+			groups = append(groups, nil)
+		}
+		groups[p.group] = append(groups[p.group], cpHistory{
+			CPTrace: r.trace.CPs[p.number], label: p.label(), rules: r.trace.Rules, shared: r.trace.Shared, events: r.verification.Histories[p.number],
+		})
 	}
-	return all
+	return groups
+}
+
+// label is what the metrics of a charge point are called by: its id, or in a fleet its site.
+func (p *cpUnderTest) label() string {
+	if p.c.o.fleet {
+		return siteName(p.group)
+	}
+	return string(p.id)
+}
+
+// ofEach are the metrics of each charge point of a group.
+func ofEach(group []cpHistory, measure func(cpHistory) []scenarioMetric) (found []scenarioMetric) {
+	for _, h := range group {
+		found = append(found, measure(h)...)
+	}
+	return found
 }
 
 // timeRange includes both its ends.

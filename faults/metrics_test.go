@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -88,12 +89,39 @@ func TestReportsAfterReceipt(t *testing.T) {
 
 // TestMeasurementsBreak at their bounds and not before.
 func TestMeasurementsBreak(t *testing.T) {
-	good := []scenarioMetric{exactly("", 2, 2), notMore("", 2, 2), atMost("", 2, 2), atLeast("", 2, 2), holds("", true), count("", 7)}
-	bad := []scenarioMetric{exactly("", 1, 2), notMore("", 3, 2), atMost("", 3, 2), atMost("", never, 2), atLeast("", 1, 2), holds("", false)}
+	good := []scenarioMetric{exactly("a", 2, 2), notMore("b", 2, 2), notLess("c", 2, 2), atMost("d", 2, 2), atLeast("e", 2, 2), holds("f", true), count("g", 7)}
+	bad := []scenarioMetric{exactly("A", 1, 2), notMore("B", 3, 2), notLess("C", 1, 2), atMost("D", 3, 2), atMost("E", never, 2), atLeast("F", 1, 2), holds("G", false)}
 	const timed = 2
 	for busy, want := range map[bool]int{false: len(bad), true: len(bad) - timed} {
 		if n := printMetrics(io.Discard, slices.Concat(good, bad), busy); n != want {
 			t.Errorf("busy %t: %d broken, want %d", busy, n, want)
+		}
+	}
+}
+
+// TestMetricsOfAGroup are one line: of the charge point that is furthest off, and how many there
+// are. What one of them broke is broken, and each that did counts.
+func TestMetricsOfAGroup(t *testing.T) {
+	for name, of := range map[string]struct {
+		all  []scenarioMetric
+		want string
+		bad  int
+	}{
+		"exactly":  {[]scenarioMetric{exactly("x", 2, 2), exactly("x", 0, 2), exactly("x", 1, 2)}, "0 of 2 (3)", 2},
+		"at most":  {[]scenarioMetric{atMost("x", time.Second, 2*time.Second), atMost("x", time.Second*3/2, 2*time.Second)}, "1.500 s of at most 2.000 s (2)", 0},
+		"never":    {[]scenarioMetric{atMost("x", 9*time.Second, 2*time.Second), atMost("x", never, 2*time.Second)}, "never of at most 2.000 s (2)", 2},
+		"at least": {[]scenarioMetric{atLeast("x", 3*time.Second, 2*time.Second), atLeast("x", 4*time.Second, 2*time.Second)}, "3.000 s of at least 2.000 s (2)", 0},
+		"bounds":   {[]scenarioMetric{atMost("x", 9*time.Second, 8*time.Second), atMost("x", 12*time.Second, 14*time.Second)}, "9.000 s of at most 8.000 s (2)", 1},
+		"counts":   {[]scenarioMetric{count("x", 2), count("x", 3)}, "5 of  (2)", 0},
+		"yes":      {[]scenarioMetric{holds("x", true), holds("x", false)}, "no of yes (2)", 1},
+	} {
+		rows := joined(of.all)
+		if len(rows) != 1 {
+			t.Errorf("%s: %d rows", name, len(rows))
+			continue
+		}
+		if got := fmt.Sprintf("%s of %s (%d)", rows[0].measured, rows[0].required, rows[0].of); got != of.want || rows[0].broken != of.bad {
+			t.Errorf("%s: %s, %d broken; want %s, %d", name, got, rows[0].broken, of.want, of.bad)
 		}
 	}
 }

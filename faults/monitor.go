@@ -19,7 +19,7 @@ type monitorUnderTest struct {
 	label     string          // of its process and log
 	folder    string          // its state folder
 	arguments func() []string // beside those that all Monitors have
-	windows   int             // in groundTruth: of whom its faults are; -1: everybody
+	cps       []*cpUnderTest  // that it watches
 
 	mu      sync.Mutex // guards all below
 	process *process.Child
@@ -27,6 +27,18 @@ type monitorUnderTest struct {
 
 func (c *campaign) newMonitor(label, folder string) *monitorUnderTest {
 	return &monitorUnderTest{c: c, label: label, folder: folder}
+}
+
+// endWindow adds w, from its beginning to now, to all charge points of the Monitor.
+func (m *monitorUnderTest) endWindow(from evcp.Stamp, w oracle.Window) {
+	w.From, w.To = from, now()
+	m.addWindow(w)
+}
+
+func (m *monitorUnderTest) addWindow(w oracle.Window) {
+	for _, p := range m.cps {
+		m.c.truth.addWindow(p.number, w)
+	}
 }
 
 // startMonitor starts its process.
@@ -92,7 +104,7 @@ func (m *monitorUnderTest) pause() (from evcp.Stamp) {
 
 func (m *monitorUnderTest) resume(from evcp.Stamp) {
 	m.child().Signal(syscall.SIGCONT)
-	m.c.truth.endWindow(m.windows, from, oracle.Window{Kind: oracle.MonitorPaused})
+	m.endWindow(from, oracle.Window{Kind: oracle.MonitorPaused})
 }
 
 // Durations of pauseRepeatedly. Their sum divides no interval, so that in time every
@@ -121,7 +133,7 @@ func (m *monitorUnderTest) withMonitorDown(end func(*process.Child), hold func()
 	from := now()
 	end(m.child())
 	hold()
-	m.c.truth.endWindow(m.windows, from, oracle.Window{Kind: oracle.MonitorDown})
+	m.endWindow(from, oracle.Window{Kind: oracle.MonitorDown})
 	return m.startMonitor()
 }
 
@@ -131,7 +143,7 @@ func (m *monitorUnderTest) withStateMoved(end func(*process.Child), change func(
 	from, changed := now(), error(nil)
 	err := m.withMonitorDown(end, func() {
 		changed = change(m.folder)
-		m.c.truth.endWindow(m.windows, from, oracle.Window{Kind: oracle.StateMoved})
+		m.endWindow(from, oracle.Window{Kind: oracle.StateMoved})
 	})
 	return errors.Join(changed, err)
 }

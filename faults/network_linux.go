@@ -85,8 +85,12 @@ func (o *options) runIsolated(ctx context.Context, s writtenScenario) (broken in
 	if err != nil {
 		return 0, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.Command(self, partIsolated, "-bin", o.bin, "-dir", o.dir, "-seed", strconv.FormatUint(o.seed, 10),
-		"-kafka", o.kafka, "-scenario", s.name, "-keep", o.keep, "-lenient="+strconv.FormatBool(o.lenient), "-tls="+strconv.FormatBool(o.tls))
+	args := []string{partIsolated, "-bin", o.bin, "-dir", o.dir, "-seed", strconv.FormatUint(o.seed, 10),
+		"-kafka", o.kafka, "-scenario", s.name, "-probe", o.probe, "-keep", o.keep, "-lenient=" + strconv.FormatBool(o.lenient), "-tls=" + strconv.FormatBool(o.tls)}
+	if o.fleet {
+		args = append(args, "-fleet", "-monitors", strconv.Itoa(o.monitors))
+	}
+	cmd := exec.Command(self, args...)
 	cmd.Stdout, cmd.Stderr = o.out, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	children := process.NewGroup()

@@ -28,7 +28,7 @@ func (o *options) runPlan(ctx context.Context, p plan) (campaignResult, error) {
 	with := *o
 	with.history = true
 	o = &with
-	c, err := open(ctx, o, campaignTiming, usualBehaviours(o.monitors), layout{})
+	c, err := open(ctx, o, campaignTiming, usualBehaviours(o.monitors), o.subjects().groups, layout{})
 	if err != nil {
 		return campaignResult{}, err
 	}
@@ -63,6 +63,14 @@ func (o *options) sizeVariable() string {
 		return "FLEET"
 	}
 	return "MONITORS"
+}
+
+// fleetText is watchedText for a scenario, which says itself how many Monitors it has.
+func (o *options) fleetText() string {
+	if o.fleet {
+		return o.watchedText() + ", "
+	}
+	return ""
 }
 
 func (o *options) watchedText() string {

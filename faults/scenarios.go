@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"evcp"
 	"evcp/internal/oracle"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
@@ -17,12 +18,15 @@ import (
 // writtenScenario is a written campaign at the real pace. The oracle verifies it like a random
 // one. Beside that it has metrics of its own: run adds some to groundTruth, measure
 // finds the others in the histories of the charge points.
+//
+// What happens to one charge point happens, with a fleet, to each of a group; what happens to a
+// Monitor happens to all of them.
 type writtenScenario struct {
 	name    string
 	about   string
-	cps     int
+	cps     int // each with its Monitor; or the groups of a fleet
 	run     func(ctx context.Context, c *campaign) error
-	measure func(c *campaign, all []cpHistory) []scenarioMetric
+	measure func(c *campaign, groups [][]cpHistory) []scenarioMetric
 	layout  layout // if it has places, the scenario has a network of its own
 	tls     bool   // always
 	history bool   // Central keeps it, and the oracle verifies it
@@ -52,7 +56,7 @@ var scenarios = []writtenScenario{
 	{"black-holes", "a black hole of 30 s on the link to the Engine, then on the link to Central", 3, runBlackHoles, measureBlackHoles, layout{}, false, false},
 	{"moved-state", "a state folder that is deleted, and one that is copied to a second host", 3, runMovedState, measureMovedState, layout{}, false, false},
 	{"rotation", "all certificates are replaced, by those of another authority too, and the password at the broker, while many Monitors run", rotationMonitors, runRotation, measureRotation, layout{}, true, false},
-	{"expiry", "a certificate of the Engine, and two of the Monitor, expire in use and are replaced", 3, runExpiry, measureExpiry, layout{}, true, false},
+	{"expiry", "a certificate of the Engine, and two of the Monitor, expire in use and are replaced", 3, runExpiry, measureExpiry, layout{certified: []int{expiresMonitor}}, true, false},
 	{"dns-silent", "a name server that does not answer", 2, runNoNames(silentNames), measureNoNames, twoAt(engineName), false, false},
 	{"dns-servfail", "a name server that fails", 2, runNoNames(failedNames), measureNoNames, twoAt(engineName), false, false},
 	{"dns-nxdomain", "a name server that says that there is no such name", 2, runNoSuchName, measureNoSuchName, twoAt(engineName), false, false},
@@ -107,16 +111,19 @@ func (o *options) runScenarios(ctx context.Context) (broken int, err error) {
 const scenarioTimeout = 8 * time.Minute
 
 func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken int, err error) {
-	t, cps := s.timing(), s.cps
+	t, cps, groups := s.timing(), s.cps, s.cps
+	if o.fleet {
+		cps, groups = o.monitors, min(s.cps, maxGroups, o.monitors)
+	}
 	with := *o
 	with.tls = o.tls || s.tls
 	o = &with
-	fmt.Fprintf(o.out, "\n%s: %s (every %s, %s broker%s, seed %d)\n", s.name, s.about, t.Interval, o.kafka, o.tlsText(), o.seed)
+	fmt.Fprintf(o.out, "\n%s: %s (%severy %s, --probe %s, %s broker%s, seed %d)\n", s.name, s.about, o.fleetText(), t.Interval, o.probe, o.kafka, o.tlsText(), o.seed)
 	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	began := time.Now()
 	o.history = s.history
-	c, err := open(ctx, o, t, slices.Repeat([]catalogueEntry{okEntry}, cps), s.layout)
+	c, err := open(ctx, o, t, slices.Repeat([]catalogueEntry{okEntry}, cps), groups, s.layout)
 	if err != nil {
 		return 0, err
 	}
@@ -130,19 +137,28 @@ func (o *options) runScenario(ctx context.Context, s writtenScenario) (broken in
 	}
 	c.printResult(r)
 	broken = len(r.counted(o.lenient && r.machineWasBusy())) + len(r.problems)
-	broken += printMetrics(o.out, append(s.measure(c, histories(r)), r.metrics...), o.lenient && r.busy > 0)
+	broken += printMetrics(o.out, append(s.measure(c, c.histories(r)), r.metrics...), o.lenient && r.busy > 0)
 	return broken, c.saveTrace(r.trace, broken > 0)
 }
 
 // What several scenarios use.
 
-func (c *campaign) setMute(cps ...int) error { return c.setBehaviour(failing("mute"), cps...) }
-func (c *campaign) setKO(cps ...int) error   { return c.setBehaviour(failing("ko"), cps...) }
-func (c *campaign) setOK(cps ...int) error   { return c.setBehaviour(okEntry, cps...) }
+func (c *campaign) setMute(groups ...int) error { return c.setBehaviour(failing("mute"), groups...) }
+func (c *campaign) setOK(groups ...int) error   { return c.setBehaviour(okEntry, groups...) }
 
-func (c *campaign) setBehaviour(e catalogueEntry, cps ...int) error {
-	for _, n := range cps {
-		if err := c.cps[n].setBehaviour(e); err != nil {
+// setBehaviour changes what the Engines of groups do.
+func (c *campaign) setBehaviour(e catalogueEntry, groups ...int) error {
+	for _, n := range groups {
+		if err := setAll(c.group(n), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setAll(cps []*cpUnderTest, e catalogueEntry) error {
+	for _, p := range cps {
+		if err := p.setBehaviour(e); err != nil {
 			return err
 		}
 	}
@@ -157,15 +173,41 @@ func (c *campaign) forEachCP(do func(*cpUnderTest) error) error {
 	return forEach(c.cps, do)
 }
 
-// forEach runs do for these charge points at once, and joins their errors.
-func forEach(cps []*cpUnderTest, do func(*cpUnderTest) error) error {
-	errs := make([]error, len(cps))
+// forEach runs do for these at once, and joins their errors.
+func forEach[T any](all []T, do func(T) error) error {
+	errs := make([]error, len(all))
 	var running sync.WaitGroup
-	for n, p := range cps {
-		running.Go(func() { errs[n] = do(p) })
+	for n, x := range all {
+		running.Go(func() { errs[n] = do(x) })
 	}
 	running.Wait()
 	return errors.Join(errs...)
+}
+
+// forEachGroup runs a part for each group: at once where each charge point has its own Monitor,
+// and one after the other in a fleet, where a part of one group happens to all.
+func (c *campaign) forEachGroup(parts ...func([]*cpUnderTest) error) error {
+	if !c.o.fleet {
+		at := make([]int, len(parts))
+		for n := range at {
+			at[n] = n
+		}
+		return forEach(at, func(n int) error { return parts[n](c.group(n)) })
+	}
+	for n, part := range parts {
+		if err := part(c.group(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ids are those of charge points.
+func ids(cps []*cpUnderTest) (all []evcp.CPID) {
+	for _, p := range cps {
+		all = append(all, p.id)
+	}
+	return all
 }
 
 // waitMidCheck waits until the Engine has received the next check, and a third of its
@@ -185,23 +227,64 @@ func (p *cpUnderTest) waitForChecks(ctx context.Context, more int) {
 	p.waitForCheckCount(ctx, p.c.truth.checkCount(p.number)+more)
 }
 
-// answered reports whether Central's answer to such a message went to the Monitor.
-func (p *cpUnderTest) answered(v wire.Verb) bool {
-	chunks, _ := p.links[centralSide].Traffic()
-	return slices.ContainsFunc(messages(chunks)[p.id], func(m oracle.CentralMessage) bool { return m.Verb == v && m.Returned != 0 })
+// pollEvery is how often traffic and states are looked at while something is awaited.
+func (c *campaign) pollEvery() time.Duration {
+	if c.o.fleet {
+		return 100 * ms // all charge points are looked at each time
+	}
+	return 10 * ms
 }
 
-// waitForAnswer waits until one did.
-func (p *cpUnderTest) waitForAnswer(ctx context.Context, v wire.Verb) {
-	wait.Until(ctx, 10*ms, func() bool { return p.answered(v) })
+// waitForMessages waits until what was sent for each of these charge points is as wanted, and
+// reports whether it was before ctx ended.
+func (c *campaign) waitForMessages(ctx context.Context, cps []*cpUnderTest, wanted func([]oracle.CentralMessage) bool) bool {
+	missing := slices.Clone(cps)
+	return wait.Until(ctx, c.pollEvery(), func() bool {
+		known := map[*controlledLink]map[evcp.CPID][]oracle.CentralMessage{}
+		missing = slices.DeleteFunc(missing, func(p *cpUnderTest) bool {
+			link := p.links[centralSide]
+			if known[link] == nil {
+				chunks, _ := link.Traffic()
+				known[link] = messages(chunks)
+			}
+			return wanted(known[link][p.id])
+		})
+		return len(missing) == 0
+	})
 }
 
-// waitForHeartbeats waits until Central has answered so many.
-func (p *cpUnderTest) waitForHeartbeats(ctx context.Context, want int) {
-	wait.Until(ctx, 10*ms, func() bool {
+// answered is for messages of which Central's answer to one of this kind went to the Monitor.
+func answered(v wire.Verb) func([]oracle.CentralMessage) bool {
+	return func(all []oracle.CentralMessage) bool {
+		return slices.ContainsFunc(all, func(m oracle.CentralMessage) bool { return m.Verb == v && m.Returned != 0 })
+	}
+}
+
+// answeredAfter is for messages of which one was answered after a moment.
+func answeredAfter(from evcp.Stamp) func([]oracle.CentralMessage) bool {
+	return func(all []oracle.CentralMessage) bool {
+		return slices.ContainsFunc(all, func(m oracle.CentralMessage) bool { return m.Returned > from })
+	}
+}
+
+// anyAnswered reports whether one of the charge points has such an answer now.
+func (c *campaign) anyAnswered(cps []*cpUnderTest, v wire.Verb) bool {
+	return slices.ContainsFunc(cps, func(p *cpUnderTest) bool {
 		chunks, _ := p.links[centralSide].Traffic()
+		return answered(v)(messages(chunks)[p.id])
+	})
+}
+
+// waitForAnswer waits until each has such an answer.
+func (c *campaign) waitForAnswer(ctx context.Context, cps []*cpUnderTest, v wire.Verb) {
+	c.waitForMessages(ctx, cps, answered(v))
+}
+
+// waitForHeartbeats waits until Central has answered so many of each.
+func (c *campaign) waitForHeartbeats(ctx context.Context, cps []*cpUnderTest, want int) {
+	c.waitForMessages(ctx, cps, func(all []oracle.CentralMessage) bool {
 		n := 0
-		for _, m := range messages(chunks)[p.id] {
+		for _, m := range all {
 			if m.Verb == wire.Heartbeat && m.Returned != 0 {
 				n++
 			}
@@ -210,31 +293,57 @@ func (p *cpUnderTest) waitForHeartbeats(ctx context.Context, want int) {
 	})
 }
 
-// waitForCentral polls Central's API until it shows the charge point as wanted, and adds
-// the time that this took as a metric; it waits 15 s longer than allowed.
-func (p *cpUnderTest) waitForCentral(ctx context.Context, name string, most time.Duration, wanted func(centralState) bool) {
-	began, took, last := time.Now(), never, ""
-	ctx, cancel := context.WithTimeout(ctx, most+15*time.Second)
-	defer cancel()
-	wait.Until(ctx, 25*ms, func() bool {
-		states, err := p.c.centralStates(ctx)
-		if err != nil {
-			last = err.Error()
-			return false
-		}
-		last = states[p.id].State
-		if wanted(states[p.id]) {
-			took = time.Since(began)
-		}
-		return took != never
-	})
-	if took == never {
-		name += ": last " + last
-	}
-	p.c.truth.addMetric(atMost(name, took, most))
+// shownState is what Central's API shall show of charge points, and how soon.
+type shownState struct {
+	cps    []*cpUnderTest
+	name   string // of the metric, behind their label
+	most   time.Duration
+	wanted func(centralState) bool
 }
 
-// waitForState is waitForCentral for a state.
-func (p *cpUnderTest) waitForState(ctx context.Context, want, name string, most time.Duration) {
-	p.waitForCentral(ctx, string(p.id)+" "+name, most, func(s centralState) bool { return s.State == want })
+// showing is for a state.
+func showing(cps []*cpUnderTest, want, name string, most time.Duration) shownState {
+	return shownState{cps, name, most, func(s centralState) bool { return s.State == want }}
+}
+
+// waitForCentral polls Central's API until it shows all as wanted, and adds the time that each
+// took as a metric; it waits 15 s longer than allowed.
+func (c *campaign) waitForCentral(ctx context.Context, all ...shownState) {
+	began, longest := time.Now(), time.Duration(0)
+	took, last := map[*cpUnderTest]time.Duration{}, map[evcp.CPID]string{}
+	open := 0
+	for _, s := range all {
+		longest, open = max(longest, s.most), open+len(s.cps)
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest+15*time.Second)
+	defer cancel()
+	wait.Until(ctx, max(25*ms, c.pollEvery()/2), func() bool {
+		states, err := c.centralStates(ctx)
+		for _, s := range all {
+			for _, p := range s.cps {
+				_, over := took[p]
+				switch now := states[p.id]; {
+				case over:
+				case err != nil:
+					last[p.id] = err.Error()
+				case s.wanted(now):
+					took[p], open = time.Since(began), open-1
+				default:
+					last[p.id] = now.State
+				}
+			}
+		}
+		return open == 0
+	})
+	for _, s := range all {
+		for _, p := range s.cps {
+			name, after := p.label()+" "+s.name, never
+			if d, over := took[p]; over {
+				after = d
+			} else {
+				name += ": last " + last[p.id]
+			}
+			c.truth.addMetric(atMost(name, after, s.most))
+		}
+	}
 }

@@ -31,6 +31,24 @@ func (p *cpUnderTest) cut(ctx context.Context, side int) (at evcp.Stamp, err err
 	return at, p.impairLink(side, faultproxy.Impairment{Kind: faultproxy.Reset}, func() {})
 }
 
+// cutEngines cuts the links to Engines, each between two checks of its own, and returns when.
+func cutEngines(ctx context.Context, cps []*cpUnderTest) (at map[*cpUnderTest]evcp.Stamp, err error) {
+	when := make([]evcp.Stamp, len(cps))
+	index := map[*cpUnderTest]int{}
+	for n, p := range cps {
+		index[p] = n
+	}
+	err = forEach(cps, func(p *cpUnderTest) (err error) {
+		when[index[p]], err = p.cut(ctx, engineSide)
+		return err
+	})
+	at = map[*cpUnderTest]evcp.Stamp{}
+	for n, p := range cps {
+		at[p] = when[n]
+	}
+	return at, err
+}
+
 // taken counts how often a program has said that it uses the new content of a setting's file.
 func taken(child *process.Child, setting string) int {
 	log, _ := os.ReadFile(child.Log) // it is read again
@@ -46,7 +64,7 @@ type replacement struct {
 }
 
 // replace changes files, and returns when every program uses the new ones.
-func (c *campaign) replace(ctx context.Context, r replacement, monitors ...*cpUnderTest) error {
+func (c *campaign) replace(ctx context.Context, r replacement, monitors ...*monitorUnderTest) error {
 	type use struct {
 		child   *process.Child
 		setting string
@@ -59,8 +77,8 @@ func (c *campaign) replace(ctx context.Context, r replacement, monitors ...*cpUn
 		}
 	}
 	add(c.central, r.central)
-	for _, p := range monitors {
-		add(p.child(), r.monitor)
+	for _, m := range monitors {
+		add(m.child(), r.monitor)
 	}
 	ownBefore := c.certificates.takenOver(r.files)
 	if err := r.change(c.certificates); err != nil {
@@ -79,7 +97,8 @@ func (c *campaign) replace(ctx context.Context, r replacement, monitors ...*cpUn
 	return nil
 }
 
-// The charge points of scenario expiry: whose certificate expires.
+// The groups of scenario expiry: whose certificate expires. That for Central is of all charge
+// points of a fleet.
 const (
 	expiresEngine  = 0 // the Engine's
 	expiresMonitor = 1 // the Monitor's, for the Engine
@@ -90,98 +109,134 @@ const (
 // 2 s, and the next heartbeat comes 2 s later.
 const certificateLife = 10 * time.Second
 
-// runExpiry lets a certificate of each charge point expire while it is in use, and then
+// runExpiry lets a certificate of each group expire while it is in use, and then
 // replaces it.
 func runExpiry(ctx context.Context, c *campaign) error {
-	parts := []func(context.Context, *cpUnderTest) error{engineExpires, monitorExpires, monitorExpiresAtCentral}
-	return c.forEachCP(func(p *cpUnderTest) error { return parts[p.number](ctx, p) })
+	part := func(of func(context.Context, *campaign, []*cpUnderTest) error) func([]*cpUnderTest) error {
+		return func(cps []*cpUnderTest) error { return of(ctx, c, cps) }
+	}
+	return c.forEachGroup(part(engineExpires), part(monitorExpires), part(monitorExpiresAtCentral))
 }
 
-// engineExpires: the Engine's certificate expires, its connection breaks, and no new one can
+// engineExpires: the Engines' certificates expire, their connections break, and no new one can
 // be made until there is another certificate.
-func engineExpires(ctx context.Context, p *cpUnderTest) error {
-	name := ofEngine(p.id)
-	renewed := replacement{about: "the Engine's certificate", change: func(c *certificateFiles) error { return c.issueServer(name, 0) }, files: []string{name + ".pem"}}
-	if err := p.letExpire(ctx, engineSide, func(c *certificateFiles) error { return c.issueServer(name, certificateLife) }, renewed); err != nil {
+func engineExpires(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	issue := func(lifetime time.Duration) func(*certificateFiles) error {
+		return func(c *certificateFiles) (err error) {
+			for _, p := range cps {
+				err = errors.Join(err, c.issueServer(ofEngine(p.id), lifetime))
+			}
+			return err
+		}
+	}
+	renewed := replacement{about: "the Engine's certificate", change: issue(0), files: pemOf(ids(cps), ofEngine)}
+	if err := c.letExpire(ctx, cps, engineSide, issue(certificateLife), renewed); err != nil {
 		return err
 	}
-	p.expired = p.engineCert.Certificate().Leaf.NotAfter
-	from, err := p.cut(ctx, engineSide)
+	for _, p := range cps {
+		p.expired = p.engineCert.Certificate().Leaf.NotAfter
+	}
+	from, err := cutEngines(ctx, cps)
 	if err != nil {
 		return err
 	}
-	p.waitForAnswer(ctx, wire.EngineFailure)
-	wait.For(ctx, 2*p.c.timing.Interval)
-	err = p.c.replace(ctx, renewed)
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.EngineLink, Expect: oracle.ExpectFailure})
-	p.waitForAnswer(ctx, wire.EngineRecovered)
+	c.waitForAnswer(ctx, cps, wire.EngineFailure)
+	wait.For(ctx, 2*c.timing.Interval)
+	err = c.replace(ctx, renewed)
+	for _, p := range cps {
+		c.truth.endWindow(p.number, from[p], oracle.Window{Kind: oracle.EngineLink, Expect: oracle.ExpectFailure})
+	}
+	c.waitForAnswer(ctx, cps, wire.EngineRecovered)
 	return err
 }
 
 // letExpire puts a certificate of a short life in the place of one, and returns when it has
-// expired. The link is cut before, so that its connection is made with it.
-func (p *cpUnderTest) letExpire(ctx context.Context, side int, issue func(*certificateFiles) error, r replacement) error {
+// expired. The links are cut before, so that their connections are made with it.
+func (c *campaign) letExpire(ctx context.Context, cps []*cpUnderTest, side int, issue func(*certificateFiles) error, r replacement) error {
 	r.change = issue
 	expires := time.Now().Add(certificateLife + time.Second)
-	err := p.c.replace(ctx, r, p)
-	cut, broken := p.cut(ctx, side)
-	err = errors.Join(err, broken)
-	if side == centralSide {
-		wait.Until(ctx, 50*ms, func() bool { return p.lastAnswer() > cut })
+	err := c.replace(ctx, r, cps[0].monitorUnderTest)
+	if side == engineSide {
+		_, broken := cutEngines(ctx, cps)
+		err = errors.Join(err, broken)
+	} else {
+		cut, broken := cps[0].cut(ctx, side)
+		err = errors.Join(err, broken)
+		c.waitForMessages(ctx, cps, answeredAfter(cut))
 	}
 	wait.For(ctx, time.Until(expires))
 	return err
 }
 
-// monitorExpires: the Engine refuses the Monitor's certificate. Nothing is known of the Engine
+// certificateOwner is who has the certificate for its Engine: a fleet has one for each site here.
+func (p *cpUnderTest) certificateOwner() string {
+	if p.c.o.fleet {
+		return siteName(p.group)
+	}
+	return string(p.id)
+}
+
+// monitorExpires: the Engines refuse the Monitor's certificate. Nothing is known of the Engines
 // then.
-func monitorExpires(ctx context.Context, p *cpUnderTest) error {
-	name := toEngine(p.id)
+func monitorExpires(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	owner := cps[0].certificateOwner()
+	name, uri := toEngine(owner), c.certificates.uri(owner)
 	renewed := replacement{
 		about: "the Monitor's certificate", monitor: []string{"engine-cert"},
-		change: func(c *certificateFiles) error { return c.issueClient(name, p.id, 0) },
+		change: func(c *certificateFiles) error { return c.issueClient(name, uri, 0) },
 	}
-	if err := p.letExpire(ctx, engineSide, func(c *certificateFiles) error { return c.issueClient(name, p.id, certificateLife) }, renewed); err != nil {
+	if err := c.letExpire(ctx, cps, engineSide, func(c *certificateFiles) error { return c.issueClient(name, uri, certificateLife) }, renewed); err != nil {
 		return err
 	}
-	from, err := p.cut(ctx, engineSide)
+	from, err := cutEngines(ctx, cps)
 	if err != nil {
 		return err
 	}
-	wait.For(ctx, 6*p.c.timing.Interval)
-	err = p.c.replace(ctx, renewed, p)
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.OwnNetwork})
-	wait.For(ctx, 3*p.c.timing.Interval)
+	wait.For(ctx, 6*c.timing.Interval)
+	err = c.replace(ctx, renewed, cps[0].monitorUnderTest)
+	for _, p := range cps {
+		c.truth.endWindow(p.number, from[p], oracle.Window{Kind: oracle.OwnNetwork})
+	}
+	wait.For(ctx, 3*c.timing.Interval)
 	return err
 }
 
-// monitorExpiresAtCentral: Central ends the connection by itself.
-func monitorExpiresAtCentral(ctx context.Context, p *cpUnderTest) error {
-	name := toCentral(p.id)
+// monitorExpiresAtCentral: Central ends the connection by itself. In a fleet that is the one of
+// all charge points.
+func monitorExpiresAtCentral(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	m, owner := cps[0].monitorUnderTest, string(cps[0].id)
+	if c.o.fleet {
+		owner = m.label
+	}
+	name, uri := toCentral(owner), c.certificates.uri(owner)
 	renewed := replacement{
 		about: "the Monitor's certificate for Central", monitor: []string{"central-cert"}, files: []string{name + ".pem"},
-		change: func(c *certificateFiles) error { return c.issueClient(name, p.id, 0) },
+		change: func(c *certificateFiles) error { return c.issueClient(name, uri, 0) },
 	}
 	from := now()
-	if err := p.letExpire(ctx, centralSide, func(c *certificateFiles) error { return c.issueClient(name, p.id, certificateLife) }, renewed); err != nil {
+	if err := c.letExpire(ctx, m.cps, centralSide, func(c *certificateFiles) error { return c.issueClient(name, uri, certificateLife) }, renewed); err != nil {
 		return err
 	}
-	p.waitForState(ctx, "disconnected", "its certificate for Central expired: disconnected there after", 10*time.Second)
-	err := p.c.replace(ctx, renewed, p)
-	p.c.truth.endWindow(p.number, from, oracle.Window{Kind: oracle.CentralLink})
-	p.waitForState(ctx, "activated", "  a new certificate is in use: activated after", 6*time.Second) // the longest backoff
+	c.waitForCentral(ctx, showing(m.cps, "disconnected", "its certificate for Central expired: disconnected there after", 10*time.Second))
+	err := c.replace(ctx, renewed, m)
+	m.endWindow(from, oracle.Window{Kind: oracle.CentralLink})
+	c.waitForCentral(ctx, showing(m.cps, "activated", "  a new certificate for Central is in use: activated after", 6*time.Second)) // the longest backoff
 	return err
 }
 
-func measureExpiry(c *campaign, all []cpHistory) []scenarioMetric {
-	found := append(measureEngineExpired(all[expiresEngine], c.cps[expiresEngine].expired), measureMonitorExpired(all[expiresMonitor])...)
-	central := all[expiresCentral]
-	found = append(found, exactly("its certificate for Central: checks that are not OK",
-		central.count(always(), failedCheck)+central.count(always(), unknownCheck), 0))
-	for _, h := range all {
-		found = append(found, exactly(string(h.ID)+": epochs: its Monitor was not restarted", len(h.epochs()), 1))
+func measureExpiry(c *campaign, groups [][]cpHistory) []scenarioMetric {
+	expired := map[evcp.CPID]time.Time{}
+	for _, p := range c.cps {
+		expired[p.id] = p.expired
 	}
-	return found
+	found := ofEach(groups[expiresEngine], func(h cpHistory) []scenarioMetric { return measureEngineExpired(h, expired[h.ID]) })
+	found = append(found, ofEach(groups[expiresMonitor], measureMonitorExpired)...)
+	found = append(found, ofEach(groups[expiresCentral], func(h cpHistory) []scenarioMetric {
+		return []scenarioMetric{exactly("its certificate for Central: checks that are not OK", h.count(always(), failedCheck)+h.count(always(), unknownCheck), 0)}
+	})...)
+	return append(found, ofEach(slices.Concat(groups...), func(h cpHistory) []scenarioMetric {
+		return []scenarioMetric{exactly(h.label+": epochs: its Monitor was not restarted", len(h.epochs()), 1)}
+	})...)
 }
 
 func measureEngineExpired(h cpHistory, expired time.Time) []scenarioMetric {
@@ -195,9 +250,9 @@ func measureEngineExpired(h cpHistory, expired time.Time) []scenarioMetric {
 	return []scenarioMetric{
 		atMost("the Engine's certificate expired: incident after", h.incidentIn(w), maxDetection(h.rules)+h.rules.Interval),
 		exactly("  failed checks that do not say TLS and the date", h.count(always(), failedCheck)-h.count(always(), told), 0),
-		exactly("  reports, and recoveries", h.count(always(), isAction(evcp.ReportEngineFailure))+h.count(always(), isAction(evcp.ReportEngineRecovery)), 2),
+		exactly("  reports of it, and recoveries", h.count(always(), isAction(evcp.ReportEngineFailure))+h.count(always(), isAction(evcp.ReportEngineRecovery)), 2),
 		count("  failed checks", h.count(during, failedCheck)),
-		atMost("  a new certificate is in use: OK after", h.okAfter(w.To), h.rules.Interval+h.rules.Timeout),
+		atMost("  a new certificate of the Engine is in use: OK after", h.okAfter(w.To), h.rules.Interval+h.rules.Timeout),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,9 +100,9 @@ func (c *campaign) killInIncidents(ctx context.Context, since []atomic.Int64) er
 	return nil
 }
 
-func measureHistoryKills(c *campaign, all []cpHistory) []scenarioMetric {
+func measureHistoryKills(c *campaign, groups [][]cpHistory) []scenarioMetric {
 	segments, incidents := 0, 0
-	for _, h := range all {
+	for _, h := range slices.Concat(groups...) {
 		if h.History != nil {
 			segments, incidents = segments+len(h.History.Segments), incidents+len(h.History.Incidents)
 		}

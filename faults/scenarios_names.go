@@ -10,8 +10,8 @@ import (
 	"evcp/internal/wire"
 )
 
-// namesLate is the third charge point of the scenarios dns-*: its Monitor is started while the
-// name server fails, and so knows no address.
+// namesLate is the third group of the scenarios dns-*: its Monitor is started while the
+// name server fails, and so knows no address; in a fleet its charge points come to the file then.
 const namesLate = 2
 
 // The answers that are none.
@@ -25,86 +25,83 @@ var (
 func runNoNames(answer testbed.NameAnswer) func(context.Context, *campaign) error {
 	return func(ctx context.Context, c *campaign) error {
 		err := c.withNames(ctx, answer, ownNetwork, func() error {
-			late, err := c.startLate(place{engine: engineName})
+			late, err := c.startLate(place{engine: lateName})
 			if err == nil {
-				late.waitForUnverified(ctx, "started meanwhile", c.timing.Ready)
+				c.waitForCentral(ctx, c.unverified(late, "started meanwhile", c.timing.Ready))
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		c.truth.addMetric(c.cps[namesLate].logged(evcp.NameServer))
-		c.cps[namesLate].waitForVerified(ctx, "the name server")
+		late := c.group(namesLate)
+		c.truth.addMetric(late[0].logged(evcp.NameServer))
+		c.waitForCentral(ctx, c.verified(late, "the name server"))
 		return nil
 	}
 }
 
-func measureNoNames(_ *campaign, all []cpHistory) []scenarioMetric {
-	return append(measureKnownNames(all), measureNotJudged("started meanwhile", all[namesLate], evcp.NameServer)...)
+func measureNoNames(_ *campaign, groups [][]cpHistory) []scenarioMetric {
+	return append(measureKnownNames(groups), measureNotJudged("started meanwhile", groups[namesLate], evcp.NameServer)...)
 }
 
-func measureKnownNames(all []cpHistory) []scenarioMetric {
-	return append(measureUnharmed("connection kept", all[networkKept]), measureUnharmed("every check asks", all[networkCloses])...)
+func measureKnownNames(groups [][]cpHistory) []scenarioMetric {
+	return append(measureUnharmed("connection kept", groups[networkKept]), measureUnharmed("every check asks", groups[networkCloses])...)
 }
 
 // runNoSuchName has the name server deny the name: for less than three checks, and then for
 // longer. A kept connection needs no name.
 func runNoSuchName(ctx context.Context, c *campaign) error {
-	closing, from := c.cps[networkCloses], now()
+	closing, from := c.group(networkCloses), now()
 	c.network.answer(deniedName)
 	wait.For(ctx, c.timing.Interval*3/2)
 	c.network.answer(testbed.Addresses(engineAddress))
-	c.truth.endWindow(networkCloses, from, noSuchName(closing)[0])
+	for _, p := range closing {
+		c.truth.endWindow(p.number, from, noSuchName(p)[0])
+	}
 	wait.For(ctx, 3*c.timing.Interval)
-	c.truth.addMetric(holds("denied for 1.5 intervals: nothing is reported", !closing.answered(wire.EngineFailure)))
+	c.truth.addMetric(holds("denied for 1.5 intervals: nothing is reported", !c.anyAnswered(closing, wire.EngineFailure)))
 
 	detection := maxDetection(c.timing.Rules)
 	err := c.withNames(ctx, deniedName, noSuchName, func() error {
-		late, err := c.startLate(place{engine: engineName})
+		late, err := c.startLate(place{engine: lateName})
 		if err != nil {
 			return err
 		}
-		return c.forEachCP(func(p *cpUnderTest) error {
-			switch p {
-			case closing:
-				p.waitForState(ctx, "faulted", "name denied: faulted at Central after", detection+500*ms)
-			case late:
-				p.waitForState(ctx, "faulted", "started meanwhile: faulted at Central after", detection+c.timing.Ready)
-			}
-			return nil
-		})
+		c.waitForCentral(ctx, showing(closing, "faulted", "name denied: faulted at Central after", detection+500*ms),
+			showing(late, "faulted", "started meanwhile: faulted at Central after", detection+c.timing.Ready))
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return c.forEachCP(func(p *cpUnderTest) error {
-		p.waitForState(ctx, "activated", "  the name is back: activated after", maxRecovery(c.timing.Rules)+500*ms)
-		return nil
-	})
+	c.waitForCentral(ctx, showing(c.cps, "activated", "  the name is back: activated after", maxRecovery(c.timing.Rules)+500*ms))
+	return nil
 }
 
 // noSuchName are the windows of a name that is denied: it counts, where it is asked for.
 func noSuchName(p *cpUnderTest) []oracle.Window {
-	if p.number == networkKept {
+	if p.group == networkKept {
 		return nil
 	}
 	return []oracle.Window{{Kind: oracle.EngineLink, Expect: oracle.ExpectFailure}}
 }
 
-func measureNoSuchName(_ *campaign, all []cpHistory) []scenarioMetric {
-	found := measureUnharmed("connection kept", all[networkKept])
+func measureNoSuchName(_ *campaign, groups [][]cpHistory) []scenarioMetric {
+	found := measureUnharmed("connection kept", groups[networkKept])
 	for n, name := range []string{networkCloses: "every check asks", namesLate: "started meanwhile"} {
 		if name == "" {
 			continue
 		}
-		h := all[n]
-		found = append(found,
-			exactly(name+": failed checks for another reason", h.count(always(), func(e evcp.Event) bool { return h.unexplained(e) && e.Cause != evcp.DNS }), 0),
-			exactly(name+": incidents", h.count(always(), isAction(evcp.EngineFailed)), 1),
-			exactly(name+": receipts for them", h.count(always(), isAction(evcp.ReportEngineFailure)), 1),
-			exactly(name+": receipts for recoveries", h.count(always(), isAction(evcp.ReportEngineRecovery)), 1),
-			exactly(name+": seqs that are not on the topic", h.missing(), 0))
+		found = append(found, ofEach(groups[n], func(h cpHistory) []scenarioMetric {
+			return []scenarioMetric{
+				exactly(name+": failed checks for another reason", h.count(always(), func(e evcp.Event) bool { return h.unexplained(e) && e.Cause != evcp.DNS }), 0),
+				exactly(name+": incidents", h.count(always(), isAction(evcp.EngineFailed)), 1),
+				exactly(name+": receipts for them", h.count(always(), isAction(evcp.ReportEngineFailure)), 1),
+				exactly(name+": receipts for recoveries", h.count(always(), isAction(evcp.ReportEngineRecovery)), 1),
+				exactly(name+": seqs that are not on the topic", h.missing(), 0),
+			}
+		})...)
 	}
 	return found
 }
@@ -114,7 +111,7 @@ func runSlowNames(ctx context.Context, c *campaign) error {
 	slow := testbed.Addresses(engineAddress)
 	slow.Delay = c.timing.Timeout / 4
 	err := c.withNames(ctx, slow, ownNetwork, func() error {
-		_, err := c.startLate(place{engine: engineName})
+		_, err := c.startLate(place{engine: lateName})
 		return err
 	})
 	if err != nil {
@@ -124,11 +121,13 @@ func runSlowNames(ctx context.Context, c *campaign) error {
 	return c.withNames(ctx, slow, ownNetwork, func() error { return nil })
 }
 
-func measureSlowNames(_ *campaign, all []cpHistory) []scenarioMetric {
-	late := all[namesLate]
-	started := late.windows(oracle.MonitorDown)[0].To
-	found := append(measureKnownNames(all), measureUnharmed("started meanwhile", late)...)
-	return append(found, atMost("started meanwhile: OK after its start", late.okAfter(started), late.rules.Ready+late.rules.Timeout))
+func measureSlowNames(_ *campaign, groups [][]cpHistory) []scenarioMetric {
+	late := groups[namesLate]
+	found := append(measureKnownNames(groups), measureUnharmed("started meanwhile", late)...)
+	return append(found, ofEach(late, func(h cpHistory) []scenarioMetric {
+		started := h.windows(oracle.MonitorDown)[0].To
+		return []scenarioMetric{atMost("started meanwhile: OK after its start", h.okAfter(started), h.rules.Ready+h.rules.Timeout)}
+	})...)
 }
 
 // withNames is withFault for what the name server answers.

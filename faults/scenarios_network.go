@@ -20,14 +20,26 @@ import (
 
 // layout is where everything is in a scenario with a network of its own.
 type layout struct {
-	places    []place  // of the charge points
+	places    []place  // of the groups
 	addresses []string // that the name server gives at first; none: engineAddress
+
+	certified []int // groups of a fleet with a certificate of their own for their Engines
 }
 
-// engineName is the name of every Engine of these scenarios. Each Engine has engineAddress at
-// first, and farAddress always.
+// place is that of the charge points of a group; loopback without one.
+func (l layout) place(group int) place {
+	if group < len(l.places) {
+		return l.places[group]
+	}
+	return place{}
+}
+
+// engineName is the name of every Engine of these scenarios, but for namesLate: a Monitor that
+// knows the address of a name needs nobody for it. Each Engine has engineAddress at first, and
+// farAddress always.
 const (
 	engineName     = "engine.test"
+	lateName       = "late.test"
 	engineAddress  = "10.9.0.11"
 	otherAddress   = "10.9.0.12"
 	deadAddress    = "10.9.0.13" // of no machine
@@ -35,7 +47,7 @@ const (
 	farAddress     = "192.0.2.1" // by the default route
 )
 
-// The charge points of these scenarios, by their Engines and Central; namesLate is the third one
+// The groups of these scenarios, by their Engines and Central; namesLate is the third one
 // of some.
 const (
 	networkKept   = 0 // the Engine keeps the connection
@@ -43,7 +55,7 @@ const (
 	networkAll    = 2 // Central is beyond the interface, too
 )
 
-// twoAt are the first two charge points, with one host for both Engines.
+// twoAt are the first two groups, with one host for all Engines.
 func twoAt(host string) layout {
 	return layout{places: []place{{engine: host}, {engine: host, closes: true}}}
 }
@@ -54,7 +66,7 @@ func threeAt(host string) layout {
 }
 
 // severalAddresses are two dead ones, one that an Engine may get, and the one it has.
-var severalAddresses = layout{twoAt(engineName).places, []string{deadAddress, refusedAddress, otherAddress, engineAddress}}
+var severalAddresses = layout{places: twoAt(engineName).places, addresses: []string{deadAddress, refusedAddress, otherAddress, engineAddress}}
 
 // runDeadAddresses gives the name several addresses, of which one lives: at first the last one,
 // then each address of the Engine in turn dies and the other begins to live.
@@ -77,7 +89,7 @@ func (c *campaign) moveEngines(ctx context.Context, tell func(to string)) error 
 		if err := c.network.give(there); err != nil {
 			return err
 		}
-		c.cps[networkCloses].waitAfterCheck(ctx) // no check of it meets the change
+		c.group(networkCloses)[0].waitAfterCheck(ctx) // no check of it meets the change
 		from := now()
 		tell(there)
 		if err := c.network.take(here); err != nil {
@@ -99,63 +111,58 @@ func (p *cpUnderTest) waitAfterCheck(ctx context.Context) {
 	p.waitForChecks(ctx, 1)
 }
 
-func measureMoves(_ *campaign, all []cpHistory) []scenarioMetric {
-	var found []scenarioMetric
-	rules := all[0].rules
-	longest := 3*rules.Interval + rules.Timeout // a check that fails, a tick that passes meanwhile, and the next check
+func measureMoves(c *campaign, groups [][]cpHistory) (found []scenarioMetric) {
 	for n, name := range []string{networkKept: "connection kept", networkCloses: "every check connects"} {
-		h := all[n]
-		moves := h.windows(oracle.EngineLink)
-		first := 0
-		for i, w := range moves {
-			first += h.count(timeRange{w.From, w.To.Add(h.rules.Timeout + 3*evcp.DefaultGrace)}, h.unexplained)
-			found = append(found, atMost(fmt.Sprintf("%s: OK again after move %d", name, i+1), h.okAfter(w.From), longest))
-		}
-		most := 0
-		if n == networkKept {
-			most = len(moves)
-		}
-		found = append(found, notMore(name+": failed checks, the first after a move", first, most),
-			exactly(name+": failed checks at other times", h.count(always(), h.unexplained)-first, 0))
-		found = append(found, measureComplete(name, h)...)
+		found = append(found, ofEach(groups[n], func(h cpHistory) []scenarioMetric {
+			return append(measureMoved(name, h, n == networkKept || c.o.fleet), measureComplete(name, h)...)
+		})...)
 	}
 	return found
+}
+
+// measureMoved allows one failed check at each move where a check can meet it: on a connection to
+// the address that dies, or, of many charge points, in flight at that moment.
+func measureMoved(name string, h cpHistory, met bool) (found []scenarioMetric) {
+	longest := 3*h.rules.Interval + h.rules.Timeout // a check that fails, a tick that passes meanwhile, and the next check
+	moves, first, most := h.windows(oracle.EngineLink), 0, 0
+	for i, w := range moves {
+		first += h.count(timeRange{w.From, w.To.Add(h.rules.Timeout + 3*evcp.DefaultGrace)}, h.unexplained)
+		found = append(found, atMost(fmt.Sprintf("%s: OK again after move %d", name, i+1), h.okAfter(w.From), longest))
+	}
+	if met {
+		most = len(moves)
+	}
+	return append(found, notMore(name+": failed checks, the first after a move", first, most),
+		exactly(name+": failed checks at other times", h.count(always(), h.unexplained)-first, 0))
 }
 
 // runOwnNetwork takes the network from the Monitors' machine and gives it back, by commands of
 // ip(8).
 func runOwnNetwork(take, give string) func(context.Context, *campaign) error {
 	return func(ctx context.Context, c *campaign) error {
-		c.cps[networkAll].waitForHeartbeats(ctx, 3) // Central then knows how long a silence is
+		near, all := append(c.group(networkKept), c.group(networkCloses)...), c.group(networkAll)
+		c.waitForHeartbeats(ctx, all, 3) // Central then knows how long a silence is
 		err := c.withFault(ctx, func() error { return c.network.change(take) }, func() error { return c.network.change(give) }, ownNetwork, func() error {
-			return c.forEachCP(func(p *cpUnderTest) error {
-				if p.place.central != "" {
-					p.waitForState(ctx, "disconnected", "no network: disconnected at Central after", 3*c.timing.heartbeat+1500*ms)
-					return nil
-				}
-				p.waitForUnverified(ctx, "no network", 10*c.timing.Interval)
-				return nil
-			})
+			c.waitForCentral(ctx, showing(all, "disconnected", "no network: disconnected at Central after", 3*c.timing.heartbeat+1500*ms),
+				c.unverified(near, "no network", 10*c.timing.Interval))
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		return c.forEachCP(func(p *cpUnderTest) error {
-			c.truth.addMetric(p.logged(evcp.NoNetwork))
-			if p.place.central != "" {
-				p.waitForState(ctx, "activated", "  the network is back: activated after", 9*time.Second) // backoff, and one message without an answer
-				return nil
-			}
-			p.waitForVerified(ctx, "the network")
-			return nil
-		})
+		for _, m := range c.monitors() {
+			c.truth.addMetric(m.cps[0].logged(evcp.NoNetwork))
+		}
+		const most = 9 * time.Second // backoff, and one message without an answer
+		c.waitForCentral(ctx, showing(all, "activated", "  the network is back: activated after", most), c.verified(near, "the network"))
+		return nil
 	}
 }
 
-func measureOwnNetwork(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureOwnNetwork(_ *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
 	for n, name := range []string{networkKept: "connection kept", networkCloses: "every check connects", networkAll: "Central there, too"} {
-		found = append(found, measureNotJudged(name, all[n], evcp.NoNetwork)...)
+		found = append(found, measureNotJudged(name, groups[n], evcp.NoNetwork)...)
 	}
 	return found
 }
@@ -193,32 +200,36 @@ func (c *campaign) withFault(ctx context.Context, begin, end func() error, windo
 	return err
 }
 
-// startLate adds a charge point whose Monitor has not run before.
-func (c *campaign) startLate(at place) (*cpUnderTest, error) {
-	p, err := c.newCP(cpID(len(c.cps)), mainInstance, okEntry, filepath.Join(c.o.dir, "state"), at)
+// startLate adds a charge point whose Monitor has not run before; in a fleet it adds to the file a
+// quarter more charge points.
+func (c *campaign) startLate(at place) ([]*cpUnderTest, error) {
+	group := c.cps[len(c.cps)-1].group + 1
+	if c.o.fleet {
+		return c.fleets[0].grow(max(1, len(c.cps)/4), group, at)
+	}
+	p, err := c.newCP(group, cpID(len(c.cps)), mainInstance, okEntry, filepath.Join(c.o.dir, "state"), at)
 	if err != nil {
 		return nil, err
 	}
 	c.cps = append(c.cps, p)
 	c.truth.endWindow(p.number, c.from, oracle.Window{Kind: oracle.MonitorDown})
 	err = p.startMonitor()
-	return p, err
+	return []*cpUnderTest{p}, err
 }
 
-// waitForUnverified waits until Central says that nothing supports the state any more: after
+// unverified is when Central says that nothing supports the state any more: after
 // eleven heartbeats without an outcome. The Monitor sends the first of them when it has not
 // judged for a time.
-func (p *cpUnderTest) waitForUnverified(ctx context.Context, fault string, notJudged time.Duration) {
-	p.waitForCentral(ctx, fmt.Sprintf("%s %s: unverified at Central after", p.id, fault), notJudged+13*p.c.timing.heartbeat, func(s centralState) bool {
+func (c *campaign) unverified(cps []*cpUnderTest, fault string, notJudged time.Duration) shownState {
+	return shownState{cps, fault + ": unverified at Central after", notJudged + 13*c.timing.heartbeat, func(s centralState) bool {
 		return s.State == "activated" && s.Unverified
-	})
+	}}
 }
 
-func (p *cpUnderTest) waitForVerified(ctx context.Context, what string) {
-	t := p.c.timing
-	p.waitForCentral(ctx, fmt.Sprintf("%s   %s is back: verified after", p.id, what), maxRecovery(t.Rules)+t.heartbeat, func(s centralState) bool {
+func (c *campaign) verified(cps []*cpUnderTest, what string) shownState {
+	return shownState{cps, "  " + what + " is back: verified after", maxRecovery(c.timing.Rules) + c.timing.heartbeat, func(s centralState) bool {
 		return s.State == "activated" && !s.Unverified
-	})
+	}}
 }
 
 // maxRecovery is how long the next check that is OK may take after such a fault: one that is
@@ -232,33 +243,37 @@ func (p *cpUnderTest) logged(why evcp.Cause) scenarioMetric {
 	a := advice.For(language.English, advice.Engine, why)
 	log, err := os.ReadFile(p.child().Log)
 	text := string(log)
-	return holds(fmt.Sprintf("%s: its log has the reason and the advice", p.id), err == nil && strings.Contains(text, a.Phrase) && strings.Contains(text, a.Do))
+	return holds(p.label()+": its log has the reason and the advice", err == nil && strings.Contains(text, a.Phrase) && strings.Contains(text, a.Do))
 }
 
-// measureUnharmed is for a charge point that a fault must not touch: nothing fails, and every
+// measureUnharmed is for charge points that a fault must not touch: nothing fails, and every
 // check is judged.
-func measureUnharmed(name string, h cpHistory) []scenarioMetric {
+func measureUnharmed(name string, group []cpHistory) []scenarioMetric {
 	unjudged := func(e evcp.Event) bool { return unknownCheck(e) && e.Cause >= evcp.Local }
-	return append([]scenarioMetric{
-		exactly(name+": failed checks", h.count(always(), h.unexplained), 0),
-		exactly(name+": checks that the own machine prevented", h.count(always(), unjudged), 0),
-	}, measureComplete(name, h)...)
+	return ofEach(group, func(h cpHistory) []scenarioMetric {
+		return append([]scenarioMetric{
+			exactly(name+": failed checks", h.count(always(), h.unexplained), 0),
+			exactly(name+": checks that the own machine prevented", h.count(always(), unjudged), 0),
+		}, measureComplete(name, h)...)
+	})
 }
 
-// measureNotJudged is for a charge point that can't be judged during a fault: nothing fails, and
+// measureNotJudged is for charge points that can't be judged during a fault: nothing fails, and
 // from the check under way at its beginning to its end all checks are unknown.
-func measureNotJudged(name string, h cpHistory, why evcp.Cause) []scenarioMetric {
-	w := h.windows(oracle.OwnNetwork)[0]
-	during := timeRange{w.From.Add(h.rules.Timeout + 3*evcp.DefaultGrace), w.To}
+func measureNotJudged(name string, group []cpHistory, why evcp.Cause) []scenarioMetric {
 	known := func(e evcp.Event) bool { return e.Action == evcp.HealthCheck && e.Status.Countable() }
 	other := func(e evcp.Event) bool { return unknownCheck(e) && e.Cause != why && e.Cause != evcp.Stalled }
-	return append([]scenarioMetric{
-		exactly(name+": failed checks", h.count(always(), h.unexplained), 0),
-		exactly(name+": checks judged during the fault", h.count(during, known), 0),
-		exactly(name+": checks unknown for another reason", h.count(during, other), 0),
-		count(name+": checks unknown", h.count(during, unknownCheck)),
-		atMost(name+": OK after the fault", h.okAfter(w.To), maxRecovery(h.rules)),
-	}, measureComplete(name, h)...)
+	return ofEach(group, func(h cpHistory) []scenarioMetric {
+		w := h.windows(oracle.OwnNetwork)[0]
+		during := timeRange{w.From.Add(h.rules.Timeout + 3*evcp.DefaultGrace), w.To}
+		return append([]scenarioMetric{
+			exactly(name+": failed checks", h.count(always(), h.unexplained), 0),
+			exactly(name+": checks judged during the fault", h.count(during, known), 0),
+			exactly(name+": checks unknown for another reason", h.count(during, other), 0),
+			count(name+": checks unknown", h.count(during, unknownCheck)),
+			atMost(name+": OK after the fault", h.okAfter(w.To), maxRecovery(h.rules)),
+		}, measureComplete(name, h)...)
+	})
 }
 
 // measureComplete is for a charge point of which nothing was to be reported, and whose events

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"evcp"
@@ -28,10 +30,10 @@ func runBroker(ctx context.Context, c *campaign) error {
 	return c.setOK(1)
 }
 
-func measureBroker(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureBroker(_ *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
-	for _, h := range all {
-		id := string(h.ID)
+	for _, h := range slices.Concat(groups...) {
+		id := h.label
 		found = append(found,
 			count(id+": checks", len(h.EngineChecks)),
 			atMost(id+": largest lateness of a check", h.maxLateness(), 150*ms),
@@ -45,74 +47,92 @@ func measureBroker(_ *campaign, all []cpHistory) []scenarioMetric {
 // blackHoleDuration is that of each black hole of scenario black-holes.
 const blackHoleDuration = 30 * time.Second
 
-// blackHolesFailing is the charge point whose Engine fails while Central can't be reached.
+// blackHolesFailing is the group whose Engines fail while Central can't be reached.
 const blackHolesFailing = 2
 
-// blackHoleImpairments are those of the charge points: new connections are accepted and carry
-// nothing, or are not answered.
-var blackHoleImpairments = []faultproxy.Impairment{{Kind: faultproxy.BlackHole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.BlackHole}}
+// blackHoles are the impairments of the groups: new connections are accepted and carry
+// nothing, or are not answered. The one link of a fleet to Central has one after the other.
+var blackHoles = []faultproxy.Impairment{{Kind: faultproxy.BlackHole}, {Kind: faultproxy.Hang}, {Kind: faultproxy.BlackHole}}
+
+// centralBlackHoles is how often the links to Central are impaired.
+func (c *campaign) centralBlackHoles() int {
+	if c.o.fleet {
+		return 2
+	}
+	return 1
+}
 
 // runBlackHoles impairs the links to the Engines, and then those to Central.
 func runBlackHoles(ctx context.Context, c *campaign) error {
 	detection := maxDetection(c.timing.Rules)
-	err := c.withBlackHole(ctx, engineSide, func(p *cpUnderTest) {
-		p.waitForState(ctx, "faulted", "no link to the Engine: faulted at Central after", detection+500*ms)
-	}, func(p *cpUnderTest) {
-		p.waitForState(ctx, "activated", "  link restored: activated after", c.timing.Interval+c.timing.Timeout+500*ms)
+	err := whileImpaired(ctx, c.cps, func(p *cpUnderTest, hold func()) error { return p.impairLink(engineSide, blackHoles[p.group], hold) }, func() {
+		c.waitForCentral(ctx, showing(c.cps, "faulted", "no link to the Engine: faulted at Central after", detection+500*ms))
 	})
 	if err != nil {
 		return err
 	}
-	wait.For(ctx, 5*time.Second)
-	var failed, recovered error
-	err = c.withBlackHole(ctx, centralSide, func(p *cpUnderTest) {
-		p.waitForState(ctx, "disconnected", "no link to Central: disconnected there after", 3*c.timing.heartbeat+1500*ms)
-		if p.number == blackHolesFailing {
-			failed = p.setBehaviour(failing("ko"))
+	c.waitForCentral(ctx, showing(c.cps, "activated", "  link to the Engine restored: activated after", c.timing.Interval+c.timing.Timeout+500*ms))
+	for n := range c.centralBlackHoles() {
+		wait.For(ctx, 5*time.Second)
+		if err := c.withoutCentral(ctx, n); err != nil {
+			return err
 		}
-	}, func(p *cpUnderTest) {
-		want := "activated"
-		if p.number == blackHolesFailing {
-			want = "faulted"
-		}
-		p.waitForState(ctx, want, "  link restored: "+want+" after", 9*time.Second) // backoff, and one message without an answer
-		if p.number == blackHolesFailing {
-			wait.For(ctx, 10*time.Second)
-			recovered = p.setBehaviour(okEntry)
-		}
-	})
-	return errors.Join(err, failed, recovered)
+	}
+	return nil
 }
 
-// withBlackHole impairs one link of every charge point at once. during is called when the
-// impairment has begun, after when it is over.
-func (c *campaign) withBlackHole(ctx context.Context, side int, during, after func(*cpUnderTest)) error {
-	return c.forEachCP(func(p *cpUnderTest) error {
-		over := time.Now().Add(blackHoleDuration)
-		err := p.impairLink(side, blackHoleImpairments[p.number], func() {
-			during(p)
-			wait.For(ctx, time.Until(over))
-		})
-		after(p)
-		return err
+// withoutCentral impairs the links to Central; the Engines of one group fail meanwhile.
+func (c *campaign) withoutCentral(ctx context.Context, n int) error {
+	failed, others := c.group(blackHolesFailing), append(c.group(0), c.group(1)...)
+	var changed error
+	impair := func(m *monitorUnderTest, hold func()) error {
+		return m.cps[0].impairLink(centralSide, blackHoles[m.cps[0].group+n], hold)
+	}
+	err := whileImpaired(ctx, c.monitors(), impair, func() {
+		c.waitForCentral(ctx, showing(c.cps, "disconnected", "no link to Central: disconnected there after", 3*c.timing.heartbeat+1500*ms))
+		changed = setAll(failed, failing("ko"))
 	})
+	const most = 9 * time.Second // backoff, and one message without an answer
+	c.waitForCentral(ctx, showing(others, "activated", "  link to Central restored: activated after", most), showing(failed, "faulted", "  link to Central restored: faulted after", most))
+	wait.For(ctx, 10*time.Second)
+	return errors.Join(err, changed, setAll(failed, okEntry))
 }
 
-func measureBlackHoles(c *campaign, all []cpHistory) []scenarioMetric {
+// whileImpaired impairs something of each at once, for the duration of a black hole and until
+// during has returned.
+func whileImpaired[T any](ctx context.Context, all []T, impair func(_ T, hold func()) error, during func()) (err error) {
+	over := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { err = forEach(all, func(x T) error { return impair(x, func() { <-over }) }) })
+	until := time.Now().Add(blackHoleDuration)
+	during()
+	wait.For(ctx, time.Until(until))
+	close(over)
+	running.Wait()
+	return err
+}
+
+func measureBlackHoles(c *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
-	for n, h := range all {
-		id := string(h.ID)
+	for n, group := range groups {
 		incidents := 1
 		if n == blackHolesFailing {
-			incidents = 2
+			incidents += c.centralBlackHoles()
 		}
-		found = append(found,
-			atMost(id+" no link to the Engine: incident after", h.incidentIn(h.windows(oracle.EngineLink)[0]), maxDetection(h.rules)),
-			atMost(id+" no link to Central: the Monitor closes after", h.closedIn(h.windows(oracle.CentralLink)[0]), 3*c.timing.heartbeat),
-			exactly(id+" incidents in all", h.count(always(), isAction(evcp.EngineFailed)), incidents),
-			exactly(id+" receipts for them", h.count(always(), isAction(evcp.ReportEngineFailure)), incidents),
-			exactly(id+" receipts for recoveries", h.count(always(), isAction(evcp.ReportEngineRecovery)), incidents),
-			exactly(id+" reports after a receipt of theirs", h.reportsAfterReceipt(), 0))
+		found = append(found, ofEach(group, func(h cpHistory) []scenarioMetric {
+			id := h.label
+			rows := []scenarioMetric{
+				atMost(id+" no link to the Engine: incident after", h.incidentIn(h.windows(oracle.EngineLink)[0]), maxDetection(h.rules)),
+				exactly(id+" incidents in all", h.count(always(), isAction(evcp.EngineFailed)), incidents),
+				exactly(id+" receipts for them", h.count(always(), isAction(evcp.ReportEngineFailure)), incidents),
+				exactly(id+" receipts for recoveries", h.count(always(), isAction(evcp.ReportEngineRecovery)), incidents),
+				exactly(id+" reports after a receipt of theirs", h.reportsAfterReceipt(), 0),
+			}
+			for _, w := range h.windows(oracle.CentralLink) {
+				rows = append(rows, atMost(id+" no link to Central: the Monitor closes after", h.closedIn(w), 3*c.timing.heartbeat))
+			}
+			return rows
+		})...)
 	}
 	return found
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,78 +18,121 @@ import (
 	"evcp/internal/wire"
 )
 
-// runKills kills the Monitor of each charge point at another moment of an incident.
+// runKills kills the Monitor of each group at another moment of an incident.
 func runKills(ctx context.Context, c *campaign) error {
-	if err := c.setKO(0, 1, 2); err != nil {
-		return err
+	part := func(of func(context.Context, *campaign, []*cpUnderTest) error) func([]*cpUnderTest) error {
+		return func(cps []*cpUnderTest) error { return errors.Join(of(ctx, c, cps), setAll(cps, okEntry)) }
 	}
-	parts := []func(context.Context, *cpUnderTest) error{killedAtTwo, killedAfterReceipt, recoveredWhileDown}
-	if err := c.forEachCP(func(p *cpUnderTest) error { return parts[p.number](ctx, p) }); err != nil {
-		return err
-	}
-	return c.setOK(0, 1, 2)
+	return c.forEachGroup(part(killedAtTwo), part(killedAfterReceipt), part(recoveredWhileDown))
 }
 
-// killedAtTwo kills after two of three failed checks; the next one must report.
-func killedAtTwo(ctx context.Context, p *cpUnderTest) error {
-	p.waitForChecks(ctx, 2)
-	wait.For(ctx, 150*ms) // they are committed then
-	if p.answered(wire.EngineFailure) {
-		return fmt.Errorf("%s: three checks have failed before it could be killed", p.id)
+// setKOInTurn makes Engines fail. In a fleet each begins after a check of its own, within one
+// interval, so that their counts go on together.
+func (c *campaign) setKOInTurn(ctx context.Context, cps []*cpUnderTest) error {
+	return forEach(cps, func(p *cpUnderTest) error {
+		if c.o.fleet {
+			p.waitAfterCheck(ctx)
+		}
+		return p.setBehaviour(failing("ko"))
+	})
+}
+
+// killedAtTwo kills after two of three failed checks; the next one must report. In a fleet the
+// checks go on: some have failed three times by then.
+func killedAtTwo(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	if err := c.setKOInTurn(ctx, cps); err != nil {
+		return err
 	}
-	err := p.withMonitorDown((*process.Child).Kill, func() {})
-	p.waitForAnswer(ctx, wire.EngineFailure)
+	err := forEach(cps, func(p *cpUnderTest) error { p.waitForChecks(ctx, 2); return nil })
+	if !c.o.fleet {
+		wait.For(ctx, 150*ms) // they are committed then
+		if c.anyAnswered(cps, wire.EngineFailure) {
+			return fmt.Errorf("%s: three checks have failed before it could be killed", cps[0].id)
+		}
+	}
+	err = errors.Join(err, cps[0].withMonitorDown((*process.Child).Kill, func() {}))
+	c.waitForAnswer(ctx, cps, wire.EngineFailure)
 	return err
 }
 
 // killedAfterReceipt kills after the report's receipt; --report-every must pass before the
 // next report.
-func killedAfterReceipt(ctx context.Context, p *cpUnderTest) error {
-	p.waitForAnswer(ctx, wire.EngineFailure)
+func killedAfterReceipt(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	if err := c.setKOInTurn(ctx, cps); err != nil {
+		return err
+	}
+	c.waitForAnswer(ctx, cps, wire.EngineFailure)
 	wait.For(ctx, 300*ms)
-	err := p.withMonitorDown((*process.Child).Kill, func() { wait.For(ctx, 100*ms) })
-	wait.For(ctx, p.c.timing.ReportEvery*5/4)
+	err := cps[0].withMonitorDown((*process.Child).Kill, func() { wait.For(ctx, 100*ms) })
+	wait.For(ctx, c.timing.ReportEvery*5/4)
 	return err
 }
 
-// recoveredWhileDown lets the Engine recover while no Monitor runs.
-func recoveredWhileDown(ctx context.Context, p *cpUnderTest) error {
-	p.waitForAnswer(ctx, wire.EngineFailure)
+// recoveredWhileDown lets the Engines recover while no Monitor runs.
+func recoveredWhileDown(ctx context.Context, c *campaign, cps []*cpUnderTest) error {
+	if err := c.setKOInTurn(ctx, cps); err != nil {
+		return err
+	}
+	c.waitForAnswer(ctx, cps, wire.EngineFailure)
 	wait.For(ctx, 300*ms)
 	var recovered error
-	err := p.withMonitorDown((*process.Child).Kill, func() {
+	err := cps[0].withMonitorDown((*process.Child).Kill, func() {
 		wait.For(ctx, time.Second)
-		recovered = p.setBehaviour(okEntry)
+		recovered = setAll(cps, okEntry)
 		wait.For(ctx, 3*time.Second)
 	})
-	p.waitForAnswer(ctx, wire.EngineRecovered)
+	c.waitForAnswer(ctx, cps, wire.EngineRecovered)
 	return errors.Join(recovered, err)
 }
 
-func measureKills(c *campaign, all []cpHistory) []scenarioMetric {
-	found := append(measureKilledAtTwo(all[0]), measureAfterReceipt(all[1], c.timing.ReportEvery)...)
-	recovered := all[2].sent(wire.EngineRecovered, always())
-	started := all[2].windows(oracle.MonitorDown)[0].To
-	found = append(found, exactly("recovered while down: ENGINE_RECOVERED", len(recovered), 1),
-		exactly("recovered while down: ENGINE_FAILURE", len(all[2].sent(wire.EngineFailure, always())), 1))
+func measureKills(c *campaign, groups [][]cpHistory) []scenarioMetric {
+	found := measureKilledAtTwo(groups[0], c.o.fleet)
+	found = append(found, ofEach(groups[1], func(h cpHistory) []scenarioMetric { return measureAfterReceipt(h, c.timing.ReportEvery) })...)
+	return append(found, ofEach(groups[2], measureRecoveredWhileDown)...)
+}
+
+// killed is when the Monitor was down after the Engine had begun to fail.
+func (h cpHistory) killed() oracle.Window {
+	began := h.rangesOf("ko")[0].from
+	all := h.windows(oracle.MonitorDown)
+	return all[slices.IndexFunc(all, func(w oracle.Window) bool { return w.From > began })]
+}
+
+func measureRecoveredWhileDown(h cpHistory) []scenarioMetric {
+	recovered := h.sent(wire.EngineRecovered, always())
+	found := []scenarioMetric{
+		exactly("recovered while down: ENGINE_RECOVERED", len(recovered), 1),
+		exactly("recovered while down: ENGINE_FAILURE", len(h.sent(wire.EngineFailure, always())), 1),
+	}
 	if len(recovered) > 0 {
-		found = append(found, atMost("recovered while down: reported after the start", recovered[0].Sent.Sub(started), 1500*ms))
+		found = append(found, atMost("recovered while down: reported after the start", recovered[0].Sent.Sub(h.killed().To), 1500*ms))
 	}
 	return found
 }
 
-func measureKilledAtTwo(h cpHistory) []scenarioMetric {
-	down := h.windows(oracle.MonitorDown)[0]
-	incident, _ := h.after(0, isAction(evcp.EngineFailed))
-	took := never
-	if reports := h.sent(wire.EngineFailure, always()); len(reports) > 0 {
-		took = reports[0].Sent.Sub(down.To)
+// measureKilledAtTwo wants the failed checks before and after the kill to be three in all. In a
+// fleet those that had failed three times before it are left out, and most had not.
+func measureKilledAtTwo(group []cpHistory, fleet bool) (found []scenarioMetric) {
+	twice := 0
+	for _, h := range group {
+		down := h.killed()
+		incident, _ := h.after(0, isAction(evcp.EngineFailed))
+		before := h.count(timeRange{0, down.From}, failedCheck)
+		if fleet && before > 2 && incident.At < down.From {
+			continue
+		}
+		if before == 2 {
+			twice++
+		}
+		took := never
+		if reports := h.sent(wire.EngineFailure, always()); len(reports) > 0 {
+			took = reports[0].Sent.Sub(down.To)
+		}
+		found = append(found,
+			exactly("killed after two: failed checks from start to incident, and those before", before+h.count(timeRange{down.To, incident.At}, failedCheck), 3),
+			atMost("killed after two: reported after the start", took, 1500*ms+time.Duration(2-min(before, 2))*h.rules.Interval))
 	}
-	return []scenarioMetric{
-		exactly("killed after two: failed checks committed before it", h.count(timeRange{0, down.From}, failedCheck), 2),
-		exactly("killed after two: failed checks from start to incident", h.count(timeRange{down.To, incident.At}, failedCheck), 1),
-		atMost("killed after two: reported after the start", took, 1500*ms),
-	}
+	return append(found, count("killed after two: charge points with two failed checks committed", twice), holds("  which are more than half", twice > len(group)/2))
 }
 
 func measureAfterReceipt(h cpHistory, every time.Duration) []scenarioMetric {
@@ -105,16 +149,16 @@ func measureAfterReceipt(h cpHistory, every time.Duration) []scenarioMetric {
 
 const randomKills = 50 // of each Monitor
 
-// runRandomKills kills two Monitors at random moments, which the seed determines.
+// runRandomKills kills the Monitors at random moments, which the seed determines.
 func runRandomKills(ctx context.Context, c *campaign) error {
 	if err := c.setBehaviour(intermittentEntry, 1); err != nil {
 		return err
 	}
-	err := c.forEachCP(func(p *cpUnderTest) error {
-		r := rand.New(rand.NewPCG(c.o.seed, uint64(p.number)))
+	err := forEach(c.monitors(), func(m *monitorUnderTest) error {
+		r := rand.New(rand.NewPCG(c.o.seed, uint64(m.cps[0].number)))
 		for range randomKills {
 			wait.For(ctx, time.Duration(r.Int64N(int64(1800*ms))))
-			if err := p.withMonitorDown((*process.Child).Kill, func() {}); err != nil {
+			if err := m.withMonitorDown((*process.Child).Kill, func() {}); err != nil {
 				return err
 			}
 		}
@@ -126,10 +170,10 @@ func runRandomKills(ctx context.Context, c *campaign) error {
 	return c.setOK(1)
 }
 
-func measureRandomKills(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureRandomKills(_ *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
-	for _, h := range all {
-		id := string(h.ID)
+	for _, h := range slices.Concat(groups...) {
+		id := h.label
 		lost := h.checksWithoutEvent()
 		oldest := time.Duration(0)
 		for _, check := range lost {
@@ -177,8 +221,8 @@ func (h cpHistory) untilKilled(check oracle.EngineCheck) time.Duration {
 	return time.Hour
 }
 
-// The charge points of scenario moved-state. The second Monitor of movedCopied has a history of
-// its own, the fourth.
+// The groups of scenario moved-state; a fleet has one state, to which all of this happens. The second
+// Monitor of movedCopied has a history of its own, the fourth.
 const (
 	movedDeleted = 0 // its state is deleted between two runs
 	movedRunning = 1 // its state is deleted while its Monitor runs
@@ -190,10 +234,11 @@ const (
 // same id, with an Engine of its own.
 func runMovedState(ctx context.Context, c *campaign) error {
 	wait.For(ctx, 3*time.Second)
-	deleted, running := c.cps[movedDeleted], c.cps[movedRunning]
+	deleted, running := c.group(movedDeleted)[0], c.group(movedRunning)[0]
 	if err := deleted.withStateMoved(deleted.stopMonitor, os.RemoveAll); err != nil {
 		return err
 	}
+	running.waitForChecks(ctx, 2) // in a fleet it has just been started
 	from := now()
 	if err := os.RemoveAll(running.folder); err != nil {
 		return err
@@ -202,12 +247,13 @@ func runMovedState(ctx context.Context, c *campaign) error {
 	if err := running.withMonitorDown(running.stopMonitor, func() {}); err != nil {
 		return err
 	}
-	c.truth.endWindow(movedRunning, from, oracle.Window{Kind: oracle.StateMoved})
-	second, err := c.startCopy(c.cps[movedCopied])
+	running.endWindow(from, oracle.Window{Kind: oracle.StateMoved})
+	running.waitForChecks(ctx, 2)
+	second, err := c.startCopy(c.group(movedCopied)[0])
 	if err != nil {
 		return err
 	}
-	second.waitForCentral(ctx, "copied: Central's API shows two Monitors after", 3*c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 })
+	c.waitForCentral(ctx, shownState{second, "copied: Central's API shows two Monitors after", 3 * c.timing.heartbeat, func(s centralState) bool { return s.Monitors == 2 }})
 	log, err := os.ReadFile(c.central.Log)
 	c.truth.addMetric(holds("copied: Central's log shows two Monitors", err == nil && strings.Contains(string(log), "two Monitors send heartbeats for one charge point")))
 	wait.For(ctx, 15*time.Second)
@@ -215,20 +261,33 @@ func runMovedState(ctx context.Context, c *campaign) error {
 }
 
 // startCopy kills a Monitor, copies its state, starts it again, and starts a second one of
-// the same id with the copy.
-func (c *campaign) startCopy(p *cpUnderTest) (*cpUnderTest, error) {
-	second, err := c.newCP(p.id, copyInstance, okEntry, filepath.Join(c.o.dir, "state-"+copyInstance), place{})
+// the same ids with the copy. It returns the charge points of that.
+func (c *campaign) startCopy(p *cpUnderTest) (second []*cpUnderTest, err error) {
+	m, state := p.monitorUnderTest, filepath.Join(c.o.dir, "state-"+copyInstance)
+	start := func() error { return second[0].startMonitor() }
+	if c.o.fleet {
+		f, err := c.newFleet(fleetName, copyInstance, state, place{})
+		for n := 0; err == nil && n < len(m.cps); n++ {
+			_, err = f.add(n, movedCopy, okEntry, place{})
+		}
+		if err != nil {
+			return nil, err
+		}
+		second, start = f.cps, f.start
+	} else {
+		one, err := c.newCP(movedCopy, p.id, copyInstance, okEntry, state, place{})
+		if err != nil {
+			return nil, err
+		}
+		second = []*cpUnderTest{one}
+		c.cps = append(c.cps, one)
+	}
+	err = m.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, second[0].folder) })
 	if err != nil {
 		return nil, err
 	}
-	err = p.withStateMoved((*process.Child).Kill, func(folder string) error { return copyFiles(folder, second.folder) })
-	if err != nil {
-		return nil, err
-	}
-	c.cps = append(c.cps, second)
-	c.truth.endWindow(second.number, c.from, oracle.Window{Kind: oracle.MonitorDown})
-	err = second.startMonitor()
-	return second, err
+	second[0].endWindow(c.from, oracle.Window{Kind: oracle.MonitorDown})
+	return second, start()
 }
 
 // copyFiles copies the regular files of a folder, and not the socket that a killed Monitor
@@ -252,21 +311,43 @@ func copyFiles(from, to string) error {
 	return nil
 }
 
-func measureMovedState(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureMovedState(c *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
-	for n, name := range []string{movedDeleted: "deleted", movedRunning: "deleted under its Monitor"} {
-		found = append(found, holds(name+": a new epoch", len(all[n].epochs()) > 1),
-			exactly(name+": seqs that are not on the topic", all[n].missing(), 0))
+	for n, name := range []string{movedDeleted: "deleted", movedRunning: "deleted under its Monitor", movedCopied: "copied"} {
+		found = append(found, ofEach(groups[n], func(h cpHistory) []scenarioMetric {
+			least, most := movedEpochs(n, c.o.fleet)
+			return []scenarioMetric{
+				notLess(name+": epochs", len(h.epochs()), least),
+				notMore(name+": epochs at most", len(h.epochs()), most),
+				exactly(name+": seqs that are not on the topic", h.missing(), 0),
+			}
+		})...)
 	}
-	// One that is stopped before it has a disk again begins a third.
-	found = append(found, exactly("deleted: epochs", len(all[movedDeleted].epochs()), 2),
-		notMore("deleted under its Monitor: epochs", len(all[movedRunning].epochs()), 3))
-	copied, second := all[movedCopied], all[movedCopy]
-	return append(found,
-		exactly("copied: epochs of the first host", len(copied.epochs()), 1),
-		exactly("copied: epochs of the second host", len(second.epochs()), 1),
-		exactly("copied: seqs that are not on the topic", copied.missing()+second.missing(), 0),
-		holds("copied: the second host's is newer and names the first's", continues(second, copied)))
+	first := map[evcp.CPID]cpHistory{}
+	for _, h := range slices.Concat(groups[:movedCopy]...) {
+		first[h.ID] = h
+	}
+	return append(found, ofEach(groups[movedCopy], func(h cpHistory) []scenarioMetric {
+		return []scenarioMetric{
+			exactly("copied: epochs of the second host", len(h.epochs()), 1),
+			exactly("copied: seqs of it that are not on the topic", h.missing(), 0),
+			holds("copied: the second host's is newer and names the first's", continues(h, first[h.ID])),
+		}
+	})...)
+}
+
+// movedEpochs is how many epochs there are. A Monitor whose state is deleted while it runs, and
+// that is stopped before it has a disk again, begins one more. In a fleet all happens to all.
+func movedEpochs(group int, fleet bool) (least, most int) {
+	switch {
+	case fleet:
+		return 3, 4
+	case group == movedDeleted:
+		return 2, 2
+	case group == movedRunning:
+		return 2, 3
+	}
+	return 1, 1
 }
 
 // continues reports whether the first event of a history begins a newer epoch that names
@@ -275,6 +356,6 @@ func continues(h, before cpHistory) bool {
 	if len(h.events) == 0 || len(before.events) == 0 {
 		return false
 	}
-	first, old := h.events[0], before.events[0].Epoch
+	first, old := h.events[0], before.events[len(before.events)-1].Epoch
 	return first.Seq == 1 && first.Epoch > old && first.PrevEpoch == old && first.PrevSeq > 0
 }

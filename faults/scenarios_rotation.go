@@ -22,8 +22,11 @@ const rotationMonitors = 200
 // authority is trusted beside the old one before it issues, and the old one is not trusted any
 // more when nothing of it is in use.
 func rotations(ctx context.Context, of *certificateFiles, broker string) []replacement {
-	first, ids := of.authority, of.ids
-	central, engines, clients := []string{centralCert + ".pem"}, pemOf(ids, ofEngine), pemOf(ids, toCentral)
+	first := of.authority
+	central, engines, clients := []string{centralCert + ".pem"}, pemOf(of.engines, ofEngine), []string{}
+	for _, m := range of.monitors {
+		clients = append(clients, toCentral(m.name)+".pem")
+	}
 	authorities := replacement{
 		monitor: []string{"central-ca", "engine-ca", "kafka-ca"}, central: []string{"tls-client-ca"}, files: []string{trustedFile},
 	}
@@ -40,7 +43,7 @@ func rotations(ctx context.Context, of *certificateFiles, broker string) []repla
 		named("a second authority beside the first", authorities, func(c *certificateFiles) error { return c.newAuthority("second", first) }),
 		named("certificates of servers, by the second", servers, nil),
 		named("certificates of Monitors, by the second", replacement{monitor: []string{"central-cert", "engine-cert"}, files: clients},
-			func(c *certificateFiles) error { return c.issueClients(ids...) }),
+			func(c *certificateFiles) error { return c.issueClients(c.monitors...) }),
 		named("the second authority alone", authorities, func(c *certificateFiles) error { return c.trust(c.authority) }),
 		named("the password at the broker", replacement{monitor: []string{"kafka-password-file"}, files: []string{passwordFile}},
 			func(c *certificateFiles) error { return c.changePassword(ctx, broker, "second password") }),
@@ -62,7 +65,7 @@ func runRotation(ctx context.Context, c *campaign) error {
 	c.rotation.began = now()
 	wrong, stop := c.watchStates(ctx)
 	for n, r := range rotations(ctx, c.certificates, c.brokerAddress) {
-		if err := errors.Join(c.replace(ctx, r, c.cps...), c.cutAll(ctx), c.failAndRecover(ctx, n)); err != nil {
+		if err := errors.Join(c.replace(ctx, r, c.monitors()...), c.cutAll(ctx), c.failAndRecover(ctx, n)); err != nil {
 			stop()
 			return fmt.Errorf("%s: %w", r.about, err)
 		}
@@ -87,47 +90,33 @@ func (c *campaign) cutAll(ctx context.Context) error {
 	defer c.rotation.cutting.Add(1)
 	err := errors.Join(
 		c.forEachCP(func(p *cpUnderTest) error { _, err := p.cut(ctx, engineSide); return err }),
-		c.forEachCP(func(p *cpUnderTest) error { _, err := p.cut(ctx, centralSide); return err }),
+		forEach(c.monitors(), func(m *monitorUnderTest) error { _, err := m.cps[0].cut(ctx, centralSide); return err }),
 	)
 	c.waitForReturn(ctx, now())
 	return errors.Join(err, c.injectBroker("restart", func() {}))
 }
 
-// waitForReturn waits until Central has answered a message of every Monitor since from. It
+// waitForReturn waits until Central has answered a message of every charge point since from. It
 // returns how long that took.
 func (c *campaign) waitForReturn(ctx context.Context, from evcp.Stamp) time.Duration {
-	missing := slices.Clone(c.cps)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	back := wait.Until(ctx, 50*ms, func() bool {
-		missing = slices.DeleteFunc(missing, func(p *cpUnderTest) bool { return p.lastAnswer() > from })
-		return len(missing) == 0
-	})
-	if !back {
+	if !c.waitForMessages(ctx, c.cps, answeredAfter(from)) {
 		return never
 	}
 	return now().Sub(from)
 }
 
-// lastAnswer is when the newest answer of Central went to the Monitor.
-func (p *cpUnderTest) lastAnswer() (last evcp.Stamp) {
-	chunks, _ := p.links[centralSide].Traffic()
-	for _, m := range messages(chunks)[p.id] {
-		last = max(last, m.Returned)
-	}
-	return last
-}
-
 // failAndRecover makes one Engine fail until it is reported, and recover. Each charge point can
 // do this once.
 func (c *campaign) failAndRecover(ctx context.Context, n int) error {
-	p := c.cps[n]
+	one := c.cps[n : n+1]
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := c.setKO(n)
-	p.waitForAnswer(ctx, wire.EngineFailure)
-	err = errors.Join(err, c.setOK(n))
-	p.waitForAnswer(ctx, wire.EngineRecovered)
+	err := setAll(one, failing("ko"))
+	c.waitForAnswer(ctx, one, wire.EngineFailure)
+	err = errors.Join(err, setAll(one, okEntry))
+	c.waitForAnswer(ctx, one, wire.EngineRecovered)
 	return err
 }
 
@@ -172,7 +161,8 @@ func (c *campaign) returnTogether(ctx context.Context) error {
 	return nil
 }
 
-func measureRotation(c *campaign, all []cpHistory) []scenarioMetric {
+func measureRotation(c *campaign, groups [][]cpHistory) []scenarioMetric {
+	all := slices.Concat(groups...)
 	var failed, unknown, missing, restarted, incidents, receipts int
 	var late, lateReport, lateReturn time.Duration
 	checks := 0
@@ -194,12 +184,13 @@ func measureRotation(c *campaign, all []cpHistory) []scenarioMetric {
 	}
 	replaced := c.rotation.replaced
 	return []scenarioMetric{
-		count("Monitors", len(all)),
+		count("charge points", len(all)),
+		count("Monitors", len(c.monitors())),
 		count("checks", checks),
 		onTime(exactly("failed checks of Engines that were OK", failed, 0)),
 		onTime(exactly("checks that are unknown", unknown, 0)),
 		exactly("seqs that are not on the topic", missing, 0),
-		exactly("Monitors that were restarted", restarted, 0),
+		exactly("charge points whose Monitor was restarted", restarted, 0),
 		exactly("incidents: one Engine after each replacement", incidents, replaced),
 		exactly("receipts for failures and recoveries", receipts, 2*replaced),
 		atMost("the slowest receipt, after its incident or recovery", lateReport, 500*ms),

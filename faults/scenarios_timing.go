@@ -45,9 +45,9 @@ func runStops(ctx context.Context, c *campaign) error {
 	}
 	for _, s := range stops {
 		err := c.whileMute(ctx, func() error {
-			return c.forEachCP(func(p *cpUnderTest) error {
+			return forEach(c.monitors(), func(m *monitorUnderTest) error {
 				for i := range s.times {
-					p.pauseInCheck(ctx, i, s.long)
+					m.watched(i).pauseInCheck(ctx, i, s.long)
 				}
 				return nil
 			})
@@ -80,6 +80,12 @@ func (c *campaign) whileMute(ctx context.Context, do func() error) error {
 	return ctx.Err()
 }
 
+// watched is the charge point in whose check a Monitor is paused: another one each two times.
+func (m *monitorUnderTest) watched(turn int) *cpUnderTest {
+	const apart = 83 // so that all groups have their turn
+	return m.cps[turn/2*apart%len(m.cps)]
+}
+
 // pauseInCheck pauses a Monitor before the Engine's reply: in even turns as soon as the
 // Engine has received the check, in odd ones a third of the timeout later.
 func (p *cpUnderTest) pauseInCheck(ctx context.Context, turn int, long time.Duration) {
@@ -92,28 +98,32 @@ func (p *cpUnderTest) pauseInCheck(ctx context.Context, turn int, long time.Dura
 	p.pauseMonitor(hold)
 }
 
-func measureStops(_ *campaign, all []cpHistory) []scenarioMetric {
+func measureStops(_ *campaign, groups [][]cpHistory) []scenarioMetric {
 	var found []scenarioMetric
 	for n, who := range []string{stopsOK: "OK at once", stopsSlow: "OK after 0.6 s"} {
-		h := all[n]
-		found = append(found,
-			exactly(who+": failed checks", h.count(always(), failedCheck), 0),
-			exactly(who+": reports", len(h.sent(wire.EngineFailure, always())), 0),
-			count(who+": pauses", len(h.windows(oracle.MonitorPaused))),
-			count(who+": checks unknown", h.count(always(), unknownCheck)))
+		found = append(found, ofEach(groups[n], func(h cpHistory) []scenarioMetric {
+			return []scenarioMetric{
+				exactly(who+": failed checks", h.count(always(), failedCheck), 0),
+				exactly(who+": reports", len(h.sent(wire.EngineFailure, always())), 0),
+				count(who+": pauses of its Monitor", len(h.windows(oracle.MonitorPaused))),
+				count(who+": checks unknown", h.count(always(), unknownCheck)),
+			}
+		})...)
 	}
 	for i := range len(stops) + 1 {
 		during := "two busy processes per core for 15 s"
 		if i < len(stops) {
 			during = fmt.Sprintf("%d × %s", stops[i].times, stops[i].long)
 		}
-		for _, n := range []int{stopsMuteA, stopsMuteB} {
-			took, most := all[n].muteReported(i)
-			found = append(found, atMost(during+": mute "+string(all[n].ID)+" reported after", took, most))
+		for _, h := range slices.Concat(groups[stopsMuteA], groups[stopsMuteB]) {
+			took, most := h.muteReported(i)
+			found = append(found, atMost(during+": mute "+h.label+" reported after", took, most))
 		}
 	}
-	late := all[stopsLate]
-	return append(found, exactly("OK after 1.2 s: checks that are OK", late.count(late.rangesOf(lateEntry.name)[0].shrunk(2*time.Second), okCheck), 0))
+	return append(found, ofEach(groups[stopsLate], func(h cpHistory) []scenarioMetric {
+		late := h.rangesOf(lateEntry.name)[0].shrunk(2 * time.Second)
+		return []scenarioMetric{exactly("OK after 1.2 s: checks that are OK", h.count(late, okCheck), 0)}
+	})...)
 }
 
 // muteReported is how long after its Engine became mute for the n-th time a Monitor sent
@@ -158,7 +168,7 @@ func runLate(ctx context.Context, c *campaign) error {
 	late := []catalogueEntry{wholeLate, halfLate}
 	return c.forEachCP(func(p *cpUnderTest) error {
 		p.waitMidCheck(ctx)
-		if err := p.setBehaviour(late[p.number]); err != nil {
+		if err := p.setBehaviour(late[p.group]); err != nil {
 			return err
 		}
 		wait.For(ctx, 10*time.Second)
@@ -169,9 +179,13 @@ func runLate(ctx context.Context, c *campaign) error {
 	})
 }
 
-func measureLate(_ *campaign, all []cpHistory) []scenarioMetric {
-	found := all[0].measureLate("OK 1.5 s late", wholeLate, evcp.ConnectionError)
-	return append(found, all[1].measureLate("O in time, K 1.5 s late", halfLate, evcp.KO)...)
+func measureLate(_ *campaign, groups [][]cpHistory) []scenarioMetric {
+	found := ofEach(groups[0], func(h cpHistory) []scenarioMetric {
+		return h.measureLate("OK 1.5 s late", wholeLate, evcp.ConnectionError)
+	})
+	return append(found, ofEach(groups[1], func(h cpHistory) []scenarioMetric {
+		return h.measureLate("O in time, K 1.5 s late", halfLate, evcp.KO)
+	})...)
 }
 
 // measureLate looks at the checks that began while the Engine was late, and at the first
