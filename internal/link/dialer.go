@@ -30,8 +30,9 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interv
 type TCPDialer struct {
 	Resolver *net.Resolver // nil is the system's
 
-	mu    sync.Mutex // guards names
-	names map[string]knownName
+	mu     sync.Mutex // guards what follows
+	names  map[string]knownName
+	asking map[string]*sharedLookup // lookups under way
 }
 
 // knownName is what is known of the addresses of a name.
@@ -122,7 +123,7 @@ func (d *TCPDialer) addresses(ctx context.Context, host string, limit time.Durat
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	found, err := lookup(ctx, d.Resolver, host)
+	found, err := d.lookup(ctx, host, limit)
 	switch {
 	case err == nil:
 		for i := range found {
@@ -139,21 +140,6 @@ func (d *TCPDialer) addresses(ctx context.Context, host string, limit time.Durat
 		d.update(host, func(n *knownName) { n.lookAgain = time.Now().Add(lookupPause) })
 	}
 	return known.ordered(), nil
-}
-
-// lookup asks the name servers. Where one of several questions (A and AAAA, each search
-// domain) had no answer and another one found nothing, the name may exist, but Go's error
-// says that it does not. So that error is asked for once more, strictly.
-func lookup(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
-	found, err := r.LookupNetIP(ctx, "ip", host)
-	if CauseOf(err) != evcp.DNS {
-		return found, err
-	}
-	strict := net.Resolver{StrictErrors: true}
-	if r != nil {
-		strict.PreferGo, strict.Dial = r.PreferGo, r.Dial
-	}
-	return strict.LookupNetIP(ctx, "ip", host)
 }
 
 func (n knownName) ordered() []netip.Addr {
