@@ -102,7 +102,7 @@ func (o *Outbox) take(handle int, events []evcp.Event) {
 	was := r.encoder.size
 	for i := range events {
 		if e := &events[i]; reportable(e.Action) && o.facts.wanted {
-			o.facts.add(*e, position(r.ID, r.Count+i))
+			o.facts.add(handle, *e, position(r.ID, r.Count+i))
 		}
 	}
 	r.add(events)

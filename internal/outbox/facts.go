@@ -11,7 +11,8 @@ import (
 
 // Fact is an event that the uplink needs.
 type Fact struct {
-	Event evcp.Event
+	Handle int // of its charge point
+	Event  evcp.Event
 	// Pos is its place in the order of append: rising, and the same after a restart.
 	Pos int64
 }
@@ -48,8 +49,8 @@ func newFacts(o *Outbox) *Facts {
 func (o *Outbox) Facts() *Facts { return o.facts }
 
 // add queues a fact that was just appended. The caller holds the lock.
-func (f *Facts) add(e evcp.Event, pos int64) {
-	f.queue = append(f.queue, queuedFact{Fact{e, pos}, time.Now().Add(slowDisk)})
+func (f *Facts) add(handle int, e evcp.Event, pos int64) {
+	f.queue = append(f.queue, queuedFact{Fact{handle, e, pos}, time.Now().Add(slowDisk)})
 	f.open = append(f.open, pos)
 	poke(f.wake)
 }
@@ -160,7 +161,7 @@ func (o *Outbox) readFacts(s runStore) error {
 				return contentError(err)
 			}
 			if pos := position(r.ID, index); pos > f.last && reportable(e.Action) {
-				f.queue = append(f.queue, queuedFact{Fact: Fact{e, pos}})
+				f.queue = append(f.queue, queuedFact{Fact: Fact{o.indexOf(e.CP), e, pos}})
 				f.open = append(f.open, pos)
 			}
 			index++

@@ -55,7 +55,7 @@ func Open(dir string, options Options) (*Outbox, error) {
 
 // reset forgets everything that was read.
 func (o *Outbox) reset() {
-	o.stateTable = newStateTable()
+	o.stateTable = newStateTable(0)
 	o.cursors, o.facts, o.oldDrops = map[string]*Cursor{}, newFacts(o), nil
 	o.keptRun, o.nextRun, o.snapshotRun = 0, 0, 0
 	o.keptTotal, o.written = total{}, total{}
@@ -193,7 +193,7 @@ func (o *Outbox) read(s runStore, found Found) error {
 	if err != nil {
 		return err
 	}
-	r, err := replay(s)
+	r, err := replay(s, o.options.ChargePoints)
 	if err != nil {
 		return err
 	}

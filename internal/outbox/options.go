@@ -13,7 +13,7 @@ type Options struct {
 	MaxSize   int64         // bytes on disk at most, SQLite's log included; 0 is 512 MiB, less than 4 MiB is 4 MiB
 	Keep      int64         // bytes of delivered events kept for History; 0 is 64 MiB
 	SyncEvery time.Duration // plain OKs wait for a commit at most this long; 0 is 100 ms
-	// ChargePoints is how many there will be, about: it shapes a new file.
+	// ChargePoints is how many there will be, about: it shapes a new file and what is in memory.
 	ChargePoints int
 	// Readers must have an event before it counts as delivered: names of cursors, and
 	// Central for Facts.

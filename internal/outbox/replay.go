@@ -24,7 +24,10 @@ type stateTable struct {
 	index  map[evcp.CPID]int
 }
 
-func newStateTable() stateTable { return stateTable{index: map[evcp.CPID]int{}} }
+// newStateTable has room for so many charge points.
+func newStateTable(room int) stateTable {
+	return stateTable{states: make([]keptState, 0, room), index: make(map[evcp.CPID]int, room)}
+}
 
 // indexOf is the place of a charge point in states.
 func (t *stateTable) indexOf(cp evcp.CPID) int {
@@ -177,8 +180,8 @@ type replayResult struct {
 
 // replay reads the States and folds later runs on top. A State that was written while
 // its pass was under way has some of these runs already.
-func replay(s runStore) (*replayResult, error) {
-	r := &replayResult{stateTable: newStateTable()}
+func replay(s runStore, room int) (*replayResult, error) {
+	r := &replayResult{stateTable: newStateTable(room)}
 	if err := s.QueryInts(coveredRun, &r.snapshot); err != nil {
 		return r, err
 	}
@@ -219,7 +222,7 @@ func contentError(err error) error {
 // point. The file stays as it is. What can't be read is passed over: a new epoch is safe
 // without it.
 func salvageNumbers(f sqlite.DBFile) stateTable {
-	t := newStateTable()
+	t := newStateTable(0)
 	db, err := sqlite.OpenImmutable(f)
 	if err != nil {
 		return t

@@ -221,13 +221,13 @@ func (t *takeOver) copyRuns(f *loneFolder, after, last int64) error {
 // copyRest copies what is known of the charge points, as of all runs that were copied, and
 // notes what was taken. Where a later State is there already, it stays.
 func (t *takeOver) copyRest(all []*loneFolder) error {
-	ours, err := replay(t.to)
+	ours, err := replay(t.to, 0)
 	if err != nil {
 		return err
 	}
 	for _, f := range all {
 		err := t.open(f, func(s runStore) error {
-			theirs, err := replay(s)
+			theirs, err := replay(s, 0)
 			if err != nil {
 				return err
 			}

@@ -102,7 +102,7 @@ func (h *sessionHarness) open(change func(*uplink.Options)) {
 	h.box, h.state = box, box.State(cp)
 	o := uplink.Options{
 		Central: "central", Codec: uplink.TextCodec(wire.Raw), Heartbeat: 5 * time.Second, ReportEvery: 30 * time.Second,
-		Dialer: &h.net, Facts: box.Facts(), State: box.State,
+		Dialer: &h.net, Box: box,
 		Observe: func(o evcp.Observation) bool {
 			if o.CP != cp {
 				h.t.Errorf("something of %q was observed", o.CP)

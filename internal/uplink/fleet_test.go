@@ -28,7 +28,7 @@ func TestReconnectionsAreSpread(t *testing.T) {
 		}
 		n := &simnet.Net{}
 		u := uplink.New(uplink.Options{
-			Central: "central", Codec: uplink.TextCodec(wire.Raw), Dialer: n, Facts: box.Facts(), State: box.State,
+			Central: "central", Codec: uplink.TextCodec(wire.Raw), Dialer: n, Box: box,
 			Observe: func(evcp.Observation) bool { return true }, OnDiagnostic: func(uplink.Diagnostic) {},
 		})
 		for _, cp := range manyCPs(many) {

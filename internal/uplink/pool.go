@@ -84,15 +84,15 @@ func (p *pool) down() bool { return p.unreachable && p.open == 0 }
 func (p *pool) blocked(now Instant) bool { return p.down() && (p.probing || now < p.dialAt) }
 
 // first is how many connections there may be without a need to grow.
-func (u *Uplink) first() int { return min(u.o.Connections, len(u.index)) }
+func (u *Uplink) first() int { return min(u.o.Connections, u.cps) }
 
 // wanted is how many connections the heartbeats need. Each takes one as long as an exchange.
 func (u *Uplink) wanted() int {
 	n := u.first()
 	if u.o.Heartbeat > 0 {
-		n = max(n, int(math.Ceil(spare*float64(len(u.index))*u.took/float64(u.o.Heartbeat))))
+		n = max(n, int(math.Ceil(spare*float64(u.cps)*u.took/float64(u.o.Heartbeat))))
 	}
-	return min(n, u.o.MaxConnections, len(u.index))
+	return min(n, u.o.MaxConnections, u.cps)
 }
 
 // mayRegister reports whether Central gets another registration now. Others than registrations
@@ -206,7 +206,7 @@ func (u *Uplink) spawn() *worker {
 func (u *Uplink) retire(w *worker, now Instant) {
 	w.retired = true
 	for n := range u.sessions {
-		i, s := int32(n), &u.sessions[n] //nolint:gosec // as table.add
+		i, s := int32(n), &u.sessions[n] //nolint:gosec // as Adopt
 		if s.cp == "" || s.worker != w.number {
 			continue
 		}
@@ -307,7 +307,7 @@ func (u *Uplink) grow(now Instant) *worker {
 	if now < u.grownAt.add(balanceEvery) {
 		return nil
 	}
-	if u.count < min(u.wanted()+u.first(), u.o.MaxConnections, len(u.index)) && now >= u.growAt && now.sub(u.answeredAt) < answersLately {
+	if u.count < min(u.wanted()+u.first(), u.o.MaxConnections, u.cps) && now >= u.growAt && now.sub(u.answeredAt) < answersLately {
 		u.grownAt = now
 		return u.spawn()
 	}

@@ -42,7 +42,7 @@ func newFleet(t *testing.T, d interface {
 	}
 	h := &fleetHarness{t: t, box: box, observed: map[evcp.ObservationKind]int{}}
 	o := uplink.Options{
-		Central: central, Codec: uplink.TextCodec(wire.Raw), Heartbeat: 5 * time.Second, Dialer: d, Facts: box.Facts(), State: box.State,
+		Central: central, Codec: uplink.TextCodec(wire.Raw), Heartbeat: 5 * time.Second, Dialer: d, Box: box,
 		Observe: func(o evcp.Observation) bool {
 			h.mu.Lock()
 			defer h.mu.Unlock()

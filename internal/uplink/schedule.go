@@ -2,9 +2,7 @@ package uplink
 
 import (
 	"context"
-	"maps"
 	"math"
-	"slices"
 	"time"
 
 	"evcp"
@@ -19,7 +17,7 @@ const (
 )
 
 func (u *Uplink) collectEvery() time.Duration {
-	if len(u.index) > 1 {
+	if u.cps > 1 {
 		return fleetTick
 	}
 	return loneTick
@@ -92,7 +90,7 @@ func (u *Uplink) wakeAt(at Instant) {
 }
 
 func (u *Uplink) view() fleetView {
-	return fleetView{all: len(u.index), away: u.phases[Away], down: u.down()}
+	return fleetView{all: u.cps, away: u.phases[Away], down: u.down()}
 }
 
 // message is what a session has to send now; NoOperation: nothing before wake.
@@ -144,10 +142,11 @@ func (u *Uplink) replace(i int32, now Instant) {
 // state is no longer known. Any goroutine may call it at any time; where there is a dialogue
 // already, it goes on.
 func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
-	kept := u.o.State(cp).Incident
+	handle := u.o.Box.Handle(cp)
+	kept, i := u.o.Box.StateAt(handle).Incident, int32(handle) //nolint:gosec // a process has no 2^31 charge points
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if i, known := u.index[cp]; known {
+	if u.known(i) {
 		u.sessions[i].interval = interval
 		if d := u.leaving[i]; d != nil { // it was released, and its last message is still on its way
 			delete(u.leaving, i)
@@ -156,7 +155,8 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 		}
 		return
 	}
-	i, clock := u.add(cp, interval), time.Now()
+	u.add(i, cp, interval)
+	clock := time.Now()
 	now := u.instant(clock)
 	s := &u.sessions[i].state
 	s.resume(kept, evcp.StampOf(clock).Sub(kept.ReportedAt), u.o.ReportEvery, now)
@@ -171,20 +171,33 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 // The outbox has no fact of it when a charge point was not watched for a while: all that there
 // was to report of it counted as settled then.
 func (u *Uplink) recallAll() {
-	for _, cp := range u.cps() {
-		kept := u.o.State(cp).Incident
+	for _, i := range u.all() {
+		kept := u.o.Box.StateAt(int(i)).Incident
 		u.mu.Lock()
-		if i, known := u.index[cp]; known {
+		if u.known(i) {
 			u.change(i, u.now(), func(s *SessionState) { s.recall(kept) })
 		}
 		u.mu.Unlock()
 	}
 }
 
-func (u *Uplink) cps() []evcp.CPID {
+// all are the sessions with a dialogue.
+func (u *Uplink) all() []int32 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return slices.Collect(maps.Keys(u.index))
+	all := make([]int32, 0, u.cps)
+	for i := range u.sessions {
+		if u.sessions[i].cp != "" {
+			all = append(all, int32(i)) //nolint:gosec // as Adopt
+		}
+	}
+	return all
+}
+
+// find is the session of a charge point; false: there never was one.
+func (u *Uplink) find(cp evcp.CPID) (i int32, found bool) {
+	handle, found := u.o.Box.Lookup(cp)
+	return int32(handle), found //nolint:gosec // as Adopt
 }
 
 // change changes what a session has to report.
@@ -207,22 +220,25 @@ type departure struct {
 // is sent any more, or with ctx: then no message is begun. Any goroutine may call it at any
 // time.
 func (u *Uplink) Release(ctx context.Context, cp evcp.CPID, goodbye bool) {
-	d := u.leave(cp, goodbye)
+	i, found := u.find(cp)
+	if !found {
+		return
+	}
+	d := u.leave(i, goodbye)
 	if d == nil {
 		return
 	}
 	select {
 	case <-d.gone:
 	case <-ctx.Done():
-		u.abandon(cp, d)
+		u.abandon(i, d)
 	}
 }
 
-func (u *Uplink) leave(cp evcp.CPID, goodbye bool) *departure {
+func (u *Uplink) leave(i int32, goodbye bool) *departure {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	i, known := u.index[cp]
-	if !known {
+	if !u.known(i) {
 		return nil
 	}
 	d := u.leaving[i]
@@ -235,10 +251,10 @@ func (u *Uplink) leave(cp evcp.CPID, goodbye bool) *departure {
 }
 
 // abandon gives up a goodbye.
-func (u *Uplink) abandon(cp evcp.CPID, d *departure) {
+func (u *Uplink) abandon(i int32, d *departure) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if i, known := u.index[cp]; known && u.leaving[i] == d {
+	if u.leaving[i] == d {
 		d.goodbye = false
 		u.replace(i, u.now())
 	}
@@ -257,7 +273,7 @@ func (u *Uplink) depart(i int32) {
 // deliverFacts hands each fact of the outbox to the session of its charge point.
 func (u *Uplink) deliverFacts(ctx context.Context) {
 	for {
-		facts, err := u.o.Facts.Next(ctx)
+		facts, err := u.o.Box.Facts().Next(ctx)
 		if err != nil {
 			return
 		}
@@ -270,7 +286,8 @@ func (u *Uplink) deliverFacts(ctx context.Context) {
 func (u *Uplink) deliver(facts []outbox.Fact) {
 	now := u.now()
 	for _, f := range facts {
-		i, watched := u.index[f.Event.CP]
+		i := int32(f.Handle) //nolint:gosec // as Adopt
+		watched := u.known(i)
 		u.receipts.add(f, watched)
 		if watched {
 			u.change(i, now, func(s *SessionState) { s.Apply(f.Event) })

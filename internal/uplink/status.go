@@ -46,10 +46,10 @@ type LastExchange struct {
 // Status is what is shown of the session of cp; zero for a charge point that has none.
 // Any goroutine may call it.
 func (u *Uplink) Status(cp evcp.CPID) SessionStatus {
+	i, found := u.find(cp)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	i, known := u.index[cp]
-	if !known {
+	if !found || !u.known(i) {
 		return SessionStatus{}
 	}
 	s, clock := &u.sessions[i], time.Now()

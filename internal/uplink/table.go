@@ -11,9 +11,10 @@ import (
 const none int32 = -1
 
 // session is the dialogue with Central for one charge point: a value in a table, named by its
-// number there. See docs/decisions/0036 for its size.
+// number there, which is the handle that the charge point has in the outbox. See
+// docs/decisions/0036 for its size.
 type session struct {
-	cp       evcp.CPID
+	cp       evcp.CPID     // "": there is no dialogue
 	interval time.Duration // of its checks; for State.Shown
 	state    SessionState
 	at       Instant // resting: when it is due; waiting: since when
@@ -78,28 +79,26 @@ func classOf(m Outbound, s SessionState) class {
 	return heartbeats
 }
 
-// table holds the sessions. Numbers of sessions that were removed are used again.
+// table holds the sessions.
 type table struct {
 	sessions []session
-	index    map[evcp.CPID]int32
-	free     []int32
+	cps      int     // of those with a dialogue
 	due      []int32 // a heap of the resting sessions that have a time, by session.at
 	phases   [len(phaseNames)]int
 	pending  int // reports without a receipt
 }
 
+// known reports whether there is a dialogue.
+func (t *table) known(i int32) bool { return int(i) < len(t.sessions) && t.sessions[i].cp != "" }
+
 // add makes a session that rests.
-func (t *table) add(cp evcp.CPID, interval time.Duration) int32 {
-	i := int32(len(t.sessions)) //nolint:gosec // a process has no 2^31 charge points
-	if n := len(t.free); n > 0 {
-		i, t.free = t.free[n-1], t.free[:n-1]
-	} else {
+func (t *table) add(i int32, cp evcp.CPID, interval time.Duration) {
+	for int(i) >= len(t.sessions) {
 		t.sessions = append(t.sessions, session{})
 	}
 	t.sessions[i] = session{cp: cp, interval: interval, worker: none, inDue: none, prev: none, next: none}
-	t.index[cp] = i
+	t.cps++
 	t.phases[Connecting]++
-	return i
 }
 
 // remove removes a session that is in no list and not in due.
@@ -107,9 +106,8 @@ func (t *table) remove(i int32) {
 	s := &t.sessions[i]
 	t.phases[s.phase]--
 	t.pending -= s.state.pending()
-	delete(t.index, s.cp)
+	t.cps--
 	*s = session{}
-	t.free = append(t.free, i)
 }
 
 // record notes an exchange that is over, and the phase that it led to.
@@ -161,13 +159,13 @@ func (h *dueHeap) Less(a, b int) bool {
 
 func (h *dueHeap) Swap(a, b int) {
 	h.due[a], h.due[b] = h.due[b], h.due[a]
-	h.sessions[h.due[a]].inDue, h.sessions[h.due[b]].inDue = int32(a), int32(b) //nolint:gosec // as table.add
+	h.sessions[h.due[a]].inDue, h.sessions[h.due[b]].inDue = int32(a), int32(b) //nolint:gosec // as Adopt
 }
 
 // Push is called with an int32.
 func (h *dueHeap) Push(x any) {
 	i := x.(int32)                          //nolint:errcheck // rest pushes nothing else
-	h.sessions[i].inDue = int32(len(h.due)) //nolint:gosec // as table.add
+	h.sessions[i].inDue = int32(len(h.due)) //nolint:gosec // as Adopt
 	h.due = append(h.due, i)
 }
 

@@ -10,8 +10,7 @@ import (
 	"evcp"
 )
 
-// TestASessionIsSmall, since there may be ten thousand. With the entry of the index (an id of 16
-// bytes and a number, at a usual load about 40 bytes) and of due, it stays within 250 bytes.
+// TestASessionIsSmall, since there may be ten thousand.
 func TestASessionIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(session{}); size > 160 {
 		t.Errorf("a session takes %d bytes", size)
@@ -22,13 +21,13 @@ func TestASessionIsSmall(t *testing.T) {
 // record of where each is.
 func TestDueAndLists(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tb := table{index: map[evcp.CPID]int32{}}
+		tb := table{}
 		q := newQueue()
 		const many = 8
 		order := []int32{} // of the queue, the oldest first
 		at := map[int32]Instant{}
-		for n := range many {
-			tb.add(evcp.CPID(rune('A'+n)), time.Second)
+		for n := range int32(many) {
+			tb.add(n, evcp.CPID('A'+n), time.Second)
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			i := int32(rapid.IntRange(0, many-1).Draw(t, "session"))

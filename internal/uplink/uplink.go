@@ -36,13 +36,13 @@ type Options struct {
 	Heartbeat   time.Duration
 	ReportEvery time.Duration
 	Dialer      link.Dialer
-	Facts       *outbox.Facts
+	Box         *outbox.Outbox
+	// ChargePoints is how many there will be, about.
+	ChargePoints int
 	// Connections is how many connections may be open without a need for more; no more than
 	// charge points. 0 is 16. The pool grows up to MaxConnections; 0 is 256.
 	Connections    int
 	MaxConnections int
-	// State is the fold of the kept events of a charge point.
-	State func(evcp.CPID) evcp.State
 	// Observe hands an observation to the monitor.
 	Observe func(evcp.Observation) bool
 	// OnDiagnostic is called with what no event records. It must not block.
@@ -97,7 +97,7 @@ func New(o Options) *Uplink {
 	u := &Uplink{
 		o: o, schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery}, instantClock: newInstantClock(time.Now()), meter: newMeter(),
 		attempted: make(chan struct{}), earlier: make(chan struct{}, 1),
-		table: table{index: map[evcp.CPID]int32{}}, pool: pool{shared: newQueue()}, receipts: receiptTracker{facts: o.Facts}, leaving: map[int32]*departure{},
+		table: table{sessions: make([]session, 0, o.ChargePoints)}, pool: pool{shared: newQueue()}, receipts: receiptTracker{facts: o.Box.Facts()}, leaving: map[int32]*departure{},
 	}
 	u.markAttempted = sync.OnceFunc(func() { close(u.attempted) })
 	return u
@@ -130,7 +130,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 
 // start hands out what earlier processes left to report, in order, before anything is sent.
 func (u *Uplink) start(ctx context.Context, end context.CancelCauseFunc) {
-	left := u.o.Facts.Ready()
+	left := u.o.Box.Facts().Ready()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.deliver(left)

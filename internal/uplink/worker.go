@@ -108,7 +108,7 @@ func (u *Uplink) exchange(ctx context.Context, w *worker) {
 	w.messages = w.messages[:0]
 	for i := range w.tasks {
 		t := &w.tasks[i]
-		t.m.Status = u.o.State(t.m.CP).Shown(clock, t.interval)
+		t.m.Status = u.o.Box.StateAt(int(t.session)).Shown(clock, t.interval)
 		w.messages = append(w.messages, t.m)
 	}
 	var cut bool
@@ -172,7 +172,7 @@ func (u *Uplink) finishOne(w *worker, t *task, reply SendResult, last bool) {
 	if o.Kind != evcp.NoObservation {
 		u.o.Observe(o)
 	}
-	if o.Kind == evcp.RegistrationRefused && u.o.StopWhenRefused && !registeredBefore && !u.o.State(t.m.CP).EverAccepted {
+	if o.Kind == evcp.RegistrationRefused && u.o.StopWhenRefused && !registeredBefore && !u.o.Box.StateAt(int(t.session)).EverAccepted {
 		u.end(&RefusedError{t.m.CP, reply.Text})
 	}
 }
@@ -185,7 +185,7 @@ func (u *Uplink) apply(i int32, m Outbound, reply SendResult, now Instant) {
 	}
 	before, pending := s.state, s.state.pending()
 	s.state.Replied(m, reply, now, rand.Float64())
-	if m.Operation == Heartbeat && before.LastHeartbeat == 0 && len(u.index) > 1 { // those that register together must not send together for ever
+	if m.Operation == Heartbeat && before.LastHeartbeat == 0 && u.cps > 1 { // those that register together must not send together for ever
 		s.state.LastHeartbeat = now.add(-time.Duration(rand.Float64() * float64(u.o.Heartbeat)))
 	}
 	u.pending += s.state.pending() - pending
@@ -278,7 +278,7 @@ func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Ins
 // failWaiting gives all sessions that wait the result of a dial that failed.
 func (u *Uplink) failWaiting(reply SendResult, now Instant) (failed []evcp.CPID) {
 	for n := range u.sessions {
-		i, s := int32(n), &u.sessions[n] //nolint:gosec // as table.add
+		i, s := int32(n), &u.sessions[n] //nolint:gosec // as Adopt
 		if s.place != waiting {
 			continue
 		}

@@ -242,7 +242,7 @@ func (r *runner) assemble() error {
 	}
 	r.uplink = uplink.New(uplink.Options{
 		Central: o.Central, Codec: uplink.TextCodec(o.Framing), Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery, Connections: o.CentralConnections,
-		Dialer: o.Dialers.Central, Facts: r.box.Facts(), State: r.box.State, OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
+		Dialer: o.Dialers.Central, Box: r.box, ChargePoints: len(o.Targets), OnDiagnostic: r.log.onCentral, StopWhenRefused: lone,
 		Observe: r.observe,
 	})
 	for _, t := range targets {
