@@ -64,7 +64,7 @@ func (p *process) assemble() error {
 	}
 	p.uplink = uplink.New(uplink.Options{
 		Central: centralAddress, Heartbeat: heartbeat, ReportEvery: rules.ReportEvery,
-		Codec: uplink.TextCodec(wire.Raw), Dialer: p.central, Facts: p.box.Facts(), State: p.box.State, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: p.h.lone(),
+		Codec: uplink.TextCodec(wire.Raw), Dialer: p.central, Box: p.box, OnDiagnostic: func(uplink.Diagnostic) {}, StopWhenRefused: p.h.lone(),
 		Observe: func(o evcp.Observation) bool { return p.h.scenario.bug.hides(o) || p.monitor.Observe(o) },
 	})
 	for _, cp := range cps {
