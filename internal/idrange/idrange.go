@@ -73,9 +73,13 @@ func (r Range) At(i int) string {
 	if !r.IsRange() {
 		return r.before
 	}
-	number := strconv.Itoa(r.from + i)
-	return r.before + strings.Repeat("0", max(r.width-len(number), 0)) + number + r.after
+	var digits [20]byte // a text has no other memory than its own: there may be thousands
+	number := strconv.AppendInt(digits[:0], int64(r.from+i), 10)
+	return r.before + zeros[:max(r.width-len(number), 0)] + string(number) + r.after
 }
+
+// zeros are as many as a number may have in front.
+const zeros = "000000000000000000"
 
 // Contains reports whether text is one of those that r stands for.
 func (r Range) Contains(text string) bool {

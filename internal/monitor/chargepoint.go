@@ -13,8 +13,8 @@ type monitoredCP struct {
 	policy *evcp.Policy // shared by many charge points
 	state  evcp.State
 	phase  time.Duration // of its ticks
-	handle int           // in the outbox
 	since  evcp.Stamp    // see Monitor.Since
+	handle int32         // in the outbox
 
 	stall       time.Duration // how long the Monitor stood still; not recorded yet
 	stallMissed uint32        // ticks missed in that stall

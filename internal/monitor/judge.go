@@ -75,7 +75,7 @@ func (s *shard) judge(slot int, o evcp.Observation) {
 
 // mostEvents is how many events of one wake-up are handed to the outbox at once. A start
 // makes thousands.
-const mostEvents = 512
+const mostEvents = 256
 
 // apply is judge without counting. It returns the events, until the next call.
 func (s *shard) apply(slot int, o evcp.Observation) []evcp.Event {
@@ -100,7 +100,7 @@ func (s *shard) apply(slot int, o evcp.Observation) []evcp.Event {
 		return nil
 	}
 	c.renumber = false
-	s.judged = append(s.judged, outbox.Judged{Handle: c.handle, Events: len(made), State: c.state})
+	s.judged = append(s.judged, outbox.Judged{Handle: int(c.handle), Events: len(made), State: c.state})
 	s.pending.add(newPending(slot, o, opened(made)))
 	return made
 }
@@ -137,7 +137,7 @@ func (s *shard) rejudge(generation uint64) {
 	clear(s.newIDs)
 	for _, c := range s.cps {
 		if c != nil {
-			c.state, c.renumber = s.m.o.Box.StateAt(c.handle), true
+			c.state, c.renumber = s.m.o.Box.StateAt(int(c.handle)), true
 		}
 	}
 	for i := range again {

@@ -93,6 +93,7 @@ func New(o Options) (*Monitor, error) {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
 	m := &Monitor{o: o, base: time.Now(), done: make(chan struct{}), ends: endings{all: make(chan struct{})}}
+	m.places = make([]shardSlot, 0, len(o.Targets))
 	checks := 0.0
 	for i := range o.Targets {
 		checks += o.Targets[i].checks()

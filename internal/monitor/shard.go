@@ -94,6 +94,7 @@ func (s *shard) start(now time.Time) {
 	s.clock = newWallClock(now, s.slept)
 	s.progress.begin(s.since(now))
 	s.locked(func() {
+		s.cps, s.ring.slots = make([]*monitoredCP, 0, len(s.initial)), make([]ringSlot, 0, len(s.initial))
 		for _, t := range s.initial {
 			s.take(t, len(s.cps))
 		}

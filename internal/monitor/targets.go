@@ -116,7 +116,7 @@ func (s *shard) do(c *targetCommand) {
 // gone reports whether the charge point of a command was released meanwhile.
 func (s *shard) gone(c *targetCommand) bool {
 	cp := s.cps[c.slot]
-	return cp == nil || cp.handle != c.handle || cp.released
+	return cp == nil || int(cp.handle) != c.handle || cp.released
 }
 
 func (s *shard) freeSlot() int {
@@ -131,8 +131,8 @@ func (s *shard) freeSlot() int {
 // take makes t the charge point of a slot.
 func (s *shard) take(t Target, slot int) {
 	box := s.m.o.Box
-	c := &monitoredCP{cp: t.Engine.CP, policy: t.Policy, handle: box.Handle(t.Engine.CP)}
-	c.state, c.renumber = box.StateAt(c.handle), box.Renumber(c.handle)
+	handle := box.Handle(t.Engine.CP)
+	c := &monitoredCP{cp: t.Engine.CP, policy: t.Policy, handle: int32(handle), state: box.StateAt(handle), renumber: box.Renumber(handle)}
 	if open := c.state.Incident; open.Open {
 		c.since = open.Since
 	}
@@ -149,7 +149,7 @@ func (s *shard) take(t Target, slot int) {
 	s.ring.insert(slot, due)
 	s.prober.Adopt(slot, t.Engine, s.slept)
 	s.judge(slot, evcp.Observation{Kind: evcp.Started, Version: s.m.o.Version})
-	s.m.settle(c.handle, slot)
+	s.m.settle(handle, slot)
 }
 
 // change does the changes that wait for a charge point, unless an exchange is in flight.

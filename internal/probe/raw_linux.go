@@ -59,8 +59,9 @@ type raw struct {
 	dialled []namedDial
 }
 
-// block targets are allocated together, and never moved.
-const block = 256
+// block targets are allocated together, and never moved: so many take whole pages, and those
+// that are not used are not touched.
+const block = 1024
 
 // rawTarget is one target. There may be many thousands: what only an exchange in flight needs
 // is in its flight. A test holds the size.
@@ -128,9 +129,12 @@ func (r *raw) target(slot int) *rawTarget { return &r.blocks[slot/block][slot%bl
 
 func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 	for slot >= len(r.blocks)*block {
-		r.blocks = append(r.blocks, newBlock())
+		r.blocks = append(r.blocks, new([block]rawTarget))
 	}
 	c := r.target(slot)
+	if !c.adopted {
+		c.fd = noSocket
+	}
 	tcp, plain := t.Dialer.(*link.TCPDialer)
 	if t.Dialer != nil && !plain {
 		if c.adopted && !c.foreign {
@@ -154,14 +158,6 @@ func (r *raw) Adopt(slot int, t Target, slept time.Duration) {
 		r.Release(slot)
 	}
 	c.adopted, c.cp, c.address, c.name, c.sleep, c.settings = true, t.CP, address, name, history, r.share(t.settings())
-}
-
-func newBlock() *[block]rawTarget {
-	b := new([block]rawTarget)
-	for i := range b {
-		b[i].fd = noSocket
-	}
-	return b
 }
 
 // parseAddress returns a literal address, or a name.
@@ -266,9 +262,24 @@ func (r *raw) Take(into []Finding) []Finding {
 		r.expire(began)
 		r.plan(began)
 	}
+	if len(into) == 0 {
+		into = emptied(into, len(r.found))
+	}
 	into = append(into, r.found...)
-	r.found = r.found[:0]
+	r.found = emptied(r.found, len(r.found))
 	return into
+}
+
+// usualFindings is room for what is found in one wake-up while nothing fails.
+const usualFindings = 512
+
+// emptied is a buffer for its next use, when n findings were in it. One that many failures at
+// once have made large is given back.
+func emptied(buffer []Finding, n int) []Finding {
+	if cap(buffer) > max(usualFindings, 4*n) {
+		return nil
+	}
+	return buffer[:0]
 }
 
 // plan plans the next wake-up. While things happen the owner looks every 10 ms, for all that
