@@ -33,7 +33,7 @@ func (r *CentralReply) Feed(b []byte, closed bool) bool {
 
 // Line reports whether the reply has come to the end of a line.
 func (r *CentralReply) Line() bool {
-	return bytes.IndexByte(bytes.TrimLeft(r.held, blanks), '\n') >= 0
+	return bytes.IndexByte(withoutBlanks(r.held), '\n') >= 0
 }
 
 // Reset drops what was collected, and keeps the memory.
@@ -75,7 +75,7 @@ func (r *CentralReply) Text() string {
 	if f := readFrame(r.held); r.Framing == STX && f.valid {
 		return Text(f.data)
 	}
-	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+	line, _, _ := bytes.Cut(withoutBlanks(r.held), []byte("\n"))
 	return Text(line)
 }
 

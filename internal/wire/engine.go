@@ -42,7 +42,7 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 		f := readFrame(r.held)
 		r.done, r.excess = f.decided, f.excess
 	} else {
-		line, after, ended := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+		line, after, ended := bytes.Cut(withoutBlanks(r.held), []byte("\n"))
 		r.done, r.excess = ended || decided(line), len(bytes.TrimSpace(after)) > 0
 	}
 	r.done = r.done || closed || len(r.held) == MaxMessage
@@ -52,7 +52,18 @@ func (r *EngineReply) Feed(b []byte, closed bool) bool {
 const blanks = " \t\r\n\x00"
 
 // Blank reports whether b has nothing but blanks, which say nothing between two messages.
-func Blank(b []byte) bool { return len(bytes.Trim(b, blanks)) == 0 }
+func Blank(b []byte) bool { return len(withoutBlanks(b)) == 0 }
+
+// withoutBlanks is b without the blanks that it begins with. bytes.TrimLeft would make a set of
+// them each time, for every check.
+func withoutBlanks(b []byte) []byte {
+	for len(b) > 0 && isBlank(b[0]) {
+		b = b[1:]
+	}
+	return b
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0 }
 
 // decided reports whether line, which begins with no blank, is more than a beginning
 // of OK or KO, so that further bytes can't change the result.
@@ -86,7 +97,7 @@ func (r *EngineReply) Result(empty evcp.Cause) evcp.Outcome {
 	if isTLSAlert(r.held) {
 		return evcp.Outcome{Status: evcp.ConnectionError, Cause: evcp.TLS, Response: AnswersByTLS}
 	}
-	line, _, _ := bytes.Cut(bytes.TrimLeft(r.held, blanks), []byte("\n"))
+	line, _, _ := bytes.Cut(withoutBlanks(r.held), []byte("\n"))
 	if r.Framing == STX {
 		f := readFrame(r.held)
 		if !f.valid {
@@ -94,7 +105,7 @@ func (r *EngineReply) Result(empty evcp.Cause) evcp.Outcome {
 		}
 		line = f.data
 	}
-	status, cause := judge(bytes.TrimLeft(line, blanks))
+	status, cause := judge(withoutBlanks(line))
 	return evcp.Outcome{Status: status, Cause: cause, Response: Text(line)}
 }
 
@@ -102,8 +113,11 @@ func (r *EngineReply) Result(empty evcp.Cause) evcp.Outcome {
 // in the middle of a character at the end of a segment.
 func judge(line []byte) (evcp.Status, evcp.Cause) {
 	word := line
-	if i := bytes.IndexAny(line, blanks); i >= 0 {
-		word = line[:i]
+	for i, c := range line {
+		if isBlank(c) {
+			word = line[:i]
+			break
+		}
 	}
 	switch {
 	case equalFold(word, "OK"):

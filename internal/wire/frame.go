@@ -110,11 +110,10 @@ func hold(held, b []byte) []byte {
 // started reports whether more than blanks has come of a reply. Under STX framing an
 // acknowledgement before the frame does not count.
 func started(framing Framing, held []byte) bool {
-	none := blanks
 	if framing == STX {
-		none += string(ack)
+		held = bytes.TrimLeft(held, blanks+string(ack))
 	}
-	return len(bytes.Trim(held, none)) > 0
+	return !Blank(held)
 }
 
 // readFrame looks at everything that has come of a reply.

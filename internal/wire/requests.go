@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -101,7 +100,7 @@ func (r *RequestDecoder) take(end int, framing Framing) Request {
 // mayFollow reports whether rest can stand behind a complete message: nothing, a blank,
 // or the next message.
 func mayFollow(rest []byte) bool {
-	return len(rest) == 0 || rest[0] == stx || strings.IndexByte(blanks, rest[0]) >= 0 ||
+	return len(rest) == 0 || rest[0] == stx || isBlank(rest[0]) ||
 		bytes.HasPrefix(rest, []byte(sender)) || bytes.HasPrefix([]byte(sender), rest)
 }
 
