@@ -48,7 +48,6 @@ func (o *options) chooseTargets(in config.Invocation) error {
 	if given(in.Values, "cp-id") != "" {
 		o.only = o.cp
 	}
-	o.members = content.Members
 	if len(content.Members) > 0 { // what the start shows
 		s := content.Members[0].Settings
 		o.Interval, o.Timeout, o.Policy.Fall, o.Policy.Rise = s.Interval, s.Timeout, s.Fall, s.Rise
@@ -59,8 +58,9 @@ func (o *options) chooseTargets(in config.Invocation) error {
 
 // openFleet makes the targets, with the files of their TLS settings.
 func (o *options) openFleet() (err error) {
-	if o.fleet != nil {
-		o.Targets, err = o.fleet.targets(o.fleet.members)
+	if f := o.fleet; f != nil {
+		f.current, err = f.targets(f.members)
+		o.Targets, f.members = f.current, nil
 	}
 	return err
 }
@@ -94,7 +94,8 @@ type fleetFile struct {
 	o             *options
 	defaults      fleet.CheckSettings
 	name, central string
-	members       []fleet.Member
+	members       []fleet.Member    // until the targets are made of them
+	current       []watch.Target    // in force
 	content       [sha256.Size]byte // of the file when it was read last
 	seen          os.FileInfo       // of the file at the last look; nil: it was not there
 	policies      map[fleet.CheckSettings]*evcp.Policy
@@ -226,22 +227,12 @@ func (f *fleetFile) compare(content fleet.Content) (watch.Reload, error) {
 	if err != nil {
 		return watch.Reload{}, err
 	}
-	byID := make(map[evcp.CPID]watch.Target, len(all))
-	for _, t := range all {
-		byID[t.CP] = t
+	d := fleet.Diff(f.current, all, func(t watch.Target) evcp.CPID { return t.CP }) // equal settings are one policy and one dialer
+	again := watch.Reload{Targets: all, Added: d.Added, Changed: d.Changed}
+	for _, t := range d.Removed {
+		again.Removed = append(again.Removed, t.CP)
 	}
-	pick := func(members []fleet.Member) (some []watch.Target) {
-		for _, m := range members {
-			some = append(some, byID[m.CP])
-		}
-		return some
-	}
-	d := fleet.Diff(f.members, content.Members)
-	again := watch.Reload{Targets: all, Added: pick(d.Added), Changed: pick(d.Changed)}
-	for _, m := range d.Removed {
-		again.Removed = append(again.Removed, m.CP)
-	}
-	f.members = content.Members
+	f.current = all
 	return again, nil
 }
 

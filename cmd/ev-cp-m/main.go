@@ -69,8 +69,8 @@ func (o *options) engines() (all []selftest.EngineToTest) {
 	if o.Fleet == nil {
 		return []selftest.EngineToTest{{CP: o.cp, Address: o.Targets[0].Address, Timeout: o.Timeout}}
 	}
-	for _, m := range o.members {
-		all = append(all, selftest.EngineToTest{CP: m.CP, Address: m.Address, Site: m.Settings.Site, Timeout: m.Settings.Timeout})
+	for _, t := range o.Targets {
+		all = append(all, selftest.EngineToTest{CP: t.CP, Address: t.Address, Site: t.Policy.Site, Timeout: t.Policy.Timeout})
 	}
 	return all
 }

@@ -15,7 +15,6 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/credentials"
 	"evcp/internal/explain"
-	"evcp/internal/fleet"
 	"evcp/internal/kafkasettings"
 	"evcp/internal/language"
 	"evcp/internal/link"
@@ -30,8 +29,7 @@ import (
 type options struct {
 	watch.Options
 	cp                      evcp.CPID
-	fleetFile               string // "" = the charge point cp alone
-	members                 []fleet.Member
+	fleetFile               string    // "" = the charge point cp alone
 	only                    evcp.CPID // of whom a command speaks; "": of all
 	fleet                   *fleetFile
 	hangups                 chan os.Signal // SIGHUP off a terminal

@@ -184,29 +184,29 @@ func (c *collector) finish(file string) {
 }
 
 // Difference says how a fleet becomes another one.
-type Difference struct {
-	Added, Removed, Changed []Member // Changed: as they are in the new one
+type Difference[T any] struct {
+	Added, Removed, Changed []T // Changed: as they are in the new one
 }
 
-// Diff compares the targets of two fleets.
-func Diff(before, after []Member) Difference {
-	var c Difference
-	old := make(map[evcp.CPID]Member, len(before))
+// Diff compares what is to be watched before and after; cp is the charge point of one.
+func Diff[T comparable](before, after []T, cp func(T) evcp.CPID) Difference[T] {
+	var c Difference[T]
+	old := make(map[evcp.CPID]T, len(before))
 	for _, t := range before {
-		old[t.CP] = t
+		old[cp(t)] = t
 	}
 	for _, t := range after {
-		b, known := old[t.CP]
+		b, known := old[cp(t)]
 		switch {
 		case !known:
 			c.Added = append(c.Added, t)
-		case b.Address != t.Address || *b.Settings != *t.Settings:
+		case b != t:
 			c.Changed = append(c.Changed, t)
 		}
-		delete(old, t.CP)
+		delete(old, cp(t))
 	}
 	for _, t := range before { // in the order of the file
-		if _, gone := old[t.CP]; gone {
+		if _, gone := old[cp(t)]; gone {
 			c.Removed = append(c.Removed, t)
 		}
 	}

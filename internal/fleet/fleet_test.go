@@ -142,14 +142,33 @@ N2 h:2`
 func TestDiff(t *testing.T) {
 	before := read(t, "f.yaml", "cps:\n- {cp_id: 'A[1-5]', engine: 'h:[1-5]'}\n- {cp_id: B, engine: 'h:9'}")
 	same := read(t, "f.yaml", "defaults: {fall: 3}\ncps:\n- {cp_id: B, engine: 'h:9'}\n- {cp_id: 'A[1-5]', engine: 'h:[1-5]'}")
-	if c := fleet.Diff(before.Members, same.Members); len(c.Added)+len(c.Removed)+len(c.Changed) > 0 {
+	type target struct {
+		fleet.Member // without its settings
+		settings     fleet.CheckSettings
+	}
+	targets := func(members []fleet.Member) (all []target) {
+		for _, m := range members {
+			all = append(all, target{fleet.Member{CP: m.CP, Address: m.Address}, *m.Settings})
+		}
+		return all
+	}
+	diff := func(before, after []fleet.Member) fleet.Difference[target] {
+		return fleet.Diff(targets(before), targets(after), func(t target) evcp.CPID { return t.CP })
+	}
+	members := func(targets []target) (all []fleet.Member) {
+		for _, t := range targets {
+			all = append(all, fleet.Member{CP: t.CP, Address: t.Address, Settings: &t.settings})
+		}
+		return all
+	}
+	if c := diff(before.Members, same.Members); len(c.Added)+len(c.Removed)+len(c.Changed) > 0 {
 		t.Errorf("another order is a change: %+v", c)
 	}
 	after := read(t, "f.yaml", "cps:\n- {cp_id: C, engine: 'h:8'}\n- {cp_id: A1, engine: 'h:1', fall: 2}\n- {cp_id: 'A[2-4]', engine: 'h:[3-5]'}")
-	c := fleet.Diff(before.Members, after.Members)
-	compare(t, listed(c.Added), "C h:8")
-	compare(t, listed(c.Removed), "A5 h:5\nB h:9")
-	compare(t, listed(c.Changed), "A1 h:1 1s/900ms 2/1 {false    }\nA2 h:3\nA3 h:4\nA4 h:5")
+	c := diff(before.Members, after.Members)
+	compare(t, listed(members(c.Added)), "C h:8")
+	compare(t, listed(members(c.Removed)), "A5 h:5\nB h:9")
+	compare(t, listed(members(c.Changed)), "A1 h:1 1s/900ms 2/1 {false    }\nA2 h:3\nA3 h:4\nA4 h:5")
 }
 
 // TestErrors holds every error to its words and its place. All of a file come at once.
