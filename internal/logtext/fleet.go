@@ -114,6 +114,7 @@ func (l *FleetLog) Event(e evcp.Event, now time.Time) {
 	before := *s
 	line, ok := l.Formatter.Event(e)
 	l.sites.follow(s, before, e)
+	defer l.Formatter.share(e.CP)
 	o := occurrence{line: line, at: e.At.Time(), reply: e.Response, span: e.Latency}
 	switch {
 	case e.Action == evcp.MonitorStopped && e.Reason == evcp.ReasonRemoved:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -277,4 +278,35 @@ func BenchmarkPlainOKs(b *testing.B) {
 		e.CP = r.cps[i%len(r.cps)]
 		r.log.Event(e, r.now)
 	}
+}
+
+// TestTheWellTakeLittle: of a charge point that is well little more than its id is kept.
+func TestTheWellTakeLittle(t *testing.T) {
+	const many, most = 10_000, 60 // bytes for each; 100 with a state of its own
+	r := newFleetRecorder(language.English, many)
+	kept := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	states := map[evcp.CPID]evcp.State{}
+	var events []evcp.Event
+	for _, cp := range r.cps {
+		for _, o := range []evcp.Observation{{Kind: evcp.Started}, {Kind: evcp.Registered}, well} {
+			o.CP, o.At = cp, evcp.StampOf(noon)
+			states[cp], events = r.policy.Next(states[cp], o, events)
+		}
+	}
+	before := kept()
+	for _, e := range events {
+		r.log.Event(e, noon)
+	}
+	r.log.Rest()
+	if each := (int64(kept()) - int64(before)) / many; each > most {
+		t.Errorf("%d bytes for each charge point", each)
+	}
+	runtime.KeepAlive(events)
+	runtime.KeepAlive(states)
+	runtime.KeepAlive(r)
 }

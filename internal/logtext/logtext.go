@@ -60,8 +60,9 @@ type Formatter struct {
 	Fleet           bool              // Engines stand in a file of many, not in flags
 	NoDebug         bool              // lines of debug level are not made: they cost with every failed check
 	cps             map[evcp.CPID]*logState
-	locals          map[evcp.Cause]int // charge points with a localTrouble that was logged
-	response        string             // of the Engine to the last check that was not plain
+	common          map[logState]*logState // those that charge points share, by their value
+	locals          map[evcp.Cause]int     // charge points with a localTrouble that was logged
+	response        string                 // of the Engine to the last check that was not plain
 }
 
 // logState is what was logged of one charge point: small, since there may be thousands.
@@ -82,6 +83,7 @@ type logState struct {
 	accepted     bool // Central's last word was an acceptance
 	everAccepted bool
 	centralAway  bool // Central's outage was logged: its end will be, and the next acceptance will not
+	shared       bool // by charge points of the same state: it is not changed
 }
 
 // trouble is what only a charge point with trouble needs.
@@ -100,18 +102,52 @@ func (f *Formatter) Restore(cp evcp.CPID, s evcp.State) {
 		l.trouble = &trouble{cause: causeChange{logged: s.Incident.Cause}}
 	}
 	*f.of(cp) = l
+	if f.Fleet {
+		f.share(cp)
+	}
 }
 
+// of is the state of a charge point, to be read and changed.
 func (f *Formatter) of(cp evcp.CPID) *logState {
 	if f.cps == nil {
 		f.cps = map[evcp.CPID]*logState{}
 	}
 	s := f.cps[cp]
-	if s == nil {
+	switch {
+	case s == nil:
 		s = &logState{}
-		f.cps[cp] = s
+	case s.shared:
+		own := *s
+		own.shared, s = false, &own
+	default:
+		return s
 	}
+	f.cps[cp] = s
 	return s
+}
+
+// mostCommon bounds the states that are shared. What is forgotten goes on being used.
+const mostCommon = 1024
+
+// share lets a charge point that is well have its state together with others: nearly all are
+// in one of a few states.
+func (f *Formatter) share(cp evcp.CPID) {
+	own := f.cps[cp]
+	if own == nil || own.shared || own.trouble != nil || own.open || own.failed > 0 || own.failures > 0 {
+		return
+	}
+	s := *own
+	s.shared = true
+	same := f.common[s]
+	if same == nil {
+		if len(f.common) == mostCommon || f.common == nil {
+			f.common = map[logState]*logState{}
+		}
+		same = new(logState)
+		*same = s
+		f.common[s] = same
+	}
+	f.cps[cp] = same
 }
 
 // inTrouble is the trouble of s, to be changed.
