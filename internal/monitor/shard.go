@@ -8,6 +8,7 @@ import (
 	"evcp"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
+	"evcp/internal/wait"
 )
 
 // How long the first check waits for Central, and the end for the last check.
@@ -21,8 +22,9 @@ const (
 type shard struct {
 	m       *Monitor
 	prober  probe.Prober
-	initial []Target // those of the start, in the order of their slots
-	size    int      // charge points, those that come included; guarded by Monitor.mu
+	alarm   wait.Alarm // wakes it when something is due
+	initial []Target   // those of the start, in the order of their slots
+	size    int        // charge points, those that come included; guarded by Monitor.mu
 
 	inbox    chan addressed
 	commands chan *targetCommand
@@ -84,6 +86,8 @@ func newShard(m *Monitor, p probe.Prober) *shard {
 func (s *shard) since(t time.Time) time.Duration { return t.Sub(s.m.base) }
 
 func (s *shard) run(ctx context.Context) {
+	s.alarm = s.m.o.NewAlarm()
+	defer s.alarm.Close()
 	s.start(time.Now())
 	s.loop(ctx)
 	s.finish()
@@ -120,21 +124,19 @@ type wakeUp struct {
 
 // loop waits for ticks, findings, the observations of others and commands.
 func (s *shard) loop(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	gate := s.m.o.Gate
 	if !s.m.o.Lone {
 		gate = nil
 	}
 	for {
-		timer.Reset(s.rest())
+		s.alarm.Set(s.rest())
 		var w wakeUp
 		select {
 		case <-ctx.Done():
 			return
 		case <-gate:
 			gate, w.gate = nil, true
-		case <-timer.C:
+		case <-s.alarm.C():
 		case <-s.prober.Ready():
 		case <-s.kept:
 		case w.observation = <-s.inbox:
@@ -262,14 +264,12 @@ func (s *shard) ask() {
 func (s *shard) finish() {
 	limit := time.NewTimer(finishLimit)
 	defer limit.Stop()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for waiting := true; waiting && s.inFlight > 0; {
-		timer.Reset(s.untilFound())
+		s.alarm.Set(s.untilFound())
 		var w wakeUp
 		select {
 		case <-s.prober.Ready():
-		case <-timer.C:
+		case <-s.alarm.C():
 		case w.observation = <-s.inbox:
 		case w.refused = <-s.refused:
 		case <-limit.C:

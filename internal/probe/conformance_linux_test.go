@@ -457,12 +457,17 @@ func TestASlowReplyWakesTheOwner(t *testing.T) {
 		return p.Take(nil)
 	}
 	for range 2 { // the second is on the kept connection
+		if left := time.Until(p.Next()); left < rules.Timeout/2 {
+			t.Fatalf("asked, it looks again after %s without a reply", left)
+		}
 		for waiting := true; waiting; {
 			select {
 			case <-asked:
 				waiting = false
-			default:
-				take()
+			case <-p.Ready():
+				p.Take(nil)
+			case <-time.After(time.Until(p.Next())):
+				p.Take(nil)
 			}
 		}
 		for time.Until(p.Next()) < rules.Timeout/2 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -44,7 +45,7 @@ type raw struct {
 	unused       []*flight     // for the next exchanges
 	next         time.Duration // see Next
 	active       bool          // something happened since the last Take
-	slow         socketWatch   // for slow Engines
+	replies      socketWatch
 
 	asking  []int         // see connectedFirst
 	written []int32       // slots with a message sent, of which the exchange does not know yet
@@ -103,6 +104,9 @@ const noSocket = -1
 // pollInterval is how often the owner looks while things happen.
 const pollInterval = 10 * time.Millisecond
 
+// fewInFlight replies are not waited for in intervals, but for each as it comes.
+const fewInFlight = 4
+
 // batch messages are sent between two readings of the clock.
 const batch = 16
 
@@ -115,10 +119,10 @@ func newRaw(o Options) (Prober, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}
-	if r.slow.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+	if err = unix.SetNonblock(r.epoll, true); err != nil { // for Go's poller
 		return nil, errors.Join(err, unix.Close(r.epoll))
 	}
-	r.slow.epoll, r.slow.ready = r.epoll, r.other.ready
+	r.replies.epoll, r.replies.ready = os.NewFile(uintptr(r.epoll), "epoll"), r.other.ready
 	if r.receiveTimes, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
 		err = unix.SetsockoptInt(r.receiveTimes, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	}
@@ -224,7 +228,7 @@ func (r *raw) Ask(slept time.Duration, slots ...int) {
 	if r.connecting > 0 { // on loopback they have succeeded by now
 		r.poll()
 	}
-	r.active = true
+	r.active = len(r.inFlight) > fewInFlight
 	r.plan(r.clock.now)
 }
 
@@ -291,7 +295,7 @@ func (r *raw) plan(now time.Duration) {
 		for i := range r.inFlight {
 			soonest = min(soonest, r.inFlight[i].until)
 		}
-		r.slow.wait(max(soonest-now, pollInterval))
+		r.replies.wait()
 	}
 	r.active = false
 	r.next = max(soonest, now+pollInterval)
@@ -315,7 +319,7 @@ func (r *raw) Close() {
 	r.named.Wait()
 	r.endNamed()
 	r.routes.Close()
-	_ = errors.Join(r.slow.close(), unix.Close(r.receiveTimes), unix.Close(r.epoll)) // nothing is lost with them
+	_ = errors.Join(r.replies.close(), unix.Close(r.receiveTimes)) // nothing is lost with them
 }
 
 // failure is the input of an error, noticed now.
