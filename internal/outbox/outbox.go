@@ -95,8 +95,7 @@ func (o *Outbox) Handle(cp evcp.CPID) int {
 func (o *Outbox) Lookup(cp evcp.CPID) (handle int, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	handle, ok = o.index[cp]
-	return handle, ok
+	return o.find(cp)
 }
 
 // StateAt is State by handle.
@@ -111,7 +110,7 @@ func (o *Outbox) StateAt(handle int) evcp.State {
 func (o *Outbox) State(cp evcp.CPID) evcp.State {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if i, ok := o.index[cp]; ok {
+	if i, known := o.find(cp); known {
 		return o.states[i].state
 	}
 	return evcp.State{}

@@ -8,38 +8,6 @@ import (
 	"evcp/internal/sqlite"
 )
 
-// keptState is what is known of one charge point.
-type keptState struct {
-	cp       evcp.CPID
-	state    evcp.State // after the last kept event
-	changed  bool       // since it was written to the file
-	renumber bool       // the last number can't be proven
-	wasOK    bool       // the last event that was appended is a plain OK
-	fileRun  int64      // the run after which the file had the State when it was read
-}
-
-// stateTable holds what is known of all charge points.
-type stateTable struct {
-	states []keptState
-	index  map[evcp.CPID]int
-}
-
-// newStateTable has room for so many charge points.
-func newStateTable(room int) stateTable {
-	return stateTable{states: make([]keptState, 0, room), index: make(map[evcp.CPID]int, room)}
-}
-
-// indexOf is the place of a charge point in states.
-func (t *stateTable) indexOf(cp evcp.CPID) int {
-	i, ok := t.index[cp]
-	if !ok {
-		i = len(t.states)
-		t.index[cp] = i
-		t.states = append(t.states, keptState{cp: cp})
-	}
-	return i
-}
-
 // A snapshot begins when replaying what came after the last one would take long.
 const (
 	snapshotRuns  = 128

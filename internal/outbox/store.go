@@ -123,7 +123,8 @@ func (s runStore) someRuns(limit int64, sql string, args ...any) (some []runRow,
 	return some, err
 }
 
-const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)`
+// insertRun has the body as a blob, which is bound without a copy of it in Go's memory.
+const insertRun = `INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,CAST(? AS TEXT))`
 
 // insert writes one row, and forgets the drops that its events cover.
 func (s runStore) insert(r *runRow) error {
@@ -136,7 +137,7 @@ func (s runStore) insert(r *runRow) error {
 			return err
 		}
 	}
-	if err := p.BindRawText(9, r.body); err != nil {
+	if err := p.BindBlob(9, r.body); err != nil {
 		return err
 	}
 	if err := p.Exec(); err != nil {

@@ -232,7 +232,7 @@ func (t *takeOver) copyRest(all []*loneFolder) error {
 				return err
 			}
 			for i, st := range theirs.states {
-				if at, known := ours.index[st.cp]; known && ours.states[at].state.Epoch > st.state.Epoch {
+				if at, known := ours.find(st.cp); known && ours.states[at].state.Epoch > st.state.Epoch {
 					theirs.states[i] = ours.states[at]
 				}
 			}

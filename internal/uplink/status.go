@@ -71,7 +71,7 @@ func (u *Uplink) lastExchange(r exchangeRecord, clock time.Time) LastExchange {
 	if r.operation == NoOperation {
 		return LastExchange{}
 	}
-	reply := SendResult{Verdict: r.verdict, Received: r.received, Connected: r.connected, Cause: r.cause, Latency: r.latency}
+	reply := SendResult{Verdict: r.verdict, Received: r.received, Connected: r.connected, Cause: r.cause, Latency: time.Duration(r.latency) * time.Microsecond}
 	if r.received {
 		reply.Text = r.text
 	} else {

@@ -34,7 +34,7 @@ type session struct {
 type exchangeRecord struct {
 	at        Instant // when it ended
 	text      string  // Central's, or why nothing was received
-	latency   time.Duration
+	latency   uint32  // in microseconds
 	repeat    uint32
 	operation Operation
 	status    evcp.Status
@@ -117,7 +117,7 @@ func (t *table) record(s *session, m Outbound, reply SendResult, now Instant) {
 		text = reply.Why
 	}
 	s.last = exchangeRecord{
-		at: now, text: text, latency: reply.Latency, repeat: m.Repeat, operation: m.Operation, status: m.Status,
+		at: now, text: text, latency: uint32(reply.Latency.Microseconds()), repeat: m.Repeat, operation: m.Operation, status: m.Status,
 		verdict: reply.Verdict, cause: reply.Cause, received: reply.Received, connected: reply.Connected,
 	}
 	phase := Connecting
