@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,7 @@ func TestScenariosAreDocumented(t *testing.T) {
 }
 
 // TestScenarios runs scenarios that a busy machine does not break, all at once and at the real
-// pace: each one with a network of its own, and four others.
+// pace: each one with a network of its own, and four others; two of them with a fleet, too.
 func TestScenarios(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	if testing.Short() {
@@ -44,14 +45,18 @@ func TestScenarios(t *testing.T) {
 		if s.isolated() && missing != nil || !s.isolated() && !slices.Contains([]string{"broker", "moved-state", "expiry", "history-kills"}, s.name) {
 			continue
 		}
-		running.Go(func() {
-			broken, err := runForTest(t, dir, s.name)
-			table, _ := os.ReadFile(filepath.Join(dir, s.name)) // it is only shown
-			t.Logf("%s", table)
-			if err != nil || broken > 0 {
-				t.Errorf("%s: %d broken, %v", s.name, broken, err)
+		for _, fleet := range []int{0, shortFleetSize} {
+			if fleet > 0 && s.name != "moved-state" && s.name != "dns-silent" {
+				continue
 			}
-		})
+			running.Go(func() {
+				broken, table, err := runForTest(t, dir, s.name, fleet)
+				t.Logf("%s", table)
+				if err != nil || broken > 0 {
+					t.Errorf("%s: %d broken, %v", s.name, broken, err)
+				}
+			})
+		}
 	}
 	running.Wait()
 	if isolated != 8 {
@@ -65,27 +70,28 @@ func TestScenarios(t *testing.T) {
 // shortKills are those of scenario history-kills here.
 const shortKills = 6
 
-// runForTest runs a scenario; its table goes to a file of its name.
-func runForTest(t *testing.T, dir, name string) (broken int, err error) {
+// runForTest runs a scenario, with a fleet or without, and returns its table.
+func runForTest(t *testing.T, dir, name string, fleet int) (broken int, table string, err error) {
 	t.Helper()
-	out, err := os.Create(filepath.Join(dir, name))
+	out, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d", name, fleet)))
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer out.Close()
-	o := &options{bin: programs, dir: dir, seed: 1, probe: "auto", kafka: "fake", scenario: name, kills: shortKills, lenient: true, out: out}
-	return o.run(t.Context())
+	o := &options{bin: programs, dir: dir, seed: 1, monitors: fleet, fleet: fleet > 0, probe: "auto", kafka: "fake", scenario: name, kills: shortKills, lenient: true, out: out}
+	broken, err = o.run(t.Context())
+	shown, _ := os.ReadFile(out.Name()) // it is only shown
+	return broken, string(shown), err
 }
 
 // TestNetworkScenariosAreSkippedLoudly where the machine has no ip(8).
 func TestNetworkScenariosAreSkippedLoudly(t *testing.T) {
 	t.Setenv("PATH", "")
-	dir := t.TempDir()
-	if _, err := runForTest(t, dir, "route-gone"); err != nil {
+	_, table, err := runForTest(t, t.TempDir(), "route-gone", 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	table, _ := os.ReadFile(filepath.Join(dir, "route-gone")) // a missing one is empty
-	if !strings.Contains(string(table), "***** SKIPPED: route-gone: ") {
+	if !strings.Contains(table, "***** SKIPPED: route-gone: ") {
 		t.Errorf("%s", table)
 	}
 }

@@ -103,7 +103,7 @@ func measureStops(_ *campaign, groups [][]cpHistory) []scenarioMetric {
 	for n, who := range []string{stopsOK: "OK at once", stopsSlow: "OK after 0.6 s"} {
 		found = append(found, ofEach(groups[n], func(h cpHistory) []scenarioMetric {
 			return []scenarioMetric{
-				exactly(who+": failed checks", h.count(always(), failedCheck), 0),
+				exactly(who+": failed checks", h.count(always(), h.unexplained), 0),
 				exactly(who+": reports", len(h.sent(wire.EngineFailure, always())), 0),
 				count(who+": pauses of its Monitor", len(h.windows(oracle.MonitorPaused))),
 				count(who+": checks unknown", h.count(always(), unknownCheck)),

@@ -6,7 +6,7 @@
 #   FAULTS=200      number of faults; 200 take about four minutes
 #   SEED=           repeats a plan; none: a new seed, which is printed
 #   MONITORS=6      number of charge points, with a Monitor each
-#   FLEET=          number of charge points that one Monitor watches, instead
+#   FLEET=          number of charge points that one Monitor watches, instead; in scenarios, too
 #   PROBE=auto      or raw, portable: how Monitors ask Engines (--probe)
 #   EVERY=          mean time from fault to fault; none: 6s / MONITORS, or / 10 for a fleet
 #   KAFKA=fake      or real: Apache Kafka by scripts/kafka.sh
