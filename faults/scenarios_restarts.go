@@ -249,7 +249,7 @@ func runMovedState(ctx context.Context, c *campaign) error {
 	}
 	running.endWindow(from, oracle.Window{Kind: oracle.StateMoved})
 	running.waitForChecks(ctx, 2)
-	second, err := c.startCopy(c.group(movedCopied)[0])
+	second, err := c.startCopy(ctx, c.group(movedCopied)[0])
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,10 @@ func runMovedState(ctx context.Context, c *campaign) error {
 
 // startCopy kills a Monitor, copies its state, starts it again, and starts a second one of
 // the same ids with the copy. It returns the charge points of that.
-func (c *campaign) startCopy(p *cpUnderTest) (second []*cpUnderTest, err error) {
+//
+// Central takes what is first heard within a second of the end of a connection for the same
+// Monitor (decision 0037): the second one comes when the first is back.
+func (c *campaign) startCopy(ctx context.Context, p *cpUnderTest) (second []*cpUnderTest, err error) {
 	m, state := p.monitorUnderTest, filepath.Join(c.o.dir, "state-"+copyInstance)
 	start := func() error { return second[0].startMonitor() }
 	if c.o.fleet {
@@ -286,6 +289,8 @@ func (c *campaign) startCopy(p *cpUnderTest) (second []*cpUnderTest, err error) 
 	if err != nil {
 		return nil, err
 	}
+	c.waitForReturn(ctx, m.cps, now())
+	wait.For(ctx, 2*time.Second)
 	second[0].endWindow(c.from, oracle.Window{Kind: oracle.MonitorDown})
 	return second, start()
 }

@@ -92,16 +92,16 @@ func (c *campaign) cutAll(ctx context.Context) error {
 		c.forEachCP(func(p *cpUnderTest) error { _, err := p.cut(ctx, engineSide); return err }),
 		forEach(c.monitors(), func(m *monitorUnderTest) error { _, err := m.cps[0].cut(ctx, centralSide); return err }),
 	)
-	c.waitForReturn(ctx, now())
+	c.waitForReturn(ctx, c.cps, now())
 	return errors.Join(err, c.injectBroker("restart", func() {}))
 }
 
-// waitForReturn waits until Central has answered a message of every charge point since from. It
-// returns how long that took.
-func (c *campaign) waitForReturn(ctx context.Context, from evcp.Stamp) time.Duration {
+// waitForReturn waits until Central has answered a message of each of these charge points since from.
+// It returns how long that took.
+func (c *campaign) waitForReturn(ctx context.Context, cps []*cpUnderTest, from evcp.Stamp) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if !c.waitForMessages(ctx, c.cps, answeredAfter(from)) {
+	if !c.waitForMessages(ctx, cps, answeredAfter(from)) {
 		return never
 	}
 	return now().Sub(from)
@@ -155,7 +155,7 @@ func (c *campaign) returnTogether(ctx context.Context) error {
 		return err
 	}
 	from := now()
-	took := c.waitForReturn(ctx, from)
+	took := c.waitForReturn(ctx, c.cps, from)
 	c.truth.addMetric(atMost("Central is back: all Monitors have returned after", took, 9*time.Second))
 	c.rotation.returned = timeRange{from, now()}
 	return nil
