@@ -143,7 +143,7 @@ func runOwnNetwork(take, give string) func(context.Context, *campaign) error {
 		near, all := append(c.group(networkKept), c.group(networkCloses)...), c.group(networkAll)
 		c.waitForHeartbeats(ctx, all, 3) // Central then knows how long a silence is
 		err := c.withFault(ctx, func() error { return c.network.change(take) }, func() error { return c.network.change(give) }, ownNetwork, func() error {
-			c.waitForCentral(ctx, showing(all, "disconnected", "no network: disconnected at Central after", 3*c.timing.heartbeat+1500*ms),
+			c.waitForCentral(ctx, showing(all, "disconnected", "no network: disconnected at Central after", c.maxSilence(all)),
 				c.unverified(near, "no network", 10*c.timing.Interval))
 			return nil
 		})
@@ -219,9 +219,10 @@ func (c *campaign) startLate(at place) ([]*cpUnderTest, error) {
 
 // unverified is when Central says that nothing supports the state any more: after
 // eleven heartbeats without an outcome. The Monitor sends the first of them when it has not
-// judged for a time.
+// judged for a time; a check may have been under way when the fault began, and another one when
+// that time is over.
 func (c *campaign) unverified(cps []*cpUnderTest, fault string, notJudged time.Duration) shownState {
-	return shownState{cps, fault + ": unverified at Central after", notJudged + 13*c.timing.heartbeat, func(s centralState) bool {
+	return shownState{cps, fault + ": unverified at Central after", notJudged + c.timing.Interval + 13*c.timing.heartbeat, func(s centralState) bool {
 		return s.State == "activated" && s.Unverified
 	}}
 }

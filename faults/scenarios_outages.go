@@ -89,13 +89,24 @@ func (c *campaign) withoutCentral(ctx context.Context, n int) error {
 		return m.cps[0].impairLink(centralSide, blackHoles[m.cps[0].group+n], hold)
 	}
 	err := whileImpaired(ctx, c.monitors(), impair, func() {
-		c.waitForCentral(ctx, showing(c.cps, "disconnected", "no link to Central: disconnected there after", 3*c.timing.heartbeat+1500*ms))
+		c.waitForCentral(ctx, showing(c.cps, "disconnected", "no link to Central: disconnected there after", c.maxSilence(c.cps)))
 		changed = setAll(failed, failing("ko"))
 	})
 	const most = 9 * time.Second // backoff, and one message without an answer
 	c.waitForCentral(ctx, showing(others, "activated", "  link to Central restored: activated after", most), showing(failed, "faulted", "  link to Central restored: faulted after", most))
 	wait.For(ctx, 10*time.Second)
 	return errors.Join(err, changed, setAll(failed, okEntry))
+}
+
+// maxSilence is how long Central may take until it shows charge points as disconnected that it does
+// not hear: three times what is between two heartbeats, and a second from look to look. Those of
+// a fleet wait for each other: each keeps one of 16 connections busy for 20 ms.
+func (c *campaign) maxSilence(cps []*cpUnderTest) time.Duration {
+	queue := time.Duration(0)
+	if c.o.fleet {
+		queue = time.Duration(len(cps)) * 20 * ms / 16
+	}
+	return 3*(c.timing.heartbeat+queue) + 1500*ms
 }
 
 // whileImpaired impairs something of each at once, for the duration of a black hole and until

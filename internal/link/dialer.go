@@ -47,7 +47,8 @@ const (
 	// number of others.
 	maxNames = 1 << 16
 	// lookupPause is how long known addresses are dialled without a lookup, after a name
-	// server that did not answer: each lookup would delay a check.
+	// server that did not answer: each lookup would delay a check. When they can't be connected
+	// to, one goes on beside the checks.
 	lookupPause = 5 * time.Second
 	// unlimitedShare is the share of each address, and of the lookup, in a dial that
 	// nobody limits.
@@ -104,7 +105,10 @@ func (d *TCPDialer) DialContext(ctx context.Context, network, address string) (n
 		limits.Connect = unlimitedShare * time.Duration(len(addresses))
 	}
 	conn, to, err := dialAny(ctx, addresses, uint16(port), limits.Connect)
-	if err == nil && len(addresses) > 1 {
+	switch {
+	case err != nil:
+		d.askMeanwhile(ctx, host, limits.Lookup)
+	case len(addresses) > 1:
 		d.update(host, func(n *knownName) { n.connected = to })
 	}
 	return conn, err
@@ -125,21 +129,29 @@ func (d *TCPDialer) addresses(ctx context.Context, host string, limit time.Durat
 	defer cancel()
 	found, err := d.lookup(ctx, host, limit)
 	switch {
-	case err == nil:
-		for i := range found {
-			found[i] = found[i].Unmap()
-		}
+	case d.learn(host, found, err):
 		known.addresses = found
-		d.update(host, func(n *knownName) { n.addresses = found })
-	case CauseOf(err) == evcp.DNS:
-		d.update(host, func(n *knownName) { *n = knownName{} })
-		return nil, err
+		return known.ordered(), err
 	case len(known.addresses) == 0:
 		return nil, err
 	default:
 		d.update(host, func(n *knownName) { n.lookAgain = time.Now().Add(lookupPause) })
 	}
 	return known.ordered(), nil
+}
+
+// learn remembers what a name server answered, and reports whether it did: addresses, or that there
+// is no such name.
+func (d *TCPDialer) learn(host string, found []netip.Addr, err error) bool {
+	switch {
+	case err == nil:
+		d.update(host, func(n *knownName) { n.addresses, n.lookAgain = found, time.Time{} })
+	case CauseOf(err) == evcp.DNS:
+		d.update(host, func(n *knownName) { *n = knownName{} })
+	default:
+		return false
+	}
+	return true
 }
 
 func (n knownName) ordered() []netip.Addr {
@@ -162,6 +174,22 @@ func (d *TCPDialer) update(host string, change func(*knownName)) {
 		d.names = map[string]knownName{}
 	}
 	d.names[host] = n
+}
+
+// askMeanwhile asks for a name whose known addresses could not be connected to, if it was not asked
+// for: the peer may have another one by now. Nobody waits for the answer.
+func (d *TCPDialer) askMeanwhile(ctx context.Context, host string, limit time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().After(d.names[host].lookAgain) {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
+		found, err := d.lookup(ctx, host, limit)
+		d.learn(host, found, err)
+	}()
 }
 
 // attempt is how the dial of one address ended.

@@ -58,6 +58,9 @@ func (d *TCPDialer) join(ctx context.Context, host string, limit time.Duration) 
 		go func() {
 			defer cancel()
 			l.found, l.err = lookup(shared, d.Resolver, host)
+			for i := range l.found { // all callers have this slice
+				l.found[i] = l.found[i].Unmap()
+			}
 			l.over = shared.Err() != nil
 			d.forget(host, l)
 			close(l.done)

@@ -11,6 +11,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/testbed"
 )
 
 // TestSilentNameServerIsAskedAgain: charge points whose Engines have one name ask for it one after
@@ -51,5 +52,49 @@ func TestSilentNameServerIsAskedAgain(t *testing.T) {
 		if n, least := int(asked.Load()), int(silent/limit)-1; n < least {
 			t.Errorf("asked %d times in %s, want at least %d", n, silent, least)
 		}
+	})
+}
+
+// TestMovedWhileNotAsked: a name server did not answer once, and is not asked for a while; meanwhile
+// the peer gets another address. When the old one can't be connected to, it is asked all the same.
+func TestMovedWhileNotAsked(t *testing.T) {
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(first.Addr().String())
+	names := testbed.NewNameServer(t, testbed.Addresses("127.0.0.1"))
+	d := &link.TCPDialer{Resolver: names.Resolver}
+	dial := func() (net.Conn, error) {
+		limits := link.Limits{Lookup: 200 * time.Millisecond, Connect: time.Second, Connecting: func() {}}
+		return d.DialContext(limits.With(t.Context()), "tcp", "engine.test.:"+port)
+	}
+	for _, answer := range []testbed.NameAnswer{testbed.Addresses("127.0.0.1"), {Silent: true}} {
+		names.Set(answer)
+		c, err := dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	first.Close()
+	second, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Skipf("no second address of loopback here: %v", err)
+	}
+	defer second.Close()
+	names.Set(testbed.Addresses("127.0.0.2"))
+	asked := names.Asked()
+	if c, err := dial(); err == nil {
+		c.Close()
+		t.Fatal("the old address still answers")
+	}
+	testbed.Until(t, "a question", func() bool { return names.Asked() > asked })
+	testbed.Until(t, "the new address", func() bool {
+		c, err := dial()
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
 	})
 }
