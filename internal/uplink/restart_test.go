@@ -144,6 +144,15 @@ func TestWhatWasReleasedIsRecalledAfterARestart(t *testing.T) {
 			},
 			want: "registration request, ENGINE_FAILURE, ENGINE_RECOVERED, disconnect",
 		},
+		"released and adopted, then over": {
+			away: func(h *sessionHarness) {
+				h.up.Release(h.t.Context(), cp, true)
+				h.up.Adopt(cp, time.Second)
+				time.Sleep(time.Second)
+				h.checked(evcp.OK, evcp.NoCause)
+			},
+			want: "registration request, ENGINE_FAILURE, ENGINE_RECOVERED, disconnect",
+		},
 		"released": {
 			away: func(h *sessionHarness) { h.up.Release(h.t.Context(), cp, true) },
 			want: "registration request, ENGINE_FAILURE, disconnect",

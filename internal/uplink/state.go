@@ -125,19 +125,35 @@ func (s *SessionState) resume(i evcp.Incident, ago, every time.Duration, now Ins
 	r.Last = Outbound{Operation: ReportFailure, Incident: i.ID, Repeat: i.Reports - 1}
 }
 
-// recall adds what was not reported of an incident before the charge point was released.
+// recall adds what was not reported of an incident before the charge point was released. After a
+// restart its recovery may be in the queue already: the failure comes before it, and not at all once
+// Central knows of the recovery.
 func (s *SessionState) recall(i evcp.Incident) {
 	if i.ID == (evcp.EventID{}) {
 		return
 	}
 	r := s.reports()
-	if i.Reports == 0 {
+	if i.Reports == 0 && !i.RecoveryReported {
 		r.enqueue(Outbound{Operation: ReportFailure, Incident: i.ID})
+		r.failureFirst(i.ID)
 	}
 	if !i.Open && !i.RecoveryReported {
 		r.enqueue(Outbound{Operation: ReportRecovery, Incident: i.ID})
 	}
 	s.dropReports()
+}
+
+// failureFirst puts the failure of an incident before its recovery.
+func (r *ReportState) failureFirst(incident evcp.EventID) {
+	at := func(op Operation) int {
+		return slices.IndexFunc(r.Queue, func(m Outbound) bool { return m.Operation == op && m.Incident == incident })
+	}
+	recovery, failure := at(ReportRecovery), at(ReportFailure)
+	if recovery < 0 || failure < recovery {
+		return
+	}
+	m := r.Queue[failure]
+	r.Queue = slices.Insert(slices.Delete(r.Queue, failure, failure+1), recovery, m)
 }
 
 // enqueue adds a report, unless it is a known one. It may have been numbered anew because the
