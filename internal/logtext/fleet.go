@@ -118,7 +118,7 @@ func (l *FleetLog) Event(e evcp.Event, now time.Time) {
 	o := occurrence{line: line, at: e.At.Time(), reply: e.Response, span: e.Latency}
 	switch {
 	case e.Action == evcp.MonitorStopped && e.Reason == evcp.ReasonRemoved:
-		delete(l.Formatter.cps, e.CP)
+		*l.Formatter.entry(e.CP) = nil
 		return // the line of the reload counts it
 	case e.Action == evcp.HealthCheck && e.Status.Failed() && !before.checkSeen && !before.open && !s.open:
 		o.kind, o.advice = firstFailed, l.Formatter.engine(s, e.Cause, e.Response)

@@ -59,10 +59,13 @@ type Formatter struct {
 	Topic           string            // for "create the topic …"
 	Fleet           bool              // Engines stand in a file of many, not in flags
 	NoDebug         bool              // lines of debug level are not made: they cost with every failed check
-	cps             map[evcp.CPID]*logState
-	common          map[logState]*logState // those that charge points share, by their value
-	locals          map[evcp.Cause]int     // charge points with a localTrouble that was logged
-	response        string                 // of the Engine to the last check that was not plain
+	// Handle is a number for each charge point, small and from 0; nil: they are numbered here.
+	Handle   func(evcp.CPID) int
+	numbers  map[evcp.CPID]int      // without Handle
+	cps      []*logState            // by number
+	common   map[logState]*logState // those that charge points share, by their value
+	locals   map[evcp.Cause]int     // charge points with a localTrouble that was logged
+	response string                 // of the Engine to the last check that was not plain
 }
 
 // logState is what was logged of one charge point: small, since there may be thousands.
@@ -109,21 +112,39 @@ func (f *Formatter) Restore(cp evcp.CPID, s evcp.State) {
 
 // of is the state of a charge point, to be read and changed.
 func (f *Formatter) of(cp evcp.CPID) *logState {
-	if f.cps == nil {
-		f.cps = map[evcp.CPID]*logState{}
-	}
-	s := f.cps[cp]
+	s := f.entry(cp)
 	switch {
-	case s == nil:
-		s = &logState{}
-	case s.shared:
-		own := *s
-		own.shared, s = false, &own
-	default:
-		return s
+	case *s == nil:
+		*s = &logState{}
+	case (*s).shared:
+		own := **s
+		own.shared, *s = false, &own
 	}
-	f.cps[cp] = s
-	return s
+	return *s
+}
+
+// entry is where the state of a charge point stands, until the next call; nil: there is none.
+func (f *Formatter) entry(cp evcp.CPID) **logState {
+	n := f.number(cp)
+	for n >= len(f.cps) {
+		f.cps = append(f.cps, nil)
+	}
+	return &f.cps[n]
+}
+
+func (f *Formatter) number(cp evcp.CPID) int {
+	if f.Handle != nil {
+		return f.Handle(cp)
+	}
+	n, known := f.numbers[cp]
+	if !known {
+		if f.numbers == nil {
+			f.numbers = map[evcp.CPID]int{}
+		}
+		n = len(f.numbers)
+		f.numbers[cp] = n
+	}
+	return n
 }
 
 // mostCommon bounds the states that are shared. What is forgotten goes on being used.
@@ -132,7 +153,8 @@ const mostCommon = 1024
 // share lets a charge point that is well have its state together with others: nearly all are
 // in one of a few states.
 func (f *Formatter) share(cp evcp.CPID) {
-	own := f.cps[cp]
+	entry := f.entry(cp)
+	own := *entry
 	if own == nil || own.shared || own.trouble != nil || own.open || own.failed > 0 || own.failures > 0 {
 		return
 	}
@@ -147,7 +169,7 @@ func (f *Formatter) share(cp evcp.CPID) {
 		*same = s
 		f.common[s] = same
 	}
-	f.cps[cp] = same
+	*entry = same
 }
 
 // inTrouble is the trouble of s, to be changed.

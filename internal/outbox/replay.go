@@ -142,8 +142,9 @@ const coveredRun = `SELECT min(coalesce((SELECT value FROM meta WHERE name='snap
 // replayResult is what the file says of the charge points.
 type replayResult struct {
 	stateTable
-	snapshot int64 // the States in the file cover all runs up to this one
-	replayed int   // events
+	written  []int64 // the runs after which the States in the file were written, in their order
+	snapshot int64   // the States in the file cover all runs up to this one
+	replayed int     // events
 }
 
 // replay reads the States and folds later runs on top. A State that was written while
@@ -155,7 +156,7 @@ func replay(s runStore, room int) (*replayResult, error) {
 	}
 	err := s.Query(`SELECT cp, run, body FROM states`, func(p *sqlite.Stmt) error {
 		st := &r.states[r.indexOf(evcp.CPID(p.ColumnText(0)))]
-		st.fileRun = p.ColumnInt64(1)
+		r.written = append(r.written, p.ColumnInt64(1))
 		return contentError(st.state.UnmarshalBinary(p.ColumnRawBlob(2)))
 	})
 	if err != nil {
@@ -171,7 +172,8 @@ func (r *replayResult) fold(run runRow) error {
 		if err != nil {
 			return contentError(err)
 		}
-		if st := &r.states[r.indexOf(e.CP)]; run.ID > st.fileRun {
+		i := r.indexOf(e.CP)
+		if st := &r.states[i]; i >= len(r.written) || run.ID > r.written[i] {
 			st.state, st.changed = st.state.After(e), true
 			r.replayed++
 		}

@@ -13,7 +13,6 @@ type keptState struct {
 	changed  bool       // since it was written to the file
 	renumber bool       // the last number can't be proven
 	wasOK    bool       // the last event that was appended is a plain OK
-	fileRun  int64      // the run after which the file had the State when it was read
 }
 
 // stateTable holds what is known of all charge points. None is ever removed.

@@ -217,7 +217,7 @@ func open(o Options) (*runner, error) {
 	r.box = box
 	r.log = newLogWriter(o.Console, logtext.Formatter{
 		Language: o.Console.Language(), Timeout: o.Timeout, Zone: time.Local, Topic: o.Topic,
-		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit,
+		ExitWhenRefused: o.lone() != "", RefusalRetry: uplink.RefusalRetry, CentralTimeout: uplink.AnswerLimit, Handle: box.Handle,
 	}, box.Tail(tailLength, !r.showsChecks()), o.lone() != "", len(o.Targets))
 	for _, t := range o.Targets {
 		r.log.formatter.Restore(t.CP, box.State(t.CP))
