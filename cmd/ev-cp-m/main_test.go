@@ -256,3 +256,16 @@ func normaliseSelfTest(said string, g *testbed.Testbed) string {
 	}
 	return regexp.MustCompile(`(CENTRAL|ENGINE|BROKER|none) +`).ReplaceAllString(said, "$1  ")
 }
+
+func TestProcessors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fleet   bool
+		setting string
+		want    int
+	}{{false, "", 1}, {false, "2", 0}, {true, "", 0}, {true, "2", 0}} {
+		if n := processors(tt.fleet, tt.setting); n != tt.want {
+			t.Errorf("a fleet: %v, GOMAXPROCS=%q: %d, want %d", tt.fleet, tt.setting, n, tt.want)
+		}
+	}
+}
