@@ -99,8 +99,9 @@ func (s *shard) start(now time.Time) {
 	s.progress.begin(s.since(now))
 	s.locked(func() {
 		s.cps, s.ring.slots = make([]*monitoredCP, 0, len(s.initial)), make([]ringSlot, 0, len(s.initial))
-		for _, t := range s.initial {
-			s.take(t, len(s.cps))
+		together := make([]monitoredCP, len(s.initial)) // without the gaps that single ones leave
+		for i, t := range s.initial {
+			s.take(t, i, &together[i])
 		}
 	})
 	s.initial = nil

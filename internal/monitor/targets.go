@@ -101,7 +101,7 @@ func (s *shard) do(c *targetCommand) {
 	switch {
 	case c == nil:
 	case c.verb == adopt:
-		s.take(c.target, s.freeSlot())
+		s.take(c.target, s.freeSlot(), &monitoredCP{})
 		c.done <- nil
 	case s.gone(c):
 		c.done <- fmt.Errorf("the charge point is not monitored any more")
@@ -128,11 +128,11 @@ func (s *shard) freeSlot() int {
 	return len(s.cps)
 }
 
-// take makes t the charge point of a slot.
-func (s *shard) take(t Target, slot int) {
+// take makes t the charge point of a slot, by c.
+func (s *shard) take(t Target, slot int, c *monitoredCP) {
 	box := s.m.o.Box
 	handle := box.Handle(t.Engine.CP)
-	c := &monitoredCP{cp: t.Engine.CP, policy: t.Policy, handle: int32(handle), state: box.StateAt(handle), renumber: box.Renumber(handle)}
+	*c = monitoredCP{cp: t.Engine.CP, policy: t.Policy, handle: int32(handle), state: box.StateAt(handle), renumber: box.Renumber(handle)}
 	if open := c.state.Incident; open.Open {
 		c.since = open.Since
 	}
