@@ -21,7 +21,7 @@ import (
 // raw is the Prober on sockets of Linux. It has no goroutine, timer, lock or allocation
 // for a check: its owner wakes it every 10 ms while checks are in flight, and each
 // time it does what has become due, for all targets together. One goroutine waits for Engines
-// that are slower than that. The kernel says when replies
+// that are slower than that, and for replies when few are awaited. The kernel says when they
 // arrived, so noticing them later costs no truth.
 //
 // Two things it leaves to package net. Targets with a Dialer that is no TCPDialer, such as
