@@ -40,10 +40,7 @@ type worker struct {
 	conn centralConn
 	wake chan struct{} // there may be something to send
 
-	// What is sent now, for its goroutine alone: one message, or heartbeats.
-	tasks    []task
-	messages []Outbound
-	results  []SendResult
+	sendBuffers // for its goroutine alone
 
 	number    int32
 	queue     queue // of its sessions
@@ -57,16 +54,24 @@ type worker struct {
 	interrupt func() // breaks off an exchange; nil before the first connection
 }
 
+// sendBuffers hold what a worker sends now: one message, or heartbeats. An idle one has none.
+type sendBuffers struct {
+	tasks    []task
+	messages []Outbound
+	results  []SendResult
+}
+
 // pool shares the connections to Central among the sessions. A session keeps to the connection
 // that sent its last message; when that breaks, the next one of the same goroutine takes over.
 type pool struct {
-	workers     []*worker // nil: the number is free
-	count       int       // of workers
-	shared      queue     // of sessions that have no worker
-	waiting     int       // sessions in any queue
-	open        int       // workers whose connection is open
-	registering int       // registrations on their way
-	took        float64   // a heartbeat with its reply, in nanoseconds, on average
+	workers     []*worker     // nil: the number is free
+	count       int           // of workers
+	buffers     []sendBuffers // for those that get something to send; no more than workers
+	shared      queue         // of sessions that have no worker
+	waiting     int           // sessions in any queue
+	open        int           // workers whose connection is open
+	registering int           // registrations on their way
+	took        float64       // a heartbeat with its reply, in nanoseconds, on average
 	answeredAt  Instant
 	unreachable bool    // the last dial failed
 	probing     bool    // a worker dials while nothing is open

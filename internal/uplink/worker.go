@@ -40,7 +40,7 @@ func (u *Uplink) work(ctx context.Context, w *worker) {
 // next fills w.tasks with what a worker is to send; none: nothing before it is signalled. The
 // lock is held.
 func (u *Uplink) next(w *worker, now Instant) {
-	w.tasks = w.tasks[:0]
+	w.tasks = w.tasks[:0] // nil stays nil
 	for !u.stopping && !w.retired && !u.blocked(now) {
 		i := u.pick(w)
 		if i == none {
@@ -63,6 +63,10 @@ func (u *Uplink) next(w *worker, now Instant) {
 		return
 	}
 	w.idle = true
+	if w.tasks != nil {
+		u.buffers = append(u.buffers, w.sendBuffers)
+		w.sendBuffers = sendBuffers{}
+	}
 }
 
 // begin makes a message the task of a worker.
@@ -70,6 +74,9 @@ func (u *Uplink) begin(w *worker, i int32, m Outbound) {
 	s := &u.sessions[i]
 	if s.worker == none {
 		u.setWorker(s, w)
+	}
+	if n := len(u.buffers); w.tasks == nil && n > 0 {
+		w.sendBuffers, u.buffers = u.buffers[n-1], u.buffers[:n-1]
 	}
 	m.CP, s.place = s.cp, busy
 	t := task{session: i, m: m, interval: s.interval}
