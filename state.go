@@ -18,34 +18,35 @@ const (
 
 // Incident is one outage of an Engine, from its first failed check.
 type Incident struct {
-	ID      EventID // of its engine_failed event
-	Since   Stamp   // the first of the failed checks that opened it
-	Cause   Cause   // of the check that opened it
-	Open    bool
-	Reports uint32 // failure reports with a receipt from Central
-	// ReportedAt is when the last of these receipts came.
+	ID    EventID // of its engine_failed event
+	Since Stamp   // the first of the failed checks that opened it
+	// ReportedAt is when the last receipt of a failure report came.
 	ReportedAt Stamp
+	Reports    uint32 // failure reports with a receipt from Central
+	Cause      Cause  // of the check that opened it
+	Open       bool
 	// RecoveryReported: the recovery report has its receipt.
 	RecoveryReported bool
 }
 
-// State is all that is known of one charge point, small and comparable. It is the
-// fold of its kept events: every field comes from some event, and After is the only
-// function that changes one.
+// State is all that is known of one charge point, small and comparable: 112 bytes, since the
+// small fields stand together. It is the fold of its kept events: every field comes from some
+// event, and After is the only function that changes one.
 type State struct {
 	Epoch int64  // of the numbering in use; 0 before the first event
 	Seq   uint64 // of the last event
 	At    Stamp  // of the last event
 
-	Failures      uint32 // failed checks in a row
-	Oks           uint32 // OKs in a row since an incident opened
-	FirstFailed   Stamp  // the first check of Failures
-	LastCountable Stamp  // the last check that was not Unknown
+	FirstFailed   Stamp // the first check of Failures
+	LastCountable Stamp // the last check that was not Unknown
 	LastOK        Stamp
-	Status        Status // of the last countable check
-	Cause         Cause
 
 	Incident Incident // the newest, open or closed
+
+	Failures uint32 // failed checks in a row
+	Oks      uint32 // OKs in a row since an incident opened
+	Status   Status // of the last countable check
+	Cause    Cause
 
 	Central      Registration
 	EverAccepted bool // Central has accepted this Monitor at least once

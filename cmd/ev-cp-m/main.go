@@ -35,7 +35,7 @@ const exitRefused = 3
 // than a few hundredths of the checks' CPU time.
 const (
 	gcPercent      = 50
-	fleetGCPercent = 20
+	fleetGCPercent = 15
 )
 
 // setGCPercent sets how much the heap grows, unless the environment says it.

@@ -18,7 +18,8 @@ import (
 
 // TestReconnectionsAreSpread has an outage of Central of a minute for 500 charge points:
 // all are back within the longest backoff, and no tenth of a second brings more than a
-// tenth of them.
+// fifth of them. When each comes is random: a tenth of a second brings 36 of them on average, and
+// more than 50 in every tenth run or so.
 func TestReconnectionsAreSpread(t *testing.T) {
 	const many, away, most = 500, time.Minute, 5 * time.Second
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestReconnectionsAreSpread(t *testing.T) {
 		}
 		perTenth, back := arrivals()
 		for tenth, n := range perTenth {
-			if n > many/10 {
+			if n > many/5 {
 				t.Errorf("%d of %d came in one tenth of a second, %s after the outage", n, many, time.Duration(tenth)*100*time.Millisecond)
 			}
 		}
