@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // The ports lie below the ephemeral range. The kernel could give one of that range to
@@ -40,12 +41,20 @@ func (p *Ports) Take(n int) ([]string, error) {
 		if !p.next() {
 			return nil, fmt.Errorf("find %d free ports: from %d to %d there are %d", n, p.first, p.last-1, len(free))
 		}
-		if l, err := net.Listen("tcp", address(p.now)); err == nil {
-			l.Close()
+		if isFree(address(p.now)) {
 			free = append(free, address(p.now))
 		}
 	}
 	return free, nil
+}
+
+// isFree reports whether nobody listens on an address. No process is started meanwhile: its
+// copy of the socket would be open until it runs its program, and the port taken.
+func isFree(address string) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l, err := net.Listen("tcp", address)
+	return err == nil && l.Close() == nil
 }
 
 // next moves to the next port of the block, or to the first of another block. Each

@@ -1,7 +1,10 @@
 package testbed
 
 import (
+	"errors"
 	"net"
+	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -49,6 +52,28 @@ func TestTakePassesOver(t *testing.T) {
 	defer l.Close()
 	if next := take(t, p, 1)[0]; next == l.Addr().String() {
 		t.Errorf("%s is taken", next)
+	}
+}
+
+// A port can be listened on at once, also while processes are started.
+func TestTakeWhileProcessesStart(t *testing.T) {
+	p, started := few(t, 3), make(chan error, 1)
+	go func() {
+		var err error
+		for range 200 {
+			err = errors.Join(err, exec.Command(os.Args[0], "-test.run=^$").Run())
+		}
+		started <- err
+	}()
+	for range 250 {
+		l, err := net.Listen("tcp", take(t, p, 1)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+	if err := <-started; err != nil {
+		t.Error(err)
 	}
 }
 
