@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"evcp"
@@ -33,19 +34,15 @@ func (p *cpUnderTest) cut(ctx context.Context, side int) (at evcp.Stamp, err err
 
 // cutEngines cuts the links to Engines, each between two checks of its own, and returns when.
 func cutEngines(ctx context.Context, cps []*cpUnderTest) (at map[*cpUnderTest]evcp.Stamp, err error) {
-	when := make([]evcp.Stamp, len(cps))
-	index := map[*cpUnderTest]int{}
-	for n, p := range cps {
-		index[p] = n
-	}
-	err = forEach(cps, func(p *cpUnderTest) (err error) {
-		when[index[p]], err = p.cut(ctx, engineSide)
+	var mu sync.Mutex
+	at = map[*cpUnderTest]evcp.Stamp{}
+	err = forEach(cps, func(p *cpUnderTest) error {
+		moment, err := p.cut(ctx, engineSide)
+		mu.Lock()
+		defer mu.Unlock()
+		at[p] = moment
 		return err
 	})
-	at = map[*cpUnderTest]evcp.Stamp{}
-	for n, p := range cps {
-		at[p] = when[n]
-	}
 	return at, err
 }
 

@@ -138,11 +138,9 @@ func (o *options) runMonitor(ctx context.Context) error {
 	defer o.Console.Close()
 	defer cli.WatchFiles(ctx, &o.files, o.Console.Logger(), o.Console.Language())()
 	o.Origin = o.sources.In(o.Console.Language())
-	if o.fleet != nil {
-		setGCPercent(fleetGCPercent)
-	}
 	o.Notify = systemd.Open(os.Getenv, o.Console.Logger())
 	if o.fleet != nil {
+		setGCPercent(fleetGCPercent)
 		reloads := make(chan watch.Reload)
 		o.Fleet.Reloads = reloads
 		defer o.fleet.watchFile(ctx, o.hangups, reloads)()

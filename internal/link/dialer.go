@@ -107,7 +107,7 @@ func (d *TCPDialer) DialContext(ctx context.Context, network, address string) (n
 	conn, to, err := dialAny(ctx, addresses, uint16(port), limits.Connect)
 	switch {
 	case err != nil:
-		d.askMeanwhile(ctx, host, limits.Lookup)
+		d.lookUpInBackground(ctx, host, limits.Lookup)
 	case len(addresses) > 1:
 		d.update(host, func(n *knownName) { n.connected = to })
 	}
@@ -176,9 +176,9 @@ func (d *TCPDialer) update(host string, change func(*knownName)) {
 	d.names[host] = n
 }
 
-// askMeanwhile asks for a name whose known addresses could not be connected to, if it was not asked
+// lookUpInBackground asks for a name whose known addresses could not be connected to, if it was not asked
 // for: the peer may have another one by now. Nobody waits for the answer.
-func (d *TCPDialer) askMeanwhile(ctx context.Context, host string, limit time.Duration) {
+func (d *TCPDialer) lookUpInBackground(ctx context.Context, host string, limit time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Now().After(d.names[host].lookAgain) {

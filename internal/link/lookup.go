@@ -57,7 +57,7 @@ func (d *TCPDialer) join(ctx context.Context, host string, limit time.Duration) 
 		d.asking[host] = l
 		go func() {
 			defer cancel()
-			l.found, l.err = lookup(shared, d.Resolver, host)
+			l.found, l.err = resolve(shared, d.Resolver, host)
 			for i := range l.found { // all callers have this slice
 				l.found[i] = l.found[i].Unmap()
 			}
@@ -91,10 +91,10 @@ func (d *TCPDialer) forget(host string, l *sharedLookup) {
 	}
 }
 
-// lookup asks the name servers. Where one of several questions (A and AAAA, each search
+// resolve asks the name servers. Where one of several questions (A and AAAA, each search
 // domain) had no answer and another one found nothing, the name may exist, but Go's error
 // says that it does not. So that error is asked for once more, strictly.
-func lookup(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
+func resolve(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
 	own := &net.Resolver{} // not r: its lookups of one name are one, also with those that were given up
 	if r != nil {
 		own.PreferGo, own.StrictErrors, own.Dial = r.PreferGo, r.StrictErrors, r.Dial

@@ -48,8 +48,8 @@ type Options struct {
 	Box  *outbox.Outbox
 	// NewProber makes the Prober of a shard.
 	NewProber func() (probe.Prober, error)
-	// NewAlarm makes what wakes a shard; nil: wait.NewTimerAlarm.
-	NewAlarm func() wait.Alarm
+	// NewTimer makes what wakes a shard; nil: wait.NewGoTimer.
+	NewTimer func() wait.Timer
 	// Slept reads how long this machine has slept. A shard calls it once for each wake-up.
 	Slept func() time.Duration
 	// Shards is how many goroutines share the charge points at most; 0: one for each
@@ -95,8 +95,8 @@ func New(o Options) (*Monitor, error) {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	if o.NewAlarm == nil {
-		o.NewAlarm = wait.NewTimerAlarm
+	if o.NewTimer == nil {
+		o.NewTimer = wait.NewGoTimer
 	}
 	m := &Monitor{o: o, base: time.Now(), done: make(chan struct{}), ends: endings{all: make(chan struct{})}}
 	m.places = make([]shardSlot, 0, len(o.Targets))

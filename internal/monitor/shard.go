@@ -22,7 +22,7 @@ const (
 type shard struct {
 	m       *Monitor
 	prober  probe.Prober
-	alarm   wait.Alarm // wakes it when something is due
+	timer   wait.Timer // wakes it when something is due
 	initial []Target   // those of the start, in the order of their slots
 	size    int        // charge points, those that come included; guarded by Monitor.mu
 
@@ -86,8 +86,8 @@ func newShard(m *Monitor, p probe.Prober) *shard {
 func (s *shard) since(t time.Time) time.Duration { return t.Sub(s.m.base) }
 
 func (s *shard) run(ctx context.Context) {
-	s.alarm = s.m.o.NewAlarm()
-	defer s.alarm.Close()
+	s.timer = s.m.o.NewTimer()
+	defer s.timer.Close()
 	s.start(time.Now())
 	s.loop(ctx)
 	s.finish()
@@ -130,14 +130,14 @@ func (s *shard) loop(ctx context.Context) {
 		gate = nil
 	}
 	for {
-		s.alarm.Set(s.rest())
+		s.timer.Reset(s.rest())
 		var w wakeUp
 		select {
 		case <-ctx.Done():
 			return
 		case <-gate:
 			gate, w.gate = nil, true
-		case <-s.alarm.C():
+		case <-s.timer.C():
 		case <-s.prober.Ready():
 		case <-s.kept:
 		case w.observation = <-s.inbox:
@@ -266,11 +266,11 @@ func (s *shard) finish() {
 	limit := time.NewTimer(finishLimit)
 	defer limit.Stop()
 	for waiting := true; waiting && s.inFlight > 0; {
-		s.alarm.Set(s.untilFound())
+		s.timer.Reset(s.untilFound())
 		var w wakeUp
 		select {
 		case <-s.prober.Ready():
-		case <-s.alarm.C():
+		case <-s.timer.C():
 		case w.observation = <-s.inbox:
 		case w.refused = <-s.refused:
 		case <-limit.C:

@@ -46,48 +46,48 @@ func (o *Outbox) Append(b Batch) (a Appended) {
 	o.owner.start()
 	o.ticket++
 	a.Ticket, o.pending.ticket = o.ticket, o.ticket
-	first, haste, from := o.pending.empty(), o.pending.haste, 0
+	first, before, from := o.pending.empty(), o.pending.urgency, 0
 	for i := range b.Judged {
 		j := &b.Judged[i]
 		events := b.Events[from : from+j.Events]
 		from += j.Events
-		judged := hasteOf(events)
-		if j.Dropped = o.overflows(judged > hastePlain); j.Dropped {
+		judged := urgencyOf(events)
+		if j.Dropped = o.overflows(judged > urgencyPlain); j.Dropped {
 			a.Dropped = true
 			o.drop(events)
 		} else {
 			o.take(j.Handle, events)
-			o.pending.haste = max(o.pending.haste, judged)
+			o.pending.urgency = max(o.pending.urgency, judged)
 		}
 		o.pending.states = append(o.pending.states, stateUpdate{j.Handle, j.State})
 	}
-	if !o.pending.empty() && (first || o.pending.haste > haste) {
+	if !o.pending.empty() && (first || o.pending.urgency > before) {
 		poke(o.committer.wake)
 	}
 	return a
 }
 
-// haste is how soon events are committed.
-type haste uint8
+// urgency is how soon events are committed.
+type urgency uint8
 
 const (
-	hastePlain       haste = iota // OKs: within Options.SyncEvery
-	hasteFailedCheck              // synced, within failedCheckWait: in an outage of thousands there are some at every moment
-	hasteFact                     // any other: synced at once
+	urgencyPlain       urgency = iota // OKs: within Options.SyncEvery
+	urgencyFailedCheck                // synced, within failedCheckWait: in an outage of thousands there are some at every moment
+	urgencyFact                       // any other: synced at once
 )
 
-func hasteOf(events []evcp.Event) haste {
-	h := hastePlain
+func urgencyOf(events []evcp.Event) urgency {
+	u := urgencyPlain
 	for i := range events {
 		switch e := &events[i]; {
 		case !e.Fact():
 		case e.Action == evcp.HealthCheck:
-			h = max(h, hasteFailedCheck)
+			u = max(u, urgencyFailedCheck)
 		default:
-			return hasteFact
+			return urgencyFact
 		}
 	}
-	return h
+	return u
 }
 
 func (o *Outbox) overflows(fact bool) bool {
@@ -156,12 +156,12 @@ func poke(c chan struct{}) {
 
 // pendingBatch is what was appended and waits for its commit.
 type pendingBatch struct {
-	runs   []*runRow
-	states []stateUpdate
-	events []evcp.Event // only while there is a Tail
-	ticket uint64       // of the last batch in it
-	haste  haste        // of its most urgent event
-	bytes  int
+	runs    []*runRow
+	states  []stateUpdate
+	events  []evcp.Event // only while there is a Tail
+	ticket  uint64       // of the last batch in it
+	urgency urgency      // of its most urgent event
+	bytes   int
 }
 
 // stateUpdate is the state of a charge point after a judgement.

@@ -123,13 +123,13 @@ func (c *committer) stopTimers() {
 // without a wait.
 func (c *committer) commitWhenDue() error {
 	c.o.mu.Lock()
-	empty, haste := c.o.pending.empty(), c.o.pending.haste
+	empty, urgency := c.o.pending.empty(), c.o.pending.urgency
 	c.o.mu.Unlock()
 	wait := c.o.options.SyncEvery
-	switch haste {
-	case hasteFailedCheck:
+	switch urgency {
+	case urgencyFailedCheck:
 		wait = min(wait, failedCheckWait)
-	case hasteFact:
+	case urgencyFact:
 		wait = 0
 	}
 	switch left := wait - time.Since(c.committed); {
@@ -192,7 +192,7 @@ func (c *committer) takePending(now time.Time) bool {
 // commit writes the batch in one transaction. A file that another process has locked
 // for the moment is waited for, until the watchdog ends that.
 func (c *committer) commit(now time.Time) error {
-	sync := c.batch.haste > hastePlain || c.always || now.Sub(c.synced) >= syncAtLeast
+	sync := c.batch.urgency > urgencyPlain || c.always || now.Sub(c.synced) >= syncAtLeast
 	for {
 		err := c.store.WithLock(func() error { return c.store.Transact(sync, c.write) })
 		if err == nil && sync {

@@ -19,7 +19,7 @@ import (
 // and the seq. An array has only the time and the latency if the first line of its row is an
 // array of the same numbering, and its seq is that of the first line and its place in the
 // row. Every other event, and every row of an older version, is the line that goes to Kafka.
-// The view "events" of the schema does the same as lineReader, for people.
+// The view "events" of the schema does the same as LineReader, for people.
 
 // What the lines of plain OKs have in common.
 const (
@@ -30,9 +30,9 @@ const (
 	okEpoch    = `,"epoch":`
 	okSeq      = `,"seq":`
 	okEventID  = `,"event_id":"`
-	okEnd      = "\"}\n"
+	okEnd      = `"}`
 
-	okSize = len(okPrefix) + len(okStatus) + len(okLatency) + len(okInstance) + len(okEpoch) + len(okSeq) + len(okEventID) + len("--") + len(okEnd)
+	okSize = len(okPrefix) + len(okStatus) + len(okLatency) + len(okInstance) + len(okEpoch) + len(okSeq) + len(okEventID) + len("--") + len(okEnd) + len("\n")
 )
 
 // plainOK reports whether an event is written as an array: its line has the form that
@@ -121,17 +121,17 @@ func decimalSize(v, unit int64) int {
 	return n
 }
 
-// lineReader reads the lines of a body as they go to Kafka. What is no array of the form
-// above stays as it is.
-type lineReader struct {
+// LineReader reads the events of a run one by one, as they go to Kafka. A copy of it goes on from
+// the same event. What is no array of the form above stays as it is.
+type LineReader struct {
 	rest  []byte
 	at    evcp.Stamp // of the first event
 	place int64      // of the next line
 	first arrayLine  // the first line, if that is an array; else without a charge point
 }
 
-// next appends the next line, without a newline; false: there is none.
-func (r *lineReader) next(dst []byte) ([]byte, bool) {
+// Next appends the next event, without a newline, to dst; false: there is none.
+func (r *LineReader) Next(dst []byte) ([]byte, bool) {
 	for len(r.rest) > 0 {
 		var line []byte
 		if line, r.rest, _ = bytes.Cut(r.rest, newline); len(line) == 0 {
@@ -161,7 +161,7 @@ type arrayLine struct {
 }
 
 // parse reads the next line if that is an array; else it returns the zero arrayLine.
-func (r *lineReader) parse(line []byte) (a arrayLine, ok bool) {
+func (r *LineReader) parse(line []byte) (a arrayLine, ok bool) {
 	if line[0] != '[' {
 		return a, false
 	}
@@ -198,7 +198,7 @@ func (a arrayLine) append(dst []byte) []byte {
 	dst = strconv.AppendUint(append(dst, okSeq...), a.seq, 10)
 	dst = append(append(append(dst, okEventID...), a.cp...), '-')
 	dst = append(append(dst, a.epoch...), '-')
-	return append(strconv.AppendUint(dst, a.seq, 10), okEnd[:len(okEnd)-1]...)
+	return append(strconv.AppendUint(dst, a.seq, 10), okEnd...)
 }
 
 var (

@@ -101,10 +101,10 @@ func TestFailedChecksShareCommits(t *testing.T) {
 	}
 }
 
-// TestHaste is what waits for how long.
-func TestHaste(t *testing.T) {
+// TestUrgency is what waits for how long.
+func TestUrgency(t *testing.T) {
 	var state evcp.State
-	for i, want := range []haste{hastePlain, hasteFailedCheck, hasteFailedCheck, hasteFact, hasteFailedCheck, hasteFact, hastePlain} {
+	for i, want := range []urgency{urgencyPlain, urgencyFailedCheck, urgencyFailedCheck, urgencyFact, urgencyFailedCheck, urgencyFact, urgencyPlain} {
 		outcome := ko()
 		if i == 0 || i > 4 {
 			outcome = ok()
@@ -112,8 +112,8 @@ func TestHaste(t *testing.T) {
 		at := evcp.Stamp(1_640_000_000_000_000 + i*1_000_000)
 		next, events := policy.Next(state, evcp.Observation{CP: "CP_001", Kind: evcp.Checked, At: at, Outcome: outcome}, nil)
 		state = next
-		if hasteOf(events) != want {
-			t.Errorf("check %d: haste %d, want %d: %v", i, hasteOf(events), want, events)
+		if urgencyOf(events) != want {
+			t.Errorf("check %d: urgency %d, want %d: %v", i, urgencyOf(events), want, events)
 		}
 	}
 }

@@ -205,7 +205,7 @@ func (s runStore) savePositions(all []cursorPosition) error {
 // with others, or last, and alone only after snapshotRuns runs. The caller holds the lock.
 func (c *committer) takePositions(now time.Time, last bool) {
 	c.positions = c.positions[:0]
-	if now.Sub(c.positioned) < positionsEvery && c.batch.haste == hastePlain && !last {
+	if now.Sub(c.positioned) < positionsEvery && c.batch.urgency == urgencyPlain && !last {
 		return
 	}
 	for _, r := range c.o.cursors {

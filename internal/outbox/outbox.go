@@ -191,7 +191,7 @@ func (o *Outbox) Flush(ctx context.Context) error {
 	o.mu.Lock()
 	ticket, done := o.ticket, make(chan struct{}, 1)
 	if !o.pending.empty() {
-		o.pending.haste = hasteFact
+		o.pending.urgency = urgencyFact
 	}
 	o.flushers = append(o.flushers, done)
 	poke(o.committer.wake)

@@ -21,13 +21,7 @@ type Run struct {
 }
 
 // Lines reads the events of the run one by one.
-func (r Run) Lines() LineReader { return LineReader{lineReader{rest: r.body, at: r.First}} }
-
-// LineReader reads the events of a run. A copy of it goes on from the same event.
-type LineReader struct{ r lineReader }
-
-// Next appends the next event, without a newline, to dst; false: there is none.
-func (l *LineReader) Next(dst []byte) (_ []byte, ok bool) { return l.r.next(dst) }
+func (r Run) Lines() LineReader { return LineReader{rest: r.body, at: r.First} }
 
 // appendLines appends the events as JSON lines, each closed by a newline.
 func (r Run) appendLines(dst []byte) []byte {

@@ -252,7 +252,7 @@ func (r *runner) assemble() error {
 	var err error
 	tcp, _ := o.Dialers.Engine.(*link.TCPDialer) // nil with TLS
 	r.monitor, err = monitor.New(monitor.Options{
-		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept, RecheckAfter: o.RecheckAfter, NewAlarm: wait.NewAlarm,
+		Targets: targets, Version: o.Version, Lone: lone, Gate: r.uplink.Attempted(), Box: r.box, Slept: o.Slept, RecheckAfter: o.RecheckAfter, NewTimer: wait.NewTimer,
 		NewProber: func() (probe.Prober, error) { return probe.New(o.Probe, probe.Options{TCP: tcp}) },
 	})
 	if err != nil {

@@ -10,32 +10,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NewAlarm makes an Alarm on a timer of the kernel, or of package time where there is none.
+// NewTimer makes a Timer on a timer of the kernel, or of package time where there is none.
 // For a process that wakes a few times a second the first costs a fraction of the second: for
 // that one Go's runtime wakes up to a millisecond early, waits once more, and has another thread
 // look every 20 µs meanwhile. See docs/decisions/0059.
-func NewAlarm() Alarm {
-	if a, err := newKernelAlarm(); err == nil {
-		return a
+func NewTimer() Timer {
+	if t, err := newKernelTimer(); err == nil {
+		return t
 	}
-	return NewTimerAlarm()
+	return NewGoTimer()
 }
 
-func newKernelAlarm() (*kernelAlarm, error) {
+func newKernelTimer() (*kernelTimer, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	a := &kernelAlarm{fd: uintptr(fd), file: os.NewFile(uintptr(fd), "timer"), c: make(chan time.Time, 1), done: make(chan struct{})}
-	conn, err := a.file.SyscallConn()
+	t := &kernelTimer{fd: uintptr(fd), file: os.NewFile(uintptr(fd), "timer"), c: make(chan time.Time, 1), done: make(chan struct{})}
+	conn, err := t.file.SyscallConn()
 	if err != nil {
-		return nil, errors.Join(err, a.file.Close())
+		return nil, errors.Join(err, t.file.Close())
 	}
-	go a.run(conn)
-	return a, nil
+	go t.run(conn)
+	return t, nil
 }
 
-type kernelAlarm struct {
+type kernelTimer struct {
 	fd   uintptr
 	file *os.File
 	c    chan time.Time
@@ -43,8 +43,8 @@ type kernelAlarm struct {
 }
 
 // run waits in Go's poller, which needs no thread.
-func (a *kernelAlarm) run(conn syscall.RawConn) {
-	defer close(a.done)
+func (t *kernelTimer) run(conn syscall.RawConn) {
+	defer close(t.done)
 	for {
 		err := conn.Read(func(fd uintptr) bool {
 			var expired [8]byte // a read that never blocks: no need for the scheduler's bookkeeping
@@ -55,24 +55,24 @@ func (a *kernelAlarm) run(conn syscall.RawConn) {
 			return
 		}
 		select {
-		case a.c <- time.Now():
+		case t.c <- time.Now():
 		default:
 		}
 	}
 }
 
-func (a *kernelAlarm) C() <-chan time.Time { return a.c }
+func (t *kernelTimer) C() <-chan time.Time { return t.c }
 
-func (a *kernelAlarm) Set(after time.Duration) {
+func (t *kernelTimer) Reset(after time.Duration) {
 	select {
-	case <-a.c: // of the moment before
+	case <-t.c: // of the moment before
 	default:
 	}
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(int64(after), 1))}                              // 0 would stop it
-	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, a.fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0) // its arguments are right
+	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, t.fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0) // its arguments are right
 }
 
-func (a *kernelAlarm) Close() {
-	_ = a.file.Close() // ends the goroutine; nothing else can go wrong
-	<-a.done
+func (t *kernelTimer) Close() {
+	_ = t.file.Close() // ends the goroutine; nothing else can go wrong
+	<-t.done
 }

@@ -7,23 +7,23 @@ import (
 	"evcp/internal/wait"
 )
 
-func TestAlarm(t *testing.T) {
-	for name, newAlarm := range map[string]func() wait.Alarm{"the kernel's": wait.NewAlarm, "of package time": wait.NewTimerAlarm} {
+func TestTimer(t *testing.T) {
+	for name, newTimer := range map[string]func() wait.Timer{"the kernel's": wait.NewTimer, "of package time": wait.NewGoTimer} {
 		t.Run(name, func(t *testing.T) {
-			a := newAlarm()
-			defer a.Close()
+			timer := newTimer()
+			defer timer.Close()
 			for _, after := range []time.Duration{20 * time.Millisecond, 0, -time.Hour, time.Nanosecond} {
-				a.Set(time.Hour)
+				timer.Reset(time.Hour)
 				began := time.Now()
-				a.Set(after)
-				<-a.C()
+				timer.Reset(after)
+				<-timer.C()
 				if took := time.Since(began); took < after {
 					t.Errorf("set to %s, it went off after %s", after, took)
 				}
 			}
-			a.Set(time.Hour)
+			timer.Reset(time.Hour)
 			select {
-			case <-a.C():
+			case <-timer.C():
 				t.Error("it went off at once, set to an hour")
 			case <-time.After(20 * time.Millisecond):
 			}
