@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"evcp/internal/link"
 	"evcp/internal/process"
 	"evcp/internal/testbed"
 )
@@ -46,10 +47,10 @@ func (n *network) close() {
 	n.far.Close()
 }
 
-// listenFar is net.Listen on the machine beyond the interface.
-func (n *network) listenFar(network, address string) (l net.Listener, err error) {
+// listenFar is link.Listen on the machine beyond the interface.
+func (n *network) listenFar(ctx context.Context, network, address string) (l *link.Listener, err error) {
 	err = n.far.Enter(func() error {
-		l, err = net.Listen(network, address)
+		l, err = link.Listen(ctx, network, address)
 		return err
 	})
 	return l, err

@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 
+	"evcp/internal/link"
 	"evcp/internal/testbed"
 )
 
@@ -19,12 +19,14 @@ func openNetwork(context.Context, string, testbed.NameAnswer) (*network, error) 
 	return nil, errNoNamespaces
 }
 
-func (n *network) close()                                      {}
-func (n *network) listenFar(_, _ string) (net.Listener, error) { return nil, errNoNamespaces }
-func (n *network) answer(testbed.NameAnswer)                   {}
-func (n *network) change(string) error                         { return errNoNamespaces }
-func (n *network) give(string) error                           { return errNoNamespaces }
-func (n *network) take(string) error                           { return errNoNamespaces }
+func (n *network) close() {}
+func (n *network) listenFar(context.Context, string, string) (*link.Listener, error) {
+	return nil, errNoNamespaces
+}
+func (n *network) answer(testbed.NameAnswer) {}
+func (n *network) change(string) error       { return errNoNamespaces }
+func (n *network) give(string) error         { return errNoNamespaces }
+func (n *network) take(string) error         { return errNoNamespaces }
 
 func isolationMissing() error { return errNoNamespaces }
 

@@ -25,6 +25,7 @@ import (
 	"evcp/internal/engine"
 	"evcp/internal/kafka"
 	"evcp/internal/language"
+	"evcp/internal/link"
 	"evcp/internal/operations"
 )
 
@@ -299,14 +300,14 @@ func openPort(wanted uint16) (net.Listener, error) {
 // listen opens a port of 127.0.0.1 that is free on ::1 too: a browser resolves
 // "localhost" to ::1 first and would reach another program there.
 func listen(port int) (net.Listener, error) {
-	six, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+	six, err := link.Listen(context.Background(), "tcp6", fmt.Sprintf("[::1]:%d", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, err
 	}
 	if err == nil { // otherwise this machine has no ::1
-		defer six.Close()
+		defer func() { _ = six.Close() }()
 	}
-	return net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	return link.Listen(context.Background(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
 func portOf(l net.Listener) int {

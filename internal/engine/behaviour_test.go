@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"evcp/internal/link"
 	"evcp/internal/wire"
 )
 
@@ -234,7 +235,7 @@ func TestPortTakenMeanwhile(t *testing.T) {
 	var other net.Listener
 	eventually(t, func() (ok bool) { // as soon as the Engine has given it up
 		var err error
-		other, err = net.Listen("tcp", address)
+		other, err = link.Listen(t.Context(), "tcp", address)
 		return err == nil
 	})
 	r.SetBehaviour(parse(t, "ok"))

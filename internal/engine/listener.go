@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"evcp/internal/link"
 )
 
 // Binding is one TCP address that can be listened on, closed and listened on again. Its
@@ -45,7 +47,7 @@ func (b *Binding) Listen() (net.Listener, error) {
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	l, err := link.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

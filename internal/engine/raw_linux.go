@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"evcp/internal/link"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
@@ -23,7 +24,7 @@ import (
 type rawServer struct {
 	*Engine
 	ctx      context.Context
-	listener *net.TCPListener
+	listener *link.Listener
 	all      *sync.WaitGroup // the goroutines of the Engine
 	poll     *os.File        // the epoll instance, which is itself waited for by Go's poller
 	events   [512]unix.EpollEvent
@@ -39,7 +40,7 @@ const listenerEvent = -1
 
 // serveRaw serves a listener until it is closed. It reports false, at once, if it can't.
 func (e *Engine) serveRaw(ctx context.Context, l net.Listener, all *sync.WaitGroup) bool {
-	tcp, plain := l.(*net.TCPListener)
+	tcp, plain := l.(*link.Listener)
 	if !plain || e.options.TLS != nil {
 		return false
 	}
@@ -120,7 +121,7 @@ func (s *rawServer) accept() {
 			fd, _, err := unix.Accept4(l, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 			switch {
 			case errors.Is(err, unix.ECONNABORTED), errors.Is(err, unix.EINTR):
-			case errors.Is(err, unix.EAGAIN):
+			case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINVAL): // none waits, or the listener is being closed
 				return nil
 			case err != nil:
 				return err

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"evcp/internal/link"
 )
 
 // StartAdvertisedBroker starts a broker in memory that tells its clients to go to another
@@ -28,7 +30,7 @@ func AdvertisedBrokers(tb testing.TB, advertised []string, options ...kfake.Opt)
 	tb.Helper()
 	left := advertised
 	listen := func(network, at string) (net.Listener, error) {
-		l, err := net.Listen(network, at)
+		l, err := link.Listen(tb.Context(), network, at)
 		if err != nil {
 			return nil, err
 		}

@@ -1,12 +1,15 @@
 package testbed
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"evcp/internal/link"
 )
 
 // TextPeer is a server for the unframed protocol of the first programs: one read is
@@ -40,7 +43,7 @@ func NewTextPeer(tb testing.TB, address string, closes bool, answer func(message
 // ListenText is NewTextPeer outside of tests; answer also gets the time at which the
 // message was received. Close it.
 func ListenText(address string, closes bool, answer func(message string, at time.Time) string) (*TextPeer, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := link.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen as a peer: %w", err)
 	}

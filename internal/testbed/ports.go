@@ -1,12 +1,14 @@
 package testbed
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"sync"
-	"syscall"
+
+	"evcp/internal/link"
 )
 
 // The ports lie below the ephemeral range. The kernel could give one of that range to
@@ -48,12 +50,9 @@ func (p *Ports) Take(n int) ([]string, error) {
 	return free, nil
 }
 
-// isFree reports whether nobody listens on an address. No process is started meanwhile: its
-// copy of the socket would be open until it runs its program, and the port taken.
+// isFree reports whether nobody listens on an address.
 func isFree(address string) bool {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	l, err := net.Listen("tcp", address)
+	l, err := link.Listen(context.Background(), "tcp", address)
 	return err == nil && l.Close() == nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/engine"
+	"evcp/internal/link"
 )
 
 // topic is the default of every Monitor.
@@ -118,7 +119,7 @@ func (b *Testbed) StartCentral(o central.Options) (stop func()) {
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	l, err := net.Listen("tcp", b.CentralAddr)
+	l, err := link.Listen(b.T.Context(), "tcp", b.CentralAddr)
 	if err != nil {
 		b.T.Fatal(err)
 	}
