@@ -103,27 +103,39 @@ func TestConformanceOfABreak(t *testing.T) {
 	}{"reset": {"", true, 3}, "blanks": {" \r\n", false, 1}, "words": {"KO", false, 4}} {
 		t.Run(name, func(t *testing.T) {
 			withDrivers(t, func(t *testing.T, d probe.Driver) {
-				var dials, asked atomic.Int32
+				var dials atomic.Int32
+				taken, sent := make(chan struct{}), make(chan struct{})
 				fx := realTarget(t, d, listenAndServe(t, func(c *net.TCPConn) {
 					dials.Add(1)
 					for n := 1; ; n++ {
 						if _, ok := read(c); !ok {
 							return
 						}
-						if asked.Add(1); tt.reset && n == 2 {
+						if tt.reset && n == 2 {
 							c.SetLinger(0)
 							return
 						}
 						c.Write([]byte("OK"))
-						if tt.between != "" {
-							time.Sleep(20 * time.Millisecond)
-							c.Write([]byte(tt.between))
+						if tt.between == "" {
+							continue
 						}
+						if _, more := <-taken; !more {
+							return
+						}
+						c.Write([]byte(tt.between))
+						arrive(t, c)
+						sent <- struct{}{}
 					}
 				}), unchanged)
+				defer close(taken)
 				for range 3 + 1 {
-					fx.want(evcp.OK, evcp.NoCause, "OK")
-					time.Sleep(60 * time.Millisecond)
+					if r := fx.want(evcp.OK, evcp.NoCause, "OK"); r.outcome.Status != evcp.OK {
+						return
+					}
+					if tt.between != "" {
+						taken <- struct{}{}
+						<-sent
+					}
 				}
 				if n := dials.Load(); n != tt.dials && !tt.reset || tt.reset && n < 3 {
 					t.Errorf("%d connections, want %d", n, tt.dials)

@@ -1,8 +1,10 @@
 package probe_test
 
 import (
+	"errors"
 	"net"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,6 +61,19 @@ func setCork(t *testing.T, c net.Conn, on int) {
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, on) })
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// arrive waits until what was written to c has arrived.
+func arrive(t *testing.T, c *net.TCPConn) {
+	raw, err := c.SyscallConn()
+	for left := 1; err == nil && left > 0; { // bytes that the other end has not acknowledged
+		gone := raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+		err = errors.Join(gone, err)
+		runtime.Gosched()
 	}
 	if err != nil {
 		t.Error(err)
