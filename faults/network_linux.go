@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"evcp/internal/link"
 	"evcp/internal/process"
+	"evcp/internal/tcp"
 	"evcp/internal/testbed"
 )
 
@@ -47,10 +47,10 @@ func (n *network) close() {
 	n.far.Close()
 }
 
-// listenFar is link.Listen on the machine beyond the interface.
-func (n *network) listenFar(ctx context.Context, network, address string) (l *link.Listener, err error) {
+// listenFar is tcp.Listen on the machine beyond the interface.
+func (n *network) listenFar(ctx context.Context, network, address string) (l *tcp.ListeningSocket, err error) {
 	err = n.far.Enter(func() error {
-		l, err = link.Listen(ctx, network, address)
+		l, err = tcp.Listen(ctx, network, address)
 		return err
 	})
 	return l, err

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 	"evcp/internal/testbed"
 )
 
@@ -20,7 +20,7 @@ func openNetwork(context.Context, string, testbed.NameAnswer) (*network, error) 
 }
 
 func (n *network) close() {}
-func (n *network) listenFar(context.Context, string, string) (*link.Listener, error) {
+func (n *network) listenFar(context.Context, string, string) (*tcp.ListeningSocket, error) {
 	return nil, errNoNamespaces
 }
 func (n *network) answer(testbed.NameAnswer) {}

@@ -13,7 +13,7 @@ import (
 	"evcp/internal/config"
 	"evcp/internal/display"
 	"evcp/internal/language"
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // ExitError is an error that chooses the exit code. Err is nil if all of it is printed.
@@ -68,7 +68,7 @@ func exitOf(err error) ExitError {
 
 // Listen listens on the TCP address that a flag names. The error says what to do first.
 func Listen(ctx context.Context, address, flag string) (net.Listener, error) {
-	ln, err := link.Listen(ctx, "tcp", address)
+	ln, err := tcp.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, PortError(err, address, flag)
 	}

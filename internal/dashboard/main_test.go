@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"evcp/internal/central"
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(closingChromium{m}) }
@@ -85,7 +85,7 @@ func startTestSite(t *testing.T, o central.Options, past *HistorySource, monitor
 
 func listen(t *testing.T, addr string) net.Listener {
 	t.Helper()
-	ln, err := link.Listen(t.Context(), "tcp", addr)
+	ln, err := tcp.Listen(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ import (
 	"evcp/internal/engine"
 	"evcp/internal/kafka"
 	"evcp/internal/language"
-	"evcp/internal/link"
 	"evcp/internal/operations"
+	"evcp/internal/tcp"
 )
 
 // env holds all parts of a running demo, and does to them what the script and the
@@ -300,19 +300,19 @@ func openPort(wanted uint16) (net.Listener, error) {
 // listen opens a port of 127.0.0.1 that is free on ::1 too: a browser resolves
 // "localhost" to ::1 first and would reach another program there.
 func listen(port int) (net.Listener, error) {
-	six, err := link.Listen(context.Background(), "tcp6", fmt.Sprintf("[::1]:%d", port))
+	six, err := tcp.Listen(context.Background(), "tcp6", fmt.Sprintf("[::1]:%d", port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, err
 	}
 	if err == nil { // otherwise this machine has no ::1
 		defer func() { _ = six.Close() }()
 	}
-	return link.Listen(context.Background(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	return tcp.Listen(context.Background(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
 func portOf(l net.Listener) int {
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
-		return tcp.Port
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		return at.Port
 	}
 	return 0
 }

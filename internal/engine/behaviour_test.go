@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 	"evcp/internal/wire"
 )
 
@@ -235,7 +235,7 @@ func TestPortTakenMeanwhile(t *testing.T) {
 	var other net.Listener
 	eventually(t, func() (ok bool) { // as soon as the Engine has given it up
 		var err error
-		other, err = link.Listen(t.Context(), "tcp", address)
+		other, err = tcp.Listen(t.Context(), "tcp", address)
 		return err == nil
 	})
 	r.SetBehaviour(parse(t, "ok"))

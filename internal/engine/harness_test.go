@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// goroutineListener is no *link.Listener, so its connections get a goroutine each.
+// goroutineListener is no *tcp.ListeningSocket, so its connections get a goroutine each.
 type goroutineListener struct{ net.Listener }
 
 // soon bounds how long a test waits for what must happen.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // Binding is one TCP address that can be listened on, closed and listened on again. Its
@@ -47,7 +47,7 @@ func (b *Binding) Listen() (net.Listener, error) {
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := link.Listen(ctx, "tcp", address)
+	l, err := tcp.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

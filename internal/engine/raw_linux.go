@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
 )
@@ -24,7 +24,7 @@ import (
 type rawServer struct {
 	*Engine
 	ctx      context.Context
-	listener *link.Listener
+	listener *tcp.ListeningSocket
 	all      *sync.WaitGroup // the goroutines of the Engine
 	poll     *os.File        // the epoll instance, which is itself waited for by Go's poller
 	events   [512]unix.EpollEvent
@@ -40,11 +40,11 @@ const listenerEvent = -1
 
 // serveRaw serves a listener until it is closed. It reports false, at once, if it can't.
 func (e *Engine) serveRaw(ctx context.Context, l net.Listener, all *sync.WaitGroup) bool {
-	tcp, plain := l.(*link.Listener)
+	socket, plain := l.(*tcp.ListeningSocket)
 	if !plain || e.options.TLS != nil {
 		return false
 	}
-	s := &rawServer{Engine: e, ctx: ctx, listener: tcp, all: all}
+	s := &rawServer{Engine: e, ctx: ctx, listener: socket, all: all}
 	if err := s.open(); err != nil {
 		return false // no more of such files; goroutines do the same
 	}

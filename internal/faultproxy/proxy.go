@@ -33,7 +33,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 	"evcp/internal/wait"
 )
 
@@ -48,7 +48,7 @@ type Proxy struct {
 	address    string     // it listens at
 	impairment Impairment
 	changed    chan struct{} // closed at every change of impairment
-	listener   *link.Listener
+	listener   *tcp.ListeningSocket
 	fillers    []net.Conn // fill the accept queue during Hang
 	oldFillers []net.Conn // of the last Hang: they still come out of the queue
 	conns      map[*proxiedConn]struct{}
@@ -62,8 +62,8 @@ type Proxy struct {
 // Refuse gives the port up for a time, so nobody else may take it.
 func Open(listen, target string) (*Proxy, error) { return OpenWith(Options{}, listen, target) }
 
-// ListenFunc makes a listening TCP socket, as link.Listen does.
-type ListenFunc func(ctx context.Context, network, address string) (*link.Listener, error)
+// ListenFunc makes a listening TCP socket, as tcp.Listen does.
+type ListenFunc func(ctx context.Context, network, address string) (*tcp.ListeningSocket, error)
 
 // TLS is what a proxy between two programs with TLS needs.
 type TLS struct {
@@ -73,14 +73,14 @@ type TLS struct {
 
 // Options are for links that are not plain TCP on loopback.
 type Options struct {
-	Listen ListenFunc // called for every listening socket; nil: link.Listen
+	Listen ListenFunc // called for every listening socket; nil: tcp.Listen
 	TLS    *TLS       // nil: bytes pass as they are
 }
 
 // OpenWith is Open with options.
 func OpenWith(o Options, listen, target string) (*Proxy, error) {
 	if o.Listen == nil {
-		o.Listen = link.Listen
+		o.Listen = tcp.Listen
 	}
 	p := &Proxy{address: listen, target: target, listenAt: o.Listen, tls: o.TLS, traffic: trafficRecord{limit: maxChunks}, changed: make(chan struct{}), conns: map[*proxiedConn]struct{}{}}
 	if err := p.listen(); err != nil {
@@ -198,7 +198,7 @@ func (p *Proxy) accept() {
 
 // acceptFrom is the listener, or nil while nobody may be accepted, and a channel that
 // is closed when that may have changed.
-func (p *Proxy) acceptFrom() (*link.Listener, <-chan struct{}) {
+func (p *Proxy) acceptFrom() (*tcp.ListeningSocket, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.impairment.Kind == Hang {
@@ -276,7 +276,7 @@ func (p *Proxy) isFiller(c net.Conn) bool {
 	return slices.ContainsFunc(p.oldFillers, func(f net.Conn) bool { return f.LocalAddr().String() == c.RemoteAddr().String() })
 }
 
-func setBacklog(l *link.Listener, n int) error {
+func setBacklog(l *tcp.ListeningSocket, n int) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // StartAdvertisedBroker starts a broker in memory that tells its clients to go to another
@@ -30,7 +30,7 @@ func AdvertisedBrokers(tb testing.TB, advertised []string, options ...kfake.Opt)
 	tb.Helper()
 	left := advertised
 	listen := func(network, at string) (net.Listener, error) {
-		l, err := link.Listen(tb.Context(), network, at)
+		l, err := tcp.Listen(tb.Context(), network, at)
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // TextPeer is a server for the unframed protocol of the first programs: one read is
@@ -43,7 +43,7 @@ func NewTextPeer(tb testing.TB, address string, closes bool, answer func(message
 // ListenText is NewTextPeer outside of tests; answer also gets the time at which the
 // message was received. Close it.
 func ListenText(address string, closes bool, answer func(message string, at time.Time) string) (*TextPeer, error) {
-	l, err := link.Listen(context.Background(), "tcp", address)
+	l, err := tcp.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen as a peer: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"sync"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // The ports lie below the ephemeral range. The kernel could give one of that range to
@@ -52,7 +52,7 @@ func (p *Ports) Take(n int) ([]string, error) {
 
 // isFree reports whether nobody listens on an address.
 func isFree(address string) bool {
-	l, err := link.Listen(context.Background(), "tcp", address)
+	l, err := tcp.Listen(context.Background(), "tcp", address)
 	return err == nil && l.Close() == nil
 }
 

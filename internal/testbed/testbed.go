@@ -19,7 +19,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/engine"
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // topic is the default of every Monitor.
@@ -119,7 +119,7 @@ func (b *Testbed) StartCentral(o central.Options) (stop func()) {
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	l, err := link.Listen(b.T.Context(), "tcp", b.CentralAddr)
+	l, err := tcp.Listen(b.T.Context(), "tcp", b.CentralAddr)
 	if err != nil {
 		b.T.Fatal(err)
 	}

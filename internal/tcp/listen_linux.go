@@ -1,4 +1,4 @@
-package link
+package tcp
 
 import (
 	"net"
@@ -10,6 +10,6 @@ import (
 // with SO_REUSEADDR, which net sets, keeps a port from others only while it listens.
 func stopListening(l *net.TCPListener) {
 	if raw, err := l.SyscallConn(); err == nil { // else it is closed already
-		_ = raw.Control(func(fd uintptr) { _ = Shutdown(int(fd), unix.SHUT_RDWR) })
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	}
 }

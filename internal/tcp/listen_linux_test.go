@@ -1,4 +1,4 @@
-package link_test
+package tcp_test
 
 import (
 	"errors"
@@ -6,14 +6,14 @@ import (
 	"os/exec"
 	"testing"
 
-	"evcp/internal/link"
+	"evcp/internal/tcp"
 )
 
 // TestListenAgainWhileProcessesStart: a port is free when Close returns, although each process
 // that is being started has copies of the sockets.
 func TestListenAgainWhileProcessesStart(t *testing.T) {
 	t.Parallel()
-	l, err := link.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := tcp.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestListenAgainWhileProcessesStart(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if l, err = link.Listen(t.Context(), "tcp", l.Addr().String()); err != nil {
+		if l, err = tcp.Listen(t.Context(), "tcp", l.Addr().String()); err != nil {
 			t.Fatalf("after %d times: %v", again, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestListenAgainWhileProcessesStart(t *testing.T) {
 func TestAcceptEnds(t *testing.T) {
 	t.Parallel()
 	for range 200 {
-		l, err := link.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		l, err := tcp.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
