@@ -486,3 +486,32 @@ func TestASlowReplyWakesTheOwner(t *testing.T) {
 		p.Ask(0, 0)
 	}
 }
+
+// TestWhatAskFindsIsTakenSoon: a refusal that Ask finds out at once does not wait for the
+// reply of another Engine.
+func TestWhatAskFindsIsTakenSoon(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusing := l.Addr().String()
+	l.Close()
+	rules := evcp.EvidenceRules{Timeout: time.Hour, Grace: grace}
+	p, err := probe.New(probe.Raw, probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	p.Adopt(0, probe.Target{CP: "CP_001", Address: listenAndServe(t, onTCP(mute)), Rules: rules}, 0)
+	p.Adopt(1, probe.Target{CP: "CP_002", Address: refusing, Rules: rules}, 0)
+	p.Ask(0, 0, 1)
+	for found := []probe.Finding(nil); len(found) == 0; found = p.Take(nil) {
+		if left := time.Until(p.Next()); left > rules.Timeout/2 {
+			t.Fatalf("the refusal is taken only after %s", left)
+		}
+		select {
+		case <-p.Ready():
+		case <-time.After(time.Until(p.Next())):
+		}
+	}
+}

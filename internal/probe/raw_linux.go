@@ -228,7 +228,7 @@ func (r *raw) Ask(slept time.Duration, slots ...int) {
 	if r.connecting > 0 { // on loopback they have succeeded by now
 		r.poll()
 	}
-	r.active = len(r.inFlight) > fewInFlight
+	r.active = len(r.inFlight) > fewInFlight || len(r.found) > 0 // what was found waits for Take
 	r.plan(r.clock.now)
 }
 
