@@ -95,8 +95,7 @@ func (p *centralProcess) whoMayConnect(ln net.Listener) string {
 // second.
 func (p *centralProcess) watchdog() systemd.Activity {
 	return systemd.Activity{
-		MaxPause: 3 * time.Second,
-
+		MaxPause: func() time.Duration { return 3 * time.Second },
 		Started:  p.central.Serving,
 		LastDone: func() time.Time { return p.central.Figures().SilenceChecked },
 		StatusLine: func() string {

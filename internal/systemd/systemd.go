@@ -65,9 +65,9 @@ type Activity struct {
 	// LastDone is when a piece of work was last completed; the zero time is never. Only a
 	// newer time than before sends a watchdog message.
 	LastDone func() time.Time
-	// MaxPause is the longest time between two pieces of work when all is well. Systemd
-	// is asked to wait at least twice as long.
-	MaxPause time.Duration
+	// MaxPause is the longest time between two pieces of work when all is well; it may
+	// change. Systemd is asked to wait at least twice as long as the longest there was.
+	MaxPause func() time.Duration
 	// StatusLine is for systemctl status.
 	StatusLine func() string
 }
@@ -85,12 +85,9 @@ func (n *NotifySocket) Run(ctx context.Context, a Activity) {
 	}
 	defer func() { _ = n.conn.Close() }()
 	defer n.send("STOPPING=1")
+	n.extendWatchdog(a.MaxPause())
 	every := runPoll
 	if n.watchdog > 0 {
-		if least := 2 * a.MaxPause; n.watchdog < least {
-			n.watchdog = least
-			n.send("WATCHDOG_USEC=" + strconv.FormatInt(least.Microseconds(), 10))
-		}
 		every = min(every, n.watchdog/4)
 	}
 	wait.Until(ctx, startPoll, func() bool { n.poll(a); return n.ready })
@@ -99,8 +96,17 @@ func (n *NotifySocket) Run(ctx context.Context, a Activity) {
 	}
 }
 
+// extendWatchdog asks systemd to wait longer, if two pauses take longer than it waits.
+func (n *NotifySocket) extendWatchdog(maxPause time.Duration) {
+	if least := 2 * maxPause; n.watchdog > 0 && n.watchdog < least {
+		n.watchdog = least
+		n.send("WATCHDOG_USEC=" + strconv.FormatInt(least.Microseconds(), 10))
+	}
+}
+
 // poll sends what is new.
 func (n *NotifySocket) poll(a Activity) {
+	n.extendWatchdog(a.MaxPause())
 	if !n.ready && a.Started() {
 		n.ready = true
 		n.send("READY=1")

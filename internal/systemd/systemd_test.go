@@ -48,7 +48,7 @@ func TestEveryMessage(t *testing.T) {
 				var running sync.WaitGroup
 				running.Go(func() {
 					n.Run(ctx, Activity{
-						MaxPause: maxPause,
+						MaxPause: func() time.Duration { return maxPause },
 
 						Started: func() bool { return true }, LastDone: func() time.Time { return time.Unix(1, 0) },
 						StatusLine: func() string { return "CP_001 OK\nREADY=0\x1b[2J" },
@@ -110,6 +110,7 @@ func TestWatchdogNeedsCompletedWork(t *testing.T) {
 	running.Go(func() {
 		n.Run(ctx, Activity{
 			Started: begun.Load, LastDone: func() time.Time { return done.Load().(time.Time) }, StatusLine: func() string { return line.Load().(string) },
+			MaxPause: func() time.Duration { return 0 },
 		})
 	})
 	nothingFor := func(d time.Duration, when string) {
@@ -134,6 +135,38 @@ func TestWatchdogNeedsCompletedWork(t *testing.T) {
 	stop()
 	m.Until("STOPPING=1", 1)
 	running.Wait()
+}
+
+// TestTheWatchdogFollowsThePause: where pieces of work come less often from now on, as after a
+// reload of a fleet's file, systemd is asked to wait longer, once.
+func TestTheWatchdogFollowsThePause(t *testing.T) {
+	m := testbed.ReceiveNotify(t, "")
+	n := open(t, map[string]string{"NOTIFY_SOCKET": m.Address, "WATCHDOG_USEC": "80000"})
+	var pause, polls atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		n.Run(ctx, Activity{
+			Started: func() bool { return true }, StatusLine: func() string { return strconv.FormatInt(polls.Add(1), 10) },
+			LastDone: func() time.Time { return time.Time{} }, MaxPause: func() time.Duration { return time.Duration(pause.Load()) },
+		})
+	})
+	m.Until("READY=1", 1)
+	for _, longest := range []time.Duration{time.Minute, time.Second, time.Hour} {
+		pause.Store(int64(longest))
+		m.Until("STATUS="+strconv.FormatInt(polls.Load()+2, 10), 1)
+	}
+	stop()
+	running.Wait()
+	var longer []string
+	for _, message := range m.Received() {
+		if strings.HasPrefix(message, "WATCHDOG") {
+			longer = append(longer, message)
+		}
+	}
+	if want := []string{"WATCHDOG_USEC=120000000", "WATCHDOG_USEC=7200000000"}; !slices.Equal(longer, want) {
+		t.Errorf("sent %q, want %q", longer, want)
+	}
 }
 
 // FuzzStatusIsOneMessage lets no text become a message of its own.

@@ -44,7 +44,7 @@ func (r *runner) serve() {
 		serve(r.o.HTTP)
 	}
 	r.servers.Go(func() {
-		r.o.Notify.Run(ctx, systemd.Activity{Started: r.begun, LastDone: r.lastCheck, MaxPause: r.maxPause(), StatusLine: r.statusLine})
+		r.o.Notify.Run(ctx, systemd.Activity{Started: r.begun, LastDone: r.lastCheck, MaxPause: r.maxPause, StatusLine: r.statusLine})
 	})
 }
 
