@@ -84,8 +84,11 @@ func (s *shard) apply(slot int, o evcp.Observation) []evcp.Event {
 	}
 	c := s.cps[slot]
 	o.CP = c.cp
-	if o.At == 0 {
-		o.At = s.clock.stamp(s.now)
+	switch now := s.clock.stamp(s.now); {
+	case o.At == 0:
+		o.At = now
+	case o.At < c.state.At && c.state.At <= now:
+		o.At = c.state.At // noticed after what came later: the wall clock was not set
 	}
 	o.Incident = s.currentID(slot, o.Incident)
 	judged := o

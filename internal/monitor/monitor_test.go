@@ -438,6 +438,29 @@ func TestObservationsAreDatedAfterTheyCame(t *testing.T) {
 	})
 }
 
+// TestAStallIsNoStepOfTheClock: a Monitor that stands still in a wake-up takes the Engine's reply
+// after what Central said later. The wall clock was not set for that.
+func TestAStallIsNoStepOfTheClock(t *testing.T) {
+	withEngine(t, func(f *fixture) {
+		f.replyDelay.Store(int64(200 * time.Millisecond))
+		events := f.run(func(m *monitor.Monitor) {
+			time.Sleep(2500 * time.Millisecond)
+			for asked := len(f.questions()); len(f.questions()) == asked; {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(50 * time.Millisecond)
+			f.sleptDelay.Store(int64(3 * time.Second))
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registering})
+			time.Sleep(time.Second)
+			m.Observe(evcp.Observation{CP: "CP_001", Kind: evcp.Registered, Response: "OK"})
+			time.Sleep(5 * time.Second)
+		})
+		if count(events, evcp.ClockStep) != 0 || count(events, evcp.AuthenticatedWithCentral) != 1 || count(events, evcp.MonitorStalled) != 1 {
+			t.Errorf("%v", events)
+		}
+	})
+}
+
 // TestSleptIsReadOncePerWakeUp counts the readings of the time slept. A check of a lone
 // Monitor has two wake-ups, the tick and its result; a check of a fleet has no more,
 // and fewer where charge points share one.
