@@ -25,11 +25,13 @@ func inBubble(t *testing.T, f func(t *testing.T, s *senderHarness, g *brokerLink
 		g := newBrokerLink(network.DialContext)
 		s := newFixture(t, "localhost:9092")
 		s.dial = g.Dial
+		defer func() { // also of a test that fails: a bubble waits for its goroutines
+			s.close()
+			c.Close()
+			g.cut()
+			synctest.Wait()
+		}()
 		f(t, s, g, c)
-		s.close()
-		c.Close()
-		g.cut()
-		synctest.Wait()
 	})
 }
 
