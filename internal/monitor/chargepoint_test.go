@@ -261,6 +261,24 @@ func TestAStepIsRecordedForEveryCP(t *testing.T) {
 	}
 }
 
+// TestAStallIsRecordedAtTheStop: a Monitor that stood still while a check was in flight, and
+// stops before that check ends, records the stall.
+func TestAStallIsRecordedAtTheStop(t *testing.T) {
+	box := openBox(t, outbox.Options{})
+	s := oneShard(t, box, "A")
+	s.start(time.Now())
+	c := s.cps[0]
+	c.inFlight, s.inFlight = true, 1
+	c.stalled(3*time.Second, 2)
+	s.stop()
+	if s.meter.stalls != 1 || s.meter.stalledFor != 3*time.Second || c.state.Seq != 3 { // it started, stood still and stopped
+		t.Errorf("%d stalls of %s, %d events", s.meter.stalls, s.meter.stalledFor, c.state.Seq)
+	}
+	if err := box.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPendingIsBounded: while the disk stands still, the queue of what may have to be judged
 // again grows no further than the outbox does. When the disk refuses at last, a streak
 // that an OK had ended stays ended, and every event that was dropped is reported.

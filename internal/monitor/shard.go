@@ -318,6 +318,8 @@ func (s *shard) stop() {
 		s.drainInbox()
 		for slot, c := range s.cps {
 			if c != nil && !c.released {
+				c.inFlight = false
+				s.recordStall(slot)
 				s.judge(slot, evcp.Observation{Kind: evcp.Stopping, Reason: evcp.ReasonAsked})
 				c.released = true
 			}
