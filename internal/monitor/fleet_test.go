@@ -76,7 +76,7 @@ func TestStop(t *testing.T) {
 		checks               int
 	}{
 		"finished":  {600 * time.Millisecond, 900 * time.Millisecond, 500 * time.Millisecond, 1},
-		"abandoned": {3 * time.Second, 4 * time.Second, 1200 * time.Millisecond, 0},
+		"abandoned": {3 * time.Second, 4 * time.Second, time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withEngine(t, func(f *fixture) {

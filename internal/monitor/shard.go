@@ -11,10 +11,11 @@ import (
 	"evcp/internal/wait"
 )
 
-// How long the first check waits for Central, and the end for the last check.
+// How long the first check waits for Central, and the end for the last check. The second is a
+// part of the 2.5 s of a stop: see watch.disconnectLimit.
 const (
 	gateLimit   = 200 * time.Millisecond
-	finishLimit = 1200 * time.Millisecond
+	finishLimit = time.Second
 )
 
 // shard checks its charge points. Each has a slot, which is also its slot in the Prober.

@@ -90,9 +90,9 @@ type Figures struct {
 	Pending int64  // kept events that Kafka has not got yet; 0 without brokers
 }
 
-// disconnectLimit and defaultCloseLimit bound the stop. Together with the last check, 0.95 s at
-// the default interval, and 0.5 s for a Kafka client whose broker hangs, they stay below
-// the 2.5 s after which a Monitor has stopped whatever hangs.
+// disconnectLimit and defaultCloseLimit bound the stop. Together with the last check, 1 s at
+// most, and 0.5 s for a Kafka client whose broker hangs, they are the 2.5 s after which a
+// Monitor has stopped whatever hangs.
 const (
 	disconnectLimit   = 700 * time.Millisecond
 	defaultCloseLimit = 300 * time.Millisecond
