@@ -183,17 +183,11 @@ func (x *Exchange) Until() time.Duration { return x.until }
 // Limit is how long the dial may take; see Dial.
 func (x *Exchange) Limit() time.Duration { return x.limit }
 
-// Idle reports whether no check is in flight.
-func (x *Exchange) Idle() bool { return x.stage == idle }
-
 // Listening reports whether a reply is awaited.
 func (x *Exchange) Listening() bool { return x.stage == listening }
 
 // Began is when the check in flight began, or its present phase.
 func (x *Exchange) Began() time.Duration { return x.began }
-
-// Connected reports whether the Exchange has a connection, as far as it knows.
-func (x *Exchange) Connected() bool { return x.connected }
 
 // AppendMessage appends what Write sends.
 func (x *Exchange) AppendMessage(dst []byte, cp evcp.CPID, framing wire.Framing) []byte {

@@ -271,8 +271,8 @@ func (d *driver) check() {
 	if checked != 1 {
 		d.Fatalf("%d findings of one check: %+v", checked, d.found)
 	}
-	if d.open != d.x.Connected() {
-		d.Fatalf("connected is %t, and the driver's connection %t", d.x.Connected(), d.open)
+	if d.open != d.x.connected {
+		d.Fatalf("connected is %t, and the driver's connection %t", d.x.connected, d.open)
 	}
 	if d.open && d.due {
 		d.Fatal("a connection is kept on which a reply is due")

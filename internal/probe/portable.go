@@ -171,15 +171,15 @@ func (p *portable) run(ctx context.Context, c *portableTarget) {
 	var dialling *dial
 	e := exchange.Input{Kind: exchange.Asked, Now: p.now()}
 	for {
-		action := c.exchange.Step(&c.settings, &e, &found)
+		command := c.exchange.Step(&c.settings, &e, &found)
 		if n := len(found); n > 0 && !found[n-1].Last {
 			p.add(c, found, false)
 			found = found[:0]
 		}
 		if ctx.Err() != nil {
-			action = exchange.Idle
+			command = exchange.Idle
 		}
-		switch action {
+		switch command {
 		case exchange.Idle:
 			if dialling != nil {
 				_ = dialling.giveUp() // nobody waits for it any more

@@ -12,7 +12,7 @@ import (
 	"evcp/internal/link"
 )
 
-// failed is the event of an error of the network.
+// failed is the input of an error of the network.
 func failed(err error, now time.Duration) exchange.Input {
 	if errors.Is(err, io.EOF) {
 		return exchange.Input{Kind: exchange.Ended, Now: now}
@@ -115,7 +115,7 @@ func (p *portable) dial(ctx context.Context, c *portableTarget) *dial {
 	return d
 }
 
-// wait waits for the next event of the dial. What has happened counts before the time.
+// wait waits for the next input of the dial. What has happened counts before the time.
 func (d *dial) wait(until time.Duration) exchange.Input {
 	timer := time.NewTimer(until - d.p.now())
 	defer timer.Stop()

@@ -1,8 +1,8 @@
 // Package probe checks Engines: one exchange with one Engine under its deadlines, for
 // any number of Engines at once.
 //
-// Targets are adopted into slots. They go in by Ask, and findings come out by Take. The owner asks the targets that
-// are due, waits for Ready, takes all findings there are, and lets Judge say what each
+// Targets are adopted into slots. The owner begins the exchanges that are due by Ask, waits
+// for Ready or until Next, takes all findings there are by Take, and lets Judge say what each
 // check came to. A target has at most one exchange in flight. An exchange brings one
 // finding or more, each as soon as it is there; the last one is marked. After Close
 // there are none.

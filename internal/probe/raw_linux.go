@@ -80,7 +80,7 @@ type rawTarget struct {
 	adopted    bool
 	foreign    bool // a target of raw.other
 	connecting bool
-	kept       bool // its socket has TCP keepalive
+	keepAlive  bool // its socket has TCP keepalive
 	arrived    bool // there may be something to read
 	peerEnded  bool // the Engine has ended the connection, and no reset has come
 	reusable   bool // the connection is over, and its socket waits for the next dial

@@ -28,7 +28,7 @@ func (r *raw) dial(t *rawTarget, slot int) error {
 	if err != nil {
 		return err
 	}
-	// The ACK of the handshake then rides on the question.
+	// So the ACK of the handshake is sent with the question, and not by itself.
 	if err := link.SetOption(int(t.fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
 		return err
 	}
@@ -57,10 +57,11 @@ func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
 		return false, err
 	}
 	r.holds(t, fd)
-	return false, errors.Join(link.Prepare(fd), noDelay(fd))
+	return false, errors.Join(link.Prepare(fd), setOptions(fd))
 }
 
-func noDelay(fd int) error {
+// setOptions lets a socket send at once, and has the kernel say when bytes arrived.
+func setOptions(fd int) error {
 	return errors.Join(
 		link.SetOption(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		link.SetOption(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
@@ -245,8 +246,8 @@ func (r *raw) endName(t *rawTarget, d namedDial) {
 	r.connecting--
 	if d.kind == exchange.Connected {
 		r.holds(t, d.fd)
-		t.address, t.kept = d.address, true
-		d.err = errors.Join(noDelay(d.fd), r.watch(t, d.slot))
+		t.address, t.keepAlive = d.address, true
+		d.err = errors.Join(setOptions(d.fd), r.watch(t, d.slot))
 	}
 	in := exchange.Input{Kind: exchange.Connected, Now: r.clock.now}
 	switch {

@@ -87,7 +87,7 @@ func (r *raw) poll() {
 }
 
 const (
-	peerEnded = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	endEvents = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	// allEvents are told once each: an event more for bytes that come later, none for a
 	// socket that is ready all the time.
 	allEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
@@ -103,11 +103,11 @@ func (r *raw) handle(ev *unix.EpollEvent) {
 		return // the Engine has acknowledged our end
 	}
 	r.active = true
-	ended := ev.Events&peerEnded != 0
-	t.peerEnded = ev.Events&peerEnded == unix.EPOLLRDHUP
+	ended := ev.Events&endEvents != 0
+	t.peerEnded = ev.Events&endEvents == unix.EPOLLRDHUP
 	switch {
 	case t.connecting:
-		if ev.Events&(peerEnded|unix.EPOLLOUT) != 0 {
+		if ev.Events&(endEvents|unix.EPOLLOUT) != 0 {
 			t.arrived = ended || ev.Events&unix.EPOLLIN != 0
 			r.connected(t, slot, ended)
 		}
@@ -147,8 +147,8 @@ func (r *raw) look(t *rawTarget) exchange.Input {
 	if t.arrived {
 		in, t.arrived = r.read(t)
 	}
-	if in.Kind == exchange.Quiet && !t.kept && t.fd != noSocket {
-		t.kept = true
+	if in.Kind == exchange.Quiet && !t.keepAlive && t.fd != noSocket {
+		t.keepAlive = true
 		_ = link.KeepAlive(int(t.fd)) // without it a pulled cable is found by the next question
 	}
 	return in
@@ -240,7 +240,7 @@ func (r *raw) hangUp(t *rawTarget) {
 		return
 	}
 	if t.peerEnded && t.name == nil && link.Shutdown(int(t.fd), unix.SHUT_WR) == nil {
-		t.kept, t.arrived, t.peerEnded, t.reusable = false, false, false, true
+		t.keepAlive, t.arrived, t.peerEnded, t.reusable = false, false, false, true
 		return
 	}
 	r.close(t)
@@ -257,7 +257,7 @@ func (r *raw) close(t *rawTarget) {
 		t.name.cancel = nil
 	}
 	r.closeSocket(t)
-	t.kept, t.arrived, t.peerEnded, t.reusable = false, false, false, false
+	t.keepAlive, t.arrived, t.peerEnded, t.reusable = false, false, false, false
 }
 
 func (r *raw) closeSocket(t *rawTarget) {
