@@ -11,7 +11,8 @@
 //     charge point is lost or silent. The two are one group from then on. So the first of
 //     the charge points that is heard again speaks for all that shared its connection.
 //   - Two connections that are open and speak for a charge point in turns are of two
-//     groups: one that changes its connection leaves the old one.
+//     groups: one that changes its connection leaves the old one. Where both speak for several and are
+//     of one host, it may come back, a few times in a row.
 //   - A charge point whose connection ended is lost when no connection of the group has
 //     been open for Grace, and it was not heard since.
 //   - A connection takes over from one with the same certificate only. Its address makes no
@@ -159,6 +160,7 @@ type CP struct {
 
 	sent       []sent           // by each open connection; mostly one
 	orphan     *connectionGroup // the one of its connection that ended; nil: it was heard since, or lost
+	turns      int              // heartbeats in a row, each on another group's connection than the one before
 	alternated time.Time
 	latest     *Connection // that sent a heartbeat
 }
@@ -204,10 +206,22 @@ func (b *Groups) Heard(c *Connection, cp *CP, heartbeat bool, now time.Time) {
 	}
 }
 
+// turnsOfPool is how many turns make two groups where both connections speak for several charge
+// points and are of one host: a Monitor whose connections are busy sends where one is free, and may
+// come back. Of others one is enough.
+const turnsOfPool = 6
+
 // heartbeat notes whether two groups send in turns.
 func (cp *CP) heartbeat(s *sent, now time.Time) {
-	if latest := cp.by(cp.latest); latest != nil && s.heartbeats > 0 && latest.by.part() != s.by.part() {
-		cp.alternated = now
+	switch latest := cp.by(cp.latest); {
+	case latest == nil || latest.by.part() == s.by.part():
+		cp.turns = 0
+	case s.heartbeats > 0:
+		cp.turns++
+		pool := s.by.several && latest.by.several && s.by.sibling() == latest.by.sibling()
+		if !pool || cp.turns >= turnsOfPool {
+			cp.alternated = now
+		}
 	}
 	s.heartbeats++
 	s.lastHeartbeat, cp.latest = now, s.by
