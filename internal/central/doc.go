@@ -11,10 +11,9 @@
 // What never waits: a reply waits for no disk, no log and no page. Those read the
 // board at their own pace, from a Position on (Since). A slow reader gets fewer and
 // newer deltas; only the list of changes is bounded, at twice the charge points, and
-// what a reader missed of it is counted for it.
-// Heartbeats wake neither the log nor the disk. One exception: the first registration of a charge point is
-// answered when it is on disk, after 200 ms at the latest, and at once while the
-// disk fails.
+// what a reader missed of it is counted for it. Heartbeats wake neither the log nor the
+// disk. One exception: the first registration of a charge point is answered when it is
+// on disk, after 200 ms at the latest, and at once while the disk fails.
 //
 // What happens at the limits: a connection beyond MaxConns is closed at once, and
 // logged once a minute; a charge point beyond MaxCPs is denied, unless it is in the

@@ -140,8 +140,8 @@ func (d *TCPDialer) addresses(ctx context.Context, host string, limit time.Durat
 	return known.ordered(), nil
 }
 
-// learn remembers what a name server answered, and reports whether it did: addresses, or that there
-// is no such name.
+// learn remembers what a name server answered, addresses or that there is no such name, and
+// reports whether it answered.
 func (d *TCPDialer) learn(host string, found []netip.Addr, err error) bool {
 	switch {
 	case err == nil:
@@ -176,8 +176,8 @@ func (d *TCPDialer) update(host string, change func(*knownName)) {
 	d.names[host] = n
 }
 
-// lookUpInBackground asks for a name whose known addresses could not be connected to, if it was not asked
-// for: the peer may have another one by now. Nobody waits for the answer.
+// lookUpInBackground looks a name up whose known addresses could not be connected to, if this
+// dial did not: the peer may have another address by now. Nobody waits for the answer.
 func (d *TCPDialer) lookUpInBackground(ctx context.Context, host string, limit time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -93,9 +93,10 @@ func (d *TCPDialer) forget(host string, l *sharedLookup) {
 
 // resolve asks the name servers. Where one of several questions (A and AAAA, each search
 // domain) had no answer and another one found nothing, the name may exist, but Go's error
-// says that it does not. So that error is asked for once more, strictly.
+// says that it does not. So after that error the name is looked up once more, strictly: then a
+// question without an answer is the error.
 func resolve(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
-	own := &net.Resolver{} // not r: its lookups of one name are one, also with those that were given up
+	own := &net.Resolver{} // not r: its lookups of one name share one answer, also with those that were given up
 	if r != nil {
 		own.PreferGo, own.StrictErrors, own.Dial = r.PreferGo, r.StrictErrors, r.Dial
 	}

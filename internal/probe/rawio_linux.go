@@ -234,7 +234,7 @@ func (r *raw) flush() {
 }
 
 // hangUp ends the connection of a target, if there is one. An Engine that ended it first
-// gets our end, and the socket is kept for the next dial, which costs less CPU time than with a new one.
+// gets our end, and the socket is kept for the next dial, which is cheaper than a new one.
 func (r *raw) hangUp(t *rawTarget) {
 	if t.reusable {
 		return

@@ -195,9 +195,9 @@ func TestForgottenAndUnanswered(t *testing.T) {
 	})
 }
 
-// TestDisconnectIsBounded by a second, or by the caller's deadline.
+// TestDisconnectIsBounded by a second, and by the caller's deadline.
 func TestDisconnectIsBounded(t *testing.T) {
-	for limit, want := range map[time.Duration]time.Duration{0: time.Second, 400 * time.Millisecond: 400 * time.Millisecond} {
+	for limit, want := range map[time.Duration]time.Duration{0: time.Second, 400 * time.Millisecond: 400 * time.Millisecond, 5 * time.Second: time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			h := newHarness(t)
 			h.disconnectLimit = limit

@@ -21,7 +21,7 @@ type Instant int64
 func (m Instant) add(d time.Duration) Instant    { return m + Instant(d) }
 func (m Instant) sub(from Instant) time.Duration { return time.Duration(m - from) }
 
-// instantClock turns the times of this process into moments, and back.
+// instantClock turns the times of this process into Instants, and back.
 type instantClock struct{ origin time.Time }
 
 // longAgo is how long before a process its instantClock begins. No setting is so long.

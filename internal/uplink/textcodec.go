@@ -76,7 +76,7 @@ func (x *textExchanger) MaxPipelined() int {
 }
 
 func (x *textExchanger) Pipeline(l *link.Link, all []Outbound, deadline time.Time, into []SendResult) (answered []SendResult, failed SendResult) {
-	began := time.Now()
+	began, before := time.Now(), len(into)
 	x.frame = x.frame[:0]
 	for _, m := range all {
 		x.frame = x.appendFramed(x.frame, m)
@@ -84,16 +84,16 @@ func (x *textExchanger) Pipeline(l *link.Link, all []Outbound, deadline time.Tim
 	if err := l.Write(x.frame, deadline); err != nil {
 		return into, notReceived(err)
 	}
-	for x.reply.Reset(); len(into) < len(all); {
+	for x.reply.Reset(); len(into)-before < len(all); {
 		b, err := l.Read(deadline)
 		latency := time.Since(began)
-		for len(b) > 0 && len(into) < len(all) {
+		for len(b) > 0 && len(into)-before < len(all) {
 			end := bytes.IndexByte(b, '\n') + 1
 			if end == 0 {
 				end = len(b)
 			}
 			if x.reply.Feed(b[:end], false) {
-				r := x.read(all[len(into)])
+				r := x.read(all[len(into)-before])
 				r.Latency, r.Connected = latency, true
 				into = append(into, r)
 				x.reply.Reset()
@@ -103,7 +103,7 @@ func (x *textExchanger) Pipeline(l *link.Link, all []Outbound, deadline time.Tim
 		if len(bytes.TrimSpace(b)) > 0 { // more replies than messages
 			l.Close()
 		}
-		if err != nil && len(into) < len(all) {
+		if err != nil && len(into)-before < len(all) {
 			return into, notReceived(err)
 		}
 	}

@@ -9,7 +9,8 @@
 //
 // Schedule decides what to send and when, in values. The sessions, one for each charge point,
 // are values in a table. A pool of connections sends for them, one message at a time on each, or
-// several heartbeats pipelined; a lone charge point has one. A Codec is the protocol: it exchanges a message for a verdict.
+// several heartbeats pipelined; a lone charge point has one connection. A Codec is the protocol:
+// it exchanges a message for a verdict.
 package uplink
 
 import (

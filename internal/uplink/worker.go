@@ -334,7 +334,7 @@ func (w *worker) sayGoodbye(ctx context.Context, cps []evcp.CPID) (told int) {
 	for _, cp := range cps {
 		limit := time.Second
 		if deadline, ok := ctx.Deadline(); ok {
-			limit = time.Until(deadline)
+			limit = min(limit, time.Until(deadline))
 		}
 		reply := w.conn.send(ctx, Outbound{Operation: Disconnect, CP: cp}, limit)
 		if reply.Received {

@@ -3,7 +3,8 @@
 // connections, and no message says whose they are. What is heard and when goes in; what is
 // lost comes out. It opens no socket and reads no clock.
 //
-// The connections of one Monitor, as far as Central can tell, are a connection group, here a group. The rules:
+// The connections of one Monitor, as far as Central can tell, are a connection group, here a
+// group. The rules:
 //
 //   - A connection is a group of its own at first.
 //   - A connection takes over from one that ended when a charge point of that one is heard on
