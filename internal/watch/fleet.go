@@ -109,6 +109,7 @@ func (r *runner) reload(ctx context.Context, again Reload) {
 	}
 	r.targets.Store(&again.Targets)
 	r.inParallel(len(again.Removed), func(i int) { r.remove(ctx, again.Removed[i]) })
+	r.log.restore(again.Added, r.box.State)
 	r.inParallel(len(again.Added), func(i int) { r.add(ctx, again.Added[i]) })
 	r.inParallel(len(again.Changed), func(i int) { r.change(ctx, again.Changed[i]) })
 	if ctx.Err() != nil {

@@ -64,6 +64,21 @@ func newLogWriter(c *console.Console, f logtext.Formatter, tail *outbox.Tail, lo
 	return w
 }
 
+// restore takes over what is kept of charge points, before their first events come: it returns
+// when the goroutine of run has done it.
+func (w *logWriter) restore(targets []Target, state func(evcp.CPID) evcp.State) {
+	done := make(chan struct{})
+	queued := w.notices.add(func() {
+		defer close(done)
+		for _, t := range targets {
+			w.formatter.Restore(t.CP, state(t.CP))
+		}
+	})
+	if queued {
+		<-done
+	}
+}
+
 // run writes until ended is closed, and then what is still queued. events, if set,
 // gets all events of the tail; live makes the live line, once a second.
 func (w *logWriter) run(live func() []string, events func([]evcp.Event)) {

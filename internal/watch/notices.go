@@ -16,19 +16,20 @@ type noticeQueue struct {
 	waiting []func()
 }
 
-// add queues a notice. Any goroutine may call.
-func (q *noticeQueue) add(write func()) {
+// add queues a notice, and reports whether there was room. Any goroutine may call.
+func (q *noticeQueue) add(write func()) (queued bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == q.most {
 		q.dropped.Add(1)
-		return
+		return false
 	}
 	q.waiting = append(q.waiting, write)
 	select {
 	case q.come <- struct{}{}:
 	default: // the reader has not taken the last one yet
 	}
+	return true
 }
 
 // each takes all that waits.

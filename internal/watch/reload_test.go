@@ -3,6 +3,7 @@ package watch_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,5 +100,37 @@ func TestReload(t *testing.T) {
 		if !slices.Equal(acts[cp], want) || len(epochs[cp]) != 1 {
 			t.Errorf("%s: %q in %d epochs, want %q in one", cp, acts[cp], len(epochs[cp]), want)
 		}
+	}
+}
+
+// TestAReloadGoesOnFromTheState: of a charge point that comes with an open incident of an
+// earlier Monitor, the log counts the failed checks of that.
+func TestAReloadGoesOnFromTheState(t *testing.T) {
+	bed, dir := testbed.New(t), t.TempDir()
+	bed.StartCentral(central.Options{})
+	reply := atomic.Pointer[string]{}
+	says := func(text string) { reply.Store(&text) }
+	says("KO")
+	engine := testbed.NewTextPeer(t, testbed.FreeAddr(t), false, func(string) string { return *reply.Load() })
+	target := func(cp evcp.CPID) watch.Target { return watch.Target{CP: cp, Address: engine.Address} }
+	both := []watch.Target{target("CP_A"), target("CP_B")}
+	fleetOf := func(targets []watch.Target, reloads chan watch.Reload) func(*watch.Options) {
+		return func(o *watch.Options) {
+			o.Targets, o.Fleet = targets, &watch.Fleet{Name: "fleet", File: "fleet.yaml", Reloads: reloads}
+		}
+	}
+	w := start(t, bed, "", dir, fleetOf(both, nil))
+	bed.UntilCentralState("CP_B", "faulted")
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	says("OK")
+	reloads := make(chan watch.Reload)
+	w = start(t, bed, "", dir, fleetOf(both[:1], reloads))
+	bed.UntilCentralState("CP_A", "activated")
+	reloads <- watch.Reload{Targets: both, Added: both[1:]}
+	bed.Until("the lines of the recoveries", func() bool { return w.count("failed checks") == 2 })
+	if w.logs("and 0 failed checks") {
+		t.Error("the log says that no check failed")
 	}
 }
