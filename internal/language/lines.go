@@ -77,6 +77,7 @@ var lines = map[string]string{
 	"%d given up":                                                    "con pérdida de %d",
 	"stopped: %s, %s waiting, %s":                                    "parado: %s, %s en espera, %s",
 	"Central told":                                                   "Central avisada",
+	"Central told for %d of %d":                                      "Central avisada por %d de %d",
 	"Central not told":                                               "Central sin avisar",
 	"state kept":                                                     "estado guardado",
 	"state NOT kept: the disk refused":                               "estado NO guardado: el disco falló",

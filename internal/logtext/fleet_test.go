@@ -16,6 +16,19 @@ import (
 	"evcp/internal/logtext"
 )
 
+// TestCentralThatAcceptedIsGone: that a registration is tried again does not make it one that was
+// never there.
+func TestCentralThatAcceptedIsGone(t *testing.T) {
+	r := newFleetRecorder(language.English, 4)
+	r.observe(r.cps, evcp.Observation{Kind: evcp.Started}, evcp.Observation{Kind: evcp.Registering}, evcp.Observation{Kind: evcp.Registered})
+	r.observe(r.cps, evcp.Observation{Kind: evcp.Registering})
+	r.log.CentralAway("CP_001", 3, evcp.Refused, "", r.now)
+	lines := append(r.lines, r.log.Rest()...)
+	if !slices.ContainsFunc(lines, func(l logtext.LogLine) bool { return strings.HasPrefix(l.Text, "Central is gone for 4 of 4") }) {
+		t.Errorf("%v", lines)
+	}
+}
+
 // fleetRecorder plays what happens to a fleet, second by second, with the real judgement.
 type fleetRecorder struct {
 	log    *logtext.FleetLog

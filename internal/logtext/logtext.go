@@ -83,7 +83,7 @@ type logState struct {
 
 	okSeen       bool // an OK was seen by this process
 	checkSeen    bool // any countable check was
-	accepted     bool // Central's last word was an acceptance
+	accepted     bool // Central has accepted this process
 	everAccepted bool
 	centralAway  bool // Central's outage was logged: its end will be, and the next acceptance will not
 	shared       bool // by charge points of the same state: it is not changed
@@ -193,8 +193,6 @@ func (s *logState) after(e evcp.Event) {
 		s.open, s.trouble = false, nil
 	case evcp.AuthenticatedWithCentral:
 		s.accepted, s.everAccepted = true, true
-	case evcp.RegisterToCentral, evcp.RegistrationRejected, evcp.MonitorStopped:
-		s.accepted = false
 	case evcp.MonitorStarted:
 		s.accepted, s.timeout, s.fall = false, e.Timeout, e.Fall
 	case evcp.SettingsChanged:

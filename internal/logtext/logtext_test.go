@@ -123,8 +123,9 @@ var histories = map[string]func(r *recorder){
 			evcp.Observation{Kind: evcp.Reconfigured},
 			evcp.Observation{Kind: evcp.Dropped, From: 1, To: 1, Count: 1, Reason: "disk bound"})
 		r.write(r.formatter.Dropped(1200, 1))
-		r.write(r.formatter.Stopped("CP_001", true, 0, true))
-		r.write(r.formatter.Stopped("CP_001", false, 1, false))
+		r.write(r.formatter.Stopped("CP_001", 1, 1, 0, true))
+		r.write(r.formatter.Stopped("CP_001", 0, 1, 1, false))
+		r.write(r.formatter.Stopped("", 1080, 2000, 0, true))
 	},
 	"kafka": func(r *recorder) {
 		r.write(r.formatter.KafkaAway(logtext.KafkaOutage{Cause: evcp.Refused, Reply: "dial tcp 127.0.0.1:9092: connect: connection refused"}))

@@ -86,17 +86,20 @@ func (f *Formatter) KafkaBack(outage time.Duration, delivered, givenUp int64) Lo
 	return LogLine{Text: f.Language.Sprintf(english.kafkaBack, display.Duration(outage), english.events.In(f.Language).Of(delivered), rest)}
 }
 
-// Stopped is the last line: whether Central answered the disconnect, how many
-// events Kafka has not got, and whether the state is on disk.
-func (f *Formatter) Stopped(cp evcp.CPID, disconnected bool, pending int64, kept bool) LogLine {
-	central, state := english.disconnected, english.stateKept
-	if !disconnected {
-		central = english.notDisconnected
+// Stopped is the last line: for how many of all charge points Central answered the disconnect,
+// how many events Kafka has not got, and whether the state is on disk.
+func (f *Formatter) Stopped(cp evcp.CPID, disconnected, all int, pending int64, kept bool) LogLine {
+	central, state := f.Language.Text(english.disconnected), english.stateKept
+	switch {
+	case disconnected == 0:
+		central = f.Language.Text(english.notDisconnected)
+	case disconnected < all:
+		central = f.Language.Sprintf(english.someDisconnected, disconnected, all)
 	}
 	if !kept {
 		state = english.stateLost
 	}
-	return LogLine{CP: cp, Text: f.Language.Sprintf(english.stopped, f.Language.Text(central), english.events.In(f.Language).Of(pending), f.Language.Text(state))}
+	return LogLine{CP: cp, Text: f.Language.Sprintf(english.stopped, central, english.events.In(f.Language).Of(pending), f.Language.Text(state))}
 }
 
 // Dropped says how many events and notices have no line because the log's output

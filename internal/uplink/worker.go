@@ -149,6 +149,10 @@ func (u *Uplink) finish(w *worker, cut bool) {
 // finishOne folds in what came of one message; the last one stands for the connection.
 func (u *Uplink) finishOne(w *worker, t *task, reply SendResult, last bool) {
 	now := u.now()
+	mute := u.mute(t.m, reply, now)
+	if mute { // a connection to who never answers is none
+		reply.Connected = false
+	}
 	if t.m.Operation == Register {
 		u.registering--
 	}
@@ -161,7 +165,7 @@ func (u *Uplink) finishOne(w *worker, t *task, reply SendResult, last bool) {
 	var failed []evcp.CPID
 	var tell []Diagnostic
 	if last {
-		failed = u.connectionUsed(w, t.m, reply, now)
+		failed = u.connectionUsed(w, t.m, reply, mute, now)
 		tell = u.diagnostics.take(u.view(), now)
 	}
 	o := observationOf(t.m, reply)
@@ -242,10 +246,19 @@ func observationOf(m Outbound, reply SendResult) evcp.Observation {
 	return o
 }
 
+// mute reports whether Central has answered nobody for so long that an unanswered message says
+// that it hangs. A heartbeat says so only of a Central that answers heartbeats: some never do.
+func (u *Uplink) mute(m Outbound, reply SendResult, now Instant) bool {
+	if reply.Received || !reply.Connected || reply.Cause != evcp.Timeout || m.Operation == Heartbeat && u.took == 0 {
+		return false
+	}
+	return now.sub(u.answeredAt) > 2*u.o.Heartbeat+AnswerLimit
+}
+
 // connectionUsed notes what an exchange says of the connection. When none is open and none can
 // be made, all that waits has failed with it: failed are those of them that asked for
 // registration for the first time.
-func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Instant) (failed []evcp.CPID) {
+func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, mute bool, now Instant) (failed []evcp.CPID) {
 	if open := w.conn.link.Open(); open != w.open {
 		w.open = open
 		if open {
@@ -272,6 +285,7 @@ func (u *Uplink) connectionUsed(w *worker, m Outbound, reply SendResult, now Ins
 		u.unreachable = false
 		u.signalAll()
 	case reply.Received || reply.Connected && (reply.Cause == evcp.Timeout || u.open == 0):
+	case mute && u.open > 0: // the others wait for a reply, too
 	case u.open > 0: // Central takes no further connection, or this one broke and can't be made again
 		u.growAt = now.add(growPause)
 		u.retire(w, now)

@@ -307,8 +307,8 @@ func (r *runner) stop() error {
 	limit, cancel := context.WithTimeout(context.Background(), disconnectLimit)
 	defer cancel()
 	var ending sync.WaitGroup
-	disconnected := false
-	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) == len(r.all()) })
+	disconnected := 0
+	ending.Go(func() { disconnected = r.uplink.Disconnect(limit) })
 	if r.kafka != nil {
 		ending.Go(func() {
 			if r.box.Flush(limit) == nil { // before it, the last event can't be drained
@@ -327,7 +327,7 @@ func (r *runner) stop() error {
 	err := r.box.Close(closing)
 	close(r.log.ended)
 	r.logRuns.Wait()
-	r.log.write(r.log.formatter.Stopped(r.o.lone(), disconnected, pending, err == nil && r.box.Stats().RefusedSince.IsZero()))
+	r.log.write(r.log.formatter.Stopped(r.o.lone(), disconnected, len(r.all()), pending, err == nil && r.box.Stats().RefusedSince.IsZero()))
 	if err != nil {
 		return language.Errorf("close the state of %s: %w", r.o.watched(), err)
 	}
