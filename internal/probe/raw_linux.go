@@ -123,10 +123,25 @@ func newRaw(o Options) (Prober, error) {
 		return nil, errors.Join(err, unix.Close(r.epoll))
 	}
 	r.replies.epoll, r.replies.ready = os.NewFile(uintptr(r.epoll), "epoll"), r.other.ready
-	if r.receiveTimes, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
-		err = unix.SetsockoptInt(r.receiveTimes, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	if err = r.replies.epoll.SetReadDeadline(time.Time{}); err == nil { // else Go's poller does not have it
+		r.receiveTimes, err = switchOnReceiveTimes()
 	}
-	return r, err
+	if err != nil {
+		return nil, errors.Join(err, r.replies.close())
+	}
+	return r, nil
+}
+
+// switchOnReceiveTimes opens raw.receiveTimes.
+func switchOnReceiveTimes() (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return 0, errors.Join(err, unix.Close(fd))
+	}
+	return fd, nil
 }
 
 func (r *raw) target(slot int) *rawTarget { return &r.blocks[slot/block][slot%block] }

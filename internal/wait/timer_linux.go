@@ -2,6 +2,7 @@ package wait
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NewTimer makes a Timer on a timer of the kernel, or of package time where there is none.
+// NewTimer makes a Timer on a timer of the kernel, or of package time where none is to be had.
 // For a process that wakes a few times a second the first costs a fraction of the second: for
 // that one Go's runtime wakes up to a millisecond early, waits once more, and has another thread
 // look every 20 µs meanwhile. See docs/decisions/0059.
@@ -28,11 +29,20 @@ func newKernelTimer() (*kernelTimer, error) {
 	}
 	t := &kernelTimer{fd: uintptr(fd), file: os.NewFile(uintptr(fd), "timer"), c: make(chan time.Time, 1), done: make(chan struct{})}
 	conn, err := t.file.SyscallConn()
-	if err != nil {
+	if err = errors.Join(err, polled(t.file)); err != nil {
 		return nil, errors.Join(err, t.file.Close())
 	}
 	go t.run(conn)
 	return t, nil
+}
+
+// polled is nil if Go's poller has a file that does not block. It may have refused it, as at the
+// limit of epoll watches (fs.epoll.max_user_watches): then nobody would be woken by it.
+func polled(f *os.File) error {
+	if err := f.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("the poller does not have %s: %w", f.Name(), err)
+	}
+	return nil
 }
 
 type kernelTimer struct {
