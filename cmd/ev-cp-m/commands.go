@@ -243,7 +243,11 @@ const systemdDir = "/var/lib/ev-cp-m"
 // whereLooked says in which folder a Monitor was looked for, which others are there, and
 // how to look elsewhere.
 func (o *options) whereLooked() error {
-	lines := []error{language.Errorf(english.lookedIn, o.Dir())}
+	looked := english.lookedIn
+	if o.Fleet != nil {
+		looked = english.fleetLookedIn
+	}
+	lines := []error{language.Errorf(looked, o.Dir())}
 	if others := o.otherCPs(); len(others) > 0 {
 		lines = append(lines, language.Errorf(english.others, o.StateDir, strings.Join(others, ", ")))
 	}
@@ -265,7 +269,7 @@ const maxOtherCPs = 5
 func (o *options) otherCPs() (ids []string) {
 	entries, _ := os.ReadDir(o.StateDir) // on an error there is none, or it is not ours to see
 	for _, e := range entries {
-		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || o.Fleet == nil && id == o.cp {
+		if id, err := evcp.ParseCPID(e.Name()); err != nil || !e.IsDir() || string(id) == filepath.Base(o.Dir()) {
 			continue
 		}
 		if len(ids) == maxOtherCPs {
@@ -283,6 +287,7 @@ type words struct {
 	notRunning    string // charge point
 	noState       string // charge point
 	lookedIn      string // folder
+	fleetLookedIn string // folder
 	others        string // folder, charge points
 	ranBefore     string
 	bySystemd     string // folder
@@ -315,6 +320,7 @@ var english = words{
 	notRunning:    "no Monitor of %s runs here",
 	noState:       "no Monitor of %s has kept anything here",
 	lookedIn:      "Looked in %s;\n--cp-id and --state-dir (or EVCP_STATE_DIR) say where.",
+	fleetLookedIn: "Looked in %s;\n--fleet and --state-dir (or EVCP_STATE_DIR) say where.",
 	others:        "In %s there are: %s.",
 	ranBefore:     "One ran there before: ev-cp-m events says what it saw.",
 	bySystemd:     "The one that systemd starts is asked with --state-dir %s, as root.",

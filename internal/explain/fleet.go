@@ -120,31 +120,36 @@ const maxShownSites = 20
 // sites counts the charge points of each site where one is not well, and of the others
 // together.
 func (v view) sites(f FleetStatus) (lines []string) {
-	well, others := SiteStatus{}, 0
+	well, others, rest := SiteStatus{}, 0, false // others: sites that have a name
 	var shown []SiteStatus
 	for _, s := range f.Sites {
 		if s.Failed+s.Unknown > 0 && len(shown) < maxShownSites {
 			shown = append(shown, s)
 			continue
 		}
-		others++
+		if rest = true; s.Site != "" {
+			others++
+		}
 		well.OK, well.Failed, well.Unknown = well.OK+s.OK, well.Failed+s.Failed, well.Unknown+s.Unknown
 	}
 	if f.MoreSites > 0 { // what the list has not is in the totals alone
-		others += f.MoreSites
+		others, rest = others+f.MoreSites, true
 		well = v.rest(f, shown)
 	}
 	name, all := v.Language.Text(english.noSite), shown
 	switch {
 	case len(f.Sites) == 1 && f.Sites[0].Site == "":
 		name = v.Language.Text(english.inAll)
-		if others > 0 {
+		if rest {
 			all = append(all, well)
 		}
-	case others > 0:
-		well.Site = english.otherSites.In(v.Language).Of(int64(others))
-		if len(shown) == 0 {
+	case rest:
+		switch {
+		case others == 0: // those without a site
+		case len(shown) == 0:
 			well.Site = english.allSites.In(v.Language).Of(int64(others))
+		default:
+			well.Site = english.otherSites.In(v.Language).Of(int64(others))
 		}
 		all = append(all, well)
 	}

@@ -55,6 +55,13 @@ func TestFleetTranscripts(t *testing.T) {
 			f.Central.Sessions = map[string]int{"registered": 12, "refused": 1}
 			f.Central.Reply, f.Central.Pending = "Authentication denied: unknown charging point CP_003", 1
 		},
+		"fleet-partly-without-sites": func(d *explain.MonitorStatus) {
+			d.Fleet.Sites = []explain.SiteStatus{{Site: "Gandía Puerto", OK: 11, Failed: 1}, {OK: 1}}
+			d.Fleet.NotWell = []explain.CPRow{failedRow("CP_007", "Gandía Puerto", "dns", true)}
+		},
+		"fleet-partly-sound": func(d *explain.MonitorStatus) {
+			d.Fleet.Sites = []explain.SiteStatus{{Site: "Alicante Sur", OK: 2}, {Site: "Gandía Puerto", OK: 10}, {OK: 1}}
+		},
 		"fleet-storm": func(d *explain.MonitorStatus) {
 			f := d.Fleet
 			for i := range explain.MaxNotWell {

@@ -155,9 +155,9 @@ var programErrors = map[string]string{
 	"line %d: a serial number is 1 to 40 hexadecimal digits": "línea %d: un número de serie son de 1 a 40 cifras hexadecimales",
 
 	// The state folder.
-	"state folder %s is in use by another process":          "otro proceso usa la carpeta de estado %s",
-	"state folder %s is in use by process %s":               "la carpeta de estado %s la usa el proceso %s",
-	"%w; stop it, or choose another --state-dir or --cp-id": "%w; párelo, o elija otra --state-dir u otro --cp-id",
+	"state folder %s is in use by another process":                             "otro proceso usa la carpeta de estado %s",
+	"state folder %s is in use by process %s":                                  "la carpeta de estado %s la usa el proceso %s",
+	"%w; stop it, or choose another --state-dir, --cp-id or name of the fleet": "%w; párelo, o elija otra --state-dir, otro --cp-id u otro nombre de la flota",
 	"lock %s: %w":                  "bloquear %s: %w",
 	"open the state of %s: %w":     "abrir el estado de %s: %w",
 	"close the state of %s: %w":    "cerrar el estado de %s: %w",
@@ -169,6 +169,7 @@ var programErrors = map[string]string{
 	"%s does not know this Monitor, and never did.\nAdd %s to Central's --registry file or correct --cp-id.":                                   "%s no conoce este Monitor, y nunca lo conoció.\nAñada %s al fichero --registry de Central o corrija --cp-id.",
 	"no Monitor of %s runs here":                                              "aquí no hay en marcha ningún Monitor de %s",
 	"no Monitor of %s has kept anything here":                                 "ningún Monitor de %s ha guardado nada aquí",
+	"Looked in %s;\n--fleet and --state-dir (or EVCP_STATE_DIR) say where.":   "Se buscó en %s;\n--fleet y --state-dir (o EVCP_STATE_DIR) dicen dónde.",
 	"Looked in %s;\n--cp-id and --state-dir (or EVCP_STATE_DIR) say where.":   "Se buscó en %s;\n--cp-id y --state-dir (o EVCP_STATE_DIR) dicen dónde.",
 	"In %s there are: %s.":                                                    "En %s hay: %s.",
 	"One ran there before: ev-cp-m events says what it saw.":                  "Antes hubo uno ahí: ev-cp-m events dice lo que vio.",

@@ -40,7 +40,7 @@ func Open(dir string, options Options) (*Outbox, error) {
 		return nil, errors.Join(err, o.lock.Close())
 	}
 	if errors.Is(err, folder.ErrInUse) {
-		return nil, language.Errorf("%w; stop it, or choose another --state-dir or --cp-id", err)
+		return nil, language.Errorf("%w; stop it, or choose another --state-dir, --cp-id or name of the fleet", err)
 	}
 	if err != nil {
 		o.startInMemory(err, began)

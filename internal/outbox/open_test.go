@@ -151,7 +151,7 @@ func TestInUse(t *testing.T) {
 	w := newTestBox(t, t.TempDir(), Options{})
 	defer w.close()
 	_, err := Open(w.dir, Options{})
-	want := fmt.Sprintf("state folder %s is in use by process %d; stop it, or choose another --state-dir or --cp-id", w.dir, os.Getpid())
+	want := fmt.Sprintf("state folder %s is in use by process %d; stop it, or choose another --state-dir, --cp-id or name of the fleet", w.dir, os.Getpid())
 	if !errors.Is(err, folder.ErrInUse) || err.Error() != want {
 		t.Fatalf("said %q, want %q", err, want)
 	}
