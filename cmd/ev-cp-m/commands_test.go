@@ -230,7 +230,7 @@ func TestFleetCommands(t *testing.T) {
 		}
 	}
 	holds(ask(cli.ExitFailed, "--test"), "▲ Engine   3 Engines", "2 of 3 answered OK", "▲ CP_003 ", "connection refused", "report 1 charge point as faulted.")
-	holds(ask(cli.ExitFailed, "status"), "no Monitor of "+file+" runs here", "--fleet and --state-dir")
+	holds(ask(cli.ExitFailed, "status"), "no Monitor of "+file, "--fleet and --state-dir")
 	m := start(t, nil, args...)
 	m.Stderr.Line("cp=CP_003 msg=\"failure told to Central")
 	holds(ask(cli.ExitOK, "status"), "▲ CP_003 ", "CONNECTION_ERROR", "connection refused →", "● 2  ▲ 1  ? 0", "3 registered")
