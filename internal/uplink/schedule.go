@@ -143,7 +143,7 @@ func (u *Uplink) replace(i int32, now Instant) {
 // already, it goes on.
 func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 	handle := u.o.Box.Handle(cp)
-	kept, i := u.o.Box.StateAt(handle).Incident, int32(handle) //nolint:gosec // a process has no 2^31 charge points
+	i := int32(handle) //nolint:gosec // a process has no 2^31 charge points
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.known(i) {
@@ -155,6 +155,7 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 		}
 		return
 	}
+	kept := u.o.Box.StateAt(handle).Incident // under the lock: the state has each fact that nobody took before
 	u.add(i, cp, interval)
 	clock := time.Now()
 	now := u.instant(clock)
