@@ -41,7 +41,7 @@ func (o *options) chooseTargets(in config.Invocation) error {
 	if err != nil && (in.Command == "" || content.Name == "") { // a command needs the folder's name alone
 		return cli.UsageError(err)
 	}
-	o.fleet, o.Fleet = f, &watch.Fleet{Name: content.Name, File: o.fleetFile, Sites: content.Sites}
+	o.fleet, o.Fleet = f, &watch.Fleet{Name: content.Name, File: o.fleetFile}
 	if content.Central != "" && given(in.Values, "central-ip", "central-port") == "" {
 		o.Central = content.Central
 	}

@@ -31,7 +31,6 @@ type Content struct {
 	Name    string   // names the state folder
 	Central string   // host:port; "" if the file does not say
 	Members []Member // in the order of the file, each charge point once; at least one
-	Sites   int      // how many labels
 }
 
 // Member is one charge point.
@@ -137,9 +136,8 @@ type collector struct {
 	lines    map[evcp.CPID]int                // where each charge point stands
 	shared   map[CheckSettings]*CheckSettings // by their value
 	wrong    map[CheckSettings]bool           // those that were rejected
-	sites    map[string]bool
-	rejected bool // something was
-	full     bool // there are more than MaxMembers
+	rejected bool                             // something was
+	full     bool                             // there are more than MaxMembers
 }
 
 // Read reads a file; that it is CSV, its name says. source is its first MaxFile+1 bytes at
@@ -149,7 +147,7 @@ type collector struct {
 func Read(program, name string, source []byte, readError error, defaults CheckSettings) (Content, error) {
 	c := collector{
 		text: config.NewFileText(name, source, readError, MaxFile), lines: map[evcp.CPID]int{}, shared: map[CheckSettings]*CheckSettings{},
-		wrong: map[CheckSettings]bool{}, sites: map[string]bool{},
+		wrong: map[CheckSettings]bool{},
 	}
 	if c.text.Readable() {
 		if strings.EqualFold(path.Ext(name), ".csv") {
@@ -167,7 +165,6 @@ func Read(program, name string, source []byte, readError error, defaults CheckSe
 
 // finish names the fleet, and requires that there is one.
 func (c *collector) finish(file string) {
-	c.fleet.Sites = len(c.sites)
 	if !c.rejected && len(c.fleet.Members) == 0 {
 		c.reject(filePlace{}, language.New("no charge point stands in it"))
 	}
@@ -297,9 +294,6 @@ func (c *collector) share(r listEntry) *CheckSettings {
 		c.wrong[s] = true
 		c.reject(r.at, why)
 		return nil
-	}
-	if s.Site != "" {
-		c.sites[s.Site] = true
 	}
 	c.shared[s] = &s
 	return &s

@@ -53,7 +53,7 @@ func (r *runner) bannerLines() []string {
 		return said.Sprintf(format, fmt.Sprintf("%-*s", wide, name), text)
 	}
 	return slices.Concat([]string{
-		said.Sprintf(english.title, o.Version, o.name(said)),
+		said.Sprintf(english.title, o.Version, o.name(said, o.Targets)),
 		"",
 		row(engines, engine, said.Sprintf(english.everyCheck, o.Interval, r.inARow())),
 		row(english.central, o.Central, r.heartbeats()),
@@ -77,7 +77,7 @@ func (r *runner) bannerAttrs() []slog.Attr {
 	found, _ := r.found()
 	watched := []slog.Attr{slog.Int("charge_points", len(o.Targets)), slog.String("version", o.Version)}
 	if o.Fleet != nil {
-		watched = append(watched, slog.String("fleet", o.Fleet.File), slog.Int("sites", o.Fleet.Sites))
+		watched = append(watched, slog.String("fleet", o.Fleet.File), slog.Int("sites", sites(o.Targets)))
 	}
 	if cp := o.lone(); cp != "" {
 		watched = []slog.Attr{console.CP(cp), slog.String("version", o.Version), slog.String("engine", r.engines())}

@@ -27,12 +27,22 @@ type Target struct {
 	Dialer  link.Dialer  // to its Engine; nil is that of the Options
 }
 
+// sites is how many sites the charge points are at, without those that have none.
+func sites(targets []Target) int {
+	names := map[string]bool{}
+	for _, t := range targets {
+		if t.Policy != nil && t.Policy.Site != "" {
+			names[t.Policy.Site] = true
+		}
+	}
+	return len(names)
+}
+
 // Fleet is a Monitor with a file of charge points. A fleet of one is a fleet: it goes on when
 // that one is refused, and more may come.
 type Fleet struct {
-	Name  string // names the state folder
-	File  string // where the charge points stand, for people
-	Sites int    // how many the charge points are at; 0 when the file names none
+	Name string // names the state folder
+	File string // where the charge points stand, for people
 	// Reloads says how the file was read again; nil: it is not.
 	Reloads <-chan Reload
 }

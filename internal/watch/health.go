@@ -120,7 +120,7 @@ func (r *runner) lineEngines() string {
 	if cp := r.o.lone(); cp != "" {
 		return fmt.Sprintf(english.lineCP, cp, r.shownLone())
 	}
-	return strings.Join(append([]string{r.o.name(language.English)}, counted(shownStates, r.countStates())...), ", ")
+	return strings.Join(append([]string{r.o.name(language.English, r.all())}, counted(shownStates, r.countStates())...), ", ")
 }
 
 func (r *runner) lineCentral() string {

@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"evcp"
 	"evcp/internal/central"
 	"evcp/internal/status"
+	"evcp/internal/systemd"
 	"evcp/internal/testbed"
 	"evcp/internal/watch"
 )
@@ -104,7 +106,7 @@ func TestReload(t *testing.T) {
 }
 
 // TestAReloadGoesOnFromTheState: of a charge point that comes with an open incident of an
-// earlier Monitor, the log counts the failed checks of that.
+// earlier Monitor, the log counts the failed checks of that. The status line for systemd counts it.
 func TestAReloadGoesOnFromTheState(t *testing.T) {
 	bed, dir := testbed.New(t), t.TempDir()
 	bed.StartCentral(central.Options{})
@@ -125,12 +127,18 @@ func TestAReloadGoesOnFromTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("OK")
-	reloads := make(chan watch.Reload)
-	w = start(t, bed, "", dir, fleetOf(both[:1], reloads))
+	reloads, receiver := make(chan watch.Reload), testbed.ReceiveNotify(t, "")
+	env := map[string]string{"NOTIFY_SOCKET": receiver.Address, "WATCHDOG_USEC": "1000000"}
+	w = start(t, bed, "", dir, fleetOf(both[:1], reloads), func(o *watch.Options) {
+		o.Notify = systemd.Open(func(name string) string { return env[name] }, slog.Default())
+	})
 	bed.UntilCentralState("CP_A", "activated")
 	reloads <- watch.Reload{Targets: both, Added: both[1:]}
 	bed.Until("the lines of the recoveries", func() bool { return w.count("failed checks") == 2 })
 	if w.logs("and 0 failed checks") {
 		t.Error("the log says that no check failed")
 	}
+	bed.Until("the status line", func() bool {
+		return slices.ContainsFunc(receiver.Received(), func(s string) bool { return strings.HasPrefix(s, "STATUS=2 charge points, 2 OK") })
+	})
 }

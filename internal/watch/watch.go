@@ -114,20 +114,17 @@ func (o Options) lone() evcp.CPID {
 	return o.Targets[0].CP
 }
 
-// name is what the Monitor watches, for a sentence.
-func (o Options) name(said language.Language) string {
+// name is what the Monitor watches, for a sentence: the targets of now.
+func (o Options) name(said language.Language, targets []Target) string {
 	if cp := o.lone(); cp != "" {
 		return string(cp)
 	}
-	watched := english.chargePoints.In(said).Of(int64(len(o.Targets)))
-	if n := o.Fleet.Sites; n > 0 {
+	watched := english.chargePoints.In(said).Of(int64(len(targets)))
+	if n := sites(targets); n > 0 {
 		watched = said.Sprintf(english.atSites, watched, english.sites.In(said).Of(int64(n)))
 	}
 	return watched
 }
-
-// watched is name for an error.
-func (o Options) watched() string { return o.name(language.English) }
 
 // KafkaOptions are how the events go to Kafka. --test goes the same way.
 func (o Options) KafkaOptions() kafka.Options {
@@ -212,7 +209,7 @@ func open(o Options) (*runner, error) {
 		Failed:  func(err error) { r.end(err) },
 	})
 	if err != nil {
-		return nil, language.Errorf("open the state of %s: %w", o.watched(), err)
+		return nil, language.Errorf("open the state of %s: %w", o.name(language.English, o.Targets), err)
 	}
 	r.box = box
 	r.log = newLogWriter(o.Console, logtext.Formatter{
@@ -329,7 +326,7 @@ func (r *runner) stop() error {
 	r.logRuns.Wait()
 	r.log.write(r.log.formatter.Stopped(r.o.lone(), disconnected, len(r.all()), pending, err == nil && r.box.Stats().RefusedSince.IsZero()))
 	if err != nil {
-		return language.Errorf("close the state of %s: %w", r.o.watched(), err)
+		return language.Errorf("close the state of %s: %w", r.o.name(language.English, r.all()), err)
 	}
 	return nil
 }
