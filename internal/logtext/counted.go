@@ -61,7 +61,11 @@ func (l *FleetLog) sentence(c changeKind, g *changeGroup) LogLine {
 	case notTaken:
 		return of(display.Gone, Warn, english.manyNotTaken, g.reply)
 	case stalled:
-		return LogLine{Shape: display.Unknown, Level: Warn, Text: said.Sprintf(english.stalledAll, longest)}.with(Field{"gap", g.longest})
+		text := english.stalledAll
+		if p := &l.pending[c]; p.last.Sub(p.began) > groupTime {
+			text = english.stalledOften
+		}
+		return LogLine{Shape: display.Unknown, Level: Warn, Text: said.Sprintf(text, longest)}.with(Field{"gap", g.longest})
 	case failed, causeChanged, recovered:
 		return l.siteSentence(c, g)
 	case eventsDropped:

@@ -24,8 +24,9 @@ type FleetLog struct {
 	// WholeSites: a site that has failed as a whole is one line, however small it is.
 	WholeSites bool
 
-	sites   siteCounts
-	pending [changes]changeGroups
+	sites     siteCounts
+	pending   [changes]changeGroups
+	stallTold time.Time // when the last line of a stall was made
 }
 
 // How long a change waits for others. Checks of one site are spread over an interval, mostly
@@ -34,6 +35,10 @@ type FleetLog struct {
 const (
 	groupTime = 1100 * time.Millisecond
 	mostTime  = 10 * time.Second
+	// A busy machine stands still every few seconds: after a line of a short stall, the others
+	// within stallTime have one line.
+	stallTime  = time.Minute
+	shortStall = time.Second
 )
 
 // changeKind is a kind of change; each is counted by itself.
@@ -218,8 +223,17 @@ func (l *FleetLog) due(c changeKind) time.Time {
 		return p.last.Add(groupTime)
 	case c.waits():
 		return p.began.Add(mostTime)
+	case c == stalled && p.longest() < shortStall && l.stallTold.Add(stallTime).After(p.began):
+		return l.stallTold.Add(stallTime)
 	}
 	return p.began.Add(groupTime)
+}
+
+func (p *changeGroups) longest() (longest time.Duration) {
+	for _, g := range p.groups {
+		longest = max(longest, g.longest)
+	}
+	return longest
 }
 
 // Lines are the lines of the changes that have waited long enough by now.
@@ -234,6 +248,9 @@ func (l *FleetLog) take(ready func(changeKind) bool) (lines []LogLine) {
 	for c := range changes {
 		if l.pending[c].total > 0 && ready(c) {
 			lines = append(lines, l.linesOf(c)...)
+			if c == stalled {
+				l.stallTold = l.pending[c].last
+			}
 			l.pending[c] = changeGroups{}
 		}
 	}
@@ -259,7 +276,7 @@ func (l *FleetLog) linesOf(c changeKind) (lines []LogLine) {
 			break
 		}
 		switch whole := l.WholeSites && c == failed && g.wholeSite(); {
-		case few && !whole, g.count == 1 && !whole:
+		case few && !whole, g.count == 1 && !whole && c != stalled:
 			lines = append(lines, g.lines...)
 		default:
 			line := l.counted(c, g)

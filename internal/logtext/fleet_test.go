@@ -16,6 +16,34 @@ import (
 	"evcp/internal/logtext"
 )
 
+// TestABusyMachineIsToldOnceAMinute: short stalls every few seconds; a long one has its line at once.
+func TestABusyMachineIsToldOnceAMinute(t *testing.T) {
+	r := newFleetRecorder(language.English, 4)
+	for second := range 150 {
+		gap := 150 * time.Millisecond
+		if second == 100 {
+			gap = 3 * time.Second
+		}
+		if second%5 == 0 {
+			r.observe(r.all(1+second%4, 4), evcp.Observation{Kind: evcp.StallEnded, Gap: gap})
+		}
+		r.second()
+	}
+	var told []string
+	for _, l := range append(r.lines, r.log.Rest()...) {
+		told = append(told, l.Text)
+	}
+	want := []string{"for 150ms; ", "several times, for up to 150ms; ", "several times, for up to 3s; ", "several times, for up to 150ms; "}
+	if len(told) != len(want) {
+		t.Fatalf("%d lines: %q", len(told), told)
+	}
+	for i := range want {
+		if told[i] != "this Monitor stood still "+want[i]+"no Engine is blamed" {
+			t.Errorf("%q", told[i])
+		}
+	}
+}
+
 // TestCentralThatAcceptedIsGone: that a registration is tried again does not make it one that was
 // never there.
 func TestCentralThatAcceptedIsGone(t *testing.T) {

@@ -68,6 +68,7 @@ type words struct {
 	backFor         display.Plural // after how long at most, how many reports waited
 	manyNotTaken    display.Plural // what Central replied to the first
 	stalledAll      string         // how long
+	stalledOften    string         // how long at most
 	moreFailed      display.Plural
 	moreRecovered   display.Plural
 	moreChanges     display.Plural
@@ -136,6 +137,7 @@ var english = words{
 	neverFor:        display.NewPlural("Central is not there for %d of %d: %s", "Central is not there for %d of %d: %s"),
 	backFor:         display.NewPlural("Central is back for %d after %s; %s waiting", "Central is back for %d after %s; %s waiting"),
 	manyNotTaken:    display.NewPlural(`Central did not take %d message as it should: "%s"`, `Central did not take %d messages as it should: "%s"`),
+	stalledOften:    "this Monitor stood still several times, for up to %s; no Engine is blamed",
 	stalledAll:      "this Monitor stood still for %s; no Engine is blamed",
 	moreFailed:      display.NewPlural("%d more failed in this second; ev-cp-m status lists them", "%d more failed in this second; ev-cp-m status lists them"),
 	moreRecovered:   display.NewPlural("%d more OK again in this second", "%d more OK again in this second"),
