@@ -63,7 +63,7 @@ var packages = map[string]contract{
 	"internal/engine":            {does, []string{".", "internal/idrange", "internal/language", "internal/tcp", "internal/wait", "internal/wire"}},
 	"internal/central/conngroup": {decides, []string{"."}},
 	"internal/central/cpstate":   {decides, []string{".", "internal/wire"}},
-	"internal/central":           {does, []string{".", "internal/authority", "internal/central/conngroup", "internal/central/cpstate", "internal/console", "internal/credentials", "internal/display", "internal/folder", "internal/language", "internal/pace", "internal/sqlite", "internal/wait", "internal/wire"}},
+	"internal/central":           {does, []string{".", "internal/authority", "internal/central/conngroup", "internal/central/cpstate", "internal/console", "internal/credentials", "internal/display", "internal/folder", "internal/language", "internal/link", "internal/pace", "internal/sqlite", "internal/wait", "internal/wire"}},
 	"internal/history":           {decides, []string{"."}},
 	"internal/ledger":            {decides, []string{".", "internal/history", "internal/language"}},
 	"internal/ocpi":              {decides, []string{".", "internal/central/cpstate", "internal/ledger"}},

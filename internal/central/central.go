@@ -16,6 +16,7 @@ import (
 	"evcp/internal/console"
 	"evcp/internal/folder"
 	"evcp/internal/language"
+	"evcp/internal/link"
 )
 
 // Options say how Central works; the zero value accepts anyone, expects a
@@ -34,7 +35,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
-	o.MaxConns = cmp.Or(o.MaxConns, connsFor(openFiles()))
+	o.MaxConns = cmp.Or(o.MaxConns, connsFor(link.OpenFiles()))
 	o.MaxCPs = cmp.Or(o.MaxCPs, 100_000)
 	o.LogLines = cmp.Or(o.LogLines, logLines)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))

@@ -37,6 +37,7 @@ type raw struct {
 	// switches them off with the last socket that asks.
 	receiveTimes int
 	routes       link.RouteChecker
+	openFiles    int // that the process may have; 0: not known
 	open         int // sockets in epoll
 	connecting   int // dials in flight
 	blocks       []*[block]rawTarget
@@ -112,7 +113,7 @@ const batch = 16
 
 func newRaw(o Options) (Prober, error) {
 	r := &raw{
-		other: newPortable(o), tcp: o.TCP, clock: newClock(), shared: map[exchange.Settings]*exchange.Settings{},
+		other: newPortable(o), tcp: o.TCP, clock: newClock(), openFiles: link.OpenFiles(), shared: map[exchange.Settings]*exchange.Settings{},
 	}
 	r.io.prepare()
 	var err error

@@ -53,11 +53,27 @@ func (r *raw) prepareSocket(t *rawTarget) (watched bool, err error) {
 		family = unix.AF_INET
 	}
 	fd, err := link.Socket(family)
+	if err == nil {
+		err = r.spare(fd)
+	}
 	if err != nil {
 		return false, err
 	}
 	r.holds(t, fd)
 	return false, errors.Join(link.Prepare(fd), setOptions(fd))
+}
+
+// spareFiles are left to the rest of the process: connections to Central and Kafka, the disk, and
+// those who ask how it does.
+const spareFiles = 64
+
+// spare closes a socket that takes one of the last files which the process may open. A file has
+// the least number that is free.
+func (r *raw) spare(fd int) error {
+	if r.openFiles == 0 || fd < r.openFiles-min(spareFiles, r.openFiles/4) {
+		return nil
+	}
+	return errors.Join(unix.EMFILE, unix.Close(fd))
 }
 
 // setOptions lets a socket send at once, and has the kernel say when bytes arrived.
@@ -185,6 +201,9 @@ func (r *raw) dialName(t *rawTarget, slot int) {
 		d := namedDial{kind: exchange.Connected}
 		if err == nil {
 			d.fd, d.address, err = takeSocket(conn)
+		}
+		if err == nil {
+			err = r.spare(d.fd)
 		}
 		if err != nil {
 			d.kind, d.err = exchange.Failed, err

@@ -28,6 +28,7 @@ func (r *runner) banner() {
 	if n := r.box.OpenResult().TakenOver; n > 0 {
 		r.o.Console.Logger().Info(english.takenOver.In(r.o.Console.Language()).Of(int64(n)), console.Shape(display.Note), slog.String("folder", r.o.Dir()))
 	}
+	r.warnOfFiles()
 	if _, warning := r.found(); warning != "" {
 		origin := r.box.OpenResult()
 		r.o.Console.Logger().Warn(warning, console.CP(r.o.lone()), console.Shape(display.Gone),

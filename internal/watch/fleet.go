@@ -128,6 +128,20 @@ func (r *runner) reload(ctx context.Context, again Reload) {
 	r.reloads.note(true)
 	log.Info(said.Sprintf(english.readAgain, r.o.Fleet.File, len(again.Added), len(again.Removed), len(again.Changed)),
 		console.Shape(display.Note), slog.Int("charge_points", len(again.Targets)))
+	if len(again.Added) > 0 {
+		r.warnOfFiles()
+	}
+}
+
+// otherFiles is how many files a fleet has open besides the connections to its Engines: those to
+// Central and Kafka, the disk, and those who ask how it does.
+const otherFiles = 64
+
+// warnOfFiles says that not every charge point can have a connection.
+func (r *runner) warnOfFiles() {
+	if most, n := link.OpenFiles(), len(r.all()); most > 0 && n > 1 && n+otherFiles > most {
+		r.o.Console.Logger().Warn(r.o.Console.Language().Sprintf(english.fewFiles, most, n), console.Shape(display.Unknown), slog.Int("files", most), slog.Int("charge_points", n))
+	}
 }
 
 // manyAtOnce are how many charge points come or go at once: each waits for the disk or for

@@ -39,6 +39,7 @@ type words struct {
 	readAgain                      string         // file, how many added, removed, changed
 	badFile                        string         // what is wrong
 	takenOver                      display.Plural // how many charge points
+	fewFiles                       string         // how many files, how many charge points
 	lineCP, lineCentral, lineKafka string         // for systemctl status
 	linePending                    display.Plural // how many events
 }
@@ -83,6 +84,7 @@ var english = words{
 	readAgain:    "%s read again: %d added, %d removed, %d changed",
 	badFile:      "%s; the old fleet goes on",
 	takenOver:    display.NewPlural("the state of %d charge point was taken over from a folder of its own", "the states of %d charge points were taken over from folders of their own"),
+	fewFiles:     "this process may open %d files, too few for %d charge points: some are not checked; raise the limit (ulimit -n, LimitNOFILE)",
 	noServer:     "can't be asked how it does: %s; the watch goes on",
 	lineCP:       "%s %s",
 	lineCentral:  "Central %s",

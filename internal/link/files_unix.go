@@ -1,15 +1,15 @@
 //go:build unix
 
-package central
+package link
 
 import (
 	"math"
 	"syscall"
 )
 
-// openFiles is how many files this process may have open, 0 if that is not known. The Go
+// OpenFiles is how many files this process may have open, 0 if that is not known. The Go
 // runtime has raised the soft limit to the hard one.
-func openFiles() int {
+func OpenFiles() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package link
+
+// OpenFiles is not known here.
+func OpenFiles() int { return 0 }
