@@ -22,7 +22,7 @@ import (
 // for a check: its owner wakes it every 10 ms while checks are in flight, and each
 // time it does what has become due, for all targets together. One goroutine waits for Engines
 // that are slower than that, and for replies when few are awaited. The kernel says when they
-// arrived, so noticing them later costs no truth.
+// arrived, so noticing them later changes no outcome.
 //
 // Two things it leaves to package net. Targets with a Dialer that is no TCPDialer, such as
 // TLS, go to a portable Prober. Names are dialled by link.TCPDialer, in a goroutine for each dial,

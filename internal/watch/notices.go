@@ -36,7 +36,7 @@ func (q *noticeQueue) add(write func()) (queued bool) {
 func (q *noticeQueue) each(do func(write func())) {
 	q.mu.Lock()
 	taken := q.waiting
-	q.waiting = nil // a storm's room is not kept
+	q.waiting = nil // room for very many is not kept
 	q.mu.Unlock()
 	for _, write := range taken {
 		do(write)
