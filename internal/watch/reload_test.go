@@ -122,6 +122,7 @@ func TestAReloadGoesOnFromTheState(t *testing.T) {
 		}
 	}
 	w := start(t, bed, "", dir, fleetOf(both, nil))
+	bed.UntilCentralState("CP_A", "faulted")
 	bed.UntilCentralState("CP_B", "faulted")
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
