@@ -174,7 +174,11 @@ func (v *verifier) lost() {
 	}
 }
 
-// lostByKill reports whether a kill came before the check's event could be kept.
+// lastCheck is how long a Monitor that stops waits for the check in flight.
+const lastCheck = time.Second
+
+// lostByKill reports whether a kill came before the check's event could be kept, or a stop before
+// the check was over.
 func (v *verifier) lostByKill(c EngineCheck) bool {
 	latest := c.Received.Add(v.trace.Rules.Timeout + 2*grace)
 	over := min(c.Done, latest)
@@ -184,6 +188,9 @@ func (v *verifier) lostByKill(c EngineCheck) bool {
 	idle := v.of(MonitorPaused, CPUBusy, HarnessStalled) // no progress meanwhile
 	for _, down := range v.of(MonitorDown) {
 		if down.from < c.Received.Add(-slack) {
+			if end := down.from.Add(lastCheck); c.Received < end && over > end.Add(-slack) { // broken off at a clean stop
+				return true
+			}
 			continue
 		}
 		running := down.from.Sub(over) - idle.within(span{over, down.from})

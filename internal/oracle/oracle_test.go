@@ -32,6 +32,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}{
 		{"a lost event", func(s *scenario) { s.remove(s.index(8, isCheck)) }, oracle.LostEvent},
 		{"a lost event, long before a kill", func(s *scenario) { s.remove(s.index(34, isCheck)) }, oracle.LostEvent},
+		{"a lost event of the last check before a stop", func(s *scenario) { s.receiveDown(9300 * ms) }, oracle.LostEvent},
 		{"a lost event, after a kill", func(s *scenario) { s.remove(s.index(50, isCheck)) }, oracle.LostEvent},
 		{"a false failure", func(s *scenario) {
 			i := s.index(8, isCheck)
@@ -232,6 +233,7 @@ func TestAllowedDeviations(t *testing.T) {
 				}
 			}
 		}},
+		{"a check that a stop breaks off after a second", func(s *scenario) { s.receiveDown(9900 * ms) }},
 		{"the same event sent by two Monitors", func(s *scenario) { s.second = s.events[:1] }},
 		{"a KO for a reply of O, and K too late", func(s *scenario) { s.splitReply(62, 1500*ms) }},
 		{"a first check off the grid", func(s *scenario) {

@@ -76,6 +76,13 @@ func (s *scenario) receive(when evcp.Stamp, answer string) {
 	s.cp.EngineChecks = append(s.cp.EngineChecks, oracle.EngineCheck{Received: when, Done: when, Reply: answer})
 }
 
+// receiveDown adds a check that the Engine received and did not answer after the Monitor was told
+// to stop.
+func (s *scenario) receiveDown(t time.Duration) {
+	i := slices.IndexFunc(s.cp.EngineChecks, func(c oracle.EngineCheck) bool { return c.Received > at(t) })
+	s.cp.EngineChecks = slices.Insert(s.cp.EngineChecks, i, oracle.EngineCheck{Received: at(t), Done: at(t)})
+}
+
 func (s *scenario) observe(o evcp.Observation) {
 	o.CP = s.cp.ID
 	var made []evcp.Event
