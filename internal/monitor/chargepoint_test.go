@@ -377,3 +377,40 @@ func TestPendingIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestIntervalIsTheShortest: a charge point that is checked once an hour hides no standstill of
+// those that are checked each second, whoever comes, changes and goes.
+func TestIntervalIsTheShortest(t *testing.T) {
+	box := openBox(t, outbox.Options{})
+	s := oneShard(t, box, "A", "B")
+	want := func(when string, interval time.Duration) {
+		t.Helper()
+		if got := s.m.Interval(); got != interval {
+			t.Errorf("%s: %s, want %s", when, got, interval)
+		}
+	}
+	target := func(cp evcp.CPID, interval time.Duration) Target {
+		return Target{Policy: &evcp.Policy{Fall: 3, Rise: 1, Interval: interval}, Engine: probe.Target{CP: cp}}
+	}
+	do := func(c targetCommand) {
+		c.handle, c.done = box.Handle(c.target.Engine.CP), make(chan error, 1)
+		s.do(&c)
+	}
+	want("two of an hour, before the start", time.Hour)
+	s.start(time.Now())
+	want("two of an hour", time.Hour)
+	do(targetCommand{verb: change, slot: 1, target: target("B", time.Second)})
+	want("one of them changes", time.Second)
+	if _, err := s.m.reserve("C", 1); err != nil {
+		t.Fatal(err)
+	}
+	do(targetCommand{verb: adopt, target: target("C", time.Minute)})
+	want("one comes", time.Second)
+	do(targetCommand{verb: release, slot: 1, target: target("B", 0), reason: "removed"})
+	want("the one of a second goes", time.Minute)
+	do(targetCommand{verb: change, slot: 2, target: target("C", 2*time.Hour)})
+	want("the one of a minute changes", time.Hour)
+	if err := box.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -155,6 +155,7 @@ func (m *Monitor) moment(since time.Duration) time.Time {
 // shardProgress is what may be read although a shard does not go on. 0 is never.
 type shardProgress struct {
 	begun, last, next, size atomic.Int64
+	shortest                atomic.Int64 // interval of a charge point
 }
 
 func (p *shardProgress) begin(now time.Duration) { p.begun.Store(int64(max(now, 1))) }
@@ -189,6 +190,16 @@ func (m *Monitor) Progress() (begun, last time.Time) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.begun, m.moment(time.Duration(oldest))
+}
+
+// Interval is how often a check is due in each shard at least: the shortest interval of its
+// charge points, of the shard where that is longest. Any goroutine may call it at any time, also
+// when a shard does not go on.
+func (m *Monitor) Interval() (longest time.Duration) {
+	for _, s := range m.allShards() {
+		longest = max(longest, time.Duration(s.progress.shortest.Load()))
+	}
+	return longest
 }
 
 // usual names the outcomes that are shown before they occur. A counter that appears

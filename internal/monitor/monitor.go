@@ -112,6 +112,7 @@ func New(o Options) (*Monitor, error) {
 		}
 		m.place(m.o.Box.Handle(t.Engine.CP)).slot = len(s.initial)
 		s.initial = append(s.initial, *t)
+		s.intervalComes(t.Policy.Interval)
 	}
 	m.o.Targets = nil
 	return m, nil

@@ -54,6 +54,8 @@ type shard struct {
 	changes  map[int][]*targetCommand // by slot: they wait until no exchange is in flight
 	released []*targetCommand         // their last events are not kept yet
 	unnotify func()                   // ends the notices to kept
+	// intervals are those of its charge points, and how many have each.
+	intervals map[time.Duration]int
 
 	events []evcp.Event // of judged, not yet in the outbox
 	judged []outbox.Judged
@@ -79,7 +81,7 @@ func newShard(m *Monitor, p probe.Prober) *shard {
 		m: m, prober: p, generation: m.o.Box.Generation(), meter: newMeter(),
 		inbox: make(chan addressed, 256), commands: make(chan *targetCommand), refused: make(chan uint64, 1),
 		kept: make(chan struct{}, 1), ended: make(chan struct{}),
-		newIDs: map[incidentID]evcp.EventID{}, changes: map[int][]*targetCommand{},
+		newIDs: map[incidentID]evcp.EventID{}, changes: map[int][]*targetCommand{}, intervals: map[time.Duration]int{},
 	}
 }
 

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"evcp"
 	"evcp/internal/pace"
@@ -101,6 +102,7 @@ func (s *shard) do(c *targetCommand) {
 	switch {
 	case c == nil:
 	case c.verb == adopt:
+		s.intervalComes(c.target.Policy.Interval)
 		s.take(c.target, s.freeSlot(), &monitoredCP{})
 		c.done <- nil
 	case s.gone(c):
@@ -173,10 +175,38 @@ func (s *shard) reconfigure(slot int, t Target) {
 		c.phase = pace.NewGrid(c.cp, c.policy.Interval, s.m.base).Phase
 		c.soon, c.rechecks = false, 0
 		s.ring.move(slot, c.grid().After(s.since(s.now)))
+		s.intervalComes(t.Policy.Interval)
+		s.intervalGoes(before.Interval)
 	}
 	if *before != *t.Policy {
 		s.judge(slot, evcp.Observation{Kind: evcp.Reconfigured})
 	}
+}
+
+// intervalComes counts the interval of one more charge point.
+func (s *shard) intervalComes(interval time.Duration) {
+	s.intervals[interval]++
+	if was := time.Duration(s.progress.shortest.Load()); was == 0 || interval < was {
+		s.progress.shortest.Store(int64(interval))
+	}
+}
+
+// intervalGoes counts one charge point less with an interval.
+func (s *shard) intervalGoes(interval time.Duration) {
+	if s.intervals[interval]--; s.intervals[interval] > 0 {
+		return
+	}
+	delete(s.intervals, interval)
+	if time.Duration(s.progress.shortest.Load()) != interval {
+		return
+	}
+	shortest := time.Duration(0) // 0: there is no charge point
+	for other := range s.intervals {
+		if shortest == 0 || other < shortest {
+			shortest = other
+		}
+	}
+	s.progress.shortest.Store(int64(shortest))
 }
 
 // release ends the checks of a charge point. Its slot is free when its last events are kept.
@@ -188,6 +218,7 @@ func (s *shard) release(c *targetCommand) {
 		s.inFlight--
 	}
 	s.ring.remove(c.slot)
+	s.intervalGoes(cp.policy.Interval)
 	s.recordStall(c.slot)
 	for _, waiting := range s.changes[c.slot] {
 		waiting.done <- fmt.Errorf("%s was released", cp.cp)

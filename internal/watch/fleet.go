@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -217,10 +216,3 @@ func (r *runner) policyOf(t Target) *evcp.Policy { return cmp.Or(t.Policy, &r.o.
 
 // all are the charge points that are watched now.
 func (r *runner) all() []Target { return *r.targets.Load() }
-
-// longest is the longest interval at which a charge point is checked.
-func (r *runner) longest() time.Duration {
-	return r.policyOf(slices.MaxFunc(r.all(), func(a, b Target) int {
-		return cmp.Compare(r.policyOf(a).Interval, r.policyOf(b).Interval)
-	})).Interval
-}

@@ -58,8 +58,9 @@ func (r *runner) logServerError(err error) {
 
 // maxPause is the longest time from one completed check to the next while all is
 // well: an interval and a half at the start, a whole timeout at the end, which is
-// an interval at most, and a second for a busy machine.
-func (r *runner) maxPause() time.Duration { return 3*r.longest() + time.Second }
+// an interval at most, and a second for a busy machine. Of a fleet the charge point that is
+// checked most often says whether checks go on.
+func (r *runner) maxPause() time.Duration { return 3*r.monitor.Interval() + time.Second }
 
 var errNoCheckYet = errors.New(explain.NoCheckYet)
 
