@@ -15,6 +15,7 @@ import (
 	"evcp"
 	"evcp/internal/cli"
 	"evcp/internal/config"
+	"evcp/internal/credentials"
 	"evcp/internal/fleet"
 	"evcp/internal/language"
 	"evcp/internal/link"
@@ -89,6 +90,12 @@ func given(values []config.Value, names ...string) string {
 	return ""
 }
 
+// engineDialer connects by one choice of TLS settings, and has the files that they name.
+type engineDialer struct {
+	link.Dialer                    // nil: that of the flags
+	files       *credentials.Store // nil: none of its own
+}
+
 // fleetFile is the file of --fleet, and what of it is in force.
 type fleetFile struct {
 	o             *options
@@ -99,7 +106,7 @@ type fleetFile struct {
 	content       [sha256.Size]byte // of the file when it was read last
 	seen          os.FileInfo       // of the file at the last look; nil: it was not there
 	policies      map[fleet.CheckSettings]*evcp.Policy
-	dialers       map[fleet.EngineTLS]link.Dialer
+	dialers       map[fleet.EngineTLS]engineDialer
 }
 
 // read reads the file, and gives back the memory that this took: up to 40 bytes for each of
@@ -115,7 +122,7 @@ func (f *fleetFile) read() (fleet.Content, error) {
 // targets are what the Monitor watches. Those with the same settings share a policy, also
 // with those of an earlier reading.
 func (f *fleetFile) targets(members []fleet.Member) ([]watch.Target, error) {
-	policies, dialers := map[fleet.CheckSettings]*evcp.Policy{}, map[fleet.EngineTLS]link.Dialer{}
+	policies, dialers := map[fleet.CheckSettings]*evcp.Policy{}, map[fleet.EngineTLS]engineDialer{}
 	all := make([]watch.Target, 0, len(members))
 	for _, m := range members {
 		s := *m.Settings
@@ -125,14 +132,25 @@ func (f *fleetFile) targets(members []fleet.Member) ([]watch.Target, error) {
 		if _, known := dialers[s.TLS]; !known {
 			dialer, err := f.dialer(s.TLS)
 			if err != nil {
-				return nil, err
+				f.forget(dialers, f.dialers)
+				return nil, language.Errorf("%s, %s: %w", f.o.fleetFile, m.CP, err)
 			}
 			dialers[s.TLS] = dialer
 		}
-		all = append(all, watch.Target{CP: m.CP, Address: m.Address, Policy: policies[s], Dialer: dialers[s.TLS]})
+		all = append(all, watch.Target{CP: m.CP, Address: m.Address, Policy: policies[s], Dialer: dialers[s.TLS].Dialer})
 	}
+	f.forget(f.dialers, dialers)
 	f.policies, f.dialers = policies, dialers
 	return all, nil
+}
+
+// forget stops to watch the files of those that are not among the kept ones.
+func (f *fleetFile) forget(dialers, kept map[fleet.EngineTLS]engineDialer) {
+	for settings, d := range dialers {
+		if _, stays := kept[settings]; !stays && d.files != nil {
+			f.o.files.Remove(d.files)
+		}
+	}
 }
 
 func (f *fleetFile) policy(s fleet.CheckSettings) *evcp.Policy {
@@ -145,12 +163,16 @@ func (f *fleetFile) policy(s fleet.CheckSettings) *evcp.Policy {
 }
 
 // dialer is nil for what the flags say: the Monitor has one for that.
-func (f *fleetFile) dialer(t fleet.EngineTLS) (link.Dialer, error) {
+func (f *fleetFile) dialer(t fleet.EngineTLS) (d engineDialer, err error) {
 	if d, known := f.dialers[t]; known || t == f.defaults.TLS {
 		return d, nil
 	}
 	settings := cli.ClientTLS{Prefix: "engine", On: t.On, CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName, Insecure: t.On && f.o.engineTLS.Insecure}
-	return settings.Dialer(f.o.tcp, &f.o.files)
+	d.files = f.o.files.Part()
+	if d.Dialer, err = settings.Dialer(f.o.tcp, d.files); err != nil {
+		f.o.files.Remove(d.files)
+	}
+	return d, err
 }
 
 // lookEvery is how often the file is looked at. It is read when two looks in a row see the

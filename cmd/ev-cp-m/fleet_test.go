@@ -6,10 +6,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"evcp"
+	"evcp/internal/authority"
 	"evcp/internal/cli"
+	"evcp/internal/fleet"
+	"evcp/internal/link"
 	"evcp/internal/testbed"
+	"evcp/internal/watch"
 )
 
 // TestFleet runs the program with a file of charge points. It reads the file again when a
@@ -100,5 +105,43 @@ func TestFleetErrors(t *testing.T) {
 		if said := strings.Join(strings.Fields(p.Stderr.String()), " "); !strings.Contains(said, want) {
 			t.Errorf("%v: %s, want %s", args, said, want)
 		}
+	}
+}
+
+// TestTLSOfASite: --test asks by the settings of the site, as the Monitor does, and a file that no
+// site names any more is not watched.
+func TestTLSOfASite(t *testing.T) {
+	dir := t.TempDir()
+	ca, err := authority.New("test", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(pem, ca.CertPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := &options{tcp: link.NewDialer()}
+	o.Fleet = &watch.Fleet{}
+	f := &fleetFile{o: o}
+	with := fleet.CheckSettings{TLS: fleet.EngineTLS{On: true, CA: pem}}
+	for _, tc := range []struct {
+		settings fleet.CheckSettings
+		fails    bool
+		files    int
+	}{
+		{fleet.CheckSettings{}, false, 0}, {with, false, 1}, {with, false, 1},
+		{fleet.CheckSettings{TLS: fleet.EngineTLS{On: true, CA: pem, Cert: pem, Key: "none"}}, true, 1},
+		{fleet.CheckSettings{}, false, 0}, {with, false, 1},
+	} {
+		targets, err := f.targets([]fleet.Member{{CP: "CP_001", Address: "127.0.0.1:1", Settings: &tc.settings}})
+		if (err != nil) != tc.fails || len(o.files.Files()) != tc.files {
+			t.Errorf("%+v: %v, %d files", tc.settings.TLS, err, len(o.files.Files()))
+		}
+		if err == nil {
+			o.Targets = targets
+		}
+	}
+	if tested := o.engines(); tested[0].Dialer == nil || tested[0].Dialer != o.Targets[0].Dialer {
+		t.Errorf("%+v", tested)
 	}
 }

@@ -97,7 +97,7 @@ func (o *options) engines() (all []selftest.EngineToTest) {
 		return []selftest.EngineToTest{{CP: o.cp, Address: o.Targets[0].Address, Timeout: o.Timeout}}
 	}
 	for _, t := range o.Targets {
-		all = append(all, selftest.EngineToTest{CP: t.CP, Address: t.Address, Site: t.Policy.Site, Timeout: t.Policy.Timeout})
+		all = append(all, selftest.EngineToTest{CP: t.CP, Address: t.Address, Site: t.Policy.Site, Timeout: t.Policy.Timeout, Dialer: t.Dialer})
 	}
 	return all
 }

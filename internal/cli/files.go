@@ -17,9 +17,6 @@ import (
 // WatchFiles reads files again when they change, until end is called, and logs what people
 // should know of them in a language, each once. Call end before the log's console is closed.
 func WatchFiles(ctx context.Context, files *credentials.Store, log *slog.Logger, said language.Language) (end func()) {
-	if len(files.Files()) == 0 {
-		return func() {}
-	}
 	ctx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {

@@ -54,6 +54,23 @@ type Notice struct {
 type Store struct {
 	mu    sync.Mutex
 	files []*file
+	parts []*Store
+}
+
+// Part is a Store of files that may be given up together, by Remove.
+func (s *Store) Part() *Store {
+	part := &Store{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts = append(s.parts, part)
+	return part
+}
+
+// Remove gives up the files of a part: nobody looks at them any more.
+func (s *Store) Remove(part *Store) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts = slices.DeleteFunc(s.parts, func(p *Store) bool { return p == part })
 }
 
 // file is what one setting names: one file, or a certificate and its key.
@@ -174,6 +191,9 @@ func (s *Store) refresh(now time.Time) (notices []Notice) {
 	for _, f := range s.files {
 		notices = append(notices, f.refresh(now)...)
 	}
+	for _, p := range s.parts {
+		notices = append(notices, p.refresh(now)...)
+	}
 	return notices
 }
 
@@ -258,6 +278,9 @@ func (s *Store) Files() []File {
 		if f.until != nil {
 			all[i].Expires = f.until()
 		}
+	}
+	for _, p := range s.parts {
+		all = append(all, p.Files()...)
 	}
 	return all
 }

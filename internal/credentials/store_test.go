@@ -8,11 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"evcp/internal/authority"
+	"evcp/internal/metrics"
 )
 
 // fixture is a Store with an authority and a folder for files.
@@ -259,6 +262,35 @@ func TestClientCertificateIsValid(t *testing.T) {
 	fx.write("revoked", []byte(authority.Serial(issued.Certificate)))
 	fx.told(Notice{Kind: Replaced, Use: "tls-revoked"})
 	valid(now, "revoked")
+}
+
+// TestPartsComeAndGo: the sites of a fleet name a file each by one setting. The metric, which has
+// the setting alone, is of the first that expires; a part that was removed is looked at no more.
+func TestPartsComeAndGo(t *testing.T) {
+	fx := newFixture(t)
+	days := func(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+	var parts []*Store
+	for i, lifetime := range []time.Duration{days(300), days(100), days(200)} {
+		name, part := string(rune('a'+i))+".pem", fx.Part()
+		fx.write(name, fx.issue(lifetime).CertPEM)
+		if _, err := part.Roots("engine-ca", fx.path(name)); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part)
+	}
+	fx.told()
+	var m metrics.Writer
+	fx.Metrics(&m)
+	line := regexp.MustCompile(`\nevcp_certificate_expiry_timestamp_seconds\{use="engine-ca"\} (\d+)`).FindAllStringSubmatch(string(m.Text()), -1)
+	if len(line) != 1 || line[0][1] != strconv.FormatInt(fx.Files()[1].Expires.Unix(), 10) {
+		t.Errorf("%q of %v", line, fx.Files())
+	}
+	fx.Remove(parts[1])
+	fx.write("b.pem", []byte("no certificate"))
+	fx.told()
+	if all := fx.Files(); len(all) != 2 {
+		t.Errorf("the files are %v", all)
+	}
 }
 
 // TestAnyCertificateIsToldOnce, and stays among the files.

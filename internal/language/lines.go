@@ -30,6 +30,7 @@ var lines = map[string]string{
 	// A Monitor of many charge points.
 	"%s read again: %d added, %d removed, %d changed": "%s leído de nuevo: %d añadidos, %d quitados, %d cambiados",
 	"this process may open %d files, too few for %d charge points: some are not checked; raise the limit (ulimit -n, LimitNOFILE)": "este proceso puede abrir %d ficheros, muy pocos para %d puntos de carga: algunos no se comprueban; suba el límite (ulimit -n, LimitNOFILE)",
+	"%s, %s: %w":                "%s, %s: %w",
 	"%s; the old fleet goes on": "%s; sigue la flota anterior",
 	"the state of %d charge point was taken over from a folder of its own":     "se ha tomado el estado de %d punto de carga de su propia carpeta",
 	"the states of %d charge points were taken over from folders of their own": "se ha tomado el estado de %d puntos de carga de sus propias carpetas",
