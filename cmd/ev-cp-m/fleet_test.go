@@ -29,7 +29,7 @@ func TestFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	link := func(file string) {
+	relink := func(file string) {
 		t.Helper()
 		if err := os.Symlink(file, filepath.Join(dir, "new")); err != nil {
 			t.Fatal(err)
@@ -39,13 +39,13 @@ func TestFleet(t *testing.T) {
 		}
 	}
 	write("one", "name: gandia\ncps:\n- {cp_id: 'CP_[001-002]', engine: 'ENGINE'}\n")
-	link("one")
+	relink("one")
 	p := start(t, nil, "--fleet", filepath.Join(dir, "fleet.yaml"), "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
 		"--kafka-brokers", g.BrokerAddr, "--state-dir", dir)
 	g.UntilCentralState("CP_001", "activated")
 	g.UntilCentralState("CP_002", "activated")
 	write("two", "name: gandia\nsites:\n- site: Sur\n  cps:\n  - {cp_id: 'CP_[002-003]', engine: 'ENGINE'}\n")
-	link("two")
+	relink("two")
 	g.UntilCentralState("CP_003", "activated")
 	g.UntilCentralState("CP_001", "disconnected")
 	write("two", "cps: []\n")

@@ -269,15 +269,16 @@ func (s *Store) Files() []File {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]File, len(s.files))
-	for i, f := range s.files {
-		all[i] = File{Use: f.use, Err: f.rejected, Unverified: f.unverified}
+	var all []File
+	for _, f := range s.files {
+		one := File{Use: f.use, Err: f.rejected, Unverified: f.unverified}
 		if len(f.paths) > 0 {
-			all[i].Path = f.paths[0]
+			one.Path = f.paths[0]
 		}
 		if f.until != nil {
-			all[i].Expires = f.until()
+			one.Expires = f.until()
 		}
+		all = append(all, one)
 	}
 	for _, p := range s.parts {
 		all = append(all, p.Files()...)
