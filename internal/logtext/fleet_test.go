@@ -50,7 +50,8 @@ func TestCentralThatAcceptedIsGone(t *testing.T) {
 	r := newFleetRecorder(language.English, 4)
 	r.observe(r.cps, evcp.Observation{Kind: evcp.Started}, evcp.Observation{Kind: evcp.Registering}, evcp.Observation{Kind: evcp.Registered})
 	r.observe(r.cps, evcp.Observation{Kind: evcp.Registering})
-	r.log.CentralAway("CP_001", 3, evcp.Refused, "", r.now)
+	r.log.CentralAway("CP_001", 1, evcp.Refused, "", r.now)
+	r.log.CentralAway("CP_001", 3, evcp.Refused, "", r.now) // two are away again
 	r.lines = append(r.lines, r.log.Rest()...)
 	if !slices.ContainsFunc(r.lines, func(l logtext.LogLine) bool { return strings.HasPrefix(l.Text, "Central is gone for 4 of 4") }) {
 		t.Errorf("%v", r.lines)
