@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -120,15 +119,11 @@ func newRaw(o Options) (Prober, error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}
-	if err = unix.SetNonblock(r.epoll, true); err != nil { // for Go's poller
+	if err = r.replies.open(r.epoll, r.other.ready); err != nil {
 		return nil, errors.Join(err, unix.Close(r.epoll))
 	}
-	r.replies.epoll, r.replies.ready = os.NewFile(uintptr(r.epoll), "epoll"), r.other.ready
-	if err = r.replies.epoll.SetReadDeadline(time.Time{}); err == nil { // else Go's poller does not have it
-		r.receiveTimes, err = switchOnReceiveTimes()
-	}
-	if err != nil {
-		return nil, errors.Join(err, r.replies.close())
+	if r.receiveTimes, err = switchOnReceiveTimes(); err != nil {
+		return nil, errors.Join(err, r.replies.close(), unix.Close(r.epoll))
 	}
 	return r, nil
 }
@@ -306,12 +301,11 @@ func emptied(buffer []Finding, n int) []Finding {
 // has become due. Then it sleeps until a deadline, or until a slow Engine does something.
 func (r *raw) plan(now time.Duration) {
 	soonest := now + pollInterval
-	if !r.active && len(r.inFlight) > 0 {
+	if !r.active && len(r.inFlight) > 0 && r.replies.wait() {
 		soonest = r.inFlight[0].until
 		for i := range r.inFlight {
 			soonest = min(soonest, r.inFlight[i].until)
 		}
-		r.replies.wait()
 	}
 	r.active = false
 	r.next = max(soonest, now+pollInterval)
@@ -335,7 +329,7 @@ func (r *raw) Close() {
 	r.named.Wait()
 	r.endNamed()
 	r.routes.Close()
-	_ = errors.Join(r.replies.close(), unix.Close(r.receiveTimes)) // nothing is lost with them
+	_ = errors.Join(r.replies.close(), unix.Close(r.epoll), unix.Close(r.receiveTimes)) // nothing is lost with them
 }
 
 // failure is the input of an error, noticed now.
