@@ -10,9 +10,9 @@ import (
 
 // firstFailure is the line of a first check that failed.
 func (f *Formatter) firstFailure(s *logState, e evcp.Event, a advice.Advice) LogLine {
-	l := LogLine{CP: e.CP, Shape: display.Failed, Text: f.Language.Sprintf(english.firstFailed, e.Status, a.Phrase, s.fall)}
+	l := LogLine{CP: e.CP, Shape: display.Failed, Text: f.Language.Sprintf(english.firstFailed, e.Status, a.Phrase, e.Failures, s.fall)}
 	if e.Cause == evcp.SaidKO {
-		l.Text = f.Language.Sprintf(english.firstFailedKO, e.Status, s.fall)
+		l.Text = f.Language.Sprintf(english.firstFailedKO, e.Status, e.Failures, s.fall)
 	}
 	return l.with(causeFields(e.Cause)...)
 }

@@ -125,7 +125,7 @@ func (l *FleetLog) Event(e evcp.Event, now time.Time) {
 	case e.Action == evcp.MonitorStopped && e.Reason == evcp.ReasonRemoved:
 		*l.Formatter.entry(e.CP) = nil
 		return // the line of the reload counts it
-	case e.Action == evcp.HealthCheck && e.Status.Failed() && !before.checkSeen && !before.open && !s.open:
+	case e.Action == evcp.HealthCheck && e.Status.Failed() && !before.checkSeen && !before.open && !s.open && e.Failures < s.fall:
 		o.kind, o.advice = firstFailed, l.Formatter.engine(s, e.Cause, e.Response)
 		o.line, o.key.cause = l.Formatter.firstFailure(s, e, o.advice), e.Cause
 	case !ok || line.Level == Debug:

@@ -44,6 +44,30 @@ func TestABusyMachineIsToldOnceAMinute(t *testing.T) {
 	}
 }
 
+// TestAStreakGoesOn: after a restart at two of three failed checks the next one opens the incident,
+// and is not called the first of three; after one it is the second.
+func TestAStreakGoesOn(t *testing.T) {
+	for failures, want := range map[int]string{1: "KO; 2 of 3", 2: "Site 1: 1 of 1, says KO since 12:00:00"} {
+		r := newFleetRecorder(language.English, 4)
+		ko := evcp.Observation{Kind: evcp.Checked, Outcome: evcp.Outcome{Status: evcp.KO, Cause: evcp.SaidKO}}
+		r.observe(r.all(1, 1), evcp.Observation{Kind: evcp.Started})
+		for range failures {
+			r.observe(r.all(1, 1), ko)
+		}
+		fresh := newFleetRecorder(language.English, 4)
+		fresh.states, fresh.now = r.states, r.now.Add(time.Second)
+		fresh.log.Formatter.Restore("CP_001", r.states["CP_001"])
+		fresh.observe(fresh.all(1, 1), evcp.Observation{Kind: evcp.Started}, ko)
+		var told []string
+		for _, l := range append(fresh.lines, fresh.log.Rest()...) {
+			told = append(told, l.Text)
+		}
+		if len(told) != 1 || told[0] != want {
+			t.Errorf("after %d: %q, want %q", failures, told, want)
+		}
+	}
+}
+
 // TestCentralThatAcceptedIsGone: that a registration is tried again does not make it one that was
 // never there.
 func TestCentralThatAcceptedIsGone(t *testing.T) {

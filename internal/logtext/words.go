@@ -55,8 +55,8 @@ type words struct {
 	manyCause       display.Plural // why, since when
 	siteRecovered   string         // which site, how many, after how long at most
 	manyRecovered   display.Plural // after how long at most
-	firstFailed     string         // what, why, how many in a row open an incident
-	firstFailedKO   string         // what, how many in a row open an incident
+	firstFailed     string         // what, why, how many of how many in a row that open an incident
+	firstFailedKO   string         // what, how many of how many in a row that open an incident
 	manyFirstFailed display.Plural // why
 	manyOK          display.Plural
 	manyAccepted    display.Plural // how slow at most
@@ -125,8 +125,8 @@ var english = words{
 	manyCause:       display.NewPlural("%d of the failed now, since %s: %s", "%d of the failed now, since %s: %s"),
 	siteRecovered:   "%s: %d OK again, after %s at most",
 	manyRecovered:   display.NewPlural("%d OK again, after %s at most", "%d OK again, after %s at most"),
-	firstFailed:     "%s: %s; 1 of %d",
-	firstFailedKO:   "%s; 1 of %d",
+	firstFailed:     "%s: %s; %d of %d",
+	firstFailedKO:   "%s; %d of %d",
 	manyFirstFailed: display.NewPlural("%d fails at its first check: %s", "%d fail at their first check: %s"),
 	manyOK:          display.NewPlural("%d OK", "%d OK"),
 	manyAccepted:    display.NewPlural("%d accepted by Central (%s)", "%d accepted by Central (%s)"),
