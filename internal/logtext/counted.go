@@ -19,7 +19,7 @@ func (f *Formatter) firstFailure(s *logState, e evcp.Event, a advice.Advice) Log
 
 // counted is the one line of a group.
 func (l *FleetLog) counted(c changeKind, g *changeGroup) LogLine {
-	if c == centralAway && g.count > l.sites.cps { // some were away twice within the second
+	if c == centralAway && l.sites.cps > 0 && g.count > l.sites.cps { // some were away twice within the second
 		shown := *g
 		shown.count = l.sites.cps
 		g = &shown
