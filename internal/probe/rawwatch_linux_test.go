@@ -39,7 +39,7 @@ func TestSocketWatch(t *testing.T) {
 			t.Fatal("woken by nothing")
 		default:
 		}
-		w.Write([]byte("OK"))
+		w.WriteString("OK")
 		<-ready
 		if somethingThere(uintptr(watch.fd)) {
 			t.Error("Go's poller is told while nobody waits")
