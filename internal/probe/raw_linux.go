@@ -301,11 +301,12 @@ func emptied(buffer []Finding, n int) []Finding {
 // has become due. Then it sleeps until a deadline, or until a slow Engine does something.
 func (r *raw) plan(now time.Duration) {
 	soonest := now + pollInterval
-	if !r.active && len(r.inFlight) > 0 && r.replies.wait() {
+	if !r.active && len(r.inFlight) > 0 {
 		soonest = r.inFlight[0].until
 		for i := range r.inFlight {
 			soonest = min(soonest, r.inFlight[i].until)
 		}
+		r.replies.wait()
 	}
 	r.active = false
 	r.next = max(soonest, now+pollInterval)
