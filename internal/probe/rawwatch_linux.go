@@ -11,13 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxWatched is for how many sockets a wait is begun: the kernel looks at each of them.
+const maxWatched = 256
+
 // socketWatch waits in a goroutine until a socket in an epoll has something to tell, and then
 // wakes the owner. It is for slow Engines, and for few: an owner that looked for them every
 // 10 ms would use more CPU time than their checks. The goroutine waits in Go's poller, which needs
 // no thread.
 type socketWatch struct {
 	sockets int // the epoll of the sockets
-	// epoll has that one, with an interest only while somebody waits. Go's poller has epoll, and
+	// epoll has that one only while somebody waits. Go's poller has epoll all the time, and
 	// would wake a thread for every reply of a fleet.
 	epoll   *os.File
 	fd      int // of epoll
@@ -37,33 +40,28 @@ func (w *socketWatch) open(sockets int, ready chan<- struct{}) error {
 		return errors.Join(err, unix.Close(fd))
 	}
 	*w = socketWatch{sockets: sockets, epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, ready: ready}
-	err = w.epoll.SetReadDeadline(time.Time{}) // fails if Go's poller does not have it
-	if err == nil {
-		err = w.control(unix.EPOLL_CTL_ADD, 0) // not at each wait: then the kernel looks at all sockets
-	}
-	if err != nil {
+	if err := w.epoll.SetReadDeadline(time.Time{}); err != nil { // Go's poller does not have it
 		return errors.Join(err, w.epoll.Close())
 	}
 	return nil
 }
 
-// control sets the interest in the epoll of the sockets.
-func (w *socketWatch) control(op int, events uint32) error {
-	return unix.EpollCtl(w.fd, op, w.sockets, &unix.EpollEvent{Events: events})
-}
-
 // wait wakes the owner once there is something. It does nothing while an earlier wait goes on,
-// which wakes the owner, too.
-func (w *socketWatch) wait() {
+// which wakes the owner, too. It reports false if it can't, as at the limit of epoll watches.
+func (w *socketWatch) wait() bool {
 	if w.waiting.Swap(true) {
-		return
+		return true
 	}
-	_ = w.control(unix.EPOLL_CTL_MOD, unix.EPOLLIN) // its arguments are right
+	if err := unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, w.sockets, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
+		w.waiting.Store(false)
+		return false
+	}
 	if w.again == nil {
 		w.again, w.done = make(chan struct{}, 1), make(chan struct{})
 		go w.run()
 	}
 	w.again <- struct{}{}
+	return true
 }
 
 func (w *socketWatch) run() {
@@ -86,7 +84,7 @@ func (w *socketWatch) waitOnce(conn syscall.RawConn) error {
 	if err := conn.Read(somethingThere); err != nil {
 		return err
 	}
-	return conn.Control(func(uintptr) { _ = w.control(unix.EPOLL_CTL_MOD, 0) }) // epoll is open meanwhile
+	return conn.Control(func(fd uintptr) { _ = unix.EpollCtl(int(fd), unix.EPOLL_CTL_DEL, w.sockets, nil) })
 }
 
 // somethingThere reports whether an epoll has something to tell, without taking it.

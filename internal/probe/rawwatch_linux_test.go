@@ -31,8 +31,9 @@ func TestSocketWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		watch.wait()
-		watch.wait()
+		if first, second := watch.wait(), watch.wait(); !first || !second {
+			t.Fatal("can't wait")
+		}
 		select {
 		case <-ready:
 			t.Fatal("woken by nothing")
