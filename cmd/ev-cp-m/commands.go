@@ -192,6 +192,8 @@ func (o *options) printEvents(ctx context.Context) error {
 		return advisedError{language.Errorf(english.unreadable, o.subject(), fs.ErrPermission), language.New(english.readAsUser)}
 	case err != nil:
 		return err
+	case o.only != "" && shown.Events == 0 && o.since.IsZero() && !o.follow:
+		return language.Errorf(english.noneOf, o.only, o.Dir())
 	}
 	if out.Terminal() && !o.json {
 		out.Print(o.summary(shown)...)
@@ -304,6 +306,7 @@ type words struct {
 	notWatched    string // charge point, fleet
 	leftOut       string // number of events, number left out
 	zone          string // time zone
+	noneOf        string // charge point, folder
 	noEvents      string // charge point
 	noEventsSince string // charge point, start
 	needsCommand  string
@@ -337,6 +340,7 @@ var english = words{
 	notWatched:    "there is no charge point %s in %s",
 	leftOut:       "%[2]d of %[1]d events are left out, mostly single checks: --log-level debug.",
 	zone:          "Times are %s.",
+	noneOf:        "no event of %s is kept in %s",
 	noEvents:      "No event of %s is kept.",
 	noEventsSince: "No event of %s is kept since %s.",
 	needsCommand:  "--json, --follow and --since go with a command: ev-cp-m events --follow",

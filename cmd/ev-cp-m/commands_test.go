@@ -243,6 +243,7 @@ func TestFleetCommands(t *testing.T) {
 	holds(ask(cli.ExitUsage, "explain"), "which charge point?")
 	holds(ask(cli.ExitFailed, "explain", "CP_777"), "there is no charge point CP_777 in")
 	holds(ask(cli.ExitOK, "events"), "CP_001 accepted by Central", "CP_003 CONNECTION_ERROR: connection refused")
+	holds(ask(cli.ExitFailed, "events", "--cp-id", "CP_999"), "no event of CP_999 is kept in")
 	if one := ask(cli.ExitOK, "events", "--cp-id", "CP_001"); strings.Contains(one, "CP_003") || !strings.Contains(one, "CP_001 accepted by Central") {
 		t.Errorf("events --cp-id CP_001:\n%s", one)
 	}

@@ -168,6 +168,7 @@ var programErrors = map[string]string{
 	"%s refuses the certificate of this Monitor, or its lack: %q\nLook at --central-tls and --central-cert: a certificate is for one --cp-id.": "%s rechaza el certificado de este Monitor, o su falta: %q\nMire --central-tls y --central-cert: un certificado es para un solo --cp-id.",
 	"%s does not know this Monitor, and never did.\nAdd %s to Central's --registry file or correct --cp-id.":                                   "%s no conoce este Monitor, y nunca lo conoció.\nAñada %s al fichero --registry de Central o corrija --cp-id.",
 	"no Monitor of %s runs here":                                              "aquí no hay en marcha ningún Monitor de %s",
+	"no event of %s is kept in %s":                                            "no hay guardado ningún evento de %s en %s",
 	"no Monitor of %s has kept anything here":                                 "ningún Monitor de %s ha guardado nada aquí",
 	"Looked in %s;\n--fleet and --state-dir (or EVCP_STATE_DIR) say where.":   "Se buscó en %s;\n--fleet y --state-dir (o EVCP_STATE_DIR) dicen dónde.",
 	"Looked in %s;\n--cp-id and --state-dir (or EVCP_STATE_DIR) say where.":   "Se buscó en %s;\n--cp-id y --state-dir (o EVCP_STATE_DIR) dicen dónde.",
