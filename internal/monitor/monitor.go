@@ -41,7 +41,7 @@ type Target struct {
 
 // Options are what a Monitor needs.
 type Options struct {
-	Targets []Target // each charge point once; New sorts them
+	Targets []Target // each charge point once
 	Version string
 	// Lone: the first check comes at once, instead of at the next tick.
 	Lone bool
@@ -102,13 +102,12 @@ func New(o Options) (*Monitor, error) {
 		o.NewTimer = wait.NewGoTimer
 	}
 	m := &Monitor{o: o, base: time.Now(), done: make(chan struct{}), ends: endings{all: make(chan struct{})}}
-	sortByTick(o.Targets, m.base)
 	m.places = make([]shardSlot, 0, len(o.Targets))
 	checks := 0.0
 	for i := range o.Targets {
 		checks += o.Targets[i].checks()
 	}
-	for i := range o.Targets {
+	for _, i := range tickOrder(o.Targets, m.base) {
 		t := &o.Targets[i]
 		s, err := m.reserve(t.Engine.CP, checks)
 		if err != nil {
@@ -122,11 +121,16 @@ func New(o Options) (*Monitor, error) {
 	return m, nil
 }
 
-// sortByTick puts those side by side that are checked at the same tick. Their slots are then
-// neighbours in memory, which saves a twentieth of a check's processor time.
-func sortByTick(all []Target, base time.Time) {
-	tick := func(t *Target) time.Duration { return pace.NewGrid(t.Engine.CP, t.Policy.Interval, base).Phase }
-	slices.SortStableFunc(all, func(a, b Target) int { return cmp.Compare(tick(&a), tick(&b)) })
+// tickOrder are the indices of targets, side by side those that are checked at the same tick. In
+// that order their slots are neighbours in memory, which saves a twentieth of a check's processor
+// time.
+func tickOrder(all []Target, base time.Time) []int {
+	ticks, order := make([]time.Duration, len(all)), make([]int, len(all))
+	for i := range all {
+		ticks[i], order[i] = pace.NewGrid(all[i].Engine.CP, all[i].Policy.Interval, base).Phase, i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(ticks[a], ticks[b]) })
+	return order
 }
 
 // ErrStopped is what Adopt, Change and Release return when the Monitor has stopped.
