@@ -298,8 +298,8 @@ func emptied(buffer []Finding, n int) []Finding {
 }
 
 // plan plans the next wake-up. While things happen the owner looks every 10 ms, for all that
-// has become due. Then it sleeps until a deadline, or until a slow Engine does something. With many
-// sockets it looks on: with so many there is mostly a tick in these 10 ms.
+// has become due. Then it sleeps until a deadline, or until a slow Engine does something. With
+// more than maxWatched sockets it always looks every 10 ms: there is mostly a tick in that time.
 func (r *raw) plan(now time.Duration) {
 	soonest := now + pollInterval
 	if !r.active && len(r.inFlight) > 0 && r.open <= maxWatched && r.replies.wait() {
