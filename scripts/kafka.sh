@@ -77,17 +77,19 @@ need() {
 }
 
 # answers requests the cluster's metadata (version 1, all topics) and succeeds if the
-# response lists at least one broker. The port accepts connections before the broker
-# serves. Response: int32 size, int32 correlation id, int32 number of brokers.
+# response lists the broker, of a second one both: until then no topic can be made on it.
+# The port accepts connections before the broker serves. Response: int32 size, int32
+# correlation id, int32 number of brokers.
 answers() {
-  local reply
+  local reply brokers=1
+  [[ -z $join ]] || brokers=2
   # shellcheck disable=SC2016 # the inner shell expands $0
   reply=$(timeout 3 bash -c '
     exec 3<>"/dev/tcp/127.0.0.1/$0"
     printf "\0\0\0\016\0\003\0\001\0\0\0\007\377\377\377\377\377\377" >&3
     head -c 12 <&3 | od -An -v -tu1' "$port" 2>/dev/null) || return 1
   read -ra reply <<<"$reply"
-  ((${#reply[@]} == 12 && reply[7] == 7 && reply[11] > 0))
+  ((${#reply[@]} == 12 && reply[7] == 7 && reply[11] >= brokers))
 }
 
 # fetch downloads the jars once. The copy of the pom is written last: it marks the

@@ -53,8 +53,16 @@ func (s *senderHarness) checkNoGap(seqs map[string][]uint64) {
 	}
 }
 
+// deleteTopic deletes the topic, and waits until the broker no longer knows it, or knows
+// another one of its name.
 func (s *senderHarness) deleteTopic() {
 	s.t.Helper()
+	cl := s.client()
+	defer cl.Close()
+	before, err := metadataOf(s.t.Context(), cl, s.topic, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TimeoutMillis = 5000
 	req.TopicNames = []string{s.topic}
@@ -62,9 +70,13 @@ func (s *senderHarness) deleteTopic() {
 	one.Topic = &s.topic
 	req.Topics = append(req.Topics, one)
 	s.administer(req)
+	s.waitUntil("end of the topic", func() bool {
+		now, err := metadataOf(s.t.Context(), cl, s.topic, false)
+		return err == nil && now.Topics[0].TopicID != before.Topics[0].TopicID
+	})
 }
 
-// access is a rule for everybody who has no name.
+// access is a rule for those who have no name.
 func access(of kmsg.ACLResourceType, name string, what kmsg.ACLOperation, is kmsg.ACLPermissionType) kmsg.CreateACLsRequestCreation {
 	acl := kmsg.NewCreateACLsRequestCreation()
 	acl.ResourceType, acl.ResourceName, acl.ResourcePatternType = of, name, kmsg.ACLResourcePatternTypeLiteral
@@ -78,10 +90,7 @@ func (s *senderHarness) addRules(rules ...kmsg.CreateACLsRequestCreation) {
 	req := kmsg.NewPtrCreateACLsRequest()
 	req.Creations = rules
 	s.administer(req)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker))
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	cl := s.client()
 	defer cl.Close()
 	for _, r := range rules {
 		s.waitUntil("rule", func() bool { return knowsRule(cl, r) })

@@ -163,14 +163,18 @@ func (s *senderHarness) flush() {
 	}
 }
 
-// waitUntil waits for a condition of the sender.
+// waitUntil waits for a condition of the sender or of the broker.
 func (s *senderHarness) waitUntil(what string, ok func() bool) {
 	s.t.Helper()
 	limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if !wait.Until(limit, 5*time.Millisecond, ok) {
-		s.t.Fatalf("no %s; status %+v", what, s.sender.Status())
+	if wait.Until(limit, 5*time.Millisecond, ok) {
+		return
 	}
+	if s.sender == nil {
+		s.t.Fatalf("no %s", what)
+	}
+	s.t.Fatalf("no %s; status %+v", what, s.sender.Status())
 }
 
 func (s *senderHarness) delivered() bool {

@@ -3,13 +3,11 @@ package kafka
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
 	"evcp/internal/testbed"
-	"evcp/internal/wait"
 )
 
 // TestRealAdvertisedAddress: Apache Kafka whose advertised.listeners leads nowhere. Probe and
@@ -39,17 +37,8 @@ func TestRealProbe(t *testing.T) {
 	if r := Probe(t.Context(), o); !r.Exists || r.Troubles != nil {
 		t.Errorf("%+v", r)
 	}
-	acl := kmsg.NewCreateACLsRequestCreation()
 	// As soon as a rule exists, what no rule allows is forbidden.
-	acl.ResourceType, acl.ResourceName, acl.ResourcePatternType = kmsg.ACLResourceTypeTopic, s.topic, kmsg.ACLResourcePatternTypeLiteral
-	acl.Principal, acl.Host, acl.Operation, acl.PermissionType = "User:ANONYMOUS", "*", kmsg.ACLOperationDescribe, kmsg.ACLPermissionTypeAllow
-	allow := kmsg.NewPtrCreateACLsRequest()
-	allow.Creations = append(allow.Creations, acl)
-	s.administer(allow)
-	// A rule has its effect a moment after the answer.
-	if !wait.Until(t.Context(), 20*time.Millisecond, func() bool { return Probe(t.Context(), o).Troubles != nil }) {
-		t.Fatal("no trouble")
-	}
+	s.addRules(access(kmsg.ACLResourceTypeTopic, s.topic, kmsg.ACLOperationDescribe, kmsg.ACLPermissionTypeAllow))
 	if r := Probe(t.Context(), o); !r.Exists || len(r.Troubles) != 1 || !errors.Is(r.Troubles[0], errNoRight) || CauseOf(r.Troubles[0]) != evcp.SaidKO {
 		t.Errorf("%+v", r)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,20 +46,40 @@ func newTopic(name string, configs []string) kmsg.CreateTopicsRequestTopic {
 	return topic
 }
 
+// createTopic creates a topic, and waits until the broker knows it and each partition has a
+// leader.
 func (s *senderHarness) createTopic(topic kmsg.CreateTopicsRequestTopic) {
 	s.t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.Topics = append(req.Topics, topic)
 	s.administer(req)
+	cl := s.client()
+	defer cl.Close()
+	s.waitUntil("topic", func() bool {
+		answer, err := metadataOf(s.t.Context(), cl, topic.Topic, false)
+		if err != nil || answer.Topics[0].ErrorCode != 0 {
+			return false
+		}
+		without := func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 || p.Leader < 0 }
+		return len(answer.Topics[0].Partitions) > 0 && !slices.ContainsFunc(answer.Topics[0].Partitions, without)
+	})
 }
 
-// administer sends a request to the broker and checks its answer.
-func (s *senderHarness) administer(req kmsg.Request) {
+// client asks the broker, without a login. The test closes it.
+func (s *senderHarness) client() *kgo.Client {
 	s.t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.broker))
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return cl
+}
+
+// administer sends a request to the broker and checks its answer. The controller gives it, a
+// moment before the broker knows of the change.
+func (s *senderHarness) administer(req kmsg.Request) {
+	s.t.Helper()
+	cl := s.client()
 	defer cl.Close()
 	resp, err := cl.Request(context.Background(), req)
 	if err != nil {

@@ -217,25 +217,15 @@ func (s *secureSite) trusting() *credentials.Client {
 func (s *secureSite) monitor(t *testing.T, principal string) *senderHarness {
 	t.Helper()
 	h := newFixture(t, s.broker.address)
-	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = h.topic, 2, 1
-	create := kmsg.NewPtrCreateTopicsRequest()
-	create.Topics = append(create.Topics, topic)
-	h.administer(create)
-	h.allow(principal, kmsg.ACLOperationDescribe)
-	h.allow(principal, kmsg.ACLOperationWrite)
+	topic := newTopic(h.topic, nil)
+	topic.NumPartitions, topic.ReplicationFactor = 2, 1
+	h.createTopic(topic)
+	for _, o := range []kmsg.ACLOperation{kmsg.ACLOperationDescribe, kmsg.ACLOperationWrite} {
+		rule := access(kmsg.ACLResourceTypeTopic, h.topic, o, kmsg.ACLPermissionTypeAllow)
+		rule.Principal = "User:" + principal
+		h.addRules(rule)
+	}
 	return h
-}
-
-// allow grants an operation on the topic.
-func (s *senderHarness) allow(principal string, o kmsg.ACLOperation) {
-	s.t.Helper()
-	acl := kmsg.NewCreateACLsRequestCreation()
-	acl.ResourceType, acl.ResourceName, acl.ResourcePatternType = kmsg.ACLResourceTypeTopic, s.topic, kmsg.ACLResourcePatternTypeLiteral
-	acl.Principal, acl.Host, acl.Operation, acl.PermissionType = "User:"+principal, "*", o, kmsg.ACLPermissionTypeAllow
-	req := kmsg.NewPtrCreateACLsRequest()
-	req.Creations = append(req.Creations, acl)
-	s.administer(req)
 }
 
 // setPassword sets the SCRAM password of a user (RFC 5802).
