@@ -85,6 +85,7 @@ var packages = map[string]contract{
 	"internal/eventlog":          {does, []string{".", "internal/display", "internal/language", "internal/logtext", "internal/outbox", "internal/wait"}},
 	"internal/cli":               {does, []string{"internal/config", "internal/console", "internal/credentials", "internal/display", "internal/language", "internal/link", "internal/status", "internal/tcp", "internal/version"}},
 	"internal/version":           {decides, nil},
+	"internal/bubble":            {does, nil},
 	"internal/simnet":            {does, []string{"internal/wait"}},
 	"internal/process":           {does, []string{"internal/wait"}},
 	"internal/testbed":           {does, []string{".", "internal/authority", "internal/central", "internal/engine", "internal/language", "internal/process", "internal/tcp", "internal/wait"}},

@@ -8,10 +8,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp/internal/audit"
+	"evcp/internal/bubble"
 )
 
 // openTestStore is a Store with the user ana, and what it logs.
@@ -101,7 +101,7 @@ refuse_token ci by nobody  at 192.0.2.7: expired 0`
 // TestGuessingFillsNoLog: of a thousand refusals a few have lines, and the next line counts the
 // others.
 func TestGuessingFillsNoLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s, log := openTestStore(t)
 		for n := range 1000 {
 			_, err := s.UseFirstToken("wrong", netip.AddrFrom4([4]byte{10, 0, byte(n / 250), byte(n % 250)}), "")

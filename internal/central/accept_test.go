@@ -10,8 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"evcp/internal/bubble"
 )
 
 // scarceListener has no descriptor for a connection until enough is closed, but for now and
@@ -46,7 +47,7 @@ func (scarceListener) Addr() net.Addr { return &net.TCPAddr{} }
 // TestAcceptTroubleIsLoggedOnce: without a descriptor Central tries each second, for an hour,
 // and now and then one is free.
 func TestAcceptTroubleIsLoggedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var log bytes.Buffer
 		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/central/conngroup"
 	"evcp/internal/central/cpstate"
 	"evcp/internal/wire"
@@ -130,7 +130,7 @@ func TestStandstillBlamesNoMonitor(t *testing.T) {
 }
 
 func TestSilenceInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		c, err := New(Options{})
 		if err != nil {
 			t.Fatal(err)

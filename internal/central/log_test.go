@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/central/conngroup"
 	"evcp/internal/wire"
 )
@@ -20,7 +21,7 @@ import (
 // Changes before logChanges began are logged too: a Monitor may be faster than the
 // start of that goroutine.
 func TestEarlyChangesAreLogged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var log bytes.Buffer
 		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
@@ -48,7 +49,7 @@ func TestEarlyChangesAreLogged(t *testing.T) {
 
 // TestChangesAreLoggedInOrder: each has a line, and those before the log began have none.
 func TestChangesAreLoggedInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var log lockedLog
 		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
@@ -84,7 +85,7 @@ func TestChangesAreLoggedInOrder(t *testing.T) {
 // TestAStormInTheLogIsCounted: of ten thousand charge points that are lost in one second, the
 // first have a line each, and one line counts the others. None is left out of both.
 func TestAStormInTheLogIsCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var log lockedLog
 		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), LogLines: 3})
 		if err != nil {
@@ -124,7 +125,7 @@ func TestAStormInTheLogIsCounted(t *testing.T) {
 // TestDoubtsAreLogged: a charge point that becomes unverified has a line, and one when it is
 // so no more. Thousands at once have few.
 func TestDoubtsAreLogged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var log lockedLog
 		c, err := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {

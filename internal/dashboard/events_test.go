@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"evcp/internal/bubble"
 	"evcp/internal/central"
 	"evcp/internal/simnet"
 )
@@ -177,7 +178,7 @@ func (w *timedWriter) Write(b []byte) (int, error) {
 // However soon after the frame before a fault comes, it is sent within frameInterval.
 func TestFaultIsSentWithinAFrameInterval(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Millisecond, 99 * time.Millisecond, 100 * time.Millisecond, time.Second, 90 * time.Second} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			c, err := central.New(central.Options{})
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"evcp/internal/bubble"
 )
 
 func TestParseScript(t *testing.T) {
@@ -69,7 +71,7 @@ func TestScriptErrors(t *testing.T) {
 
 // TestPlay: steps begin at their time and the last one stays.
 func TestPlay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		e := New(Options{})
 		begun := time.Now()
 		script, err := ParseScript("ok 10s, ko 5s, mute 5s")

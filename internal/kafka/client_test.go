@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
+	"evcp/internal/bubble"
 )
 
 // forbidCreate forbids to create the topic, and counts the attempts.
@@ -150,7 +151,7 @@ func (d *diskBroker) up() {
 // checks a second: all arrive, in order.
 func TestManyOutages(t *testing.T) {
 	for seed := range uint64(4) {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			d := &diskBroker{t: t, dir: t.TempDir()}
 			d.up()
 			g := newBrokerLink(d.network.DialContext)

@@ -11,12 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"evcp"
+	"evcp/internal/bubble"
 )
 
 // inBubble runs f with broker, network and clock in memory; only the outbox's disk is
 // real.
 func inBubble(t *testing.T, f func(t *testing.T, s *senderHarness, g *brokerLink, c *kfake.Cluster)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var network kfake.VirtualNetwork
 		c, err := kfake.NewCluster(kfake.ListenFn(network.Listen), kfake.Ports(9092), kfake.NumBrokers(1), kfake.DefaultNumPartitions(3))
 		if err != nil {

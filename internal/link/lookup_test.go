@@ -6,10 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/link"
 	"evcp/internal/testbed"
 )
@@ -18,7 +18,7 @@ import (
 // the other, so that somebody always waits. A name server that is silent is asked again all the
 // same, so that it is noticed when it answers.
 func TestSilentNameServerIsAskedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		const (
 			callers = 20
 			limit   = 400 * time.Millisecond // of each lookup

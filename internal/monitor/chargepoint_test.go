@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/faultdisk"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
@@ -181,7 +182,7 @@ func TestTickRing(t *testing.T) {
 
 // TestWallClock tells a wall clock that was set from a machine that slept. Each is
 // reported once.
-func TestWallClock(t *testing.T) { synctest.Test(t, wallClockIsFollowed) }
+func TestWallClock(t *testing.T) { bubble.Run(t, wallClockIsFollowed) }
 
 func wallClockIsFollowed(t *testing.T) {
 	const ms, hour = time.Millisecond, time.Hour
@@ -283,7 +284,7 @@ func TestAStallIsRecordedAtTheStop(t *testing.T) {
 // again grows no further than the outbox does. When the disk refuses at last, a streak
 // that an OK had ended stays ended, and every event that was dropped is reported.
 func TestPendingIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		disk := faultdisk.New(t)
 		refused := make(chan uint64, 1)
 		var reported atomic.Uint64

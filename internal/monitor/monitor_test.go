@@ -9,10 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
 	"evcp/internal/probe"
@@ -191,7 +191,7 @@ func (f *fixture) run(meanwhile func(m *monitor.Monitor)) []evcp.Event {
 // withEngine runs a test under synctest, with an Engine.
 func withEngine(t *testing.T, test func(f *fixture)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		f := newFixture(t)
 		ctx, stop := context.WithCancel(t.Context())
 		go f.engine(ctx)
@@ -231,7 +231,7 @@ func TestChecksDoNotDrift(t *testing.T) {
 
 // TestTheEndIsDatedWhenItComes, not by the last wake-up.
 func TestTheEndIsDatedWhenItComes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		f := newFixture(t)
 		var stopped time.Time
 		events := f.run(func(*monitor.Monitor) {

@@ -7,12 +7,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/faultdisk"
 	"evcp/internal/monitor"
 	"evcp/internal/outbox"
@@ -217,7 +217,7 @@ func TestTargetsOnABadDisk(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.SliceOfN(rapid.IntRange(0, 1<<16), 4, 14).Draw(rt, "steps")
 		dir := t.TempDir()
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			d := faultdisk.New(t)
 			var m *monitor.Monitor
 			box, err := outbox.Open(dir, outbox.Options{

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp/internal/alert"
+	"evcp/internal/bubble"
 	"evcp/internal/central"
 	"evcp/internal/notify"
 	"evcp/internal/testbed"
@@ -141,7 +141,7 @@ func TestRealAlertmanager(t *testing.T) {
 // Alertmanager hears of what lasts each minute, under the same labels, and of its end once.
 // One that is away hears the end when it is back.
 func TestAlertmanagerIsToldAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, func(o *notify.Options) { o.Receivers = receivers(t, "alertmanager+http://am/prefix") })
 		var mu sync.Mutex
 		var posts []string

@@ -11,10 +11,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/faultdisk"
 	"evcp/internal/notify"
 )
@@ -34,7 +34,7 @@ func (s *site) watchOne(id evcp.CPID) *oneFault {
 
 // A receiver that is away for an hour gets everything once, in order.
 func TestReceiverAwayForAnHour(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, nil)
 		a, b := s.watchOne("CP_001"), s.watchOne("CP_002")
 		defer a.stop()
@@ -97,7 +97,7 @@ func TestBadWebhooks(t *testing.T) {
 		}, "503 Service Unavailable: xxx"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				s := newSite(t, func(o *notify.Options) { o.Receivers = receivers(t, file+"\nwebhook+http://other/#0123456789abcdef") })
 				other := s.listen("other:80")
 				defer other.server.Close()
@@ -126,7 +126,7 @@ func TestBadWebhooks(t *testing.T) {
 // What a receiver refuses for what it is holds nothing up; a receiver that refuses everything
 // loses nothing.
 func TestRefusedMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, nil)
 		a, b := s.watchOne("CP_001"), s.watchOne("CP_002")
 		defer a.stop()
@@ -155,7 +155,7 @@ func TestKilledAtEachWrite(t *testing.T) {
 	want := []string{"opened CP_001 faulted: says KO", "recovered CP_001 well again, after 2m0s"}
 	for kill := 1; ; kill++ {
 		killed := false
-		synctest.Test(t, func(t *testing.T) { killed = killedAt(t, kill, want) })
+		bubble.Run(t, func(t *testing.T) { killed = killedAt(t, kill, want) })
 		if !killed || t.Failed() {
 			t.Logf("%d writes", kill-1)
 			break
@@ -268,7 +268,7 @@ func TestDiskThatRefuses(t *testing.T) {
 		"hangs": (*faultdisk.Disk).Stall,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				disk := faultdisk.New(t)
 				s := newSite(t, func(o *notify.Options) { o.StateDir, o.VFS = t.TempDir(), disk.Name() })
 				a := s.watchOne("CP_001")
@@ -300,7 +300,7 @@ func TestDiskThatRefuses(t *testing.T) {
 // A file that can't be read at the start is left alone: what waits in it is sent after the next
 // one.
 func TestFileThatIsNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		disk := faultdisk.New(t)
 		s := newSite(t, func(o *notify.Options) { o.StateDir, o.VFS = t.TempDir(), disk.Name() })
 		if err := s.hook.server.Close(); err != nil {

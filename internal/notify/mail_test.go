@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"evcp/internal/bubble"
 	"evcp/internal/notify"
 )
 
@@ -106,7 +106,7 @@ func (m *mailServer) got() []string {
 // A mail server that stops in the middle, and one that refuses an address, delay the mail and
 // do not lose it.
 func TestMail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, func(o *notify.Options) {
 			o.Receivers = receivers(t, "smtp://mail:25/?from=central@example.com&to=ana@example.com,eva@example.com&tls=none")
 		})
@@ -142,7 +142,7 @@ func TestMail(t *testing.T) {
 
 // The address of a mail that TLS protects from the first byte, and a server without it.
 func TestMailNeedsTLS(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, func(o *notify.Options) {
 			o.Receivers = receivers(t, "smtps://mail:465/?from=central@example.com&to=ana@example.com\nsmtp://ana:S3CR3Tpw@mail:465/?from=central@example.com&to=ana@example.com")
 		})

@@ -16,6 +16,7 @@ import (
 
 	"evcp"
 	"evcp/internal/alert"
+	"evcp/internal/bubble"
 	"evcp/internal/central"
 	"evcp/internal/notify"
 	"evcp/internal/simnet"
@@ -198,7 +199,7 @@ func (h *webhook) want(t *testing.T, lines ...string) {
 
 // A whole site that is down for ten minutes is one message and one recovery.
 func TestWholeSiteIsOneMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, nil)
 		var mu sync.Mutex
 		status := "OK"
@@ -224,7 +225,7 @@ func TestWholeSiteIsOneMessage(t *testing.T) {
 
 // A rolling restart of forty Monitors wakes nobody.
 func TestRollingRestartIsNoMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, nil)
 		ok := func() string { return "OK" }
 		monitors := make([]*monitor, 40)

@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
 	"evcp/internal/alert"
 	"evcp/internal/archive"
 	"evcp/internal/audit"
+	"evcp/internal/bubble"
 	"evcp/internal/notify"
 	"evcp/internal/operations"
 )
@@ -25,7 +25,7 @@ func TestWhatPeopleEntered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		entered, err := operations.Open(file)
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestWhatPeopleEntered(t *testing.T) {
 
 // The cause of the last check that failed is told, where events are read.
 func TestCauseOfTheEvents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, func(o *notify.Options) {
 			o.Checks = func(cp evcp.CPID) (r archive.RecentChecks, ok bool) {
 				r.Checks = []archive.RecentCheck{{Status: evcp.ConnectionError, Cause: evcp.Timeout}, {Status: evcp.ConnectionError, Cause: evcp.Refused}, {Status: evcp.Unknown, Cause: evcp.Stalled}}
@@ -88,7 +88,7 @@ func TestCauseOfTheEvents(t *testing.T) {
 
 // The ping comes each minute while all is well, and not otherwise.
 func TestDeadman(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		s := newSite(t, nil)
 		var pings, troubles atomic.Int32
 		s.hook.set(func(_ http.ResponseWriter, r *http.Request) bool {

@@ -3,17 +3,17 @@ package notify_test
 import (
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/notify"
 )
 
 // A recovery has the times of the events, which the page and the history show, also where Central was
 // started anew between the recovery and the message.
 func TestTimesOfTheEvents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var first, began, recovered time.Time
 		status := "OK"

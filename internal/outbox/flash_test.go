@@ -5,10 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/fstest"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/faultdisk"
 	"evcp/internal/sqlite"
 )
@@ -42,7 +42,7 @@ func TestFlashWear(t *testing.T) {
 			if c.old {
 				makeOldFile(t, dir)
 			}
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				if mb := writtenInADay(t, dir, c.options, pages); mb > c.most {
 					t.Errorf("%.0f MB a day, want at most %.0f", mb, c.most)
 				} else {

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/probe"
 	"evcp/internal/simnet"
 )
@@ -36,7 +36,7 @@ func withEngine(t *testing.T, engine func(net.Conn), test func(fx *fixture)) {
 
 func withEngineAndOptions(t *testing.T, change func(*probe.Target), engine func(net.Conn), test func(fx *fixture)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		fx := &fixture{t: t, net: &simnet.Net{}}
 		defer time.Sleep(time.Minute) // goroutines of the Engine end meanwhile
 		if engine != nil {

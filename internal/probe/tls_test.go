@@ -6,19 +6,19 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"evcp"
 	"evcp/internal/authority"
+	"evcp/internal/bubble"
 	"evcp/internal/link"
 	"evcp/internal/probe"
 	"evcp/internal/simnet"
 )
 
-// site is an authority and the certificate of an Engine. bubble is valid under synctest,
+// site is an authority and the certificate of an Engine. virtualSite is valid under synctest,
 // whose clock begins in 2000.
 type site struct {
 	server tls.Config
@@ -44,7 +44,7 @@ func newSite(now time.Time) (*site, error) {
 	return s, nil
 }
 
-var bubble = sync.OnceValues(func() (*site, error) { return newSite(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) })
+var virtualSite = sync.OnceValues(func() (*site, error) { return newSite(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) })
 
 // dialer makes TLS connections that trust the authority; sessions are resumed.
 func (s *site) dialer(d link.Dialer) link.Dialer {
@@ -56,7 +56,7 @@ func (s *site) dialer(d link.Dialer) link.Dialer {
 
 // secured has an Engine speak TLS, and the probe too.
 func secured(t require, engine func(net.Conn)) (overTLS func(net.Conn), change func(*probe.Target)) {
-	s, err := bubble()
+	s, err := virtualSite()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +114,13 @@ func TestRecordsCutAnywhere(t *testing.T) {
 		engine := replies("OK")
 		var once sync.Once
 		_, change := secured(rt, engine)
-		s, _ := bubble()
+		s, _ := virtualSite()
 		cut := func(c net.Conn) {
 			below := c
 			once.Do(func() { below = &cutConn{c, first, pause} })
 			engine(tls.Server(below, &s.server))
 		}
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			fx := &fixture{t: t, net: &simnet.Net{}}
 			defer time.Sleep(time.Minute)
 			defer fx.engine(cut)()
@@ -194,7 +194,7 @@ func TestOneSideSpeaksTLS(t *testing.T) {
 // another name is a failure of TLS, and not a break.
 func TestAKeptConnectionThatFailsInTLS(t *testing.T) {
 	connections := 0
-	s, err := bubble()
+	s, err := virtualSite()
 	if err != nil {
 		t.Fatal(err)
 	}

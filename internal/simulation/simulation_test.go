@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"evcp/internal/bubble"
 	"evcp/internal/oracle"
 	"evcp/internal/wire"
 )
@@ -34,7 +34,7 @@ func envNumber(t *testing.T, name string, byDefault uint64) uint64 {
 // verified simulates one scenario and verifies its trace.
 func verified(t *testing.T, s scenario) (r oracle.Trace, v *oracle.Verification) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		r = simulate(t, s)
 		v = oracle.Verify(r)
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/link"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
@@ -125,7 +126,7 @@ func TestSend(t *testing.T) {
 		}{{"TCP", noTLS}, {"TLS", newTLSSide}} {
 			t.Run(name+"/"+link.name, func(t *testing.T) {
 				side := link.secure(t)
-				synctest.Test(t, func(t *testing.T) {
+				bubble.Run(t, func(t *testing.T) {
 					p := &scriptedPeer{tlsSide: side}
 					c, end := p.start(t, tt.scripts, tt.framing)
 					defer end()

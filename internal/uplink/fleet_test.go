@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/outbox"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
@@ -22,7 +22,7 @@ import (
 // more than 50 in every tenth run or so.
 func TestReconnectionsAreSpread(t *testing.T) {
 	const many, away, most = 500, time.Minute, 5 * time.Second
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		box, err := outbox.Open(t.TempDir(), outbox.Options{Instance: "test"})
 		if err != nil {
 			t.Fatal(err)

@@ -4,10 +4,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
 )
@@ -16,7 +16,7 @@ import (
 // connection; and none is called away when it answers again.
 func TestACentralThatHangs(t *testing.T) {
 	for _, many := range []int{1, 500} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			n := &simnet.Net{}
 			var hangs atomic.Bool
 			stop := serveCentral(t, n, func() {}, func(string) string {
@@ -54,7 +54,7 @@ func TestACentralThatHangs(t *testing.T) {
 
 // TestACentralWithoutHeartbeats: some never answer them. That is no outage.
 func TestACentralWithoutHeartbeats(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		stop := serveCentral(t, n, func() {}, func(message string) string {
 			if strings.Contains(message, "heartbeat") {

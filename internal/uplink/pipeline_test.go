@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"evcp/internal/bubble"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
 	"evcp/internal/wire"
@@ -96,7 +96,7 @@ func TestHeartbeatsArePipelined(t *testing.T) {
 		"raw":                {framing: wire.Raw, limit: 5300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				n, central := &simnet.Net{}, &lineCentral{beats: map[string][]time.Time{}, perRead: c.perRead, endAfter: c.endAfter}
 				defer acceptCentral(t, n, func() {}, central.serve)()
 				h := newFleet(t, n, "central", 400, func(o *uplink.Options) { o.Codec, o.Connections = uplink.TextCodec(c.framing), 4 })

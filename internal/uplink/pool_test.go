@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/faultproxy"
 	"evcp/internal/outbox"
 	"evcp/internal/simnet"
@@ -100,7 +100,7 @@ func (h *fleetHarness) fail(cp evcp.CPID) {
 // TestAReportOvertakes what waits for the same connection, of which there is one: every answer
 // takes 100 ms, and 50 registrations are waiting.
 func TestAReportOvertakes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		var mu sync.Mutex
 		var reported time.Time
@@ -131,7 +131,7 @@ func TestAReportOvertakes(t *testing.T) {
 // TestAHungExchangeDelaysNobody has a Central that never answers one charge point: the others,
 // which share four connections with it, get their heartbeats all the same.
 func TestAHungExchangeDelaysNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		var mu sync.Mutex
 		last, longest := map[string]time.Time{}, time.Duration(0)
@@ -161,7 +161,7 @@ func TestAHungExchangeDelaysNobody(t *testing.T) {
 // TestOneRefusedDisturbsNobody: the refused one is asked for every minute, on a connection that it
 // shares.
 func TestOneRefusedDisturbsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		defer serveCentral(t, n, func() {}, func(message string) string {
 			if message == "EV_CP_M CP_003 registration request" {
@@ -185,7 +185,7 @@ func TestOneRefusedDisturbsNobody(t *testing.T) {
 // TestAnOutageIsToldOnce for a fleet, and so is its end. Everybody is back within the longest
 // backoff and what the registrations take, and nobody dials meanwhile in a tight loop.
 func TestAnOutageIsToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		stop := serveCentral(t, n, func() {}, func(string) string { return accepted })
 		d := &countingDialer{inner: n}
@@ -252,7 +252,7 @@ func (d *countingDialer) cut() int {
 // TestAdoptAndRelease at run time: who is adopted registers, with what was not reported before
 // it was released; who is released says goodbye, or does not.
 func TestAdoptAndRelease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		var mu sync.Mutex
 		received := map[string][]string{}
@@ -296,7 +296,7 @@ func TestAdoptAndRelease(t *testing.T) {
 
 // TestReleaseIsBounded by its context when Central does not answer.
 func TestReleaseIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		n := &simnet.Net{}
 		defer serveCentral(t, n, func() {}, func(message string) string {
 			if strings.HasSuffix(message, "disconnect") {

@@ -3,10 +3,10 @@ package uplink_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/uplink"
 )
 
@@ -21,7 +21,7 @@ func TestReportsAfterARestart(t *testing.T) {
 		"both with a receipt":          {over: true, want: "registration request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				h := newHarness(t)
 				if !tt.away {
 					defer h.serveCentral()()
@@ -64,7 +64,7 @@ func TestReportsAfterARestart(t *testing.T) {
 // TestARestartKeepsTheRepeatInterval: the report is repeated 30 s after its last receipt,
 // which came in the first run, and its repeat number goes on.
 func TestARestartKeepsTheRepeatInterval(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		h := newHarness(t)
 		defer h.serveCentral()()
 		h.open(nil)
@@ -93,7 +93,7 @@ func TestARestartKeepsTheRepeatInterval(t *testing.T) {
 // TestAReportIsSentAgainUntilItsReceiptIsKept loses the receipt, as when the monitor has
 // ended already: the next run reports again, and once that receipt is kept, no more.
 func TestAReportIsSentAgainUntilItsReceiptIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		h := newHarness(t)
 		defer h.serveCentral()()
 		reports := 0
@@ -159,7 +159,7 @@ func TestWhatWasReleasedIsRecalledAfterARestart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				h := newHarness(t)
 				h.open(nil)
 				h.run(func() {

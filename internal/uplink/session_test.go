@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/bubble"
 	"evcp/internal/simnet"
 	"evcp/internal/uplink"
 	"evcp/internal/wire"
@@ -17,7 +18,7 @@ import (
 // TestSession goes through an outage, rejected reports, a Central that forgot the charge
 // point, an unanswered heartbeat and a clean stop.
 func TestSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		h := newHarness(t)
 		h.open(nil)
 		var stop func()
@@ -103,7 +104,7 @@ func TestARejectedRegistration(t *testing.T) {
 		"in a fleet, once accepted":      {before: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				h := newHarness(t)
 				defer h.serveCentral()()
 				h.open(func(o *uplink.Options) {
@@ -152,7 +153,7 @@ func TestARejectedRegistration(t *testing.T) {
 
 // TestAPeerThatIsNotCentral is diagnosed once, however often it is asked.
 func TestAPeerThatIsNotCentral(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		h := newHarness(t)
 		h.setReplies("registration request", slices.Repeat([]string{"HTTP/1.1 400 Bad Request\n"}, 100)...)
 		defer h.serveCentral()()
@@ -171,7 +172,7 @@ func TestAPeerThatIsNotCentral(t *testing.T) {
 // TestForgottenAndUnanswered has Central forget the Monitor between two heartbeats, and
 // then leave one report without a reply.
 func TestForgottenAndUnanswered(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
 		h := newHarness(t)
 		h.setReplies("heartbeat MONITORING", "OK\n", "KO not registered\n")
 		h.setReplies("ENGINE_FAILURE", "")
@@ -198,7 +199,7 @@ func TestForgottenAndUnanswered(t *testing.T) {
 // TestDisconnectIsBounded by a second, and by the caller's deadline.
 func TestDisconnectIsBounded(t *testing.T) {
 	for limit, want := range map[time.Duration]time.Duration{0: time.Second, 400 * time.Millisecond: 400 * time.Millisecond, 5 * time.Second: time.Second} {
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Run(t, func(t *testing.T) {
 			h := newHarness(t)
 			h.disconnectLimit = limit
 			h.setReplies("disconnect", "")
@@ -229,7 +230,7 @@ func TestTryRegistration(t *testing.T) {
 		"a peer that accepts two empty lines": {replies: []string{"", "OK\n"}, want: uplink.SendResult{Text: "OK", Received: true, Connected: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				n, received := &simnet.Net{}, 0
 				if !tt.away {
 					defer serveCentral(t, n, func() {}, func(string) string {

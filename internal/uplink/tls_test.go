@@ -9,11 +9,11 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"evcp"
 	"evcp/internal/authority"
+	"evcp/internal/bubble"
 	"evcp/internal/link"
 	"evcp/internal/simnet"
 	"evcp/internal/wire"
@@ -99,7 +99,7 @@ func TestRecordsCutAtEveryByte(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", tls.VersionName(version), late), func(t *testing.T) {
 				size := 2
 				for at := 0; at < size; at++ {
-					synctest.Test(t, func(t *testing.T) { size = cutAt(t, tlsSide{server, side.clientConfig}, at, late) })
+					bubble.Run(t, func(t *testing.T) { size = cutAt(t, tlsSide{server, side.clientConfig}, at, late) })
 				}
 				if size < 20 {
 					t.Errorf("a record of %d bytes", size)

@@ -3,9 +3,9 @@ package wait_test
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"evcp/internal/bubble"
 	"evcp/internal/wait"
 )
 
@@ -23,7 +23,7 @@ func TestFor(t *testing.T) {
 		"nothing to wait for":    {0, 0, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.ctx)
 				defer cancel()
 				began := time.Now()
@@ -52,7 +52,7 @@ func TestUntil(t *testing.T) {
 		"true although that is over": {0, 1, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.ctx)
 				defer cancel()
 				began, calls := time.Now(), 0
