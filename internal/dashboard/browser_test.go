@@ -94,7 +94,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 // waitFor waits until an expression is true on the page.
 func (b *browser) waitFor(what, js string) {
 	b.t.Helper()
-	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](js, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](js, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
 	if err == nil {
 		return
 	}
@@ -218,7 +218,7 @@ func TestChangeIsDrawnWithItsFrame(t *testing.T) {
 func TestPageSurvivesARestartOfCentral(t *testing.T) {
 	b := chromium(t)
 	o := central.Options{StateDir: t.TempDir()}
-	s := startTestServer(t, o, anyPort, anyPort)
+	s := startTestServer(t, o, testbed.FreeAddr(t), testbed.FreeAddr(t)) // no connection of others gets them meanwhile
 	s.monitor("EV_CP_M CP_001 registration request", "EV_CP_M CP_001 heartbeat KO")
 	b.do(chromedp.Navigate(s.url + "?lang=en"))
 	b.waitFor("the fault", fmt.Sprintf(isState, "CP_001", "faulted"))

@@ -216,7 +216,7 @@ func count(events []evcp.Event, cp evcp.CPID, is func(evcp.Event) bool) int {
 func TestScriptTwice(t *testing.T) {
 	logs, dir := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	o := Options{Script: short}
+	o := Options{Script: short, PagePort: freePort(t), KafkaPort: freePort(t), CentralPort: freePort(t)}
 	for _, run := range []string{"first", "second"} {
 		t.Run(run, func(t *testing.T) {
 			o.Past = run == "second"
@@ -224,10 +224,9 @@ func TestScriptTwice(t *testing.T) {
 			page := d.port(`page=http://localhost:(\d+)/`)
 			kafka := d.port(`kafka=127.0.0.1:(\d+)`)
 			central := d.port(`central=127.0.0.1:(\d+)`)
-			if o.PagePort != 0 && (page != o.PagePort || kafka != o.KafkaPort || central != o.CentralPort) {
+			if page != o.PagePort || kafka != o.KafkaPort || central != o.CentralPort {
 				t.Errorf("ports %d, %d, %d: the first run has not released %d, %d, %d", page, kafka, central, o.PagePort, o.KafkaPort, o.CentralPort)
 			}
-			o.PagePort, o.KafkaPort, o.CentralPort = page, kafka, central
 			consumer := &testbed.Testbed{T: t, BrokerAddr: fmt.Sprintf("127.0.0.1:%d", kafka), Topic: topic}
 			r := consumer.ReadTopic()
 			d.checkLog(page)
@@ -237,6 +236,16 @@ func TestScriptTwice(t *testing.T) {
 			}
 		})
 	}
+}
+
+// freePort is one that no connection of other programs takes between two runs.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	n, err := strconv.ParseUint(testbed.Port(testbed.FreeAddr(t)), 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint16(n)
 }
 
 // checkLog waits for every line of the script, from the first to the last.

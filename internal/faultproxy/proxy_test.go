@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"evcp/internal/testbed"
 	"evcp/internal/wait"
 )
 
@@ -50,7 +51,7 @@ func echo(t *testing.T) string {
 func open(t *testing.T) *Proxy {
 	t.Helper()
 	target := echo(t)
-	p, err := Open("127.0.0.1:0", target)
+	p, err := Open(testbed.FreeAddr(t), target) // given up and taken again, so nobody else may get it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,12 +290,7 @@ func TestEndIsForwarded(t *testing.T) {
 }
 
 func TestTargetDown(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	p, err := Open("127.0.0.1:0", l.Addr().String())
+	p, err := Open("127.0.0.1:0", testbed.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
