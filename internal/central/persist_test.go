@@ -204,7 +204,11 @@ func TestFailingDiskIsTriedAgainWithoutMessages(t *testing.T) {
 // A folder that is deleted while Central runs is made anew, with all charge points, and
 // locked again; so is one of which only the lock is gone.
 func TestFolderTakenAway(t *testing.T) {
-	t.Run("folder", func(t *testing.T) { folderTakenAway(t, os.RemoveAll) })
+	t.Run("folder", func(t *testing.T) {
+		folderTakenAway(t, func(dir string) error { // at once: Central would write into what is being emptied
+			return errors.Join(os.Rename(dir, dir+"-away"), os.RemoveAll(dir+"-away"))
+		})
+	})
 	t.Run("lock", func(t *testing.T) {
 		folderTakenAway(t, func(dir string) error { return os.Remove(filepath.Join(dir, lockName)) })
 	})

@@ -137,7 +137,7 @@ func (s *tlsSite) connect(pair ...tls.Certificate) (*testClient, error) {
 		return nil, err
 	}
 	s.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	c := &testClient{t: s.T, conn: conn}
 	if _, err := io.WriteString(conn, "EV_CP_M no health_check"); err != nil {
 		return nil, err

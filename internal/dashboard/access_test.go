@@ -113,7 +113,7 @@ func TestPathTricks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			conn.SetDeadline(time.Now().Add(patience))
 			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n%sConnection: close\r\n\r\n", target, more)
 			answer, err := io.ReadAll(conn)
 			conn.Close()
@@ -394,7 +394,7 @@ func TestLongBodiesAreRefusedEarly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		// The body is announced, and not one byte of it is sent.
 		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nCookie: %s\r\n%s: %s\r\nContent-Length: 10485760\r\n\r\n", start, ana.cookie, csrfHeader, ana.csrf)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

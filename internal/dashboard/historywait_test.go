@@ -50,7 +50,7 @@ func TestASlowHistoryHoldsUpNobody(t *testing.T) {
 			if code != http.StatusOK {
 				t.Errorf("an answer meanwhile: %d", code)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Error("nobody is answered while the history hangs")
 			free()
 			<-others

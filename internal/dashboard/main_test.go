@@ -94,6 +94,10 @@ func listen(t *testing.T, addr string) net.Listener {
 
 const anyPort = "127.0.0.1:0"
 
+// patience bounds what must come, however slow the machine. It is longer than what Central gives a
+// Monitor whose connection ended while Central itself stood still: the usual time between heartbeats.
+const patience = 2 * time.Minute
+
 // monitor sends messages over a new connection and awaits each reply.
 func (s *testServer) monitor(messages ...string) net.Conn {
 	s.t.Helper()
@@ -108,7 +112,7 @@ func (s *testServer) monitor(messages ...string) net.Conn {
 
 func (s *testServer) send(conn net.Conn, messages ...string) {
 	s.t.Helper()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	for _, m := range messages {
 		if _, err := io.WriteString(conn, m+"\n"); err != nil {
 			s.t.Fatal(err)

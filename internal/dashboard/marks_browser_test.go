@@ -87,7 +87,7 @@ func TestHiddenTabLetsGoOfItsStream(t *testing.T) {
 	url, d := s.serveWithScript(hideable)
 	streams := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); len(d.streams) != n; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); len(d.streams) != n; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d streams are open, want %d", len(d.streams), n)
 			}

@@ -50,7 +50,7 @@ func testSite(t *testing.T) *testServer {
 		monitoring = append(monitoring, "EV_CP_M CP_4 heartbeat MONITORING")
 	}
 	s.monitor(monitoring...)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for ids(t, get(t, s.url+"api/v1/cps?state=disconnected").body) != "CP_3" {
 		if time.Now().After(deadline) {
 			t.Fatal("CP_3 is not disconnected")
