@@ -137,7 +137,7 @@ var english = words{
 	unhealthy:   "is not well, up for %s; %s, %d failed, %d missed",
 	checks:      display.NewPlural("%d check", "%d checks"),
 	restart:     "Restart it: it resumes where it was.",
-	refusedDisk: "Make room, or let this user write there: it tries again every 30s.",
+	refusedDisk: "It tries again every 30s, and makes a missing folder anew. If the disk is full or read-only, make room or let this user write there.",
 
 	noCheck:   "No check of %s yet",
 	oneCheck:  "The last check of %s (times are %s)",

@@ -77,10 +77,10 @@ func OpenSocket(ctx context.Context, dir string) *FolderSocket {
 }
 
 // Serve serves h on the socket until ctx ends. Where there can be no socket, or none any more
-// since it or the folder was removed or replaced, one is opened as soon as that is possible.
-// failed gets the first error of several in a row.
+// since it or the folder was removed or replaced, one is opened as soon as that is possible, in
+// a new folder if there is none. failed gets the first error of several in a row.
 func (s *FolderSocket) Serve(ctx context.Context, h http.Handler, failed func(error)) {
-	for failing := false; ; s.next, s.err = Listen(ctx, s.dir) {
+	for failing := false; ; s.reopen(ctx) {
 		err := s.err
 		if err == nil {
 			err = serveOneSocket(ctx, s.next, h)
@@ -95,6 +95,14 @@ func (s *FolderSocket) Serve(ctx context.Context, h http.Handler, failed func(er
 		if ctx.Err() != nil {
 			return
 		}
+	}
+}
+
+// reopen opens the socket once more. Who asks a process whose folder was deleted must not hear
+// that nothing runs there.
+func (s *FolderSocket) reopen(ctx context.Context) {
+	if s.err = os.MkdirAll(s.dir, 0o700); s.err == nil {
+		s.next, s.err = Listen(ctx, s.dir)
 	}
 }
 

@@ -269,13 +269,23 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 // TestLostSocketIsReplaced opens a new socket where the old one was removed, or its folder
 // moved away; at the end it leaves alone what another process has put there.
 func TestLostSocketIsReplaced(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+	root := t.TempDir()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	disk := filepath.Join(root, "disk") // a link, so that it can be replaced at once
+	mount := func(what string) {
+		t.Helper()
+		must(os.Symlink(what, disk+"-next"))
+		must(os.Rename(disk+"-next", disk))
+	}
+	must(os.Mkdir(filepath.Join(root, "works"), 0o700))
+	must(os.WriteFile(filepath.Join(root, "broken"), nil, 0o600))
+	mount("works")
+	dir := filepath.Join(disk, "state")
 	must(os.Mkdir(dir, 0o700))
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
@@ -291,9 +301,14 @@ func TestLostSocketIsReplaced(t *testing.T) {
 	must(os.Remove(filepath.Join(dir, status.SocketName)))
 	testbed.Until(t, "a new socket", answers)
 	must(os.Rename(dir, dir+"-moved"))
+	testbed.Until(t, "a socket in a new folder", answers)
+	if n := failed.Load(); n != 0 {
+		t.Errorf("failed %d times", n)
+	}
+	mount("broken")
 	testbed.Until(t, "an error", func() bool { return failed.Load() == 1 })
-	must(os.Mkdir(dir, 0o700))
-	testbed.Until(t, "a socket in the new folder", answers)
+	mount("works")
+	testbed.Until(t, "a socket on the disk that works again", answers)
 	path := filepath.Join(dir, status.SocketName)
 	must(os.Rename(path, path+"-old"))
 	must(os.WriteFile(path, nil, 0o600))
