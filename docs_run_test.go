@@ -141,7 +141,7 @@ func openSite(t *testing.T) site {
 	g.Until("Central's page", func() bool { _, err := s.get("/healthz"); return err == nil })
 	m := s.start("ev-cp-m", "--central-ip", "127.0.0.1", "--central-port", testbed.Port(g.CentralAddr),
 		"--engine-ip", "127.0.0.1", "--engine-port", testbed.Port(g.EngineAddr), "--kafka-brokers", g.BrokerAddr,
-		"--interval", "50ms", "--heartbeat", "100ms")
+		"--interval", "300ms", "--heartbeat", "300ms")
 	g.Until("a check", func() bool { return r.Count(evcp.HealthCheck) > 0 })
 	g.SetBehaviour("ko")
 	g.Until("a receipt", func() bool { return r.Count(evcp.ReportEngineFailure) > 0 })

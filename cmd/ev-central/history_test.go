@@ -82,15 +82,13 @@ func answerTo(t *testing.T, dir string, args ...string) string {
 // october is a report of all that was generated.
 var october = []string{"report", "--definition", "plain", "--month", "2026-10", "--format", "json"}
 
-// untilRead waits until the newest event ends the month, and returns the report.
-func untilRead(t *testing.T, dir string) (text string) {
+// untilRead waits until so many records of the topic are read, all that there are, and returns the
+// report.
+func untilRead(t *testing.T, dir string, records int) string {
 	t.Helper()
-	testbed.Until(t, "the events", func() bool {
-		stdout, _, code := output(t, append(october, "--state-dir", dir)...)
-		text = stdout
-		return code == cli.ExitOK
-	})
-	return text
+	at := fmt.Sprintf(` at {"0":%d}, 0 records behind`, records)
+	testbed.Until(t, at, func() bool { return strings.Contains(answerTo(t, dir, "status"), at) })
+	return answerTo(t, dir, october...)
 }
 
 // TestKilledCentralCountsOnce: a Central that is killed again and again while it reads has
@@ -100,13 +98,14 @@ func TestKilledCentralCountsOnce(t *testing.T) {
 	b := testbed.New(t)
 	b.StartBroker()
 	begin, end := at("2026-09-30 00:00"), at("2026-11-01 02:00")
-	dir := t.TempDir()
+	dir, total := t.TempDir(), 0
 	for n := range 6 {
 		cp := evcp.CPID(fmt.Sprintf("CP_%03d", n))
 		events := generated(cp, begin, end, outage{at("2026-10-05 00:00"), at("2026-10-05 00:00").Add(time.Duration(n) * time.Hour)})
 		for part := range 3 {
 			records := recordsOf(events[part*len(events)/3 : (part+1)*len(events)/3])
 			central := historian(t, b.BrokerAddr, dir)
+			total += len(records) + 2
 			produce(t, b.BrokerAddr, append(records, kgo.Record{Value: []byte("garbage")}, records[0])...)
 			output(t, append(october, "--state-dir", dir)...) // a part is read, and on disk; the rest is under way
 			central.Signal(syscall.SIGKILL)
@@ -114,11 +113,11 @@ func TestKilledCentralCountsOnce(t *testing.T) {
 		}
 	}
 	central := historian(t, b.BrokerAddr, dir)
-	killed := untilRead(t, dir)
+	killed := untilRead(t, dir, total)
 	central.Terminate()
 	fresh := t.TempDir()
 	second := historian(t, b.BrokerAddr, fresh)
-	once := untilRead(t, fresh)
+	once := untilRead(t, fresh, total)
 	second.Terminate()
 	if killed != once {
 		t.Errorf("after kills\n%s\nread once\n%s", killed, once)
@@ -149,7 +148,7 @@ func TestReportAtAPosition(t *testing.T) {
 	middle := len(events) * 99 / 100
 	produce(t, b.BrokerAddr, recordsOf(events[:middle])...)
 	central := historian(t, b.BrokerAddr, dir)
-	first := untilRead(t, dir)
+	first := untilRead(t, dir, middle)
 	text := answerTo(t, dir, "report", "--definition", "plain", "--month", "2026-10")
 	_, position, found := strings.Cut(text, "Position ")
 	position, _, _ = strings.Cut(position, ",")
@@ -159,7 +158,9 @@ func TestReportAtAPosition(t *testing.T) {
 	produce(t, b.BrokerAddr, recordsOf(events[middle:])...)
 	late := generated("CP_002", at("2026-10-01 00:00"), at("2026-11-02 00:00")) // was offline until now
 	produce(t, b.BrokerAddr, recordsOf(late)...)
-	testbed.Until(t, "the late events", func() bool { return strings.Count(untilRead(t, dir), `"cp_id"`) == 2 })
+	if all := untilRead(t, dir, len(events)+len(late)); strings.Count(all, `"cp_id"`) != 2 {
+		t.Fatalf("the late events are not there:\n%s", all)
+	}
 	if got := answerTo(t, dir, append(october, "--at", position)...); got != first {
 		t.Errorf("at %s\n%s\nwant\n%s", position, got, first)
 	}
@@ -245,9 +246,11 @@ func TestFirstMonitorsTopic(t *testing.T) {
 	b.StartBroker()
 	dir, pages := t.TempDir(), testbed.FreeAddr(t)
 	records := firstMonitorsRecords(at("2026-10-01 00:00"))
-	produce(t, b.BrokerAddr, append(records, recordsOf(generated("CP_001", at("2026-10-01 01:00"), at("2026-11-01 02:00")))...)...)
+	records = append(records, recordsOf(generated("CP_001", at("2026-10-01 01:00"), at("2026-11-01 02:00")))...)
+	produce(t, b.BrokerAddr, records...)
 	central := start(t, "--listen", "127.0.0.1:0", "--http", pages, "--state-dir", dir, "--kafka-brokers", b.BrokerAddr)
-	text := untilRead(t, dir)
+	central.Stderr.Line("started")
+	text := untilRead(t, dir, len(records))
 	for _, want := range []string{
 		"They are not numbered: gaps can't be seen.", `"up_us":2674910000000,"down_us":10000000,"unwatched_us":3479750000,`,
 		`"outages":[{"from":"2026-10-01T00:01:00.25Z","to":"2026-10-01T00:01:10.25Z","us":10000000,"cause":"KO",`,

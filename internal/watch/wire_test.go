@@ -3,7 +3,6 @@ package watch_test
 import (
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +28,12 @@ func seedCentral(message string) string {
 	}
 }
 
+// seldom gives an answer a second, so that a busy machine costs no connection, and reports at the
+// first failed check.
+func seldom(o *watch.Options) {
+	o.Interval, o.Timeout, o.Policy.Fall = 1100*time.Millisecond, time.Second, 1
+}
+
 // TestMessagesByteForByte puts the Monitor between two peers that send raw text,
 // once such that close after each answer and once such that keep the connection.
 func TestMessagesByteForByte(t *testing.T) {
@@ -39,7 +44,7 @@ func TestMessagesByteForByte(t *testing.T) {
 			reply.Store("OK")
 			c := testbed.NewTextPeer(t, bed.CentralAddr, closes, seedCentral)
 			e := testbed.NewTextPeer(t, bed.EngineAddr, closes, func(string) string { return reply.Load().(string) })
-			w := start(t, bed, "CP_001", t.TempDir())
+			w := start(t, bed, "CP_001", t.TempDir(), seldom)
 			received := func(message string) func() bool {
 				return func() bool { return slices.Contains(c.Received(), message) }
 			}
@@ -87,7 +92,7 @@ func TestASilentCentralDelaysNoCheck(t *testing.T) {
 	bed := testbed.New(t)
 	bed.CentralAddr = testbed.SilentServer(t)
 	bed.StartEngine("ok")
-	stalled := longestStall(t)
+	stalls := testbed.MeasureStalls(t)
 	opened := make(chan time.Time, 1)
 	start(t, bed, "CP_001", t.TempDir(), func(o *watch.Options) {
 		o.Opened = func(func() watch.Figures) { opened <- time.Now() }
@@ -97,39 +102,11 @@ func TestASilentCentralDelaysNoCheck(t *testing.T) {
 		return len(bed.Exchanges()) >= 20 && time.Since(last) > 2*uplink.AnswerLimit
 	})
 	for i, x := range bed.Exchanges() {
-		if gap := x.Asked.Sub(last); gap > uplink.AnswerLimit/2+stalled() {
+		if gap := x.Asked.Sub(last); gap > uplink.AnswerLimit/2+stalls.Total() {
 			t.Errorf("%s before question %d, every %s was asked for", gap, i, interval)
 		}
 		last = x.Asked
 	}
-}
-
-// longestStall measures, until the test ends, how long this process gets no processor:
-// the longest time between two ticks of a fast clock.
-func longestStall(t *testing.T) func() time.Duration {
-	t.Helper()
-	var longest atomic.Int64
-	done := make(chan struct{})
-	var measuring sync.WaitGroup
-	measuring.Go(func() {
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-			now := time.Now()
-			longest.Store(max(longest.Load(), int64(now.Sub(last))))
-			last = now
-		}
-	})
-	t.Cleanup(func() {
-		close(done)
-		measuring.Wait()
-	})
-	return func() time.Duration { return time.Duration(longest.Load()) }
 }
 
 // inLines asks for a newline behind each message of both links.
@@ -151,7 +128,7 @@ func TestLinesByteForByte(t *testing.T) {
 	}
 	c := testbed.NewTextPeer(t, bed.CentralAddr, false, line(seedCentral))
 	e := testbed.NewTextPeer(t, bed.EngineAddr, false, line(func(string) string { return reply.Load().(string) }))
-	w := start(t, bed, "CP_001", t.TempDir(), inLines)
+	w := start(t, bed, "CP_001", t.TempDir(), inLines, seldom)
 	received := func(message string) func() bool {
 		return func() bool { return slices.Contains(c.Received(), "EV_CP_M CP_001 "+message+"\n") }
 	}
@@ -197,7 +174,7 @@ func TestFramesByteForByte(t *testing.T) {
 	}
 	c := testbed.NewTextPeer(t, bed.CentralAddr, false, framed(seedCentral))
 	e := testbed.NewTextPeer(t, bed.EngineAddr, false, framed(func(string) string { return reply.Load().(string) }))
-	w := start(t, bed, "CP_001", t.TempDir(), inFrames)
+	w := start(t, bed, "CP_001", t.TempDir(), inFrames, seldom)
 	received := func(message string) func() bool {
 		return func() bool { return strings.Contains(strings.Join(c.Received(), ""), frame("EV_CP_M CP_001 "+message)) }
 	}
