@@ -71,7 +71,7 @@ func (h *hook) await(t *testing.T, kind string) {
 		if got != kind {
 			t.Fatalf("%s came, not %s", got, kind)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(testbed.Patience):
 		t.Fatalf("no message %s", kind)
 	}
 }
@@ -158,7 +158,7 @@ func TestAlertsSurviveKillNine(t *testing.T) {
 	say(t, monitors, "CP_001", "ENGINE_FAILURE")
 	select {
 	case <-h.asked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testbed.Patience):
 		t.Fatal("nothing is sent")
 	}
 	say(t, monitors, "CP_002", "heartbeat OK") // a first registration is answered when all before it is on disk
@@ -183,7 +183,7 @@ func TestAlertsSurviveKillNine(t *testing.T) {
 			if kind != "opened" || opened > 1 {
 				t.Fatalf("after %d times opened: %s", opened, kind)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(testbed.Patience):
 			t.Fatal("no recovery")
 		}
 	}

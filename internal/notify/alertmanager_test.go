@@ -46,7 +46,7 @@ func startAlertmanager(t *testing.T, hook string) (address string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
 	})
-	until := time.Now().Add(30 * time.Second)
+	until := time.Now().Add(testbed.Patience)
 	for {
 		resp, err := http.Get("http://" + address + "/-/ready")
 		if err == nil {
@@ -91,7 +91,7 @@ func TestRealAlertmanager(t *testing.T) {
 			if !strings.HasPrefix(got, want) {
 				t.Fatalf("told %q, want %q", got, want)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(testbed.Patience):
 			t.Fatalf("not told: %s", want)
 		}
 	}

@@ -45,7 +45,7 @@ func TestExampleReceiver(t *testing.T) {
 		}
 	}
 	t.Cleanup(end)
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(testbed.Patience); ; time.Sleep(50 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
 			break
