@@ -205,7 +205,7 @@ func (s *senderHarness) read(want int, look func(*kgo.Record, evcp.Event)) map[s
 		s.t.Fatal(err)
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	seqs := map[string][]uint64{}
 	for n := 0; n < want; {

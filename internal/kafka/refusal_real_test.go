@@ -251,6 +251,18 @@ func TestRealNoRight(t *testing.T) {
 	s.checkComplete(s.seqs(30))
 }
 
+// hasQuota reports whether the broker knows of a quota for a client.
+func (s *senderHarness) hasQuota(client string) bool {
+	cl := s.client()
+	defer cl.Close()
+	req := kmsg.NewPtrDescribeClientQuotasRequest()
+	of := kmsg.NewDescribeClientQuotasRequestComponent()
+	of.EntityType, of.Match = "client-id", &client
+	req.Components = append(req.Components, of)
+	resp, err := req.RequestWith(s.t.Context(), cl)
+	return err == nil && resp.ErrorCode == 0 && len(resp.Entries) > 0
+}
+
 // TestRealQuota: a broker that slows the Monitor down is no outage; it is reported once.
 func TestRealQuota(t *testing.T) {
 	t.Parallel() // it waits
@@ -265,6 +277,7 @@ func TestRealQuota(t *testing.T) {
 	req := kmsg.NewPtrAlterClientQuotasRequest()
 	req.Entries = append(req.Entries, entry)
 	s.administer(req)
+	s.waitUntil("quota", func() bool { return s.hasQuota(client) })
 	s.start(func(o *Options) { o.clientID = client })
 	for range 4 {
 		s.appendChecks(40, 3)

@@ -245,6 +245,19 @@ func (s *senderHarness) setPassword(user, mechanism, password string) {
 	req := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
 	req.Upsertions = append(req.Upsertions, u)
 	s.administer(req)
+	cl := s.client()
+	defer cl.Close()
+	s.waitUntil("password", func() bool {
+		req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+		of := kmsg.NewDescribeUserSCRAMCredentialsRequestUser()
+		of.Name = user
+		req.Users = append(req.Users, of)
+		resp, err := req.RequestWith(s.t.Context(), cl)
+		has := func(c kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo) bool {
+			return c.Mechanism == number
+		}
+		return err == nil && len(resp.Results) == 1 && slices.ContainsFunc(resp.Results[0].CredentialInfos, has)
+	})
 }
 
 // jwks is the public key of the tokens (RFC 7517).
