@@ -18,7 +18,7 @@ const now = Date.now() / 1000;
 /** @param {(d: any) => void} [delta] */
 function open(delta = () => {}) {
   const snapshots = [];
-  const stream = new Stream('/events', { snapshot: (d) => snapshots.push(d), delta, beat() {}, state() {} });
+  const stream = new Stream('/events', { snapshot: (d) => snapshots.push(d), delta, beat() {}, state() {}, failed() {} });
   return { stream, snapshots, source: sources.at(-1) };
 }
 const task = () => new Promise((done) => { setTimeout(done, 20); });

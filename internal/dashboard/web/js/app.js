@@ -10,7 +10,7 @@ import { readSession, mustSignIn } from './session.js';
 import { kafkaOf } from './model.js';
 import { helpDialog } from './help.js';
 
-const store = new Store(base + 'api/v1/events');
+const store = new Store(base + 'api/v1/events', toSignIn);
 
 /** @type {import('./router.js').Route[]} */
 const routes = [
@@ -159,7 +159,6 @@ store.subscribe((e) => {
   if (e.type === 'delta' && !e.changes.length) return;
   if (e.type !== 'link') { title(); return; }
   link();
-  if (store.lost) toSignIn();
   if (store.lost) announce(t('lost_t', { d: dur(store.now() - store.lostAt) }) + ' ' + t('lost_1', { t: clock(store.lostAt) }));
 });
 
@@ -170,9 +169,12 @@ function showNotice() {
   set(notice, text);
 }
 
-// toSignIn leads to the page of signing in, if the link is lost for want of that.
+// toSignIn leads to the page of signing in, if the link is lost for want of that: at the first attempt
+// that fails, or at a later one, since Central may have been away before.
 async function toSignIn() {
-  signedOut = await mustSignIn();
+  const must = await mustSignIn();
+  if (!store.lost) return; // it was asked before somebody signed in
+  signedOut = must;
   if (signedOut && router.name !== 'signin') router.navigate('/signin?to=' + encodeURIComponent(location.pathname + location.search), true);
   link();
 }

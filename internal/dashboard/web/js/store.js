@@ -15,8 +15,8 @@ const SECONDS = 60; // of the rate of events
  */
 
 export class Store {
-  /** @param {string} url of the stream */
-  constructor(url) {
+  /** @param {string} url of the stream @param {() => void} failed called after each attempt that failed */
+  constructor(url, failed) {
     /** @type {Map<string, ChargePoint>} */
     this.cps = new Map();
     /** @type {Change[]} newest first */
@@ -38,6 +38,7 @@ export class Store {
     this.stream = new Stream(url, {
       snapshot: (d) => this.snapshot(d), delta: (d) => this.delta(d), beat: (d) => this.read(d),
       state: () => { if (this.lost) this.lostAt = this.now() - this.stream.secondsSinceFrame(); this.tell({ type: 'link' }); },
+      failed,
     });
   }
 

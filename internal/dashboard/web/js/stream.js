@@ -8,7 +8,8 @@ const TASK_TIME = 8; // ms of a task that go to frames, before the page answers
 const BACKOFF = [500, 1000, 2000, 5000]; // ms
 
 export class Stream {
-  // handlers: snapshot(data), delta(data), beat(data), state() when alive or lost changed
+  // handlers: snapshot(data), delta(data), beat(data), state() when alive or lost changed, failed()
+  // after each attempt that failed
   constructor(url, handlers) {
     this.url = url;
     this.on = handlers;
@@ -129,6 +130,7 @@ export class Stream {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), wait);
     if (!this.lost) { this.lost = true; this.on.state(); }
+    this.on.failed();
   }
 
   check() {
