@@ -24,7 +24,7 @@ func register(address string) (conn net.Conn, reply string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(testbed.Patience))
 	fmt.Fprint(conn, "EV_CP_M CP_001 registration request\n")
 	buffer := make([]byte, 100)
 	n, err := conn.Read(buffer)
@@ -65,7 +65,7 @@ func TestPageHasDescriptorsLeft(t *testing.T) {
 	if accepted != 32 {
 		t.Errorf("%d connections of 64 files", accepted)
 	}
-	browser := http.Client{Timeout: 20 * time.Second}
+	browser := http.Client{Timeout: testbed.Patience}
 	resp, err := browser.Get("http://" + pages + "/healthz")
 	if err != nil {
 		t.Fatalf("the page is out of reach: %v", err)

@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { testbed.Main(m, main) }
 
 const (
-	soon        = 20 * time.Second
+	soon        = testbed.Patience
 	healthCheck = "EV_CP_M CP_001 health_check"
 )
 

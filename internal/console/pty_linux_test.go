@@ -96,10 +96,10 @@ func (p *pty) echoes(t *testing.T) bool {
 	return now.Lflag&unix.ECHO != 0
 }
 
-// eventually polls until holds does, for at most half a minute.
+// eventually polls until holds does, for at most a minute.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}

@@ -135,7 +135,7 @@ func TestTheBrokerMakesATopic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	if err := client.ProduceSync(ctx, kgo.StringRecord("an event")).FirstErr(); err != nil {
 		t.Error(err)

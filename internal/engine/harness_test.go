@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 type goroutineListener struct{ net.Listener }
 
 // soon bounds how long a test waits for what must happen.
-const soon = 20 * time.Second
+const soon = 60 * time.Second
 
 const (
 	connection = "EV_CP_M CP_001 monitor connection"

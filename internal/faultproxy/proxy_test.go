@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	patience = 20 * time.Second       // for what must happen, on a machine of any speed
+	patience = testbed.Patience       // for what must happen, on a machine of any speed
 	moment   = 150 * time.Millisecond // for what must not happen
 )
 

@@ -17,6 +17,7 @@ import (
 
 	"evcp"
 	"evcp/internal/link"
+	"evcp/internal/testbed"
 )
 
 func TestCauseOf(t *testing.T) {
@@ -93,7 +94,7 @@ func (p *peer) dial() {
 	p.Conn = c
 }
 
-func soon() time.Time { return time.Now().Add(10 * time.Second) }
+func soon() time.Time { return time.Now().Add(testbed.Patience) }
 
 // send sends text, or closes the connection if it is "", and waits until that has arrived.
 func (p *peer) send(text string) {

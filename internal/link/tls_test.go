@@ -154,7 +154,7 @@ func TestHandshakeErrors(t *testing.T) {
 			}
 			l := link.Link{Address: s.serve(serve), Dialer: s.dialer()}
 			defer l.Close()
-			limit := 10 * time.Second
+			limit := testbed.Patience
 			if test.cause == evcp.Timeout {
 				limit = 200 * time.Millisecond
 			}

@@ -272,7 +272,7 @@ func TestFacts(t *testing.T) {
 
 func (w *testBox) facts(n int) (facts []Fact) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	for len(facts) < n {
 		more, err := w.box.Facts().Next(ctx)

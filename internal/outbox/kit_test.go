@@ -107,7 +107,7 @@ func (w *testBox) open() {
 
 func (w *testBox) close() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	if err := w.box.Close(ctx); err != nil {
 		w.t.Fatal(err)
@@ -173,7 +173,7 @@ func batchOf(box *Outbox, generation uint64, events []evcp.Event, state evcp.Sta
 
 func (w *testBox) flush() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	if err := w.box.Flush(ctx); err != nil {
 		w.t.Fatal(err)
@@ -190,7 +190,7 @@ func (w *testBox) lastRun() int64 {
 // next takes the next run of a cursor.
 func (w *testBox) next(c *Cursor) Run {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	run, err := c.Next(ctx)
 	if err != nil {
@@ -254,7 +254,7 @@ func equal(t testingT, what string, got, want []string) {
 // eventually waits for a condition.
 func eventually(t testingT, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testbed.Patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}
