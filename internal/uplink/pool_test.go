@@ -16,6 +16,7 @@ import (
 	"evcp/internal/faultproxy"
 	"evcp/internal/outbox"
 	"evcp/internal/simnet"
+	"evcp/internal/testbed"
 	"evcp/internal/uplink"
 	"evcp/internal/wait"
 	"evcp/internal/wire"
@@ -350,17 +351,18 @@ func TestAFleetBehindASlowLink(t *testing.T) {
 				if err := proxy.Set(faultproxy.Impairment{Kind: faultproxy.Slow, Delay: 10 * time.Millisecond}); err != nil {
 					t.Fatal(err)
 				}
+				stalls := testbed.MeasureStalls(t)
 				h := newFleet(t, &net.Dialer{}, proxy.Addr(), many, func(o *uplink.Options) {
 					o.Codec, o.Heartbeat = uplink.TextCodec(framing), heartbeat
 				})
 				h.run(func() {
-					limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+					limit, cancel := context.WithTimeout(t.Context(), 2*testbed.Patience)
 					defer cancel()
 					if !wait.Until(limit, 10*time.Millisecond, func() bool { return h.registered() == many && c.everybodySent(4) }) {
 						t.Errorf("%d of %d registered, or not everybody sent four heartbeats", h.registered(), many)
 					}
 				})
-				if len(h.diagnostics) > 0 || h.observed[evcp.Registered] != many {
+				if (len(h.diagnostics) > 0 || h.observed[evcp.Registered] != many) && stalls.Longest() < uplink.AnswerLimit/2 { // Central is in this process
 					t.Errorf("diagnosed %+v, observed %v", h.diagnostics, h.observed)
 				}
 			})
