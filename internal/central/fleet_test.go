@@ -76,6 +76,12 @@ func TestTenThousandChargePoints(t *testing.T) {
 	if took := time.Since(killed); took < conngroup.Grace {
 		t.Errorf("lost after %v", took)
 	}
+	// While the disk is slow so many words are held as the second round makes, and no more.
+	waitFor(t, "that the words of the first round are written", func() bool {
+		c.board.mu.Lock()
+		defer c.board.mu.Unlock()
+		return len(c.board.words.ended) == 0
+	})
 	f = dialFleet(t, addr, cps, 16)
 	f.all("registration request", "Authentication successful")
 	f.all("heartbeat OK", "OK")
