@@ -100,9 +100,11 @@ func (o *Outbox) take(handle int, events []evcp.Event) {
 	p := &o.pending
 	r := o.openRun()
 	was := r.encoder.size
+	place := r.reports
 	for i := range events {
 		if e := &events[i]; reportable(e.Action) && o.facts.wanted {
-			o.facts.add(handle, *e, position(r.ID, r.Count+i))
+			o.facts.appended(handle, e, position(r.ID, place))
+			place++
 		}
 	}
 	r.add(events)

@@ -230,7 +230,7 @@ func TestNextEnds(t *testing.T) {
 	}
 	errs := make(chan error, 2)
 	go func() { _, err := w.box.Cursor(Kafka).Next(context.Background()); errs <- err }()
-	go func() { _, err := w.box.Facts().Next(context.Background()); errs <- err }()
+	go func() { _, _, err := w.box.Facts().Next(context.Background()); errs <- err }()
 	w.close()
 	for range 2 {
 		if err := <-errs; !errors.Is(err, ErrClosed) {
@@ -251,21 +251,22 @@ func TestFacts(t *testing.T) {
 	w.check("CP_002", ok())
 	w.check("CP_001", ok())
 	facts := w.facts(2)
-	if facts[0].Event.Action != evcp.EngineFailed || facts[1].Event.Action != evcp.EngineRecovered {
+	if facts[0].Action != evcp.EngineFailed || facts[1].Action != evcp.EngineRecovered {
 		t.Fatalf("%+v", facts)
 	}
-	w.box.Facts().Settle(facts[0].Pos)
+	w.box.Facts().Settle(facts[0].Pos, 1)
 	w.flush()
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.RecoveryReported, Incident: incident, Response: "OK"})
 	w.flush()
 	w.reopen()
 	again := w.facts(2)
-	if again[0] != facts[1] || again[1].Event.Action != evcp.ReportEngineRecovery {
+	facts[1].Kept = true // by now
+	if again[0] != facts[1] || again[1].Action != evcp.ReportEngineRecovery {
 		t.Errorf("after a restart: %+v", again)
 	}
-	w.box.Facts().Settle(again[1].Pos)
+	w.box.Facts().Settle(again[1].Pos, 0)
 	w.reopen()
-	if got, _ := w.box.Facts().take(time.Now()); len(got) != 0 {
+	if got, _ := w.box.Facts().Ready(); len(got) != 0 {
 		t.Errorf("settled, and comes again: %+v", got)
 	}
 }
@@ -275,7 +276,7 @@ func (w *testBox) facts(n int) (facts []Fact) {
 	ctx, cancel := context.WithTimeout(context.Background(), testbed.Patience)
 	defer cancel()
 	for len(facts) < n {
-		more, err := w.box.Facts().Next(ctx)
+		more, _, err := w.box.Facts().Next(ctx)
 		if err != nil {
 			w.t.Fatal(err)
 		}

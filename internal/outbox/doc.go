@@ -30,7 +30,7 @@
 // Delivered runs beyond Options.Keep are deleted, oldest first. At Options.MaxSize the
 // delivered runs go first, then the oldest plain OKs, then the oldest facts. What was not
 // delivered is noted in the file and reported through Options.Observe, until an
-// events_dropped event that covers it is kept.
+// events_dropped event that covers it is kept. Facts says which facts went.
 //
 // While the disk stands still, at most 16 MiB of plain OKs and 64 MiB in all wait in
 // memory. What comes then is dropped and reported in the same way; Append says so.

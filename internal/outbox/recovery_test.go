@@ -90,7 +90,7 @@ func TestNeitherDiskNorMemory(t *testing.T) {
 	if err := <-failed; !errors.Is(err, noMemory) || !errors.Is(err, errNoStore) {
 		t.Errorf("Failed got %v", err)
 	}
-	if _, err := w.box.Facts().Next(t.Context()); !errors.Is(err, ErrClosed) {
+	if _, _, err := w.box.Facts().Next(t.Context()); !errors.Is(err, ErrClosed) {
 		t.Errorf("a reader got %v", err)
 	}
 	w.check("CP_001", ko())
@@ -317,8 +317,8 @@ func TestStuckDisk(t *testing.T) {
 		w.check("CP_001", ko())
 	}
 	facts := w.facts(1)
-	if facts[0].Event.Action != evcp.EngineFailed || w.box.Kept() != 1 {
-		t.Errorf("fact %+v while kept is %d", facts[0].Event.Action, w.box.Kept())
+	if facts[0].Action != evcp.EngineFailed || w.box.Kept() != 1 {
+		t.Errorf("fact %+v while kept is %d", facts[0].Action, w.box.Kept())
 	}
 	eventually(t, "a refusal", func() bool { return w.refusals() == 1 })
 	w.rejudge([]evcp.Observation{checked(ko()), checked(ko()), checked(ko())})
@@ -345,13 +345,13 @@ func TestReceiptsWaitForTheDisk(t *testing.T) {
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureReported, Incident: w.states["CP_001"].Incident.ID})
 	w.check("CP_001", ok())
 	fail()
-	facts, _ := w.box.Facts().take(time.Now().Add(slowDisk))
+	facts, _, _ := w.box.Facts().take(time.Now().Add(slowDisk))
 	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.EngineFailed, evcp.EngineRecovered, evcp.EngineFailed}) {
 		t.Errorf("while the disk stands still: %v", got)
 	}
 	resume()
 	w.flush()
-	facts, _ = w.box.Facts().take(time.Now())
+	facts, _ = w.box.Facts().Ready()
 	if got := actions(facts); !slices.Equal(got, []evcp.Action{evcp.ReportEngineFailure}) {
 		t.Errorf("afterwards: %v", got)
 	}
@@ -360,7 +360,7 @@ func TestReceiptsWaitForTheDisk(t *testing.T) {
 
 func actions(facts []Fact) (all []evcp.Action) {
 	for _, f := range facts {
-		all = append(all, f.Event.Action)
+		all = append(all, f.Action)
 	}
 	return all
 }

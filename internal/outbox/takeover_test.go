@@ -44,9 +44,9 @@ func loneFolders(t *testing.T, parent string) (dirs, sent, all []string, states 
 		case "CP_1":
 			fail()
 			failed := w.facts(1)[0]
-			w.observe(evcp.Observation{CP: cp, Kind: evcp.FailureReported, Incident: failed.Event.ID(), Response: "received"})
+			w.observe(evcp.Observation{CP: cp, Kind: evcp.FailureReported, Incident: failed.Incident, Response: "received"})
 			w.flush()
-			w.box.Facts().Settle(failed.Pos)
+			w.box.Facts().Settle(failed.Pos, 0)
 		case "CP_2":
 			fail()
 			deliver()
@@ -80,7 +80,7 @@ func checkTakenOver(t *testing.T, w *testBox, sent, all []string, states map[evc
 	}
 	var facts []string
 	for _, f := range w.box.Facts().queue {
-		facts = append(facts, fmt.Sprintf("%s %s", f.Event.CP, f.Event.Action))
+		facts = append(facts, fmt.Sprintf("%s %s", w.box.states[f.Handle].cp, f.Action))
 	}
 	want := []string{"CP_1 engine_failed", "CP_1 report_engine_failure", "CP_1 engine_recovered", "CP_2 engine_failed", "CP_2 engine_recovered"}
 	if slices.Sort(facts); !slices.Equal(facts, slices.Sorted(slices.Values(want))) {

@@ -171,9 +171,13 @@ func (t *trimmer) slice(r trimRange) (gone, last int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	last = rows[len(rows)-1].ID
+	if b.factsToo {
+		b.factsUpTo = position(last+1, 0) - 1
+	}
 	t.c.o.applyTrim(&b)
 	t.dropped.addAll(b.undelivered)
-	return b.events, rows[len(rows)-1].ID, nil
+	return b.events, last, nil
 }
 
 // trimBatch is what a slice of trimming gives up.
@@ -181,6 +185,7 @@ type trimBatch struct {
 	trimRange
 	events      int64
 	undelivered dropSet
+	factsUpTo   int64 // Fact.Pos up to which facts are gone; 0: none is that Central lacks
 	runs        []trimmedRun
 	dropped     [evcp.LastAction + 1]uint64
 }
@@ -226,7 +231,7 @@ func withoutPlain(r Run) (facts []byte) {
 	return facts
 }
 
-// applyTrim takes what is gone into the counters and the positions.
+// applyTrim takes what is gone into the counters and the positions, and tells Facts.
 func (o *Outbox) applyTrim(b *trimBatch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -237,6 +242,9 @@ func (o *Outbox) applyTrim(b *trimBatch) {
 		for _, r := range b.runs {
 			c.subtract(r.run, r.events)
 		}
+	}
+	if b.factsUpTo > 0 && o.facts.wanted {
+		o.facts.giveUp(FactRange{After: max(0, position(o.memoryFrom, 0)-1), UpTo: b.factsUpTo}) // in memory, the file still has older ones
 	}
 }
 

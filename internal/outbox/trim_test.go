@@ -228,8 +228,38 @@ func TestCentralIsAway(t *testing.T) {
 	}
 	w.close()
 	w.open()
-	if f := w.facts(1); f[0].Event.Action != evcp.EngineFailed || f[0].Event.CP != "CP_001" {
+	if f := w.facts(1); f[0].Action != evcp.EngineFailed || int(f[0].Handle) != w.box.Handle("CP_001") {
 		t.Errorf("%+v", f)
+	}
+}
+
+// Plain OKs that go from a row change no place of a fact in it: what is not settled comes again.
+func TestPlacesOfFactsInAFullBox(t *testing.T) {
+	d := faultdisk.New(t)
+	w := newTestBox(t, t.TempDir(), Options{VFS: d.Name(), MaxSize: 4 * mib})
+	defer func() { w.close() }()
+	resume := d.Stall()
+	for range 30 {
+		w.check("CP_001", ok())
+	}
+	for _, cp := range []evcp.CPID{"CP_001", "CP_002"} {
+		for range 3 {
+			w.check(cp, ko())
+		}
+	}
+	resume()
+	w.flush()
+	facts := w.facts(2)
+	if facts[0].Pos>>20 != facts[1].Pos>>20 {
+		t.Fatalf("in two rows: %+v", facts)
+	}
+	w.box.Facts().Settle(facts[0].Pos, 1)
+	for w.box.Stats().Dropped["health_check"] < 500 {
+		w.checkMany(100, 8, wordyOK)
+	}
+	w.reopen()
+	if again := w.facts(1); again[0].Pos != facts[1].Pos || again[0].Incident != facts[1].Incident {
+		t.Errorf("%+v, want %+v", again, facts[1])
 	}
 }
 

@@ -37,7 +37,7 @@ func before(t *testing.T, dir, end string, options Options) *outageAtStart {
 	incident := w.states["CP_001"].Incident.ID
 	w.observe(evcp.Observation{CP: "CP_001", Kind: evcp.FailureReported, Incident: incident, Response: "received"})
 	facts := w.facts(2)
-	w.box.Facts().Settle(facts[1].Pos)
+	w.box.Facts().Settle(facts[1].Pos, 0)
 	run := w.next(c)
 	c.Advance(run.ID)
 	sent += run.Count
@@ -108,7 +108,7 @@ func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	if s := o.box.State("CP_001"); s != o.state || !s.EverAccepted || s.Incident.Reports != 1 || !o.box.Renumber(o.box.Handle("CP_001")) {
 		t.Fatalf("state %+v,\nwant %+v", s, o.state)
 	}
-	if facts, _ := o.box.Facts().take(time.Now()); len(facts) != 0 {
+	if facts, _ := o.box.Facts().Ready(); len(facts) != 0 {
 		t.Errorf("handed out again: %+v", facts)
 	}
 	o.at = evcp.StampOf(time.Now())
@@ -142,7 +142,7 @@ func (o *outageAtStart) goesOn(t *testing.T, says string, mend func()) {
 	}
 	got, _ = o.readAll(o.box.Cursor(Kafka))
 	equal(t, "lines after the next start", got, o.written[len(o.written)-1:])
-	if facts := o.facts(1); facts[0].Event.Action != evcp.EngineRecovered {
+	if facts := o.facts(1); facts[0].Action != evcp.EngineRecovered {
 		t.Errorf("%+v", facts)
 	}
 }

@@ -76,6 +76,7 @@ type sessionHarness struct {
 	box *outbox.Outbox
 	up  *uplink.Uplink
 
+	maxSize         int64         // of the outbox; 0 = default
 	disconnectLimit time.Duration // 0 = none
 	disconnectTook  time.Duration
 
@@ -95,7 +96,7 @@ func newHarness(t *testing.T) *sessionHarness {
 // open makes an Uplink on the folder; change alters its options.
 func (h *sessionHarness) open(change func(*uplink.Options)) {
 	h.t.Helper()
-	box, err := outbox.Open(h.dir, outbox.Options{Readers: []string{outbox.Central}, Instance: "test"})
+	box, err := outbox.Open(h.dir, outbox.Options{Readers: []string{outbox.Central}, Instance: "test", MaxSize: h.maxSize})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -1,98 +1,130 @@
 package uplink
 
 import (
-	"slices"
+	"container/heap"
+	"context"
 
-	"evcp"
 	"evcp/internal/outbox"
 )
 
-// receiptTracker knows which facts still wait for Central's receipt, over all charge
-// points, so that the outbox may forget everything before the oldest of them. A fact
-// is settled by the kept event of its receipt, not by the receipt itself: a receipt
-// that comes while the Monitor stops is not kept, and the report is sent again.
-type receiptTracker struct {
-	facts interface {
-		// Settle lets the outbox forget everything up to pos.
-		Settle(pos int64)
+// A fact is settled by the kept event of its receipt, not by the receipt itself: a receipt that
+// comes while the Monitor stops is not kept, and the report is sent again. The outbox may forget
+// everything before the oldest fact that is not settled.
+
+// deliverFacts hands each fact of the outbox to the session of its charge point.
+func (u *Uplink) deliverFacts(ctx context.Context) {
+	for {
+		facts, givenUp, err := u.o.Box.Facts().Next(ctx)
+		if err != nil {
+			return
+		}
+		u.mu.Lock()
+		u.deliver(facts, givenUp)
+		u.mu.Unlock()
 	}
-	open []*pendingFact // in order of position; the first is not settled
-	keys map[reportKey]*pendingFact
 }
 
-// pendingFact is one fact that the outbox still keeps for Central.
-type pendingFact struct {
+// deliverReady hands out what earlier processes left to report.
+func (u *Uplink) deliverReady() {
+	for {
+		facts, givenUp := u.o.Box.Facts().Ready()
+		if len(facts)+len(givenUp) == 0 {
+			return
+		}
+		u.deliver(facts, givenUp)
+	}
+}
+
+// deliver takes in facts, and what the outbox has given up of them and those before. A fact of a
+// charge point that is not watched is settled at once: nobody will report it.
+func (u *Uplink) deliver(facts []outbox.Fact, givenUp []outbox.FactRange) {
+	now := u.now()
+	for _, f := range facts {
+		u.deliverOne(f, now)
+	}
+	for _, gone := range givenUp {
+		u.giveUp(gone, now)
+	}
+	u.settle()
+}
+
+func (u *Uplink) deliverOne(f outbox.Fact, now Instant) {
+	u.delivered = max(u.delivered, f.Pos)
+	if u.known(f.Handle) {
+		u.change(f.Handle, now, func(s *SessionState) { s.Apply(f) })
+	}
+}
+
+// giveUp takes out the reports whose facts the outbox has given up: what is to be reported is
+// what a Monitor would report that starts now.
+func (u *Uplink) giveUp(gone outbox.FactRange, now Instant) {
+	for n := range u.sessions {
+		i, oldest := int32(n), u.sessions[n].state.Reports.oldest() //nolint:gosec // as Adopt
+		if oldest == 0 || oldest > gone.UpTo {
+			continue
+		}
+		newest := u.o.Box.StateAt(n).Incident.ID
+		u.change(i, now, func(s *SessionState) {
+			u.meter.givenUp.Add(uint64(s.giveUp(gone, newest))) //nolint:gosec // a number of reports
+		})
+	}
+}
+
+func (u *Uplink) settle() { u.o.Box.Facts().Settle(u.settledUpTo(), u.pending) }
+
+// settledUpTo is the position up to which no fact is open.
+func (t *table) settledUpTo() int64 {
+	if len(t.unsettled) > 0 {
+		return t.unsettled[0].pos - 1
+	}
+	return t.delivered
+}
+
+// openFact is the oldest fact of a session that is not settled.
+type openFact struct {
 	pos     int64
-	keys    [2]reportKey
-	settled bool
+	session int32
 }
 
-// reportKey identifies the failure or recovery that an event is about, either by
-// incident or by the time of detection. The time stays the same when the disk refused
-// a fact and it was numbered anew.
-type reportKey struct {
-	cp       evcp.CPID
-	recovery bool
-	incident evcp.EventID
-	at       evcp.Stamp
-}
-
-func keysOf(e evcp.Event) (byIncident, byTime reportKey) {
-	k := reportKey{cp: e.CP, recovery: e.Action == evcp.EngineRecovered || e.Action == evcp.ReportEngineRecovery}
-	byIncident, byTime = k, k
-	byIncident.incident, byTime.at = e.Incident, e.At
-	return byIncident, byTime
-}
-
-// add takes in a fact. A receipt settles the fact that it is for. A fact of a charge
-// point that is no longer watched is settled at once: nobody will report it.
-func (t *receiptTracker) add(f outbox.Fact, watched bool) {
-	byIncident, byTime := keysOf(f.Event)
-	now := &pendingFact{pos: f.Pos, keys: [2]reportKey{byIncident, byTime}, settled: !watched}
-	switch f.Event.Action {
-	case evcp.ReportEngineFailure, evcp.ReportEngineRecovery:
-		now.settled = true
-		t.settle(byIncident)
-	default:
-		t.settle(byTime) // the same fact before it was numbered anew
-		if t.keys == nil {
-			t.keys = map[reportKey]*pendingFact{}
-		}
-		t.keys[byIncident], t.keys[byTime] = now, now
-	}
-	t.open = append(t.open, now)
-	t.trim()
-}
-
-func (t *receiptTracker) settle(k reportKey) {
-	if f, ok := t.keys[k]; ok {
-		f.settled = true
+// orderOpen puts a session where its oldest open fact belongs.
+func (t *table) orderOpen(i int32) {
+	s := &t.sessions[i]
+	pos := s.state.Reports.oldest()
+	h := (*openHeap)(t)
+	switch {
+	case s.inUnsettled == none && pos == 0:
+	case s.inUnsettled == none:
+		heap.Push(h, openFact{pos, i})
+	case pos == 0:
+		heap.Remove(h, int(s.inUnsettled))
+	case pos != t.unsettled[s.inUnsettled].pos:
+		t.unsettled[s.inUnsettled].pos = pos
+		heap.Fix(h, int(s.inUnsettled))
 	}
 }
 
-// forget settles what is open of a charge point that is no longer watched.
-func (t *receiptTracker) forget(cp evcp.CPID) {
-	for _, f := range t.open {
-		if f.keys[0].cp == cp {
-			f.settled = true
-		}
-	}
-	t.trim()
+// openHeap is table.unsettled as a heap.Interface.
+type openHeap table
+
+func (h *openHeap) Len() int           { return len(h.unsettled) }
+func (h *openHeap) Less(a, b int) bool { return h.unsettled[a].pos < h.unsettled[b].pos }
+
+func (h *openHeap) Swap(a, b int) {
+	h.unsettled[a], h.unsettled[b] = h.unsettled[b], h.unsettled[a]
+	h.sessions[h.unsettled[a].session].inUnsettled = int32(a) //nolint:gosec // as Adopt
+	h.sessions[h.unsettled[b].session].inUnsettled = int32(b) //nolint:gosec // as Adopt
 }
 
-// trim lets the outbox forget the settled facts before the first open one.
-func (t *receiptTracker) trim() {
-	n := 0
-	for n < len(t.open) && t.open[n].settled {
-		for _, k := range t.open[n].keys {
-			if t.keys[k] == t.open[n] { // a newer fact may have taken the key over
-				delete(t.keys, k)
-			}
-		}
-		n++
-	}
-	if n > 0 {
-		t.facts.Settle(t.open[n-1].pos)
-		t.open = slices.Delete(t.open, 0, n)
-	}
+// Push is called with an openFact.
+func (h *openHeap) Push(x any) {
+	f := x.(openFact)                                           //nolint:errcheck // orderOpen pushes nothing else
+	h.sessions[f.session].inUnsettled = int32(len(h.unsettled)) //nolint:gosec // as Adopt
+	h.unsettled = append(h.unsettled, f)
+}
+
+func (h *openHeap) Pop() any {
+	n := len(h.unsettled) - 1
+	f := h.unsettled[n]
+	h.unsettled, h.sessions[f.session].inUnsettled = h.unsettled[:n], none
+	return f
 }

@@ -1,7 +1,9 @@
 package uplink
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -9,78 +11,163 @@ import (
 	"evcp/internal/outbox"
 )
 
-// settledUpTo stands for the outbox.
-type settledUpTo int64
+// factsModel is a list of what is to be reported, read anew each time.
+type factsModel struct {
+	u       *Uplink
+	t       *rapid.T
+	last    int64 // position of the newest fact
+	kept    int64 // what is newer may be numbered anew
+	reports []modelReport
+	newest  [3]evcp.EventID // incidents, by charge point
+}
 
-func (s *settledUpTo) Settle(pos int64) { *s = settledUpTo(pos) }
+type modelReport struct {
+	handle   int32
+	failed   bool
+	at       evcp.Stamp
+	incident evcp.EventID
+	pos      int64 // 0: given up, and still to be reported
+}
 
-// TestTheOldestOpenFactIsKept adds facts and receipts of any order, of two charge
-// points, one of them watched, and compares with a list that is read anew each time.
+const watchedCPs = 2 // the third one is not watched
+
+// TestTheOldestOpenFactIsKept has failures, recoveries, receipts, disks that refuse and facts that
+// are given up, of three charge points, one of them not watched, and compares with a list.
 func TestTheOldestOpenFactIsKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var far settledUpTo
-		tracker := receiptTracker{facts: &far}
-		var all []evcp.Event                 // by position, from 1; a zero Action is settled
-		recovered := map[evcp.EventID]bool{} // an incident recovers once
-		for range rapid.IntRange(1, 40).Draw(t, "facts") {
-			e := anyFact(t, all, recovered)
-			all = append(all, e)
-			recovered[e.Incident] = recovered[e.Incident] || e.Action == evcp.EngineRecovered
-			watched := e.CP == "A"
-			tracker.add(outbox.Fact{Event: e, Pos: int64(len(all))}, watched)
-			settleInList(all, e, watched)
-			oldest := 0
-			for oldest < len(all) && all[oldest].Action == evcp.NoAction {
-				oldest++
-			}
-			if int(far) != oldest {
-				t.Fatalf("settled up to %d, want %d of %+v", far, oldest, all)
-			}
-			if oldest == len(all) && len(tracker.keys)+len(tracker.open) > 0 {
-				t.Fatalf("%d keys and %d facts are kept of settled facts", len(tracker.keys), len(tracker.open))
-			}
+		m := &factsModel{t: t, u: &Uplink{instantClock: newInstantClock(time.Now()), pool: pool{shared: newQueue()}, meter: newMeter()}}
+		for i := range int32(watchedCPs) {
+			m.u.add(i, evcp.CPID('A'+i), time.Second)
 		}
+		t.Repeat(map[string]func(*rapid.T){
+			"incident": m.incident, "receipt": m.receipt, "refuse": m.refuse, "give up": m.giveUp, "": m.check,
+		})
 	})
 }
 
-// anyFact is a new failure or recovery, an old one that a refusing disk numbered
-// anew, or the receipt of one.
-func anyFact(t *rapid.T, all []evcp.Event, recovered map[evcp.EventID]bool) evcp.Event {
-	n := uint64(len(all) + 1)
-	e := evcp.Event{CP: rapid.SampledFrom([]evcp.CPID{"A", "A", "B"}).Draw(t, "cp"), Action: evcp.EngineFailed, At: evcp.Stamp(n), Epoch: 1, Seq: n}
-	e.Incident = e.ID()
-	if len(all) == 0 || rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
-		return e
-	}
-	of := rapid.SampledFrom(all).Draw(t, "of")
-	again := rapid.SampledFrom([]string{"recovery", "anew", "receipt"}).Draw(t, "again")
-	if of.Action == evcp.NoAction || again == "recovery" && recovered[of.Incident] {
-		return e
-	}
-	receipts := map[evcp.Action]evcp.Action{evcp.EngineFailed: evcp.ReportEngineFailure, evcp.EngineRecovered: evcp.ReportEngineRecovery}
-	switch again {
-	case "recovery":
-		e.CP, e.Action, e.Incident = of.CP, evcp.EngineRecovered, of.Incident
-	case "anew":
-		e.CP, e.Action, e.At = of.CP, of.Action, of.At
-	default:
-		e.CP, e.Action, e.Incident = of.CP, receipts[of.Action], of.Incident
-	}
-	return e
+func (m *factsModel) deliver(action evcp.Action, r modelReport, kept bool) {
+	m.u.deliverOne(outbox.Fact{Pos: m.last, Handle: r.handle, Action: action, At: r.at, Incident: r.incident, Kept: kept}, m.u.now())
 }
 
-func settleInList(all []evcp.Event, e evcp.Event, watched bool) {
-	receipt := e.Action == evcp.ReportEngineFailure || e.Action == evcp.ReportEngineRecovery
-	if receipt || !watched {
-		all[len(all)-1].Action = evcp.NoAction
+func (r modelReport) action() evcp.Action {
+	if r.failed {
+		return evcp.EngineFailed
 	}
-	for i := range all[:len(all)-1] {
-		f := &all[i]
-		of := f.CP == e.CP && f.Incident == e.Incident &&
-			(f.Action == evcp.EngineFailed && e.Action == evcp.ReportEngineFailure || f.Action == evcp.EngineRecovered && e.Action == evcp.ReportEngineRecovery)
-		anew := f.CP == e.CP && f.Action == e.Action && f.At == e.At
-		if receipt && of || anew {
-			f.Action = evcp.NoAction
+	return evcp.EngineRecovered
+}
+
+// incident is a failure, or the recovery of the newest one.
+func (m *factsModel) incident(t *rapid.T) {
+	m.last++
+	r := modelReport{handle: int32(rapid.IntRange(0, watchedCPs).Draw(t, "cp")), at: evcp.Stamp(m.last), pos: m.last}
+	newest := &m.newest[r.handle]
+	if *newest == (evcp.EventID{}) {
+		r.failed, *newest = true, evcp.EventID{Epoch: 1, Seq: uint64(m.last)}
+	}
+	r.incident = *newest
+	if !r.failed {
+		*newest = evcp.EventID{}
+	}
+	kept := m.kept == m.last-1 && rapid.Bool().Draw(t, "kept")
+	if kept {
+		m.kept = m.last
+	}
+	if r.handle < watchedCPs {
+		m.reports = append(m.reports, r)
+	}
+	m.deliver(r.action(), r, kept)
+}
+
+// receipt is the kept receipt of any report.
+func (m *factsModel) receipt(t *rapid.T) {
+	if len(m.reports) == 0 {
+		t.Skip("nothing to be reported")
+	}
+	i := rapid.IntRange(0, len(m.reports)-1).Draw(t, "report")
+	r := m.reports[i]
+	m.reports = slices.Delete(m.reports, i, i+1)
+	m.last++
+	m.kept = m.last
+	if r.failed {
+		m.deliver(evcp.ReportEngineFailure, r, true)
+	} else {
+		m.deliver(evcp.ReportEngineRecovery, r, true)
+	}
+}
+
+// refuse is a disk that refuses: what was not kept is numbered anew.
+func (m *factsModel) refuse(*rapid.T) {
+	end := m.last
+	for i := range m.reports {
+		r := &m.reports[i]
+		if r.pos <= m.kept {
+			continue
 		}
+		m.last++
+		if was := r.incident; r.failed {
+			r.incident = evcp.EventID{Epoch: 2, Seq: uint64(m.last)}
+			m.rename(was, r.incident, end)
+		}
+		r.pos = m.last
+		m.deliver(r.action(), *r, false)
+	}
+}
+
+// rename gives the recoveries that are not kept the new id of their incident.
+func (m *factsModel) rename(was, now evcp.EventID, end int64) {
+	for i := range m.reports {
+		if r := &m.reports[i]; r.incident == was && r.pos > m.kept && r.pos <= end {
+			r.incident = now
+		}
+	}
+	for i := range m.newest {
+		if m.newest[i] == was {
+			m.newest[i] = now
+		}
+	}
+}
+
+// giveUp gives up the oldest facts that are kept, but of one charge point its newest incident.
+func (m *factsModel) giveUp(t *rapid.T) {
+	gone := outbox.FactRange{UpTo: int64(rapid.IntRange(0, int(m.kept)).Draw(t, "up to"))}
+	for i := range int32(watchedCPs) {
+		m.u.change(i, m.u.now(), func(s *SessionState) { s.giveUp(gone, m.newest[i]) })
+	}
+	m.reports = slices.DeleteFunc(m.reports, func(r modelReport) bool { return (r.pos == 0 || gone.Has(r.pos)) && r.incident != m.newest[r.handle] })
+	for i := range m.reports {
+		if r := &m.reports[i]; gone.Has(r.pos) {
+			r.pos = 0
+		}
+	}
+}
+
+func (m *factsModel) check(t *rapid.T) {
+	want, settled := [watchedCPs][]Outbound{}, m.last
+	for _, r := range m.reports {
+		if r.pos != 0 {
+			settled = min(settled, r.pos-1)
+		}
+		op := ReportRecovery
+		if r.failed {
+			op = ReportFailure
+		}
+		want[r.handle] = append(want[r.handle], Outbound{Operation: op, Incident: r.incident, At: r.at})
+	}
+	if got := m.u.settledUpTo(); got != settled {
+		t.Fatalf("settled up to %d, want %d of %+v", got, settled, m.reports)
+	}
+	for i := range want {
+		var got []Outbound
+		if r := m.u.sessions[i].state.Reports; r != nil {
+			for _, q := range r.Queue {
+				got = append(got, q.message())
+			}
+		}
+		if !slices.Equal(got, want[i]) {
+			t.Fatalf("to be reported is\n%+v, want\n%+v", got, want[i])
+		}
+	}
+	if m.u.pending != len(m.reports) {
+		t.Fatalf("%d pending, want %d", m.u.pending, len(m.reports))
 	}
 }

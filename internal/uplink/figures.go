@@ -36,6 +36,7 @@ type Figures struct {
 	Reports  []SentReports        // every pair there is
 	Delivery metrics.Distribution // of first reports: from detection to Central's receipt
 	Pending  int                  // reports without an answer
+	GivenUp  uint64               // reports that the outbox gave up at its bound, before Central answered
 	Sessions map[SessionPhase]int // charge points in each phase; all phases
 }
 
@@ -49,6 +50,7 @@ type SentReports struct {
 // meter is what the sessions count and others read.
 type meter struct {
 	reports  [2][len(resultNames)]atomic.Uint64 // of failures, of recoveries
+	givenUp  atomic.Uint64
 	delivery *metrics.Histogram
 }
 
@@ -72,7 +74,7 @@ func (m *meter) reported(report Outbound, result int, now evcp.Stamp) {
 
 // Figures reads the counts. Any goroutine may call at any time.
 func (u *Uplink) Figures() Figures {
-	f := Figures{Delivery: u.meter.delivery.Read(), Sessions: make(map[SessionPhase]int, len(phaseNames))}
+	f := Figures{Delivery: u.meter.delivery.Read(), GivenUp: u.meter.givenUp.Load(), Sessions: make(map[SessionPhase]int, len(phaseNames))}
 	for kind := range u.meter.reports {
 		for result, name := range resultNames {
 			f.Reports = append(f.Reports, SentReports{kind == 1, name, u.meter.reports[kind][result].Load()})

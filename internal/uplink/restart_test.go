@@ -2,11 +2,14 @@ package uplink_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"evcp"
 	"evcp/internal/bubble"
+	"evcp/internal/outbox"
 	"evcp/internal/uplink"
 )
 
@@ -50,7 +53,7 @@ func TestReportsAfterARestart(t *testing.T) {
 				h.open(nil)
 				late, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if facts, err := h.box.Facts().Next(late); err == nil && tt.over {
+				if facts, _, err := h.box.Facts().Next(late); err == nil && tt.over {
 					t.Errorf("facts with receipts were kept for Central: %+v", facts)
 				}
 				if err := h.box.Close(t.Context()); err != nil {
@@ -181,4 +184,84 @@ func TestWhatWasReleasedIsRecalledAfterARestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnEngineThatFlapsWhileCentralIsAway is reported in order, incident by incident, after a
+// restart as without one.
+func TestAnEngineThatFlapsWhileCentralIsAway(t *testing.T) {
+	const incidents = 600
+	for name, restart := range map[string]bool{"goes on": false, "restarts": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble.Run(t, func(t *testing.T) {
+				h := newHarness(t)
+				var stop func()
+				tell := func() {
+					stop = h.serveCentral()
+					time.Sleep(10 * time.Minute)
+				}
+				h.open(nil)
+				h.run(func() {
+					h.flap(incidents)
+					if !restart {
+						tell()
+					}
+				})
+				if restart {
+					h.open(nil)
+					h.run(tell)
+				}
+				stop()
+				want := []string{"registration request"}
+				for range incidents {
+					want = append(want, "ENGINE_FAILURE", "ENGINE_RECOVERED")
+				}
+				got := strings.Split(h.received(), ", ")
+				got = slices.DeleteFunc(got, func(m string) bool { return strings.HasPrefix(m, "heartbeat") })
+				if !slices.Equal(got, append(want, "disconnect")) {
+					t.Errorf("Central received %d messages, want %d", len(got), len(want)+1)
+				}
+			})
+		})
+	}
+}
+
+// TestReportsGivenUpAtTheBound: Central is not told of what the outbox gave up, with a restart
+// or without one, but of the newest incident. It is counted.
+func TestReportsGivenUpAtTheBound(t *testing.T) {
+	const incidents = 6000
+	bubble.Run(t, func(t *testing.T) {
+		h := newHarness(t)
+		h.maxSize = 4 << 20
+		h.open(nil)
+		left := 0
+		h.run(func() {
+			h.flap(incidents)
+			f := h.up.Figures()
+			if left = f.Pending; f.GivenUp == 0 || left+int(f.GivenUp) != 2*incidents {
+				t.Errorf("%d reports are pending, %d were given up", left, f.GivenUp)
+			}
+			if p := h.box.Stats().Cursors[outbox.Central]; p.Events != int64(left) {
+				t.Errorf("the outbox has %d events for Central, want %d", p.Events, left)
+			}
+		})
+		h.open(nil)
+		h.run(func() {
+			time.Sleep(time.Second)
+			if got := h.up.Figures().Pending; got != left {
+				t.Errorf("%d reports are pending after a restart, %d before", got, left)
+			}
+		})
+	})
+}
+
+// flap has incidents one after the other, and waits until the session has them.
+func (h *sessionHarness) flap(incidents int) {
+	for i := range incidents {
+		h.checked(evcp.KO, evcp.SaidKO)
+		h.checked(evcp.OK, evcp.NoCause)
+		if i%32 == 0 {
+			time.Sleep(time.Second)
+		}
+	}
+	time.Sleep(time.Second)
 }

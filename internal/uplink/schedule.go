@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"evcp"
-	"evcp/internal/outbox"
 )
 
 // loneTick and fleetTick are the shortest times from one look at what is due to the next. A
@@ -165,6 +164,7 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 		s.recall(kept)
 	}
 	u.pending += s.pending()
+	u.orderOpen(i)
 	u.place(i, now)
 }
 
@@ -207,6 +207,7 @@ func (u *Uplink) change(i int32, now Instant, change func(*SessionState)) {
 	before := s.pending()
 	change(s)
 	u.pending += s.pending() - before
+	u.orderOpen(i)
 	u.replace(i, now)
 }
 
@@ -265,33 +266,8 @@ func (u *Uplink) abandon(i int32, d *departure) {
 func (u *Uplink) depart(i int32) {
 	s := &u.sessions[i]
 	u.setWorker(s, nil)
-	u.receipts.forget(s.cp)
 	u.remove(i)
+	u.settle()
 	close(u.leaving[i].gone)
 	delete(u.leaving, i)
-}
-
-// deliverFacts hands each fact of the outbox to the session of its charge point.
-func (u *Uplink) deliverFacts(ctx context.Context) {
-	for {
-		facts, err := u.o.Box.Facts().Next(ctx)
-		if err != nil {
-			return
-		}
-		u.mu.Lock()
-		u.deliver(facts)
-		u.mu.Unlock()
-	}
-}
-
-func (u *Uplink) deliver(facts []outbox.Fact) {
-	now := u.now()
-	for _, f := range facts {
-		i := int32(f.Handle) //nolint:gosec // as Adopt
-		watched := u.known(i)
-		u.receipts.add(f, watched)
-		if watched {
-			u.change(i, now, func(s *SessionState) { s.Apply(f.Event) })
-		}
-	}
 }

@@ -1,10 +1,10 @@
 package uplink
 
 import (
-	"slices"
 	"time"
 
 	"evcp"
+	"evcp/internal/outbox"
 	"evcp/internal/pace"
 )
 
@@ -57,15 +57,16 @@ type SessionState struct {
 
 // ReportState is what is to be reported of one charge point, and what was.
 type ReportState struct {
-	Queue []Outbound // reports without a receipt, in order
+	Queue []PendingReport // without a receipt, in order; as many as the outbox keeps
 
 	// Repeating: an incident is open and its first report has its receipt.
 	Repeating bool
-	Last      Outbound // the newest failure report with a receipt
-	ReceiptAt Instant  // when that receipt came
+	Last      PendingReport // the newest failure report with a receipt
+	Repeat    uint32        // of Last
+	ReceiptAt Instant       // when that receipt came
 	// Unkept are the reports whose receipts came and are not kept yet. Until they are,
 	// the disk may refuse, and the same failures return under other event ids.
-	Unkept []Outbound
+	Unkept []PendingReport
 }
 
 // pending is how many reports have no receipt.
@@ -91,28 +92,24 @@ func (s *SessionState) dropReports() {
 	}
 }
 
-// Apply folds a kept event in. A report whose receipt is kept, in this process or an
-// earlier one, leaves the queue.
-func (s *SessionState) Apply(e evcp.Event) {
+// Apply folds a fact in. A report whose receipt is kept, in this process or an earlier
+// one, leaves the queue.
+func (s *SessionState) Apply(f outbox.Fact) {
 	defer s.dropReports()
 	r := s.reports()
-	switch e.Action {
+	switch f.Action {
 	case evcp.EngineFailed:
-		r.enqueue(Outbound{Operation: ReportFailure, Incident: e.ID(), At: e.At})
+		r.enqueue(reportOf(ReportFailure, f))
 	case evcp.EngineRecovered:
-		r.enqueue(Outbound{Operation: ReportRecovery, Incident: e.Incident, At: e.At})
-		if r.Last.Incident == e.Incident {
+		r.enqueue(reportOf(ReportRecovery, f))
+		if r.Last.Incident == f.Incident {
 			r.Repeating = false
 		}
 	case evcp.ReportEngineFailure:
-		r.settle(ReportFailure, e.Incident)
+		r.settle(ReportFailure, f.Incident)
 	case evcp.ReportEngineRecovery:
-		r.settle(ReportRecovery, e.Incident)
+		r.settle(ReportRecovery, f.Incident)
 	}
-}
-
-func (r *ReportState) settle(op Operation, incident evcp.EventID) {
-	r.Queue, r.Unkept = without(r.Queue, op, incident), without(r.Unkept, op, incident)
 }
 
 // resume goes on repeating a failure that an earlier process reported, ago.
@@ -122,7 +119,7 @@ func (s *SessionState) resume(i evcp.Incident, ago, every time.Duration, now Ins
 	}
 	r := s.reports()
 	r.Repeating, r.ReceiptAt = true, now.add(-min(max(ago, 0), every))
-	r.Last = Outbound{Operation: ReportFailure, Incident: i.ID, Repeat: i.Reports - 1}
+	r.Last, r.Repeat = PendingReport{Operation: ReportFailure, Incident: i.ID}, i.Reports-1
 }
 
 // recall adds what was not reported of an incident before the charge point was released. After a
@@ -134,56 +131,12 @@ func (s *SessionState) recall(i evcp.Incident) {
 	}
 	r := s.reports()
 	if i.Reports == 0 && !i.RecoveryReported {
-		r.enqueue(Outbound{Operation: ReportFailure, Incident: i.ID})
-		r.failureFirst(i.ID)
+		r.recall(PendingReport{Operation: ReportFailure, Incident: i.ID})
 	}
 	if !i.Open && !i.RecoveryReported {
-		r.enqueue(Outbound{Operation: ReportRecovery, Incident: i.ID})
+		r.recall(PendingReport{Operation: ReportRecovery, Incident: i.ID})
 	}
 	s.dropReports()
-}
-
-// failureFirst puts the failure of an incident before its recovery.
-func (r *ReportState) failureFirst(incident evcp.EventID) {
-	at := func(op Operation) int {
-		return slices.IndexFunc(r.Queue, func(m Outbound) bool { return m.Operation == op && m.Incident == incident })
-	}
-	recovery, failure := at(ReportRecovery), at(ReportFailure)
-	if recovery < 0 || failure < recovery {
-		return
-	}
-	m := r.Queue[failure]
-	r.Queue = slices.Insert(slices.Delete(r.Queue, failure, failure+1), recovery, m)
-}
-
-// enqueue adds a report, unless it is a known one. It may have been numbered anew because the
-// disk refused it: then only its incident's id changes.
-func (r *ReportState) enqueue(m Outbound) {
-	r.Last.renumber(m)
-	for _, known := range [][]Outbound{r.Queue, r.Unkept} {
-		for i := range known {
-			if known[i].renumber(m) {
-				return
-			}
-		}
-	}
-	r.Queue = append(r.Queue, m)
-}
-
-// renumber takes over the incident's id from again, and reports whether again is the
-// same report.
-func (m *Outbound) renumber(again Outbound) bool {
-	same := m.Incident == again.Incident || again.At != 0 && m.At == again.At
-	if !same || m.Operation != again.Operation {
-		return false
-	}
-	m.Incident = again.Incident
-	return true
-}
-
-// without removes the report of an incident and its repeats.
-func without(all []Outbound, op Operation, incident evcp.EventID) []Outbound {
-	return slices.DeleteFunc(all, func(m Outbound) bool { return m.Operation == op && m.Incident == incident })
 }
 
 // Next decides what to send at the instant now. NoOperation means nothing before wake; a
@@ -219,10 +172,10 @@ func (c Schedule) nextReport(s SessionState) (m Outbound, due Instant) {
 	switch {
 	case r == nil:
 	case len(r.Queue) > 0:
-		return r.Queue[0], s.RetryAt
+		return r.Queue[0].message(), s.RetryAt
 	case r.Repeating && c.ReportEvery > 0:
-		m = r.Last
-		m.Repeat++
+		m = r.Last.message()
+		m.Repeat = r.Repeat + 1
 		return m, max(r.ReceiptAt.add(c.ReportEvery), s.RetryAt)
 	}
 	return Outbound{}, 0
@@ -287,16 +240,10 @@ func (s *SessionState) reportReplied(m Outbound, v Verdict, now Instant, random 
 func (s *SessionState) receiptCame(m Outbound, now Instant) {
 	defer s.dropReports()
 	r := s.reports()
-	m.renumber(r.Last) // it may have been numbered anew on its way
-	for _, known := range r.Queue {
-		m.renumber(known)
-	}
-	if r.Queue = without(r.Queue, m.Operation, m.Incident); m.Repeat == 0 {
-		r.Unkept = append(r.Unkept, m)
-	}
+	answered := r.answered(m)
 	s.Attempts, s.Forgotten, s.RetryAt = 0, 0, 0
 	if m.Operation == ReportFailure {
-		recovered := slices.ContainsFunc(r.Queue, func(q Outbound) bool { return q.Operation == ReportRecovery && q.Incident == m.Incident })
-		r.Last, r.ReceiptAt, r.Repeating = m, now, !recovered
+		recovered := r.find(ReportRecovery, answered.Incident) >= 0
+		r.Last, r.Repeat, r.ReceiptAt, r.Repeating = answered, m.Repeat, now, !recovered
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"evcp"
+	"evcp/internal/outbox"
 	"evcp/internal/wire"
 )
 
@@ -61,7 +62,9 @@ func (d *dialogue) reply(m Outbound, text string) {
 	d.s.Replied(m, reply, d.now, 0.999)
 }
 
-func (d *dialogue) apply(e evcp.Event) { d.s.Apply(e) }
+func (d *dialogue) apply(e evcp.Event) {
+	d.s.Apply(outbox.Fact{Pos: int64(e.Seq), Incident: e.Incident, At: e.At, Action: e.Action})
+}
 
 // at is when the event of that number happened.
 func at(seq uint64) evcp.Stamp { return evcp.Stamp(seq) * 1e6 }
@@ -369,7 +372,7 @@ func TestNumberedAnewOnItsWay(t *testing.T) {
 	again.Epoch, again.Incident.Epoch = 3, 3
 	d.apply(again)
 	d.reply(m, "Failure report received")
-	if r := d.s.Reports; r.Last.Incident != again.Incident || r.Last.Repeat != 1 {
+	if r := d.s.Reports; r.Last.Incident != again.Incident || r.Repeat != 1 {
 		t.Errorf("after the receipt of the repeat: %+v", r)
 	}
 }

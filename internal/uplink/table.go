@@ -24,10 +24,13 @@ type session struct {
 	worker     int32 // of its connection: the one that sent its last message; none: any
 	inDue      int32 // its place in table.due; none: it is not there
 	prev, next int32 // its neighbours in a list
-	place      sessionPlace
-	class      class
-	phase      SessionPhase
-	asked      bool // the monitor knows that it asks for registration
+	// inUnsettled is its place in table.unsettled; none: it is not there.
+	inUnsettled int32
+
+	place sessionPlace
+	class class
+	phase SessionPhase
+	asked bool // the monitor knows that it asks for registration
 }
 
 // exchangeRecord is the newest message of a session and what came of it.
@@ -86,6 +89,9 @@ type table struct {
 	due      []int32 // a heap of the resting sessions that have a time, by session.at
 	phases   [len(phaseNames)]int
 	pending  int // reports without a receipt
+	// unsettled is a heap of the sessions with a fact that is not settled, the oldest first.
+	unsettled []openFact
+	delivered int64 // position of the newest fact that was handed out
 }
 
 // known reports whether there is a dialogue.
@@ -96,7 +102,7 @@ func (t *table) add(i int32, cp evcp.CPID, interval time.Duration) {
 	for int(i) >= len(t.sessions) {
 		t.sessions = append(t.sessions, session{})
 	}
-	t.sessions[i] = session{cp: cp, interval: interval, worker: none, inDue: none, prev: none, next: none}
+	t.sessions[i] = session{cp: cp, interval: interval, worker: none, inDue: none, prev: none, next: none, inUnsettled: none}
 	t.cps++
 	t.phases[Connecting]++
 }
@@ -106,6 +112,8 @@ func (t *table) remove(i int32) {
 	s := &t.sessions[i]
 	t.phases[s.phase]--
 	t.pending -= s.state.pending()
+	s.state.Reports = nil
+	t.orderOpen(i)
 	t.cps--
 	*s = session{}
 }

@@ -80,7 +80,6 @@ type Uplink struct {
 	mu sync.Mutex
 	table
 	pool
-	receipts    receiptTracker
 	diagnostics diagnosticFolder
 	leaving     map[int32]*departure
 	planned     Instant // when the scheduler wakes up
@@ -98,7 +97,7 @@ func New(o Options) *Uplink {
 	u := &Uplink{
 		o: o, schedule: Schedule{Heartbeat: o.Heartbeat, ReportEvery: o.ReportEvery}, instantClock: newInstantClock(time.Now()), meter: newMeter(),
 		attempted: make(chan struct{}), earlier: make(chan struct{}, 1),
-		table: table{sessions: make([]session, 0, o.ChargePoints)}, pool: pool{shared: newQueue()}, receipts: receiptTracker{facts: o.Box.Facts()}, leaving: map[int32]*departure{},
+		table: table{sessions: make([]session, 0, o.ChargePoints)}, pool: pool{shared: newQueue()}, leaving: map[int32]*departure{},
 	}
 	u.markAttempted = sync.OnceFunc(func() { close(u.attempted) })
 	return u
@@ -131,10 +130,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 
 // start hands out what earlier processes left to report, in order, before anything is sent.
 func (u *Uplink) start(ctx context.Context, end context.CancelCauseFunc) {
-	left := u.o.Box.Facts().Ready()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.deliver(left)
+	u.deliverReady()
 	u.running, u.end = true, end
 	u.launch = func(w *worker) { u.workersRun.Go(func() { u.work(ctx, w) }) }
 }

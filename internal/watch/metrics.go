@@ -90,6 +90,7 @@ func (r *runner) centralMetrics(m *metrics.Writer) {
 	}
 	m.Histogram("evcp_report_delivery_seconds", "From detection to Central's receipt, first reports only.", f.Delivery)
 	m.Gauge("evcp_reports_pending", "Reports that Central has not answered yet.").Value(float64(f.Pending))
+	m.Counter("evcp_reports_given_up_total", "Reports given up with their events at the bound of the outbox, before Central answered.").Value(float64(f.GivenUp))
 	m.Gauge("evcp_central_sessions", "Charge points by where they stand with Central.")
 	for _, phase := range slices.Sorted(maps.Keys(f.Sessions)) {
 		m.Value(float64(f.Sessions[phase]), "state", phase.String())

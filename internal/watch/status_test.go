@@ -29,7 +29,7 @@ import (
 var metricNames = []string{
 	"evcp_build_info", "evcp_charge_points", "evcp_checks_total", "evcp_check_duration_seconds", "evcp_check_lateness_seconds",
 	"evcp_checks_missed_total", "evcp_last_check_timestamp_seconds", "evcp_incidents_total", "evcp_incident_open",
-	"evcp_reports_total", "evcp_report_delivery_seconds", "evcp_reports_pending", "evcp_certificate_expiry_timestamp_seconds", "evcp_central_sessions", "evcp_registration_refused",
+	"evcp_reports_total", "evcp_report_delivery_seconds", "evcp_reports_pending", "evcp_reports_given_up_total", "evcp_certificate_expiry_timestamp_seconds", "evcp_central_sessions", "evcp_registration_refused",
 	"evcp_outbox_bytes", "evcp_outbox_wal_bytes", "evcp_outbox_limit_bytes", "evcp_outbox_pending_events", "evcp_outbox_oldest_pending_timestamp_seconds",
 	"evcp_outbox_dropped_events_total", "evcp_stalls_total", "evcp_stall_seconds_total",
 	"evcp_config_last_reload_successful", "evcp_config_last_reload_success_timestamp_seconds",
