@@ -254,7 +254,7 @@ func measureUnharmed(name string, group []cpHistory) []scenarioMetric {
 	return ofEach(group, func(h cpHistory) []scenarioMetric {
 		return append([]scenarioMetric{
 			exactly(name+": failed checks", h.count(always(), h.unexplained), 0),
-			exactly(name+": checks that the own machine prevented", h.count(always(), unjudged), 0),
+			onTime(exactly(name+": checks that the own machine prevented", h.count(always(), unjudged), 0)), // a name server, too, is late where the machine stands still
 		}, measureComplete(name, h)...)
 	})
 }
