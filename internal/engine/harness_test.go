@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,12 +53,27 @@ type engineHarness struct {
 	served []ServedRequest
 }
 
+// bind takes a port below the ephemeral range, and above those of package testbed: an Engine that
+// refuses gives its port up, and the kernel could give one of that range to a connection.
+func bind(t *testing.T) *Binding {
+	t.Helper()
+	const first, all = 32001, 767
+	for range all {
+		port := first + int(nextPort.Add(1))%all
+		if binding, err := Bind(t.Context(), net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return binding
+		}
+	}
+	t.Fatalf("no free port from %d to %d", first, first+all-1)
+	return nil
+}
+
+// nextPort is where bind looks next: another Engine may have given its port up for a while.
+var nextPort atomic.Int64
+
 func start(t *testing.T, behaviour string, set func(*Options)) *engineHarness {
 	t.Helper()
-	binding, err := Bind(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	binding := bind(t)
 	r := &engineHarness{binding: binding}
 	o := Options{Listen: binding.Listen, Behaviour: parse(t, behaviour), Observe: r.observe}
 	if set != nil {
