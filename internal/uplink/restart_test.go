@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,6 +185,50 @@ func TestWhatWasReleasedIsRecalledAfterARestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAReceiptThatCameAfterTheRelease is not kept, so the report is sent again when the charge
+// point is watched again, also where its goodbye is still on its way.
+func TestAReceiptThatCameAfterTheRelease(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		h := newHarness(t)
+		defer h.serveCentral()()
+		var watched atomic.Bool
+		var repeats []uint32 // kept
+		h.open(func(o *uplink.Options) {
+			observe := o.Observe
+			o.Heartbeat, o.ReportEvery = 0, 10*time.Second
+			o.Observe = func(of evcp.Observation) bool {
+				if !watched.Load() {
+					return false
+				}
+				if of.Kind == evcp.FailureReported {
+					repeats = append(repeats, of.Repeat)
+				}
+				return observe(of)
+			}
+		})
+		watched.Store(true)
+		h.run(func() {
+			h.checked(evcp.KO, evcp.SaidKO)
+			time.Sleep(5 * time.Second)
+			h.net.Delay(time.Second)
+			time.Sleep(5500 * time.Millisecond) // the first repeat is on its way
+			watched.Store(false)
+			limit, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+			defer cancel()
+			h.up.Release(limit, cp, true)
+			if limit.Err() == nil {
+				t.Error("the goodbye has been answered")
+			}
+			watched.Store(true)
+			h.up.Adopt(cp, time.Second)
+			time.Sleep(25 * time.Second)
+		})
+		if len(repeats) < 3 || !slices.Equal(repeats[:3], []uint32{0, 1, 2}) {
+			t.Errorf("receipts are kept of the repeats %v, want 0, 1, 2 and so on", repeats)
+		}
+	})
 }
 
 // TestAnEngineThatFlapsWhileCentralIsAway is reported in order, incident by incident, after a

@@ -145,27 +145,32 @@ func (u *Uplink) Adopt(cp evcp.CPID, interval time.Duration) {
 	i := int32(handle) //nolint:gosec // a process has no 2^31 charge points
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.known(i) {
-		u.sessions[i].interval = interval
-		if d := u.leaving[i]; d != nil { // it was released, and its last message is still on its way
-			delete(u.leaving, i)
-			close(d.gone)
-			u.replace(i, u.now())
-		}
+	kept := u.o.Box.StateAt(handle).Incident // under the lock: the state has each fact that nobody took before
+	if !u.known(i) {
+		u.add(i, cp, interval)
+		u.resume(i, kept)
 		return
 	}
-	kept := u.o.Box.StateAt(handle).Incident // under the lock: the state has each fact that nobody took before
-	u.add(i, cp, interval)
+	u.sessions[i].interval = interval
+	if d := u.leaving[i]; d != nil { // it was released, and its last message is still on its way
+		delete(u.leaving, i)
+		close(d.gone)
+		u.resume(i, kept)
+	}
+}
+
+// resume begins with what is kept of the newest incident. Of a receipt that came after the release
+// nothing is: that report is sent again.
+func (u *Uplink) resume(i int32, kept evcp.Incident) {
 	clock := time.Now()
 	now := u.instant(clock)
-	s := &u.sessions[i].state
-	s.resume(kept, evcp.StampOf(clock).Sub(kept.ReportedAt), u.o.ReportEvery, now)
-	if u.running { // the outbox has handed out its facts already
-		s.recall(kept)
-	}
-	u.pending += s.pending()
-	u.orderOpen(i)
-	u.place(i, now)
+	u.change(i, now, func(s *SessionState) {
+		s.Reports = nil
+		s.resume(kept, evcp.StampOf(clock).Sub(kept.ReportedAt), u.o.ReportEvery, now)
+		if u.running { // the outbox has handed out its facts already
+			s.recall(kept)
+		}
+	})
 }
 
 // recallAll recalls what was not reported of the charge points that were adopted before Run.
