@@ -240,7 +240,8 @@ func runMovedState(ctx context.Context, c *campaign) error {
 	}
 	running.waitForChecks(ctx, 2) // in a fleet it has just been started
 	from := now()
-	if err := os.RemoveAll(running.folder); err != nil {
+	gone := running.folder + "-deleted" // at once: its Monitor may write into the folder meanwhile
+	if err := errors.Join(os.Rename(running.folder, gone), os.RemoveAll(gone)); err != nil {
 		return err
 	}
 	wait.For(ctx, 3*time.Second) // it looks once a second

@@ -313,10 +313,10 @@ func TestTheFolderOfARunningMonitor(t *testing.T) {
 	if err := os.Rename(folder, folder+"-away"); err != nil { // at once: the Monitor would write into what is being emptied
 		t.Fatal(err)
 	}
-	remove(folder + "-away")
 	if err := os.WriteFile(folder, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	remove(folder + "-away")
 	const noticed = "the disk refused: the state folder or its file was removed or replaced; kept in memory"
 	g.Until("a line that says so", func() bool { return strings.Contains(p.Stderr.String(), noticed) })
 	p.Signal(syscall.SIGTERM)

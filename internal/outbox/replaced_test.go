@@ -33,7 +33,7 @@ func mustDo(t *testing.T, errs ...error) {
 // new epoch, and move to a new file when there can be one.
 func TestTheFolderIsTakenAway(t *testing.T) {
 	for name, take := range map[string]func(dir string) error{
-		"folder":              os.RemoveAll,
+		"folder":              removeFolder,
 		"file":                func(dir string) error { return os.Remove(filepath.Join(dir, fileName)) },
 		"log":                 func(dir string) error { return os.Remove(filepath.Join(dir, fileName+"-wal")) },
 		"moved":               func(dir string) error { return os.Rename(dir, dir+"-moved") },
@@ -63,23 +63,29 @@ func TestTheFolderIsTakenAway(t *testing.T) {
 	}
 }
 
-// putCopy moves a folder away and puts a copy of it in its place.
+// removeFolder removes a folder at once: the outbox may write into it meanwhile.
+func removeFolder(dir string) error {
+	return errors.Join(os.Rename(dir, dir+"-removed"), os.RemoveAll(dir+"-removed"))
+}
+
+// putCopy moves a folder away and puts a copy of it in its place, at once: the outbox makes a
+// folder that is missing.
 func putCopy(dir string) error {
-	return errors.Join(os.Rename(dir, dir+"-moved"), os.CopyFS(dir, os.DirFS(dir+"-moved")))
+	return errors.Join(os.CopyFS(dir+"-copy", os.DirFS(dir)), os.Rename(dir, dir+"-moved"), os.Rename(dir+"-copy", dir))
 }
 
 // Taken away just before the end, it is noticed at the end.
 func TestTheFolderIsTakenAwayAtTheEnd(t *testing.T) {
 	w := newFolder(t, Options{})
 	want := w.states["CP_001"]
-	mustDo(t, os.RemoveAll(w.dir))
+	mustDo(t, removeFolder(w.dir))
 	w.reopen()
 	defer w.close()
 	if got := w.box.State("CP_001"); got != want || w.box.OpenResult().Found != Resumed {
 		t.Errorf("resumed %+v, %+v", got, w.box.OpenResult())
 	}
 	w = newFolder(t, Options{})
-	mustDo(t, os.RemoveAll(w.dir), os.WriteFile(w.dir, nil, 0o600))
+	mustDo(t, os.Rename(w.dir, w.dir+"-removed"), os.WriteFile(w.dir, nil, 0o600))
 	if err := w.box.Close(t.Context()); err == nil {
 		t.Error("a folder that can't be made again is closed without an error")
 	}
@@ -114,9 +120,10 @@ func TestTheLockIsTakenAway(t *testing.T) {
 // file to it, goes on in memory, and has the folder again when the second has ended.
 func TestASecondProcessHasTheFolder(t *testing.T) {
 	w := newFolder(t, Options{probeEvery: 100 * time.Millisecond})
-	mustDo(t, os.Remove(filepath.Join(w.dir, lockName)))
-	second, err := folder.Acquire(w.dir, lockName)
+	elsewhere := t.TempDir()
+	second, err := folder.Acquire(elsewhere, lockName)
 	mustDo(t, err)
+	mustDo(t, os.Rename(filepath.Join(elsewhere, lockName), filepath.Join(w.dir, lockName))) // at once: the outbox makes a lock that is missing
 	eventually(t, "the refusal", func() bool { return w.refusals() == 1 })
 	if want := (folder.InUseError{Dir: w.dir, PID: strconv.Itoa(os.Getpid())}).Error(); w.why[0].Error() != want {
 		t.Errorf("says %q, want %q", w.why[0], want)
