@@ -29,7 +29,7 @@ type campaign struct {
 
 	certificates   *certificateFiles // nil: no TLS
 	broker         controlledBroker
-	schedProbe     *process.Child
+	machineProbe   *process.Child
 	central        *process.Child
 	centralAddress string
 	centralPage    string
@@ -94,7 +94,7 @@ func (c *campaign) start(ctx context.Context, usual []catalogueEntry) error {
 		return err
 	}
 	c.centralAddress, c.centralPage, c.brokerAddress = free[0], free[1], free[2]
-	if c.schedProbe, err = c.startSelf(partSchedProbe); err != nil {
+	if c.machineProbe, err = c.startSelf(partMachineProbe, c.o.dir); err != nil {
 		return err
 	}
 	for _, start := range []func() error{c.startBroker, c.startCentral} {

@@ -172,7 +172,7 @@ func (c *campaign) loadCPU(hold func()) error {
 		for _, child := range busy {
 			child.Kill()
 		}
-		c.truth.endWindow(-1, from, oracle.Window{Kind: oracle.CPUBusy})
+		c.truth.endWindow(-1, from, oracle.Window{Kind: oracle.MachineBusy})
 	}()
 	for range 2 * runtime.NumCPU() {
 		child, err := c.startChild("cpuload", "sh", "-c", "while :; do :; done")

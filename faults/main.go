@@ -68,10 +68,10 @@ func fail(err error) int {
 
 // The subcommands. All but verify are children that a campaign starts of itself.
 const (
-	partBroker     = "broker"     // PORT DIR [CERTIFICATE KEY PASSWORD]
-	partSchedProbe = "schedprobe" //
-	partVerify     = "verify"     // FILE: verifies a saved trace again
-	partIsolated   = "isolated"   // FLAGS: one scenario in the namespaces of this process
+	partBroker       = "broker"       // PORT DIR [CERTIFICATE KEY PASSWORD]
+	partMachineProbe = "machineprobe" // DIR
+	partVerify       = "verify"       // FILE: verifies a saved trace again
+	partIsolated     = "isolated"     // FLAGS: one scenario in the namespaces of this process
 )
 
 // runSubcommand runs the subcommand that args name, if they do.
@@ -81,8 +81,10 @@ func runSubcommand(ctx context.Context, args []string) (code int, done bool) {
 		if err := serveBroker(ctx, args[1], args[2], args[3:]); err != nil {
 			return fail(err), true
 		}
-	case len(args) == 1 && args[0] == partSchedProbe:
-		schedProbe(ctx, os.Stdout)
+	case len(args) == 2 && args[0] == partMachineProbe:
+		if err := machineProbe(ctx, args[1], os.Stdout); err != nil {
+			return fail(err), true
+		}
 	case len(args) == 2 && args[0] == partVerify:
 		return verifyFile(args[1], os.Stdout), true
 	case len(args) > 1 && args[0] == partIsolated:
@@ -228,7 +230,7 @@ var (
 
 // noticing is how late a Monitor takes notice of a reply on a machine that is not busy. The raw
 // driver looks at its sockets every 10 ms, or is woken by a goroutine that watches them; each
-// of the two may run 40 ms late before the scheduling probe calls the machine busy.
+// of the two may run 40 ms late before the machine probe calls the machine busy.
 func (o *options) noticing() time.Duration {
 	if o.probe == "portable" {
 		return 0

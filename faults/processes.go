@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,8 +41,9 @@ func (c *campaign) startSelf(subcommand string, args ...string) (*process.Child,
 }
 
 // stopPatience is how long a program may take to stop after SIGTERM. The Monitor promises
-// 2.5 s, on a machine that is not overloaded.
-const stopPatience = 5 * time.Second
+// 2.5 s, on a machine that is not overloaded and whose disk does not stand still: the kernel
+// ends no process, killed or not, that waits for a sync.
+const stopPatience = 20 * time.Second
 
 // stop sends SIGTERM; problem describes a child that had to be killed.
 func (c *campaign) stop(child *process.Child, problem string) {
@@ -54,7 +56,13 @@ func (c *campaign) stop(child *process.Child, problem string) {
 const (
 	wakeInterval   = 5 * time.Millisecond
 	stallTolerance = 15 * time.Millisecond // of this process
-	probeTolerance = 40 * time.Millisecond // of schedProbe
+	probeTolerance = 40 * time.Millisecond // of machineProbe
+)
+
+// How long a sync of machineProbe may take, and the pause between two.
+const (
+	syncInterval  = 100 * time.Millisecond
+	syncTolerance = 250 * time.Millisecond
 )
 
 // lateWakeUps sleeps for wakeInterval again and again, and reports each time that took
@@ -75,22 +83,47 @@ func (c *campaign) watchOwnStalls(ctx context.Context) {
 	})
 }
 
-// schedProbe prints when it woke late, at the priority of the Monitors: something else had
-// the CPU then, whether the campaign started it or not.
-func schedProbe(ctx context.Context, out io.Writer) {
-	lateWakeUps(ctx, probeTolerance, func(from, to evcp.Stamp) { fmt.Fprintln(out, from, to) })
+// machineProbe prints when it woke late, at the priority of the Monitors: something else had
+// the CPU then, whether the campaign started it or not. It also prints when a file in dir, which is on
+// the disk of the Monitors, took long to sync.
+func machineProbe(ctx context.Context, dir string, out io.Writer) error {
+	f, err := os.Create(filepath.Join(dir, "machineprobe"))
+	if err != nil {
+		return fmt.Errorf("probe the disk: %w", err)
+	}
+	defer f.Close()
+	tell := func(from, to evcp.Stamp) { fmt.Fprintln(out, from, to) }
+	var syncing sync.WaitGroup
+	syncing.Go(func() { slowSyncs(ctx, f, tell) })
+	defer syncing.Wait()
+	lateWakeUps(ctx, probeTolerance, tell)
+	return nil
 }
 
-// readSchedProbe records what schedProbe has printed, and returns how long that was in all.
-func (c *campaign) readSchedProbe() (busy time.Duration, err error) {
-	log, err := os.ReadFile(c.schedProbe.Log)
+// slowSyncs writes and syncs again and again, and reports each time that took longer than
+// syncTolerance, until ctx ends. An error ends it: the campaign has a disk of its own to fill.
+func slowSyncs(ctx context.Context, f *os.File, report func(from, to evcp.Stamp)) {
+	for wait.For(ctx, syncInterval) {
+		began := time.Now()
+		if _, err := f.WriteAt([]byte{0}, 0); err != nil || f.Sync() != nil {
+			return
+		}
+		if ended := time.Now(); ended.Sub(began) > syncTolerance {
+			report(evcp.StampOf(began), evcp.StampOf(ended))
+		}
+	}
+}
+
+// readMachineProbe records what machineProbe has printed, and returns how long that was in all.
+func (c *campaign) readMachineProbe() (busy time.Duration, err error) {
+	log, err := os.ReadFile(c.machineProbe.Log)
 	if err != nil {
-		return 0, fmt.Errorf("read the scheduling probe: %w", err)
+		return 0, fmt.Errorf("read the machine probe: %w", err)
 	}
 	for line := range strings.Lines(string(log)) {
 		var from, to evcp.Stamp
 		if _, err := fmt.Sscan(line, &from, &to); err == nil {
-			c.truth.addWindow(-1, oracle.Window{Kind: oracle.CPUBusy, From: from, To: to})
+			c.truth.addWindow(-1, oracle.Window{Kind: oracle.MachineBusy, From: from, To: to})
 			busy += to.Sub(from)
 		}
 	}

@@ -93,7 +93,7 @@ type campaignResult struct {
 	verification *oracle.Verification
 	problems     []string         // programs that exited unexpectedly, or did not stop
 	metrics      []scenarioMetric // by a scenario while it ran
-	busy         time.Duration    // as schedProbe found
+	busy         time.Duration    // as machineProbe found
 	took         time.Duration
 }
 
@@ -162,7 +162,7 @@ func (c *campaign) finish(ctx context.Context, began time.Time) (campaignResult,
 	c.awaitEvents(ctx, log, stopTimeout, "the last event of %v does not reach the topic", func(e evcp.Event) bool {
 		return e.Action == evcp.MonitorStopped && e.At > to
 	})
-	busy, err := c.readSchedProbe()
+	busy, err := c.readMachineProbe()
 	if err != nil {
 		return campaignResult{}, err
 	}
@@ -255,7 +255,7 @@ func (r campaignResult) stallSummary() string {
 			total += w.To.Sub(w.From)
 		}
 	}
-	return fmt.Sprintf("The process of the campaign stalled %d times (%s); the scheduling probe found the machine busy for %s in all.", stalls, total.Round(ms), r.busy.Round(ms))
+	return fmt.Sprintf("The process of the campaign stalled %d times (%s); the machine probe found the machine busy for %s in all.", stalls, total.Round(ms), r.busy.Round(ms))
 }
 
 func printTable(out io.Writer, v *oracle.Verification) {

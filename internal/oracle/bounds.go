@@ -113,7 +113,7 @@ func (v *verifier) first(i int) bool {
 // overranBusy reports whether busy CPUs let an exchange that waited for the Engine's greeting, or
 // for its whole timeout, run into the next tick.
 func (v *verifier) overranBusy(between span) bool {
-	return v.of(CPUBusy).meet(between.wider(maxLateness)) && slices.ContainsFunc(v.events, func(e evcp.Event) bool {
+	return v.of(MachineBusy).meet(between.wider(maxLateness)) && slices.ContainsFunc(v.events, func(e evcp.Event) bool {
 		long := e.Action == evcp.ConnectedToEngine || e.Action == evcp.HealthCheck && e.Latency > v.trace.Rules.Timeout
 		return long && between.meets(span{e.At, e.At})
 	})
@@ -139,8 +139,10 @@ func (v *verifier) firstChecks() {
 		if due > v.trace.To || unseen.meet(span{down.to, due}) || v.of(MonitorDown).meet(span{down.to + 1, due}) {
 			continue
 		}
-		if v.of(CPUBusy).meet(span{down.to, due}) {
-			due = due.Add(r.Ready)
+		for _, busy := range v.of(MachineBusy) {
+			if busy.meets(span{down.to, due}) {
+				due = max(due, busy.to).Add(r.Ready)
+			}
 		}
 		if len(v.checksReceived(span{down.to, due})) == 0 {
 			v.violated(LateCheck, due, "started %s ago without a check", due.Sub(down.to))
@@ -185,7 +187,7 @@ func (v *verifier) lostByKill(c EngineCheck) bool {
 	if c.Reply == "" || v.of(EngineLink).meet(span{c.Received, c.Done}) { // no reply, or one at an unknown time
 		over = latest
 	}
-	idle := v.of(MonitorPaused, CPUBusy, HarnessStalled) // no progress meanwhile
+	idle := v.of(MonitorPaused, MachineBusy, HarnessStalled) // no progress meanwhile
 	for _, down := range v.of(MonitorDown) {
 		if down.from < c.Received.Add(-slack) {
 			if end := down.from.Add(lastCheck); c.Received < end && over > end.Add(-slack) { // broken off at a clean stop

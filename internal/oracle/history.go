@@ -135,7 +135,7 @@ func (v *verifier) upWasUp() {
 // reason. While none ran for long, nobody knows.
 func (v *verifier) unwatchedWasUnwatched() {
 	r := v.trace.Rules
-	away := v.of(MonitorDown, MonitorPaused, HarnessStalled, CPUBusy)
+	away := v.of(MonitorDown, MonitorPaused, HarnessStalled, MachineBusy)
 	for _, s := range v.stalls {
 		away = append(away, s.span)
 	}

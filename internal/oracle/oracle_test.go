@@ -180,6 +180,29 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 }
 
+// TestAStartOnADiskThatStandsStill: the first check may come as much later.
+func TestAStartOnADiskThatStandsStill(t *testing.T) {
+	for _, tt := range []struct {
+		first time.Duration // check after the start
+		late  int
+	}{{2600 * ms, 0}, {4 * time.Second, 1}} {
+		s := newScenario()
+		s.shared = append(s.shared, oracle.Window{Kind: oracle.MachineBusy, From: at(10500 * ms), To: at(12 * time.Second)})
+		s.cp.EngineChecks = slices.DeleteFunc(s.cp.EngineChecks, func(q oracle.EngineCheck) bool {
+			return q.Received > at(10*time.Second) && q.Received < at(10*time.Second+tt.first)
+		})
+		late := 0
+		for _, v := range oracle.Verify(s.trace()).Violations {
+			if v.Promise == oracle.LateCheck && strings.Contains(v.Text, "without a check") {
+				late++
+			}
+		}
+		if late != tt.late {
+			t.Errorf("%s after the start: %d late starts, want %d", tt.first, late, tt.late)
+		}
+	}
+}
+
 // TestAllowedDeviations: what the promises allow is no violation.
 func TestAllowedDeviations(t *testing.T) {
 	isCheck := action(evcp.HealthCheck)
@@ -248,14 +271,14 @@ func TestAllowedDeviations(t *testing.T) {
 		}},
 		{"a report repeated while busy CPUs hold back the recovery", func(s *scenario) {
 			s.repeatAfterRecovery(250 * ms)
-			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(10 * time.Second), To: at(13 * time.Second)})
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.MachineBusy, From: at(10 * time.Second), To: at(13 * time.Second)})
 		}},
 		{"a check skipped since busy CPUs made the Engine's greeting late", func(s *scenario) {
-			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(2 * time.Second), To: at(3 * time.Second)})
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.MachineBusy, From: at(2 * time.Second), To: at(3 * time.Second)})
 			s.skipAfterGreeting()
 		}},
 		{"a check skipped since busy CPUs made a timeout late", func(s *scenario) {
-			s.shared = append(s.shared, oracle.Window{Kind: oracle.CPUBusy, From: at(15400 * ms), To: at(15500 * ms)})
+			s.shared = append(s.shared, oracle.Window{Kind: oracle.MachineBusy, From: at(15400 * ms), To: at(15500 * ms)})
 			i := s.index(59, isCheck)
 			s.remove(i)
 			s.cp.EngineChecks = slices.Delete(s.cp.EngineChecks, 59, 60)

@@ -101,7 +101,7 @@ func (v *verifier) failureDue(incidents []*incidentReports, at evcp.Stamp) bool 
 	if slow := at.Add(-slowDisk - slack); v.of(DiskFailing).meet(span{slow, at}) { // the uplink has yet to get a recovery
 		decided = slow
 	}
-	if late := at.Add(-commit - maxLateness); v.of(CPUBusy).meet(span{late, at}) { // the commit is as late as checks are
+	if late := at.Add(-commit - maxLateness); v.of(MachineBusy).meet(span{late, at}) { // the commit is as late as checks are
 		decided = min(decided, late)
 	}
 	if v.of(CentralLink).meet(span{at.Add(-replyLimit), at}) { // the Monitor may have decided before a slow dial
@@ -180,7 +180,7 @@ func (v *verifier) reachable(from evcp.Stamp) evcp.Stamp {
 		}
 	}
 	block(maxBackoff+2*replyLimit+reportLimit, CentralLink, CentralDown)
-	block(firstBackoff+reportLimit, MonitorPaused, CPUBusy, DiskFailing)
+	block(firstBackoff+reportLimit, MonitorPaused, MachineBusy, DiskFailing)
 	block(0, HarnessStalled)
 	block(v.trace.Rules.Ready, MonitorDown)
 	for _, s := range union(blocked) {
@@ -194,7 +194,7 @@ func (v *verifier) reachable(from evcp.Stamp) evcp.Stamp {
 // receiptRecorded wants an event for every receipt that reached the Monitor. A Monitor that was
 // killed may have waited for a slow disk until then.
 func (v *verifier) receiptRecorded(incidents []*incidentReports, m CentralMessage) {
-	unable := v.of(MonitorPaused, MonitorDown, CPUBusy, HarnessStalled, DiskFailing)
+	unable := v.of(MonitorPaused, MonitorDown, MachineBusy, HarnessStalled, DiskFailing)
 	if !m.delivered() || m.Returned > v.trace.To || unable.meet(span{m.Returned.Add(-slack), m.Returned.Add(commit)}) {
 		return
 	}

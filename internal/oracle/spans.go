@@ -79,7 +79,7 @@ func (v *verifier) learnStalls() {
 		s.to = s.to.Add(rules.Ready)
 		v.stalls = append(v.stalls, stall{s, s.length()})
 	}
-	excused := v.of(MonitorPaused, MonitorDown, CPUBusy, HarnessStalled)
+	excused := v.of(MonitorPaused, MonitorDown, MachineBusy, HarnessStalled)
 	for _, e := range v.events {
 		cost := v.selfReported(e)
 		if cost == 0 {

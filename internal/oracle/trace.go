@@ -119,8 +119,8 @@ const (
 	MonitorDown
 	// DiskFailing: the disk refused or hung; events were in memory only.
 	DiskFailing
-	// CPUBusy: other processes used all CPUs.
-	CPUBusy
+	// MachineBusy: other processes used all CPUs, or the disk stood still.
+	MachineBusy
 	// HarnessStalled: the process with the Engines and links stalled.
 	HarnessStalled
 	// StateMoved: the Monitor's state was deleted, or between two processes taken to

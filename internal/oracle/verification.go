@@ -127,7 +127,7 @@ type verifier struct {
 
 func (v *verifier) run() {
 	v.read()
-	v.paused, v.busy = v.of(MonitorPaused), v.of(CPUBusy, HarnessStalled)
+	v.paused, v.busy = v.of(MonitorPaused), v.of(MachineBusy, HarnessStalled)
 	v.result.EngineChecks += len(v.cp.EngineChecks)
 	v.result.Messages += len(v.cp.Messages)
 	v.learnStalls()
