@@ -91,13 +91,12 @@ func machineProbe(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("probe the disk: %w", err)
 	}
-	defer f.Close()
 	tell := func(from, to evcp.Stamp) { fmt.Fprintln(out, from, to) }
 	var syncing sync.WaitGroup
 	syncing.Go(func() { slowSyncs(ctx, f, tell) })
-	defer syncing.Wait()
 	lateWakeUps(ctx, probeTolerance, tell)
-	return nil
+	syncing.Wait()
+	return f.Close()
 }
 
 // slowSyncs writes and syncs again and again, and reports each time that took longer than
