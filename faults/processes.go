@@ -84,8 +84,8 @@ func (c *campaign) watchOwnStalls(ctx context.Context) {
 }
 
 // machineProbe prints when it woke late, at the priority of the Monitors: something else had
-// the CPU then, whether the campaign started it or not. It also prints when a file in dir, which is on
-// the disk of the Monitors, took long to sync.
+// the CPU then, whether the campaign started it or not. It also prints when a file in dir, which
+// is on the disk of the Monitors, took long to sync.
 func machineProbe(ctx context.Context, dir string, out io.Writer) error {
 	f, err := os.Create(filepath.Join(dir, "machineprobe"))
 	if err != nil {

@@ -139,10 +139,8 @@ func (v *verifier) firstChecks() {
 		if due > v.trace.To || unseen.meet(span{down.to, due}) || v.of(MonitorDown).meet(span{down.to + 1, due}) {
 			continue
 		}
-		for _, busy := range v.of(MachineBusy) {
-			if busy.meets(span{down.to, due}) {
-				due = max(due, busy.to).Add(r.Ready)
-			}
+		if end, busy := v.of(MachineBusy).end(span{down.to, due}); busy {
+			due = max(due, end).Add(r.Ready)
 		}
 		if len(v.checksReceived(span{down.to, due})) == 0 {
 			v.violated(LateCheck, due, "started %s ago without a check", due.Sub(down.to))

@@ -180,14 +180,20 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 }
 
-// TestAStartOnADiskThatStandsStill: the first check may come as much later.
-func TestAStartOnADiskThatStandsStill(t *testing.T) {
+// TestAStartOnABusyMachine: the first check may come later, by the end of a long busy time, and not
+// by each of several short ones.
+func TestAStartOnABusyMachine(t *testing.T) {
+	busy := func(from, to time.Duration) oracle.Window {
+		return oracle.Window{Kind: oracle.MachineBusy, From: at(10*time.Second + from), To: at(10*time.Second + to)}
+	}
+	long, short := []oracle.Window{busy(500*ms, 2*time.Second)}, []oracle.Window{busy(500*ms, 600*ms), busy(1500*ms, 1600*ms)}
 	for _, tt := range []struct {
+		busy  []oracle.Window
 		first time.Duration // check after the start
 		late  int
-	}{{2600 * ms, 0}, {4 * time.Second, 1}} {
+	}{{long, 2600 * ms, 0}, {long, 4 * time.Second, 1}, {short, 1600 * ms, 0}, {short, 2600 * ms, 1}} {
 		s := newScenario()
-		s.shared = append(s.shared, oracle.Window{Kind: oracle.MachineBusy, From: at(10500 * ms), To: at(12 * time.Second)})
+		s.shared = append(s.shared, tt.busy...)
 		s.cp.EngineChecks = slices.DeleteFunc(s.cp.EngineChecks, func(q oracle.EngineCheck) bool {
 			return q.Received > at(10*time.Second) && q.Received < at(10*time.Second+tt.first)
 		})

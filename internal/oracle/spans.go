@@ -40,6 +40,16 @@ func (all spans) meet(s span) bool {
 	return slices.ContainsFunc(all, s.meets)
 }
 
+// end is the end of the last one that overlaps s.
+func (all spans) end(s span) (end evcp.Stamp, found bool) {
+	for _, o := range all {
+		if o.meets(s) {
+			end, found = o.to, true
+		}
+	}
+	return end, found
+}
+
 // within is how much of s they cover.
 func (all spans) within(s span) time.Duration {
 	covered := time.Duration(0)
